@@ -1,0 +1,1 @@
+"""The command line `vesselkit`: thin commands over the other packages."""

@@ -1,0 +1,100 @@
+"""`vesselkit`: the app, and the exit codes of its errors."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from helpers import __version__
+from helpers.cli import checkpoint, conversion, machine, registry
+from helpers.errors import UsageProblem, VesselkitError
+
+EXIT_CODES = {
+    0: "ok",
+    1: "findings: the command ran, and what it looked at is not in order; or it failed unexpectedly",
+    2: "usage: the call cannot work as it stands",
+    3: "refused input: a file was read as far as needed and refused",
+}
+
+
+@dataclass
+class Settings:
+    """Options that stand before the command's name.
+
+    Attributes:
+        debug: whether an error shows where it arose.
+    """
+
+    debug: bool = False
+
+
+class KitGroup(TyperGroup):
+    """A group that knows the planned commands, so that they are refused by name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None:
+            message = registry.planned_message(args)
+            if message:
+                raise UsageProblem(message)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    name="vesselkit",
+    cls=KitGroup,
+    help="Convert, run, score and review Sa2VA vessel segmentation models. Not for clinical use.",
+    epilog="Relative paths mean the project root. Exit codes: 0 ok, 1 findings, 2 usage, 3 refused input.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vesselkit {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _before_command(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    settings = context.ensure_object(Settings)
+    settings.debug = debug
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.DEBUG if debug else logging.WARNING)
+
+
+for _name, _function in (
+    ("inspect", checkpoint.inspect),
+    ("convert", conversion.convert),
+    ("verify", conversion.verify),
+    ("doctor", machine.doctor),
+):
+    app.command(_name, help=registry.command(_name).summary)(_function)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with one of EXIT_CODES.
+
+    Args:
+        arguments: what follows `vesselkit`; None takes them from the process.
+    Raises:
+        SystemExit: always, but for an unexpected error, which goes on with its traceback.
+    """
+    settings = Settings()
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="vesselkit", obj=settings)
+    except VesselkitError as error:
+        if settings.debug:
+            logging.getLogger(__name__).debug("where the error arose:", exc_info=error)
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,111 @@
+"""Commands that write and verify exports.
+
+The packages are imported inside the commands, so that `--help` need not wait for torch.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path, optional_input_path
+from helpers.paths import resolve
+
+
+class Precision(StrEnum):
+    """Number types of an export."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
+Checkpoint = Annotated[
+    Path, typer.Option("--checkpoint", metavar="CKPT", help="iter_N.pth, a full checkpoint, or an official export.")
+]
+Base = Annotated[
+    Path | None,
+    typer.Option("--base", metavar="DIR", help="InternVL folder that the training run started from."),
+]
+Sam2 = Annotated[
+    Path | None,
+    typer.Option("--sam2", metavar="FILE", help="SAM 2.0 file that the training run started from."),
+]
+TrainConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--train-config",
+        metavar="CFG.py",
+        help="Training config; read as text, never executed. Else the checkpoint's own.",
+    ),
+]
+
+
+def convert(
+    checkpoint: Checkpoint,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder to write; it must not exist.")],
+    base: Base = None,
+    sam2: Sam2 = None,
+    sam2_config: Annotated[
+        str | None,
+        typer.Option(
+            "--sam2-config", metavar="PRESET_OR_JSON", help="hiera_t, hiera_s, hiera_b+, hiera_l, or a JSON of sizes."
+        ),
+    ] = None,
+    train_config: TrainConfig = None,
+    lora_alpha: Annotated[
+        float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
+    ] = None,
+    dtype: Annotated[
+        Precision, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
+    ] = Precision.BFLOAT16,
+) -> None:
+    from helpers.conversion import ConversionRequest
+    from helpers.conversion import convert as run_conversion
+
+    request = ConversionRequest(
+        checkpoint=input_path(checkpoint, "--checkpoint"),
+        output=resolve(output),
+        base=optional_input_path(base, "--base"),
+        sam2=optional_input_path(sam2, "--sam2"),
+        sam2_config=_preset_or_file(sam2_config),
+        train_config=optional_input_path(train_config, "--train-config"),
+        lora_alpha=lora_alpha,
+        template=template,
+        dtype=dtype.value,
+    )
+    record = run_conversion(request)
+    typer.echo(record.summary())
+    typer.echo(f"written to {request.output}")
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `convert` wrote.")],
+    checkpoint: Checkpoint,
+    base: Base = None,
+    sam2: Sam2 = None,
+    train_config: TrainConfig = None,
+) -> None:
+    from helpers.conversion import verify as run_verification
+
+    report = run_verification(
+        input_path(folder, "DIR"),
+        checkpoint=input_path(checkpoint, "--checkpoint"),
+        base=optional_input_path(base, "--base"),
+        sam2=optional_input_path(sam2, "--sam2"),
+        train_config=optional_input_path(train_config, "--train-config"),
+    )
+    typer.echo(report.to_text())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _preset_or_file(given: str | None) -> str | None:
+    """A preset's name as it is; the name of a JSON file as a path."""
+    if given is None or not given.endswith(".json"):
+        return given
+    return str(input_path(Path(given), "--sam2-config"))

@@ -1,0 +1,91 @@
+"""Writes docs/cli.md from the registry and the app: `python -m helpers.cli.reference`.
+
+The text is laid out here, not by the terminal, so that it is the same on every machine.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from helpers.atomic import write_text_atomic
+from helpers.cli.app import EXIT_CODES, app
+from helpers.cli.registry import COMMANDS, Availability, Command
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+_INTRODUCTION = """\
+# Commands
+
+Written by `make docs` from the code; a test compares. The list is fixed for the whole kit. A planned command is refused
+by name until a version has it.
+
+Relative paths mean the project root: the folder that `VESSELKIT_ROOT` names, else the nearest checkout at or above the
+working directory, else the checkout that vesselkit is installed from, else the working directory.
+
+`vesselkit --debug COMMAND ...` shows where an error arose.
+"""
+
+
+def reference_text() -> str:
+    """The whole of docs/cli.md."""
+    parts = [_INTRODUCTION, _exit_codes(), _overview()]
+    parts += [_section(found) for found in COMMANDS if found.availability is Availability.AVAILABLE]
+    parts += ["## Planned\n\n" + "\n\n".join(_entry(found) for found in COMMANDS if _is_planned(found)) + "\n"]
+    return "\n".join(parts)
+
+
+def parameters(name: str) -> tuple[Any, ...]:
+    """The parameters of an available command as Typer holds them, `--help` left out; KeyError for an unknown one."""
+    found: Any = typer.main.get_command(app)
+    for word in name.split():
+        found = found.commands[word]
+    return tuple(found.params)
+
+
+def _is_planned(found: Command) -> bool:
+    return found.availability is Availability.PLANNED
+
+
+def _exit_codes() -> str:
+    return "## Exit codes\n\n" + _table(("code", "meaning"), ((str(code), text) for code, text in EXIT_CODES.items()))
+
+
+def _overview() -> str:
+    rows = ((f"`{found.name}`", found.availability.value, found.summary) for found in COMMANDS)
+    return "## All commands\n\n" + _table(("command", "in this version", "what it does"), rows)
+
+
+def _section(found: Command) -> str:
+    rows = (
+        (f"`{_label(parameter)}`", "required" if parameter.required else _default(parameter), parameter.help)
+        for parameter in parameters(found.name)
+    )
+    return f"## vesselkit {found.name}\n\n{_entry(found)}\n\n" + _table(("option", "default", "meaning"), rows)
+
+
+def _entry(found: Command) -> str:
+    return f"{found.summary}\n\n```\n{found.usage}\n```"
+
+
+def _label(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return parameter.metavar
+    return " ".join(filter(None, (parameter.opts[0], parameter.metavar)))
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
+    return "" if value is None or value is False else f"`{value}`"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    lines = [head, ["---"] * len(head), *escaped]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    write_text_atomic(REFERENCE, reference_text())

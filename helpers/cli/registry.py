@@ -1,0 +1,180 @@
+"""Every command of the kit, in this version or planned: the one list that help, messages and docs/cli.md come from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from helpers import __version__
+
+
+class Availability(Enum):
+    """Whether this version has a command."""
+
+    AVAILABLE = "available"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: one or two words, as typed after `vesselkit`.
+        summary: one line.
+        usage: the whole call, options included.
+        availability: a planned command is refused by name, with exit code 2.
+    """
+
+    name: str
+    summary: str
+    usage: str
+    availability: Availability = Availability.PLANNED
+
+
+_HERE = Availability.AVAILABLE
+
+COMMANDS = (
+    Command(
+        "inspect",
+        "Say what a checkpoint or training folder holds.",
+        "vesselkit inspect CKPT [--json]",
+        _HERE,
+    ),
+    Command(
+        "convert",
+        "Turn a checkpoint into a HuggingFace folder, every tensor accounted for.",
+        "vesselkit convert --checkpoint CKPT --output DIR [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON]"
+        " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--dtype bfloat16|float16|float32]",
+        _HERE,
+    ),
+    Command(
+        "verify",
+        "Redo the accounting of a converted folder against its sources.",
+        "vesselkit verify DIR --checkpoint CKPT [--base DIR] [--sam2 FILE] [--train-config CFG.py]",
+        _HERE,
+    ),
+    Command(
+        "data check",
+        "Audit a data set before anything runs on it.",
+        "vesselkit data check DATASET",
+    ),
+    Command(
+        "who",
+        "Give the original path of a case id, on the machine that holds the map.",
+        "vesselkit who ID",
+    ),
+    Command(
+        "predict",
+        "Run a model over a data set: text, logits and masks, resumable.",
+        "vesselkit predict --model DIR --data DATASET --output RUN [--prompt TEXT ...] [--batch-size auto]"
+        " [--device auto] [--dtype auto] [--threshold 0.5] [--limit N] [--shard I/N]",
+    ),
+    Command(
+        "import-masks",
+        "Turn a folder of masks from elsewhere into a run folder.",
+        "vesselkit import-masks DIR --name NAME --data DATASET",
+    ),
+    Command(
+        "tune",
+        "Choose a baseline's parameters on a development split.",
+        "vesselkit tune frangi --data DATASET --split dev --output frangi.json",
+    ),
+    Command(
+        "evaluate",
+        "Score runs against ground truth, with intervals and paired comparison.",
+        "vesselkit evaluate --predictions RUN [--against RUN2 ...] --data DATASET --output DIR",
+    ),
+    Command(
+        "refseg",
+        "Score referring segmentation in the RefCOCO way.",
+        "vesselkit refseg --model_path DIR --data_path DATASET --output_dir DIR",
+    ),
+    Command(
+        "gate",
+        "Fail where scores fell below a recorded baseline.",
+        "vesselkit gate --baseline FILE --metrics DIR",
+    ),
+    Command(
+        "visualize",
+        "Write the 4-panel pictures of a run, or of ground truth alone.",
+        "vesselkit visualize RUN [--n 5 | --cases ID ...] [--sort worst] [--data DATASET]",
+    ),
+    Command(
+        "review",
+        "Open the review of a run, with sliders, keys and verdicts.",
+        "vesselkit review RUN",
+    ),
+    Command(
+        "report",
+        "Write a run's review as one HTML file that needs no server.",
+        "vesselkit report RUN",
+    ),
+    Command(
+        "run",
+        "Run notebooks over a grid of models, prompts and data sets.",
+        "vesselkit run batch.yaml",
+    ),
+    Command(
+        "pipeline",
+        "Go from a checkpoint to a report in one command.",
+        "vesselkit pipeline --checkpoint CKPT --base DIR --sam2 FILE --data DATASET --output DIR",
+    ),
+    Command(
+        "synth",
+        "Draw synthetic angiograms with exact masks.",
+        "vesselkit synth --patients N --output DIR",
+    ),
+    Command(
+        "train",
+        "Train the demo model again from its recorded recipe.",
+        "vesselkit train",
+    ),
+    Command(
+        "bench predict",
+        "Measure the throughput of prediction, files to files.",
+        "vesselkit bench predict",
+    ),
+    Command(
+        "bench model",
+        "Measure latency, throughput and memory of a model of a given size.",
+        "vesselkit bench model [--preset 1b|2b|4b|8b|demo]",
+    ),
+    Command(
+        "check-precision",
+        "Compare reduced precision with full precision on your model and images.",
+        "vesselkit check-precision --model DIR --data DATASET",
+    ),
+    Command(
+        "doctor",
+        "Say what this machine has, and what is missing.",
+        "vesselkit doctor [--json]",
+        _HERE,
+    ),
+)
+
+
+def command(name: str) -> Command:
+    """The command of that name; KeyError where there is none."""
+    return {found.name: found for found in COMMANDS}[name]
+
+
+def available_names() -> tuple[str, ...]:
+    """Names of the commands of this version, in the kit's order."""
+    return tuple(found.name for found in COMMANDS if found.availability is Availability.AVAILABLE)
+
+
+def planned_message(words: Sequence[str]) -> str | None:
+    """What to tell a user who typed `words` after `vesselkit`; None where they name no planned command.
+
+    A first word that several planned commands share (`bench`) is enough.
+    """
+    for found in COMMANDS:
+        parts = found.name.split()
+        typed = list(words[: len(parts)])
+        if found.availability is Availability.PLANNED and typed and typed == parts[: len(typed)]:
+            name = " ".join(typed)
+            return (
+                f"vesselkit {name} is planned and not part of version {__version__}; available now: "
+                f"{', '.join(available_names())}"
+            )
+    return None

@@ -1,0 +1,339 @@
+"""Names of tensors: from any checkpoint layout to the official export's names, and from those to the native model's.
+
+The official export's names are the common language ("canonical names") in which checkpoints, bases and SAM2 files
+meet. Every canonical tensor goes to one or more places of the native model; a place is made of one or more row ranges
+of canonical tensors. The map is exact in both directions.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+SAM2 = "grounding_encoder.sam2_model."
+
+_LAYER_PARTS = r"(weight|bias)"
+
+# Canonical name -> native name, whole tensors. Tried in order; the first full match wins.
+_RENAMES: tuple[tuple[str, str], ...] = (
+    # vision tower and projector
+    (r"vision_model\.embeddings\.class_embedding", r"vision_tower.embeddings.cls_token"),
+    (r"vision_model\.embeddings\.position_embedding", r"vision_tower.embeddings.position_embeddings"),
+    (r"vision_model\.embeddings\.patch_embedding\.(.+)", r"vision_tower.embeddings.patch_embeddings.projection.\1"),
+    (
+        r"vision_model\.encoder\.layers\.(\d+)\.attn\.proj\.(.+)",
+        r"vision_tower.encoder.layer.\1.attention.projection_layer.\2",
+    ),
+    (
+        r"vision_model\.encoder\.layers\.(\d+)\.attn\.([qk])_norm\.weight",
+        r"vision_tower.encoder.layer.\1.attention.\2_norm.weight",
+    ),
+    (r"vision_model\.encoder\.layers\.(\d+)\.norm1\.(.+)", r"vision_tower.encoder.layer.\1.layernorm_before.\2"),
+    (r"vision_model\.encoder\.layers\.(\d+)\.norm2\.(.+)", r"vision_tower.encoder.layer.\1.layernorm_after.\2"),
+    (r"vision_model\.encoder\.layers\.(\d+)\.ls([12])", r"vision_tower.encoder.layer.\1.lambda_\2"),
+    (r"vision_model\.encoder\.layers\.(\d+)\.mlp\.(.+)", r"vision_tower.encoder.layer.\1.mlp.\2"),
+    (r"mlp1\.0\.(.+)", r"multi_modal_projector.layer_norm.\1"),
+    (r"mlp1\.1\.(.+)", r"multi_modal_projector.linear_1.\1"),
+    (r"mlp1\.3\.(.+)", r"multi_modal_projector.linear_2.\1"),
+    (r"text_hidden_fcs\.0\.(.+)", r"seg_projection.linear_1.\1"),
+    (r"text_hidden_fcs\.2\.(.+)", r"seg_projection.linear_2.\1"),
+    (r"(language_model\..+)", r"\1"),
+    # SAM2: image encoder
+    (SAM2 + r"image_encoder\.trunk\.(pos_embed|pos_embed_window)", r"sam2.vision_encoder.backbone.\1"),
+    (
+        SAM2 + r"image_encoder\.trunk\.patch_embed\.proj\.(.+)",
+        r"sam2.vision_encoder.backbone.patch_embed.projection.\1",
+    ),
+    (
+        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.norm([12])\.(.+)",
+        r"sam2.vision_encoder.backbone.blocks.\1.layer_norm\2.\3",
+    ),
+    (
+        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.mlp\.layers\.0\.(.+)",
+        r"sam2.vision_encoder.backbone.blocks.\1.mlp.proj_in.\2",
+    ),
+    (
+        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.mlp\.layers\.1\.(.+)",
+        r"sam2.vision_encoder.backbone.blocks.\1.mlp.proj_out.\2",
+    ),
+    (
+        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.(attn\.qkv|attn\.proj|proj)\.(.+)",
+        r"sam2.vision_encoder.backbone.blocks.\1.\2.\3",
+    ),
+    (SAM2 + r"image_encoder\.neck\.convs\.(\d+)\.conv\.(.+)", r"sam2.vision_encoder.neck.convs.\1.\2"),
+    # SAM2: prompt encoder
+    (SAM2 + r"sam_prompt_encoder\.(not_a_point_embed|no_mask_embed)\.weight", r"sam2.prompt_encoder.\1.weight"),
+    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.0\.(.+)", r"sam2.prompt_encoder.mask_embed.conv1.\1"),
+    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.1\.(.+)", r"sam2.prompt_encoder.mask_embed.layer_norm1.\1"),
+    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.3\.(.+)", r"sam2.prompt_encoder.mask_embed.conv2.\1"),
+    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.4\.(.+)", r"sam2.prompt_encoder.mask_embed.layer_norm2.\1"),
+    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.6\.(.+)", r"sam2.prompt_encoder.mask_embed.conv3.\1"),
+    # SAM2: mask decoder
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.(layers\.\d+\.\w+|final_attn_token_to_image)\.out_proj\.(.+)",
+        r"sam2.mask_decoder.transformer.\1.o_proj.\2",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.(layers\.\d+\.\w+|final_attn_token_to_image)\.([qkv]_proj)\.(.+)",
+        r"sam2.mask_decoder.transformer.\1.\2.\3",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.norm([1-4])\.(.+)",
+        r"sam2.mask_decoder.transformer.layers.\1.layer_norm\2.\3",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.norm_final_attn\.(.+)",
+        r"sam2.mask_decoder.transformer.layer_norm_final_attn.\1",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.mlp\.layers\.0\.(.+)",
+        r"sam2.mask_decoder.transformer.layers.\1.mlp.proj_in.\2",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.mlp\.layers\.1\.(.+)",
+        r"sam2.mask_decoder.transformer.layers.\1.mlp.proj_out.\2",
+    ),
+    (SAM2 + r"sam_mask_decoder\.output_upscaling\.0\.(.+)", r"sam2.mask_decoder.upscale_conv1.\1"),
+    (SAM2 + r"sam_mask_decoder\.output_upscaling\.1\.(.+)", r"sam2.mask_decoder.upscale_layer_norm.\1"),
+    (SAM2 + r"sam_mask_decoder\.output_upscaling\.3\.(.+)", r"sam2.mask_decoder.upscale_conv2.\1"),
+    (
+        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
+        r"\.layers\.0\.(.+)",
+        r"sam2.mask_decoder.\1.proj_in.\2",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
+        r"\.layers\.1\.(.+)",
+        r"sam2.mask_decoder.\1.layers.0.\2",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
+        r"\.layers\.2\.(.+)",
+        r"sam2.mask_decoder.\1.proj_out.\2",
+    ),
+    (
+        SAM2 + r"sam_mask_decoder\.(iou_token|mask_tokens|obj_score_token|conv_s0|conv_s1)\.(.+)",
+        r"sam2.mask_decoder.\1.\2",
+    ),
+    # SAM2: memory
+    (SAM2 + r"no_mem_embed", r"sam2.no_memory_embedding"),
+    (SAM2 + r"maskmem_tpos_enc", r"sam2.memory_temporal_positional_encoding"),
+    (SAM2 + r"no_mem_pos_enc", r"sam2.no_memory_positional_encoding"),
+    (SAM2 + r"no_obj_ptr", r"sam2.no_object_pointer"),
+    (SAM2 + r"mask_downsample\.(.+)", r"sam2.mask_downsample.\1"),
+    (SAM2 + r"obj_ptr_proj\.layers\.0\.(.+)", r"sam2.object_pointer_proj.proj_in.\1"),
+    (SAM2 + r"obj_ptr_proj\.layers\.1\.(.+)", r"sam2.object_pointer_proj.layers.0.\1"),
+    (SAM2 + r"obj_ptr_proj\.layers\.2\.(.+)", r"sam2.object_pointer_proj.proj_out.\1"),
+    (
+        SAM2 + r"memory_attention\.layers\.(\d+)\.(self_attn|cross_attn_image)\.out_proj\.(.+)",
+        r"sam2.memory_attention.layers.\1.\2.o_proj.\3",
+    ),
+    (SAM2 + r"memory_attention\.layers\.(\d+)\.norm([1-3])\.(.+)", r"sam2.memory_attention.layers.\1.layer_norm\2.\3"),
+    (
+        SAM2 + r"memory_attention\.layers\.(\d+)\.(self_attn|cross_attn_image|linear1|linear2)\.(.+)",
+        r"sam2.memory_attention.layers.\1.\2.\3",
+    ),
+    (SAM2 + r"memory_attention\.norm\.(.+)", r"sam2.memory_attention.layer_norm.\1"),
+    (
+        SAM2 + r"memory_encoder\.mask_downsampler\.encoder\.12\.(.+)",
+        r"sam2.memory_encoder.mask_downsampler.final_conv.\1",
+    ),
+    (SAM2 + r"memory_encoder\.pix_feat_proj\.(.+)", r"sam2.memory_encoder.feature_projection.\1"),
+    (SAM2 + r"memory_encoder\.out_proj\.(.+)", r"sam2.memory_encoder.projection.\1"),
+    (SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.g_weight", r"sam2.memory_encoder.memory_fuser.layers.\1.scale"),
+    (
+        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.dwconv\.(.+)",
+        r"sam2.memory_encoder.memory_fuser.layers.\1.depthwise_conv.\2",
+    ),
+    (
+        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.norm\.(.+)",
+        r"sam2.memory_encoder.memory_fuser.layers.\1.layer_norm.\2",
+    ),
+    (
+        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.pwconv([12])\.(.+)",
+        r"sam2.memory_encoder.memory_fuser.layers.\1.pointwise_conv\2.\3",
+    ),
+)
+_COMPILED = tuple((re.compile(pattern), target) for pattern, target in _RENAMES)
+
+_QKV = re.compile(r"vision_model\.encoder\.layers\.(\d+)\.attn\.qkv\." + _LAYER_PARTS)
+_POINT = re.compile(re.escape(SAM2) + r"sam_prompt_encoder\.point_embeddings\.([0-3])\.weight")
+_DOWNSAMPLER = re.compile(
+    re.escape(SAM2) + r"memory_encoder\.mask_downsampler\.encoder\.(0|1|3|4|6|7|9|10)\." + _LAYER_PARTS
+)
+_FOURIER = SAM2 + "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows of a canonical tensor go.
+
+    Attributes:
+        target: name in the native model.
+        part, parts: which of how many equal row ranges of the canonical tensor go there.
+        position, positions: which of how many pieces of the target they are, in row order.
+    """
+
+    target: str
+    part: int = 0
+    parts: int = 1
+    position: int = 0
+    positions: int = 1
+
+
+@cache
+def places(canonical: str) -> tuple[Place, ...]:
+    """Every place of a canonical tensor in the native model; empty for a name that no Sa2VA has."""
+    if match := _QKV.fullmatch(canonical):
+        layer, kind = match.groups()
+        stem = f"vision_tower.encoder.layer.{layer}.attention"
+        return tuple(Place(f"{stem}.{name}_proj.{kind}", part, 3) for part, name in enumerate("qkv"))
+    if match := _POINT.fullmatch(canonical):
+        return (Place("sam2.prompt_encoder.point_embed.weight", position=int(match.group(1)), positions=4),)
+    if match := _DOWNSAMPLER.fullmatch(canonical):
+        index, kind = match.groups()
+        layer, step = divmod(int(index), 3)
+        module = "conv" if step == 0 else "layer_norm"
+        return (Place(f"sam2.memory_encoder.mask_downsampler.layers.{layer}.{module}.{kind}"),)
+    if canonical == _FOURIER:
+        return (
+            Place("sam2.shared_image_embedding.positional_embedding"),
+            Place("sam2.prompt_encoder.shared_embedding.positional_embedding"),
+        )
+    for pattern, target in _COMPILED:
+        if match := pattern.fullmatch(canonical):
+            return (Place(match.expand(target)),)
+    return ()
+
+
+@dataclass(frozen=True)
+class LoraName:
+    """A LoRA factor: `factor` is 'A' or 'B', `weight` the canonical name of the weight that it changes."""
+
+    weight: str
+    factor: str
+
+
+_LORA = re.compile(r"(.+)\.lora_([AB])(?:\.[^.]+)?\.weight")
+
+
+def canonical_name(stored: str) -> str | LoraName:
+    """The canonical name of a tensor as stored by mmengine with xtuner and peft, or by the official tools.
+
+    Training prefixes go (`mllm.`, `model.`, peft's wrappers), `.gamma` becomes the export's `.g_weight`, and a bare
+    SAM2 file's names get their prefix.
+    """
+    name = stored.removeprefix("mllm.")
+    if name.startswith(("model.language_model.", "model.vision_model.", "model.mlp1.")):
+        name = name.removeprefix("model.")
+    name = name.replace(".base_model.model.", ".")
+    name = re.sub(r"\.modules_to_save\.[^.]+\.", ".", name)
+    name = name.replace(".base_layer.", ".")
+    if name.startswith(_SAM2_ROOTS):
+        name = SAM2 + name
+    if name.startswith(SAM2):
+        name = re.sub(r"\.gamma$", ".g_weight", name)
+    if match := _LORA.fullmatch(name):
+        return LoraName(f"{match.group(1)}.weight", match.group(2))
+    return name
+
+
+_SAM2_ROOTS = (
+    "image_encoder.",
+    "sam_prompt_encoder.",
+    "sam_mask_decoder.",
+    "memory_attention.",
+    "memory_encoder.",
+    "obj_ptr_proj.",
+    "obj_ptr_tpos_proj.",
+    "mask_downsample.",
+    "maskmem_tpos_enc",
+    "no_mem_embed",
+    "no_mem_pos_enc",
+    "no_obj_ptr",
+    "no_obj_embed_spatial",
+)
+
+# Tensors that only SAM 2.1 has.
+SAM21_ONLY = (SAM2 + "no_obj_embed_spatial", SAM2 + "obj_ptr_tpos_proj.")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a native tensor that restore (part of) a canonical one: piece `part` of `parts` equal ranges."""
+
+    target: str
+    part: int = 0
+    parts: int = 1
+
+
+def restore_map(canonical: Iterable[str]) -> Mapping[str, tuple[Piece, ...]]:
+    """For each canonical name, the pieces of the native model that restore it, in row order.
+
+    Where a canonical tensor has several copies, the first is named; the copies must be equal.
+    """
+    pieces = {}
+    for name in canonical:
+        found = places(name)
+        if found[0].parts > 1:
+            pieces[name] = tuple(Piece(place.target) for place in found)
+        else:
+            first = found[0]
+            pieces[name] = (Piece(first.target, first.position, first.positions),)
+    return pieces
+
+
+def inverse(native: Iterable[str]) -> tuple[str, ...]:
+    """The canonical names whose places are exactly these native tensors.
+
+    Raises:
+        KeyError: for a native name that has no canonical origin.
+    """
+    names: dict[str, None] = {}
+    for target in native:
+        for name in _origins(target):
+            names[name] = None
+    return tuple(names)
+
+
+@cache
+def _origins(target: str) -> tuple[str, ...]:
+    if match := re.fullmatch(r"vision_tower\.encoder\.layer\.(\d+)\.attention\.[qkv]_proj\.(weight|bias)", target):
+        return (f"vision_model.encoder.layers.{match.group(1)}.attn.qkv.{match.group(2)}",)
+    if target == "sam2.prompt_encoder.point_embed.weight":
+        return tuple(f"{SAM2}sam_prompt_encoder.point_embeddings.{index}.weight" for index in range(4))
+    if target.endswith(("shared_image_embedding.positional_embedding", "shared_embedding.positional_embedding")):
+        return (_FOURIER,)
+    pattern = re.fullmatch(r"sam2\.memory_encoder\.mask_downsampler\.layers\.(\d+)\.(conv|layer_norm)\.(\w+)", target)
+    if pattern:
+        index = 3 * int(pattern.group(1)) + (pattern.group(2) == "layer_norm")
+        return (f"{SAM2}memory_encoder.mask_downsampler.encoder.{index}.{pattern.group(3)}",)
+    for source, rename in _RENAMES:
+        found = _invert(source, rename, target)
+        if found and places(found) == (Place(target),):
+            return (found,)
+    raise KeyError(target)
+
+
+def _invert(source: str, rename: str, target: str) -> str | None:
+    """Apply one rename backwards: match the target against the right side, fill the left side's groups."""
+    groups = _groups(source)
+    pattern = re.escape(rename)
+    for number, group in enumerate(groups, start=1):
+        pattern = pattern.replace(re.escape(f"\\{number}"), f"(?P<g{number}>{group})", 1)
+    match = re.fullmatch(pattern, target)
+    if not match:
+        return None
+    name, position = "", 0
+    for number, (start, end) in enumerate(_group_spans(source), start=1):
+        name += source[position:start] + match.group(f"g{number}")
+        position = end
+    return (name + source[position:]).replace("\\.", ".")
+
+
+def _group_spans(pattern: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(r"\((?!\?)[^()]*\)", pattern)]
+
+
+def _groups(pattern: str) -> list[str]:
+    return [pattern[start + 1 : end - 1] for start, end in _group_spans(pattern)]

@@ -1,0 +1,287 @@
+"""What a user asks of a conversion, and the sources that answer it."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
+from helpers.checkpoint.train_config import TrainingConfig, read_training_config, read_training_config_file
+from helpers.conversion.key_map import SAM2, LoraName, canonical_name
+from helpers.conversion.plan import Role
+from helpers.conversion.settings import Candidate, Setting, check_template, read_sam2_sizes, settle
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.paths import project_root
+from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
+from helpers.sa2va.sam2_sizes import PRESETS, Sam2Sizes
+
+_log = logging.getLogger(__name__)
+
+DTYPES = ("bfloat16", "float16", "float32")
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """The options of `vesselkit convert`; None means that the sources decide.
+
+    Attributes:
+        checkpoint: mmengine or flat `.pth`, official export, or native folder.
+        output: the folder to write; it must not exist.
+        base: the InternVL folder (or a Sa2VA folder) that the run started from.
+        sam2: the SAM 2.0 file.
+        sam2_config: a preset's name or a JSON file of sizes.
+        train_config: the training run's config file; read, never executed.
+        lora_alpha: LoRA alpha, where no config names it or it must be overridden.
+        template: name of the chat template, likewise.
+        dtype: of every tensor of the export.
+        shard_bytes: most bytes of one weight file.
+    """
+
+    checkpoint: Path
+    output: Path
+    base: Path | None = None
+    sam2: Path | None = None
+    sam2_config: str | None = None
+    train_config: Path | None = None
+    lora_alpha: float | None = None
+    template: str | None = None
+    dtype: str = "bfloat16"
+    shard_bytes: int = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The opened sources of a conversion and the settings they agree on.
+
+    Attributes:
+        opened: by role; CHECKPOINT is always there.
+        folder: where config.json and the tokenizer are read from.
+        settings: lora_alpha, template, special_tokens, base and sam2_config, with their origins.
+        sam2_sizes: sizes of SAM2.
+        rank_stabilised: whether the run used rank-stabilised LoRA.
+        notes: what a reader of the record should know.
+    """
+
+    opened: Mapping[Role, TensorSource]
+    folder: Path
+    settings: Mapping[str, Setting]
+    sam2_sizes: Sam2Sizes
+    rank_stabilised: bool
+    notes: tuple[str, ...]
+
+    @property
+    def official(self) -> Mapping:
+        """The parsed config.json of `folder`."""
+        source = next(source for source in self.opened.values() if source.path == self.folder)
+        return source.config
+
+    @property
+    def lora_alpha(self) -> float | None:
+        return self.settings["lora_alpha"].value
+
+    @property
+    def template(self) -> str:
+        return self.settings["template"].value
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        return tuple(self.settings["special_tokens"].value)
+
+    @property
+    def native(self) -> frozenset[Role]:
+        """Roles whose tensors already carry the native names."""
+        return frozenset(role for role, source in self.opened.items() if source.kind is CheckpointKind.NATIVE)
+
+
+def open_sources(request: ConversionRequest) -> Sources:
+    """Open every file of a request and settle its settings; reads headers and names, no weights.
+
+    Raises:
+        UsageProblem: for options that cannot work together, or a setting that no source names.
+        RefusedInput: for files that are refused, and sources that disagree.
+    """
+    _check_options(request)
+    checkpoint = open_source(request.checkpoint)
+    configs = _training_configs(request, checkpoint)
+    opened = {Role.CHECKPOINT: checkpoint}
+    base = _settle_base(request, configs, checkpoint)
+    if base.value is not None:
+        opened[Role.BASE] = open_source(Path(base.value))
+    if request.sam2 is not None:
+        opened[Role.SAM2] = open_source(request.sam2)
+    folder = _folder(opened)
+    settings = _settings(request, configs, opened)
+    settings["base"] = Setting("base", Path(base.value).name if base.value else None, base.source)
+    sizes, settings["sam2_config"] = _sam2_sizes(request, opened)
+    notes = [
+        f"the training config loaded {config.pretrained_pth} before training; where its language model fitted, it is "
+        "the base, and must be given as --base"
+        for config in configs
+        if config.pretrained_pth
+    ]
+    notes += _rank_notes(configs, checkpoint)
+    for note in notes:
+        _log.warning("%s", note)
+    rank_stabilised = any(_uses_rslora(config.values) for config in configs)
+    return Sources(opened, folder, settings, sizes, rank_stabilised, tuple(notes))
+
+
+def _check_options(request: ConversionRequest) -> None:
+    if request.dtype not in DTYPES:
+        raise UsageProblem(f"--dtype: expected one of {DTYPES}, got {request.dtype!r}")
+    if request.output.exists() and (not request.output.is_dir() or any(request.output.iterdir())):
+        raise UsageProblem(f"--output {request.output}: exists already; name a new folder")
+    if request.base is not None and not request.base.is_dir():
+        raise UsageProblem(f"--base {request.base}: expected the folder of the InternVL base, found no such folder")
+    if request.lora_alpha is not None and request.lora_alpha <= 0:
+        raise UsageProblem(f"--lora-alpha: expected a positive number, got {request.lora_alpha}")
+
+
+def _training_configs(request: ConversionRequest, checkpoint: TensorSource) -> list[TrainingConfig]:
+    """The config file first, the text in the checkpoint second."""
+    configs = []
+    if request.train_config is not None:
+        configs.append(read_training_config_file(request.train_config))
+    text = checkpoint.meta.config_text if checkpoint.meta else None
+    if text:
+        configs.append(read_training_config(text, f"the config text in {request.checkpoint.name}"))
+    return configs
+
+
+def _candidates(request: ConversionRequest, configs: list[TrainingConfig], field: str) -> list[Candidate]:
+    file_given = request.train_config is not None
+    return [
+        Candidate(getattr(config, field), config.origin, explicit=file_given and index == 0)
+        for index, config in enumerate(configs)
+    ]
+
+
+def _settle_base(request: ConversionRequest, configs: list[TrainingConfig], checkpoint: TensorSource) -> Setting:
+    """The base folder: the option, else the training config's path where it exists on this machine."""
+    if request.base is not None:
+        return Setting("base", str(request.base), "--base")
+    named = settle("base", _candidates(request, configs, "base_path"), "--base")
+    if named.value is None:
+        return Setting("base", None, None)
+    near = [project_root(), *list(request.checkpoint.resolve().parents)[:3]]
+    found = next((folder / named.value for folder in near if (folder / named.value / "config.json").is_file()), None)
+    if found is not None:
+        return Setting("base", str(found), named.source)
+    if not checkpoint.path.is_dir():
+        raise UsageProblem(
+            f"{request.checkpoint.name} needs its base for the config, the tokenizer and what was not trained. "
+            f"The training config names {named.value!r}, which is not here: pass --base with that InternVL folder"
+        )
+    return Setting("base", None, None)
+
+
+def _folder(opened: Mapping[Role, TensorSource]) -> Path:
+    """Where config and tokenizer are: the checkpoint's own folder, else the base's."""
+    for role in (Role.CHECKPOINT, Role.BASE):
+        source = opened.get(role)
+        if source is not None and source.path.is_dir() and source.config is not None:
+            return source.path
+    raise UsageProblem(
+        f"{opened[Role.CHECKPOINT].path.name} holds no config.json and no tokenizer; pass --base with the InternVL folder "
+        "that the run started from"
+    )
+
+
+def _settings(
+    request: ConversionRequest, configs: list[TrainingConfig], opened: Mapping[Role, TensorSource]
+) -> dict[str, Setting]:
+    alpha = [Candidate(request.lora_alpha, "--lora-alpha", explicit=True)]
+    template = [Candidate(request.template, "--template", explicit=True)]
+    tokens = []
+    alpha += _candidates(request, configs, "lora_alpha")
+    template += _candidates(request, configs, "template")
+    tokens += _candidates(request, configs, "special_tokens")
+    for source in opened.values():
+        # An InternVL base names its own template, which is not the one that Sa2VA trains with.
+        if source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE) and source.config:
+            template.append(Candidate(source.config.get("template"), f"config.json of {source.path.name}"))
+    settled = {
+        "lora_alpha": settle("lora_alpha", alpha, "--lora-alpha"),
+        "template": settle("template", template, "--template"),
+        "special_tokens": settle("special_tokens", tokens, "--train-config"),
+    }
+    check_template(settled["template"])
+    if settled["special_tokens"].value is None:
+        settled["special_tokens"] = Setting("special_tokens", SPECIAL_TOKENS, "the official order")
+    return settled
+
+
+def _sam2_sizes(request: ConversionRequest, opened: Mapping[Role, TensorSource]) -> tuple[Sam2Sizes, Setting]:
+    """SAM2's sizes: the option, else a native folder's config, else the preset whose image encoder the tensors fit."""
+    if request.sam2_config is not None:
+        sizes = read_sam2_sizes(request.sam2_config)
+        return sizes, Setting("sam2_config", Path(request.sam2_config).name, "--sam2-config")
+    for source in opened.values():
+        if source.kind is CheckpointKind.NATIVE:
+            sizes = Sam2Sizes.from_dict(source.config["sam2_config"])
+            return sizes, Setting("sam2_config", "as stored", f"config.json of {source.path.name}")
+    for source in opened.values():
+        names = {canonical_name(name): tensor.shape for name, tensor in source.tensors.items()}
+        patch = names.get(f"{SAM2}image_encoder.trunk.patch_embed.proj.weight")
+        if patch is None:
+            continue
+        pattern = re.compile(re.escape(SAM2) + r"image_encoder\.trunk\.blocks\.(\d+)\.")
+        found = (pattern.match(name) for name in names if not isinstance(name, LoraName))
+        blocks = len({match.group(1) for match in found if match})
+        for preset, sizes in PRESETS.items():
+            if (sizes.embed_dim, sum(sizes.stages)) == (patch[0], blocks):
+                return sizes, Setting("sam2_config", preset, f"tensor shapes of {source.path.name}")
+        raise UsageProblem(
+            f"{source.path.name}: SAM2 with width {patch[0]} and {blocks} blocks is none of {sorted(PRESETS)}; "
+            "pass --sam2-config with a JSON file of its sizes"
+        )
+    raise UsageProblem(
+        "SAM2: no source holds its image encoder; pass --sam2 with the SAM 2.0 file the run started from "
+        "(for the official configs: sam2_hiera_large.pt)"
+    )
+
+
+def _rank_notes(configs: list[TrainingConfig], checkpoint: TensorSource) -> list[str]:
+    """The rank is read from the tensors; a config that says otherwise may belong to another run."""
+    ranks = set()
+    for name, tensor in checkpoint.tensors.items():
+        found = canonical_name(name)
+        if isinstance(found, LoraName) and found.factor == "A":
+            ranks.add(tensor.shape[0])
+    return [
+        f"{config.origin} says LoRA rank {config.lora_rank}, the tensors have {sorted(ranks)}: the tensors' rank is "
+        "used; check that this config belongs to this run, since alpha comes from it"
+        for config in configs
+        if ranks and config.lora_rank is not None and ranks != {config.lora_rank}
+    ]
+
+
+def _uses_rslora(values) -> bool:
+    """Whether a dict anywhere in the config sets `use_rslora`."""
+    if isinstance(values, Mapping):
+        return values.get("use_rslora") is True or any(_uses_rslora(value) for value in values.values())
+    if isinstance(values, (list, tuple)):
+        return any(_uses_rslora(value) for value in values)
+    return False
+
+
+def require_embedding_rows(sources: Sources, rows: int, tokenizer_length: int, seg_id: int) -> None:
+    """Stop where tokenizer, embedding and config place `[SEG]` differently.
+
+    Raises:
+        RefusedInput: with the three ids.
+    """
+    count = len(sources.special_tokens)
+    ids = {"tokenizer": seg_id, "embedding": rows - count}
+    config = sources.official
+    if "sa2va_format_version" in config:
+        ids["config"] = config["token_ids"]["[SEG]"]
+    elif "sa2va" in str(config.get("model_type", "")):
+        ids["config"] = config["llm_config"]["vocab_size"] - count
+    if len(set(ids.values())) > 1 or rows != tokenizer_length:
+        listed = ", ".join(f"{name} {number}" for name, number in ids.items())
+        raise RefusedInput(
+            f"the id of [SEG] differs: {listed} (embedding rows {rows}, tokenizer length {tokenizer_length}); the "
+            f"tokenizer of {sources.folder.name} is not the one the run used"
+        )

@@ -1,0 +1,218 @@
+"""What this machine has, what is missing, and what to do about it."""
+
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+import torch
+from jupyter_client.kernelspec import KernelSpecManager
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from helpers import __version__
+from helpers.paths import project_root
+
+DISTRIBUTION = "vesselkit"
+KERNEL = "python3"
+EXPORT_8B_BYTES = 17_000_000_000
+"""Free disk that the export of an 8B model in bfloat16 takes, rounded up."""
+
+
+class Severity(Enum):
+    """Whether the kit can work all the same."""
+
+    REQUIRED = "required"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something missing or out of range.
+
+    Attributes:
+        what: what was expected and what is there.
+        remedy: what to do.
+    """
+
+    severity: Severity
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that torch can use; `memory_bytes` is None where torch does not tell."""
+
+    name: str
+    description: str
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The examination of a machine; sizes in bytes.
+
+    Attributes:
+        versions: of vesselkit, python and each required distribution; None for one that is absent.
+        cores: CPU cores that this process may use.
+    """
+
+    system: str
+    root: Path
+    versions: dict[str, str | None]
+    cores: int
+    devices: tuple[Device, ...]
+    memory_total: int
+    memory_available: int
+    disk_free: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing required is missing."""
+        return all(finding.severity is not Severity.REQUIRED for finding in self.findings)
+
+    def to_dict(self) -> dict:
+        """JSON values."""
+        findings = [asdict(finding) | {"severity": finding.severity.value} for finding in self.findings]
+        return asdict(self) | {"root": str(self.root), "findings": findings, "ok": self.ok}
+
+    def to_text(self) -> str:
+        """Lines for a person."""
+        lines = [f"system        {self.system}", f"project root  {self.root}"]
+        lines += [f"memory        {_gb(self.memory_total)}, {_gb(self.memory_available)} available"]
+        lines += [f"disk          {_gb(self.disk_free)} free", f"CPU           {self.cores} cores"]
+        for device in self.devices:
+            memory = "" if device.memory_bytes is None else f", {_gb(device.memory_bytes)}"
+            lines.append(f"{device.name:<13} {device.description}{memory}")
+        if not self.devices:
+            lines.append("accelerator   none; everything runs on the CPU")
+        lines.append("")
+        lines += [f"{name:<14}{version or 'MISSING'}" for name, version in self.versions.items()]
+        lines.append("")
+        lines += [f"{finding.severity.value}: {finding.what}. {finding.remedy}" for finding in self.findings]
+        lines.append("nothing required is missing" if self.ok else "something required is missing: see above")
+        return "\n".join(lines)
+
+
+def examine() -> Report:
+    """Examine this machine; reads versions and sizes, changes nothing."""
+    root = project_root()
+    requirements = _requirements()
+    versions = {requirement.name: _installed(requirement.name) for requirement in requirements}
+    disk_free = shutil.disk_usage(root).free
+    devices = _devices()
+    findings = [
+        *python_findings(platform.python_version(), _python_range()),
+        *package_findings(requirements, versions),
+        *kernel_findings(KernelSpecManager().find_kernel_specs()),
+        *device_findings(devices, has_nvidia_driver=shutil.which("nvidia-smi") is not None),
+        *disk_findings(disk_free),
+    ]
+    memory = psutil.virtual_memory()
+    return Report(
+        system=platform.platform(),
+        root=root,
+        versions={DISTRIBUTION: __version__, "python": platform.python_version()} | versions,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1,
+        devices=devices,
+        memory_total=memory.total,
+        memory_available=memory.available,
+        disk_free=disk_free,
+        findings=tuple(findings),
+    )
+
+
+def python_findings(version: str, supported: SpecifierSet) -> list[Finding]:
+    """Whether this Python is one that the kit is tested with."""
+    if supported.contains(version, prereleases=True):
+        return []
+    remedy = "Make the environment again with a supported one, such as python3.11"
+    return [Finding(Severity.REQUIRED, f"python: expected {supported}, found {version}", remedy)]
+
+
+def package_findings(requirements: list[Requirement], versions: dict[str, str | None]) -> list[Finding]:
+    """Required distributions that are absent or outside the supported range.
+
+    Args:
+        versions: installed version by distribution; None where absent.
+    """
+    findings = []
+    if not requirements:
+        what = f"{DISTRIBUTION} is not installed in this environment, so that its requirements are not known"
+        findings.append(Finding(Severity.REQUIRED, what, "Run in the checkout: pip install -e ."))
+    for requirement in requirements:
+        found = versions[requirement.name]
+        if found is None or not requirement.specifier.contains(found, prereleases=True):
+            what = f"{requirement.name}: expected {requirement.specifier or 'any version'}, found {found or 'none'}"
+            findings.append(Finding(Severity.REQUIRED, what, f"Run: pip install '{requirement}'"))
+    return findings
+
+
+def kernel_findings(kernels: dict[str, str]) -> list[Finding]:
+    """Whether notebooks find their kernel."""
+    if KERNEL in kernels:
+        return []
+    remedy = f"Run: python -m ipykernel install --sys-prefix --name {KERNEL}"
+    return [Finding(Severity.REQUIRED, f"Jupyter kernel {KERNEL!r}, which the notebooks name, is missing", remedy)]
+
+
+def device_findings(devices: tuple[Device, ...], *, has_nvidia_driver: bool) -> list[Finding]:
+    """Whether a GPU is there that torch cannot use."""
+    if not has_nvidia_driver or any(device.name.startswith("cuda") for device in devices):
+        return []
+    what = f"an NVIDIA driver is installed, but torch {torch.__version__} finds no GPU"
+    remedy = "Install a build of torch made for your driver's CUDA version (torch's own site says which)"
+    return [Finding(Severity.ADVICE, what, remedy)]
+
+
+def disk_findings(free: int) -> list[Finding]:
+    """Whether the export of an 8B model fits."""
+    if free >= EXPORT_8B_BYTES:
+        return []
+    what = f"{_gb(free)} of disk are free; the export of an 8B model takes {_gb(EXPORT_8B_BYTES)}"
+    return [Finding(Severity.ADVICE, what, "Free some space, or give an --output on another disk")]
+
+
+def _requirements() -> list[Requirement]:
+    """What vesselkit needs to run, development tools left out; empty where it is not installed."""
+    try:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+    found = [Requirement(line) for line in lines]
+    return [needed for needed in found if needed.marker is None or needed.marker.evaluate({"extra": ""})]
+
+
+def _python_range() -> SpecifierSet:
+    try:
+        return SpecifierSet(metadata.metadata(DISTRIBUTION).get("Requires-Python", ""))
+    except metadata.PackageNotFoundError:
+        return SpecifierSet()
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> tuple[Device, ...]:
+    found = [
+        Device(f"cuda:{index}", properties.name, properties.total_memory)
+        for index in range(torch.cuda.device_count())
+        for properties in [torch.cuda.get_device_properties(index)]
+    ]
+    if torch.backends.mps.is_available():
+        found.append(Device("mps", "Apple GPU", None))
+    return tuple(found)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,1 @@
+"""Pictures of frames, ground truth and predictions, made with matplotlib."""

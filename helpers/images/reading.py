@@ -1,0 +1,162 @@
+"""Read one frame from an image file as 8-bit RGB, and list the frames of a folder.
+
+The grey rule is that of `helpers.sa2va.image_mode`. What cannot be read faithfully is refused, never guessed.
+"""
+
+import logging
+import re
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from helpers.errors import RefusedInput
+from helpers.sa2va.image_mode import to_rgb
+
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "UnreadableImage", "list_images", "natural_key", "read_image", "to_rgb"]
+
+logger = logging.getLogger(__name__)
+
+MAX_PIXELS = 64_000_000
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".pnm", ".pbm", ".jp2"}
+)
+
+# A closed list: formats left out would start other programs (EPS) or are not frames.
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
+
+# What Pillow's decoders raise on damaged files, besides OSError.
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_TIFF_PHOTOMETRIC_TAG = 262
+_TIFF_WHITE_IS_ZERO = 0
+
+
+class UnreadableImage(RefusedInput):
+    """One image file was refused.
+
+    `reason` says why and what to do, without the file's name, which may hold a patient's.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+
+
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Read the single frame in `path` as mode RGB, uint8, with its EXIF orientation applied.
+
+    The pixel count is checked from the header, before anything is decoded. Raises `UnreadableImage` for a file that
+    is missing, empty, damaged, cut short, no known image, larger than `max_pixels`, of several frames, or of more
+    than 8 bits in a layout that Pillow would cut to 8.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise UnreadableImage(
+                path, "expected an image file, found none (missing, or not a regular file). Check the path"
+            )
+        if path.stat().st_size == 0:
+            raise UnreadableImage(path, "the file is empty (0 bytes). Copy it again from its source")
+        # Open files are handed to Pillow, not paths: from a path it maps raw TIFF data into memory and then
+        # turns a frame with an EXIF orientation wrongly.
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+            _check_header(path, image, max_pixels)
+            image.verify()  # finds bad checksums, but leaves the object unusable: hence the second opening
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+            image.load()
+            # Read after load(): for TIFF, Pillow has then applied and removed the tag by itself.
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+            frame = _to_rgb(path, image)
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(path, f"too many pixels; at most {max_pixels:,} are read. Shrink or crop it") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(
+            path, f"not an image of a known format ({', '.join(_FORMATS)}). Export it as PNG"
+        ) from error
+    except _DECODE_ERRORS as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        reason = f"the image cannot be decoded ({detail}): it is damaged or cut short. Copy it again from its source"
+        raise UnreadableImage(path, reason) from error
+    transposition = _TRANSPOSITIONS.get(orientation)
+    return frame if transposition is None else frame.transpose(transposition)
+
+
+def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
+    try:
+        frame = to_rgb(image).copy()
+    except ValueError as error:
+        raise UnreadableImage(path, str(error)) from error
+    frame.info = {}  # comments, EXIF and the like can name a patient, and would be saved again with the pixels
+    return frame
+
+
+def _check_header(path: Path, image: ImageFile.ImageFile, max_pixels: int) -> None:
+    """Refuse by size, frame count and pixel layout, all known before decoding."""
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise UnreadableImage(path, f"the image has no pixels ({width}x{height}). Export it again")
+    if width * height > max_pixels:
+        found = f"{width}x{height} = {width * height:,} pixels"
+        raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnreadableImage(path, f"expected one frame, found {frames}. Save each wanted frame as a PNG of its own")
+    layouts = [str(tile.args) for tile in image.tile]
+    if image.mode not in {"I", "F"} and not image.mode.startswith("I;") and any(";16" in layout for layout in layouts):
+        reason = f"16 bits per channel in colour or with alpha (read as {image.mode}) would be cut to 8 bits."
+        raise UnreadableImage(path, f"{reason} Save it as 16-bit grey or as 8-bit")
+    tags = getattr(image, "tag_v2", {})
+    if image.mode.startswith("I;16") and tags.get(_TIFF_PHOTOMETRIC_TAG) == _TIFF_WHITE_IS_ZERO:
+        raise UnreadableImage(
+            path, "16-bit grey stored with white as 0 would come out inverted. Save it with black as 0"
+        )
+
+
+def natural_key(name: str) -> tuple:
+    """Sort key that orders `frame2` before `frame10`; names equal but for case or zeros stay in a fixed order."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((1, int(part), "") if index % 2 else (0, 0, part) for index, part in enumerate(parts)), name
+
+
+def list_images(folder: Path) -> tuple[Path, ...]:
+    """The image files directly in `folder`, in natural order of their names; hidden files and subfolders are left out.
+
+    A link that leads out of the folder is not followed: it is left out, and the log counts such links without names.
+    Raises `RefusedInput` where the folder is missing or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RefusedInput(f"{folder}: expected a folder of images, found none. Check the path")
+    root = folder.resolve()
+    images, outside, others = [], 0, 0
+    for entry in folder.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.suffix.lower() not in IMAGE_SUFFIXES:
+            others += 1
+        elif not entry.resolve().is_relative_to(root):
+            outside += 1
+        elif entry.is_file():
+            images.append(entry)
+    if outside:
+        logger.warning("%d links that lead out of the image folder were left out; copy the files in", outside)
+    if not images:
+        known = " ".join(sorted(IMAGE_SUFFIXES))
+        found = f"{others} other files or folders and {outside} links leading out of it"
+        raise RefusedInput(
+            f"{folder}: expected image files directly in it ({known}), found {found}. Export frames as PNG"
+        )
+    return tuple(sorted(images, key=lambda path: natural_key(path.name)))

@@ -1,0 +1,133 @@
+"""Load an exported model folder, after checking that its code is the code that was exported."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from helpers.errors import RefusedInput, UsageProblem
+
+logger = logging.getLogger(__name__)
+
+RECORD_NAME = "conversion.json"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What a run remembers of its model: no path, since folders of users' machines do not belong in results.
+
+    `tensors_sha256` is the fingerprint in the folder's conversion record; None where there is no record.
+    """
+
+    folder_name: str
+    tensors_sha256: str | None
+
+
+def choose_device(device: str) -> torch.device:
+    """'auto' is the first CUDA device, or the CPU; any other name must be usable here. Raises UsageProblem."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UsageProblem(f"device: expected auto, cpu, cuda, cuda:N or mps, got {device!r}") from error
+    usable = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not usable.get(chosen.type, False):
+        raise UsageProblem(f"device: {device!r} is not available on this machine. Use auto or cpu")
+    return chosen
+
+
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """'auto' is bfloat16 on CUDA devices that compute in it, and float32 elsewhere. Raises UsageProblem."""
+    if dtype == "auto":
+        wide = device.type != "cuda" or not torch.cuda.is_bf16_supported()
+        return torch.float32 if wide else torch.bfloat16
+    if dtype not in DTYPES:
+        raise UsageProblem(f"dtype: expected auto or one of {', '.join(DTYPES)}, got {dtype!r}")
+    return DTYPES[dtype]
+
+
+def check_folder(model_dir: Path) -> ModelIdentity:
+    """Check an exported folder before any of its code runs.
+
+    The folder's Python files must be those named in its conversion record, with the same SHA-256. Without a record
+    this cannot be checked, and the log says so.
+    Raises `RefusedInput` for a folder that is no export, for changed, added or missing code, and for code that would
+    be taken from elsewhere.
+    """
+    config = _read_json(model_dir / "config.json", "a model folder written by `vesselkit convert`")
+    for name, target in (config.get("auto_map") or {}).items():
+        if "--" in str(target):
+            raise RefusedInput(f"{model_dir / 'config.json'}: {name} points to code outside the folder. Convert again")
+    record_path = model_dir / RECORD_NAME
+    if not record_path.exists():
+        logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
+        return ModelIdentity(model_dir.name, None)
+    record = _read_json(record_path, "a conversion record")
+    recorded = _recorded_code(record)
+    present = {path.name: path for path in model_dir.glob("*.py")}
+    for name in sorted(recorded.keys() | present.keys()):
+        if name not in present:
+            raise RefusedInput(f"{model_dir / name}: recorded in {RECORD_NAME}, but missing. Convert again")
+        if name not in recorded:
+            raise RefusedInput(f"{present[name]}: code that {RECORD_NAME} does not record. Remove it, or convert again")
+        found = hashlib.sha256(present[name].read_bytes()).hexdigest()
+        if found != recorded[name]:
+            expected = f"expected SHA-256 {recorded[name]} as recorded in {RECORD_NAME}, found {found}"
+            raise RefusedInput(f"{present[name]}: {expected}. The code was changed after the export; convert again")
+    return ModelIdentity(model_dir.name, record.get("tensors_sha256"))
+
+
+def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:
+    """The model, in evaluation mode on its device, and its tokenizer, from an exported folder and nowhere else.
+
+    Runs the folder's own code, so `check_folder` comes first. Raises UsageProblem for a device or dtype that cannot
+    be used, `RefusedInput` for a folder that is refused or whose files cannot be loaded.
+    """
+    model_dir = Path(model_dir)
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    check_folder(model_dir)
+    try:
+        model = AutoModel.from_pretrained(
+            str(model_dir), trust_remote_code=True, local_files_only=True, dtype=chosen_dtype
+        )
+        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise RefusedInput(
+            f"{model_dir}: the model cannot be loaded ({error}). Verify the folder, or convert again"
+        ) from error
+    return model.eval().to(chosen_device), tokenizer
+
+
+def end_words(model: Any, tokenizer: Any) -> tuple[str, ...]:
+    """Words that end a complete answer of this model."""
+    words = [*getattr(model.config, "stop_words", ()), tokenizer.eos_token]
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _recorded_code(record: dict) -> dict[str, str]:
+    """SHA-256 by name of the Python files among the outputs of a conversion record."""
+    return {name: entry["sha256"] for name, entry in record.get("outputs", {}).items() if name.endswith(".py")}
+
+
+def _read_json(path: Path, expected: str) -> dict:
+    if not path.is_file():
+        raise RefusedInput(f"{path}: not found; expected {expected}. Check the path")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RefusedInput(f"{path}: not readable as JSON ({error}). Convert again") from error
+    if not isinstance(values, dict):
+        raise RefusedInput(f"{path}: expected a JSON object, found {type(values).__name__}. Convert again")
+    return values

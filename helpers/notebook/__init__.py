@@ -1,0 +1,1 @@
+"""Notebook parameters checked before work starts, and notebooks run without a browser."""

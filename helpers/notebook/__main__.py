@@ -1,0 +1,118 @@
+"""`python -m helpers.notebook NOTEBOOK -p name value ...`: run a notebook of the kit without a browser."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers import paths
+from helpers.errors import UsageProblem, VesselkitError
+from helpers.notebook.execution import execute_notebook, parameter_types
+from helpers.notebook.parameters import unknown_names
+from helpers.notebook.session import shown_path, utc_name
+from helpers.paths import Stage
+
+_TRUTH = {"true": True, "false": False}
+_DEFAULT_TIMEOUT_S = 6 * 3600
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one notebook; the exit code is that of the kit's commands."""
+    options = _parser().parse_args(arguments)
+    try:
+        notebook = paths.resolve(options.notebook)
+        types = parameter_types(notebook)
+        parameters = typed_parameters(types, options.parameters)
+        output = options.output or default_output(notebook, types, parameters)
+        written = execute_notebook(notebook, Path(output), parameters, options.timeout, progress=True)
+    except VesselkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stderr.write(f"executed notebook: {shown_path(written)}\n")
+    return 0
+
+
+def typed_parameters(types: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Command-line texts as values of the types that the notebook declares.
+
+    Args:
+        types: name -> (type, default), as `parameter_types` gives them.
+        given: (name, text) pairs.
+    Raises:
+        UsageProblem: listing unknown and repeated names and texts that are no value of their type.
+    """
+    problems = unknown_names(dict(given), list(types))
+    values: dict[str, Any] = {}
+    for name, text in given:
+        if name not in types:
+            continue
+        if name in values:
+            problems.append(f"{name}: given twice; give it once")
+        try:
+            values[name] = _typed(text, types[name][0])
+        except ValueError:
+            problems.append(f"{name}: expected a value of type {types[name][0]}, got {text!r}")
+    if problems:
+        raise UsageProblem("parameters refused:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return values
+
+
+def default_output(notebook: Path, types: Mapping[str, tuple[str, str]], parameters: Mapping[str, Any]) -> Path:
+    """`outputs/<project>/notebooks/<UTC>-<notebook>.ipynb`, with a number where that is taken.
+
+    Raises:
+        UsageProblem: for a notebook without a parameter `project`.
+    """
+    if "project" not in types:
+        raise UsageProblem(f"{notebook.name} has no parameter 'project'; name the executed copy with --output")
+    project = parameters.get("project", types["project"][1].strip("'\""))
+    folder = paths.stage_folder(project, Stage.NOTEBOOKS)
+    stem = f"{utc_name()}-{notebook.stem}"
+    path, number = folder / f"{stem}.ipynb", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.ipynb"
+    return path
+
+
+def _typed(text: str, kind: str) -> Any:
+    """A text as bool, int or float; as it is for any other type. Raises ValueError."""
+    if kind == "bool":
+        if text.lower() not in _TRUTH:
+            raise ValueError(text)
+        return _TRUTH[text.lower()]
+    return {"int": int, "float": float}.get(kind, str)(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.notebook",
+        description="Run a notebook of the kit. Relative paths mean the project root.",
+        epilog="Exit codes: 0 ok, 1 a cell failed, 2 usage, 3 refused input.",
+    )
+    parser.add_argument("notebook", help="for instance notebooks/02_infer.ipynb")
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set one parameter of the notebook's first code cell; may be repeated",
+    )
+    parser.add_argument(
+        "--output", help="the executed copy (default: outputs/<project>/notebooks/<UTC>-<notebook>.ipynb)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=int,
+        default=_DEFAULT_TIMEOUT_S,
+        metavar="S",
+        help="most seconds of one cell (default: 6 hours)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Run a notebook with given parameters through papermill, strictly.
+
+Papermill alone only warns of unknown parameters, formats braces in paths, waits for ever, and writes the output in
+place while it runs. Here such parameters are refused, and the output appears complete or not at all.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.translators import PythonTranslator
+
+from helpers import paths
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.parameters import unknown_names
+
+OUTSIDE_PATH = "(a path outside the project)"
+
+_NOTEBOOK_FORMAT = 4
+_PARAMETERS_TAG = "parameters"
+_INJECTED_TAG = "injected-parameters"
+_KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
+
+
+def execute_notebook(
+    notebook: Path, output: Path, parameters: Mapping[str, Any], timeout_s: int, *, progress: bool = False
+) -> Path:
+    """Run `notebook` and write the executed copy to `output`; the folder it is called from plays no part.
+
+    Paths are resolved from the project root. In the executed copy, parameters that are paths inside the project are
+    relative to its root, and other absolute paths are replaced by `OUTSIDE_PATH`, since folders can carry names.
+    A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched.
+
+    Args:
+        parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
+        timeout_s: seconds that any one cell may take.
+    Raises:
+        UsageProblem: unknown parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
+        RefusedInput: a file that is no notebook.
+        VesselkitError: a cell failed or took too long; the message holds the cell's error. Where the cell raised
+            UsageProblem or RefusedInput, the same is raised here.
+    """
+    notebook, output = paths.resolve(Path(notebook)), paths.resolve(Path(output))
+    if output.suffix != ".ipynb" or output == notebook:
+        raise UsageProblem(f"{output}: expected a name that ends in .ipynb, other than the notebook that is run")
+    if timeout_s <= 0:
+        raise UsageProblem(f"timeout_s: expected seconds above 0, got {timeout_s}")
+    kernel = _check_kernel(notebook)
+    _check_names(notebook, parameters)
+    portable = {name: _portable(value) for name, value in parameters.items()}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".notebook-") as folder:
+        running = Path(folder) / output.name
+        try:
+            papermill.execute_notebook(
+                _escaped(notebook),
+                _escaped(running),
+                parameters=portable,
+                kernel_name=kernel,
+                progress_bar=progress,
+                execution_timeout=timeout_s,
+            )
+        except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
+            if running.is_file():
+                _tidy(running, notebook.name, output.name)
+                os.replace(running, failed)
+            kind = _KINDS.get(getattr(error, "ename", ""), VesselkitError)
+            raise kind(f"{notebook.name}: {_reason(error, timeout_s)}. See {failed}") from error
+        _tidy(running, notebook.name, output.name)
+        os.replace(running, output)
+    failed.unlink(missing_ok=True)  # of an earlier run; it would now contradict the output
+    return output
+
+
+def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
+    """Name -> (type, default as source text) of each parameter of a notebook, in order.
+
+    Raises as `execute_notebook` does for what is no notebook.
+    """
+    _check_kernel(notebook)
+    found = papermill.inspect_notebook(_escaped(notebook))
+    return {name: (facts["inferred_type_name"], facts["default"]) for name, facts in found.items()}
+
+
+def _check_kernel(notebook: Path) -> str:
+    """The name of the notebook's kernel, which must be installed."""
+    if not notebook.is_file():
+        raise UsageProblem(f"{notebook}: expected a notebook, found none. Check the path")
+    try:
+        node = json.loads(notebook.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RefusedInput(f"{notebook}: not readable as a notebook ({error}). Restore the file") from error
+    if not isinstance(node, dict) or node.get("nbformat") != _NOTEBOOK_FORMAT:
+        raise RefusedInput(f"{notebook}: expected a notebook of format {_NOTEBOOK_FORMAT}. Save it in JupyterLab once")
+    name = node.get("metadata", {}).get("kernelspec", {}).get("name")
+    if not name:
+        raise RefusedInput(
+            f"{notebook}: expected a kernel name in its metadata, found none. Save it in JupyterLab once"
+        )
+    try:
+        KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel as error:
+        advice = f"Run: python -m ipykernel install --sys-prefix --name {name}"
+        raise UsageProblem(f"{notebook.name}: its kernel {name!r} is not installed. {advice}") from error
+    return name
+
+
+def _check_names(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that the notebook does not have; papermill would run on with the defaults."""
+    problems = unknown_names(parameters, list(parameter_types(notebook)))
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise UsageProblem(f"{notebook.name}: parameters refused (cell tagged {_PARAMETERS_TAG!r}):\n{lines}")
+
+
+def _escaped(path: Path) -> str:
+    """The path for papermill, which takes braces in it for places to fill."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _portable(value: Any) -> Any:
+    """Paths as strings, those inside the project relative to its root; other values unchanged."""
+    if isinstance(value, list | tuple):
+        return [_portable(item) for item in value]
+    if not isinstance(value, str | Path):
+        return value
+    root = paths.project_root()
+    if os.path.isabs(value) and Path(value).is_relative_to(root):
+        return Path(value).relative_to(root).as_posix()
+    return str(value)
+
+
+def _absolute_paths(value: Any) -> Iterator[str]:
+    """All strings inside a JSON value that are absolute paths."""
+    if isinstance(value, str):
+        if os.path.isabs(value):
+            yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _absolute_paths(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _absolute_paths(item)
+
+
+def _tidy(executed: Path, source_name: str, output_name: str) -> None:
+    """Take absolute paths out of papermill's metadata and of the injected cell of an executed notebook."""
+    node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
+    record = node.metadata.get("papermill", {})
+    outside = set(_absolute_paths(record.get("parameters", {})))
+    record["input_path"], record["output_path"] = source_name, output_name
+    record["parameters"] = _without(record.get("parameters", {}), outside)
+    for cell in node.cells:
+        if _INJECTED_TAG in cell.metadata.get("tags", []):
+            for found in outside:
+                literal = PythonTranslator.translate_str(found)
+                cell.source = cell.source.replace(literal, PythonTranslator.translate_str(OUTSIDE_PATH))
+    nbformat.write(node, executed)
+
+
+def _without(value: Any, outside: set[str]) -> Any:
+    """A JSON value with the given strings replaced by `OUTSIDE_PATH`."""
+    if isinstance(value, str):
+        return OUTSIDE_PATH if value in outside else value
+    if isinstance(value, list):
+        return [_without(item, outside) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _without(item, outside) for name, item in value.items()}
+    return value
+
+
+def _reason(error: Exception, timeout_s: int) -> str:
+    """What stopped the notebook, in words."""
+    if isinstance(error, PapermillExecutionError):
+        return f"cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}"
+    if isinstance(error, CellTimeoutError):
+        return f"a cell took longer than {timeout_s} s; raise the time limit or lessen the work"
+    return f"the kernel died ({error}); most often the memory ran out"

@@ -1,0 +1,100 @@
+"""The parameters of the kit's notebooks, as types: what each notebook accepts, and what it refuses at once.
+
+An empty string or a zero stands for "not given" where a notebook cannot write None.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, DirectoryPath, Field, FilePath
+
+from helpers import paths
+from helpers.errors import UsageProblem
+
+_DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _none_if_zero(value: Any) -> Any:
+    """None for the number 0; False is left for the type check to refuse."""
+    return None if value == 0 and not isinstance(value, bool) else value
+
+
+def _required(value: Any) -> Any:
+    if value == "":
+        raise ValueError("needed; give a path")
+    return value
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ValueError("expected an existing file or folder, found none; check the path")
+    return path
+
+
+def _plain(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return paths.plain_name(name, "name")
+    except UsageProblem as error:
+        raise ValueError(str(error)) from error
+
+
+def _sizes_file(value: str | None) -> str | None:
+    """A preset's name as it is, a JSON file as an absolute path."""
+    if value is None or not (value.endswith(".json") or re.search(r"[/\\]", value)):
+        return value
+    return str(_existing(paths.resolve(value)))
+
+
+def _device(value: str) -> str:
+    if not re.fullmatch(_DEVICE, value):
+        raise ValueError("expected auto, cpu, cuda, cuda:N or mps")
+    return value
+
+
+_Unset = BeforeValidator(_none_if_empty)
+_UnsetNumber = BeforeValidator(_none_if_zero)
+_PlainName = Annotated[str, AfterValidator(_plain)]
+_OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
+
+
+class ConvertSettings(BaseModel):
+    """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint.
+
+    `checkpoint` may be a file or a folder; `lora_alpha` is above 0; `sam2_config` is a preset's name or a JSON file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project: _PlainName
+    name: _OptionalName = None
+    checkpoint: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
+    base: Annotated[DirectoryPath | None, _Unset] = None
+    sam2: Annotated[FilePath | None, _Unset] = None
+    sam2_config: Annotated[str | None, _Unset, AfterValidator(_sizes_file)] = None
+    train_config: Annotated[FilePath | None, _Unset] = None
+    lora_alpha: Annotated[float | None, _UnsetNumber, Field(gt=0)] = None
+    template: Annotated[str | None, _Unset] = None
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+
+
+class InferSettings(BaseModel):
+    """Parameters of `02_infer`. `model` None: the latest complete conversion; `limit` None: all images."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: _PlainName
+    name: _OptionalName = None
+    model: Annotated[DirectoryPath | None, _Unset] = None
+    images: Annotated[DirectoryPath, BeforeValidator(_required)]
+    prompt: str = Field("Please segment the blood vessels.", pattern=r"\S")
+    threshold: float = Field(0.5, gt=0, lt=1)
+    device: Annotated[str, AfterValidator(_device)] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    limit: Annotated[int | None, _UnsetNumber, Field(ge=1)] = None

@@ -1,0 +1,130 @@
+"""Where things are: one rule for relative paths, and the folders of results.
+
+A relative path means the project root, wherever a notebook or a command runs.
+"""
+
+import os
+import re
+from enum import Enum
+from pathlib import Path
+
+from helpers.errors import UsageProblem
+
+ROOT_VARIABLE = "VESSELKIT_ROOT"
+PARTIAL_PREFIX = ".partial-"
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+class Stage(Enum):
+    """The stages that leave results, and the file that a complete result of each holds."""
+
+    CONVERT = "convert"
+    PREDICT = "predict"
+    EVALUATE = "evaluate"
+    REVIEW = "review"
+    NOTEBOOKS = "notebooks"
+
+    @property
+    def final_file(self) -> str:
+        """Written last, so that its presence means complete."""
+        return "conversion.json" if self is Stage.CONVERT else "manifest.json"
+
+
+def project_root() -> Path:
+    """The project root.
+
+    The first of: the folder that the environment variable VESSELKIT_ROOT names; the nearest checkout of vesselkit at or
+    above the working directory; the checkout that this package runs from (an editable install); the working directory.
+    The variable comes first, so that results can be kept outside a checkout.
+
+    Raises:
+        UsageProblem: where VESSELKIT_ROOT names no folder.
+    """
+    named = os.environ.get(ROOT_VARIABLE)
+    if named:
+        root = Path(named).expanduser()
+        if not root.is_dir():
+            raise UsageProblem(f"{ROOT_VARIABLE}: expected an existing folder, got {named!r}; correct or unset it")
+        return root.resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if _is_checkout(folder):
+            return folder
+    return here
+
+
+def resolve(path: str | Path) -> Path:
+    """The path, a relative one taken from the project root; `~` is the home folder."""
+    expanded = Path(path).expanduser()
+    return expanded if expanded.is_absolute() else project_root() / expanded
+
+
+def plain_name(name: str, what: str) -> str:
+    """The name itself, where it can be a folder's name on any system.
+
+    Raises:
+        UsageProblem: naming `what`.
+    """
+    if not _PLAIN_NAME.fullmatch(name):
+        raise UsageProblem(
+            f"{what}: expected a name of letters, digits, '.', '_', '+' and '-' that begins with a letter or digit, "
+            f"got {name!r}"
+        )
+    return name
+
+
+def stage_folder(project: str, stage: Stage) -> Path:
+    """`outputs/<project>/<stage>`; not created.
+
+    Raises:
+        UsageProblem: for a project name that is no plain folder name.
+    """
+    return project_root() / "outputs" / plain_name(project, "project") / stage.value
+
+
+def new_result_folder(project: str, stage: Stage, name: str) -> Path:
+    """`outputs/<project>/<stage>/<name>`; not created.
+
+    Raises:
+        UsageProblem: for a name that is no plain folder name, or that is taken.
+    """
+    folder = stage_folder(project, stage) / plain_name(name, "name")
+    if folder.exists():
+        raise UsageProblem(f"{folder}: exists already; choose another name, or move it away")
+    return folder
+
+
+def latest_complete(project: str, stage: Stage) -> Path:
+    """The newest complete result of a stage: a folder that holds the stage's final file.
+
+    Of two results of the same moment, the name that sorts last wins.
+
+    Raises:
+        UsageProblem: where there is none.
+    """
+    folder = stage_folder(project, stage)
+    found = [path for path in folder.glob(f"*/{stage.final_file}") if not path.parent.name.startswith(PARTIAL_PREFIX)]
+    if not found:
+        raise UsageProblem(
+            f"{folder}: expected a finished result of '{stage.value}' (a folder with {stage.final_file}), found none; "
+            f"run {_ADVICE[stage]} with project '{project}' first, or name a folder"
+        )
+    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent
+
+
+_ADVICE = {
+    Stage.CONVERT: "notebooks/01_convert.ipynb",
+    Stage.PREDICT: "notebooks/02_infer.ipynb",
+    Stage.EVALUATE: "the evaluation",
+    Stage.REVIEW: "the review",
+    Stage.NOTEBOOKS: "a notebook",
+}
+
+
+def _is_checkout(folder: Path) -> bool:
+    """Whether the folder is a checkout of vesselkit, by its pyproject.toml; not merely a folder that uses it."""
+    pyproject = folder / "pyproject.toml"
+    if not pyproject.is_file() or not (folder / "helpers").is_dir():
+        return False
+    return 'name = "vesselkit"' in pyproject.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,0 +1,186 @@
+"""Configuration of a Sa2VA model in the vesselkit export format, version 1 (docs/export-format.md)."""
+
+import transformers
+from transformers import CONFIG_MAPPING, AutoConfig, InternVLVisionConfig, PretrainedConfig
+
+from .sam2_sizes import PRESETS, Sam2Sizes
+
+FORMAT_VERSION = 1
+SPECIAL_TOKENS = ("[SEG]", "<p>", "</p>", "<vp>", "</vp>")
+LANGUAGE_MODELS = ("qwen2", "qwen3", "llama")
+
+_CHATML = "<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
+# name -> (instruction around one user turn, words that end an answer)
+TEMPLATES = {
+    "qwen_chat": (_CHATML, ("<|im_end|>", "<|endoftext|>")),
+    "internlm2_chat": (_CHATML, ("<|im_end|>",)),
+    "llama3_chat": (
+        "<|start_header_id|>user<|end_header_id|>\n\n{input}<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ("<|eot_id|>",),
+    ),
+}
+
+_ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
+
+
+def rope_settings(text: dict) -> tuple[float, dict | None]:
+    """The rotary settings of a language model config, from either spelling: (theta, scaling or None).
+
+    Up to transformers 4 they are `rope_theta` and `rope_scaling`; from 5 on both live in `rope_parameters`.
+    """
+    merged = {**(text.get("rope_scaling") or {}), **(text.get("rope_parameters") or {})}
+    theta = float(merged.pop("rope_theta", None) or text.get("rope_theta") or 10000.0)
+    kind = merged.pop("rope_type", None) or merged.pop("type", None) or "default"
+    merged.pop("type", None)
+    return theta, None if kind == "default" else {"rope_type": kind, **merged}
+
+
+def portable_text_config(text: dict) -> dict:
+    """A language model config with its rotary settings in both spellings, so that transformers 4 and 5 agree.
+
+    Each major version silently falls back to a theta of 10000 when it finds only the other's spelling.
+    """
+    theta, scaling = rope_settings(text)
+    portable = {name: value for name, value in text.items() if name not in _ROPE_KEYS}
+    return {
+        **portable,
+        "rope_theta": theta,
+        "rope_scaling": scaling,
+        "rope_parameters": {"rope_type": "default", **(scaling or {}), "rope_theta": theta},
+    }
+
+
+def build_text_config(text: dict) -> PretrainedConfig:
+    """The transformers config of the language model; `text` holds `model_type` and the model's own fields."""
+    portable = portable_text_config(text)
+    model_type = portable.pop("model_type", None)
+    if model_type not in LANGUAGE_MODELS:
+        raise ValueError(f"text_config.model_type: expected one of {LANGUAGE_MODELS}, got {model_type!r}")
+    modern = int(transformers.__version__.split(".")[0]) >= 5
+    for name in ("rope_theta", "rope_scaling") if modern else ("rope_parameters",):
+        portable.pop(name)
+    return CONFIG_MAPPING[model_type](**portable)
+
+
+class Sa2VAConfig(PretrainedConfig):
+    """All that is needed to build the model, its prompts and its inputs; every field has a documented default.
+
+    Args:
+        vision_config: fields of transformers' InternVLVisionConfig.
+        text_config: fields of the language model's config, with `model_type`.
+        sam2_config: name of a preset, or the fields of `Sam2Sizes`.
+        template, instruction, stop_words: the chat format; the last two default to those of the named template.
+        special_tokens: tokens added for Sa2VA, in the order of their ids.
+        token_ids: ids of the tokens that the forward path looks for; None until the tokenizer is known.
+        ps_version: pixel shuffle of the vision tokens; only 'v2' is implemented by transformers' InternVL.
+        tile_size, min_tiles, max_tiles, use_thumbnail: tiling of the image for the vision tower.
+        answer_token_limit: most tokens of one answer. (`max_new_tokens` is dropped from configs by transformers 5.)
+        sam2_pixel_constants: 'bf16_rounded' uses the official normalisation constants, which are rounded to
+            bfloat16 whatever the dtype; 'exact' uses ImageNet's. Trained models expect 'bf16_rounded' at inference.
+    """
+
+    model_type = "sa2va"
+    sub_configs = {"vision_config": InternVLVisionConfig, "text_config": AutoConfig}
+
+    def __init__(
+        self,
+        vision_config=None,
+        text_config=None,
+        sam2_config="hiera_l",
+        template="qwen_chat",
+        instruction=None,
+        stop_words=None,
+        special_tokens=SPECIAL_TOKENS,
+        token_ids=None,
+        downsample_ratio=0.5,
+        ps_version="v2",
+        select_layer=-1,
+        tile_size=448,
+        min_tiles=1,
+        max_tiles=12,
+        use_thumbnail=True,
+        answer_token_limit=2048,
+        sam2_pixel_constants="bf16_rounded",
+        sa2va_format_version=FORMAT_VERSION,
+        tie_word_embeddings=False,
+        **kwargs,
+    ):
+        if sa2va_format_version != FORMAT_VERSION:
+            raise ValueError(
+                f"sa2va_format_version: this code reads {FORMAT_VERSION}, the folder says {sa2va_format_version}; "
+                "load it with the code files of its own folder (trust_remote_code=True)"
+            )
+        if ps_version != "v2" or select_layer != -1:
+            raise ValueError(
+                f"expected ps_version 'v2' and select_layer -1, got {ps_version!r} and {select_layer}: "
+                "transformers' InternVL computes only these"
+            )
+        if sam2_pixel_constants not in ("bf16_rounded", "exact"):
+            raise ValueError(f"sam2_pixel_constants: expected 'bf16_rounded' or 'exact', got {sam2_pixel_constants!r}")
+        if template not in TEMPLATES and (instruction is None or stop_words is None):
+            raise ValueError(f"template: expected one of {sorted(TEMPLATES)}, got {template!r}")
+        if isinstance(vision_config, dict) or vision_config is None:
+            vision = {"use_mean_pooling": True, **(vision_config or {})}
+            vision.pop("model_type", None)
+            vision_config = InternVLVisionConfig(**vision)
+        if isinstance(text_config, dict) or text_config is None:
+            text_config = build_text_config(text_config or {"model_type": "qwen2"})
+        sizes = PRESETS.get(sam2_config) if isinstance(sam2_config, str) else Sam2Sizes.from_dict(sam2_config)
+        if sizes is None:
+            raise ValueError(f"sam2_config: expected one of {sorted(PRESETS)} or sizes, got {sam2_config!r}")
+        text_config.tie_word_embeddings = tie_word_embeddings
+        named = TEMPLATES.get(template, (instruction, stop_words))
+
+        self.vision_config = vision_config
+        self.text_config = text_config
+        self.sam2_config = sizes.to_dict()
+        self.template = template
+        self.instruction = instruction if instruction is not None else named[0]
+        self.stop_words = list(stop_words if stop_words is not None else named[1])
+        self.special_tokens = list(special_tokens)
+        self.token_ids = token_ids
+        self.downsample_ratio = downsample_ratio
+        self.ps_version = ps_version
+        self.select_layer = select_layer
+        self.tile_size = tile_size
+        self.min_tiles = min_tiles
+        self.max_tiles = max_tiles
+        self.use_thumbnail = use_thumbnail
+        self.answer_token_limit = answer_token_limit
+        self.sam2_pixel_constants = sam2_pixel_constants
+        self.sa2va_format_version = sa2va_format_version
+        super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
+
+    @property
+    def sam2_sizes(self) -> Sam2Sizes:
+        return Sam2Sizes.from_dict(self.sam2_config)
+
+    @property
+    def projector_hidden_act(self) -> str:
+        """Activation of the projector; constant in every InternVL."""
+        return "gelu"
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the language model's hidden states, in channels."""
+        return self.text_config.hidden_size
+
+    @property
+    def tokens_per_tile(self) -> int:
+        """Number of image tokens that one tile becomes."""
+        patches = self.tile_size // self.vision_config.patch_size[0]
+        return int(patches * self.downsample_ratio) ** 2
+
+    def to_dict(self) -> dict:
+        """The JSON object of config.json, with both spellings of the rotary settings."""
+        values = super().to_dict()
+        values["text_config"] = portable_text_config(values["text_config"])
+        return values
+
+    def to_diff_dict(self) -> dict:
+        """The same as `to_dict`: defaults differ between versions of transformers, so all fields are written."""
+        return self.to_dict()
+
+
+Sa2VAConfig.register_for_auto_class()

@@ -1,0 +1,63 @@
+"""Write requirements.lock and environment.yml from the output of `pip freeze` in a fresh environment.
+
+    python scripts/write_lock.py FREEZE
+
+Local versions are dropped, since they name a build that only one index holds.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_LOCKED = {"vesselkit", "pip", "setuptools", "wheel"}
+
+LOCK_HEADER = """\
+# Written by `make lock`. Every package of a fresh environment on Linux with Python 3.11; other systems add their own,
+# such as the CUDA packages that torch brings.
+"""
+ENVIRONMENT_HEADER = """\
+# Written by `make lock`: the lines of requirements.lock, and the package itself.
+name: vesselkit
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python=3.11
+  - pip
+  - pip:
+"""
+
+
+def pins(freeze: Iterable[str]) -> list[str]:
+    """`name==version` lines, sorted by name.
+
+    Raises:
+        ValueError: for a line that is not such a pin, such as a package installed from a folder.
+    """
+    found = []
+    for line in filter(None, (line.strip() for line in freeze)):
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        if name and name.group().lower() in NOT_LOCKED:
+            continue
+        pin = re.fullmatch(r"([A-Za-z0-9._-]+==[^\s+@;]+)(\+\S+)?", line)
+        if not pin:
+            raise ValueError(f"expected name==version, got {line!r}; install that package from the registry")
+        found.append(pin.group(1))
+    return sorted(found, key=str.lower)
+
+
+def environment(lines: Iterable[str]) -> str:
+    """The text of environment.yml."""
+    return ENVIRONMENT_HEADER + "".join(f"      - {line}\n" for line in (*lines, "-e ."))
+
+
+def main() -> None:
+    lines = pins(Path(sys.argv[1]).read_text(encoding="utf-8").splitlines())
+    (ROOT / "requirements.lock").write_text(LOCK_HEADER + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (ROOT / "environment.yml").write_text(environment(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+import pytest
+
+from helpers.checkpoint.source import open_source
+from helpers.checkpoint.training_folder import is_training_folder, list_checkpoints
+from helpers.errors import RefusedInput
+
+
+def test_checkpoints_are_ordered_by_number(tmp_path):
+    for name, size in {"iter_1000.pth": 3, "iter_200.pth": 2, "epoch_1.pth": 5, "best.pth": 1, "iter_x.pth": 1}.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    (tmp_path / "last_checkpoint").write_text("C:\\runs\\iter_1000.pth\n")
+    found = list_checkpoints(tmp_path)
+    assert [item.path.name for item in found] == ["iter_200.pth", "iter_1000.pth", "epoch_1.pth"]
+    assert [item.size for item in found] == [2, 3, 5]
+    assert [item.iteration for item in found] == [200, 1000, None]
+    assert [item.epoch for item in found] == [None, None, 1]
+    assert [item.is_last for item in found] == [False, True, False]
+
+
+def test_what_is_a_training_folder(tmp_path):
+    assert not is_training_folder(tmp_path)
+    assert not is_training_folder(tmp_path / "none")
+    (tmp_path / "run" / "vis_data").mkdir(parents=True)
+    (tmp_path / "run" / "vis_data" / "scalars.json").touch()
+    assert is_training_folder(tmp_path)
+    with pytest.raises(RefusedInput, match="without any checkpoint"):
+        open_source(tmp_path)
+
+
+@pytest.fixture
+def deepspeed_folder(tmp_path):
+    folder = tmp_path / "work dir" / "iter_500.pth"
+    folder.mkdir(parents=True)
+    (folder / "mp_rank_00_model_states.pt").write_bytes(b"x")
+    (folder / "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt").write_bytes(b"x")
+    (folder.parent / "latest").write_text("iter_500.pth")
+    (folder.parent / "zero_to_fp32.py").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("inner", ["", "mp_rank_00_model_states.pt", ".."])
+def test_deepspeed_is_refused_with_the_command(deepspeed_folder, inner):
+    with pytest.raises(RefusedInput) as refusal:
+        open_source((deepspeed_folder / inner).resolve())
+    message = str(refusal.value)
+    assert f"cd '{deepspeed_folder.parent}' && python zero_to_fp32.py . pytorch_model.bin --tag iter_500.pth" in message
+    assert "is not there" not in message
+
+
+def test_deepspeed_without_its_script(deepspeed_folder):
+    (deepspeed_folder.parent / "zero_to_fp32.py").unlink()
+    with pytest.raises(RefusedInput, match="zero_to_fp32.py is not there"):
+        open_source(deepspeed_folder)
+
+
+def test_older_deepspeed_with_rank_folders(tmp_path):
+    (tmp_path / "tag" / "zero_pp_rank_0").mkdir(parents=True)
+    with pytest.raises(RefusedInput, match="DeepSpeed checkpoint"):
+        open_source(tmp_path / "tag")

@@ -1,0 +1,117 @@
+"""Notebooks run strictly: parameters checked first, output whole or absent, no paths left in it."""
+
+import json
+import os
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from helpers import paths
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.execution import OUTSIDE_PATH, execute_notebook
+
+PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
+
+
+def write_notebook(path, *sources, kernel="python3"):
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+    node = new_notebook(cells=cells)
+    if kernel:
+        node.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
+        node.metadata["language_info"] = {"name": "python"}
+    nbformat.write(node, path)
+    return path
+
+
+def outputs(path):
+    node = nbformat.read(path, as_version=4)
+    return "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
+
+
+def test_runs_with_braces_in_paths_and_leaves_no_outside_path(tmp_path, monkeypatch):
+    folder = tmp_path / "a {brace} DOE_JOHN"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    notebook = write_notebook(
+        folder / "in.ipynb", "print(threshold, len(images), many[0])\nassert images.endswith('quo\"te')"
+    )
+    outside = str(folder / 'quo"te')
+    inside = paths.project_root() / "helpers"
+    output = execute_notebook(
+        notebook, folder / "new" / "out.ipynb", {"threshold": 0.3, "images": outside, "many": [inside, outside]}, 120
+    )
+    assert outputs(output) == f"0.3 {len(outside)} helpers\n"
+    stored = json.loads(output.read_text())
+    text = output.read_text()
+    assert "DOE_JOHN" not in text and str(paths.project_root()) not in text and OUTSIDE_PATH in text
+    assert stored["metadata"]["papermill"]["parameters"] == {
+        "threshold": 0.3,
+        "images": OUTSIDE_PATH,
+        "many": ["helpers", OUTSIDE_PATH],
+    }
+    assert stored["metadata"]["papermill"]["input_path"] == "in.ipynb"
+    assert sorted(os.listdir(output.parent)) == ["out.ipynb"]
+
+
+def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
+    trace = tmp_path / "ran"
+    notebook = write_notebook(tmp_path / "in.ipynb", f"open({str(trace)!r}, 'w')")
+    with pytest.raises(UsageProblem, match=r"treshold: unknown parameter, did you mean threshold?"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {"treshold": 0.3}, 120)
+    assert not trace.exists() and not (tmp_path / "out.ipynb").exists()
+
+
+def test_a_failing_cell_is_reported_and_the_old_output_stays(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "raise KeyError('no such case')")
+    output = tmp_path / "out.ipynb"
+    output.write_text("earlier result")
+    with pytest.raises(VesselkitError, match=r"in.ipynb: cell \d failed with KeyError: 'no such case'"):
+        execute_notebook(notebook, output, {}, 120)
+    assert output.read_text() == "earlier result"
+    assert "no such case" in (tmp_path / "out.failed.ipynb").read_text()
+    assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "out.failed.ipynb", "out.ipynb"]
+
+
+def test_a_slow_cell_is_stopped(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "import time; time.sleep(60)")
+    with pytest.raises(VesselkitError, match="longer than 1 s"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, 1)
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_kernels(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", kernel="no_such_kernel")
+    with pytest.raises(UsageProblem, match="ipykernel install --sys-prefix --name no_such_kernel"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+    write_notebook(notebook, kernel=None)
+    with pytest.raises(RefusedInput, match="kernel name"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+
+
+@pytest.mark.parametrize("content", ["", "not json", "[]", "{}"])
+def test_what_is_no_notebook_is_refused(tmp_path, content):
+    notebook = tmp_path / "in.ipynb"
+    notebook.write_text(content)
+    with pytest.raises(RefusedInput, match=r"in.ipynb"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+
+
+def test_bad_calls(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb")
+    for output, timeout, words in (
+        ("out.txt", 5, ".ipynb"),
+        ("in.ipynb", 5, "other than"),
+        ("out.ipynb", 0, "timeout"),
+    ):
+        with pytest.raises(UsageProblem, match=words):
+            execute_notebook(notebook, tmp_path / output, {}, timeout)
+    with pytest.raises(UsageProblem, match="found none"):
+        execute_notebook(tmp_path / "absent.ipynb", tmp_path / "out.ipynb", {}, 5)
+
+
+def test_the_kernel_is_this_environment(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "import sys\nprint(sys.prefix)")
+    output = execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+    assert outputs(output).strip() == sys.prefix

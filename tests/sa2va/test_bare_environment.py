@@ -1,0 +1,144 @@
+"""Exported folders in environments that hold only torch, transformers, safetensors, pillow and numpy."""
+
+import json
+import subprocess
+import venv
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from tests.golden_cases import IMAGE_CASES, load_case
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "tests/bare_environment.py"
+TRANSFORMERS = (version("transformers"), "4.57.6")
+FORBIDDEN = {"helpers", "mmengine", "torchvision", "peft"}
+
+pytestmark = pytest.mark.bare
+
+
+@cache
+def bare_python(transformers: str) -> Path:
+    """Python of an environment with this transformers, built once in build/bare; skips where it cannot be installed."""
+    folder = ROOT / "build/bare" / transformers
+    python, ready = folder / "bin/python", folder / "ready"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if ready.exists():
+            return python
+        venv.create(folder, with_pip=True, clear=True)
+        torch = version("torch").split("+")[0]
+        for packages in ([f"torch=={torch}"], [f"transformers=={transformers}", "safetensors", "pillow", "numpy"]):
+            done = subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+        ready.touch()
+    return python
+
+
+def run_calls(folder: Path, calls: list[dict], transformers: str, scratch: Path):
+    """(facts, logits by name) of calls on an exported folder, in the bare environment."""
+    (scratch / "calls.json").write_text(json.dumps(calls))
+    out = scratch / "out.npz"
+    done = subprocess.run(
+        [bare_python(transformers), "-I", SCRIPT, folder, scratch / "calls.json", out],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=scratch, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    arrays = dict(np.load(out))
+    facts = json.loads(str(arrays.pop("facts")))
+    assert facts["transformers"] == transformers
+    assert not FORBIDDEN & set(facts["modules"])
+    return facts, arrays
+
+
+@pytest.fixture(scope="module")
+def golden_calls(shared):
+    """All image and text calls of the goldens."""
+    calls = []
+    for name in IMAGE_CASES:
+        case = load_case(shared, name)
+        image = str(shared / "golden/tiny_qwen2" / case.facts["image"]) if case.image else None
+        regions = [[1, 320, 640], [60, 200], [100, 400]] if case.mask_prompts else None
+        calls.append({"name": name, "image": image, "text": case.facts["text"],
+                      "past_text": case.facts["past_text"], "regions": regions})  # fmt: skip
+    return calls
+
+
+@pytest.fixture(scope="module")
+def golden_results(converted_folder, golden_calls, tmp_path_factory):
+    """Results of the golden calls by version of transformers."""
+
+    @cache
+    def results(transformers: str, source: str):
+        return run_calls(converted_folder(source), golden_calls, transformers, tmp_path_factory.mktemp("bare"))
+
+    return results
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("source", ["ckpt_lora", "ckpt_plain", "hf_export"])
+@pytest.mark.parametrize("transformers", TRANSFORMERS)
+def test_goldens_are_reached(shared, golden_results, transformers, source):
+    facts, arrays = golden_results(transformers, source)
+    for name in IMAGE_CASES:
+        case = load_case(shared, name)
+        assert facts["texts"][name] == case.facts["prediction"]
+        for index in range(case.facts["n_masks"]):
+            logits = arrays[f"{name}/{index}"]
+            assert np.abs(logits - case.arrays[f"logits_final_seg{index}"]).max() < 1e-4
+            assert np.array_equal(logits > 0, case.mask(index))
+    assert len(arrays) == sum(load_case(shared, name).facts["n_masks"] for name in IMAGE_CASES) == 6
+
+
+@pytest.mark.golden
+def test_both_versions_agree_on_rotary_settings_ids_and_logits(golden_results):
+    (old, old_logits), (new, new_logits) = (golden_results(name, "ckpt_lora") for name in reversed(TRANSFORMERS))
+    assert old["rope"] == new["rope"]
+    assert old["rope"]["theta"] == 1e6
+    assert old["ids"] == new["ids"]
+    assert set(old_logits) == set(new_logits)
+    assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-5
+
+
+LOAD = """
+import logging, sys, torch
+from transformers import AutoModel
+model = AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True)
+print(next(model.parameters()).dtype)
+"""
+
+
+def test_a_bare_load_takes_the_stored_dtype_or_warns_with_the_size(fixture_folder_bfloat16):
+    loaded = {
+        name: subprocess.run(
+            [bare_python(name), "-I", "-c", LOAD, fixture_folder_bfloat16],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True,
+        )
+        for name in TRANSFORMERS
+    }  # fmt: skip
+    modern, old = (loaded[name] for name in TRANSFORMERS)
+    assert modern.stdout.strip() == "torch.bfloat16"
+    assert old.stdout.strip() == "torch.float32"
+    assert "loading bfloat16 weights as float32" in old.stderr
+    assert "pass dtype=torch.bfloat16" in old.stderr
+
+
+def test_the_slow_tokenizer_of_version_4_gives_the_same_ids(fixture_folder_bfloat16):
+    code = (
+        "import sys; from transformers import AutoTokenizer\n"
+        "texts = ['Sure, it is [SEG].<|im_end|>', ' two  spaces\\n\\n\\ttab', '<p>artery</p> [SEG]<IMG_CONTEXT></img>']\n"
+        "slow, fast = (AutoTokenizer.from_pretrained(sys.argv[1], use_fast=fast) for fast in (False, True))\n"
+        "print(slow.is_fast, fast.is_fast, [slow.encode(text) for text in texts] == [fast.encode(text) for text in texts])"
+    )
+    done = subprocess.run(
+        [bare_python("4.57.6"), "-I", "-c", code, fixture_folder_bfloat16],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", "True", "True"]

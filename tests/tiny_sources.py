@@ -1,0 +1,90 @@
+"""Copies of the tiny fixture's files that a test may damage."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from helpers.conversion import ConversionRequest
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@dataclass(frozen=True)
+class TinySources:
+    """A checkpoint with its bases, in a folder of their own."""
+
+    checkpoint: Path
+    base: Path
+    sam2: Path
+    sizes: Path
+
+    def request(self, output: Path, **changes) -> ConversionRequest:
+        """The conversion of these files, in float32 unless changed."""
+        request = ConversionRequest(
+            checkpoint=self.checkpoint,
+            output=output,
+            base=self.base,
+            sam2=self.sam2,
+            sam2_config=str(self.sizes),
+            dtype="float32",
+        )
+        return replace(request, **changes)
+
+    def edit_checkpoint(self, change) -> None:
+        """Load the checkpoint as plain tensors and text, let `change` edit the whole dict, and write it back."""
+        content = self.content()
+        change(content)
+        torch.save(content, self.checkpoint)
+
+    def content(self) -> dict:
+        """The checkpoint's meta and state dict; the log history is left out."""
+        from helpers.checkpoint.unpickle import load_torch_file
+
+        stored = load_torch_file(self.checkpoint)
+        state = {name: tensor.clone() for name, tensor in stored["state_dict"].items()}
+        return {"meta": dict(stored["meta"]), "state_dict": state}
+
+    def edit_base(self, change) -> None:
+        """Let `change` edit the base's tensors."""
+        path = self.base / "model.safetensors"
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+        change(tensors)
+        save_file(tensors, path, metadata={"format": "pt"})
+
+    def edit_base_config(self, change) -> None:
+        """Let `change` edit the base's config.json."""
+        path = self.base / "config.json"
+        config = json.loads(path.read_text())
+        change(config)
+        path.write_text(json.dumps(config))
+
+    def edit_sam2(self, change) -> None:
+        """Let `change` edit the SAM2 file's tensors."""
+        state = {name: tensor.clone() for name, tensor in torch.load(self.sam2, weights_only=True)["model"].items()}
+        change(state)
+        torch.save({"model": state}, self.sam2)
+
+
+def fixture_sources() -> TinySources:
+    """The fixture's own files; not to be changed."""
+    checkpoint = next((FIXTURES / "ckpt").glob("iter_*.pth"))
+    base = FIXTURES / "base"
+    return TinySources(checkpoint, base / "internvl_base", base / "sam2_base.pt", FIXTURES / "sam2_sizes.json")
+
+
+def copy_sources(folder: Path) -> TinySources:
+    """The fixture's files, copied to `folder`."""
+    original = fixture_sources()
+    shutil.copytree(original.base, folder / "internvl_base")
+    for path in (original.checkpoint, original.sam2, original.sizes):
+        shutil.copy(path, folder)
+    return TinySources(
+        folder / original.checkpoint.name,
+        folder / "internvl_base",
+        folder / original.sam2.name,
+        folder / original.sizes.name,
+    )
