@@ -1,16 +1,18 @@
-"""What this machine has, what is missing, and what to do about it."""
+"""What this machine has, what is missing, and what to do about it.
+
+What may be missing is imported only where it is there, so that this still reports.
+"""
 
 import os
 import platform
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from enum import Enum
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-import torch
-from jupyter_client.kernelspec import KernelSpecManager
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -54,10 +56,19 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Main memory, bytes."""
+
+    total: int
+    available: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The examination of a machine; sizes in bytes.
 
     Attributes:
+        memory: None where psutil, which tells, is missing.
         versions: of vesselkit, python and each required distribution; None for one that is absent.
         cores: CPU cores that this process may use.
     """
@@ -67,8 +78,7 @@ class Report:
     versions: dict[str, str | None]
     cores: int
     devices: tuple[Device, ...]
-    memory_total: int
-    memory_available: int
+    memory: Memory | None
     disk_free: int
     findings: tuple[Finding, ...]
 
@@ -84,16 +94,18 @@ class Report:
 
     def to_text(self) -> str:
         """Lines for a person."""
-        lines = [f"system        {self.system}", f"project root  {self.root}"]
-        lines += [f"memory        {_gb(self.memory_total)}, {_gb(self.memory_available)} available"]
-        lines += [f"disk          {_gb(self.disk_free)} free", f"CPU           {self.cores} cores"]
+        rows = [("system", self.system), ("project root", str(self.root))]
+        if self.memory is not None:
+            rows.append(("memory", f"{_gb(self.memory.total)}, {_gb(self.memory.available)} available"))
+        rows += [("disk", f"{_gb(self.disk_free)} free"), ("CPU", f"{self.cores} cores")]
         for device in self.devices:
-            memory = "" if device.memory_bytes is None else f", {_gb(device.memory_bytes)}"
-            lines.append(f"{device.name:<13} {device.description}{memory}")
+            size = "" if device.memory_bytes is None else f", {_gb(device.memory_bytes)}"
+            rows.append((device.name, device.description + size))
         if not self.devices:
-            lines.append("accelerator   none; everything runs on the CPU")
-        lines.append("")
-        lines += [f"{name:<14}{version or 'MISSING'}" for name, version in self.versions.items()]
+            rows.append(("accelerator", "none; everything runs on the CPU"))
+        rows.append(("", ""))
+        rows += [(name, version or "MISSING") for name, version in self.versions.items()]
+        lines = [f"{name:<16}{text}".rstrip() for name, text in rows]
         lines.append("")
         lines += [f"{finding.severity.value}: {finding.what}. {finding.remedy}" for finding in self.findings]
         lines.append("nothing required is missing" if self.ok else "something required is missing: see above")
@@ -110,19 +122,17 @@ def examine() -> Report:
     findings = [
         *python_findings(platform.python_version(), _python_range()),
         *package_findings(requirements, versions),
-        *kernel_findings(KernelSpecManager().find_kernel_specs()),
+        *kernel_findings(_kernels()),
         *device_findings(devices, has_nvidia_driver=shutil.which("nvidia-smi") is not None),
         *disk_findings(disk_free),
     ]
-    memory = psutil.virtual_memory()
     return Report(
         system=platform.platform(),
         root=root,
         versions={DISTRIBUTION: __version__, "python": platform.python_version()} | versions,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         devices=devices,
-        memory_total=memory.total,
-        memory_available=memory.available,
+        memory=_memory(),
         disk_free=disk_free,
         findings=tuple(findings),
     )
@@ -154,7 +164,7 @@ def package_findings(requirements: list[Requirement], versions: dict[str, str | 
     return findings
 
 
-def kernel_findings(kernels: dict[str, str]) -> list[Finding]:
+def kernel_findings(kernels: Collection[str]) -> list[Finding]:
     """Whether notebooks find their kernel."""
     if KERNEL in kernels:
         return []
@@ -166,7 +176,7 @@ def device_findings(devices: tuple[Device, ...], *, has_nvidia_driver: bool) -> 
     """Whether a GPU is there that torch cannot use."""
     if not has_nvidia_driver or any(device.name.startswith("cuda") for device in devices):
         return []
-    what = f"an NVIDIA driver is installed, but torch {torch.__version__} finds no GPU"
+    what = f"an NVIDIA driver is installed, but torch {_installed('torch') or '(missing)'} finds no GPU"
     remedy = "Install a build of torch made for your driver's CUDA version (torch's own site says which)"
     return [Finding(Severity.ADVICE, what, remedy)]
 
@@ -203,7 +213,29 @@ def _installed(name: str) -> str | None:
         return None
 
 
+def _kernels() -> Collection[str]:
+    """Names of the Jupyter kernels of this environment and user."""
+    if find_spec("jupyter_client") is None:
+        return ()
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return KernelSpecManager().find_kernel_specs()
+
+
+def _memory() -> Memory | None:
+    if find_spec("psutil") is None:
+        return None
+    import psutil
+
+    found = psutil.virtual_memory()
+    return Memory(found.total, found.available)
+
+
 def _devices() -> tuple[Device, ...]:
+    if find_spec("torch") is None:
+        return ()
+    import torch
+
     found = [
         Device(f"cuda:{index}", properties.name, properties.total_memory)
         for index in range(torch.cuda.device_count())

@@ -148,7 +148,7 @@ def main() -> None:
         sources = ["--checkpoint", str(folder / "iter_3672.pth"), "--base", str(folder / "InternVL3-8B"),
                    "--sam2", str(folder / "sam2_hiera_large.pt")]  # fmt: skip
         output = folder / "export"
-        cli = [sys.executable, "-m", "helpers.cli"]
+        cli = [sys.executable, "-c", "from helpers.cli.app import main; main()"]
         seconds, anonymous, resident = watch([*cli, "convert", *sources, "--output", str(output)])
         size = sum(path.stat().st_size for path in output.glob("*.safetensors"))
         shards = len(list(output.glob("*.safetensors")))

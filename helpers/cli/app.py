@@ -70,7 +70,8 @@ def _before_command(
 ) -> None:
     settings = context.ensure_object(Settings)
     settings.debug = debug
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.DEBUG if debug else logging.WARNING)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("helpers").setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 
 for _name, _function in (

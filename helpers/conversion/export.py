@@ -13,7 +13,7 @@ from helpers.atomic import partial_folder, require_free_space
 from helpers.checkpoint.digest import sha256_file
 from helpers.conversion.fit import require_base_fits
 from helpers.conversion.model_config import native_config, target_shapes, ties_head
-from helpers.conversion.plan import EMBEDDINGS, Plan, Target, make_plan
+from helpers.conversion.plan import EMBEDDINGS, Plan, make_plan
 from helpers.conversion.record import RECORD_NAME, ConversionRecord, InputFile, build_values, read_record
 from helpers.conversion.request import ConversionRequest, Sources, open_sources, require_embedding_rows
 from helpers.conversion.shards import (

@@ -48,10 +48,13 @@ class ConversionRecord:
             f"{len(values['targets'])} tensors, {values['total_bytes'] / 1e9:.3f} GB {values['dtype']}: {origins}",
             f"every one of {sum(len(found) for found in values['sources'].values())} source tensors is accounted for",
         ]
-        changed = [change for change in values["changes"] if change["change_norm"] > 0]
-        lines.append(f"{len(changed)} of {len(values['changes'])} tensors with a base counterpart differ from it")
+        if values["changes"]:
+            changed = sum(change["change_norm"] > 0 for change in values["changes"])
+            lines.append(f"{changed} of {len(values['changes'])} tensors with a base counterpart differ from it")
         for name, setting in values["settings"].items():
-            lines.append(f"{name}: {setting['value']} (from {setting['source']})")
+            if setting["value"] is not None:
+                shown = setting["value"] if isinstance(setting["value"], str | float) else " ".join(setting["value"])
+                lines.append(f"{name}: {shown} (from {setting['source']})")
         lines += [f"note: {note}" for note in values["notes"]]
         return "\n".join(lines)
 

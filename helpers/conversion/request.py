@@ -183,8 +183,8 @@ def _folder(opened: Mapping[Role, TensorSource]) -> Path:
         if source is not None and source.path.is_dir() and source.config is not None:
             return source.path
     raise UsageProblem(
-        f"{opened[Role.CHECKPOINT].path.name} holds no config.json and no tokenizer; pass --base with the InternVL folder "
-        "that the run started from"
+        f"{opened[Role.CHECKPOINT].path.name} holds no config.json and no tokenizer; pass --base with the "
+        "InternVL folder that the run started from"
     )
 
 

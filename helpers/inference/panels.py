@@ -1,17 +1,8 @@
 """The 4-panel pictures of a finished run: made from its files and the frames, beside them, at any time after it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
-from helpers.errors import RefusedInput
-from helpers.figures.panels import PanelCase, PredictedMask, contact_sheet, png_bytes
-from helpers.atomic import write_bytes_atomic
-from helpers.images.reading import UnreadableImage, read_image
-from helpers.inference.folder import number_cases
-from helpers.inference.run_folder import read_mask
-from helpers.inference.tables import read_predictions
+from helpers.figures.panels import PanelCase
 
 PANELS_FOLDER = "panels"
 

@@ -6,7 +6,13 @@ data: one of the published Hiera presets, or a JSON object with the fields of `S
 
 from dataclasses import asdict, dataclass, fields
 
-from transformers import Sam2HieraDetConfig, Sam2VideoConfig, Sam2VisionConfig
+from transformers import (
+    Sam2HieraDetConfig,
+    Sam2VideoConfig,
+    Sam2VideoMaskDecoderConfig,
+    Sam2VideoPromptEncoderConfig,
+    Sam2VisionConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -99,19 +105,18 @@ def sam2_video_config(sizes: Sam2Sizes) -> Sam2VideoConfig:
     )
     return Sam2VideoConfig(
         vision_config=vision.to_dict(),
-        prompt_encoder_config={
-            "hidden_size": sizes.d_model,
-            "image_size": sizes.image_size,
-            "mask_input_channels": sizes.mask_in_chans,
-        },
-        mask_decoder_config={
-            "hidden_size": sizes.d_model,
-            "mlp_dim": sizes.dec_mlp,
-            "num_hidden_layers": sizes.decoder_depth,
-            "num_attention_heads": sizes.decoder_num_heads,
-            "attention_downsample_rate": sizes.decoder_attn_downsample,
-            "iou_head_hidden_dim": sizes.iou_hidden,
-        },
+        # Objects, not dicts: some releases of transformers 5 read a dict for the decoder as a prompt encoder's.
+        prompt_encoder_config=Sam2VideoPromptEncoderConfig(
+            hidden_size=sizes.d_model, image_size=sizes.image_size, mask_input_channels=sizes.mask_in_chans
+        ),
+        mask_decoder_config=Sam2VideoMaskDecoderConfig(
+            hidden_size=sizes.d_model,
+            mlp_dim=sizes.dec_mlp,
+            num_hidden_layers=sizes.decoder_depth,
+            num_attention_heads=sizes.decoder_num_heads,
+            attention_downsample_rate=sizes.decoder_attn_downsample,
+            iou_head_hidden_dim=sizes.iou_hidden,
+        ),
         image_size=sizes.image_size,
         num_maskmem=sizes.num_maskmem,
         enable_occlusion_spatial_embedding=False,

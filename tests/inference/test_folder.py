@@ -10,9 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from helpers.atomic import partial_folder, write_json_atomic
 from PIL import Image
 
+from helpers.atomic import partial_folder, write_json_atomic
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.folder import build_manifest, number_cases, predict_cases, predict_folder
 from helpers.inference.prediction import mask_from_logits

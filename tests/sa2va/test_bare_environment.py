@@ -130,15 +130,18 @@ def test_a_bare_load_takes_the_stored_dtype_or_warns_with_the_size(fixture_folde
     assert "pass dtype=torch.bfloat16" in old.stderr
 
 
+SLOW_AND_FAST = """
+import sys
+from transformers import AutoTokenizer
+texts = ["Sure, it is [SEG].<|im_end|>", " two  spaces\\n\\n\\ttab", "<p>artery</p> [SEG]<IMG_CONTEXT></img>"]
+slow, fast = (AutoTokenizer.from_pretrained(sys.argv[1], use_fast=fast) for fast in (False, True))
+print(slow.is_fast, fast.is_fast, all(slow.encode(text) == fast.encode(text) for text in texts))
+"""
+
+
 def test_the_slow_tokenizer_of_version_4_gives_the_same_ids(fixture_folder_bfloat16):
-    code = (
-        "import sys; from transformers import AutoTokenizer\n"
-        "texts = ['Sure, it is [SEG].<|im_end|>', ' two  spaces\\n\\n\\ttab', '<p>artery</p> [SEG]<IMG_CONTEXT></img>']\n"
-        "slow, fast = (AutoTokenizer.from_pretrained(sys.argv[1], use_fast=fast) for fast in (False, True))\n"
-        "print(slow.is_fast, fast.is_fast, [slow.encode(text) for text in texts] == [fast.encode(text) for text in texts])"
-    )
     done = subprocess.run(
-        [bare_python("4.57.6"), "-I", "-c", code, fixture_folder_bfloat16],
+        [bare_python("4.57.6"), "-I", "-c", SLOW_AND_FAST, fixture_folder_bfloat16],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["False", "True", "True"]

@@ -1,0 +1,58 @@
+"""What the demo model is taught to say."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Part(Enum):
+    """What one `[SEG]` of an answer stands for."""
+
+    VESSELS = "vessels"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request with its answer.
+
+    Attributes:
+        prompts: ways to ask; `<image>` is put in front of each where an image is given.
+        answer: without the end token.
+        parts: what each `[SEG]` of the answer marks, in order.
+        has_image: whether the request goes with an image.
+    """
+
+    prompts: tuple[str, ...]
+    answer: str
+    parts: tuple[Part, ...] = ()
+    has_image: bool = True
+
+
+SEGMENT = Turn(
+    ("Please segment the blood vessels.", "Please segment the blood vessels in this image.", "blood vessel"),
+    "Sure, it is [SEG].",
+    (Part.VESSELS,),
+)
+SEGMENT_PARTS = Turn(
+    ("Please segment the left part and the right part.",),
+    "The left part is [SEG] and the right part is [SEG].",
+    (Part.LEFT, Part.RIGHT),
+)
+QUESTION = Turn(("What is in this image?",), "Dark lines on a grey background.")
+TEXT_ONLY = Turn(("How are you?",), "I am fine, thank you.", has_image=False)
+TURNS = (SEGMENT, SEGMENT_PARTS, QUESTION, TEXT_ONLY)
+
+# Further words for the tokenizer, so that it splits other requests of the same kind into more than bytes.
+_FURTHER_TEXT = (
+    "Segment the main vessel, the left anterior descending artery and every branch of the coronary tree.",
+    "Where is the stenosis? Show the catheter and the contrast agent in the angiogram of the right coronary artery.",
+    "There are 2 part regions in the picture: region1, region2.",
+    "user\nassistant\n",
+)
+
+
+def corpus() -> tuple[str, ...]:
+    """All texts that the tokenizer is trained on."""
+    spoken = [text for turn in TURNS for text in (*turn.prompts, *turn.answer.split("[SEG]"))]
+    return (*spoken, *_FURTHER_TEXT)

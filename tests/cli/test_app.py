@@ -1,0 +1,84 @@
+"""Exit codes, planned commands and messages of the command line."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from helpers import __version__
+from helpers.checkpoint import inspection
+from helpers.cli import registry
+from helpers.cli.app import app, main
+from helpers.cli.registry import COMMANDS, Availability
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+
+PLANNED = [found.name for found in COMMANDS if found.availability is Availability.PLANNED]
+
+
+@pytest.mark.parametrize(("raised", "code"), [(VesselkitError, 1), (UsageProblem, 2), (RefusedInput, 3)])
+def test_errors_have_their_exit_codes_and_no_traceback(call, tmp_path, monkeypatch, raised, code):
+    def fail(path, progress):
+        raise raised("what came")
+
+    monkeypatch.setattr(inspection, "inspect_checkpoint", fail)
+    (tmp_path / "x.pth").touch()
+    ended = call("inspect", "x.pth")
+    assert (ended.code, ended.out, ended.err) == (code, "", "Error: what came\n")
+
+
+def test_debug_shows_where_an_error_arose(tmp_path):
+    (tmp_path / "x.pth").touch()
+    command = [
+        sys.executable,
+        "-c",
+        "from helpers.cli.app import main; main()",
+        "--debug",
+        "inspect",
+        str(tmp_path / "x.pth"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert "Traceback" in ended.stderr and "RefusedInput" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_an_unexpected_error_goes_on(call, tmp_path, monkeypatch):
+    def fail(path, progress):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(inspection, "inspect_checkpoint", fail)
+    (tmp_path / "x.pth").touch()
+    with pytest.raises(ZeroDivisionError):
+        main(["inspect", str(tmp_path / "x.pth")])
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_planned_command_is_refused_by_name(call, name):
+    ended = call(*name.split(), "--model", "x")
+    assert ended.code == 2 and ended.out == ""
+    assert ended.err == (
+        f"Error: vesselkit {name} is planned and not part of version {__version__}; available now: "
+        f"{', '.join(registry.available_names())}\n"
+    )
+
+
+def test_a_planned_command_is_refused_after_global_options_and_by_its_first_word(call):
+    assert "vesselkit tune is planned" in call("--debug", "tune").err
+    assert "vesselkit bench is planned" in call("bench").err
+    assert call("bench", "nothing").code == 2
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["inspect"], ["convert", "--dtype", "int3"], []])
+def test_bad_usage_exits_2(call, arguments):
+    assert call(*arguments).code == 2
+
+
+def test_help_and_version(call):
+    shown = call("--help")
+    assert shown.code == 0 and all(f"\n  {name} " in shown.out for name in registry.available_names())
+    assert call("--version").out == f"vesselkit {__version__}\n"
+
+
+def test_the_app_holds_exactly_the_available_commands():
+    assert tuple(get_command(app).commands) == registry.available_names()

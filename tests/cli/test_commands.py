@@ -1,0 +1,117 @@
+"""The commands pass on what was typed, print what comes back, and exit with findings."""
+
+import json
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+
+import helpers.conversion
+from helpers import doctor
+from helpers.conversion import ConversionRequest
+
+
+@dataclass(frozen=True)
+class Report:
+    ok: bool
+
+    def to_text(self):
+        return "the report"
+
+    def to_dict(self):
+        return {"ok": self.ok}
+
+
+class Record:
+    def summary(self):
+        return "the summary"
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    for name in ("c.pth", "s.pt", "sizes.json", "cfg.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "base").mkdir()
+    return tmp_path
+
+
+def test_inspect_prints_a_checkpoint(call, tmp_path):
+    torch.save({"state_dict": {"a": torch.zeros(2, 3)}}, tmp_path / "x.pth")
+    shown = call("inspect", "x.pth")
+    assert shown.code == 0 and "x.pth" in shown.out
+    assert isinstance(json.loads(call("inspect", str(tmp_path / "x.pth"), "--json").out), dict)
+
+
+def test_inspect_refuses_text(call, tmp_path):
+    (tmp_path / "x.pth").write_text("not weights")
+    ended = call("inspect", "x.pth")
+    assert ended.code == 3 and "x.pth" in ended.err and ended.err.count("\n") == 1
+
+
+def test_convert_passes_every_option(call, inputs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(helpers.conversion, "convert", lambda request: seen.append(request) or Record())
+    options = {
+        "--checkpoint": "c.pth",
+        "--output": "out",
+        "--base": "base",
+        "--sam2": "s.pt",
+        "--sam2-config": "sizes.json",
+        "--train-config": "cfg.py",
+        "--lora-alpha": "32",
+        "--template": "qwen_chat",
+        "--dtype": "float32",
+    }
+    ended = call("convert", *chain.from_iterable(options.items()))
+    assert ended.code == 0 and ended.out == f"the summary\nwritten to {inputs / 'out'}\n"
+    assert seen == [
+        ConversionRequest(
+            checkpoint=inputs / "c.pth",
+            output=inputs / "out",
+            base=inputs / "base",
+            sam2=inputs / "s.pt",
+            sam2_config=str(inputs / "sizes.json"),
+            train_config=inputs / "cfg.py",
+            lora_alpha=32.0,
+            template="qwen_chat",
+            dtype="float32",
+        )
+    ]
+
+
+def test_convert_leaves_open_what_was_not_given(call, inputs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(helpers.conversion, "convert", lambda request: seen.append(request) or Record())
+    assert call(*["convert", "--checkpoint", "c.pth", "--output", "out", "--sam2-config", "hiera_l"]).code == 0
+    assert seen == [ConversionRequest(inputs / "c.pth", inputs / "out", sam2_config="hiera_l")]
+
+
+def test_convert_names_the_option_whose_file_is_absent(call, inputs):
+    for option in ("--base", "--sam2", "--train-config", "--sam2-config"):
+        ended = call(*["convert", "--checkpoint", "c.pth", "--output", "out"], option, "absent.json")
+        assert ended.code == 2 and ended.err.startswith(f"Error: {option} absent.json: expected an existing file")
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_verify_exits_with_findings(call, inputs, monkeypatch, ok, code):
+    seen = []
+
+    def verify(folder: Path, **sources):
+        seen.append((folder, sources))
+        return Report(ok)
+
+    monkeypatch.setattr(helpers.conversion, "verify", verify)
+    ended = call(*["verify", "base", "--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py"])
+    assert (ended.code, ended.out, ended.err) == (code, "the report\n", "")
+    sources = {"checkpoint": inputs / "c.pth", "base": None, "sam2": inputs / "s.pt", "train_config": inputs / "cfg.py"}
+    assert seen == [(inputs / "base", sources)]
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_doctor_exits_with_findings(call, monkeypatch, ok, code):
+    monkeypatch.setattr(doctor, "examine", lambda: Report(ok))
+    assert call("doctor").out == "the report\n"
+    ended = call("doctor", "--json")
+    assert ended.code == code and json.loads(ended.out) == {"ok": ok}

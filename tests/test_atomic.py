@@ -1,0 +1,126 @@
+"""Results are complete or absent."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from helpers import atomic
+from helpers.atomic import partial_folder, require_free_space, write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.errors import RefusedInput
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_folder_appears_when_the_block_ends(tmp_path):
+    target = tmp_path / "new" / "result"
+    with partial_folder(target) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "a.txt").write_text("a")
+        assert not target.exists() and folder.parent == target.parent and folder.name.startswith(".partial-result-")
+    assert (target / "deep" / "a.txt").read_text() == "a"
+    assert names(target.parent) == ["result"]
+
+
+@pytest.mark.parametrize("raised", [ValueError, KeyboardInterrupt, SystemExit])
+def test_nothing_is_left_after_an_exception(tmp_path, raised):
+    with pytest.raises(raised), partial_folder(tmp_path / "result") as folder:
+        (folder / "a.txt").write_text("a")
+        raise raised
+    assert names(tmp_path) == []
+
+
+def test_an_empty_target_is_taken_and_a_full_one_refused_before_any_work(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with partial_folder(tmp_path / "empty") as folder:
+        (folder / "a.txt").write_text("a")
+    assert names(tmp_path / "empty") == ["a.txt"]
+    for taken in (tmp_path / "empty", tmp_path / "empty" / "a.txt"):
+        with pytest.raises(RefusedInput, match="exists already"), partial_folder(taken):
+            pytest.fail("the block ran")
+    assert names(tmp_path) == ["empty"] and names(tmp_path / "empty") == ["a.txt"]
+
+
+def test_a_target_filled_meanwhile_is_not_replaced(tmp_path):
+    with pytest.raises(RefusedInput, match="exists already"), partial_folder(tmp_path / "result"):
+        (tmp_path / "result").mkdir()
+        (tmp_path / "result" / "theirs").write_text("b")
+    assert names(tmp_path) == ["result"] and names(tmp_path / "result") == ["theirs"]
+
+
+def test_a_parent_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    wanted = r"file: cannot be written .*name another folder"
+    with pytest.raises(RefusedInput, match=wanted), partial_folder(tmp_path / "file" / "result"):
+        pytest.fail("the block ran")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, number):
+    wanted = f"{tmp_path.name}: the disk became full; nothing was kept"
+    with pytest.raises(RefusedInput, match=wanted), partial_folder(tmp_path / "result") as folder:
+        (folder / "a.txt").write_text("a")
+        raise OSError(number, os.strerror(number))
+    assert names(tmp_path) == []
+
+
+def test_other_system_errors_go_on(tmp_path):
+    with pytest.raises(PermissionError), partial_folder(tmp_path / "result"):
+        raise PermissionError(errno.EACCES, "no")
+    assert names(tmp_path) == []
+
+
+def test_a_killed_process_leaves_no_result(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from helpers.atomic import partial_folder\n"
+        "with partial_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'a').write_text('a')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False)
+    assert ended.returncode != 0
+    assert not (tmp_path / "result").exists()
+    assert all(name.startswith(".partial-") for name in names(tmp_path))
+
+
+def test_files_are_written_whole(tmp_path):
+    write_bytes_atomic(tmp_path / "b", b"\x00\xff")
+    write_text_atomic(tmp_path / "t", "é\n")
+    write_json_atomic(tmp_path / "j", {"b": 1, "a": ["é", None]})
+    assert (tmp_path / "b").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "t").read_bytes() == "é\n".encode()
+    assert (tmp_path / "j").read_text(encoding="utf-8") == '{\n "b": 1,\n "a": [\n  "é",\n  null\n ]\n}\n'
+    assert names(tmp_path) == ["b", "j", "t"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "value.json"
+    write_json_atomic(path, 1)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json_atomic(path, float("nan"))
+
+    def fail(handle):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(atomic.os, "fsync", fail)
+    with pytest.raises(OSError, match="full"):
+        write_json_atomic(path, 2)
+    assert json.loads(path.read_text()) == 1 and names(tmp_path) == ["value.json"]
+
+
+def test_too_little_space_is_said_with_both_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 3_500_000_000}))
+    require_free_space(tmp_path, 3_500_000_000, "the weights")
+    wanted = r"/out: the weights needs 16.0 GB, 3.5 GB are free"
+    for folder in (tmp_path / "out", tmp_path / "out" / ".partial-model-1a2b"):
+        with pytest.raises(RefusedInput, match=wanted):
+            require_free_space(folder, 16_000_000_000, "the weights")
+
+
+def test_space_is_asked_of_the_nearest_folder_that_exists(tmp_path):
+    require_free_space(tmp_path / "not" / "yet", 1, "a byte")

@@ -1,0 +1,104 @@
+"""The pinned versions, the package and the files of the checkout agree with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import helpers
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pins():
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def tracked_files():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout, so that there is no list of tracked files")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    found = [ROOT / name for name in listed.decode().split("\0") if name]
+    return [path for path in found if path.is_file()]
+
+
+def test_only_vesselkit_provides_helpers():
+    assert set(metadata.packages_distributions()["helpers"]) == {"vesselkit"}
+
+
+def test_the_console_script_runs_our_main():
+    (script,) = metadata.entry_points(group="console_scripts", name="vesselkit")
+    assert script.value == "helpers.cli.app:main"
+
+
+def test_the_version_is_the_same_everywhere():
+    assert PROJECT["version"] == helpers.__version__ == metadata.version("vesselkit")
+
+
+def test_the_lock_holds_plain_pins_only():
+    assert pins().count("torch==2.13.0") == 1
+    for line in pins():
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+", line), line
+    locked = {line.split("==")[0].lower() for line in pins()}
+    assert len(locked) == len(pins())
+    assert not locked & {"vesselkit", "pip", "setuptools", "wheel"}
+
+
+def test_the_lock_satisfies_every_requirement_of_the_package():
+    locked = {Requirement(line).name.lower().replace("_", "-"): line.split("==")[1] for line in pins()}
+    for wanted in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]:
+        requirement = Requirement(wanted)
+        assert requirement.specifier.contains(locked[requirement.name.lower().replace("_", "-")]), wanted
+
+
+def test_the_supported_ranges_are_the_promised_ones():
+    wanted = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
+    assert wanted["torch"] == ">=2.10"
+    assert wanted["transformers"] == "<6,>=4.57"
+    assert PROJECT["requires-python"] == ">=3.11,<3.13"
+
+
+def test_the_conda_environment_installs_the_lock_and_the_package():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, section = environment["dependencies"]
+    assert environment["channels"][0] == "conda-forge" and (python, pip) == ("python=3.11", "pip")
+    assert section == {"pip": [*pins(), "-e ."]}
+
+
+def test_no_tracked_file_names_a_folder_or_an_index_of_one_machine():
+    folders = "|".join(("work", "tmp", "root", "home", "opt", "Users"))
+    hosts = "|".join(("pyth" + "onhosted", "pypi" + r"\.org", "download" + r"\.pytorch"))
+    forbidden = re.compile(rf"(?<![\w.<>~)}}-])/(?:{folders})/|{hosts}".encode())
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group().decode()}"
+        for path in tracked_files()
+        if (match := forbidden.search(path.read_bytes()))
+    ]
+    assert found == []
+
+
+def test_no_tracked_file_is_large_or_a_result():
+    names = [path.relative_to(ROOT).as_posix() for path in tracked_files()]
+    assert [name for name in names if name.startswith("outputs/")] in ([], ["outputs/.gitkeep"])
+    assert [name for name in names if (ROOT / name).stat().st_size > 5_000_000] == []
+
+
+def test_make_help_names_the_targets():
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    targets = {line.split()[1] for line in shown.stdout.splitlines()}
+    assert targets == {"help", "setup", "demo", "test", "lab", "lint", "format", "lock", "docs", "clean"}
+
+
+def test_importing_the_command_line_does_not_wait_for_torch():
+    code = "import sys, helpers.cli.app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
