@@ -1,28 +1,32 @@
-"""Paths typed on the command line."""
+"""Paths typed on the command line: relative ones mean the working directory, as in every shell.
+
+Notebooks have no working directory that a reader could see; there relative paths mean the project root
+(`helpers.paths.resolve`).
+"""
 
 from pathlib import Path
 
 from helpers.errors import UsageProblem
-from helpers.paths import project_root, resolve
+
+
+def typed_path(given: Path) -> Path:
+    """The path as an absolute one; `~` is the home folder."""
+    return Path.cwd() / given.expanduser()
 
 
 def input_path(given: Path, option: str) -> Path:
-    """The path of an input, a relative one taken from the project root.
+    """The absolute path of an input.
 
     Args:
         given: as typed.
         option: its name, for the message.
     Raises:
-        UsageProblem: where nothing is there; the message says so if the working directory has a file of that name.
+        UsageProblem: where nothing is there.
     """
-    path = resolve(given)
-    if path.exists():
-        return path
-    message = f"{option} {given}: expected an existing file or folder, found none at {path}"
-    here = Path.cwd() / given
-    if here != path and here.exists():
-        message += f". Relative paths mean the project root, {project_root()}; there is one here: give it as {here}"
-    raise UsageProblem(message)
+    path = typed_path(given)
+    if not path.exists():
+        raise UsageProblem(f"{option} {given}: expected an existing file or folder, found none at {path}")
+    return path
 
 
 def optional_input_path(given: Path | None, option: str) -> Path | None:

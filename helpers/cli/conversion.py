@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path
-from helpers.paths import resolve
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
 
 
 class Precision(StrEnum):
@@ -69,7 +68,7 @@ def convert(
 
     request = ConversionRequest(
         checkpoint=input_path(checkpoint, "--checkpoint"),
-        output=resolve(output),
+        output=typed_path(output),
         base=optional_input_path(base, "--base"),
         sam2=optional_input_path(sam2, "--sam2"),
         sam2_config=_preset_or_file(sam2_config),

@@ -22,8 +22,7 @@ _INTRODUCTION = """\
 Written by `make docs` from the code; a test compares. The list is fixed for the whole kit. A planned command is refused
 by name until a version has it.
 
-Relative paths mean the project root: the folder that `VESSELKIT_ROOT` names, else the nearest checkout at or above the
-working directory, else the checkout that vesselkit is installed from, else the working directory.
+Relative paths mean the working directory, as in every shell. (In notebooks they mean the project root.)
 
 `vesselkit --debug COMMAND ...` shows where an error arose.
 """

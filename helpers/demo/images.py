@@ -55,7 +55,7 @@ def _draw_tubes(random: np.random.Generator, width: int, height: int) -> np.ndar
 def _walk(random: np.random.Generator, start: np.ndarray, angle: float, length: float, side: int) -> np.ndarray:
     """A winding path in steps of half a pixel: (n, 2) rows and columns."""
     steps = int(2 * length)
-    bends = gaussian_filter(random.standard_normal(steps), side / 4) * np.sqrt(side)
+    bends = gaussian_filter(random.standard_normal(steps), side / 4) * np.sqrt(side) * 0.7
     angles = angle + np.cumsum(bends) / side
     return start + 0.5 * np.cumsum(np.stack([np.sin(angles), np.cos(angles)], axis=1), axis=0)
 

@@ -102,7 +102,8 @@ def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tu
         model = AutoModel.from_pretrained(
             str(model_dir), trust_remote_code=True, local_files_only=True, dtype=chosen_dtype
         )
-        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), local_files_only=True)
+        # Told to trust the folder whose code was just checked, transformers 5 need not ask on the terminal.
+        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
     except (OSError, ValueError) as error:
         raise RefusedInput(
             f"{model_dir}: the model cannot be loaded ({error}). Verify the folder, or convert again"

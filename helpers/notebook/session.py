@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython import get_ipython
 from pydantic import BaseModel
 
 from helpers import paths
+from helpers.errors import VesselkitError
 from helpers.notebook.parameters import validate
 from helpers.paths import PARTIAL_PREFIX, Stage
+
+if TYPE_CHECKING:  # it brings torch, and parameters are to be refused in a second or two
+    from helpers.conversion.verification import VerificationReport
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -110,6 +114,12 @@ def shown_path(path: Path) -> str:
     """A path as notebooks show it: from the project root, or the last name alone, since folders can name people."""
     root = paths.project_root()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def require_verified(report: "VerificationReport") -> None:
+    """Stop a notebook whose export does not hold what its sources do. Raises VesselkitError with all findings."""
+    if not report.ok:
+        raise VesselkitError(f"the export is not what its sources make:\n{report.to_text()}")
 
 
 def list_files(folder: Path) -> list[str]:

@@ -176,21 +176,12 @@ def test_every_image_mode_gives_the_masks_of_rgb(shared, converted, mode):
     model, tokenizer = converted("ckpt_lora")
     case = load_case(shared, "img_a_seg1")
     grey = case.image.convert("L")
-    if mode == "I;16":
-        # The same picture from a 16-bit detector: 257 is 65535 / 255.
-        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
-        image = Image.fromarray(
-            np.maximum(
-                np.asarray(image),
-                (np.arange(grey.width * grey.height) == 0).reshape(grey.height, grey.width) * np.uint16(65535),
-            )
-        )
-        reference = grey.copy()
-        reference.putpixel((0, 0), 255)
-    else:
-        image, reference = grey.convert(mode), grey
+    grey.putpixel((0, 0), 255)
+    # 257 = 65535 / 255: the same picture from a 16-bit detector, whose brightest value is in the corner.
+    image = Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    assert image.mode == mode
     found = model.predict_forward(**(case.call() | {"image": image}), tokenizer=tokenizer)
-    expected = model.predict_forward(**(case.call() | {"image": reference.convert("RGB")}), tokenizer=tokenizer)
+    expected = model.predict_forward(**(case.call() | {"image": grey.convert("RGB")}), tokenizer=tokenizer)
     assert np.array_equal(found["prediction_masks"][0], expected["prediction_masks"][0])
     assert found["prediction_masks"][0].any()
 

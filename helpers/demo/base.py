@@ -1,0 +1,140 @@
+"""The untrained base of the demo: its sizes, and random weights that carry signals."""
+
+import math
+from pathlib import Path
+
+import torch
+
+from helpers.conversion.model_config import native_config
+from helpers.conversion.tokenizer import TokenizerFacts
+from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.sam2_sizes import Sam2Sizes
+
+TEMPLATE = "qwen_chat"
+SAM2_SIZES = Sam2Sizes(
+    embed_dim=16,
+    num_heads=1,
+    stages=(1, 2, 3, 1),
+    global_att_blocks=(4, 5),
+    d_model=32,
+    mem_dim=16,
+    mem_ffn=64,
+    mem_layers=2,
+    dec_mlp=64,
+    iou_hidden=32,
+    window_spec=(8, 4, 16, 8),
+    decoder_num_heads=4,
+)
+_FOURIER = ("sam2.shared_image_embedding.positional_embedding", "sam2.prompt_encoder.shared_embedding.positional_embedding")
+_SPREAD = 0.05  # of what has no fan-in: biases, norms around one, stand-alone embeddings
+
+
+def official_config(vocabulary: int, turn_end: int, end_of_text: int) -> dict:
+    """config.json of the InternVL base, in the fields of the official InternVL3.
+
+    Args:
+        vocabulary: number of ids of the base's tokenizer.
+        turn_end, end_of_text: ids.
+    """
+    return {
+        "architectures": ["InternVLChatModel"],
+        "downsample_ratio": 0.5,
+        "dynamic_image_size": True,
+        "force_image_size": 448,
+        "hidden_size": 64,
+        "llm_config": {
+            "architectures": ["Qwen2ForCausalLM"],
+            "attention_dropout": 0.0,
+            "bos_token_id": end_of_text,
+            "eos_token_id": turn_end,
+            "hidden_act": "silu",
+            "hidden_size": 64,
+            "initializer_range": 0.02,
+            "intermediate_size": 128,
+            "max_position_embeddings": 32768,
+            "max_window_layers": 2,
+            "model_type": "qwen2",
+            "num_attention_heads": 4,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+            "rms_norm_eps": 1e-06,
+            "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"},
+            "rope_theta": 1000000.0,
+            "sliding_window": None,
+            "tie_word_embeddings": False,
+            "torch_dtype": "bfloat16",
+            "use_cache": False,
+            "use_sliding_window": False,
+            "vocab_size": vocabulary,
+        },
+        "max_dynamic_patch": 12,
+        "min_dynamic_patch": 1,
+        "model_type": "internvl_chat",
+        "pad2square": False,
+        "ps_version": "v2",
+        "select_layer": -1,
+        "template": "internvl2_5",
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        "use_backbone_lora": 0,
+        "use_llm_lora": 0,
+        "use_thumbnail": True,
+        "vision_config": {
+            "architectures": ["InternVisionModel"],
+            "attention_dropout": 0.0,
+            "drop_path_rate": 0.0,
+            "dropout": 0.0,
+            "hidden_act": "gelu",
+            "hidden_size": 64,
+            "image_size": 448,
+            "initializer_factor": 0.1,
+            "initializer_range": 0.02,
+            "intermediate_size": 128,
+            "layer_norm_eps": 1e-06,
+            "model_type": "intern_vit_6b",
+            "norm_type": "layer_norm",
+            "num_attention_heads": 4,
+            "num_channels": 3,
+            "num_hidden_layers": 2,
+            "patch_size": 14,
+            "qk_normalization": False,
+            "qkv_bias": True,
+            "torch_dtype": "bfloat16",
+            "use_flash_attn": False,
+        },
+    }
+
+
+def build_base(config: dict, tokenizer: TokenizerFacts, seed: int) -> Sa2VAModel:
+    """The model before training, float32, in evaluation mode; every value is exact in bfloat16.
+
+    Args:
+        config: from `official_config`; the embeddings get one row for each id of `tokenizer`.
+        tokenizer: with Sa2VA's tokens added.
+    """
+    native = native_config(
+        config, Path("config.json"), SAM2_SIZES.to_dict(), TEMPLATE, SPECIAL_TOKENS, tokenizer, False, "float32"
+    )
+    model = Sa2VAModel(native).eval()
+    random = torch.Generator().manual_seed(seed)
+    for name, tensor in model.state_dict().items():
+        tensor.copy_(_random_values(name, tensor, random).bfloat16())
+    model.state_dict()[_FOURIER[1]].copy_(model.state_dict()[_FOURIER[0]])
+    return model
+
+
+def _random_values(name: str, tensor: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Values of the tensor's shape: unit gain for weights, near one for norms, small and never zero elsewhere."""
+    noise = torch.randn(tensor.shape, generator=random)
+    if name in _FOURIER:
+        return noise
+    if name.endswith(".weight") and tensor.ndim > 1:
+        is_embedding = any(part in name for part in ("embed", "token"))
+        fan_in = 1 if is_embedding and tensor.ndim == 2 else math.prod(tensor.shape[1:])
+        return noise / math.sqrt(fan_in)
+    if name.endswith(".weight"):
+        return 1 + _SPREAD * noise
+    if name.endswith((".lambda_1", ".lambda_2", ".scale")):
+        return 0.1 + _SPREAD * noise
+    return _SPREAD * noise

@@ -1,0 +1,189 @@
+"""The fit: just long enough to answer with `[SEG]` and to mark dark tubes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from tqdm import trange
+
+from helpers.demo.conversation import TURNS, Part, Turn
+from helpers.demo.images import TubeImage, draw_image
+from helpers.demo.lora import LoraLinear, add_adapters
+from helpers.demo.tokenizer import TURN_END
+from helpers.sa2va.modeling_sa2va import MaskLogits, Sa2VAModel, Sam2Features, pixel_shuffle
+from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
+
+LORA_RANK, LORA_ALPHA = 4, 8.0
+STEPS = 150
+MASK_WEIGHT, DICE_WEIGHT, IOU_WEIGHT = 2.0, 0.5, 1.0
+_PEAK_RATE, _LAST_RATE, _WARM_UP = 6e-3, 3e-4, 10
+_SQUARES, _WIDE, _TALL = 10, 2, 1  # training pictures of each shape
+_LOG_EVERY = 10
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """Means over the steps since the line before; `step` counts from 1, `rate` is the learning rate then."""
+
+    step: int
+    rate: float
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training gave, beside the trained model itself.
+
+    Attributes:
+        adapters: by the name of their layer in the language model.
+        log: one line for each `_LOG_EVERY` steps.
+        optimizer: AdamW's state after the last step.
+        seed: of the pictures, the adapters and the order.
+    """
+
+    adapters: dict[str, LoraLinear]
+    log: tuple[LogLine, ...]
+    optimizer: dict
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A picture as the frozen encoders see it; computed once.
+
+    Attributes:
+        tokens: (T, K, 4 v) vision tokens before the projector.
+        sam2: features of SAM2's encoder.
+        targets: for each part, (256, 256) float32 of zeros and ones.
+    """
+
+    tokens: torch.Tensor
+    sam2: Sam2Features
+    targets: dict[Part, torch.Tensor] = field(default_factory=dict)
+
+
+def fit(model: Sa2VAModel, tokenizer, seed: int, steps: int = STEPS) -> Fit:
+    """Train adapters, embeddings, output head, projector, mask decoder and `[SEG]` projection of `model` in place.
+
+    Args:
+        model: from `build_base`; its other weights stay as they are.
+        tokenizer: with Sa2VA's tokens added.
+    """
+    random = torch.Generator().manual_seed(seed)
+    pictures = [_encode(model, picture) for picture in _training_pictures(seed)]
+    model.requires_grad_(False)
+    adapters = add_adapters(model.language_model, LORA_RANK, LORA_ALPHA, random)
+    trained = [parameter for adapter in adapters.values() for parameter in (adapter.down, adapter.up)]
+    for module in (
+        model.get_input_embeddings(),
+        model.get_output_embeddings(),
+        model.multi_modal_projector,
+        model.sam2.mask_decoder,
+        model.seg_projection,
+    ):
+        trained += list(module.parameters())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(trained, lr=_PEAK_RATE, weight_decay=0.0)
+    log, since = [], []
+    for step in trange(1, steps + 1, desc="fitting the demo model", leave=False):
+        rate = _rate(step, steps)
+        optimizer.param_groups[0]["lr"] = rate
+        picture = pictures[int(torch.randint(len(pictures), (), generator=random))]
+        losses = _losses(model, tokenizer, picture, random)
+        total = sum(losses.values())
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        since.append({"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}})
+        if step % _LOG_EVERY == 0 or step == steps:
+            means = {name: sum(line[name] for line in since) / len(since) for name in since[0]}
+            log.append(LogLine(step, rate, means))
+            since = []
+    model.requires_grad_(False)
+    return Fit(adapters, tuple(log), optimizer.state_dict(), seed)
+
+
+def _training_pictures(seed: int) -> list[TubeImage]:
+    sizes = [(256, 256)] * _SQUARES + [(320, 160)] * _WIDE + [(200, 300)] * _TALL
+    return [draw_image(1000 * (seed + 1) + index, *size) for index, size in enumerate(sizes)]
+
+
+@torch.no_grad()
+def _encode(model: Sa2VAModel, picture: TubeImage) -> _Encoded:
+    config, image = model.config, picture.rgb()
+    tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+    states = model.vision_tower(pixel_values=tile_pixels(tiles)).last_hidden_state[:, 1:]
+    side = math.isqrt(states.shape[1])
+    tokens = pixel_shuffle(states.reshape(len(states), side, side, -1), config.downsample_ratio).flatten(1, 2)
+    size = config.sam2_sizes.image_size
+    features = model.encode_sam2(sam2_pixels(image, size, config.sam2_pixel_constants, torch.float32))
+    mask = torch.from_numpy(picture.mask)
+    middle = torch.arange(mask.shape[1]) < mask.shape[1] / 2
+    parts = {Part.VESSELS: mask, Part.LEFT: mask & middle, Part.RIGHT: mask & ~middle}
+    low = (size // 4, size // 4)
+    targets = {
+        part: nn.functional.interpolate(target[None, None].float(), size=low, mode="nearest")[0, 0]
+        for part, target in parts.items()
+    }
+    return _Encoded(tokens, features, targets)
+
+
+def _losses(model: Sa2VAModel, tokenizer, picture: _Encoded, random: torch.Generator) -> dict[str, torch.Tensor]:
+    """Losses of all turns about one picture, weighted."""
+    visual = model.multi_modal_projector(picture.tokens)
+    language, states, targets = [], [], []
+    for turn in TURNS:
+        loss, seg_states = _speak(model, tokenizer, turn, visual, random)
+        language.append(loss)
+        states.append(seg_states)
+        targets += [picture.targets[part] for part in turn.parts]
+    masks = model.decode_masks(picture.sam2, torch.cat(states))
+    return {"llm_loss": torch.stack(language).mean(), **_mask_losses(masks, torch.stack(targets))}
+
+
+def _speak(
+    model: Sa2VAModel, tokenizer, turn: Turn, visual: torch.Tensor, random: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Language loss of one turn, and the (S, H) hidden states at the `[SEG]` of its answer."""
+    words = turn.prompts[int(torch.randint(len(turn.prompts), (), generator=random))]
+    image = image_text(len(visual), visual.shape[1]) if turn.has_image else None
+    prompt = tokenizer.encode(build_prompt(words, "", model.config.instruction, image))
+    answer = tokenizer.encode(turn.answer + TURN_END)
+    ids = torch.tensor(prompt + answer)
+    embeddings = model.embed_prompt(ids, visual.flatten(0, 1) if turn.has_image else None)
+    states = model.language_model.model(inputs_embeds=embeddings).last_hidden_state[0]
+    logits = model.get_output_embeddings()(states[len(prompt) - 1 : -1])
+    loss = nn.functional.cross_entropy(logits, ids[len(prompt) :])
+    is_seg = ids[len(prompt) :] == model.config.token_ids["[SEG]"]
+    return loss, states[len(prompt) :][is_seg]
+
+
+def _mask_losses(masks: MaskLogits, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Cross-entropy and Dice of the chosen candidates, and the error of SAM2's own estimate of their IoU."""
+    logits = masks.low_resolution
+    chance, summed = logits.sigmoid(), (1, 2)
+    overlap = (chance * targets).sum(summed)
+    dice = 1 - (2 * overlap + 1) / (chance.sum(summed) + targets.sum(summed) + 1)
+    marked = logits.detach() > 0
+    both = (marked & (targets > 0)).sum(summed)
+    iou = both / (marked | (targets > 0)).sum(summed).clamp(min=1)
+    estimate = masks.predicted_iou.max(-1).values
+    return {
+        "loss_mask": MASK_WEIGHT * nn.functional.binary_cross_entropy_with_logits(logits, targets),
+        "loss_dice": DICE_WEIGHT * dice.mean(),
+        "loss_iou": IOU_WEIGHT * nn.functional.mse_loss(estimate, iou),
+    }
+
+
+def _rate(step: int, steps: int) -> float:
+    """Learning rate: a short linear warm-up, then half a cosine."""
+    if step <= _WARM_UP:
+        return _PEAK_RATE * step / _WARM_UP
+    progress = (step - _WARM_UP) / max(steps - _WARM_UP, 1)
+    return _LAST_RATE + (_PEAK_RATE - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
