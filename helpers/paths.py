@@ -1,6 +1,7 @@
 """Where things are: one rule for relative paths, and the folders of results.
 
-A relative path means the project root, wherever a notebook or a command runs.
+A relative path means the project root, wherever a notebook runs. Paths typed in a shell are made absolute before they
+get here (`helpers.cli.arguments`).
 """
 
 import os

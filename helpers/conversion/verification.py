@@ -35,11 +35,14 @@ class VerificationReport:
     def ok(self) -> bool:
         return not self.findings
 
-    def to_text(self) -> str:
+    def to_text(self, most: int = 20) -> str:
+        """For a person; of the findings the first `most`, and how many more there are."""
         verdict = "verified" if self.ok else f"{len(self.findings)} findings"
         lines = [f"{self.folder}: {verdict}"]
         lines += [f"  checked: {line}" for line in self.checked]
-        lines += [f"  FINDING: {line}" for line in self.findings]
+        lines += [f"  FINDING: {line}" for line in self.findings[:most]]
+        if len(self.findings) > most:
+            lines.append(f"  ... and {len(self.findings) - most} more findings")
         return "\n".join(lines)
 
 
@@ -144,7 +147,10 @@ def _check_account(record: ConversionRecord, plan: Plan, report: VerificationRep
     for role, fates in plan.fates.items():
         known = recorded.get(role.value, {})
         different = [name for name, fate in fates.items() if known.get(name, {}).get("fate") != fate.fate.value]
-        report.findings += [f"fate differs from the record: {role.value} {name}" for name in different]
+        if different:
+            report.findings.append(
+                f"the fates of {len(different)} {role.value} tensors differ from the record, the first: {different[0]}"
+            )
     total = sum(len(fates) for fates in plan.fates.values())
     report.checked.append(
         f"fates of {total} source tensors ({', '.join(role.value for role in Role if role in plan.fates)})"

@@ -21,6 +21,7 @@ MASK_WEIGHT, DICE_WEIGHT, IOU_WEIGHT = 2.0, 0.5, 1.0
 _PEAK_RATE, _LAST_RATE, _WARM_UP = 6e-3, 3e-4, 10
 _SQUARES, _WIDE, _TALL = 10, 2, 1  # training pictures of each shape
 _LOG_EVERY = 10
+_TUBE_WEIGHT = 8.0  # more weight on tubes, where left and right differ
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _losses(model: Sa2VAModel, tokenizer, picture: _Encoded, random: torch.Gener
         states.append(seg_states)
         targets += [picture.targets[part] for part in turn.parts]
     masks = model.decode_masks(picture.sam2, torch.cat(states))
-    return {"llm_loss": torch.stack(language).mean(), **_mask_losses(masks, torch.stack(targets))}
+    weights = 1 + _TUBE_WEIGHT * picture.targets[Part.VESSELS]
+    return {"llm_loss": torch.stack(language).mean(), **_mask_losses(masks, torch.stack(targets), weights)}
 
 
 def _speak(
@@ -162,7 +164,7 @@ def _speak(
     return loss, states[len(prompt) :][is_seg]
 
 
-def _mask_losses(masks: MaskLogits, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+def _mask_losses(masks: MaskLogits, targets: torch.Tensor, weights: torch.Tensor) -> dict[str, torch.Tensor]:
     """Cross-entropy and Dice of the chosen candidates, and the error of SAM2's own estimate of their IoU."""
     logits = masks.low_resolution
     chance, summed = logits.sigmoid(), (1, 2)
@@ -172,8 +174,9 @@ def _mask_losses(masks: MaskLogits, targets: torch.Tensor) -> dict[str, torch.Te
     both = (marked & (targets > 0)).sum(summed)
     iou = both / (marked | (targets > 0)).sum(summed).clamp(min=1)
     estimate = masks.predicted_iou.max(-1).values
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return {
-        "loss_mask": MASK_WEIGHT * nn.functional.binary_cross_entropy_with_logits(logits, targets),
+        "loss_mask": MASK_WEIGHT * (entropy * weights).mean() / weights.mean(),
         "loss_dice": DICE_WEIGHT * dice.mean(),
         "loss_iou": IOU_WEIGHT * nn.functional.mse_loss(estimate, iou),
     }

@@ -35,7 +35,7 @@ def training_curves(log: pd.DataFrame) -> Figure:
 def change_norms(table: pd.DataFrame) -> Figure:
     """Relative change of each module against the base: language layers by kind of module, the other parts as bars.
 
-    Zeros cannot be drawn on the logarithmic axis; the titles count the modules that did not change.
+    Zeros cannot be drawn on the logarithmic axis; the titles count what did not change.
 
     Args:
         table: as `helpers.conversion.tables.change_table` gives it.
@@ -95,7 +95,7 @@ def _draw_layers(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_xlabel("layer")
     axis.set_ylabel("norm of change / norm of base")
     axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.legend(fontsize=7, ncols=2)
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
 
 
 def _draw_parts(axis: Axes, table: pd.DataFrame) -> None:
@@ -116,7 +116,7 @@ def _draw_parts(axis: Axes, table: pd.DataFrame) -> None:
 
 def _unchanged(table: pd.DataFrame) -> str:
     count = int((table["relative"] == 0).sum())
-    return f" ({count} modules unchanged)" if count else ""
+    return f" (unchanged: {count})" if count else ""
 
 
 def _say(axis: Axes, text: str) -> None:

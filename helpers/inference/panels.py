@@ -13,6 +13,7 @@ from helpers.figures.panels import PanelCase, PredictedMask, contact_sheet, png_
 from helpers.images.reading import UnreadableImage, read_image
 from helpers.inference.folder import number_cases
 from helpers.inference.run_folder import read_mask
+from helpers.inference.status import PredictionStatus
 from helpers.inference.tables import read_predictions
 
 PANELS_FOLDER = "panels"
@@ -54,7 +55,7 @@ def write_panels(run: Path, images: Path) -> tuple[Path, ...]:
 
 
 def _frames(run: Path, images: Path) -> dict[tuple[str, str], Path]:
-    """(case id, status) -> file of every case of a run, in order."""
+    """(case id, status) -> file of every case of a run whose frame could be read, in order."""
     table = read_predictions(run)
     files = {case.case_id: case.path for case in number_cases(images)}
     missing = [case_id for case_id in table["case_id"] if case_id not in files]
@@ -64,12 +65,14 @@ def _frames(run: Path, images: Path) -> dict[tuple[str, str], Path]:
             "Name the folder as it was"
         )
     return {
-        (case_id, status): files[case_id] for case_id, status in zip(table["case_id"], table["status"], strict=True)
+        (case_id, status): files[case_id]
+        for case_id, status in zip(table["case_id"], table["status"], strict=True)
+        if status != PredictionStatus.READ_ERROR
     }
 
 
 def _panel_cases(run: Path, frames: dict[tuple[str, str], Path]) -> Iterator[PanelCase]:
-    """The cases in order, without those whose frame cannot be read: the run's table has them as read_error."""
+    """The cases in order, without those whose frame can no longer be read: the error would name the file."""
     for (case_id, status), path in frames.items():
         try:
             image = read_image(path)

@@ -79,7 +79,7 @@ class ConvertSettings(BaseModel):
     sam2: Annotated[FilePath | None, _Unset] = None
     sam2_config: Annotated[str | None, _Unset, AfterValidator(_sizes_file)] = None
     train_config: Annotated[FilePath | None, _Unset] = None
-    lora_alpha: Annotated[float | None, _UnsetNumber, Field(gt=0)] = None
+    lora_alpha: Annotated[Annotated[float, Field(gt=0)] | None, _UnsetNumber] = None
     template: Annotated[str | None, _Unset] = None
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
 
@@ -97,4 +97,4 @@ class InferSettings(BaseModel):
     threshold: float = Field(0.5, gt=0, lt=1)
     device: Annotated[str, AfterValidator(_device)] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    limit: Annotated[int | None, _UnsetNumber, Field(ge=1)] = None
+    limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
