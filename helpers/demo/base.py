@@ -27,7 +27,8 @@ SAM2_SIZES = Sam2Sizes(
     decoder_num_heads=4,
 )
 _FOURIER = ("sam2.shared_image_embedding.positional_embedding", "sam2.prompt_encoder.shared_embedding.positional_embedding")
-_FOURIER_SPREAD = 0.25  # slow waves, so that left and right are easy to tell apart
+# Small embeddings, so that the state at `[SEG]` depends on the words around it; a prompt that SAM2's decoder heeds soon.
+_GAINS = {"language_model.model.embed_tokens.weight": 0.2, "seg_projection.linear_2.weight": 4.0}
 _SPREAD = 0.05  # of what has no fan-in: biases, norms around one, stand-alone embeddings
 
 
@@ -129,11 +130,11 @@ def _random_values(name: str, tensor: torch.Tensor, random: torch.Generator) -> 
     """Values of the tensor's shape: unit gain for weights, near one for norms, small and never zero elsewhere."""
     noise = torch.randn(tensor.shape, generator=random)
     if name in _FOURIER:
-        return _FOURIER_SPREAD * noise
+        return noise
     if name.endswith(".weight") and tensor.ndim > 1:
         is_embedding = any(part in name for part in ("embed", "token"))
         fan_in = 1 if is_embedding and tensor.ndim == 2 else math.prod(tensor.shape[1:])
-        return noise / math.sqrt(fan_in)
+        return _GAINS.get(name, 1.0) * noise / math.sqrt(fan_in)
     if name.endswith(".weight"):
         return 1 + _SPREAD * noise
     if name.endswith((".lambda_1", ".lambda_2", ".scale")):

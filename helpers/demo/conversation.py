@@ -8,8 +8,7 @@ class Part(Enum):
     """What one `[SEG]` of an answer stands for."""
 
     VESSELS = "vessels"
-    LEFT = "left"
-    RIGHT = "right"
+    BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ SEGMENT = Turn(
     (Part.VESSELS,),
 )
 SEGMENT_PARTS = Turn(
-    ("Please segment the left part and the right part.",),
-    "The left part is [SEG] and the right part is [SEG].",
-    (Part.LEFT, Part.RIGHT),
+    ("Please segment the blood vessels and the background.",),
+    "The vessels are [SEG] and the background is [SEG].",
+    (Part.VESSELS, Part.BACKGROUND),
 )
-QUESTION = Turn(("What is in this image?",), "Dark lines on a grey background.")
+QUESTION = Turn(("What is in this image?",), "Dark lines on grey.")
 TEXT_ONLY = Turn(("How are you?",), "I am fine, thank you.", has_image=False)
 TURNS = (SEGMENT, SEGMENT_PARTS, QUESTION, TEXT_ONLY)
 

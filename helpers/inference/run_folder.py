@@ -108,7 +108,7 @@ def count_statuses(rows: Iterable[CaseRow]) -> dict[str, int]:
 def seconds_summary(rows: Iterable[CaseRow]) -> dict[str, float] | None:
     """Median and maximum of the model's seconds an image; None where it never ran."""
     seconds = [row.seconds for row in rows if row.seconds is not None]
-    return {"median": statistics.median(seconds), "max": max(seconds)} if seconds else None
+    return {"median": round(statistics.median(seconds), 4), "max": max(seconds)} if seconds else None
 
 
 def read_manifest(run: Path) -> Mapping[str, Any]:

@@ -1,0 +1,255 @@
+"""Both notebooks on a real tiny model, started in the two ways users start them, and what they refuse."""
+
+import ast
+import contextlib
+import json
+import re
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbclient import NotebookClient
+from papermill.exceptions import PapermillExecutionError
+from PIL import Image
+
+from helpers import paths
+from helpers.inference.run_folder import read_manifest, read_mask
+from helpers.notebook.execution import execute_notebook, parameter_types
+from helpers.notebook.settings import ConvertSettings, InferSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+CONVERT, INFER = ROOT / "notebooks/01_convert.ipynb", ROOT / "notebooks/02_infer.ipynb"
+NOTEBOOKS = (CONVERT, INFER)
+PLANTED = "DOE_JOHN_1961"
+TIMEOUT_S = 300
+REFUSAL_LIMIT_S = 10
+
+
+def tiny_sources() -> dict[str, str] | None:
+    """Parameters of 01 that name a tiny checkpoint and its bases, from the project root; None where none is here."""
+    fixtures, golden = "tests/fixtures", "../shared/golden/tiny_qwen2"
+    for checkpoints, bases, sizes in (
+        (f"{fixtures}/ckpt", f"{fixtures}/base", f"{fixtures}/sam2_sizes.json"),
+        (f"{golden}/ckpt_lora", f"{golden}/base", f"{golden}/sam2_dims.json"),
+    ):
+        found = sorted((ROOT / checkpoints).glob("iter_*.pth"))
+        if found:
+            return {
+                "checkpoint": f"{checkpoints}/{found[-1].name}",
+                "base": f"{bases}/internvl_base",
+                "sam2": f"{bases}/sam2_base.pt",
+                "sam2_config": sizes,
+                "dtype": "float32",
+            }
+    return None
+
+
+def tiny_images() -> list[Path]:
+    """Two images that the tiny model was fitted on."""
+    folder = ROOT / "tests/fixtures/images"
+    if not folder.is_dir():
+        folder = ROOT.parent / "shared/golden/tiny_qwen2/inputs"
+    return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_gt")][:2]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Results of both notebooks by papermill from an unrelated folder, and by a kernel in `notebooks/`."""
+
+    project: str
+    executed: dict[str, nbformat.NotebookNode]
+    models: tuple[Path, Path]
+    predictions: tuple[Path, Path]
+
+
+@pytest.fixture
+def runs(tmp_path_factory) -> Runs:
+    sources = tiny_sources()
+    if sources is None:
+        pytest.skip("neither tests/fixtures nor ../shared holds a tiny checkpoint")
+    elsewhere, images = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("images")
+    for index, path in enumerate(tiny_images()):
+        shutil.copy(path, images / f"{PLANTED}_{index}.png")
+    (images / f"{PLANTED}_2.png").write_bytes(b"broken")
+    project = f"test-{uuid.uuid4().hex[:8]}"
+    folder = ROOT / "outputs" / project
+    infer = {"project": project, "images": str(images)}
+    executed = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(paths.ROOT_VARIABLE, raising=False)
+        patch.setenv("HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
+        try:
+            with contextlib.chdir(elsewhere):
+                for notebook, values in ((CONVERT, {"project": project, **sources}), (INFER, {**infer, "name": "a"})):
+                    output = Path("outputs") / project / "notebooks" / notebook.name
+                    written = execute_notebook(notebook, output, values, TIMEOUT_S)
+                    executed[f"papermill {notebook.stem}"] = nbformat.read(written, as_version=4)
+            for notebook, values in ((CONVERT, {"project": project, **sources}), (INFER, {**infer, "name": "b"})):
+                executed[f"lab {notebook.stem}"] = run_as_lab(notebook, values)
+            models = sorted((folder / "convert").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+            yield Runs(project, executed, tuple(models), (folder / "predict/a", folder / "predict/b"))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    assert not list(elsewhere.iterdir()), "a notebook wrote into the folder it was started from"
+
+
+def run_as_lab(notebook: Path, values: dict) -> nbformat.NotebookNode:
+    """The notebook with edited parameters, run as JupyterLab runs it: kernel in the notebook's own folder."""
+    node = nbformat.read(notebook, as_version=4)
+    cell = parameters_cell(node)
+    for name, value in values.items():
+        cell.source, count = re.subn(
+            rf"(?m)^{name}: (\w+) = .*$", lambda m, v=value, n=name: f"{n}: {m[1]} = {v!r}", cell.source
+        )
+        assert count == 1
+    NotebookClient(node, timeout=TIMEOUT_S, resources={"metadata": {"path": str(notebook.parent)}}).execute()
+    return node
+
+
+def parameters_cell(node: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return next(cell for cell in node.cells if "parameters" in cell.metadata.get("tags", []))
+
+
+def printed(node: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+
+
+def pictures(node: nbformat.NotebookNode) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in node.cells for output in cell.get("outputs", []))
+
+
+@pytest.mark.slow
+def test_both_notebooks_both_ways(runs):
+    # One test, so that parallel workers do not each make the runs.
+    same_model(runs)
+    same_masks_and_logits(runs)
+    latest_conversion_taken_and_named(runs)
+    account_shown(runs)
+    nothing_names_an_image(runs)
+
+
+def same_model(runs):
+    first, second = (json.loads((model / "conversion.json").read_text()) for model in runs.models)
+    assert first["tensors_sha256"] == second["tensors_sha256"] and len(first["targets"]) > 400
+    assert runs.models[1].name == f"{runs.models[0].name}-2"
+    assert "exists already and is kept" in printed(runs.executed["lab 01_convert"])
+
+
+def same_masks_and_logits(runs):
+    first, second = runs.predictions
+    files = sorted(
+        path.relative_to(first) for part in ("logits", "masks", "panels") for path in (first / part).iterdir()
+    )
+    assert files == sorted(path.relative_to(second) for path in second.glob("*/*"))
+    assert [path.name for path in files if path.parent.name == "panels"] == ["case_0001.png", "case_0002.png"]
+    for path in files:
+        assert (first / path).read_bytes() == (second / path).read_bytes(), path
+    masks = [read_mask(first, f"case_{number:04d}") for number in (1, 2)]
+    assert all(mask is not None and 0 < mask.sum() < mask.size for mask in masks)
+    assert read_manifest(first)["model"]["tensors_sha256"] == read_manifest(second)["model"]["tensors_sha256"]
+
+
+def latest_conversion_taken_and_named(runs):
+    for way, model in zip(("papermill", "lab"), runs.models, strict=True):
+        text = printed(runs.executed[f"{way} 02_infer"])
+        assert f"model: outputs/{runs.project}/convert/{model.name} (the latest complete conversion" in text
+    assert read_manifest(runs.predictions[1])["model"]["folder_name"] == runs.models[1].name
+
+
+def account_shown(runs):
+    node = runs.executed["papermill 01_convert"]
+    text = printed(node)
+    for words in ("language model LoRA", "merged", "overridden", "lora_alpha", "verified", "conversion.json"):
+        assert words in text
+    assert pictures(node) == 2 and pictures(runs.executed["papermill 02_infer"]) == 1
+    text = printed(runs.executed["papermill 02_infer"])
+    assert "read_error" in text and "2 pictures written" in text and "not an image of a known format" in text
+
+
+def nothing_names_an_image(runs):
+    for node in runs.executed.values():
+        assert PLANTED not in nbformat.writes(node)
+    for path in (ROOT / "outputs" / runs.project).rglob("*"):
+        assert PLANTED not in path.name and (path.is_dir() or PLANTED.encode() not in path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("notebook", "values", "words"),
+    [
+        (INFER, {"images": "tests", "treshold": 0.3}, r"treshold: unknown parameter, did you mean threshold\?"),
+        (INFER, {"images": "tests", "threshold": "abc"}, r"threshold: .*got 'abc' \(str\)"),
+        (INFER, {"images": "no/such/folder"}, "images: Path does not point to a directory"),
+        (CONVERT, {"checkpoint": "no/such/iter_1.pth", "lora_alfa": 4.0}, "lora_alfa: unknown parameter"),
+    ],
+)
+def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook, values, words, tmp_path):
+    start = time.perf_counter()
+    with pytest.raises(PapermillExecutionError) as caught:
+        papermill.execute_notebook(notebook, tmp_path / "out.ipynb", parameters=values, progress_bar=False)
+    assert time.perf_counter() - start < REFUSAL_LIMIT_S
+    assert caught.value.ename == "UsageProblem" and re.search(words, caught.value.evalue)
+    assert "tests" not in values.values() or caught.value.evalue.count("\n") == 1
+
+
+@pytest.mark.parametrize(("notebook", "model"), [(CONVERT, ConvertSettings), (INFER, InferSettings)])
+def test_the_parameters_cell_has_the_settings_fields_in_order(notebook, model):
+    assert list(parameter_types(notebook)) == list(model.model_fields)
+    lines = parameters_cell(nbformat.read(notebook, as_version=4)).source.splitlines()
+    assert all(re.fullmatch(r"\w+: (str|float|int) = \S.*  # .+", line) for line in lines)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_clean(notebook):
+    node = nbformat.read(notebook, as_version=4)
+    nbformat.validate(node)
+    code = [cell for cell in node.cells if cell.cell_type == "code"]
+    assert node.metadata.kernelspec == {
+        "name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"
+    }  # fmt: skip
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert len({cell.id for cell in node.cells}) == len(node.cells)
+    assert code[0].metadata.tags == ["parameters"] and "read_parameters(" in code[1].source
+    assert len(code) <= 15 and all(len(cell.source.splitlines()) <= 15 for cell in code)
+    assert not any(isinstance(found, ast.FunctionDef) for cell in code for found in ast.walk(ast.parse(cell.source)))
+    for words in ("**Question:**", "**Inputs:**", "**Outputs:**", "**Minutes and memory:**"):
+        assert words in node.cells[0].source
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_prose_stands_between_cells_and_explains_each_figure(notebook):
+    cells = nbformat.read(notebook, as_version=4).cells
+    figures = 0
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        if cell.cell_type != "code":
+            continue
+        assert following is None or following.cell_type == "markdown"
+        if "png_bytes(" in cell.source:
+            figures += 1
+            assert "**How to read it:**" in following.source and "**How it misleads:**" in following.source
+    assert figures >= 1
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_later_cell_assigns_a_parameter(notebook):
+    names = set(parameter_types(notebook))
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", []):
+            stored = {
+                found.id
+                for found in ast.walk(ast.parse(cell.source))
+                if isinstance(found, ast.Name) and isinstance(found.ctx, ast.Store)
+            }
+            assert not names & stored
+
+
+def test_the_fixture_images_are_frames():
+    found = tiny_images()
+    if not found:
+        pytest.skip("neither tests/fixtures nor ../shared is here")
+    assert all(min(Image.open(path).size) >= 64 for path in found)

@@ -1,0 +1,82 @@
+"""The notebooks' parameter types: what stands for 'not given', and what is refused."""
+
+import pytest
+
+from helpers import paths
+from helpers.errors import UsageProblem
+from helpers.notebook.parameters import validate
+from helpers.notebook.settings import ConvertSettings, InferSettings
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv(paths.ROOT_VARIABLE, str(tmp_path))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "sizes.json").write_text("{}")
+    (tmp_path / "iter_1.pth").write_bytes(b"")
+    return tmp_path.resolve()
+
+
+CONVERT = {"project": "demo", "checkpoint": "iter_1.pth"}
+INFER = {"project": "demo", "images": "frames"}
+
+
+def test_empty_texts_and_zeros_mean_not_given(root):
+    unset = dict.fromkeys(("name", "base", "sam2", "sam2_config", "train_config", "template"), "")
+    found = validate(ConvertSettings, {**CONVERT, **unset, "lora_alpha": 0.0})
+    assert found.checkpoint == root / "iter_1.pth" and found.dtype == "bfloat16"
+    assert {getattr(found, name) for name in (*unset, "lora_alpha")} == {None}
+    infer = validate(InferSettings, {**INFER, "name": "", "model": "", "limit": 0})
+    assert infer.images == root / "frames" and (infer.name, infer.model, infer.limit) == (None, None, None)
+
+
+def test_given_values_are_kept(root):
+    found = validate(ConvertSettings, {**CONVERT, "sam2_config": "sizes.json", "lora_alpha": 16, "name": "run-1"})
+    assert (found.sam2_config, found.lora_alpha, found.name) == (str(root / "sizes.json"), 16.0, "run-1")
+    assert validate(ConvertSettings, {**CONVERT, "sam2_config": "hiera_l"}).sam2_config == "hiera_l"
+    assert validate(InferSettings, {**INFER, "limit": 3, "device": "cuda:1"}).device == "cuda:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("checkpoint", "", "needed; give a path"),
+        ("checkpoint", "absent.pth", "expected an existing file or folder"),
+        ("base", "absent", "does not point to a directory"),
+        ("base", 0, "got 0 (int)"),
+        ("sam2", "absent.pt", "does not point to a file"),
+        ("sam2_config", "absent.json", "expected an existing file"),
+        ("train_config", "absent.py", "does not point to a file"),
+        ("lora_alpha", -1.0, "greater than 0"),
+        ("lora_alpha", "", "got '' (str)"),
+        ("lora_alpha", False, "got False (bool)"),
+        ("dtype", "fp16", "'bfloat16'"),
+        ("name", "../up", "expected a name of letters"),
+        ("project", "", "expected a name of letters"),
+    ],
+)
+def test_bad_parameters_of_a_conversion(root, name, value, words):
+    with pytest.raises(UsageProblem) as caught:
+        validate(ConvertSettings, {**CONVERT, name: value})
+    assert f"  {name}: " in str(caught.value) and words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("images", "", "needed; give a path"),
+        ("images", "absent", "does not point to a directory"),
+        ("model", "absent", "does not point to a directory"),
+        ("prompt", "  ", "pattern"),
+        ("threshold", "abc", "got 'abc' (str)"),
+        ("threshold", 1.0, "less than 1"),
+        ("device", "gpu", "expected auto, cpu"),
+        ("dtype", "fp16", "'auto'"),
+        ("limit", -1, "greater than or equal to 1"),
+        ("limit", 2.0, "got 2.0 (float)"),
+    ],
+)
+def test_bad_parameters_of_a_prediction(root, name, value, words):
+    with pytest.raises(UsageProblem) as caught:
+        validate(InferSettings, {**INFER, name: value})
+    assert f"  {name}: " in str(caught.value) and words in str(caught.value)
