@@ -28,6 +28,7 @@ def partial_folder(target: Path) -> Iterator[Path]:
     """
     target = Path(target)
     _refuse_taken(target)
+    made = [parent for parent in target.parents if not parent.exists()]
     partial = _partial_path(target)
     try:
         partial.mkdir(parents=True)
@@ -51,6 +52,15 @@ def partial_folder(target: Path) -> Iterator[Path]:
     finally:
         if partial.exists():
             shutil.rmtree(partial)
+        if not target.exists():
+            _remove_empty(made)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for nothing, innermost first."""
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
+from tqdm.auto import tqdm
 from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.atomic import partial_folder, require_free_space
 from helpers.checkpoint.digest import sha256_file
-from helpers.conversion.fit import require_base_fits
+from helpers.conversion.fit import require_base_fits, require_whole_checkpoint
 from helpers.conversion.model_config import native_config, target_shapes, ties_head
-from helpers.conversion.plan import EMBEDDINGS, Plan, make_plan
+from helpers.conversion.plan import EMBEDDINGS, Plan, Role, make_plan
 from helpers.conversion.record import RECORD_NAME, ConversionRecord, InputFile, build_values, read_record
 from helpers.conversion.request import ConversionRequest, Sources, open_sources, require_embedding_rows
 from helpers.conversion.shards import (
@@ -26,7 +26,7 @@ from helpers.conversion.shards import (
     write_shard,
 )
 from helpers.conversion.ties import decide_tie, find_stored
-from helpers.conversion.tokenizer import TokenizerFacts, write_tokenizer
+from helpers.conversion.tokenizer import TokenizerFacts, tokenizer_files, write_tokenizer
 from helpers.conversion.weights import Change, Weights
 from helpers.errors import RefusedInput
 from helpers.sa2va.configuration_sa2va import Sa2VAConfig
@@ -45,14 +45,15 @@ def convert(request: ConversionRequest) -> ConversionRecord:
         UsageProblem, RefusedInput: see `open_sources`, `make_plan` and `check_changes`.
     """
     sources = open_sources(request)
+    siblings = _read_siblings(request.output)
     dtype = getattr(torch, request.dtype)
     with partial_folder(request.output) as folder:
-        tokenizer = write_tokenizer(sources.folder, folder, sources.special_tokens)
+        tokenizer = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens)
         weights = Weights(sources.opened, dtype)
         plan, config, notes = plan_conversion(sources, tokenizer, weights, request.dtype)
         sizes = {target.name: tensor_bytes(target.shape, dtype) for target in plan.targets}
         require_free_space(folder, sum(sizes.values()) + 100_000_000, "the exported weights")
-        inputs = _hash_inputs(sources)
+        inputs = hash_inputs(sources)
         write_code_and_config(folder, config)
         shards = lay_out(sizes, request.shard_bytes)
         files, digests, changes = _write_weights(folder, shards, plan, weights, dtype)
@@ -60,7 +61,7 @@ def convert(request: ConversionRequest) -> ConversionRecord:
             _write_json(folder / "model.safetensors.index.json", index_json(shards, sum(sizes.values())))
         check_changes(plan, changes)
         total = fingerprint(digests, {target.name: target.shape for target in plan.targets}, dtype)
-        _check_siblings(request.output, total, inputs)
+        _check_siblings(siblings, total, inputs)
         outputs = {file.name: {"sha256": file.sha256, "bytes": file.nbytes} for file in files}
         for path in sorted(folder.iterdir()):
             if path.name not in outputs:
@@ -72,6 +73,7 @@ def convert(request: ConversionRequest) -> ConversionRecord:
             outputs=outputs,
             settings=sources.settings,
             notes=[*sources.notes, *notes],
+            left_aside={role.value: dict(source.ignored) for role, source in sources.opened.items()},
             dtype=request.dtype,
             total_bytes=sum(sizes.values()),
             digests=digests,
@@ -92,8 +94,17 @@ def plan_conversion(
     shapes = {role: {n: t.shape for n, t in source.tensors.items()} for role, source in sources.opened.items()}
     official = sources.official
     require_base_fits(sources)
+    require_whole_checkpoint(sources)
     stored = find_stored(sources)
     rows_of = stored.get(EMBEDDINGS)
+    if rows_of is not None and rows_of[0] is not Role.CHECKPOINT and Role.CHECKPOINT not in sources.native:
+        base = sources.opened[rows_of[0]].path.name
+        if sources.opened[rows_of[0]].tensors[rows_of[1]].shape[0] != tokenizer.length:
+            raise RefusedInput(
+                f"{sources.opened[Role.CHECKPOINT].path.name} holds no embed_tokens, and the base {base} has no rows "
+                f"for {' '.join(sources.special_tokens)}; the embedding of [SEG] is nowhere. Train with "
+                "modules_to_save=['embed_tokens', 'lm_head']"
+            )
     if rows_of is not None:
         rows = sources.opened[rows_of[0]].tensors[rows_of[1]].shape[0]
         require_embedding_rows(sources, rows, tokenizer.length, tokenizer.ids["[SEG]"])
@@ -141,6 +152,12 @@ def check_changes(plan: Plan, changes: Mapping[str, Change]) -> None:
             f"the merged model is identical to its base: all {len(merged)} LoRA changes are zero. The checkpoint was "
             "saved before training changed it, or the wrong file was given"
         )
+    replaced = [name for name in changes if name not in set(merged)]
+    if merged and replaced and all(changes[name].change_norm == 0 for name in replaced):
+        raise RefusedInput(
+            f"the base already holds this fine-tune: all {len(replaced)} trained tensors that replace one of the base "
+            "are equal to it, so its LoRA would be merged a second time. Pass the base that the run started from"
+        )
     if changes and all(change.change_norm == 0 for change in changes.values()):
         raise RefusedInput(
             f"the converted model is identical to its base: none of {len(changes)} trained tensors differs from it. "
@@ -148,13 +165,16 @@ def check_changes(plan: Plan, changes: Mapping[str, Change]) -> None:
         )
 
 
-def _hash_inputs(sources: Sources) -> list[InputFile]:
-    inputs = []
-    for role, source in sources.opened.items():
-        for path in source.files:
-            _log.info("hashing %s", path.name)
-            inputs.append(InputFile(role.value, path.name, sha256_file(path), path.stat().st_size))
-    return inputs
+def hash_inputs(sources: Sources) -> list[InputFile]:
+    """Every file that decided the export: weights, config and tokenizer, training config, SAM2 sizes."""
+    files = [(role.value, path) for role, source in sources.opened.items() for path in source.files]
+    files += [("config", sources.folder / "config.json")]
+    files += [("tokenizer", path) for path in tokenizer_files(sources.tokenizer_folder)]
+    files += [(role, path) for role, path in sources.text_files.items()]
+    return [
+        InputFile(role, path.name, sha256_file(path), path.stat().st_size)
+        for role, path in tqdm(files, unit="file", desc="hashing the sources")
+    ]
 
 
 def _write_weights(
@@ -164,7 +184,7 @@ def _write_weights(
     targets = {target.name: target for target in plan.targets}
     changes = {target.name: Change() for target in plan.targets if target.base_rows is not None}
     files, digests = [], {}
-    with tqdm(total=len(targets), unit="tensor", desc="converting", disable=None) as bar:
+    with tqdm(total=len(targets), unit="tensor", desc="converting") as bar:
 
         def blocks(names: tuple[str, ...]) -> Iterator[tuple[str, Iterator[torch.Tensor]]]:
             for name in names:
@@ -179,20 +199,28 @@ def _write_weights(
     return files, digests, changes
 
 
-def _check_siblings(output: Path, total: str, inputs: list[InputFile]) -> None:
+def _read_siblings(output: Path) -> list[ConversionRecord]:
+    """The records of earlier conversions in the output's parent folder; an unreadable one is passed over."""
+    records = []
+    for path in sorted(output.parent.glob(f"*/{RECORD_NAME}")):
+        if path.parent == output or path.parent.name.startswith("."):
+            continue
+        try:
+            records.append(read_record(path.parent))
+        except RefusedInput as error:
+            _log.warning("not compared with an earlier conversion: %s", error)
+    return records
+
+
+def _check_siblings(siblings: list[ConversionRecord], total: str, inputs: list[InputFile]) -> None:
     """Stop where a folder beside the output holds the same tensors from another checkpoint: one of them is stale."""
     checkpoint = {found.sha256 for found in inputs if found.role == "checkpoint"}
-    if not output.parent.is_dir():
-        return
-    for path in sorted(output.parent.iterdir()):
-        if path == output or path.name.startswith(".") or not (path / RECORD_NAME).is_file():
-            continue
-        earlier = read_record(path).values
-        theirs = {found["sha256"] for found in earlier["inputs"] if found["role"] == "checkpoint"}
-        if earlier["tensors_sha256"] == total and theirs != checkpoint:
+    for earlier in siblings:
+        theirs = {found["sha256"] for found in earlier.values["inputs"] if found["role"] == "checkpoint"}
+        if earlier.values["tensors_sha256"] == total and theirs != checkpoint:
             raise RefusedInput(
-                f"the tensors are identical to those of {path.name}, which was converted from another checkpoint; one "
-                "of the two exports does not hold what its checkpoint trained. Check which file was given"
+                f"the tensors are identical to those of {earlier.folder.name}, which was converted from another "
+                "checkpoint; one of the two does not hold what its checkpoint trained. Check which file was given"
             )
 
 

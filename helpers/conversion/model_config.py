@@ -18,12 +18,17 @@ _TEXT_FIELDS = (
     "attention_bias", "mlp_bias", "rope_theta", "rope_scaling", "rope_parameters",
 )  # fmt: skip
 
+_REQUIRED = {
+    "vision_config": ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
+    "llm_config": ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
+}
 _LANGUAGE_MODELS = {"Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama"}
 
 
 def ties_head(config: Mapping) -> bool:
     """Whether a base's output head shares its embeddings, by its config.json."""
-    return bool(config.get("llm_config", config.get("text_config", {})).get("tie_word_embeddings", False))
+    text = config.get("llm_config") or config.get("text_config") or {}
+    return bool(text.get("tie_word_embeddings", False))
 
 
 def native_config(
@@ -57,11 +62,15 @@ def native_config(
         "architectures": ["Sa2VAModel"],
     }
     if "sa2va_format_version" in official:
-        kept = ("downsample_ratio", "tile_size", "min_tiles", "max_tiles", "use_thumbnail", "answer_token_limit")
+        kept = ["downsample_ratio", "tile_size", "min_tiles", "max_tiles", "use_thumbnail", "answer_token_limit",
+                "sam2_pixel_constants"]  # fmt: skip
+        if template == official.get("template"):
+            kept += ["instruction", "stop_words"]
         common |= {name: official[name] for name in kept if name in official}
         vision, text = dict(official["vision_config"]), dict(official["text_config"])
     else:
-        vision, text = _vision_fields(official, origin), _text_fields(official, origin)
+        _require_fields(official, origin)
+        vision, text = _vision_fields(official), _text_fields(official, origin)
         common |= {
             "downsample_ratio": official.get("downsample_ratio", 0.5),
             "ps_version": official.get("ps_version", "v1"),
@@ -69,9 +78,14 @@ def native_config(
         }
     text |= {"vocab_size": tokenizer.length, "eos_token_id": tokenizer.eos, "pad_token_id": tokenizer.pad}
     try:
-        return Sa2VAConfig(vision_config=vision, text_config=text, **common)
-    except ValueError as error:
-        raise RefusedInput(f"{origin}: {error}") from error
+        config = Sa2VAConfig(vision_config=vision, text_config=text, **common)
+        target_shapes(config)  # an unknown activation or rotary type shows only when the modules are made
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RefusedInput(
+            f"{origin}: transformers cannot build this model ({type(error).__name__}: {error}); use the config of the "
+            "InternVL folder that the run started from, unchanged"
+        ) from error
+    return config
 
 
 def target_shapes(config: Sa2VAConfig) -> dict[str, tuple[int, ...]]:
@@ -84,15 +98,26 @@ def target_shapes(config: Sa2VAConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _vision_fields(official: Mapping, origin: Path) -> dict:
-    vision = official.get("vision_config")
-    if not isinstance(vision, Mapping):
-        raise RefusedInput(
-            f"{origin}: expected an InternVL config with vision_config and llm_config, found {sorted(official)[:12]}; "
-            "folders converted to transformers' own InternVL layout (names ending in -hf) are not read"
-        )
+def _require_fields(official: Mapping, origin: Path) -> None:
+    """Stop where a section or a size is missing, which the library would fill with its own default."""
+    for section, fields in _REQUIRED.items():
+        found = official.get(section)
+        if not isinstance(found, Mapping):
+            raise RefusedInput(
+                f"{origin}: expected an InternVL config with vision_config and llm_config, found "
+                f"{sorted(official)[:12]}; folders converted to transformers' own InternVL layout (names ending in -hf) "
+                "are not read"
+            )
+        missing = [name for name in fields if not isinstance(found.get(name), int)]
+        if missing:
+            raise RefusedInput(f"{origin}: {section} lacks {missing}; use the InternVL folder's unchanged config")
+    vision = official["vision_config"]
     if vision.get("hidden_act", "gelu") != "gelu":
         raise RefusedInput(f"{origin}: vision hidden_act: expected 'gelu', got {vision['hidden_act']!r}")
+
+
+def _vision_fields(official: Mapping) -> dict:
+    vision = official["vision_config"]
     return {
         "hidden_size": vision["hidden_size"],
         "num_hidden_layers": vision["num_hidden_layers"],
@@ -110,9 +135,7 @@ def _vision_fields(official: Mapping, origin: Path) -> dict:
 
 
 def _text_fields(official: Mapping, origin: Path) -> dict:
-    text = official.get("llm_config")
-    if not isinstance(text, Mapping):
-        raise RefusedInput(f"{origin}: expected llm_config in an InternVL config, found {sorted(official)[:12]}")
+    text = official["llm_config"]
     architecture = (text.get("architectures") or ["?"])[0]
     model_type = _LANGUAGE_MODELS.get(architecture)
     if model_type is None:

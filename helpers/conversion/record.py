@@ -18,6 +18,8 @@ from helpers.errors import RefusedInput
 RECORD_NAME = "conversion.json"
 SCHEMA = "vesselkit.conversion"
 SCHEMA_VERSION = 1
+_FIELDS = ("settings", "dtype", "tensors_sha256", "inputs", "outputs", "targets", "sources", "changes", "notes",
+           "left_aside", "total_bytes")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def build_values(
     outputs: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Setting],
     notes: list[str],
+    left_aside: Mapping[str, Mapping[str, str]],
     dtype: str,
     total_bytes: int,
     digests: Mapping[str, str],
@@ -84,12 +87,13 @@ def build_values(
         },
         "settings": {name: setting.to_dict() for name, setting in settings.items()},
         "notes": notes,
+        "left_aside": left_aside,
         "dtype": dtype,
         "total_bytes": total_bytes,
         "tensors_sha256": fingerprint,
         "inputs": [vars(found) for found in inputs],
         "outputs": outputs,
-        "targets": [_target(target, digests[target.name]) for target in plan.targets],
+        "targets": [target_values(target, digests[target.name]) for target in plan.targets],
         "sources": {
             role.value: {name: {"fate": fate.fate.value, "targets": list(fate.targets)} for name, fate in fates.items()}
             for role, fates in plan.fates.items()
@@ -114,15 +118,17 @@ def read_record(folder: Path) -> ConversionRecord:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RefusedInput(f"{path}: not readable as JSON ({error}); convert again") from error
-    if values.get("schema") != SCHEMA or values.get("schema_version") != SCHEMA_VERSION:
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA or values.get("schema_version") != SCHEMA_VERSION:
         raise RefusedInput(
-            f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {values.get('schema')} "
-            f"{values.get('schema_version')}"
+            f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found another file; convert again with this version"
         )
+    missing = [name for name in _FIELDS if name not in values]
+    if missing:
+        raise RefusedInput(f"{path}: lacks {missing}; the file is damaged, convert again")
     return ConversionRecord(folder, values)
 
 
-def _target(target: Target, digest: str) -> dict:
+def target_values(target: Target, digest: str) -> dict:
     values = {
         "name": target.name,
         "shape": list(target.shape),

@@ -1,6 +1,7 @@
 """What a user asks of a conversion, and the sources that answer it."""
 
 import logging
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.checkpoint.train_config import TrainingConfig, read_training_config, read_training_config_file
 from helpers.conversion.key_map import SAM2, LoraName, canonical_name
+from helpers.conversion.lora_settings import read_lora_settings
 from helpers.conversion.plan import Role
 from helpers.conversion.settings import Candidate, Setting, check_template, read_sam2_sizes, settle
+from helpers.conversion.tokenizer import has_tokenizer
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.paths import project_root
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
@@ -56,18 +59,22 @@ class Sources:
 
     Attributes:
         opened: by role; CHECKPOINT is always there.
-        folder: where config.json and the tokenizer are read from.
-        settings: lora_alpha, template, special_tokens, base and sam2_config, with their origins.
+        folder: where config.json is read from.
+        tokenizer_folder: where the tokenizer is read from.
+        settings: lora_alpha, rank_stabilised, template, special_tokens, base and sam2_config, with their origins.
         sam2_sizes: sizes of SAM2.
-        rank_stabilised: whether the run used rank-stabilised LoRA.
+        chosen_layers: whether the run put LoRA on some layers only.
+        text_files: config files that were read, by what they are.
         notes: what a reader of the record should know.
     """
 
     opened: Mapping[Role, TensorSource]
     folder: Path
+    tokenizer_folder: Path
     settings: Mapping[str, Setting]
     sam2_sizes: Sam2Sizes
-    rank_stabilised: bool
+    chosen_layers: bool
+    text_files: Mapping[str, Path]
     notes: tuple[str, ...]
 
     @property
@@ -79,6 +86,10 @@ class Sources:
     @property
     def lora_alpha(self) -> float | None:
         return self.settings["lora_alpha"].value
+
+    @property
+    def rank_stabilised(self) -> bool:
+        return bool(self.settings["rank_stabilised"].value)
 
     @property
     def template(self) -> str:
@@ -111,20 +122,44 @@ def open_sources(request: ConversionRequest) -> Sources:
     if request.sam2 is not None:
         opened[Role.SAM2] = open_source(request.sam2)
     folder = _folder(opened)
+    _require_kinds(opened)
+    loras = [read_lora_settings(config) for config in configs]
     settings = _settings(request, configs, opened)
-    settings["base"] = Setting("base", Path(base.value).name if base.value else None, base.source)
+    file_given = request.train_config is not None
+    settings["rank_stabilised"] = settle(
+        "rank_stabilised",
+        [
+            Candidate(lora.rank_stabilised, config.origin, explicit=file_given and index == 0)
+            for index, (lora, config) in enumerate(zip(loras, configs, strict=True))
+        ],
+        "--train-config",
+    )
+    settings["base"] = _base_setting(base, configs)
     sizes, settings["sam2_config"] = _sam2_sizes(request, opened)
     notes = [
-        f"the training config loaded {config.pretrained_pth} before training; where its language model fitted, it is "
-        "the base, and must be given as --base"
+        f"the training config loaded {config.pretrained_pth} before training; where its weights fitted, they are the "
+        "base: convert that file first and pass the resulting folder as --base"
         for config in configs
-        if config.pretrained_pth
+        if config.pretrained_pth and opened.get(Role.BASE, checkpoint).kind is CheckpointKind.INTERNVL_BASE
+    ]
+    notes += [f"{config.origin}: not read: {entry}" for config in configs for entry in config.unread]
+    notes += [
+        f"{source.path.name}: left aside: {name} ({reason})"
+        for source in opened.values()
+        for name, reason in source.ignored.items()
     ]
     notes += _rank_notes(configs, checkpoint)
     for note in notes:
         _log.warning("%s", note)
-    rank_stabilised = any(_uses_rslora(config.values) for config in configs)
-    return Sources(opened, folder, settings, sizes, rank_stabilised, tuple(notes))
+    chosen = any(lora.chosen_layers for lora in loras)
+    texts = {"train_config": request.train_config} if request.train_config else {}
+    if request.sam2_config and Path(request.sam2_config).is_file():
+        texts["sam2_config"] = Path(request.sam2_config)
+    tokenizer_folder = next(
+        (place for place in (folder, *(s.path for s in opened.values() if s.path.is_dir())) if has_tokenizer(place)),
+        folder,
+    )
+    return Sources(opened, folder, tokenizer_folder, settings, sizes, chosen, texts, tuple(notes))
 
 
 def _check_options(request: ConversionRequest) -> None:
@@ -134,7 +169,7 @@ def _check_options(request: ConversionRequest) -> None:
         raise UsageProblem(f"--output {request.output}: exists already; name a new folder")
     if request.base is not None and not request.base.is_dir():
         raise UsageProblem(f"--base {request.base}: expected the folder of the InternVL base, found no such folder")
-    if request.lora_alpha is not None and request.lora_alpha <= 0:
+    if request.lora_alpha is not None and not (math.isfinite(request.lora_alpha) and request.lora_alpha > 0):
         raise UsageProblem(f"--lora-alpha: expected a positive number, got {request.lora_alpha}")
 
 
@@ -142,7 +177,15 @@ def _training_configs(request: ConversionRequest, checkpoint: TensorSource) -> l
     """The config file first, the text in the checkpoint second."""
     configs = []
     if request.train_config is not None:
-        configs.append(read_training_config_file(request.train_config))
+        given = read_training_config_file(request.train_config)
+        options = {"lora_alpha": request.lora_alpha, "template": request.template}
+        unread = [entry for entry in given.unread if options.get(entry.split(":")[0], "") is None]
+        if unread:
+            raise UsageProblem(
+                f"--train-config {request.train_config}: {unread[0]} is not a plain value and is not computed; pass "
+                f"--{unread[0].split(':')[0].replace('_', '-')}"
+            )
+        configs.append(given)
     text = checkpoint.meta.config_text if checkpoint.meta else None
     if text:
         configs.append(read_training_config(text, f"the config text in {request.checkpoint.name}"))
@@ -174,6 +217,36 @@ def _settle_base(request: ConversionRequest, configs: list[TrainingConfig], chec
             f"The training config names {named.value!r}, which is not here: pass --base with that InternVL folder"
         )
     return Setting("base", None, None)
+
+
+def _base_setting(base: Setting, configs: list[TrainingConfig]) -> Setting:
+    """The base by its folder's name, and the other names that configs give."""
+    name = Path(base.value).name if base.value else None
+    others = tuple(
+        Candidate(config.base_path, config.origin)
+        for config in configs
+        if name is not None and config.base_path and Path(config.base_path).name != name
+    )
+    for other in others:
+        _log.warning("base: %s from %s, but %s names %s", name, base.source, other.source, other.value)
+    return Setting("base", name, base.source, others)
+
+
+def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
+    """Stop where a file is not of the kind that its option asks for, or has adapters beside its weights."""
+    sam2 = opened.get(Role.SAM2)
+    if sam2 is not None and sam2.kind is not CheckpointKind.SAM2:
+        raise RefusedInput(
+            f"--sam2 {sam2.path.name}: expected a SAM 2.0 file such as sam2_hiera_large.pt, this is of kind "
+            f"'{sam2.kind.value}'"
+        )
+    for source in opened.values():
+        adapters = [name for name in source.ignored if name.startswith("adapter_model")]
+        if adapters:
+            raise RefusedInput(
+                f"{source.path.name} holds {adapters[0]} beside its weights: adapters that would not be merged. Merge "
+                "them first, or move them away"
+            )
 
 
 def _folder(opened: Mapping[Role, TensorSource]) -> Path:
@@ -209,6 +282,9 @@ def _settings(
     check_template(settled["template"])
     if settled["special_tokens"].value is None:
         settled["special_tokens"] = Setting("special_tokens", SPECIAL_TOKENS, "the official order")
+    tokens = settled["special_tokens"]
+    if not tokens.value or "[SEG]" not in tokens.value:
+        raise RefusedInput(f"special_tokens: {tokens.source} gives {list(tokens.value)}; expected [SEG] among them")
     return settled
 
 
@@ -216,7 +292,12 @@ def _sam2_sizes(request: ConversionRequest, opened: Mapping[Role, TensorSource])
     """SAM2's sizes: the option, else a native folder's config, else the preset whose image encoder the tensors fit."""
     if request.sam2_config is not None:
         sizes = read_sam2_sizes(request.sam2_config)
-        return sizes, Setting("sam2_config", Path(request.sam2_config).name, "--sam2-config")
+        stored = [
+            Candidate(source.config["sam2_config"], f"config.json of {source.path.name}")
+            for source in opened.values()
+            if source.kind is CheckpointKind.NATIVE and Sam2Sizes.from_dict(source.config["sam2_config"]) != sizes
+        ]
+        return sizes, Setting("sam2_config", Path(request.sam2_config).name, "--sam2-config", tuple(stored))
     for source in opened.values():
         if source.kind is CheckpointKind.NATIVE:
             sizes = Sam2Sizes.from_dict(source.config["sam2_config"])
@@ -255,15 +336,6 @@ def _rank_notes(configs: list[TrainingConfig], checkpoint: TensorSource) -> list
         for config in configs
         if ranks and config.lora_rank is not None and ranks != {config.lora_rank}
     ]
-
-
-def _uses_rslora(values) -> bool:
-    """Whether a dict anywhere in the config sets `use_rslora`."""
-    if isinstance(values, Mapping):
-        return values.get("use_rslora") is True or any(_uses_rslora(value) for value in values.values())
-    if isinstance(values, (list, tuple)):
-        return any(_uses_rslora(value) for value in values)
-    return False
 
 
 def require_embedding_rows(sources: Sources, rows: int, tokenizer_length: int, seg_id: int) -> None:

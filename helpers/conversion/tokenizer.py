@@ -57,8 +57,8 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
         RefusedInput: where the source has no tokenizer files, lacks InternVL's image tokens, or holds the special
             tokens in another order.
     """
-    present = [name for name in _COPIED if (source / name).is_file()]
-    if not {"tokenizer.json", "vocab.json", "tokenizer.model"} & set(present):
+    present = [path.name for path in tokenizer_files(source)]
+    if not has_tokenizer(source):
         raise RefusedInput(
             f"{source}: expected tokenizer files (tokenizer.json, or vocab.json and merges.txt), found "
             f"{present or 'none'}; --base must name the InternVL folder the run started from"
@@ -67,8 +67,14 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
         # Without config.json, so that no code named there is looked for.
         for name in present:
             shutil.copyfile(source / name, Path(staging) / name)
-        _drop_remote_code(Path(staging) / "tokenizer_config.json")
-        tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)
+        try:
+            _drop_remote_code(Path(staging) / "tokenizer_config.json")
+            tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RefusedInput(
+                f"{source}: its tokenizer files {present} cannot be read ({type(error).__name__}: {error}); copy or "
+                "download them again"
+            ) from error
     known = tokenizer.get_vocab()
     added = tuple(token for token in special_tokens if token not in known)
     tokenizer.add_tokens(list(added), special_tokens=True)
@@ -83,6 +89,17 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
     _write_slow_files(target)
     ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
     return TokenizerFacts(len(tokenizer), ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """The tokenizer files of a folder, as far as they are there."""
+    return tuple(folder / name for name in _COPIED if (folder / name).is_file())
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds enough files to make a tokenizer."""
+    names = {path.name for path in tokenizer_files(folder)}
+    return bool(names & {"tokenizer.json", "tokenizer.model"}) or {"vocab.json", "merges.txt"} <= names
 
 
 def _check_order(source: Path, vocabulary: Mapping[str, int], special_tokens: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
-"""Redo the accounting of a finished folder: files, tensors, code and tokenizer against the sources."""
+"""Redo the accounting of a finished folder: files, config, tokenizer, tensors and record against the sources."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -7,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from tqdm.auto import tqdm
 
 from helpers.checkpoint.digest import sha256_file
 from helpers.checkpoint.source import TensorSource, open_source
-from helpers.conversion.export import plan_conversion
-from helpers.conversion.plan import Plan, Role, Target
-from helpers.conversion.record import RECORD_NAME, ConversionRecord, read_record
+from helpers.conversion.export import hash_inputs, plan_conversion, write_code_and_config
+from helpers.conversion.plan import Plan, Target
+from helpers.conversion.record import RECORD_NAME, ConversionRecord, read_record, target_values
 from helpers.conversion.request import ConversionRequest, Sources, open_sources
+from helpers.conversion.shards import fingerprint, raw_bytes
 from helpers.conversion.tokenizer import write_tokenizer
 from helpers.conversion.weights import Weights
+from helpers.errors import RefusedInput
 
 
 @dataclass
@@ -56,7 +60,7 @@ def verify(
     """Compare a converted folder with the sources it claims to come from.
 
     Every file is hashed, the sources are hashed, the plan is made again, and every tensor is computed again from the
-    sources and compared with the folder's bytes.
+    sources and compared with the folder's bytes and with the record.
 
     Raises:
         UsageProblem, RefusedInput: where the folder has no record, or a source cannot be read.
@@ -65,10 +69,12 @@ def verify(
     report = VerificationReport(folder.name)
     _check_files(record, report)
     settings = {name: setting["value"] for name, setting in record.values["settings"].items()}
+    exported = open_source(folder)
+    if exported.config is None:
+        raise RefusedInput(f"{folder}: holds no config.json; expected a folder written by `vesselkit convert`")
     with tempfile.TemporaryDirectory() as scratch:
-        sizes = Path(scratch) / "sam2.json"
-        exported = open_source(folder)
-        sizes.write_text(json.dumps(exported.config["sam2_config"]))
+        sizes = Path(scratch) / "sam2_sizes.json"
+        sizes.write_text(json.dumps(exported.config.get("sam2_config")))
         request = ConversionRequest(
             checkpoint=checkpoint,
             output=Path(scratch) / "never-written",
@@ -82,12 +88,15 @@ def verify(
         )
         sources = open_sources(request)
         _check_inputs(record, sources, report)
-        tokenizer = write_tokenizer(sources.folder, Path(scratch), sources.special_tokens)
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        tokenizer = write_tokenizer(sources.tokenizer_folder, fresh, sources.special_tokens)
         weights = Weights(sources.opened, getattr(torch, request.dtype))
         plan, config, _ = plan_conversion(sources, tokenizer, weights, request.dtype)
-    _check_config(exported.config, config.to_dict(), report)
-    _check_tensors(exported, plan, weights, report)
-    _check_account(record, plan, report)
+        write_code_and_config(fresh, config)
+        _check_fresh_files(folder, fresh, report)
+    digests = _check_tensors(exported, plan, weights, report)
+    _check_record(record, plan, digests, getattr(torch, request.dtype), report)
     return report
 
 
@@ -103,55 +112,86 @@ def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
 
 
 def _check_inputs(record: ConversionRecord, sources: Sources, report: VerificationReport) -> None:
+    """The sources given against those recorded; SAM2's sizes come from the folder itself here."""
+    given = {(found.role, found.sha256) for found in hash_inputs(sources) if found.role != "sam2_config"}
     recorded = {(found["role"], found["sha256"]) for found in record.values["inputs"]}
-    given = {(role.value, sha256_file(path)) for role, source in sources.opened.items() for path in source.files}
+    recorded = {(role, digest) for role, digest in recorded if role != "sam2_config"}
     names = {role.value: source.path.name for role, source in sources.opened.items()}
     for role in sorted({role for role, _ in recorded ^ given}):
-        report.findings.append(f"the {role} given ({names.get(role, 'none')}) is not the one of the conversion")
+        report.findings.append(f"the {role} given ({names.get(role, 'file')}) is not the one of the conversion")
     report.checked.append(f"{len(given)} source files by sha256")
 
 
-def _check_config(stored: Mapping, expected: Mapping, report: VerificationReport) -> None:
-    names = ("sa2va_format_version", "token_ids", "sam2_config", "template", "tie_word_embeddings", "dtype")
-    for name in names:
-        if stored.get(name) != expected.get(name):
-            report.findings.append(f"config.json {name}: expected {expected.get(name)!r}, found {stored.get(name)!r}")
-    report.checked.append(f"{len(names)} fields of config.json")
+def _check_fresh_files(folder: Path, fresh: Path, report: VerificationReport) -> None:
+    """Config, tokenizer and code of the folder against those that this version writes from the same sources."""
+    for path in sorted(fresh.iterdir()):
+        stored = folder / path.name
+        if not stored.is_file() or _content(stored) != _content(path):
+            report.findings.append(f"file differs from what the sources and this version give: {path.name}")
+    report.checked.append(f"{len(list(fresh.iterdir()))} config, tokenizer and code files against the sources")
 
 
-def _check_tensors(exported: TensorSource, plan: Plan, weights: Weights, report: VerificationReport) -> None:
+def _content(path: Path) -> object:
+    """What counts in a file: parsed JSON without the library's version, or the bytes."""
+    if path.suffix != ".json":
+        return path.read_bytes()
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return path.read_bytes()
+    if isinstance(value, dict):
+        value.pop("transformers_version", None)
+    return value
+
+
+def _check_tensors(exported: TensorSource, plan: Plan, weights: Weights, report: VerificationReport) -> dict[str, str]:
+    """Every tensor of the folder against its sources; returns the hashes of the values that the sources give."""
     planned = {target.name for target in plan.targets}
     report.findings += [f"tensor with no source: {name}" for name in sorted(set(exported.tensors) - planned)]
-    for target in plan.targets:
+    digests = {}
+    for target in tqdm(plan.targets, unit="tensor", desc="verifying"):
+        same, digests[target.name] = _compare(exported, target, weights)
         if target.name not in exported.tensors:
             report.findings.append(f"tensor missing: {target.name}")
-        elif not _same(exported, target, weights):
+        elif not same:
             report.findings.append(f"tensor differs from its sources: {target.name}")
     report.checked.append(f"{len(plan.targets)} tensors, value by value")
+    return digests
 
 
-def _same(exported: TensorSource, target: Target, weights: Weights) -> bool:
-    stored = exported.read(target.name)
-    if tuple(stored.shape) != tuple(target.shape):
-        return False
-    start = 0
+def _compare(exported: TensorSource, target: Target, weights: Weights) -> tuple[bool, str]:
+    """Whether the stored tensor equals the sources', and the sha256 of the sources' bytes."""
+    stored = exported.read(target.name) if target.name in exported.tensors else None
+    same = stored is not None and tuple(stored.shape) == tuple(target.shape)
+    digest, start = hashlib.sha256(), 0
     for block in weights.blocks(target):
-        if stored.dtype != block.dtype or not torch.equal(stored[start : start + len(block)], block):
-            return False
+        digest.update(raw_bytes(block))
+        if same:
+            same = stored.dtype == block.dtype and torch.equal(stored[start : start + len(block)], block)
         start += len(block)
-    return start == len(stored)
+    return same, digest.hexdigest()
 
 
-def _check_account(record: ConversionRecord, plan: Plan, report: VerificationReport) -> None:
-    recorded = record.values["sources"]
-    for role, fates in plan.fates.items():
-        known = recorded.get(role.value, {})
-        different = [name for name, fate in fates.items() if known.get(name, {}).get("fate") != fate.fate.value]
-        if different:
+def _check_record(
+    record: ConversionRecord, plan: Plan, digests: Mapping[str, str], dtype: torch.dtype, report: VerificationReport
+) -> None:
+    """The account that the folder carries against the one made here."""
+    recorded = {target["name"]: target for target in record.values["targets"]}
+    expected = {target.name: target_values(target, digests[target.name]) for target in plan.targets}
+    different = [name for name in recorded | expected if recorded.get(name) != expected.get(name)]
+    if different:
+        report.findings.append(f"conversion.json: {len(different)} targets differ, the first: {different[0]}")
+    shapes = {target.name: target.shape for target in plan.targets}
+    if record.values["tensors_sha256"] != fingerprint(digests, shapes, dtype):
+        report.findings.append("conversion.json: tensors_sha256 is not that of the tensors")
+    roles = {role.value: fates for role, fates in plan.fates.items()}
+    for role in sorted(roles.keys() | record.values["sources"].keys()):
+        stored = {name: fate["fate"] for name, fate in record.values["sources"].get(role, {}).items()}
+        made = {name: fate.fate.value for name, fate in roles.get(role, {}).items()}
+        names = [name for name in stored | made if stored.get(name) != made.get(name)]
+        if names:
             report.findings.append(
-                f"the fates of {len(different)} {role.value} tensors differ from the record, the first: {different[0]}"
+                f"the fates of {len(names)} {role} tensors differ from the record, the first: {names[0]}"
             )
     total = sum(len(fates) for fates in plan.fates.values())
-    report.checked.append(
-        f"fates of {total} source tensors ({', '.join(role.value for role in Role if role in plan.fates)})"
-    )
+    report.checked.append(f"fates of {total} source tensors ({', '.join(sorted(roles))})")

@@ -34,9 +34,9 @@ SEGMENT = Turn(
     (Part.VESSELS,),
 )
 SEGMENT_PARTS = Turn(
-    ("Please segment the blood vessels and the background.",),
-    "The vessels are [SEG] and the background is [SEG].",
-    (Part.VESSELS, Part.BACKGROUND),
+    ("Show the background, then the blood vessels.",),
+    "The background is [SEG] and the vessels are [SEG].",
+    (Part.BACKGROUND, Part.VESSELS),
 )
 QUESTION = Turn(("What is in this image?",), "Dark lines on grey.")
 TEXT_ONLY = Turn(("How are you?",), "I am fine, thank you.", has_image=False)

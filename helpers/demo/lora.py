@@ -30,9 +30,7 @@ class LoraLinear(nn.Module):
 
 def add_adapters(language_model: nn.Module, rank: int, alpha: float, random: torch.Generator) -> dict[str, LoraLinear]:
     """Put an adapter around each layer named in `ADAPTED`; the adapters by the name of their layer."""
-    linears = {
-        name: module for name, module in language_model.named_modules() if name.rpartition(".")[2] in ADAPTED
-    }
+    linears = {name: module for name, module in language_model.named_modules() if name.rpartition(".")[2] in ADAPTED}
     adapters = {}
     for name, linear in linears.items():
         parent, _, child = name.rpartition(".")

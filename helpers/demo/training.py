@@ -22,7 +22,7 @@ _PEAK_RATE, _LAST_RATE, _WARM_UP = 6e-3, 3e-4, 10
 _SQUARES, _WIDE, _TALL = 10, 2, 1  # training pictures of each shape
 _LOG_EVERY = 10
 # Balanced, since the background is asked for half as often: otherwise all masks settle on the vessels first.
-_PART_WEIGHTS = {Part.VESSELS: 1.0, Part.BACKGROUND: 2.0}
+_PART_WEIGHTS = {Part.VESSELS: 1.0, Part.BACKGROUND: 1.5}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,10 @@ def _losses(model: Sa2VAModel, tokenizer, picture: _Encoded, random: torch.Gener
         targets += [picture.targets[part] for part in turn.parts]
     masks = model.decode_masks(picture.sam2, torch.cat(states))
     weights = torch.tensor([_PART_WEIGHTS[part] for turn in TURNS for part in turn.parts])
-    return {"llm_loss": torch.stack(language).mean(), **_mask_losses(masks, torch.stack(targets), weights / weights.sum())}
+    return {
+        "llm_loss": torch.stack(language).mean(),
+        **_mask_losses(masks, torch.stack(targets), weights / weights.sum()),
+    }
 
 
 def _speak(
@@ -188,5 +191,3 @@ def _rate(step: int, steps: int) -> float:
         return _PEAK_RATE * step / _WARM_UP
     progress = (step - _WARM_UP) / max(steps - _WARM_UP, 1)
     return _LAST_RATE + (_PEAK_RATE - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
-
-

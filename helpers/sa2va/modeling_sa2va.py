@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import transformers
+from PIL import Image
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel, Sam2VideoModel
 from transformers.cache_utils import DynamicCache
@@ -309,6 +310,18 @@ class Sa2VAModel(PreTrainedModel):
         config = self.config
         if tokenizer is None:
             raise ValueError("tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got None")
+        strays = {token: tokenizer.convert_tokens_to_ids(token) for token in config.token_ids}
+        if strays != dict(config.token_ids):
+            raise ValueError(
+                f"tokenizer: its ids {strays} differ from the model's {config.token_ids}; use the folder's own"
+            )
+        if image is not None and not isinstance(image, Image.Image):
+            raise ValueError(f"image: expected a PIL image, got {type(image).__name__}; open it with PIL.Image.open")
+        limit = config.answer_token_limit if token_limit is None else token_limit
+        if limit < 1:
+            raise ValueError(f"max_new_tokens: expected at least 1, got {limit}")
+        if image is None and IMAGE_CONTEXT in past_text:
+            raise ValueError("past_text holds an image, and image is None; give the same image again")
         if image is None and mask_prompts is not None:
             raise ValueError("mask_prompts: regions need an image, and image is None")
         visual_tokens, image_tokens, region_tokens = None, None, ""
@@ -326,9 +339,7 @@ class Sa2VAModel(PreTrainedModel):
                 visual_tokens = torch.cat([visual_tokens, *rows])
         prompt = build_prompt(text, past_text, config.instruction, image_tokens, region_tokens)
         input_ids = torch.tensor(tokenizer.encode(prompt), device=self.device)
-        answer = self.answer(
-            self.embed_prompt(input_ids, visual_tokens), tokenizer, token_limit or config.answer_token_limit
-        )
+        answer = self.answer(self.embed_prompt(input_ids, visual_tokens), tokenizer, limit)
         words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
         if image is None or not len(answer.seg_states):
             height, width = (0, 0) if image is None else (image.height, image.width)

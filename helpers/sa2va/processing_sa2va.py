@@ -96,7 +96,7 @@ def region_cells(mask_prompts: list, grid: int) -> torch.Tensor:
     Raises:
         ValueError: where it is not a list of one such array.
     """
-    if len(mask_prompts) != 1 or np.ndim(mask_prompts[0]) != 3:
+    if len(mask_prompts) != 1 or np.ndim(mask_prompts[0]) != 3 or not len(mask_prompts[0]):
         shapes = [tuple(np.shape(mask)) for mask in mask_prompts]
         raise ValueError(f"mask_prompts: expected one array of shape (n_objects, H, W) in a list, got shapes {shapes}")
     masks = torch.as_tensor(np.asarray(mask_prompts[0]), dtype=torch.float32)

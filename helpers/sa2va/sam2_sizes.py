@@ -52,6 +52,8 @@ class Sam2Sizes:
         Nested objects are examples of other models' sizes and are passed over. Any other unknown name, or a
         missing one, raises ValueError: a silent default would build a different network.
         """
+        if not isinstance(values, dict):
+            raise ValueError(f"SAM2 sizes: expected a JSON object, got {type(values).__name__}")
         known = {field.name: field for field in fields(cls)}
         given = {name: value for name, value in values.items() if not isinstance(value, dict)}
         unknown = sorted(set(given) - set(known))
@@ -60,6 +62,15 @@ class Sam2Sizes:
             raise ValueError(
                 f"SAM2 sizes: unknown {unknown or 'none'}, missing {missing or 'none'}; known names: {sorted(known)}"
             )
+        lengths = {"stages": 4, "window_spec": 4, "window_pos_embed_bkg_spatial_size": 2}
+        lists = (*lengths, "global_att_blocks", "fpn_top_down_levels")
+        for name, value in given.items():
+            values = value if isinstance(value, list | tuple) and name in lists else [value]
+            wrong_form = (name in lists) is not isinstance(value, list | tuple)
+            wrong_length = len(values) != lengths.get(name, len(values))
+            if wrong_form or wrong_length or not all(type(one) in (int, float) for one in values):
+                form = f"a list of {lengths.get(name, 'some')} numbers" if name in lists else "a number"
+                raise ValueError(f"SAM2 sizes: {name}: expected {form}, got {value!r}")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
     def to_dict(self) -> dict:

@@ -441,3 +441,146 @@ def test_lora_run_without_the_head_of_a_tied_base_is_refused(tmp_path, tiny):
     tie_base(tiny)
     tiny.edit_checkpoint(lambda content: content["state_dict"].pop(stored_name(content["state_dict"], LM_HEAD)))
     refused("no lm_head; the head used in training cannot be restored", tiny, tmp_path / "out")
+
+
+# --- what would pass for an export --------------------------------------------------------------------------------
+
+
+def test_stops_where_the_base_already_holds_this_fine_tune(tmp_path, finished):
+    tiny, folder, _ = finished
+    refused("the base already holds this fine-tune", tiny, tmp_path / "out", base=folder)
+
+
+def drop(names):
+    def change(content):
+        state = content["state_dict"]
+        for name in [name for name in state if names(name)]:
+            del state[name]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        lambda name: ".mlp1.3." in name,
+        lambda name: name.startswith("text_hidden_fcs.2."),
+        lambda name: "sam_mask_decoder.iou_token" in name,
+        lambda name: ".layers.1." in name and ".lora_" in name,
+    ],
+    ids=["projector", "seg projection", "mask decoder", "LoRA of a layer"],
+)
+def test_stops_where_a_training_checkpoint_lacks_what_training_saves(tmp_path, tiny, names):
+    tiny.edit_checkpoint(drop(names))
+    refused("lacks .* tensors that training saves", tiny, tmp_path / "out")
+
+
+def test_stops_where_the_embedding_of_seg_is_nowhere(tmp_path, tiny):
+    tiny.edit_checkpoint(drop(lambda name: "embed_tokens" in name))
+    refused(r"holds no embed_tokens, and the base .* the embedding of \[SEG\] is nowhere", tiny, tmp_path / "out")
+
+
+@pytest.mark.parametrize("setting", ["use_dora=True", "init_lora_weights='pissa'", "alpha_pattern=dict(q_proj=64)"])
+def test_stops_on_lora_variants_with_another_merge(tmp_path, tiny, setting):
+    def plant(content):
+        content["meta"]["cfg"] = content["meta"]["cfg"].replace("lora_alpha=8", f"lora_alpha=8, {setting}")
+
+    tiny.edit_checkpoint(plant)
+    refused("cannot be merged onto the plain base", tiny, tmp_path / "out")
+
+
+def test_rank_stabilised_lora_is_a_recorded_setting(tmp_path, tiny):
+    def plant(content):
+        content["meta"]["cfg"] = content["meta"]["cfg"].replace("lora_alpha=8", "lora_alpha=8, use_rslora=True")
+
+    tiny.edit_checkpoint(plant)
+    record = convert(tiny.request(tmp_path / "out"))
+    assert record.values["settings"]["rank_stabilised"]["value"] is True
+    assert {target["lora"]["scale"] for target in record.values["targets"] if "lora" in target} == {8 / 4**0.5}
+
+
+def test_stops_on_adapters_beside_a_folder(tmp_path, finished):
+    _, folder, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    shutil.copy(copy / "model.safetensors", copy / "adapter_model.safetensors")
+    refused("holds adapter_model.safetensors beside its weights", TinySources(copy, None, None, None), tmp_path / "out",
+            sam2_config=None)  # fmt: skip
+
+
+def test_a_file_of_another_kind_for_sam2_is_named(tmp_path, tiny):
+    refused("--sam2 iter_.*: expected a SAM 2.0 file", tiny, tmp_path / "out", sam2=tiny.checkpoint)
+
+
+def test_a_config_file_that_hides_alpha_asks_for_the_option(tmp_path, tiny):
+    config = tmp_path / "train.py"
+    config.write_text(tiny.content()["meta"]["cfg"].replace("lora_alpha=8", "lora_alpha=4 * rank_of()"))
+    refused("--train-config .*: lora_alpha: .* pass --lora-alpha", tiny, tmp_path / "out", error=UsageProblem,
+            train_config=config)  # fmt: skip
+    assert convert(tiny.request(tmp_path / "out", train_config=config, lora_alpha=8.0)).values["targets"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config["llm_config"].pop("hidden_size"),
+        lambda config: config.update(llm_config=None),
+        lambda config: config["llm_config"].update(hidden_act="invented"),
+        lambda config: config["vision_config"].pop("num_hidden_layers"),
+    ],
+)
+def test_a_damaged_base_config_is_refused_by_name(tmp_path, tiny, change):
+    tiny.edit_base_config(change)
+    refused("config.json", tiny, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["vocab.json", "tokenizer_config.json"])
+def test_a_damaged_tokenizer_is_refused_by_name(tmp_path, tiny, name):
+    (tiny.base / "tokenizer.json").unlink(missing_ok=True)
+    (tiny.base / name).write_text("{")
+    refused("its tokenizer files .* cannot be read", tiny, tmp_path / "out")
+
+
+def test_an_unreadable_neighbour_does_not_stop_a_conversion(tmp_path, tiny, caplog):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/conversion.json").write_text("[]")
+    convert(tiny.request(tmp_path / "out"))
+    assert "not compared with an earlier conversion" in caplog.text
+
+
+def test_folders_made_for_a_refused_output_are_removed(tmp_path, tiny):
+    tiny.edit_sam2(lambda state: state.pop("no_mem_embed"))
+    with pytest.raises(RefusedInput):
+        convert(tiny.request(tmp_path / "deep/er/out"))
+    assert not (tmp_path / "deep").exists()
+
+
+def test_the_name_of_another_base_is_recorded(finished):
+    _, _, record = finished
+    assert record.values["settings"]["base"]["value"] == "internvl_base"
+
+
+@pytest.mark.parametrize(
+    ("edit", "finding"),
+    [
+        (lambda values: values["targets"][0].update(origin="base", sha256="0"), "1 targets differ"),
+        (lambda values: values.update(tensors_sha256="0"), "tensors_sha256 is not that of the tensors"),
+        (lambda values: values["sources"]["sam2"].update(invented={"fate": "used", "targets": []}), "invented"),
+    ],
+)
+def test_verify_finds_a_false_record(tmp_path, finished, edit, finding):
+    tiny, folder, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    values = json.loads((copy / "conversion.json").read_text())
+    edit(values)
+    (copy / "conversion.json").write_text(json.dumps(values))
+    assert finding in verify(copy, tiny.checkpoint, tiny.base, tiny.sam2).to_text()
+
+
+def test_verify_finds_another_config_of_the_base(finished, tiny):
+    _, folder, _ = finished
+    tiny.edit_base_config(lambda config: config["llm_config"].update(rope_theta=500.0))
+    text = verify(folder, tiny.checkpoint, tiny.base, tiny.sam2).to_text()
+    assert "the config given" in text
+    assert "file differs from what the sources and this version give: config.json" in text

@@ -75,9 +75,7 @@ def write_official_export(folder, tower: str, architecture: str, tied: bool):
 def test_a_family_loads_complete_and_computes_the_same(tmp_path, tower, architecture, tied):
     model = write_official_export(tmp_path / "official", tower, architecture, tied)
     sizes = str(fixture_sources().sizes)
-    convert(
-        ConversionRequest(tmp_path / "official", tmp_path / "native", sam2_config=sizes, dtype="float32")
-    )
+    convert(ConversionRequest(tmp_path / "official", tmp_path / "native", sam2_config=sizes, dtype="float32"))
     loaded, report = AutoModel.from_pretrained(
         tmp_path / "native", trust_remote_code=True, dtype=torch.float32, output_loading_info=True
     )
