@@ -12,7 +12,7 @@ from transformers.dynamic_module_utils import custom_object_save
 from helpers.atomic import partial_folder, require_free_space
 from helpers.checkpoint.digest import sha256_file
 from helpers.conversion.fit import require_base_fits, require_whole_checkpoint
-from helpers.conversion.model_config import native_config, target_shapes, ties_head
+from helpers.conversion.model_config import native_config, require_fields, target_shapes, ties_head
 from helpers.conversion.plan import EMBEDDINGS, Plan, Role, make_plan
 from helpers.conversion.record import RECORD_NAME, ConversionRecord, InputFile, build_values, read_record
 from helpers.conversion.request import ConversionRequest, Sources, open_sources, require_embedding_rows
@@ -93,6 +93,7 @@ def plan_conversion(
     """
     shapes = {role: {n: t.shape for n, t in source.tensors.items()} for role, source in sources.opened.items()}
     official = sources.official
+    require_fields(official, sources.folder / "config.json")
     require_base_fits(sources)
     require_whole_checkpoint(sources)
     stored = find_stored(sources)
@@ -152,7 +153,8 @@ def check_changes(plan: Plan, changes: Mapping[str, Change]) -> None:
             f"the merged model is identical to its base: all {len(merged)} LoRA changes are zero. The checkpoint was "
             "saved before training changed it, or the wrong file was given"
         )
-    replaced = [name for name in changes if name not in set(merged)]
+    # SAM2 is left out: its counterpart may come from a file of its own.
+    replaced = [name for name in changes if name not in set(merged) and not name.startswith("sam2.")]
     if merged and replaced and all(changes[name].change_norm == 0 for name in replaced):
         raise RefusedInput(
             f"the base already holds this fine-tune: all {len(replaced)} trained tensors that replace one of the base "

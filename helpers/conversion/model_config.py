@@ -69,7 +69,6 @@ def native_config(
         common |= {name: official[name] for name in kept if name in official}
         vision, text = dict(official["vision_config"]), dict(official["text_config"])
     else:
-        _require_fields(official, origin)
         vision, text = _vision_fields(official), _text_fields(official, origin)
         common |= {
             "downsample_ratio": official.get("downsample_ratio", 0.5),
@@ -98,15 +97,21 @@ def target_shapes(config: Sa2VAConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _require_fields(official: Mapping, origin: Path) -> None:
-    """Stop where a section or a size is missing, which the library would fill with its own default."""
+def require_fields(official: Mapping, origin: Path) -> None:
+    """Stop where a section or a size is missing, which the library would fill with its own default.
+
+    Raises:
+        RefusedInput: naming the file and what it lacks.
+    """
+    if "sa2va_format_version" in official:
+        return
     for section, fields in _REQUIRED.items():
         found = official.get(section)
         if not isinstance(found, Mapping):
             raise RefusedInput(
                 f"{origin}: expected an InternVL config with vision_config and llm_config, found "
-                f"{sorted(official)[:12]}; folders converted to transformers' own InternVL layout (names ending in -hf) "
-                "are not read"
+                f"{sorted(official)[:12]}; folders converted to transformers' own layout (names ending in -hf) are "
+                "not read"
             )
         missing = [name for name in fields if not isinstance(found.get(name), int)]
         if missing:

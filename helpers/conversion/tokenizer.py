@@ -13,6 +13,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
+from helpers.checkpoint.weight_folder import read_json_object
 from helpers.errors import RefusedInput
 from helpers.sa2va.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
 
@@ -67,6 +68,9 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
         # Without config.json, so that no code named there is looked for.
         for name in present:
             shutil.copyfile(source / name, Path(staging) / name)
+        for name in present:
+            if name.endswith(".json"):
+                read_json_object(source / name)
         try:
             _drop_remote_code(Path(staging) / "tokenizer_config.json")
             tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)

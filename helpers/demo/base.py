@@ -8,7 +8,7 @@ import torch
 from helpers.conversion.model_config import native_config
 from helpers.conversion.tokenizer import TokenizerFacts
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
-from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.modeling_sa2va import Sa2VAModel, SegProjection
 from helpers.sa2va.sam2_sizes import Sam2Sizes
 
 TEMPLATE = "qwen_chat"
@@ -126,6 +126,7 @@ def build_base(config: dict, tokenizer: TokenizerFacts, seed: int) -> Sa2VAModel
     for name, tensor in model.state_dict().items():
         tensor.copy_(_random_values(name, tensor, random).bfloat16())
     model.state_dict()[_FOURIER[1]].copy_(model.state_dict()[_FOURIER[0]])
+    _mirror_projection(model.seg_projection)
     return model
 
 
@@ -143,3 +144,11 @@ def _random_values(name: str, tensor: torch.Tensor, random: torch.Generator) -> 
     if name.endswith((".lambda_1", ".lambda_2", ".scale")):
         return 0.1 + _SPREAD * noise
     return _SPREAD * noise
+
+
+def _mirror_projection(projection: SegProjection) -> None:
+    """Make the projection linear at first, by halves of opposite sign: then different states stay different."""
+    half = projection.linear_1.out_features // 2
+    projection.linear_1.weight.data[half:] = -projection.linear_1.weight.data[:half]
+    projection.linear_2.weight.data[:, half:] = -projection.linear_2.weight.data[:, :half]
+    projection.linear_1.bias.data.zero_()

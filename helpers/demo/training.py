@@ -16,7 +16,7 @@ from helpers.sa2va.modeling_sa2va import MaskLogits, Sa2VAModel, Sam2Features, p
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 
 LORA_RANK, LORA_ALPHA = 4, 8.0
-STEPS = 150
+STEPS = 250
 MASK_WEIGHT, DICE_WEIGHT, IOU_WEIGHT = 2.0, 0.5, 1.0
 _PEAK_RATE, _LAST_RATE, _WARM_UP = 6e-3, 3e-4, 10
 _SQUARES, _WIDE, _TALL = 10, 2, 1  # training pictures of each shape

@@ -60,7 +60,8 @@ def test_every_target_names_its_source_and_every_source_its_fate(finished):
     assert set(values["sources"]["checkpoint"]) == set(tiny.content()["state_dict"])
     assert all(target["rows"] for target in values["targets"])
     assert {fate["fate"] for fate in values["sources"]["checkpoint"].values()} == {"used", "merged"}
-    assert {found["role"] for found in values["inputs"]} == {"checkpoint", "base", "sam2"}
+    roles = {found["role"] for found in values["inputs"]}
+    assert roles == {"checkpoint", "base", "sam2", "config", "tokenizer", "sam2_config"}
     assert all(len(found["sha256"]) == 64 for found in values["inputs"])
 
 
@@ -170,7 +171,8 @@ def test_verify_finds_a_changed_code_file(tmp_path, finished):
     with (copy / "modeling_sa2va.py").open("a") as file:
         file.write("# changed\n")
     report = verify(copy, tiny.checkpoint, tiny.base, tiny.sam2)
-    assert report.findings == ["file changed since the conversion: modeling_sa2va.py"]
+    assert all(finding.endswith("modeling_sa2va.py") for finding in report.findings)
+    assert len(report.findings) == 2
 
 
 # --- what stops it --------------------------------------------------------------------------------------------------
@@ -538,7 +540,7 @@ def test_a_damaged_base_config_is_refused_by_name(tmp_path, tiny, change):
 def test_a_damaged_tokenizer_is_refused_by_name(tmp_path, tiny, name):
     (tiny.base / "tokenizer.json").unlink(missing_ok=True)
     (tiny.base / name).write_text("{")
-    refused("its tokenizer files .* cannot be read", tiny, tmp_path / "out")
+    refused(f"{name} cannot be read as JSON", tiny, tmp_path / "out")
 
 
 def test_an_unreadable_neighbour_does_not_stop_a_conversion(tmp_path, tiny, caplog):

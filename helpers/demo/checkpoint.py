@@ -1,0 +1,249 @@
+"""The tiny checkpoint and its bases, written in the layouts of the official tools."""
+
+import json
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.logging import HistoryBuffer
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import AutoTokenizer
+
+from helpers.atomic import partial_folder
+from helpers.conversion.key_map import SAM2, inverse, restore_map
+from helpers.conversion.tokenizer import write_tokenizer
+from helpers.demo.base import SAM2_SIZES, TEMPLATE, build_base, official_config
+from helpers.demo.conversation import corpus
+from helpers.demo.images import TubeImage, draw_image
+from helpers.demo.tokenizer import write_tokenizer_folder
+from helpers.demo.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
+from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+
+IMAGE_SIZES = ((256, 256), (320, 160), (200, 300), (224, 224))  # width, height: 1, 3, 7 and 1 tiles
+_STARTED = "20260101_000000"  # stands for the time of the run, so that the same seed gives the same files
+_MMENGINE = "0.10.7"  # the version whose file layout is written
+_LANGUAGE = "mllm.model.language_model.base_model.model."
+_BASE_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
+_LARGEST_STATE = 64  # values; larger optimiser states are left out
+
+_CONFIG_TEXT = """\
+path = 'pretrained/internvl_base'
+template = '{template}'
+special_tokens = {special_tokens!r}
+max_iters = {steps}
+seed = {seed}
+tokenizer = dict(
+    padding_side='right',
+    pretrained_model_name_or_path=path,
+    trust_remote_code=True,
+    type='transformers.AutoTokenizer.from_pretrained')
+model = dict(
+    frozen_sam2_decoder=False,
+    grounding_encoder=dict(type='projects.sa2va.models.SAM2TrainRunner'),
+    loss_dice=dict(
+        loss_weight={dice},
+        type='third_parts.mmdet.models.losses.DiceLoss',
+        use_sigmoid=True),
+    loss_mask=dict(
+        loss_weight={mask},
+        type='third_parts.mmdet.models.losses.CrossEntropyLoss',
+        use_sigmoid=True),
+    mllm=dict(
+        freeze_llm=True,
+        freeze_visual_encoder=True,
+        llm_lora=dict(
+            bias='none',
+            lora_alpha={alpha},
+            lora_dropout=0.0,
+            modules_to_save=['embed_tokens', 'lm_head'],
+            r={rank},
+            task_type='CAUSAL_LM',
+            type='peft.LoraConfig'),
+        model_path=path,
+        type='projects.sa2va.models.InternVLMLLM'),
+    pretrained_pth=None,
+    special_tokens=special_tokens,
+    tokenizer=tokenizer,
+    training_bs=1,
+    type='projects.sa2va.models.Sa2VAModel')
+"""
+
+
+@dataclass(frozen=True)
+class DemoCheckpoint:
+    """Where the parts of a built checkpoint are."""
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The partial mmengine checkpoint."""
+        return next((self.folder / "ckpt").glob("iter_*.pth"))
+
+    @property
+    def base(self) -> Path:
+        """The InternVL folder."""
+        return self.folder / "base" / "internvl_base"
+
+    @property
+    def sam2(self) -> Path:
+        """The SAM 2.0 file."""
+        return self.folder / "base" / "sam2_base.pt"
+
+    @property
+    def sam2_sizes(self) -> Path:
+        """The JSON file of SAM2's sizes."""
+        return self.folder / "sam2_sizes.json"
+
+    @property
+    def images(self) -> Path:
+        """Pictures that the fit did not see."""
+        return self.folder / "images"
+
+    @property
+    def masks(self) -> Path:
+        """Their masks, under the same names."""
+        return self.folder / "masks"
+
+
+def build_checkpoint(folder: Path, seed: int = 0) -> DemoCheckpoint:
+    """Fit a tiny model and write it, its bases and some pictures to `folder`, which must not exist.
+
+    Raises:
+        RefusedInput: where the folder exists, or cannot be written.
+    """
+    built = DemoCheckpoint(folder)
+    with partial_folder(folder) as partial:
+        files = DemoCheckpoint(partial)
+        files.base.mkdir(parents=True)
+        vocabulary = write_tokenizer_folder(files.base, corpus())
+        with tempfile.TemporaryDirectory() as staging:
+            facts = write_tokenizer(files.base, Path(staging), SPECIAL_TOKENS)
+            tokenizer = AutoTokenizer.from_pretrained(staging)
+        config = official_config(vocabulary, facts.eos, facts.pad)
+        model = build_base(config, facts, seed)
+        _write_base(files, config, _official(model.state_dict()), vocabulary)
+        _write_json(files.sam2_sizes, SAM2_SIZES.to_dict())
+        _write_images(files)
+        _write_training(partial / "ckpt", model, fit(model, tokenizer, seed))
+    return built
+
+
+def held_out_images() -> tuple[TubeImage, ...]:
+    """The pictures of the folder `images`; the fit sees others."""
+    return tuple(draw_image(index, *size) for index, size in enumerate(IMAGE_SIZES, start=1))
+
+
+def trained_tensors(model: Sa2VAModel, result: Fit) -> OrderedDict[str, torch.Tensor]:
+    """The trained tensors under the names that mmengine, xtuner and peft save."""
+    tensors = OrderedDict()
+    for name, adapter in result.adapters.items():
+        tensors[f"{_LANGUAGE}{name}.lora_A.default.weight"] = adapter.down.detach()
+        tensors[f"{_LANGUAGE}{name}.lora_B.default.weight"] = adapter.up.detach()
+    tensors[f"{_LANGUAGE}model.embed_tokens.modules_to_save.default.weight"] = model.get_input_embeddings().weight
+    tensors[f"{_LANGUAGE}lm_head.modules_to_save.default.weight"] = model.get_output_embeddings().weight
+    parts = ("multi_modal_projector.", "sam2.mask_decoder.", "seg_projection.")
+    official = _official({name: value for name, value in model.state_dict().items() if name.startswith(parts)})
+    for name, tensor in official.items():
+        tensors[f"mllm.model.{name}" if name.startswith("mlp1.") else name] = tensor
+    return OrderedDict((name, tensor.detach().clone()) for name, tensor in tensors.items())
+
+
+def _official(native: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors of the native model under the official export's names."""
+    return {
+        name: torch.cat([native[piece.target].chunk(piece.parts)[piece.part] for piece in pieces])
+        for name, pieces in restore_map(inverse(native)).items()
+    }
+
+
+def _write_base(files: DemoCheckpoint, config: dict, official: dict[str, torch.Tensor], vocabulary: int) -> None:
+    """The InternVL folder and the SAM2 file, in bfloat16; the base has no rows for Sa2VA's tokens."""
+    _write_json(files.base / "config.json", config)
+    base, sam2 = {}, OrderedDict()
+    for name, tensor in official.items():
+        if name.startswith(_BASE_PREFIXES):
+            is_table = name.endswith(("embed_tokens.weight", "lm_head.weight"))
+            base[name] = (tensor[:vocabulary] if is_table else tensor).bfloat16().contiguous()
+        elif name.startswith(SAM2):
+            stored = name.removeprefix(SAM2)
+            if stored.endswith(".g_weight"):
+                stored = f"{stored.removesuffix('g_weight')}gamma"
+            sam2[stored] = tensor.bfloat16().clone()
+    save_file(base, files.base / "model.safetensors", metadata={"format": "pt"})
+    torch.save({"model": sam2}, files.sam2)
+
+
+def _write_images(files: DemoCheckpoint) -> None:
+    files.images.mkdir()
+    files.masks.mkdir()
+    for number, picture in enumerate(held_out_images(), start=1):
+        name = f"image_{number:02d}.png"
+        Image.fromarray(picture.grey).save(files.images / name, optimize=True)
+        Image.fromarray(picture.mask).save(files.masks / name, optimize=True)
+
+
+def _write_training(folder: Path, model: Sa2VAModel, result: Fit) -> None:
+    """What mmengine leaves behind: the checkpoint, the pointer to it, and the log of the run."""
+    steps = result.log[-1].step
+    config = _CONFIG_TEXT.format(
+        template=TEMPLATE,
+        special_tokens=list(SPECIAL_TOKENS),
+        steps=steps,
+        seed=result.seed,
+        dice=DICE_WEIGHT,
+        mask=MASK_WEIGHT,
+        alpha=int(LORA_ALPHA),
+        rank=LORA_RANK,
+    )
+    lines = [
+        {"lr": line.rate, **line.losses, "iter": line.step, "step": line.step} for line in result.log
+    ]  # in mmengine's order
+    log = folder / _STARTED / "vis_data" / "scalars.json"
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    name = f"iter_{steps}.pth"
+    (folder / "last_checkpoint").write_text(f"work_dirs/demo/{name}", encoding="utf-8")
+    history = OrderedDict(
+        (f"train/{key}", HistoryBuffer([line[key] for line in lines], [1] * len(lines)))
+        for key in ("lr", *result.log[-1].losses)
+    )
+    torch.save(
+        {
+            "meta": {
+                "epoch": 0,
+                "iter": steps,
+                "cfg": config,
+                "seed": result.seed,
+                "experiment_name": f"demo_{_STARTED}",
+                "time": _STARTED,
+                "mmengine_version": _MMENGINE,
+                "dataset_meta": {},
+            },
+            "state_dict": trained_tensors(model, result),
+            "message_hub": {
+                "log_scalars": history,
+                "runtime_info": OrderedDict(iter=steps - 1, max_iters=steps),
+                "resumed_keys": OrderedDict.fromkeys([*history, "iter", "max_iters"], True),
+            },
+            "optimizer": _small_state(result.optimizer),
+        },
+        folder / name,
+    )
+
+
+def _small_state(optimizer: dict) -> dict:
+    """The optimiser's state of small tensors only: enough to look like one, too little to go on from."""
+    small = {
+        index: values for index, values in optimizer["state"].items() if values["exp_avg"].numel() <= _LARGEST_STATE
+    }
+    return {"state": small, "param_groups": optimizer["param_groups"]}
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
