@@ -33,6 +33,7 @@ CASES = (
 )
 
 
+@torch.inference_mode()
 def record_outputs(model_folder: Path, images: Path, target: Path) -> None:
     """Run all cases in float32 on the CPU and write `recorded.npz` and `recorded.json` to the folder `target`.
 

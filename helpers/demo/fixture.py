@@ -1,0 +1,34 @@
+"""`python -m helpers.demo.fixture FOLDER`: build the demo checkpoint with its recorded outputs, as the tests use it."""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+
+from helpers.conversion import ConversionRequest, convert
+from helpers.demo.checkpoint import build_checkpoint
+from helpers.demo.recording import record_outputs
+
+
+def build_fixture(folder: Path, seed: int = 0) -> None:
+    """Write checkpoint, bases, images and recorded outputs to `folder`, which must not exist."""
+    built = build_checkpoint(folder, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / "model"
+        convert(
+            ConversionRequest(built.checkpoint, model, built.base, built.sam2, str(built.sam2_sizes), dtype="float32")
+        )
+        record_outputs(model, built.images, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m helpers.demo.fixture", description=__doc__)
+    parser.add_argument("folder", type=Path, help="to write; it must not exist")
+    parser.add_argument("--seed", type=int, default=0, help="of the fit")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    build_fixture(arguments.folder, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()
