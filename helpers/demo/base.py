@@ -30,7 +30,7 @@ _FOURIER = (
     "sam2.shared_image_embedding.positional_embedding",
     "sam2.prompt_encoder.shared_embedding.positional_embedding",
 )
-# Small embeddings, so that the state at `[SEG]` depends on the words around it; a prompt that SAM2's decoder heeds soon.
+# Small embeddings, so that the state at `[SEG]` depends on the words around it; a prompt that SAM2 heeds soon.
 _GAINS = {"language_model.model.embed_tokens.weight": 0.2, "seg_projection.linear_2.weight": 4.0}
 _SPREAD = 0.05  # of what has no fan-in: biases, norms around one, stand-alone embeddings
 

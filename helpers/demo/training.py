@@ -1,7 +1,6 @@
 """The fit: just long enough to answer with `[SEG]` and to mark dark tubes."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
