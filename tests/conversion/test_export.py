@@ -468,7 +468,7 @@ def drop(names):
         lambda name: ".mlp1.3." in name,
         lambda name: name.startswith("text_hidden_fcs.2."),
         lambda name: "sam_mask_decoder.iou_token" in name,
-        lambda name: ".layers.1." in name and ".lora_" in name,
+        lambda name: ".layers.0." in name and ".lora_" in name,
     ],
     ids=["projector", "seg projection", "mask decoder", "LoRA of a layer"],
 )
