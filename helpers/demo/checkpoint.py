@@ -3,7 +3,8 @@
 import json
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,8 +131,22 @@ def build_checkpoint(folder: Path, seed: int = 0) -> DemoCheckpoint:
         _write_base(files, config, _official(model.state_dict()), vocabulary)
         _write_json(files.sam2_sizes, SAM2_SIZES.to_dict())
         _write_images(files)
-        _write_training(partial / "ckpt", model, fit(model, tokenizer, seed))
+        with _one_thread():
+            result = fit(model, tokenizer, seed)
+        _write_training(partial / "ckpt", model, result)
     return built
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: with more, a fit this small waits for its threads on a busy machine, and its sums, and so
+    its course, would depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def held_out_images() -> tuple[TubeImage, ...]:
