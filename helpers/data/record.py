@@ -1,0 +1,87 @@
+"""What a reader finds, with the original names; and the case that it becomes once names are replaced by ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from helpers.data.frame import Frame
+
+
+class Truth(Protocol):
+    """Ground truth of one frame, rasterised only when asked for."""
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in pixels that the annotation was made for; None where it does not say."""
+
+    def mask(self, width: int, height: int) -> np.ndarray:
+        """The mask, bool (height, width).
+
+        Raises:
+            RefusedInput: where the annotation does not fit a frame of that size, or cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class Record:
+    """One frame as a reader found it. It carries original names and stays on this machine.
+
+    Attributes:
+        name: path of the frame's file relative to the data set's root, with '/' between its parts; with the position
+            behind a '#' for a file of several frames. It decides the case id.
+        path: the file, absolute, inside the data set's root.
+        index: position in a file of several frames, from 0; None for a file of one.
+        truth: ground truth; None where there is none.
+        patient, sequence: the source's own names, from headers, columns or folders; None where the reader cannot tell.
+        number: of the frame in its sequence; None where the reader cannot tell.
+        split: None where the layout has none.
+        provenance: where the annotation came from, for people: annotation file, position in it, texts, second reader.
+    """
+
+    name: str
+    path: Path
+    index: int | None = None
+    truth: Truth | None = None
+    patient: str | None = None
+    sequence: str | None = None
+    number: int | None = None
+    split: str | None = None
+    provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader made of a data set.
+
+    Attributes:
+        layout: name of the layout, such as `coco` or `drive`.
+        records: in natural order of their names.
+        public: whether the layout is that of a published data set, whose file names are no secret.
+        notes: sentences on what was found and passed over, without file names.
+    """
+
+    layout: str
+    records: tuple[Record, ...]
+    public: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of an opened data set: the frame that inference may see, and what only evaluation may.
+
+    Attributes:
+        truth: ground truth; None where there is none.
+        provenance: as in `Record`; it may carry names and stays on this machine.
+    """
+
+    frame: Frame
+    truth: Truth | None = field(default=None, repr=False)
+    provenance: Mapping[str, str | int | float | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def case_id(self) -> str:
+        return self.frame.case_id
