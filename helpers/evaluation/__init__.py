@@ -1,0 +1,1 @@
+"""Scores of vessel masks, on arrays and tables: no files, no run folders."""

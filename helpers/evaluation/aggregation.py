@@ -1,0 +1,165 @@
+"""From the scores of cases to one number: frame, sequence, patient, then the mean over patients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from helpers.evaluation.case_scores import Outcome
+from helpers.evaluation.definitions import METRICS
+from helpers.evaluation.intervals import DRAWS, SEED, Interval, mean_interval, ratio_interval
+
+
+class Unit(StrEnum):
+    """What is taken as independent."""
+
+    PATIENT = "patient"
+    SEQUENCE = "sequence"
+    CASE = "case"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a number rests on. `sequences` and `patients` are None where they are not known for every case."""
+
+    cases: int
+    sequences: int | None
+    patients: int | None
+
+
+def unit_of(table: pd.DataFrame) -> Unit:
+    """The largest unit that is known for every case of a table of scores.
+
+    Only patients are known to be independent; a table of sequences or cases may count a patient several times.
+    """
+    for unit in (Unit.PATIENT, Unit.SEQUENCE):
+        if table[unit].notna().all():
+            return unit
+    return Unit.CASE
+
+
+def sizes(table: pd.DataFrame) -> Sizes:
+    """Numbers of cases, sequences and patients in a table of scores."""
+    pairs = pd.DataFrame({"patient": table["patient"], "sequence": table["sequence"]}).drop_duplicates()
+    counted = [len(pairs), table["patient"].nunique()]
+    known = [table[name].notna().all() for name in ("sequence", "patient")]
+    sequences, patients = (number if whole else None for number, whole in zip(counted, known, strict=True))
+    return Sizes(cases=len(table), sequences=sequences, patients=patients)
+
+
+def capped(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with infinite distances replaced by the diagonal of the frame, the largest distance it can hold."""
+    diagonals = {
+        "px": np.hypot(table["height"], table["width"]),
+        "mm": np.hypot(table["height"] * table["pixel_height_mm"], table["width"] * table["pixel_width_mm"]),
+    }
+    distances = {name: name.rpartition("_")[2] for name in ("hd95_px", "assd_px", "hd95_mm", "assd_mm")}
+    return table.assign(
+        **{name: table[name].where(~np.isinf(table[name]), diagonals[unit]) for name, unit in distances.items()}
+    )
+
+
+def sequence_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.DataFrame:
+    """Mean of each column over the cases of a sequence: columns `patient`, `sequence`, then those averaged.
+
+    A case without a sequence is a sequence of its own. NaN is left out of a mean; infinite distances must have been
+    capped, see `capped`.
+    """
+    keyed = table.assign(sequence=_sequence_keys(table), patient=_patient_keys(table))
+    return keyed.groupby(["patient", "sequence"], sort=False)[list(columns)].mean().reset_index()
+
+
+def patient_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.DataFrame:
+    """Mean of each column over the sequences of a patient: columns `patient`, then those averaged.
+
+    Where patients are not known for all cases, the largest unit that is takes their place; see `unit_of`.
+    """
+    return sequence_means(table, columns).groupby("patient", sort=False)[list(columns)].mean().reset_index()
+
+
+def summary(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
+    """Mean of patient means of every metric with its interval, and what it rests on: one row for each metric.
+
+    Columns: metric, mean, low, high (NaN where unknown), few (too few units to rely on the interval), unit,
+    independent (whether units are known to be so), n_units, n_cases, n_sequences, n_patients (missing where unknown),
+    n_undefined (cases left out of the mean), n_infinite (cases capped), n_failed (scored as an empty mask).
+    """
+    means = patient_means(capped(table))
+    rows = [
+        {
+            "metric": metric,
+            **_described(mean_interval(means[metric].to_numpy(), draws=draws, seed=seed)),
+            "n_undefined": int(table[metric].isna().sum()),
+            "n_infinite": int(np.isinf(table[metric]).sum()),
+        }
+        for metric in METRICS
+    ]
+    return _with_context(pd.DataFrame(rows), table)
+
+
+def summary_of_scored(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame | None:
+    """`summary` of the cases that had a mask; None where none had. It stands beside the headline, never for it."""
+    scored = table[table["outcome"] == Outcome.SCORED]
+    return None if scored.empty else summary(scored, draws=draws, seed=seed)
+
+
+def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
+    """The two numbers of the RefCOCO protocol, with intervals that draw whole units.
+
+    `ciou`: intersections summed over all cases by unions summed over all cases. `giou`: mean of the IoU of cases, each
+    case with the same weight; empty masks as in the table of empty masks. Columns as in `summary`.
+    """
+    keys = _patient_keys(table)
+    parts = pd.DataFrame(
+        {
+            "both": table["tp"],
+            "either": table["tp"] + table["fp"] + table["fn"],
+            "iou": table["iou"],
+            "cases": 1,
+        }
+    )
+    sums = parts.groupby(keys.to_numpy(), sort=False).sum()
+    rows = [
+        {"metric": name, **_described(ratio_interval(sums[top], sums[bottom], draws=draws, seed=seed))}
+        for name, top, bottom in (("ciou", "both", "either"), ("giou", "iou", "cases"))
+    ]
+    return _with_context(pd.DataFrame(rows).assign(n_undefined=0, n_infinite=0), table)
+
+
+def _described(interval: Interval) -> dict[str, object]:
+    return {
+        "mean": _or_nan(interval.estimate),
+        "low": _or_nan(interval.low),
+        "high": _or_nan(interval.high),
+        "few": interval.few,
+        "n_units": interval.units,
+    }
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _with_context(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add what is the same for all rows of a summary."""
+    unit, counted = unit_of(table), sizes(table)
+    return rows.assign(
+        unit=str(unit),
+        independent=unit is Unit.PATIENT,
+        n_cases=counted.cases,
+        n_sequences=pd.array([counted.sequences] * len(rows), dtype="Int64"),
+        n_patients=pd.array([counted.patients] * len(rows), dtype="Int64"),
+        n_failed=int((table["outcome"] != Outcome.SCORED).sum()),
+    )
+
+
+def _patient_keys(table: pd.DataFrame) -> pd.Series:
+    """The unit that each case belongs to."""
+    unit = unit_of(table)
+    return table["case_id" if unit is Unit.CASE else unit]
+
+
+def _sequence_keys(table: pd.DataFrame) -> pd.Series:
+    return table["sequence"].where(table["sequence"].notna(), table["case_id"])

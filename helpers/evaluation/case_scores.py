@@ -1,0 +1,185 @@
+"""All scores of one case, from arrays that are prepared once."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from helpers.errors import RefusedInput
+from helpers.evaluation.branches import broken_branches, calibre_recall
+from helpers.evaluation.centreline import centreline_scores, skeleton
+from helpers.evaluation.crop import crop_pair
+from helpers.evaluation.curve import logit_histogram, pr_auc
+from helpers.evaluation.definitions import METRICS
+from helpers.evaluation.overlap import PixelCounts, count_pixels, overlap_scores
+from helpers.evaluation.surface import surface_scores
+from helpers.evaluation.topology import topology_scores
+
+
+class Outcome(StrEnum):
+    """Whether there was a mask to score."""
+
+    SCORED = "scored"
+    FAILED = "failed"  # the run has the case without a mask: no [SEG], an error, logits that are not finite
+    MISSING = "missing"  # the run does not have the case
+
+
+@dataclass(frozen=True)
+class CaseArrays:
+    """What one case is scored from.
+
+    Attributes:
+        case_id, sequence, patient: pseudonyms; None where unknown.
+        truth: bool (H, W).
+        prediction: bool (H, W); None where there is no mask.
+        missing: whether a case without a mask is absent from the run, rather than failed.
+        logits: floating (H, W), finite; None where the run stores none.
+        logits_expected: whether the run stores logits, so that a case without them counts as 0 in `pr_auc`.
+        spacing_mm: height and width of a pixel; None where unknown.
+    """
+
+    case_id: str
+    truth: np.ndarray = field(repr=False)
+    prediction: np.ndarray | None = field(repr=False)
+    sequence: str | None = None
+    patient: str | None = None
+    missing: bool = False
+    logits: np.ndarray | None = field(default=None, repr=False)
+    logits_expected: bool = False
+    spacing_mm: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """The scores of one case.
+
+    Attributes:
+        outcome: a case that is not `SCORED` was scored as an empty mask.
+        height, width: of the frame in pixels.
+        spacing_mm: height and width of a pixel; None where unknown.
+        counts: pixels by agreement.
+        prediction_digest: SHA-256 of the scored mask, to tell identical masks.
+        values: every metric of `helpers.evaluation.definitions` by name; NaN where undefined.
+    """
+
+    case_id: str
+    sequence: str | None
+    patient: str | None
+    outcome: Outcome
+    height: int
+    width: int
+    spacing_mm: tuple[float, float] | None
+    counts: PixelCounts
+    prediction_digest: str
+    values: Mapping[str, float]
+
+    def row(self) -> dict[str, object]:
+        """One row of `scores_table`."""
+        height_mm, width_mm = self.spacing_mm or (np.nan, np.nan)
+        return {
+            "case_id": self.case_id,
+            "sequence": self.sequence,
+            "patient": self.patient,
+            "outcome": str(self.outcome),
+            "height": self.height,
+            "width": self.width,
+            "pixel_height_mm": height_mm,
+            "pixel_width_mm": width_mm,
+            **{name: getattr(self.counts, name) for name in ("tp", "fp", "fn", "tn")},
+            "prediction_digest": self.prediction_digest,
+            **self.values,
+        }
+
+
+def score_case(case: CaseArrays) -> CaseScores:
+    """Score one case. A case without a mask is scored as an empty mask, and flagged in `outcome`.
+
+    Raises:
+        RefusedInput: where truth, prediction or logits do not share one shape (H, W), masks are not bool, or logits
+            are not finite.
+    """
+    outcome = Outcome.SCORED
+    prediction = case.prediction
+    if prediction is None:
+        outcome = Outcome.MISSING if case.missing else Outcome.FAILED
+        prediction = np.zeros(np.shape(case.truth), bool)
+    _check(case, prediction)
+    counts = count_pixels(case.truth, prediction)
+    truth_box, prediction_box = crop_pair(case.truth, prediction)
+    truth_line, prediction_line = skeleton(truth_box), skeleton(prediction_box)
+    values = {
+        **overlap_scores(counts),
+        **centreline_scores(truth_box, prediction_box, truth_line, prediction_line),
+        **surface_scores(truth_box, prediction_box, case.spacing_mm),
+        **topology_scores(truth_box, prediction_box),
+        **broken_branches(truth_line, prediction_box),
+        **calibre_recall(truth_box, truth_line, prediction_box),
+        "pr_auc": _pr_auc(case, counts),
+    }
+    height, width = case.truth.shape
+    return CaseScores(
+        case_id=case.case_id,
+        sequence=case.sequence,
+        patient=case.patient,
+        outcome=outcome,
+        height=height,
+        width=width,
+        spacing_mm=case.spacing_mm,
+        counts=counts,
+        prediction_digest=mask_digest(prediction),
+        values={metric: float(values[metric]) for metric in METRICS},
+    )
+
+
+def scores_table(scores: Iterable[CaseScores]) -> pd.DataFrame:
+    """One row for each case, in the order given: ids, outcome, size, counts, digest, then every metric.
+
+    Raises:
+        RefusedInput: where a case id comes twice, or there is no case.
+    """
+    table = pd.DataFrame([case.row() for case in scores])
+    if table.empty:
+        raise RefusedInput("expected at least one case to score, found none. Check the data set and the split")
+    twice = table["case_id"][table["case_id"].duplicated()]
+    if len(twice):
+        raise RefusedInput(f"case {twice.iloc[0]}: expected each case once, found it again. Remove the copy")
+    return table.astype({"sequence": object, "patient": object})
+
+
+def mask_digest(mask: np.ndarray) -> str:
+    """SHA-256 of a mask, bool (H, W), with its shape: equal for equal masks only."""
+    return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
+
+
+def _pr_auc(case: CaseArrays, counts: PixelCounts) -> float:
+    if case.logits is not None:
+        return pr_auc(logit_histogram(case.truth, case.logits))
+    return 0.0 if case.logits_expected and not counts.truth_empty else np.nan
+
+
+def _check(case: CaseArrays, prediction: np.ndarray) -> None:
+    for name, mask in (("ground truth", case.truth), ("prediction", prediction)):
+        if np.ndim(mask) != 2 or np.size(mask) == 0 or mask.dtype != bool:
+            raise RefusedInput(
+                f"case {case.case_id}: expected the {name} as a bool mask (H, W) with pixels, "
+                f"got {mask.dtype} {np.shape(mask)}. Make it from the file again"
+            )
+    arrays = [("prediction", prediction)] + ([] if case.logits is None else [("logits", case.logits)])
+    for name, array in arrays:
+        if array.shape != case.truth.shape:
+            raise RefusedInput(
+                f"case {case.case_id}: expected the {name} at the size of the ground truth {case.truth.shape}, "
+                f"got {array.shape}. Predict on the frame at its full size, or import masks of that size"
+            )
+    if case.logits is not None and not np.isfinite(case.logits).all():
+        raise RefusedInput(
+            f"case {case.case_id}: expected finite logits, found NaN or infinity. Predict the case again, "
+            "or score it as failed"
+        )
+    if case.spacing_mm is not None and not all(np.isfinite(side) and side > 0 for side in case.spacing_mm):
+        raise RefusedInput(
+            f"case {case.case_id}: expected a pixel spacing above 0 mm, got {case.spacing_mm}. Leave it out if unknown"
+        )

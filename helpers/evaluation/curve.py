@@ -1,0 +1,91 @@
+"""All thresholds at once: a histogram of the logits gives the precision-recall curve and every threshold's counts."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.evaluation.empties import empty_value
+from helpers.evaluation.overlap import PixelCounts
+
+# A power of two, so that scaling is exact and logit 0 (probability 0.5) is a threshold of the sweep.
+STEPS_PER_LOGIT = 256
+LIMIT = 16
+_OFFSET = LIMIT * STEPS_PER_LOGIT
+_BINS = 2 * _OFFSET + 1
+
+
+@dataclass(frozen=True)
+class LogitHistogram:
+    """Numbers of pixels by logit, apart for vessel and background. Histograms of cases add up to that of a data set.
+
+    Bin k holds the logits above threshold k - 1 and up to threshold k of `thresholds`; the ends take what lies beyond.
+
+    Attributes:
+        vessel, background: int64 (8193,).
+    """
+
+    vessel: np.ndarray
+    background: np.ndarray
+
+    def __add__(self, other: "LogitHistogram") -> "LogitHistogram":
+        return LogitHistogram(self.vessel + other.vessel, self.background + other.background)
+
+
+def thresholds() -> np.ndarray:
+    """The logits of the sweep, float64 (8193,), ascending from -16 to 16; a pixel above one is in its mask."""
+    return np.arange(-_OFFSET, _OFFSET + 1) / STEPS_PER_LOGIT
+
+
+def logit_histogram(truth: np.ndarray, logits: np.ndarray) -> LogitHistogram:
+    """Count the pixels of one case.
+
+    Args:
+        truth: bool (H, W).
+        logits: floating (H, W), finite; the largest over `[SEG]` where a case has several.
+    """
+    scaled = np.ceil(logits.astype(np.float32) * STEPS_PER_LOGIT)
+    bins = np.clip(scaled, -_OFFSET, _OFFSET).astype(np.int64) + _OFFSET
+    return LogitHistogram(
+        vessel=np.bincount(bins[truth], minlength=_BINS), background=np.bincount(bins[~truth], minlength=_BINS)
+    )
+
+
+def sweep(histogram: LogitHistogram) -> tuple[np.ndarray, np.ndarray]:
+    """True and false positives at each of `thresholds`, int64 (8193,) each."""
+    return _above(histogram.vessel), _above(histogram.background)
+
+
+def counts_at(histogram: LogitHistogram, threshold: float) -> PixelCounts:
+    """Counts of the mask of all logits above `threshold`, which is taken to the next lower one of the sweep."""
+    index = min(max(math.floor(threshold * STEPS_PER_LOGIT), -_OFFSET), _OFFSET) + _OFFSET
+    hits, alarms = sweep(histogram)
+    tp, fp = int(hits[index]), int(alarms[index])
+    return PixelCounts(tp=tp, fp=fp, fn=int(histogram.vessel.sum()) - tp, tn=int(histogram.background.sum()) - fp)
+
+
+def dice_curve(histogram: LogitHistogram) -> np.ndarray:
+    """Dice at each of `thresholds`, float64 (8193,); 1 where mask and ground truth are both empty."""
+    hits, alarms = sweep(histogram)
+    sizes = hits + alarms + histogram.vessel.sum()
+    return np.divide(2 * hits, sizes, out=np.ones(_BINS), where=sizes > 0)
+
+
+def pr_auc(histogram: LogitHistogram) -> float:
+    """Area under the precision-recall curve as average precision, 0 .. 1; NaN where the ground truth is empty.
+
+    The steps of the curve are the histogram's bins: it equals scikit-learn's `average_precision_score` of the logits
+    rounded up to the bins.
+    """
+    total = int(histogram.vessel.sum())
+    if total == 0:
+        return empty_value("pr_auc", truth_empty=True, prediction_empty=False)
+    hits = np.cumsum(histogram.vessel[::-1])
+    called = hits + np.cumsum(histogram.background[::-1])
+    precision = np.divide(hits, called, out=np.zeros(_BINS), where=called > 0)
+    return float(precision @ histogram.vessel[::-1] / total)
+
+
+def _above(counts: np.ndarray) -> np.ndarray:
+    """Pixels in higher bins than each."""
+    return counts.sum() - np.cumsum(counts)

@@ -1,0 +1,203 @@
+"""Two runs on the same cases: differences with intervals and tests, on the means of independent units."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from scipy.stats import wilcoxon
+
+from helpers.errors import RefusedInput
+from helpers.evaluation.aggregation import Unit, capped, patient_means, unit_of
+from helpers.evaluation.definitions import BY_METRIC, COMPARED, Better
+from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
+
+# Up to this many units all sign patterns are tried; beyond, that many random ones.
+_EXACT_UNITS = 13
+
+# Equal differences that were reached by other sums differ in their last digits, and are ties all the same.
+_DECIMALS = 12
+
+
+class Change(StrEnum):
+    """How a case fares against the other run."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The cases that two runs share.
+
+    Attributes:
+        first, second: tables of scores with the same cases in the same order.
+        only_first, only_second: ids of cases left out, since the other run was not scored on them.
+        identical: ids of cases whose two masks are the same to the pixel.
+    """
+
+    first: pd.DataFrame
+    second: pd.DataFrame
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    identical: tuple[str, ...]
+
+    @property
+    def all_identical(self) -> bool:
+        """Whether the runs hold the same masks: then there is nothing to compare."""
+        return len(self.identical) == len(self.first)
+
+
+def pair(first: pd.DataFrame, second: pd.DataFrame) -> Pairing:
+    """Match two tables of scores by case id.
+
+    Raises:
+        RefusedInput: where they share no case, or disagree on a case's ground truth, sequence or patient.
+    """
+    left, right = first.set_index("case_id", drop=False), second.set_index("case_id", drop=False)
+    shared = [case for case in left.index if case in right.index]
+    if not shared:
+        raise RefusedInput(
+            f"expected runs that share cases, found none in common among {len(left)} and {len(right)}. "
+            "Evaluate both on the same data set and split"
+        )
+    one, other = left.loc[shared].reset_index(drop=True), right.loc[shared].reset_index(drop=True)
+    _check_same_truth(one, other)
+    same = one["prediction_digest"] == other["prediction_digest"]
+    return Pairing(
+        first=one,
+        second=other,
+        only_first=tuple(case for case in left.index if case not in right.index),
+        only_second=tuple(case for case in right.index if case not in left.index),
+        identical=tuple(one["case_id"][same]),
+    )
+
+
+def compare(
+    pairing: Pairing, metrics: tuple[str, ...] = COMPARED, *, draws: int = DRAWS, seed: int = SEED
+) -> pd.DataFrame:
+    """Differences, second run less first, in the means of units.
+
+    Args:
+        metrics: those that the family of tests consists of; Holm's correction is over them, so fix them beforehand.
+    Returns:
+        One row for each metric that some case has in both runs: metric, first and second (means of unit means over
+        those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units, n_cases, p_sign_flip,
+        p_wilcoxon, and both corrected: p_sign_flip_holm, p_wilcoxon_holm. With fewer than 10 units, or where all masks
+        are identical, all p-values are NaN: none is to be printed.
+    """
+    unit = unit_of(pairing.first)
+    first, second = capped(pairing.first), capped(pairing.second)
+    rows = []
+    for metric in metrics:
+        # A case that only one run defines (precision of an empty mask) would compare means over different cases.
+        defined = first[metric].notna() & second[metric].notna()
+        if not defined.any():
+            continue
+        before = _unit_values(first, metric, defined)
+        after = _unit_values(second, metric, defined)
+        differences = after - before
+        interval = mean_interval(differences, draws=draws, seed=seed)
+        tested = not interval.few and not pairing.all_identical
+        rows.append(
+            {
+                "metric": metric,
+                "first": before.mean(),
+                "second": after.mean(),
+                "difference": interval.estimate,
+                "low": np.nan if interval.low is None else interval.low,
+                "high": np.nan if interval.high is None else interval.high,
+                "few": interval.few,
+                "unit": str(unit),
+                "independent": unit is Unit.PATIENT,
+                "n_units": interval.units,
+                "n_cases": len(pairing.first),
+                "p_sign_flip": sign_flip_p(differences, draws=draws, seed=seed) if tested else np.nan,
+                "p_wilcoxon": wilcoxon_p(differences) if tested else np.nan,
+            }
+        )
+    table = pd.DataFrame(rows)
+    for column in ("p_sign_flip", "p_wilcoxon"):
+        table[f"{column}_holm"] = holm(table[column].to_numpy())
+    return table
+
+
+def changes(pairing: Pairing, metric: str = "dice", tolerance: float = 0.0) -> pd.DataFrame:
+    """Which cases got better or worse from the first run to the second, the worst first.
+
+    Args:
+        tolerance: differences up to this are `SAME`.
+    Returns:
+        Columns case_id, first, second, difference, change. Infinite distances are capped; cases where the metric is
+        undefined in either run are left out.
+    """
+    before, after = capped(pairing.first)[metric], capped(pairing.second)[metric]
+    difference = after - before
+    gain = difference if BY_METRIC[metric].better is Better.HIGHER else -difference
+    verdict = np.select([gain > tolerance, gain < -tolerance], [Change.BETTER, Change.WORSE], Change.SAME)
+    table = pd.DataFrame(
+        {
+            "case_id": pairing.first["case_id"],
+            "first": before,
+            "second": after,
+            "difference": difference,
+            "change": [str(word) for word in verdict],
+        }
+    )
+    order = gain[gain.notna()].sort_values(kind="stable").index
+    return table.loc[order].reset_index(drop=True)
+
+
+def sign_flip_p(differences: np.ndarray, *, draws: int = DRAWS, seed: int = SEED) -> float:
+    """Two-sided p-value of the sign-flip permutation test that the mean difference is 0.
+
+    All patterns of signs are tried for up to 13 units; beyond, `draws` random ones beside the observed.
+
+    Args:
+        differences: one for each independent unit, float (n,), n at least 1.
+    """
+    values = np.asarray(differences, np.float64)
+    observed = abs(values.sum()) - 10.0**-_DECIMALS * np.abs(values).sum()
+    if values.size <= _EXACT_UNITS:
+        bits = np.arange(2**values.size)[:, None] >> np.arange(values.size) & 1
+        return float(np.mean(np.abs((2 * bits - 1) @ values) >= observed))
+    signs = 2 * np.random.default_rng(seed).integers(0, 2, size=(draws, values.size), dtype=np.int8) - 1
+    return float((1 + np.count_nonzero(np.abs(signs @ values) >= observed)) / (1 + draws))
+
+
+def wilcoxon_p(differences: np.ndarray) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test with Pratt's treatment of zeros; 1 where all are 0."""
+    values = np.round(differences, _DECIMALS)
+    return float(wilcoxon(values, zero_method="pratt").pvalue) if values.any() else 1.0
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction, float (n,); NaN, a test that was not made, stays and is not counted."""
+    corrected = np.full(len(p_values), np.nan)
+    made = np.flatnonzero(~np.isnan(p_values))
+    order = made[np.argsort(p_values[made], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * factors))
+    return corrected
+
+
+def _unit_values(table: pd.DataFrame, metric: str, defined: pd.Series) -> np.ndarray:
+    """Means of units over the cases marked in `defined`; units without such a case are left out."""
+    kept = table.assign(**{metric: table[metric].where(defined)})
+    return patient_means(kept, [metric])[metric].dropna().to_numpy()
+
+
+def _check_same_truth(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    same = (
+        (one["tp"] + one["fn"] == other["tp"] + other["fn"])
+        & (one["height"] == other["height"])
+        & (one["width"] == other["width"])
+    )
+    for name in ("sequence", "patient"):
+        same &= (one[name] == other[name]) | (one[name].isna() & other[name].isna())
+    if not same.all():
+        raise RefusedInput(
+            f"case {one['case_id'][~same].iloc[0]}: the two tables disagree on its ground truth, sequence or patient. "
+            "Evaluate both runs on the same version of the data set"
+        )

@@ -1,0 +1,43 @@
+"""What a score is to be held against: the best that the model's grid allows, and two masks that show nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from helpers.evaluation.overlap import count_pixels, dice
+
+# The mask decoder gives logits on this grid, whatever the frame's size; they are then enlarged bilinearly.
+GRID = 256
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """Dice, 0 .. 1, that one case's ground truth gives.
+
+    Attributes:
+        ceiling: to the ground truth itself, passed down to the model's grid and back. A model can only exceed it by
+            luck; what is missing to 1 is lost to resolution.
+        all_empty: to a mask without a pixel.
+        all_foreground: to a mask of all pixels.
+    """
+
+    ceiling: float
+    all_empty: float
+    all_foreground: float
+
+
+def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
+    """`mask`, bool (H, W), as the grid can hold it at best.
+
+    Each cell takes the share of its area that is in the mask; the shares are enlarged bilinearly and cut at one half.
+    """
+    height, width = mask.shape
+    cells = Image.fromarray(mask.astype(np.float32)).resize((grid, grid), Image.Resampling.BOX)
+    return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR)) > 0.5
+
+
+def yardsticks(truth: np.ndarray) -> Yardsticks:
+    """The yardsticks of one case. `truth`: bool (H, W)."""
+    masks = (through_grid(truth), np.zeros_like(truth), np.ones_like(truth))
+    return Yardsticks(*(dice(count_pixels(truth, mask)) for mask in masks))
