@@ -1,0 +1,109 @@
+"""Frame, sequence, patient; and what stands next to every number."""
+
+import numpy as np
+import pytest
+
+from helpers.evaluation.aggregation import (
+    Sizes,
+    Unit,
+    capped,
+    patient_means,
+    pooled,
+    sequence_means,
+    sizes,
+    summary,
+    summary_of_scored,
+    unit_of,
+)
+from helpers.evaluation.definitions import METRICS
+from tests.evaluation.tables import TRUTH, of_patients, table
+
+# Patient A: a sequence of recall 1 and 0.5, another of 0.1; patient B: one frame of 0.9.
+NESTED = table(("a1", "A1", "A", 10), ("a2", "A1", "A", 5), ("a3", "A2", "A", 1), ("b1", "B1", "B", 9))
+
+
+def row(rows, metric):
+    return rows.set_index("metric").loc[metric]
+
+
+def test_frames_then_sequences_then_patients():
+    assert sequence_means(NESTED)["recall"].tolist() == pytest.approx([0.75, 0.1, 0.9])
+    assert patient_means(NESTED)["recall"].tolist() == pytest.approx([0.425, 0.9])
+    assert row(summary(NESTED), "recall")["mean"] == pytest.approx((0.425 + 0.9) / 2)
+
+
+def test_sizes_stand_next_to_every_number():
+    assert sizes(NESTED) == Sizes(cases=4, sequences=3, patients=2)
+    rows = summary(NESTED)
+    assert list(rows["metric"]) == list(METRICS)
+    assert (rows[["n_cases", "n_sequences", "n_patients"]] == [4, 3, 2]).all().all()
+    assert (rows["unit"] == "patient").all() and rows["independent"].all() and rows["few"].all()
+
+
+def test_sequences_of_the_same_name_are_told_apart_by_patient():
+    same = table(("a", "S", "A", 10), ("b", "S", "B", 0))
+    assert sizes(same).sequences == 2 and len(sequence_means(same)) == 2
+
+
+@pytest.mark.parametrize(
+    ("sequences", "patients", "unit", "expected"),
+    [
+        (("S1", "S1"), ("P1", "P2"), Unit.PATIENT, Sizes(2, 2, 2)),
+        (("S1", "S2"), ("P1", None), Unit.SEQUENCE, Sizes(2, 2, None)),
+        ((None, "S2"), (None, None), Unit.CASE, Sizes(2, None, None)),
+    ],
+)
+def test_the_unit_is_the_largest_that_is_known(sequences, patients, unit, expected):
+    scores = table(("c1", sequences[0], patients[0], 10), ("c2", sequences[1], patients[1], 5))
+    assert unit_of(scores) is unit and sizes(scores) == expected
+    rows = summary(scores)
+    assert (rows["independent"] == (unit is Unit.PATIENT)).all()
+    assert row(rows, "recall")["n_units"] == 2 and row(rows, "recall")["mean"] == pytest.approx(0.75)
+
+
+def test_a_failure_counts_as_zero_and_the_headline_without_it_is_beside():
+    scores = of_patients([10, 10, None, 5])
+    assert row(summary(scores), "recall")["mean"] == pytest.approx(2.5 / 4)
+    assert row(summary(scores), "recall")["n_failed"] == 2
+    assert row(summary_of_scored(scores), "recall")["mean"] == pytest.approx(2.5 / 3)
+    assert row(summary_of_scored(scores), "recall")["n_cases"] == 6
+    assert summary_of_scored(of_patients([None])) is None
+
+
+def test_undefined_values_are_left_out_and_counted():
+    precision = row(summary(of_patients([10, None])), "precision")
+    assert precision["mean"] == 1 and precision["n_undefined"] == 2 and precision["n_units"] == 1
+    assert np.isnan(precision["low"])
+
+
+def test_infinite_distances_are_capped_at_the_diagonal_and_counted():
+    scores = of_patients([10, None])
+    distance = row(summary(scores), "hd95_px")
+    assert distance["n_infinite"] == 2 and distance["mean"] == pytest.approx(np.hypot(*TRUTH.shape) / 2)
+    assert np.isinf(scores["hd95_px"]).sum() == 2 and not np.isinf(capped(scores)["hd95_px"]).any()
+    assert row(summary(scores), "hd95_mm")["n_units"] == 0  # no spacing is known: no distance in mm
+
+
+def test_the_diagonal_in_mm_follows_the_spacing():
+    scores = of_patients([None]).assign(pixel_height_mm=0.5, pixel_width_mm=0.25, hd95_mm=np.inf)
+    assert capped(scores)["hd95_mm"].tolist() == pytest.approx([np.hypot(4 * 0.5, 12 * 0.25)] * 2)
+
+
+def test_pooled_and_per_image_as_in_refcoco():
+    """cIoU: 25 pixels shared of 40 in either; gIoU: the mean of the four IoU, patients notwithstanding."""
+    rows = pooled(NESTED)
+    assert row(rows, "ciou")["mean"] == pytest.approx(25 / 40)
+    assert row(rows, "giou")["mean"] == pytest.approx(NESTED["iou"].mean())
+    assert (rows["n_units"] == 2).all() and (rows["n_cases"] == 4).all()
+
+
+def test_pooled_of_nothing_at_all_is_unknown():
+    empty = NESTED.assign(tp=0, fp=0, fn=0)
+    assert np.isnan(row(pooled(empty), "ciou")["mean"])
+
+
+def test_the_interval_is_over_patients_not_frames():
+    numbers = list(range(1, 11)) * 2
+    few_frames, many_frames = (row(summary(of_patients(numbers, frames)), "recall") for frames in (1, 12))
+    assert (few_frames["low"], few_frames["high"]) == pytest.approx((many_frames["low"], many_frames["high"]))
+    assert many_frames["n_units"] == 20 and many_frames["n_cases"] == 240 and not many_frames["few"]

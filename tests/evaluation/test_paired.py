@@ -1,0 +1,132 @@
+"""Comparing two runs: intersection, intervals, tests, and when there is nothing to test."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.errors import RefusedInput
+from helpers.evaluation.definitions import COMPARED
+from helpers.evaluation.paired import changes, compare, holm, pair, sign_flip_p, wilcoxon_p
+from tests.evaluation.tables import of_patients, table
+
+BEFORE = [5, 6, 4, 7, 5, 6, 5, 4, 6, 5, 7, 6]
+AFTER = [7, 8, 7, 9, 7, 9, 8, 6, 9, 7, 9, 8]
+P_VALUES = ["p_sign_flip", "p_wilcoxon", "p_sign_flip_holm", "p_wilcoxon_holm"]
+
+
+def row(rows, metric):
+    return rows.set_index("metric").loc[metric]
+
+
+def test_a_clear_gain():
+    rows = compare(pair(of_patients(BEFORE), of_patients(AFTER)))
+    recall = row(rows, "recall")
+    assert recall["difference"] == pytest.approx((sum(AFTER) - sum(BEFORE)) / 120)
+    assert recall["difference"] == pytest.approx(recall["second"] - recall["first"])
+    assert 0 < recall["low"] < recall["difference"] < recall["high"]
+    assert recall["p_sign_flip"] == pytest.approx(2 / 2**12)  # the observed signs and their mirror
+    assert recall["p_sign_flip"] < recall["p_sign_flip_holm"] < 0.05 and recall["p_wilcoxon"] < 0.01
+    assert recall["n_units"] == 12 and recall["n_cases"] == 24 and list(rows["metric"]) == list(COMPARED)
+
+
+def test_only_cases_of_both_are_compared():
+    first = table(("a", "A", "A", 5), ("b", "B", "B", 5), ("c", "C", "C", 10))
+    second = table(("d", "D", "D", 1), ("b", "B", "B", 8), ("a", "A", "A", 6))
+    pairing = pair(first, second)
+    assert (pairing.only_first, pairing.only_second) == (("c",), ("d",))
+    assert list(pairing.first["case_id"]) == list(pairing.second["case_id"]) == ["a", "b"]
+    assert row(compare(pairing), "recall")["difference"] == pytest.approx(0.2)
+
+
+def test_identical_masks_are_called_out_and_not_tested():
+    pairing = pair(of_patients(BEFORE), of_patients(BEFORE))
+    assert pairing.all_identical and len(pairing.identical) == 24
+    rows = compare(pairing)
+    assert (rows["difference"] == 0).all() and rows[P_VALUES].isna().all().all()
+    some = pair(of_patients(BEFORE, 1), of_patients([*BEFORE[:-1], 1], 1))
+    assert not some.all_identical and len(some.identical) == 11
+
+
+def test_no_p_value_under_ten_units():
+    rows = compare(pair(of_patients(BEFORE[:9]), of_patients(AFTER[:9])))
+    assert rows["few"].all() and rows[P_VALUES].isna().all().all() and rows["low"].notna().all()
+
+
+def test_cases_that_one_run_leaves_undefined_are_out_of_both_means():
+    first, second = of_patients([10, 5]), of_patients([10, None])
+    assert row(compare(pair(first, second), ("precision",)), "precision")["n_units"] == 1
+
+
+def test_a_metric_that_no_case_has_is_no_row():
+    assert compare(pair(of_patients([5]), of_patients([6])), ("hd95_mm", "dice"))["metric"].tolist() == ["dice"]
+
+
+def test_runs_without_a_common_case_are_refused():
+    with pytest.raises(RefusedInput, match="share cases"):
+        pair(table(("a", None, None, 5)), table(("b", None, None, 5)))
+
+
+def test_runs_on_other_ground_truth_are_refused():
+    first = of_patients([5])
+    with pytest.raises(RefusedInput, match="case P0-F0: .*disagree"):
+        pair(first, first.assign(fn=first["fn"] + 1))
+    with pytest.raises(RefusedInput, match="disagree"):
+        pair(first, first.assign(patient="P9"))
+
+
+def test_unknown_patients_do_not_disagree():
+    scores = table(("a", None, None, 5))
+    assert pair(scores, scores).all_identical
+
+
+def test_changes_list_the_worst_first():
+    first = table(("a", None, None, 5), ("b", None, None, 5), ("c", None, None, 5))
+    second = table(("a", None, None, 6), ("b", None, None, 1), ("c", None, None, 5))
+    found = changes(pair(first, second), "recall")
+    assert found["case_id"].tolist() == ["b", "c", "a"]
+    assert found["change"].tolist() == ["worse", "same", "better"]
+    assert found["difference"].tolist() == pytest.approx([-0.4, 0, 0.1])
+    assert changes(pair(first, second), "recall", tolerance=0.2)["change"].tolist() == ["worse", "same", "same"]
+
+
+def test_a_larger_distance_is_worse():
+    first, second = table(("a", None, None, 10)), table(("a", None, None, None))
+    found = changes(pair(first, second), "hd95_px")
+    assert found["change"].tolist() == ["worse"] and np.isfinite(found["second"]).all()
+
+
+def test_sign_flip_by_hand():
+    """Of the 8 sign patterns of 1, 2, 3, the sum reaches 6 in size with all plus and all minus."""
+    assert sign_flip_p(np.array([1.0, 2.0, 3.0])) == 2 / 8
+    assert sign_flip_p(np.array([1.0, -2.0, 3.0])) == 6 / 8
+    assert sign_flip_p(np.zeros(5)) == 1
+
+
+def test_random_signs_agree_with_all_signs():
+    values = np.random.default_rng(3).normal(0.3, 1, size=14)
+    patterns = np.array(list(itertools.product([-1, 1], repeat=14)))
+    exact = np.mean(np.abs(patterns @ values) >= abs(values.sum()) - 1e-12)
+    assert sign_flip_p(values) == pytest.approx(exact, abs=0.015)
+    assert sign_flip_p(values) == sign_flip_p(values)
+
+
+def test_wilcoxon_treats_rounding_as_ties():
+    values = np.array([0.1 + 0.2 - 0.3, 0.3, 0.1 + 0.2, -0.3, 0.3, 0.2, 0.1, 0.4, 0.2, 0.1])
+    assert wilcoxon_p(values) == wilcoxon_p(np.round(values, 6))
+    assert wilcoxon_p(np.zeros(10)) == 1
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.01, 0.04, np.nan, 0.03])) == pytest.approx([0.03, 0.06, np.nan, 0.06], nan_ok=True)
+    assert np.isnan(holm(np.full(3, np.nan))).all()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_only_raises_and_keeps_the_order(values):
+    raw = np.array(values)
+    found = holm(raw)
+    assert (found >= raw).all() and (found <= 1).all()
+    assert (np.diff(found[np.argsort(raw, kind="stable")]) >= 0).all()
