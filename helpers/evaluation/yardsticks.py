@@ -1,4 +1,4 @@
-"""What a score is to be held against: the best that the model's grid allows, and two masks that show nothing."""
+"""What a score is to be held against: what the model's grid can hold, and two masks that show nothing."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ class Yardsticks:
     """Dice, 0 .. 1, that one case's ground truth gives.
 
     Attributes:
-        ceiling: to the ground truth itself, passed down to the model's grid and back. A model can only exceed it by
-            luck; what is missing to 1 is lost to resolution.
+        ceiling: to the ground truth itself, passed down to the model's grid and back: what averaging over cells keeps.
+            A yardstick and no strict bound, since logits can place an edge inside a cell.
         all_empty: to a mask without a pixel.
         all_foreground: to a mask of all pixels.
     """
@@ -28,7 +28,7 @@ class Yardsticks:
 
 
 def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
-    """`mask`, bool (H, W), as the grid can hold it at best.
+    """`mask`, bool (H, W), as it comes back from the grid.
 
     Each cell takes the share of its area that is in the mask; the shares are enlarged bilinearly and cut at one half.
     """

@@ -4,24 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy.ndimage import binary_erosion
-from skimage.morphology import skeletonize
 
 from helpers.evaluation.centreline import centreline_scores, skeleton
+from tests.evaluation.independent import cldice_by_points
 from tests.evaluation.masks import bar, drawn, faulty, filled_masks, masks, vessel_tree
 
 
 def scores(truth, found):
     return centreline_scores(truth, found, skeleton(truth), skeleton(found))
-
-
-def cldice_by_points(truth, found):
-    """clDice from sets of points, with scikit-image's default method: no code shared with the kit."""
-    truth_points, found_points = set(zip(*np.nonzero(truth), strict=True)), set(zip(*np.nonzero(found), strict=True))
-    truth_line = set(zip(*np.nonzero(skeletonize(truth)), strict=True))
-    found_line = set(zip(*np.nonzero(skeletonize(found)), strict=True))
-    precise = len(found_line & truth_points) / len(found_line)
-    sensitive = len(truth_line & found_points) / len(truth_line)
-    return 0.0 if precise + sensitive == 0 else 2 / (1 / precise + 1 / sensitive) if precise and sensitive else 0.0
 
 
 def test_the_skeleton_of_a_line_is_the_line():

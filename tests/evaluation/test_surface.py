@@ -1,22 +1,18 @@
 """NSD, HD95 and ASSD by hand, by the surface-distance package, and by their properties."""
 
-import warnings
-
 import numpy as np
 import pytest
-import surface_distance as package
 from hypothesis import given, settings
 
-from helpers.evaluation.surface import average_distance, hausdorff_95, surface_distances, surface_scores
+from helpers.evaluation.surface import (
+    average_distance,
+    hausdorff_95,
+    normalised_surface_dice,
+    surface_distances,
+    surface_scores,
+)
+from tests.evaluation.independent import by_package
 from tests.evaluation.masks import bar, drawn, faulty, filled_masks, vessel_tree
-
-
-def package_scores(truth, found, spacing):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        distances = package.compute_surface_distances(truth, found, spacing)
-    shares = {limit: package.compute_surface_dice_at_tolerance(distances, limit) for limit in (0.5, 1, 2, 3)}
-    return shares, package.compute_robust_hausdorff(distances, 95)
 
 
 def test_outline_lengths_of_one_pixel():
@@ -71,24 +67,28 @@ def test_a_distance_equal_to_the_tolerance_is_within():
     assert surface_scores(truth, np.roll(truth, 10, axis=0), (0.1, 0.1))["nsd_1.0mm"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.25, 0.5)])
-def test_agrees_with_the_package_on_200_trees(spacing):
+def test_agrees_with_the_package_on_200_trees():
     rng = np.random.default_rng(4)
-    for _ in range(100):
+    oblong = (0.25, 0.5)
+    for _ in range(200):
         truth = vessel_tree(rng, 64)
         found = faulty(truth, rng)
-        shares, farthest = package_scores(truth, found, spacing)
-        if spacing == (1.0, 1.0):
-            ours = surface_scores(truth, found)
-            names = {1: "nsd_1px", 2: "nsd_2px", 3: "nsd_3px"}
-            assert ours["hd95_px"] == pytest.approx(farthest, abs=1e-6)
-        else:
-            ours = surface_scores(truth, found, spacing)
-            names = {0.5: "nsd_0.5mm", 1: "nsd_1.0mm"}
-            assert ours["hd95_mm"] == pytest.approx(farthest, abs=1e-6)
-        assert {limit: ours[name] for limit, name in names.items()} == pytest.approx(
-            {limit: shares[limit] for limit in names}, abs=1e-6
-        )
+        ours = surface_scores(truth, found, oblong)
+        shares, farthest = by_package(truth, found, (1.0, 1.0), (1, 2, 3))
+        assert [ours["nsd_1px"], ours["nsd_2px"], ours["nsd_3px"]] == pytest.approx(shares, abs=1e-6)
+        assert ours["hd95_px"] == pytest.approx(farthest, abs=1e-6)
+        shares, farthest = by_package(truth, found, oblong, (0.5, 1.0))
+        assert [ours["nsd_0.5mm"], ours["nsd_1.0mm"]] == pytest.approx(shares, abs=1e-6)
+        assert ours["hd95_mm"] == pytest.approx(farthest, abs=1e-6)
+
+
+def test_the_package_loses_distances_that_equal_the_tolerance():
+    """The one difference: three pixels of 0.1 mm are 0.30000000000000004 mm there, and outside 0.3 mm."""
+    truth = bar(30, 60, rows=slice(2, 4), columns=slice(5, 55))
+    found = np.roll(truth, 3, axis=0)
+    shares, _ = by_package(truth, found, (0.1, 0.1), (0.3,))
+    distances = surface_distances(truth, found, (0.1, 0.1))
+    assert shares[0] < 0.6 and normalised_surface_dice("nsd_0.5mm", distances, 0.3) == pytest.approx(1)
 
 
 def test_average_distance_agrees_with_the_package():

@@ -1,8 +1,12 @@
 """The ceiling of the grid, and masks that show nothing."""
 
+from dataclasses import asdict
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from helpers.evaluation.aggregation import patient_means
 from helpers.evaluation.overlap import count_pixels, dice
 from helpers.evaluation.yardsticks import Yardsticks, through_grid, yardsticks
 from tests.evaluation.masks import bar, vessel_tree
@@ -33,3 +37,14 @@ def test_frames_need_not_be_square():
     tree = vessel_tree(np.random.default_rng(6), 300)[:, 40:260]
     assert through_grid(tree).shape == (300, 220)
     assert yardsticks(tree).ceiling > 0.9
+
+
+def test_they_are_averaged_as_the_scores_are():
+    full, empty = np.ones((8, 8), bool), np.zeros((8, 8), bool)
+    cases = [("A", full), ("A", empty), ("B", empty)]
+    rows = [
+        {"case_id": f"c{number}", "sequence": None, "patient": patient, **asdict(yardsticks(truth))}
+        for number, (patient, truth) in enumerate(cases)
+    ]
+    means = patient_means(pd.DataFrame(rows), ["all_empty", "all_foreground"])
+    assert means["all_empty"].tolist() == [0.5, 1] and means["all_foreground"].tolist() == [0.5, 0]
