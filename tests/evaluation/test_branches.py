@@ -8,7 +8,7 @@ from scipy.ndimage import binary_erosion
 from helpers.evaluation.branches import branch_labels, broken_branches, calibre_recall, local_width
 from helpers.evaluation.centreline import skeleton
 from helpers.evaluation.crop import crop_pair
-from tests.evaluation.masks import bar, drawn, filled_masks, masks
+from tests.evaluation.masks import bar, drawn, filled_masks, masks, steady
 
 LINE = bar(5, 12, rows=slice(2, 3), columns=slice(1, 11))
 CROSS = drawn("""
@@ -81,6 +81,7 @@ def test_a_calibre_that_the_frame_lacks_is_undefined():
     assert found["recall_thin"] == 1 and np.isnan([found["recall_medium"], found["recall_thick"]]).all()
 
 
+@steady
 @given(filled_masks(), masks())
 def test_bounds_and_erosion(truth, found):
     truth, found = crop_pair(truth, found)

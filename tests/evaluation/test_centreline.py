@@ -7,7 +7,7 @@ from scipy.ndimage import binary_erosion
 
 from helpers.evaluation.centreline import centreline_scores, skeleton
 from tests.evaluation.independent import cldice_by_points
-from tests.evaluation.masks import bar, drawn, faulty, filled_masks, masks, vessel_tree
+from tests.evaluation.masks import bar, drawn, faulty, filled_masks, masks, steady, vessel_tree
 
 
 def scores(truth, found):
@@ -54,12 +54,14 @@ def test_agrees_with_an_independent_implementation_on_200_trees():
         assert scores(truth, found)["cldice"] == pytest.approx(cldice_by_points(truth, found), abs=1e-6)
 
 
+@steady
 @given(filled_masks())
 def test_a_mask_with_pixels_keeps_a_centreline_inside_itself(mask):
     line = skeleton(mask)
     assert line.any() and not (line & ~mask).any()
 
 
+@steady
 @given(filled_masks(), filled_masks())
 def test_symmetry_bounds_identity(one, other):
     there, back = scores(one, other), scores(other, one)
@@ -69,6 +71,7 @@ def test_symmetry_bounds_identity(one, other):
     assert scores(one, one)["cldice"] == 1
 
 
+@steady
 @given(filled_masks(), masks())
 def test_eroding_the_prediction_never_raises_sensitivity(truth, found):
     assert scores(truth, binary_erosion(found))["topology_sensitivity"] <= scores(truth, found)["topology_sensitivity"]

@@ -18,7 +18,7 @@ from helpers.evaluation.overlap import (
     recall,
     specificity,
 )
-from tests.evaluation.masks import drawn, faulty, filled_masks, masks, vessel_tree
+from tests.evaluation.masks import drawn, faulty, filled_masks, masks, steady, vessel_tree
 
 TRUTH = drawn("""
     .....
@@ -64,6 +64,7 @@ def test_equals_scikit_learn_on_200_random_trees():
         assert recall(counts) == recall_score(*flat)
 
 
+@steady
 @given(masks(), masks())
 def test_symmetry_and_bounds(one, other):
     there, back = count_pixels(one, other), count_pixels(other, one)
@@ -73,12 +74,14 @@ def test_symmetry_and_bounds(one, other):
     assert iou(there) == pytest.approx(dice(there) / (2 - dice(there)))
 
 
+@steady
 @given(filled_masks())
 def test_a_mask_agrees_with_itself(mask):
     counts = count_pixels(mask, mask)
     assert dice(counts) == iou(counts) == precision(counts) == recall(counts) == 1
 
 
+@steady
 @given(filled_masks(), masks())
 def test_eroding_the_prediction_never_raises_recall(truth, found):
     assert recall(count_pixels(truth, binary_erosion(found))) <= recall(count_pixels(truth, found))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from helpers.evaluation.surface import (
     average_distance,
@@ -12,7 +12,7 @@ from helpers.evaluation.surface import (
     surface_scores,
 )
 from tests.evaluation.independent import by_package
-from tests.evaluation.masks import bar, drawn, faulty, filled_masks, vessel_tree
+from tests.evaluation.masks import bar, drawn, faulty, filled_masks, steady, vessel_tree
 
 
 def test_outline_lengths_of_one_pixel():
@@ -103,7 +103,7 @@ def test_average_distance_agrees_with_the_package():
     assert average_distance("assd_px", distances) < hausdorff_95("hd95_px", distances)
 
 
-@settings(max_examples=50)
+@steady
 @given(filled_masks(), filled_masks())
 def test_symmetry_bounds_identity(one, other):
     there, back = surface_scores(one, other), surface_scores(other, one)
