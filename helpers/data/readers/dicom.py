@@ -1,0 +1,98 @@
+"""Read a folder of DICOM X-ray angiograms, single and multi-frame, found by content."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from helpers.data.readers.walk import files_under
+from helpers.data.record import Reading, Record
+from helpers.errors import RefusedInput
+from helpers.images.dicom_header import DicomFacts, dicom_facts, is_dicom
+from helpers.images.reading import UnreadableImage, natural_key
+
+__all__ = ["read_dicom"]
+
+_Instance = tuple[str, DicomFacts]
+
+
+def read_dicom(root: Path) -> Reading:
+    """Every frame of the angiograms under `root`, without ground truth.
+
+    A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, in the order of
+    their InstanceNumber. A file whose header cannot be read keeps a record, so that the loss shows. Directory files,
+    other modalities and files without an image are passed over and counted in the notes. Raises `RefusedInput` where no
+    angiogram is found.
+    """
+    root = Path(root).absolute()
+    names, links = files_under(root)
+    records: list[Record] = []
+    singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
+    passed_over, damaged = 0, 0
+    for name in (name for name in names if is_dicom(root / name)):
+        if name.rpartition("/")[2].upper() == "DICOMDIR":
+            passed_over += 1
+            continue
+        try:
+            facts = dicom_facts(root / name)
+        except UnreadableImage:
+            damaged += 1
+            records.append(Record(name=name, path=root / name))
+            continue
+        if not facts.is_angiogram:
+            passed_over += 1
+        elif facts.frame_count == 1:
+            singles[facts.patient_id, facts.series_uid].append((name, facts))
+        else:
+            records.extend(_cine(root, name, facts))
+    for instances in singles.values():
+        records.extend(_series(root, instances))
+    if not records:
+        raise RefusedInput(
+            f"{root}: expected DICOM angiograms in it, found none among {len(names)} files"
+            f" ({passed_over} DICOM files of other kinds). Check the path"
+        )
+    notes = (
+        (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
+        (damaged, "DICOM files have a header that cannot be read"),
+        (links, "links to folders or out of the data set were left out; copy the files in"),
+    )
+    return Reading(
+        layout="dicom",
+        records=tuple(sorted(records, key=lambda record: natural_key(record.name))),
+        notes=tuple(f"{count} {text}" for count, text in notes if count),
+    )
+
+
+def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
+    """The frames of one multi-frame instance."""
+    uids = [uid for uid in (facts.series_uid, facts.instance_uid) if uid]
+    digits = len(str(facts.frame_count - 1))
+    return [
+        Record(
+            name=f"{name}#{index:0{digits}d}",
+            path=root / name,
+            index=index,
+            patient=facts.patient_id,
+            sequence="/".join(uids) or name,
+            number=index + 1,
+        )
+        for index in range(facts.frame_count)
+    ]
+
+
+def _series(root: Path, instances: list[_Instance]) -> list[Record]:
+    """The single-frame instances of one patient and series; without a series each would be a guess, so None."""
+
+    def order(instance: _Instance) -> tuple:
+        number = instance[1].instance_number
+        return number is None, number or 0, natural_key(instance[0])
+
+    return [
+        Record(
+            name=name,
+            path=root / name,
+            patient=facts.patient_id,
+            sequence=facts.series_uid,
+            number=None if facts.series_uid is None else number,
+        )
+        for number, (name, facts) in enumerate(sorted(instances, key=order), start=1)
+    ]

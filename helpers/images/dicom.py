@@ -1,0 +1,144 @@
+"""Frames of DICOM X-ray angiograms, single and multi-frame.
+
+Grey values become 8 bits by one rule for the whole file, never by a frame's own minimum and maximum: rescale, then the
+VOI LUT or window of the header, then the full range of that step onto 0 .. 255. Without LUT and window the full range
+of BitsStored maps onto 0 .. 255. MONOCHROME1 is inverted last. docs/dicom.md states the details.
+
+No header value enters an exception's `reason` or a frame: a value can be a patient's name. For the same reason the
+errors of pydicom, which quote values, are not chained.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_rescale, apply_windowing, pixel_array
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
+
+from helpers.images.dicom_header import (
+    DICOM_ERRORS,
+    MODALITIES,
+    check_frame_count,
+    damaged,
+    frame_count_of,
+    is_filled,
+    read_header,
+    text_of,
+)
+from helpers.images.reading import MAX_PIXELS, UnreadableImage
+
+__all__ = ["read_dicom_frame"]
+
+_PILLOW_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless})
+
+_PIXEL_KEYWORDS = (
+    *("Modality", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration"),
+    *("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+)
+
+
+def read_dicom_frame(path: Path, index: int = 0, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Read frame `index` (from 0) of `path` as mode RGB, uint8; no other frame is decoded.
+
+    Raises `UnreadableImage` for another modality, no pixel data, a damaged or shortened file, a frame out of range, an
+    unknown compression, more than `max_pixels` in a frame or `MAX_FRAMES` in a file, and layouts that would have to be
+    guessed.
+    """
+    path = Path(path)
+    header = read_header(path, _PIXEL_KEYWORDS)
+    try:
+        _check_pixels(path, header, index, max_pixels)
+        # Pillow where it can: gdcm is less guarded against damaged data. pydicom picks what is left.
+        plugin = "pillow" if header.file_meta.TransferSyntaxUID in _PILLOW_SYNTAXES else ""
+        values = pixel_array(path, index=index, decoding_plugin=plugin)
+        _read_functional_groups(header, index)
+        frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
+    except DICOM_ERRORS as error:
+        raise damaged(path, error) from None
+    return Image.fromarray(frame).convert("RGB")
+
+
+def _check_pixels(path: Path, header: Dataset, index: int, max_pixels: int) -> None:
+    """Refuse by modality, size and frame number, all known before decoding."""
+    if text_of(header, "Modality") not in MODALITIES:
+        known = ", ".join(sorted(MODALITIES))
+        raise UnreadableImage(path, f"expected a modality of {known}, found another or none. Leave the file out")
+    rows, columns, count = int(header.get("Rows") or 0), int(header.get("Columns") or 0), frame_count_of(header)
+    if rows < 1 or columns < 1:
+        raise UnreadableImage(path, "the DICOM file holds no image. Leave reports and other documents out")
+    if rows * columns > max_pixels:
+        found = f"{columns}x{rows} = {rows * columns:,} pixels"
+        raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+    check_frame_count(path, count)
+    if not 0 <= index < count:
+        raise UnreadableImage(path, f"expected a frame of 0 to {count - 1}, was asked for {index}. Check the frame")
+
+
+def _read_functional_groups(header: Dataset, index: int) -> None:
+    """Copy rescale and window of an enhanced file's frame `index` to where a plain file has them."""
+    groups = [*header.get("SharedFunctionalGroupsSequence", [])]
+    groups += [*header.get("PerFrameFunctionalGroupsSequence", [])][index : index + 1]
+    for group in groups:
+        for keyword in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for item in group.get(keyword, []):
+                header.update({element.tag: element for element in item if element.keyword in _PIXEL_KEYWORDS})
+
+
+def _colour(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
+    """Colour `values` (H, W, 3), which pydicom has brought to RGB, as uint8."""
+    if header.get("PhotometricInterpretation") not in {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}:
+        raise UnreadableImage(path, "expected RGB or YBR colour, found another kind. Export it as RGB or grey")
+    if values.dtype != np.uint8 or header.BitsStored != 8:
+        raise UnreadableImage(path, "expected colour of 8 bits per channel, found another depth. Export it as 8-bit")
+    return values
+
+
+def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
+    """Stored grey `values` (H, W), integer, as uint8 (H, W) by the rule of this module."""
+    photometric = header.get("PhotometricInterpretation")
+    if photometric not in {"MONOCHROME1", "MONOCHROME2"}:
+        raise UnreadableImage(path, "expected MONOCHROME1, MONOCHROME2, RGB or YBR, found another. Export it as grey")
+    bits, is_signed = header.BitsStored, header.PixelRepresentation == 1
+    if not header.file_meta.TransferSyntaxUID.is_encapsulated:
+        values = _without_spare_bits(values, header)
+    ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if is_signed else [0, 2**bits - 1])
+    # The header was read without its modality LUT sequence: in an angiogram that leads back to the X-ray intensity
+    # and is not meant for display.
+    values, ends = apply_rescale(values, header), apply_rescale(ends, header)
+    if is_filled(header, "VOILUTSequence"):
+        values, ends = _look_up(values, header.VOILUTSequence[0], header.file_meta.TransferSyntaxUID.is_little_endian)
+    elif is_filled(header, "WindowCenter") and is_filled(header, "WindowWidth"):
+        values = apply_windowing(values, header)
+    else:
+        ends = np.sort(ends)
+    low, high = ends.astype(np.float64)
+    if not (np.isfinite(high - low) and high != low and np.isfinite(values).all()):
+        raise UnreadableImage(path, "rescale, window or LUT of the header leave no range of grey. Export it again")
+    fraction = np.clip((values - low) / (high - low), 0, 1)
+    return np.rint(255 * (1 - fraction if photometric == "MONOCHROME1" else fraction)).astype(np.uint8)
+
+
+def _without_spare_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
+    """Uncompressed `values` with the bits outside BitsStored, where old files keep overlays, taken off."""
+    above = header.BitsAllocated - 1 - header.HighBit
+    below = header.HighBit + 1 - header.BitsStored
+    return (values << above) >> (above + below)
+
+
+def _look_up(values: np.ndarray, item: Dataset, is_little_endian: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Put `values` (H, W) through one LUT; returns them and the range (2,) of the LUT's output.
+
+    Not pydicom's `apply_voi`: it counts the entries in the type of the output, too small for 8 bits out of 10.
+    """
+    entries, first, depth = (int(number) for number in item.LUTDescriptor)
+    entries = entries % 2**16 or 2**16
+    data = item.LUTData
+    if isinstance(data, bytes):
+        width = 1 if len(data) in {entries, entries + 1} and depth == 8 else 2
+        data = np.frombuffer(data, dtype=f"{'<' if is_little_endian else '>'}u{width}")
+    table = np.asarray(data)[:entries].astype(np.int64) & (2**depth - 1)
+    position = np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)
+    return table[position], np.array([0, 2**depth - 1])

@@ -1,0 +1,231 @@
+"""What the header of a DICOM file says, and the limits it must keep before pixels are read.
+
+No header value enters an exception's `reason`: a value can be a patient's name. For the same reason the errors of
+pydicom, which quote values, are not chained.
+"""
+
+import logging
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pydicom
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from helpers.images.reading import UnreadableImage
+
+__all__ = [
+    "DICOM_ERRORS",
+    "MAX_FRAMES",
+    "MODALITIES",
+    "DicomFacts",
+    "check_frame_count",
+    "damaged",
+    "dicom_facts",
+    "dicom_frame_count",
+    "frame_count_of",
+    "is_dicom",
+    "is_filled",
+    "read_header",
+    "text_of",
+]
+
+MAX_FRAMES = 10_000
+
+# RF is fluoroscopy; DS, DF and CF are retired names of subtraction, fluoroscopy and cine; OT is common in exports.
+MODALITIES = frozenset({"XA", "RF", "DS", "DF", "CF", "OT"})
+
+# pydicom warns with header values in the text.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+warnings.filterwarnings("ignore", module=r"pydicom\b")
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
+# What pydicom and its decoders raise on damaged or hostile files.
+DICOM_ERRORS = (
+    InvalidDicomError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+
+_IDENTITY_KEYWORDS = (
+    "AccessionNumber",
+    "AdditionalPatientHistory",
+    "CurrentPatientLocation",
+    "EthnicGroup",
+    "InstitutionAddress",
+    "InstitutionName",
+    "InstitutionalDepartmentName",
+    "IssuerOfPatientID",
+    "MedicalRecordLocator",
+    "NameOfPhysiciansReadingStudy",
+    "Occupation",
+    "OperatorsName",
+    "OtherPatientIDs",
+    "OtherPatientIDsSequence",
+    "OtherPatientNames",
+    "PatientAddress",
+    "PatientBirthDate",
+    "PatientBirthName",
+    "PatientComments",
+    "PatientID",
+    "PatientMotherBirthName",
+    "PatientName",
+    "PatientTelephoneNumbers",
+    "PerformingPhysicianName",
+    "PhysiciansOfRecord",
+    "ReferringPhysicianName",
+    "RequestingPhysician",
+    "StudyDate",
+    "StudyID",
+)
+
+_FACT_KEYWORDS = (
+    *("Modality", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
+    *("Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "BurnedInAnnotation", "SpecificCharacterSet"),
+)
+
+
+@dataclass(frozen=True)
+class DicomFacts:
+    """What the header of one DICOM file says. It carries identity and stays on this machine.
+
+    Attributes:
+        patient_id: PatientID, or the patient's name where that is empty; None where both are.
+        study_uid, series_uid, instance_uid: None where empty.
+        modality: such as `XA`; None where empty.
+        frame_count: 0 for a file that is no image, such as a report.
+        spacing_mm: of rows and of columns. PixelSpacing where present; otherwise ImagerPixelSpacing, which holds at the
+            detector and so is larger than in the patient; None where the header has neither.
+        identity_fields: keywords of identifying header fields that are not empty, in alphabetical order.
+        burned_in: BurnedInAnnotation as YES or NO; None where the header does not say.
+    """
+
+    patient_id: str | None = field(repr=False)
+    study_uid: str | None = field(repr=False)
+    series_uid: str | None = field(repr=False)
+    instance_uid: str | None = field(repr=False)
+    modality: str | None
+    instance_number: int | None
+    frame_count: int
+    rows: int
+    columns: int
+    spacing_mm: tuple[float, float] | None
+    identity_fields: tuple[str, ...]
+    burned_in: bool | None
+
+    @property
+    def is_angiogram(self) -> bool:
+        """Whether this is an image of a modality that may hold angiograms."""
+        return self.frame_count > 0 and self.modality in MODALITIES
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file has the DICOM prefix behind its preamble, whatever its suffix; False where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def dicom_facts(path: Path) -> DicomFacts:
+    """Read the header of `path`, without its pixels.
+
+    Raises `UnreadableImage` where the header is damaged or asks for more than `MAX_FRAMES` frames.
+    """
+    header = read_header(path, (*_FACT_KEYWORDS, *_IDENTITY_KEYWORDS))
+    try:
+        burned_in = {"YES": True, "NO": False}.get(text_of(header, "BurnedInAnnotation"))
+        rows, columns = (int(header.get(keyword) or 0) for keyword in ("Rows", "Columns"))
+        instance_number = header.get("InstanceNumber")
+        facts = DicomFacts(
+            patient_id=text_of(header, "PatientID") or text_of(header, "PatientName"),
+            study_uid=text_of(header, "StudyInstanceUID"),
+            series_uid=text_of(header, "SeriesInstanceUID"),
+            instance_uid=text_of(header, "SOPInstanceUID"),
+            modality=text_of(header, "Modality"),
+            instance_number=None if instance_number in (None, "") else int(instance_number),
+            frame_count=frame_count_of(header) if rows and columns else 0,
+            rows=rows,
+            columns=columns,
+            spacing_mm=_spacing(header),
+            identity_fields=tuple(keyword for keyword in _IDENTITY_KEYWORDS if is_filled(header, keyword)),
+            burned_in=burned_in,
+        )
+    except DICOM_ERRORS as error:
+        raise damaged(path, error) from None
+    check_frame_count(path, facts.frame_count)
+    return facts
+
+
+def dicom_frame_count(path: Path) -> int:
+    """How many frames the header of `path` promises; raises `UnreadableImage` as `dicom_facts`, and for no image."""
+    count = dicom_facts(path).frame_count
+    if count == 0:
+        raise UnreadableImage(path, "the DICOM file holds no image. Leave reports and other documents out")
+    return count
+
+
+def read_header(path: Path, keywords: tuple[str, ...]) -> Dataset:
+    path = Path(path)
+    try:
+        if not is_dicom(path):
+            raise UnreadableImage(
+                path, "expected a DICOM file, found no DICM prefix. Export it as a DICOM Part 10 file"
+            )
+        # Inflated as a whole while it is opened, so its size cannot be bounded.
+        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            raise UnreadableImage(path, "deflated DICOM files are not read. Export it uncompressed")
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
+    except DICOM_ERRORS as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> UnreadableImage:
+    detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return UnreadableImage(
+        path,
+        f"the DICOM file cannot be decoded ({detail}): it is damaged, cut short or of an unknown compression."
+        " Copy it again from its source, or export it uncompressed",
+    )
+
+
+def text_of(header: Dataset, keyword: str) -> str | None:
+    return str(header.get(keyword) or "").strip() or None
+
+
+def is_filled(header: Dataset, keyword: str) -> bool:
+    value = header.get(keyword)
+    return bool(value is not None and str(value).strip(" ^=") and value != [])
+
+
+def _spacing(header: Dataset) -> tuple[float, float] | None:
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        if is_filled(header, keyword):
+            rows, columns = (float(value) for value in header[keyword].value)
+            if rows > 0 and columns > 0:
+                return rows, columns
+    return None
+
+
+def frame_count_of(header: Dataset) -> int:
+    return int(header.get("NumberOfFrames") or 1)
+
+
+def check_frame_count(path: Path, count: int) -> None:
+    if not 0 <= count <= MAX_FRAMES:
+        raise UnreadableImage(path, f"found {count} frames in the header; 1 to {MAX_FRAMES:,} are read. Split the file")
