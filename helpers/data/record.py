@@ -53,6 +53,19 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """One thing in a data set that could not become a record.
+
+    Attributes:
+        name: of the file or entry, as the source has it; it may name a patient and stays on this machine.
+        reason: without names.
+    """
+
+    name: str = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a reader made of a data set.
 
@@ -61,12 +74,14 @@ class Reading:
         records: in natural order of their names.
         public: whether the layout is that of a published data set, whose file names are no secret.
         notes: sentences on what was found and passed over, without file names.
+        faults: what could not become a record, one by one; such entries do not stop the others.
     """
 
     layout: str
     records: tuple[Record, ...]
     public: bool = False
     notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)

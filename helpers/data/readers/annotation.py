@@ -1,0 +1,170 @@
+"""What the readers of annotation files share: finding the image, reading polygons, putting a reading together."""
+
+import os
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.data.record import Fault, Reading, Record
+from helpers.data.safe_path import UnsafePath, inside, leads_inside
+from helpers.data.truth import AuditedTruth, BrokenTruth, PolygonTruth, Size
+from helpers.errors import RefusedInput
+from helpers.images.reading import natural_key
+
+# Names of splits as folders and files have them.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+MAX_DEPTH = 4
+
+
+class BadPolygons(ValueError):
+    """Polygons that are no numbers. Its text says why, without names."""
+
+
+def image_path(root: Path, annotation: Path, given: str) -> Path:
+    """The image that an annotation file names.
+
+    It is looked for beside the file, in `images/` beside it, in the folder above, in `images/` there, and in the data
+    set's root, never outside the root. Where none exists, the first of these is the answer.
+
+    Raises:
+        UnsafePath: where the path could lead out of the root.
+    """
+    folder = annotation.parent
+    bases = (folder, folder / "images", folder.parent, folder.parent / "images", root, root / "images")
+    candidates = [base / inside(base, given).relative_to(base) for base in bases if base.is_relative_to(root)]
+    found = next((path for path in candidates if path.is_file()), candidates[0])
+    if not leads_inside(root, found):
+        raise UnsafePath(given, "a link leads out of the data set, or in a circle")
+    return found
+
+
+def normalised(root: Path, folder: Path, given: Any) -> Any:
+    """`given`, relative to `folder`, with `..` taken out as text where that stays in the root; else as it is."""
+    if not isinstance(given, str) or ".." not in given:
+        return given
+    joined = posixpath.normpath(posixpath.join(folder.relative_to(root).as_posix(), given.replace("\\", "/")))
+    return given if joined.startswith(("..", "/")) else joined
+
+
+def record_name(root: Path, path: Path) -> str:
+    """Name of a record: the path below the root, with '/'."""
+    return path.relative_to(root).as_posix()
+
+
+def polygons_of(value: Any) -> Iterator[tuple[float, ...]]:
+    """Polygons out of lists nested in any of the usual ways: flat, a list of flat ones, points [x, y], lists of these.
+
+    Raises:
+        BadPolygons: where something else than numbers and lists is met.
+    """
+    if not isinstance(value, list):
+        raise BadPolygons(f"expected polygons as lists of numbers, found {_kind(value)}")
+    if value and not any(isinstance(part, list) for part in value):
+        yield tuple(map(_number, value))
+    elif _is_points(value):
+        yield tuple(_number(coordinate) for point in value for coordinate in point)
+    else:
+        for part in value:
+            yield from polygons_of(part)
+
+
+def polygon_truth(value: Any, size: Size | None = None) -> AuditedTruth:
+    """The truth of nested polygons; a `BrokenTruth` where they are none."""
+    try:
+        return PolygonTruth(tuple(polygons_of(value)), size)
+    except BadPolygons as error:
+        return BrokenTruth(str(error), size)
+
+
+def stated_size(width: Any, height: Any) -> Size | None:
+    """Width and height that a source states; None unless both are whole and positive."""
+    sides = (width, height)
+    if all(isinstance(side, int | float) and not isinstance(side, bool) and 0 < side < 1e6 for side in sides):
+        return int(width), int(height)
+    return None
+
+
+def split_of(path: Path, root: Path) -> str | None:
+    """The split that an annotation file's name or the folders between it and the root state."""
+    stems = [path.stem, *reversed(path.relative_to(root).parts[:-1])]
+    for stem in stems:
+        for word in stem.casefold().replace("-", "_").split("_"):
+            if word in SPLITS:
+                return SPLITS[word]
+    return None
+
+
+def walk(root: Path, wanted: Callable[[str], bool], depth: int = MAX_DEPTH) -> list[Path]:
+    """Files below the root whose name is wanted, in natural order; hidden ones and links that lead out are left out."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        level = len(Path(folder).relative_to(root).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if level < depth else []
+        for name in files:
+            path = Path(folder, name)
+            if not name.startswith(".") and wanted(name) and leads_inside(root, path):
+                found.append(path)
+    return sorted(found, key=lambda path: natural_key(record_name(root, path)))
+
+
+def reading(
+    layout: str,
+    records: Iterable[Record],
+    *,
+    source: Path,
+    public: bool = False,
+    notes: Sequence[str] = (),
+    faults: Sequence[Fault] = (),
+) -> Reading:
+    """A reading in natural order of names.
+
+    Raises:
+        RefusedInput: where there is no record at all, or none of the images exists.
+    """
+    ordered = tuple(sorted(records, key=lambda record: natural_key(record.name)))
+    if not ordered:
+        why = f"; {len(faults)} entries were refused, the first since: {faults[0].reason}" if faults else ""
+        raise RefusedInput(f"{source}: expected cases of layout {layout}, found none{why}. Check the path or --layout")
+    missing = sum(not record.path.is_file() for record in ordered)
+    if missing == len(ordered):
+        raise RefusedInput(
+            f"{source}: expected the images that it names, found none of {missing}; the first looked for is "
+            f"{ordered[0].path}. Put the images beside the annotation file or in images/"
+        )
+    said = [*notes]
+    if missing:
+        said.append(f"{missing} images are named but missing")
+    if faults:
+        said.append(f"{len(faults)} entries could not be read and were passed over")
+    return Reading(layout, ordered, public, tuple(said), tuple(faults))
+
+
+def _is_points(value: list) -> bool:
+    """Whether a list holds at least three points [x, y] rather than flat polygons, which have 6 numbers or more."""
+    return len(value) >= 3 and all(
+        isinstance(part, list) and len(part) == 2 and not any(isinstance(number, list) for number in part)
+        for part in value
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadPolygons(f"expected numbers in a polygon, found {_kind(value)}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise BadPolygons("a polygon holds a number that is too large") from error
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__

@@ -1,0 +1,169 @@
+"""COCO annotations, polygons and run-length codes; and ARCADE, which is published so."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers.data.readers.annotation import (
+    image_path,
+    polygon_truth,
+    reading,
+    record_name,
+    split_of,
+    stated_size,
+)
+from helpers.data.record import Fault, Reading, Record
+from helpers.data.safe_json import read_json
+from helpers.data.safe_path import UnsafePath
+from helpers.data.truth import AuditedTruth, BrokenTruth, PolygonTruth, RleTruth, UnionTruth
+from helpers.errors import RefusedInput
+
+# A lesion's outline is not a vessel's: it joins a mask only where lesions are asked for by name.
+LESION = "stenosis"
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """The tables of one COCO file: images and annotations by their ids."""
+
+    path: Path
+    images: dict[Any, dict] = field(repr=False)
+    by_image: dict[Any, list[dict]] = field(repr=False)
+    categories: dict[Any, str] = field(repr=False)
+
+
+def is_coco(value: Any) -> bool:
+    """Whether a JSON value is of this kind."""
+    return isinstance(value, dict) and all(isinstance(value.get(key), list) for key in ("images", "annotations"))
+
+
+def load_coco(path: Path) -> CocoFile:
+    """Read and index a COCO file. Raises `RefusedInput` where it is none."""
+    value = read_json(path)
+    if not is_coco(value):
+        raise RefusedInput(
+            f"{path}: expected the lists 'images' and 'annotations' (COCO), found another kind of JSON. "
+            "Name its layout with --layout"
+        )
+    by_image: dict[Any, list[dict]] = defaultdict(list)
+    for item in _objects(value["annotations"]):
+        by_image[_key(item.get("image_id"))].append(item)
+    images = {_key(item.get("id")): item for item in _objects(value["images"])}
+    listed = value.get("categories")
+    categories = {
+        _key(item.get("id")): str(item.get("name")) for item in _objects(listed if isinstance(listed, list) else ())
+    }
+    return CocoFile(path, images, dict(by_image), categories)
+
+
+def read_coco(
+    root: Path, files: Sequence[Path], *, layout: str = "coco", public: bool = False, lesions: bool = False
+) -> Reading:
+    """One record for each image; its truth is the union of its annotations of every category.
+
+    Annotations of the category `stenosis` are passed over and counted, unless `lesions`: then they alone count. In a
+    file without any annotation the images have no truth; else an image without one has an empty mask.
+    """
+    records: dict[str, Record] = {}
+    faults = []
+    passed_over = empty = 0
+    for file in files:
+        coco = load_coco(file)
+        for image_id, image in coco.images.items():
+            try:
+                path = image_path(root, file, image.get("file_name"))
+            except UnsafePath as error:
+                faults.append(Fault(f"{file.name}[image {image_id}]", f"image path: {error.reason}"))
+                continue
+            name = record_name(root, path)
+            if name in records:
+                faults.append(Fault(f"{file.name}[image {image_id}]", "another entry names the same image"))
+                continue
+            given = coco.by_image.get(image_id, [])
+            kept = [item for item in given if (_category(coco, item) == LESION) is lesions]
+            passed_over += len(given) - len(kept)
+            empty += bool(coco.by_image) and not kept
+            truth = coco_truth(kept, image) if coco.by_image else None
+            provenance = {"annotation": record_name(root, file), "image_id": str(image_id), "objects": len(kept)}
+            records[name] = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
+    notes = []
+    if passed_over:
+        notes.append(f"{passed_over} annotations of {'vessels' if lesions else 'lesions'} were passed over")
+    if empty:
+        notes.append(f"{empty} images have no annotation; their mask is empty")
+    return reading(layout, records.values(), source=files[0], public=public, notes=notes, faults=faults)
+
+
+def coco_truth(items: Iterable[dict], image: dict) -> AuditedTruth:
+    """The union of COCO annotations of one image."""
+    size = stated_size(image.get("width"), image.get("height"))
+    parts: list[AuditedTruth] = []
+    codes = []
+    polygons: list[Any] = []
+    for item in items:
+        shape = item.get("segmentation")
+        if isinstance(shape, dict):
+            codes.append(shape)
+        elif isinstance(shape, list):
+            polygons.append(shape)
+        else:
+            parts.append(BrokenTruth("an annotation has no segmentation", size))
+    if codes:
+        parts.append(RleTruth(tuple(codes)))
+    if polygons:
+        parts.append(polygon_truth(polygons, size))
+    if not parts:
+        return PolygonTruth((), size)
+    return parts[0] if len(parts) == 1 else UnionTruth(tuple(parts))
+
+
+_ARCADE_PREFIXES = ("", "arcade/", "arcade_challenge_datasets/")
+_ARCADE = {
+    False: (
+        "syntax/*/annotations/*.json",
+        "dataset_phase_1/segmentation_dataset/seg_*/annotations/*.json",
+        "dataset_final_phase/test_case_segmentation/annotations/*.json",
+    ),
+    True: (
+        "stenosis/*/annotations/*.json",
+        "dataset_phase_1/stenosis_dataset/sten_*/annotations/*.json",
+        "dataset_final_phase/test_cases_stenosis/annotations/*.json",
+    ),
+}
+
+
+def arcade_files(root: Path, lesions: bool = False) -> tuple[Path, ...]:
+    """Annotation files of ARCADE's vessel task, or of its lesion task, in both published folder layouts."""
+    return tuple(
+        path
+        for prefix in _ARCADE_PREFIXES
+        for pattern in _ARCADE[lesions]
+        for path in sorted(root.glob(prefix + pattern))
+    )
+
+
+def read_arcade(root: Path, lesions: bool = False) -> Reading:
+    """ARCADE: vessels from `syntax`; lesions only where they are asked for by name."""
+    layout = "arcade_stenosis" if lesions else "arcade"
+    files = arcade_files(root, lesions)
+    if not files:
+        raise RefusedInput(
+            f"{root}: expected ARCADE's {' or '.join(_ARCADE[lesions])}, found none. Name the folder that holds "
+            f"{'stenosis' if lesions else 'syntax'}/"
+        )
+    return read_coco(root, files, layout=layout, public=True, lesions=lesions)
+
+
+def _category(coco: CocoFile, item: dict) -> str:
+    return coco.categories.get(_key(item.get("category_id")), "").casefold()
+
+
+def _objects(items: Iterable[Any]) -> list[dict]:
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _key(value: Any) -> Any:
+    """An id as a key: numbers and text as they are, anything else as none."""
+    return value if isinstance(value, str | int | float) else None

@@ -1,0 +1,251 @@
+"""Open a data set in any known layout: by its name, or by looking at its folders and files."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from helpers.data.readers.annotation import image_path, reading, record_name, split_of, walk
+from helpers.data.readers.coco import arcade_files, is_coco, read_arcade, read_coco
+from helpers.data.readers.dicom import read_dicom
+from helpers.data.readers.labelme import is_labelme, read_labelme
+from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
+from helpers.data.readers.paired import read_paired, recognised
+from helpers.data.readers.refcoco import is_refs, is_refs_pickle, pickle_refusal, read_refcoco
+from helpers.data.readers.sa2va_json import is_sa2va, read_sa2va
+from helpers.data.readers.video import read_video
+from helpers.data.record import Reading, Record
+from helpers.data.safe_json import read_json
+from helpers.data.safe_path import UnsafePath
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.images.dicom_header import is_dicom
+from helpers.images.reading import IMAGE_SUFFIXES
+from helpers.images.video import VIDEO_SUFFIXES
+
+_BY_JSON: dict[str, tuple[Callable[[object], bool], str]] = {
+    "sa2va": (is_sa2va, "a list of objects with 'image' and 'mask'"),
+    "labelme": (is_labelme, "objects with 'shapes' and 'imagePath', one file for each image"),
+    "coco": (is_coco, "an object with 'images' and 'annotations'"),
+    "refcoco": (is_refs, "a list of references with 'ann_id' and 'sentences'"),
+}
+LAYOUTS: tuple[str, ...] = ("images", *BY_NAME, "arcade", "arcade_stenosis", *_BY_JSON, "dicom", "video")
+
+DECLARATION = "dataset.json"
+_JSON_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class _Declared:
+    layout: str | None = None
+    public: bool = False
+
+
+def read_records(root: Path, layout: str | None = None) -> Reading:
+    """Read a data set.
+
+    Args:
+        root: its folder, or its annotation file.
+        layout: one of `LAYOUTS`; None to find out. A `dataset.json` in the folder, such as
+            `{"ids": "public", "layout": "paired"}`, says both what it is and that its names are no secret.
+    Raises:
+        UsageProblem: where the layout has an unknown name.
+        RefusedInput: where nothing fits, several layouts fit equally well, or the named one does not fit.
+    """
+    root = Path(root)
+    if layout is not None and layout not in LAYOUTS:
+        raise UsageProblem(f"expected a layout out of {', '.join(LAYOUTS)}, got {layout!r}")
+    if root.is_file():
+        return _read_file(root, layout)
+    if not root.is_dir():
+        raise RefusedInput(
+            f"{root}: expected the folder of a data set, or an annotation file, found none. Check the path"
+        )
+    root = root.absolute()
+    declared = _declaration(root)
+    json_files: dict[str, list[Path]] = {}
+    chosen = layout or declared.layout
+    if chosen is None or chosen in _BY_JSON:
+        json_files = _json_files(root, chosen)
+    found = _read_folder(root, chosen or _detect(root, json_files), json_files)
+    return replace(found, public=True) if declared.public else found
+
+
+def _read_folder(root: Path, layout: str, json_files: dict[str, list[Path]]) -> Reading:
+    if layout in BY_NAME:
+        return read_paired(root, BY_NAME[layout])
+    if layout in {"arcade", "arcade_stenosis"}:
+        return read_arcade(root, lesions=layout == "arcade_stenosis")
+    if layout == "dicom":
+        return read_dicom(root)
+    if layout == "video":
+        return read_video(root)
+    if layout == "images":
+        return _read_images(root)
+    files = json_files.get(layout)
+    if not files:
+        raise RefusedInput(
+            f"{root}: expected layout {layout} ({_BY_JSON[layout][1]}), found no such JSON. Check the path or --layout"
+        )
+    if layout == "labelme":
+        return read_labelme(root, files)
+    if layout == "refcoco":
+        if len(files) > 1:
+            raise RefusedInput(
+                f"{root}: expected one file of references, found {_listed(root, files)}. Name one of them"
+            )
+        return read_refcoco(root, files[0])
+    splits = [split_of(file, root) for file in files]
+    if len(files) > 1 and (None in splits or len(set(splits)) < len(splits)):
+        raise RefusedInput(
+            f"{root}: expected one annotation file, or one each for train, val and test, found {_listed(root, files)}. "
+            "Name one of them"
+        )
+    return read_sa2va(root, files) if layout == "sa2va" else _read_coco(root, files)
+
+
+def _read_coco(root: Path, files: list[Path]) -> Reading:
+    for file in files:
+        words = {root.name.casefold(), *(part.casefold() for part in file.relative_to(root).parts)}
+        if any(word.startswith(("stenosis", "sten_", "test_cases_stenosis")) for word in words):
+            raise RefusedInput(
+                f"{file}: ARCADE's stenosis task outlines lesions, not vessels. Name the folder above it, with "
+                "--layout arcade for the vessels or --layout arcade_stenosis for the lesions"
+            )
+    return read_coco(root, files)
+
+
+def _read_file(file: Path, layout: str | None) -> Reading:
+    """A data set by its annotation file."""
+    file = file.absolute()
+    if is_refs_pickle(file):
+        raise pickle_refusal(file)
+    if file.suffix.lower() != ".json":
+        raise RefusedInput(
+            f"{file}: expected a folder or a JSON annotation file, found another file. Name the folder that holds it"
+        )
+    kind = _kind(read_json(file))
+    if kind is None or layout not in {None, kind}:
+        expected = _BY_JSON[layout][1] if layout in _BY_JSON else "; ".join(text for _, text in _BY_JSON.values())
+        raise RefusedInput(f"{file}: expected {expected}, found {kind or 'another kind of JSON'}. Check --layout")
+    if kind == "coco" and file.with_name("refs.json").is_file() and layout is None:
+        kind, file = "refcoco", file.with_name("refs.json")
+    root = _root_of(file)
+    declared = _declaration(root)
+    found = _read_folder(root, kind, {kind: [file]})
+    return replace(found, public=True) if declared.public else found
+
+
+def _root_of(file: Path) -> Path:
+    """The data set's folder for an annotation file: its own, or the one above where only that one holds its images."""
+    value = read_json(file)
+    entries = value.get("images", [value]) if isinstance(value, dict) else value
+    for entry in [entry for entry in entries if isinstance(entry, dict)][:20]:
+        given = entry.get("image") or entry.get("file_name") or entry.get("imagePath")
+        for root in (file.parent, file.parent.parent):
+            try:
+                if image_path(root, file, str(given).replace("../", "", 1)).is_file():
+                    return root
+            except UnsafePath:
+                continue
+    return file.parent
+
+
+def _read_images(root: Path) -> Reading:
+    """Plain images without any annotation, in the folder and those below it."""
+    paths = walk(root, lambda name: Path(name).suffix.lower() in IMAGE_SUFFIXES)
+    records = [Record(record_name(root, path), path, split=split_of(path.parent / "_", root)) for path in paths]
+    return reading("images", records, source=root)
+
+
+def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
+    """The name of the one layout that fits best: a published one, else an annotated one, else bare frames."""
+    published = [layout.name for layout in recognised(root, PUBLISHED)]
+    published += ["arcade"] if arcade_files(root) else []
+    if published:
+        return _only(root, published)
+    if arcade_files(root, lesions=True):
+        raise RefusedInput(
+            f"{root}: found ARCADE's stenosis task alone, which outlines lesions, not vessels. Name it with --layout "
+            "arcade_stenosis where lesions are wanted"
+        )
+    annotated = [name for name in _BY_JSON if json_files.get(name)]
+    if "refcoco" in annotated and "coco" in annotated:
+        annotated.remove("coco")
+    if recognised(root, (GENERIC,)):
+        annotated.append(GENERIC.name)
+    pickles = walk(root, lambda name: is_refs_pickle(Path(name)), _JSON_DEPTH)
+    if pickles and set(annotated) <= {"coco"}:
+        raise pickle_refusal(pickles[0])
+    if annotated:
+        return _only(root, annotated)
+    files = walk(root, lambda name: True)
+    frames = ["video"] if any(path.suffix.lower() in VIDEO_SUFFIXES for path in files) else []
+    other = {*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".json", ".txt", ".csv", ".md"}
+    if any(path.suffix.lower() not in other and is_dicom(path) for path in files):
+        frames.append("dicom")
+    if frames:
+        return _only(root, frames)
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
+        return "images"
+    raise RefusedInput(
+        f"{root}: expected images with masks, an annotation file, DICOM or video files, found none. Known layouts: "
+        f"{', '.join(LAYOUTS)}; docs/datasets.md shows each as it lies on the disk"
+    )
+
+
+def _only(root: Path, names: list[str]) -> str:
+    if len(names) > 1:
+        raise RefusedInput(f"{root}: expected one layout, found {' and '.join(names)}. Choose with --layout")
+    return names[0]
+
+
+def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
+    """Annotation files by their kind, decided by content.
+
+    In a folder whose first file is LabelMe's, all are taken for it: there is one for each image. A JSON file that
+    cannot be read stops the search only where nothing else is found.
+    """
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    for path in walk(root, lambda name: name.lower().endswith(".json") and name != DECLARATION, _JSON_DEPTH):
+        by_folder[path.parent].append(path)
+    found: dict[str, list[Path]] = defaultdict(list)
+    refusals = []
+    for files in by_folder.values():
+        for number, file in enumerate(files):
+            try:
+                kind = _kind(read_json(file))
+            except RefusedInput as error:
+                refusals.append(error)
+                continue
+            if kind == "labelme" and layout in {None, "labelme"}:
+                found[kind] += files if number == 0 or not found else files[number:]
+                break
+            if kind:
+                found[kind].append(file)
+    if refusals and not found:
+        raise refusals[0]
+    return found
+
+
+def _kind(value: object) -> str | None:
+    return next((name for name, (fits, _) in _BY_JSON.items() if fits(value)), None)
+
+
+def _declaration(root: Path) -> _Declared:
+    path = root / DECLARATION
+    if not path.is_file():
+        return _Declared()
+    value = read_json(path)
+    layout = value.get("layout") if isinstance(value, dict) else None
+    ids = value.get("ids") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or layout not in {None, *LAYOUTS} or ids not in {None, "public"}:
+        raise RefusedInput(
+            f'{path}: expected such as {{"ids": "public", "layout": "paired"}} with a layout out of '
+            f"{', '.join(LAYOUTS)}, found something else"
+        )
+    return _Declared(layout, ids == "public")
+
+
+def _listed(root: Path, files: list[Path]) -> str:
+    names = [record_name(root, file) for file in files[:6]]
+    return ", ".join(names) + (" and more" if len(files) > 6 else "")

@@ -1,0 +1,196 @@
+"""Data sets of paired files, as a table: which folder and file name holds an image, its mask, a second reader's mask.
+
+Images and masks are matched by the part of the name that the patterns call `key`, never by their order. Folder names
+and patterns are compared without regard to case.
+"""
+
+import re
+from dataclasses import dataclass
+
+_GREY = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|jpg|jpeg)"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Files of one kind.
+
+    Attributes:
+        folder: below the root, with '/'; empty for the root itself.
+        name: pattern of the whole file name, with a group `key`, and a group `patient` where the name states one.
+    """
+
+    folder: str
+    name: str
+
+    def match(self, file_name: str) -> re.Match[str] | None:
+        return re.fullmatch(self.name, file_name, re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a data set: images, and masks where the part has them."""
+
+    images: Side
+    masks: Side
+    second: Side | None = None
+    split: str | None = None
+    masks_may_lack: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout of paired files.
+
+    Attributes:
+        name: as `--layout` takes it.
+        parts: each that is there is read.
+        wrappers: names of the folder that the published archive unpacks to; the root may be it or hold it.
+        public: whether it is that of one published data set.
+        expected: for messages.
+        marks: subfolders one of which must exist for the layout to be recognised unasked, unless the folder bears the
+            name of a wrapper. For layouts whose names alone could be anybody's.
+        note: what people should know, added to a reading's notes.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    wrappers: tuple[str, ...]
+    public: bool
+    expected: str
+    marks: tuple[str, ...] = ()
+    note: str | None = None
+
+
+_IMAGES = ("images", "image", "imgs", "img")
+_MASKS = ("masks", "mask", "labels", "label", "gt", "groundtruth", "annotations")
+_SPLITS = {"": None, "train": "train", "training": "train", "val": "val", "valid": "val", "test": "test"}
+_ANY_IMAGE = r"(?P<key>[^.].*?)\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|jpg|jpeg|webp|jp2)"
+_ANY_MASK = rf"(?P<key>[^.].*?)([_-](mask|gt|label|seg|vessel|vessels))?{_GREY}"
+
+
+def _generic() -> tuple[Part, ...]:
+    parts = []
+    for folder, split in _SPLITS.items():
+        for images in _IMAGES:
+            for masks in _MASKS:
+                pairs = {(f"{folder}/{images}".strip("/"), f"{folder}/{masks}".strip("/"))}
+                if folder:
+                    pairs.add((f"{images}/{folder}", f"{masks}/{folder}"))
+                parts += [Part(Side(a, _ANY_IMAGE), Side(b, _ANY_MASK), split=split) for a, b in sorted(pairs)]
+    return tuple(parts)
+
+
+GENERIC = Layout(
+    "paired",
+    _generic(),
+    wrappers=(),
+    public=False,
+    expected="images/ and masks/ with files of the same stem, also within train/, val/ and test/",
+)
+
+
+def _drive(split: str, folder: str, word: str) -> Part:
+    key = rf"(?P<key>(?P<patient>\d+))_{word}"
+    return Part(
+        Side(f"{folder}/images", rf"{key}\.(tif|tiff|png)"),
+        Side(f"{folder}/1st_manual", rf"(?P<key>\d+)_manual1{_GREY}"),
+        Side(f"{folder}/2nd_manual", rf"(?P<key>\d+)_manual2{_GREY}"),
+        split,
+        masks_may_lack=word == "test",
+    )
+
+
+PUBLISHED = (
+    Layout(
+        "xcad",
+        (
+            Part(
+                Side("test/images", r"(?P<key>\d+_\d+)\.png"),
+                Side("test/masks", r"(?P<key>\d+_\d+)\.png"),
+                split="test",
+            ),
+        ),
+        wrappers=("XCAD",),
+        public=True,
+        expected="test/images/NNNNN_F.png and test/masks/ with the same names",
+        marks=("train/trainA", "train/trainB", "train/trainC"),
+        note="the training frames (train/trainB) have no ground truth and were not read",
+    ),
+    Layout(
+        "dca1",
+        (Part(Side("", r"(?P<key>\d{1,3})\.pgm"), Side("", r"(?P<key>\d{1,3})_gt\.pgm")),),
+        wrappers=("Database_134_Angiograms",),
+        public=True,
+        expected="N.pgm and N_gt.pgm in one folder",
+    ),
+    Layout(
+        "chuac",
+        (Part(Side("Original", r"(?P<key>\d{1,2})\.png"), Side("Photoshop", r"angio(?P<key>\d{1,2})ok\.png")),),
+        wrappers=("CHUAC",),
+        public=True,
+        expected="Original/N.png and Photoshop/angioNok.png",
+        note="images and masks of CHUAC are published in different sizes; masks are rescaled only on request",
+    ),
+    Layout(
+        "drive",
+        (_drive("train", "training", "training"), _drive("test", "test", "test")),
+        wrappers=("DRIVE",),
+        public=True,
+        expected="training/images/NN_training.tif, training/1st_manual/NN_manual1.gif and the same in test/",
+    ),
+    Layout(
+        "stare",
+        tuple(
+            Part(
+                Side(images, r"(?P<key>im\d{4})\.ppm(\.gz)?"),
+                Side(first, r"(?P<key>im\d{4})\.ah\.ppm(\.gz)?"),
+                Side(second, r"(?P<key>im\d{4})\.vk\.ppm(\.gz)?"),
+            )
+            for images, first, second in (("stare-images", "labels-ah", "labels-vk"), ("", "", ""))
+        ),
+        wrappers=("STARE",),
+        public=True,
+        expected="stare-images/imNNNN.ppm and labels-ah/imNNNN.ah.ppm, gzipped or not",
+    ),
+    Layout(
+        "chase_db1",
+        (
+            Part(
+                Side("", r"Image_(?P<key>(?P<patient>\d{2})[LR])\.jpe?g"),
+                Side("", r"Image_(?P<key>\d{2}[LR])_1stHO\.png"),
+                Side("", r"Image_(?P<key>\d{2}[LR])_2ndHO\.png"),
+            ),
+        ),
+        wrappers=("CHASEDB1", "CHASE_DB1"),
+        public=True,
+        expected="Image_NNL.jpg, Image_NNL_1stHO.png (and R) in one folder",
+    ),
+    Layout(
+        "fives",
+        tuple(
+            Part(
+                Side(f"{split}/Original", r"(?P<key>\d+_[ADGN])\.png"),
+                Side(f"{split}/Ground truth", r"(?P<key>\d+_[ADGN])\.png"),
+                split=split,
+            )
+            for split in ("train", "test")
+        ),
+        wrappers=("FIVES A Fundus Image Dataset for AI-based Vessel Segmentation", "FIVES"),
+        public=True,
+        expected="train/Original/N_A.png, 'train/Ground truth/N_A.png' and the same in test/",
+    ),
+    Layout(
+        "hrf",
+        (
+            Part(
+                Side("images", r"(?P<key>(?P<patient>\d{2}_(dr|g|h)))\.(jpg|jpeg|tif|png)"),
+                Side("manual1", r"(?P<key>\d{2}_(dr|g|h))\.(tif|tiff|png)"),
+            ),
+        ),
+        wrappers=("HRF",),
+        public=True,
+        expected="images/NN_dr.JPG (and _g, _h) and manual1/NN_dr.tif",
+    ),
+)
+
+BY_NAME = {layout.name: layout for layout in (GENERIC, *PUBLISHED)}

@@ -1,0 +1,86 @@
+"""The rasteriser: pixel centres, union, and its agreement with another away from the outline."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation, binary_erosion
+from skimage.draw import polygon2mask
+
+from helpers.data.rasterise import draw_polygons, polygon_problems
+
+WIDTH, HEIGHT = 24, 18
+
+
+@st.composite
+def triangles(draw, width=WIDTH, height=HEIGHT):
+    xs, ys = st.integers(0, width * 4), st.integers(0, height * 4)
+    return tuple(draw(axis) / 4 for _ in range(3) for axis in (xs, ys))
+
+
+def test_a_pixel_belongs_to_the_polygon_if_its_centre_does():
+    mask = draw_polygons([(1, 1, 4, 1, 4, 3, 1, 3)], 6, 4)
+    assert mask.dtype == bool
+    assert mask.astype(int).tolist() == [[0] * 6, [0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 0, 0], [0] * 6]
+
+
+def test_centres_decide_between_whole_coordinates():
+    mask = draw_polygons([(1.6, 0, 3.4, 0, 3.4, 2, 1.6, 2)], 5, 2)
+    assert mask.astype(int).tolist() == [[0, 0, 1, 0, 0]] * 2
+
+
+def test_the_whole_frame_and_nothing():
+    assert draw_polygons([(0, 0, 6, 0, 6, 5, 0, 5)], 6, 5).all()
+    assert not draw_polygons([], 6, 5).any()
+
+
+def test_within_a_pixel_of_the_image_the_polygon_is_clipped():
+    outside = (-1, -1, 7, -1, 7, 6, -1, 6)
+    assert polygon_problems(outside, 6, 5) == ()
+    assert draw_polygons([outside], 6, 5).all()
+
+
+@pytest.mark.parametrize(
+    ("polygon", "problem"),
+    [
+        ((1, 1, 2, 2), "has 2 points"),
+        ((), "has 0 points"),
+        ((1, 1), "has 1 point"),
+        ((1, 1, 2, 2, 3), "no pairs"),
+        ((1, 1, float("nan"), 2, 3, 3), "not finite"),
+        ((1, 1, float("inf"), 2, 3, 3), "not finite"),
+        ((1, 1, 799, 1, 5, 5), "reaches x=799 on a 512 px wide image"),
+        ((1, 1, 5, 5, 5, 700), "reaches y=700 on a 512 px high image"),
+        ((-3, 1, 5, 5, 5, 7), "reaches x=-3"),
+    ],
+)
+def test_problems_say_what_is_wrong(polygon, problem):
+    found = polygon_problems(polygon, 512, 512)
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+@given(st.lists(triangles(), min_size=1, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_several_polygons_are_united(polygons):
+    apart = [draw_polygons([polygon], WIDTH, HEIGHT) for polygon in polygons]
+    assert (draw_polygons(polygons, WIDTH, HEIGHT) == np.logical_or.reduce(apart)).all()
+
+
+@given(triangles(12, 10), st.integers(0, 12), st.integers(0, 8))
+@settings(max_examples=50, deadline=None)
+def test_a_polygon_moved_by_whole_pixels_gives_a_moved_mask(polygon, right, down):
+    moved = tuple(value + (right if axis % 2 == 0 else down) for axis, value in enumerate(polygon))
+    expected = np.roll(draw_polygons([polygon], WIDTH, HEIGHT), (down, right), axis=(0, 1))
+    assert (draw_polygons([moved], WIDTH, HEIGHT) == expected).all()
+
+
+@given(triangles())
+@settings(max_examples=50, deadline=None)
+def test_agrees_with_scikit_image_but_for_the_boundary(polygon):
+    ours = draw_polygons([polygon], WIDTH, HEIGHT)
+    rows_and_columns = np.array(polygon).reshape(-1, 2)[:, ::-1] - 0.5  # its pixel centres are whole numbers
+    theirs = polygon2mask((HEIGHT, WIDTH), rows_and_columns)
+    square = np.ones((3, 3), dtype=bool)
+    assert not (binary_erosion(ours, square) & ~theirs).any()
+    assert not (ours & ~binary_dilation(theirs, square)).any() or not theirs.any()
