@@ -141,7 +141,7 @@ def _opened(path: Path) -> _Decoder:
         status = path.stat()
     except OSError as error:
         raise _damaged(path, error) from error
-    key = (path, status.st_mtime_ns, status.st_size)
+    key = (path.absolute(), status.st_mtime_ns, status.st_size)
     evicted = None
     with _decoders_lock:
         decoder = _decoders.setdefault(key, _Decoder(path))
@@ -168,7 +168,7 @@ def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
         found = f"{width}x{height} = {width * height:,} pixels"
         raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
     # Without this, decoders paint over damage and call the result a frame.
-    stream.codec_context.options = {"err_detect": "crccheck+explode"}
+    stream.codec_context.options = {"err_detect": "explode"}
     return container
 
 

@@ -1,0 +1,84 @@
+"""A folder of DICOM files becomes records with patients, sequences and frame numbers of the headers."""
+
+import numpy as np
+import pytest
+
+from helpers.data.readers.dicom import read_dicom
+from helpers.errors import RefusedInput
+from tests.images.dicom_files import PLANTED, angiogram, write
+
+FRAME = np.full((4, 4), 512)
+CINE = np.zeros((12, 4, 4), int)
+
+
+def test_a_cine_is_one_sequence(tmp_path):
+    dataset = angiogram(CINE, PatientID="Q1")
+    write(tmp_path / "one" / "run.dcm", dataset)
+    write(tmp_path / "one" / "other", angiogram(CINE[:3], PatientID="Q1", SeriesInstanceUID=dataset.SeriesInstanceUID))
+    reading = read_dicom(tmp_path)
+    assert (reading.layout, reading.public, reading.notes) == ("dicom", False, ())
+    names = [record.name for record in reading.records]
+    assert names == [f"one/other#{index}" for index in range(3)] + [f"one/run.dcm#{index:02}" for index in range(12)]
+    record = reading.records[-1]
+    assert (record.index, record.number, record.patient, record.truth) == (11, 12, "Q1", None)
+    assert record.path == tmp_path / "one" / "run.dcm"
+    assert record.sequence == f"{dataset.SeriesInstanceUID}/{dataset.SOPInstanceUID}"
+    assert len({record.sequence for record in reading.records}) == 2
+
+
+def test_single_frames_of_a_series_are_ordered_by_instance_number(tmp_path):
+    for name, instance, series in (("a", 30, "1.2"), ("b", 4, "1.2"), ("c", None, "1.2"), ("d", 1, "1.3")):
+        fields = {} if instance is None else {"InstanceNumber": instance}
+        write(tmp_path / name, angiogram(FRAME, SeriesInstanceUID=series, **fields))
+    records = {record.name: record for record in read_dicom(tmp_path).records}
+    assert {name: record.number for name, record in records.items()} == {"b": 1, "a": 2, "c": 3, "d": 1}
+    assert {record.sequence for record in records.values()} == {"1.2", "1.3"}
+    assert all(record.index is None for record in records.values())
+
+
+def test_patient_without_an_id(tmp_path):
+    write(tmp_path / "named", angiogram(FRAME, PatientID=""))
+    write(tmp_path / "unnamed", angiogram(FRAME, PatientID="", PatientName="", SeriesInstanceUID=""))
+    named, unnamed = read_dicom(tmp_path).records
+    assert named.patient == f"{PLANTED[0]}^Zeno"
+    assert (unnamed.patient, unnamed.sequence, unnamed.number) == (None, None, None)
+
+
+def test_what_is_no_angiogram_is_counted(tmp_path):
+    write(tmp_path / "good", angiogram(FRAME))
+    write(tmp_path / "ct", angiogram(FRAME, Modality="CT"))
+    write(tmp_path / "report", angiogram(FRAME, PixelData=None, Rows=None, Columns=None))
+    write(tmp_path / "DICOMDIR", angiogram(FRAME))
+    (tmp_path / "notes.txt").write_text("text")
+    reading = read_dicom(tmp_path)
+    assert [record.name for record in reading.records] == ["good"]
+    assert len(reading.notes) == 1
+    assert reading.notes[0].startswith("3 DICOM directories, other modalities")
+
+
+def test_a_damaged_header_keeps_a_record(tmp_path):
+    write(tmp_path / "good", angiogram(FRAME))
+    write(tmp_path / "endless", angiogram(CINE, NumberOfFrames=2_000_000_000))
+    reading = read_dicom(tmp_path)
+    assert [(record.name, record.patient) for record in reading.records] == [("endless", None), ("good", PLANTED[1])]
+    assert any(note.startswith("1 DICOM files have a header") for note in reading.notes)
+
+
+def test_links_out_of_the_root_are_left_out(tmp_path):
+    root = tmp_path / "root"
+    write(root / "good", angiogram(FRAME))
+    outside = write(tmp_path / "outside" / "secret", angiogram(FRAME))
+    (root / "file").symlink_to(outside)
+    (root / "folder").symlink_to(outside.parent)
+    (root / "again").symlink_to(root / "good")
+    reading = read_dicom(root)
+    assert [record.name for record in reading.records] == ["again", "good"]
+    assert any(note.startswith("2 links") for note in reading.notes)
+    assert not any("secret" in note for note in reading.notes)
+
+
+def test_nothing_found(tmp_path):
+    with pytest.raises(RefusedInput, match="none among 0 files"):
+        read_dicom(tmp_path)
+    with pytest.raises(RefusedInput, match="expected a folder"):
+        read_dicom(tmp_path / "missing")

@@ -1,0 +1,62 @@
+"""One way in for still images, DICOM files and videos."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import frame_count, read_frame
+from tests.images.dicom_files import angiogram, write
+from tests.images.video_files import steps, write_video
+
+
+@pytest.fixture
+def files(tmp_path):
+    """One still image, one DICOM file without a suffix, one cine and one video; each of 0, 5, 10 ... grey."""
+    Image.fromarray(steps(1)[0]).save(tmp_path / "still.png")
+    write(tmp_path / "single", angiogram(steps(1)[0], 8))
+    write(tmp_path / "cine.dcm", angiogram(steps(9), 8))
+    write_video(tmp_path / "film.mkv", steps(9))
+    return tmp_path
+
+
+def test_what_each_file_holds(files):
+    counts = [frame_count(files / name) for name in ("still.png", "single", "cine.dcm", "film.mkv")]
+    assert counts == [1, 1, 9, 9]
+
+
+@pytest.mark.parametrize("name", ["still.png", "single"])
+@pytest.mark.parametrize("index", [None, 0])
+def test_a_file_of_one_frame_needs_no_index(files, name, index):
+    frame = read_frame(files / name, index)
+    assert (frame.mode, frame.size, frame.info) == ("RGB", (48, 32), {})
+    assert (np.asarray(frame) == 0).all()
+
+
+@pytest.mark.parametrize("name", ["cine.dcm", "film.mkv"])
+def test_frames_from_threads(files, name):
+    order = [index % 9 for index in range(90)]
+    with ThreadPoolExecutor(4) as pool:
+        frames = list(pool.map(lambda index: read_frame(files / name, index), order))
+    assert all((frame.mode, frame.size, frame.info) == ("RGB", (48, 32), {}) for frame in frames)
+    assert [int(np.asarray(frame).max()) for frame in frames] == [5 * index for index in order]
+
+
+@pytest.mark.parametrize("name", ["cine.dcm", "film.mkv"])
+def test_several_frames_need_an_index(files, name):
+    with pytest.raises(UnreadableImage, match="9 frames and none was named"):
+        read_frame(files / name, None)
+    with pytest.raises(UnreadableImage, match="frame"):
+        read_frame(files / name, 9)
+
+
+def test_other_refusals(files):
+    with pytest.raises(UnreadableImage, match="still image"):
+        read_frame(files / "still.png", 1)
+    (files / "text.dcm").write_text("Quibblewick")
+    with pytest.raises(UnreadableImage, match="DICM"):
+        read_frame(files / "text.dcm", None)
+    with pytest.raises(UnreadableImage):
+        read_frame(files / "missing.png", None)
