@@ -144,6 +144,11 @@ def arcade_files(root: Path, lesions: bool = False) -> tuple[Path, ...]:
     )
 
 
+def is_arcade_lesions(file: Path) -> bool:
+    """Whether an annotation file lies where ARCADE's lesion task has its own, in whatever folder above."""
+    return any(file.match(pattern) for pattern in _ARCADE[True])
+
+
 def read_arcade(root: Path, lesions: bool = False) -> Reading:
     """ARCADE: vessels from `syntax`; lesions only where they are asked for by name."""
     layout = "arcade_stenosis" if lesions else "arcade"

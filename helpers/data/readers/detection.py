@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.data.readers.annotation import image_path, reading, record_name, split_of, walk
-from helpers.data.readers.coco import arcade_files, is_coco, read_arcade, read_coco
+from helpers.data.readers.annotation import image_path, normalised, reading, record_name, split_of, walk
+from helpers.data.readers.coco import arcade_files, is_arcade_lesions, is_coco, read_arcade, read_coco
 from helpers.data.readers.dicom import read_dicom
 from helpers.data.readers.labelme import is_labelme, read_labelme
 from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
@@ -105,8 +105,7 @@ def _read_folder(root: Path, layout: str, json_files: dict[str, list[Path]]) -> 
 
 def _read_coco(root: Path, files: list[Path]) -> Reading:
     for file in files:
-        words = {root.name.casefold(), *(part.casefold() for part in file.relative_to(root).parts)}
-        if any(word.startswith(("stenosis", "sten_", "test_cases_stenosis")) for word in words):
+        if is_arcade_lesions(file):
             raise RefusedInput(
                 f"{file}: ARCADE's stenosis task outlines lesions, not vessels. Name the folder above it, with "
                 "--layout arcade for the vessels or --layout arcade_stenosis for the lesions"
@@ -143,7 +142,7 @@ def _root_of(file: Path) -> Path:
         given = entry.get("image") or entry.get("file_name") or entry.get("imagePath")
         for root in (file.parent, file.parent.parent):
             try:
-                if image_path(root, file, str(given).replace("../", "", 1)).is_file():
+                if image_path(root, file, normalised(root, file.parent, given)).is_file():
                     return root
             except UnsafePath:
                 continue
