@@ -14,7 +14,7 @@ from pathlib import Path
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -49,6 +49,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 # What pydicom and its decoders raise on damaged or hostile files.
 DICOM_ERRORS = (
     InvalidDicomError,
+    BytesLengthException,
     OSError,
     ValueError,
     TypeError,

@@ -162,13 +162,16 @@ def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
         container.close()
         raise UnreadableImage(path, "the file holds no video stream. Leave it out")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        container.close()
+        raise UnreadableImage(path, "no decoder for this kind of video. Export it as H.264 or MPEG-4")
     width, height = stream.width, stream.height
     if width * height > max_pixels:
         container.close()
         found = f"{width}x{height} = {width * height:,} pixels"
         raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
     # Without this, decoders paint over damage and call the result a frame.
-    stream.codec_context.options = {"err_detect": "explode"}
+    stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
     return container
 
 

@@ -1,8 +1,10 @@
 """DICOM angiograms: grey values that can be worked out by hand, every layout, and no word of the header let out."""
 
 import logging
+from fractions import Fraction
 from io import BytesIO
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -187,15 +189,16 @@ def test_lossless_jpeg(tmp_path):
         assert (grey(path, index) == np.rint(cine()[index] * 255 / 1023)).all()
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12])
-def test_lossless_jpeg_2000(tmp_path, bits):
-    values = np.arange(32 * 32).reshape(32, 32) * (2**bits - 1) // 1023
-    buffer = BytesIO()
-    dtype = np.uint8 if bits == 8 else np.uint16
-    Image.fromarray(values.astype(dtype)).save(buffer, "JPEG2000", irreversible=False, no_jp2=True)
+@pytest.mark.parametrize(("bits", "pixels"), [(8, "gray"), (10, "gray10le"), (12, "gray12le"), (16, "gray16le")])
+def test_lossless_jpeg_2000(tmp_path, bits, pixels):
+    values = np.arange(64 * 64).reshape(64, 64) * (2**bits - 1) // 4095
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, pixels, Fraction(1)
+    encoder.options = {"format": "j2k", "pred": "dwt53"}
+    frame = av.VideoFrame.from_ndarray(values.astype(np.uint8 if bits == 8 else np.uint16), format=pixels)
     dataset = angiogram(values, bits)
     dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
-    dataset.PixelData = encapsulate([buffer.getvalue()])
+    dataset.PixelData = encapsulate([bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]])
     expected = np.rint(values * 255 / (2**bits - 1))
     assert (grey(write(tmp_path / "a.dcm", dataset)) == expected).all()
 
@@ -281,6 +284,25 @@ def test_refusals_name_no_one(tmp_path, caplog, dataset, word):
     assert word in caught.value.reason
     assert caught.value.__cause__ is None
     assert not any(planted in caught.value.reason + caplog.text for planted in PLANTED)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_damaged_bytes_give_a_frame_or_a_refusal(tmp_path):
+    whole = write(tmp_path / "a.dcm", angiogram(cine(), WindowCenter=500, WindowWidth=90)).read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(whole)
+        for place in rng.integers(132, len(data), 3):
+            data[place] = rng.integers(256)
+        (tmp_path / "b.dcm").write_bytes(data)
+        try:
+            dicom_facts(tmp_path / "b.dcm")
+            assert read_dicom_frame(tmp_path / "b.dcm", 1).mode == "RGB"
+        except UnreadableImage as error:
+            refused += 1
+            assert not any(planted in error.reason for planted in PLANTED)
+    assert 0 < refused < 200
 
 
 @pytest.mark.parametrize("compression", [None, RLELossless])
