@@ -101,7 +101,7 @@ class PolygonTruth:
 
 @dataclass(frozen=True)
 class RleTruth:
-    """The union of COCO run-length codes, compressed or plain; all of the same image."""
+    """The union of COCO run-length codes, compressed or plain; one at least, all of the same image."""
 
     codes: tuple[Mapping[str, Any], ...] = field(repr=False)
 
@@ -109,7 +109,7 @@ class RleTruth:
     def size(self) -> Size | None:
         try:
             height, width = code_size(self.codes[0])
-        except (BadRle, IndexError):
+        except BadRle:
             return None
         return width, height
 
@@ -134,7 +134,7 @@ class RleTruth:
 
     def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
         if self.size is None:
-            _refuse("; ".join(self.problems()[:3]) or "there is no run-length code")
+            _refuse("; ".join(self.problems()[:3]))
         return _nearest(self.mask(*self.size), width, height)
 
 

@@ -237,7 +237,7 @@ def _declaration(root: Path) -> _Declared:
     value = read_json(path)
     layout = value.get("layout") if isinstance(value, dict) else None
     ids = value.get("ids") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or layout not in {None, *LAYOUTS} or ids not in {None, "public"}:
+    if not isinstance(value, dict) or layout not in (None, *LAYOUTS) or ids not in (None, "public"):
         raise RefusedInput(
             f'{path}: expected such as {{"ids": "public", "layout": "paired"}} with a layout out of '
             f"{', '.join(LAYOUTS)}, found something else"
