@@ -1,22 +1,15 @@
 """Mask files: vessel or not, from any image format that data sets are published in."""
 
-import gzip
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from helpers.images.reading import MAX_PIXELS, UnreadableImage
+from helpers.images.reading import DECODE_ERRORS, MAX_PIXELS, UnreadableImage, open_unpacked
 
 _FORMATS = ("PNG", "TIFF", "GIF", "BMP", "PPM", "JPEG")
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-_MAX_UNPACKED = 3 * MAX_PIXELS + 4096
 _THRESHOLD = 128
 
 
@@ -48,7 +41,7 @@ def read_mask(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
             values = np.asarray(image)
         except Image.DecompressionBombError as error:
             raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             raise UnreadableImage(path, "it is damaged or cut short. Copy it again from its source") from error
     remarks = []
     if values.ndim == 3:
@@ -78,7 +71,7 @@ def _is_coloured(image: Image.Image) -> bool:
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image of a mask file with its size and frame count checked, its pixels not yet decoded."""
     try:
-        with _plain_bytes(path) as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS or width < 1 or height < 1:
                 raise UnreadableImage(path, f"{width}x{height} pixels; at most {MAX_PIXELS:,} are read")
@@ -89,15 +82,5 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadableImage(path, "not an image of a known format. Export it as PNG") from error
     except Image.DecompressionBombError as error:
         raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableImage(path, "it is missing, damaged or cut short. Copy it again from its source") from error
-
-
-def _plain_bytes(path: Path) -> IO[bytes]:
-    if path.suffix.lower() != ".gz":
-        return path.open("rb")
-    with gzip.open(path) as packed:
-        content = packed.read(_MAX_UNPACKED + 1)
-    if len(content) > _MAX_UNPACKED:
-        raise UnreadableImage(path, f"it unpacks to more than {_MAX_UNPACKED:,} bytes")
-    return BytesIO(content)

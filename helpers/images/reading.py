@@ -3,18 +3,31 @@
 The grey rule is that of `helpers.sa2va.image_mode`. What cannot be read faithfully is refused, never guessed.
 """
 
+import gzip
 import logging
 import re
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from helpers.errors import RefusedInput
 from helpers.sa2va.image_mode import to_rgb
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "UnreadableImage", "list_images", "natural_key", "read_image", "to_rgb"]
+__all__ = [
+    "DECODE_ERRORS",
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "UnreadableImage",
+    "list_images",
+    "natural_key",
+    "open_unpacked",
+    "read_image",
+    "to_rgb",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +40,11 @@ IMAGE_SUFFIXES = frozenset(
 # A closed list: formats left out would start other programs (EPS) or are not frames.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
 
+# Of a gzipped file, STARE's, when unpacked: 24-bit colour without compression, and a header.
+_MAX_UNPACKED = 3 * MAX_PIXELS + 4096
+
 # What Pillow's decoders raise on damaged files, besides OSError.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -72,10 +88,10 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
             raise UnreadableImage(path, "the file is empty (0 bytes). Copy it again from its source")
         # Open files are handed to Pillow, not paths: from a path it maps raw TIFF data into memory and then
         # turns a frame with an EXIF orientation wrongly.
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
             _check_header(path, image, max_pixels)
             image.verify()  # finds bad checksums, but leaves the object unusable: hence the second opening
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
             image.load()
             # Read after load(): for TIFF, Pillow has then applied and removed the tag by itself.
             orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -86,12 +102,26 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise UnreadableImage(
             path, f"not an image of a known format ({', '.join(_FORMATS)}). Export it as PNG"
         ) from error
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         reason = f"the image cannot be decoded ({detail}): it is damaged or cut short. Copy it again from its source"
         raise UnreadableImage(path, reason) from error
     transposition = _TRANSPOSITIONS.get(orientation)
     return frame if transposition is None else frame.transpose(transposition)
+
+
+def open_unpacked(path: Path) -> IO[bytes]:
+    """The bytes of an image file, those of a `.gz` unpacked in memory.
+
+    Raises `UnreadableImage` where it unpacks to more than an image may have, and what `gzip` raises on damaged ones.
+    """
+    if path.suffix.lower() != ".gz":
+        return path.open("rb")
+    with gzip.open(path) as packed:
+        content = packed.read(_MAX_UNPACKED + 1)
+    if len(content) > _MAX_UNPACKED:
+        raise UnreadableImage(path, f"it unpacks to more than {_MAX_UNPACKED:,} bytes. Check where it is from")
+    return BytesIO(content)
 
 
 def _to_rgb(path: Path, image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Files that hold one frame are read; all others are refused with a reason that does not name them."""
 
+import gzip
 import io
 import os
 import struct
@@ -204,3 +205,17 @@ def test_natural_order_is_numeric(numbers):
 def test_natural_order_never_fails_and_is_fixed(names):
     backwards = names[::-1]
     assert sorted(names, key=natural_key) == sorted(backwards, key=natural_key)
+
+
+def test_a_gzipped_image_is_unpacked(tmp_path, monkeypatch):
+    plain = tmp_path / "im0001.ppm"
+    Image.new("RGB", (3, 2), (10, 20, 30)).save(plain)
+    packed = tmp_path / "im0001.ppm.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read_image(packed).tobytes() == bytes([10, 20, 30] * 6)
+    monkeypatch.setattr("helpers.images.reading._MAX_UNPACKED", 10)
+    with pytest.raises(UnreadableImage, match="unpacks to more than 10 bytes"):
+        read_image(packed)
+    packed.write_bytes(packed.read_bytes()[:20])
+    with pytest.raises(UnreadableImage, match="damaged or cut short"):
+        read_image(packed)
