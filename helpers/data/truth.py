@@ -115,6 +115,8 @@ class RleTruth:
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
         found = _size_problems(self.size, *_frame_size(self.size, width, height))
+        if found:  # codes of an absurd size are not drawn just to look for more
+            return found
         for number, code in enumerate(self.codes, 1):
             try:
                 if decode(code).shape[::-1] != self.size:

@@ -23,7 +23,8 @@ SPLITS = {
     "testing": "test",
 }
 
-MAX_DEPTH = 4
+# Of folders below the root that are searched.
+MAX_DEPTH = 12
 
 
 class BadPolygons(ValueError):

@@ -30,7 +30,10 @@ class _Found:
 
 
 class _Folders:
-    """The folders below a root by their path in lower case; those that differ in case alone are left out."""
+    """The folders below a root by their path in lower case.
+
+    Those that differ in case alone are left out, and so are links that lead out of the root.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -38,7 +41,8 @@ class _Folders:
         for folder, names, _ in os.walk(root, followlinks=True):
             relative = Path(folder).relative_to(root)
             found[relative.as_posix().casefold()].append(Path(folder))
-            names[:] = [name for name in names if not name.startswith(".")] if len(relative.parts) < _DEPTH else []
+            wanted = [name for name in names if not name.startswith(".") and leads_inside(root, Path(folder, name))]
+            names[:] = wanted if len(relative.parts) < _DEPTH else []
         self._by_path = {path: folders[0] for path, folders in found.items() if len(folders) == 1}
 
     def get(self, base: str, relative: str) -> Path | None:

@@ -207,3 +207,10 @@ def test_a_wrong_layout_names_the_folder_and_what_was_expected(tmp_path, layout)
         read_records(tmp_path, layout)
     assert str(tmp_path) in str(refusal.value)
     assert "expected" in str(refusal.value)
+
+
+def test_a_folder_that_is_a_link_out_is_not_followed(tmp_path):
+    put(tmp_path, "elsewhere/a.png", "set/masks/a.png")
+    (tmp_path / "set/images").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RefusedInput, match="expected layout paired"):
+        read_records(tmp_path / "set", "paired")
