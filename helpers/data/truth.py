@@ -29,6 +29,9 @@ class AuditedTruth(Truth, Protocol):
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
         """All that is wrong, without names and without raising.
 
+        `mask not binary` and `mask in colour` are remarks: the mask can be drawn all the same. Any other keeps it from
+        being drawn.
+
         Args:
             width, height: of the frame in pixels; without them the annotation's own size is taken, where it has one.
         """

@@ -75,7 +75,7 @@ def _truth(value: dict) -> tuple[AuditedTruth, int]:
     polygons: list[tuple[float, ...]] = []
     lines = 0
     for number, shape in enumerate(shapes, 1):
-        kind = shape.get("shape_type") or "polygon"
+        kind = str(shape.get("shape_type") or "polygon")
         if kind in _NO_AREA:
             lines += 1
         elif kind not in {"polygon", "rectangle"}:
@@ -96,7 +96,10 @@ def _points(shape: dict) -> list[tuple[float, ...]]:
     points = shape.get("points")
     if not isinstance(points, list):
         raise BadPolygons("it has no points")
-    return [tuple(next(polygons_of(point), ())) for point in points]
+    pairs = [tuple(polygons_of(point)) for point in points]
+    if not all(len(pair) == 1 and len(pair[0]) == 2 for pair in pairs):
+        raise BadPolygons("a point is no pair of x and y")
+    return [pair[0] for pair in pairs]
 
 
 def _labels(value: dict) -> str | None:

@@ -1,6 +1,6 @@
 """Sa2VA fine-tuning JSON: a list of `{image, mask, text}`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,6 @@ def _record(root: Path, name: str, path: Path, items: list[tuple[Path, int, dict
     )
 
 
-def _texts(values: Any) -> str | None:
-    flat: list[str] = []
-    for value in values:
-        flat += [value] if isinstance(value, str) else [text for text in value or () if isinstance(text, str)]
-    return "\n".join(flat) or None
+def _texts(values: Iterable[Any]) -> str | None:
+    listed = [value if isinstance(value, list) else [value] for value in values]
+    return "\n".join(text for texts in listed for text in texts if isinstance(text, str)) or None
