@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass
 class MaskLogits:
-    """Masks of the S `[SEG]` tokens of one image.
+    """Masks of S `[SEG]` tokens.
 
     Attributes:
         low_resolution: (S, 256, 256) float32, the candidate of highest predicted IoU.
@@ -126,6 +126,24 @@ def upsample_logits(low_resolution: torch.Tensor, image_size: int, height: int, 
     """SAM2's two bilinear steps: to the square network input, then to the image. (S, h, w) -> (S, height, width)."""
     square = nn.functional.interpolate(low_resolution[:, None], size=(image_size, image_size), mode="bilinear")
     return nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0]
+
+
+def _pad_in_front(prompts: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings (B, N, H) of B prompts of at most N rows, zeros in front of the shorter, and their mask (B, N)."""
+    longest = max(len(prompt) for prompt in prompts)
+    padded = [nn.functional.pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts]
+    mask = torch.ones((len(prompts), longest), dtype=torch.long, device=prompts[0].device)
+    for row, prompt in zip(mask, prompts, strict=True):
+        row[: longest - len(prompt)] = 0
+    return torch.stack(padded), mask
+
+
+def _padding_arguments(mask: torch.Tensor, newest: int) -> dict[str, torch.Tensor]:
+    """What the language model must be told for its `newest` columns of a (B, N) mask; nothing without padding."""
+    if bool(mask.all()):
+        return {}
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    return {"attention_mask": mask, "position_ids": positions[:, -newest:]}
 
 
 def _set_query_key_epsilon(vision_tower: nn.Module, epsilon: float) -> None:
@@ -235,32 +253,60 @@ class Sa2VAModel(PreTrainedModel):
         return embeddings[None]
 
     def answer(self, prompt_embeddings: torch.Tensor, tokenizer, token_limit: int) -> Answer:
-        """Greedy answer to one prompt, (1, N, H).
+        """Greedy answer to one prompt, (1, N, H); see `answers`."""
+        return self.answers([prompt_embeddings[0]], tokenizer, token_limit)[0]
 
-        A `[SEG]` counts by the hidden state at its own position, so one that the limit cuts off right behind has
-        none and gives no mask, as in the official code.
+    def answers(self, prompts: list[torch.Tensor], tokenizer, token_limit: int) -> list[Answer]:
+        """Greedy answers to prompts of any lengths, (N, H) each, computed together.
+
+        Shorter prompts are padded in front; the padding is masked and positions do not count it. A prompt whose answer
+        has ended leaves the batch. A `[SEG]` counts by the hidden state at its own position, so one that the limit
+        cuts off right behind has none and gives no mask, as in the official code.
         """
         decoder, head = self.language_model.model, self.language_model.lm_head
         seg_id = self.config.token_ids["[SEG]"]
+        embeddings, mask = _pad_in_front(prompts)
         cache = DynamicCache()
-        states = decoder(inputs_embeds=prompt_embeddings, past_key_values=cache, use_cache=True).last_hidden_state
-        token_ids, seg_states = [], []
+        states = decoder(
+            inputs_embeds=embeddings, past_key_values=cache, use_cache=True, **_padding_arguments(mask, len(mask[0]))
+        ).last_hidden_state[:, -1]
+        running = list(range(len(prompts)))
+        token_ids: list[list[int]] = [[] for _ in prompts]
+        seg_states: list[list[torch.Tensor]] = [[] for _ in prompts]
+        truncated = [False] * len(prompts)
         while True:
-            token_ids.append(int(head(states[:, -1]).argmax(-1)))
-            if self._ends(token_ids, tokenizer):
-                truncated = False
+            kept = []
+            for place, (index, token) in enumerate(zip(running, head(states).argmax(-1).tolist(), strict=True)):
+                token_ids[index].append(token)
+                if self._ends(token_ids[index], tokenizer):
+                    continue
+                if len(token_ids[index]) == token_limit:
+                    truncated[index] = True
+                    continue
+                kept.append(place)
+            if not kept:
                 break
-            if len(token_ids) == token_limit:
-                truncated = True
-                break
-            newest = torch.tensor([[token_ids[-1]]], device=states.device)
+            if len(kept) < len(running):
+                places = torch.tensor(kept, device=states.device)
+                cache.batch_select_indices(places)
+                mask = mask[places]
+                running = [running[place] for place in kept]
+            newest = torch.tensor([[token_ids[index][-1]] for index in running], device=states.device)
+            mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=1)
             states = decoder(
-                inputs_embeds=self.get_input_embeddings()(newest), past_key_values=cache, use_cache=True
-            ).last_hidden_state
-            if token_ids[-1] == seg_id:
-                seg_states.append(states[0, -1])
-        rows = torch.stack(seg_states) if seg_states else states.new_zeros((0, states.shape[-1]))
-        return Answer(token_ids, rows, truncated)
+                inputs_embeds=self.get_input_embeddings()(newest),
+                past_key_values=cache,
+                use_cache=True,
+                **_padding_arguments(mask, 1),
+            ).last_hidden_state[:, -1]
+            for place, index in enumerate(running):
+                if token_ids[index][-1] == seg_id:
+                    seg_states[index].append(states[place])
+        none = states.new_zeros((0, states.shape[-1]))
+        return [
+            Answer(ids, torch.stack(found) if found else none, cut)
+            for ids, found, cut in zip(token_ids, seg_states, truncated, strict=True)
+        ]
 
     def _ends(self, token_ids: list[int], tokenizer) -> bool:
         if token_ids[-1] == tokenizer.eos_token_id:
@@ -273,26 +319,37 @@ class Sa2VAModel(PreTrainedModel):
         stride_4, stride_8, stride_16 = self.sam2.get_image_embeddings(pixel_values)
         return Sam2Features(stride_16, (stride_4, stride_8))
 
-    def decode_masks(self, features: Sam2Features, seg_states: torch.Tensor) -> MaskLogits:
-        """Masks of one image for (S, H) hidden states: all `[SEG]` in one pass of the decoder."""
-        prompts = self.seg_projection(seg_states)[None, :, None]  # (1, S, 1, D)
-        count = prompts.shape[1]
+    def decode_masks(
+        self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
+    ) -> MaskLogits:
+        """Masks of (S, H) hidden states, all in one pass of the decoder.
+
+        Args:
+            features: of B images.
+            image_index: (S,) int64, the image that each `[SEG]` is about; None where B is 1.
+        """
+        prompts = self.seg_projection(seg_states)[:, None, None]  # (S, 1, 1, D): a batch of S pairs, one prompt each
+        count = len(prompts)
+        if image_index is None:
+            image_index = torch.zeros(count, dtype=torch.long, device=prompts.device)
+        embedding = features.embedding[image_index]
+        positions = self.sam2.get_image_wide_positional_embeddings().to(embedding)
         # A Sa2VA model is trained with two "not a point" tokens before the language token: an explicit one and the
         # padding that the prompt encoder adds.
-        points = prompts.new_zeros((1, count, 1, 2))
-        labels = torch.full((1, count, 1), -1, device=prompts.device)
+        points = prompts.new_zeros((count, 1, 1, 2))
+        labels = torch.full((count, 1, 1), -1, device=prompts.device)
         sparse, dense = self.sam2.prompt_encoder(points, labels, None, None)
         masks, iou, _, object_score = self.sam2.mask_decoder(
-            image_embeddings=features.embedding,
-            image_positional_embeddings=self.sam2.get_image_wide_positional_embeddings().to(features.embedding),
+            image_embeddings=embedding,
+            image_positional_embeddings=positions.expand(count, -1, -1, -1),
             sparse_prompt_embeddings=torch.cat([sparse.to(prompts), prompts], dim=2),
             dense_prompt_embeddings=dense,
             multimask_output=True,
-            high_resolution_features=list(features.high_resolution),
+            high_resolution_features=[level[image_index] for level in features.high_resolution],
         )
-        best = iou[0].argmax(-1)
-        chosen = masks[0, torch.arange(count, device=best.device), best].float()
-        return MaskLogits(chosen, iou[0], object_score[0, :, 0])
+        best = iou[:, 0].argmax(-1)
+        chosen = masks[torch.arange(count, device=best.device), 0, best].float()
+        return MaskLogits(chosen, iou[:, 0], object_score[:, 0, 0])
 
     def predict(
         self, image=None, text="", past_text="", mask_prompts=None, tokenizer=None, token_limit=None

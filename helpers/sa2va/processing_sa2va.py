@@ -59,32 +59,45 @@ def cut_tiles(
     return tiles
 
 
-def _to_tensor(images: list[Image.Image]) -> torch.Tensor:
+def image_bytes(images: list[Image.Image]) -> torch.Tensor:
     """RGB images of one size as (n, 3, H, W) uint8."""
     return torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2)
 
 
 def tile_pixels(tiles: list[Image.Image]) -> torch.Tensor:
     """Tiles normalised for the vision tower: (n, 3, tile_size, tile_size) float32."""
-    mean = torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1)
-    std = torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1)
-    return (_to_tensor(tiles).float() / 255 - mean) / std
+    return normalise_tiles(image_bytes(tiles))
+
+
+def normalise_tiles(tiles: torch.Tensor) -> torch.Tensor:
+    """Tiles (n, 3, H, W) uint8, as float32 normalised for the vision tower, on their device."""
+    mean = torch.tensor(_IMAGENET_MEAN, device=tiles.device).view(1, 3, 1, 1)
+    std = torch.tensor(_IMAGENET_STD, device=tiles.device).view(1, 3, 1, 1)
+    return (tiles.float() / 255 - mean) / std
 
 
 def sam2_pixels(image: Image.Image, size: int, constants: str, dtype: torch.dtype) -> torch.Tensor:
-    """The image stretched to a square and normalised for SAM2: (1, 3, size, size) of `dtype`.
+    """The RGB image stretched to a square and normalised for SAM2: (1, 3, size, size) of `dtype`."""
+    return normalise_sam2(sam2_bytes(image, size), constants, dtype)
+
+
+def sam2_bytes(image: Image.Image, size: int) -> torch.Tensor:
+    """The RGB image stretched to a square, (1, 3, size, size) uint8; masks are stretched back."""
+    return image_bytes([image.resize((size, size), Image.Resampling.BICUBIC)])
+
+
+def normalise_sam2(pixels: torch.Tensor, constants: str, dtype: torch.dtype) -> torch.Tensor:
+    """Pixels (n, 3, size, size) uint8, normalised for SAM2 in `dtype`, on their device.
 
     Args:
-        image: RGB; its aspect ratio is not kept, masks are stretched back.
         constants: 'bf16_rounded' reproduces the official code, which rounds mean and std to bfloat16 in every dtype
             and, in a bfloat16 model, every arithmetic step too; 'exact' uses ImageNet's constants in float32.
     """
-    pixels = _to_tensor([image.resize((size, size), Image.Resampling.BICUBIC)])
     rounded = constants == "bf16_rounded"
     work = torch.bfloat16 if rounded and dtype == torch.bfloat16 else torch.float32
     stored = torch.bfloat16 if rounded else torch.float32
-    mean = torch.tensor(_IMAGENET_MEAN, dtype=stored).to(work).view(1, 3, 1, 1)
-    std = torch.tensor(_IMAGENET_STD, dtype=stored).to(work).view(1, 3, 1, 1)
+    mean = torch.tensor(_IMAGENET_MEAN, dtype=stored, device=pixels.device).to(work).view(1, 3, 1, 1)
+    std = torch.tensor(_IMAGENET_STD, dtype=stored, device=pixels.device).to(work).view(1, 3, 1, 1)
     return ((pixels.to(work) / 255 - mean) / std).to(dtype)
 
 

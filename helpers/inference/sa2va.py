@@ -1,0 +1,219 @@
+"""Sa2VA as a predictor: batches of images of any sizes, several prompts, one pass through each part of the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.inference.batching import chunks, image_chunks, length_groups
+from helpers.inference.predictor import Answer
+from helpers.runs.logits import Upsampling
+from helpers.sa2va.image_mode import to_rgb
+from helpers.sa2va.processing_sa2va import (
+    build_prompt,
+    cut_tiles,
+    image_bytes,
+    image_text,
+    normalise_sam2,
+    normalise_tiles,
+    sam2_bytes,
+)
+
+TOKEN_LIMIT = 64
+
+# What goes through a part of the model at once. Larger batches gain nothing there and cost memory.
+TILES_AT_ONCE = 32
+MASKS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image as the model takes it, still as bytes: a quarter of the memory of float32.
+
+    Attributes:
+        tiles: uint8 (T, 3, tile_size, tile_size), the thumbnail last.
+        square: uint8 (1, 3, S, S), stretched for SAM2.
+        width, height: of the image in pixels.
+    """
+
+    tiles: torch.Tensor = field(repr=False)
+    square: torch.Tensor = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """SAM2's output for the `[SEG]` of one answer, as `helpers.inference.predictor.Answer` holds it."""
+
+    logits: np.ndarray
+    predicted_iou: np.ndarray
+    object_score: np.ndarray
+
+
+class Sa2VAPredictor:
+    """Predicts with a Sa2VA model in evaluation mode, on the model's device and in its dtype.
+
+    An image's tiles are encoded once for all prompts. Its SAM2 features are computed once, and only where an answer
+    holds a `[SEG]`. Nothing is kept from one batch to the next.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, identity: Mapping[str, Any], token_limit: int = TOKEN_LIMIT):
+        """Wrap a model.
+
+        Args:
+            model: a `Sa2VAModel`, from an exported folder or composed.
+            tokenizer: that of the same folder.
+            identity: JSON object without paths, that says which weights, code and settings these are.
+            token_limit: most tokens of an answer, at least 1.
+        Raises:
+            UsageProblem: for a token limit below 1.
+            RefusedInput: for a model whose code is too old for batches, or a tokenizer of another model.
+        """
+        if token_limit < 1:
+            raise UsageProblem(f"token limit: expected at least 1, got {token_limit}")
+        if not hasattr(model, "answers"):
+            raise RefusedInput("the model folder's code answers no batches; convert again with this version")
+        strays = {token: tokenizer.convert_tokens_to_ids(token) for token in model.config.token_ids}
+        if strays != dict(model.config.token_ids):
+            raise RefusedInput(
+                f"tokenizer: its ids {strays} differ from the model's {model.config.token_ids}; use the folder's own"
+            )
+        self._model = model
+        self._tokenizer = tokenizer
+        self._identity = dict(identity)
+        self._token_limit = token_limit
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """JSON object that says which weights these are."""
+        return self._identity
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """JSON object of what else decides the predictions."""
+        return {
+            "device": self._model.device.type,
+            "dtype": str(self._model.dtype).removeprefix("torch."),
+            "token_limit": self._token_limit,
+            "attention": self._model.config._attn_implementation,
+        }
+
+    def prepare(self, image: Image.Image) -> PreparedImage:
+        """Tiles and SAM2 pixels of one image; safe on several threads at once."""
+        config = self._model.config
+        image = to_rgb(image)
+        tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+        square = sam2_bytes(image, config.sam2_sizes.image_size)
+        return PreparedImage(image_bytes(tiles), square, image.width, image.height)
+
+    @torch.inference_mode()
+    def predict(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Answer]]:
+        """Answers of a batch: one list for each image, with one answer for each prompt.
+
+        Args:
+            prompts: the user's words; `<image>` is put in front where it is missing.
+        Raises:
+            torch.OutOfMemoryError: where the batch does not fit.
+            ValueError: for a prompt that names the image more than once.
+        """
+        if not prepared or not prompts:
+            return [[] for _ in prepared]
+        found = self._answer(prepared, prompts)
+        maps = self._maps(prepared, [[answer.seg_states for answer in row] for row in found])
+        return [
+            [
+                Answer(
+                    text=self._tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip(),
+                    truncated=answer.truncated,
+                    logits=drawn.logits,
+                    upsampling=Upsampling.SAM2_TWO_STEP,
+                    network_size=self._model.config.sam2_sizes.image_size,
+                    predicted_iou=drawn.predicted_iou,
+                    object_score=drawn.object_score,
+                    token_count=len(answer.token_ids),
+                    tiles=len(image.tiles),
+                )
+                for answer, drawn in zip(answers, drawings, strict=True)
+            ]
+            for image, answers, drawings in zip(prepared, found, maps, strict=True)
+        ]
+
+    def _answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
+        """The model's own answers, one list for each image with one for each prompt."""
+        token_ids: dict[tuple[int, str], list[int]] = {}
+        for image in prepared:
+            for prompt in prompts:
+                if (len(image.tiles), prompt) not in token_ids:
+                    token_ids[len(image.tiles), prompt] = self._encode(len(image.tiles), prompt)
+        visual = self._encode_tiles(prepared)
+        pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
+        rows = [token_ids[len(prepared[index].tiles), prompt] for index, prompt in pairs]
+        answers: list[Any] = [None] * len(pairs)
+        for group in length_groups([len(row) for row in rows]):
+            embeddings = [
+                self._model.embed_prompt(torch.tensor(rows[place], device=self._model.device), visual[pairs[place][0]])[
+                    0
+                ]
+                for place in group
+            ]
+            for place, answer in zip(
+                group, self._model.answers(embeddings, self._tokenizer, self._token_limit), strict=True
+            ):
+                answers[place] = answer
+        return [answers[start : start + len(prompts)] for start in range(0, len(answers), len(prompts))]
+
+    def _encode(self, tiles: int, prompt: str) -> list[int]:
+        config = self._model.config
+        image_tokens = image_text(tiles, config.tokens_per_tile)
+        return self._tokenizer.encode(build_prompt(prompt, "", config.instruction, image_tokens))
+
+    def _encode_tiles(self, prepared: Sequence[PreparedImage]) -> list[torch.Tensor]:
+        """Image tokens (M, H) of each image."""
+        tiles = torch.cat([image.tiles for image in prepared])
+        encoded = []
+        for part in chunks(len(tiles), TILES_AT_ONCE):
+            pixels = normalise_tiles(tiles[part].to(self._model.device)).to(self._model.dtype)
+            encoded.append(self._model.encode_tiles(pixels))
+        tokens = torch.cat(encoded).split([len(image.tiles) for image in prepared])
+        return [part.flatten(0, 1) for part in tokens]
+
+    def _maps(self, prepared: Sequence[PreparedImage], states: list[list[torch.Tensor]]) -> list[list[_Maps]]:
+        """Masks of all `[SEG]`: `states` holds (n, H) for each image and prompt."""
+        config = self._model.config
+        counts = [[len(found) for found in row] for row in states]
+        asked = [index for index, row in enumerate(counts) if sum(row)]
+        side = config.sam2_sizes.image_size // 4
+        maps = [[_empty_maps(side) for _ in row] for row in states]
+        for chunk in image_chunks([sum(counts[index]) for index in asked], MASKS_AT_ONCE):
+            images = [asked[place] for place in chunk]
+            squares = torch.cat([prepared[index].square for index in images]).to(self._model.device)
+            features = self._model.encode_sam2(normalise_sam2(squares, config.sam2_pixel_constants, self._model.dtype))
+            wanted = torch.cat([found for index in images for found in states[index]])
+            owners = torch.tensor([place for place, index in enumerate(images) for _ in range(sum(counts[index]))])
+            drawn = self._draw(features, wanted, owners.to(wanted.device))
+            lengths = [count for index in images for count in counts[index]]
+            ends = np.cumsum(lengths)[:-1]
+            parts = iter(zip(*(np.split(values, ends) for values in drawn), strict=True))
+            for index in images:
+                maps[index] = [_Maps(*next(parts)) for _ in counts[index]]
+        return maps
+
+    def _draw(self, features: Any, states: torch.Tensor, owners: torch.Tensor) -> tuple[np.ndarray, ...]:
+        """Logits (S, h, w), predicted IoU (S,) of the chosen maps and object score (S,), float32."""
+        logits, iou, score = [], [], []
+        for part in chunks(len(states), MASKS_AT_ONCE):
+            masks = self._model.decode_masks(features, states[part], owners[part])
+            logits.append(masks.low_resolution)
+            iou.append(masks.predicted_iou.max(-1).values)
+            score.append(masks.object_score)
+        return tuple(torch.cat(values).float().cpu().numpy() for values in (logits, iou, score))
+
+
+def _empty_maps(side: int) -> _Maps:
+    none = np.zeros(0, np.float32)
+    return _Maps(np.zeros((0, side, side), np.float32), none, none)
