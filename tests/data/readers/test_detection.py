@@ -1,10 +1,13 @@
 """Finding out what a data set is."""
 
+import numpy as np
 import pytest
 
 from helpers.data.readers.detection import LAYOUTS, read_records
 from helpers.errors import RefusedInput, UsageProblem
 from tests.data.readers.made_up import SQUARE, coco, frames, write
+from tests.images import dicom_files
+from tests.images.video_files import write_video
 
 
 def test_plain_images_have_no_truth(tmp_path):
@@ -90,3 +93,16 @@ def test_nothing_to_read_and_unknown_names(tmp_path):
     with pytest.raises(UsageProblem, match="unheard"):
         read_records(tmp_path, "unheard")
     assert len(set(LAYOUTS)) == len(LAYOUTS)
+
+
+def test_dicom_files_are_found_by_content_and_videos_by_suffix(tmp_path):
+    values = np.zeros((2, 4, 6), dtype=np.uint16)
+    dicom_files.write(tmp_path / "films/1/2/3/4/5/IM0001", dicom_files.angiogram(values))
+    write_video(tmp_path / "videos/a.avi", values.astype(np.uint8))
+    for name, layout in (("films", "dicom"), ("videos", "video")):
+        reading = read_records(tmp_path / name)
+        assert (reading.layout, reading.public, len(reading.records)) == (layout, False, 2)
+        assert [record.index for record in reading.records] == [0, 1]
+    with pytest.raises(RefusedInput, match=r"found video and dicom\. Choose with --layout"):
+        read_records(tmp_path)
+    assert len(read_records(tmp_path, "dicom").records) == 2
