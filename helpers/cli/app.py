@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import checkpoint, conversion, machine, registry
+from helpers.cli import batch, checkpoint, conversion, machine, registry
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -78,6 +78,7 @@ for _name, _function in (
     ("inspect", checkpoint.inspect),
     ("convert", conversion.convert),
     ("verify", conversion.verify),
+    ("run", batch.run),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)

@@ -112,7 +112,8 @@ COMMANDS = (
     Command(
         "run",
         "Run notebooks over a grid of models, prompts and data sets.",
-        "vesselkit run batch.yaml",
+        "vesselkit run BATCH",
+        _HERE,
     ),
     Command(
         "pipeline",

@@ -15,8 +15,8 @@ from helpers.notebook.execution import OUTSIDE_PATH, execute_notebook
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
 
 
-def write_notebook(path, *sources, kernel="python3"):
-    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+def write_notebook(path, *sources, kernel="python3", parameters=PARAMETERS):
+    cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
     node = new_notebook(cells=cells)
     if kernel:
         node.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}

@@ -1,0 +1,26 @@
+"""The command that runs a batch file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path
+
+
+def run(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")]) -> None:
+    from helpers.notebook.batch import run_batch  # here, so that --help need not wait
+    from helpers.notebook.batch_file import read_batch
+    from helpers.notebook.batch_index import JobStatus
+
+    batch = read_batch(input_path(file, "BATCH"))
+    try:
+        states = run_batch(batch, told=lambda line: typer.echo(line, err=True))
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is finished is kept, and the same command goes on from there", err=True)
+        raise typer.Exit(1) from None
+    counts = {status: sum(state.status is status for state in states.values()) for status in JobStatus}
+    typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    typer.echo(f"index: {batch.folder / 'index.html'}")
+    if counts[JobStatus.FAILED]:
+        raise typer.Exit(1)

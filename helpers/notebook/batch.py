@@ -1,0 +1,209 @@
+"""Run the jobs of a batch: one for each GPU, or as many as the memory allows; skip what is done; go on past failures.
+
+Each job is a process of its own, so that a job that dies takes no other with it and its memory is given back.
+"""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import filelock
+import psutil
+
+from helpers import paths
+from helpers.atomic import write_json_atomic
+from helpers.errors import UsageProblem, VesselkitError
+from helpers.notebook.batch_file import Batch, Job
+from helpers.notebook.batch_index import JobState, JobStatus, write_index
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_GRACE_S = 5.0
+_ASIDE = ".notebook-*"  # folders of notebooks that were running when their process was killed
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one job at a time runs. `gpu` None: on CPU, with `threads` threads."""
+
+    gpu: str | None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class _Running:
+    job: Job
+    process: subprocess.Popen
+    errors: IO[str]
+    slot: Slot
+    since: float
+
+
+def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
+    """Run what is not done yet; the state of every job by its number. The index is up to date after every change.
+
+    An interrupt stops the jobs that run, keeps what is finished, and goes on to the caller.
+
+    Args:
+        told: gets one line for each job that ends.
+    Raises:
+        UsageProblem: a job wants a GPU of its own choice where each sees one only.
+        VesselkitError: another process runs this batch.
+    """
+    slots = choose_slots(batch)
+    batch.folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(batch.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise VesselkitError(f"{batch.folder}: another process runs this batch; wait for it, or stop it") from error
+    try:
+        return _run_locked(batch, slots, told or _log.info)
+    finally:
+        lock.release()
+
+
+def choose_slots(batch: Batch) -> list[Slot]:
+    """Where jobs run: the visible GPUs, or on CPU `jobs`, else free memory by `memory_gb`, between 1 and the cores."""
+    settings = batch.settings
+    devices = {job.parameters.get("device", "auto") for job in batch.jobs}
+    gpus = [] if devices <= {"cpu"} else _visible_gpus()
+    if gpus:
+        chosen = sorted(device for device in devices if str(device).startswith("cuda:"))
+        if chosen:
+            raise UsageProblem(f"device: every job sees one GPU only; expected auto or cuda, got {', '.join(chosen)}")
+        return [Slot(gpu) for gpu in gpus[: settings.jobs]]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    fitting = int(psutil.virtual_memory().available / 1e9 / settings.memory_gb)
+    count = settings.jobs or max(1, min(cores, fitting))
+    count = min(count, max(1, len(batch.jobs)))
+    return [Slot(None, max(1, cores // count))] * count
+
+
+def _visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES writes them."""
+    import torch  # here, since refusing a batch file need not wait for it
+
+    count = torch.cuda.device_count()
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:count] if named else [str(index) for index in range(count)]
+
+
+def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) -> dict[int, JobState]:
+    for left in batch.folder.glob(_ASIDE):
+        shutil.rmtree(left)
+    states = {job.number: _kept(batch.folder, job) or JobState() for job in batch.jobs}
+    waiting = [job for job in batch.jobs if states[job.number].status is JobStatus.WAITING]
+    free, running = list(slots), list[_Running]()
+    write_index(batch, states)
+    try:
+        while waiting or running:
+            while waiting and free:
+                job = waiting.pop(0)
+                started = _start(batch, job, free.pop(0))
+                running.append(started)
+                states[job.number] = JobState(JobStatus.RUNNING, started=started.since)
+                write_index(batch, states)
+            ended = [one for one in running if one.process.poll() is not None]
+            for one in ended:
+                running.remove(one)
+                free.append(one.slot)
+                states[one.job.number] = _ended(batch, one, told)
+                write_index(batch, states)
+            if not ended:
+                time.sleep(_POLL_S)
+    finally:
+        for one in running:  # only after an interrupt or an error
+            _stop(one)
+            states[one.job.number] = replace(states[one.job.number], status=JobStatus.STOPPED)
+        if running:
+            write_index(batch, states)
+    return states
+
+
+def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
+    environment = dict(os.environ)
+    environment[paths.ROOT_VARIABLE] = str(paths.project_root())
+    if slot.gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    if slot.threads is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(slot.threads))
+    told = {
+        "notebook": str(batch.settings.notebook),
+        "output": str(batch.folder / f"{job.name}.ipynb"),
+        "parameters": job.parameters,
+        "timeout_s": batch.settings.timeout_s,
+    }
+    errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115, closed when it has ended
+    process = subprocess.Popen(
+        [sys.executable, "-m", "helpers.notebook.batch_job"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=environment, text=True,
+    )  # fmt: skip
+    try:
+        process.stdin.write(json.dumps(told))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it has died already; its exit code and error text say why
+    return _Running(job, process, errors, slot, time.time())
+
+
+def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState:
+    """The state of a job whose process has ended; the mark of a finished one is written here."""
+    seconds = round(time.time() - one.since, 1)
+    code = one.process.returncode
+    one.errors.seek(0)
+    words = one.errors.read().strip()
+    one.errors.close()
+    output = batch.folder / f"{one.job.name}.ipynb"
+    if code == 0 and output.is_file():
+        mark = {"key": one.job.key, "started": one.since, "seconds": seconds, "notebook": output.name}
+        write_json_atomic(output.with_suffix(".json"), mark)
+        told(f"{one.job.name}: done in {seconds} s")
+        return JobState(JobStatus.DONE, output.name, one.since, seconds, code)
+    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    told(f"{one.job.name}: failed (exit code {code}) after {seconds} s\n{words}".rstrip())
+    return JobState(JobStatus.FAILED, failed.name if failed.is_file() else None, one.since, seconds, code)
+
+
+def _kept(folder: Path, job: Job) -> JobState | None:
+    """The state of a job that an earlier run finished, whatever its number was then."""
+    for path in sorted(folder.glob(f"job-*-{job.short_key}.json")):
+        try:
+            mark = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if mark.get("key") == job.key and path.with_suffix(".ipynb").is_file():
+            return JobState(JobStatus.KEPT, path.with_suffix(".ipynb").name, mark["started"], mark["seconds"], 0)
+    return None
+
+
+def _stop(one: _Running) -> None:
+    """End a job's process and its kernel, which is a process of another group."""
+    try:
+        parent = psutil.Process(one.process.pid)
+        tree = [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        tree = []
+    for process in tree:
+        try:
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    _, alive = psutil.wait_procs(tree, timeout=_GRACE_S)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    one.process.wait()
+    one.errors.close()

@@ -1,0 +1,111 @@
+"""Batches run: failures do not stop the others, what is done is skipped, an interrupt keeps what is finished."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import filelock
+import psutil
+import pytest
+
+from helpers.errors import UsageProblem, VesselkitError
+from helpers.notebook import batch as runner
+from helpers.notebook.batch_file import read_batch
+from helpers.notebook.batch_index import JobStatus
+from tests.notebook.test_batch_file import write_batch
+from tests.notebook.test_execution import write_notebook
+
+PARAMETERS = 'project: str = "demo"\nword: str = ""\n'
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("VESSELKIT_ROOT", str(tmp_path))
+    write_notebook(tmp_path / "nb.ipynb", "assert word != 'bad'\nprint(word)", parameters=PARAMETERS)
+    return tmp_path
+
+
+def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
+    path = write_batch(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
+    lines = []
+    states = runner.run_batch(read_batch(path), lines.append)
+    assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
+    assert any("failed (exit code 1)" in line and "AssertionError" in line for line in lines)
+    folder = root / "outputs" / "demo" / "notebooks" / "batch-trial"
+    assert (folder / states[1].notebook).is_file() and (folder / states[2].notebook).is_file()
+    page = (folder / "index.html").read_text()
+    assert "&lt;b&gt;good" in page and "<b>good" not in page and f'href="{states[2].notebook}"' in page
+    assert str(root) not in page + (folder / "index.json").read_text()
+
+    write_batch(root, grid={"word": ["new", "<b>good</b>"]}, jobs=2)
+    before = (folder / states[2].notebook).stat().st_mtime_ns
+    again = runner.run_batch(read_batch(path))
+    assert [again[n].status for n in (1, 2)] == [JobStatus.DONE, JobStatus.KEPT]
+    assert (folder / states[2].notebook).stat().st_mtime_ns == before
+    index = json.loads((folder / "index.json").read_text())
+    assert index["counts"]["kept"] == 1 and index["jobs"][1]["seconds"] == states[2].seconds
+
+    (folder / states[2].notebook).unlink()  # a mark without its notebook counts for nothing
+    assert runner._kept(folder, read_batch(path).jobs[1]) is None
+
+
+def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
+    write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
+    path = write_batch(root, grid={"word": ["quick", "slow"]}, jobs=1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from helpers.cli.app import main; main(['run', {str(path)!r}])"]
+    )
+    index = root / "outputs" / "demo" / "notebooks" / "batch-trial" / "index.json"
+
+    def counts():
+        return json.loads(index.read_text())["counts"] if index.is_file() else {}
+
+    end = time.monotonic() + 60
+    while not (counts().get("done") == 1 and counts()["running"] == 1) and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(1)
+    tree = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 1
+    assert tree and not psutil.wait_procs(tree, timeout=10)[1]
+    assert (counts()["done"], counts()["stopped"]) == (1, 1)
+
+
+def test_one_process_at_a_time(root):
+    batch = read_batch(write_batch(root))
+    batch.folder.mkdir(parents=True)
+    with filelock.FileLock(batch.folder / ".lock"), pytest.raises(VesselkitError, match="another process"):
+        runner.run_batch(batch)
+
+
+def test_slots(root, monkeypatch):
+    batch = read_batch(write_batch(root, grid={"word": list("abcdef")}, memory_gb=4))
+    monkeypatch.setattr(runner.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    memory = type("Memory", (), {"available": 13_000_000_000})
+    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(runner, "_visible_gpus", list)
+    assert runner.choose_slots(batch) == [runner.Slot(None, 2)] * 3  # 13 GB hold three jobs of 4 GB
+    memory.available = 1_000_000_000
+    assert runner.choose_slots(batch) == [runner.Slot(None, 8)]
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["3", "5"])
+    assert runner.choose_slots(batch) == [runner.Slot("3"), runner.Slot("5")]
+    assert runner.choose_slots(read_batch(write_batch(root, jobs=1))) == [runner.Slot("3")]
+
+
+def test_a_gpu_of_its_own_choice_is_refused(root, monkeypatch):
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["0"])
+    write_notebook(root / "nb.ipynb", parameters='project: str = "demo"\ndevice: str = "auto"\n')
+    batch = read_batch(write_batch(root, parameters={"device": "cuda:1"}))
+    with pytest.raises(UsageProblem, match="every job sees one GPU only"):
+        runner.choose_slots(batch)
+    cpu = read_batch(write_batch(root, parameters={"device": "cpu"}, jobs=1))
+    assert runner.choose_slots(cpu)[0].gpu is None
+
+
+def test_a_job_sees_its_gpu_only(root, monkeypatch):
+    check = "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == '7'"
+    write_notebook(root / "nb.ipynb", check, parameters=PARAMETERS)
+    monkeypatch.setattr(runner, "choose_slots", lambda _: [runner.Slot("7")])
+    assert runner.run_batch(read_batch(write_batch(root)))[1].status is JobStatus.DONE

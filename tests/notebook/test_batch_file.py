@@ -1,0 +1,102 @@
+"""Batch files: jobs as the product of the grid, and everything refused before the first job."""
+
+import os
+
+import pytest
+import yaml
+
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.notebook.batch_file import read_batch
+from tests.notebook.test_execution import write_notebook
+
+PARAMETERS = 'project: str = "demo"\nname: str = ""\ndata: str = ""\nthreshold: float = 0.5\nprompts: list = []\n'
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("VESSELKIT_ROOT", str(tmp_path))
+    write_notebook(tmp_path / "nb.ipynb", "print(threshold)", parameters=PARAMETERS)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.txt").write_text("a")
+    return tmp_path
+
+
+def write_batch(root, **entries):
+    path = root / "trial.yaml"
+    path.write_text(yaml.safe_dump({"notebook": "nb.ipynb", "project": "demo", **entries}, sort_keys=False))
+    return path
+
+
+def test_jobs_are_the_product_of_the_grid(root):
+    grid = {"threshold": [0.3, 0.5], "prompts": [["a"], ["b", "c"]]}
+    batch = read_batch(write_batch(root, parameters={"data": "set"}, grid=grid))
+    assert [(job.varied["threshold"], job.varied["prompts"]) for job in batch.jobs] == [
+        (0.3, ["a"]), (0.3, ["b", "c"]), (0.5, ["a"]), (0.5, ["b", "c"]),
+    ]  # fmt: skip
+    assert batch.folder == root / "outputs" / "demo" / "notebooks" / "batch-trial"
+    first = batch.jobs[0]
+    assert first.parameters == {
+        "project": "demo", "data": "set", "threshold": 0.3, "prompts": ["a"], "name": f"job-{first.key[:10]}",
+    }  # fmt: skip
+    assert first.name == f"job-001-{first.key[:10]}" and len({job.key for job in batch.jobs}) == 4
+
+
+def test_without_a_grid_there_is_one_job(root):
+    assert len(read_batch(write_batch(root)).jobs) == 1
+
+
+def test_the_key_follows_notebook_parameters_and_inputs(root):
+    path = write_batch(root, parameters={"data": "set"})
+    (job,) = read_batch(path).jobs
+    (root / "set" / ".map.json").write_text("hidden")
+    assert read_batch(path).jobs[0].key == job.key
+    os.utime(root / "set" / "a.txt", ns=(1, 1))
+    after_input = read_batch(path).jobs[0].key
+    write_notebook(root / "nb.ipynb", "print(2)", parameters=PARAMETERS)
+    after_notebook = read_batch(path).jobs[0].key
+    after_parameter = read_batch(write_batch(root, parameters={"data": "set", "threshold": 0.1})).jobs[0].key
+    assert len({job.key, after_input, after_notebook, after_parameter}) == 4
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"notebok": "x"}, "notebok: unknown parameter, did you mean notebook"),
+        ({"notebook": "absent.ipynb"}, "notebook: "),
+        ({"project": "../x"}, "project: "),
+        ({"parameters": {"treshold": 1.0}}, "treshold: unknown parameter, did you mean threshold"),
+        ({"grid": {"threshold": [0.5, "high"]}}, "job 2: threshold: expected a value of type float, got 'high'"),
+        ({"grid": {"threshold": []}}, "grid.threshold: "),
+        ({"grid": {"threshold": 0.5}}, "grid.threshold: "),
+        ({"grid": {"threshold": [0.5]}, "parameters": {"threshold": 0.3}}, "threshold: in parameters and in grid"),
+        ({"grid": {"threshold": [0.5, 0.5]}}, "jobs 1 and 2 are the same"),
+        ({"grid": {"threshold": [0.5, 0.3]}, "parameters": {"name": "a"}}, "name: the same for 2 jobs"),
+        ({"parameters": {"project": "other"}}, "project: stands at the top"),
+        ({"grid": {"threshold": [0.1] * 101, "prompts": [[]] * 100}}, "at most 10,000 jobs, got 10,100"),
+        ({"parameters": {"prompts": [float("nan")]}}, "a value that JSON can hold"),
+        ({"jobs": 0}, "jobs: "),
+    ],
+)
+def test_refusals(root, entries, words):
+    with pytest.raises(UsageProblem, match=words):
+        read_batch(write_batch(root, **entries))
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [1", "!!python/object/apply:os.getcwd []\n", ""])
+def test_what_is_no_batch_file_is_refused(root, text):
+    path = root / "trial.yaml"
+    path.write_text(text)
+    with pytest.raises(RefusedInput, match=r"trial\.yaml"):
+        read_batch(path)
+
+
+def test_a_file_whose_name_is_not_plain_needs_an_entry(root):
+    path = write_batch(root).rename(root / "my trial.yaml")
+    with pytest.raises(UsageProblem, match="add an entry 'name"):
+        read_batch(path)
+
+
+def test_a_batch_names_its_models(root):
+    write_notebook(root / "nb.ipynb", parameters='project: str = "demo"\nmodel: str = ""\n')
+    with pytest.raises(UsageProblem, match="model: a batch names its models"):
+        read_batch(write_batch(root))
