@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 PADDING_ALLOWED = 0.1
 
 
-def length_groups(lengths: Sequence[int], allowed: float = PADDING_ALLOWED) -> list[list[int]]:
+def length_groups(lengths: Sequence[int], allowed: float) -> list[list[int]]:
     """Indices of prompts to compute together, so that little is padded.
 
     Args:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.inference.batching import chunks, image_chunks, length_groups
+from helpers.inference.batching import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.inference.predictor import Answer
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.image_mode import to_rgb
@@ -87,6 +88,9 @@ class Sa2VAPredictor:
         self._tokenizer = tokenizer
         self._identity = dict(identity)
         self._token_limit = token_limit
+        # Padding, and other answers beside one's own in the mask decoder, change the last digits, and the decoder may
+        # enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
+        self._exact = model.dtype == torch.float32
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -154,7 +158,8 @@ class Sa2VAPredictor:
         pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
         rows = [token_ids[len(prepared[index].tiles), prompt] for index, prompt in pairs]
         answers: list[Any] = [None] * len(pairs)
-        for group in length_groups([len(row) for row in rows]):
+        allowed = 0.0 if self._exact else PADDING_ALLOWED
+        for group in length_groups([len(row) for row in rows], allowed):
             embeddings = [
                 self._model.embed_prompt(torch.tensor(rows[place], device=self._model.device), visual[pairs[place][0]])[
                     0
@@ -195,18 +200,27 @@ class Sa2VAPredictor:
             features = self._model.encode_sam2(normalise_sam2(squares, config.sam2_pixel_constants, self._model.dtype))
             wanted = torch.cat([found for index in images for found in states[index]])
             owners = torch.tensor([place for place, index in enumerate(images) for _ in range(sum(counts[index]))])
-            drawn = self._draw(features, wanted, owners.to(wanted.device))
             lengths = [count for index in images for count in counts[index]]
-            ends = np.cumsum(lengths)[:-1]
-            parts = iter(zip(*(np.split(values, ends) for values in drawn), strict=True))
+            ends = np.cumsum(lengths)
+            drawn = self._draw(features, wanted, owners.to(wanted.device), ends.tolist())
+            parts = iter(zip(*(np.split(values, ends[:-1]) for values in drawn), strict=True))
             for index in images:
                 maps[index] = [_Maps(*next(parts)) for _ in counts[index]]
         return maps
 
-    def _draw(self, features: Any, states: torch.Tensor, owners: torch.Tensor) -> tuple[np.ndarray, ...]:
-        """Logits (S, h, w), predicted IoU (S,) of the chosen maps and object score (S,), float32."""
+    def _draw(
+        self, features: Any, states: torch.Tensor, owners: torch.Tensor, ends: list[int]
+    ) -> tuple[np.ndarray, ...]:
+        """Logits (S, h, w), predicted IoU (S,) of the chosen maps and object score (S,), float32.
+
+        Args:
+            ends: where each answer's rows of `states` end.
+        """
+        parts = chunks(len(states), MASKS_AT_ONCE)
+        if self._exact:
+            parts = (slice(start, end) for start, end in pairwise([0, *ends]) if end > start)
         logits, iou, score = [], [], []
-        for part in chunks(len(states), MASKS_AT_ONCE):
+        for part in parts:
             masks = self._model.decode_masks(features, states[part], owners[part])
             logits.append(masks.low_resolution)
             iou.append(masks.predicted_iou.max(-1).values)

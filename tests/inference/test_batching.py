@@ -8,14 +8,15 @@ from helpers.inference.batching import chunks, image_chunks, length_groups
 
 
 def test_near_lengths_go_together_and_far_ones_apart():
-    assert length_groups([300, 1000, 310, 990]) == [[0, 2], [3, 1]]
-    assert length_groups([5, 5, 5]) == [[0, 1, 2]]
-    assert length_groups([]) == []
+    assert length_groups([300, 1000, 310, 990], 0.1) == [[0, 2], [3, 1]]
+    assert length_groups([5, 6, 5], 0) == [[0, 2], [1]]
+    assert length_groups([5, 5, 5], 0) == [[0, 1, 2]]
+    assert length_groups([], 0) == []
 
 
 @given(st.lists(st.integers(1, 5000), max_size=30))
 def test_every_prompt_is_in_one_group_with_little_padding(lengths):
-    groups = length_groups(lengths)
+    groups = length_groups(lengths, 0.1)
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     for group in groups:
         real = [lengths[index] for index in group]
