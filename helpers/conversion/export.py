@@ -167,6 +167,11 @@ def check_changes(plan: Plan, changes: Mapping[str, Change]) -> None:
         )
 
 
+def counterparts(plan: Plan) -> dict[str, Change]:
+    """A change to be measured for every target that has a counterpart in the bases."""
+    return {target.name: Change() for target in plan.targets if target.base_rows is not None}
+
+
 def hash_inputs(sources: Sources) -> list[InputFile]:
     """Every file that decided the export: weights, config and tokenizer, training config, SAM2 sizes."""
     files = [(role.value, path) for role, source in sources.opened.items() for path in source.files]
@@ -184,7 +189,7 @@ def _write_weights(
 ) -> tuple[list[WrittenFile], dict[str, str], dict[str, Change]]:
     """Write all shards; returns the files, each tensor's hash, and each counterpart's change."""
     targets = {target.name: target for target in plan.targets}
-    changes = {target.name: Change() for target in plan.targets if target.base_rows is not None}
+    changes = counterparts(plan)
     files, digests = [], {}
     with tqdm(total=len(targets), unit="tensor", desc="converting") as bar:
 

@@ -30,7 +30,7 @@ class ConversionRequest:
 
     Attributes:
         checkpoint: mmengine or flat `.pth`, official export, or native folder.
-        output: the folder to write; it must not exist.
+        output: the folder to write; it must not exist. None where the model is composed in memory.
         base: the InternVL folder (or a Sa2VA folder) that the run started from.
         sam2: the SAM 2.0 file.
         sam2_config: a preset's name or a JSON file of sizes.
@@ -42,7 +42,7 @@ class ConversionRequest:
     """
 
     checkpoint: Path
-    output: Path
+    output: Path | None
     base: Path | None = None
     sam2: Path | None = None
     sam2_config: str | None = None
@@ -165,7 +165,11 @@ def open_sources(request: ConversionRequest) -> Sources:
 def _check_options(request: ConversionRequest) -> None:
     if request.dtype not in DTYPES:
         raise UsageProblem(f"--dtype: expected one of {DTYPES}, got {request.dtype!r}")
-    if request.output.exists() and (not request.output.is_dir() or any(request.output.iterdir())):
+    if (
+        request.output is not None
+        and request.output.exists()
+        and (not request.output.is_dir() or any(request.output.iterdir()))
+    ):
         raise UsageProblem(f"--output {request.output}: exists already; name a new folder")
     if request.base is not None and not request.base.is_dir():
         raise UsageProblem(f"--base {request.base}: expected the folder of the InternVL base, found no such folder")

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from helpers.conversion.tokenizer import tokenizer_files
 from helpers.errors import RefusedInput, UsageProblem
 
 logger = logging.getLogger(__name__)
@@ -22,11 +23,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class ModelIdentity:
     """What a run remembers of its model: no path, since folders of users' machines do not belong in results.
 
-    `tensors_sha256` is the fingerprint in the folder's conversion record; None where there is no record.
+    Attributes:
+        folder_name: name of the folder, or of the checkpoint that the model was composed from.
+        tensors_sha256: the fingerprint in the folder's conversion record; None where there is no record.
+        files_sha256: of the code, configuration and tokenizer, see `files_fingerprint`.
     """
 
     folder_name: str
     tensors_sha256: str | None
+    files_sha256: str
 
 
 def choose_device(device: str) -> torch.device:
@@ -72,7 +77,7 @@ def check_folder(model_dir: Path) -> ModelIdentity:
     record_path = model_dir / RECORD_NAME
     if not record_path.exists():
         logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
-        return ModelIdentity(model_dir.name, None)
+        return ModelIdentity(model_dir.name, None, files_fingerprint(model_dir))
     record = _read_json(record_path, "a conversion record")
     recorded = _recorded_code(record)
     present = {path.name: path for path in model_dir.glob("*.py")}
@@ -85,7 +90,15 @@ def check_folder(model_dir: Path) -> ModelIdentity:
         if found != recorded[name]:
             expected = f"expected SHA-256 {recorded[name]} as recorded in {RECORD_NAME}, found {found}"
             raise RefusedInput(f"{present[name]}: {expected}. The code was changed after the export; convert again")
-    return ModelIdentity(model_dir.name, record.get("tensors_sha256"))
+    return ModelIdentity(model_dir.name, record.get("tensors_sha256"), files_fingerprint(model_dir))
+
+
+def files_fingerprint(model_dir: Path) -> str:
+    """One SHA-256 of the files that decide predictions beside the weights: code, config.json and tokenizer."""
+    total = hashlib.sha256()
+    for path in sorted([*model_dir.glob("*.py"), model_dir / "config.json", *tokenizer_files(model_dir)]):
+        total.update(json.dumps([path.name, hashlib.sha256(path.read_bytes()).hexdigest()]).encode())
+    return total.hexdigest()
 
 
 def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:

@@ -96,7 +96,7 @@ def test_a_run_from_a_model_folder(model_dir, images, tmp_path):
         "device": "cpu",
         "dtype": "float32",
     }
-    assert manifest["model"] == {"folder_name": "bright_model", "tensors_sha256": "f00d"}
+    assert manifest["model"].items() >= {"folder_name": "bright_model", "tensors_sha256": "f00d"}.items()
     assert summary.counts["ok"] == 2 and summary.counts["truncated"] == 1
 
 

@@ -79,3 +79,11 @@ def test_devices_and_dtypes():
             choose_device(bad)
     with pytest.raises(UsageProblem, match="dtype"):
         choose_dtype("float", cpu)
+
+
+def test_the_fingerprint_of_files_follows_code_and_config(folder):
+    before = check_folder(folder)
+    assert check_folder(folder) == before
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"stop_words": ["."]}))
+    assert check_folder(folder).files_sha256 != before.files_sha256

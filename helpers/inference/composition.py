@@ -1,0 +1,89 @@
+"""A model put together in memory from a checkpoint and its bases, with the accounting of a conversion."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from tqdm.auto import tqdm
+from transformers import AutoTokenizer
+
+from helpers.conversion.export import check_changes, counterparts, plan_conversion, write_code_and_config
+from helpers.conversion.plan import Plan
+from helpers.conversion.request import ConversionRequest, open_sources
+from helpers.conversion.shards import fingerprint, raw_bytes
+from helpers.conversion.tokenizer import write_tokenizer
+from helpers.conversion.weights import Weights
+from helpers.inference.loading import ModelIdentity, choose_device, choose_dtype, files_fingerprint
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+
+
+class Composed(NamedTuple):
+    """A model in evaluation mode on its device, its tokenizer, and the fields of its `ModelIdentity`."""
+
+    model: Sa2VAModel
+    tokenizer: Any
+    identity: Mapping[str, Any]
+
+
+def compose(
+    checkpoint: Path,
+    base: Path | None = None,
+    sam2: Path | None = None,
+    *,
+    sam2_config: str | None = None,
+    train_config: Path | None = None,
+    lora_alpha: float | None = None,
+    template: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> Composed:
+    """The model that `convert` would write for the same sources and dtype, without writing its weights.
+
+    The identity's fingerprint is the `tensors_sha256` of that conversion.
+
+    Args:
+        checkpoint, base, sam2, sam2_config, train_config, lora_alpha, template: see `ConversionRequest`.
+        device, dtype: see `choose_device` and `choose_dtype`.
+    Raises:
+        UsageProblem, RefusedInput: as `convert`.
+    """
+    chosen = choose_device(device)
+    torch_dtype = choose_dtype(dtype, chosen)
+    name = str(torch_dtype).removeprefix("torch.")
+    request = ConversionRequest(
+        Path(checkpoint), None, base, sam2, sam2_config, train_config, lora_alpha, template, dtype=name
+    )
+    sources = open_sources(request)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        facts = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens)
+        weights = Weights(sources.opened, torch_dtype)
+        plan, config, _ = plan_conversion(sources, facts, weights, name)
+        write_code_and_config(folder, config)
+        tokenizer = AutoTokenizer.from_pretrained(temporary, local_files_only=True, trust_remote_code=True)
+        files = files_fingerprint(folder)
+    with chosen:
+        model = Sa2VAModel._from_config(config, dtype=torch_dtype)
+    total = _fill(model, plan, weights, torch_dtype)
+    return Composed(model.eval(), tokenizer, asdict(ModelIdentity(Path(checkpoint).name, total, files)))
+
+
+@torch.no_grad()
+def _fill(model: Sa2VAModel, plan: Plan, weights: Weights, dtype: torch.dtype) -> str:
+    """Put every target of the plan into the model; returns the fingerprint of all tensors."""
+    places = model.state_dict()
+    changes, digests = counterparts(plan), {}
+    for target in tqdm(plan.targets, unit="tensor", desc="composing"):
+        digest, start = hashlib.sha256(), 0
+        for block in weights.blocks(target, changes.get(target.name)):
+            digest.update(raw_bytes(block))
+            places[target.name][start : start + len(block)].copy_(block)
+            start += len(block)
+        digests[target.name] = digest.hexdigest()
+    check_changes(plan, changes)
+    model.tie_weights()
+    return fingerprint(digests, {target.name: target.shape for target in plan.targets}, dtype)
