@@ -12,6 +12,7 @@ from helpers import paths
 from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.errors import UsageProblem
 from helpers.notebook.batch_file import Batch
+from helpers.notebook.batch_key import existing_input
 
 SCHEMA = "vesselkit.batch"
 SCHEMA_VERSION = 1
@@ -61,7 +62,10 @@ def write_index(batch: Batch, states: dict[int, JobState]) -> None:
         {
             "job": job.name,
             "key": job.key,
-            "varied": {name: _shown(value, name, batch) for name, value in job.varied.items()},
+            "varied": {
+                name: _shown(value, name, batch.settings.grid[name].index(value) + 1)
+                for name, value in job.varied.items()
+            },
             "status": states[job.number].status.value,
             "started": _utc(states[job.number].started),
             "seconds": states[job.number].seconds,
@@ -105,14 +109,16 @@ def _page(batch: Batch, index: dict[str, Any]) -> str:
     )
 
 
-def _shown(value: Any, name: str, batch: Batch) -> Any:
+def _shown(value: Any, name: str, place: int) -> Any:
     """A grid value as the index shows it: of a path its last name if that is plain, else its place in the grid."""
-    if not isinstance(value, str) or not (os.path.isabs(value) or paths.resolve(value).exists()):
+    if isinstance(value, list):
+        return [_shown(item, name, place) for item in value]
+    if not isinstance(value, str) or not (os.path.isabs(value) or existing_input(value)):
         return value
     try:
         return paths.plain_name(Path(value).name, name)
     except UsageProblem:
-        return f"{name} {batch.settings.grid[name].index(value) + 1}"
+        return f"{name} {place}"
 
 
 def _utc(seconds: float | None) -> str | None:

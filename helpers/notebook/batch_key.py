@@ -46,7 +46,7 @@ def job_key(notebook: Path, parameters: Mapping[str, Any], fingerprints: Fingerp
         for name, value in parameters.items()
         if name not in _NAMES
         for text in _strings(value)
-        if (path := _existing(text)) is not None
+        if (path := existing_input(text)) is not None
     }
     facts = {"cells": cells, "parameters": dict(parameters), "inputs": inputs}
     return hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()
@@ -73,7 +73,7 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _existing(text: str) -> Path | None:
+def existing_input(text: str) -> Path | None:
     """The input that a text names, if any; a prompt names none."""
     if not text.strip():
         return None

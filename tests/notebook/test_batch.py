@@ -13,7 +13,7 @@ import pytest
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.notebook import batch as runner
 from helpers.notebook.batch_file import read_batch
-from helpers.notebook.batch_index import JobStatus
+from helpers.notebook.batch_index import JobState, JobStatus, write_index
 from tests.notebook.test_batch_file import write_batch
 from tests.notebook.test_execution import write_notebook
 
@@ -67,10 +67,21 @@ def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
         time.sleep(0.1)
     time.sleep(1)
     tree = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # handled as an interrupt
     assert process.wait(30) == 1
     assert tree and not psutil.wait_procs(tree, timeout=10)[1]
     assert (counts()["done"], counts()["stopped"]) == (1, 1)
+
+
+def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):
+    (root / "DOE JOHN").mkdir()
+    grid = {"word": [str(root / "a" / "plain-set"), str(root / "DOE JOHN"), "<i>", "x" * 5000]}
+    batch = read_batch(write_batch(root, grid=grid))
+    batch.folder.mkdir(parents=True)
+    write_index(batch, {job.number: JobState() for job in batch.jobs})
+    text = (batch.folder / "index.html").read_text() + (batch.folder / "index.json").read_text()
+    assert "DOE" not in text and str(root) not in text and "&lt;i&gt;" in text
+    assert ">plain-set<" in text and ">word 2<" in text
 
 
 def test_one_process_at_a_time(root):
