@@ -1,6 +1,7 @@
 """`python -m helpers.notebook NOTEBOOK -p name value ...`: run a notebook of the kit without a browser."""
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +78,12 @@ def default_output(notebook: Path, types: Mapping[str, tuple[str, str]], paramet
 
 
 def _typed(text: str, kind: str) -> Any:
-    """A text as bool, int or float; as it is for any other type. Raises ValueError."""
+    """A text as bool, int, float or, written as JSON, list; as it is for any other type. Raises ValueError."""
+    if kind.split("[")[0] == "list":
+        value = json.loads(text)
+        if not isinstance(value, list):
+            raise ValueError(text)
+        return value
     if kind == "bool":
         if text.lower() not in _TRUTH:
             raise ValueError(text)
@@ -99,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="set one parameter of the notebook's first code cell; may be repeated",
+        help="set one parameter of the notebook's first code cell, a list as JSON; may be repeated",
     )
     parser.add_argument(
         "--output", help="the executed copy (default: outputs/<project>/notebooks/<UTC>-<notebook>.ipynb)"

@@ -28,7 +28,7 @@ _READ_AT = "_parameters_read_at"
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Where a notebook will write: `path` does not exist yet; `wanted` is the name that was asked for."""
+    """Where a notebook will write; `wanted` is the name that was asked for."""
 
     path: Path
     wanted: str
@@ -78,7 +78,7 @@ def read_parameters(model: type[Settings], namespace: MutableMapping[str, Any] |
 
 
 def result_folder(project: str, stage: Stage, name: str | None, fallback: str) -> ResultFolder:
-    """A folder for new results that touches no earlier one: `name`, or the next free of `name-2`, `name-3`, ...
+    """A folder for new results, not created, that touches no earlier one: `name`, or the next free of `name-2`, `name-3`, ...
 
     Args:
         fallback: used where `name` is None; any text, made into a plain name.
@@ -90,6 +90,13 @@ def result_folder(project: str, stage: Stage, name: str | None, fallback: str) -
         number += 1
         path = parent / f"{wanted}-{number}"
     return ResultFolder(path, wanted)
+
+
+def resumable_folder(project: str, stage: Stage, name: str | None) -> ResultFolder:
+    """A folder for results that go on where an earlier run of that name stopped; None for a name of this minute."""
+    if name is None:
+        return result_folder(project, stage, None, fallback=utc_name())
+    return ResultFolder(paths.stage_folder(project, stage) / paths.plain_name(name, "name"), name)
 
 
 def choose_model(project: str, model: Path | None) -> ChosenModel:

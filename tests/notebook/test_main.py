@@ -14,13 +14,14 @@ TYPES = {
     "text": ("str", '"a"'),
     "flag": ("bool", "False"),
     "any": ("None", "x"),
+    "many": ("list[str]", "[]"),
 }
 
 
 def test_texts_become_values_of_the_declared_types():
     given = [("share", "0.25"), ("count", "-3"), ("text", "0.25"), ("flag", "true"), ("any", "7")]
-    found = runner.typed_parameters(TYPES, given)
-    assert found == {"share": 0.25, "count": -3, "text": "0.25", "flag": True, "any": "7"}
+    found = runner.typed_parameters(TYPES, [*given, ("many", '["a", "b c"]')])
+    assert found == {"share": 0.25, "count": -3, "text": "0.25", "flag": True, "any": "7", "many": ["a", "b c"]}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,8 @@ def test_texts_become_values_of_the_declared_types():
     [
         ("share", "abc", "share: expected a value of type float, got 'abc'"),
         ("count", "2.5", "count: expected a value of type int"),
+        ("many", "a", "many: expected a value of type list[str], got 'a'"),
+        ("many", '"a"', "many: expected a value of type list"),
         ("flag", "1", "flag: expected a value of type bool"),
         ("cuont", "1", "cuont: unknown parameter, did you mean count?"),
     ],

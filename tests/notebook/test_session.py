@@ -81,6 +81,13 @@ def test_a_result_never_takes_the_place_of_another(root):
     assert str(third) == "outputs/demo/convert/iter_3672-3 (iter_3672 exists already and is kept)"
 
 
+def test_a_resumable_result_keeps_its_name_when_it_is_there(root):
+    (root / "outputs/demo/predict/a").mkdir(parents=True)
+    place = session.resumable_folder("demo", Stage.PREDICT, "a")
+    assert place.path == root / "outputs/demo/predict/a" and "is kept" not in str(place)
+    assert session.resumable_folder("demo", Stage.PREDICT, None).path.parent == root / "outputs/demo/predict"
+
+
 @pytest.mark.parametrize(
     ("fallback", "name"), [("my run (1)", "my-run-1-"), ("..", "result"), ("_x", "x"), ("a" * 200, "a" * 100)]
 )
