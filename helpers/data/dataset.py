@@ -1,0 +1,181 @@
+"""Open a data set: its layout read, its frames grouped, its names replaced by ids."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from helpers.data.frame import Frame
+from helpers.data.grouping import group
+from helpers.data.id_key import default_key_path
+from helpers.data.id_map import pseudonyms
+from helpers.data.ids import IdPolicy, Names, keep
+from helpers.data.readers.detection import read_records
+from helpers.data.record import Case, Fault, Record
+from helpers.data.truth import AuditedTruth
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.images.reading import UnreadableImage, natural_key
+from helpers.images.source import read_frame
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set.
+
+    Attributes:
+        root: folder that the files lie in.
+        layout: such as `coco`.
+        cases: in natural order of their ids.
+        ids: where the ids come from.
+        key_fingerprint: of the key that they were drawn under; None for kept ones.
+        notes: what was found and passed over, without names.
+        faults: what could not become a case.
+    """
+
+    root: Path = field(repr=False)
+    layout: str
+    cases: tuple[Case, ...] = field(repr=False)
+    ids: IdPolicy
+    key_fingerprint: str | None
+    notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = field(default=(), repr=False)
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """All that inference may see, in natural order of the case ids."""
+        return tuple(case.frame for case in self.cases)
+
+
+@dataclass(frozen=True)
+class RescaledTruth:
+    """A truth that fits itself to any frame, since the user asked for it."""
+
+    given: AuditedTruth
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return self.given.size
+
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+        return self.given.problems() if self.given.size else self.given.problems(width, height)
+
+    def mask(self, width: int, height: int) -> np.ndarray:
+        if self.given.size in (None, (width, height)):
+            return self.given.mask(width, height)
+        return self.given.rescaled_mask(width, height)
+
+    def rescaled_mask(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray:
+        return self.given.rescaled_mask(width, height, made_for)
+
+
+def open_dataset(
+    path: Path,
+    *,
+    layout: str | None = None,
+    ids: IdPolicy | None = None,
+    id_key: Path | None = None,
+    group_by: str | None = None,
+    split: str | None = None,
+    rescale: bool = False,
+) -> Dataset:
+    """Open the data set in a folder or annotation file.
+
+    Ids and groups are those of the whole data set, whatever the split.
+
+    Args:
+        layout: name of its layout; None to find out.
+        ids: where the ids come from; None keeps the names of public data sets and replaces all others.
+        id_key: file of the key; None for `.vesselkit/id.key` in the data set's folder. Created where missing.
+        group_by: as in `helpers.data.grouping.group`.
+        split: only the cases of this one; None for all.
+        rescale: fit truths that were made for another size to their frames, and count them in the notes.
+    Raises:
+        UsageProblem: where an argument does not fit the data set, or the key cannot be written.
+        RefusedInput: where the data set cannot be read, or holds a frame twice.
+    """
+    path = Path(path).absolute()
+    found = read_records(path, layout)
+    _refuse_twins(path, found.records)
+    folder = path if path.is_dir() else path.parent
+    records, grouping = group(found.records, group_by, folder)
+    policy = ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
+    if policy is IdPolicy.PUBLIC and not found.public:
+        raise UsageProblem(
+            f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
+            "none such. Declare it, or ask for kept ids"
+        )
+    root = _base(records[0])
+    names, mark = _named(records, policy, id_key or default_key_path(path), root)
+    notes = [*found.notes, *grouping]
+    pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
+    if not pairs:
+        known = sorted({record.split for record in records if record.split})
+        raise UsageProblem(f"{path}: expected cases of split {split!r}, found {', '.join(known) or 'no splits'}")
+    cases = [_case(record, given) for record, given in pairs]
+    if rescale:
+        cases, count = _rescaled(cases)
+        notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
+    cases.sort(key=lambda case: natural_key(case.case_id))
+    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults)
+
+
+def _named(
+    records: tuple[Record, ...], policy: IdPolicy, key: Path, root: Path
+) -> tuple[tuple[Names, ...], str | None]:
+    if policy is IdPolicy.PSEUDONYM:
+        return pseudonyms(records, key, root)
+    return keep(records), None
+
+
+def _case(record: Record, names: Names) -> Case:
+    try:
+        nbytes = record.path.stat().st_size
+    except OSError:
+        nbytes = None
+    frame = Frame(
+        case_id=names.case_id,
+        path=record.path,
+        index=record.index,
+        patient=names.patient,
+        sequence=names.sequence,
+        number=record.number,
+        split=record.split,
+        nbytes=nbytes,
+    )
+    return Case(frame, record.truth, record.provenance)
+
+
+def _rescaled(cases: Sequence[Case]) -> tuple[list[Case], int]:
+    """The cases with truths that fit, and how many did not before."""
+    fitted, count = [], 0
+    for case in tqdm(cases, desc="sizes", unit="frame", disable=None):
+        truth = case.truth
+        if truth is not None and truth.size is not None:
+            try:
+                size = read_frame(case.frame.path, case.frame.index).size
+            except UnreadableImage:  # prediction and audit say so
+                size = truth.size
+            if truth.size != size:
+                count += 1
+                case = replace(case, truth=RescaledTruth(truth))
+        fitted.append(case)
+    return fitted, count
+
+
+def _refuse_twins(path: Path, records: Sequence[Record]) -> None:
+    if not records:
+        raise RefusedInput(f"{path}: expected frames, found none. Check the path or --layout")
+    twins = [name for name, count in Counter(record.name for record in records).items() if count > 1]
+    if twins:
+        raise RefusedInput(
+            f"{path}: expected each frame once, found {len(twins)} more than once, the first {twins[0]!r}. Remove one "
+            "of its entries"
+        )
+
+
+def _base(record: Record) -> Path:
+    """The folder that a record's name starts from."""
+    return record.path.parents[len(PurePosixPath(record.name).parts) - 1]

@@ -1,0 +1,218 @@
+"""Which frames belong to one patient and one sequence: by the reader, by a rule of the user's, or by common layouts.
+
+Two patients are never put together by a guess: where a layout leaves doubt, the groups stay unknown and a note says so.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from helpers.data.record import Record
+from helpers.errors import UsageProblem
+
+_GROUPS = {"patient", "sequence", "frame"}
+_COLUMN = "column:"
+_NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
+
+# Folders and words that many patients share.
+_STRUCTURE = frozenset(
+    ("images", "image", "imgs", "img", "frames", "original", "data")
+    + ("train", "training", "val", "valid", "validation", "test", "testing")
+)
+_SHARED = frozenset(
+    ("case", "image", "img", "im", "frame", "slice", "scan", "sample", "picture", "pic", "file", "mask", "view")
+    + ("angio", "angiogram", "angiography", "coronary", "xa", "dsa", "vessel", "stenosis", "normal")
+    + ("lca", "rca", "lad", "lcx", "cx", "left", "right", "patient", "p", "s", "seq", "sequence", "series")
+    + ("center", "centre", "site", "hospital", "clinic", "cohort", "study")
+    + ("group", "class", "fold", "batch", "set", "part")
+)
+_PATIENT = r"(?P<patient>(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+)"
+_SEQUENCE = r"(?:s|seq|sequence|series|run|cine)[-_]?\d+"
+_FRAME = r"(?P<frame>(?:f|fr|frame|img|image)?[-_]?\d{1,5})"
+_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?!\d)|(?<!\d)[0-3]?\d[-_.][01]?\d[-_.](?:19|20)\d\d")
+_MARKED_PATIENT = re.compile(rf"^{_PATIENT}$", re.IGNORECASE)
+_STEMS = (
+    re.compile(rf"^{_PATIENT}[-_ ](?P<sequence>{_SEQUENCE})(?:[-_ ]{_FRAME})?$", re.IGNORECASE),
+    re.compile(rf"^(?P<patient>.+?)[-_ ](?P<sequence>{_SEQUENCE}|\d{{1,3}})[-_ ]{_FRAME}$", re.IGNORECASE),
+    re.compile(rf"^{_PATIENT}[-_ ]{_FRAME}$", re.IGNORECASE),
+)
+
+_UNKNOWN = (
+    "each image is its own patient: no grouping found; name one with --group-by, such as "
+    r"--group-by '(?P<patient>[^/]+)/(?P<sequence>[^/]+)/.*?(?P<frame>\d+)\.png$'"
+)
+
+
+def group(records: Sequence[Record], rule: str | None, folder: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """Set patient, sequence and number of records.
+
+    Args:
+        rule: a regular expression with named groups out of `patient`, `sequence` and `frame`, searched in each
+            record's name; or `column:NAME`, the column of patients of a CSV file in `folder`; None to find out.
+        folder: of the data set.
+    Returns:
+        The records, in their order, and what was found, without names.
+    Raises:
+        UsageProblem: where the rule cannot be used, or does not fit every record.
+    """
+    records = tuple(records)
+    if rule is not None:
+        by_rule = _by_column if rule.startswith(_COLUMN) else _by_pattern
+        grouped = by_rule(records, rule, folder)
+        return grouped, (f"grouping by the given rule: {_counts(grouped)}",)
+    if any(record.patient is not None or record.sequence is not None for record in records):
+        return records, (f"grouping as the layout states it: {_counts(records)}",)
+    for where, found in (("folders", _by_folders(records)), ("file names", _by_stems(records))):
+        if found is not None:
+            return found, (f"grouping by {where}: {_counts(found)}; where that is wrong, name a rule with --group-by",)
+    return records, (_UNKNOWN,)
+
+
+def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
+    try:
+        pattern = re.compile(rule)
+    except re.error as error:
+        raise UsageProblem(f"--group-by {rule}: expected a regular expression, {error}") from error
+    given = set(pattern.groupindex)
+    if not given or not given <= _GROUPS:
+        raise UsageProblem(
+            f"--group-by {rule}: expected named groups out of (?P<patient>...), (?P<sequence>...) and (?P<frame>...), "
+            f"found {', '.join(sorted(given)) or 'none'}"
+        )
+    matches = [pattern.search(record.name) for record in records]
+    lacking = [record.name for record, match in zip(records, matches, strict=True) if match is None]
+    if lacking:
+        raise UsageProblem(
+            f"--group-by {rule}: expected a match in every name, found none in {len(lacking)} of {len(records)}, the "
+            f"first {lacking[0]!r}. Correct the expression"
+        )
+    return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
+
+
+def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
+    column = rule.removeprefix(_COLUMN)
+    tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv"))]
+    fitting = [(path, rows) for path, rows in tables if rows and column in rows[0]]
+    if len(fitting) != 1:
+        raise UsageProblem(
+            f"--group-by {rule}: expected one CSV file in {folder} with the column {column!r}, found {len(fitting)}"
+        )
+    path, rows = fitting[0]
+    named = next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
+    if named is None:
+        raise UsageProblem(f"{path}: expected a column of file names ({', '.join(_NAME_COLUMNS)}), found none")
+    ways: tuple[Callable[[str], str], ...] = (
+        lambda name: name,
+        lambda name: PurePosixPath(name).name,
+        lambda name: PurePosixPath(name).stem,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for way in ways:
+        counts = Counter(way(row[named] or "") for row in rows)
+        unique = Counter(way(record.name) for record in records)
+        by_name = {way(row[named] or ""): row for row in rows}
+        for record in records:
+            name = way(record.name)
+            if record.name not in found and counts[name] == 1 and unique[name] == 1:
+                found[record.name] = by_name[name]
+    lacking = [record.name for record in records if record.name not in found]
+    if lacking:
+        raise UsageProblem(
+            f"{path}: expected one row for every image, found none or several for {len(lacking)} of {len(records)}, "
+            f"the first {lacking[0]!r}. Complete the column {named!r}"
+        )
+    groups = {"patient": column, "sequence": "sequence", "frame": "frame"}
+    return tuple(
+        _set(record, {name: found[record.name].get(key) for name, key in groups.items()}) for record in records
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageProblem(f"{path}: expected a CSV file in UTF-8, {type(error).__name__}. Save it so") from error
+
+
+def _set(record: Record, found: dict[str, str | None]) -> Record:
+    """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
+    number = record.number
+    if found.get("frame"):
+        digits = re.search(r"\d+$", found["frame"])
+        if digits is None:
+            raise UsageProblem(f"--group-by: expected a frame that ends in a number, found {found['frame']!r}")
+        number = int(digits[0])
+    return replace(
+        record,
+        patient=found.get("patient") or record.patient,
+        sequence=found.get("sequence") or record.sequence,
+        number=number,
+    )
+
+
+def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
+    """Patient and sequence from folders `patient/sequence/frame.png`, or the patient from `P12/frame.png`."""
+    folders = [
+        tuple(part for part in PurePosixPath(record.name).parts[:-1] if part.casefold() not in _STRUCTURE)
+        for record in records
+    ]
+    depths = {len(parts) for parts in folders}
+    patients = {parts[0] for parts in folders if parts}
+    if depths == {2}:
+        if any(_is_shared(patient) for patient in patients):
+            return None
+        sequences = [parts[1] for parts in folders]
+    elif depths == {1} and all(_MARKED_PATIENT.match(patient) for patient in patients):
+        sequences = [None] * len(records)
+    else:
+        return None
+    return tuple(
+        replace(record, patient=parts[0], sequence=sequence, number=_trailing_number(record))
+        for record, parts, sequence in zip(records, folders, sequences, strict=True)
+    )
+
+
+def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
+    """Patient, sequence and frame from names such as `P12_S3_045.png`; None unless one form fits all of them."""
+    stems = [PurePosixPath(record.name).stem for record in records]
+    if any(_DATE.search(stem) for stem in stems):
+        return None
+    for pattern in _STEMS:
+        matches = [pattern.match(stem) for stem in stems]
+        if not all(matches):
+            continue
+        found = [match.groupdict() for match in matches]
+        sequences = Counter((groups["patient"], groups.get("sequence")) for groups in found)
+        marked = all(_MARKED_PATIENT.match(groups["patient"]) for groups in found)
+        # Numbers without marks are a sequence and its frames only where some sequence has several of them.
+        if not marked and (max(sequences.values()) < 2 or any(_is_shared(groups["patient"]) for groups in found)):
+            continue
+        return tuple(_set(record, groups) for record, groups in zip(records, found, strict=True))
+    return None
+
+
+def _is_shared(name: str) -> bool:
+    """Whether a name is made of words and numbers that many patients share, such as `center1` or `LCA`."""
+    if _MARKED_PATIENT.match(name):
+        return False
+    words = re.findall(r"[a-z]+", name.casefold())
+    return bool(words) and words[0] in _SHARED and all(word in _SHARED for word in words)
+
+
+def _trailing_number(record: Record) -> int | None:
+    if record.number is not None:
+        return record.number
+    digits = re.search(r"(\d{1,6})$", PurePosixPath(record.name).stem)
+    return None if digits is None else int(digits[1])
+
+
+def _counts(records: tuple[Record, ...]) -> str:
+    patients = {record.patient for record in records if record.patient is not None}
+    sequences = {(record.patient, record.sequence) for record in records if record.sequence is not None}
+    unknown = sum(record.patient is None for record in records)
+    said = f"{len(patients)} patients, {len(sequences)} sequences, {len(records)} frames"
+    return f"{said}, {unknown} of unknown patient" if unknown else said

@@ -1,0 +1,106 @@
+"""The local key under which case ids are drawn: a file of 32 random bytes, created once, read by its owner alone."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+
+FOLDER = ".vesselkit"
+_NAME = "id.key"
+_BYTES = 32
+_WAIT_SECONDS = 120
+
+
+def default_key_path(dataset: Path) -> Path:
+    """Where the key of a data set lies unless it is named: `.vesselkit/id.key` in its folder, or its file's folder."""
+    folder = dataset if dataset.is_dir() else dataset.parent
+    return folder / FOLDER / _NAME
+
+
+@contextmanager
+def locked(key: Path) -> Iterator[None]:
+    """Keep other processes from the key and its map within the block; their folder is made where it is missing.
+
+    Raises:
+        UsageProblem: where the folder cannot be written.
+        VesselkitError: where another process holds it for two minutes.
+    """
+    lock = FileLock(key.with_suffix(".lock"), timeout=_WAIT_SECONDS, mode=0o600)
+    try:
+        _make_folder(key.parent)
+        lock.acquire()
+    except Timeout as error:
+        raise VesselkitError(
+            f"{key.parent}: another process holds the case ids; try again when it has ended"
+        ) from error
+    except OSError as error:
+        raise _not_writable(key.parent, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_key(path: Path) -> bytes:
+    """The key, 32 bytes. Raises `RefusedInput` where the file is missing or holds something else."""
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise RefusedInput(f"{path}: expected {2 * _BYTES} hexadecimal digits, found none. Restore the key") from error
+    if len(key) != _BYTES:
+        raise RefusedInput(f"{path}: expected {2 * _BYTES} hexadecimal digits, found {2 * len(key)}. Restore the key")
+    return key
+
+
+def create_key(path: Path) -> bytes:
+    """Make a new key, which `locked` must guard; an existing file is never replaced (FileExistsError)."""
+    if path.exists():
+        raise FileExistsError(path)
+    key = secrets.token_bytes(_BYTES)
+    write_private(path, key.hex() + "\n")
+    return key
+
+
+def fingerprint(key: bytes) -> str:
+    """16 hexadecimal digits that tell keys apart and do not give them away."""
+    return hashlib.sha256(b"vesselkit id key" + key).hexdigest()[:16]
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read (mode 600), complete or not at all.
+
+    Raises:
+        UsageProblem: where the folder cannot be written.
+    """
+    partial = path.with_name(f".partial-{path.name}-{secrets.token_hex(4)}")
+    try:
+        handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise _not_writable(path.parent, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if folder.name == FOLDER and not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
+
+
+def _not_writable(folder: Path, error: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"{folder}: the key and the map of the case ids cannot be written here ({error.strerror or error}). Name a "
+        "file in a folder of your own with --id-key FILE, the same one every time"
+    )

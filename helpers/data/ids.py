@@ -1,0 +1,207 @@
+"""Ids of cases, patients and sequences: drawn under a key, or kept from the files' own names.
+
+A pseudonym says nothing of the name behind it, and is always the same under the same key and map. HMAC-SHA256 of the
+name gives a row of candidate numbers; the first free one is taken. New names are taken in order of their digests, so
+that the order of the files plays no part.
+"""
+
+import hashlib
+import hmac
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from helpers.data.record import Record
+from helpers.images.reading import IMAGE_SUFFIXES
+from helpers.images.video import VIDEO_SUFFIXES
+
+# Of the numbers of a space at most one in five is taken when it is chosen, at most one in two ever.
+_SPARE = 5
+_FULL = 2
+_LONGEST = 80
+
+
+class IdPolicy(StrEnum):
+    """Where the ids of a data set come from.
+
+    PSEUDONYM: drawn under a local key. KEEP: from the files' own names, since the user says so. PUBLIC: the same, since
+    the data set says so, or is a published one.
+    """
+
+    PSEUDONYM = "pseudonym"
+    KEEP = "keep"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The ids of one record; `patient` and `sequence` are None where unknown."""
+
+    case_id: str
+    patient: str | None = None
+    sequence: str | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Ids already given, by original names."""
+
+    patients: Mapping[str, str] = field(default_factory=dict)
+    sequences: Mapping[str, str] = field(default_factory=dict)
+    cases: Mapping[str, str] = field(default_factory=dict)
+
+
+def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[Names, ...], Taken]:
+    """Pseudonyms of grouped records: `P007-S02-F034`; what is unknown of the three is left out, `C0417` with nothing.
+
+    Args:
+        taken: ids given before, which stay.
+        key: 32 bytes.
+    Returns:
+        The names of each record, in their order, and all ids taken now.
+    """
+    records = tuple(records)
+    patients = dict(taken.patients)
+    _draw(patients, {record.patient for record in records if record.patient is not None}, "patient", "P", 3, key)
+
+    sequences = dict(taken.sequences)
+    by_patient: dict[str | None, set[str]] = defaultdict(set)
+    for record in records:
+        if record.sequence is not None:
+            by_patient[record.patient].add(_sequence_key(record))
+    for patient, names in by_patient.items():
+        start, digits = ("S", 3) if patient is None else (f"{patients[patient]}-S", 2)
+        _draw(sequences, names, "sequence", start, digits, key)
+
+    cases = dict(taken.cases)
+    groups: dict[str | None, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[_group_id(record, patients, sequences)].append(record)
+    for group, members in groups.items():
+        if group is None:
+            _draw(cases, {record.name for record in members}, "case", "C", 4, key)
+            continue
+        _keep_numbers(cases, members, f"{group}-F")
+        _draw(cases, {record.name for record in members}, "frame", f"{group}-F", 3, key)
+
+    named = tuple(
+        Names(
+            cases[record.name],
+            None if record.patient is None else patients[record.patient],
+            None if record.sequence is None else sequences[_sequence_key(record)],
+        )
+        for record in records
+    )
+    return named, Taken(patients, sequences, cases)
+
+
+def keep(records: Iterable[Record]) -> tuple[Names, ...]:
+    """Ids out of the files' own names, as plain text: the stem, or the whole path where stems are equal."""
+    records = tuple(records)
+    cases = _plain({record.name: _stem(record.name) for record in records})
+    patients = _plain({record.patient: record.patient for record in records if record.patient is not None})
+    sequences = _plain(
+        {
+            _sequence_key(record): f"{record.patient}-{record.sequence}" if record.patient else record.sequence
+            for record in records
+            if record.sequence is not None
+        }
+    )
+    return tuple(
+        Names(
+            cases[record.name],
+            None if record.patient is None else patients[record.patient],
+            None if record.sequence is None else sequences[_sequence_key(record)],
+        )
+        for record in records
+    )
+
+
+def _draw(taken: dict[str, str], names: Iterable[str], kind: str, start: str, digits: int, key: bytes) -> None:
+    """Give each name that has none an id: `start` and a free number, of at least so many digits."""
+    new = sorted((name for name in names if name not in taken), key=lambda name: _digest(key, kind, name, 0))
+    used = {int(found[len(start) :]) for found in taken.values() if _is_numbered(found, start)}
+    width = max([digits, *(len(found) - len(start) for found in taken.values() if _is_numbered(found, start))])
+    if not used:
+        while len(new) * _SPARE > 10**width:
+            width += 1
+    while (len(used) + len(new)) * _FULL > 10**width:
+        width += 1
+    for name in new:
+        counter = 0
+        while (number := _number(_digest(key, kind, name, counter), width)) in used:
+            counter += 1
+        used.add(number)
+        taken[name] = f"{start}{number:0{width}d}"
+
+
+def _keep_numbers(taken: dict[str, str], members: list[Record], start: str) -> None:
+    """Frames whose own number is known, and theirs alone in the sequence, keep it."""
+    used = {int(found[len(start) :]) for found in taken.values() if _is_numbered(found, start)}
+    counts = Counter(record.number for record in members)
+    for record in members:
+        number = record.number
+        if record.name in taken or number is None or number < 0 or counts[number] > 1 or number in used:
+            continue
+        taken[record.name] = f"{start}{number:03d}"
+
+
+def _is_numbered(found: str, start: str) -> bool:
+    return found.startswith(start) and found[len(start) :].isdigit()
+
+
+def _digest(key: bytes, kind: str, name: str, counter: int) -> bytes:
+    return hmac.new(key, f"{kind}\0{name}\0{counter}".encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
+
+
+def _number(digest: bytes, width: int) -> int:
+    """1 .. 10**width - 1."""
+    return int.from_bytes(digest[:16]) % (10**width - 1) + 1
+
+
+def _group_id(record: Record, patients: Mapping[str, str], sequences: Mapping[str, str]) -> str | None:
+    if record.sequence is not None:
+        return sequences[_sequence_key(record)]
+    return None if record.patient is None else patients[record.patient]
+
+
+def _sequence_key(record: Record) -> str:
+    """A sequence's name is its own within its patient only."""
+    return f"{record.patient or ''}\0{record.sequence}"
+
+
+def _stem(name: str) -> str:
+    path, _, position = name.partition("#")
+    stem = PurePosixPath(path).name
+    while PurePosixPath(stem).suffix.lower() in _SUFFIXES:
+        stem = PurePosixPath(stem).stem
+    return f"{stem}-{position}" if position else stem
+
+
+_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | {".gz", ".dcm", ".dicom"}
+
+
+def _plain(wanted: Mapping[str, str]) -> dict[str, str]:
+    """A plain, unique text for each name: the wanted one; else the whole name; else that with a digest behind it.
+
+    Texts that differ only in case count as equal, since some file systems hold them so.
+    """
+    found = {name: _sanitised(text) for name, text in wanted.items()}
+    for again in (_sanitised, lambda name: f"{_sanitised(name)[:_LONGEST]}-{_short_digest(name)}"):
+        counts = Counter(text.casefold() for text in found.values())
+        found = {
+            name: again(name) if counts[text.casefold()] > 1 or not text or len(text) > _LONGEST else text
+            for name, text in found.items()
+        }
+    return found
+
+
+def _sanitised(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.")
+
+
+def _short_digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -1,0 +1,95 @@
+"""Patients and sequences: found where it is sure, unknown where it is not."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.data.grouping import group
+from helpers.data.record import Record
+from helpers.errors import UsageProblem
+
+HERE = Path("/data")
+
+
+def records(*names, **values):
+    return tuple(Record(name, HERE / name, **values) for name in names)
+
+
+def groups(names, rule=None, folder=HERE):
+    found, _ = group(records(*names), rule, folder)
+    return [(record.patient, record.sequence, record.number) for record in found]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["P12_S3_045.png", "P13_S3_001.png"], [("P12", "S3", 45), ("P13", "S3", 1)]),
+        (["P12-S3.png", "P13-S3.png"], [("P12", "S3", None), ("P13", "S3", None)]),
+        (["p1_003.png", "p2_003.png"], [("p1", None, 3), ("p2", None, 3)]),
+        (["images/Doe_1_10.png", "images/Doe_1_11.png"], [("Doe", "1", 10), ("Doe", "1", 11)]),
+        (["A/lca/f7.png", "B/lca/f8.png"], [("A", "lca", 7), ("B", "lca", 8)]),
+        (["images/A/lca/f7.png", "images/B/rca/x.png"], [("A", "lca", 7), ("B", "rca", None)]),
+        (["P1/7.png", "P2/7.png"], [("P1", None, 7), ("P2", None, 7)]),
+    ],
+)
+def test_common_layouts(names, expected):
+    assert groups(names) == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"images/case_{number:03d}.png" for number in range(1, 41)],
+        ["img_1_1.png", "img_1_2.png"],
+        ["lca_1_1.png", "lca_1_2.png"],
+        ["center1/A/1.png", "center2/B/2.png"],
+        ["normal/1.png", "stenosis/2.png"],
+        ["Doe_2024-01-05.png", "Doe_2024-01-06.png"],
+        ["Doe_1_10.png", "Roe_1_10.png"],
+        ["P12_S3_045.png", "other.png"],
+        ["1.png", "2.png"],
+    ],
+)
+def test_where_it_is_unsure_nothing_is_grouped(names):
+    found, notes = group(records(*names), None, HERE)
+    assert all((record.patient, record.sequence) == (None, None) for record in found)
+    assert "each image is its own patient" in notes[0] and "--group-by" in notes[0]
+
+
+def test_what_the_reader_states_goes_first():
+    given = records("P12_S3_045.png", patient="X")
+    found, notes = group(given, None, HERE)
+    assert found == given and "as the layout states" in notes[0]
+
+
+def test_a_pattern_groups_and_counts():
+    found, notes = group(records("a/1-7.png", "b/1-8.png"), r"(?P<patient>\w+)/(?P<sequence>\d)-(?P<frame>\d+)", HERE)
+    assert [(record.patient, record.sequence, record.number) for record in found] == [("a", "1", 7), ("b", "1", 8)]
+    assert "2 patients, 2 sequences, 2 frames" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("(", "regular expression"),
+        (r"\d", "named groups"),
+        (r"(?P<site>\d)", "site"),
+        (r"(?P<patient>z)", "none in 2 of 2"),
+        (r"(?P<frame>[a-z])", "ends in a number"),
+        ("column:patient", "one CSV file"),
+    ],
+)
+def test_a_rule_that_does_not_fit_is_refused(tmp_path, rule, words):
+    with pytest.raises(UsageProblem, match=words):
+        groups(["a/1.png", "b/2.png"], rule, tmp_path)
+
+
+def test_a_column_groups(tmp_path):
+    (tmp_path / "list.csv").write_text("file,who,sequence,frame\n1.png,A,s,4\nb/2.png,B,,\n")
+    assert groups(["a/1.png", "b/2.png"], "column:who", tmp_path) == [("A", "s", 4), ("B", None, None)]
+
+
+def test_a_column_that_lacks_an_image_is_refused(tmp_path):
+    (tmp_path / "list.csv").write_text("file,who\n1.png,A\n1.png,B\n")
+    with pytest.raises(UsageProblem, match="2 of 2"):
+        groups(["a/1.png", "b/2.png"], "column:who", tmp_path)
