@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import batch, checkpoint, conversion, machine, registry
+from helpers.cli import batch, checkpoint, conversion, data, machine, registry
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -78,10 +78,12 @@ for _name, _function in (
     ("inspect", checkpoint.inspect),
     ("convert", conversion.convert),
     ("verify", conversion.verify),
+    ("who", data.who),
     ("run", batch.run),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
+app.add_typer(data.app, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -56,12 +56,15 @@ COMMANDS = (
     Command(
         "data check",
         "Audit a data set before anything runs on it.",
-        "vesselkit data check DATASET",
+        "vesselkit data check DATASET [--layout NAME] [--json] [--output DIR] [--group-by RULE] [--ids keep|pseudonym]"
+        " [--id-key FILE]",
+        _HERE,
     ),
     Command(
         "who",
         "Give the original path of a case id, on the machine that holds the map.",
-        "vesselkit who ID",
+        "vesselkit who ID [--data DATASET] [--id-key FILE]",
+        _HERE,
     ),
     Command(
         "predict",

@@ -76,9 +76,11 @@ def test_bad_usage_exits_2(call, arguments):
 
 def test_help_and_version(call):
     shown = call("--help")
-    assert shown.code == 0 and all(f"\n  {name} " in shown.out for name in registry.available_names())
+    assert shown.code == 0 and all(f"\n  {name.split()[0]} " in shown.out for name in registry.available_names())
     assert call("--version").out == f"vesselkit {__version__}\n"
 
 
 def test_the_app_holds_exactly_the_available_commands():
-    assert tuple(get_command(app).commands) == registry.available_names()
+    found = get_command(app).commands
+    names = [f"{name} {inner}".strip() for name, one in found.items() for inner in getattr(one, "commands", {"": None})]
+    assert sorted(names) == sorted(registry.available_names())

@@ -1,0 +1,82 @@
+"""Commands about data sets and the ids of their cases."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli import registry
+from helpers.cli.arguments import input_path, typed_path
+
+app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
+
+
+class Ids(StrEnum):
+    """Where the ids of cases come from."""
+
+    KEEP = "keep"
+    PSEUDONYM = "pseudonym"
+
+
+IdKey = Annotated[
+    Path | None,
+    typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Else .vesselkit/id.key in the data set."),
+]
+
+
+@app.command("check", help=registry.command("data check").summary)
+def check(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder or annotation file.")],
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every finding.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Folder for the table, JSON and a sheet of suspicious cases."),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+        ),
+    ] = None,
+    ids: Annotated[
+        Ids | None,
+        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+    ] = None,
+    id_key: IdKey = None,
+) -> None:
+    from helpers.data.audit import audit, write_report  # here, so that --help need not wait
+    from helpers.data.dataset import open_dataset
+    from helpers.data.ids import IdPolicy
+
+    opened = open_dataset(
+        input_path(dataset, "DATASET"),
+        layout=layout,
+        ids=None if ids is None else IdPolicy(ids.value),
+        id_key=None if id_key is None else typed_path(id_key),
+        group_by=group_by,
+    )
+    report = audit(opened)
+    if output is not None:
+        write_report(report, opened, typed_path(output))
+    typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def who(
+    case_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P007-S02-F034.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATASET", help="Data set of the case. Else the working directory.")
+    ] = None,
+    id_key: IdKey = None,
+) -> None:
+    from helpers.data.who import original_paths  # here, so that --help need not wait
+
+    folder = input_path(data, "--data") if data is not None else typed_path(Path("."))
+    for path in original_paths(case_id, folder, None if id_key is None else typed_path(id_key)):
+        typer.echo(path)

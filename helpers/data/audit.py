@@ -1,0 +1,243 @@
+"""Look at a whole data set before anything runs on it."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.data.dataset import Dataset
+from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
+from helpers.data.ids import IdPolicy
+from helpers.data.privacy import header_signs, name_signs
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+from helpers.images.dicom_header import is_dicom
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+
+# Of a frame: more vessel than this is no angiogram's.
+FULL = 0.6
+# How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
+_OTHER_SIZE = 0.05
+
+_REMARKS = ("mask not binary", "mask in colour")
+_REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit found.
+
+    Attributes:
+        findings: errors first.
+        cases, truths: how many there are.
+    """
+
+    layout: str
+    cases: int
+    truths: int
+    ids: IdPolicy
+    key_fingerprint: str | None
+    notes: tuple[str, ...]
+    findings: tuple[Finding, ...] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not any(found.severity is Severity.ERROR for found in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {**asdict(self), "counts": counts(self.findings)}
+
+    def to_text(self) -> str:
+        """The findings and what they add up to, for people."""
+        said = [f"layout {self.layout}: {self.cases} cases, {self.truths} with ground truth; ids: {self.ids.value}"]
+        said += [f"- {note}" for note in self.notes]
+        if self.findings:
+            said += ["", to_text(self.findings), ""]
+        return "\n".join([*said, ", ".join(f"{count} {name}s" for name, count in counts(self.findings).items())])
+
+
+def audit(dataset: Dataset) -> Report:
+    """Check every case of a data set, each frame and mask read once.
+
+    Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
+    the frame or are not binary, missing masks, equal frames, patients and sequences in several splits, and signs of
+    patient data in file names (unless public) and DICOM headers.
+    """
+    findings = [
+        Finding(Severity.ERROR, "passed_over", None, fault.reason, "correct or remove this entry of the data set")
+        for fault in dataset.faults
+    ]
+    annotated = any(case.truth is not None for case in dataset.cases)
+    by_pixels: dict[bytes, list[Case]] = defaultdict(list)
+    for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
+        try:
+            image = read_frame(case.frame.path, case.frame.index)
+        except UnreadableImage as error:
+            findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
+            findings += _truth_findings(case, None, annotated)
+            continue
+        by_pixels[_pixel_hash(image)].append(case)
+        findings += _depth_findings(case)
+        findings += _truth_findings(case, image.size, annotated)
+    findings += _twin_findings(by_pixels)
+    findings += _split_findings(dataset)
+    findings += _privacy_findings(dataset)
+    if not annotated:
+        findings.append(
+            Finding(Severity.NOTE, "no_truth", None, "no case has ground truth", "enough to predict, not to score")
+        )
+    return Report(
+        layout=dataset.layout,
+        cases=len(dataset.cases),
+        truths=sum(case.truth is not None for case in dataset.cases),
+        ids=dataset.ids,
+        key_fingerprint=dataset.key_fingerprint,
+        notes=dataset.notes,
+        findings=ordered(findings),
+    )
+
+
+def write_report(report: Report, dataset: Dataset, output: Path) -> None:
+    """Write findings.csv, findings.json and, where a case is suspicious, contact_sheet.png into the folder `output`."""
+    from helpers.figures.audit import suspicious_sheet  # here, so that an audit alone need not wait for matplotlib
+
+    output.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(output / "findings.csv", to_csv(report.findings))
+    write_json_atomic(output / "findings.json", report.to_dict())
+    sheet = suspicious_sheet(report.findings, dataset.cases)
+    if sheet is not None:
+        write_bytes_atomic(output / "contact_sheet.png", sheet)
+
+
+def _truth_findings(case: Case, size: tuple[int, int] | None, annotated: bool) -> Iterator[Finding]:
+    truth = case.truth
+    if truth is None:
+        if annotated:
+            yield _finding("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
+        return
+    problems = truth.problems(*(size or (None, None)))
+    by_kind: dict[str, list[Finding]] = defaultdict(list)
+    for problem in problems:
+        found = _problem_finding(problem, case)
+        by_kind[found.kind].append(found)
+    for first, *others in by_kind.values():
+        yield replace(first, what=f"{first.what}; and {len(others)} more such") if others else first
+    if size is None or not all(problem.startswith(_REMARKS) for problem in problems):
+        return
+    try:
+        share = float(np.mean(truth.mask(*size)))
+    except RefusedInput:
+        yield _finding("error", "broken_truth", case, "the ground truth cannot be drawn", "correct the annotation")
+        return
+    if share == 0:
+        yield _finding("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
+    elif share > FULL:
+        said = f"the ground truth fills {share:.0%} of the frame"
+        yield _finding("warning", "full_truth", case, said, "check whether vessel and background are swapped")
+
+
+def _problem_finding(problem: str, case: Case) -> Finding:
+    """A truth's own problem, with its kind and what to do."""
+    if problem.startswith(_REMARKS):
+        return _finding("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
+    fit = "export frame and annotation at the same size, or have it rescaled by name"
+    if problem.startswith("made for"):
+        return _finding("error", "size_mismatch", case, problem, fit)
+    reach = _REACHES.search(problem)
+    if reach and float(reach[1]) > int(reach[2]) * (1 + _OTHER_SIZE):
+        return _finding("error", "size_mismatch", case, problem, f"it seems made for a larger image: {fit}")
+    if "reaches" in problem:
+        return _finding("error", "out_of_bounds", case, problem, "move the polygon into the image")
+    if re.search(r"has \d+ points?$", problem):
+        return _finding("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
+    return _finding("error", "broken_truth", case, problem, "correct the annotation")
+
+
+def _depth_findings(case: Case) -> Iterator[Finding]:
+    """A note on still images of more than 8 bits."""
+    path = case.frame.path
+    if case.frame.index is not None or is_dicom(path):
+        return
+    try:
+        with Image.open(path) as image:
+            deep = image.mode in {"I", "F"} or image.mode.startswith("I;")
+    except (OSError, ValueError):  # gzipped, or of a kind that only the frame reader opens
+        return
+    if deep:
+        said = "more than 8 bits a pixel"
+        yield _finding("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
+
+
+def _pixel_hash(image: Image.Image) -> bytes:
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
+
+
+def _twin_findings(by_pixels: dict[bytes, list[Case]]) -> Iterator[Finding]:
+    for first, *others in by_pixels.values():
+        for case in others:
+            if case.frame.split != first.frame.split:
+                said = f"same pixels as {first.case_id}, in another split ({case.frame.split}, {first.frame.split})"
+                yield _finding("error", "duplicate_across_splits", case, said, "keep it in one split only")
+            else:
+                yield _finding("warning", "duplicate", case, f"same pixels as {first.case_id}", "remove one of them")
+
+
+def _split_findings(dataset: Dataset) -> Iterator[Finding]:
+    """Patients, and sequences of unknown patients, that lie in several splits."""
+    for kind in ("patient", "sequence"):
+        splits: dict[str, set[str]] = defaultdict(set)
+        for frame in dataset.frames:
+            name = getattr(frame, kind)
+            if name is not None and frame.split is not None and (kind == "patient" or frame.patient is None):
+                splits[name].add(frame.split)
+        for name, found in splits.items():
+            if len(found) > 1:
+                said = f"{kind} {name} lies in the splits {', '.join(sorted(found))}"
+                advice = f"put all frames of one {kind} into one split; scores are too good otherwise"
+                yield Finding(Severity.ERROR, f"{kind}_across_splits", None, said, advice)
+
+
+def _privacy_findings(dataset: Dataset) -> Iterator[Finding]:
+    seen = set()
+    for case in dataset.cases:
+        path = case.frame.path
+        if dataset.ids is not IdPolicy.PUBLIC:
+            signs = name_signs(_below(dataset.root, path))
+            if signs:
+                said = f"the file's path looks like it holds {' and '.join(signs)}"
+                yield _finding("warning", "name_in_path", case, said, _PATH_ADVICE[dataset.ids])
+        if path in seen:
+            continue
+        seen.add(path)
+        filled, burned_in = header_signs(path)
+        if filled:
+            said = f"the DICOM header identifies: {', '.join(filled)}"
+            yield _finding("warning", "identity_in_header", case, said, "it is never copied; do not pass the file on")
+        if burned_in:
+            said = "the header says that text is burned into the pixels"
+            yield _finding("warning", "burned_in", case, said, "cover the text before any picture leaves this machine")
+
+
+_PATH_ADVICE = {
+    IdPolicy.PSEUDONYM: "results carry the case id instead; do not pass the file on",
+    IdPolicy.KEEP: "results would carry it: leave out --ids keep",
+}
+
+
+def _below(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def _finding(severity: str, kind: str, case: Case, what: str, advice: str) -> Finding:
+    return Finding(Severity(severity), kind, case.case_id, what, advice)

@@ -1,0 +1,77 @@
+"""The most suspicious cases of an audit in one picture."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.data.findings import Finding, Severity
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+from helpers.figures.panels import png_bytes
+from helpers.images.source import read_frame
+
+_COLUMNS = 4
+_MOST = 12
+_INCHES = 3.0
+_DPI = 110
+_RED = (1.0, 0.0, 0.0)
+_LINE = 38
+_WEIGHT = {Severity.ERROR: 10_000, Severity.WARNING: 100, Severity.NOTE: 0}
+
+
+def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case], most: int = _MOST) -> bytes | None:
+    """PNG of the cases with the gravest findings: the outline of the truth in red, the first reason as title.
+
+    Args:
+        findings: gravest first.
+        most: how many cases at most.
+    Returns:
+        None where no case has an error or warning.
+    """
+    reasons: dict[str, list[Finding]] = defaultdict(list)
+    for found in findings:
+        if found.case_id is not None and found.severity is not Severity.NOTE:
+            reasons[found.case_id].append(found)
+    by_weight = sorted(reasons, key=lambda case_id: -sum(_WEIGHT[found.severity] for found in reasons[case_id]))
+    by_id = {case.case_id: case for case in cases}
+    chosen = [case_id for case_id in by_weight if case_id in by_id][:most]
+    if not chosen:
+        return None
+    rows = -(-len(chosen) // _COLUMNS)
+    figure = Figure(figsize=(_COLUMNS * _INCHES, rows * (_INCHES + 0.6)), dpi=_DPI, layout="constrained")
+    axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, case_id in zip(axes, chosen, strict=False):
+        what = reasons[case_id][0].what
+        shown = what if len(what) <= 2 * _LINE else f"{what[: 2 * _LINE - 1]}…"
+        title = "\n".join(filter(None, (case_id, shown[:_LINE], shown[_LINE:])))
+        axis.set_title(title, fontsize=7, parse_math=False)
+        _draw(axis, by_id[case_id])
+    return png_bytes(figure)
+
+
+def outline(mask: np.ndarray) -> np.ndarray:
+    """Pixels of `mask`, bool (H, W), that have a neighbour outside it to the left, right, above or below."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner
+
+
+def _draw(axis: Axes, case: Case) -> None:
+    try:
+        frame = np.array(read_frame(case.frame.path, case.frame.index), dtype=np.float32) / 255.0
+    except RefusedInput:
+        axis.text(0.5, 0.5, "cannot be read", transform=axis.transAxes, ha="center", va="center", fontsize=9)
+        return
+    if case.truth is not None:
+        try:
+            frame[outline(case.truth.mask(frame.shape[1], frame.shape[0]))] = _RED
+        except RefusedInput:
+            axis.text(
+                0.5, 0.02, "truth cannot be drawn", transform=axis.transAxes, ha="center", color="red", fontsize=7
+            )
+    axis.imshow(frame, interpolation="nearest")

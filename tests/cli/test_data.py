@@ -1,0 +1,53 @@
+"""`vesselkit data check` and `vesselkit who`."""
+
+import json
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in (1, 2):
+        for part, value in (("images", number), ("masks", 0)):
+            (tmp_path / "set" / part).mkdir(parents=True, exist_ok=True)
+            picture = Image.new("L", (8, 8), value)
+            picture.paste(255, (2, 2, 4, 4))
+            picture.save(tmp_path / "set" / part / f"Doe_1_{number}.png")
+    return tmp_path / "set"
+
+
+def test_a_sound_set_passes_and_an_id_leads_back(call, folder):
+    checked = call("data", "check", "set", "--json")
+    assert checked.code == 0, checked.err
+    found = json.loads(checked.out)
+    assert (found["cases"], found["counts"]["error"]) == (2, 0) and "Doe" not in checked.out
+    case_ids = json.loads((folder / ".vesselkit" / "id-map.json").read_text())["cases"]
+    asked = call("who", case_ids["images/Doe_1_2.png"], "--data", "set")
+    assert (asked.code, asked.out) == (0, f"{folder / 'images' / 'Doe_1_2.png'}\n")
+
+
+def test_errors_end_with_1_and_are_written(call, folder, tmp_path):
+    Image.new("L", (9, 8)).save(folder / "masks" / "Doe_1_1.png")
+    checked = call("data", "check", "set", "--output", "out", "--id-key", "keys/my.key")
+    assert checked.code == 1 and "size_mismatch" in checked.out and "1 errors" in checked.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "findings.csv",
+        "findings.json",
+        "contact_sheet.png",
+    }
+    assert (tmp_path / "keys" / "my.key").is_file() and not (folder / ".vesselkit").exists()
+    assert call("who", "C1", "--id-key", "keys/my.key").code == 2
+
+
+def test_kept_ids_lead_back_without_a_map(call, folder):
+    assert "name_in_path" not in call("data", "check", "set", "--ids", "keep").out
+    assert call("who", "Doe_1_1", "--data", "set").out == f"{folder / 'images' / 'Doe_1_1.png'}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["C1"], ["C1", "--data", "set"], ["C1", "--id-key", "x.key"], ["C1", "--data", "nowhere"]]
+)
+def test_an_unknown_id_says_what_to_pass(call, folder, arguments):
+    asked = call("who", *arguments)
+    assert asked.code == 2 and "--" in asked.err and "Doe" not in asked.err

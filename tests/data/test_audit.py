@@ -1,0 +1,178 @@
+"""Each fault of a data set is found, told by case id, and never by name."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.data.audit import audit, write_report
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.findings import Finding, Severity, ordered, to_csv, to_text
+from helpers.data.frame import Frame
+from helpers.data.ids import IdPolicy
+from helpers.data.record import Case, Fault
+from helpers.data.truth import MaskFileTruth, PolygonTruth
+from helpers.figures.audit import outline
+
+SQUARE = (1, 1, 5, 1, 5, 5, 1, 5)
+
+
+class Cases:
+    """Makes cases of 8 x 8 pixels, each with pixels of its own unless they are named."""
+
+    def __init__(self, folder):
+        self.folder, self.cases = folder, []
+
+    def add(self, truth=None, *, value=None, name=None, **values):
+        number = len(self.cases)
+        path = self.folder / (name or f"{number}.png")
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), number if value is None else value).save(path)
+        self.cases.append(Case(Frame(f"C{number}", path, **values), truth))
+        return path
+
+    def kinds(self, **values):
+        return [(found.severity.value, found.kind, found.case_id) for found in self.report(**values).findings]
+
+    def report(self, ids=IdPolicy.PSEUDONYM, faults=()):
+        self.dataset = Dataset(self.folder, "paired", tuple(self.cases), ids, None, (), faults)
+        return audit(self.dataset)
+
+
+@pytest.fixture
+def cases(tmp_path):
+    return Cases(tmp_path)
+
+
+def mask(path, array):
+    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+    return MaskFileTruth(path)
+
+
+def test_a_sound_set_has_no_finding(cases):
+    cases.add(PolygonTruth((SQUARE,)), split="train", patient="P1")
+    cases.add(PolygonTruth((SQUARE,)), split="test", patient="P2")
+    report = cases.report()
+    assert (report.findings, report.ok, report.cases, report.truths) == ((), True, 2, 2)
+    assert report.to_text().endswith("0 errors, 0 warnings, 0 notes")
+
+
+@pytest.mark.parametrize(
+    ("polygons", "size", "found"),
+    [
+        ((SQUARE,), (12, 12), ("error", "size_mismatch")),
+        (((0, 0, 12, 0, 12, 12),), None, ("error", "size_mismatch")),
+        (((0, 0, -3, 0, 5, 5),), None, ("error", "out_of_bounds")),
+        (((0, 0, 5, 5),), None, ("error", "few_points")),
+        (((0, 0, float("nan"), 5, 5, 5),), None, ("error", "broken_truth")),
+        ((), None, ("warning", "empty_truth")),
+        (((0, 0, 8, 0, 8, 8, 0, 8),), None, ("warning", "full_truth")),
+    ],
+)
+def test_annotations(cases, polygons, size, found):
+    cases.add(PolygonTruth(polygons, size))
+    assert cases.kinds() == [(*found, "C0")]
+
+
+def test_masks_not_binary_and_missing(cases, tmp_path):
+    grey = np.zeros((8, 8))
+    grey[0, 0], grey[1, 1] = 100, 255
+    cases.add(mask(tmp_path / "grey.png", grey))
+    cases.add(None)
+    assert cases.kinds() == [("warning", "mask_not_binary", "C0"), ("warning", "missing_truth", "C1")]
+
+
+def test_without_any_truth_one_note_says_so(cases):
+    cases.add()
+    cases.add()
+    assert cases.kinds() == [("note", "no_truth", None)] and cases.report().ok
+
+
+def test_unreadable_frames_and_faults(cases):
+    cases.add(PolygonTruth((SQUARE,))).write_bytes(b"no image")
+    cases.add(PolygonTruth((SQUARE,)))
+    found = cases.kinds(faults=(Fault("Doe.png", "a mask without an image of its stem"),))
+    assert found == [("error", "passed_over", None), ("error", "unreadable", "C0")]
+
+
+def test_equal_frames_within_and_across_splits(cases):
+    for split in ("train", "train", "test"):
+        cases.add(PolygonTruth((SQUARE,)), value=9, split=split)
+    assert cases.kinds() == [("error", "duplicate_across_splits", "C2"), ("warning", "duplicate", "C1")]
+
+
+def test_patients_and_sequences_across_splits(cases):
+    for split in ("train", "test"):
+        cases.add(PolygonTruth((SQUARE,)), split=split, patient="P1", sequence="P1-S1")
+        cases.add(PolygonTruth((SQUARE,)), split=split, sequence="S1")
+    report = cases.report()
+    assert [found.kind for found in report.findings] == ["patient_across_splits", "sequence_across_splits"]
+    assert "P1" in report.findings[0].what and not report.ok
+
+
+def test_names_are_noticed_and_never_told(cases, tmp_path):
+    cases.add(PolygonTruth((SQUARE,)), name="Doe_Jane (1234567)/1.png")
+    report = cases.report()
+    assert [(found.kind, found.case_id) for found in report.findings] == [("name_in_path", "C0")]
+    write_report(report, cases.dataset, tmp_path / "out")
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert b"Doe" not in written and b"1234567" not in written and "Doe" not in report.to_text()
+    assert cases.kinds(ids=IdPolicy.PUBLIC) == []
+
+
+def test_deep_pixels_are_noted(cases, tmp_path):
+    path = cases.add(PolygonTruth((SQUARE,)))
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 500).save(path)
+    assert cases.kinds() == [("note", "deep_pixels", "C0")]
+
+
+def test_the_report_is_written(cases, tmp_path):
+    cases.add(PolygonTruth((SQUARE,), (12, 12)))
+    cases.add(PolygonTruth(()))
+    cases.add(PolygonTruth((SQUARE,))).write_bytes(b"")
+    report = cases.report()
+    write_report(report, cases.dataset, tmp_path / "out")
+    rows = list(csv.DictReader((tmp_path / "out" / "findings.csv").open()))
+    assert [row["case_id"] for row in rows] == [found.case_id for found in report.findings]
+    stored = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert stored["counts"] == {"error": 2, "warning": 1, "note": 0}
+    with Image.open(tmp_path / "out" / "contact_sheet.png") as sheet:
+        assert sheet.info.keys() <= {"dpi"} and sheet.width > 1000
+
+
+def test_an_audit_of_real_files(tmp_path):
+    for name, size in (("a", 8), ("b", 16)):
+        for folder, side in (("images", 8), ("masks", size)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            pixels = np.zeros((side, side), np.uint8)
+            pixels[1:3, 1 : 3 + len(folder)] = 255 if folder == "masks" else ord(name)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
+    report = audit(open_dataset(tmp_path, ids=IdPolicy.KEEP))
+    assert [(found.kind, found.case_id) for found in report.findings] == [("size_mismatch", "b")]
+
+
+def test_tables_order_shorten_and_disarm():
+    many = [Finding(Severity.NOTE, "a", f"=C{n}", "x", "y") for n in range(9)]
+    findings = ordered([*many, Finding(Severity.ERROR, "b", None, "x", "y")])
+    assert findings[0].kind == "b"
+    assert "and 4 more" in to_text(findings) and "=C5" not in to_text(findings)
+    assert list(csv.reader(io.StringIO(to_csv(findings))))[2][2] == "'=C0"
+
+
+def test_the_outline_is_the_border_of_the_mask():
+    solid = np.zeros((5, 5), bool)
+    solid[1:4, 1:4] = True
+    expected = solid.copy()
+    expected[2, 2] = False
+    assert np.array_equal(outline(solid), expected)
+
+
+def test_a_dicom_header_is_told_by_its_keywords(cases, monkeypatch):
+    monkeypatch.setattr("helpers.data.audit.header_signs", lambda path: (("PatientName",), True))
+    cases.add(PolygonTruth((SQUARE,)))
+    assert [kind for _, kind, _ in cases.kinds()] == ["identity_in_header", "burned_in"]
+    assert isinstance(cases.dataset.root, Path)
