@@ -78,7 +78,7 @@ def read_parameters(model: type[Settings], namespace: MutableMapping[str, Any] |
 
 
 def result_folder(project: str, stage: Stage, name: str | None, fallback: str) -> ResultFolder:
-    """A folder for new results, not created, that touches no earlier one: `name`, or the next free of `name-2`, `name-3`, ...
+    """A folder for new results, yet to be made: `name`, or the next free of `name-2`, `name-3`, ...
 
     Args:
         fallback: used where `name` is None; any text, made into a plain name.
