@@ -151,7 +151,7 @@ def _problem_finding(problem: str, case: Case) -> Finding:
     """A truth's own problem, with its kind and what to do."""
     if problem.startswith(_REMARKS):
         return _finding("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
-    fit = "export frame and annotation at the same size, or have it rescaled by name"
+    fit = "export frame and annotation at the same size, or ask for rescaling"
     if problem.startswith("made for"):
         return _finding("error", "size_mismatch", case, problem, fit)
     reach = _REACHES.search(problem)

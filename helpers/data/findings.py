@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
-from helpers.inference.run_folder import safe_text
+from helpers.tables_text import safe_text
 
 # Of one kind, in the text for people; the files hold all.
 _SHOWN = 5

@@ -1,5 +1,6 @@
 """The most suspicious cases of an audit in one picture."""
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ _MOST = 12
 _INCHES = 3.0
 _DPI = 110
 _RED = (1.0, 0.0, 0.0)
-_LINE = 38
+_LINE = 40  # characters
 _WEIGHT = {Severity.ERROR: 10_000, Severity.WARNING: 100, Severity.NOTE: 0}
 
 
@@ -46,10 +47,8 @@ def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case], most: i
     for axis in axes:
         axis.set_axis_off()
     for axis, case_id in zip(axes, chosen, strict=False):
-        what = reasons[case_id][0].what
-        shown = what if len(what) <= 2 * _LINE else f"{what[: 2 * _LINE - 1]}…"
-        title = "\n".join(filter(None, (case_id, shown[:_LINE], shown[_LINE:])))
-        axis.set_title(title, fontsize=7, parse_math=False)
+        reason = textwrap.wrap(reasons[case_id][0].what, _LINE, max_lines=2, placeholder=" …")
+        axis.set_title("\n".join([case_id, *reason]), fontsize=7, parse_math=False)
         _draw(axis, by_id[case_id])
     return png_bytes(figure)
 

@@ -15,6 +15,7 @@ from PIL import Image
 from helpers.errors import RefusedInput
 from helpers.inference.prediction import Prediction, stored_grid
 from helpers.inference.status import PredictionStatus
+from helpers.tables_text import safe_text
 
 SCHEMA = "vesselkit.run"
 SCHEMA_VERSION = 0
@@ -32,9 +33,6 @@ COLUMNS = (
     "text",
     "message",
 )
-
-# A spreadsheet runs a cell that starts with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,6 @@ def write_table(folder: Path, rows: Iterable[CaseRow]) -> None:
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow([_cell(getattr(row, name)) for name in COLUMNS])
-
-
-def safe_text(text: str) -> str:
-    """`text`, with an apostrophe in front where a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def count_statuses(rows: Iterable[CaseRow]) -> dict[str, int]:

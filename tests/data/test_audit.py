@@ -16,7 +16,6 @@ from helpers.data.frame import Frame
 from helpers.data.ids import IdPolicy
 from helpers.data.record import Case, Fault
 from helpers.data.truth import MaskFileTruth, PolygonTruth
-from helpers.figures.audit import outline
 
 SQUARE = (1, 1, 5, 1, 5, 5, 1, 5)
 
@@ -161,14 +160,6 @@ def test_tables_order_shorten_and_disarm():
     assert findings[0].kind == "b"
     assert "and 4 more" in to_text(findings) and "=C5" not in to_text(findings)
     assert list(csv.reader(io.StringIO(to_csv(findings))))[2][2] == "'=C0"
-
-
-def test_the_outline_is_the_border_of_the_mask():
-    solid = np.zeros((5, 5), bool)
-    solid[1:4, 1:4] = True
-    expected = solid.copy()
-    expected[2, 2] = False
-    assert np.array_equal(outline(solid), expected)
 
 
 def test_a_dicom_header_is_told_by_its_keywords(cases, monkeypatch):

@@ -1,0 +1,14 @@
+"""Texts that a spreadsheet would run."""
+
+import pytest
+
+from helpers.tables_text import safe_text
+
+
+@pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=A1"])
+def test_a_formula_is_disarmed(text):
+    assert safe_text(text) == f"'{text}"
+
+
+def test_other_texts_stay():
+    assert [safe_text(text) for text in ("", "P007", "1-2")] == ["", "P007", "1-2"]
