@@ -23,6 +23,8 @@ _SPARE = 5
 _FULL = 2
 _LONGEST = 80
 
+_NUMBERED = re.compile(r"(.*[A-Z])([0-9]+)")
+
 
 class IdPolicy(StrEnum):
     """Where the ids of a data set come from.
@@ -64,8 +66,9 @@ def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[N
         The names of each record, in their order, and all ids taken now.
     """
     records = tuple(records)
+    pool = _Pool(key, (*taken.patients.values(), *taken.sequences.values(), *taken.cases.values()))
     patients = dict(taken.patients)
-    _draw(patients, {record.patient for record in records if record.patient is not None}, "patient", "P", 3, key)
+    pool.draw(patients, {record.patient for record in records if record.patient is not None}, "patient", "P", 3)
 
     sequences = dict(taken.sequences)
     by_patient: dict[str | None, set[str]] = defaultdict(set)
@@ -74,7 +77,7 @@ def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[N
             by_patient[record.patient].add(_sequence_key(record))
     for patient, names in by_patient.items():
         start, digits = ("S", 3) if patient is None else (f"{patients[patient]}-S", 2)
-        _draw(sequences, names, "sequence", start, digits, key)
+        pool.draw(sequences, names, "sequence", start, digits)
 
     cases = dict(taken.cases)
     groups: dict[str | None, list[Record]] = defaultdict(list)
@@ -82,10 +85,10 @@ def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[N
         groups[_group_id(record, patients, sequences)].append(record)
     for group, members in groups.items():
         if group is None:
-            _draw(cases, {record.name for record in members}, "case", "C", 4, key)
+            pool.draw(cases, {record.name for record in members}, "case", "C", 4)
             continue
-        _keep_numbers(cases, members, f"{group}-F")
-        _draw(cases, {record.name for record in members}, "frame", f"{group}-F", 3, key)
+        pool.keep_numbers(cases, members, f"{group}-F")
+        pool.draw(cases, {record.name for record in members}, "frame", f"{group}-F", 3)
 
     named = tuple(
         Names(
@@ -120,41 +123,49 @@ def keep(records: Iterable[Record]) -> tuple[Names, ...]:
     )
 
 
-def _draw(taken: dict[str, str], names: Iterable[str], kind: str, start: str, digits: int, key: bytes) -> None:
-    """Give each name that has none an id: `start` and a free number, of at least so many digits."""
-    new = sorted((name for name in names if name not in taken), key=lambda name: _digest(key, kind, name, 0))
-    used = {int(found[len(start) :]) for found in taken.values() if _is_numbered(found, start)}
-    width = max([digits, *(len(found) - len(start) for found in taken.values() if _is_numbered(found, start))])
-    if not used:
-        while len(new) * _SPARE > 10**width:
+class _Pool:
+    """Draws ids under one key, and knows which numbers are taken behind which start of an id, such as `P007-S`."""
+
+    def __init__(self, key: bytes, given: Iterable[str]) -> None:
+        self._key = key
+        self._used: dict[str, set[int]] = defaultdict(set)
+        self._width: dict[str, int] = defaultdict(int)
+        for found in filter(None, map(_NUMBERED.fullmatch, given)):
+            self._take(found[1], found[2])
+
+    def draw(self, taken: dict[str, str], names: Iterable[str], kind: str, start: str, digits: int) -> None:
+        """Give each name that has none an id: `start` and a free number, of at least so many digits."""
+        new = sorted((name for name in names if name not in taken), key=lambda name: self._digest(kind, name, 0))
+        used = self._used[start]
+        width = max(digits, self._width[start])
+        if not used:
+            while len(new) * _SPARE > 10**width:
+                width += 1
+        while (len(used) + len(new)) * _FULL > 10**width:
             width += 1
-    while (len(used) + len(new)) * _FULL > 10**width:
-        width += 1
-    for name in new:
-        counter = 0
-        while (number := _number(_digest(key, kind, name, counter), width)) in used:
-            counter += 1
-        used.add(number)
-        taken[name] = f"{start}{number:0{width}d}"
+        for name in new:
+            counter = 0
+            while (number := _number(self._digest(kind, name, counter), width)) in used:
+                counter += 1
+            taken[name] = self._take(start, f"{number:0{width}d}")
 
+    def keep_numbers(self, taken: dict[str, str], members: list[Record], start: str) -> None:
+        """Frames whose own number is known, and theirs alone in the sequence, keep it."""
+        counts = Counter(record.number for record in members)
+        for record in members:
+            number = record.number
+            free = number is not None and number >= 0 and counts[number] == 1 and number not in self._used[start]
+            if free and record.name not in taken:
+                taken[record.name] = self._take(start, f"{number:03d}")
 
-def _keep_numbers(taken: dict[str, str], members: list[Record], start: str) -> None:
-    """Frames whose own number is known, and theirs alone in the sequence, keep it."""
-    used = {int(found[len(start) :]) for found in taken.values() if _is_numbered(found, start)}
-    counts = Counter(record.number for record in members)
-    for record in members:
-        number = record.number
-        if record.name in taken or number is None or number < 0 or counts[number] > 1 or number in used:
-            continue
-        taken[record.name] = f"{start}{number:03d}"
+    def _take(self, start: str, digits: str) -> str:
+        self._used[start].add(int(digits))
+        self._width[start] = max(self._width[start], len(digits))
+        return start + digits
 
-
-def _is_numbered(found: str, start: str) -> bool:
-    return found.startswith(start) and found[len(start) :].isdigit()
-
-
-def _digest(key: bytes, kind: str, name: str, counter: int) -> bytes:
-    return hmac.new(key, f"{kind}\0{name}\0{counter}".encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
+    def _digest(self, kind: str, name: str, counter: int) -> bytes:
+        text = f"{kind}\0{name}\0{counter}".encode("utf-8", "surrogateescape")
+        return hmac.new(self._key, text, hashlib.sha256).digest()
 
 
 def _number(digest: bytes, width: int) -> int:

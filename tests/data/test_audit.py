@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from helpers.data.frame import Frame
 from helpers.data.ids import IdPolicy
 from helpers.data.record import Case, Fault
 from helpers.data.truth import MaskFileTruth, PolygonTruth
+from tests.images.dicom_files import angiogram, write
 
 SQUARE = (1, 1, 5, 1, 5, 5, 1, 5)
 
@@ -162,8 +162,17 @@ def test_tables_order_shorten_and_disarm():
     assert list(csv.reader(io.StringIO(to_csv(findings))))[2][2] == "'=C0"
 
 
-def test_a_dicom_header_is_told_by_its_keywords(cases, monkeypatch):
-    monkeypatch.setattr("helpers.data.audit.header_signs", lambda path: (("PatientName",), True))
-    cases.add(PolygonTruth((SQUARE,)))
-    assert [kind for _, kind, _ in cases.kinds()] == ["identity_in_header", "burned_in"]
-    assert isinstance(cases.dataset.root, Path)
+def test_a_dicom_header_is_told_by_its_keywords(tmp_path):
+    for number in (1, 2):
+        values = np.full((2, 8, 8), 100 * number, np.uint16)
+        values[1] += 7
+        header = angiogram(values, PatientName="Doe^Jane", PatientID="7654321", BurnedInAnnotation="YES")
+        write(tmp_path / "set" / f"Doe^Jane{number}.dcm", header)
+    dataset = open_dataset(tmp_path / "set")
+    report = audit(dataset)
+    write_report(report, dataset, tmp_path / "out")
+    assert {frame.patient for frame in dataset.frames} == {dataset.frames[0].case_id[:4]}
+    kinds = {found.kind for found in report.findings}
+    assert {"name_in_path", "identity_in_header", "burned_in"} <= kinds
+    told = report.to_text().encode() + b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert b"PatientName" in told and b"Doe" not in told and b"7654321" not in told
