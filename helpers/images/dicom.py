@@ -26,7 +26,7 @@ from helpers.images.dicom_header import (
     read_header,
     text_of,
 )
-from helpers.images.reading import MAX_PIXELS, UnreadableImage
+from helpers.images.reading import MAX_PIXELS, BadSize, UnreadableImage
 
 __all__ = ["read_dicom_frame"]
 
@@ -71,7 +71,7 @@ def _check_pixels(path: Path, header: Dataset, index: int, max_pixels: int) -> N
         raise UnreadableImage(path, "the DICOM file holds no image. Leave reports and other documents out")
     if rows * columns > max_pixels:
         found = f"{columns}x{rows} = {rows * columns:,} pixels"
-        raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
     check_frame_count(path, count)
     if not 0 <= index < count:
         raise UnreadableImage(path, f"expected a frame of 0 to {count - 1}, was asked for {index}. Check the frame")

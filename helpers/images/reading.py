@@ -21,6 +21,7 @@ __all__ = [
     "DECODE_ERRORS",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "BadSize",
     "UnreadableImage",
     "list_images",
     "natural_key",
@@ -71,6 +72,10 @@ class UnreadableImage(RefusedInput):
         self.reason = reason
 
 
+class BadSize(UnreadableImage):
+    """An image without pixels, or with more than are read."""
+
+
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Read the single frame in `path` as mode RGB, uint8, with its EXIF orientation applied.
 
@@ -97,7 +102,7 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
             orientation = image.getexif().get(ExifTags.Base.Orientation)
             frame = _to_rgb(path, image)
     except Image.DecompressionBombError as error:
-        raise UnreadableImage(path, f"too many pixels; at most {max_pixels:,} are read. Shrink or crop it") from error
+        raise BadSize(path, f"too many pixels; at most {max_pixels:,} are read. Shrink or crop it") from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(
             path, f"not an image of a known format ({', '.join(_FORMATS)}). Export it as PNG"
@@ -137,10 +142,10 @@ def _check_header(path: Path, image: ImageFile.ImageFile, max_pixels: int) -> No
     """Refuse by size, frame count and pixel layout, all known before decoding."""
     width, height = image.size
     if width < 1 or height < 1:
-        raise UnreadableImage(path, f"the image has no pixels ({width}x{height}). Export it again")
+        raise BadSize(path, f"the image has no pixels ({width}x{height}). Export it again")
     if width * height > max_pixels:
         found = f"{width}x{height} = {width * height:,} pixels"
-        raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise UnreadableImage(path, f"expected one frame, found {frames}. Save each wanted frame as a PNG of its own")

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from helpers.images.reading import MAX_PIXELS, UnreadableImage
+from helpers.images.reading import MAX_PIXELS, BadSize, UnreadableImage
 
 __all__ = ["MAX_FRAMES", "VIDEO_SUFFIXES", "is_video", "read_video_frame", "video_frame_count"]
 
@@ -169,7 +169,7 @@ def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
     if width * height > max_pixels:
         container.close()
         found = f"{width}x{height} = {width * height:,} pixels"
-        raise UnreadableImage(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
     # Without this, decoders paint over damage and call the result a frame.
     stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
     return container
