@@ -1,6 +1,18 @@
-"""Logits as a run stores them."""
+"""Logits as a run stores them: on the predictor's own grid in float16, with the rule that makes them frame-sized."""
 
+import io
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from helpers.errors import RefusedInput
+
+_FLOAT16_LIMIT = float(np.finfo(np.float16).max)
 
 
 class Upsampling(StrEnum):
@@ -8,3 +20,73 @@ class Upsampling(StrEnum):
 
     SAM2_TWO_STEP = "sam2_two_step"  # bilinear to the square network input, then bilinear to the frame
     NONE = "none"  # the maps have the frame's size
+
+
+@dataclass(frozen=True)
+class StoredLogits:
+    """The maps of one case and prompt.
+
+    Attributes:
+        logits: float16 (n, h, w), finite, one map for each `[SEG]`.
+        upsampling: how they become maps of the frame's size.
+        network_size: side of the square between the two steps of SAM2_TWO_STEP, in pixels; None for NONE.
+        width, height: of the frame, in pixels.
+    """
+
+    logits: np.ndarray = field(repr=False)
+    upsampling: Upsampling
+    network_size: int | None
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 3 or self.logits.dtype != np.float16:
+            raise ValueError(f"logits: expected float16 (n, h, w), got {self.logits.dtype} {self.logits.shape}")
+        if self.upsampling is Upsampling.NONE and self.logits.shape[1:] != (self.height, self.width):
+            raise ValueError(f"logits: expected maps of {(self.height, self.width)}, got {self.logits.shape[1:]}")
+        if (self.network_size is None) is not (self.upsampling is Upsampling.NONE):
+            raise ValueError(f"network_size: does not fit the rule {self.upsampling}, got {self.network_size}")
+
+    def full_size(self) -> np.ndarray:
+        """Maps of the frame's size, float32 (n, H, W), computed on the CPU so that they are the same everywhere."""
+        values = torch.from_numpy(self.logits.astype(np.float32))
+        if self.upsampling is Upsampling.NONE or len(values) == 0:
+            return np.zeros((0, self.height, self.width), np.float32) if len(values) == 0 else values.numpy()
+        square = interpolate(values[:, None], size=(self.network_size, self.network_size), mode="bilinear")
+        return interpolate(square, size=(self.height, self.width), mode="bilinear")[:, 0].numpy()
+
+
+def round_for_storage(logits: np.ndarray) -> np.ndarray:
+    """Finite logits of any shape as float16, limited to its range."""
+    return np.clip(logits, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+
+
+def npz_bytes(stored: StoredLogits) -> bytes:
+    """The .npz file: `logits`, `upsampling`, `network_size` (0: none), `size` (H, W). Equal maps give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        logits=stored.logits,
+        upsampling=np.array(stored.upsampling.value),
+        network_size=np.array(stored.network_size or 0, np.int64),
+        size=np.array([stored.height, stored.width], np.int64),
+    )
+    return buffer.getvalue()
+
+
+def read_npz(path: Path) -> StoredLogits:
+    """The maps of a stored file. Raises RefusedInput for a file that is damaged or of another form."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            height, width = (int(value) for value in found["size"])
+            return StoredLogits(
+                found["logits"],
+                Upsampling(str(found["upsampling"])),
+                int(found["network_size"]) or None,
+                width,
+                height,
+            )
+    except (BadZipFile, EOFError, KeyError, OSError, ValueError) as error:
+        raise RefusedInput(
+            f"{path}: expected logits as docs/run-format.md has them, found {error}. Predict the case again"
+        ) from error

@@ -1,0 +1,62 @@
+"""Masks from full-size logits: the threshold, several `[SEG]` in one mask, and mask files."""
+
+import io
+import math
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from helpers.errors import RefusedInput, UsageProblem
+
+
+class Combine(StrEnum):
+    """How the maps of several `[SEG]` become one mask."""
+
+    UNION = "union"  # a pixel is inside where any map is above the threshold
+    FIRST = "first"  # the first map alone
+    BEST = "best"  # the map of highest predicted IoU alone; the first where none is known
+
+
+def threshold_logit(threshold: float) -> float:
+    """The logit of a probability. Raises UsageProblem where `threshold` is not inside 0 .. 1."""
+    if not 0.0 < threshold < 1.0:
+        raise UsageProblem(f"threshold: expected a probability between 0 and 1, both excluded, got {threshold}")
+    return math.log(threshold / (1.0 - threshold))
+
+
+def combined_map(full: np.ndarray, combine: Combine, predicted_iou: np.ndarray | None = None) -> np.ndarray:
+    """The one map, float32 (H, W), that any threshold turns into the combined mask.
+
+    Args:
+        full: float32 (n, H, W), n at least 1.
+        predicted_iou: (n,); None where unknown.
+    """
+    if combine is Combine.UNION:
+        return full.max(axis=0)
+    best = 0 if combine is Combine.FIRST or predicted_iou is None else int(np.argmax(predicted_iou))
+    return full[best]
+
+
+def combined_mask(
+    full: np.ndarray, threshold: float, combine: Combine, predicted_iou: np.ndarray | None = None
+) -> np.ndarray:
+    """The mask, bool (H, W), of `combined_map` above the threshold's logit, compared in float32."""
+    return combined_map(full, combine, predicted_iou) > np.float32(threshold_logit(threshold))
+
+
+def png_bytes(mask: np.ndarray) -> bytes:
+    """A mask, bool (H, W), as an 8-bit grey PNG of 0 and 255 without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_png(path: Path) -> np.ndarray:
+    """A stored mask, bool (H, W). Raises RefusedInput for a damaged file."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L")) > 0
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RefusedInput(f"{path}: expected a mask as PNG, found {error}. Predict the case again") from error

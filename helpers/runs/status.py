@@ -1,0 +1,43 @@
+"""How the prediction for one case and prompt ended."""
+
+from enum import StrEnum
+
+FULL_MASK_FRACTION = 0.6
+
+
+class PredictionStatus(StrEnum):
+    """One status for each case and prompt; where several apply, the one named first in this list is kept."""
+
+    READ_ERROR = "read_error"  # the image file was refused
+    BAD_SIZE = "bad_size"  # the frame has no pixels, or too many
+    OOM = "oom"  # the memory did not suffice, even for this frame alone
+    ERROR = "error"  # the model failed on it
+    NAN_LOGITS = "nan_logits"  # the logits hold NaN or infinity
+    TRUNCATED = "truncated"  # the answer reached the token limit before its end
+    NO_SEG = "no_seg"  # the answer holds no [SEG], so there is no mask
+    EMPTY_MASK = "empty_mask"  # a mask was predicted, and no pixel is in it
+    FULL_MASK = "full_mask"  # more than FULL_MASK_FRACTION of the frame is in the mask
+    SEVERAL_SEG = "several_seg"  # several [SEG]; the run's rule makes one mask of them
+    OK = "ok"
+
+
+def status_of(*, finite: bool, truncated: bool, seg_count: int, mask_fraction: float | None) -> PredictionStatus:
+    """The status of a frame that was read and for which the model answered.
+
+    Args:
+        finite: whether all logits are finite.
+        truncated: whether the answer was cut at the token limit.
+        seg_count: number of predicted maps.
+        mask_fraction: share of the frame inside the combined mask, 0 .. 1; None without a mask.
+    """
+    if not finite:
+        return PredictionStatus.NAN_LOGITS
+    if truncated:
+        return PredictionStatus.TRUNCATED
+    if seg_count == 0 or mask_fraction is None:
+        return PredictionStatus.NO_SEG
+    if mask_fraction == 0:
+        return PredictionStatus.EMPTY_MASK
+    if mask_fraction > FULL_MASK_FRACTION:
+        return PredictionStatus.FULL_MASK
+    return PredictionStatus.SEVERAL_SEG if seg_count > 1 else PredictionStatus.OK
