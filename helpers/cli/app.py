@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import batch, checkpoint, conversion, data, machine, registry
+from helpers.cli import batch, checkpoint, conversion, data, inference, machine, registry
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -36,7 +36,7 @@ class KitGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if self.get_command(ctx, args[0]) is None:
-            message = registry.planned_message(args)
+            message = registry.planned_message([*ctx.command_path.split()[1:], *args])
             if message:
                 raise UsageProblem(message)
         return super().resolve_command(ctx, args)
@@ -79,11 +79,13 @@ for _name, _function in (
     ("convert", conversion.convert),
     ("verify", conversion.verify),
     ("who", data.who),
+    ("predict", inference.predict),
     ("run", batch.run),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
 app.add_typer(data.app, name="data")
+app.add_typer(inference.bench_app, name="bench", cls=KitGroup)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -71,7 +71,7 @@ def convert(
         output=typed_path(output),
         base=optional_input_path(base, "--base"),
         sam2=optional_input_path(sam2, "--sam2"),
-        sam2_config=_preset_or_file(sam2_config),
+        sam2_config=preset_or_file(sam2_config),
         train_config=optional_input_path(train_config, "--train-config"),
         lora_alpha=lora_alpha,
         template=template,
@@ -103,7 +103,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _preset_or_file(given: str | None) -> str | None:
+def preset_or_file(given: str | None) -> str | None:
     """A preset's name as it is; the name of a JSON file as a path."""
     if given is None or not given.endswith(".json"):
         return given

@@ -69,8 +69,12 @@ COMMANDS = (
     Command(
         "predict",
         "Run a model over a data set: text, logits and masks, resumable.",
-        "vesselkit predict --model DIR --data DATASET --output RUN [--prompt TEXT ...] [--batch-size auto]"
-        " [--device auto] [--dtype auto] [--threshold 0.5] [--limit N] [--shard I/N]",
+        "vesselkit predict --data DATASET --output RUN [--model DIR] [--checkpoint CKPT] [--base DIR] [--sam2 FILE]"
+        " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A] [--template NAME]"
+        " [--prompt TEXT ...] [--batch-size auto] [--device auto] [--dtype auto] [--threshold 0.5]"
+        " [--combine union|first|best] [--limit N] [--shard I/N] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
+        _HERE,
     ),
     Command(
         "import-masks",
@@ -136,7 +140,9 @@ COMMANDS = (
     Command(
         "bench predict",
         "Measure the throughput of prediction, files to files.",
-        "vesselkit bench predict",
+        "vesselkit bench predict --model DIR --data DATASET [--n N] [--rounds N] [--batch-size auto] [--device auto]"
+        " [--dtype auto] [--output FILE]",
+        _HERE,
     ),
     Command(
         "bench model",

@@ -45,6 +45,9 @@ class Shard:
         return batch % self.count == self.index - 1
 
 
+WHOLE = Shard()
+
+
 @dataclass(frozen=True)
 class Process:
     """This process among those of one launch.

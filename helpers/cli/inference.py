@@ -1,0 +1,267 @@
+"""Commands that run a model over a data set.
+
+The packages are imported inside the commands, so that `--help` need not wait for torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from helpers.atomic import write_json_atomic
+from helpers.cli import registry
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
+from helpers.cli.data import IdKey, Ids
+from helpers.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from helpers.data.dataset import Dataset
+    from helpers.inference.sa2va import Sa2VAPredictor
+
+bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+
+class LauncherName(StrEnum):
+    """What started the processes of a run."""
+
+    NONE = "none"
+    PYTORCH = "pytorch"
+    SLURM = "slurm"
+
+
+class CombineName(StrEnum):
+    """How the maps of several `[SEG]` become one mask."""
+
+    UNION = "union"
+    FIRST = "first"
+    BEST = "best"
+
+
+Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")]
+BatchSize = Annotated[
+    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
+]
+Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")]
+
+
+def predict(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped is gone on with.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote. Or give --checkpoint.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="CKPT", help="Checkpoint to compose the model from, in memory."),
+    ] = None,
+    base: Base = None,
+    sam2: Sam2 = None,
+    sam2_config: Annotated[
+        str | None,
+        typer.Option(
+            "--sam2-config", metavar="PRESET_OR_JSON", help="hiera_t, hiera_s, hiera_b+, hiera_l, or a JSON of sizes."
+        ),
+    ] = None,
+    train_config: TrainConfig = None,
+    lora_alpha: Annotated[
+        float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
+    ] = None,
+    batch_size: BatchSize = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threshold: Annotated[
+        float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
+    ] = 0.5,
+    combine: Annotated[
+        CombineName,
+        typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
+    ] = CombineName.UNION,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N cases.")] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Only this share of the batches, such as 1/4.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
+    ] = None,
+    ids: Annotated[
+        Ids | None,
+        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+    ] = None,
+    id_key: IdKey = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
+    ] = 64,
+    launcher: Annotated[
+        LauncherName,
+        typer.Option(
+            "--launcher", metavar="none|pytorch|slurm", help="What started the processes; torchrun needs no naming."
+        ),
+    ] = LauncherName.NONE,
+) -> None:
+    if (model is None) == (checkpoint is None):
+        raise UsageProblem(
+            "model: expected --model DIR (a folder that `vesselkit convert` wrote) or --checkpoint CKPT, got "
+            f"{'neither; there is no default model' if model is None else 'both'}"
+        )
+    composing = {
+        "base": base,
+        "sam2": sam2,
+        "sam2_config": sam2_config,
+        "train_config": train_config,
+        "lora_alpha": lora_alpha,
+        "template": template,
+    }
+    strays = [name.replace("_", "-") for name, value in composing.items() if value is not None]
+    if model is not None and strays:
+        raise UsageProblem(f"--{strays[0]}: goes with --checkpoint, and --model was given. Leave it out")
+
+    from helpers.inference.run import (  # here, so that --help need not wait
+        DEFAULT_PROMPT,
+        check_output,
+        check_parameters,
+    )
+    from helpers.inference.run import predict as run_prediction
+    from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
+    from helpers.runs.masks import Combine
+
+    process = launched(Launcher(launcher.value))
+    if process is not None and shard is not None:
+        raise UsageProblem("--shard: the launcher's processes are shards already. Leave it out")
+    share = parse_shard(shard) if shard is not None else WHOLE if process is None else process.shard
+    device = device if process is None else process.device(device)
+    prompts = tuple(prompt or (DEFAULT_PROMPT,))
+    size = _batch_size(batch_size)
+    check_parameters(prompts, threshold, size, limit)
+    folder = typed_path(output)
+    check_output(folder)
+    if model is not None:
+        open_predictor = _exported(input_path(model, "--model"), device, dtype, max_new_tokens)
+    else:
+        open_predictor = _composed(
+            input_path(checkpoint, "--checkpoint"),
+            {
+                **composing,
+                "base": optional_input_path(base, "--base"),
+                "sam2": optional_input_path(sam2, "--sam2"),
+                "sam2_config": preset_or_file(sam2_config),
+                "train_config": optional_input_path(train_config, "--train-config"),
+            },
+            device,
+            dtype,
+            max_new_tokens,
+        )
+    dataset = _opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
+    facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
+    summary = run_prediction(
+        dataset.frames,
+        open_predictor(),
+        folder,
+        prompts,
+        threshold=threshold,
+        combine=Combine(combine.value),
+        batch_size=size,
+        limit=limit,
+        shard=share,
+        dataset=facts,
+    )
+    typer.echo(summary.to_text())
+
+
+@bench_app.command("predict", help=registry.command("bench predict").summary)
+def bench_predict(
+    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
+    data: Data,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames of each round.")] = 24,
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Rounds, each with both ways.")] = 3,
+    batch_size: BatchSize = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
+    ] = None,
+) -> None:
+    from helpers.inference.bench import measure  # here, so that --help need not wait
+    from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
+
+    for name, number in (("--n", count), ("--rounds", rounds)):
+        if number < 1:
+            raise UsageProblem(f"{name}: expected at least 1, got {number}")
+    size = _batch_size(batch_size)
+    folder = input_path(model, "--model")
+    choose_dtype(dtype, choose_device(device))
+    check_folder(folder)
+    frames = _opened(data).frames[:count]
+    found = measure(*load_model(folder, device, dtype), frames, rounds=rounds, batch_size=size)
+    if output is not None:
+        write_json_atomic(typed_path(output), found.to_dict())
+    typer.echo(found.to_text())
+
+
+def _opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Dataset":
+    from helpers.data.dataset import open_dataset
+    from helpers.data.ids import IdPolicy
+
+    return open_dataset(
+        input_path(data, "--data"),
+        ids=None if ids is None else IdPolicy(ids.value),
+        id_key=None if id_key is None else typed_path(id_key),
+        **options,
+    )
+
+
+def _exported(folder: Path, device: str, dtype: str, token_limit: int) -> Callable[[], "Sa2VAPredictor"]:
+    """Check an exported folder and what it shall run on; the function that is returned loads it."""
+    from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
+    from helpers.inference.sa2va import Sa2VAPredictor
+
+    choose_dtype(dtype, choose_device(device))
+    identity = asdict(check_folder(folder))
+    _check_token_limit(token_limit)
+    return lambda: Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+
+
+def _composed(
+    checkpoint: Path, sources: Mapping[str, Any], device: str, dtype: str, token_limit: int
+) -> Callable[[], "Sa2VAPredictor"]:
+    """Check what a composed model shall run on; the function that is returned composes it."""
+    from helpers.inference.composition import compose
+    from helpers.inference.loading import choose_device, choose_dtype
+    from helpers.inference.sa2va import Sa2VAPredictor
+
+    choose_dtype(dtype, choose_device(device))
+    _check_token_limit(token_limit)
+    return lambda: Sa2VAPredictor(*compose(checkpoint, **sources, device=device, dtype=dtype), token_limit)
+
+
+def _check_token_limit(token_limit: int) -> None:
+    if token_limit < 1:
+        raise UsageProblem(f"--max-new-tokens: expected at least 1, got {token_limit}")
+
+
+def _batch_size(given: str) -> int | None:
+    if given == "auto":
+        return None
+    if not given.isdecimal():
+        raise UsageProblem(f"--batch-size: expected auto or a number of at least 1, got {given!r}")
+    return int(given)

@@ -1,0 +1,296 @@
+"""Reading, predicting and writing at the same time: threads read ahead and write behind, the main thread predicts.
+
+All queues are bounded, so that a slow disk or a slow model holds the others back instead of filling the memory.
+"""
+
+import errno
+import logging
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from helpers.data.frame import Frame
+from helpers.errors import VesselkitError
+from helpers.images.reading import BadSize, UnreadableImage
+from helpers.images.source import read_frame
+from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
+from helpers.inference.predictor import Answer, Predictor
+from helpers.runs.status import PredictionStatus
+
+logger = logging.getLogger(__name__)
+
+READERS = 2
+WRITERS = 2
+
+# Batches read ahead of the one being predicted, and frames that may wait for the disk.
+AHEAD = 2
+UNWRITTEN = 16
+
+# What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
+MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
+
+_CPU_OUT_OF_MEMORY = "can't allocate memory"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A frame after its reading.
+
+    Attributes:
+        facts: None where it could not be read.
+        prepared: what the predictor takes; None where `failure` says why not.
+        timing: seconds of reading and preparing.
+    """
+
+    frame: Frame
+    facts: FrameFacts | None
+    prepared: Any = field(default=None, repr=False)
+    failure: Failure | None = None
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A frame after prediction: one answer for each prompt, or a failure.
+
+    Attributes:
+        timing: seconds of reading, preparing and predicting, the last as this frame's part of its batch; batch_size.
+    """
+
+    frame: Frame
+    facts: FrameFacts | None
+    found: tuple[Answer, ...] | Failure
+    timing: Mapping[str, float | int]
+
+
+class Stop:
+    """Whether the user or the system asked the run to end after what is being computed."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, number: int, frame: Any) -> None:
+        """Signal handler: the first signal is noted, a second one ends the process in its usual way."""
+        self.asked = True
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        logger.warning("stopping after the current batch; what is computed is kept. Once more to stop at once")
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Note SIGINT and SIGTERM within the block instead of obeying at once; only the main thread can."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_batches(
+    batches: Sequence[Sequence[Frame]],
+    predictor: Predictor,
+    prompts: Sequence[str],
+    write: Callable[[Outcome], bool],
+    *,
+    stop: Stop | None = None,
+    written: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Predict batches of frames in order and hand each frame's outcome to `write`.
+
+    A frame that fails is an outcome too. All that was computed is written before this returns or raises.
+
+    Args:
+        prompts: at least one.
+        write: called on writer threads, several at a time; returns whether something was written.
+        stop: asked before each batch.
+        written: told on the main thread, after each frame, how many more are written.
+    Raises:
+        VesselkitError: where results cannot be written, or the device itself failed.
+    """
+    stop = stop or Stop()
+    with _pool(READERS, "read") as readers, _Writing(write, written) as writing:
+        for loaded in _read_ahead(readers, batches, predictor):
+            if stop.asked:
+                break
+            for outcome in predict_batch(predictor, loaded, prompts):
+                writing.put(outcome)
+
+
+def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Sequence[str]) -> list[Outcome]:
+    """Outcomes of one fixed batch, in its order. Frames that could not be read take no part in the prediction."""
+    ready = [item for item in loaded if item.failure is None]
+    start = time.perf_counter()
+    found = iter(_answers(predictor, ready, prompts) if ready else ())
+    share = (time.perf_counter() - start) / max(len(ready), 1)
+    return [
+        Outcome(item.frame, item.facts, item.failure, item.timing)
+        if item.failure is not None
+        else Outcome(
+            item.frame, item.facts, next(found), {**item.timing, "predict_seconds": share, "batch_size": len(ready)}
+        )
+        for item in loaded
+    ]
+
+
+def load(frame: Frame, predictor: Predictor) -> Loaded:
+    """Read and prepare one frame; what goes wrong becomes its failure."""
+    start = time.perf_counter()
+    try:
+        image = read_frame(frame.path, frame.index)
+        facts = frame_facts(image)
+    except BadSize as error:
+        return Loaded(frame, None, failure=_failure(PredictionStatus.BAD_SIZE, error.reason, frame))
+    except UnreadableImage as error:
+        return Loaded(frame, None, failure=_failure(PredictionStatus.READ_ERROR, error.reason, frame))
+    except MemoryError as error:
+        return Loaded(frame, None, failure=model_failure(error, frame))
+    read = time.perf_counter()
+    timing = {"read_seconds": read - start}
+    try:
+        prepared = predictor.prepare(image)
+    except MODEL_ERRORS as error:
+        return Loaded(frame, facts, failure=model_failure(error, frame), timing=timing)
+    return Loaded(frame, facts, prepared, timing={**timing, "prepare_seconds": time.perf_counter() - read})
+
+
+def _read_ahead(
+    readers: ThreadPoolExecutor, batches: Sequence[Sequence[Frame]], predictor: Predictor
+) -> Iterator[list[Loaded]]:
+    waiting: deque[list[Future]] = deque()
+    for batch in batches:
+        waiting.append([readers.submit(load, frame, predictor) for frame in batch])
+        if len(waiting) > AHEAD:
+            yield [future.result() for future in waiting.popleft()]
+    while waiting:
+        yield [future.result() for future in waiting.popleft()]
+
+
+def _answers(
+    predictor: Predictor, ready: Sequence[Loaded], prompts: Sequence[str]
+) -> list[tuple[Answer, ...] | Failure]:
+    """Answers of frames predicted together. Where that fails, of its halves (memory) or of each alone (error)."""
+    failed, parts = _attempt(predictor, ready, prompts)
+    if failed is None:
+        return parts
+    out_of_memory = _is_out_of_memory(failed)
+    if out_of_memory:
+        _empty_cache()
+    if len(ready) > 1:
+        logger.warning(
+            "a batch of %d frames %s; trying fewer at a time",
+            len(ready),
+            "does not fit in memory" if out_of_memory else "failed",
+        )
+        step = (len(ready) + 1) // 2 if out_of_memory else 1
+        return [
+            found
+            for start in range(0, len(ready), step)
+            for found in _answers(predictor, ready[start : start + step], prompts)
+        ]
+    if out_of_memory:
+        failed, parts = _attempt(predictor, ready, prompts)
+        if failed is None:
+            return parts
+    failure = model_failure(failed, ready[0].frame)
+    logger.warning("%s: %s (%s)", ready[0].frame.case_id, failure.status, failure.message)
+    return [failure]
+
+
+def _attempt(
+    predictor: Predictor, ready: Sequence[Loaded], prompts: Sequence[str]
+) -> tuple[Exception | None, list[tuple[Answer, ...]]]:
+    """What the model raised, or the answers. Only the error's text is kept: its frames would hold device memory."""
+    try:
+        found = predictor.predict([item.prepared for item in ready], prompts)
+    except torch.AcceleratorError as error:
+        raise VesselkitError(
+            f"the device failed ({nameless(str(error))}); what was computed before is kept. Check the device and run "
+            "the same command again"
+        ) from error
+    except MODEL_ERRORS as error:
+        return error.with_traceback(None), []
+    return None, [tuple(answers) for answers in found]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
+
+
+def model_failure(error: Exception, frame: Frame) -> Failure:
+    """The failure of a frame that one of `MODEL_ERRORS` was raised for."""
+    if _is_out_of_memory(error):
+        return Failure(PredictionStatus.OOM, "the frame does not fit in memory, even alone")
+    return _failure(PredictionStatus.ERROR, f"{type(error).__name__}: {error}", frame)
+
+
+def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
+    return Failure(status, nameless(message, frame))
+
+
+def _empty_cache() -> None:
+    """Give the failed batch's memory back, else its blocks may starve the next try."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _pool(threads: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads whose waiting work is dropped when the block ends."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Writing:
+    """Writes outcomes on threads; `put` waits while too many are unwritten. Leaving it waits for all."""
+
+    def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
+        self._write = write
+        self._written = written
+        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="write")
+        self._waiting: deque[Future] = deque()
+
+    def __enter__(self) -> "_Writing":
+        return self
+
+    def put(self, outcome: Outcome) -> None:
+        """Queue one outcome.
+
+        Raises:
+            VesselkitError: where an earlier one could not be written.
+        """
+        while self._waiting and (len(self._waiting) >= UNWRITTEN or self._waiting[0].done()):
+            self._collect()
+        self._waiting.append(self._pool.submit(self._write, outcome))
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        self._pool.shutdown()
+        while self._waiting and kind is None:
+            self._collect()
+
+    def _collect(self) -> None:
+        try:
+            count = int(self._waiting.popleft().result())
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            found = "the disk became full" if full else f"a result could not be written ({error.strerror})"
+            advice = "Free some space" if full else "Make the folder writable"
+            raise VesselkitError(
+                f"{found}; the cases written before are kept. {advice} and run the same command again"
+            ) from error
+        self._written(count)

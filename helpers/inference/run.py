@@ -1,0 +1,237 @@
+"""Predictions of a data set into a run folder (docs/run-format.md): checked first, resumable, in shards."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from tqdm.auto import tqdm
+
+from helpers.data.frame import Frame
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.inference.assembly import Failure, Thresholding, answered, failed
+from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping
+from helpers.inference.predictor import Predictor
+from helpers.inference.shards import WHOLE, Shard, fixed_batches
+from helpers.runs.config import start_run
+from helpers.runs.finishing import finish_run
+from helpers.runs.lock import shard_lock
+from helpers.runs.masks import Combine, threshold_logit
+from helpers.runs.parts import CaseResult, commit_case, is_done, remove_leftovers
+from helpers.runs.reading import open_run
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PROMPT = "Please segment the blood vessels."
+
+_CONFIG_NAME = "run.json"
+_MANIFEST_NAME = "manifest.json"
+
+# With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
+# reads its weights once for all frames of a batch, hence not 1.
+CPU_BATCH = 2
+
+# Memory of one frame on a GPU, generously: 13 tiles, the prompt and SAM2's features. What does not fit is halved.
+_BYTES_PER_FRAME = 4 << 30
+_MOST_ON_GPU = 16
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Where a run stands after a shard of it ended.
+
+    Attributes:
+        folder: of the run.
+        shard: the share that was computed.
+        complete: whether all cases of all shards are there and the run is finished.
+        cases: number of cases of the whole run.
+    """
+
+    folder: Path
+    shard: Shard
+    complete: bool
+    cases: int
+
+    def to_text(self) -> str:
+        """What to tell the user: status counts of a finished run, or what is missing; the folder; the next step."""
+        if not self.complete:
+            return (
+                f"shard {self.shard} is done; the run is finished when the other shards are\nwritten to {self.folder}\n"
+                "next: run the same command for the other shards"
+            )
+        table = open_run(self.folder).table().drop_duplicates(["case_id", "prompt_id"])
+        counts = table["status"].astype(str).value_counts()
+        found = ", ".join(f"{count} {status}" for status, count in counts.items())
+        return f"{self.cases} cases: {found}\nwritten to {self.folder}\nnext: look at them in notebooks/02_infer.ipynb"
+
+
+def predict(
+    frames: Sequence[Frame],
+    predictor: Predictor,
+    output: Path,
+    prompts: Sequence[str] = (DEFAULT_PROMPT,),
+    *,
+    threshold: float = 0.5,
+    combine: Combine = Combine.UNION,
+    batch_size: int | None = None,
+    limit: int | None = None,
+    shard: Shard = WHOLE,
+    dataset: Mapping[str, Any] | None = None,
+) -> RunSummary:
+    """Predict frames into the run folder `output`, going on where an earlier call of this configuration was stopped.
+
+    A frame that fails gets a row with its status and no mask; the run goes on. Whoever writes the last case of a run
+    finishes it.
+
+    Args:
+        frames: in the order that makes the batches; those of an opened data set.
+        prompts: the user's words, each asked of every frame.
+        threshold: probability above which a pixel is in the mask.
+        combine: how the maps of several `[SEG]` become one mask.
+        batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device.
+        limit: only so many frames, the first ones; None for all.
+        shard: this call's share of the batches.
+        dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
+    Raises:
+        UsageProblem: for parameters that cannot work.
+        RefusedInput: where the folder holds a run of another configuration.
+        VesselkitError: where the shard is being computed by another process, results cannot be written, or the run
+            was asked to stop; what was computed before is kept.
+    """
+    check_parameters(prompts, threshold, batch_size, limit)
+    output = Path(output)
+    check_output(output)
+    chosen = tuple(frames)[:limit]
+    case_ids = [frame.case_id for frame in chosen]
+    asked = {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)}
+    values = {
+        "model": dict(predictor.identity),
+        "predictor": dict(predictor.settings),
+        "prompts": asked,
+        "threshold": threshold,
+        "combine": combine.value,
+        "limit": limit,
+        "dataset": {**(dataset or {}), "cases": len(chosen), "listing_sha256": listing_sha256(chosen)},
+    }
+    batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
+    own = [batch for place, batch in enumerate(fixed_batches(chosen, batch_size)) if shard.takes(place)]
+    if not (output / _MANIFEST_NAME).is_file():
+        with shard_lock(output, shard.index, shard.count):
+            _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
+        with FileLock(output / "locks" / "finishing.lock"):
+            complete = (output / _MANIFEST_NAME).is_file() or finish_run(output, case_ids, {})
+    else:
+        complete = True
+    return RunSummary(output, shard, complete, len(chosen))
+
+
+def check_parameters(
+    prompts: Sequence[str], threshold: float, batch_size: int | None = None, limit: int | None = None
+) -> None:
+    """Raise UsageProblem where the parameters of a run cannot work."""
+    if not prompts or not all(prompt.strip() for prompt in prompts):
+        raise UsageProblem(f"prompt: expected texts such as {DEFAULT_PROMPT!r}, got an empty one")
+    if len(set(prompts)) < len(prompts):
+        raise UsageProblem("prompt: expected each text once, got one twice. Leave it out")
+    threshold_logit(threshold)
+    for name, number in (("batch size", batch_size), ("limit", limit)):
+        if number is not None and number < 1:
+            raise UsageProblem(f"{name}: expected at least 1, got {number}")
+
+
+def check_output(output: Path) -> None:
+    """Raise RefusedInput where a folder holds something that is no run to go on with."""
+    if output.exists() and not (output / _CONFIG_NAME).is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise RefusedInput(f"{output}: expected a new folder, or a run to go on with, found neither. Name another one")
+
+
+def listing_sha256(frames: Sequence[Frame]) -> str:
+    """SHA-256 of all that is known of the frames but their paths, so that a changed data set or grouping is noticed."""
+    listing = [
+        [frame.case_id, frame.index, frame.nbytes, frame.patient, frame.sequence, frame.number, frame.split]
+        for frame in frames
+    ]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+
+
+def automatic_batch_size(device: str) -> int:
+    """A batch size for a device type: by free memory on `cuda`, fixed elsewhere."""
+    if device != "cuda":
+        return CPU_BATCH
+    free, _ = torch.cuda.mem_get_info()
+    return max(1, min(_MOST_ON_GPU, free // _BYTES_PER_FRAME))
+
+
+def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:
+    """The run's batch size and configuration hash; run.json is written, or compared where there is one.
+
+    Processes that start together must not choose two batch sizes, hence the lock.
+    """
+    try:
+        (output / "locks").mkdir(parents=True, exist_ok=True)
+        with FileLock(output / "locks" / "start.lock"):
+            size = batch_size or _recorded_batch_size(output / _CONFIG_NAME) or automatic_batch_size(device)
+            return size, start_run(output, {**values, "batch_size": size}).config_sha256
+    except OSError as error:
+        raise RefusedInput(
+            f"{output}: expected a folder to write the run to, and it cannot be ({error.strerror}). Name another one"
+        ) from error
+
+
+def _recorded_batch_size(path: Path) -> int | None:
+    """The batch size of an earlier start; None where there was none. What else is wrong with it `start_run` says."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return int(values["config"]["batch_size"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _compute(
+    batches: Sequence[Sequence[Frame]],
+    predictor: Predictor,
+    output: Path,
+    prompts: Mapping[str, str],
+    thresholding: Thresholding,
+    mark: str,
+    shard: Shard,
+) -> None:
+    """Predict and commit what is missing of the batches; one with any case missing is computed whole again."""
+    missing = {frame.case_id for batch in batches for frame in batch if not is_done(output, mark, frame.case_id)}
+    remove_leftovers(output, missing)
+    open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
+
+    def write(outcome: Outcome) -> bool:
+        if outcome.frame.case_id not in missing:
+            return False
+        commit_case(output, mark, result_of(outcome, prompts, thresholding))
+        return True
+
+    total = sum(len(batch) for batch in batches)
+    described = "predict" if shard.count == 1 else f"predict {shard}"
+    with (
+        tqdm(total=total, initial=total - len(missing), desc=described, unit="image") as bar,
+        stopping() as stop,
+    ):
+        run_batches(open_batches, predictor, tuple(prompts.values()), write, stop=stop, written=bar.update)
+        done = bar.n
+    if done < total:
+        raise VesselkitError(
+            f"stopped with {done} of {total} cases done; the same command goes on from there ({output})"
+        )
+
+
+def result_of(outcome: Outcome, prompts: Mapping[str, str], thresholding: Thresholding) -> CaseResult:
+    """What is stored of an outcome; answers that do not fit their frame become a failure of it."""
+    frame, facts, found, timing = outcome.frame, outcome.facts, outcome.found, outcome.timing
+    if not isinstance(found, Failure):
+        try:
+            return answered(frame, facts, dict(zip(prompts, found, strict=True)), thresholding, timing)
+        except MODEL_ERRORS as error:
+            found = model_failure(error, frame)
+    return failed(frame, facts, found, tuple(prompts), timing)

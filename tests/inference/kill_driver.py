@@ -1,0 +1,82 @@
+"""Runs a prediction in forked processes, kills them with SIGKILL at random moments, and lets the last one finish.
+
+Forks save the seconds that imports and loading take in a process of its own: `python -m tests.inference.kill_driver
+MODEL DATA FOLDER KILLS`. Prints a JSON object.
+"""
+
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from helpers.data.dataset import open_dataset
+from helpers.data.frame import Frame
+from helpers.inference.loading import load_model
+from helpers.inference.run import predict
+from helpers.inference.sa2va import Sa2VAPredictor
+from tests.inference.run_files import run_files
+
+SECONDS = (0.05, 2.2)
+FINISHING_KILLS = 5
+
+
+def fork(frames: list[Frame], predictor: Sa2VAPredictor, run: Path) -> int:
+    """Start the whole run, or the rest of it, in a process of its own; returns its id."""
+    child = os.fork()
+    if child:
+        return child
+    failed = 1
+    try:
+        predict(frames, predictor, run, batch_size=2)
+        failed = 0
+    finally:
+        os._exit(failed)
+
+
+def killed(child: int, seconds: float) -> bool:
+    """Whether the process was still at work when it was killed so many seconds later."""
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def ended_well(child: int) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def main(model: str, data: str, folder: str, kills: str) -> None:
+    logging.disable(logging.CRITICAL)
+    torch.set_num_threads(1)
+    chance = random.Random(7)
+    frames = list(open_dataset(Path(data)).frames)
+    predictor = Sa2VAPredictor(*load_model(Path(model), "cpu", "float32"), {"name": "fixture"})
+    whole, run = Path(folder) / "whole", Path(folder) / "run"
+    undisturbed = fork(frames, predictor, whole)
+    count, counts = 0, []
+    while count < int(kills) and not (run / "manifest.json").exists():
+        count += killed(fork(frames, predictor, run), chance.uniform(*SECONDS))
+        counts.append(len(list(run.glob("parts/*.json"))))
+    ended = ended_well(fork(frames, predictor, run)) and ended_well(undisturbed)
+    wanted = run_files(whole)
+    equal = {"random moments": run_files(run) == wanted}
+    for number in range(FINISHING_KILLS):
+        again = Path(folder) / f"finishing-{number}"
+        shutil.copytree(run, again)
+        for name in ("manifest.json", "predictions.parquet", "coco.json", "timings.parquet"):
+            (again / name).unlink(missing_ok=True)
+        killed(fork(frames, predictor, again), chance.uniform(0.02, 0.4))
+        ended = ended_well(fork(frames, predictor, again)) and ended
+        equal[f"finishing {number}"] = run_files(again) == wanted
+    print(json.dumps({"kills": count, "counts": counts, "ended": ended, "equal": equal, "files": len(wanted)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

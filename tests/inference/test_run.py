@@ -1,0 +1,218 @@
+"""A run folder from start to end: resumed, sharded, refused."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.images.source import read_frame
+from helpers.inference import run as run_module
+from helpers.inference.run import CPU_BATCH, automatic_batch_size, check_parameters, listing_sha256, predict
+from helpers.inference.shards import Shard
+from helpers.runs.lock import shard_lock
+from helpers.runs.masks import Combine
+from helpers.runs.reading import open_run
+from tests.inference.frames import draw_frames
+from tests.inference.plain_predictor import PROMPT, PlainPredictor
+from tests.inference.run_files import run_files
+
+MARKS = [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.fixture
+def frames(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return draw_frames(folder, MARKS)
+
+
+def compute(frames, folder, predictor=None, **options):
+    options = {"prompts": [PROMPT], "batch_size": 2, **options}
+    return predict(frames, predictor or PlainPredictor(), folder, **options)
+
+
+def test_a_run_has_a_row_for_each_case_and_prompt(frames, tmp_path):
+    summary = compute(frames, tmp_path / "run", prompts=["vessels", "arteries"])
+    assert (summary.complete, summary.cases) == (True, 7)
+    table = open_run(tmp_path / "run").table()
+    assert table[["case_id", "prompt_id"]].values.tolist() == [
+        [frame.case_id, prompt_id] for frame in frames for prompt_id in ("p1", "p2")
+    ]
+    assert set(table["status"].astype(str)) == {"ok"} and set(table["mask_pixels"]) == {1}
+    assert open_run(tmp_path / "run").prompts == {"p1": "vessels", "p2": "arteries"}
+    assert summary.to_text().startswith("7 cases: 14 ok\nwritten to ")
+
+
+def test_the_configuration_holds_all_that_decides(frames, tmp_path):
+    compute(frames, tmp_path / "run", dataset={"layout": "images", "key_fingerprint": "ab"}, limit=3)
+    text = (tmp_path / "run/run.json").read_text()
+    config = json.loads(text)["config"]
+    assert config["model"] == {"name": "plain"} and config["predictor"] == {"device": "cpu", "dtype": "float32"}
+    assert (config["prompts"], config["threshold"], config["combine"]) == ({"p1": PROMPT}, 0.5, "union")
+    assert (config["batch_size"], config["limit"]) == (2, 3)
+    assert config["dataset"] == {
+        "layout": "images",
+        "key_fingerprint": "ab",
+        "cases": 3,
+        "listing_sha256": listing_sha256(frames[:3]),
+    }
+    assert "Doe" not in text and str(tmp_path) not in text
+
+
+def interrupted_after(batches):
+    """A predictor that is sent SIGTERM while it computes the batch after so many."""
+    predictor = PlainPredictor()
+    compute_batch = predictor.predict
+
+    def stopped(prepared, prompts):
+        if len(predictor.batches) == batches:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return compute_batch(prepared, prompts)
+
+    predictor.predict = stopped
+    return predictor
+
+
+def test_a_stopped_run_goes_on_and_equals_an_uninterrupted_one(frames, tmp_path):
+    compute(frames, tmp_path / "whole")
+    with pytest.raises(VesselkitError, match="stopped with 4 of 7 cases done; the same command goes on from there"):
+        compute(frames, tmp_path / "run", interrupted_after(1))
+    assert not (tmp_path / "run/manifest.json").exists()
+    predictor = PlainPredictor()
+    assert compute(frames, tmp_path / "run", predictor).complete
+    assert predictor.batches == [[5, 6], [7]]
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
+
+
+def test_a_batch_with_one_case_missing_is_computed_whole(frames, tmp_path):
+    with pytest.raises(VesselkitError):
+        compute(frames, tmp_path / "run", interrupted_after(1))
+    (tmp_path / "run/parts/c02.json").unlink()
+    kept = (tmp_path / "run/parts/c01.json").stat().st_mtime_ns
+    predictor = PlainPredictor()
+    compute(frames, tmp_path / "run", predictor)
+    assert predictor.batches == [[1, 2], [5, 6], [7]]
+    assert (tmp_path / "run/parts/c01.json").stat().st_mtime_ns == kept
+
+
+def test_a_finished_run_is_left_as_it_is(frames, tmp_path):
+    compute(frames, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.json")}
+    predictor = PlainPredictor()
+    assert compute(frames, tmp_path / "run", predictor).complete and predictor.batches == []
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.json")} == before
+
+
+@pytest.mark.parametrize(
+    "change, field",
+    [
+        ({"threshold": 0.4}, "threshold"),
+        ({"prompts": ["arteries"]}, "prompts"),
+        ({"combine": Combine.BEST}, "combine"),
+        ({"batch_size": 3}, "batch_size"),
+        ({"limit": 5}, "limit"),
+        ({"dataset": {"key_fingerprint": "cd"}}, "dataset"),
+    ],
+)
+def test_another_configuration_is_refused_with_what_differs(frames, tmp_path, change, field):
+    compute(frames, tmp_path / "run")
+    before = run_files(tmp_path / "run")
+    with pytest.raises(RefusedInput, match=field):
+        compute(frames, tmp_path / "run", **change)
+    assert run_files(tmp_path / "run") == before
+
+
+def test_another_model_or_data_set_is_refused(frames, tmp_path):
+    compute(frames, tmp_path / "run")
+    other = PlainPredictor()
+    other.identity = {"name": "other"}
+    with pytest.raises(RefusedInput, match="model"):
+        compute(frames, tmp_path / "run", other)
+    with pytest.raises(RefusedInput, match="dataset"):
+        compute([replace(frames[0], nbytes=1), *frames[1:]], tmp_path / "run")
+
+
+def test_auto_takes_the_recorded_batch_size(frames, tmp_path, monkeypatch):
+    with pytest.raises(VesselkitError):
+        compute(frames, tmp_path / "run", interrupted_after(1))
+    monkeypatch.setattr(run_module, "automatic_batch_size", lambda device: 5)
+    predictor = PlainPredictor()
+    compute(frames, tmp_path / "run", predictor, batch_size=None)
+    assert predictor.batches == [[5, 6], [7]]
+
+
+def test_batch_size_by_device(monkeypatch):
+    assert automatic_batch_size("cpu") == CPU_BATCH
+    sizes = []
+    for free in (1 << 30, 24 << 30, 80 << 30):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, 80 << 30))
+        sizes.append(automatic_batch_size("cuda"))
+    assert sizes == [1, 6, 16]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+def test_shards_together_equal_one_process(frames, tmp_path, order):
+    compute(frames, tmp_path / "whole")
+    ended = [compute(frames, tmp_path / "run", shard=Shard(index, 3)).complete for index in order]
+    assert ended == [False, False, True]
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
+
+
+def test_a_shard_of_nothing_is_done_at_once(frames, tmp_path):
+    summary = compute(frames[:2], tmp_path / "run", shard=Shard(2, 2))
+    assert not summary.complete and "the other shards" in summary.to_text()
+
+
+def test_a_second_process_on_a_shard_is_refused(frames, tmp_path):
+    compute(frames, tmp_path / "run", shard=Shard(1, 2))
+    with shard_lock(tmp_path / "run", 2, 2), pytest.raises(VesselkitError):
+        compute(frames, tmp_path / "run", shard=Shard(2, 2))
+    assert compute(frames, tmp_path / "run", shard=Shard(2, 2)).complete
+
+
+def test_a_folder_of_something_else_is_refused(frames, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.tex").write_text("mine")
+    with pytest.raises(RefusedInput, match="expected a new folder, or a run to go on with"):
+        compute(frames, tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_answers_of_a_wrong_shape_become_errors_of_their_frame(frames, tmp_path):
+    predictor = PlainPredictor({2: lambda answer: replace(answer, logits=answer.logits[:, :1])})
+    compute(frames, tmp_path / "run", predictor)
+    statuses = open_run(tmp_path / "run").table().set_index("case_id")["status"].astype(str)
+    assert statuses["c02"] == "error" and (statuses.drop("c02") == "ok").all()
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (([],), "prompt"),
+        ((["a", " "],), "prompt"),
+        ((["a", "a"],), "got one twice"),
+        ((["a"], 1.0), "threshold"),
+        ((["a"], 0.5, 0), "batch size: expected at least 1, got 0"),
+        ((["a"], 0.5, None, -1), "limit: expected at least 1, got -1"),
+    ],
+)
+def test_parameters_that_cannot_work(arguments, said):
+    threshold = arguments[1] if len(arguments) > 1 else 0.5
+    with pytest.raises(UsageProblem, match=said):
+        check_parameters(arguments[0], threshold, *arguments[2:])
+
+
+def test_the_listing_knows_sizes_ids_and_groups_but_no_paths(frames):
+    changes = ({"nbytes": 1}, {"case_id": "x"}, {"index": 3}, {"patient": "P9"}, {"split": "dev"})
+    others = {listing_sha256([replace(frames[0], **change), *frames[1:]]) for change in changes}
+    assert len(others | {listing_sha256(frames)}) == len(changes) + 1
+    moved = [replace(frame, path=frame.path.with_name("x.png")) for frame in frames]
+    assert listing_sha256(moved) == listing_sha256(frames)
+
+
+def test_the_frames_are_those_that_were_drawn(frames):
+    assert read_frame(frames[2].path, None).getpixel((0, 0)) == (3, 3, 3)

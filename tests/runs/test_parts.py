@@ -1,0 +1,137 @@
+"""A case is done when its part and all that it names are there, and not before."""
+
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_masks
+from pycocotools.coco import COCO
+
+from helpers.errors import RefusedInput, VesselkitError
+from helpers.runs.config import start_run
+from helpers.runs.finishing import finish_run
+from helpers.runs.lock import shard_lock
+from helpers.runs.logits import StoredLogits, Upsampling
+from helpers.runs.parts import CaseResult, commit_case, is_done, logits_name, mask_name, read_part, remove_leftovers
+from helpers.runs.reading import open_run, require_comparable
+from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.status import PredictionStatus
+
+VALUES = {"prompts": {"p1": "vessels"}, "threshold": 0.5, "combine": "union", "dataset": {"key_fingerprint": "ab"}}
+MASK = np.array([[True, False, True], [False, False, True]])
+
+
+def row(case_id, **known):
+    code = coco_masks.encode(np.asfortranarray(MASK.astype(np.uint8)))["counts"].decode()
+    base = dict.fromkeys(COLUMNS) | {
+        "case_id": case_id,
+        "prompt_id": "p1",
+        "seg_index": 0,
+        "status": PredictionStatus.OK,
+        "width": 3,
+        "height": 2,
+        "seg_count": 1,
+        "predicted_iou": 0.75,
+        "rle": code,
+    }
+    return PredictionRow(**(base | known))
+
+
+def result(case_id):
+    logits = np.where(MASK, 2, -2)[None].astype(np.float16)
+    stored = StoredLogits(logits, Upsampling.NONE, None, 3, 2)
+    return CaseResult(case_id, (row(case_id),), {"p1": stored}, {"p1": MASK}, {"predict_seconds": 0.5, "batch_size": 1})
+
+
+def failed(case_id):
+    nothing = {"seg_index": None, "status": PredictionStatus.READ_ERROR, "width": None, "height": None, "rle": None}
+    return CaseResult(case_id, (row(case_id, **nothing),), {}, {}, {})
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    return folder, start_run(folder, VALUES).config_sha256
+
+
+def test_a_row_survives_json():
+    assert PredictionRow.from_json(json.loads(json.dumps(row("c1").to_json()))) == row("c1")
+
+
+def test_a_case_is_done_once_it_is_whole(run):
+    folder, mark = run
+    assert not is_done(folder, mark, "c1")
+    commit_case(folder, mark, result("c1"))
+    assert is_done(folder, mark, "c1") and not is_done(folder, "other", "c1")
+    assert read_part(folder, "c1").rows == (row("c1"),)
+
+
+@pytest.mark.parametrize("name", [logits_name("c1", "p1"), mask_name("c1", "p1"), "parts/c1.json"])
+def test_a_damaged_case_is_not_done(run, name):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-9])
+    assert not is_done(folder, mark, "c1")
+
+
+def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    for name in ("masks/c2/p1.png", "masks/c1/.partial-p1.png-00", "parts/.partial-c1.json-00"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"half")
+    remove_leftovers(folder, ["c1", "c2"])
+    assert is_done(folder, mark, "c1") and not (folder / "masks/c2").exists()
+    assert not list(folder.rglob(".partial-*"))
+
+
+def test_another_configuration_is_refused_with_the_field(run):
+    with pytest.raises(RefusedInput, match=r"dataset.key_fingerprint: the run has 'ab', asked for was 'cd'"):
+        start_run(run[0], {**VALUES, "dataset": {"key_fingerprint": "cd"}})
+
+
+def test_a_run_is_finished_only_when_all_cases_are_there(run):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    assert not finish_run(folder, ["c1", "c2"], {})
+    with pytest.raises(RefusedInput, match="not finished"):
+        open_run(folder)
+    commit_case(folder, mark, failed("c2"))
+    assert finish_run(folder, ["c1", "c2"], {})
+    found = open_run(folder)
+    assert found.cases() == ("c1", "c2") and found.manifest["counts"]["read_error"] == 1
+    assert np.array_equal(found.mask("c1", "p1"), MASK) and found.mask("c2", "p1") is None
+    assert found.mask_difference("c1", "p1") == 0 and found.full_map("c2", "p1") is None
+    assert found.table()["seg_index"].isna().tolist() == [False, True]
+
+
+def test_the_coco_file_is_read_by_coco_tools(run):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    finish_run(folder, ["c1"], {})
+    coco = COCO(str(folder / "coco.json"))
+    (annotation,) = coco.loadAnns(coco.getAnnIds())
+    assert annotation["area"] == 3 and annotation["score"] == 0.75
+    assert np.array_equal(coco.annToMask(annotation).astype(bool), MASK)
+
+
+def test_runs_of_different_keys_are_not_compared(run, tmp_path):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    finish_run(folder, ["c1"], {})
+    other = tmp_path / "other"
+    theirs = start_run(other, {**VALUES, "dataset": {"key_fingerprint": "cd"}}).config_sha256
+    commit_case(other, theirs, result("c1"))
+    finish_run(other, ["c1"], {})
+    require_comparable(open_run(folder), open_run(folder))
+    with pytest.raises(RefusedInput, match="different keys"):
+        require_comparable(open_run(folder), open_run(other))
+
+
+def test_a_shard_has_one_holder(run):
+    second = shard_lock(run[0], 1, 2)
+    with shard_lock(run[0], 1, 2), pytest.raises(VesselkitError, match="shard 1/2 is being computed"):
+        second.__enter__()
+    with shard_lock(run[0], 1, 2), shard_lock(run[0], 2, 2):
+        pass
