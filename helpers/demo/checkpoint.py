@@ -111,6 +111,11 @@ class DemoCheckpoint:
         """Their masks, under the same names."""
         return self.folder / "masks"
 
+    @property
+    def declaration(self) -> Path:
+        """It makes the folder a data set of these pictures and masks, with names that are no secret."""
+        return self.folder / "dataset.json"
+
 
 def build_checkpoint(folder: Path, seed: int = 0) -> DemoCheckpoint:
     """Fit a tiny model and write it, its bases and some pictures to `folder`, which must not exist.
@@ -197,6 +202,7 @@ def _write_base(files: DemoCheckpoint, config: dict, official: dict[str, torch.T
 def _write_images(files: DemoCheckpoint) -> None:
     files.images.mkdir()
     files.masks.mkdir()
+    _write_json(files.declaration, {"ids": "public", "layout": "paired"})
     for number, picture in enumerate(held_out_images(), start=1):
         name = f"image_{number:02d}.png"
         Image.fromarray(picture.grey).save(files.images / name, optimize=True)

@@ -50,7 +50,7 @@ def run_demo(checkpoint: Path | None = None, seed: int = 0) -> list[Part]:
             },
         )
     )
-    parts.append(_run("02_infer", Stage.PREDICT, {"images": str(built.images)}))
+    parts.append(_run("02_infer", Stage.PREDICT, {"data": str(built.folder)}))
     return parts
 
 

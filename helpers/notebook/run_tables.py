@@ -48,7 +48,7 @@ def agreement_tables(run: Run) -> tuple[pd.DataFrame, ...]:
     for case_id in run.cases():
         masks = {prompt_id: run.mask(case_id, prompt_id) for prompt_id in run.prompts}
         rows.append((case_id, *(_dice(masks[first], masks[second]) for first, second in pairs)))
-    cases = pd.DataFrame(rows, columns=["case_id", *(f"{first} and {second}" for first, second in pairs)]).round(3)
+    cases = pd.DataFrame(rows, columns=["case_id", *(f"{first} and {second}" for first, second in pairs)]).round(4)
     return _pair_table(cases), cases
 
 

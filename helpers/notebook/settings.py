@@ -60,6 +60,7 @@ def _device(value: str) -> str:
 
 _Unset = BeforeValidator(_none_if_empty)
 _UnsetNumber = BeforeValidator(_none_if_zero)
+_Words = Annotated[str, Field(pattern=r"\S")]
 _PlainName = Annotated[str, AfterValidator(_plain)]
 _OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
 
@@ -85,16 +86,27 @@ class ConvertSettings(BaseModel):
 
 
 class InferSettings(BaseModel):
-    """Parameters of `02_infer`. `model` None: the latest complete conversion; `limit` None: all images."""
+    """Parameters of `02_infer`. `data` may be a folder or an annotation file, and is absolute.
+
+    None leaves the choice: of `model` to the latest complete conversion, of `layout` and `ids` to the data set, of
+    `batch_size` to the device; `limit` None means all cases.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     project: _PlainName
     name: _OptionalName = None
     model: Annotated[DirectoryPath | None, _Unset] = None
-    images: Annotated[DirectoryPath, BeforeValidator(_required)]
-    prompt: str = Field("Please segment the blood vessels.", pattern=r"\S")
+    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
+    layout: Annotated[str | None, _Unset] = None
+    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
+    id_key: Annotated[Path | None, _Unset] = None
+    group_by: Annotated[str | None, _Unset] = None
+    split: Annotated[str | None, _Unset] = None
+    prompts: list[_Words] = Field(["Please segment the blood vessels."], min_length=1)
     threshold: float = Field(0.5, gt=0, lt=1)
+    combine: Literal["union", "first", "best"] = "union"
+    batch_size: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
     device: Annotated[str, AfterValidator(_device)] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None

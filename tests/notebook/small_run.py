@@ -8,6 +8,7 @@ from PIL import Image
 from helpers.data.dataset import open_dataset
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
+from helpers.runs.logits import StoredLogits, Upsampling
 from helpers.runs.parts import CaseResult, commit_case
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
@@ -27,6 +28,11 @@ def mask_of(columns):
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[2, list(columns)] = True
     return mask
+
+
+def maps_of(mask):
+    logits = np.where(mask, 4, -4).astype(np.float16)[None]
+    return StoredLogits(logits, Upsampling.NONE, None, WIDTH, HEIGHT)
 
 
 def write_data(folder):
@@ -54,9 +60,14 @@ def write_run(folder):
                 "status": status,
                 "seg_count": int(columns is not None),
             }
-            fraction = None if columns is None else 4 / (WIDTH * HEIGHT)
-            rows.append(PredictionRow(**{**dict.fromkeys(COLUMNS), **known, "mask_fraction": fraction}))
+            if columns is not None:
+                known |= {"seg_index": 0, "mask_pixels": len(columns), "mask_fraction": len(columns) / (WIDTH * HEIGHT)}
+            rows.append(PredictionRow(**{**dict.fromkeys(COLUMNS), **known}))
         timing = {"read_seconds": 1.0, "batch_size": 1} | ({"predict_seconds": float(number)} if masks else {})
-        commit_case(folder, mark, CaseResult(case_id, tuple(rows), {}, masks, timing))
+        commit_case(
+            folder,
+            mark,
+            CaseResult(case_id, tuple(rows), {name: maps_of(mask) for name, mask in masks.items()}, masks, timing),
+        )
     assert finish_run(folder, list(CASES), {})
     return folder

@@ -1,6 +1,8 @@
 """Batch files: jobs as the product of the grid, and everything refused before the first job."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +11,7 @@ from helpers.errors import RefusedInput, UsageProblem
 from helpers.notebook.batch_file import read_batch
 from tests.notebook.test_execution import write_notebook
 
+ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = 'project: str = "demo"\nname: str = ""\ndata: str = ""\nthreshold: float = 0.5\nprompts: list = []\n'
 
 
@@ -94,6 +97,18 @@ def test_a_file_whose_name_is_not_plain_needs_an_entry(root):
     path = write_batch(root).rename(root / "my trial.yaml")
     with pytest.raises(UsageProblem, match="add an entry 'name"):
         read_batch(path)
+
+
+def test_notebooks_of_the_kit_are_checked_as_they_check_themselves(root):
+    shutil.copy(ROOT / "notebooks/02_infer.ipynb", root / "nb.ipynb")
+    fixed = {"data": "set", "threshold": 1.5}
+    with pytest.raises(UsageProblem) as caught:
+        read_batch(write_batch(root, parameters=fixed, grid={"model": ["absent", "set"], "prompts": [["a"], []]}))
+    words = str(caught.value)
+    assert "job 1: model: Path does not point to a directory" in words and "job 3: model" not in words
+    assert "job 3: threshold: Input should be less than 1" in words and "job 4: prompts: " in words
+    model = {"model": ["set"], "prompts": [["a"], ["b"]]}
+    assert len(read_batch(write_batch(root, parameters={"data": "set"}, grid=model)).jobs) == 2
 
 
 def test_a_batch_names_its_models(root):

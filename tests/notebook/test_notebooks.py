@@ -18,14 +18,16 @@ from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
 from helpers import paths
-from helpers.inference.run_folder import read_manifest, read_mask
+from helpers.errors import RefusedInput
 from helpers.notebook.execution import execute_notebook, parameter_types
 from helpers.notebook.settings import ConvertSettings, InferSettings
+from helpers.runs.reading import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVERT, INFER = ROOT / "notebooks/01_convert.ipynb", ROOT / "notebooks/02_infer.ipynb"
 NOTEBOOKS = (CONVERT, INFER)
 PLANTED = "DOE_JOHN_1961"
+PROMPTS = ("Please segment the blood vessels.", "Segment the vessels, please.")
 TIMEOUT_S = 300
 REFUSAL_LIMIT_S = 10
 
@@ -50,11 +52,22 @@ def tiny_sources() -> dict[str, str] | None:
 
 
 def tiny_images() -> list[Path]:
-    """Two images that the tiny model was fitted on."""
+    """Two images of the kind that the tiny model was fitted on."""
     folder = ROOT / "tests/fixtures/images"
     if not folder.is_dir():
         folder = ROOT.parent / "shared/golden/tiny_qwen2/inputs"
     return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_gt")][:2]
+
+
+def write_data(folder: Path) -> None:
+    """A data set of two images with ground truth and a broken one, under names that must not get about."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir()
+    for index, path in enumerate(tiny_images()):
+        name = f"{PLANTED}_{index}.png"
+        shutil.copy(path, folder / "images" / name)
+        Image.new("1", Image.open(path).size, 1).save(folder / "masks" / name)
+    (folder / "images" / f"{PLANTED}_2.png").write_bytes(b"broken")
 
 
 @dataclass(frozen=True)
@@ -72,13 +85,12 @@ def runs(tmp_path_factory) -> Runs:
     sources = tiny_sources()
     if sources is None:
         pytest.skip("neither tests/fixtures nor ../shared holds a tiny checkpoint")
-    elsewhere, images = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("images")
-    for index, path in enumerate(tiny_images()):
-        shutil.copy(path, images / f"{PLANTED}_{index}.png")
-    (images / f"{PLANTED}_2.png").write_bytes(b"broken")
+    elsewhere, data = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("data")
+    write_data(data)
     project = f"test-{uuid.uuid4().hex[:8]}"
     folder = ROOT / "outputs" / project
-    infer = {"project": project, "images": str(images)}
+    infer = {"project": project, "data": str(data), "prompts": list(PROMPTS)}
+    again = folder / "notebooks" / "again.ipynb"
     executed = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(paths.ROOT_VARIABLE, raising=False)
@@ -91,6 +103,12 @@ def runs(tmp_path_factory) -> Runs:
                     executed[f"papermill {notebook.stem}"] = nbformat.read(written, as_version=4)
             for notebook, values in ((CONVERT, {"project": project, **sources}), (INFER, {**infer, "name": "b"})):
                 executed[f"lab {notebook.stem}"] = run_as_lab(notebook, values)
+            before = files(folder / "predict/a", ".")
+            model = {"model": f"outputs/{project}/convert/{min(path.name for path in (folder / 'convert').iterdir())}"}
+            execute_notebook(INFER, again, {**infer, **model, "name": "a"}, TIMEOUT_S)
+            assert files(folder / "predict/a", ".") == before, "a run that is done was touched"
+            with pytest.raises(RefusedInput, match=r"threshold: the run has 0\.5, asked for was 0\.3"):
+                execute_notebook(INFER, again, {**infer, **model, "name": "a", "threshold": 0.3}, TIMEOUT_S)
             models = sorted((folder / "convert").iterdir(), key=lambda path: path.stat().st_mtime_ns)
             yield Runs(project, executed, tuple(models), (folder / "predict/a", folder / "predict/b"))
         finally:
@@ -143,23 +161,27 @@ def same_model(runs):
 
 def same_masks_and_logits(runs):
     first, second = runs.predictions
-    files = sorted(
-        path.relative_to(first) for part in ("logits", "masks", "panels") for path in (first / part).iterdir()
-    )
-    assert files == sorted(path.relative_to(second) for path in second.glob("*/*"))
-    assert [path.name for path in files if path.parent.name == "panels"] == ["case_0001.png", "case_0002.png"]
-    for path in files:
-        assert (first / path).read_bytes() == (second / path).read_bytes(), path
-    masks = [read_mask(first, f"case_{number:04d}") for number in (1, 2)]
-    assert all(mask is not None and 0 < mask.sum() < mask.size for mask in masks)
-    assert read_manifest(first)["model"]["tensors_sha256"] == read_manifest(second)["model"]["tensors_sha256"]
+    for part in ("logits", "masks", "panels", "predictions.parquet"):
+        found = files(first, part)
+        assert found and found == files(second, part)
+    assert len(files(first, "panels")) == 2 * len(PROMPTS)
+    run = open_run(first)
+    masks = [run.mask(case_id, "p1") for case_id in run.cases()]
+    assert [mask is None for mask in masks].count(True) == 1
+    assert all(0 < mask.sum() < mask.size for mask in masks if mask is not None)
+
+
+def files(folder, part):
+    """Relative path -> content."""
+    found = [folder / part] if (folder / part).is_file() else sorted((folder / part).rglob("*.*"))
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 def latest_conversion_taken_and_named(runs):
     for way, model in zip(("papermill", "lab"), runs.models, strict=True):
         text = printed(runs.executed[f"{way} 02_infer"])
         assert f"model: outputs/{runs.project}/convert/{model.name} (the latest complete conversion" in text
-    assert read_manifest(runs.predictions[1])["model"]["folder_name"] == runs.models[1].name
+    assert open_run(runs.predictions[1]).config.values["model"]["folder_name"] == runs.models[1].name
 
 
 def account_shown(runs):
@@ -169,7 +191,8 @@ def account_shown(runs):
         assert words in text
     assert pictures(node) == 2 and pictures(runs.executed["papermill 02_infer"]) == 1
     text = printed(runs.executed["papermill 02_infer"])
-    assert "read_error" in text and "2 pictures written" in text and "not an image of a known format" in text
+    assert "read_error" in text and "4 pictures written" in text and "not an image of a known format" in text
+    assert "unreadable" in text and "missing_truth" in text and "p1 and p2" in text
 
 
 def nothing_names_an_image(runs):
@@ -182,9 +205,9 @@ def nothing_names_an_image(runs):
 @pytest.mark.parametrize(
     ("notebook", "values", "words"),
     [
-        (INFER, {"images": "tests", "treshold": 0.3}, r"treshold: unknown parameter, did you mean threshold\?"),
-        (INFER, {"images": "tests", "threshold": "abc"}, r"threshold: .*got 'abc' \(str\)"),
-        (INFER, {"images": "no/such/folder"}, "images: Path does not point to a directory"),
+        (INFER, {"data": "tests", "treshold": 0.3}, r"treshold: unknown parameter, did you mean threshold\?"),
+        (INFER, {"data": "tests", "threshold": "abc"}, r"threshold: .*got 'abc' \(str\)"),
+        (INFER, {"data": "no/such/folder"}, "data: expected an existing file or folder"),
         (CONVERT, {"checkpoint": "no/such/iter_1.pth", "lora_alfa": 4.0}, "lora_alfa: unknown parameter"),
     ],
 )
@@ -201,7 +224,7 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
 def test_the_parameters_cell_has_the_settings_fields_in_order(notebook, model):
     assert list(parameter_types(notebook)) == list(model.model_fields)
     lines = parameters_cell(nbformat.read(notebook, as_version=4)).source.splitlines()
-    assert all(re.fullmatch(r"\w+: (str|float|int) = \S.*  # .+", line) for line in lines)
+    assert all(re.fullmatch(r"\w+: (str|float|int|list) = \S.*  # .+", line) for line in lines)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -215,7 +238,7 @@ def test_notebooks_are_clean(notebook):
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert len({cell.id for cell in node.cells}) == len(node.cells)
     assert code[0].metadata.tags == ["parameters"] and "read_parameters(" in code[1].source
-    assert len(code) <= 15 and all(len(cell.source.splitlines()) <= 15 for cell in code)
+    assert len(code) <= 15 and all(len(cell.source.splitlines()) <= 15 for cell in code[1:])
     assert not any(isinstance(found, ast.FunctionDef) for cell in code for found in ast.walk(ast.parse(cell.source)))
     for words in ("**Question:**", "**Inputs:**", "**Outputs:**", "**Minutes and memory:**"):
         assert words in node.cells[0].source

@@ -18,7 +18,8 @@ def root(tmp_path, monkeypatch):
 
 
 CONVERT = {"project": "demo", "checkpoint": "iter_1.pth"}
-INFER = {"project": "demo", "images": "frames"}
+INFER = {"project": "demo", "data": "frames"}
+UNSET = ("name", "model", "layout", "ids", "id_key", "group_by", "split")
 
 
 def test_empty_texts_and_zeros_mean_not_given(root):
@@ -26,8 +27,9 @@ def test_empty_texts_and_zeros_mean_not_given(root):
     found = validate(ConvertSettings, {**CONVERT, **unset, "lora_alpha": 0.0})
     assert found.checkpoint == root / "iter_1.pth" and found.dtype == "bfloat16"
     assert {getattr(found, name) for name in (*unset, "lora_alpha")} == {None}
-    infer = validate(InferSettings, {**INFER, "name": "", "model": "", "limit": 0})
-    assert infer.images == root / "frames" and (infer.name, infer.model, infer.limit) == (None, None, None)
+    infer = validate(InferSettings, {**INFER, **dict.fromkeys(UNSET, ""), "limit": 0, "batch_size": 0})
+    assert infer.data == root / "frames"
+    assert {getattr(infer, name) for name in (*UNSET, "limit", "batch_size")} == {None}
 
 
 def test_given_values_are_kept(root):
@@ -64,10 +66,14 @@ def test_bad_parameters_of_a_conversion(root, name, value, words):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("images", "", "needed; give a path"),
-        ("images", "absent", "does not point to a directory"),
+        ("data", "", "needed; give a path"),
+        ("data", "absent", "expected an existing file or folder"),
         ("model", "absent", "does not point to a directory"),
-        ("prompt", "  ", "pattern"),
+        ("prompts", [], "at least 1 item"),
+        ("prompts", "vessel", "list"),
+        ("combine", "all", "'union'"),
+        ("ids", "public", "'keep'"),
+        ("batch_size", -1, "greater than or equal to 1"),
         ("threshold", "abc", "got 'abc' (str)"),
         ("threshold", 1.0, "less than 1"),
         ("device", "gpu", "expected auto, cpu"),

@@ -1,0 +1,58 @@
+"""What `02_infer` does: open a data set, and predict it into a run folder."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.errors import VesselkitError
+from helpers.inference.loading import ModelIdentity, check_folder, choose_device, choose_dtype, load_model
+from helpers.inference.run import check_output, check_parameters, predict
+from helpers.inference.sa2va import Sa2VAPredictor
+from helpers.notebook.settings import InferSettings
+from helpers.runs.masks import Combine
+from helpers.runs.reading import Run, open_run
+
+
+def open_data(settings: InferSettings) -> Dataset:
+    """The data set of the notebook, its cases no more than `limit`."""
+    dataset = open_dataset(
+        settings.data,
+        layout=settings.layout,
+        ids=None if settings.ids is None else IdPolicy(settings.ids),
+        id_key=settings.id_key,
+        group_by=settings.group_by,
+        split=settings.split,
+    )
+    return replace(dataset, cases=dataset.cases[: settings.limit])
+
+
+def check_call(settings: InferSettings, model: Path, output: Path) -> ModelIdentity:
+    """Which model it is, once all that is cheap to check has been: device, number type, run folder, model folder."""
+    check_parameters(settings.prompts, settings.threshold, settings.batch_size, settings.limit)
+    choose_dtype(settings.dtype, choose_device(settings.device))
+    check_output(output)
+    return check_folder(model)
+
+
+def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output: Path) -> Run:
+    """Predict the frames of a data set, going on where an earlier run of the same configuration stopped.
+
+    The model gets frames alone; the ground truth stays in `dataset`. Raises as `helpers.inference.run.predict`.
+    """
+    identity = asdict(check_folder(model))
+    predictor = Sa2VAPredictor(*load_model(model, settings.device, settings.dtype), identity)
+    summary = predict(
+        dataset.frames,
+        predictor,
+        output,
+        settings.prompts,
+        threshold=settings.threshold,
+        combine=Combine(settings.combine),
+        batch_size=settings.batch_size,
+        limit=settings.limit,
+        dataset={"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint},
+    )
+    if not summary.complete:
+        raise VesselkitError(f"{output}: the run is not complete; run this notebook again with the same parameters")
+    return open_run(output)
