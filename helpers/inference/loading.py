@@ -124,12 +124,6 @@ def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tu
     return model.eval().to(chosen_device), tokenizer
 
 
-def end_words(model: Any, tokenizer: Any) -> tuple[str, ...]:
-    """Words that end a complete answer of this model."""
-    words = [*getattr(model.config, "stop_words", ()), tokenizer.eos_token]
-    return tuple(dict.fromkeys(word for word in words if word))
-
-
 def _recorded_code(record: dict) -> dict[str, str]:
     """SHA-256 by name of the Python files among the outputs of a conversion record."""
     return {name: entry["sha256"] for name, entry in record.get("outputs", {}).items() if name.endswith(".py")}
