@@ -52,7 +52,7 @@ def test_failing_frames_stop_no_other(tmp_path):
     frames = draw_frames(tmp_path, [1, 2, 3, 255, 5, 6])
     frames[0].path.write_bytes(b"no image")
     frames[1] = replace(frames[1], path=tmp_path / "missing.png")
-    predictor = PlainPredictor({5: RuntimeError("kernel failed in /opt/model/x.py")})
+    predictor = PlainPredictor({5: RuntimeError("kernel failed in /srv/model/x.py")})
     outcomes = run(frames, predictor)
     assert statuses(outcomes) == {
         "c01": "read_error",
