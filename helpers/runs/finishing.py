@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -11,75 +11,84 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from pycocotools import mask as coco_masks
 
 from helpers import __version__
-from helpers.atomic import write_bytes_atomic, write_json_atomic
-from helpers.runs.config import SCHEMA, SCHEMA_VERSION, read_config
-from helpers.runs.parts import is_done, read_part, timing_path
-from helpers.runs.rows import PredictionRow, to_arrow
+from helpers.images.reading import natural_key
+from helpers.paths import PARTIAL_PREFIX
+from helpers.runs.coco import coco
+from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, read_config
+from helpers.runs.durable import json_bytes, write_durable
+from helpers.runs.parts import is_done, read_part
+from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.status import PredictionStatus
+from helpers.runs.timings import predict_summary, timing_table
 
-MANIFEST_NAME = "manifest.json"
 TABLE_NAME = "predictions.parquet"
 TIMINGS_NAME = "timings.parquet"
 COCO_NAME = "coco.json"
 
 
-def finish_run(run: Path, case_ids: Sequence[str], extra: Mapping[str, Any]) -> bool:
+def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> bool:
     """Write the tables, coco.json and manifest.json of a run whose cases are all there.
 
+    One process at a time may finish a run. What an earlier one left half-written is removed.
+
     Args:
-        case_ids: of the whole run, in its order, which is that of the tables.
-        extra: further fields of the manifest.
+        case_ids: of the whole run, in any order; the tables are in natural order of the key.
+        extra: further fields of the manifest, a JSON object without names.
     Returns:
         False, with nothing written, where cases are still missing.
     """
     config = read_config(run)
+    case_ids = sorted(set(case_ids), key=natural_key)
     if not all(is_done(run, config.config_sha256, case_id) for case_id in case_ids):
         return False
-    rows = [row for case_id in case_ids for row in read_part(run, case_id).rows]
-    timings = [_timing(run, case_id) for case_id in case_ids]
-    files = {
-        TABLE_NAME: parquet_bytes(to_arrow(rows)),
-        TIMINGS_NAME: parquet_bytes(pa.Table.from_pylist(timings)),
-        COCO_NAME: (json.dumps(coco(rows, config.values["prompts"]), indent=1, sort_keys=True) + "\n").encode(),
-    }
-    for name, content in files.items():
-        write_bytes_atomic(run / name, content)
+    for path in run.glob(f"{PARTIAL_PREFIX}*"):
+        path.unlink()
+    rows = in_key_order(row for case_id in case_ids for row in read_part(run, case_id).rows)
+    prompts = in_order(config.values["prompts"])
+    timings = timing_table(run, case_ids)
+    files = {TABLE_NAME: parquet_bytes(to_arrow(rows)), COCO_NAME: json_bytes(coco(rows, prompts))}
+    for name, content in (*files.items(), (TIMINGS_NAME, parquet_bytes(timings))):
+        write_durable(run / name, content)
     manifest = {
+        **extra,
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config_sha256": config.config_sha256,
         "config": config.values,
+        "config_sha256": config.config_sha256,
         "data_sha256": data_sha256(rows),
         "cases": len(case_ids),
+        "predictions": len(case_ids) * len(prompts),
         "counts": count_statuses(rows),
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
         "versions": _versions(),
         "machine": _machine(),
-        "timing": _summary(timings),
-        **extra,
+        "timing": predict_summary(timings),
     }
-    write_json_atomic(run / MANIFEST_NAME, manifest)
+    write_durable(run / MANIFEST_NAME, json_bytes(manifest))
     return True
 
 
+def in_order(prompts: Mapping[str, str]) -> dict[str, str]:
+    """Prompt id -> the user's words, as they were given: `p2` before `p10`."""
+    return {prompt_id: prompts[prompt_id] for prompt_id in sorted(prompts, key=natural_key)}
+
+
 def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as a Parquet file; equal tables give equal bytes."""
+    """A table as a Parquet file; equal tables give equal bytes under one version of pyarrow."""
     buffer = BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def data_sha256(rows: Sequence[PredictionRow]) -> str:
-    """SHA-256 over the sorted (case id, hash of the pixels) of all cases."""
+    """SHA-256 over the sorted (case id, hash of the pixels) of all cases, as JSON."""
     found = sorted({(row.case_id, row.image_sha256 or "") for row in rows})
     return sha256(json.dumps(found).encode()).hexdigest()
 
@@ -90,60 +99,12 @@ def count_statuses(rows: Sequence[PredictionRow]) -> dict[str, int]:
     return {status.value: found[status] for status in PredictionStatus}
 
 
-def coco(rows: Sequence[PredictionRow], prompts: Mapping[str, str]) -> dict[str, Any]:
-    """A run in COCO's form: images by case id, a category for each prompt, an annotation for each `[SEG]`."""
-    sizes = {row.case_id: (row.width, row.height) for row in rows if row.width is not None}
-    image_ids = {case_id: number for number, case_id in enumerate(sizes, start=1)}
-    categories = {prompt_id: number for number, prompt_id in enumerate(prompts, start=1)}
-    annotations = []
-    for row in rows:
-        if row.rle is None:
-            continue
-        code = {"size": [row.height, row.width], "counts": row.rle.encode("ascii")}
-        annotation = {
-            "id": len(annotations) + 1,
-            "image_id": image_ids[row.case_id],
-            "category_id": categories[row.prompt_id],
-            "case_id": row.case_id,
-            "seg_index": row.seg_index,
-            "segmentation": {"size": [row.height, row.width], "counts": row.rle},
-            "area": float(coco_masks.area(code)),
-            "bbox": [float(value) for value in coco_masks.toBbox(code)],
-            "iscrowd": 0,
-        }
-        annotations.append(annotation if row.predicted_iou is None else {**annotation, "score": row.predicted_iou})
-    images = [
-        {"id": image_ids[case_id], "file_name": f"{case_id}.png", "width": width, "height": height}
-        for case_id, (width, height) in sizes.items()
-    ]
-    named = [
-        {"id": number, "name": prompts[prompt_id], "prompt_id": prompt_id} for prompt_id, number in categories.items()
-    ]
-    return {"images": images, "categories": named, "annotations": annotations}
-
-
-def _timing(run: Path, case_id: str) -> dict[str, Any]:
-    path = timing_path(run, case_id)
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    names = ("read_seconds", "prepare_seconds", "predict_seconds")
-    times = {name: None if found.get(name) is None else float(found[name]) for name in names}
-    return {"case_id": case_id, **times, "batch_size": found.get("batch_size")}
-
-
-def _summary(timings: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Median and largest model seconds of a frame; None where the model never ran."""
-    seconds = [row["predict_seconds"] for row in timings if row["predict_seconds"] is not None]
-    if not seconds:
-        return {"median_predict_seconds": None, "max_predict_seconds": None}
-    return {"median_predict_seconds": float(np.median(seconds)), "max_predict_seconds": max(seconds)}
-
-
 def _versions() -> dict[str, str]:
     packages = ("torch", "transformers", "numpy", "pillow", "pyarrow")
     return {"vesselkit": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _machine() -> dict[str, Any]:
-    """What computed the last part, without names."""
+    """The machine that finished the run, without names."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {"system": platform.system(), "processors": psutil.cpu_count(), "gpu": gpu}

@@ -14,7 +14,8 @@ def shard_lock(run: Path, index: int, count: int) -> Iterator[None]:
     """Hold shard `index` (from 1) of `count` within the block; the system frees it when a process dies.
 
     Raises:
-        VesselkitError: at once, where another process holds it.
+        VesselkitError: at once, where another process holds it, or holds a shard of another count: such shards share
+            cases with this one.
     """
     folder = run / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,6 +27,22 @@ def shard_lock(run: Path, index: int, count: int) -> Iterator[None]:
             f"{run}: shard {index}/{count} is being computed by another process. Wait for it, or take another shard"
         ) from error
     try:
+        _refuse_other_counts(run, folder, count)
         yield
     finally:
         lock.release()
+
+
+def _refuse_other_counts(run: Path, folder: Path, count: int) -> None:
+    for path in sorted(folder.glob("shard-*-of-*.lock")):
+        if path.stem.endswith(f"-of-{count}"):
+            continue
+        try:
+            with FileLock(path).acquire(timeout=0):
+                pass
+        except Timeout as error:
+            _, index, _, others = path.stem.split("-")
+            raise VesselkitError(
+                f"{run}: shard {index}/{others} is being computed by another process, and shards of {count} would "
+                f"share cases with it. Wait for it, or ask for shards of {others}"
+            ) from error

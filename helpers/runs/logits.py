@@ -1,6 +1,7 @@
 """Logits as a run stores them: on the predictor's own grid in float16, with the rule that makes them frame-sized."""
 
 import io
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -44,20 +45,28 @@ class StoredLogits:
             raise ValueError(f"logits: expected float16 (n, h, w), got {self.logits.dtype} {self.logits.shape}")
         if self.upsampling is Upsampling.NONE and self.logits.shape[1:] != (self.height, self.width):
             raise ValueError(f"logits: expected maps of {(self.height, self.width)}, got {self.logits.shape[1:]}")
+        if not np.isfinite(self.logits).all():
+            raise ValueError("logits: expected finite values, got NaN or infinity")
         if (self.network_size is None) is not (self.upsampling is Upsampling.NONE):
             raise ValueError(f"network_size: does not fit the rule {self.upsampling}, got {self.network_size}")
 
     def full_size(self) -> np.ndarray:
-        """Maps of the frame's size, float32 (n, H, W), computed on the CPU so that they are the same everywhere."""
-        values = torch.from_numpy(self.logits.astype(np.float32))
-        if self.upsampling is Upsampling.NONE or len(values) == 0:
-            return np.zeros((0, self.height, self.width), np.float32) if len(values) == 0 else values.numpy()
-        square = interpolate(values[:, None], size=(self.network_size, self.network_size), mode="bilinear")
-        return interpolate(square, size=(self.height, self.width), mode="bilinear")[:, 0].numpy()
+        """Maps of the frame's size, float32 (n, H, W); on the CPU, so that they do not depend on the GPU at hand."""
+        if len(self.logits) == 0:
+            return np.zeros((0, self.height, self.width), np.float32)
+        values = self.logits.astype(np.float32)
+        if self.upsampling is Upsampling.NONE:
+            return values
+        maps = torch.from_numpy(values)[:, None]
+        for size in ((self.network_size, self.network_size), (self.height, self.width)):
+            maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)
+        return maps[:, 0].numpy()
 
 
 def round_for_storage(logits: np.ndarray) -> np.ndarray:
-    """Finite logits of any shape as float16, limited to its range."""
+    """Logits of any shape as float16, limited to its range. Raises ValueError for NaN or infinity."""
+    if not np.isfinite(logits).all():
+        raise ValueError("logits: expected finite values to store, got NaN or infinity")
     return np.clip(logits, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
 
 
@@ -86,7 +95,7 @@ def read_npz(path: Path) -> StoredLogits:
                 width,
                 height,
             )
-    except (BadZipFile, EOFError, KeyError, OSError, ValueError) as error:
+    except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
         raise RefusedInput(
             f"{path}: expected logits as docs/run-format.md has them, found {error}. Predict the case again"
         ) from error

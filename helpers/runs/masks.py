@@ -16,7 +16,7 @@ class Combine(StrEnum):
 
     UNION = "union"  # a pixel is inside where any map is above the threshold
     FIRST = "first"  # the first map alone
-    BEST = "best"  # the map of highest predicted IoU alone; the first where none is known
+    BEST = "best"  # the map of the highest known predicted IoU alone; the first of several, or where none is known
 
 
 def threshold_logit(threshold: float) -> float:
@@ -31,12 +31,13 @@ def combined_map(full: np.ndarray, combine: Combine, predicted_iou: np.ndarray |
 
     Args:
         full: float32 (n, H, W), n at least 1.
-        predicted_iou: (n,); None where unknown.
+        predicted_iou: (n,), NaN or infinite where unknown; None where all are.
     """
     if combine is Combine.UNION:
         return full.max(axis=0)
-    best = 0 if combine is Combine.FIRST or predicted_iou is None else int(np.argmax(predicted_iou))
-    return full[best]
+    if combine is Combine.FIRST or predicted_iou is None:
+        return full[0]
+    return full[int(np.argmax(np.where(np.isfinite(predicted_iou), predicted_iou, -np.inf)))]
 
 
 def combined_mask(

@@ -2,22 +2,21 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from helpers.atomic import write_bytes_atomic
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX
+from helpers.runs.durable import json_bytes, write_durable
 from helpers.runs.logits import StoredLogits, npz_bytes
 from helpers.runs.masks import png_bytes
 from helpers.runs.rows import PredictionRow
+from helpers.runs.timings import timing_path
 
-FOLDERS = ("logits", "masks", "parts", "timings", "locks")
+_RANDOM_END = 9  # of the name of a half-written file: a dash and eight digits
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class CaseResult:
     Attributes:
         rows: of all prompts, in the order of prompts and `[SEG]`.
         logits: by prompt id; only those prompts that have maps.
-        masks: combined mask by prompt id, bool (H, W); the same prompts.
+        masks: combined mask by prompt id, bool (H, W); the same prompts, which are those whose rows count its pixels.
         timing: seconds by stage, and the batch size.
     """
 
@@ -37,15 +36,36 @@ class CaseResult:
     masks: Mapping[str, np.ndarray] = field(repr=False)
     timing: Mapping[str, float | int]
 
+    def __post_init__(self) -> None:
+        if not self.case_id or self.case_id.startswith(".") or set("/\\\0") & set(self.case_id):
+            raise ValueError(f"case_id: expected a plain name, got {self.case_id!r}")
+        keys = {(row.case_id, row.frame, row.prompt_id, row.seg_index) for row in self.rows}
+        if len(keys) < len(self.rows) or {row.case_id for row in self.rows} != {self.case_id}:
+            raise ValueError(f"rows: expected one for each [SEG] of {self.case_id}, got other or equal keys")
+        drawn = {row.prompt_id for row in self.rows if row.mask_pixels is not None}
+        if not drawn == set(self.logits) == set(self.masks):
+            raise ValueError(
+                f"expected logits and masks for the prompts {sorted(drawn)}, got logits for {sorted(self.logits)} and "
+                f"masks for {sorted(self.masks)}"
+            )
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a part vouches for: the size of a file in bytes and its SHA-256."""
+
+    nbytes: int
+    sha256: str
+
 
 @dataclass(frozen=True)
 class Part:
-    """A committed case: the configuration it was made with, its rows, and each artefact's SHA-256 by relative path."""
+    """A committed case: the configuration it was made with, its rows, and its artefacts by relative path."""
 
     case_id: str
     config_sha256: str
     rows: tuple[PredictionRow, ...]
-    artefacts: Mapping[str, str]
+    artefacts: Mapping[str, Artefact]
 
 
 def logits_name(case_id: str, prompt_id: str) -> str:
@@ -63,32 +83,29 @@ def part_path(run: Path, case_id: str) -> Path:
     return run / "parts" / f"{case_id}.json"
 
 
-def timing_path(run: Path, case_id: str) -> Path:
-    """The file of a case's times."""
-    return run / "timings" / f"{case_id}.json"
-
-
 def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
     """Write a case's artefacts and times, then its part: without the part, the case counts as not done.
 
     Raises:
         OSError: where something cannot be written; nothing half-written keeps its name.
     """
-    artefacts = {}
+    contents = {}
     for prompt_id, stored in result.logits.items():
-        artefacts[logits_name(result.case_id, prompt_id)] = npz_bytes(stored)
-    for prompt_id, mask in result.masks.items():
-        artefacts[mask_name(result.case_id, prompt_id)] = png_bytes(mask)
-    for name, content in artefacts.items():
-        _write(run / name, content)
-    _write(timing_path(run, result.case_id), _json_bytes(dict(result.timing)))
-    values = {
+        contents[logits_name(result.case_id, prompt_id)] = npz_bytes(stored)
+        contents[mask_name(result.case_id, prompt_id)] = png_bytes(result.masks[prompt_id])
+    for name, content in contents.items():
+        write_durable(run / name, content)
+    write_durable(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
+    part = {
         "case_id": result.case_id,
         "config_sha256": config_sha256,
-        "artefacts": {name: hashlib.sha256(content).hexdigest() for name, content in artefacts.items()},
+        "artefacts": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in contents.items()
+        },
         "rows": [row.to_json() for row in result.rows],
     }
-    _write(part_path(run, result.case_id), _json_bytes(values))
+    write_durable(part_path(run, result.case_id), json_bytes(part))
 
 
 def read_part(run: Path, case_id: str) -> Part:
@@ -97,24 +114,20 @@ def read_part(run: Path, case_id: str) -> Part:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
-        return Part(str(values["case_id"]), str(values["config_sha256"]), rows, dict(values["artefacts"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
+        return Part(values["case_id"], values["config_sha256"], rows, artefacts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusedInput(
             f"{path}: expected the part of a case ({type(error).__name__}); predict the run again to mend it"
         ) from error
 
 
 def is_done(run: Path, config_sha256: str, case_id: str) -> bool:
-    """Whether a case is there whole: its part is of this configuration, and its artefacts have their hashes."""
-    if not part_path(run, case_id).is_file():
+    """Whether a case is there whole: a part of this configuration, its artefacts of the recorded size and SHA-256."""
+    part = _part_or_none(run, case_id)
+    if part is None or (part.case_id, part.config_sha256) != (case_id, config_sha256):
         return False
-    try:
-        part = read_part(run, case_id)
-    except RefusedInput:
-        return False
-    if (part.case_id, part.config_sha256) != (case_id, config_sha256):
-        return False
-    return all(_sha256(run / name) == wanted for name, wanted in part.artefacts.items())
+    return all(_is_whole(run / name, wanted) for name, wanted in part.artefacts.items())
 
 
 def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
@@ -122,41 +135,39 @@ def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
 
     Only the process that holds the cases' shard may call this.
     """
-    for case_id in case_ids:
-        named = set(read_part(run, case_id).artefacts) if _is_readable(run, case_id) else set()
+    wanted = set(case_ids)
+    for case_id in wanted:
+        part = _part_or_none(run, case_id)
+        named = set() if part is None else set(part.artefacts)
         for folder in (run / "logits" / case_id, run / "masks" / case_id):
-            for path in folder.glob("*") if folder.is_dir() else ():
+            if not folder.is_dir():
+                continue
+            for path in list(folder.iterdir()):
                 if path.relative_to(run).as_posix() not in named:
                     path.unlink()
-            if folder.is_dir() and not any(folder.iterdir()):
+            if not any(folder.iterdir()):
                 folder.rmdir()
-        for folder in ("parts", "timings"):
-            for path in (run / folder).glob(f"{PARTIAL_PREFIX}{case_id}.json-*"):
+    for folder in (run / "parts", run / "timings"):
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
+            if _half_written_case(path.name) in wanted:
                 path.unlink()
 
 
-def _is_readable(run: Path, case_id: str) -> bool:
+def _half_written_case(name: str) -> str | None:
+    """The case id of a half-written part or timing; None for another file."""
+    if not name.startswith(PARTIAL_PREFIX):
+        return None
+    return name.removeprefix(PARTIAL_PREFIX)[:-_RANDOM_END].removesuffix(".json")
+
+
+def _part_or_none(run: Path, case_id: str) -> Part | None:
     try:
-        read_part(run, case_id)
+        return read_part(run, case_id)
     except RefusedInput:
+        return None
+
+
+def _is_whole(path: Path, wanted: Artefact) -> bool:
+    if not path.is_file() or path.stat().st_size != wanted.nbytes:
         return False
-    return True
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomic(path, content)
-    if os.name != "nt":  # the name must be on the disk before the part that vouches for it
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _json_bytes(values: Any) -> bytes:
-    return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return hashlib.sha256(path.read_bytes()).hexdigest() == wanted.sha256

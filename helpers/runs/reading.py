@@ -1,37 +1,59 @@
 """A run folder as evaluation, review and notebooks read it."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from scipy.special import expit
 
-from helpers.errors import RefusedInput
-from helpers.runs.config import SCHEMA, SCHEMA_VERSION, RunConfig, read_config
-from helpers.runs.finishing import MANIFEST_NAME, TABLE_NAME, TIMINGS_NAME
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
+from helpers.runs.finishing import COCO_NAME, TABLE_NAME, TIMINGS_NAME, in_order
 from helpers.runs.logits import StoredLogits, read_npz
 from helpers.runs.masks import Combine, combined_map, combined_mask, read_png
-from helpers.runs.parts import logits_name, mask_name
+from helpers.runs.parts import is_done, logits_name, mask_name, read_part
+from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
+from helpers.runs.timings import timing_table
 
 _INTEGERS = ("frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run."""
+    """A run folder, of which logits and masks are read when asked for.
+
+    Attributes:
+        manifest: None for a run that is not finished; its cases are those that were done when it was opened.
+        rows: of the table, in natural order of the key.
+    """
 
     folder: Path
     config: RunConfig
-    manifest: Mapping[str, Any]
+    manifest: Mapping[str, Any] | None = field(repr=False)
+    rows: tuple[PredictionRow, ...] = field(repr=False)
 
     @property
     def prompts(self) -> Mapping[str, str]:
-        """Prompt id -> the user's words."""
-        return self.config.values["prompts"]
+        """Prompt id -> the user's words, in the order given."""
+        return in_order(self.config.values["prompts"])
+
+    @property
+    def threshold(self) -> float:
+        """Probability above which a pixel is in the masks."""
+        return self.config.values["threshold"]
+
+    @property
+    def combine(self) -> Combine:
+        """How the maps of several `[SEG]` became one mask."""
+        return Combine(self.config.values["combine"])
 
     @property
     def key_fingerprint(self) -> str | None:
@@ -39,71 +61,127 @@ class Run:
         return self.config.values.get("dataset", {}).get("key_fingerprint")
 
     def table(self) -> pd.DataFrame:
-        """predictions.parquet: a row for each `[SEG]`, docs/run-format.md has the columns; missing where unknown."""
-        table = pq.read_table(self.folder / TABLE_NAME).to_pandas()
-        return table.astype(dict.fromkeys(_INTEGERS, "Int64"))
+        """The rows: one for each `[SEG]`, docs/run-format.md has the columns; missing where unknown."""
+        return to_arrow(self.rows).to_pandas().astype(dict.fromkeys(_INTEGERS, "Int64"))
 
     def timings(self) -> pd.DataFrame:
-        """timings.parquet: a row for each case, in seconds."""
-        return pq.read_table(self.folder / TIMINGS_NAME).to_pandas()
+        """A row for each case, in seconds; missing where a stage did not run."""
+        finished = self.manifest is not None
+        table = pq.read_table(self.folder / TIMINGS_NAME) if finished else timing_table(self.folder, self.cases())
+        return table.to_pandas().astype({"batch_size": "Int64"})
 
     def cases(self) -> tuple[str, ...]:
-        """The case ids, in the run's order."""
-        return tuple(dict.fromkeys(self.table()["case_id"]))
+        """The case ids, in natural order."""
+        return tuple(dict.fromkeys(row.case_id for row in self.rows))
+
+    def predictions(self) -> Iterator[tuple[PredictionRow, ...]]:
+        """The rows of each case and prompt, one pair after the other, in the order of the table."""
+        yield from self._by_pair.values()
+
+    def prediction(self, case_id: str, prompt_id: str) -> tuple[PredictionRow, ...]:
+        """The rows of a case and prompt, at least one. Raises UsageProblem where the run has no such pair."""
+        rows = self._by_pair.get((case_id, prompt_id))
+        if rows is None:
+            raise UsageProblem(
+                f"{self.folder}: expected a case and prompt of this run, got {case_id} and {prompt_id}. It has "
+                f"{len(self.cases())} cases and the prompts {', '.join(self.prompts)}"
+            )
+        return rows
 
     def logits(self, case_id: str, prompt_id: str) -> StoredLogits | None:
-        """The stored maps of a case and prompt; None where there are none."""
-        path = self.folder / logits_name(case_id, prompt_id)
-        return read_npz(path) if path.is_file() else None
+        """The stored maps of a case and prompt; None where there are none.
+
+        Raises:
+            UsageProblem: where the run has no such case or prompt.
+            RefusedInput: where the file is lost or damaged.
+        """
+        path = self._artefact(logits_name(case_id, prompt_id), case_id, prompt_id)
+        return None if path is None else read_npz(path)
 
     def mask(self, case_id: str, prompt_id: str) -> np.ndarray | None:
-        """The combined mask, bool (H, W); None where there is none, which is not an empty one."""
-        path = self.folder / mask_name(case_id, prompt_id)
-        return read_png(path) if path.is_file() else None
+        """The combined mask, bool (H, W); None where there is none, which is not an empty one. Raises as `logits`."""
+        path = self._artefact(mask_name(case_id, prompt_id), case_id, prompt_id)
+        return None if path is None else read_png(path)
 
     def full_map(self, case_id: str, prompt_id: str) -> np.ndarray | None:
-        """The logits behind the combined mask, float32 (H, W), for any threshold; None where there are none."""
+        """The logits behind the combined mask, float32 (H, W), for any threshold; None where there are none.
+
+        Raises as `logits`.
+        """
         stored = self.logits(case_id, prompt_id)
         if stored is None:
             return None
-        return combined_map(stored.full_size(), self._combine, self._predicted_iou(case_id, prompt_id))
+        return combined_map(stored.full_size(), self.combine, self._predicted_iou(case_id, prompt_id))
 
-    def mask_difference(self, case_id: str, prompt_id: str) -> int | None:
-        """Pixels in which the stored mask differs from the one that its logits define: 0, unless a file was changed."""
-        stored, mask = self.logits(case_id, prompt_id), self.mask(case_id, prompt_id)
-        if stored is None or mask is None:
+    def probabilities(self, case_id: str, prompt_id: str) -> np.ndarray | None:
+        """The sigmoid of `full_map`, float32 (H, W), 0 .. 1; None where there are no maps. Raises as `logits`."""
+        full = self.full_map(case_id, prompt_id)
+        return None if full is None else expit(full)
+
+    @cached_property
+    def _by_pair(self) -> Mapping[tuple[str, str], tuple[PredictionRow, ...]]:
+        pairs = groupby(self.rows, key=lambda row: (row.case_id, row.prompt_id))
+        return {pair: tuple(rows) for pair, rows in pairs}
+
+    def _artefact(self, name: str, case_id: str, prompt_id: str) -> Path | None:
+        """The file that a case and prompt must have; None where it must have none."""
+        if self.prediction(case_id, prompt_id)[0].mask_pixels is None:
             return None
-        iou = self._predicted_iou(case_id, prompt_id)
-        wanted = combined_mask(stored.full_size(), self.config.values["threshold"], self._combine, iou)
-        return int((wanted != mask).sum())
+        path = self.folder / name
+        if not path.is_file():
+            raise RefusedInput(f"{path}: expected, since the table counts its pixels, and not found. Copy it back")
+        return path
 
-    @property
-    def _combine(self) -> Combine:
-        return Combine(self.config.values["combine"])
-
-    def _predicted_iou(self, case_id: str, prompt_id: str) -> np.ndarray | None:
-        if self._combine is not Combine.BEST:
-            return None
-        table = self.table()
-        found = table.loc[(table["case_id"] == case_id) & (table["prompt_id"] == prompt_id), "predicted_iou"]
-        return None if found.isna().any() else found.to_numpy(float)
+    def _predicted_iou(self, case_id: str, prompt_id: str) -> np.ndarray:
+        """(n,), NaN where unknown."""
+        return np.array([row.predicted_iou for row in self.prediction(case_id, prompt_id)], float)
 
 
-def open_run(folder: Path) -> Run:
-    """A finished run. Raises RefusedInput for one that is not finished, of another version, or no run."""
+def open_run(folder: Path, *, unfinished: bool = False) -> Run:
+    """Open a run folder.
+
+    Args:
+        unfinished: take a run that is not finished too, with the cases that are done.
+    Raises:
+        RefusedInput: for one that is not finished, of another version, changed since, or no run.
+    """
     folder = Path(folder)
     config = read_config(folder)
     path = folder / MANIFEST_NAME
     if not path.is_file():
-        raise RefusedInput(f"{folder}: the run is not finished. Give the same command again to go on with it")
+        if not unfinished:
+            raise RefusedInput(f"{folder}: the run is not finished. Give the same command again to go on with it")
+        return Run(folder, config, None, _done_rows(folder, config.config_sha256))
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = (manifest["schema"], manifest["schema_version"], manifest["config_sha256"])
+        wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
     except (ValueError, KeyError, TypeError) as error:
-        raise RefusedInput(f"{path}: not readable as a manifest ({error}). Predict again") from error
+        raise RefusedInput(f"{path}: not readable as a manifest ({error!r}). Predict again") from error
     if found != (SCHEMA, SCHEMA_VERSION, config.config_sha256):
         raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
-    return Run(folder, config, manifest)
+    for name, digest in wanted.items():
+        if not (folder / name).is_file() or sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise RefusedInput(f"{folder / name}: expected as the manifest has it, found lost or changed. Copy it back")
+    rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(folder / TABLE_NAME).to_pylist())
+    return Run(folder, config, manifest, rows)
+
+
+def check_mask(run: Run, case_id: str, prompt_id: str) -> int:
+    """Pixels in which a stored mask differs from the one that its logits define: 0, unless a file was changed.
+
+    0 also where there is neither. Raises as `Run.logits`, and RefusedInput where the sizes differ.
+    """
+    stored, mask = run.logits(case_id, prompt_id), run.mask(case_id, prompt_id)
+    if stored is None or mask is None:
+        return 0
+    if mask.shape != (stored.height, stored.width):
+        raise RefusedInput(
+            f"{run.folder / mask_name(case_id, prompt_id)}: expected {stored.width}x{stored.height} pixels as its "
+            f"logits have them, got {mask.shape[1]}x{mask.shape[0]}. Predict the case again"
+        )
+    iou = run._predicted_iou(case_id, prompt_id)
+    return int((combined_mask(stored.full_size(), run.threshold, run.combine, iou) != mask).sum())
 
 
 def require_comparable(first: Run, second: Run) -> None:
@@ -114,3 +192,9 @@ def require_comparable(first: Run, second: Run) -> None:
             f"({first.key_fingerprint} and {second.key_fingerprint}), so that equal ids are not equal cases. Predict "
             "one of them again with the other's --id-key"
         )
+
+
+def _done_rows(folder: Path, config_sha256: str) -> tuple[PredictionRow, ...]:
+    case_ids = [path.stem for path in (folder / "parts").glob("*.json")]
+    done = [case_id for case_id in case_ids if is_done(folder, config_sha256, case_id)]
+    return in_key_order(row for case_id in done for row in read_part(folder, case_id).rows)

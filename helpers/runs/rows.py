@@ -1,12 +1,13 @@
 """The rows of a run's table: one for each `[SEG]` of a case and prompt, or one where there is none."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from helpers.images.reading import natural_key
 from helpers.runs.status import PredictionStatus
 
 
@@ -45,7 +46,7 @@ class PredictionRow:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "PredictionRow":
-        """The row of a JSON object; raises TypeError or ValueError for another one."""
+        """The row of a JSON object. Raises KeyError, TypeError or ValueError for another one."""
         return cls(**{**values, "status": PredictionStatus(values["status"])})
 
 
@@ -59,6 +60,16 @@ def _arrow_type(name: str) -> pa.DataType:
 
 
 SCHEMA = pa.schema([(name, _arrow_type(name)) for name in COLUMNS])
+
+
+def in_key_order(rows: Iterable[PredictionRow]) -> tuple[PredictionRow, ...]:
+    """Rows in natural order of their key: `c2` before `c10`, `p2` before `p10`, None first."""
+
+    def key(row: PredictionRow) -> tuple:
+        frame, seg_index = (-1 if number is None else number for number in (row.frame, row.seg_index))
+        return natural_key(row.case_id), frame, natural_key(row.prompt_id), seg_index
+
+    return tuple(sorted(rows, key=key))
 
 
 def to_arrow(rows: Sequence[PredictionRow]) -> pa.Table:

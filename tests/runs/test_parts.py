@@ -13,7 +13,7 @@ from helpers.runs.finishing import finish_run
 from helpers.runs.lock import shard_lock
 from helpers.runs.logits import StoredLogits, Upsampling
 from helpers.runs.parts import CaseResult, commit_case, is_done, logits_name, mask_name, read_part, remove_leftovers
-from helpers.runs.reading import open_run, require_comparable
+from helpers.runs.reading import check_mask, open_run, require_comparable
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
 
@@ -31,6 +31,7 @@ def row(case_id, **known):
         "width": 3,
         "height": 2,
         "seg_count": 1,
+        "mask_pixels": 3,
         "predicted_iou": 0.75,
         "rle": code,
     }
@@ -44,7 +45,14 @@ def result(case_id):
 
 
 def failed(case_id):
-    nothing = {"seg_index": None, "status": PredictionStatus.READ_ERROR, "width": None, "height": None, "rle": None}
+    nothing = {
+        "seg_index": None,
+        "status": PredictionStatus.READ_ERROR,
+        "width": None,
+        "height": None,
+        "mask_pixels": None,
+        "rle": None,
+    }
     return CaseResult(case_id, (row(case_id, **nothing),), {}, {}, {})
 
 
@@ -78,7 +86,7 @@ def test_a_damaged_case_is_not_done(run, name):
 def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
     folder, mark = run
     commit_case(folder, mark, result("c1"))
-    for name in ("masks/c2/p1.png", "masks/c1/.partial-p1.png-00", "parts/.partial-c1.json-00"):
+    for name in ("masks/c2/p1.png", "masks/c1/.partial-p1.png-0123abcd", "parts/.partial-c1.json-0123abcd"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"half")
     remove_leftovers(folder, ["c1", "c2"])
@@ -87,7 +95,7 @@ def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
 
 
 def test_another_configuration_is_refused_with_the_field(run):
-    with pytest.raises(RefusedInput, match=r"dataset.key_fingerprint: the run has 'ab', asked for was 'cd'"):
+    with pytest.raises(RefusedInput, match='dataset.key_fingerprint: the run has "ab", asked for was "cd"'):
         start_run(run[0], {**VALUES, "dataset": {"key_fingerprint": "cd"}})
 
 
@@ -102,7 +110,7 @@ def test_a_run_is_finished_only_when_all_cases_are_there(run):
     found = open_run(folder)
     assert found.cases() == ("c1", "c2") and found.manifest["counts"]["read_error"] == 1
     assert np.array_equal(found.mask("c1", "p1"), MASK) and found.mask("c2", "p1") is None
-    assert found.mask_difference("c1", "p1") == 0 and found.full_map("c2", "p1") is None
+    assert check_mask(found, "c1", "p1") == 0 and found.full_map("c2", "p1") is None
     assert found.table()["seg_index"].isna().tolist() == [False, True]
 
 

@@ -1,0 +1,42 @@
+"""The times of a run's cases, apart from its results since they differ between equal runs."""
+
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        ("case_id", pa.string()),
+        ("read_seconds", pa.float64()),
+        ("prepare_seconds", pa.float64()),
+        ("predict_seconds", pa.float64()),
+        ("batch_size", pa.int64()),
+    ]
+)
+
+
+def timing_path(run: Path, case_id: str) -> Path:
+    """The file of a case's times."""
+    return run / "timings" / f"{case_id}.json"
+
+
+def timing_table(run: Path, case_ids: Iterable[str]) -> pa.Table:
+    """The table of timings.parquet, a row for each case in the order given; null where a stage did not run."""
+    rows = []
+    for case_id in case_ids:
+        path = timing_path(run, case_id)
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        rows.append({"case_id": case_id, **found})
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def predict_summary(table: pa.Table) -> dict[str, float | None]:
+    """Median and largest seconds of prediction of a case; None where the predictor never ran."""
+    seconds = [value for value in table["predict_seconds"].to_pylist() if value is not None]
+    return {
+        "median_predict_seconds": statistics.median(seconds) if seconds else None,
+        "max_predict_seconds": max(seconds, default=None),
+    }
