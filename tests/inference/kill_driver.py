@@ -11,10 +11,12 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from helpers.data.dataset import open_dataset
 from helpers.data.frame import Frame
@@ -23,7 +25,7 @@ from helpers.inference.run import predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from tests.inference.run_files import run_files
 
-SECONDS = (0.05, 2.2)
+MOST_MORE_CASES, MOST_SECONDS = 3, 0.6
 FINISHING_KILLS = 5
 
 
@@ -33,6 +35,7 @@ def fork(frames: list[Frame], predictor: Sa2VAPredictor, run: Path) -> int:
     if child:
         return child
     failed = 1
+    tqdm.set_lock(threading.RLock())  # its own lock is shared by forks, and one that is killed may hold it
     try:
         predict(frames, predictor, run, batch_size=2)
         failed = 0
@@ -48,6 +51,12 @@ def killed(child: int, seconds: float) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def reached(run: Path, cases: int) -> None:
+    """Wait until so many cases are committed, or the run is finished."""
+    while len(list(run.glob("parts/*.json"))) < cases and not (run / "manifest.json").exists():
+        time.sleep(0.005)
+
+
 def ended_well(child: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -59,12 +68,14 @@ def main(model: str, data: str, folder: str, kills: str) -> None:
     frames = list(open_dataset(Path(data)).frames)
     predictor = Sa2VAPredictor(*load_model(Path(model), "cpu", "float32"), {"name": "fixture"})
     whole, run = Path(folder) / "whole", Path(folder) / "run"
-    undisturbed = fork(frames, predictor, whole)
+    ended = ended_well(fork(frames, predictor, whole))
     count, counts = 0, []
     while count < int(kills) and not (run / "manifest.json").exists():
-        count += killed(fork(frames, predictor, run), chance.uniform(*SECONDS))
+        child = fork(frames, predictor, run)
+        reached(run, (counts[-1] if counts else 0) + chance.randint(0, MOST_MORE_CASES))
+        count += killed(child, chance.uniform(0, MOST_SECONDS))
         counts.append(len(list(run.glob("parts/*.json"))))
-    ended = ended_well(fork(frames, predictor, run)) and ended_well(undisturbed)
+    ended = ended_well(fork(frames, predictor, run)) and ended
     wanted = run_files(whole)
     equal = {"random moments": run_files(run) == wanted}
     for number in range(FINISHING_KILLS):

@@ -11,7 +11,15 @@ import torch
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.images.source import read_frame
 from helpers.inference import run as run_module
-from helpers.inference.run import CPU_BATCH, automatic_batch_size, check_parameters, listing_sha256, predict
+from helpers.inference.run import (
+    CPU_BATCH,
+    automatic_batch_size,
+    check_output,
+    check_parameters,
+    known_values,
+    listing_sha256,
+    predict,
+)
 from helpers.inference.shards import Shard
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine
@@ -124,6 +132,24 @@ def test_another_configuration_is_refused_with_what_differs(frames, tmp_path, ch
     with pytest.raises(RefusedInput, match=field):
         compute(frames, tmp_path / "run", **change)
     assert run_files(tmp_path / "run") == before
+
+
+def test_what_is_known_without_a_model_is_compared_before_one_is_loaded(frames, tmp_path):
+    compute(frames, tmp_path / "run")
+    settings = {"threshold": 0.5, "combine": Combine.UNION, "limit": None, "dataset": None}
+    check_output(tmp_path / "run", known_values(frames, [PROMPT], **settings))
+    with pytest.raises(RefusedInput, match=r"threshold: the run has 0\.5, asked for was 0\.4"):
+        check_output(tmp_path / "run", known_values(frames, [PROMPT], **{**settings, "threshold": 0.4}))
+    with pytest.raises(RefusedInput, match="model.name"):
+        check_output(tmp_path / "run", {"model": {"name": "other"}})
+    check_output(tmp_path / "new", {"threshold": 0.4})
+
+
+def test_a_run_killed_before_its_configuration_was_written_goes_on(frames, tmp_path):
+    (tmp_path / "run/locks").mkdir(parents=True)
+    (tmp_path / "run/.partial-run.json-12345678").write_text("{")
+    assert compute(frames, tmp_path / "run").complete
+    assert not list((tmp_path / "run").glob(".partial-*"))
 
 
 def test_another_model_or_data_set_is_refused(frames, tmp_path):

@@ -1,0 +1,43 @@
+"""kill -9 at any moment costs at most the batches at work: the resumed run is the uninterrupted one, byte for byte."""
+
+import json
+import sys
+import time
+
+import pytest
+
+from tests.inference.fixture_model import command, convert_fixture, draw_angiograms, run, start
+from tests.inference.run_files import run_files
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
+
+
+def test_twenty_kills_of_a_run_of_sixty_cases(model, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 60)
+    driver = [sys.executable, "-m", "tests.inference.kill_driver", str(model), str(data), str(tmp_path), "20"]
+    found = json.loads(run(driver).splitlines()[-1])
+    assert found["kills"] == 20 and found["ended"]
+    assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 5, "kills at one moment only"
+    assert all(found["equal"].values()), found["equal"]
+    assert found["files"] >= 60 * 3
+
+
+def test_two_kills_of_the_command(model, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 10)
+    arguments = ("predict", "--model", model, "--data", data, "--batch-size", "2", "--output")
+    run(command(*arguments, tmp_path / "whole"))
+    for wanted in (1, 5):
+        process = start(command(*arguments, tmp_path / "run"))
+        until = time.monotonic() + 120
+        while len(list((tmp_path / "run").glob("parts/*.json"))) < wanted:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+    assert "10 ok" in run(command(*arguments, tmp_path / "run"))
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
