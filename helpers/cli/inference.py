@@ -140,6 +140,7 @@ def predict(
         DEFAULT_PROMPT,
         check_output,
         check_parameters,
+        known_values,
     )
     from helpers.inference.run import predict as run_prediction
     from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
@@ -156,34 +157,31 @@ def predict(
     folder = typed_path(output)
     check_output(folder)
     if model is not None:
-        open_predictor = _exported(input_path(model, "--model"), device, dtype, max_new_tokens)
+        identity, open_predictor = _exported(input_path(model, "--model"), device, dtype, max_new_tokens)
     else:
-        open_predictor = _composed(
-            input_path(checkpoint, "--checkpoint"),
-            {
-                **composing,
-                "base": optional_input_path(base, "--base"),
-                "sam2": optional_input_path(sam2, "--sam2"),
-                "sam2_config": preset_or_file(sam2_config),
-                "train_config": optional_input_path(train_config, "--train-config"),
-            },
-            device,
-            dtype,
-            max_new_tokens,
+        identity, open_predictor = (
+            None,
+            _composed(
+                input_path(checkpoint, "--checkpoint"),
+                {
+                    **composing,
+                    "base": optional_input_path(base, "--base"),
+                    "sam2": optional_input_path(sam2, "--sam2"),
+                    "sam2_config": preset_or_file(sam2_config),
+                    "train_config": optional_input_path(train_config, "--train-config"),
+                },
+                device,
+                dtype,
+                max_new_tokens,
+            ),
         )
     dataset = _opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
     facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
+    settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": facts}
+    known = {**known_values(dataset.frames, prompts, **settings), "model": identity, "batch_size": size}
+    check_output(folder, {name: value for name, value in known.items() if value is not None})
     summary = run_prediction(
-        dataset.frames,
-        open_predictor(),
-        folder,
-        prompts,
-        threshold=threshold,
-        combine=Combine(combine.value),
-        batch_size=size,
-        limit=limit,
-        shard=share,
-        dataset=facts,
+        dataset.frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings
     )
     typer.echo(summary.to_text())
 
@@ -230,15 +228,17 @@ def _opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, *
     )
 
 
-def _exported(folder: Path, device: str, dtype: str, token_limit: int) -> Callable[[], "Sa2VAPredictor"]:
-    """Check an exported folder and what it shall run on; the function that is returned loads it."""
+def _exported(
+    folder: Path, device: str, dtype: str, token_limit: int
+) -> tuple[Mapping[str, Any], Callable[[], "Sa2VAPredictor"]]:
+    """Check an exported folder and what it shall run on; its identity, and a function that loads it."""
     from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
     from helpers.inference.sa2va import Sa2VAPredictor
 
     choose_dtype(dtype, choose_device(device))
     identity = asdict(check_folder(folder))
     _check_token_limit(token_limit)
-    return lambda: Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+    return identity, lambda: Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
 
 
 def _composed(

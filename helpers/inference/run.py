@@ -18,7 +18,8 @@ from helpers.inference.assembly import Failure, Thresholding, answered, failed
 from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.shards import WHOLE, Shard, fixed_batches
-from helpers.runs.config import start_run
+from helpers.paths import PARTIAL_PREFIX
+from helpers.runs.config import CONFIG_NAME, MANIFEST_NAME, differences, read_config, start_run
 from helpers.runs.finishing import finish_run
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
@@ -28,9 +29,6 @@ from helpers.runs.reading import open_run
 logger = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "Please segment the blood vessels."
-
-_CONFIG_NAME = "run.json"
-_MANIFEST_NAME = "manifest.json"
 
 # With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
 # reads its weights once for all frames of a batch, hence not 1.
@@ -108,23 +106,16 @@ def predict(
     check_output(output)
     chosen = tuple(frames)[:limit]
     case_ids = [frame.case_id for frame in chosen]
-    asked = {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)}
-    values = {
-        "model": dict(predictor.identity),
-        "predictor": dict(predictor.settings),
-        "prompts": asked,
-        "threshold": threshold,
-        "combine": combine.value,
-        "limit": limit,
-        "dataset": {**(dataset or {}), "cases": len(chosen), "listing_sha256": listing_sha256(chosen)},
-    }
+    known = known_values(frames, prompts, threshold=threshold, combine=combine, limit=limit, dataset=dataset)
+    values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
+    asked = known["prompts"]
     batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
     own = [batch for place, batch in enumerate(fixed_batches(chosen, batch_size)) if shard.takes(place)]
-    if not (output / _MANIFEST_NAME).is_file():
+    if not (output / MANIFEST_NAME).is_file():
         with shard_lock(output, shard.index, shard.count):
             _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
         with FileLock(output / "locks" / "finishing.lock"):
-            complete = (output / _MANIFEST_NAME).is_file() or finish_run(output, case_ids, {})
+            complete = (output / MANIFEST_NAME).is_file() or finish_run(output, case_ids, {})
     else:
         complete = True
     return RunSummary(output, shard, complete, len(chosen))
@@ -144,10 +135,47 @@ def check_parameters(
             raise UsageProblem(f"{name}: expected at least 1, got {number}")
 
 
-def check_output(output: Path) -> None:
-    """Raise RefusedInput where a folder holds something that is no run to go on with."""
-    if output.exists() and not (output / _CONFIG_NAME).is_file() and (not output.is_dir() or any(output.iterdir())):
+def check_output(output: Path, known: Mapping[str, Any] | None = None) -> None:
+    """Raise RefusedInput where a folder holds something that is no run to go on with.
+
+    Args:
+        known: fields of the configuration that are known before the model is loaded; a run that differs in one of them
+            is refused, with the fields.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not (output / CONFIG_NAME).is_file() and not _is_started(output):
         raise RefusedInput(f"{output}: expected a new folder, or a run to go on with, found neither. Name another one")
+    if known and (output / CONFIG_NAME).is_file():
+        stored = read_config(output).values
+        lines = differences({name: stored[name] for name in known if name in stored}, known)
+        if lines:
+            raise RefusedInput(
+                f"{output}: holds a run of another configuration:\n  "
+                + "\n  ".join(lines)
+                + "\nName another folder, or "
+                "ask for the same again"
+            )
+
+
+def known_values(
+    frames: Sequence[Frame],
+    prompts: Sequence[str],
+    *,
+    threshold: float,
+    combine: Combine,
+    limit: int | None,
+    dataset: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The part of a run's configuration that needs no model. Arguments as in `predict`."""
+    chosen = tuple(frames)[:limit]
+    return {
+        "prompts": {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)},
+        "threshold": threshold,
+        "combine": combine.value,
+        "limit": limit,
+        "dataset": {**(dataset or {}), "cases": len(chosen), "listing_sha256": listing_sha256(chosen)},
+    }
 
 
 def listing_sha256(frames: Sequence[Frame]) -> str:
@@ -175,12 +203,19 @@ def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, de
     try:
         (output / "locks").mkdir(parents=True, exist_ok=True)
         with FileLock(output / "locks" / "start.lock"):
-            size = batch_size or _recorded_batch_size(output / _CONFIG_NAME) or automatic_batch_size(device)
+            size = batch_size or _recorded_batch_size(output / CONFIG_NAME) or automatic_batch_size(device)
             return size, start_run(output, {**values, "batch_size": size}).config_sha256
     except OSError as error:
         raise RefusedInput(
             f"{output}: expected a folder to write the run to, and it cannot be ({error.strerror}). Name another one"
         ) from error
+
+
+def _is_started(output: Path) -> bool:
+    """Whether a folder holds no more than a run that is just beginning, or was killed then."""
+    return output.is_dir() and all(
+        path.name == "locks" or path.name.startswith(PARTIAL_PREFIX) for path in output.iterdir()
+    )
 
 
 def _recorded_batch_size(path: Path) -> int | None:

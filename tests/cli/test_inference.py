@@ -1,0 +1,110 @@
+"""What `predict` and `bench predict` refuse before any model is loaded, and one run of the real command."""
+
+import json
+
+import pytest
+
+from helpers.inference import loading
+from helpers.runs.reading import open_run
+from tests.inference.fixture_model import convert_fixture, draw_angiograms
+from tests.tiny_sources import fixture_sources
+
+TORCHRUN = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
+
+
+@pytest.fixture
+def refused(call, tmp_path, monkeypatch):
+    """The words of a refused call, which must come before a model is loaded and leave nothing behind."""
+    draw_angiograms(tmp_path / "data", 1)
+
+    def load(*_):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(loading, "load_model", load)
+
+    def run(*arguments, code=2):
+        ended = call("predict", "--data", "data", "--output", "run", *arguments)
+        assert ended.code == code and not (tmp_path / "run").exists()
+        return ended.err
+
+    return run
+
+
+def test_there_is_no_default_model(call, refused):
+    assert "there is no default model" in refused()
+    assert "there is no default model" in call("predict", "--data", "nowhere", "--output", "run").err
+
+
+def test_one_model_only(refused, model):
+    assert "got both" in refused("--model", str(model), "--checkpoint", "c.pth")
+    assert "--sam2-config: goes with --checkpoint" in refused("--model", str(model), "--sam2-config", "hiera_l")
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--shard", "5/4"], "shard: expected I/N"),
+        (["--batch-size", "many"], "--batch-size: expected auto or a number of at least 1, got 'many'"),
+        (["--batch-size", "0"], "batch size: expected at least 1, got 0"),
+        (["--threshold", "1"], "threshold: expected a probability between 0 and 1"),
+        (["--limit", "0"], "limit: expected at least 1"),
+        (["--prompt", " "], "prompt: expected texts"),
+        (["--max-new-tokens", "0"], "--max-new-tokens: expected at least 1"),
+        (["--device", "abacus"], "device: expected auto"),
+        (["--dtype", "int3"], "dtype: expected auto"),
+        (["--launcher", "slurm"], "launcher slurm: expected the variables SLURM_PROCID"),
+        (["--layout", "nonsense"], "nonsense"),
+    ],
+)
+def test_what_cannot_work_is_refused_first(refused, model, arguments, said):
+    assert said in refused("--model", str(model), *arguments)
+
+
+def test_ranks_are_no_shards(refused, model, monkeypatch):
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    assert "--shard: the launcher's processes are shards already" in refused("--model", str(model), "--shard", "1/2")
+
+
+def test_a_folder_that_is_no_model(refused, tmp_path):
+    assert "config.json" in refused("--model", str(tmp_path), code=3)
+
+
+def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monkeypatch):
+    draw_angiograms(tmp_path / "data", 2)
+    call_of = ("predict", "--model", str(model), "--data", "data", "--output", "run", "--prompt", "blood vessel")
+    ended = call(*call_of, "--limit", "1")
+    assert ended.code == 0 and ended.out.startswith("1 cases: 1 ") and f"written to {tmp_path / 'run'}" in ended.out
+    assert "Doe" not in ended.out + ended.err
+    assert open_run(tmp_path / "run").prompts == {"p1": "blood vessel"}
+    assert call(*call_of, "--limit", "1").out == ended.out
+    monkeypatch.setattr(loading, "load_model", None)
+    for change in (["--limit", "2"], ["--limit", "1", "--threshold", "0.4"], ["--limit", "1", "--batch-size", "7"]):
+        other = call(*call_of, *change)
+        assert other.code == 3 and "holds a run of another configuration" in other.err
+        assert f"{change[-2].removeprefix('--').replace('-', '_')}: the run has" in other.err
+
+
+def test_a_composed_model(call, tmp_path):
+    sources = fixture_sources()
+    draw_angiograms(tmp_path / "data", 1)
+    given = {"--checkpoint": sources.checkpoint, "--base": sources.base, "--sam2": sources.sam2}
+    arguments = [str(part) for pair in given.items() for part in pair]
+    ended = call("predict", *arguments, "--sam2-config", str(sources.sizes), "--data", "data", "--output", "run")
+    assert ended.code == 0, ended.err
+    config = json.loads((tmp_path / "run/run.json").read_text())["config"]
+    assert config["model"]["folder_name"] == sources.checkpoint.name
+
+
+def test_the_bench_measures_both_ways(call, model, tmp_path):
+    draw_angiograms(tmp_path / "data", 2)
+    ended = call("bench", "predict", "--model", str(model), "--data", "data", "--rounds", "1", "--output", "b.json")
+    assert ended.code == 0 and "pipeline" in ended.out
+    found = json.loads((tmp_path / "b.json").read_text())
+    assert found["frames"] == 2 and found["ratio"] == pytest.approx(found["pipeline"][0] / found["loop"][0])
+    assert call("bench", "predict", "--model", str(model), "--data", "data", "--n", "0").code == 2
