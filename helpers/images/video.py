@@ -76,11 +76,10 @@ def read_video_frame(path: Path, index: int, max_pixels: int = MAX_PIXELS) -> Im
     path = Path(path)
     if index < 0:
         raise UnreadableImage(path, f"expected a frame from 0 on, was asked for {index}. Check the frame")
-    frame = _opened(path).read(index, max_pixels)
-    transposition = _ROTATIONS.get(frame.rotation % 360)
-    if frame.rotation % 90:
+    image, rotation = _opened(path).read(index, max_pixels)
+    if rotation % 90:
         raise UnreadableImage(path, "the video is turned by other than quarter turns. Export it upright")
-    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    transposition = _ROTATIONS.get(rotation % 360)
     return image if transposition is None else image.transpose(transposition)
 
 
@@ -95,25 +94,31 @@ class _Decoder:
         self._next = 0
         self._recent: deque[tuple[int, av.VideoFrame]] = deque(maxlen=_KEPT_FRAMES)
 
-    def read(self, index: int, max_pixels: int) -> av.VideoFrame:
+    def read(self, index: int, max_pixels: int) -> tuple[Image.Image, int]:
+        """The frame as mode RGB, and its rotation in degrees."""
         with self._lock:
-            for position, frame in self._recent:
-                if position == index:
-                    return frame
-            if self._container is None or index < self._next:
-                self._restart(max_pixels)
-            try:
-                while self._next <= index:
-                    self._recent.append((self._next, next(self._frames)))
-                    self._next += 1
-            except StopIteration:
-                self._close()
-                reason = f"the video ends before frame {index}. Check the frame, or copy the file again"
-                raise UnreadableImage(self._path, reason) from None
-            except _ERRORS as error:
-                self._close()
-                raise _damaged(self._path, error) from error
-            return self._recent[-1][1]
+            frame = self._frame(index, max_pixels)
+            # Within the lock: a frame keeps one converter, and two threads in it wait for each other for ever.
+            return Image.fromarray(frame.to_ndarray(format="rgb24")), frame.rotation
+
+    def _frame(self, index: int, max_pixels: int) -> av.VideoFrame:
+        for position, frame in self._recent:
+            if position == index:
+                return frame
+        if self._container is None or index < self._next:
+            self._restart(max_pixels)
+        try:
+            while self._next <= index:
+                self._recent.append((self._next, next(self._frames)))
+                self._next += 1
+        except StopIteration:
+            self._close()
+            reason = f"the video ends before frame {index}. Check the frame, or copy the file again"
+            raise UnreadableImage(self._path, reason) from None
+        except _ERRORS as error:
+            self._close()
+            raise _damaged(self._path, error) from error
+        return self._recent[-1][1]
 
     def close(self) -> None:
         with self._lock:
