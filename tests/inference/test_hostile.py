@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from helpers.runs.reading import open_run
 from PIL import Image, PngImagePlugin
 
 from helpers.data.dataset import open_dataset
 from helpers.errors import VesselkitError
 from helpers.inference.run import predict
+from helpers.runs.reading import open_run
 from tests.images.dicom_files import PLANTED, angiogram, write
 from tests.inference.plain_predictor import PROMPT, PlainPredictor
 
