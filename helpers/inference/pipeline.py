@@ -121,7 +121,7 @@ def run_batches(
         VesselkitError: where results cannot be written, or the device itself failed.
     """
     stop = stop or Stop()
-    with _pool(READERS, "read") as readers, _Writing(write, written) as writing:
+    with _own_threads(), _pool(READERS, "read") as readers, _Writing(write, written) as writing:
         for loaded in _read_ahead(readers, batches, predictor):
             if stop.asked:
                 break
@@ -246,10 +246,25 @@ def _empty_cache() -> None:
         torch.cuda.empty_cache()
 
 
+def _threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Threads that use one processor each: with PyTorch's usual number they would take the model's."""
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=torch.set_num_threads, initargs=(1,))
+
+
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Give threads that start later the usual number of processors again: what a thread sets, new ones inherit."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @contextmanager
 def _pool(threads: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when the block ends."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    pool = _threads(threads, name)
     try:
         yield pool
     finally:
@@ -262,7 +277,7 @@ class _Writing:
     def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
         self._write = write
         self._written = written
-        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="write")
+        self._pool = _threads(WRITERS, "write")
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> "_Writing":

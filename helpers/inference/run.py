@@ -59,8 +59,8 @@ class RunSummary:
         """What to tell the user: status counts of a finished run, or what is missing; the folder; the next step."""
         if not self.complete:
             return (
-                f"shard {self.shard} is done; the run is finished when the other shards are\nwritten to {self.folder}\n"
-                "next: run the same command for the other shards"
+                f"shard {self.shard} is done; other shards are missing, and the last of them finishes the run\n"
+                f"written to {self.folder}\nnext: run the same command for the other shards"
             )
         table = open_run(self.folder).table().drop_duplicates(["case_id", "prompt_id"])
         counts = table["status"].astype(str).value_counts()
