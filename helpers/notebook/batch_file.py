@@ -19,7 +19,7 @@ from helpers.errors import RefusedInput, UsageProblem
 from helpers.notebook.batch_key import Fingerprints, job_key
 from helpers.notebook.execution import parameter_types
 from helpers.notebook.parameters import unknown_names, validate
-from helpers.notebook.settings import ConvertSettings, InferSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
 from helpers.paths import Stage
 
 _MOST_BYTES = 1_000_000
@@ -29,7 +29,7 @@ _TYPES = {
     "str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict,
     "list[str]": list[str], "list[int]": list[int], "list[float]": list[float],
 }  # fmt: skip
-_KNOWN_SETTINGS = (ConvertSettings, InferSettings)
+_KNOWN_SETTINGS = (ConvertSettings, InferSettings, EvaluateSettings)
 
 
 def _plain(name: str) -> str:

@@ -21,6 +21,7 @@ from papermill.translators import PythonTranslator
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.notebook.parameters import unknown_names
+from helpers.notebook.report import write_report
 
 OUTSIDE_PATH = "(a path outside the project)"
 
@@ -37,7 +38,8 @@ def execute_notebook(
 
     Paths are resolved from the project root. In the executed copy, parameters that are paths inside the project are
     relative to its root, and other absolute paths are replaced by `OUTSIDE_PATH`, since folders can carry names.
-    A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched.
+    A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched. One that announces
+    a report (`helpers.notebook.report`) gets it written.
 
     Args:
         parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
@@ -78,6 +80,7 @@ def execute_notebook(
         _tidy(running, notebook.name, output.name)
         os.replace(running, output)
     failed.unlink(missing_ok=True)  # of an earlier run; it would now contradict the output
+    write_report(output)
     return output
 
 

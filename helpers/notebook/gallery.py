@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
@@ -62,14 +63,25 @@ def panel_cases(run: Run, cases: Sequence[Case], prompt_id: str) -> Iterator[Pan
     table = prediction_table(run)
     statuses = table[table["prompt_id"] == prompt_id].set_index("case_id")["status"]
     for case in _of_run(run, cases):
-        try:
-            image = read_frame(case.frame.path, case.frame.index)
-        except UnreadableImage:
-            continue
         mask = run.mask(case.case_id, prompt_id)
-        predicted = None if mask is None else PredictedMask(mask)
-        truth = _truth(case, image.width, image.height)
-        yield PanelCase(image, truth, predicted, case.case_id, statuses[case.case_id])
+        panel = panel_case(case, mask, statuses[case.case_id])
+        if panel is not None:
+            yield panel
+
+
+def panel_case(case: Case, mask: np.ndarray | None, status: str) -> PanelCase | None:
+    """What the picture of one case shows; None where its frame cannot be read.
+
+    Args:
+        mask: of the prediction, bool (H, W); None where there is none.
+        status: how the prediction ended.
+    """
+    try:
+        image = read_frame(case.frame.path, case.frame.index)
+    except UnreadableImage:
+        return None
+    predicted = None if mask is None else PredictedMask(mask)
+    return PanelCase(image, _truth(case, image.width, image.height), predicted, case.case_id, status)
 
 
 def _truth(case: Case, width: int, height: int) -> GroundTruth | None:

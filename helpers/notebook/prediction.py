@@ -3,12 +3,12 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from helpers.data.dataset import Dataset, open_dataset
-from helpers.data.ids import IdPolicy
+from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
 from helpers.inference.loading import ModelIdentity, check_folder, choose_device, choose_dtype, load_model
 from helpers.inference.run import check_output, check_parameters, predict
 from helpers.inference.sa2va import Sa2VAPredictor
+from helpers.notebook.data import open_whole
 from helpers.notebook.settings import InferSettings
 from helpers.runs.masks import Combine
 from helpers.runs.reading import Run, open_run
@@ -16,14 +16,7 @@ from helpers.runs.reading import Run, open_run
 
 def open_data(settings: InferSettings) -> Dataset:
     """The data set of the notebook, its cases no more than `limit`."""
-    dataset = open_dataset(
-        settings.data,
-        layout=settings.layout,
-        ids=None if settings.ids is None else IdPolicy(settings.ids),
-        id_key=settings.id_key,
-        group_by=settings.group_by,
-        split=settings.split,
-    )
+    dataset = open_whole(settings)
     return replace(dataset, cases=dataset.cases[: settings.limit])
 
 

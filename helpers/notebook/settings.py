@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dir
 
 from helpers import paths
 from helpers.errors import UsageProblem
+from helpers.evaluation.intervals import DRAWS, SEED
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
 
@@ -34,6 +35,10 @@ def _existing(path: Path) -> Path:
     if not path.exists():
         raise ValueError("expected an existing file or folder, found none; check the path")
     return path
+
+
+def _existing_if_given(path: Path | None) -> Path | None:
+    return None if path is None else _existing(path)
 
 
 def _plain(name: str | None) -> str | None:
@@ -110,3 +115,30 @@ class InferSettings(BaseModel):
     device: Annotated[str, AfterValidator(_device)] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
+
+
+class EvaluateSettings(BaseModel):
+    """Parameters of `03_evaluate`. `data` may be a folder or an annotation file, and is absolute.
+
+    `predictions` and each of `against` is a run folder, or the name of a run of the project; `predictions` None means
+    the project's latest finished run. `training` is a list of case ids or a training configuration; `prompt` None
+    means every prompt that the runs have; `processes` None means the number of cores.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project: _PlainName
+    name: _OptionalName = None
+    predictions: Annotated[str | None, _Unset] = None
+    against: list[_Words] = Field([])
+    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
+    layout: Annotated[str | None, _Unset] = None
+    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
+    id_key: Annotated[Path | None, _Unset] = None
+    group_by: Annotated[str | None, _Unset] = None
+    split: Annotated[str | None, _Unset] = None
+    prompt: Annotated[str | None, _Unset] = None
+    training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = None
+    seed: int = Field(SEED, ge=0)
+    draws: int = Field(DRAWS, ge=100)
+    processes: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None

@@ -1,0 +1,17 @@
+"""The data set of a notebook, opened as its parameters say."""
+
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.notebook.settings import EvaluateSettings, InferSettings
+
+
+def open_whole(settings: InferSettings | EvaluateSettings) -> Dataset:
+    """All cases of the data set, or of the split that is asked for. Raises as `open_dataset`."""
+    return open_dataset(
+        settings.data,
+        layout=settings.layout,
+        ids=None if settings.ids is None else IdPolicy(settings.ids),
+        id_key=settings.id_key,
+        group_by=settings.group_by,
+        split=settings.split,
+    )

@@ -1,0 +1,85 @@
+"""The best and the worst cases of an evaluated run, as 4-panel pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.data.record import Case
+from helpers.evaluation.aggregation import sizes
+from helpers.evaluation.case_scores import Outcome
+from helpers.figures.panels import contact_sheet
+from helpers.figures.style import new_figure, sizes_text
+from helpers.notebook.gallery import panel_case
+from helpers.runs.reading import Run
+
+_SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One run and prompt that are scored.
+
+    Attributes:
+        name: in all tables.
+    """
+
+    name: str
+    run: Run
+    prompt_id: str
+
+    def mask(self, case_id: str) -> np.ndarray | None:
+        """The scored mask, bool (H, W); None where the run has none, or not the case."""
+        return self.run.mask(case_id, self.prompt_id) if case_id in self.run.cases() else None
+
+    def status(self, case_id: str) -> str:
+        """How the prediction ended."""
+        if case_id not in self.run.cases():
+            return str(Outcome.MISSING)
+        return str(self.run.prediction(case_id, self.prompt_id)[0].status)
+
+
+def ranked_cases(scores: pd.DataFrame, count: int) -> tuple[list[str], list[str]]:
+    """Ids of the `count` cases of lowest Dice, lowest first, and of highest, highest first; no case is in both."""
+    ranked = scores.sort_values(["dice", "case_id"], kind="stable")["case_id"].tolist()
+    count = min(count, max(1, len(ranked) // 2))
+    best = [case_id for case_id in ranked[::-1] if case_id not in ranked[:count]]
+    return ranked[:count], best[:count]
+
+
+def case_sheet(
+    subject: Subject, scores: pd.DataFrame, cases: Sequence[Case], case_ids: Sequence[str], heading: str
+) -> Figure:
+    """One row of panels for each of some cases, with Dice, clDice and HD95; a notice where no frame can be read.
+
+    Args:
+        scores: of the subject.
+        cases: of the data set.
+        heading: what these cases are.
+    """
+    by_id = {case.case_id: case for case in cases}
+    rows = scores.set_index("case_id")
+    panels = []
+    for case_id in case_ids:
+        panel = panel_case(by_id[case_id], subject.mask(case_id), subject.status(case_id))
+        if panel is not None:
+            panels.append(
+                replace(panel, scores={name: float(rows.loc[case_id, metric]) for name, metric in _SHOWN.items()})
+            )
+    heading = f"{heading} of {subject.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
+    if not panels:
+        return new_figure(6.0, 1.0, heading, "no frame of these cases can be read")
+    return contact_sheet(panels, heading=heading)
+
+
+def masks_of(
+    subject: Subject, scores: pd.DataFrame, cases: Sequence[Case], case_id: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ground truth and scored mask of a case, bool (H, W) each; an empty mask where there is none."""
+    case = next(case for case in cases if case.case_id == case_id)
+    row = scores.set_index("case_id").loc[case_id]
+    truth = case.truth.mask(int(row["width"]), int(row["height"]))
+    mask = subject.mask(case_id)
+    return truth, np.zeros_like(truth) if mask is None else mask

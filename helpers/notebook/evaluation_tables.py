@@ -1,0 +1,154 @@
+"""Scores as the tables that notebook 03 shows: numbers with their intervals and with what they rest on."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers.evaluation.aggregation import capped, patient_means
+from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
+from helpers.evaluation.paired import Change, Pairing
+from helpers.figures.style import caution, sizes_of, sizes_text
+
+SECOND = tuple(metric for metric in METRICS if metric not in HEADLINE)
+
+
+def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str] = HEADLINE) -> pd.DataFrame:
+    """A row for each metric that some run has, a column for each run: `0.781 [0.752, 0.809]`.
+
+    Rows below say how many predictions failed and were scored as empty masks, what the numbers rest on, and what the
+    intervals do not say.
+
+    Args:
+        summaries: name of a run -> its table of `helpers.evaluation.aggregation.summary`.
+    """
+    tables = {name: table.set_index("metric") for name, table in summaries.items()}
+    rows = []
+    for metric in metrics:
+        texts = [_written(table, metric) for table in tables.values()]
+        if any(texts):
+            rows.append((_title(metric), *texts))
+    firsts = [table.iloc[0] for table in tables.values()]
+    rows.append(("failed or missing, scored as empty", *(str(first["n_failed"]) for first in firsts)))
+    rows.append(("rests on", *(sizes_text(sizes_of(table)) for table in summaries.values())))
+    cautions = [caution(int(first["n_units"]), str(first["unit"]), bool(first["independent"])) for first in firsts]
+    if any(cautions):
+        rows.append(("caution", *cautions))
+    return pd.DataFrame(rows, columns=["metric", *summaries])
+
+
+def yardstick_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Dice of the three yardsticks, averaged like the scores.
+
+    Args:
+        yardsticks: columns case_id, ceiling, all_empty, all_foreground.
+        scores: of any run on the same cases; it says which patient and sequence each belongs to.
+    """
+    names = {
+        "ceiling": "ground truth through the model's 256 grid and back",
+        "all_empty": "empty mask",
+        "all_foreground": "mask of all pixels",
+    }
+    keyed = scores[["case_id", "sequence", "patient"]].merge(yardsticks, on="case_id", validate="one_to_one")
+    means = patient_means(keyed, list(names))[list(names)].mean()
+    return pd.DataFrame({"yardstick": names.values(), "Dice": [round(means[name], 3) for name in names]})
+
+
+def median_case(scores: pd.DataFrame) -> str:
+    """The case whose Dice is the median; the lower of two in the middle."""
+    ranked = scores.sort_values(["dice", "case_id"], kind="stable")
+    return str(ranked["case_id"].iloc[(len(ranked) - 1) // 2])
+
+
+def definition_table(
+    scores: pd.DataFrame,
+    case_id: str,
+    truth: np.ndarray,
+    mask: np.ndarray,
+    definitions: Mapping[str, Callable[[np.ndarray, np.ndarray], float]],
+) -> pd.DataFrame:
+    """One case's scores beside another definition's values of the same masks.
+
+    Args:
+        scores: table of scores that holds the case.
+        truth, mask: bool (H, W).
+        definitions: metric -> function of the flat truth and the flat mask, such as scikit-learn's `f1_score`.
+    """
+    row = scores.set_index("case_id").loc[case_id]
+    rows = []
+    for metric, function in definitions.items():
+        other, own = float(function(truth.ravel(), mask.ravel())), float(row[metric])
+        name = f"{BY_METRIC[metric].title} = {function.__name__}"
+        rows.append((case_id, name, own, other, "equal" if np.isclose(own, other, rtol=0, atol=1e-12) else "DIFFERENT"))
+    return pd.DataFrame(rows, columns=["case_id", "metric", "this evaluation", "scikit-learn", "verdict"])
+
+
+def unit_differences(pairing: Pairing, metrics: Sequence[str]) -> pd.DataFrame:
+    """Differences of unit means, second run less first: columns metric, unit, difference.
+
+    A case where only one run defines a metric counts for neither; units without a case that does are left out.
+    """
+    first, second = capped(pairing.first), capped(pairing.second)
+    parts = []
+    for metric in metrics:
+        defined = first[metric].notna() & second[metric].notna()
+        means = [
+            patient_means(table.assign(**{metric: table[metric].where(defined)}), [metric]).set_index("patient")[metric]
+            for table in (first, second)
+        ]
+        difference = (means[1] - means[0]).dropna()
+        parts.append(pd.DataFrame({"metric": metric, "unit": difference.index, "difference": difference.to_numpy()}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def written_comparison(compared: pd.DataFrame) -> pd.DataFrame:
+    """A table of `helpers.evaluation.paired.compare` for people: no p-value where none may be given."""
+    rows = []
+    for _, row in compared.iterrows():
+        interval = "" if np.isnan(row["low"]) else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
+        rows.append(
+            (
+                _title(row["metric"]),
+                f"{row['first']:.3f}",
+                f"{row['second']:.3f}",
+                f"{row['difference']:+.3f}{interval}",
+                _p_value(row["p_sign_flip_holm"]),
+                _p_value(row["p_wilcoxon_holm"]),
+                f"{row['n_units']} {row['unit']}s, {row['n_cases']} cases",
+            )
+        )
+    names = ["metric", "first", "second", "difference", "p, sign flip (Holm)", "p, Wilcoxon (Holm)", "rests on"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def change_counts(changed: pd.DataFrame) -> pd.DataFrame:
+    """How many cases got better or worse, from a table of `helpers.evaluation.paired.changes`."""
+    counts = changed["change"].value_counts()
+    return pd.DataFrame({str(kind): [int(counts.get(str(kind), 0))] for kind in Change})
+
+
+def _written(table: pd.DataFrame, metric: str) -> str:
+    """Mean and interval; empty where the metric is undefined for every case."""
+    if metric not in table.index or np.isnan(table.loc[metric, "mean"]):
+        return ""
+    row = table.loc[metric]
+    interval = "" if np.isnan(row["low"]) else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    left_out = [
+        f"{int(row[column])} {words}"
+        for column, words in (("n_undefined", "undefined"), ("n_infinite", "capped"))
+        if row[column]
+    ]
+    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(left_out)})" if left_out else "")
+
+
+def _title(metric: str) -> str:
+    definition = BY_METRIC[metric]
+    return (
+        definition.title
+        if definition.unit in ("1",) or definition.unit in definition.title
+        else (f"{definition.title}, {definition.unit}")
+    )
+
+
+def _p_value(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.4f}"

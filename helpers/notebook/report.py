@@ -1,0 +1,123 @@
+"""An executed notebook as one HTML file that needs no network: `python -m helpers.notebook.report NOTEBOOK`.
+
+A notebook cannot export itself before it has ended. So it names the report that it wants in an output
+(`announce_report`), and whoever ran it writes that file: `execute_notebook` at once, people in JupyterLab with the
+command above, once the notebook is saved.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from IPython.display import display
+from nbconvert import HTMLExporter
+
+from helpers import paths
+from helpers.atomic import write_text_atomic
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.session import shown_path
+
+REPORT_NAME = "evaluation.html"
+
+_MIME = "application/vnd.vesselkit.report+json"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_NOTEBOOK_FORMAT = 4
+# Without the scripts that the template would take from the network: module loader, formulas, diagrams, widgets.
+_TEMPLATE = """\
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block extra_css -%}
+<link rel="icon" href="data:,">
+<style>main { max-width: 1180px; margin: 0 auto; } .jp-OutputPrompt { display: none; }</style>
+{%- endblock -%}
+"""
+
+
+def announce_report(folder: Path) -> None:
+    """Display where the report of this notebook goes, and how it comes to be there."""
+    path = shown_path(folder / REPORT_NAME)
+    text = (
+        f"{path}: written when this notebook was run by `python -m helpers.notebook` or `vesselkit batch`. "
+        "In JupyterLab, save the notebook when it has ended, and run: "
+        "python -m helpers.notebook.report notebooks/03_evaluate.ipynb"
+    )
+    display({_MIME: {"path": path}, "text/plain": text}, raw=True)
+
+
+def write_report(executed: Path) -> Path | None:
+    """Write the report that an executed notebook announces, and return its path; None where it announces none.
+
+    Raises:
+        RefusedInput: where the announced file is no HTML file in an existing folder below `outputs`.
+    """
+    node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
+    wanted = [found["data"][_MIME]["path"] for found in _outputs(node) if _MIME in found.get("data", {})]
+    if not wanted:
+        return None
+    root = paths.project_root()
+    path = (root / wanted[-1]).resolve()
+    if path.suffix != ".html" or not path.is_relative_to((root / "outputs").resolve()) or not path.parent.is_dir():
+        raise RefusedInput(
+            f"{executed.name}: expected its report to be an HTML file in an existing folder of outputs, got "
+            f"{wanted[-1]!r}. Run the notebook again"
+        )
+    write_text_atomic(path, report_html(node, path.stem))
+    return path
+
+
+def report_html(node: nbformat.NotebookNode, title: str) -> str:
+    """The notebook's prose and outputs as HTML that refers to nothing outside itself.
+
+    Code is left out, and so are progress bars and what went to the error stream.
+    """
+    shown = nbformat.from_dict(node)
+    shown.metadata.pop("widgets", None)
+    shown.metadata["title"] = title
+    for cell in shown.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [found for found in cell.outputs if _is_shown(found)]
+    exporter = HTMLExporter(raw_template=_TEMPLATE, exclude_input=True, embed_images=True)
+    html, _ = exporter.from_notebook_node(shown)
+    return html
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report of one executed notebook; the exit code is that of the kit's commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.notebook.report", description="Write the HTML report of an executed notebook."
+    )
+    parser.add_argument("notebook", help="saved with its outputs, for instance notebooks/03_evaluate.ipynb")
+    options = parser.parse_args(arguments)
+    try:
+        notebook = paths.resolve(options.notebook)
+        if not notebook.is_file():
+            raise UsageProblem(f"{notebook}: expected a notebook, found none. Check the path")
+        written = write_report(notebook)
+        if written is None:
+            raise UsageProblem(
+                f"{notebook.name}: names no report in its outputs. Run it to its end and save it, then call this again"
+            )
+    except VesselkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stderr.write(f"report: {shown_path(written)}\n")
+    return 0
+
+
+def _outputs(node: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [found for cell in node.cells if cell.cell_type == "code" for found in cell.outputs]
+
+
+def _is_shown(output: nbformat.NotebookNode) -> bool:
+    if output.output_type == "stream":
+        return output.name == "stdout"
+    return not {_MIME, _WIDGET} & set(output.get("data", {}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

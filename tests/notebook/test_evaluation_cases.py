@@ -1,0 +1,58 @@
+"""Best and worst cases: which they are, what their panels hold, and what a run without them leaves."""
+
+import numpy as np
+import pytest
+
+from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
+from helpers.notebook.evaluation_cases import Subject, case_sheet, masks_of, ranked_cases
+from helpers.runs.reading import open_run
+from tests.evaluation.tables import of_patients
+from tests.notebook.small_run import mask_of, write_data, write_run
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path / "data")
+
+
+@pytest.fixture
+def subject(tmp_path):
+    return Subject("small:p2", open_run(write_run(tmp_path / "run")), "p2")
+
+
+@pytest.fixture
+def scores(subject):
+    truth = mask_of(range(4))
+    return scores_table(score_case(CaseArrays(case, truth, subject.mask(case))) for case in ("a", "b"))
+
+
+def test_worst_and_best_are_different_cases():
+    scores = of_patients([3, 9, 5, 7], frames=1)
+    assert ranked_cases(scores, 2) == (["P0-F0", "P2-F0"], ["P1-F0", "P3-F0"])
+    assert ranked_cases(scores, 3) == (["P0-F0", "P2-F0"], ["P1-F0", "P3-F0"])
+    assert ranked_cases(scores[:1], 3) == (["P0-F0"], [])
+
+
+def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):
+    figure = case_sheet(subject, scores, data.cases, ["b", "a"], "Worst")
+    assert figure.get_suptitle() == "Worst of small:p2, 2 of 2 cases, sequences unknown, patients unknown"
+    titles = [row.get_suptitle() for row in figure.subfigs]
+    assert titles[0].startswith("b  |  no_seg  |  Dice 0.000")
+    assert titles[1].startswith("a  |  ok  |  Dice 0.500") and "clDice" in titles[1] and "HD95 px" in titles[1]
+
+
+def test_a_frame_that_cannot_be_read_is_said_to_be_so(subject, data):
+    scores = scores_table([score_case(CaseArrays("c", mask_of(range(4)), None))])
+    assert (
+        "no frame of these cases can be read" in case_sheet(subject, scores, data.cases, ["c"], "Worst").get_suptitle()
+    )
+
+
+def test_masks_of_a_case(subject, scores, data):
+    truth, mask = masks_of(subject, scores, data.cases, "a")
+    assert np.array_equal(truth, mask_of(range(4))) and np.array_equal(mask, mask_of(range(2, 6)))
+    assert not masks_of(subject, scores, data.cases, "b")[1].any()
+
+
+def test_a_case_that_the_run_lacks_is_missing(subject):
+    assert subject.mask("z") is None and subject.status("z") == "missing" and subject.status("b") == "no_seg"
