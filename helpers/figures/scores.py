@@ -15,6 +15,7 @@ DISTRIBUTION_METRICS = ("dice", "cldice", "nsd_2px")
 _WIDTH = 10.0
 _ROW = 0.34  # inches of one metric of one run
 _MOST_LABELS = 40
+_BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
 _UNITS_OF_KEYS = {Unit.PATIENT: "patient", Unit.SEQUENCE: "sequence", Unit.CASE: "case_id"}
 
 
@@ -55,19 +56,23 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str
 
 
 def distribution_figure(tables: Mapping[str, pd.DataFrame], metrics: Sequence[str] = DISTRIBUTION_METRICS) -> Figure:
-    """Scores over patients, the worst to the left: every case of the first run as a dot, means of all runs as markers.
+    """Scores over patients: every case of the first run as a dot, means of all runs as markers.
+
+    All panels have the patients in one order, the worst of the first run in the first metric to the left.
 
     Args:
-        tables: name of a run -> its table of scores; the first is the one whose cases are drawn, and that orders.
+        tables: name of a run -> its table of scores; the first is the one whose cases are drawn.
     """
     first = next(iter(tables.values()))
     unit = unit_of(first)
     figure = new_figure(
         _WIDTH, 1.0 + 2.3 * len(metrics), f"Distribution over {unit}s, worst first", sizes_text(sizes(first))
     )
+    tables = {name: capped(table) for name, table in tables.items()}
+    ranked = patient_means(capped(first), [metrics[0]]).sort_values(metrics[0], kind="stable")["patient"]
     axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
     for axis, metric in zip(axes, metrics, strict=True):
-        _draw_distribution(axis, {name: capped(table) for name, table in tables.items()}, metric, unit)
+        _draw_distribution(axis, tables, metric, unit, list(ranked))
     legend(axes[0], *_handles(axes[0], tables), loc="lower right", ncols=4)
     return figure
 
@@ -127,34 +132,36 @@ def _draw_mean(axis: Axes, found: pd.Series, height: float, index: int) -> None:
     axis.plot([mean], [height], marker=drawn.marker, color=drawn.colour, markersize=7, linestyle="none")
 
 
-def _draw_distribution(axis: Axes, tables: Mapping[str, pd.DataFrame], metric: str, unit: Unit) -> None:
-    means = {
-        name: patient_means(table, [metric]).set_index("patient")[metric].dropna() for name, table in tables.items()
-    }
-    first = next(iter(tables))
-    order = list(means[first].sort_values(kind="stable").index)
+def _draw_distribution(
+    axis: Axes, tables: Mapping[str, pd.DataFrame], metric: str, unit: Unit, order: Sequence[str]
+) -> None:
+    """One metric over the units, which stand in the given order."""
     places = {key: place for place, key in enumerate(order)}
     axis.set_ylabel(_label(metric))
-    if not order:
+    if all(table[metric].isna().all() for table in tables.values()):
         say(axis, f"{_label(metric)}: undefined for every case")
         return
-    cases = tables[first][[_UNITS_OF_KEYS[unit], metric]].dropna()
-    cases = cases[cases.iloc[:, 0].isin(places)]
-    axis.plot(
-        cases.iloc[:, 0].map(places), cases[metric], linestyle="none", marker=".", color="0.45", markersize=5, zorder=1
-    )  # fmt: skip
-    for index, values in enumerate(means.values()):
-        shared = values[values.index.isin(places)]
+    cases = next(iter(tables.values())).dropna(subset=[metric])
+    spots = cases[_UNITS_OF_KEYS[unit]].map(places) + _BESIDE
+    axis.plot(spots, cases[metric], linestyle="none", marker=".", color="0.45", markersize=4)
+    for index, table in enumerate(tables.values()):
+        means = patient_means(table, [metric]).dropna(subset=[metric])
+        means = means[means["patient"].isin(places)]
         drawn = look(index)
         axis.plot(
-            shared.index.map(places), shared, linestyle="none", marker=drawn.marker, color=drawn.colour, markersize=6
-        )  # fmt: skip
+            means["patient"].map(places),
+            means[metric],
+            linestyle="none",
+            marker=drawn.marker,
+            color=drawn.colour,
+            markersize=6,
+        )
     shown = order if len(order) <= _MOST_LABELS else []
     axis.set_xticks(range(len(shown)), shown, rotation=90, fontsize=7, parse_math=False)
     axis.set_xlabel(f"{len(order)} {unit}s")
     axis.set_xlim(-0.5, len(order) - 0.5)
     if BY_METRIC[metric].unit == "1":
-        axis.set_ylim(-0.02, 1.02)
+        axis.set_ylim(-0.03, 1.05)
 
 
 def _handles(axis: Axes, tables: Mapping[str, object]) -> tuple[list, list[str]]:

@@ -57,12 +57,20 @@ def test_distributions_are_ordered_by_the_first_runs_patients():
     figure = distribution_figure({"model": first, "other": second}, ["recall"])
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_xticklabels()] == ["P1", "P2", "P0"]
+    assert sorted(set(markers(axis, ".")[0][0])) == pytest.approx([0.2, 1.2, 2.2])
     for marker, expected in (("o", [0.4, 0.6, 0.9]), ("s", [0.8, 0.7, 0.5])):
         ((places, values),) = markers(axis, marker)
         by_place = dict(zip(places, values, strict=True))
         assert [by_place[place] for place in range(3)] == pytest.approx(expected)
     assert len(markers(axis, ".")[0][0]) == 6
     assert "6 cases, 3 sequences, 3 patients" in words(figure)
+
+
+def test_all_panels_have_one_order():
+    scores = of_patients([9, 4, 6])
+    first, second = distribution_figure({"model": scores.assign(cldice=1 - scores["dice"])}, ["dice", "cldice"]).axes
+    assert [label.get_text() for label in second.get_xticklabels()] == ["P1", "P2", "P0"]
+    assert [label.get_text() for label in first.get_xticklabels()] == ["P1", "P2", "P0"]
 
 
 def test_a_metric_that_no_case_has_is_an_empty_labelled_panel():

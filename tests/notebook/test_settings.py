@@ -5,7 +5,7 @@ import pytest
 from helpers import paths
 from helpers.errors import UsageProblem
 from helpers.notebook.parameters import validate
-from helpers.notebook.settings import ConvertSettings, InferSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
 
 
 @pytest.fixture
@@ -86,3 +86,34 @@ def test_bad_parameters_of_a_prediction(root, name, value, words):
     with pytest.raises(UsageProblem) as caught:
         validate(InferSettings, {**INFER, name: value})
     assert f"  {name}: " in str(caught.value) and words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("data", "", "needed; give a path"),
+        ("data", "absent", "expected an existing file or folder"),
+        ("against", "frangi", "list"),
+        ("against", [" "], "pattern"),
+        ("training", "absent.json", "expected an existing file or folder"),
+        ("predictions", 3, "got 3 (int)"),
+        ("seed", -1, "greater than or equal to 0"),
+        ("draws", 10, "greater than or equal to 100"),
+        ("draws", "many", "got 'many' (str)"),
+        ("processes", -1, "greater than or equal to 1"),
+    ],
+)
+def test_bad_parameters_of_an_evaluation(root, name, value, words):
+    with pytest.raises(UsageProblem) as caught:
+        validate(EvaluateSettings, {**INFER, name: value})
+    assert f"  {name}" in str(caught.value) and words in str(caught.value)
+
+
+def test_what_an_evaluation_may_leave_out(root):
+    unset = dict.fromkeys(
+        ("name", "predictions", "layout", "ids", "id_key", "group_by", "split", "prompt", "training"), ""
+    )
+    found = validate(EvaluateSettings, {**INFER, **unset, "processes": 0})
+    assert {getattr(found, name) for name in (*unset, "processes")} == {None}
+    assert (found.against, found.draws, found.data) == ([], 10_000, root / "frames")
+    assert validate(EvaluateSettings, {**INFER, "training": "sizes.json"}).training == root / "sizes.json"
