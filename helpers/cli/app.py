@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import batch, checkpoint, conversion, data, inference, machine, registry
+from helpers.cli import baseline, batch, checkpoint, conversion, data, inference, machine, registry
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -80,6 +80,7 @@ for _name, _function in (
     ("verify", conversion.verify),
     ("who", data.who),
     ("predict", inference.predict),
+    ("tune", baseline.tune),
     ("run", batch.run),
     ("doctor", machine.doctor),
 ):

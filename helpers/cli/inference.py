@@ -20,9 +20,14 @@ from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
     from helpers.data.dataset import Dataset
+    from helpers.inference.predictor import Predictor
     from helpers.inference.sa2va import Sa2VAPredictor
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+
+# A folder of this name is given as ./frangi.
+BASELINE = "frangi"
 
 
 class LauncherName(StrEnum):
@@ -55,7 +60,12 @@ def predict(
         Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped is gone on with.")
     ],
     model: Annotated[
-        Path | None, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote. Or give --checkpoint.")
+        str | None,
+        typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote, or frangi. Or give --checkpoint."),
+    ] = None,
+    model_config: Annotated[
+        Path | None,
+        typer.Option("--model-config", metavar="FILE", help="Settings of frangi, as `vesselkit tune` wrote them."),
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -135,6 +145,11 @@ def predict(
     strays = [name.replace("_", "-") for name, value in composing.items() if value is not None]
     if model is not None and strays:
         raise UsageProblem(f"--{strays[0]}: goes with --checkpoint, and --model was given. Leave it out")
+    plain = model == BASELINE
+    if model_config is not None and not plain:
+        raise UsageProblem(f"--model-config: goes with --model {BASELINE}. Leave it out")
+    if plain and len(prompt or ()) > 1:
+        raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
 
     from helpers.inference.run import (  # here, so that --help need not wait
         DEFAULT_PROMPT,
@@ -156,8 +171,10 @@ def predict(
     check_parameters(prompts, threshold, size, limit)
     folder = typed_path(output)
     check_output(folder)
-    if model is not None:
-        identity, open_predictor = _exported(input_path(model, "--model"), device, dtype, max_new_tokens)
+    if plain:
+        identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))
+    elif model is not None:
+        identity, open_predictor = _exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens)
     else:
         identity, open_predictor = (
             None,
@@ -175,7 +192,7 @@ def predict(
                 max_new_tokens,
             ),
         )
-    dataset = _opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
+    dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
     facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": facts}
     known = {**known_values(dataset.frames, prompts, **settings), "model": identity, "batch_size": size}
@@ -209,14 +226,15 @@ def bench_predict(
     folder = input_path(model, "--model")
     choose_dtype(dtype, choose_device(device))
     check_folder(folder)
-    frames = _opened(data).frames[:count]
+    frames = opened(data).frames[:count]
     found = measure(*load_model(folder, device, dtype), frames, rounds=rounds, batch_size=size)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())
 
 
-def _opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Dataset":
+def opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Dataset":
+    """The data set that the options of a command describe."""
     from helpers.data.dataset import open_dataset
     from helpers.data.ids import IdPolicy
 
@@ -239,6 +257,15 @@ def _exported(
     identity = asdict(check_folder(folder))
     _check_token_limit(token_limit)
     return identity, lambda: Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+
+
+def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
+    """The baseline under the settings of a file, or its defaults."""
+    from helpers.vesselness.predictor import VesselnessPredictor
+    from helpers.vesselness.settings import Tuned, read_settings
+
+    predictor = VesselnessPredictor(Tuned() if config is None else read_settings(config))
+    return predictor.identity, lambda: predictor
 
 
 def _composed(

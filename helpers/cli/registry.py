@@ -69,9 +69,9 @@ COMMANDS = (
     Command(
         "predict",
         "Run a model over a data set: text, logits and masks, resumable.",
-        "vesselkit predict --data DATASET --output RUN [--model DIR] [--checkpoint CKPT] [--base DIR] [--sam2 FILE]"
-        " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A] [--template NAME]"
-        " [--prompt TEXT ...] [--batch-size auto] [--device auto] [--dtype auto] [--threshold 0.5]"
+        "vesselkit predict --data DATASET --output RUN [--model DIR|frangi] [--model-config FILE] [--checkpoint CKPT]"
+        " [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A]"
+        " [--template NAME] [--prompt TEXT ...] [--batch-size auto] [--device auto] [--dtype auto] [--threshold 0.5]"
         " [--combine union|first|best] [--limit N] [--shard I/N] [--layout NAME] [--ids keep|pseudonym]"
         " [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
         _HERE,
@@ -84,7 +84,9 @@ COMMANDS = (
     Command(
         "tune",
         "Choose a baseline's parameters on a development split.",
-        "vesselkit tune frangi --data DATASET --split dev --output frangi.json",
+        "vesselkit tune BASELINE --data DATASET --output FILE [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--processes 2]",
+        _HERE,
     ),
     Command(
         "evaluate",

@@ -64,7 +64,7 @@ def test_a_planned_command_is_refused_by_name(call, name):
 
 
 def test_a_planned_command_is_refused_after_global_options(call):
-    assert "vesselkit tune is planned" in call("--debug", "tune").err
+    assert "vesselkit report is planned" in call("--debug", "report").err
     assert "vesselkit bench model is planned" in call("--debug", "bench", "model").err
     assert call("bench", "nothing").code == 2
 

@@ -1,7 +1,9 @@
-"""Inference cannot read ground truth: the only module of helpers.data that it can reach is that of `Frame`."""
+"""Inference and the vesselness baseline cannot read ground truth: of helpers.data they reach the module of `Frame`."""
 
 import ast
 from pathlib import Path
+
+import pytest
 
 import helpers
 
@@ -41,14 +43,21 @@ def reached(start: set[str]) -> dict[str, str]:
     return found
 
 
-def inference_modules() -> set[str]:
-    return {f"helpers.inference.{path.stem}" for path in (ROOT / "inference").glob("*.py") if path.stem != "__init__"}
+def inference_modules(*packages: str) -> set[str]:
+    return {
+        f"helpers.{package}.{path.stem}"
+        for package in packages or ("inference", "vesselness")
+        for path in (ROOT / package).glob("*.py")
+        if path.stem != "__init__"
+    }
 
 
-def test_no_ground_truth_within_reach():
-    found = reached(inference_modules())
+@pytest.mark.parametrize("package", ["inference", "vesselness"])
+def test_no_ground_truth_within_reach(package):
+    found = reached(inference_modules(package))
     data = {name: by for name, by in found.items() if name.split(".")[:2] == ["helpers", "data"]}
-    assert set(data) == ALLOWED, data
+    assert set(data) <= ALLOWED, data
+    assert not [name for name in found if name.split(".")[1:2] in (["tuning"], ["evaluation"], ["importing"])]
 
 
 def test_packages_import_no_neighbours():
@@ -65,6 +74,11 @@ def test_no_dynamic_imports():
 
 
 def test_the_search_finds_what_it_should():
-    assert {"helpers.inference.run", "helpers.inference.pipeline", "helpers.inference.sa2va"} <= inference_modules()
+    assert {
+        "helpers.vesselness.maps",
+        "helpers.inference.run",
+        "helpers.inference.pipeline",
+        "helpers.inference.sa2va",
+    } <= inference_modules()
     assert "helpers.data.record" in reached({"helpers.data.dataset"})
     assert "helpers.images.source" in reached(inference_modules())

@@ -1,0 +1,1 @@
+"""Choosing parameters on a development split. This package sees ground truth; inference cannot reach it."""

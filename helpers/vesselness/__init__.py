@@ -1,0 +1,1 @@
+"""Vesselness: a baseline that was never trained, from the curvature of the grey values."""
