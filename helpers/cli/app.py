@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import baseline, batch, checkpoint, conversion, data, inference, machine, registry
+from helpers.cli import baseline, batch, checkpoint, conversion, data, inference, machine, registry, synthesis
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -82,6 +82,7 @@ for _name, _function in (
     ("predict", inference.predict),
     ("tune", baseline.tune),
     ("run", batch.run),
+    ("synth", synthesis.synth),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)

@@ -132,7 +132,9 @@ COMMANDS = (
     Command(
         "synth",
         "Draw synthetic angiograms with exact masks.",
-        "vesselkit synth --patients N --output DIR",
+        "vesselkit synth --patients N --output DIR [--seed 0] [--frames 8] [--sequences 2]"
+        " [--layout paired|sa2va|coco|labelme] [--size 512] [--processes 2]",
+        _HERE,
     ),
     Command(
         "train",

@@ -1,0 +1,1 @@
+"""Synthetic coronary angiograms with exact masks, from a seed."""
