@@ -80,6 +80,7 @@ for _name, _function in (
     ("verify", conversion.verify),
     ("who", data.who),
     ("predict", inference.predict),
+    ("import-masks", baseline.import_masks),
     ("tune", baseline.tune),
     ("run", batch.run),
     ("synth", synthesis.synth),

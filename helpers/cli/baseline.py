@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import typed_path
+from helpers.cli.arguments import input_path, typed_path
 from helpers.cli.data import IdKey, Ids
 from helpers.cli.inference import Data, opened
 
@@ -15,6 +15,14 @@ class BaselineName(StrEnum):
     """What can be tuned."""
 
     FRANGI = "frangi"
+
+
+class ValuesName(StrEnum):
+    """What the values of imported files are."""
+
+    MASK = "mask"
+    PROBABILITY = "probability"
+    LOGIT = "logit"
 
 
 Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
@@ -50,3 +58,33 @@ def tune(
     path = typed_path(output)
     write_choice(result, path)
     typer.echo(f"{result.to_text()}\nwritten to {path}\nnext: vesselkit predict --model {baseline} --model-config FILE")
+
+
+def import_masks(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of PNG, NPZ or NPY files.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who or what made them, such as nnunet.")],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder.")],
+    values: Annotated[
+        ValuesName | None,
+        typer.Option(
+            "--values", metavar="mask|probability|logit", help="What the values are. Else found out, docs/baselines.md."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
+    ] = 0.5,
+    split: Split = None,
+    layout: Layout = None,
+    ids: IdPolicyName = None,
+    id_key: IdKey = None,
+    group_by: GroupBy = None,
+) -> None:
+    from helpers.importing.run import import_masks as run_import  # here, so that --help need not wait
+    from helpers.importing.values import Meaning
+
+    source = input_path(folder, "DIR")
+    dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
+    meaning = None if values is None else Meaning(values.value)
+    summary = run_import(source, name, dataset, typed_path(output), meaning=meaning, threshold=threshold)
+    typer.echo(summary.to_text())

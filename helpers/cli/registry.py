@@ -79,7 +79,9 @@ COMMANDS = (
     Command(
         "import-masks",
         "Turn a folder of masks from elsewhere into a run folder.",
-        "vesselkit import-masks DIR --name NAME --data DATASET",
+        "vesselkit import-masks DIR --name NAME --data DATASET --output RUN [--values mask|probability|logit]"
+        " [--threshold 0.5] [--split NAME] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]",
+        _HERE,
     ),
     Command(
         "tune",

@@ -1,0 +1,1 @@
+"""Masks and probabilities of other programs or people, made into run folders."""

@@ -1,0 +1,187 @@
+"""A folder of masks becomes a run folder: everything is checked first, then written case by case."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from tqdm.auto import tqdm
+
+from helpers.data.dataset import Dataset
+from helpers.data.readers.walk import files_under
+from helpers.data.record import Case
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+from helpers.importing.matching import match
+from helpers.importing.values import SUFFIXES, Meaning, Range, fits, meaning_of, range_of, read_values, to_logits
+from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame_facts
+from helpers.inference.predictor import Answer
+from helpers.inference.run import check_output, check_parameters, known_values
+from helpers.runs.config import MANIFEST_NAME, start_run
+from helpers.runs.finishing import finish_run
+from helpers.runs.lock import shard_lock
+from helpers.runs.logits import Upsampling
+from helpers.runs.masks import Combine, threshold_logit
+from helpers.runs.parts import commit_case, is_done, remove_leftovers
+
+logger = logging.getLogger(__name__)
+
+PROMPT = "imported"
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What was imported.
+
+    Attributes:
+        cases: that got a mask.
+        missing: cases of the data set without a file; evaluation scores them as missing.
+        strays: files that belong to no case.
+        meaning: of the values; `stated` tells whether the user said so.
+        copies: whether all masks equal the ground truth to the pixel.
+    """
+
+    folder: Path
+    cases: int
+    missing: int
+    strays: int
+    meaning: Meaning
+    stated: bool
+    copies: bool
+
+    def to_text(self) -> str:
+        """What to tell the user."""
+        lines = [
+            f"{self.cases} cases imported, {self.missing} missing, {self.strays} files of no case",
+            f"values taken as {self.meaning} ({'as stated' if self.stated else 'found out'})",
+        ]
+        if self.copies:
+            lines.append("WARNING: every mask equals the ground truth to the pixel. These are no predictions")
+        return "\n".join([*lines, f"written to {self.folder}"])
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file after its check."""
+
+    case: Case
+    path: Path = field(repr=False)
+    facts: FrameFacts
+    values: Range
+    digest: str
+
+
+def import_masks(
+    folder: Path,
+    name: str,
+    dataset: Dataset,
+    output: Path,
+    *,
+    meaning: Meaning | None = None,
+    threshold: float = 0.5,
+) -> ImportSummary:
+    """Import PNG, NPZ or NPY files as the predictions of a run with one prompt.
+
+    Args:
+        folder: of the files, with any folders below it.
+        name: of who or what made them, for people; it is written into the run.
+        meaning: of the values; None to find out from all files.
+        threshold: probability above which a pixel is in the mask.
+    Raises:
+        UsageProblem: for a name or threshold that cannot be.
+        RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
+    """
+    if not name.strip() or len(name) > 80 or not name.isprintable() or set("/\\") & set(name):
+        raise UsageProblem(f"name: expected a short plain name such as nnunet, got {name!r}")
+    check_parameters((PROMPT,), threshold)
+    check_output(output)
+    names = [found for found in files_under(folder)[0] if Path(found).suffix.lower() in SUFFIXES]
+    matched, strays = match(dataset.frames, dataset.root, names)
+    if not matched:
+        raise RefusedInput(
+            f"{folder}: expected PNG, NPZ or NPY files named as the frames or by case id, found {len(names)} files, "
+            "none of a case. Check the folder and --data"
+        )
+    cases = [case for case in dataset.cases if case.case_id in matched]
+    seen = [_seen(case, folder / matched[case.case_id]) for case in tqdm(cases, desc="check", unit="case")]
+    taken = meaning or meaning_of(one.values for one in seen)
+    for one in seen:
+        if not fits(one.values, taken):
+            raise RefusedInput(
+                f"{one.path}: expected probabilities from 0 to 1, found {one.values.low:g} to {one.values.high:g}. Say "
+                "what the values are with --values"
+            )
+    total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
+    settings = {"threshold": threshold, "combine": Combine.UNION, "limit": None}
+    facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
+    values = {
+        **known_values(dataset.frames, (PROMPT,), **settings, dataset=facts),
+        "model": {"kind": "imported", "name": name, "masks_sha256": total},
+        "predictor": {
+            "device": "cpu",
+            "values": taken.value,
+            "values_stated": meaning is not None,
+            "missing": len(dataset.cases) - len(seen),
+        },
+        "batch_size": 1,
+    }
+    copies = _write(seen, taken, values, output)
+    if copies:
+        logger.warning("every imported mask equals the ground truth to the pixel: these are no predictions")
+    missing = len(dataset.cases) - len(seen)
+    return ImportSummary(output, len(seen), missing, strays, taken, meaning is not None, copies)
+
+
+def _seen(case: Case, path: Path) -> _Seen:
+    """Check one file against its frame."""
+    values = read_values(path)
+    try:
+        facts = frame_facts(read_frame(case.frame.path, case.frame.index))
+    except UnreadableImage as error:
+        raise RefusedInput(f"case {case.case_id}: its frame cannot be read ({error.reason})") from error
+    if values.shape != (facts.height, facts.width):
+        raise RefusedInput(
+            f"{path}: expected {facts.width}x{facts.height} pixels as its frame has, found "
+            f"{values.shape[1]}x{values.shape[0]}. Export it at the frame's size"
+        )
+    digest = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return _Seen(case, path, facts, range_of(values), digest.hexdigest())
+
+
+def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], output: Path) -> bool:
+    """Write the cases that are not there yet; whether all masks equal their ground truth."""
+    threshold = values["threshold"]
+    try:
+        (output / "locks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RefusedInput(f"{output}: cannot be written ({error.strerror}). Name another folder") from error
+    with FileLock(output / "locks" / "start.lock"):
+        mark = start_run(output, values).config_sha256
+    copies = []
+    with shard_lock(output, 1, 1):
+        remove_leftovers(output, [one.case.case_id for one in seen if not is_done(output, mark, one.case.case_id)])
+        for one in tqdm(seen, desc="import", unit="case"):
+            logits = to_logits(read_values(one.path), meaning)
+            copies.append(_is_truth(one, logits > np.float32(threshold_logit(threshold))))
+            if not is_done(output, mark, one.case.case_id):
+                answer = Answer(None, False, logits[None], Upsampling.NONE)
+                shown = Thresholding(threshold, Combine.UNION)
+                commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}))
+        if not (output / MANIFEST_NAME).is_file():
+            finish_run(output, [one.case.case_id for one in seen], {})
+    return all(copies)
+
+
+def _is_truth(one: _Seen, mask: np.ndarray) -> bool:
+    """Whether a mask equals its ground truth; False where there is none to compare with."""
+    if one.case.truth is None:
+        return False
+    try:
+        return bool((one.case.truth.mask(one.facts.width, one.facts.height) == mask).all())
+    except (RefusedInput, UnreadableImage):  # evaluation and audit say so
+        return False

@@ -1,0 +1,92 @@
+"""`import-masks` through the command line: an ordinary run, no names in it, refusals before anything is written."""
+
+import numpy as np
+import pytest
+
+from helpers.runs.reading import check_mask, open_run
+from tests.vesselness.drawn import drawn_truth, save_mask, save_pairs
+
+TRUTHS = [drawn_truth(4, 40, 10), drawn_truth(4, 40, 20), drawn_truth(4, 40, 30)]
+CALL = ("import-masks", "theirs", "--name", "nnunet", "--data", "data", "--output", "run")
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    save_pairs(tmp_path / "data", TRUTHS)
+    for number, truth in enumerate(TRUTHS[:2], start=1):
+        save_mask(np.roll(truth, 1, axis=0), tmp_path / "theirs" / f"Doe_Jane_{number}_pred.png")
+    return tmp_path
+
+
+def contents(run):
+    return b"".join(path.read_bytes() for path in run.rglob("*") if path.suffix in {".json", ".parquet"})
+
+
+def test_masks_become_a_run(call, drawn):
+    (drawn / "theirs" / "other.png").write_bytes((drawn / "theirs" / "Doe_Jane_1_pred.png").read_bytes())
+    ended = call(*CALL)
+    assert ended.code == 0, ended.err
+    assert "2 cases imported, 1 missing, 1 files of no case\nvalues taken as mask (found out)" in ended.out
+    assert "WARNING" not in ended.out and "Doe" not in ended.out + ended.err
+    run = open_run(drawn / "run")
+    expected = sorted(np.roll(truth, 1, axis=0).tobytes() for truth in TRUTHS[:2])
+    assert sorted(run.mask(case_id, "p1").tobytes() for case_id in run.cases()) == expected
+    assert [check_mask(run, case_id, "p1") for case_id in run.cases()] == [0, 0]
+    assert b"Doe" not in contents(drawn / "run")
+    values = run.config.values
+    assert values["model"]["name"] == "nnunet" and values["predictor"]["missing"] == 1
+    assert not values["predictor"]["values_stated"] and values["dataset"]["key_fingerprint"]
+    assert call(*CALL).out == ended.out
+
+
+def test_a_changed_mask_is_another_run(call, drawn):
+    assert call(*CALL).code == 0
+    save_mask(TRUTHS[0], drawn / "theirs" / "Doe_Jane_1_pred.png")
+    ended = call(*CALL)
+    assert ended.code == 3 and "model.masks_sha256: the run has" in ended.err
+
+
+def test_an_import_that_was_stopped_goes_on(call, drawn):
+    call(*CALL)
+    before = contents(drawn / "run" / "parts")
+    (drawn / "run/manifest.json").unlink()
+    next((drawn / "run/parts").iterdir()).unlink()
+    assert call(*CALL).code == 0 and contents(drawn / "run" / "parts") == before
+    assert len(open_run(drawn / "run").cases()) == 2
+
+
+def test_the_ground_truth_itself_is_called_out(call, drawn):
+    for number, truth in enumerate(TRUTHS[:2], start=1):
+        save_mask(truth, drawn / "theirs" / f"Doe_Jane_{number}_pred.png")
+    ended = call(*CALL)
+    assert ended.code == 0 and "WARNING: every mask equals the ground truth" in ended.out
+
+
+def test_probabilities_and_a_threshold(call, drawn):
+    for number in (1, 2):
+        (drawn / "theirs" / f"Doe_Jane_{number}_pred.png").unlink()
+        np.savez(drawn / "theirs" / f"Doe_Jane_{number}.npz", np.linspace(0, 1, 1600).reshape(40, 40))
+    assert "values taken as probability (found out)" in call(*CALL, "--threshold", "0.75").out
+    run = open_run(drawn / "run")
+    assert [run.mask(case_id, "p1").sum() for case_id in run.cases()] == [400, 400]
+
+
+def test_what_does_not_fit_is_refused_first(call, drawn):
+    def refused(*arguments, code=3):
+        ended = call(*CALL, *arguments)
+        assert ended.code == code and not (drawn / "run").exists()
+        return ended.err
+
+    assert "name: expected a short plain name" in refused("--name", "../x", code=2)
+    assert "threshold: expected a probability" in refused("--threshold", "1", code=2)
+    save_mask(TRUTHS[0][:30], drawn / "theirs" / "Doe_Jane_3.png")
+    assert "expected 40x40 pixels as its frame has, found 40x30" in refused()
+    (drawn / "theirs" / "Doe_Jane_3.png").write_bytes(b"no image")
+    assert "Export it again" in refused()
+    np.savez(drawn / "theirs" / "Doe_Jane_3.npz", np.full((40, 40), 7.5))
+    assert "expected one file for case" in refused()
+    (drawn / "theirs" / "Doe_Jane_3.png").unlink()
+    assert "expected probabilities from 0 to 1, found 7.5" in refused("--values", "probability")
+    for path in (drawn / "theirs").iterdir():
+        path.unlink()
+    assert "found 0 files" in refused()
