@@ -24,8 +24,8 @@ class Side(StrEnum):
 
 # (lowest, highest) of a uniform draw. Lengths are mm, or pixels of a frame of 512 where the name ends in `_px`.
 TRAIN: Mapping[str, tuple[float, float]] = {
-    "pixel_mm": (0.14, 0.28),
-    "calibre": (0.8, 1.25),
+    "pixel_mm": (0.12, 0.24),
+    "calibre": (0.7, 1.15),
     "tortuosity": (0.3, 1.5),
     "iodine": (0.07, 0.20),
     "structure": (0.4, 1.3),
@@ -39,15 +39,15 @@ TRAIN: Mapping[str, tuple[float, float]] = {
     "window": (0.5, 1.0),
     "brightness": (0.35, 0.65),
     "vignette": (0.0, 0.35),
-    "arrival_s": (-0.8, 0.6),
+    "arrival_s": (-1.0, 0.5),
     "heart_rate_hz": (0.9, 1.6),
     "breathing_mm": (0.0, 5.0),
 }
 # The test's: noisier, fainter, blurrier, more winding and differently magnified than anything trained on, in part.
 HELD_OUT: Mapping[str, tuple[float, float]] = {
     **TRAIN,
-    "pixel_mm": (0.13, 0.31),
-    "calibre": (0.75, 1.3),
+    "pixel_mm": (0.11, 0.27),
+    "calibre": (0.65, 1.25),
     "tortuosity": (0.3, 1.8),
     "iodine": (0.06, 0.22),
     "texture": (0.005, 0.05),
