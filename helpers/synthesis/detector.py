@@ -89,10 +89,10 @@ def _shown(level: np.ndarray, parameters: Parameters, field: Field) -> np.ndarra
     value = value * (1 - parameters.vignette * (rows**2 + columns**2) / 2)
     value = 255 * np.clip(value, 0, 1) ** parameters.gamma
     value = np.where(field.inside, value, field.outside_grey)
-    return np.round(gaussian_edge(value, field)).astype(np.uint8)
+    return np.round(_softened(value, field)).astype(np.uint8)
 
 
-def gaussian_edge(value: np.ndarray, field: Field) -> np.ndarray:
+def _softened(value: np.ndarray, field: Field) -> np.ndarray:
     """Values in 0 to 255, with the collimator's edge softened over a pixel."""
     if field.inside.all():
         return value

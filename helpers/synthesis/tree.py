@@ -1,5 +1,6 @@
 """Coronary trees in three dimensions: vessels on the surface of an ellipsoidal heart, with calibres by Murray's law."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,9 @@ class Vessel:
     travelled: np.ndarray
 
 
-def grow(side: Side, calibre: float, tortuosity: float, stenosis_share: float, random: np.random.Generator) -> tuple:
+def grow(
+    side: Side, calibre: float, tortuosity: float, stenosis_share: float, random: np.random.Generator
+) -> tuple[tuple[Vessel, ...], bool]:
     """The tree of one artery: (vessels, whether a stenosis was drawn). The first point of the first is the ostium."""
     builder = _Builder(tortuosity, random)
     if side is Side.RIGHT:
@@ -109,10 +112,16 @@ class _Builder:
         self.vessels: list[Vessel] = []
         self._angles: list[np.ndarray] = []
 
-    def vessel(self, controls, radius, left, parent: Vessel | None = None, at: int = -1) -> Vessel:
+    def vessel(
+        self,
+        controls: Sequence[Sequence[float]],
+        radius: float,
+        left: float,
+        parent: Vessel | None = None,
+        at: int = -1,
+    ) -> Vessel:
         """A vessel through (azimuth in rad, polar angle in degrees, depth: 1 on the surface), tapering to `left`."""
-        controls = np.asarray(controls, dtype=float)
-        angles = _through(controls)
+        angles = _through(np.asarray(controls, dtype=float))
         points = _on_heart(angles)
         length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
         count = max(int(length / STEP), 8)
@@ -133,7 +142,9 @@ class _Builder:
         self._angles.append(angles)
         return made
 
-    def branch(self, parent: Vessel, at: float, end, ratio: float, axis: int = 0, depth: float = 1.0) -> Vessel:
+    def branch(
+        self, parent: Vessel, at: float, end: tuple[float, float], ratio: float, axis: int = 0, depth: float = 1.0
+    ) -> Vessel:
         """A branch that leaves where the parent's azimuth (axis 0) or polar angle (1) is `at`; the parent narrows."""
         index = next(i for i, vessel in enumerate(self.vessels) if vessel.points is parent.points)
         angles = self._angles[index]
@@ -143,9 +154,9 @@ class _Builder:
         shrink = (1 - ratio**MURRAY) ** (1 / MURRAY)
         parent.radii[start:] *= 1 - (1 - shrink) * np.clip(np.arange(len(angles) - start) / 6, 0, 1)
         here = angles[start]
-        end = np.r_[end, depth]
-        middle = (here + end) / 2 + np.r_[self.random.normal(0, 0.12), self.random.normal(0, 4), 0]
-        return self.vessel([here, middle, end], radius, 0.6, parent, start)
+        goal = np.r_[end, depth]
+        middle = (here + goal) / 2 + np.r_[self.random.normal(0, 0.12), self.random.normal(0, 4), 0]
+        return self.vessel([here, middle, goal], radius, 0.6, parent, start)
 
     def twigs(self, parents: tuple[Vessel, ...], count: int) -> None:
         """Thin branches, most of them below VISIBLE_DIAMETER."""
