@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from helpers import __version__
-from helpers.cli import baseline, batch, checkpoint, conversion, data, inference, machine, registry, synthesis
+from helpers.cli import (
+    baseline,
+    batch,
+    checkpoint,
+    conversion,
+    data,
+    evaluation,
+    inference,
+    machine,
+    registry,
+    synthesis,
+)
 from helpers.errors import UsageProblem, VesselkitError
 
 EXIT_CODES = {
@@ -82,6 +93,7 @@ for _name, _function in (
     ("predict", inference.predict),
     ("import-masks", baseline.import_masks),
     ("tune", baseline.tune),
+    ("evaluate", evaluation.evaluate),
     ("run", batch.run),
     ("synth", synthesis.synth),
     ("doctor", machine.doctor),

@@ -93,7 +93,10 @@ COMMANDS = (
     Command(
         "evaluate",
         "Score runs against ground truth, with intervals and paired comparison.",
-        "vesselkit evaluate --predictions RUN [--against RUN2 ...] --data DATASET --output DIR",
+        "vesselkit evaluate --predictions RUN --data DATASET --output DIR [--against RUN2 ...] [--name NAME ...]"
+        " [--prompt ID] [--training FILE] [--rescale] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--processes 2]",
+        _HERE,
     ),
     Command(
         "refseg",

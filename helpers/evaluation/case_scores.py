@@ -12,7 +12,7 @@ from helpers.errors import RefusedInput
 from helpers.evaluation.branches import broken_branches, calibre_recall
 from helpers.evaluation.centreline import centreline_scores, skeleton
 from helpers.evaluation.crop import crop_pair
-from helpers.evaluation.curve import logit_histogram, pr_auc
+from helpers.evaluation.curve import LogitHistogram, logit_histogram, pr_auc
 from helpers.evaluation.definitions import METRICS
 from helpers.evaluation.overlap import PixelCounts, count_pixels, overlap_scores
 from helpers.evaluation.surface import surface_scores
@@ -63,6 +63,7 @@ class CaseScores:
         counts: pixels by agreement.
         prediction_digest: SHA-256 of the scored mask, to tell identical masks.
         values: every metric of `helpers.evaluation.definitions` by name; NaN where undefined.
+        histogram: of the logits; None where there are none.
     """
 
     case_id: str
@@ -75,6 +76,7 @@ class CaseScores:
     counts: PixelCounts
     prediction_digest: str
     values: Mapping[str, float]
+    histogram: LogitHistogram | None = field(default=None, repr=False)
 
     def row(self) -> dict[str, object]:
         """One row of `scores_table`."""
@@ -109,6 +111,7 @@ def score_case(case: CaseArrays) -> CaseScores:
     _check(case, prediction)
     counts = count_pixels(case.truth, prediction)
     truth_box, prediction_box = crop_pair(case.truth, prediction)
+    histogram = None if case.logits is None else logit_histogram(case.truth, case.logits)
     truth_line, prediction_line = skeleton(truth_box), skeleton(prediction_box)
     values = {
         **overlap_scores(counts),
@@ -117,7 +120,7 @@ def score_case(case: CaseArrays) -> CaseScores:
         **topology_scores(truth_box, prediction_box),
         **broken_branches(truth_line, prediction_box),
         **calibre_recall(truth_box, truth_line, prediction_box),
-        "pr_auc": _pr_auc(case, counts),
+        "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
     }
     height, width = case.truth.shape
     return CaseScores(
@@ -131,6 +134,7 @@ def score_case(case: CaseArrays) -> CaseScores:
         counts=counts,
         prediction_digest=mask_digest(prediction),
         values={metric: float(values[metric]) for metric in METRICS},
+        histogram=histogram,
     )
 
 
@@ -154,10 +158,10 @@ def mask_digest(mask: np.ndarray) -> str:
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
-def _pr_auc(case: CaseArrays, counts: PixelCounts) -> float:
-    if case.logits is not None:
-        return pr_auc(logit_histogram(case.truth, case.logits))
-    return 0.0 if case.logits_expected and not counts.truth_empty else np.nan
+def _pr_auc(histogram: LogitHistogram | None, expected: bool, counts: PixelCounts) -> float:
+    if histogram is not None:
+        return pr_auc(histogram)
+    return 0.0 if expected and not counts.truth_empty else np.nan
 
 
 def _check(case: CaseArrays, prediction: np.ndarray) -> None:

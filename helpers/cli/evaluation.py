@@ -1,0 +1,81 @@
+"""Commands that score runs against ground truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.data import IdKey, Ids
+from helpers.errors import UsageProblem
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder to write; an earlier evaluation is replaced.")
+    ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="RUN2", help="Run to compare with, on the same cases. May be given again."),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NAME", help="Of each run in all tables, in order. Else its folder's."),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else every prompt of a run.")
+    ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
+    ] = None,
+    rescale: Annotated[
+        bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")
+    ] = False,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
+    ] = None,
+    ids: Annotated[
+        Ids | None,
+        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+    ] = None,
+    id_key: IdKey = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+        ),
+    ] = None,
+    processes: Annotated[int, typer.Option("--processes", metavar="2", help="That score cases.")] = 2,
+) -> None:
+    if processes < 1:
+        raise UsageProblem(f"--processes: expected at least 1, got {processes}")
+    runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
+    trained_on = optional_input_path(training, "--training")
+
+    from helpers.data.dataset import open_dataset  # here, so that --help need not wait
+    from helpers.data.ids import IdPolicy
+    from helpers.evaluation.evaluate import evaluate as run_evaluation
+    from helpers.evaluation.metrics_folder import check_output
+
+    folder = typed_path(output)
+    check_output(folder)
+    dataset = open_dataset(
+        input_path(data, "--data"),
+        layout=layout,
+        ids=None if ids is None else IdPolicy(ids.value),
+        id_key=None if id_key is None else typed_path(id_key),
+        group_by=group_by,
+        split=split,
+        rescale=rescale,
+    )
+    for note in dataset.notes:
+        typer.echo(note)
+    found = run_evaluation(
+        runs, dataset, folder, names=name or None, prompt=prompt, training=trained_on, processes=processes
+    )
+    typer.echo(found.text.split("\n## Second table")[0])
+    typer.echo(f"written to {folder}")

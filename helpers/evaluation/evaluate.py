@@ -1,0 +1,255 @@
+"""Score runs on the same cases of a data set, into a metrics folder (docs/metrics-format.md)."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers import __version__
+from helpers.atomic import write_json_atomic, write_text_atomic
+from helpers.data.dataset import Dataset
+from helpers.errors import RefusedInput
+from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
+from helpers.evaluation.case_scores import Outcome, scores_table
+from helpers.evaluation.definitions import definitions
+from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED
+from helpers.evaluation.loading import scorable, score_subject, yardsticks_of
+from helpers.evaluation.metrics_folder import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    SUMMARY_NAME,
+    TEXT_NAME,
+    check_output,
+    replaced_folder,
+    write_tables,
+)
+from helpers.evaluation.paired import changes, compare, pair
+from helpers.evaluation.report import summary_text
+from helpers.evaluation.subjects import Subject, open_subjects, require_same_ids, require_untuned
+from helpers.evaluation.training_list import training_cases
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` wrote.
+
+    Attributes:
+        summary: as `summary.json` holds it.
+        text: as `summary.md` holds it.
+    """
+
+    folder: Path
+    summary: Mapping[str, Any] = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The cases to score.
+
+    Attributes:
+        case_ids: in the data set's order.
+        left_out: why cases with ground truth are not scored -> how many.
+    """
+
+    case_ids: tuple[str, ...]
+    left_out: Mapping[str, int]
+
+
+def evaluate(
+    runs: Sequence[Path],
+    dataset: Dataset,
+    output: Path,
+    *,
+    names: Sequence[str] | None = None,
+    prompt: str | None = None,
+    training: Path | None = None,
+    processes: int = 2,
+    seed: int = SEED,
+    draws: int = DRAWS,
+) -> Evaluation:
+    """Score finished runs on the cases that all of them were made for; the others are compared with the first.
+
+    Args:
+        runs: run folders, the one that the evaluation is about first.
+        output: a new folder, or an earlier evaluation, which is replaced when the new one is complete.
+        names: of the runs in all tables; None takes the folders' names.
+        prompt: id of the prompt to score; None scores each of a run's prompts.
+        training: what the model was trained on, see `training_list.training_cases`; None where unknown.
+        processes: that score cases.
+        seed, draws: of the bootstrap.
+    Raises:
+        UsageProblem: for arguments that do not fit.
+        RefusedInput: where runs, data set and training list do not go together, or a ground truth cannot be drawn.
+    """
+    output = Path(output)
+    check_output(output)
+    subjects = open_subjects(runs, names, prompt)
+    require_same_ids(subjects, dataset)
+    choice = choose_cases(subjects, dataset)
+    require_untuned(subjects, choice.case_ids)
+    leaked = () if training is None else tuple(set(training_cases(training, dataset)) & set(choice.case_ids))
+    cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
+    scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}
+    tables = {name: scores_table(found) for name, found in scores.items()}
+    yardsticks = pd.DataFrame(
+        [{"case_id": case.case_id, **asdict(found)} for case, found in zip(cases, yardsticks_of(cases), strict=True)]
+    )
+    compared, changed = _comparisons(tables, seed=seed, draws=draws)
+    common = _common_warnings(tables[subjects[0].name], leaked, len(choice.case_ids), training)
+    found = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": __version__,
+        "settings": {"seed": seed, "draws": draws, "level": 0.95},
+        "dataset": {
+            "layout": dataset.layout,
+            "ids": dataset.ids.value,
+            "key_fingerprint": dataset.key_fingerprint,
+            "cases": len(dataset.cases),
+            "without_truth": sum(case.truth is None for case in dataset.cases),
+            "scored": len(cases),
+            "left_out": dict(choice.left_out),
+        },
+        "training": None if training is None else {"leaked": sorted(leaked)},
+        "warnings": [*common, *(text for one in compared for text in one["warnings"])],
+        "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
+        "yardsticks": {name: float(yardsticks[name].mean()) for name in ("ceiling", "all_empty", "all_foreground")},
+        "comparisons": compared,
+        "definitions": definitions().to_dict("records"),
+    }
+    histograms = {
+        name: {case.case_id: case.histogram for case in one if case.histogram is not None}
+        for name, one in scores.items()
+    }
+    table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
+    table = table[["run", *table.columns.drop("run")]]
+    with replaced_folder(output) as folder:
+        found["files"] = write_tables(folder, table, changed, yardsticks, histograms)
+        text = summary_text(found)
+        write_text_atomic(folder / TEXT_NAME, text)
+        write_json_atomic(folder / SUMMARY_NAME, found)
+    return Evaluation(output, found, text)
+
+
+def choose_cases(subjects: Sequence[Subject], dataset: Dataset) -> Choice:
+    """The cases with ground truth that every run was made for.
+
+    A run was made for the cases that it has and, unless it was limited, for the others of the splits that it has cases
+    of: one that lacks such a case missed it, and is scored there as an empty mask.
+
+    Raises:
+        RefusedInput: where no case is left.
+    """
+    with_truth = [case for case in dataset.cases if case.truth is not None]
+    chosen = []
+    expected = [_expected(subject, dataset) for subject in subjects]
+    for case in with_truth:
+        if all(case.case_id in one for one in expected):
+            chosen.append(case.case_id)
+    if not chosen:
+        raise RefusedInput(
+            f"expected cases with ground truth that all {len(subjects)} runs were made for, found none among "
+            f"{len(dataset.cases)} cases of the data set, {len(with_truth)} of them with ground truth. Check --data "
+            "and --split"
+        )
+    known = {case.case_id for case in dataset.cases}
+    strangers = {case_id for subject in subjects for case_id in subject.run.cases()} - known
+    left_out = {
+        "cases with ground truth left out, since not every run was made for them": len(with_truth) - len(chosen),
+        "cases of the runs left out, since they are not in this data set or split": len(strangers),
+    }
+    return Choice(tuple(chosen), {reason: count for reason, count in left_out.items() if count})
+
+
+def _expected(subject: Subject, dataset: Dataset) -> set[str]:
+    own = set(subject.run.cases())
+    if subject.run.config.values.get("limit") is not None:
+        return own
+    splits = {case.frame.split for case in dataset.cases if case.case_id in own}
+    return own | {case.case_id for case in dataset.cases if case.frame.split in splits}
+
+
+def _described(subject: Subject, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
+    """A run and its results, as a JSON object."""
+    outcomes = Counter(table["outcome"])
+    failures = (table["outcome"] != Outcome.SCORED).any()
+    scored_only = summary_of_scored(table, draws=draws, seed=seed) if failures else None
+    rows = [subject.run.prediction(case_id, subject.prompt_id)[0] for case_id in subject.run.cases()]
+    scored = set(table["case_id"])
+    return {
+        **subject.facts(),
+        "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in Outcome},
+        "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
+        "summary": _records(summary(table, draws=draws, seed=seed)),
+        "scored_only": None if scored_only is None else _records(scored_only),
+        "pooled": _records(pooled(table, draws=draws, seed=seed)),
+    }
+
+
+def _comparisons(
+    tables: Mapping[str, pd.DataFrame], *, seed: int, draws: int
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Each other run against the first, and a table of changed cases."""
+    names = list(tables)
+    compared, changed = [], []
+    for name in names[1:]:
+        pairing = pair(tables[names[0]], tables[name])
+        found = changes(pairing)
+        warnings = []
+        if pairing.all_identical:
+            warnings.append(
+                f"{names[0]} and {name} hold the same masks in all {len(pairing.first)} cases: "
+                "there is nothing to compare"
+            )
+        compared.append(
+            {
+                "first": names[0],
+                "second": name,
+                "identical": len(pairing.identical),
+                "warnings": warnings,
+                "changes": {str(word): int(count) for word, count in found["change"].value_counts().items()},
+                "metrics": _records(compare(pairing, draws=draws, seed=seed)),
+            }
+        )
+        changed.append(found.assign(first_run=names[0], second_run=name))
+    columns = ["first_run", "second_run", "case_id", "first", "second", "difference", "change"]
+    table = pd.concat(changed, ignore_index=True)[columns] if changed else pd.DataFrame(columns=columns)
+    return compared, table
+
+
+def _common_warnings(table: pd.DataFrame, leaked: Sequence[str], scored: int, training: Path | None) -> list[str]:
+    first = summary(table, draws=1).iloc[0]
+    found = []
+    if leaked:
+        found.append(
+            f"{len(leaked)} of {scored} scored cases are training data; these scores say nothing of new patients"
+        )
+    if training is None:
+        found.append("whether scored cases are training data was not checked (--training)")
+    if not first["independent"]:
+        found.append(
+            f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"
+        )
+    if first["n_units"] < FEWEST_UNITS:
+        found.append(
+            f"intervals rest on {first['n_units']} {first['unit']}s, too few to rely on; no p-values are given"
+        )
+    return found
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON objects, with None for what is missing or not a number."""
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,109 @@
+"""From a run folder and a data set to the arrays that one case is scored from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from helpers.data.dataset import Dataset
+from helpers.data.record import Case
+from helpers.data.truth import BrokenTruth, RescaledTruth
+from helpers.errors import RefusedInput
+from helpers.evaluation.batch import score_many
+from helpers.evaluation.case_scores import CaseArrays, CaseScores
+from helpers.evaluation.subjects import Subject
+from helpers.evaluation.yardsticks import Yardsticks, yardsticks
+from helpers.images.dicom_header import dicom_facts, is_dicom
+from helpers.images.source import read_frame
+from helpers.runs.reading import Run, open_run
+
+
+@dataclass(frozen=True)
+class Scorable:
+    """A case with ground truth, and the size that its masks have.
+
+    Attributes:
+        size: width and height of the frame in pixels.
+        spacing_mm: height and width of a pixel; None where unknown.
+    """
+
+    case: Case = field(repr=False)
+    size: tuple[int, int]
+    spacing_mm: tuple[float, float] | None = None
+
+    @property
+    def case_id(self) -> str:
+        return self.case.case_id
+
+
+def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> list[Scorable]:
+    """The cases of these ids, in the data set's order, checked before any is scored.
+
+    Raises:
+        RefusedInput: where a ground truth cannot be drawn on its frame.
+    """
+    wanted, sizes = set(case_ids), _sizes(runs)
+    found, problems = [], []
+    chosen = [case for case in dataset.cases if case.case_id in wanted]
+    for case in tqdm(chosen, desc="checking", unit="case", disable=None):
+        truth = case.truth
+        size = sizes.get(case.case_id) or read_frame(case.frame.path, case.frame.index).size
+        if isinstance(truth, BrokenTruth):
+            problems.append(f"{case.case_id}: {truth.reason}")
+        elif not isinstance(truth, RescaledTruth) and truth.size is not None and tuple(truth.size) != size:
+            problems.append(
+                f"{case.case_id}: made for {truth.size[0]}x{truth.size[1]}, the frame is {size[0]}x{size[1]}"
+            )
+        found.append(Scorable(case, size, _spacing(case)))
+    if problems:
+        raise RefusedInput(
+            f"expected ground truths that fit their frames, found {len(problems)} that do not, the first "
+            f"{problems[0]}. Mend the annotations (`vesselkit data check` lists all), or ask for --rescale"
+        )
+    return found
+
+
+def score_subject(subject: Subject, cases: Sequence[Scorable], processes: int = 2) -> list[CaseScores]:
+    """Scores of one subject on all of `cases`, in their order. Raises RefusedInput as `score_case`."""
+    load = partial(load_case, subject.run.folder, subject.prompt_id)
+    return score_many(load, cases, processes)
+
+
+def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
+    """The arrays of one case and prompt: ground truth drawn, the stored mask, and the map behind it."""
+    run = _opened(folder)
+    width, height = wanted.size
+    frame = wanted.case.frame
+    known = wanted.case_id in run.cases()
+    return CaseArrays(
+        case_id=wanted.case_id,
+        truth=wanted.case.truth.mask(width, height),
+        prediction=run.mask(wanted.case_id, prompt_id) if known else None,
+        sequence=frame.sequence,
+        patient=frame.patient,
+        missing=not known,
+        logits=run.full_map(wanted.case_id, prompt_id) if known else None,
+        logits_expected=True,
+        spacing_mm=wanted.spacing_mm,
+    )
+
+
+def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
+    """The yardsticks of each case."""
+    return [yardsticks(case.case.truth.mask(*case.size)) for case in tqdm(cases, desc="yardsticks", disable=None)]
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: Path) -> Run:
+    return open_run(folder)
+
+
+def _sizes(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
+    """Case id -> width and height, of every case that a run could read."""
+    return {row.case_id: (row.width, row.height) for run in runs for row in run.rows if row.width and row.height}
+
+
+def _spacing(case: Case) -> tuple[float, float] | None:
+    return dicom_facts(case.frame.path).spacing_mm if is_dicom(case.frame.path) else None

@@ -1,0 +1,146 @@
+"""The metrics folder (docs/metrics-format.md): written whole or not at all, read by notebooks, gate and review."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.atomic import partial_folder
+from helpers.errors import RefusedInput
+from helpers.evaluation.curve import LogitHistogram
+
+SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 1
+SUMMARY_NAME = "summary.json"
+TEXT_NAME = "summary.md"
+TABLE_NAME = "metrics.parquet"
+CHANGES_NAME = "changes.parquet"
+YARDSTICKS_NAME = "yardsticks.parquet"
+HISTOGRAMS_NAME = "histograms.npz"
+
+_HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, HISTOGRAMS_NAME)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A metrics folder.
+
+    Attributes:
+        summary: what `summary.json` holds.
+    """
+
+    folder: Path
+    summary: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of what was scored, in the order given; the first is what the evaluation is about."""
+        return tuple(run["name"] for run in self.summary["runs"])
+
+    @property
+    def comparisons(self) -> list[dict[str, Any]]:
+        """Each other run against the first."""
+        return self.summary["comparisons"]
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / TABLE_NAME)
+
+    def table(self) -> pd.DataFrame:
+        """One row for each run and case: `run`, then the columns of `case_scores.scores_table`."""
+        return self._table.copy()
+
+    def scores(self, run: str) -> pd.DataFrame:
+        """The table of scores of one run. Raises RefusedInput for a name that is not there."""
+        if run not in self.runs:
+            raise RefusedInput(f"{self.folder}: expected one of the runs {', '.join(self.runs)}, got {run!r}")
+        found = self._table[self._table["run"] == run].drop(columns="run").reset_index(drop=True)
+        return found.astype({"sequence": object, "patient": object})
+
+    def histograms(self, run: str) -> dict[str, LogitHistogram]:
+        """Case id -> histogram of its logits, of the cases that have logits."""
+        place = self.runs.index(run)
+        with np.load(self.folder / HISTOGRAMS_NAME, allow_pickle=False) as stored:
+            case_ids, counts = stored[f"cases_{place}"], stored[f"counts_{place}"]
+        return {
+            str(case_id): LogitHistogram(vessel=both[0].astype(np.int64), background=both[1].astype(np.int64))
+            for case_id, both in zip(case_ids, counts, strict=True)
+        }
+
+    def changes(self) -> pd.DataFrame:
+        """Which cases got better or worse: `first_run`, `second_run`, then the columns of `paired.changes`."""
+        return pd.read_parquet(self.folder / CHANGES_NAME)
+
+    def yardsticks(self) -> pd.DataFrame:
+        """One row for each case: `case_id`, `ceiling`, `all_empty`, `all_foreground`."""
+        return pd.read_parquet(self.folder / YARDSTICKS_NAME)
+
+
+def open_metrics(folder: Path) -> Metrics:
+    """Open a metrics folder.
+
+    Raises:
+        RefusedInput: for one of another version, changed since, or none.
+    """
+    path = Path(folder) / SUMMARY_NAME
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        found, files = (summary["schema"], summary["schema_version"]), dict(summary["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RefusedInput(f"{path}: expected the summary of a metrics folder ({error!r}). Evaluate again") from error
+    if found != (SCHEMA, SCHEMA_VERSION):
+        raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} {found[1]}")
+    for name in _HASHED:
+        file = Path(folder) / name
+        if not file.is_file() or sha256(file.read_bytes()).hexdigest() != files.get(name):
+            raise RefusedInput(f"{file}: expected as {SUMMARY_NAME} has it, found lost or changed. Evaluate again")
+    return Metrics(Path(folder), summary)
+
+
+def check_output(output: Path) -> None:
+    """Raise RefusedInput where `output` holds something that is no metrics folder; such a one is replaced."""
+    if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / SUMMARY_NAME).is_file())):
+        raise RefusedInput(f"{output}: expected a new folder, or an evaluation to replace. Name another one")
+
+
+@contextmanager
+def replaced_folder(output: Path) -> Iterator[Path]:
+    """A folder to write, which takes the place of `output` when the block ends well."""
+    check_output(output)
+    fresh = output.with_name(f".new-{output.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with partial_folder(fresh) as folder:
+        yield folder
+    shutil.rmtree(output, ignore_errors=True)
+    fresh.rename(output)
+
+
+def write_tables(
+    folder: Path,
+    table: pd.DataFrame,
+    changes: pd.DataFrame,
+    yardsticks: pd.DataFrame,
+    histograms: Mapping[str, Mapping[str, LogitHistogram]],
+) -> dict[str, str]:
+    """Write the tables of a metrics folder; file name -> SHA-256, for its summary.
+
+    Args:
+        histograms: run name -> case id -> histogram.
+    """
+    table.to_parquet(folder / TABLE_NAME, index=False)
+    changes.to_parquet(folder / CHANGES_NAME, index=False)
+    yardsticks.to_parquet(folder / YARDSTICKS_NAME, index=False)
+    arrays = {}
+    for place, found in enumerate(histograms.values()):
+        pairs = [np.stack([one.vessel, one.background]) for one in found.values()]
+        arrays[f"cases_{place}"] = np.array(list(found), dtype=np.str_)
+        arrays[f"counts_{place}"] = np.array(pairs, np.int32) if pairs else np.zeros((0, 2, 0), np.int32)
+    np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)
+    return {name: sha256((folder / name).read_bytes()).hexdigest() for name in _HASHED}

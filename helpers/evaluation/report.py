@@ -1,0 +1,139 @@
+"""The words of an evaluation: warnings, and `summary.md` for people."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
+from helpers.evaluation.intervals import FEWEST_UNITS
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&])")
+
+
+def escaped(text: object) -> str:
+    """Text from data, on one line, that Markdown and HTML show as it is."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """`summary.md` of a summary, see docs/metrics-format.md."""
+    parts = ["# Evaluation", _rests_on(summary), _table(summary, HEADLINE, "Headline")]
+    parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
+    parts += [_comparison(found) for found in summary["comparisons"]]
+    second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
+    parts += [_table(summary, second, "Second table"), _definitions(summary)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rests_on(summary: Mapping[str, Any]) -> str:
+    data, lines = summary["dataset"], []
+    lines.append(f"{data['scored']} cases of {data['cases']} in the data set ({data['without_truth']} without truth).")
+    for name, count in data["left_out"].items():
+        lines.append(f"{count} {name}.")
+    for run in summary["runs"]:
+        outcomes = ", ".join(f"{count} {word}" for word, count in run["outcomes"].items())
+        lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def _table(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> str:
+    """Means with intervals, warnings as rows of the table itself."""
+    runs = summary["runs"]
+    rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
+    shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
+    lines = [_line(["metric", *(escaped(run["name"]) for run in runs), "n"]), _line(["---"] * (len(runs) + 2))]
+    lines += [_line([f"**warning:** {escaped(text)}", *[""] * (len(runs) + 1)]) for text in summary["warnings"]]
+    for metric in shown:
+        found = [rows[run["name"]][metric] for run in runs]
+        unit = BY_METRIC[metric].unit
+        name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
+        lines.append(_line([name, *(_mean(row) for row in found), _count(found[0])]))
+    return (
+        f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; "
+        "failed and missing predictions count as empty masks.\n\n" + "\n".join(lines)
+    )
+
+
+def _scored_only(summary: Mapping[str, Any]) -> str:
+    lines = []
+    for run in summary["runs"]:
+        if run["scored_only"] is not None:
+            found = {row["metric"]: row for row in run["scored_only"]}
+            shown = ", ".join(
+                f"{BY_METRIC[metric].title} {_mean(found[metric])}" for metric in ("dice", "iou", "cldice")
+            )
+            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(found['dice'])})")
+    return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _pooled(summary: Mapping[str, Any]) -> str:
+    lines = [
+        f"* {escaped(run['name'])}: "
+        + ", ".join(f"{'cIoU' if row['metric'] == 'ciou' else 'gIoU'} {_mean(row)}" for row in run["pooled"])
+        for run in summary["runs"]
+    ]
+    return "Pooled, as in the RefCOCO protocol:\n\n" + "\n".join(lines)
+
+
+def _yardsticks(summary: Mapping[str, Any]) -> str:
+    found = summary["yardsticks"]
+    return (
+        "## Yardsticks\n\nMean Dice over cases of: the ground truth passed down to the 256 grid and back "
+        f"{found['ceiling']:.3f}; an empty mask {found['all_empty']:.3f}; a full mask {found['all_foreground']:.3f}."
+    )
+
+
+def _comparison(found: Mapping[str, Any]) -> str:
+    first, second = escaped(found["first"]), escaped(found["second"])
+    lines = [_line(["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"])]
+    lines.append(_line(["---"] * 7))
+    for text in found["warnings"]:
+        lines.append(_line([f"**warning:** {escaped(text)}", *[""] * 6]))
+    for row in found["metrics"]:
+        tests = [_p(row["p_sign_flip_holm"]), _p(row["p_wilcoxon_holm"])]
+        values = [f"{row['first']:.3f}", f"{row['second']:.3f}", _mean({**row, "mean": row["difference"]}), *tests]
+        lines.append(
+            _line([BY_METRIC[row["metric"]].title, *values, f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"])
+        )
+    counts = found["changes"]
+    return (
+        f"## {second} against {first}\n\nDifferences of {second} less {first}, paired, over the family of "
+        f"{len(COMPARED)} metrics fixed beforehand. By Dice {counts.get('better', 0)} cases are better, "
+        f"{counts.get('worse', 0)} worse, {counts.get('same', 0)} the same; "
+        f"{found['identical']} masks are identical.\n\n" + "\n".join(lines)
+    )
+
+
+def _definitions(summary: Mapping[str, Any]) -> str:
+    lines = [
+        f"* {row['title']} (`{row['metric']}`): {row['text']}; {row['computed_by']}" for row in summary["definitions"]
+    ]
+    return "## Definitions\n\n" + "\n".join(lines)
+
+
+def _unit(summary: Mapping[str, Any]) -> str:
+    return summary["runs"][0]["summary"][0]["unit"]
+
+
+def _mean(row: Mapping[str, Any]) -> str:
+    if row["mean"] is None:
+        return ""
+    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    few = f" (fewer than {FEWEST_UNITS} {row['unit']}s)" if row["few"] else ""
+    return f"{row['mean']:.3f}{interval}{few}"
+
+
+def _count(row: Mapping[str, Any]) -> str:
+    parts = [f"{row['n_cases']} cases"]
+    for name in ("sequences", "patients"):
+        number = row[f"n_{name}"]
+        parts.append(f"{name} unknown" if number is None else f"{number} {name}")
+    return ", ".join(parts)
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

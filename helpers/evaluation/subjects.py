@@ -1,0 +1,107 @@
+"""What is scored: one prompt of one finished run, under a short name."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers.data.dataset import Dataset
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.runs.reading import Run, open_run, require_comparable
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One prompt of a run.
+
+    Attributes:
+        name: in all tables; no two subjects have the same.
+    """
+
+    name: str
+    run: Run = field(repr=False)
+    prompt_id: str
+
+    @property
+    def tuned_on(self) -> tuple[str, ...]:
+        """Ids of the cases that the run's parameters were chosen on; none where the run does not say."""
+        tuned = (self.run.config.values.get("model") or {}).get("tuned_on") or {}
+        return tuple(tuned.get("cases", ()))
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the masks, as a JSON object without paths."""
+        values = self.run.config.values
+        return {
+            "name": self.name,
+            "prompt_id": self.prompt_id,
+            "prompt": self.run.prompts[self.prompt_id],
+            "config_sha256": self.run.config.config_sha256,
+            "model": values.get("model"),
+            "predictor": values.get("predictor"),
+            "threshold": self.run.threshold,
+            "combine": self.run.combine.value,
+            "limit": values.get("limit"),
+            "dataset": values.get("dataset"),
+        }
+
+
+def open_subjects(
+    folders: Sequence[Path], names: Sequence[str] | None = None, prompt: str | None = None
+) -> tuple[Subject, ...]:
+    """Open finished runs. One with several prompts is several subjects, `name:p1`, `name:p2`, unless one is chosen.
+
+    Args:
+        names: one for each folder; None takes the folders' own, with a number behind one that comes twice.
+        prompt: id of the prompt to score in all runs; None for every one.
+    Raises:
+        UsageProblem: where names do not fit, or a run has no such prompt.
+        RefusedInput: where a run is not finished or damaged, or two have case ids from different keys.
+    """
+    if not folders:
+        raise UsageProblem("expected at least one run to evaluate, got none")
+    given = _numbered([Path(folder).name for folder in folders]) if names is None else list(names)
+    if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
+        raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
+    found = []
+    for name, folder in zip(given, folders, strict=True):
+        run = open_run(folder)
+        if prompt is not None and prompt not in run.prompts:
+            raise UsageProblem(f"prompt: expected one of {', '.join(run.prompts)} in run {name}, got {prompt!r}")
+        prompts = list(run.prompts) if prompt is None else [prompt]
+        found += [Subject(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
+    for subject in found[1:]:
+        require_comparable(found[0].run, subject.run)
+    return tuple(found)
+
+
+def require_same_ids(subjects: Sequence[Subject], dataset: Dataset) -> None:
+    """Raise RefusedInput where the case ids of runs and data set come from different keys."""
+    for subject in subjects:
+        if subject.run.key_fingerprint != dataset.key_fingerprint:
+            raise RefusedInput(
+                f"run {subject.name}: its case ids come from key {subject.run.key_fingerprint}, those of the data set "
+                f"from {dataset.key_fingerprint}, so that equal ids are not equal cases. Give the key that the run was "
+                "made with (--id-key), or predict again"
+            )
+
+
+def require_untuned(subjects: Sequence[Subject], case_ids: Sequence[str]) -> None:
+    """Raise RefusedInput where a run's parameters were chosen on cases that would be scored."""
+    for subject in subjects:
+        shared = sorted(set(subject.tuned_on) & set(case_ids))
+        if shared:
+            raise RefusedInput(
+                f"run {subject.name}: its parameters were chosen on {len(shared)} of the cases to be scored, the first "
+                f"{shared[0]}; its score there says nothing. Evaluate another split, or tune on other cases"
+            )
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind each that came before."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return found

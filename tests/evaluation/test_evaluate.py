@@ -1,0 +1,177 @@
+"""Runs scored on the same cases: what is counted, called out, refused, and left on the disk."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers.data.dataset import open_dataset
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.aggregation import summary
+from helpers.evaluation.case_scores import CaseArrays, score_case
+from helpers.evaluation.curve import counts_at
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.runs.config import start_run
+from helpers.runs.finishing import finish_run
+from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.parts import CaseResult, commit_case
+from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.status import PredictionStatus
+from tests.evaluation.runs import SIDE, write_data, write_run
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def truths(data):
+    return {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
+
+
+@pytest.fixture(scope="module")
+def good(data, truths, tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("good") / "good", truths)
+
+
+def row_of(found, metric, run=0, part="summary"):
+    return next(row for row in found.summary["runs"][run][part] if row["metric"] == metric)
+
+
+def test_scores_are_those_of_the_engine(data, truths, good, tmp_path):
+    found = evaluate([good], data, tmp_path / "m", processes=1)
+    metrics = open_metrics(tmp_path / "m")
+    table = metrics.scores("good")
+    assert list(table["case_id"]) == [case.case_id for case in data.cases]
+    assert (table["dice"] == 1).all() and row_of(found, "dice")["mean"] == 1
+    case_id = table["case_id"][0]
+    expected = score_case(CaseArrays(case_id, truths[case_id], truths[case_id]))
+    assert table["cldice"][0] == expected.values["cldice"] and table["tp"][0] == truths[case_id].sum()
+    assert counts_at(metrics.histograms("good")[case_id], 0.0).tp == truths[case_id].sum()
+    assert {row["metric"]: row["mean"] for row in found.summary["runs"][0]["summary"]} == {
+        metric: pytest.approx(value, nan_ok=True) if np.isfinite(value) else None
+        for metric, value in summary(table).set_index("metric")["mean"].items()
+    }
+    assert found.summary["runs"][0]["scored_only"] is None
+    assert json.loads((tmp_path / "m/summary.json").read_text())["files"].keys() >= {"metrics.parquet"}
+
+
+def test_a_failure_counts_as_an_empty_mask_and_is_shown_apart(data, truths, tmp_path):
+    first = data.cases[0].case_id
+    run = write_run(tmp_path / "run", {**truths, first: None})
+    found = evaluate([run], data, tmp_path / "m", processes=1)
+    table = open_metrics(tmp_path / "m").scores("run")
+    assert table["outcome"][0] == "failed" and table["dice"][0] == 0 and table["pr_auc"][0] == 0
+    assert row_of(found, "dice")["mean"] == pytest.approx(1 - 1 / len(data.cases))
+    assert row_of(found, "dice", part="scored_only")["mean"] == 1
+    assert found.summary["runs"][0]["outcomes"] == {"scored": len(data.cases) - 1, "failed": 1, "missing": 0}
+    assert found.summary["runs"][0]["statuses"] == {"no_seg": 1, "ok": len(data.cases) - 1}
+
+
+def test_a_case_that_a_run_lacks_is_missing_but_for_a_limited_run(data, truths, tmp_path):
+    fewer = dict(list(truths.items())[2:])
+    lacking = evaluate([write_run(tmp_path / "lacking", fewer)], data, tmp_path / "m", processes=1)
+    assert lacking.summary["runs"][0]["outcomes"]["missing"] == 2
+    limited = evaluate([write_run(tmp_path / "limited", fewer, limit=10)], data, tmp_path / "n", processes=1)
+    assert limited.summary["runs"][0]["outcomes"]["missing"] == 0
+    assert list(limited.summary["dataset"]["left_out"].values()) == [2]
+    assert "2 cases with ground truth left out" in limited.text
+
+
+def test_two_runs_are_compared_on_the_cases_of_both(data, truths, good, tmp_path):
+    worse = {case_id: np.roll(mask, 2, axis=1) for case_id, mask in list(truths.items())[1:]}
+    other = write_run(tmp_path / "other", worse, limit=len(worse))
+    found = evaluate([good, other], data, tmp_path / "m", names=["ours", "base|line"], processes=1)
+    metrics = open_metrics(tmp_path / "m")
+    assert metrics.runs == ("ours", "base|line") and len(metrics.table()) == 2 * len(worse)
+    compared = metrics.comparisons[0]
+    assert compared["changes"] == {"worse": len(worse)} and compared["identical"] == 0
+    dice = next(row for row in compared["metrics"] if row["metric"] == "dice")
+    assert dice["difference"] < 0 and dice["high"] < 0 and dice["p_sign_flip"] is None  # six patients
+    assert set(metrics.changes()["change"]) == {"worse"}
+    assert "base\\|line" in found.text and "base|line" not in found.text
+    assert "too few to rely on" in found.text
+
+
+def test_identical_runs_are_called_out_in_the_table(data, truths, good, tmp_path):
+    found = evaluate([good, write_run(tmp_path / "again", truths)], data, tmp_path / "m", processes=1)
+    assert found.summary["comparisons"][0]["identical"] == len(truths)
+    assert "| **warning:** good and again hold the same masks" in found.text
+
+
+@pytest.mark.parametrize("kind", ["list.txt", "annotations.json", "config.py"])
+def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
+    (tmp_path / "annotations.json").write_text(json.dumps([{"image": f"train/{data.cases[0].frame.path.name}"}]))
+    (tmp_path / "list.txt").write_text(f"# trained on\n{data.cases[0].case_id}\n")
+    (tmp_path / "config.py").write_text("raise SystemExit\ndata_path = 'annotations.json'\n")
+    found = evaluate([good], data, tmp_path / "m", training=tmp_path / kind, processes=1)
+    assert found.summary["training"]["leaked"] == [data.cases[0].case_id]
+    assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
+
+
+def test_a_config_without_its_data_is_refused(data, good, tmp_path):
+    (tmp_path / "config.py").write_text("data_path = 'elsewhere.json'\n")
+    with pytest.raises(RefusedInput, match=r"expected annotation files.*elsewhere\.json"):
+        evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py")
+
+
+def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, tmp_path):
+    other_key = write_run(tmp_path / "key", truths, dataset={"key_fingerprint": "abc"})
+    with pytest.raises(RefusedInput, match="different keys"):
+        evaluate([good, other_key], data, tmp_path / "m")
+    with pytest.raises(RefusedInput, match="case ids come from key abc"):
+        evaluate([other_key], data, tmp_path / "m")
+    tuned = write_run(tmp_path / "tuned", truths, model={"tuned_on": {"cases": [data.cases[3].case_id]}})
+    with pytest.raises(RefusedInput, match=f"chosen on 1 of the cases.*{data.cases[3].case_id}"):
+        evaluate([good, tuned], data, tmp_path / "m")
+    with pytest.raises(UsageProblem, match="prompt: expected one of p1"):
+        evaluate([good], data, tmp_path / "m", prompt="p7")
+    with pytest.raises(UsageProblem, match="names: expected a different one"):
+        evaluate([good, good], data, tmp_path / "m", names=["a", "a"])
+    assert not (tmp_path / "m").exists()
+
+
+def test_truths_of_another_size_are_refused_unless_scaled(tmp_path, truths, data):
+    folder = tmp_path / "data"
+    write_data(folder, truth_scale=2)
+    run = write_run(tmp_path / "run", truths)
+    with pytest.raises(RefusedInput, match=rf"found {len(truths)} that do not.*--rescale"):
+        evaluate([run], open_dataset(folder), tmp_path / "m")
+    found = evaluate([run], open_dataset(folder, rescale=True), tmp_path / "m", processes=1)
+    assert row_of(found, "dice")["mean"] == 1
+
+
+def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
+    evaluate([good], data, tmp_path / "m", processes=1)
+    evaluate([write_run(tmp_path / "b", truths)], data, tmp_path / "m", processes=1)
+    assert open_metrics(tmp_path / "m").runs == ("b",) and not list(tmp_path.glob(".*"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").write_text("mine")
+    with pytest.raises(RefusedInput, match="an evaluation to replace"):
+        evaluate([good], data, tmp_path / "other")
+    table = tmp_path / "m/metrics.parquet"
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(RefusedInput, match=r"metrics\.parquet: expected as summary\.json has it"):
+        open_metrics(tmp_path / "m")
+
+
+def test_every_prompt_is_scored_under_its_own_name(data, truths, tmp_path):
+    mark = start_run(
+        tmp_path / "run", {"prompts": {"p1": "a", "p2": "b"}, "threshold": 0.5, "combine": "union"}
+    ).config_sha256
+    for case_id, mask in truths.items():
+        rows, logits = [], round_for_storage(np.where(mask, 4.0, -4.0))
+        for prompt_id in ("p1", "p2"):
+            known = {"case_id": case_id, "prompt_id": prompt_id, "seg_count": 1, "seg_index": 0}
+            known |= {"status": PredictionStatus.OK, "width": SIDE, "height": SIDE, "mask_pixels": int(mask.sum())}
+            rows.append(PredictionRow(**{**dict.fromkeys(COLUMNS), **known}))
+        maps = {name: StoredLogits(logits[None], Upsampling.NONE, None, SIDE, SIDE) for name in ("p1", "p2")}
+        commit_case(tmp_path / "run", mark, CaseResult(case_id, tuple(rows), maps, dict.fromkeys(maps, mask), {}))
+    assert finish_run(tmp_path / "run", list(truths), {})
+    assert (
+        evaluate([tmp_path / "run"], data, tmp_path / "m", processes=1).summary["comparisons"][0]["second"] == "run:p2"
+    )
+    chosen = evaluate([tmp_path / "run"], data, tmp_path / "m", prompt="p2", processes=1)
+    assert [run["name"] for run in chosen.summary["runs"]] == ["run"]
