@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from helpers.data.dataset import Dataset
+from helpers.data.dataset import Dataset, RescaledTruth
 from helpers.data.record import Case
-from helpers.data.truth import BrokenTruth, RescaledTruth
+from helpers.data.truth import BrokenTruth
 from helpers.errors import RefusedInput
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, CaseScores
