@@ -21,7 +21,8 @@ def main() -> None:
     for part in run_demo(seed=arguments.seed):
         print(f"{part.name:11s} {part.seconds:6.1f} s  {shown_path(part.result)}")
     print(
-        "4-panel pictures are in the panels folder of the last line; the executed notebooks in outputs/demo/notebooks"
+        "4-panel pictures are in the panels folder of 02_infer, the report is evaluation.html of 03_evaluate; "
+        "the executed notebooks are in outputs/demo/notebooks"
     )
     print(NOTICE)
 

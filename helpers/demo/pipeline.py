@@ -1,4 +1,4 @@
-"""The main job on the demo checkpoint: both notebooks, run without a browser."""
+"""The main job on the demo checkpoint: the notebooks, run without a browser."""
 
 import logging
 import shutil
@@ -25,7 +25,7 @@ class Part:
 
 
 def run_demo(checkpoint: Path | None = None, seed: int = 0) -> list[Part]:
-    """Build the demo checkpoint where it is missing, convert it, and predict its images.
+    """Build the demo checkpoint where it is missing, convert it, predict its images, and score them.
 
     Args:
         checkpoint: a built checkpoint's folder; None builds one in outputs/demo/checkpoint.
@@ -51,6 +51,7 @@ def run_demo(checkpoint: Path | None = None, seed: int = 0) -> list[Part]:
         )
     )
     parts.append(_run("02_infer", Stage.PREDICT, {"data": str(built.folder)}))
+    parts.append(_run("03_evaluate", Stage.EVALUATE, {"data": str(built.folder)}))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Both notebooks on a real tiny model, started in the two ways users start them, and what they refuse."""
+"""The notebooks: two of them on a real tiny model, started in the two ways users start them, and what they refuse."""
 
 import ast
 import contextlib
@@ -20,12 +20,12 @@ from PIL import Image
 from helpers import paths
 from helpers.errors import RefusedInput
 from helpers.notebook.execution import execute_notebook, parameter_types
-from helpers.notebook.settings import ConvertSettings, InferSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
 from helpers.runs.reading import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
-CONVERT, INFER = ROOT / "notebooks/01_convert.ipynb", ROOT / "notebooks/02_infer.ipynb"
-NOTEBOOKS = (CONVERT, INFER)
+CONVERT, INFER, EVALUATE = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("01_convert", "02_infer", "03_evaluate"))
+NOTEBOOKS = (CONVERT, INFER, EVALUATE)
 PLANTED = "DOE_JOHN_1961"
 PROMPTS = ("Please segment the blood vessels.", "Segment the vessels, please.")
 TIMEOUT_S = 300
@@ -208,6 +208,10 @@ def nothing_names_an_image(runs):
         (INFER, {"data": "tests", "treshold": 0.3}, r"treshold: unknown parameter, did you mean threshold\?"),
         (INFER, {"data": "tests", "threshold": "abc"}, r"threshold: .*got 'abc' \(str\)"),
         (INFER, {"data": "no/such/folder"}, "data: expected an existing file or folder"),
+        (EVALUATE, {"data": "tests", "agianst": ["a"]}, r"agianst: unknown parameter, did you mean against\?"),
+        (EVALUATE, {"data": "tests", "draws": "many"}, r"draws: .*got 'many' \(str\)"),
+        (EVALUATE, {"data": "no/such/folder"}, "data: expected an existing file or folder"),
+        (EVALUATE, {"data": "tests", "predictions": "no-such-run"}, "expected a run folder, or the name of a run"),
         (CONVERT, {"checkpoint": "no/such/iter_1.pth", "lora_alfa": 4.0}, "lora_alfa: unknown parameter"),
     ],
 )
@@ -217,10 +221,12 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
         papermill.execute_notebook(notebook, tmp_path / "out.ipynb", parameters=values, progress_bar=False)
     assert time.perf_counter() - start < REFUSAL_LIMIT_S
     assert caught.value.ename == "UsageProblem" and re.search(words, caught.value.evalue)
-    assert "tests" not in values.values() or caught.value.evalue.count("\n") == 1
+    assert "tests" not in values.values() or "predictions" in values or caught.value.evalue.count("\n") == 1
 
 
-@pytest.mark.parametrize(("notebook", "model"), [(CONVERT, ConvertSettings), (INFER, InferSettings)])
+@pytest.mark.parametrize(
+    ("notebook", "model"), [(CONVERT, ConvertSettings), (INFER, InferSettings), (EVALUATE, EvaluateSettings)]
+)
 def test_the_parameters_cell_has_the_settings_fields_in_order(notebook, model):
     assert list(parameter_types(notebook)) == list(model.model_fields)
     lines = parameters_cell(nbformat.read(notebook, as_version=4)).source.splitlines()

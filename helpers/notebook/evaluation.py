@@ -1,0 +1,200 @@
+"""What `03_evaluate` does: choose runs, score them against a data set, and hold what its tables and figures need."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import paths
+from helpers.data.dataset import Dataset
+from helpers.errors import UsageProblem
+from helpers.evaluation.aggregation import pooled, sizes, summary, summary_of_scored
+from helpers.evaluation.case_scores import Outcome
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import Metrics, open_metrics
+from helpers.figures.curves import CurveData
+from helpers.figures.style import sizes_text
+from helpers.notebook.evaluation_cases import Subject
+from helpers.notebook.session import shown_path
+from helpers.notebook.settings import EvaluateSettings
+from helpers.paths import Stage
+from helpers.runs.reading import Run, open_run
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class ChosenRun:
+    """One finished run that will be scored.
+
+    Attributes:
+        name: in all tables; no two runs have the same.
+        reason: why this one.
+    """
+
+    name: str
+    run: Run
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {shown_path(self.run.folder)} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The scores of an evaluation, its runs, and what both together give.
+
+    Attributes:
+        subjects: in the order of the parameters; the first is the one that the notebook is about.
+    """
+
+    metrics: Metrics = field(repr=False)
+    subjects: tuple[Subject, ...]
+    seed: int
+    draws: int
+
+    @cached_property
+    def scores(self) -> Mapping[str, pd.DataFrame]:
+        """Name of a subject -> its table of scores, of the cases that all have."""
+        return {subject.name: self.metrics.scores(subject.name) for subject in self.subjects}
+
+    @cached_property
+    def summaries(self) -> Mapping[str, pd.DataFrame]:
+        """Name -> means with intervals; failed and missing predictions count as empty masks."""
+        return {name: summary(table, draws=self.draws, seed=self.seed) for name, table in self.scores.items()}
+
+    @cached_property
+    def summaries_of_scored(self) -> Mapping[str, pd.DataFrame]:
+        """Name -> the same of the cases that have a mask, for the subjects where some have none."""
+        found = {}
+        for name, table in self.scores.items():
+            kept = summary_of_scored(table, draws=self.draws, seed=self.seed)
+            if kept is not None and (table["outcome"] != Outcome.SCORED).any():
+                found[f"{name}, without failures"] = kept
+        return found
+
+    @property
+    def first(self) -> str:
+        """Name of the subject that the notebook is about."""
+        return self.subjects[0].name
+
+    @property
+    def sizes_note(self) -> str:
+        """What all numbers rest on."""
+        return sizes_text(sizes(self.scores[self.first]))
+
+    @property
+    def subject_table(self) -> pd.DataFrame:
+        """Who is scored, on how much: a row for each subject."""
+        rows = []
+        for subject in self.subjects:
+            scores, values = self.scores[subject.name], subject.run.config.values
+            outcomes = scores["outcome"].value_counts()
+            rows.append(
+                {
+                    "run": subject.name,
+                    "model": (values.get("model") or {}).get("folder_name", ""),
+                    "prompt": subject.run.prompts[subject.prompt_id],
+                    "threshold": subject.run.threshold,
+                    "several [SEG]": str(subject.run.combine),
+                    "rests on": sizes_text(sizes(scores)),
+                    **{str(kind): int(outcomes.get(str(kind), 0)) for kind in Outcome},
+                }
+            )
+        return pd.DataFrame(rows)
+
+    @property
+    def warning_table(self) -> pd.DataFrame:
+        """What must be known before any number is believed; one row that says so where there is nothing."""
+        return pd.DataFrame({"warnings": list(self.metrics.summary["warnings"]) or ["none"]})
+
+    @property
+    def pooled_table(self) -> pd.DataFrame:
+        """cIoU and gIoU of the RefCOCO protocol: a row for each, a column for each subject."""
+        columns = {}
+        for name, table in self.scores.items():
+            found = pooled(table, draws=self.draws, seed=self.seed).set_index("metric")
+            columns[name] = [f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for _, row in found.iterrows()]
+        return pd.DataFrame({"pooled": ["cIoU", "gIoU"], **columns})
+
+    @cached_property
+    def curves(self) -> tuple[CurveData, ...]:
+        """What the curves of each subject are drawn from; a run of imported masks may have no logits."""
+        return tuple(
+            CurveData(subject.name, list(self.metrics.histograms(subject.name).values()), subject.run.threshold)
+            for subject in self.subjects
+        )
+
+
+def choose_runs(settings: EvaluateSettings) -> tuple[ChosenRun, ...]:
+    """The run to evaluate, then those to compare it with. Each is opened, so that a bad one is refused at once.
+
+    Raises:
+        UsageProblem: where a run is not found, or none is named and the project has none.
+        RefusedInput: where one is not finished, or damaged.
+    """
+    if settings.predictions is None:
+        latest = paths.latest_complete(settings.project, Stage.PREDICT)
+        found = [(latest, f"the latest finished run of project {settings.project}")]
+    else:
+        found = [(_run_folder(settings.project, settings.predictions), "as named")]
+    found += [(_run_folder(settings.project, text), "to compare with") for text in settings.against]
+    names = _unique([folder.name for folder, _ in found])
+    return tuple(ChosenRun(name, open_run(folder), reason) for name, (folder, reason) in zip(names, found, strict=True))
+
+
+def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], dataset: Dataset, output: Path) -> Results:
+    """Score the runs into a new metrics folder. Raises as `helpers.evaluation.evaluate.evaluate`."""
+    evaluate(
+        [one.run.folder for one in chosen],
+        dataset,
+        output,
+        names=[one.name for one in chosen],
+        prompt=settings.prompt,
+        training=settings.training,
+        processes=settings.processes or os.cpu_count() or 1,
+        seed=settings.seed,
+        draws=settings.draws,
+    )
+    return Results(open_metrics(output), _subjects(settings, chosen), settings.seed, settings.draws)
+
+
+def _subjects(settings: EvaluateSettings, chosen: Sequence[ChosenRun]) -> tuple[Subject, ...]:
+    """One for each run, or for each prompt of a run that has several, named as `evaluate` names them."""
+    found = []
+    for one in chosen:
+        prompts = [settings.prompt] if settings.prompt else list(one.run.prompts)
+        for prompt_id in prompts:
+            found.append(Subject(one.name if len(prompts) == 1 else f"{one.name}:{prompt_id}", one.run, prompt_id))
+    return tuple(found)
+
+
+def _run_folder(project: str, text: str) -> Path:
+    """The folder of a path, or of the project's run of that name."""
+    runs = paths.stage_folder(project, Stage.PREDICT)
+    named = runs / text
+    folder = named if not re.search(r"[/\\~]", text) and named.is_dir() else paths.resolve(text)
+    if not folder.is_dir():
+        known = sorted(path.parent.name for path in runs.glob(f"*/{Stage.PREDICT.final_file}"))
+        listed = ", ".join(known[:_MOST_NAMED]) + (", ..." if len(known) > _MOST_NAMED else "")
+        raise UsageProblem(
+            f"expected a run folder, or the name of a run of project {project}, got {text!r}. "
+            f"Its finished runs: {listed or 'none'}"
+        )
+    return folder
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, a repeated one with a number behind."""
+    found: list[str] = []
+    for name in names:
+        number, chosen = 1, name
+        while chosen in found:
+            number += 1
+            chosen = f"{name}-{number}"
+        found.append(chosen)
+    return found
