@@ -106,7 +106,8 @@ COMMANDS = (
     Command(
         "gate",
         "Fail where scores fell below a recorded baseline.",
-        "vesselkit gate --baseline FILE --metrics DIR",
+        "vesselkit gate --baseline FILE --metrics DIR [--update] [--case-tolerance 0.1] [--mean-tolerance 0.01]",
+        _HERE,
     ),
     Command(
         "visualize",

@@ -1,0 +1,1 @@
+"""The regression gate: later scores held against recorded ones."""

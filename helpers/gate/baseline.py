@@ -1,0 +1,75 @@
+"""The scores that later ones are held against: a small JSON file (docs/gate.md), made from a metrics folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.atomic import write_json_atomic
+from helpers.errors import RefusedInput
+from helpers.evaluation.metrics_folder import Metrics
+
+SCHEMA, SCHEMA_VERSION = "vesselkit.gate", 1
+METRICS = ("dice", "cldice")
+
+# Whatever else decides the masks of a given model: where it differs, scores are not those of the model alone.
+_CONFIGURATION = ("prompt", "threshold", "combine", "limit", "predictor")
+_COLUMNS = ("case_id", "sequence", "patient", "outcome", *METRICS)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one run and what they were made with.
+
+    Attributes:
+        configuration: prompt, threshold, combine, limit, predictor settings, and the hash of the data's listing.
+        cases: `case_id`, `sequence`, `patient` (None where unknown), `outcome` and one column for each of `METRICS`.
+    """
+
+    configuration: Mapping[str, Any]
+    cases: pd.DataFrame = field(repr=False)
+
+
+def scores_of(metrics: Metrics) -> Scores:
+    """What the gate looks at in a metrics folder: its first run."""
+    run = metrics.summary["runs"][0]
+    configuration = {name: run[name] for name in _CONFIGURATION}
+    configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")
+    return Scores(configuration, metrics.scores(run["name"])[list(_COLUMNS)])
+
+
+def write_baseline(path: Path, scores: Scores) -> None:
+    """Write scores as a baseline; an earlier one is replaced."""
+    cases = scores.cases.astype(object).where(scores.cases.notna(), None)
+    write_json_atomic(
+        path,
+        {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "configuration": dict(scores.configuration),
+            "cases": cases.to_dict("records"),
+        },
+    )
+
+
+def read_baseline(path: Path) -> Scores:
+    """Read a baseline.
+
+    Raises:
+        RefusedInput: where the file is none, of another version, or holds a case twice or none at all.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = (values["schema"], values["schema_version"])
+        cases = pd.DataFrame(values["cases"], columns=list(_COLUMNS))
+        scores = Scores(dict(values["configuration"]), cases.astype(dict.fromkeys(METRICS, float)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RefusedInput(f"{path}: expected a baseline of the gate ({error!r}). Write it with --update") from error
+    if found != (SCHEMA, SCHEMA_VERSION):
+        raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} version {found[1]}")
+    if cases.empty or cases["case_id"].duplicated().any():
+        raise RefusedInput(f"{path}: expected each of its cases once, and one at least. Write it with --update")
+    return scores

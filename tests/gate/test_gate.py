@@ -1,0 +1,101 @@
+"""The gate on drawn scores, and on the tiny model: as it is, with one weight perturbed, with one case dropped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.data.dataset import open_dataset
+from helpers.errors import RefusedInput
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.gate.baseline import METRICS, Scores, read_baseline, scores_of, write_baseline
+from helpers.gate.check import check
+from helpers.inference.loading import load_model
+from helpers.inference.run import predict
+from helpers.inference.sa2va import Sa2VAPredictor
+from tests.inference.fixture_model import convert_fixture
+from tests.tiny_sources import FIXTURES
+
+RECORDED = Path(__file__).with_name("fixture_gate.json")
+
+
+def drawn(dice, outcome="scored"):
+    count = len(dice)
+    cases = pd.DataFrame({"case_id": [f"P{k}-F1" for k in range(count)], "sequence": None, "outcome": outcome})
+    cases["patient"] = [f"P{k}" for k in range(count)]
+    return Scores({"threshold": 0.5}, cases.assign(dice=np.asarray(dice, float), cldice=0.9))
+
+
+EVEN = [0.8, 0.9, 0.7, 0.85]
+
+
+def test_equal_scores_pass():
+    found = check(drawn(EVEN), drawn(EVEN))
+    assert found.passed and "4 of 4 cases" in found.to_text() and "+0.0000" in found.to_text()
+
+
+def test_one_case_that_fell_is_named():
+    found = check(drawn(EVEN), drawn([0.8, 0.79, 0.7, 0.85]))
+    assert found.problems == ("P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",)
+
+
+def test_a_small_fall_of_all_is_seen_in_the_mean_and_one_by_chance_is_not():
+    fallen = check(drawn(EVEN), drawn(np.subtract(EVEN, 0.02)))
+    assert [problem.split(" (")[0] for problem in fallen.problems] == ["Dice: the mean fell by 0.0200, more than 0.01"]
+    assert check(drawn(EVEN), drawn(np.subtract(EVEN, 0.005))).passed
+    assert check(drawn(EVEN), drawn(np.add(EVEN, [-0.09, 0.02, 0.01, 0.0]))).passed  # the interval holds 0
+
+
+def test_with_one_unit_the_fall_alone_decides():
+    assert not check(drawn([0.8]), drawn([0.78])).passed
+
+
+def test_lost_cases_failures_and_other_configurations_fail():
+    fewer = drawn(EVEN)
+    fewer = replace(fewer, cases=fewer.cases[1:].reset_index(drop=True))
+    assert check(drawn(EVEN), fewer).problems == ("P0-F1: scored in the baseline, and not now",)
+    assert check(fewer, drawn(EVEN)).passed
+    apart = replace(fewer, cases=fewer.cases.assign(case_id=["a", "b", "c"]))
+    assert "no case of the baseline is among the scores" in check(drawn(EVEN), apart).problems
+    assert len([text for text in check(drawn(EVEN), drawn(EVEN, "failed")).problems if "now failed" in text]) == 4
+    other = replace(drawn(EVEN), configuration={"threshold": 0.4})
+    assert check(drawn(EVEN), other).problems == ("threshold: the baseline has 0.5, this run 0.4",)
+
+
+def test_a_baseline_comes_back(tmp_path):
+    write_baseline(tmp_path / "b.json", drawn(EVEN))
+    assert check(read_baseline(tmp_path / "b.json"), drawn(EVEN)).passed
+    for text in ("", "{}", '{"schema": "vesselkit.run", "schema_version": 1, "cases": [], "configuration": {}}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(RefusedInput, match=r"bad\.json: expected"):
+            read_baseline(tmp_path / "bad.json")
+
+
+@pytest.mark.slow
+def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    dataset = open_dataset(FIXTURES)
+    model, tokenizer = load_model(convert_fixture(tmp_path / "model"), "cpu", "float32")
+    predictor = Sa2VAPredictor(model, tokenizer, {"of": "the fixture"})
+
+    def scored(name, data=dataset):
+        predict(data.frames, predictor, tmp_path / name, batch_size=1)
+        evaluate([tmp_path / name], data, tmp_path / f"{name}-scores", processes=1)
+        return scores_of(open_metrics(tmp_path / f"{name}-scores"))
+
+    recorded = read_baseline(RECORDED)
+    found = check(recorded, scored("same"))
+    assert found.passed, found.to_text()
+    dropped = check(recorded, scored("dropped", replace(dataset, cases=dataset.cases[1:])))
+    assert f"{dataset.cases[0].case_id}: scored in the baseline, and not now" in dropped.problems
+    # One number, where the language model's [SEG] becomes SAM2's prompt.
+    weight = next(value for name, value in model.named_parameters() if "seg_projection" in name and value.dim() == 2)
+    with torch.no_grad():
+        weight[0, 0] += 1e4
+    perturbed = check(recorded, scored("perturbed"))
+    assert any("fell" in problem or "now failed" in problem for problem in perturbed.problems), perturbed.to_text()
+    assert set(METRICS) <= set(recorded.cases.columns)
