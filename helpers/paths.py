@@ -29,7 +29,7 @@ class Stage(Enum):
     @property
     def final_file(self) -> str:
         """Written last, so that its presence means complete."""
-        return "conversion.json" if self is Stage.CONVERT else "manifest.json"
+        return {Stage.CONVERT: "conversion.json", Stage.EVALUATE: "summary.json"}.get(self, "manifest.json")
 
 
 def project_root() -> Path:

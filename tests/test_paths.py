@@ -109,7 +109,7 @@ def finish(folder, when, final):
 
 @pytest.mark.parametrize(
     ("stage", "final"), [(Stage.CONVERT, "conversion.json"), (Stage.PREDICT, "manifest.json"),
-                         (Stage.EVALUATE, "manifest.json"), (Stage.REVIEW, "manifest.json")]
+                         (Stage.EVALUATE, "summary.json"), (Stage.REVIEW, "manifest.json")]
 )  # fmt: skip
 def test_latest_complete_ignores_unfinished_and_partial_folders(root, stage, final):
     folder = paths.stage_folder("study", stage)

@@ -16,6 +16,7 @@ import pandas as pd
 from helpers.atomic import partial_folder
 from helpers.errors import RefusedInput
 from helpers.evaluation.curve import LogitHistogram
+from helpers.paths import PARTIAL_PREFIX
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 1
 SUMMARY_NAME = "summary.json"
@@ -114,7 +115,7 @@ def check_output(output: Path) -> None:
 def replaced_folder(output: Path) -> Iterator[Path]:
     """A folder to write, which takes the place of `output` when the block ends well."""
     check_output(output)
-    fresh = output.with_name(f".new-{output.name}")
+    fresh = output.with_name(f"{PARTIAL_PREFIX}new-{output.name}")
     shutil.rmtree(fresh, ignore_errors=True)
     with partial_folder(fresh) as folder:
         yield folder
