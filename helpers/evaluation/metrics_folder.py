@@ -107,8 +107,19 @@ def open_metrics(folder: Path) -> Metrics:
 
 def check_output(output: Path) -> None:
     """Raise RefusedInput where `output` holds something that is no metrics folder; such a one is replaced."""
-    if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / SUMMARY_NAME).is_file())):
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not _is_metrics(output):
         raise RefusedInput(f"{output}: expected a new folder, or an evaluation to replace. Name another one")
+
+
+def _is_metrics(folder: Path) -> bool:
+    """Whether a summary of ours is there. Other tools write a `summary.json` too, nnU-Net beside its predictions."""
+    try:
+        summary = json.loads((folder / SUMMARY_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(summary, dict) and summary.get("schema") == SCHEMA
 
 
 @contextmanager

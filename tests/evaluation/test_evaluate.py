@@ -151,6 +151,10 @@ def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
     (tmp_path / "other/notes.txt").write_text("mine")
     with pytest.raises(RefusedInput, match="an evaluation to replace"):
         evaluate([good], data, tmp_path / "other")
+    (tmp_path / "other/summary.json").write_text('{"foreground_mean": {}}')  # as nnU-Net leaves beside predictions
+    with pytest.raises(RefusedInput, match="an evaluation to replace"):
+        evaluate([good], data, tmp_path / "other")
+    assert (tmp_path / "other/notes.txt").read_text() == "mine"
     table = tmp_path / "m/metrics.parquet"
     table.write_bytes(table.read_bytes()[:-1])
     with pytest.raises(RefusedInput, match=r"metrics\.parquet: expected as summary\.json has it"):
