@@ -1,0 +1,113 @@
+"""A data set of the kit for mmengine's data loader. Its items hold frames alone, never ground truth."""
+
+from collections.abc import Iterator, Mapping, Sized
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from mmengine.dist import get_dist_info
+from torch.utils.data import Dataset as TorchDataset
+
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.frame import Frame
+from helpers.data.ids import IdPolicy
+from helpers.errors import UsageProblem
+from helpers.inference.shards import Shard
+from helpers.runner.registry import DATA_SAMPLERS, DATASETS
+
+
+@DATASETS.register_module()
+class FrameDataset(TorchDataset):
+    """The frames of a data set in any layout of docs/datasets.md, one `{"frame": Frame}` for each case."""
+
+    def __init__(
+        self,
+        data: str,
+        *,
+        layout: str | None = None,
+        ids: str | None = None,
+        id_key: str | None = None,
+        group_by: str | None = None,
+        split: str | None = None,
+        rescale: bool = False,
+        limit: int | None = None,
+    ):
+        """Open the data set.
+
+        Args:
+            data: its folder or annotation file.
+            layout, id_key, group_by, split, rescale: see `helpers.data.dataset.open_dataset`.
+            ids: `keep` or `pseudonym`.
+            limit: only the first so many cases; None for all.
+        Raises:
+            UsageProblem, RefusedInput: as `open_dataset`.
+        """
+        if not data:
+            raise UsageProblem("test_dataloader.dataset.data: expected a folder or annotation file, got none")
+        if limit is not None and limit < 1:
+            raise UsageProblem(f"test_dataloader.dataset.limit: expected at least 1, got {limit}")
+        opened = open_dataset(
+            Path(data).expanduser(),
+            layout=layout,
+            ids=None if ids is None else _policy(ids),
+            id_key=None if id_key is None else Path(id_key).expanduser(),
+            group_by=group_by,
+            split=split,
+            rescale=rescale,
+        )
+        self.opened: Dataset = replace(opened, cases=opened.cases[:limit])
+
+    @property
+    def metainfo(self) -> Mapping[str, Dataset]:
+        """What mmengine hands to metrics, and to no model: the opened data set with its ground truth."""
+        return {"dataset": self.opened}
+
+    @cached_property
+    def _frames(self) -> tuple[Frame, ...]:
+        return self.opened.frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> dict[str, Frame]:
+        return {"frame": self._frames[index]}
+
+
+@DATA_SAMPLERS.register_module()
+class FixedBatches:
+    """The batches that `vesselkit predict` makes, shared among processes as it shares them.
+
+    mmengine's own sampler deals single samples out, so that what a batch holds depends on the number of processes, and
+    repeats some to make all processes equal.
+    """
+
+    def __init__(self, sampler: Sized, batch_size: int):
+        """Make the batches of this process.
+
+        Args:
+            sampler: of mmengine, whose `dataset` is shared out.
+            batch_size: frames of a batch, at least 1.
+        """
+        if batch_size < 1:
+            raise UsageProblem(f"test_dataloader.batch_size: expected at least 1, got {batch_size}")
+        rank, world = get_dist_info()
+        shard = Shard(rank + 1, world)
+        count = len(sampler.dataset)
+        starts = range(0, count, batch_size)
+        self._batches = [
+            list(range(start, min(start + batch_size, count)))
+            for place, start in enumerate(starts)
+            if shard.takes(place)
+        ]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
+def _policy(ids: str) -> IdPolicy:
+    if ids not in {policy.value for policy in IdPolicy}:
+        raise UsageProblem(f"test_dataloader.dataset.ids: expected keep or pseudonym, got {ids!r}")
+    return IdPolicy(ids)
