@@ -19,6 +19,7 @@ from helpers.cli import (
     gate,
     inference,
     machine,
+    refseg,
     registry,
     synthesis,
 )
@@ -95,6 +96,7 @@ for _name, _function in (
     ("import-masks", baseline.import_masks),
     ("tune", baseline.tune),
     ("evaluate", evaluation.evaluate),
+    ("refseg", refseg.refseg),
     ("gate", gate.gate),
     ("run", batch.run),
     ("synth", synthesis.synth),

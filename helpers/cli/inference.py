@@ -174,7 +174,7 @@ def predict(
     if plain:
         identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))
     elif model is not None:
-        identity, open_predictor = _exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens)
+        identity, open_predictor = exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens)
     else:
         identity, open_predictor = (
             None,
@@ -246,7 +246,7 @@ def opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **
     )
 
 
-def _exported(
+def exported(
     folder: Path, device: str, dtype: str, token_limit: int
 ) -> tuple[Mapping[str, Any], Callable[[], "Sa2VAPredictor"]]:
     """Check an exported folder and what it shall run on; its identity, and a function that loads it."""

@@ -101,7 +101,10 @@ COMMANDS = (
     Command(
         "refseg",
         "Score referring segmentation in the RefCOCO way.",
-        "vesselkit refseg --model_path DIR --data_path DATASET --output_dir DIR",
+        "vesselkit refseg --model_path DIR --data_path DATASET --output_dir DIR [--prompt TEXT] [--split NAME]"
+        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--device auto] [--dtype auto]"
+        " [--max-new-tokens 64]",
+        _HERE,
     ),
     Command(
         "gate",

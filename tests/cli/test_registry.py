@@ -28,8 +28,8 @@ def test_the_usage_of_an_available_command_names_all_its_options_and_no_other(na
     options = {parameter.opts[0] for parameter in parameters(name) if parameter.param_type_name == "option"}
     arguments = {parameter.metavar for parameter in parameters(name) if parameter.param_type_name == "argument"}
     usage = command(name).usage.removeprefix(f"vesselkit {name}")
-    assert set(re.findall(r"--[a-z0-9-]+", usage)) == options
-    assert set(re.findall(r"(?:^| )([A-Z]+)", re.sub(r"\[?--[a-z0-9-]+( [^]\s]+)?\]?", "", usage))) == arguments
+    assert set(re.findall(r"--[a-z0-9_-]+", usage)) == options
+    assert set(re.findall(r"(?:^| )([A-Z]+)", re.sub(r"\[?--[a-z0-9_-]+( [^]\s]+)?\]?", "", usage))) == arguments
 
 
 @pytest.mark.parametrize("name", available_names())

@@ -55,7 +55,7 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
     by_image: dict[Any, list[dict]] = {}
     faults = []
     for number, ref in enumerate(refs):
-        wanted = _wanted(ref)
+        wanted = annotation_ids(ref)
         image_ids = {image_of[key] for key in wanted if key in image_of}
         if not wanted or not all(key in image_of for key in wanted) or len(image_ids) != 1:
             faults.append(Fault(f"{refs_file.name}[{number}]", "the reference points at no annotation of one image"))
@@ -69,7 +69,7 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
         except UnsafePath as error:
             faults.append(Fault(f"{instances.name}[image {image_id}]", f"image path: {error.reason}"))
             continue
-        keys = dict.fromkeys(key for ref in group for key in _wanted(ref))
+        keys = dict.fromkeys(key for ref in group for key in annotation_ids(ref))
         splits = {str(ref["split"]) for ref in group if ref.get("split")}
         records.append(
             Record(
@@ -81,7 +81,7 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
                     "annotation": record_name(root, refs_file),
                     "image_id": str(image_id),
                     "objects": len(keys),
-                    "texts": "\n".join(_sentences(group)) or None,
+                    "texts": "\n".join(sentences(group)) or None,
                 },
             )
         )
@@ -90,17 +90,18 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
     return reading("refcoco", records, source=refs_file, notes=notes, faults=faults)
 
 
-def _wanted(ref: Any) -> list[str]:
+def annotation_ids(ref: Any) -> list[str]:
     """Ids of the annotations that a reference points at, as text; none where it is damaged."""
     given = ref.get("ann_id") if isinstance(ref, dict) else None
     return [str(key) for key in (given if isinstance(given, list) else [given]) if isinstance(key, int | str)]
 
 
-def _sentences(refs: list[dict]) -> list[str]:
+def sentences(refs: list[dict]) -> list[str]:
+    """What references say, in their order."""
     found = []
     for ref in refs:
-        sentences = ref.get("sentences")
-        for sentence in sentences if isinstance(sentences, list) else ():
+        listed = ref.get("sentences")
+        for sentence in listed if isinstance(listed, list) else ():
             text = sentence.get("sent") if isinstance(sentence, dict) else sentence
             if isinstance(text, str):
                 found.append(text)

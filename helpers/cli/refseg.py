@@ -1,0 +1,69 @@
+"""Referring segmentation, scored in the RefCOCO way."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli import inference
+from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.data import IdKey, Ids
+from helpers.errors import UsageProblem
+
+
+def refseg(
+    model_path: Annotated[Path, typer.Option("--model_path", metavar="DIR", help="Folder that `convert` wrote.")],
+    data_path: Annotated[
+        Path,
+        typer.Option(
+            "--data_path", metavar="DATASET", help="refs.json with instances.json, or Sa2VA JSON; its folder."
+        ),
+    ],
+    output_dir: Annotated[
+        Path, typer.Option("--output_dir", metavar="DIR", help="Folder to write; one that was stopped is gone on with.")
+    ],
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="TEXT", help="With {expression}. Else 'Please segment {expression} in ...'."),
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")
+    ] = None,
+    ids: Annotated[
+        Ids | None,
+        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+    ] = None,
+    id_key: IdKey = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+        ),
+    ] = None,
+    device: inference.Device = "auto",
+    dtype: inference.Dtype = "auto",
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
+    ] = 64,
+) -> None:
+    if prompt is not None and "{expression}" not in prompt:
+        raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
+    folder = input_path(model_path, "--model_path")
+    output = typed_path(output_dir)
+
+    from helpers.data.dataset import open_dataset  # here, so that --help need not wait
+    from helpers.data.ids import IdPolicy
+    from helpers.refseg.run import refseg as run_refseg
+
+    dataset = open_dataset(
+        input_path(data_path, "--data_path"),
+        layout=layout,
+        ids=None if ids is None else IdPolicy(ids.value),
+        id_key=None if id_key is None else typed_path(id_key),
+        group_by=group_by,
+        split=split,
+    )
+    identity, open_predictor = inference.exported(folder, device, dtype, max_new_tokens)
+    typer.echo(run_refseg(dataset, identity, open_predictor, output, prompt))
+    typer.echo(f"written to {output}")

@@ -1,0 +1,60 @@
+"""Referring segmentation from a data set to its two numbers."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from helpers.data.dataset import Dataset
+from helpers.inference.predictor import Predictor
+from helpers.inference.run import listing_sha256
+from helpers.refseg.expressions import check_truths, read_expressions
+from helpers.refseg.prediction import DEFAULT_PROMPT, THRESHOLDING, predict_expressions, start
+from helpers.refseg.scoring import score, write
+
+
+def refseg(
+    dataset: Dataset,
+    identity: Mapping[str, Any],
+    open_predictor: Callable[[], Predictor],
+    output: Path,
+    prompt: str | None = None,
+    *,
+    processes: int = 2,
+) -> str:
+    """Predict and score every expression of a data set; docs/refseg.md has what is written.
+
+    Args:
+        identity: of the model, JSON without paths.
+        open_predictor: loads it, once all else was checked.
+        output: folder to write; predictions that are there are gone on with.
+        prompt: with `{expression}` in it; None for the protocol's.
+        processes: that score.
+    Returns:
+        The summary for people.
+    Raises:
+        RefusedInput: where the data set has no expressions, or ground truths that do not fit; where the folder holds
+            something else.
+    """
+    found = read_expressions(dataset)
+    sizes = check_truths(found)
+    template = DEFAULT_PROMPT if prompt is None else prompt
+    predictor = open_predictor()
+    config = {
+        "prompt": template,
+        "model": dict(identity),
+        "predictor": dict(predictor.settings),
+        "threshold": THRESHOLDING.threshold,
+        "combine": THRESHOLDING.combine.value,
+        "dataset": {
+            "layout": dataset.layout,
+            "ids": dataset.ids.value,
+            "key_fingerprint": dataset.key_fingerprint,
+            "listing_sha256": listing_sha256(dataset.frames),
+            "expressions": [[item.expression_id, item.text] for item in found.items],
+        },
+    }
+    mark = start(output, config)
+    predictions = predict_expressions(found.items, predictor, output, template, mark)
+    table = score(found.items, predictions, sizes, processes)
+    context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
+    return write(output, table, context, found.left_out)
