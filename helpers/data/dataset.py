@@ -20,6 +20,11 @@ from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage, natural_key
 from helpers.images.source import read_frame
 
+_DIGESTED = (
+    "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
+    "hide more, since a digest can be tried out"
+)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -110,6 +115,8 @@ def open_dataset(
     root = _base(records[0])
     names, mark = _named(records, policy, id_key or default_key_path(path), root)
     notes = [*found.notes, *grouping]
+    if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
+        notes.append(_DIGESTED)
     pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
     if not pairs:
         known = sorted({record.split for record in records if record.split})

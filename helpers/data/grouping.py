@@ -151,6 +151,7 @@ def _set(record: Record, found: dict[str, str | None]) -> Record:
         patient=found.get("patient") or record.patient,
         sequence=found.get("sequence") or record.sequence,
         number=number,
+        from_header=record.from_header - {kind for kind, text in found.items() if text},
     )
 
 

@@ -10,7 +10,7 @@ import hmac
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -102,8 +102,11 @@ def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[N
 
 
 def keep(records: Iterable[Record]) -> tuple[Names, ...]:
-    """Ids out of the files' own names, as plain text: the stem, or the whole path where stems are equal."""
-    records = tuple(records)
+    """Ids out of the files' own names, as plain text: the stem, or the whole path where stems are equal.
+
+    Patients and sequences that a header states get a digest of what it says.
+    """
+    records = _without_headers(records)
     cases = _plain({record.name: _stem(record.name) for record in records})
     patients = _plain({record.patient: record.patient for record in records if record.patient is not None})
     sequences = _plain(
@@ -166,6 +169,29 @@ class _Pool:
     def _digest(self, kind: str, name: str, counter: int) -> bytes:
         text = f"{kind}\0{name}\0{counter}".encode("utf-8", "surrogateescape")
         return hmac.new(self._key, text, hashlib.sha256).digest()
+
+
+def _without_headers(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Records whose patients and sequences out of headers are digests: a header names people where files do not."""
+    digests: dict[str, str] = {}
+
+    def hidden(record: Record, kind: str) -> str | None:
+        name = getattr(record, kind)
+        if name is None or kind not in record.from_header:
+            return name
+        if name not in digests:
+            digests[name] = _slow_digest(name)
+        return f"{kind[0].upper()}-{digests[name]}"
+
+    return tuple(
+        replace(record, patient=hidden(record, "patient"), sequence=hidden(record, "sequence")) for record in records
+    )
+
+
+def _slow_digest(name: str) -> str:
+    """10 hexadecimal digits, about 10 ms each, so that trying out every patient number takes its time."""
+    text = name.encode("utf-8", "surrogateescape")
+    return hashlib.scrypt(text, salt=b"vesselkit header", n=2**12, r=8, p=1, dklen=5).hex()
 
 
 def _number(digest: bytes, width: int) -> int:

@@ -38,6 +38,7 @@ class Record:
         patient, sequence: the source's own names, from headers, columns or folders; None where the reader cannot tell.
         number: of the frame in its sequence; None where the reader cannot tell.
         split: None where the layout has none.
+        from_header: which of `patient` and `sequence` a file's header states; such names are never kept as ids.
         provenance: where the annotation came from, for people: annotation file, position in it, texts, second reader.
     """
 
@@ -49,6 +50,7 @@ class Record:
     sequence: str | None = None
     number: int | None = None
     split: str | None = None
+    from_header: frozenset[str] = frozenset()
     provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)
 
 

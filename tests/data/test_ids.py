@@ -119,3 +119,17 @@ def test_kept_ids_are_plain_and_unique_whatever_the_names(texts):
 def test_kept_ids_of_long_names_are_cut():
     (found,) = keep([record("x" * 300 + ".png")])
     assert len(found.case_id) < 100
+
+
+def test_what_a_header_states_is_digested_where_names_are_kept():
+    both = frozenset({"patient", "sequence"})
+    stated = [
+        Record(f"{n}.dcm", Path("/d"), patient=f"Doe{n // 2}", sequence="1.2.3", from_header=both) for n in (0, 1, 2)
+    ]
+    one, same, other = keep(stated)
+    assert "Doe" not in repr((one, other)) and "1.2.3" not in repr((one, other))
+    assert (one.patient, one.sequence) == (same.patient, same.sequence)
+    assert one.patient != other.patient and one.sequence != other.sequence
+    assert keep(stated[2:])[0] == other  # nor do more files change it
+    (by_rule,) = keep([Record("a.dcm", Path("/d"), patient="Q1", sequence="1.2.3", from_header=both - {"patient"})])
+    assert by_rule.patient == "Q1" and by_rule.sequence.startswith("Q1-S-")

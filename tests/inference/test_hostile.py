@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from helpers.data.dataset import open_dataset
+from helpers.data.ids import IdPolicy
 from helpers.errors import VesselkitError
 from helpers.inference.run import predict
 from helpers.runs.reading import open_run
@@ -220,3 +221,23 @@ def test_no_planted_name_comes_out(tmp_path, caplog, capfd):
         for path in files:
             assert name.encode() not in decoded(path) and name not in path.name, path
     assert set(open_run(tmp_path / "run").table()["status"].astype(str)) >= {"error", "read_error"}
+
+
+@pytest.mark.parametrize("policy", list(IdPolicy))
+def test_no_name_of_a_header_comes_out_under_any_id_policy(tmp_path, policy, caplog, capfd):
+    films = tmp_path / "films"
+    header = angiogram(np.arange(2 * 6 * 8).reshape(2, 6, 8))
+    write(films / "cine.dcm", header)
+    single = angiogram(np.arange(6 * 8).reshape(6, 8), PatientID="", InstanceNumber=1)
+    write(films / "single.dcm", single)
+    (films / "dataset.json").write_text('{"ids": "public"}')
+    dataset = open_dataset(films, ids=policy)
+    predict(dataset.frames, PlainPredictor(), tmp_path / "run", [PROMPT], batch_size=1)
+    assert any("digest" in note for note in dataset.notes) == (policy is not IdPolicy.PSEUDONYM)
+    uids = [str(uid) for each in (header, single) for uid in (each.SeriesInstanceUID, each.SOPInstanceUID)]
+    said = caplog.text + "".join(capfd.readouterr()) + repr(dataset.notes)
+    for name in (*PLANTED, *uids):
+        assert name not in said
+        for path in (tmp_path / "run").rglob("*"):
+            assert name not in path.name
+            assert path.is_dir() or name.encode() not in decoded(path), path

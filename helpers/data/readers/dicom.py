@@ -11,6 +11,8 @@ from helpers.images.reading import UnreadableImage, natural_key
 
 __all__ = ["read_dicom"]
 
+_FROM_HEADER = frozenset({"patient", "sequence"})
+
 _Instance = tuple[str, DicomFacts]
 
 
@@ -74,6 +76,7 @@ def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
             patient=facts.patient_id,
             sequence="/".join(uids) or name,
             number=index + 1,
+            from_header=_FROM_HEADER,
         )
         for index in range(facts.frame_count)
     ]
@@ -93,6 +96,7 @@ def _series(root: Path, instances: list[_Instance]) -> list[Record]:
             patient=facts.patient_id,
             sequence=facts.series_uid,
             number=None if facts.series_uid is None else number,
+            from_header=_FROM_HEADER,
         )
         for number, (name, facts) in enumerate(sorted(instances, key=order), start=1)
     ]
