@@ -1,0 +1,203 @@
+"""A review without a screen: the queue of cases, where one stands in it, and the verdicts of one reviewer."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from helpers.errors import UsageProblem
+from helpers.images.reading import natural_key
+from helpers.paths import plain_name
+from helpers.review.store import VerdictStore
+from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, new_id, now
+
+
+@dataclass(frozen=True)
+class ReviewCase:
+    """What the queue knows of a case.
+
+    Attributes:
+        case_id, patient, sequence: pseudonyms; None where unknown.
+        frame: number in the sequence.
+        status: how the prediction ended, such as `ok` or `no_seg`.
+        scores: metric -> value; None where unknown or undefined.
+    """
+
+    case_id: str
+    patient: str | None
+    sequence: str | None
+    frame: int | None
+    status: str
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+
+
+class Order(Enum):
+    """How the queue is sorted."""
+
+    NATURAL = "natural"  # by case id
+    WORST = "worst"
+    BEST = "best"
+
+
+UNREVIEWED = "none"  # as a filter: cases without a verdict
+
+
+@dataclass
+class ReviewSession:
+    """One reviewer's way through the cases of a run.
+
+    Attributes:
+        cases: all of the run.
+        run: fingerprint of the run.
+        lower_is_better: metrics of which a small value is good.
+    """
+
+    cases: Sequence[ReviewCase]
+    store: VerdictStore
+    reviewer: str
+    run: str
+    prompt: str
+    lower_is_better: frozenset[str] = frozenset()
+    _queue: list[str] = field(default_factory=list, repr=False)
+    _place: int = 0
+    _records: list[VerdictRecord] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        plain_name(self.reviewer, "reviewer")
+        self._by_id = {case.case_id: case for case in self.cases}
+        self.reload()
+        self.arrange()
+
+    def reload(self) -> None:
+        """Read the store again, for verdicts that others gave meanwhile."""
+        found = self.store.records()
+        self._records = [record for record in found if (record.run, record.prompt) == (self.run, self.prompt)]
+
+    # The queue.
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """Case ids in the order in which they are shown."""
+        return tuple(self._queue)
+
+    @property
+    def case(self) -> ReviewCase | None:
+        """The case at hand; None for an empty queue."""
+        return self._by_id[self._queue[self._place]] if self._queue else None
+
+    def arrange(
+        self,
+        order: Order = Order.NATURAL,
+        metric: str = "dice",
+        *,
+        patient: str | None = None,
+        sequence: str | None = None,
+        status: str | None = None,
+        verdict: str | None = None,
+    ) -> None:
+        """Sort and filter the queue. The case at hand stays at hand where it is left in.
+
+        Args:
+            metric: to sort by; cases without a value come first under WORST, last under BEST.
+            verdict: one of `Verdict`, or UNREVIEWED; None for all.
+        Raises:
+            UsageProblem: for a metric that no case has.
+        """
+        if order is not Order.NATURAL and self.cases and not any(metric in case.scores for case in self.cases):
+            known = sorted({name for case in self.cases for name in case.scores})
+            raise UsageProblem(f"sort: expected one of {', '.join(known) or 'no metrics'}, got {metric!r}")
+        here = self.case
+        given = self.verdicts
+        wanted: list[Callable[[ReviewCase], bool]] = [
+            lambda case: patient in (None, case.patient),
+            lambda case: sequence in (None, case.sequence),
+            lambda case: status in (None, case.status),
+            lambda case: verdict in (None, given[case.case_id].verdict if case.case_id in given else UNREVIEWED),
+        ]
+        kept = [case for case in self.cases if all(test(case) for test in wanted)]
+        kept.sort(key=lambda case: natural_key(case.case_id))
+        if order is not Order.NATURAL:
+            kept.sort(key=lambda case: self._badness(case, metric), reverse=order is Order.WORST)
+        self._queue = [case.case_id for case in kept]
+        self._place = self._queue.index(here.case_id) if here and here.case_id in self._queue else 0
+
+    def step(self, count: int) -> ReviewCase | None:
+        """Go on by `count` cases, or back where it is negative; never beyond the ends."""
+        self._place = min(max(self._place + count, 0), max(len(self._queue) - 1, 0))
+        return self.case
+
+    def go_to(self, case_id: str) -> ReviewCase:
+        """Go to a case of the queue. Raises UsageProblem where it is not in it."""
+        if case_id not in self._queue:
+            raise UsageProblem(f"expected one of the {len(self._queue)} cases in the queue, got {case_id!r}")
+        self._place = self._queue.index(case_id)
+        return self._by_id[case_id]
+
+    # Verdicts.
+
+    @property
+    def verdicts(self) -> Mapping[str, VerdictRecord]:
+        """Case id -> the verdict of this reviewer that stands."""
+        return current(self._records).get(self.reviewer, {})
+
+    @property
+    def all_verdicts(self) -> Mapping[str, Mapping[str, VerdictRecord]]:
+        """Reviewer -> case id -> verdict, of everyone, as far as the store was read."""
+        return current(self._records)
+
+    def give(
+        self,
+        verdict: Verdict,
+        reasons: Sequence[Reason] = (),
+        note: str = "",
+        threshold: float | None = None,
+        case_id: str | None = None,
+    ) -> VerdictRecord:
+        """Give a verdict on the case at hand, or on another one. It is on the disk when this returns.
+
+        Raises UsageProblem for a case that the run does not have.
+        """
+        if case_id is None:
+            case_id = self.case.case_id if self.case else None
+        if case_id not in self._by_id:
+            raise UsageProblem(f"expected a case of the run to give a verdict on, got {case_id!r}")
+        record = VerdictRecord(
+            new_id(), now(), self.reviewer, self.run, self.prompt, case_id, Verdict(verdict),
+            tuple(dict.fromkeys(Reason(reason) for reason in reasons)), note, threshold,
+        )  # fmt: skip
+        return self.add(record)
+
+    def add(self, record: VerdictRecord) -> VerdictRecord:
+        """Keep a record that was made elsewhere, such as in the browser, for this reviewer, run and prompt.
+
+        Raises UsageProblem where it is for another, or for a case that the run does not have.
+        """
+        wanted = (self.reviewer, self.run, self.prompt)
+        if (record.reviewer, record.run, record.prompt) != wanted or record.case_id not in self._by_id:
+            raise UsageProblem("expected a verdict of this reviewer on a case of this run and prompt")
+        self.store.append(record)
+        self._records.append(record)
+        return record
+
+    def undo(self) -> VerdictRecord | None:
+        """Take back the last verdict that stands; the record that does so, None where there is none."""
+        gone = {record.withdraws for record in self._records if record.reviewer == self.reviewer}
+        mine = [one for one in self._records if one.reviewer == self.reviewer and one.verdict and one.id not in gone]
+        if not mine:
+            return None
+        last = mine[-1]
+        return self.add(
+            VerdictRecord(new_id(), now(), self.reviewer, self.run, self.prompt, last.case_id, None, withdraws=last.id)
+        )
+
+    def progress(self) -> str:
+        """How far the review is, such as `37 of 120 reviewed: 30 accept, 2 fix, 5 reject`."""
+        found = [record.verdict for record in self.verdicts.values()]
+        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in Verdict)
+        return f"{len(found)} of {len(self.cases)} reviewed: {counts}"
+
+    def _badness(self, case: ReviewCase, metric: str) -> float:
+        value = case.scores.get(metric)
+        if value is None or math.isnan(value):
+            return math.inf
+        return value if metric in self.lower_is_better else -value

@@ -1,0 +1,121 @@
+"""What a reviewer says of a case, as one line of a file that is only ever appended to (docs/review.md)."""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+SCHEMA, SCHEMA_VERSION = "vesselkit.verdict", 1
+MAX_NOTE = 2000
+
+_TEXTS = ("id", "time", "reviewer", "run", "prompt", "case_id", "note")
+
+
+class Verdict(StrEnum):
+    """What is to become of a prediction."""
+
+    ACCEPT = "accept"
+    FIX = "fix"  # of use once corrected
+    REJECT = "reject"
+
+
+class Reason(StrEnum):
+    """Why, in words that can be counted. Any number of them may be given."""
+
+    MISSED_BRANCH = "missed branch"
+    BROKEN_VESSEL = "broken vessel"
+    FALSE_VESSEL = "false vessel"
+    CATHETER = "catheter"
+    TOO_WIDE = "too wide"
+    TOO_THIN = "too thin"
+    WRONG_TRUTH = "wrong ground truth"
+    IMAGE_QUALITY = "image quality"
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """One line of a verdict file.
+
+    Attributes:
+        id: 32 hexadecimal digits, drawn for the record; the same record is never counted twice.
+        time: UTC, ISO 8601.
+        run: fingerprint of the reviewed run.
+        verdict: None where the record only takes back an earlier one.
+        reasons: each once.
+        threshold: of the mask that was looked at, 0 .. 1; None where unknown.
+        withdraws: id of the record by the same reviewer that this one takes back; None for a verdict.
+    """
+
+    id: str
+    time: str
+    reviewer: str
+    run: str
+    prompt: str
+    case_id: str
+    verdict: Verdict | None
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+    threshold: float | None = None
+    withdraws: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.verdict is None) is (self.withdraws is None):
+            raise ValueError("expected a verdict, or the id of one to take back")
+        if len(self.note) > MAX_NOTE:
+            raise ValueError(f"note: expected at most {MAX_NOTE} characters, got {len(self.note)}")
+
+    def to_line(self) -> str:
+        """The record as JSON on one line, with its line feed."""
+        return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self)}) + "\n"
+
+    @classmethod
+    def from_json(cls, values: Any) -> "VerdictRecord":
+        """The record of a parsed line. Raises ValueError for anything else."""
+        if not isinstance(values, Mapping) or values.get("schema") != SCHEMA:
+            raise ValueError(f"expected an object of schema {SCHEMA}")
+        if values.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(f"expected version {SCHEMA_VERSION}, got {values.get('schema_version')!r}")
+        if not all(isinstance(values.get(name), str) for name in _TEXTS):
+            raise ValueError(f"expected texts as {', '.join(_TEXTS)}")
+        threshold, withdraws, reasons = (values.get(name) for name in ("threshold", "withdraws", "reasons"))
+        if not isinstance(threshold, int | float | None) or not isinstance(withdraws, str | None):
+            raise ValueError("expected a number as threshold and an id as withdraws, or null")
+        if not isinstance(reasons, list):
+            raise ValueError("expected a list as reasons")
+        return cls(
+            **{name: values[name] for name in _TEXTS},
+            verdict=None if values.get("verdict") is None else Verdict(values["verdict"]),
+            reasons=tuple(dict.fromkeys(Reason(reason) for reason in reasons)),
+            threshold=None if threshold is None else float(threshold),
+            withdraws=withdraws,
+        )
+
+
+def new_id() -> str:
+    """An id that no other record has."""
+    return secrets.token_hex(16)
+
+
+def now() -> str:
+    """The present time as records carry it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def current(records: Iterable[VerdictRecord]) -> dict[str, dict[str, VerdictRecord]]:
+    """Reviewer -> case id -> the verdict that stands.
+
+    The last of a reviewer's verdicts on a case stands; where it was taken back, the one before it.
+
+    Args:
+        records: of one run and prompt, in the order in which they were given.
+    """
+    records = list(records)
+    gone = {(record.reviewer, record.withdraws) for record in records if record.withdraws}
+    found: dict[str, dict[str, VerdictRecord]] = {}
+    for record in records:
+        if record.verdict is not None and (record.reviewer, record.id) not in gone:
+            found.setdefault(record.reviewer, {})[record.case_id] = record
+    return found

@@ -1,0 +1,98 @@
+"""The queue, and verdicts through it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.errors import UsageProblem
+from helpers.review.session import UNREVIEWED, Order, ReviewCase, ReviewSession
+from helpers.review.store import VerdictStore
+from helpers.review.verdicts import Reason, Verdict
+
+CASES = (
+    ReviewCase("c10", "P1", "P1-S1", 2, "ok", {"dice": 0.9, "hd95_px": 3.0}),
+    ReviewCase("c2", "P1", "P1-S1", 1, "ok", {"dice": 0.2, "hd95_px": 9.0}),
+    ReviewCase("c1", "P2", None, None, "no_seg", {"dice": 0.0, "hd95_px": None}),
+    ReviewCase("c3", None, None, None, "ok", {"dice": None, "hd95_px": float("nan")}),
+)
+
+
+def session(folder, reviewer="ann", cases=CASES):
+    return ReviewSession(cases, VerdictStore(folder), reviewer, "run", "p1", frozenset({"hd95_px"}))
+
+
+def test_orders(tmp_path):
+    one = session(tmp_path)
+    assert one.queue == ("c1", "c2", "c3", "c10")
+    one.arrange(Order.WORST)
+    assert one.queue == ("c3", "c1", "c2", "c10")  # what has no score is looked at first
+    one.arrange(Order.BEST)
+    assert one.queue == ("c10", "c2", "c1", "c3")
+    one.arrange(Order.WORST, "hd95_px")
+    assert one.queue == ("c1", "c3", "c2", "c10")
+    with pytest.raises(UsageProblem, match="one of dice, hd95_px, got 'cldice'"):
+        one.arrange(Order.WORST, "cldice")
+
+
+def test_filters_and_the_case_at_hand(tmp_path):
+    one = session(tmp_path)
+    one.go_to("c2")
+    one.arrange(patient="P1")
+    assert one.queue == ("c2", "c10") and one.case.case_id == "c2"
+    one.arrange(status="no_seg")
+    assert one.case.case_id == "c1"
+    one.arrange(sequence="none such")
+    assert one.queue == () and one.case is None and one.step(1) is None
+    with pytest.raises(UsageProblem, match="case of the run"):
+        one.give(Verdict.ACCEPT)
+    with pytest.raises(UsageProblem, match="0 cases in the queue"):
+        one.go_to("c1")
+
+
+def test_verdicts_filter_count_and_outlive_the_session(tmp_path):
+    one = session(tmp_path)
+    one.give(Verdict.REJECT, [Reason.CATHETER, Reason.CATHETER], "see left", 0.4)
+    one.step(1)
+    one.give(Verdict.ACCEPT)
+    one.arrange(verdict=UNREVIEWED)
+    assert one.queue == ("c3", "c10")
+    again = session(tmp_path)
+    assert again.progress() == "2 of 4 reviewed: 1 accept, 0 fix, 1 reject"
+    assert again.verdicts["c1"].reasons == (Reason.CATHETER,) and again.verdicts["c1"].threshold == 0.4
+    again.arrange(verdict="reject")
+    assert again.queue == ("c1",)
+
+
+def test_undo_goes_back_step_by_step(tmp_path):
+    one = session(tmp_path)
+    one.give(Verdict.ACCEPT)
+    one.give(Verdict.REJECT)
+    one.give(Verdict.FIX, case_id="c2")
+    assert one.undo().case_id == "c2" and "c2" not in one.verdicts
+    one.undo()
+    assert one.verdicts["c1"].verdict is Verdict.ACCEPT
+    one.undo()
+    assert one.undo() is None and not session(tmp_path).verdicts
+
+
+def test_two_reviewers_see_each_other_after_a_reload(tmp_path):
+    ann, bob = session(tmp_path), session(tmp_path, "bob")
+    ann.give(Verdict.ACCEPT)
+    bob.give(Verdict.REJECT)
+    assert ann.undo() and bob.verdicts["c1"].verdict is Verdict.REJECT
+    ann.reload()
+    assert set(ann.all_verdicts) == {"bob"} and not ann.verdicts
+
+
+def test_verdicts_of_another_run_play_no_part(tmp_path):
+    session(tmp_path).give(Verdict.ACCEPT)
+    other = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "other run", "p1")
+    assert not other.verdicts
+
+
+@given(steps=st.lists(st.integers(-5, 5), max_size=20))
+def test_steps_never_leave_the_queue(tmp_path_factory, steps):
+    one, place = session(tmp_path_factory.getbasetemp() / "steps"), 0
+    for step in steps:
+        place = min(max(place + step, 0), 3)
+        assert one.step(step).case_id == one.queue[place]

@@ -1,0 +1,73 @@
+"""The verdict store: nothing is lost, whoever writes and wherever a line was cut."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.review.store import VerdictStore, read_lines
+from helpers.review.verdicts import Verdict
+from tests.review.test_verdicts import record
+
+
+def test_records_are_there_for_whoever_opens_the_store_next(tmp_path):
+    for number in range(3):
+        VerdictStore(tmp_path / "v").append(record(number))
+    assert VerdictStore(tmp_path / "v").records() == tuple(record(number) for number in range(3))
+    assert VerdictStore(tmp_path / "none").records() == ()
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.integers(1, 200))
+def test_a_cut_last_line_costs_that_line_alone(tmp_path_factory, cut):
+    folder = tmp_path_factory.mktemp("v")
+    store = VerdictStore(folder)
+    store.append(record(1))
+    whole = (folder / "ann.jsonl").read_bytes()
+    store.append(record(2))
+    content = (folder / "ann.jsonl").read_bytes()
+    cut = min(cut, len(content) - len(whole) - 1)
+    (folder / "ann.jsonl").write_bytes(content[:-cut])
+    store.append(record(3))
+    found = [one.id for one in store.records()]
+    kept = [record(2).id] if cut == 1 else []  # only its line feed was lost
+    assert found == [record(1).id, *kept, record(3).id]
+    assert (folder / "ann.jsonl").read_bytes().startswith(content[:-cut])
+
+
+def test_reviewers_have_files_of_their_own(tmp_path):
+    store = VerdictStore(tmp_path)
+    store.append(record(1, reviewer="bob"))
+    store.append(record(2, reviewer="ann"))
+    assert [one.reviewer for one in store.records()] == ["ann", "bob"]
+    assert len(read_lines(tmp_path / "bob.jsonl")) == 1
+
+
+def test_two_windows_of_one_reviewer_take_turns(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: VerdictStore(tmp_path).append(record(number)), range(24)))
+    assert sorted(one.id for one in VerdictStore(tmp_path).records()) == [record(number).id for number in range(24)]
+
+
+def test_what_is_merged_twice_counts_once(tmp_path):
+    store = VerdictStore(tmp_path)
+    store.append(record(1))
+    assert store.merge([record(1), record(2, verdict=Verdict.FIX), record(3, reviewer="bob")]) == 2
+    assert store.merge([record(1), record(2, verdict=Verdict.FIX), record(3, reviewer="bob")]) == 0
+    assert len(store.records()) == 3
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UsageProblem, match="reviewer"):
+        VerdictStore(tmp_path / "v").merge([record(1), record(2, reviewer="../ann")])
+    assert not (tmp_path / "v").exists()
+
+
+def test_a_file_without_a_record_is_refused(tmp_path):
+    (tmp_path / "x.jsonl").write_text("case,verdict\na,accept\n")
+    with pytest.raises(RefusedInput, match="expected verdicts"):
+        read_lines(tmp_path / "x.jsonl")
+    with pytest.raises(RefusedInput, match="Check the path"):
+        read_lines(tmp_path / "missing.jsonl")

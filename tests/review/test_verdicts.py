@@ -1,0 +1,52 @@
+"""Verdict records: what they take, and which of several stands."""
+
+import json
+
+import pytest
+
+from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current
+
+
+def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, **more):
+    return VerdictRecord(
+        f"{number:032x}", f"2026-01-01T00:00:{number:02d}Z", reviewer, "run", "p1", case_id, verdict,
+        withdraws=withdraws, **more,
+    )  # fmt: skip
+
+
+def test_a_record_survives_its_line():
+    one = record(1, note='"quotes"\n=1+1 <b>é', reasons=(Reason.CATHETER,), threshold=0.35)
+    line = one.to_line()
+    assert line.count("\n") == 1 and VerdictRecord.from_json(json.loads(line)) == one
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "other"},
+        {"schema_version": 2},
+        {"verdict": "maybe"},
+        {"reasons": ["unknown"]},
+        {"reasons": "catheter"},
+        {"case_id": 7},
+        {"threshold": "0.5"},
+        {"verdict": None},
+        {"note": "x" * 2001},
+    ],
+)
+def test_what_is_no_record_is_refused(change):
+    with pytest.raises(ValueError):
+        VerdictRecord.from_json({**json.loads(record(1).to_line()), **change})
+
+
+def test_the_last_verdict_stands_and_one_taken_back_uncovers_the_one_before():
+    first, second = record(1), record(2, verdict=Verdict.REJECT)
+    assert current([first, second]) == {"ann": {"a": second}}
+    assert current([first, second, record(3, verdict=None, withdraws=second.id)]) == {"ann": {"a": first}}
+    gone = [first, record(3, verdict=None, withdraws=first.id)]
+    assert current(gone) == {}
+
+
+def test_nobody_takes_back_the_verdict_of_another():
+    first = record(1)
+    assert current([first, record(2, verdict=None, withdraws=first.id, reviewer="bob")]) == {"ann": {"a": first}}
