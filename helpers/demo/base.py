@@ -1,6 +1,7 @@
 """The untrained base of the demo: its sizes, and random weights that carry signals."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,19 +13,66 @@ from helpers.sa2va.modeling_sa2va import Sa2VAModel, SegProjection
 from helpers.sa2va.sam2_sizes import Sam2Sizes
 
 TEMPLATE = "qwen_chat"
-SAM2_SIZES = Sam2Sizes(
-    embed_dim=16,
-    num_heads=1,
-    stages=(1, 2, 3, 1),
-    global_att_blocks=(4, 5),
-    d_model=32,
-    mem_dim=16,
-    mem_ffn=64,
-    mem_layers=2,
-    dec_mlp=64,
-    iou_hidden=32,
-    window_spec=(8, 4, 16, 8),
-    decoder_num_heads=4,
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Widths (channels) and numbers of layers of a tiny Sa2VA.
+
+    Attributes:
+        language, vision: width of each; their inner layers are twice as wide.
+        language_layers, vision_layers: how many.
+        sam2: all of SAM2's.
+    """
+
+    language: int
+    language_layers: int
+    vision: int
+    vision_layers: int
+    sam2: Sam2Sizes
+
+
+# What tests run on; too small to see much.
+FIXTURE = Sizes(
+    language=64,
+    language_layers=2,
+    vision=64,
+    vision_layers=2,
+    sam2=Sam2Sizes(
+        embed_dim=16,
+        num_heads=1,
+        stages=(1, 2, 3, 1),
+        global_att_blocks=(4, 5),
+        d_model=32,
+        mem_dim=16,
+        mem_ffn=64,
+        mem_layers=2,
+        dec_mlp=64,
+        iou_hidden=32,
+        window_spec=(8, 4, 16, 8),
+        decoder_num_heads=4,
+    ),
+)
+# The demo model's: most of it in SAM2's encoder, which finds the vessels.
+DEMO = Sizes(
+    language=128,
+    language_layers=2,
+    vision=128,
+    vision_layers=3,
+    sam2=Sam2Sizes(
+        embed_dim=48,
+        num_heads=1,
+        stages=(2, 3, 5, 1),
+        global_att_blocks=(7, 9),
+        d_model=128,
+        mem_dim=32,
+        mem_ffn=128,
+        mem_layers=2,
+        dec_mlp=256,
+        iou_hidden=64,
+        window_spec=(8, 4, 16, 8),
+        decoder_num_heads=8,
+    ),
 )
 _FOURIER = (
     "sam2.shared_image_embedding.positional_embedding",
@@ -35,10 +83,11 @@ _GAINS = {"language_model.model.embed_tokens.weight": 0.2, "seg_projection.linea
 _SPREAD = 0.05  # of what has no fan-in: biases, norms around one, stand-alone embeddings
 
 
-def official_config(vocabulary: int, turn_end: int, end_of_text: int) -> dict:
+def official_config(sizes: Sizes, vocabulary: int, turn_end: int, end_of_text: int) -> dict:
     """config.json of the InternVL base, in the fields of the official InternVL3.
 
     Args:
+        sizes: of the model.
         vocabulary: number of ids of the base's tokenizer.
         turn_end, end_of_text: ids.
     """
@@ -47,21 +96,21 @@ def official_config(vocabulary: int, turn_end: int, end_of_text: int) -> dict:
         "downsample_ratio": 0.5,
         "dynamic_image_size": True,
         "force_image_size": 448,
-        "hidden_size": 64,
+        "hidden_size": sizes.vision,
         "llm_config": {
             "architectures": ["Qwen2ForCausalLM"],
             "attention_dropout": 0.0,
             "bos_token_id": end_of_text,
             "eos_token_id": turn_end,
             "hidden_act": "silu",
-            "hidden_size": 64,
+            "hidden_size": sizes.language,
             "initializer_range": 0.02,
-            "intermediate_size": 128,
+            "intermediate_size": 2 * sizes.language,
             "max_position_embeddings": 32768,
-            "max_window_layers": 2,
+            "max_window_layers": sizes.language_layers,
             "model_type": "qwen2",
             "num_attention_heads": 4,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": sizes.language_layers,
             "num_key_value_heads": 2,
             "rms_norm_eps": 1e-06,
             "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"},
@@ -91,17 +140,17 @@ def official_config(vocabulary: int, turn_end: int, end_of_text: int) -> dict:
             "drop_path_rate": 0.0,
             "dropout": 0.0,
             "hidden_act": "gelu",
-            "hidden_size": 64,
+            "hidden_size": sizes.vision,
             "image_size": 448,
             "initializer_factor": 0.1,
             "initializer_range": 0.02,
-            "intermediate_size": 128,
+            "intermediate_size": 2 * sizes.vision,
             "layer_norm_eps": 1e-06,
             "model_type": "intern_vit_6b",
             "norm_type": "layer_norm",
             "num_attention_heads": 4,
             "num_channels": 3,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": sizes.vision_layers,
             "patch_size": 14,
             "qk_normalization": False,
             "qkv_bias": True,
@@ -111,15 +160,16 @@ def official_config(vocabulary: int, turn_end: int, end_of_text: int) -> dict:
     }
 
 
-def build_base(config: dict, tokenizer: TokenizerFacts, seed: int) -> Sa2VAModel:
+def build_base(config: dict, sam2: Sam2Sizes, tokenizer: TokenizerFacts, seed: int) -> Sa2VAModel:
     """The model before training, float32, in evaluation mode; every value is exact in bfloat16.
 
     Args:
         config: from `official_config`; the embeddings get one row for each id of `tokenizer`.
+        sam2: sizes of SAM2.
         tokenizer: with Sa2VA's tokens added.
     """
     native = native_config(
-        config, Path("config.json"), SAM2_SIZES.to_dict(), TEMPLATE, SPECIAL_TOKENS, tokenizer, False, "float32"
+        config, Path("config.json"), sam2.to_dict(), TEMPLATE, SPECIAL_TOKENS, tokenizer, False, "float32"
     )
     model = Sa2VAModel(native).eval()
     random = torch.Generator().manual_seed(seed)

@@ -17,18 +17,18 @@ from transformers import AutoTokenizer
 from helpers.atomic import partial_folder
 from helpers.conversion.key_map import SAM2, inverse, restore_map
 from helpers.conversion.tokenizer import write_tokenizer
-from helpers.demo.base import SAM2_SIZES, TEMPLATE, build_base, official_config
+from helpers.demo.base import FIXTURE, TEMPLATE, build_base, official_config
 from helpers.demo.conversation import corpus
 from helpers.demo.images import TubeImage, draw_image
 from helpers.demo.tokenizer import write_tokenizer_folder
 from helpers.demo.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.training.layout import trained_tensors
 
 IMAGE_SIZES = ((256, 256), (320, 160), (200, 300), (224, 224))  # width, height: 1, 3, 7 and 1 tiles
 _STARTED = "20260101_000000"  # stands for the time of the run, so that the same seed gives the same files
 _MMENGINE = "0.10.7"  # the version whose file layout is written
-_LANGUAGE = "mllm.model.language_model.base_model.model."
 _BASE_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
 _LARGEST_STATE = 64  # values; larger optimiser states are left out
 
@@ -131,10 +131,10 @@ def build_checkpoint(folder: Path, seed: int = 0) -> DemoCheckpoint:
         with tempfile.TemporaryDirectory() as staging:
             facts = write_tokenizer(files.base, Path(staging), SPECIAL_TOKENS)
             tokenizer = AutoTokenizer.from_pretrained(staging)
-        config = official_config(vocabulary, facts.eos, facts.pad)
-        model = build_base(config, facts, seed)
-        _write_base(files, config, _official(model.state_dict()), vocabulary)
-        _write_json(files.sam2_sizes, SAM2_SIZES.to_dict())
+        config = official_config(FIXTURE, vocabulary, facts.eos, facts.pad)
+        model = build_base(config, FIXTURE.sam2, facts, seed)
+        write_base(files, config, official_tensors(model.state_dict()), vocabulary)
+        _write_json(files.sam2_sizes, FIXTURE.sam2.to_dict())
         _write_images(files)
         with _one_thread():
             result = fit(model, tokenizer, seed)
@@ -159,22 +159,7 @@ def held_out_images() -> tuple[TubeImage, ...]:
     return tuple(draw_image(index, *size) for index, size in enumerate(IMAGE_SIZES, start=1))
 
 
-def trained_tensors(model: Sa2VAModel, result: Fit) -> OrderedDict[str, torch.Tensor]:
-    """The trained tensors under the names that mmengine, xtuner and peft save."""
-    tensors = OrderedDict()
-    for name, adapter in result.adapters.items():
-        tensors[f"{_LANGUAGE}{name}.lora_A.default.weight"] = adapter.down.detach()
-        tensors[f"{_LANGUAGE}{name}.lora_B.default.weight"] = adapter.up.detach()
-    tensors[f"{_LANGUAGE}model.embed_tokens.modules_to_save.default.weight"] = model.get_input_embeddings().weight
-    tensors[f"{_LANGUAGE}lm_head.modules_to_save.default.weight"] = model.get_output_embeddings().weight
-    parts = ("multi_modal_projector.", "sam2.mask_decoder.", "seg_projection.")
-    official = _official({name: value for name, value in model.state_dict().items() if name.startswith(parts)})
-    for name, tensor in official.items():
-        tensors[f"mllm.model.{name}" if name.startswith("mlp1.") else name] = tensor
-    return OrderedDict((name, tensor.detach().clone()) for name, tensor in tensors.items())
-
-
-def _official(native: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def official_tensors(native: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Tensors of the native model under the official export's names."""
     return {
         name: torch.cat([native[piece.target].chunk(piece.parts)[piece.part] for piece in pieces])
@@ -182,7 +167,7 @@ def _official(native: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _write_base(files: DemoCheckpoint, config: dict, official: dict[str, torch.Tensor], vocabulary: int) -> None:
+def write_base(files: DemoCheckpoint, config: dict, official: Mapping[str, torch.Tensor], vocabulary: int) -> None:
     """The InternVL folder and the SAM2 file, in bfloat16; the base has no rows for Sa2VA's tokens."""
     _write_json(files.base / "config.json", config)
     base, sam2 = {}, OrderedDict()
@@ -246,7 +231,9 @@ def _write_training(folder: Path, model: Sa2VAModel, result: Fit) -> None:
                 "mmengine_version": _MMENGINE,
                 "dataset_meta": {},
             },
-            "state_dict": trained_tensors(model, result),
+            "state_dict": OrderedDict(
+                (n, t.detach().clone()) for n, t in trained_tensors(model, result.adapters).items()
+            ),
             "message_hub": {
                 "log_scalars": history,
                 "runtime_info": OrderedDict(iter=steps - 1, max_iters=steps),

@@ -1,0 +1,67 @@
+"""Hooks of mmengine's Runner for training: checkpoints by the clock, and a bar with the losses."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
+from tqdm.auto import tqdm
+
+from helpers.runner.registry import HOOKS
+
+
+@HOOKS.register_module()
+class TimedCheckpointHook(CheckpointHook):
+    """mmengine's checkpoints by iterations, and one whenever some seconds have passed since the last."""
+
+    def __init__(self, *arguments: Any, seconds: float | None = 120.0, **options: Any):
+        """As mmengine's `CheckpointHook`.
+
+        Args:
+            seconds: between checkpoints; None for those by iterations alone.
+        """
+        super().__init__(*arguments, by_epoch=False, **options)
+        self._seconds, self._saved_at = seconds, time.monotonic()
+
+    def before_train(self, runner: Any) -> None:
+        """Start the clock."""
+        super().before_train(runner)
+        self._saved_at = time.monotonic()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Save where it is time, unless mmengine does."""
+        by_count = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
+        if by_count:
+            super().after_train_iter(runner, batch_idx, data_batch, outputs)
+            self._saved_at = time.monotonic()
+        elif self._seconds is not None and time.monotonic() - self._saved_at >= self._seconds:
+            self._save_checkpoint(runner)
+            self._saved_at = time.monotonic()
+
+
+@HOOKS.register_module()
+class LossBarHook(Hook):
+    """Shows the iterations of the first process, with the loss."""
+
+    def __init__(self, every: int = 10) -> None:
+        """Choose how often the loss is read, which waits for the GPU."""
+        self._every = every
+        self._bar: tqdm | None = None
+
+    def before_train(self, runner: Any) -> None:
+        """Start the bar where the run starts."""
+        hidden = None if is_main_process() else True
+        self._bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="iter", disable=hidden)
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Go on by one iteration."""
+        if outputs and self.every_n_train_iters(runner, self._every):
+            self._bar.set_postfix({name: f"{float(value):.3f}" for name, value in outputs.items()}, refresh=False)
+        self._bar.update()
+
+    def after_train(self, runner: Any) -> None:
+        """End the bar."""
+        self._bar.close()

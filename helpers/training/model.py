@@ -1,0 +1,226 @@
+"""Sa2VA as mmengine's Runner trains it: one request with one `[SEG]` a sample, official losses, official checkpoint."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+from helpers.errors import UsageProblem
+from helpers.inference.composition import compose
+from helpers.runner.registry import MODELS
+from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
+from helpers.sa2va.modeling_sa2va import Sa2VAModel, Sam2Features, pixel_shuffle
+from helpers.sa2va.processing_sa2va import build_prompt, image_text, normalise_sam2, normalise_tiles
+from helpers.training.initial import Initial, from_bases
+from helpers.training.layout import Trained, load_trained, trained_tensors
+from helpers.training.lora import add_adapters
+from helpers.training.losses import PointSampling, iou_loss, mask_losses
+
+_FROZEN_IN_LORA = ("vision_tower.", "language_model.", "sam2.")
+_TRAINED_IN_LORA = ("sam2.mask_decoder.", "language_model.lm_head.", "language_model.model.embed_tokens.")
+_IGNORED = -100
+
+
+@MODELS.register_module()
+class Sa2VAForTraining(BaseModel):
+    """Sa2VA with its losses. Its state dict is the official training checkpoint's, which `vesselkit convert` reads.
+
+    The parameters carry the names of the official training config.
+    """
+
+    def __init__(
+        self,
+        mllm: Mapping[str, Any] | None = None,
+        grounding_encoder: Mapping[str, Any] | None = None,
+        *,
+        template: str = "qwen_chat",
+        special_tokens: Sequence[str] = SPECIAL_TOKENS,
+        pretrained_pth: str | None = None,
+        trained: str = "lora",
+        loss_mask: Mapping[str, float] | None = None,
+        loss_dice: Mapping[str, float] | None = None,
+        loss_iou: Mapping[str, float] | None = None,
+        points: int = 12544,
+        amp: bool | None = None,
+        frozen_dtype: str | None = None,
+        activation_checkpointing: bool = False,
+        seed: int = 0,
+    ):
+        """Build the model.
+
+        Args:
+            mllm: `model_path`, folder of the InternVL base; `llm_lora`, with `r`, `lora_alpha` and `lora_dropout`.
+            grounding_encoder: `ckpt_path`, the SAM 2.0 file; `cfg_path`, a preset or a JSON file of its sizes.
+            template: name of the chat template.
+            special_tokens: in the order of their ids.
+            pretrained_pth: a Sa2VA to go on from, in any form that `vesselkit convert` reads; it is composed with the
+                bases where it needs them, every tensor accounted for.
+            trained: `lora`, or `all` weights.
+            loss_mask, loss_dice, loss_iou: each with its `loss_weight`: 2, 0.5 and, as in the official training, 0.
+            points: of each mask that are compared.
+            amp: bfloat16 autocast; None where there is a GPU.
+            frozen_dtype: of the weights that are not trained; None for bfloat16 under autocast.
+            activation_checkpointing: compute the language model's activations twice, to save memory.
+            seed: of new weights, and of the points.
+        Raises:
+            UsageProblem, RefusedInput: for sources that do not fit together.
+        """
+        super().__init__()
+        mllm, grounding_encoder = dict(mllm or {}), dict(grounding_encoder or {})
+        self.trained = _choice("model.trained", trained)
+        base, sam2 = mllm.get("model_path"), grounding_encoder.get("ckpt_path")
+        if pretrained_pth is None and not (base and sam2):
+            raise UsageProblem(
+                "model: expected mllm.model_path, an InternVL folder, and grounding_encoder.ckpt_path, a SAM 2.0 file; "
+                "or pretrained_pth (a Sa2VA)"
+            )
+        random = torch.Generator().manual_seed(seed)
+        sizes = grounding_encoder.get("cfg_path")
+        initial = (
+            from_bases(_path(base), _path(sam2), sizes or "hiera_l", template, tuple(special_tokens), random)
+            if pretrained_pth is None
+            else _pretrained(pretrained_pth, base, sam2, sizes, template)
+        )
+        self.sa2va: Sa2VAModel = initial.model
+        self.tokenizer = initial.tokenizer
+        self._weights = {
+            "loss_mask": dict(loss_mask or {}).get("loss_weight", 2.0),
+            "loss_dice": dict(loss_dice or {}).get("loss_weight", 0.5),
+            "loss_iou": dict(loss_iou or {}).get("loss_weight", 0.0),
+        }
+        self._sampling, self._seed = PointSampling(points), seed
+        self._amp = torch.cuda.is_available() if amp is None else amp
+        self._prepare(dict(mllm.get("llm_lora") or {}), frozen_dtype, random)
+        if activation_checkpointing:
+            self.sa2va.language_model.gradient_checkpointing_enable({"use_reentrant": False})
+        self._encode = lru_cache(maxsize=256)(self._encode_turn)
+
+    def state_dict(self, *_: Any, **__: Any) -> OrderedDict[str, torch.Tensor]:
+        """The tensors of a checkpoint, see `layout.trained_tensors`."""
+        return trained_tensors(self.sa2va, self.adapters, self.trained)
+
+    def load_trained(self, stored: Mapping[str, torch.Tensor]) -> None:
+        """Put a checkpoint's tensors back. Raises RefusedInput where they are not this run's."""
+        load_trained(self.sa2va, self.adapters, stored, self.trained)
+
+    def forward(self, mode: str = "loss", **data: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Losses of a batch, weighted. Called by mmengine.
+
+        Args:
+            mode: `loss`.
+            data: lists of the items of `SegmentationSamples`, by their names.
+        """
+        if mode != "loss":
+            raise UsageProblem(f"mode: this model only trains, asked for {mode!r}. Predict with vesselkit predict")
+        device, seed = next(self.parameters()).device, self._seed + int(data["position"][0])
+        # Dropout draws from torch's own generator: seeded by position, a resumed run draws what it would have drawn.
+        torch.manual_seed(seed)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._amp):
+            llm_loss, states = self._speak(data, device)
+            pixels = torch.stack(list(data["pixels"])).to(device, non_blocking=True)
+            masks = self.sa2va.decode_masks(
+                self._sam2_features(normalise_sam2(pixels, "exact", torch.float32)),
+                states,
+                torch.arange(len(states), device=device),
+            )
+        truth = torch.stack(list(data["truth"])).to(device, non_blocking=True).float()
+        random = torch.Generator(device).manual_seed(seed)
+        entropy, dice = mask_losses(masks.low_resolution, truth, self._sampling, random)
+        losses = {"llm_loss": llm_loss, "loss_mask": entropy, "loss_dice": dice}
+        if self._weights["loss_iou"]:
+            losses["loss_iou"] = iou_loss(masks.predicted_iou.max(-1).values, masks.low_resolution, truth)
+        return {name: self._weights.get(name, 1.0) * loss for name, loss in losses.items()}
+
+    def _prepare(self, lora: dict[str, Any], frozen_dtype: str | None, random: torch.Generator) -> None:
+        """Freeze what is not trained, add the adapters."""
+        model = self.sa2va
+        if self.trained is Trained.ALL:
+            self.adapters = {}
+            return
+        rank, alpha = lora.get("r", 128), lora.get("lora_alpha", 256)
+        if rank < 1 or alpha <= 0:
+            raise UsageProblem(f"model.mllm.llm_lora: expected r and lora_alpha above 0, got {rank} and {alpha}")
+        narrow = getattr(torch, frozen_dtype) if frozen_dtype else torch.bfloat16 if self._amp else torch.float32
+        for name, parameter in model.named_parameters():
+            if name.startswith(_FROZEN_IN_LORA) and not name.startswith(_TRAINED_IN_LORA):
+                parameter.requires_grad_(False)
+                parameter.data = parameter.data.to(narrow)
+        dropout = lora.get("lora_dropout", 0.0)
+        self.adapters = add_adapters(model.language_model, rank, float(alpha), random, dropout)
+
+    def _speak(self, data: Mapping[str, Sequence[Any]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Language loss of the answers, and the (B, H) states at their `[SEG]`."""
+        model = self.sa2va
+        visual = model.multi_modal_projector(self._vision_tokens(data["tiles"], device))
+        counts = [len(tiles) for tiles in data["tiles"]]
+        rows, labels, is_seg = [], [], []
+        places = zip(data["prompt"], data["answer"], counts, visual.split(counts), strict=True)
+        for prompt, answer, count, own in places:
+            asked, said = self._encode(prompt, answer, count)
+            ids = torch.tensor(asked + said, device=device)
+            rows.append(model.embed_prompt(ids, own.flatten(0, 1))[0])
+            labels.append(torch.cat([torch.full_like(ids[: len(asked)], _IGNORED), ids[len(asked) :]]))
+            seg = ids == model.config.token_ids["[SEG]"]
+            seg[: len(asked)] = False
+            is_seg.append(seg)
+        embeddings = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        wanted = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=_IGNORED)
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        mask = torch.arange(embeddings.shape[1], device=device) < lengths[:, None]
+        states = model.language_model.model(
+            inputs_embeds=embeddings, attention_mask=mask.long(), use_cache=False
+        ).last_hidden_state
+        next_ones = wanted[:, 1:]
+        spoken = next_ones != _IGNORED
+        logits = model.get_output_embeddings()(states[:, :-1][spoken])
+        loss = nn.functional.cross_entropy(logits.float(), next_ones[spoken])
+        return loss, states[nn.utils.rnn.pad_sequence(is_seg, batch_first=True)]
+
+    def _vision_tokens(self, tiles: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
+        """(tiles, tokens, channels) before the projector."""
+        tower = self.sa2va.vision_tower
+        pixels = normalise_tiles(torch.cat(list(tiles)).to(device, non_blocking=True))
+        with torch.set_grad_enabled(self.trained is Trained.ALL):
+            states = tower(pixel_values=pixels.to(next(tower.parameters()).dtype)).last_hidden_state[:, 1:]
+        side = int(states.shape[1] ** 0.5)
+        grid = pixel_shuffle(states.reshape(len(states), side, side, -1), self.sa2va.config.downsample_ratio)
+        return grid.flatten(1, 2)
+
+    def _sam2_features(self, pixels: torch.Tensor) -> Sam2Features:
+        """As `Sa2VAModel.encode_sam2`, which gives no gradients, with those of the decoder's own convolutions."""
+        sam2 = self.sa2va.sam2
+        with torch.set_grad_enabled(self.trained is Trained.ALL):
+            encoder = sam2.vision_encoder
+            stride_4, stride_8, stride_16 = encoder(pixels.to(next(encoder.parameters()).dtype)).fpn_hidden_states
+        embedding = stride_16 + sam2.no_memory_embedding.view(1, -1, 1, 1)
+        decoder = sam2.mask_decoder
+        return Sam2Features(embedding, (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)))
+
+    def _encode_turn(self, prompt: str, answer: str, tiles: int) -> tuple[list[int], list[int]]:
+        """Ids of the request and of the answer with its end."""
+        config = self.sa2va.config
+        image = image_text(tiles, config.tokens_per_tile)
+        asked = self.tokenizer.encode(build_prompt(prompt, "", config.instruction, image))
+        said = self.tokenizer.encode(answer + config.stop_words[0], add_special_tokens=False)
+        return asked, said
+
+
+def _choice(name: str, given: str) -> Trained:
+    if given not in {one.value for one in Trained}:
+        raise UsageProblem(f"{name}: expected one of {', '.join(Trained)}, got {given!r}")
+    return Trained(given)
+
+
+def _path(given: str) -> Path:
+    return Path(given).expanduser()
+
+
+def _pretrained(path: str, base: str | None, sam2: str | None, sizes: str | None, template: str) -> Initial:
+    bases = [None if one is None else _path(one) for one in (base, sam2)]
+    found = compose(_path(path), *bases, sam2_config=sizes, template=template, device="cpu", dtype="float32")
+    return Initial(found.model.float(), found.tokenizer)

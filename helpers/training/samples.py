@@ -1,0 +1,132 @@
+"""Frames with their masks, requests and answers, as training takes them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset as TorchDataset
+
+from helpers.data.dataset import open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.data.record import Case
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.images.source import read_frame
+from helpers.runner.registry import DATASETS, TRANSFORMS
+from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
+
+PROMPTS = (
+    "Please segment the {text}.",
+    "Please segment the {text} in this image.",
+    "Can you segment the {text} in this image?",
+    "Where is the {text}? Please respond with a segmentation mask.",
+    "Segment the {text}.",
+    "{text}",
+)
+ANSWERS = ("Sure, it is [SEG].",)
+TEXT = "blood vessels"
+
+Transform = Callable[[Image.Image, np.ndarray, np.random.Generator], tuple[Image.Image, np.ndarray]]
+
+
+@DATASETS.register_module()
+class SegmentationSamples(TorchDataset):
+    """Cases with ground truth, in any layout of docs/datasets.md; those without are left out.
+
+    An item is asked for by `(position, index)`: the position in the whole course of training seeds what is drawn, so
+    that a resumed run sees what an uninterrupted one would have seen.
+    """
+
+    def __init__(
+        self,
+        data: str,
+        *,
+        layout: str | None = None,
+        ids: str | None = None,
+        id_key: str | None = None,
+        group_by: str | None = None,
+        split: str | None = None,
+        rescale: bool = False,
+        limit: int | None = None,
+        prompts: Sequence[str] = PROMPTS,
+        answers: Sequence[str] = ANSWERS,
+        text: str = TEXT,
+        mask_side: int = 256,
+        transforms: Sequence[dict[str, Any]] = (),
+        seed: int = 0,
+        tile_size: int = 448,
+        max_tiles: int = 12,
+        sam2_size: int = 1024,
+    ):
+        """Open the data set.
+
+        Args:
+            data, layout, ids, id_key, group_by, split, rescale: as for `open_dataset`.
+            limit: only the first so many cases.
+            prompts: ways to ask; `{text}` stands for what the annotation calls the object, or else for `text`.
+            answers: of one `[SEG]` each.
+            text: what to ask for where the annotation has no words.
+            mask_side: truths are brought to this height and width; the official training takes 256.
+            transforms: changes of image and mask, from the registry TRANSFORMS.
+            seed: of prompts, answers and changes.
+            tile_size, max_tiles, sam2_size: those of the model.
+        Raises:
+            UsageProblem, RefusedInput: as `open_dataset`, or where no case has a ground truth.
+        """
+        if not data:
+            raise UsageProblem("train_dataloader.dataset.data: expected a folder or annotation file, got none")
+        if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
+            raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
+        opened = open_dataset(
+            Path(data).expanduser(),
+            layout=layout,
+            ids=None if ids is None else IdPolicy(ids),
+            id_key=None if id_key is None else Path(id_key).expanduser(),
+            group_by=group_by,
+            split=split,
+            rescale=rescale,
+        )
+        self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
+        if not self.cases:
+            raise RefusedInput(f"{data}: expected cases with a ground truth, found none among {len(opened.cases)}")
+        self._prompts, self._answers, self._text = tuple(prompts), tuple(answers), text
+        self._mask_side, self._seed = mask_side, seed
+        self._transforms: tuple[Transform, ...] = tuple(TRANSFORMS.build(dict(one)) for one in transforms)
+        self._tile_size, self._max_tiles, self._sam2_size = tile_size, max_tiles, sam2_size
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, place: tuple[int, int]) -> dict[str, Any]:
+        """One sample.
+
+        Args:
+            place: position in the course of training, and index of the case.
+        Returns:
+            `tiles` uint8 (T, 3, 448, 448), `pixels` uint8 (3, 1024, 1024), `truth` uint8 (mask_side, mask_side) of 0
+            and 1, `prompt`, `answer`, and `position`.
+        """
+        position, index = place
+        case, random = self.cases[index], np.random.default_rng((self._seed, position))
+        image = read_frame(case.frame.path, case.frame.index)
+        mask = case.truth.mask(image.width, image.height)
+        for transform in self._transforms:
+            image, mask = transform(image, mask, random)
+        tiles = cut_tiles(image, 1, self._max_tiles, self._tile_size, True)
+        side = (self._mask_side, self._mask_side)
+        truth = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(side, Image.Resampling.NEAREST))
+        return {
+            "tiles": image_bytes(tiles),
+            "pixels": sam2_bytes(image, self._sam2_size)[0],
+            "truth": torch.from_numpy(truth.copy()),
+            "prompt": str(random.choice(self._prompts)).replace("{text}", self._words(case, random)),
+            "answer": str(random.choice(self._answers)),
+            "position": position,
+        }
+
+    def _words(self, case: Case, random: np.random.Generator) -> str:
+        """What to ask for, as the official training writes it: lower case, no full stop at the end."""
+        texts = [text for text in str(case.provenance.get("texts") or "").split("\n") if text.strip()]
+        return str(random.choice(texts)).lower().strip().rstrip(".") if texts else self._text
