@@ -30,7 +30,7 @@ from helpers.evaluation.metrics_folder import (
 )
 from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.report import summary_text
-from helpers.evaluation.subjects import Subject, open_subjects, require_same_ids, require_untuned
+from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
 from helpers.evaluation.training_list import training_cases
 
 
@@ -93,6 +93,7 @@ def evaluate(
     require_same_ids(subjects, dataset)
     choice = choose_cases(subjects, dataset)
     require_untuned(subjects, choice.case_ids)
+    require_same_frames(subjects, dataset, choice.case_ids)
     leaked = () if training is None else tuple(set(training_cases(training, dataset)) & set(choice.case_ids))
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
     scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}

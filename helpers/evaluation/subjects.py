@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.runs.reading import Run, open_run, require_comparable
+from helpers.runs.sources import current_sha256, is_as_found
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def open_subjects(
         prompt: id of the prompt to score in all runs; None for every one.
     Raises:
         UsageProblem: where names do not fit, or a run has no such prompt.
-        RefusedInput: where a run is not finished or damaged, or two have case ids from different keys.
+        RefusedInput: where a run is not finished or damaged, or two have case ids from different keys or of different
+            frames.
     """
     if not folders:
         raise UsageProblem("expected at least one run to evaluate, got none")
@@ -64,14 +69,14 @@ def open_subjects(
     if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
         raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
     found = []
-    for name, folder in zip(given, folders, strict=True):
-        run = open_run(folder)
+    runs = [open_run(folder) for folder in folders]
+    for first, second in combinations(runs, 2):
+        require_comparable(first, second)
+    for name, run in zip(given, runs, strict=True):
         if prompt is not None and prompt not in run.prompts:
             raise UsageProblem(f"prompt: expected one of {', '.join(run.prompts)} in run {name}, got {prompt!r}")
         prompts = list(run.prompts) if prompt is None else [prompt]
         found += [Subject(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
-    for subject in found[1:]:
-        require_comparable(found[0].run, subject.run)
     return tuple(found)
 
 
@@ -84,6 +89,31 @@ def require_same_ids(subjects: Sequence[Subject], dataset: Dataset) -> None:
                 f"from {dataset.key_fingerprint}, so that equal ids are not equal cases. Give the key that the run was "
                 "made with (--id-key), or predict again"
             )
+
+
+def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids: Sequence[str]) -> None:
+    """Raise RefusedInput where a case's frame in the data set is not the one that was predicted.
+
+    A frame is read where its file is not as the run found it. One that cannot be read now is not compared.
+
+    Args:
+        subjects: comparable ones, so that all have the same frame of a case.
+    """
+    runs = list({subject.run.folder: subject.run for subject in subjects}.values())
+    known = {case_id: digest for run in runs for case_id, digest in run.image_hashes.items()}
+    wanted = set(case_ids)
+    frames = [frame for frame in dataset.frames if frame.case_id in wanted and frame.case_id in known]
+    other = []
+    for frame in tqdm(frames, desc="comparing frames", unit="frame", disable=None, leave=False):
+        if any(is_as_found(run.folder, frame) for run in runs):
+            continue
+        if current_sha256(frame) not in (None, known[frame.case_id]):
+            other.append(frame.case_id)
+    if other:
+        raise RefusedInput(
+            f"expected the frames that were predicted, found other pixels in {len(other)} of {len(frames)} cases of "
+            f"the data set, the first {other[0]}. Check --data, or predict again with the same command"
+        )
 
 
 def require_untuned(subjects: Sequence[Subject], case_ids: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "BadSize",
+    "DecoderFailure",
     "UnreadableImage",
     "list_images",
     "natural_key",
@@ -70,6 +71,10 @@ class UnreadableImage(RefusedInput):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.reason = reason
+
+
+class DecoderFailure(UnreadableImage):
+    """A decoder failed on an image in a way that is not foreseen."""
 
 
 class BadSize(UnreadableImage):

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import av
 from PIL import Image
+from pydicom.errors import InvalidDicomError
 
 from helpers.images.dicom import read_dicom_frame
 from helpers.images.dicom_header import dicom_frame_count, is_dicom
-from helpers.images.reading import UnreadableImage, read_image
+from helpers.images.reading import DECODE_ERRORS, DecoderFailure, UnreadableImage, read_image
 from helpers.images.video import is_video, read_video_frame, video_frame_count
 
 __all__ = ["frame_count", "read_frame"]
+
+# What decoders raise on files that nobody has tried them on. Running out of memory is not among them.
+_UNFORESEEN = (*DECODE_ERRORS, RuntimeError, ArithmeticError, LookupError, AttributeError, AssertionError)
+_UNFORESEEN += (av.FFmpegError, InvalidDicomError)
 
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 
@@ -31,9 +37,19 @@ def read_frame(path: Path, index: int | None) -> Image.Image:
     `index` counts from 0 and may be None for a file of one frame. What the file is shows in its first bytes for DICOM,
     in its suffix for video; all else is a still image. Safe to call in threads; reading a file in order is cheap.
     Raises `UnreadableImage` for a file or frame that cannot be read faithfully, and for a file of several frames
-    without an `index`.
+    without an `index`; `DecoderFailure`, one of its kind, where a decoder failed in a way that is not foreseen.
     """
     path = Path(path)
+    try:
+        return _read(path, index)
+    except _UNFORESEEN as error:
+        # Its text may quote what the file holds, such as a name out of a header: only the kind is kept.
+        raise DecoderFailure(
+            path, f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
+        ) from error
+
+
+def _read(path: Path, index: int | None) -> Image.Image:
     if _reads_as_dicom(path):
         return read_dicom_frame(path, _only(path, dicom_frame_count(path)) if index is None else index)
     if is_video(path):

@@ -1,6 +1,5 @@
 """From what was read and answered for a frame to what a run stores of it."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from helpers.runs.logits import StoredLogits, round_for_storage
 from helpers.runs.masks import Combine, combined_mask, threshold_logit
 from helpers.runs.parts import CaseResult
 from helpers.runs.rows import PredictionRow
+from helpers.runs.sources import pixel_sha256
 from helpers.runs.status import PredictionStatus, status_of
 
 _MESSAGE_LIMIT = 300
@@ -71,11 +71,6 @@ class _Drawn:
 def frame_facts(image: Image.Image) -> FrameFacts:
     """The facts of a frame in mode RGB."""
     return FrameFacts(image.width, image.height, pixel_sha256(image))
-
-
-def pixel_sha256(image: Image.Image) -> str:
-    """SHA-256 of a frame's size (`WxH:`) and RGB bytes, so that it is the same whatever file holds the frame."""
-    return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
 
 
 def answered(

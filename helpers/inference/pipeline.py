@@ -12,17 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from helpers.data.frame import Frame
 from helpers.errors import VesselkitError
-from helpers.images.reading import BadSize, UnreadableImage
+from helpers.images.reading import BadSize, DecoderFailure, UnreadableImage
 from helpers.images.source import read_frame
 from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
 from helpers.inference.predictor import Answer, Predictor
+from helpers.runs.sources import file_state
 from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Loaded:
         facts: None where it could not be read.
         prepared: what the predictor takes; None where `failure` says why not.
         timing: seconds of reading and preparing.
+        source: state of the image file before it was read, see `file_state`.
     """
 
     frame: Frame
@@ -55,6 +57,7 @@ class Loaded:
     prepared: Any = field(default=None, repr=False)
     failure: Failure | None = None
     timing: Mapping[str, float] = field(default_factory=dict)
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class Outcome:
 
     Attributes:
         timing: seconds of reading, preparing and predicting, the last as this frame's part of its batch; batch_size.
+        source: as that of `Loaded`.
     """
 
     frame: Frame
     facts: FrameFacts | None
     found: tuple[Answer, ...] | Failure
     timing: Mapping[str, float | int]
+    source: str | None = None
 
 
 class Stop:
@@ -136,10 +141,14 @@ def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Seque
     found = iter(_answers(predictor, ready, prompts) if ready else ())
     share = (time.perf_counter() - start) / max(len(ready), 1)
     return [
-        Outcome(item.frame, item.facts, item.failure, item.timing)
+        Outcome(item.frame, item.facts, item.failure, item.timing, item.source)
         if item.failure is not None
         else Outcome(
-            item.frame, item.facts, next(found), {**item.timing, "predict_seconds": share, "batch_size": len(ready)}
+            item.frame,
+            item.facts,
+            next(found),
+            {**item.timing, "predict_seconds": share, "batch_size": len(ready)},
+            item.source,
         )
         for item in loaded
     ]
@@ -147,12 +156,19 @@ def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Seque
 
 def load(frame: Frame, predictor: Predictor) -> Loaded:
     """Read and prepare one frame; what goes wrong becomes its failure."""
+    source = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
+    return replace(_load(frame, predictor), source=source)
+
+
+def _load(frame: Frame, predictor: Predictor) -> Loaded:
     start = time.perf_counter()
     try:
         image = read_frame(frame.path, frame.index)
         facts = frame_facts(image)
     except BadSize as error:
         return Loaded(frame, None, failure=_failure(PredictionStatus.BAD_SIZE, error.reason, frame))
+    except DecoderFailure as error:
+        return Loaded(frame, None, failure=_failure(PredictionStatus.ERROR, error.reason, frame))
     except UnreadableImage as error:
         return Loaded(frame, None, failure=_failure(PredictionStatus.READ_ERROR, error.reason, frame))
     except MemoryError as error:
@@ -236,6 +252,14 @@ def model_failure(error: Exception, frame: Frame) -> Failure:
     return _failure(PredictionStatus.ERROR, f"{type(error).__name__}: {error}", frame)
 
 
+def unwritten(error: OSError) -> VesselkitError:
+    """What to tell the user where a run folder could not be written."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    found = "the disk became full" if full else f"a result could not be written ({error.strerror})"
+    advice = "Free some space" if full else "Make the folder writable"
+    return VesselkitError(f"{found}; the cases written before are kept. {advice} and run the same command again")
+
+
 def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
     return Failure(status, nameless(message, frame))
 
@@ -302,10 +326,5 @@ class _Writing:
         try:
             count = int(self._waiting.popleft().result())
         except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            found = "the disk became full" if full else f"a result could not be written ({error.strerror})"
-            advice = "Free some space" if full else "Make the folder writable"
-            raise VesselkitError(
-                f"{found}; the cases written before are kept. {advice} and run the same command again"
-            ) from error
+            raise unwritten(error) from error
         self._written(count)

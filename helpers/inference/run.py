@@ -3,8 +3,9 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from tqdm.auto import tqdm
 from helpers.data.frame import Frame
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
-from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping
+from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping, unwritten
 from helpers.inference.predictor import Predictor
+from helpers.inference.resuming import open_cases, reopen, tell
 from helpers.inference.shards import WHOLE, Shard, fixed_batches
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.config import CONFIG_NAME, MANIFEST_NAME, differences, read_config, start_run
-from helpers.runs.finishing import finish_run
+from helpers.runs.config import CONFIG_NAME, differences, read_config, start_run
+from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
-from helpers.runs.parts import CaseResult, commit_case, is_done, remove_leftovers
+from helpers.runs.parts import CaseResult, commit_case, remove_leftovers
 from helpers.runs.reading import open_run
 
 logger = logging.getLogger(__name__)
@@ -111,13 +113,10 @@ def predict(
     asked = known["prompts"]
     batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
     own = [batch for place, batch in enumerate(fixed_batches(chosen, batch_size)) if shard.takes(place)]
-    if not (output / MANIFEST_NAME).is_file():
-        with shard_lock(output, shard.index, shard.count):
-            _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
-        with FileLock(output / "locks" / "finishing.lock"):
-            complete = (output / MANIFEST_NAME).is_file() or finish_run(output, case_ids, {})
-    else:
-        complete = True
+    with _writing(), shard_lock(output, shard.index, shard.count):
+        _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
+    with _writing(), _finishing(output):
+        complete = is_finished(output) or finish_run(output, case_ids, {})
     return RunSummary(output, shard, complete, len(chosen))
 
 
@@ -179,10 +178,12 @@ def known_values(
 
 
 def listing_sha256(frames: Sequence[Frame]) -> str:
-    """SHA-256 of all that is known of the frames but their paths, so that a changed data set or grouping is noticed."""
+    """SHA-256 of the cases' ids, groups and splits, so that a changed data set or grouping is noticed.
+
+    A changed image is noticed case by case, see `helpers.inference.resuming`.
+    """
     listing = [
-        [frame.case_id, frame.index, frame.nbytes, frame.patient, frame.sequence, frame.number, frame.split]
-        for frame in frames
+        [frame.case_id, frame.index, frame.patient, frame.sequence, frame.number, frame.split] for frame in frames
     ]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
@@ -227,6 +228,20 @@ def _recorded_batch_size(path: Path) -> int | None:
         return None
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say so where the run folder cannot be written; what it holds is kept, and the same command goes on."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritten(error) from error
+
+
+def _finishing(output: Path) -> FileLock:
+    """Held by the process that finishes a run, or takes back that it is finished."""
+    return FileLock(output / "locks" / "finishing.lock")
+
+
 def _compute(
     batches: Sequence[Sequence[Frame]],
     predictor: Predictor,
@@ -237,14 +252,18 @@ def _compute(
     shard: Shard,
 ) -> None:
     """Predict and commit what is missing of the batches; one with any case missing is computed whole again."""
-    missing = {frame.case_id for batch in batches for frame in batch if not is_done(output, mark, frame.case_id)}
+    missing = open_cases(output, mark, [frame for batch in batches for frame in batch])
+    tell(missing)
+    with _finishing(output):
+        reopen(output, missing)
     remove_leftovers(output, missing)
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
 
     def write(outcome: Outcome) -> bool:
         if outcome.frame.case_id not in missing:
             return False
-        commit_case(output, mark, result_of(outcome, prompts, thresholding))
+        result = result_of(outcome, prompts, thresholding)
+        commit_case(output, mark, replace(result, source=outcome.source))
         return True
 
     total = sum(len(batch) for batch in batches)

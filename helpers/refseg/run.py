@@ -50,6 +50,7 @@ def refseg(
             "ids": dataset.ids.value,
             "key_fingerprint": dataset.key_fingerprint,
             "listing_sha256": listing_sha256(dataset.frames),
+            "image_bytes": sum(frame.nbytes or 0 for frame in dataset.frames),
             "expressions": [[item.expression_id, item.text] for item in found.items],
         },
     }

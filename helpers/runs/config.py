@@ -12,6 +12,9 @@ from helpers.runs.durable import json_bytes, write_durable
 
 SCHEMA = "vesselkit.run"
 SCHEMA_VERSION = 1
+# Fields whose values say nothing to people, and what it means that they differ.
+_HASHED = {"dataset.listing_sha256": "dataset: its cases, or their groups or splits, are not those that the run has"}
+
 CONFIG_NAME = "run.json"
 MANIFEST_NAME = "manifest.json"
 
@@ -82,7 +85,7 @@ def differences(stored: Mapping[str, Any], asked: Mapping[str, Any], prefix: str
         # As JSON, since that is what is hashed: 1 and 1.0 differ there.
         before, now = (_compact(side[name]) if name in side else "nothing" for side in (stored, asked))
         if before != now:
-            lines.append(f"{prefix}{name}: the run has {before}, asked for was {now}")
+            lines.append(_HASHED.get(f"{prefix}{name}", f"{prefix}{name}: the run has {before}, asked for was {now}"))
     return lines
 
 

@@ -75,6 +75,18 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     return True
 
 
+def is_finished(run: Path) -> bool:
+    """Whether a run has a manifest of its configuration, and the tables that it vouches for."""
+    try:
+        manifest = json.loads((run / MANIFEST_NAME).read_text(encoding="utf-8"))
+        if manifest["config_sha256"] != read_config(run).config_sha256 or not (run / TIMINGS_NAME).is_file():
+            return False
+        wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
+        return all(sha256((run / name).read_bytes()).hexdigest() == digest for name, digest in wanted.items())
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+
+
 def in_order(prompts: Mapping[str, str]) -> dict[str, str]:
     """Prompt id -> the user's words, as they were given: `p2` before `p10`."""
     return {prompt_id: prompts[prompt_id] for prompt_id in sorted(prompts, key=natural_key)}

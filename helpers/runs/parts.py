@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from helpers.runs.durable import json_bytes, write_durable
 from helpers.runs.logits import StoredLogits, npz_bytes
 from helpers.runs.masks import png_bytes
 from helpers.runs.rows import PredictionRow
+from helpers.runs.sources import write_source
 from helpers.runs.timings import timing_path
 
 _RANDOM_END = 9  # of the name of a half-written file: a dash and eight digits
@@ -28,6 +30,7 @@ class CaseResult:
         logits: by prompt id; only those prompts that have maps.
         masks: combined mask by prompt id, bool (H, W); the same prompts, which are those whose rows count its pixels.
         timing: seconds by stage, and the batch size.
+        source: state of the image file before it was read, see `sources.file_state`; None where unknown.
     """
 
     case_id: str
@@ -35,6 +38,7 @@ class CaseResult:
     logits: Mapping[str, StoredLogits] = field(repr=False)
     masks: Mapping[str, np.ndarray] = field(repr=False)
     timing: Mapping[str, float | int]
+    source: str | None = None
 
     def __post_init__(self) -> None:
         if not self.case_id or self.case_id.startswith(".") or set("/\\\0") & set(self.case_id):
@@ -84,7 +88,7 @@ def part_path(run: Path, case_id: str) -> Path:
 
 
 def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
-    """Write a case's artefacts and times, then its part: without the part, the case counts as not done.
+    """Write a case's artefacts, times and source, then its part: without the part, the case counts as not done.
 
     Raises:
         OSError: where something cannot be written; nothing half-written keeps its name.
@@ -96,6 +100,8 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
     for name, content in contents.items():
         write_durable(run / name, content)
     write_durable(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
+    if result.source is not None:
+        write_source(run, result.case_id, result.source)
     part = {
         "case_id": result.case_id,
         "config_sha256": config_sha256,
@@ -105,14 +111,16 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
         },
         "rows": [row.to_json() for row in result.rows],
     }
-    write_durable(part_path(run, result.case_id), json_bytes(part))
+    write_durable(part_path(run, result.case_id), json_bytes({**part, "sha256": _content_sha256(part)}))
 
 
 def read_part(run: Path, case_id: str) -> Part:
-    """The part of a committed case. Raises RefusedInput where there is none, or it is no part."""
+    """The part of a committed case. Raises RefusedInput where there is none, it is no part, or it was changed."""
     path = part_path(run, case_id)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("sha256") != _content_sha256(values):
+            raise ValueError("changed since it was written")
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
         artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
         return Part(values["case_id"], values["config_sha256"], rows, artefacts)
@@ -124,10 +132,15 @@ def read_part(run: Path, case_id: str) -> Part:
 
 def is_done(run: Path, config_sha256: str, case_id: str) -> bool:
     """Whether a case is there whole: a part of this configuration, its artefacts of the recorded size and SHA-256."""
+    return done_part(run, config_sha256, case_id) is not None
+
+
+def done_part(run: Path, config_sha256: str, case_id: str) -> Part | None:
+    """The part of a case that `is_done`; None for another."""
     part = _part_or_none(run, case_id)
     if part is None or (part.case_id, part.config_sha256) != (case_id, config_sha256):
-        return False
-    return all(_is_whole(run / name, wanted) for name, wanted in part.artefacts.items())
+        return None
+    return part if all(_is_whole(run / name, wanted) for name, wanted in part.artefacts.items()) else None
 
 
 def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
@@ -147,17 +160,22 @@ def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
                     path.unlink()
             if not any(folder.iterdir()):
                 folder.rmdir()
-    for folder in (run / "parts", run / "timings"):
+    for folder in (run / "parts", run / "timings", run / "sources"):
         for path in list(folder.iterdir()) if folder.is_dir() else ():
             if _half_written_case(path.name) in wanted:
                 path.unlink()
 
 
 def _half_written_case(name: str) -> str | None:
-    """The case id of a half-written part or timing; None for another file."""
+    """The case id of a half-written part, timing or source; None for another file."""
     if not name.startswith(PARTIAL_PREFIX):
         return None
     return name.removeprefix(PARTIAL_PREFIX)[:-_RANDOM_END].removesuffix(".json")
+
+
+def _content_sha256(part: Mapping[str, Any]) -> str:
+    """SHA-256 of what a part says, so that a changed one is noticed."""
+    return hashlib.sha256(json_bytes(part)).hexdigest()
 
 
 def _part_or_none(run: Path, case_id: str) -> Part | None:

@@ -74,6 +74,11 @@ class Run:
         """The case ids, in natural order."""
         return tuple(dict.fromkeys(row.case_id for row in self.rows))
 
+    @cached_property
+    def image_hashes(self) -> Mapping[str, str]:
+        """Case id -> `image_sha256` of the frame that was predicted, for the cases that could be read."""
+        return {row.case_id: row.image_sha256 for row in self.rows if row.image_sha256 is not None}
+
     def predictions(self) -> Iterator[tuple[PredictionRow, ...]]:
         """The rows of each case and prompt, one pair after the other, in the order of the table."""
         yield from self._by_pair.values()
@@ -185,12 +190,20 @@ def check_mask(run: Run, case_id: str, prompt_id: str) -> int:
 
 
 def require_comparable(first: Run, second: Run) -> None:
-    """Raise RefusedInput where equal case ids of two runs need not mean the same case."""
+    """Raise RefusedInput where equal case ids of two runs do not mean the same frame."""
+    names = f"{first.folder.name} and {second.folder.name}"
     if first.key_fingerprint != second.key_fingerprint:
         raise RefusedInput(
-            f"{first.folder.name} and {second.folder.name}: their case ids come from different keys "
-            f"({first.key_fingerprint} and {second.key_fingerprint}), so that equal ids are not equal cases. Predict "
-            "one of them again with the other's --id-key"
+            f"{names}: their case ids come from different keys ({first.key_fingerprint} and "
+            f"{second.key_fingerprint}), so that equal ids are not equal cases. Predict one of them again with the "
+            "other's --id-key"
+        )
+    common = [case_id for case_id in first.image_hashes if case_id in second.image_hashes]
+    other = [case_id for case_id in common if first.image_hashes[case_id] != second.image_hashes[case_id]]
+    if other:
+        raise RefusedInput(
+            f"{names}: expected the same frames behind the same case ids, found other pixels in {len(other)} of "
+            f"{len(common)} common cases, the first {other[0]}. Predict both on one data set"
         )
 
 

@@ -8,11 +8,11 @@ _TIMES = {"created", "timing", "seconds", "timings"}
 
 
 def run_files(run: Path) -> dict[str, bytes]:
-    """Every file by its relative path; timings and locks are left out, and the manifest's times."""
+    """Every file by its relative path; timings, sources and locks are left out, and the manifest's times."""
     files = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run).as_posix()
-        if path.is_file() and not name.startswith(("timings/", "timings.", "locks/")):
+        if path.is_file() and not name.startswith(("timings/", "timings.", "sources/", "locks/")):
             files[name] = path.read_bytes()
     if "manifest.json" in files:
         values = json.loads(files["manifest.json"])

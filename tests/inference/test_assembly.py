@@ -19,11 +19,11 @@ from helpers.inference.assembly import (
     failed,
     frame_facts,
     nameless,
-    pixel_sha256,
 )
 from helpers.inference.predictor import Answer
 from helpers.runs.logits import Upsampling
 from helpers.runs.masks import Combine
+from helpers.runs.sources import pixel_sha256
 from helpers.runs.status import PredictionStatus
 
 FRAME = Frame("c1", Path("Doe_Jane.png"), None, "P1", "P1-S1", 7, "test", 10)

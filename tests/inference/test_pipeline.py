@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from helpers.errors import VesselkitError
+from helpers.images.reading import read_image
 from helpers.inference import pipeline
 from helpers.inference.assembly import Failure
 from helpers.inference.pipeline import Outcome, Stop, load, predict_batch, run_batches, stopping
@@ -46,6 +47,22 @@ def test_every_frame_is_answered_in_fixed_batches(tmp_path):
     assert set(statuses(outcomes).values()) == {"answered"} and len(outcomes) == 5
     assert predictor.threads == {"read"}
     assert [outcomes[case].timing["batch_size"] for case in ("c01", "c05")] == [2, 1]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Doe^Jane"), AttributeError("PatientName"), ZeroDivisionError()])
+def test_a_decoder_that_fails_in_an_unforeseen_way_stops_no_other(tmp_path, monkeypatch, error):
+    frames = draw_frames(tmp_path, [1, 2, 3])
+
+    def read(path):
+        if path == frames[1].path:
+            raise error
+        return read_image(path)
+
+    monkeypatch.setattr("helpers.images.source.read_image", read)
+    outcomes = run(frames, PlainPredictor())
+    assert statuses(outcomes) == {"c01": "answered", "c02": "error", "c03": "answered"}
+    message = outcomes["c02"].found.message
+    assert message == f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
 
 
 def test_failing_frames_stop_no_other(tmp_path):

@@ -1,5 +1,6 @@
 """A run folder from start to end: resumed, sharded, refused."""
 
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,8 @@ from helpers.inference.run import (
     predict,
 )
 from helpers.inference.shards import Shard
+from helpers.runs import finishing
+from helpers.runs.durable import write_durable
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine
 from helpers.runs.reading import open_run
@@ -158,8 +161,8 @@ def test_another_model_or_data_set_is_refused(frames, tmp_path):
     other.identity = {"name": "other"}
     with pytest.raises(RefusedInput, match="model"):
         compute(frames, tmp_path / "run", other)
-    with pytest.raises(RefusedInput, match="dataset"):
-        compute([replace(frames[0], nbytes=1), *frames[1:]], tmp_path / "run")
+    with pytest.raises(RefusedInput, match="dataset: its cases, or their groups or splits, are not those"):
+        compute([replace(frames[0], patient="P9"), *frames[1:]], tmp_path / "run")
 
 
 def test_auto_takes_the_recorded_batch_size(frames, tmp_path, monkeypatch):
@@ -208,6 +211,29 @@ def test_a_folder_of_something_else_is_refused(frames, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize(
+    "number, said",
+    [
+        (errno.ENOSPC, "the disk became full; the cases written before are kept. Free some space and run the same"),
+        (errno.EROFS, r"a result could not be written \(Read-only.*\); .* Make the folder writable and run the same"),
+    ],
+)
+@pytest.mark.parametrize("name", ["predictions.parquet", "coco.json", "manifest.json"])
+def test_a_run_that_cannot_be_finished_says_so_and_goes_on_later(frames, tmp_path, monkeypatch, number, said, name):
+    def write(path, content):
+        if path.name == name:
+            raise OSError(number, os.strerror(number))
+        write_durable(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finishing, "write_durable", write)
+        with pytest.raises(VesselkitError, match=said) as raised:
+            compute(frames, tmp_path / "run")
+    assert raised.value.exit_code == 1
+    predictor = PlainPredictor()
+    assert compute(frames, tmp_path / "run", predictor).complete and predictor.batches == []
+
+
 def test_answers_of_a_wrong_shape_become_errors_of_their_frame(frames, tmp_path):
     predictor = PlainPredictor({2: lambda answer: replace(answer, logits=answer.logits[:, :1])})
     compute(frames, tmp_path / "run", predictor)
@@ -232,11 +258,11 @@ def test_parameters_that_cannot_work(arguments, said):
         check_parameters(arguments[0], threshold, *arguments[2:])
 
 
-def test_the_listing_knows_sizes_ids_and_groups_but_no_paths(frames):
-    changes = ({"nbytes": 1}, {"case_id": "x"}, {"index": 3}, {"patient": "P9"}, {"split": "dev"})
+def test_the_listing_knows_ids_and_groups_but_no_files(frames):
+    changes = ({"case_id": "x"}, {"index": 3}, {"patient": "P9"}, {"split": "dev"})
     others = {listing_sha256([replace(frames[0], **change), *frames[1:]]) for change in changes}
     assert len(others | {listing_sha256(frames)}) == len(changes) + 1
-    moved = [replace(frame, path=frame.path.with_name("x.png")) for frame in frames]
+    moved = [replace(frame, path=frame.path.with_name("x.png"), nbytes=1) for frame in frames]
     assert listing_sha256(moved) == listing_sha256(frames)
 
 

@@ -1,6 +1,7 @@
 """A case is done when its part and all that it names are there, and not before."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,21 @@ def test_runs_of_different_keys_are_not_compared(run, tmp_path):
     require_comparable(open_run(folder), open_run(folder))
     with pytest.raises(RefusedInput, match="different keys"):
         require_comparable(open_run(folder), open_run(other))
+
+
+def test_runs_of_other_frames_under_the_same_ids_are_not_compared(tmp_path):
+    folders = [tmp_path / name for name in ("mine", "theirs")]
+    hashes = ({"c1": "aa", "c2": "bb", "c3": "cc", "c4": None}, {"c1": "aa", "c2": "bx", "c3": "cx", "c4": "dx"})
+    for folder, known in zip(folders, hashes, strict=True):
+        mark = start_run(folder, {**VALUES, "dataset": {"key_fingerprint": None}}).config_sha256
+        for case_id, image_sha256 in known.items():
+            given = result(case_id)
+            commit_case(folder, mark, replace(given, rows=(row(case_id, image_sha256=image_sha256),)))
+        assert finish_run(folder, list(known), {})
+    mine, theirs = (open_run(folder) for folder in folders)
+    require_comparable(mine, mine)
+    with pytest.raises(RefusedInput, match="other pixels in 2 of 3 common cases, the first c2"):
+        require_comparable(mine, theirs)
 
 
 def test_a_shard_has_one_holder(run):

@@ -1,0 +1,85 @@
+"""Which cases of a run folder are to be computed, and why: a resume looks at every case, also of a finished run."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from helpers.data.frame import Frame
+from helpers.runs.config import MANIFEST_NAME
+from helpers.runs.parts import done_part, part_path
+from helpers.runs.sources import current_sha256, file_state, is_as_found, write_source
+from helpers.runs.status import PredictionStatus
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 10  # case ids in a message
+
+
+class Reason(StrEnum):
+    """Why a case is computed."""
+
+    NEW = "not done yet"
+    DAMAGED = "their files in the run are damaged or incomplete"
+    CHANGED = "their image is another one than was predicted, or can be read now"
+    OUT_OF_MEMORY = "the memory did not suffice last time"
+
+
+def open_cases(run: Path, config_sha256: str, frames: Sequence[Frame]) -> dict[str, Reason]:
+    """The cases to compute, in the frames' order, with the reason.
+
+    A case stays as it is where its part and artefacts are whole, its image still holds the pixels that were predicted,
+    and the memory sufficed. An image that could not be read is tried again.
+    """
+    found = {}
+    for frame in tqdm(frames, desc="check", unit="case", disable=None, leave=False):
+        reason = _reason(run, config_sha256, frame)
+        if reason is not None:
+            found[frame.case_id] = reason
+    return found
+
+
+def reopen(run: Path, reasons: Mapping[str, Reason]) -> None:
+    """Take back that cases are done, and that the run is finished, before any of them is written again.
+
+    Only the process that holds the cases' shard and may finish the run may call this.
+    """
+    if reasons:
+        (run / MANIFEST_NAME).unlink(missing_ok=True)
+    for case_id, reason in reasons.items():
+        if reason is not Reason.NEW:
+            part_path(run, case_id).unlink(missing_ok=True)
+
+
+def tell(reasons: Mapping[str, Reason]) -> None:
+    """Log how many done cases are computed again, which, and why."""
+    for reason in Reason:
+        case_ids = [case_id for case_id, found in reasons.items() if found is reason]
+        if case_ids and reason is not Reason.NEW:
+            logger.warning("%d cases are computed again (%s): %s", len(case_ids), reason, listed(case_ids))
+
+
+def listed(case_ids: Iterable[str]) -> str:
+    """The first case ids, and how many more there are."""
+    all_ids = list(case_ids)
+    more = len(all_ids) - _SHOWN
+    return ", ".join(all_ids[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
+    part = done_part(run, config_sha256, frame.case_id)
+    if part is None:
+        return Reason.DAMAGED if part_path(run, frame.case_id).exists() else Reason.NEW
+    if any(row.status is PredictionStatus.OOM for row in part.rows):
+        return Reason.OUT_OF_MEMORY
+    known = part.rows[0].image_sha256
+    if known is not None and is_as_found(run, frame):
+        return None
+    state = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
+    if current_sha256(frame) != known:
+        return Reason.CHANGED
+    if known is not None and state is not None:
+        write_source(run, frame.case_id, state)
+    return None

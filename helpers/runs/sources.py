@@ -1,0 +1,62 @@
+"""The image files behind a run's cases, so that a file that was changed after its prediction is noticed."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from helpers.data.frame import Frame
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+from helpers.runs.durable import json_bytes, write_durable
+
+
+def source_path(run: Path, case_id: str) -> Path:
+    """The file that says how a case's image file was found."""
+    return run / "sources" / f"{case_id}.json"
+
+
+def file_state(path: Path) -> str | None:
+    """Digest of a file's number, size and times of change; None where there is no file.
+
+    Equal states mean equal content. A digest, since the times may tell when a patient was examined.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    facts = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def write_source(run: Path, case_id: str, state: str) -> None:
+    """Keep the state that a case's image file had before it was read."""
+    write_durable(source_path(run, case_id), json_bytes({"state": state}))
+
+
+def pixel_sha256(image: Image.Image) -> str:
+    """SHA-256 of a frame's size (`WxH:`) and RGB bytes, so that it is the same whatever file holds the frame."""
+    return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
+
+
+def is_as_found(run: Path, frame: Frame) -> bool:
+    """Whether a frame's file is in the state that the run found it in. If not, its pixels may still be the same."""
+    state = file_state(frame.path)
+    return state is not None and state == _kept_state(run, frame.case_id)
+
+
+def current_sha256(frame: Frame) -> str | None:
+    """`pixel_sha256` of a frame as its file has it now; None where it cannot be read."""
+    try:
+        return pixel_sha256(read_frame(frame.path, frame.index))
+    except UnreadableImage:
+        return None
+
+
+def _kept_state(run: Path, case_id: str) -> str | None:
+    """None where none was kept, which also a damaged file means: then the frame is read."""
+    try:
+        return json.loads(source_path(run, case_id).read_text(encoding="utf-8"))["state"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

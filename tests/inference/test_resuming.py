@@ -1,0 +1,157 @@
+"""The same command again: what changed is computed again, what is damaged is mended, all else stays."""
+
+import json
+import logging
+import os
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.errors import VesselkitError
+from helpers.inference.resuming import listed
+from helpers.runs.parts import read_part
+from helpers.runs.reading import open_run
+from tests.inference.frames import draw_frames
+from tests.inference.plain_predictor import PlainPredictor
+from tests.inference.run_files import run_files
+from tests.inference.test_run import compute
+
+
+@pytest.fixture
+def frames(tmp_path):
+    (tmp_path / "data").mkdir()
+    return draw_frames(tmp_path / "data", [1, 2, 3, 4, 5])
+
+
+def redraw(frame, mark):
+    """Another image in a frame's file; its size in bytes and time of change, where they can be, as before."""
+    before = frame.path.stat()
+    image = Image.open(frame.path)
+    image.load()
+    image.putpixel((0, 0), mark)
+    image.save(frame.path)
+    assert frame.path.stat().st_size == before.st_size
+    os.utime(frame.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def part_times(run):
+    return {path.stem: path.stat().st_mtime_ns for path in (run / "parts").iterdir()}
+
+
+def changed(before, after):
+    return {name for name in after if before.get(name) != after[name]}
+
+
+def test_a_replaced_image_of_equal_size_and_time_is_predicted_again_and_no_other(frames, tmp_path, caplog):
+    run = tmp_path / "run"
+    compute(frames, run)
+    before, old = part_times(run), open_run(run).image_hashes
+    redraw(frames[2], 77)
+    predictor = PlainPredictor()
+    assert compute(frames, run, predictor).complete and predictor.batches == [[77, 4]]
+    assert changed(before, part_times(run)) == {"c03"}
+    new = open_run(run).image_hashes
+    assert {case_id for case_id in old if old[case_id] != new[case_id]} == {"c03"}
+    assert "1 cases are computed again (their image is another one" in caplog.text and ": c03" in caplog.text
+    compute(frames, tmp_path / "fresh")
+    assert run_files(run) == run_files(tmp_path / "fresh")
+
+
+def test_an_image_saved_anew_with_the_same_pixels_stays_and_is_read_once(frames, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    compute(frames, run)
+    Image.open(frames[0].path).save(frames[0].path, compress_level=1)
+    read = []
+    monkeypatch.setattr("helpers.runs.sources.read_frame", lambda path, index: read.append(path) or Image.open(path))
+    monkeypatch.setattr("helpers.runs.sources.pixel_sha256", lambda image: open_run(run).image_hashes["c01"])
+    for _ in range(2):
+        predictor = PlainPredictor()
+        compute(frames, run, predictor)
+        assert predictor.batches == []
+    assert read == [frames[0].path]
+
+
+def test_a_repaired_image_is_predicted_and_an_unreadable_one_stays(frames, tmp_path, caplog):
+    good = frames[1].path.read_bytes()
+    for frame in (frames[1], frames[4]):
+        frame.path.write_bytes(b"broken")
+    run = tmp_path / "run"
+    compute(frames, run)
+    assert open_run(run).manifest["counts"]["read_error"] == 2
+    before = part_times(run)
+    frames[1].path.write_bytes(good)
+    compute(frames, run)
+    assert changed(before, part_times(run)) == {"c02"} and ": c02" in caplog.text
+    assert open_run(run).manifest["counts"]["read_error"] == 1
+
+
+def test_what_did_not_fit_in_memory_is_tried_again(frames, tmp_path):
+    run = tmp_path / "run"
+    compute(frames, run, PlainPredictor({2: torch.OutOfMemoryError("full")}))
+    assert open_run(run).manifest["counts"]["oom"] == 1
+    compute(frames, run)
+    assert open_run(run).manifest["counts"]["ok"] == 5
+    compute(frames, tmp_path / "fresh")
+    assert run_files(run) == run_files(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["parts/c02.json", "masks/c02/p1.png", "logits/c02/p1.npz", "coco.json", "predictions.parquet", "manifest.json"],
+)
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_damaged_finished_run_is_mended_by_the_same_command(frames, tmp_path, name, lost):
+    run = tmp_path / "run"
+    compute(frames, run)
+    whole = run_files(run)
+    if lost:
+        (run / name).unlink()
+    else:
+        content = bytearray((run / name).read_bytes())
+        content[0] ^= 1
+        (run / name).write_bytes(content)
+    assert compute(frames, run).complete
+    assert run_files(run) == whole
+
+
+def test_a_part_whose_row_was_edited_is_computed_again(frames, tmp_path):
+    run = tmp_path / "run"
+    compute(frames, run)
+    whole = run_files(run)
+    path = run / "parts/c01.json"
+    values = json.loads(path.read_text())
+    values["rows"][0]["mask_pixels"] += 1
+    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+    with pytest.raises(VesselkitError, match="expected the part of a case"):
+        read_part(run, "c01")
+    compute(frames, run)
+    assert run_files(run) == whole
+
+
+def test_a_run_that_is_opened_again_is_unfinished_until_it_is_whole(frames, tmp_path):
+    run = tmp_path / "run"
+    compute(frames, run)
+    redraw(frames[2], 77)
+
+    def device_lost(prepared, prompts):
+        raise torch.AcceleratorError("lost")
+
+    predictor = PlainPredictor()
+    predictor.predict = device_lost
+    with pytest.raises(VesselkitError):
+        compute(frames, run, predictor)
+    assert not (run / "manifest.json").exists() and not (run / "parts/c03.json").exists()
+    assert compute(frames, run).complete and open_run(run).manifest["counts"]["ok"] == 5
+
+
+def test_a_resume_that_finds_all_in_order_says_nothing(frames, tmp_path, caplog):
+    compute(frames, tmp_path / "run")
+    with caplog.at_level(logging.INFO):
+        compute(frames, tmp_path / "run")
+    assert not caplog.records
+
+
+def test_long_lists_of_cases_are_cut():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([str(number) for number in range(12)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
