@@ -10,7 +10,7 @@ from helpers.data.readers.coco import arcade_files, is_arcade_lesions, is_coco, 
 from helpers.data.readers.dicom import read_dicom
 from helpers.data.readers.labelme import is_labelme, read_labelme
 from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
-from helpers.data.readers.paired import read_paired, recognised
+from helpers.data.readers.paired import is_paired, masks_seen, read_paired, recognised
 from helpers.data.readers.refcoco import is_refs, is_refs_pickle, pickle_refusal, read_refcoco
 from helpers.data.readers.sa2va_json import is_sa2va, read_sa2va
 from helpers.data.readers.video import read_video
@@ -29,6 +29,8 @@ _BY_JSON: dict[str, tuple[Callable[[object], bool], str]] = {
     "refcoco": (is_refs, "a list of references with 'ann_id' and 'sentences'"),
 }
 LAYOUTS: tuple[str, ...] = ("images", *BY_NAME, "arcade", "arcade_stenosis", *_BY_JSON, "dicom", "video")
+
+_KINDS = {"video": "video files", "dicom": "DICOM files", "images": "images"}
 
 DECLARATION = "dataset.json"
 _JSON_DEPTH = 3
@@ -67,6 +69,8 @@ def read_records(root: Path, layout: str | None = None) -> Reading:
     if chosen is None or chosen in _BY_JSON:
         json_files = _json_files(root, chosen)
     found = _read_folder(root, chosen or _detect(root, json_files), json_files)
+    if chosen is not None:
+        found = replace(found, notes=(*found.notes, *_passed_over(root, chosen)))
     return replace(found, public=True) if declared.public else found
 
 
@@ -170,26 +174,65 @@ def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
     annotated = [name for name in _BY_JSON if json_files.get(name)]
     if "refcoco" in annotated and "coco" in annotated:
         annotated.remove("coco")
-    if recognised(root, (GENERIC,)):
+    if is_paired(root):
         annotated.append(GENERIC.name)
     pickles = walk(root, lambda name: is_refs_pickle(Path(name)), _JSON_DEPTH)
     if pickles and set(annotated) <= {"coco"}:
         raise pickle_refusal(pickles[0])
+    frames = {} if annotated and annotated != [GENERIC.name] else _frame_kinds(root)
+    if len(frames) > 1:
+        counted = " and ".join(f"{count} {_KINDS[kind]}" for kind, count in frames.items())
+        raise RefusedInput(
+            f"{root}: expected frames of one kind, found {counted}. Put each kind into a folder of its own, or choose "
+            f"one with --layout {' or '.join([GENERIC.name, *frames] if annotated else frames)}"
+        )
     if annotated:
         return _only(root, annotated)
-    files = walk(root, lambda name: True)
-    frames = ["video"] if any(path.suffix.lower() in VIDEO_SUFFIXES for path in files) else []
-    other = {*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".json", ".txt", ".csv", ".md"}
-    if any(path.suffix.lower() not in other and is_dicom(path) for path in files):
-        frames.append("dicom")
+    if "images" in frames:
+        _refuse_masks(root)
     if frames:
-        return _only(root, frames)
-    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
-        return "images"
+        return next(iter(frames))
     raise RefusedInput(
         f"{root}: expected images with masks, an annotation file, DICOM or video files, found none. Known layouts: "
         f"{', '.join(LAYOUTS)}; docs/datasets.md shows each as it lies on the disk"
     )
+
+
+def _frame_kinds(root: Path) -> dict[str, int]:
+    """How many files of frames there are of each kind: `video`, `dicom`, `images`."""
+    files = walk(root, lambda name: True)
+    other = {*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, ".json", ".txt", ".csv", ".md"}
+    counts = {
+        "video": sum(path.suffix.lower() in VIDEO_SUFFIXES for path in files),
+        "dicom": sum(path.suffix.lower() not in other and is_dicom(path) for path in files),
+        "images": sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files),
+    }
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _passed_over(root: Path, layout: str) -> list[str]:
+    """Notes on frames of other kinds than that of the layout of frames that was named."""
+    own = "images" if layout == GENERIC.name else layout
+    if own not in _KINDS:
+        return []
+    notes = [
+        f"{count} {_KINDS[kind]} lie beside and were passed over"
+        for kind, count in _frame_kinds(root).items()
+        if kind != own
+    ]
+    if layout == "images" and masks_seen(root) is not None:
+        notes.append("what looks like masks was read as frames, as the layout images was named")
+    return notes
+
+
+def _refuse_masks(root: Path) -> None:
+    """Masks must not be taken for frames to predict."""
+    seen = masks_seen(root)
+    if seen is not None:
+        raise RefusedInput(
+            f"{root}: found images and what looks like masks ({seen}) that belong to no image. Expected "
+            f"{GENERIC.expected}. Name or move the masks so; where they are frames indeed, say so with --layout images"
+        )
 
 
 def _only(root: Path, names: list[str]) -> str:

@@ -7,7 +7,7 @@ and patterns are compared without regard to case.
 import re
 from dataclasses import dataclass
 
-_GREY = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|jpg|jpeg)"
+GREY = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|jpg|jpeg)"
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a data set: images, and masks where the part has them."""
+    """One part of a data set: images, and masks where the part has them.
+
+    Attributes:
+        masks: of the first reader; None where the part has none.
+        second: masks of another reader.
+        field_of_view: masks of what the camera saw, which are no truth; they too show that the layout is this one.
+    """
 
     images: Side
-    masks: Side
+    masks: Side | None
     second: Side | None = None
     split: str | None = None
-    masks_may_lack: bool = False
+    field_of_view: Side | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Layout:
 
     Attributes:
         name: as `--layout` takes it.
-        parts: each that is there is read.
+        parts: each whose images are there is read.
         wrappers: names of the folder that the published archive unpacks to; the root may be it or hold it.
         public: whether it is that of one published data set.
         expected: for messages.
@@ -61,42 +67,25 @@ class Layout:
     note: str | None = None
 
 
-_IMAGES = ("images", "image", "imgs", "img")
-_MASKS = ("masks", "mask", "labels", "label", "gt", "groundtruth", "annotations")
-_SPLITS = {"": None, "train": "train", "training": "train", "val": "val", "valid": "val", "test": "test"}
-_ANY_IMAGE = r"(?P<key>[^.].*?)\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|jpg|jpeg|webp|jp2)"
-_ANY_MASK = rf"(?P<key>[^.].*?)([_-](mask|gt|label|seg|vessel|vessels))?{_GREY}"
-
-
-def _generic() -> tuple[Part, ...]:
-    parts = []
-    for folder, split in _SPLITS.items():
-        for images in _IMAGES:
-            for masks in _MASKS:
-                pairs = {(f"{folder}/{images}".strip("/"), f"{folder}/{masks}".strip("/"))}
-                if folder:
-                    pairs.add((f"{images}/{folder}", f"{masks}/{folder}"))
-                parts += [Part(Side(a, _ANY_IMAGE), Side(b, _ANY_MASK), split=split) for a, b in sorted(pairs)]
-    return tuple(parts)
-
-
+# The layout of a user's own pairs: its parts are found by looking, see `helpers.data.readers.pairs`.
 GENERIC = Layout(
     "paired",
-    _generic(),
+    (),
     wrappers=(),
     public=False,
-    expected="images/ and masks/ with files of the same stem, also within train/, val/ and test/",
+    expected="images/ and masks/ with files of the same stem, or a.png beside a_mask.png",
 )
 
 
 def _drive(split: str, folder: str, word: str) -> Part:
     key = rf"(?P<key>(?P<patient>\d+))_{word}"
+    start = f"{folder}/" if folder else ""
     return Part(
-        Side(f"{folder}/images", rf"{key}\.(tif|tiff|png)"),
-        Side(f"{folder}/1st_manual", rf"(?P<key>\d+)_manual1{_GREY}"),
-        Side(f"{folder}/2nd_manual", rf"(?P<key>\d+)_manual2{_GREY}"),
+        Side(f"{start}images", rf"{key}\.(tif|tiff|png)"),
+        Side(f"{start}1st_manual", rf"(?P<key>\d+)_manual1{GREY}"),
+        Side(f"{start}2nd_manual", rf"(?P<key>\d+)_manual2{GREY}"),
         split,
-        masks_may_lack=word == "test",
+        field_of_view=Side(f"{start}mask", rf"{key}_mask{GREY}"),
     )
 
 
@@ -133,7 +122,11 @@ PUBLISHED = (
     ),
     Layout(
         "drive",
-        (_drive("train", "training", "training"), _drive("test", "test", "test")),
+        tuple(
+            _drive(split, folder, word)
+            for split, word in (("train", "training"), ("test", "test"))
+            for folder in (word, "")
+        ),
         wrappers=("DRIVE",),
         public=True,
         expected="training/images/NN_training.tif, training/1st_manual/NN_manual1.gif and the same in test/",

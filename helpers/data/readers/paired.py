@@ -2,22 +2,21 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from helpers.data.readers.annotation import reading, record_name
+from helpers.data.readers.annotation import MAX_DEPTH, reading, record_name
 from helpers.data.readers.layouts import Layout, Part, Side
+from helpers.data.readers.pairs import find_pairs, mask_like
 from helpers.data.record import Fault, Reading, Record
 from helpers.data.safe_path import leads_inside
 from helpers.data.truth import AuditedTruth, BrokenTruth, MaskFileTruth
 from helpers.errors import RefusedInput
+from helpers.images.reading import IMAGE_SUFFIXES
 
-_LINK = "a link leads out of the data set"
-
-
-# Deepest folder of any layout, below the root: wrapper, split, kind.
-_DEPTH = 3
+# Below this depth no links of folders are followed, so that links in circles come to an end.
+_LINK_DEPTH = 3
 
 
 @dataclass
@@ -30,46 +29,68 @@ class _Found:
 
 
 class _Folders:
-    """The folders below a root by their path in lower case.
-
-    Those that differ in case alone are left out, and so are links that lead out of the root.
-    """
+    """The folders below a root by their path, in whatever case where only one has it; links that lead out are left."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._paths: dict[str, Path] = {}
         found: dict[str, list[Path]] = defaultdict(list)
         for folder, names, _ in os.walk(root, followlinks=True):
             relative = Path(folder).relative_to(root)
-            found[relative.as_posix().casefold()].append(Path(folder))
-            wanted = [name for name in names if not name.startswith(".") and leads_inside(root, Path(folder, name))]
-            names[:] = wanted if len(relative.parts) < _DEPTH else []
-        self._by_path = {path: folders[0] for path, folders in found.items() if len(folders) == 1}
+            self._paths[_text(relative)] = Path(folder)
+            found[_text(relative).casefold()].append(Path(folder))
+            names[:] = [name for name in names if _is_entered(root, Path(folder, name), len(relative.parts))]
+        self._by_lower = {path: folders[0] for path, folders in found.items() if len(folders) == 1}
 
     def get(self, base: str, relative: str) -> Path | None:
-        return self._by_path.get(Path(base, relative).as_posix().casefold())
+        path = _text(Path(base, relative))
+        return self._paths.get(path) or self._by_lower.get(path.casefold())
 
-    def files(self, base: str, side: Side) -> list[Path]:
-        folder = self.get(base, side.folder)
-        if folder is None:
+    def files(self, base: str, side: Side | None) -> list[Path]:
+        folder = None if side is None else self.get(base, side.folder)
+        if side is None or folder is None:
             return []
         return sorted(path for path in folder.iterdir() if side.match(path.name) and not path.is_dir())
 
-    def has(self, base: str, part: Part) -> bool:
-        """Whether a part has an image and, unless its masks may lack, a mask."""
+    def images(self) -> dict[str, list[str]]:
+        """Names of the visible image files in each folder."""
+        return {
+            folder: sorted(
+                entry.name
+                for entry in path.iterdir()
+                if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir()
+            )
+            for folder, path in self._paths.items()
+        }
+
+    def shows(self, base: str, part: Part) -> bool:
+        """Whether a part has an image, and masks or what else tells it from anybody's images."""
         if not self.files(base, part.images):
             return False
-        return part.masks_may_lack or bool(self.files(base, part.masks))
+        return bool(self.files(base, part.masks) or self.files(base, part.field_of_view))
 
     def base(self, layout: Layout) -> str | None:
         """The folder of the layout, relative: the root, or a wrapper in it; None where it is in neither."""
         bases = ("", *layout.wrappers)
-        return next((base for base in bases if any(self.has(base, part) for part in layout.parts)), None)
+        return next((base for base in bases if any(self.shows(base, part) for part in layout.parts)), None)
 
 
 def recognised(root: Path, layouts: Iterable[Layout]) -> tuple[Layout, ...]:
-    """Those of the layouts that may be taken unasked."""
+    """Those of the published layouts that may be taken unasked."""
     folders = _Folders(root)
     return tuple(layout for layout in layouts if _is_recognised(folders, layout))
+
+
+def is_paired(root: Path) -> bool:
+    """Whether a folder holds a user's own images and masks in pairs."""
+    return find_pairs(_Folders(root).images()).is_paired
+
+
+def masks_seen(root: Path) -> str | None:
+    """What in a folder looks like masks, for a message; None where nothing does."""
+    folders, count = mask_like(_Folders(root).images())
+    said = [f"the folder {name}/" for name in folders[:4]] + ([f"{count} files named like masks"] if count else [])
+    return " and ".join(said) or None
 
 
 def _is_recognised(folders: _Folders, layout: Layout) -> bool:
@@ -88,38 +109,68 @@ def read_paired(root: Path, layout: Layout) -> Reading:
     two images, under the same key make a `BrokenTruth`.
 
     Raises:
-        RefusedInput: where the layout is not there, or images go with masks of two folders.
+        RefusedInput: where the layout is not there, or the folders leave open which masks belong to which images.
     """
     folders = _Folders(root)
-    base = folders.base(layout)
+    notes = [layout.note] if layout.note else []
+    found = _Found()
+    if layout.parts:
+        base = folders.base(layout)
+        parts = layout.parts
+    else:
+        pairs = find_pairs(folders.images())
+        base = "" if pairs.is_paired else None
+        parts = pairs.parts
+        _refuse_doubt(root, parts)
+        for folder in pairs.lone_masks:
+            found.faults += [
+                Fault(record_name(root, path), "a mask in a folder that belongs to no folder of images")
+                for path in folders.files("", Side(folder, r"(?P<key>[^.].*)"))
+            ]
+        if pairs.passed_over:
+            notes.append(f"{pairs.passed_over} image files outside the folders of images and masks were passed over")
     if base is None:
         raise RefusedInput(
             f"{root}: expected layout {layout.name} ({layout.expected}), found none such. Check the path or --layout"
         )
-    parts = [part for part in layout.parts if folders.has(base, part)]
-    sides = [part.images.folder for part in parts]
-    for part in parts:
-        if sides.count(part.images.folder) > 1:
-            masks = " and ".join(
-                f"{other.masks.folder}/" for other in parts if other.images.folder == part.images.folder
-            )
-            raise RefusedInput(
-                f"{root}: expected one folder of masks for {part.images.folder}/, found {masks}. Move the others away"
-            )
-    found = _Found()
     for part in parts:
         _read_part(folders, base, part, found)
-    notes = [layout.note] if layout.note else []
     if found.lacking:
         notes.append(f"{found.lacking} images have no mask")
     return reading(layout.name, found.records, source=root, public=layout.public, notes=notes, faults=found.faults)
+
+
+def _refuse_doubt(root: Path, parts: Sequence[Part]) -> None:
+    """Refuse several folders of masks for one of images, and the reverse."""
+    pairs = [(part.images.folder, part.masks.folder) for part in parts if part.masks]
+    for one, other, kind in ((0, 1, "masks"), (1, 0, "images")):
+        by_folder: dict[str, list[str]] = defaultdict(list)
+        for pair in pairs:
+            by_folder[pair[one]].append(pair[other])
+        for folder, several in by_folder.items():
+            if len(several) > 1:
+                listed = " and ".join(f"{name or '.'}/" for name in several)
+                raise RefusedInput(
+                    f"{root}: expected one folder of {kind} for {folder or '.'}/, found {listed}. Move the others away"
+                )
+
+
+def _is_entered(root: Path, folder: Path, depth: int) -> bool:
+    if folder.name.startswith(".") or depth >= MAX_DEPTH:
+        return False
+    return not folder.is_symlink() if depth >= _LINK_DEPTH else leads_inside(root, folder)
+
+
+def _text(path: Path) -> str:
+    """A relative path with '/'; '' for the root itself."""
+    return "" if path == Path() else path.as_posix()
 
 
 def _read_part(folders: _Folders, base: str, part: Part, found: _Found) -> None:
     root = folders.root
     images = _by_key(folders, base, part.images, found)
     masks = _by_key(folders, base, part.masks, found, images)
-    seconds = _by_key(folders, base, part.second, found) if part.second else {}
+    seconds = _by_key(folders, base, part.second, found)
     for key, paths in images.items():
         given = masks.get(key, [])
         found.lacking += not given
@@ -142,7 +193,7 @@ def _read_part(folders: _Folders, base: str, part: Part, found: _Found) -> None:
 
 
 def _by_key(
-    folders: _Folders, base: str, side: Side, found: _Found, images: Container[str] = ()
+    folders: _Folders, base: str, side: Side | None, found: _Found, images: Container[str] = ()
 ) -> dict[str, list[Path]]:
     """Files of one side by their key, a plain file before its gzipped twin; what leads out of the root is a fault.
 

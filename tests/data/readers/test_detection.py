@@ -103,6 +103,44 @@ def test_dicom_files_are_found_by_content_and_videos_by_suffix(tmp_path):
         reading = read_records(tmp_path / name)
         assert (reading.layout, reading.public, len(reading.records)) == (layout, False, 2)
         assert [record.index for record in reading.records] == [0, 1]
-    with pytest.raises(RefusedInput, match=r"found video and dicom\. Choose with --layout"):
+
+
+def test_frames_of_several_kinds_are_refused_with_their_counts(tmp_path):
+    dicom_files.write(tmp_path / "IM0001", dicom_files.angiogram(np.zeros((2, 4, 6), dtype=np.uint16)))
+    frames(tmp_path, "a.png", "b.png")
+    with pytest.raises(RefusedInput, match=r"found 1 DICOM files and 2 images\..*--layout dicom or images"):
         read_records(tmp_path)
-    assert len(read_records(tmp_path, "dicom").records) == 2
+    reading = read_records(tmp_path, "dicom")
+    assert len(reading.records) == 2 and "2 images lie beside and were passed over" in reading.notes
+    frames(tmp_path, "masks/a.png")
+    with pytest.raises(RefusedInput, match=r"found 1 DICOM files and 3 images\..*--layout paired or dicom or images"):
+        read_records(tmp_path)
+    write_video(tmp_path / "films" / "a.avi", np.zeros((2, 4, 6), np.uint8))
+    assert "1 video files lie beside and were passed over" in read_records(tmp_path, "paired").notes
+
+
+@pytest.mark.parametrize(
+    ("names", "seen"),
+    [
+        (["a/1.png", "GT_png/7.png"], "the folder GT_png/"),
+        (["frames/1.png", "vessel-masks/1.png"], "the folder vessel-masks/"),
+        (["images/a.png", "P1/masks/b.png"], "the folder masks/"),
+        (["a.png", "mask_a.png"], "1 files named like masks"),
+        (["a/1.png", "b/1_gt.png", "b/2_gt.png"], "2 files named like masks"),
+        (["one/a.png", "two/a_GroundTruth.png"], "1 files named like masks"),
+    ],
+)
+def test_what_looks_like_masks_is_never_taken_for_frames_unasked(tmp_path, names, seen):
+    frames(tmp_path, *names)
+    with pytest.raises(RefusedInput) as refusal:
+        read_records(tmp_path)
+    assert f"({seen})" in str(refusal.value) and "--layout images" in str(refusal.value)
+    reading = read_records(tmp_path, "images")
+    assert len(reading.records) == len(names)
+    assert any("looks like masks" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize("name", ["LAD_seg3_045.png", "masked.png", "manuel/1.png", "P12/lca_1.png", "light.png"])
+def test_plain_names_do_not_look_like_masks(tmp_path, name):
+    frames(tmp_path, name)
+    assert read_records(tmp_path).layout == "images"

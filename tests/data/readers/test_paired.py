@@ -62,6 +62,58 @@ def test_an_image_stem_that_ends_like_a_mask_is_matched_whole(tmp_path):
     assert summary(read_records(tmp_path))[0][3] == "masks/x_gt.png"
 
 
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("a.png", "a_mask.png"),
+        ("train/a.png", "train/a-GT.tif"),
+        ("images/a.png", "images/a_mask.png"),
+        ("data/images/a.png", "data/masks/a.png"),
+        ("images/P1/a.png", "masks/P1/a.png"),
+        ("images/P1/S1/a.png", "masks/P1/S1/a_seg.png"),
+        ("P1/images/a.png", "P1/masks/a.png"),
+        ("images/a.png", "ground_truth/a.png"),
+        ("Images/a.png", "Ground Truth/a.png"),
+        ("P1/a.png", "P1/mask/a.png"),
+        ("P1/a.png", "masks/P1/a.png"),
+        ("images/01.jpg", "manual1/01.tif"),
+    ],
+)
+def test_generic_pairs_wherever_the_word_stands(tmp_path, image, mask):
+    put(tmp_path, image, mask)
+    reading = read_records(tmp_path)
+    split = "train" if image.startswith("train") else None
+    assert (reading.layout, summary(reading)) == ("paired", [(image, None, split, mask)])
+    assert reading.faults == ()
+
+
+def test_images_whose_folder_has_no_masks_keep_their_cases(tmp_path):
+    put(tmp_path, "train/images/a.png", "train/masks/a.png", "test/images/b.png", "overlays/a.png", "val/masks/c.png")
+    reading = read_records(tmp_path)
+    assert summary(reading) == [
+        ("test/images/b.png", None, "test", None),
+        ("train/images/a.png", None, "train", "train/masks/a.png"),
+    ]
+    assert "1 images have no mask" in reading.notes
+    assert any(note.startswith("1 image files outside") for note in reading.notes)
+    assert [fault.name for fault in reading.faults] == ["val/masks/c.png"]
+
+
+def test_equal_stems_of_two_patients_are_not_mixed(tmp_path):
+    put(tmp_path, "images/P1/a.png", "masks/P1/a.png", "images/P2/a.png", "masks/P2/a.png", "images/p1/a.png")
+    assert [annotation for *_, annotation in summary(read_records(tmp_path))] == [
+        "masks/P1/a.png",
+        None,
+        "masks/P2/a.png",
+    ]
+
+
+def test_two_folders_of_images_for_one_of_masks_are_refused_by_name(tmp_path):
+    put(tmp_path, "images/a.png", "img/a.png", "masks/a.png")
+    with pytest.raises(RefusedInput, match=r"one folder of images for masks/, found images/ and img/"):
+        read_records(tmp_path)
+
+
 @pytest.mark.parametrize("folders", [("{}/images", "{}/masks"), ("images/{}", "masks/{}")])
 def test_generic_pairs_in_splits(tmp_path, folders):
     for split in ("train", "val", "test"):
@@ -80,7 +132,7 @@ def test_two_masks_of_one_image_are_a_broken_truth_and_the_others_stay(tmp_path)
 
 def test_two_folders_of_masks_are_refused_by_name(tmp_path):
     put(tmp_path, "images/a.png", "masks/a.png", "labels/a.png")
-    with pytest.raises(RefusedInput, match=r"found masks/ and labels/"):
+    with pytest.raises(RefusedInput, match=r"found labels/ and masks/"):
         read_records(tmp_path)
 
 
@@ -150,6 +202,22 @@ def test_drive_of_the_old_release_names_the_second_reader(tmp_path):
     record = read_records(tmp_path).records[0]
     assert record.provenance["annotation"] == "test/1st_manual/01_manual1.gif"
     assert record.provenance["second_reader"] == "test/2nd_manual/01_manual2.gif"
+
+
+def test_parts_of_drive_do_not_take_the_field_of_view_for_truth(tmp_path):
+    put(tmp_path, "training/images/21_training.tif", "training/mask/21_training_mask.gif")
+    put(tmp_path, "training/1st_manual/21_manual1.gif")
+    put(tmp_path, "test/images/01_test.tif", "test/mask/01_test_mask.gif")
+    training, test = read_records(tmp_path / "training"), read_records(tmp_path / "test")
+    assert (training.layout, test.layout) == ("drive", "drive")
+    assert summary(training) == [("images/21_training.tif", "21", "train", "1st_manual/21_manual1.gif")]
+    assert summary(test) == [("images/01_test.tif", "01", "test", None)]
+
+
+def test_a_field_of_view_beside_manual_masks_is_not_taken_for_truth(tmp_path):
+    put(tmp_path, "images/a.png", "mask/a_mask.png", "1st_manual/a_manual1.png")
+    with pytest.raises(RefusedInput, match=r"found 1st_manual/ and mask/"):
+        read_records(tmp_path)
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
