@@ -185,7 +185,7 @@ class ReviewSession:
         mine = [one for one in self._records if one.reviewer == self.reviewer and one.verdict and one.id not in gone]
         if not mine:
             return None
-        last = mine[-1]
+        last = max(reversed(mine), key=lambda one: one.time)
         return self.add(
             VerdictRecord(new_id(), now(), self.reviewer, self.run, self.prompt, last.case_id, None, withdraws=last.id)
         )

@@ -110,9 +110,9 @@ def current(records: Iterable[VerdictRecord]) -> dict[str, dict[str, VerdictReco
     The last of a reviewer's verdicts on a case stands; where it was taken back, the one before it.
 
     Args:
-        records: of one run and prompt, in the order in which they were given.
+        records: of one run and prompt, in any order but among those of the same moment.
     """
-    records = list(records)
+    records = sorted(records, key=lambda record: record.time)
     gone = {(record.reviewer, record.withdraws) for record in records if record.withdraws}
     found: dict[str, dict[str, VerdictRecord]] = {}
     for record in records:

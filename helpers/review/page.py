@@ -1,0 +1,110 @@
+"""The static twin: the same viewer and its cases in one HTML file, or beside it, that works from the disk alone."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from itertools import starmap
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from helpers.atomic import partial_folder, require_free_space, write_text_atomic
+from helpers.errors import UsageProblem
+from helpers.paths import PARTIAL_PREFIX
+from helpers.review.facts import review_facts, viewer_module, viewer_style
+from helpers.review.source import ReviewSource
+from helpers.review.verdicts import VerdictRecord
+
+MAX_IN_ONE_FILE = 150  # cases; of 512 x 512 about 0.3 MB each
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'{scripts}; \
+style-src 'unsafe-inline'; img-src data: blob:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>vesselkit review</title>
+<style>
+body {{ margin: 0; background: #1a1e24; }}
+{style}</style>
+</head>
+<body>
+<div id="vesselkit-review"></div>
+<script type="application/json" id="vesselkit-facts">{facts}</script>
+"""
+_CASE = '<script type="application/json" id="vesselkit-case-{}">{}</script>\n'
+_END = """\
+<script type="module">
+{module}
+openPage(document.getElementById("vesselkit-review"));
+</script>
+</body>
+</html>
+"""
+
+
+def write_page(
+    source: ReviewSource, path: Path, *, case_ids: Iterable[str] | None = None, records: Iterable[VerdictRecord] = ()
+) -> Path:
+    """Write the review as `path`, an HTML file; more than MAX_IN_ONE_FILE cases lie in a folder of its name beside it.
+
+    An earlier page of that name is replaced once the new one is complete.
+
+    Args:
+        case_ids: cases to take; None for all.
+        records: verdicts to show from the start.
+    Raises:
+        UsageProblem: for another suffix than .html, or a case that the run does not have.
+        RefusedInput: for damaged files of a run, or too little space.
+    """
+    if path.suffix.lower() != ".html":
+        raise UsageProblem(f"{path.name}: expected a name that ends in .html")
+    facts = review_facts(source, records)
+    if case_ids is not None:
+        facts["cases"] = _chosen(facts["cases"], list(case_ids))
+    wanted = [case["case_id"] for case in facts["cases"]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    require_free_space(path.parent, 500_000 * len(wanted), "the page")
+    payloads = (_script(source.view(case_id).to_json()) for case_id in tqdm(wanted, "page", unit="case", disable=None))
+    folder = path.with_name(f"{path.stem}-cases")
+    if len(wanted) > MAX_IN_ONE_FILE:
+        cases, facts["folder"] = "", folder.name
+        _replace(folder, payloads)
+    else:
+        cases, facts["folder"] = "".join(starmap(_CASE.format, enumerate(payloads))), None
+    scripts = "" if facts["folder"] is None else " file: 'self'"
+    head = _PAGE.format(style=viewer_style(), facts=_script(facts), scripts=scripts)
+    write_text_atomic(path, head + cases + _END.format(module=viewer_module()))
+    if facts["folder"] is None and folder.is_dir():
+        shutil.rmtree(folder)  # of an earlier, larger page
+    return path
+
+
+def _replace(folder: Path, payloads: Iterable[str]) -> None:
+    """Write the cases, each as a script, into a folder that takes the place of an earlier one once it is complete."""
+    fresh = folder.with_name(f"{PARTIAL_PREFIX}new-{folder.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with partial_folder(fresh) as partial:
+        for place, payload in enumerate(payloads):
+            text = f"(globalThis.vesselkitCases ??= {{}})[{place}] = {payload};\n"
+            (partial / f"{place}.js").write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _chosen(cases: list[dict[str, Any]], case_ids: list[str]) -> list[dict[str, Any]]:
+    known = {case["case_id"] for case in cases}
+    unknown = [case_id for case_id in case_ids if case_id not in known]
+    if unknown:
+        raise UsageProblem(f"cases: expected some of the {len(known)} of the run, got {unknown[0]!r}")
+    return [case for case in cases if case["case_id"] in case_ids]
+
+
+def _script(value: Any) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element or starts a comment."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,109 @@
+"""What the browser gets of one case: a picture, masks as packed bits, and logits in 8 bits."""
+
+import base64
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from helpers.figures.panels import GroundTruth, PredictedMask
+from helpers.review.coding import CodedMap
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one run said of a case.
+
+    Attributes:
+        status: how the prediction ended.
+        words: the answer, or why there is none; None where unknown.
+        mask: at the run's own threshold; None where there is none.
+        maps: for other thresholds; None where the run stores none.
+    """
+
+    status: str
+    words: str | None
+    mask: PredictedMask | None
+    maps: CodedMap | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """All that the viewer shows of a case.
+
+    Attributes:
+        width, height: of the frame in pixels.
+        image: of that size; None where the frame cannot be read.
+        truth: None leaves its panel empty.
+        truth_note: why it is empty; None otherwise.
+        centreline: of the truth, bool (H, W); None where there is none.
+        predictions: of each run, in order; None for a run that does not have the case.
+    """
+
+    case_id: str
+    width: int
+    height: int
+    image: Image.Image | None = field(repr=False)
+    truth: GroundTruth | None
+    truth_note: str | None
+    centreline: np.ndarray | None = field(repr=False)
+    predictions: Sequence[Prediction | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """The case as a JSON object, docs/review.md."""
+        return {
+            "case_id": self.case_id,
+            "width": self.width,
+            "height": self.height,
+            "image": None if self.image is None else _png(self.image),
+            "truth": None if self.truth is None else packed(self.truth.mask),
+            "truth_note": self.truth_note,
+            "centreline": None if self.centreline is None else packed(self.centreline),
+            "predictions": [None if one is None else _prediction(one) for one in self.predictions],
+        }
+
+
+def packed(mask: np.ndarray) -> str:
+    """A mask, bool (H, W), row after row, 8 pixels a byte with the first in the highest bit; zlib, base64."""
+    return _text(zlib.compress(np.packbits(mask).tobytes(), 9))
+
+
+def unpacked(text: str, height: int, width: int) -> np.ndarray:
+    """The mask of `packed`, bool (height, width)."""
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
+
+
+def _prediction(one: Prediction) -> dict[str, Any]:
+    return {
+        "status": one.status,
+        "words": one.words,
+        "mask": None if one.mask is None else packed(one.mask.mask),
+        "maps": None if one.maps is None else maps_json(one.maps),
+    }
+
+
+def maps_json(maps: CodedMap) -> dict[str, Any]:
+    """Coded maps as a JSON object, docs/review.md."""
+    _, height, width = maps.codes.shape
+    return {
+        "width": width,
+        "height": height,
+        "network_size": maps.network_size,
+        "levels": _text(maps.levels.astype("<f4").tobytes()),
+        "codes": [_text(zlib.compress(np.ascontiguousarray(codes).tobytes(), 9)) for codes in maps.codes],
+    }
+
+
+def _png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.convert("L").save(buffer, "PNG")
+    return f"data:image/png;base64,{_text(buffer.getvalue())}"
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

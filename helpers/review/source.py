@@ -1,0 +1,215 @@
+"""The cases of a review: runs, their data set and scores, opened once; a case's arrays are read when asked for."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.data.dataset import Dataset
+from helpers.data.record import Case
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.centreline import skeleton
+from helpers.evaluation.definitions import BY_METRIC, Better
+from helpers.evaluation.metrics_folder import Metrics
+from helpers.evaluation.subjects import Subject, open_subjects, require_same_ids
+from helpers.figures.panels import GroundTruth, PredictedMask
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+from helpers.review.coding import coded_map
+from helpers.review.payload import CaseView, Prediction
+from helpers.review.session import ReviewCase
+from helpers.runs.finishing import TABLE_NAME
+from helpers.runs.reading import open_run
+
+_NO_TRUTH = "no ground truth"
+_MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class ReviewSource:
+    """What is reviewed.
+
+    Attributes:
+        subjects: the run that is reviewed, then others to show in its place; one prompt of each.
+        dataset: that the runs were made from.
+        metrics: scores of the first run; None where it was not evaluated.
+    """
+
+    subjects: tuple[Subject, ...]
+    dataset: Dataset = field(repr=False)
+    metrics: Metrics | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        known = {case.case_id for case in self.dataset.cases}
+        missing = [case_id for case_id in self._subject.run.cases() if case_id not in known]
+        if missing:
+            raise RefusedInput(
+                f"expected the data set that run {self._subject.name} was made from, found one without {len(missing)} "
+                f"of its cases, the first {missing[0]}. Name the same data set, layout and key of case ids"
+            )
+
+    @property
+    def _subject(self) -> Subject:
+        return self.subjects[0]
+
+    @property
+    def run(self) -> str:
+        """Fingerprint of what is reviewed: the SHA-256 of the run's table, which holds every mask."""
+        return self._subject.run.manifest["files"][TABLE_NAME]
+
+    @property
+    def prompt(self) -> str:
+        """Id of the prompt."""
+        return self._subject.prompt_id
+
+    @cached_property
+    def scores(self) -> Mapping[str, Mapping[str, float | None]]:
+        """Case id -> metric -> value, None where undefined; empty without metrics of this run and prompt."""
+        if self.metrics is None:
+            return {}
+        wanted = (self._subject.run.config.config_sha256, self.prompt)
+        names = [
+            one["name"] for one in self.metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted
+        ]
+        if not names:
+            raise RefusedInput(
+                f"{self.metrics.folder}: expected scores of run {self._subject.name} and prompt {self.prompt}, found "
+                f"those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
+            )
+        table = self.metrics.scores(names[0])
+        present = [metric for metric in BY_METRIC if metric in table.columns]
+        rows = table[["case_id", *present]].to_dict("records")
+        return {row.pop("case_id"): {name: _finite(value) for name, value in row.items()} for row in rows}
+
+    @cached_property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics that at least one case has a value of."""
+        return tuple(m for m in BY_METRIC if any(row.get(m) is not None for row in self.scores.values()))
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """The metrics of which a small value is good."""
+        return frozenset(name for name in self.metric_names if BY_METRIC[name].better is Better.LOWER)
+
+    @cached_property
+    def cases(self) -> tuple[ReviewCase, ...]:
+        """The cases of the reviewed run, in natural order."""
+        run, found = self._subject.run, []
+        for case_id in run.cases():
+            row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
+            found.append(
+                ReviewCase(
+                    case_id, frame.patient, frame.sequence, frame.number, str(row.status), self.scores.get(case_id, {})
+                )
+            )
+        return tuple(found)
+
+    def view(self, case_id: str) -> CaseView:
+        """What the viewer shows of a case. Raises RefusedInput for damaged files of a run."""
+        case = self._by_id.get(case_id)
+        if case is None:
+            raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
+        predictions = [self._prediction(subject, case_id) for subject in self.subjects]
+        try:
+            image = read_frame(case.frame.path, case.frame.index)
+        except UnreadableImage:  # the run's status says so
+            image = None
+        width, height = image.size if image else self._size(case_id)
+        for one in predictions:
+            if one is not None and one.mask is not None and one.mask.mask.shape != (height, width):
+                expected, shape = f"{width}x{height}", one.mask.mask.shape
+                raise RefusedInput(
+                    f"{case_id}: expected a mask of {expected} pixels as the frame has, got {shape[1]}x{shape[0]}. "
+                    "The data set was changed since the run: predict it again"
+                )
+        truth, note = _truth(case, width, height)
+        centreline = None if truth is None else skeleton(truth.mask)
+        return CaseView(case_id, width, height, image, truth, note, centreline, predictions)
+
+    def document(self) -> dict[str, Any]:
+        """What the viewer must know before the first case, as a JSON object, docs/review.md."""
+        return {
+            "run": self.run,
+            "prompt": self.prompt,
+            "prompt_text": self._subject.run.prompts[self.prompt],
+            "runs": [{"name": one.name, "threshold": one.run.threshold} for one in self.subjects],
+            "metrics": [
+                {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
+                for name in self.metric_names
+            ],
+            "cases": [
+                {
+                    "case_id": case.case_id,
+                    "patient": case.patient,
+                    "sequence": case.sequence,
+                    "frame": case.frame,
+                    "status": case.status,
+                    "scores": {name: value for name, value in case.scores.items() if value is not None},
+                }
+                for case in self.cases
+            ],
+        }
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Case]:
+        return {case.case_id: case for case in self.dataset.cases}
+
+    def _size(self, case_id: str) -> tuple[int, int]:
+        """Width and height that a run saw; a small square where none could read the frame."""
+        for subject in self.subjects:
+            for row in subject.run.prediction(case_id, subject.prompt_id) if case_id in subject.run.cases() else ():
+                if row.width and row.height:
+                    return row.width, row.height
+        return 64, 64
+
+    def _prediction(self, subject: Subject, case_id: str) -> Prediction | None:
+        run, prompt = subject.run, subject.prompt_id
+        if case_id not in run.cases():
+            return None
+        rows = run.prediction(case_id, prompt)
+        mask, stored = run.mask(case_id, prompt), run.logits(case_id, prompt)
+        maps = None if stored is None else coded_map(stored, run.combine, [row.predicted_iou for row in rows])
+        words = rows[0].message or rows[0].text
+        return Prediction(str(rows[0].status), words, None if mask is None else PredictedMask(mask), maps)
+
+
+def open_source(
+    run: Path,
+    dataset: Dataset,
+    *,
+    against: Path | None = None,
+    metrics: Metrics | None = None,
+    prompt: str | None = None,
+) -> ReviewSource:
+    """Open a review.
+
+    Args:
+        against: another run of the same cases, to show in place of the first.
+        prompt: id of the prompt; None for the first of the run.
+    Raises:
+        UsageProblem: where a run has no such prompt.
+        RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it.
+    """
+    folders = [run] if against is None else [run, against]
+    subjects = open_subjects(folders, prompt=prompt or next(iter(open_run(run).prompts)))
+    require_same_ids(subjects, dataset)
+    source = ReviewSource(subjects, dataset, metrics)
+    _ = source.scores  # metrics of another run are refused now, not at the first case
+    return source
+
+
+def _truth(case: Case, width: int, height: int) -> tuple[GroundTruth | None, str | None]:
+    if case.truth is None:
+        return None, _NO_TRUTH
+    try:
+        return GroundTruth(case.truth.mask(width, height)), None
+    except RefusedInput:
+        return None, "the ground truth does not fit its frame, or cannot be read: see the data check"
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(np.float64(value))

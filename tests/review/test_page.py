@@ -1,0 +1,319 @@
+"""The page from the disk: what it shows, what keys and sliders do, that it asks the network for nothing."""
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.errors import UsageProblem
+from helpers.review import page as page_module
+from helpers.review.coding import coded_map
+from helpers.review.facts import review_facts
+from helpers.review.page import write_page
+from helpers.review.source import open_source
+from helpers.review.store import read_lines
+from helpers.review.verdicts import Verdict
+from helpers.runs.masks import Combine
+from tests.review.runs import (
+    BROKEN,
+    CASES,
+    FAILED,
+    GRIDDED,
+    HEIGHT,
+    MARKUP,
+    NO_TRUTH,
+    SAME,
+    WIDTH,
+    write_data,
+    write_run,
+)
+
+GREY_ONLY = "no pixel is coloured"
+
+
+@dataclass
+class Opened:
+    """A page, and what it did."""
+
+    page: Any
+    console: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def settle(self):
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def move(self, name, value):
+        self.page.eval_on_selector(
+            f"[data-control={name}]",
+            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')); }",
+            str(value),
+        )
+        self.settle()
+
+    def case(self, case_id):
+        self.move("case", CASES.index(case_id) + 1)
+        self.wait(lambda: self.text(".vk-id") == case_id)
+
+    def wait(self, reached):
+        """Until a state is reached, for what a page loads or decodes by itself."""
+        end = time.monotonic() + 10
+        while not reached():
+            assert time.monotonic() < end, "the page did not get there"
+            self.page.wait_for_timeout(30)
+        self.settle()
+
+    def text(self, selector):
+        return self.page.inner_text(selector)
+
+    def notes(self):
+        return self.page.eval_on_selector_all(
+            ".vk-note", "found => found.map((one) => one.hidden ? '' : one.textContent)"
+        )
+
+    def frame(self, panel):
+        """The frame's pixels in a panel at one to one, uint8 (H, W, 3)."""
+        self.press("0", "1")
+        pixels = self.page.eval_on_selector(
+            f"canvas[data-panel='{panel}']",
+            """(canvas, [width, height]) => {
+                const left = Math.round(canvas.width / 2 - width / 2), top = Math.round(canvas.height / 2 - height / 2);
+                const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+                copy.drawImage(canvas, -left, -top);
+                return Array.from(copy.getImageData(0, 0, width, height).data);
+            }""",
+            [WIDTH, HEIGHT],
+        )
+        return np.array(pixels, np.uint8).reshape(HEIGHT, WIDTH, 4)[:, :, :3]
+
+    def coloured(self, panel):
+        """Pixels of a panel that are not grey, bool (H, W)."""
+        frame = self.frame(panel)
+        return (frame != frame[:, :, :1]).any(axis=2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    data = write_data(folder / "data")
+    source = open_source(write_run(folder / "run"), data, against=write_run(folder / "other", seed=7, threshold=0.3))
+    return source, write_page(source, folder / "review.html")
+
+
+@pytest.fixture
+def opened(made, browser):
+    yield from open_page(browser, made[1])
+
+
+def open_page(browser, path):
+    context = browser.new_context(viewport={"width": 1500, "height": 950}, accept_downloads=True)
+    page, address = context.new_page(), Path(path).resolve().as_uri()
+    found = Opened(page)
+    page.on("console", lambda said: found.console.append(said.text))
+    page.on("pageerror", lambda error: found.console.append(str(error)))
+    page.on("request", lambda request: found.asked.append(request.url))
+    page.goto(address)
+    page.wait_for_selector(".vk-id")
+    page.wait_for_timeout(200)
+    yield found
+    context.close()
+    assert found.console == []
+    own = address.rsplit("/", 1)[0]
+    assert [url for url in found.asked if not url.startswith(("data:", "blob:", own))] == []
+
+
+def test_the_threshold_moves_the_mask_and_its_scores(opened, made):
+    source, _ = made
+    opened.case(GRIDDED)
+    run = source.subjects[0].run
+    coded = coded_map(run.logits(GRIDDED, "p1"), Combine.UNION, [None])
+    truth = source.view(GRIDDED).truth.mask
+    assert np.array_equal(opened.coloured(2), run.mask(GRIDDED, "p1"))
+    seen = set()
+    for threshold in (0.05, 0.3, 0.9):
+        opened.move("threshold", threshold)
+        mask = coded.mask(threshold)
+        assert np.array_equal(opened.coloured(2), mask) and np.array_equal(opened.coloured(3), mask | truth)
+        dice = 2 * (mask & truth).sum() / (mask.sum() + truth.sum())
+        assert opened.text("[data-score=dice]") == f"{dice:.3f}"
+        assert opened.text("[data-score=recall]") == f"{(mask & truth).sum() / truth.sum():.3f}"
+        seen.add(opened.text("[data-score=precision]"))
+        assert "not the run's mask" in opened.text(".vk-hint")
+    assert len(seen) == 3
+    opened.press("t")
+    assert np.array_equal(opened.coloured(2), run.mask(GRIDDED, "p1"))
+
+
+def test_panels_keep_to_their_colours(opened, made):
+    opened.case(GRIDDED)
+    view = made[0].view(GRIDDED)
+    truth, mask = view.truth.mask, view.predictions[0].mask.mask
+    opened.move("opacity", 1)
+    original, truths, predictions, overlay = (opened.frame(panel) for panel in range(4))
+    assert np.array_equal(original[:, :, 0], np.asarray(view.image.convert("L")))
+    assert (truths[truth] == (255, 0, 0)).all() and (predictions[mask] == (0, 217, 0)).all()
+    assert (overlay[truth & mask] == (240, 227, 66)).all()
+    assert (overlay[truth & ~mask] == (214, 94, 0)).all() and (overlay[mask & ~truth] == (87, 181, 232)).all()
+    opened.press("v")
+    assert (opened.frame(3)[truth & ~mask] == (255, 0, 0)).all()
+    opened.press("m")
+    assert (opened.frame(3)[~(truth | mask)] == 0).all()
+
+
+def test_display_keys(opened, made):
+    opened.case(GRIDDED)
+    view = made[0].view(GRIDDED)
+    grey = np.asarray(view.image.convert("L")).astype(int)
+    opened.press("i")
+    assert np.array_equal(opened.frame(0)[:, :, 0], 255 - grey)
+    opened.press("i")
+    opened.move("window", 100)
+    opened.move("level", 120)
+    assert np.array_equal(opened.frame(0)[:, :, 0], np.floor(np.clip((grey - 70) / 100, 0, 1) * 255 + 0.5))
+    opened.press("q", "c")
+    outline = opened.coloured(1)
+    assert outline.any() and not (outline & view.truth.mask).any()
+    opened.press("c")
+    opened.page.keyboard.down(" ")
+    opened.settle()
+    hidden = [opened.coloured(panel).any() for panel in range(4)]
+    opened.page.keyboard.up(" ")
+    opened.settle()
+    assert hidden == [False] * 4 and opened.coloured(2).any()
+
+
+def test_what_is_missing_is_said_and_no_mask_stands_there(opened):
+    opened.case(FAILED)
+    notes = opened.notes()
+    assert "no prediction: no_seg" in notes[2] and notes[0] == notes[1] == notes[3] == ""
+    assert opened.coloured(1).any() and not opened.coloured(2).any()
+    assert opened.text("[data-score=dice]") == "–"
+    opened.case(NO_TRUTH)
+    assert opened.notes() == ["", "no ground truth", "", ""] and opened.coloured(2).any()
+    opened.case(BROKEN)
+    assert opened.notes()[0] == "the frame cannot be read" and "read_error" in opened.notes()[2]
+    opened.case(SAME)
+    assert "identical to the ground truth" in opened.text(".vk-warning:not([hidden])")
+
+
+def test_markup_is_text(opened):
+    opened.case(FAILED)
+    assert MARKUP in opened.notes()[2] and MARKUP in opened.text(".vk-run")
+    assert opened.page.locator("img").count() == 0
+
+
+def test_the_other_run_takes_its_place_with_its_threshold(opened, made):
+    opened.case(GRIDDED)
+    opened.press("b")
+    assert np.array_equal(opened.coloured(2), made[0].subjects[1].run.mask(GRIDDED, "p1"))
+    assert opened.text(".vk-run").startswith("other") and "threshold 0.300" in opened.text(".vk-hint")
+
+
+def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):
+    opened.press("a")
+    assert "name first" in opened.text(".vk-card [role=status]")
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape")
+    opened.press("3", "r")
+    opened.press("a", "f", "z")
+    assert opened.text(".vk-progress") == "2 of 6 reviewed, 1 rejected"
+    with opened.page.expect_download() as waiting:
+        opened.page.click("text=Download verdicts")
+    waiting.value.save_as(tmp_path / "v.jsonl")
+    records = read_lines(tmp_path / "v.jsonl")
+    assert [one.verdict for one in records] == [Verdict.REJECT, Verdict.ACCEPT, Verdict.FIX, None]
+    assert records[0].reasons == ("broken vessel",) and records[0].case_id == CASES[0] and records[0].threshold == 0.5
+    assert records[0].run == made[0].run and records[3].withdraws == records[2].id
+    opened.page.evaluate("localStorage.clear()")
+    opened.page.reload()
+    opened.page.fill("[data-control=reviewer]", "ann")
+    assert opened.text(".vk-progress").startswith("0 of 6")
+    opened.page.set_input_files("[data-control=import]", tmp_path / "v.jsonl")
+    opened.wait(lambda: opened.text(".vk-progress").startswith("2 of 6"))
+    opened.page.reload()
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape")
+    assert opened.text(".vk-progress") == "2 of 6 reviewed, 1 rejected"  # kept by the browser meanwhile
+    opened.page.select_option("[data-control=verdictFilter]", "reject")
+    assert opened.text(".vk-id") == CASES[0] and "1 / 1" in opened.text("nav")
+
+
+def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):
+    opened.press("e")
+    opened.page.keyboard.type("a rare ?")
+    assert opened.page.input_value("[data-control=note]") == "a rare ?" and opened.text(".vk-id") == CASES[0]
+    opened.press("Escape", "?")
+    listed = opened.text(".vk-help")
+    for words in ("accept", "threshold up, down", "hold: hide all colours", "next case without a verdict"):
+        assert words in listed
+    opened.press("?", "End")
+    assert not opened.page.is_visible(".vk-help")
+    opened.wait(lambda: opened.text(".vk-id") == CASES[-1])
+    opened.press("ArrowLeft", "n", "p", ".")
+    assert opened.text(".vk-id") == CASES[-2]
+
+
+def test_zoom_and_pan_are_the_same_in_all_panels(opened):
+    opened.case(GRIDDED)
+    box = opened.page.locator("canvas[data-panel='1']").bounding_box()
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.page.mouse.wheel(0, -600)
+    opened.settle()
+    assert re.search(
+        r"x 4[78]\s+y (39|40)\s+grey \d+\s+probability 0\.\d{3}\s+background in the truth", opened.text(".vk-pixel")
+    )
+    first, second = (
+        opened.page.eval_on_selector(
+            f"canvas[data-panel='{panel}']", "c => Array.from(c.getContext('2d').getImageData(5, 5, 60, 60).data)"
+        )
+        for panel in (0, 2)
+    )
+    grey = np.array(first).reshape(-1, 4)[:, 0]
+    same = grey == np.array(second).reshape(-1, 4)[:, 0]
+    assert len(np.unique(grey)) < 60 and same.mean() > 0.5
+
+
+def test_every_control_has_a_name_and_takes_the_keyboard(opened):
+    nameless = opened.page.eval_on_selector_all(
+        "button, select, input, progress, canvas",
+        "found => found.filter((one) => !(one.ariaLabel || one.textContent.trim()"
+        " || one.labels?.[0]?.textContent.trim())).map((one) => one.outerHTML)",
+    )
+    assert nameless == []
+    assert opened.page.eval_on_selector_all("button, select, input", "f => f.every((one) => one.tabIndex === 0)")
+
+
+def test_many_cases_lie_in_a_folder_beside_the_page(made, browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", 2)
+    path = write_page(made[0], tmp_path / "r.html")
+    assert len(list((tmp_path / "r-cases").iterdir())) == len(CASES)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["r-cases", "r.html"]
+    for one in open_page(browser, path):
+        one.case(SAME)
+        assert one.coloured(2).any()
+    write_page(made[0], tmp_path / "r.html", case_ids=[SAME])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_what_cannot_be_written_is_refused_first(made, tmp_path):
+    with pytest.raises(UsageProblem, match="ends in .html"):
+        write_page(made[0], tmp_path / "r.htm")
+    with pytest.raises(UsageProblem, match="got 'nobody'"):
+        write_page(made[0], tmp_path / "r.html", case_ids=["nobody"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_path_is_in_the_page(made):
+    source, path = made
+    text = path.read_text(encoding="utf-8")
+    assert str(path.parent) not in text and ".png" not in text.replace("image/png", "")
+    assert json.dumps(review_facts(source))

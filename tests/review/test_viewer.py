@@ -1,0 +1,114 @@
+"""The viewer's arithmetic in a browser is that of Python, pixel for pixel."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from helpers.review.coding import coded_map
+from helpers.review.facts import viewer_module
+from helpers.review.payload import maps_json, packed
+from helpers.review.session import Order, ReviewSession
+from helpers.review.store import VerdictStore
+from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.masks import Combine
+from tests.review.runs import smooth_logits, tube, two_step
+from tests.review.test_session import CASES
+
+THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.123, 1 / 3]
+
+
+@pytest.fixture(scope="module")
+def call(browser):
+    """`call(name, arguments)`: what a function of the module gives; typed arrays as lists."""
+    page = browser.new_page()
+    module = base64.b64encode(viewer_module().encode()).decode()
+    page.evaluate(
+        "async (source) => { globalThis.kit = await import(`data:text/javascript;base64,${source}`); }", module
+    )
+    yield lambda body, *given: page.evaluate(f"async (given) => {{ {body} }}", list(given))
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        two_step(smooth_logits(0)),
+        two_step(smooth_logits(1, count=2, grid=32), width=130, height=57, network=64),
+        two_step(smooth_logits(2, grid=256), width=512, height=512, network=1024),
+        two_step(
+            round_for_storage(np.random.default_rng(0).normal(0, 6, (1, 16, 16))), width=40, height=40, network=32
+        ),
+        StoredLogits(smooth_logits(3), Upsampling.NONE, None, 64, 64),
+    ],
+    ids=["grid", "two maps", "real size", "noise", "frame size"],
+)
+def test_masks_are_those_of_python_at_every_threshold(call, stored):
+    coded = coded_map(stored, Combine.UNION, [None] * len(stored.logits))
+    found = call(
+        """const [maps, width, height, thresholds] = given;
+        const full = await kit.fullSize(maps, width, height);
+        return thresholds.map((threshold) => {
+            const mask = kit.maskAt(full, threshold), packed = new Uint8Array(Math.ceil(mask.length / 8));
+            mask.forEach((value, i) => { packed[i >> 3] |= value << (7 - (i & 7)); });
+            return Array.from(packed);
+        });""",
+        maps_json(coded), stored.width, stored.height, THRESHOLDS,
+    )  # fmt: skip
+    for threshold, bits in zip(THRESHOLDS, found, strict=True):
+        mask = np.unpackbits(np.array(bits, np.uint8), count=stored.width * stored.height)
+        assert np.array_equal(mask.reshape(stored.height, stored.width), coded.mask(threshold)), threshold
+
+
+def test_scores_count_pixels(call):
+    truth, mask = tube(0.1), tube(0.15)
+    counts, scores = call(
+        """const [truth, mask, count] = given;
+        const counts = kit.countsOf(await kit.unpackedMask(truth, count), await kit.unpackedMask(mask, count));
+        return [counts, kit.scoresOf(counts)];""",
+        packed(truth), packed(mask), truth.size,
+    )  # fmt: skip
+    both = (truth & mask).sum()
+    assert counts[1:] == [(mask & ~truth).sum(), (truth & ~mask).sum(), both]
+    assert scores["dice"] == pytest.approx(2 * both / (truth.sum() + mask.sum()))
+    assert scores["precision"] == pytest.approx(both / mask.sum())
+    assert scores["recall"] == pytest.approx(both / truth.sum())
+
+
+def test_scores_of_empty_masks_are_those_of_the_evaluation(call):
+    found = call("return [[9, 0, 0, 0], [9, 2, 0, 0], [9, 0, 2, 0]].map(kit.scoresOf);")
+    assert found == [
+        {"dice": 1, "precision": None, "recall": None},
+        {"dice": 0, "precision": 0, "recall": None},
+        {"dice": 0, "precision": None, "recall": 0},
+    ]
+
+
+def test_an_outline_lies_around_its_mask(call):
+    mask = np.zeros((7, 9), bool)
+    mask[3, 4] = True
+    for reach in (1, 2):
+        found = call(
+            """const [text, reach] = given;
+            return Array.from(kit.outlineOf(await kit.unpackedMask(text, 63), 9, 7, reach));""",
+            packed(mask), reach,
+        )  # fmt: skip
+        wanted = np.zeros((7, 9), bool)
+        wanted[3 - reach : 4 + reach, 4 - reach : 5 + reach] = True
+        assert np.array_equal(np.reshape(found, (7, 9)).astype(bool), wanted & ~mask)
+
+
+def test_the_queue_is_that_of_the_session(call, tmp_path):
+    session = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "run", "p1", frozenset({"hd95_px"}))
+    given = sorted(CASES, key=lambda case: session.queue.index(case.case_id))
+    cases = [
+        {"case_id": c.case_id, "scores": {k: v for k, v in c.scores.items() if v is not None and v == v}} for c in given
+    ]
+    for order in Order:
+        for metric in ("dice", "hd95_px"):
+            session.arrange(order, metric)
+            found = call(
+                "return kit.arranged(...given, () => true).map((one) => one.case_id);",
+                cases, order.value, metric, metric == "hd95_px",
+            )  # fmt: skip
+            assert tuple(found) == session.queue, (order, metric)
