@@ -10,6 +10,12 @@ class VesselkitError(Exception):
     exit_code = 1
 
 
+class Stopped(VesselkitError):
+    """The user or a scheduler ended the work; what was finished is kept. Exit code 130, as for any Ctrl-C."""
+
+    exit_code = 130
+
+
 class UsageProblem(VesselkitError):
     """A command or notebook was called with parameters that cannot work. Exit code 2."""
 

@@ -23,13 +23,14 @@ from helpers.cli import (
     registry,
     synthesis,
 )
-from helpers.errors import UsageProblem, VesselkitError
+from helpers.errors import Stopped, UsageProblem, VesselkitError
 
 EXIT_CODES = {
     0: "ok",
     1: "findings: the command ran, and what it looked at is not in order; or it failed unexpectedly",
     2: "usage: the call cannot work as it stands",
     3: "refused input: a file was read as far as needed and refused",
+    130: "stopped: by Ctrl-C or a scheduler; the same command goes on from what is finished, or starts anew",
 }
 
 
@@ -59,7 +60,7 @@ app = typer.Typer(
     name="vesselkit",
     cls=KitGroup,
     help="Convert, run, score and review Sa2VA vessel segmentation models. Not for clinical use.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 refused input.",
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 refused input, 130 stopped.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -123,3 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             logging.getLogger(__name__).debug("where the error arose:", exc_info=error)
         typer.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except SystemExit as ended:
+        if ended.code == Stopped.exit_code:  # Typer's answer to Ctrl-C, which says nothing
+            typer.echo("Error: stopped; give the same command again, which goes on or starts anew", err=True)
+        raise

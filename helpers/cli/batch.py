@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path
+from helpers.errors import Stopped
 
 
 def run(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")]) -> None:
@@ -19,8 +20,9 @@ def run(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml
     try:
         states = run_batch(batch, told=lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt:
-        typer.echo("stopped; what is finished is kept, and the same command goes on from there", err=True)
-        raise typer.Exit(1) from None
+        raise Stopped(
+            f"stopped; what is finished is kept, and the same command goes on from there ({batch.folder})"
+        ) from None
     counts = {status: sum(state.status is status for state in states.values()) for status in JobStatus}
     typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count))
     typer.echo(f"index: {batch.folder / 'index.html'}")

@@ -3,6 +3,7 @@
 The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -162,6 +163,9 @@ def predict(
     from helpers.runs.masks import Combine
 
     process = launched(Launcher(launcher.value))
+    if process is not None:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(logging.Formatter(f"rank {process.rank}: %(levelname)s: %(message)s"))
     if process is not None and shard is not None:
         raise UsageProblem("--shard: the launcher's processes are shards already. Leave it out")
     share = parse_shard(shard) if shard is not None else WHOLE if process is None else process.shard
@@ -200,7 +204,7 @@ def predict(
     summary = run_prediction(
         dataset.frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings
     )
-    typer.echo(summary.to_text())
+    typer.echo(summary.to_text(process))
 
 
 @bench_app.command("predict", help=registry.command("bench predict").summary)

@@ -21,13 +21,14 @@ from helpers.importing.matching import match
 from helpers.importing.values import SUFFIXES, Meaning, Range, fits, meaning_of, range_of, read_values, to_logits
 from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame_facts
 from helpers.inference.predictor import Answer
+from helpers.inference.resuming import open_cases, reopen, tell
 from helpers.inference.run import check_output, check_parameters, known_values
-from helpers.runs.config import MANIFEST_NAME, start_run
-from helpers.runs.finishing import finish_run
+from helpers.runs.config import start_run
+from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock
 from helpers.runs.logits import Upsampling
 from helpers.runs.masks import Combine, threshold_logit
-from helpers.runs.parts import commit_case, is_done, remove_leftovers
+from helpers.runs.parts import commit_case, remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -164,15 +165,18 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
         mark = start_run(output, values).config_sha256
     copies = []
     with shard_lock(output, 1, 1):
-        remove_leftovers(output, [one.case.case_id for one in seen if not is_done(output, mark, one.case.case_id)])
+        missing = open_cases(output, mark, [one.case.frame for one in seen])
+        tell(missing)
+        reopen(output, missing)
+        remove_leftovers(output, missing)
         for one in tqdm(seen, desc="import", unit="case"):
             logits = to_logits(read_values(one.path), meaning)
             copies.append(_is_truth(one, logits > np.float32(threshold_logit(threshold))))
-            if not is_done(output, mark, one.case.case_id):
+            if one.case.case_id in missing:
                 answer = Answer(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
                 commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}))
-        if not (output / MANIFEST_NAME).is_file():
+        if not is_finished(output):
             finish_run(output, [one.case.case_id for one in seen], {})
     return all(copies)
 

@@ -52,7 +52,7 @@ class Bench:
         return {**asdict(self), "ratio": self.ratio}
 
     def to_text(self) -> str:
-        """A table for people."""
+        """A table for people, its columns explained below."""
         lines = [
             f"{self.frames} frames a round, batches of {self.batch_size}, {self.settings.get('device')} "
             f"{self.settings.get('dtype')}, {self.threads} threads",
@@ -62,6 +62,11 @@ class Bench:
             lines.append(f"{number:>6}  {plain:>9.3f}  {ours:>9.3f}  {ours / plain:>6.2f}")
         plain, ours = statistics.median(self.loop), statistics.median(self.pipeline)
         lines.append(f"{'median':>6}  {plain:>9.3f}  {ours:>9.3f}  {self.ratio:>6.2f}")
+        lines += [
+            "loop: one frame after the other through predict_forward, and its mask written",
+            "pipeline: `vesselkit predict`, which does the three side by side, and writes logits and tables too",
+            "ratio: pipeline by loop, above 1 where the pipeline is faster",
+        ]
         lines.append(
             f"pixels that differ from predict_forward's masks at 0.5: {max(self.differing)} in the worst frame, "
             f"{sum(self.differing)} in all"

@@ -16,6 +16,7 @@ from helpers.errors import RefusedInput, UsageProblem
 logger = logging.getLogger(__name__)
 
 RECORD_NAME = "conversion.json"
+_FAMILY = "sa2va"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -70,7 +71,19 @@ def check_folder(model_dir: Path) -> ModelIdentity:
     Raises `RefusedInput` for a folder that is no export, for changed, added or missing code, and for code that would
     be taken from elsewhere.
     """
+    if model_dir.is_file() or (not (model_dir / "config.json").exists() and any(model_dir.glob("*.pth"))):
+        raise RefusedInput(
+            f"{model_dir}: expected a folder that `vesselkit convert` wrote, found what looks like a checkpoint. "
+            "Convert it first, or give it to `vesselkit predict` as --checkpoint"
+        )
     config = _read_json(model_dir / "config.json", "a model folder written by `vesselkit convert`")
+    kind = config.get("model_type", _FAMILY)
+    if not str(kind).startswith(_FAMILY):
+        raise RefusedInput(
+            f"{model_dir}: expected a Sa2VA folder that `vesselkit convert` wrote, found a model of type "
+            f"{kind!r}. If it is the InternVL that was fine-tuned, it is the base: give the checkpoint with "
+            "--checkpoint, and this folder as --base"
+        )
     for name, target in (config.get("auto_map") or {}).items():
         if "--" in str(target):
             raise RefusedInput(f"{model_dir / 'config.json'}: {name} points to code outside the folder. Convert again")

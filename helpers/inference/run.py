@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,12 +15,12 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
 from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping, unwritten
 from helpers.inference.predictor import Predictor
-from helpers.inference.resuming import open_cases, reopen, tell
-from helpers.inference.shards import WHOLE, Shard, fixed_batches
+from helpers.inference.resuming import listed, open_cases, reopen, tell
+from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
 from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.config import CONFIG_NAME, differences, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
@@ -27,6 +28,7 @@ from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import CaseResult, commit_case, remove_leftovers
 from helpers.runs.reading import open_run
+from helpers.runs.status import FAILURES
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +59,30 @@ class RunSummary:
     complete: bool
     cases: int
 
-    def to_text(self) -> str:
-        """What to tell the user: status counts of a finished run, or what is missing; the folder; the next step."""
+    def to_text(self, process: Process | None = None) -> str:
+        """What to tell the user: status counts of a finished run, or what is missing; the folder; the next step.
+
+        Args:
+            process: this one, where a launcher started several.
+        """
         if not self.complete:
+            if process is not None:
+                return f"rank {process.rank} of {process.world} is done; the last rank finishes the run"
             return (
                 f"shard {self.shard} is done; other shards are missing, and the last of them finishes the run\n"
                 f"written to {self.folder}\nnext: run the same command for the other shards"
             )
-        table = open_run(self.folder).table().drop_duplicates(["case_id", "prompt_id"])
-        counts = table["status"].astype(str).value_counts()
-        found = ", ".join(f"{count} {status}" for status, count in counts.items())
-        return f"{self.cases} cases: {found}\nwritten to {self.folder}\nnext: look at them in notebooks/02_infer.ipynb"
+        run = open_run(self.folder)
+        counts = Counter(str(rows[0].status) for rows in run.predictions())
+        found = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        prompts = "" if len(run.prompts) == 1 else f" x {len(run.prompts)} prompts"
+        lines = [] if process is None else [f"rank {process.rank} of {process.world} finished the run"]
+        lines.append(f"{self.cases} cases{prompts}: {found}")
+        for status in FAILURES:
+            failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
+            if failed:
+                lines.append(f"{status}: {listed(failed)}")
+        return "\n".join(lines) + f"\nwritten to {self.folder}\nnext: look at them in notebooks/02_infer.ipynb"
 
 
 def predict(
@@ -100,8 +115,9 @@ def predict(
     Raises:
         UsageProblem: for parameters that cannot work.
         RefusedInput: where the folder holds a run of another configuration.
-        VesselkitError: where the shard is being computed by another process, results cannot be written, or the run
-            was asked to stop; what was computed before is kept.
+        VesselkitError: where the shard is being computed by another process, or results cannot be written; what was
+            computed before is kept.
+        Stopped: where the run was asked to stop; as above.
     """
     check_parameters(prompts, threshold, batch_size, limit)
     output = Path(output)
@@ -275,9 +291,7 @@ def _compute(
         run_batches(open_batches, predictor, tuple(prompts.values()), write, stop=stop, written=bar.update)
         done = bar.n
     if done < total:
-        raise VesselkitError(
-            f"stopped with {done} of {total} cases done; the same command goes on from there ({output})"
-        )
+        raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")
 
 
 def result_of(outcome: Outcome, prompts: Mapping[str, str], thresholding: Thresholding) -> CaseResult:

@@ -3,6 +3,7 @@
 Each job is a process of its own, so that a job that dies takes no other with it and its memory is given back.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -150,8 +151,8 @@ def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=environment, text=True,
     )  # fmt: skip
     try:
-        process.stdin.write(json.dumps(told))
-        process.stdin.close()
+        process.stdin.write(json.dumps(told) + "\n")
+        process.stdin.flush()  # and left open: its end tells the job that this process has died
     except BrokenPipeError:
         pass  # it has died already; its exit code and error text say why
     return _Running(job, process, errors, slot, time.time())
@@ -161,6 +162,7 @@ def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState
     """The state of a job whose process has ended; the mark of a finished one is written here."""
     seconds = round(time.time() - one.since, 1)
     code = one.process.returncode
+    _close_input(one)
     one.errors.seek(0)
     words = one.errors.read().strip()
     one.errors.close()
@@ -206,4 +208,10 @@ def _stop(one: _Running) -> None:
         except psutil.NoSuchProcess:
             continue
     one.process.wait()
+    _close_input(one)
     one.errors.close()
+
+
+def _close_input(one: _Running) -> None:
+    with contextlib.suppress(BrokenPipeError):  # where it died before it had read its input
+        one.process.stdin.close()

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, Typ
 
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.notebook.batch_key import Fingerprints, job_key
+from helpers.notebook.batch_key import Fingerprints, data_state, job_key
+from helpers.notebook.data import open_whole
 from helpers.notebook.execution import parameter_types
 from helpers.notebook.parameters import unknown_names, validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
@@ -24,7 +25,9 @@ from helpers.paths import Stage
 
 _MOST_BYTES = 1_000_000
 _MOST_JOBS = 10_000
-_PROJECT, _NAME, _MODEL = "project", "name", "model"  # parameters of notebooks that a batch treats apart
+_PROJECT, _NAME = "project", "name"  # parameters of notebooks that a batch treats apart
+_NEVER_LATEST = {"model": "its models; give a folder", "predictions": "its runs; give a folder or a run's name"}
+_HASHES = ".inputs.json"
 _TYPES = {
     "str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict,
     "list[str]": list[str], "list[int]": list[int], "list[float]": list[float],
@@ -85,7 +88,7 @@ class Batch:
     """A checked batch.
 
     Attributes:
-        folder: `outputs/<project>/notebooks/batch-<name>`; may not exist yet.
+        folder: `outputs/<project>/notebooks/batch-<name>`.
     """
 
     settings: BatchSettings
@@ -110,19 +113,63 @@ def read_batch(path: Path) -> Batch:
     combinations = list(_combinations(settings.grid)) if not problems else []
     for number, varied in enumerate(combinations, 1):
         problems += [f"job {number}: {found}" for found in _value_problems(types, {**fixed, **varied})]
-    if problems:
-        unique = list(dict.fromkeys(problems))
-        raise UsageProblem(f"{path.name}: refused before any job ran:\n" + "\n".join(f"  {line}" for line in unique))
-    fingerprints = Fingerprints()
+    _refuse(path, problems)
+    folder = paths.stage_folder(settings.project, Stage.NOTEBOOKS) / f"batch-{name}"
+    fingerprints = Fingerprints.kept_in(folder / _HASHES)
+    states = _States(types, fingerprints)
     jobs = []
     for number, varied in enumerate(combinations, 1):
         given = {**fixed, **varied}
-        key = job_key(settings.notebook, given, fingerprints)
+        try:
+            state = states.of(given)
+        except (UsageProblem, RefusedInput) as error:
+            problems.append(f"job {number}: {error}")
+            continue
+        key = job_key(settings.notebook, given, fingerprints, state)
         if _NAME in types and _NAME not in given:
             given[_NAME] = f"job-{key[:10]}"  # of its own, so that a stopped job goes on where it was
         jobs.append(Job(number, key, given, varied))
+    _refuse(path, problems)
     _refuse_repeated(path, jobs)
-    return Batch(settings, paths.stage_folder(settings.project, Stage.NOTEBOOKS) / f"batch-{name}", tuple(jobs))
+    fingerprints.keep(folder / _HASHES)
+    return Batch(settings, folder, tuple(jobs))
+
+
+class _States:
+    """What the results of jobs depend on beside the files that their parameters name; each data set is opened once."""
+
+    def __init__(self, types: Mapping[str, tuple[str, str]], fingerprints: Fingerprints) -> None:
+        self._types = types
+        self._fingerprints = fingerprints
+        self._data: dict[tuple, dict[str, Any]] = {}
+
+    def of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of a job; an empty one for notebooks that are not the kit's.
+
+        The data set is opened as the job opens it, so that the key of its ids is there before any job runs.
+
+        Raises:
+            UsageProblem, RefusedInput: where the data set or a run cannot be used.
+        """
+        model = _known_model(self._types)
+        if model is None:
+            return {}
+        settings = validate(model, _with_defaults(self._types, given))
+        state = {}
+        if isinstance(settings, InferSettings | EvaluateSettings):
+            state["data"] = self._data_state(settings)
+        if isinstance(settings, EvaluateSettings):
+            from helpers.notebook.evaluation import choose_runs  # here, since other notebooks need not wait for it
+
+            state["runs"] = [self._fingerprints.of(one.run.folder) for one in choose_runs(settings)]
+        return state
+
+    def _data_state(self, settings: InferSettings | EvaluateSettings) -> dict[str, Any]:
+        names = ("data", "layout", "ids", "id_key", "group_by", "split")
+        asked = tuple(getattr(settings, name) for name in names)
+        if asked not in self._data:
+            self._data[asked] = data_state(open_whole(settings), settings.data, self._fingerprints)
+        return self._data[asked]
 
 
 def _settings(path: Path) -> BatchSettings:
@@ -167,9 +214,9 @@ def _grid_problems(settings: BatchSettings, types: Mapping[str, tuple[str, str]]
         problems.append(f"grid: expected at most {_MOST_JOBS:,} jobs, got {count:,}; split the file")
     if _NAME in settings.parameters and count > 1:
         problems.append(f"{_NAME}: the same for {count} jobs, which would share one result; leave it out")
-    named = settings.parameters.get(_MODEL) or _MODEL in settings.grid
-    if _MODEL in types and not named:
-        problems.append(f"{_MODEL}: a batch names its models; give a folder")
+    for name, advice in _NEVER_LATEST.items():
+        if name in types and not settings.parameters.get(name) and name not in settings.grid:
+            problems.append(f"{name}: a batch names {advice}")
     return problems
 
 
@@ -194,15 +241,23 @@ def _value_problems(types: Mapping[str, tuple[str, str]], given: Mapping[str, An
                 TypeAdapter(kind).validate_python(value, strict=True)
             except ValidationError:
                 problems.append(f"{name}: expected a value of type {types[name][0]}, got {value!r}")
-    known = next((model for model in _KNOWN_SETTINGS if set(model.model_fields) == set(types)), None)
+    known = _known_model(types)
     if problems or known is None:
         return problems
-    defaults = {name: ast.literal_eval(default) for name, (_, default) in types.items()}
     try:
-        validate(known, {**defaults, **given})
+        validate(known, _with_defaults(types, given))
     except UsageProblem as error:
         problems += [line.strip() for line in str(error).splitlines()[1:]]
     return problems
+
+
+def _known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
+    """The settings of the kit's own notebook that has these parameters; None for another notebook."""
+    return next((model for model in _KNOWN_SETTINGS if set(model.model_fields) == set(types)), None)
+
+
+def _with_defaults(types: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: ast.literal_eval(default) for name, (_, default) in types.items()}, **given}
 
 
 def _declared_type(kind: str, default: str) -> Any:
@@ -214,6 +269,12 @@ def _declared_type(kind: str, default: str) -> Any:
     except (ValueError, SyntaxError):
         return None
     return _TYPES.get(type(value).__name__) if kind == "None" else None
+
+
+def _refuse(path: Path, problems: list[str]) -> None:
+    if problems:
+        lines = "\n".join(f"  {line}" for line in dict.fromkeys(problems))
+        raise UsageProblem(f"{path.name}: refused before any job ran:\n{lines}")
 
 
 def _refuse_repeated(path: Path, jobs: list[Job]) -> None:

@@ -21,6 +21,15 @@ class PredictionStatus(StrEnum):
     OK = "ok"
 
 
+# No answer of the model: its mask counts as empty, and a look at the file or the machine may help.
+FAILURES = (
+    PredictionStatus.READ_ERROR,
+    PredictionStatus.BAD_SIZE,
+    PredictionStatus.OOM,
+    PredictionStatus.ERROR,
+)
+
+
 def status_of(*, finite: bool, truncated: bool, seg_count: int, mask_fraction: float | None) -> PredictionStatus:
     """The status of a frame that was read and for which the model answered.
 

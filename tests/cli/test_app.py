@@ -11,12 +11,14 @@ from helpers.checkpoint import inspection
 from helpers.cli import registry
 from helpers.cli.app import app, main
 from helpers.cli.registry import COMMANDS, Availability
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 
 PLANNED = [found.name for found in COMMANDS if found.availability is Availability.PLANNED]
 
 
-@pytest.mark.parametrize(("raised", "code"), [(VesselkitError, 1), (UsageProblem, 2), (RefusedInput, 3)])
+@pytest.mark.parametrize(
+    ("raised", "code"), [(VesselkitError, 1), (UsageProblem, 2), (RefusedInput, 3), (Stopped, 130)]
+)
 def test_errors_have_their_exit_codes_and_no_traceback(call, tmp_path, monkeypatch, raised, code):
     def fail(path, progress):
         raise raised("what came")

@@ -90,6 +90,31 @@ def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monke
         assert f"{change[-2].removeprefix('--').replace('-', '_')}: the run has" in other.err
 
 
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(call, model, tmp_path, monkeypatch):
+    draw_angiograms(tmp_path / "data", 1)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "load_model", interrupted)
+    ended = call("predict", "--model", str(model), "--data", "data", "--output", "run")
+    assert (ended.code, ended.err.splitlines()[-1]) == (
+        130,
+        "Error: stopped; give the same command again, which goes on or starts anew",
+    )
+
+
+def test_a_rank_says_which_it_is(call, model, tmp_path, monkeypatch):
+    draw_angiograms(tmp_path / "data", 3)
+    outs = []
+    for rank in ("0", "1"):
+        for name, value in {**TORCHRUN, "RANK": rank}.items():
+            monkeypatch.setenv(name, value)
+        outs.append(call("predict", "--model", str(model), "--data", "data", "--output", "run").out)
+    assert outs[0] == "rank 0 of 2 is done; the last rank finishes the run\n"
+    assert outs[1].startswith("rank 1 of 2 finished the run\n3 cases: ")
+
+
 def test_a_composed_model(call, tmp_path):
     sources = fixture_sources()
     draw_angiograms(tmp_path / "data", 1)
@@ -104,7 +129,8 @@ def test_a_composed_model(call, tmp_path):
 def test_the_bench_measures_both_ways(call, model, tmp_path):
     draw_angiograms(tmp_path / "data", 2)
     ended = call("bench", "predict", "--model", str(model), "--data", "data", "--rounds", "1", "--output", "b.json")
-    assert ended.code == 0 and "pipeline" in ended.out
+    assert ended.code == 0
+    assert all(f"\n{column}: " in ended.out for column in ("loop", "pipeline", "ratio"))
     found = json.loads((tmp_path / "b.json").read_text())
     assert len(found["differing"]) == 2 and max(found["differing"]) <= 2
     assert found["frames"] == 2 and found["ratio"] == pytest.approx(found["pipeline"][0] / found["loop"][0])

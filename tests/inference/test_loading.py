@@ -69,6 +69,22 @@ def test_no_model_folder(tmp_path):
         check_folder(tmp_path)
 
 
+def test_a_base_is_told_from_a_model(folder):
+    (folder / "config.json").write_text(json.dumps({"model_type": "internvl_chat"}))
+    with pytest.raises(RefusedInput, match="a model of type 'internvl_chat'.* this folder as --base"):
+        check_folder(folder)
+    (folder / "config.json").write_text(json.dumps({"model_type": "sa2va"}))
+    check_folder(folder)
+
+
+def test_a_checkpoint_is_told_from_a_model(tmp_path):
+    path = tmp_path / "iter_5.pth"
+    path.write_bytes(b"weights")
+    for given in (path, tmp_path):
+        with pytest.raises(RefusedInput, match="looks like a checkpoint. Convert it first, or .* as --checkpoint"):
+            check_folder(given)
+
+
 def test_devices_and_dtypes():
     cpu = choose_device("cpu")
     assert cpu.type == "cpu" and choose_dtype("auto", cpu) is torch.float32

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.images.source import read_frame
 from helpers.inference import run as run_module
 from helpers.inference.run import (
@@ -55,7 +55,15 @@ def test_a_run_has_a_row_for_each_case_and_prompt(frames, tmp_path):
     ]
     assert set(table["status"].astype(str)) == {"ok"} and set(table["mask_pixels"]) == {1}
     assert open_run(tmp_path / "run").prompts == {"p1": "vessels", "p2": "arteries"}
-    assert summary.to_text().startswith("7 cases: 14 ok\nwritten to ")
+    assert summary.to_text().startswith("7 cases x 2 prompts: 14 ok\nwritten to ")
+
+
+def test_the_summary_names_the_cases_without_an_answer(frames, tmp_path):
+    for frame in (frames[1], frames[5]):
+        frame.path.write_bytes(b"broken")
+    summary = compute(frames, tmp_path / "run", PlainPredictor({3: ValueError("no")}), prompts=["a", "b"])
+    lines = summary.to_text().splitlines()
+    assert lines[:3] == ["7 cases x 2 prompts: 8 ok, 4 read_error, 2 error", "read_error: c02, c06", "error: c03"]
 
 
 def test_the_configuration_holds_all_that_decides(frames, tmp_path):
@@ -90,8 +98,9 @@ def interrupted_after(batches):
 
 def test_a_stopped_run_goes_on_and_equals_an_uninterrupted_one(frames, tmp_path):
     compute(frames, tmp_path / "whole")
-    with pytest.raises(VesselkitError, match="stopped with 4 of 7 cases done; the same command goes on from there"):
+    with pytest.raises(Stopped, match="stopped with 4 of 7 cases done; the same command goes on from there") as stopped:
         compute(frames, tmp_path / "run", interrupted_after(1))
+    assert stopped.value.exit_code == 130
     assert not (tmp_path / "run/manifest.json").exists()
     predictor = PlainPredictor()
     assert compute(frames, tmp_path / "run", predictor).complete

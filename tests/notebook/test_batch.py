@@ -17,6 +17,7 @@ from helpers.notebook.batch_index import JobState, JobStatus, write_index
 from tests.notebook.test_batch_file import write_batch
 from tests.notebook.test_execution import write_notebook
 
+INTERRUPTED = 130
 PARAMETERS = 'project: str = "demo"\nword: str = ""\n'
 
 
@@ -25,6 +26,29 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("VESSELKIT_ROOT", str(tmp_path))
     write_notebook(tmp_path / "nb.ipynb", "assert word != 'bad'\nprint(word)", parameters=PARAMETERS)
     return tmp_path
+
+
+def start_command(batch):
+    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['run', {str(batch)!r}])"])
+
+
+def counts(root):
+    index = root / "outputs" / "demo" / "notebooks" / "batch-trial" / "index.json"
+    return json.loads(index.read_text())["counts"] if index.is_file() else {}
+
+
+def tree_once(process, root, done):
+    """The job and its kernel, once so many jobs are done and one is in its cell."""
+    end = time.monotonic() + 60
+    tree = []
+    while time.monotonic() < end and not (
+        counts(root).get("done") == done and counts(root)["running"] == 1 and len(tree) >= 2
+    ):
+        time.sleep(0.1)
+        tree = psutil.Process(process.pid).children(recursive=True)
+    time.sleep(1)
+    assert len(tree) >= 2
+    return tree
 
 
 def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
@@ -54,30 +78,27 @@ def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
 def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
     path = write_batch(root, grid={"word": ["quick", "slow"]}, jobs=1)
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"from helpers.cli.app import main; main(['run', {str(path)!r}])"]
-    )
-    index = root / "outputs" / "demo" / "notebooks" / "batch-trial" / "index.json"
-
-    def counts():
-        return json.loads(index.read_text())["counts"] if index.is_file() else {}
-
-    end = time.monotonic() + 60
-    while not (counts().get("done") == 1 and counts()["running"] == 1) and time.monotonic() < end:
-        time.sleep(0.1)
-    time.sleep(1)
-    tree = psutil.Process(process.pid).children(recursive=True)
+    process = start_command(path)
+    tree = tree_once(process, root, done=1)
     process.send_signal(signal.SIGTERM)  # handled as an interrupt
-    assert process.wait(30) == 1
-    assert tree and not psutil.wait_procs(tree, timeout=10)[1]
-    assert (counts()["done"], counts()["stopped"]) == (1, 1)
+    assert process.wait(30) == INTERRUPTED
+    assert not psutil.wait_procs(tree, timeout=10)[1]
+    assert (counts(root)["done"], counts(root)["stopped"]) == (1, 1)
+
+
+def test_the_jobs_of_a_killed_batch_end_too(root):
+    write_notebook(root / "nb.ipynb", "import time\ntime.sleep(300)", parameters=PARAMETERS)
+    process = start_command(write_batch(root, grid={"word": ["a"]}, jobs=1))
+    tree = tree_once(process, root, done=0)
+    process.kill()
+    process.wait(10)
+    assert not psutil.wait_procs(tree, timeout=10)[1]
 
 
 def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):
     (root / "DOE JOHN").mkdir()
     grid = {"word": [str(root / "a" / "plain-set"), str(root / "DOE JOHN"), "<i>", "x" * 5000]}
     batch = read_batch(write_batch(root, grid=grid))
-    batch.folder.mkdir(parents=True)
     write_index(batch, {job.number: JobState() for job in batch.jobs})
     text = (batch.folder / "index.html").read_text() + (batch.folder / "index.json").read_text()
     assert "DOE" not in text and str(root) not in text and "&lt;i&gt;" in text
@@ -86,7 +107,6 @@ def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):
 
 def test_one_process_at_a_time(root):
     batch = read_batch(write_batch(root))
-    batch.folder.mkdir(parents=True)
     with filelock.FileLock(batch.folder / ".lock"), pytest.raises(VesselkitError, match="another process"):
         runner.run_batch(batch)
 
