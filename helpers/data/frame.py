@@ -15,7 +15,7 @@ class Frame:
         patient, sequence: stable pseudonyms, such as `P007` and `P007-S02`; None where unknown.
         number: of the frame in its sequence, as the source counts; None where unknown.
         split: such as `train` or `test`; None where the data set has none.
-        nbytes: size of the file in bytes, so that a changed data set is noticed.
+        nbytes: size of the file in bytes; None where it cannot be told.
     """
 
     case_id: str

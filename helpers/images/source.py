@@ -1,5 +1,7 @@
 """Frames of any file the kit reads: still image, DICOM angiogram or video."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -26,9 +28,10 @@ def frame_count(path: Path) -> int:
     Raises `UnreadableImage` where a DICOM file or video cannot be counted.
     """
     path = Path(path)
-    if _reads_as_dicom(path):
-        return dicom_frame_count(path)
-    return video_frame_count(path) if is_video(path) else 1
+    with _guarded(path):
+        if _reads_as_dicom(path):
+            return dicom_frame_count(path)
+        return video_frame_count(path) if is_video(path) else 1
 
 
 def read_frame(path: Path, index: int | None) -> Image.Image:
@@ -40,23 +43,26 @@ def read_frame(path: Path, index: int | None) -> Image.Image:
     without an `index`; `DecoderFailure`, one of its kind, where a decoder failed in a way that is not foreseen.
     """
     path = Path(path)
+    with _guarded(path):
+        if _reads_as_dicom(path):
+            return read_dicom_frame(path, _only(path, dicom_frame_count(path)) if index is None else index)
+        if is_video(path):
+            return read_video_frame(path, _only(path, video_frame_count(path)) if index is None else index)
+        if index not in (None, 0):
+            raise UnreadableImage(path, f"expected frame 0 of a still image, was asked for {index}. Check the frame")
+        return read_image(path)
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Turn what a decoder raises unforeseen into `DecoderFailure`."""
     try:
-        return _read(path, index)
+        yield
     except _UNFORESEEN as error:
         # Its text may quote what the file holds, such as a name out of a header: only the kind is kept.
         raise DecoderFailure(
             path, f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
         ) from error
-
-
-def _read(path: Path, index: int | None) -> Image.Image:
-    if _reads_as_dicom(path):
-        return read_dicom_frame(path, _only(path, dicom_frame_count(path)) if index is None else index)
-    if is_video(path):
-        return read_video_frame(path, _only(path, video_frame_count(path)) if index is None else index)
-    if index not in (None, 0):
-        raise UnreadableImage(path, f"expected frame 0 of a still image, was asked for {index}. Check the frame")
-    return read_image(path)
 
 
 def _reads_as_dicom(path: Path) -> bool:

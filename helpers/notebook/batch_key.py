@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from tqdm import tqdm
 
 from helpers import paths
 from helpers.atomic import write_json_atomic
 from helpers.data.dataset import Dataset
+from helpers.errors import VesselkitError
 from helpers.runs.config import CONFIG_NAME, MANIFEST_NAME
 from helpers.runs.sources import file_state
 
@@ -46,9 +48,19 @@ class Fingerprints:
         return cls(known if isinstance(known, dict) else None)
 
     def keep(self, path: Path) -> None:
-        """Write the hashes that were used, by digests of the files' states: no names."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(path, self._used)
+        """Write the hashes that were used, by digests of the files' states: no names.
+
+        Raises:
+            VesselkitError: where they cannot be written, as then no result of the batch can.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json_atomic(path, self._used)
+        except OSError as error:
+            raise VesselkitError(
+                f"{path.parent}: expected a folder to write the batch to, and it cannot be ({error.strerror}). Free "
+                "some space, or make it writable"
+            ) from error
 
     def of(self, path: Path) -> str:
         """Hash of the names and contents of a file or folder. Hidden files do not count.
@@ -70,7 +82,7 @@ class Fingerprints:
 
     def _listing(self, path: Path) -> str:
         digest = hashlib.sha256()
-        for file in sorted(_files(path)):
+        for file in tqdm(sorted(_files(path)), desc="hashing inputs", unit="file", disable=None, leave=False):
             name = file.relative_to(path).as_posix()
             digest.update(f"{name}\0{self.content(file)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()

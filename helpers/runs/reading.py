@@ -23,6 +23,7 @@ from helpers.runs.parts import is_done, logits_name, mask_name, read_part
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.timings import timing_table
 
+_MEND = "Copy it back, or give the run's command again, which mends it"
 _INTEGERS = ("frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles")
 
 
@@ -134,7 +135,7 @@ class Run:
             return None
         path = self.folder / name
         if not path.is_file():
-            raise RefusedInput(f"{path}: expected, since the table counts its pixels, and not found. Copy it back")
+            raise RefusedInput(f"{path}: expected, since the table counts its pixels, and not found. {_MEND}")
         return path
 
     def _predicted_iou(self, case_id: str, prompt_id: str) -> np.ndarray:
@@ -167,7 +168,7 @@ def open_run(folder: Path, *, unfinished: bool = False) -> Run:
         raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
     for name, digest in wanted.items():
         if not (folder / name).is_file() or sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise RefusedInput(f"{folder / name}: expected as the manifest has it, found lost or changed. Copy it back")
+            raise RefusedInput(f"{folder / name}: expected as the manifest has it, found lost or changed. {_MEND}")
     rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(folder / TABLE_NAME).to_pylist())
     return Run(folder, config, manifest, rows)
 

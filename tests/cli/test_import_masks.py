@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.runs.reading import check_mask, open_run
 from tests.vesselness.drawn import drawn_truth, save_mask, save_pairs
@@ -53,6 +54,20 @@ def test_an_import_that_was_stopped_goes_on(call, drawn):
     next((drawn / "run/parts").iterdir()).unlink()
     assert call(*CALL).code == 0 and contents(drawn / "run" / "parts") == before
     assert len(open_run(drawn / "run").cases()) == 2
+
+
+def test_an_import_is_mended_and_notices_other_frames(call, drawn):
+    assert call(*CALL).code == 0
+    before = open_run(drawn / "run")
+    case_id = before.cases()[0]
+    (drawn / f"run/masks/{case_id}/p1.png").unlink()
+    for path in (drawn / "data/images").iterdir():
+        frame = np.array(Image.open(path))
+        Image.fromarray(255 - frame).save(path)
+    assert call(*CALL).code == 0
+    after = open_run(drawn / "run")
+    assert check_mask(after, case_id, "p1") == 0
+    assert not set(after.image_hashes.values()) & set(before.image_hashes.values())
 
 
 def test_the_ground_truth_itself_is_called_out(call, drawn):

@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.errors import InvalidDicomError
 
-from helpers.images.reading import UnreadableImage
+from helpers.images import source
+from helpers.images.reading import DecoderFailure, UnreadableImage
 from helpers.images.source import frame_count, read_frame
 from tests.images.dicom_files import angiogram, write
 from tests.images.video_files import steps, write_video
@@ -50,6 +52,29 @@ def test_several_frames_need_an_index(files, name):
         read_frame(files / name, None)
     with pytest.raises(UnreadableImage, match="frame"):
         read_frame(files / name, 9)
+
+
+@pytest.mark.parametrize(
+    "name, decoder", [("still.png", "read_image"), ("cine.dcm", "read_dicom_frame"), ("film.mkv", "read_video_frame")]
+)
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError, ZeroDivisionError, InvalidDicomError])
+def test_an_unforeseen_error_of_a_decoder_is_a_refusal_without_its_words(files, monkeypatch, name, decoder, error):
+    def fail(*_):
+        raise error("Doe^Jane")
+
+    monkeypatch.setattr(source, decoder, fail)
+    with pytest.raises(DecoderFailure) as raised:
+        read_frame(files / name, 0)
+    assert raised.value.reason == f"the decoder failed ({error.__name__}). Export it again, as PNG for example"
+
+
+def test_memory_that_does_not_suffice_is_no_fault_of_the_file(files, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(source, "dicom_frame_count", fail)
+    with pytest.raises(MemoryError):
+        frame_count(files / "cine.dcm")
 
 
 def test_other_refusals(files):
