@@ -1,0 +1,86 @@
+"""What may be done to a finished mask, off by default, and whether it helps: paired with the mask as it is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import binary_closing, label
+from skimage.morphology import disk
+
+from helpers.errors import UsageProblem
+from helpers.evaluation.batch import score_many
+from helpers.evaluation.case_scores import CaseArrays, scores_table
+from helpers.evaluation.intervals import DRAWS, SEED
+from helpers.evaluation.loading import Scorable, load_case
+from helpers.evaluation.paired import compare, pair
+from helpers.evaluation.subjects import Subject
+
+_EIGHT = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True)
+class Processing:
+    """Steps on a mask, in this order; 0 leaves a step out.
+
+    Attributes:
+        close_gaps: radius r in pixels of the disk that closes gaps: those of a vessel w pixels wide up to a length of
+            about sqrt(4rw - w^2), by a bridge that is thinner than the vessel. Lines of one pixel are not bridged.
+        remove_small: components of fewer pixels go, neighbours over corners being of one component.
+    """
+
+    close_gaps: int = 0
+    remove_small: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 0:
+                raise UsageProblem(f"{name}: expected 0 or more pixels, got {value}")
+
+    @property
+    def active(self) -> bool:
+        return self != Processing()
+
+    def apply(self, mask: np.ndarray) -> np.ndarray:
+        """The processed mask of a mask, bool (H, W)."""
+        return without_small(closed(mask, self.close_gaps), self.remove_small)
+
+
+def closed(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Close gaps of a mask, bool (H, W), by a disk; no pixel of it is lost, at the border neither."""
+    if radius == 0:
+        return mask
+    wider = np.pad(mask, radius)
+    return binary_closing(wider, disk(radius))[radius:-radius, radius:-radius] | mask
+
+
+def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:
+    """A mask, bool (H, W), without its components of fewer than `fewest` pixels."""
+    components, _ = label(mask, _EIGHT)
+    kept = np.bincount(components.ravel()) >= fewest
+    kept[0] = False
+    return kept[components]
+
+
+def processed_scores(
+    subject: Subject, cases: Sequence[Scorable], processing: Processing, processes: int = 2
+) -> pd.DataFrame:
+    """The table of scores of a subject's processed masks. Raises RefusedInput as `score_case`."""
+    load = partial(load_processed, subject.run.folder, subject.prompt_id, processing)
+    return scores_table(score_many(load, cases, processes))
+
+
+def load_processed(folder: Path, prompt_id: str, processing: Processing, wanted: Scorable) -> CaseArrays:
+    """As `loading.load_case`, with the mask processed and without the logits, which that leaves as they are."""
+    case = load_case(folder, prompt_id, wanted)
+    mask = case.prediction
+    return replace(
+        case, prediction=None if mask is None else processing.apply(mask), logits=None, logits_expected=False
+    )
+
+
+def gains(table: pd.DataFrame, processed: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
+    """What processing changes: rows of `paired.compare`, processed masks less the masks as they are."""
+    return compare(pair(table, processed), draws=draws, seed=seed)
