@@ -2,10 +2,10 @@
 
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids import IdPolicy
-from helpers.notebook.settings import EvaluateSettings, InferSettings
+from helpers.notebook.settings import EvaluateSettings, InferSettings, ReviewSettings
 
 
-def open_whole(settings: InferSettings | EvaluateSettings) -> Dataset:
+def open_whole(settings: InferSettings | EvaluateSettings | ReviewSettings) -> Dataset:
     """All cases of the data set, or of the split that is asked for. Raises as `open_dataset`."""
     return open_dataset(
         settings.data,

@@ -20,7 +20,7 @@ from helpers.figures.curves import CurveData
 from helpers.figures.style import sizes_text
 from helpers.notebook.evaluation_cases import Subject
 from helpers.notebook.session import shown_path
-from helpers.notebook.settings import EvaluateSettings
+from helpers.notebook.settings import EvaluateSettings, ReviewSettings
 from helpers.paths import Stage
 from helpers.runs.reading import Run, open_run
 
@@ -130,7 +130,7 @@ class Results:
         )
 
 
-def choose_runs(settings: EvaluateSettings) -> tuple[ChosenRun, ...]:
+def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun, ...]:
     """The run to evaluate, then those to compare it with. Each is opened, so that a bad one is refused at once.
 
     Raises:

@@ -142,3 +142,29 @@ class EvaluateSettings(BaseModel):
     seed: int = Field(SEED, ge=0)
     draws: int = Field(DRAWS, ge=100)
     processes: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
+
+
+class ReviewSettings(BaseModel):
+    """Parameters of `04_review`. `data` may be a folder or an annotation file, and is absolute.
+
+    `predictions` and `against` are run folders, or names of runs of the project; `predictions` None means the project's
+    latest finished run, `metrics` None the latest evaluation of it, `prompt` None its first prompt, `page_cases` None
+    all cases.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project: _PlainName
+    name: _OptionalName = None
+    predictions: Annotated[str | None, _Unset] = None
+    against: list[_Words] = Field([], max_length=1)
+    metrics: Annotated[DirectoryPath | None, _Unset] = None
+    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
+    layout: Annotated[str | None, _Unset] = None
+    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
+    id_key: Annotated[Path | None, _Unset] = None
+    group_by: Annotated[str | None, _Unset] = None
+    split: Annotated[str | None, _Unset] = None
+    prompt: Annotated[str | None, _Unset] = None
+    reviewer: _PlainName = "reviewer"
+    page_cases: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None

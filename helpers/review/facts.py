@@ -7,7 +7,7 @@ from typing import Any
 
 from helpers.figures.panels import COLOUR_BLIND_SAFE, RED_GREEN
 from helpers.review.source import ReviewSource
-from helpers.review.verdicts import SCHEMA, SCHEMA_VERSION, Reason, VerdictRecord
+from helpers.review.verdicts import Reason, VerdictRecord
 
 _HERE = Path(__file__).parent
 
@@ -34,5 +34,5 @@ def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) ->
         **source.document(),
         "reasons": [reason.value for reason in Reason],
         "palettes": [{name: [255 * part for part in rgb] for name, rgb in palette.items()} for palette in palettes],
-        "verdicts": [{"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(record)} for record in kept],
+        "verdicts": [record.to_json() for record in kept],
     }

@@ -136,6 +136,11 @@ class ReviewSession:
     # Verdicts.
 
     @property
+    def records(self) -> tuple[VerdictRecord, ...]:
+        """All that was ever said of this run and prompt, by anyone, as far as the store was read."""
+        return tuple(self._records)
+
+    @property
     def verdicts(self) -> Mapping[str, VerdictRecord]:
         """Case id -> the verdict of this reviewer that stands."""
         return current(self._records).get(self.reviewer, {})

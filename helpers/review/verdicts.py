@@ -67,9 +67,13 @@ class VerdictRecord:
         if len(self.note) > MAX_NOTE:
             raise ValueError(f"note: expected at most {MAX_NOTE} characters, got {len(self.note)}")
 
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self), "reasons": list(self.reasons)}
+
     def to_line(self) -> str:
         """The record as JSON on one line, with its line feed."""
-        return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self)}) + "\n"
+        return json.dumps(self.to_json()) + "\n"
 
     @classmethod
     def from_json(cls, values: Any) -> "VerdictRecord":

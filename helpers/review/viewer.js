@@ -772,7 +772,7 @@ export class Viewer {
   set(name, value) {
     const [, min, max] = SLIDERS[name];
     this.state[name] = Math.min(Math.max(value, min), max);
-    this.draw(name === "divide" ? "view" : ["window", "level"].includes(name) ? "all" : "mask");
+    this.draw(name === "divide" ? "view" : name === "threshold" ? "mask" : "all");
   }
 
   nudge(name, steps) {
@@ -830,7 +830,8 @@ export class Viewer {
     parts.sliders.threshold.disabled = !prediction.full;
   }
 
-  // One drawing a frame of the screen, however many events there are. What: view < mask < all.
+  // One drawing a frame of the screen, however many events there are. What: view < mask < all; with `mask` the original
+  // and the truth keep their pictures.
   draw(what) {
     const rank = ["view", "mask", "all"];
     const waiting = this.wanted !== undefined;
@@ -841,14 +842,14 @@ export class Viewer {
       this.wanted = undefined;
       if (!this.data) return;
       const start = performance.now();
-      if (wanted !== "view") this.compose();
-      this.blit();
+      if (wanted !== "view") this.compose(wanted === "all");
+      this.blit(wanted === "mask" ? 2 : 0);
       const detail = { milliseconds: performance.now() - start, what: wanted, case_id: this.data.case_id };
       this.root.dispatchEvent(new CustomEvent("vesselkit:drawn", { detail }));
     });
   }
 
-  compose() {
+  compose(all) {
     const { data, state, prediction, parts, mask } = this;
     const { width, height, grey, truth } = data;
     const palette = this.facts.palettes[state.palette ? 1 : 0];
@@ -873,10 +874,13 @@ export class Viewer {
       ),
     };
     const lined = (from) => (state.contour ? outlineOf(from, width, height, state.width) : from);
-    const shownTruth = truth && lined(truth), shownMask = there ? lined(mask) : null;
+    if (all) this.shownTruth = truth && lined(truth);
+    const { shownTruth } = this, shownMask = there ? lined(mask) : null;
     const missed = state.centreline && data.centreline && there ? this.missed() : null;
-    this.paint(0, grey, null, tables.plain);
-    this.paint(1, grey, shownTruth, tables.truth);
+    if (all) {
+      this.paint(0, grey, null, tables.plain);
+      this.paint(1, grey, shownTruth, tables.truth);
+    }
     this.paint(2, grey, shownMask, tables.prediction);
     this.paintOverlay(grey, shownTruth, shownMask, missed, tables.overlay);
 
@@ -894,7 +898,9 @@ export class Viewer {
   // The truth's centreline where the mask does not cover it, thick enough to be seen.
   missed() {
     const { width, height, centreline } = this.data;
-    return dilated(centreline.map((value, i) => (value && !this.mask[i] ? 1 : 0)), width, height, 1);
+    const found = new Uint8Array(centreline.length);
+    for (let i = 0; i < found.length; i++) found[i] = centreline[i] & (this.mask[i] ^ 1);
+    return dilated(found, width, height, 1);
   }
 
   paint(place, grey, classes, table) {
@@ -917,9 +923,10 @@ export class Viewer {
     this.parts.panels[place].source.getContext("2d").putImageData(this.buffers[place].image, 0, 0);
   }
 
-  blit() {
+  blit(from) {
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
     this.parts.panels.forEach((panel, place) => {
+      if (place < from) return;
       const { canvas } = panel;
       const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
       if (!width || !height) return;

@@ -20,12 +20,14 @@ from PIL import Image
 from helpers import paths
 from helpers.errors import RefusedInput
 from helpers.notebook.execution import execute_notebook, parameter_types
-from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 from helpers.runs.reading import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
-CONVERT, INFER, EVALUATE = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("01_convert", "02_infer", "03_evaluate"))
-NOTEBOOKS = (CONVERT, INFER, EVALUATE)
+NOTEBOOKS = tuple(
+    ROOT / "notebooks" / f"{name}.ipynb" for name in ("01_convert", "02_infer", "03_evaluate", "04_review")
+)
+CONVERT, INFER, EVALUATE, REVIEW = NOTEBOOKS
 PLANTED = "DOE_JOHN_1961"
 PROMPTS = ("Please segment the blood vessels.", "Segment the vessels, please.")
 TIMEOUT_S = 300
@@ -212,6 +214,7 @@ def nothing_names_an_image(runs):
         (EVALUATE, {"data": "tests", "draws": "many"}, r"draws: .*got 'many' \(str\)"),
         (EVALUATE, {"data": "no/such/folder"}, "data: expected an existing file or folder"),
         (EVALUATE, {"data": "tests", "predictions": "no-such-run"}, "expected a run folder, or the name of a run"),
+        (REVIEW, {"data": "tests", "reviewer": "../ann"}, r"reviewer: .*got '../ann'"),
         (CONVERT, {"checkpoint": "no/such/iter_1.pth", "lora_alfa": 4.0}, "lora_alfa: unknown parameter"),
     ],
 )
@@ -225,7 +228,8 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
 
 
 @pytest.mark.parametrize(
-    ("notebook", "model"), [(CONVERT, ConvertSettings), (INFER, InferSettings), (EVALUATE, EvaluateSettings)]
+    ("notebook", "model"),
+    list(zip(NOTEBOOKS, (ConvertSettings, InferSettings, EvaluateSettings, ReviewSettings), strict=True)),
 )
 def test_the_parameters_cell_has_the_settings_fields_in_order(notebook, model):
     assert list(parameter_types(notebook)) == list(model.model_fields)

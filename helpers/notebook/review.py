@@ -1,0 +1,96 @@
+"""What `04_review` does: open a run, its data set and its scores for review, and keep the verdicts by the run."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from IPython.display import display
+
+from helpers import paths
+from helpers.data.dataset import Dataset
+from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
+from helpers.notebook.evaluation import ChosenRun
+from helpers.notebook.session import ResultFolder, shown_path
+from helpers.notebook.settings import ReviewSettings
+from helpers.paths import PARTIAL_PREFIX, Stage
+from helpers.review.agreement import agreements
+from helpers.review.page import write_page
+from helpers.review.session import Order, ReviewSession
+from helpers.review.source import ReviewSource, open_source
+from helpers.review.store import VerdictStore
+from helpers.review.widget import ReviewWidget
+
+VERDICTS_FOLDER = "verdicts"
+PAGE_NAME = "review.html"
+
+
+@dataclass(frozen=True)
+class Review:
+    """An opened review, and the folder that its verdicts and pictures lie in."""
+
+    source: ReviewSource
+    session: ReviewSession
+    folder: Path = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """What is reviewed, by which scores, and how far it is; one line each."""
+        metrics = self.source.metrics
+        scores = "none: cases stand in the order of their ids" if metrics is None else shown_path(metrics.folder)
+        lines = [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
+        return "\n".join([*lines, *map(str, agreements(self.session.all_verdicts))])
+
+    def show(self) -> None:
+        """Display the viewer."""
+        display(ReviewWidget(self.source, self.session))
+
+    def write_page(self, most: int | None) -> Path:
+        """Write the page that needs no server, with the verdicts given so far.
+
+        Args:
+            most: cases to take, the worst first where there are scores; None for all.
+        """
+        self.session.reload()
+        if "dice" in self.source.metric_names:
+            self.session.arrange(Order.WORST)
+        cases, records = self.session.queue[:most], self.session.records
+        return write_page(self.source, self.folder / PAGE_NAME, case_ids=cases, records=records)
+
+
+def review_folder(settings: ReviewSettings, chosen: ChosenRun) -> ResultFolder:
+    """The folder of this review, which goes on where it was left: that of the given name, or of the run's."""
+    name = settings.name or paths.plain_name(chosen.name, "name")
+    return ResultFolder(paths.stage_folder(settings.project, Stage.REVIEW) / name, name)
+
+
+def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset: Dataset, folder: Path) -> Review:
+    """Open the review of the first of the chosen runs, with the second in its place on request.
+
+    Raises:
+        UsageProblem: where the run has no such prompt.
+        RefusedInput: where data set or scores are not those of the run.
+    """
+    run = chosen[0].run
+    prompt = settings.prompt or next(iter(run.prompts))
+    if settings.metrics is not None:
+        metrics = open_metrics(settings.metrics)
+    else:
+        metrics = _latest_metrics(settings.project, run.config.config_sha256, prompt)
+    against = chosen[1].run.folder if len(chosen) > 1 else None
+    source = open_source(run.folder, dataset, against=against, metrics=metrics, prompt=prompt)
+    session = ReviewSession(
+        source.cases, VerdictStore(folder / VERDICTS_FOLDER), settings.reviewer, source.run, source.prompt,
+        source.lower_is_better,
+    )  # fmt: skip
+    return Review(source, session, folder)
+
+
+def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:
+    """The newest evaluation of the project that scored this run and prompt; None where there is none."""
+    summaries = paths.stage_folder(project, Stage.EVALUATE).glob(f"*/{SUMMARY_NAME}")
+    complete = [path for path in summaries if not path.parent.name.startswith(PARTIAL_PREFIX)]
+    for path in sorted(complete, key=lambda found: (found.stat().st_mtime_ns, found.parent.name), reverse=True):
+        scored = json.loads(path.read_text(encoding="utf-8")).get("runs", [])
+        if any((one.get("config_sha256"), one.get("prompt_id")) == (config_sha256, prompt) for one in scored):
+            return open_metrics(path.parent)
+    return None

@@ -1,0 +1,116 @@
+"""Verdicts for other programs: a table, and the cases that are to be corrected as frames with their predictions."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from helpers.atomic import partial_folder, write_json_atomic, write_text_atomic
+from helpers.data.rle import encode
+from helpers.images.reading import natural_key
+from helpers.review.source import ReviewSource
+from helpers.review.verdicts import Verdict, VerdictRecord
+from helpers.tables_text import safe_text
+
+TABLE_NAME = "verdicts.csv"
+LIST_NAME = "rejected.txt"
+CORRECT_NAME = "to_correct"
+
+_COLUMNS = (
+    "case_id", "patient", "sequence", "frame", "status", "dice", "reviewer", "verdict", "reasons", "note", "threshold",
+    "time",
+)  # fmt: skip
+
+Verdicts = Mapping[str, Mapping[str, VerdictRecord]]
+
+
+def write_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list[str]:
+    """Write the verdicts that stand, and the frames to correct, into a new folder.
+
+    `to_correct/images` is a data set by itself, under case ids, for `vesselkit predict --data`; `to_correct/coco.json`
+    holds the predictions of these frames for a labelling tool. They are what a model said, never ground truth, and the
+    file says so.
+
+    Args:
+        verdicts: as `helpers.review.verdicts.current` gives them.
+    Returns:
+        Ids of the cases to correct: those that a reviewer rejected or wants fixed.
+    Raises:
+        RefusedInput: where the folder holds something, or files of the run are damaged.
+    """
+    wanted = _cases_with(verdicts, {Verdict.REJECT, Verdict.FIX})
+    rejected = _cases_with(verdicts, {Verdict.REJECT})
+    with partial_folder(folder) as partial:
+        write_text_atomic(partial / TABLE_NAME, verdict_table(source, verdicts))
+        write_text_atomic(partial / LIST_NAME, "".join(f"{case_id}\n" for case_id in rejected))
+        if wanted:
+            _write_frames(source, wanted, verdicts, partial / CORRECT_NAME)
+    return wanted
+
+
+def verdict_table(source: ReviewSource, verdicts: Verdicts) -> str:
+    """CSV, one row for each reviewer and case. Texts that a spreadsheet would run as a formula get an apostrophe."""
+    cases = {case.case_id: case for case in source.cases}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for reviewer in sorted(verdicts):
+        for case_id in sorted(verdicts[reviewer], key=natural_key):
+            record, case = verdicts[reviewer][case_id], cases[case_id]
+            row = (
+                case_id, case.patient, case.sequence, case.frame, case.status, case.scores.get("dice"), reviewer,
+                record.verdict.value, "; ".join(record.reasons), record.note, record.threshold, record.time,
+            )  # fmt: skip
+            writer.writerow([safe_text(value) if isinstance(value, str) else value for value in row])
+    return buffer.getvalue()
+
+
+def _cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
+    found = {case_id for given in verdicts.values() for case_id, record in given.items() if record.verdict in kinds}
+    return sorted(found, key=natural_key)
+
+
+def _write_frames(source: ReviewSource, case_ids: list[str], verdicts: Verdicts, folder: Path) -> None:
+    """The frames as PNG under their case ids, and the predicted masks as COCO. What cannot be read is left out."""
+    (folder / "images").mkdir(parents=True)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for case_id in case_ids:
+        view = source.view(case_id)
+        if view.image is None:
+            continue
+        name = f"{case_id}.png"
+        view.image.save(folder / "images" / name)
+        given = sorted({str(one[case_id].verdict) for one in verdicts.values() if case_id in one})
+        images.append(
+            {"id": len(images) + 1, "file_name": name, "width": view.width, "height": view.height, "verdicts": given}
+        )
+        prediction = view.predictions[0]
+        if prediction.mask is not None and prediction.mask.mask.any():
+            annotations.append(_annotation(prediction.mask.mask, len(annotations) + 1, len(images)))
+    write_json_atomic(folder / "images" / "dataset.json", {"ids": "public", "layout": "images"})
+    description = "Predictions to be corrected. They are no ground truth."
+    write_json_atomic(
+        folder / "coco.json",
+        {
+            "info": {"description": description},
+            "images": images,
+            "categories": [{"id": 1, "name": "prediction to correct"}],
+            "annotations": annotations,
+        },
+    )
+
+
+def _annotation(mask: Any, number: int, image: int) -> dict[str, Any]:
+    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    left, top = int(columns[0]), int(rows[0])
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "segmentation": encode(mask),
+        "area": int(mask.sum()),
+        "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
+        "iscrowd": 0,
+    }

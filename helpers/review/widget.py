@@ -1,0 +1,50 @@
+"""The viewer in a notebook: an anywidget component that asks the kernel for cases and hands it verdicts."""
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from helpers.errors import VesselkitError
+from helpers.review.facts import review_facts, viewer_module, viewer_style
+from helpers.review.session import ReviewSession
+from helpers.review.source import ReviewSource
+from helpers.review.verdicts import VerdictRecord
+
+
+class ReviewWidget(anywidget.AnyWidget):
+    """The review of `source`; verdicts go through `session` to the disk before the browser is told that they are kept.
+
+    Attributes:
+        facts: as `review_facts` gives them; the cases follow one by one, as they are asked for.
+        reviewer: whose verdicts these are.
+    """
+
+    _esm = viewer_module()
+    _css = viewer_style()
+    facts = traitlets.Dict().tag(sync=True)
+    reviewer = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, source: ReviewSource, session: ReviewSession) -> None:
+        super().__init__(facts=review_facts(source, session.records), reviewer=session.reviewer)
+        self._source, self._session = source, session
+        self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
+
+    def answer(self, asked: Any) -> dict[str, Any]:
+        """The reply to a message of the viewer: with its ticket, and `error` where it could not be done.
+
+        Args:
+            asked: `ticket`, and `kind` `load` with `case_id`, or `save` with `record`.
+        """
+        ticket = asked.get("ticket") if isinstance(asked, dict) else None
+        try:
+            match asked:
+                case {"kind": "load", "case_id": str(case_id)}:
+                    return {"ticket": ticket, "payload": self._source.view(case_id).to_json()}
+                case {"kind": "save", "record": record}:
+                    self._session.add(VerdictRecord.from_json(record))
+                    return {"ticket": ticket}
+                case _:
+                    return {"ticket": ticket, "error": "expected a case to load or a record to save"}
+        except (VesselkitError, OSError, ValueError) as error:
+            return {"ticket": ticket, "error": str(error)}

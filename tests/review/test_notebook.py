@@ -1,0 +1,80 @@
+"""Notebook 04 by the runner: no browser, and it leaves its sheet, its page and what it says."""
+
+import nbformat
+import numpy as np
+import pytest
+
+from helpers import paths
+from helpers.data.dataset import open_dataset
+from helpers.errors import RefusedInput
+from helpers.evaluation.evaluate import evaluate
+from helpers.notebook.evaluation import choose_runs
+from helpers.notebook.execution import execute_notebook
+from helpers.notebook.parameters import validate
+from helpers.notebook.review import open_review, review_folder
+from helpers.notebook.settings import ReviewSettings
+from helpers.review.store import VerdictStore
+from helpers.review.verdicts import Verdict
+from tests.browser import look_at
+from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.notebook.test_notebooks import ROOT, pictures, printed
+
+REVIEW = ROOT / "notebooks/04_review.ipynb"
+TIMEOUT_S = 120
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A project of results with a data set, two runs, and the scores of the first."""
+    monkeypatch.setenv(paths.ROOT_VARIABLE, str(tmp_path))
+    dataset = write_data(tmp_path / "data")
+    runs = tmp_path / "outputs/demo/predict"
+    truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in dataset.cases}
+    rolled = {case_id: np.roll(mask, place, axis=1) for place, (case_id, mask) in enumerate(truths.items())}
+    write_run(runs / "tuned", {**rolled, min(rolled): None})
+    write_run(runs / "frangi", truths, model={"folder_name": "frangi"})
+    (tmp_path / "outputs/demo/evaluate").mkdir(parents=True)
+    evaluate([runs / "tuned"], dataset, tmp_path / "outputs/demo/evaluate/a", processes=1, draws=100)
+    return tmp_path.resolve()
+
+
+def opened(root, reviewer="ann", **given):
+    settings = validate(ReviewSettings, {"project": "demo", "data": "data", "reviewer": reviewer, **given})
+    chosen = choose_runs(settings)
+    return open_review(settings, chosen, open_dataset(root / "data"), review_folder(settings, chosen[0]).path)
+
+
+def test_the_scores_of_this_run_are_found_and_another_has_none(root):
+    assert opened(root, predictions="tuned").source.metrics.folder.name == "a"
+    other = opened(root, predictions="frangi")
+    assert other.source.metrics is None and "none: cases stand in the order of their ids" in other.text
+    with pytest.raises(RefusedInput, match="expected scores of run frangi"):
+        opened(root, predictions="frangi", metrics="outputs/demo/evaluate/a")
+
+
+def test_verdicts_stay_with_the_review_and_agreement_is_told(root):
+    first, second = opened(root, predictions="tuned"), opened(root, "bob", predictions="tuned")
+    for review, verdicts in ((first, "aar"), (second, "arr")):
+        for verdict in verdicts:
+            review.session.give(Verdict.ACCEPT if verdict == "a" else Verdict.REJECT)
+            review.session.step(1)
+    again = opened(root, predictions="tuned")
+    assert "ann: 3 of 12 reviewed: 2 accept, 0 fix, 1 reject" in again.text
+    assert "ann and bob: 2 of 3 verdicts the same, Cohen's kappa 0.400" in again.text
+
+
+@pytest.mark.slow
+def test_the_notebook_by_the_runner(root):
+    values = {"data": "data", "predictions": "tuned", "against": ["frangi"], "page_cases": 5, "reviewer": "ann"}
+    executed = execute_notebook(REVIEW, root / "outputs/demo/notebooks/04.ipynb", values, TIMEOUT_S)
+    node = nbformat.read(executed, as_version=4)
+    folder = root / "outputs/demo/review/tuned"
+    assert (folder / "contact_sheet.png").read_bytes().startswith(b"\x89PNG") and pictures(node) == 1
+    assert "ann: 0 of 12 reviewed" in printed(node) and "scores: outputs/demo/evaluate/a" in printed(node)
+    seen = look_at(folder / "review.html", folder / "screenshot.png")
+    assert not seen.console and not seen.asked and not seen.failed
+    assert "1 / 5" in seen.text and "no prediction: no_seg" in seen.text  # the failed case is the worst
+    for path in folder.rglob("*"):
+        assert path.is_dir() or str(root).encode() not in path.read_bytes()
+    assert str(root) not in nbformat.writes(node)
+    assert not VerdictStore(folder / "verdicts").records()

@@ -1,0 +1,67 @@
+"""The widget's side of the talk with the viewer, without a browser."""
+
+import json
+
+import pytest
+
+from helpers.review.session import ReviewSession
+from helpers.review.source import open_source
+from helpers.review.store import VerdictStore
+from helpers.review.verdicts import Verdict, VerdictRecord
+from helpers.review.widget import ReviewWidget
+from tests.review.runs import GRIDDED, SAME, write_data, write_run
+from tests.review.test_verdicts import record
+
+
+@pytest.fixture
+def parts(tmp_path):
+    source = open_source(write_run(tmp_path / "run"), write_data(tmp_path / "data"))
+    session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
+    return source, session
+
+
+def given(source, **change):
+    values = json.loads(record(1, GRIDDED).to_line())
+    return {**values, "run": source.run, "prompt": source.prompt, **change}
+
+
+def test_a_case_is_sent_when_it_is_asked_for(parts):
+    source, session = parts
+    answer = ReviewWidget(source, session).answer({"ticket": 3, "kind": "load", "case_id": GRIDDED})
+    assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json()}
+
+
+def test_a_verdict_is_on_the_disk_before_the_answer(parts):
+    source, session = parts
+    asked = {"ticket": 4, "kind": "save", "record": given(source)}
+    assert ReviewWidget(source, session).answer(asked) == {"ticket": 4}
+    assert session.store.records()[0].verdict is Verdict.ACCEPT
+    again = ReviewSession(source.cases, session.store, "ann", source.run, source.prompt)
+    facts = ReviewWidget(source, again).facts
+    assert [VerdictRecord.from_json(one) for one in facts["verdicts"]] == list(session.store.records())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reviewer": "bob"}, {"run": "other"}, {"case_id": "nobody"}, {"verdict": "maybe"}, {"note": "x" * 3000}],
+)
+def test_a_verdict_that_is_not_ours_is_refused_and_told(parts, change):
+    source, session = parts
+    asked = {"ticket": 5, "kind": "save", "record": given(source, **change)}
+    answer = ReviewWidget(source, session).answer(asked)
+    assert answer["ticket"] == 5 and answer["error"] and not session.store.records()
+
+
+@pytest.mark.parametrize(
+    "asked", [None, [], {"ticket": 1}, {"kind": "load", "case_id": 3}, {"kind": "load", "case_id": "x"}]
+)
+def test_nonsense_gets_an_error_for_an_answer(parts, asked):
+    assert "expected" in ReviewWidget(*parts).answer(asked)["error"]
+
+
+def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
+    source, session = parts
+    (source.subjects[0].run.folder / "logits" / GRIDDED / "p1.npz").write_bytes(b"damaged")
+    widget = ReviewWidget(source, session)
+    assert "Predict the case again" in widget.answer({"ticket": 1, "kind": "load", "case_id": GRIDDED})["error"]
+    assert "payload" in widget.answer({"ticket": 2, "kind": "load", "case_id": SAME})
