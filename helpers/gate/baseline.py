@@ -25,7 +25,8 @@ class Scores:
     """The scores of one run and what they were made with.
 
     Attributes:
-        configuration: prompt, threshold, combine, limit, predictor settings, and the hash of the data's listing.
+        configuration: prompt, threshold, combine, limit, predictor settings, and the hashes of the data's listing
+            and of its pixels.
         cases: `case_id`, `sequence`, `patient` (None where unknown), `outcome` and one column for each of `METRICS`.
     """
 
@@ -38,6 +39,7 @@ def scores_of(metrics: Metrics) -> Scores:
     run = metrics.summary["runs"][0]
     configuration = {name: run[name] for name in _CONFIGURATION}
     configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")
+    configuration["images_sha256"] = run.get("data_sha256")
     return Scores(configuration, metrics.scores(run["name"])[list(_COLUMNS)])
 
 

@@ -90,6 +90,8 @@ def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not
     recorded = read_baseline(RECORDED)
     found = check(recorded, scored("same"))
     assert found.passed, found.to_text()
+    hashed = replace(recorded, configuration={**recorded.configuration, "images_sha256": "of other images"})
+    assert [text.split(":")[0] for text in check(hashed, scored("same")).problems] == ["images_sha256"]
     dropped = check(recorded, scored("dropped", replace(dataset, cases=dataset.cases[1:])))
     assert f"{dataset.cases[0].case_id}: scored in the baseline, and not now" in dropped.problems
     # One number, where the language model's [SEG] becomes SAM2's prompt.
