@@ -21,6 +21,7 @@ from helpers.cli import (
     machine,
     refseg,
     registry,
+    review,
     synthesis,
 )
 from helpers.errors import Stopped, UsageProblem, VesselkitError
@@ -99,6 +100,8 @@ for _name, _function in (
     ("evaluate", evaluation.evaluate),
     ("refseg", refseg.refseg),
     ("gate", gate.gate),
+    ("review", review.review),
+    ("report", review.report),
     ("run", batch.run),
     ("synth", synthesis.synth),
     ("doctor", machine.doctor),

@@ -119,13 +119,18 @@ COMMANDS = (
     ),
     Command(
         "review",
-        "Open the review of a run, with sliders, keys and verdicts.",
-        "vesselkit review RUN",
+        "Take over, count and export the verdicts of a review.",
+        "vesselkit review RUN --data DATASET --verdicts DIR [--import FILE ...] [--export DIR] [--metrics DIR]"
+        " [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]",
+        _HERE,
     ),
     Command(
         "report",
         "Write a run's review as one HTML file that needs no server.",
-        "vesselkit report RUN",
+        "vesselkit report RUN --data DATASET [--output review.html] [--metrics DIR] [--against RUN2] [--prompt ID]"
+        " [--cases ID ...] [--verdicts DIR] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
+        " [--split NAME]",
+        _HERE,
     ),
     Command(
         "run",

@@ -1,0 +1,158 @@
+"""Commands of the review by eye: the page from the disk, pictures, and verdicts in and out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.data import IdKey, Ids
+from helpers.errors import UsageProblem
+
+if TYPE_CHECKING:  # so that --help need not wait
+    from helpers.data.dataset import Dataset
+    from helpers.review.source import ReviewSource
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Finished run folder.")]
+Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Data set that the run was made from.")]
+Metrics = Annotated[
+    Path | None, typer.Option("--metrics", metavar="DIR", help="Evaluation of the run, for scores and their order.")
+]
+Prompt = Annotated[str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else the first of the run.")]
+Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
+IdsOption = Annotated[
+    Ids | None,
+    typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+    ),
+]
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")]
+Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
+
+
+class Sort(StrEnum):
+    """Which cases come first."""
+
+    WORST = "worst"
+    BEST = "best"
+    NATURAL = "natural"
+
+
+def report(
+    run: RunFolder,
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="review.html", help="Page to write; an earlier one is replaced.")
+    ] = Path("review.html"),
+    metrics: Metrics = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="RUN2", help="Run to show in its place with the key b.")
+    ] = None,
+    prompt: Prompt = None,
+    cases: Cases = None,
+    verdicts: Annotated[
+        Path | None, typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts to show from the start.")
+    ] = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
+    id_key: IdKey = None,
+    group_by: GroupBy = None,
+    split: Split = None,
+) -> None:
+    from helpers.review.page import write_page  # here, so that --help need not wait
+    from helpers.review.store import VerdictStore
+
+    given = optional_input_path(verdicts, "--verdicts")
+    if output.suffix.lower() != ".html":
+        raise UsageProblem(f"--output: expected a name that ends in .html, got {output.name}")
+    source = _source(
+        run,
+        _dataset(data, layout, ids, id_key, group_by, split),
+        metrics,
+        prompt,
+        optional_input_path(against, "--against"),
+    )
+    records = () if given is None else VerdictStore(given).records()
+    path = write_page(source, typed_path(output), case_ids=cases or None, records=records)
+    typer.echo(f"{len(cases or source.cases)} cases, {'with' if source.scores else 'without'} scores: {path}")
+
+
+def review(
+    run: RunFolder,
+    data: Data,
+    verdicts: Annotated[Path, typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts of the review.")],
+    taken: Annotated[
+        list[Path] | None,
+        typer.Option("--import", metavar="FILE", help="Downloaded verdicts to take over. May be given again."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, frames to correct."),
+    ] = None,
+    metrics: Metrics = None,
+    prompt: Prompt = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
+    id_key: IdKey = None,
+    group_by: GroupBy = None,
+    split: Split = None,
+) -> None:
+    files = [input_path(path, "--import") for path in taken or ()]
+
+    from helpers.review.agreement import agreements  # here, so that --help need not wait
+    from helpers.review.export import write_export
+    from helpers.review.session import ReviewSession
+    from helpers.review.store import VerdictStore, read_lines
+    from helpers.review.verdicts import current
+
+    source = _source(run, _dataset(data, layout, ids, id_key, group_by, split), metrics, prompt, None)
+    store, known = VerdictStore(typed_path(verdicts)), {case.case_id for case in source.cases}
+    for path in files:
+        found = read_lines(path)
+        ours = [one for one in found if (one.run, one.prompt) == (source.run, source.prompt) and one.case_id in known]
+        typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
+    records = [one for one in store.records() if (one.run, one.prompt) == (source.run, source.prompt)]
+    standing = current(one for one in records if one.case_id in known)
+    for reviewer in sorted(standing):
+        session = ReviewSession(source.cases, store, reviewer, source.run, source.prompt)
+        typer.echo(f"{reviewer}: {session.progress()}")
+    for found in agreements(standing):
+        typer.echo(found)
+    if not standing:
+        typer.echo("no verdicts on this run and prompt")
+    if export is not None:
+        folder = typed_path(export)
+        wanted = write_export(source, standing, folder)
+        typer.echo(f"{len(wanted)} cases to correct: {folder}")
+
+
+def _dataset(
+    data: Path, layout: str | None, ids: Ids | None, id_key: Path | None, group_by: str | None, split: str | None
+) -> "Dataset":
+    from helpers.data.dataset import open_dataset
+    from helpers.data.ids import IdPolicy
+
+    return open_dataset(
+        input_path(data, "--data"),
+        layout=layout,
+        ids=None if ids is None else IdPolicy(ids.value),
+        id_key=None if id_key is None else typed_path(id_key),
+        group_by=group_by,
+        split=split,
+    )
+
+
+def _source(
+    run: Path, dataset: "Dataset", metrics: Path | None, prompt: str | None, against: Path | None
+) -> "ReviewSource":
+    from helpers.evaluation.metrics_folder import open_metrics
+    from helpers.review.source import open_source
+
+    scores = optional_input_path(metrics, "--metrics")
+    opened = None if scores is None else open_metrics(scores)
+    return open_source(input_path(run, "RUN"), dataset, against=against, metrics=opened, prompt=prompt)

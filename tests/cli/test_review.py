@@ -1,0 +1,61 @@
+"""`report` and `review` on a tiny run."""
+
+import json
+
+import pytest
+
+from tests.review.runs import GRIDDED, SAME, write_data, write_run
+from tests.review.test_verdicts import record
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_data(tmp_path / "data")
+    return write_run(tmp_path / "run")
+
+
+def fingerprint(run):
+    return json.loads((run / "manifest.json").read_text())["files"]["predictions.parquet"]
+
+
+def lines(run, *records):
+    return "".join(json.dumps({**one.to_json(), "run": fingerprint(run)}) + "\n" for one in records)
+
+
+def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/ann.jsonl").write_text(lines(run, record(1, SAME, note="<b>")))
+    arguments = ("report", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
+    ended = call(*arguments)
+    assert ended.code == 0 and ended.out.startswith("1 cases, without scores")
+    text = (tmp_path / "review.html").read_text()
+    assert "vesselkit-case-0" in text and "vesselkit-case-1" not in text and GRIDDED not in text
+    assert '"note": "\\u003cb\\u003e"' in text
+    assert call(*arguments, "--output", "x.txt").code == 2
+    assert call("report", "run", "--data", "data", "--verdicts", "none").code == 2
+
+
+def test_a_report_needs_the_runs_own_data_and_scores(call, run, tmp_path):
+    (tmp_path / "data/images" / f"{SAME}.png").unlink()
+    (tmp_path / "data/masks" / f"{SAME}.png").unlink()
+    ended = call("report", "run", "--data", "data")
+    assert ended.code == 3 and f"without 1 of its cases, the first {SAME}" in ended.err
+    assert not (tmp_path / "review.html").exists()
+
+
+def test_verdicts_in_and_out(call, run, tmp_path):
+    (tmp_path / "sent.jsonl").write_text(
+        lines(run, record(1, SAME), record(2, GRIDDED, "reject")) + record(3, SAME).to_line()
+    )
+    arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
+    ended = call(*arguments, "--export", "out")
+    assert ended.code == 0 and ended.out.splitlines()[:2] == [
+        "2 records taken over, 1 of another run passed over",
+        "ann: 2 of 6 reviewed: 1 accept, 0 fix, 1 reject",
+    ]
+    assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
+    ended = call(*arguments)
+    assert ended.out.startswith("0 records taken over, 1 of another run")
+    assert call(*arguments, "--export", "out").code == 3
+    ended = call("review", "run", "--data", "data", "--verdicts", "empty")
+    assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
