@@ -31,6 +31,20 @@ def evaluate(
         Path | None,
         typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
     ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(
+            "--development",
+            metavar="DIR",
+            help="Evaluation of the same model on other patients, to choose a threshold on. Else cross-validation.",
+        ),
+    ] = None,
+    close_gaps: Annotated[
+        int, typer.Option("--close-gaps", metavar="0", help="Measure closing gaps with a disk of this radius.")
+    ] = 0,
+    remove_small: Annotated[
+        int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")
+    ] = 0,
     rescale: Annotated[
         bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")
     ] = False,
@@ -55,12 +69,15 @@ def evaluate(
         raise UsageProblem(f"--processes: expected at least 1, got {processes}")
     runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
     trained_on = optional_input_path(training, "--training")
+    developed_on = optional_input_path(development, "--development")
 
     from helpers.data.dataset import open_dataset  # here, so that --help need not wait
     from helpers.data.ids import IdPolicy
     from helpers.evaluation.evaluate import evaluate as run_evaluation
     from helpers.evaluation.metrics_folder import check_output
+    from helpers.evaluation.postprocessing import Processing
 
+    processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
     folder = typed_path(output)
     check_output(folder)
     dataset = open_dataset(
@@ -75,7 +92,15 @@ def evaluate(
     for note in dataset.notes:
         typer.echo(note)
     found = run_evaluation(
-        runs, dataset, folder, names=name or None, prompt=prompt, training=trained_on, processes=processes
+        runs,
+        dataset,
+        folder,
+        names=name or None,
+        prompt=prompt,
+        training=trained_on,
+        development=developed_on,
+        processing=processing if processing.active else None,
+        processes=processes,
     )
     typer.echo(found.text.split("\n## Second table")[0])
     typer.echo(f"written to {folder}")

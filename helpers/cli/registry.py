@@ -94,8 +94,8 @@ COMMANDS = (
         "evaluate",
         "Score runs against ground truth, with intervals and paired comparison.",
         "vesselkit evaluate --predictions RUN --data DATASET --output DIR [--against RUN2 ...] [--name NAME ...]"
-        " [--prompt ID] [--training FILE] [--rescale] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
-        " [--id-key FILE] [--group-by RULE] [--processes 2]",
+        " [--prompt ID] [--training FILE] [--development DIR] [--close-gaps 0] [--remove-small 0] [--rescale]"
+        " [--split NAME] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--processes 2]",
         _HERE,
     ),
     Command(

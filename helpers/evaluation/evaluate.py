@@ -13,25 +13,33 @@ import pandas as pd
 from helpers import __version__
 from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
-from helpers.errors import RefusedInput
 from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome, scores_table
+from helpers.evaluation.choice import choose_cases
 from helpers.evaluation.definitions import definitions
 from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED
-from helpers.evaluation.loading import scorable, score_subject, yardsticks_of
+from helpers.evaluation.loading import Scorable, scorable, score_subject, yardsticks_of
 from helpers.evaluation.metrics_folder import (
+    CHANGES_NAME,
+    RELIABILITY_NAME,
     SCHEMA,
     SCHEMA_VERSION,
     SUMMARY_NAME,
+    TABLE_NAME,
     TEXT_NAME,
+    THRESHOLDS_NAME,
+    YARDSTICKS_NAME,
     check_output,
     replaced_folder,
     write_tables,
 )
 from helpers.evaluation.paired import changes, compare, pair
+from helpers.evaluation.postprocessing import Processing, gains, processed_scores
 from helpers.evaluation.report import summary_text
+from helpers.evaluation.studies import Scored, open_development, study
 from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
-from helpers.evaluation.training_list import training_cases
+from helpers.evaluation.training_list import read_training_list
+from helpers.inference.run import listing_sha256
 
 
 @dataclass(frozen=True)
@@ -48,19 +56,6 @@ class Evaluation:
     text: str = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The cases to score.
-
-    Attributes:
-        case_ids: in the data set's order.
-        left_out: why cases with ground truth are not scored -> how many.
-    """
-
-    case_ids: tuple[str, ...]
-    left_out: Mapping[str, int]
-
-
 def evaluate(
     runs: Sequence[Path],
     dataset: Dataset,
@@ -69,6 +64,8 @@ def evaluate(
     names: Sequence[str] | None = None,
     prompt: str | None = None,
     training: Path | None = None,
+    development: Path | None = None,
+    processing: Processing | None = None,
     processes: int = 2,
     seed: int = SEED,
     draws: int = DRAWS,
@@ -80,7 +77,10 @@ def evaluate(
         output: a new folder, or an earlier evaluation, which is replaced when the new one is complete.
         names: of the runs in all tables; None takes the folders' names.
         prompt: id of the prompt to score; None scores each of a run's prompts.
-        training: what the model was trained on, see `training_list.training_cases`; None where unknown.
+        training: what the model was trained on, see `training_list.read_training_list`; None where unknown.
+        development: metrics folder of the same models on other patients, to choose a threshold and a temperature on;
+            None for cross-validation over units.
+        processing: steps on the masks whose gain is measured beside the masks as they are; None for none.
         processes: that score cases.
         seed, draws: of the bootstrap.
     Raises:
@@ -92,17 +92,26 @@ def evaluate(
     subjects = open_subjects(runs, names, prompt)
     require_same_ids(subjects, dataset)
     choice = choose_cases(subjects, dataset)
-    require_untuned(subjects, choice.case_ids)
+    untold = require_untuned(subjects, dataset, choice.case_ids)
     require_same_frames(subjects, dataset, choice.case_ids)
-    leaked = () if training is None else tuple(set(training_cases(training, dataset)) & set(choice.case_ids))
+    trained = None if training is None else read_training_list(training, dataset).facts(choice.case_ids)
+    others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
-    scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}
-    tables = {name: scores_table(found) for name, found in scores.items()}
     yardsticks = pd.DataFrame(
         [{"case_id": case.case_id, **asdict(found)} for case, found in zip(cases, yardsticks_of(cases), strict=True)]
     )
+    scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}
+    tables = {name: scores_table(found) for name, found in scores.items()}
+    histograms = {
+        name: {case.case_id: case.histogram for case in one if case.histogram is not None}
+        for name, one in scores.items()
+    }
     compared, changed = _comparisons(tables, seed=seed, draws=draws)
-    common = _common_warnings(tables[subjects[0].name], leaked, len(choice.case_ids), training)
+    studies = [
+        study(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
+        for name, table in tables.items()
+    ]
+    common = [*choice.warnings, *untold, *_common_warnings(tables[subjects[0].name], trained)]
     found = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -116,65 +125,37 @@ def evaluate(
             "cases": len(dataset.cases),
             "without_truth": sum(case.truth is None for case in dataset.cases),
             "scored": len(cases),
-            "left_out": dict(choice.left_out),
+            "left_out": {reason: len(case_ids) for reason, case_ids in choice.left_out.items()},
+            "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
+            "splits": sorted({case.case.frame.split for case in cases} - {None}),
+            "listing_sha256": listing_sha256([case.case.frame for case in cases]),
         },
-        "training": None if training is None else {"leaked": sorted(leaked)},
+        "training": trained,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
         "yardsticks": {name: float(yardsticks[name].mean()) for name in ("ceiling", "all_empty", "all_foreground")},
         "comparisons": compared,
+        "studies": [one.record for one in studies],
+        "processing": None
+        if processing is None
+        else _processed(subjects, cases, tables, processing, processes, seed=seed, draws=draws),
         "definitions": definitions().to_dict("records"),
-    }
-    histograms = {
-        name: {case.case_id: case.histogram for case in one if case.histogram is not None}
-        for name, one in scores.items()
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
     table = table[["run", *table.columns.drop("run")]]
     with replaced_folder(output) as folder:
-        found["files"] = write_tables(folder, table, changed, yardsticks, histograms)
+        written = {
+            TABLE_NAME: table,
+            CHANGES_NAME: changed,
+            YARDSTICKS_NAME: yardsticks,
+            THRESHOLDS_NAME: _stacked([one.curves for one in studies]),
+            RELIABILITY_NAME: _stacked([one.reliability for one in studies]),
+        }
+        found["files"] = write_tables(folder, written, histograms)
         text = summary_text(found)
         write_text_atomic(folder / TEXT_NAME, text)
         write_json_atomic(folder / SUMMARY_NAME, found)
     return Evaluation(output, found, text)
-
-
-def choose_cases(subjects: Sequence[Subject], dataset: Dataset) -> Choice:
-    """The cases with ground truth that every run was made for.
-
-    A run was made for the cases that it has and, unless it was limited, for the others of the splits that it has cases
-    of: one that lacks such a case missed it, and is scored there as an empty mask.
-
-    Raises:
-        RefusedInput: where no case is left.
-    """
-    with_truth = [case for case in dataset.cases if case.truth is not None]
-    chosen = []
-    expected = [_expected(subject, dataset) for subject in subjects]
-    for case in with_truth:
-        if all(case.case_id in one for one in expected):
-            chosen.append(case.case_id)
-    if not chosen:
-        raise RefusedInput(
-            f"expected cases with ground truth that all {len(subjects)} runs were made for, found none among "
-            f"{len(dataset.cases)} cases of the data set, {len(with_truth)} of them with ground truth. Check --data "
-            "and --split"
-        )
-    known = {case.case_id for case in dataset.cases}
-    strangers = {case_id for subject in subjects for case_id in subject.run.cases()} - known
-    left_out = {
-        "cases with ground truth left out, since not every run was made for them": len(with_truth) - len(chosen),
-        "cases of the runs left out, since they are not in this data set or split": len(strangers),
-    }
-    return Choice(tuple(chosen), {reason: count for reason, count in left_out.items() if count})
-
-
-def _expected(subject: Subject, dataset: Dataset) -> set[str]:
-    own = set(subject.run.cases())
-    if subject.run.config.values.get("limit") is not None:
-        return own
-    splits = {case.frame.split for case in dataset.cases if case.case_id in own}
-    return own | {case.case_id for case in dataset.cases if case.frame.split in splits}
 
 
 def _described(subject: Subject, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
@@ -225,15 +206,35 @@ def _comparisons(
     return compared, table
 
 
-def _common_warnings(table: pd.DataFrame, leaked: Sequence[str], scored: int, training: Path | None) -> list[str]:
+def _processed(
+    subjects: Sequence[Subject],
+    cases: Sequence[Scorable],
+    tables: Mapping[str, pd.DataFrame],
+    processing: Processing,
+    processes: int,
+    *,
+    seed: int,
+    draws: int,
+) -> dict[str, Any]:
+    """What post-processing changes in each run, as a JSON object."""
+    runs = []
+    for subject in subjects:
+        processed = processed_scores(subject, cases, processing, processes)
+        rows = _records(gains(tables[subject.name], processed, draws=draws, seed=seed))
+        runs.append({"run": subject.name, "metrics": rows})
+    return {**asdict(processing), "runs": runs}
+
+
+def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all tables; of empty ones, whose columns have no type, only where there is no other."""
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def _common_warnings(table: pd.DataFrame, trained: Mapping[str, Any] | None) -> list[str]:
     first = summary(table, draws=1).iloc[0]
-    found = []
-    if leaked:
-        found.append(
-            f"{len(leaked)} of {scored} scored cases are training data; these scores say nothing of new patients"
-        )
-    if training is None:
-        found.append("whether scored cases are training data was not checked (--training)")
+    found = ["whether scored cases are training data was not checked (--training)"]
+    if trained is not None:
+        found = list(trained["warnings"])
     if not first["independent"]:
         found.append(
             f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"

@@ -16,6 +16,7 @@ from helpers.evaluation.case_scores import CaseArrays, CaseScores
 from helpers.evaluation.subjects import Subject
 from helpers.evaluation.yardsticks import Yardsticks, yardsticks
 from helpers.images.dicom_header import dicom_facts, is_dicom
+from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.runs.reading import Run, open_run
 
@@ -91,8 +92,25 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
 
 
 def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
-    """The yardsticks of each case."""
-    return [yardsticks(case.case.truth.mask(*case.size)) for case in tqdm(cases, desc="yardsticks", disable=None)]
+    """The yardsticks of each case. Every ground truth is drawn for them, so that a broken one is found here.
+
+    Raises:
+        RefusedInput: naming the first of all that cannot be drawn.
+    """
+    found, problems = [], []
+    for wanted in tqdm(cases, desc="yardsticks", unit="case", disable=None):
+        try:
+            found.append(yardsticks(wanted.case.truth.mask(*wanted.size)))
+        except UnreadableImage as error:
+            problems.append(f"{wanted.case_id}: the mask cannot be read: {error.reason}")
+        except RefusedInput as error:
+            problems.append(f"{wanted.case_id}: {error}")
+    if problems:
+        raise RefusedInput(
+            f"expected ground truths that can be drawn, found {len(problems)} that cannot, the first {problems[0]}. "
+            "`vesselkit data check` lists all"
+        )
+    return found
 
 
 @lru_cache(maxsize=4)

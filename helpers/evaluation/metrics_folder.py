@@ -18,15 +18,17 @@ from helpers.errors import RefusedInput
 from helpers.evaluation.curve import LogitHistogram
 from helpers.paths import PARTIAL_PREFIX
 
-SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 1
+SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 2
 SUMMARY_NAME = "summary.json"
 TEXT_NAME = "summary.md"
 TABLE_NAME = "metrics.parquet"
 CHANGES_NAME = "changes.parquet"
 YARDSTICKS_NAME = "yardsticks.parquet"
+THRESHOLDS_NAME = "thresholds.parquet"
+RELIABILITY_NAME = "reliability.parquet"
 HISTOGRAMS_NAME = "histograms.npz"
 
-_HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, HISTOGRAMS_NAME)
+_HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, THRESHOLDS_NAME, RELIABILITY_NAME, HISTOGRAMS_NAME)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,22 @@ class Metrics:
         """One row for each case: `case_id`, `ceiling`, `all_empty`, `all_foreground`."""
         return pd.read_parquet(self.folder / YARDSTICKS_NAME)
 
+    def study(self, run: str) -> dict[str, Any]:
+        """What was studied on the logits of a run: an entry of `studies` of the summary."""
+        return next(found for found in self.summary["studies"] if found["run"] == run)
+
+    def thresholds(self, run: str) -> pd.DataFrame:
+        """The columns of `thresholds.threshold_curves` for a run; no row where it stores no logits."""
+        return self._of_run(THRESHOLDS_NAME, run)
+
+    def reliability(self, run: str) -> pd.DataFrame:
+        """`scaled`, `predicted`, `observed`, `pixels` of a run; no row where it has no probabilities."""
+        return self._of_run(RELIABILITY_NAME, run)
+
+    def _of_run(self, name: str, run: str) -> pd.DataFrame:
+        table = pd.read_parquet(self.folder / name)
+        return table[table["run"] == run].drop(columns="run").reset_index(drop=True)
+
 
 def open_metrics(folder: Path) -> Metrics:
     """Open a metrics folder.
@@ -135,20 +153,16 @@ def replaced_folder(output: Path) -> Iterator[Path]:
 
 
 def write_tables(
-    folder: Path,
-    table: pd.DataFrame,
-    changes: pd.DataFrame,
-    yardsticks: pd.DataFrame,
-    histograms: Mapping[str, Mapping[str, LogitHistogram]],
+    folder: Path, tables: Mapping[str, pd.DataFrame], histograms: Mapping[str, Mapping[str, LogitHistogram]]
 ) -> dict[str, str]:
     """Write the tables of a metrics folder; file name -> SHA-256, for its summary.
 
     Args:
+        tables: by file name, all but the histograms.
         histograms: run name -> case id -> histogram.
     """
-    table.to_parquet(folder / TABLE_NAME, index=False)
-    changes.to_parquet(folder / CHANGES_NAME, index=False)
-    yardsticks.to_parquet(folder / YARDSTICKS_NAME, index=False)
+    for name, table in tables.items():
+        table.to_parquet(folder / name, index=False)
     arrays = {}
     for place, found in enumerate(histograms.values()):
         pairs = [np.stack([one.vessel, one.background]) for one in found.values()]

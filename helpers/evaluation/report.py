@@ -19,9 +19,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     """`summary.md` of a summary, see docs/metrics-format.md."""
     parts = ["# Evaluation", _rests_on(summary), _table(summary, HEADLINE, "Headline")]
     parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
-    parts += [_comparison(found) for found in summary["comparisons"]]
+    parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
-    parts += [_table(summary, second, "Second table"), _definitions(summary)]
+    parts += [_table(summary, second, "Second table"), _studies(summary), _processing(summary), _definitions(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -33,6 +33,12 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
     for run in summary["runs"]:
         outcomes = ", ".join(f"{count} {word}" for word, count in run["outcomes"].items())
         lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")
+    if summary["training"] is not None:
+        for file in summary["training"]["files"]:
+            lines.append(
+                f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} entries, {file['matched']} "
+                "cases of the data set among them."
+            )
     return "\n".join(f"* {line}" for line in lines)
 
 
@@ -83,11 +89,15 @@ def _yardsticks(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _comparison(found: Mapping[str, Any]) -> str:
+def _training_warnings(summary: Mapping[str, Any]) -> list[str]:
+    return [] if summary["training"] is None else summary["training"]["warnings"]
+
+
+def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     first, second = escaped(found["first"]), escaped(found["second"])
     lines = [_line(["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"])]
     lines.append(_line(["---"] * 7))
-    for text in found["warnings"]:
+    for text in (*warnings, *found["warnings"]):
         lines.append(_line([f"**warning:** {escaped(text)}", *[""] * 6]))
     for row in found["metrics"]:
         tests = [_p(row["p_sign_flip_holm"]), _p(row["p_wilcoxon_holm"])]
@@ -102,6 +112,87 @@ def _comparison(found: Mapping[str, Any]) -> str:
         f"{counts.get('worse', 0)} worse, {counts.get('same', 0)} the same; "
         f"{found['identical']} masks are identical.\n\n" + "\n".join(lines)
     )
+
+
+def _studies(summary: Mapping[str, Any]) -> str:
+    """The locked threshold beside 0.5, calibration and temperature: a column for each run."""
+    studies = summary["studies"]
+    names = [escaped(found["run"]) for found in studies]
+    rows = [
+        ("Dice at 0.5", lambda found: _estimate(found["threshold"], "dice_at_half")),
+        ("Dice at the locked threshold", lambda found: _estimate(found["threshold"], "dice")),
+        ("gain", lambda found: _estimate(found["threshold"], "gain")),
+        ("locked threshold", _locked),
+        ("ECE, 15 bins of equal width", lambda found: _estimate(found["calibration"], "ece")),
+        ("ECE, 15 bins of equal mass", lambda found: _number(found["calibration"], "ece_equal_mass")),
+        ("Brier score", lambda found: _estimate(found["calibration"], "brier")),
+        ("Brier score of the share of vessel", lambda found: _number(found["calibration"], "brier_of_share")),
+        ("temperature", lambda found: _number(found["temperature"], "temperature")),
+        (
+            "ECE after scaling by the temperature",
+            lambda found: "" if found["temperature"] is None else _estimate(found["temperature"]["calibration"], "ece"),
+        ),
+    ]
+    lines = [_line(["", *names]), _line(["---"] * (len(names) + 1))]
+    lines += [_line([title, *(text(found) for found in studies)]) for title, text in rows]
+    lines.append(_line(["chosen on", *(_chosen_on(found) for found in studies)]))
+    if any(found["notes"] for found in studies):
+        lines.append(_line(["notes", *(escaped("; ".join(found["notes"])) for found in studies)]))
+    return (
+        "## Threshold and calibration\n\nFrom the stored logits. No case is scored with what was chosen on it; 95 % "
+        "intervals draw whole units.\n\n" + "\n".join(lines)
+    )
+
+
+def _chosen_on(found: Mapping[str, Any]) -> str:
+    chosen = found["threshold"]
+    if chosen is None:
+        return ""
+    if chosen["chosen_on"] is not None:
+        return f"{len(chosen['chosen_on'])} development cases"
+    return f"cross-validation, {len(chosen['fold_thresholds'])} folds of {chosen['unit']}s"
+
+
+def _locked(found: Mapping[str, Any]) -> str:
+    chosen = found["threshold"]
+    if chosen is None:
+        return ""
+    folds = chosen["fold_thresholds"]
+    return f"{chosen['threshold']:.3f}" + (f" (folds {min(folds):.3f} to {max(folds):.3f})" if folds else "")
+
+
+def _estimate(part: Mapping[str, Any] | None, name: str) -> str:
+    if part is None:
+        return ""
+    value = part[name]
+    return f"{value['mean']:.3f}" + ("" if value["low"] is None else f" [{value['low']:.3f}, {value['high']:.3f}]")
+
+
+def _number(part: Mapping[str, Any] | None, name: str) -> str:
+    return "" if part is None else f"{part[name]:.3f}"
+
+
+def _processing(summary: Mapping[str, Any]) -> str:
+    found = summary["processing"]
+    if found is None:
+        return ""
+    lines = [_line(["metric", *(escaped(run["run"]) for run in found["runs"])])]
+    lines.append(_line(["---"] * (len(found["runs"]) + 1)))
+    tables = [{row["metric"]: row for row in run["metrics"]} for run in found["runs"]]
+    for metric in COMPARED:
+        if any(metric in table for table in tables):
+            lines.append(_line([BY_METRIC[metric].title, *(_change(table.get(metric)) for table in tables)]))
+    return (
+        f"## Post-processing\n\nGaps closed with a disk of {found['close_gaps']} px, then pieces of fewer than "
+        f"{found['remove_small']} px removed (0: not done). As it is, processed, and the paired difference; it is not "
+        "part of any other table.\n\n" + "\n".join(lines)
+    )
+
+
+def _change(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['first']:.3f}, {row['second']:.3f}, {_mean({**row, 'mean': row['difference']})}"
 
 
 def _definitions(summary: Mapping[str, Any]) -> str:

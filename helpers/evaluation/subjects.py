@@ -1,16 +1,18 @@
 """What is scored: one prompt of one finished run, under a short name."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.case_scores import Outcome
 from helpers.runs.reading import Run, open_run, require_comparable
 from helpers.runs.sources import current_sha256, is_as_found
 
@@ -30,8 +32,34 @@ class Subject:
     @property
     def tuned_on(self) -> tuple[str, ...]:
         """Ids of the cases that the run's parameters were chosen on; none where the run does not say."""
-        tuned = (self.run.config.values.get("model") or {}).get("tuned_on") or {}
-        return tuple(tuned.get("cases", ()))
+        return tuple(self._tuned.get("cases", ()))
+
+    @property
+    def tuned_key(self) -> str | None:
+        """Fingerprint of the key of these ids; None where they are kept ones."""
+        return self._tuned.get("key_fingerprint")
+
+    @property
+    def model_name(self) -> str:
+        """What made the masks, for people; empty where the run does not say."""
+        model = self.run.config.values.get("model") or {}
+        match model.get("kind"):
+            case "vesselness":
+                chosen = f"tuned on {len(self.tuned_on)} cases" if self.tuned_on else "default settings"
+                return f"{model['ridge']}, {chosen}"
+            case "imported":
+                return f"{model['name']}, imported"
+        return str(model.get("folder_name", ""))
+
+    def mask(self, case_id: str) -> np.ndarray | None:
+        """The stored mask, bool (H, W); None where the run has none, or not the case. Raises as `Run.mask`."""
+        return self.run.mask(case_id, self.prompt_id) if case_id in self.run.cases() else None
+
+    def status(self, case_id: str) -> str:
+        """How the prediction of a case ended."""
+        if case_id not in self.run.cases():
+            return str(Outcome.MISSING)
+        return str(self.run.prediction(case_id, self.prompt_id)[0].status)
 
     def facts(self) -> dict[str, Any]:
         """What decides the masks, as a JSON object without paths."""
@@ -49,6 +77,10 @@ class Subject:
             "dataset": values.get("dataset"),
             "data_sha256": (self.run.manifest or {}).get("data_sha256"),
         }
+
+    @property
+    def _tuned(self) -> Mapping[str, Any]:
+        return (self.run.config.values.get("model") or {}).get("tuned_on") or {}
 
 
 def open_subjects(
@@ -117,15 +149,29 @@ def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids:
         )
 
 
-def require_untuned(subjects: Sequence[Subject], case_ids: Sequence[str]) -> None:
-    """Raise RefusedInput where a run's parameters were chosen on cases that would be scored."""
+def require_untuned(subjects: Sequence[Subject], dataset: Dataset, case_ids: Sequence[str]) -> list[str]:
+    """Check that no run's parameters were chosen on cases that would be scored.
+
+    Returns:
+        Warnings of runs where that cannot be told, since the ids of those cases come from another key.
+    Raises:
+        RefusedInput: where they were.
+    """
+    warnings = []
     for subject in subjects:
+        if subject.tuned_on and subject.tuned_key != dataset.key_fingerprint:
+            warnings.append(
+                f"run {subject.name}: its parameters were chosen on {len(subject.tuned_on)} cases under another key of "
+                "ids; whether they are among the scored ones cannot be told"
+            )
+            continue
         shared = sorted(set(subject.tuned_on) & set(case_ids))
         if shared:
             raise RefusedInput(
                 f"run {subject.name}: its parameters were chosen on {len(shared)} of the cases to be scored, the first "
                 f"{shared[0]}; its score there says nothing. Evaluate another split, or tune on other cases"
             )
+    return warnings
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from helpers.evaluation.aggregation import Unit, patient_means, unit_of
 from helpers.evaluation.curve import LogitHistogram, dice_curve, sweep, thresholds
 from helpers.evaluation.intervals import DRAWS, LEVEL, SEED, Interval, mean_interval
 from helpers.evaluation.overlap import PixelCounts, overlap_scores
-from helpers.evaluation.units import ChosenBy, filled, folds, is_flat, require_apart, resampled_counts
+from helpers.evaluation.units import ChosenBy, filled, folds, require_apart, resampled_counts
 
 CURVES = ("dice", "iou", "precision", "recall")
 
@@ -37,7 +37,6 @@ class LockedThreshold:
         dice, dice_at_half: mean of unit means of Dice at the chosen threshold and at 0.5.
         gain: the paired difference of the two.
         unit: what the means are over.
-        flat: whether the logits are of two values only, so that every threshold makes the same masks.
     """
 
     threshold: float
@@ -48,7 +47,6 @@ class LockedThreshold:
     dice_at_half: Interval
     gain: Interval
     unit: Unit
-    flat: bool
 
 
 def on_development(
@@ -79,7 +77,6 @@ def on_development(
         fold_thresholds=(),
         chosen=scored[:, place],
         at_half=scored[:, _HALF],
-        flat=is_flat(histograms),
         draws=draws,
         seed=seed,
     )
@@ -110,7 +107,6 @@ def cross_validated(
         fold_thresholds=tuple(_probability(place) for place in places),
         chosen=chosen,
         at_half=scored[:, _HALF],
-        flat=is_flat(histograms),
         draws=draws,
         seed=seed,
     )

@@ -37,8 +37,17 @@ def write_data(folder: Path, truth_scale: int = 1) -> Dataset:
     return open_dataset(folder)
 
 
-def write_run(folder: Path, masks: Mapping[str, np.ndarray | None], **config: Any) -> Path:
-    """A finished run of one prompt: masks, bool (SIDE, SIDE), by case id; None for a case that failed."""
+def write_run(
+    folder: Path,
+    masks: Mapping[str, np.ndarray | None],
+    logits: Mapping[str, np.ndarray] | None = None,
+    **config: Any,
+) -> Path:
+    """A finished run of one prompt: masks, bool (SIDE, SIDE), by case id; None for a case that failed.
+
+    Args:
+        logits: behind the masks, by case id; None for -4 and 4.
+    """
     values = {"prompts": {"p1": "vessel"}, "threshold": 0.5, "combine": "union", **config}
     mark = start_run(folder, values).config_sha256
     for case_id, mask in masks.items():
@@ -46,8 +55,8 @@ def write_run(folder: Path, masks: Mapping[str, np.ndarray | None], **config: An
         known["status"], maps, found = PredictionStatus.NO_SEG, {}, {}
         if mask is not None:
             known |= {"status": PredictionStatus.OK, "seg_count": 1, "seg_index": 0, "mask_pixels": int(mask.sum())}
-            logits = round_for_storage(np.where(mask, 4.0, -4.0)[None])
-            maps, found = {"p1": StoredLogits(logits, Upsampling.NONE, None, SIDE, SIDE)}, {"p1": mask}
+            stored = round_for_storage(np.where(mask, 4.0, -4.0) if logits is None else logits[case_id])[None]
+            maps, found = {"p1": StoredLogits(stored, Upsampling.NONE, None, SIDE, SIDE)}, {"p1": mask}
         row = PredictionRow(**{**dict.fromkeys(COLUMNS), **known})
         commit_case(folder, mark, CaseResult(case_id, (row,), maps, found, {}))
     assert finish_run(folder, list(masks), {})

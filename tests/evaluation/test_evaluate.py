@@ -1,6 +1,7 @@
 """Runs scored on the same cases: what is counted, called out, refused, and left on the disk."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from helpers.evaluation.case_scores import CaseArrays, score_case
 from helpers.evaluation.curve import counts_at
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.overlap import count_pixels, dice
+from helpers.evaluation.postprocessing import Processing
+from helpers.evaluation.report import escaped
+from helpers.inference.run import listing_sha256, predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
@@ -19,6 +24,7 @@ from helpers.runs.parts import CaseResult, commit_case
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
 from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.inference.plain_predictor import PlainPredictor
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,26 @@ def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
     assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
 
 
+def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
+    (tmp_path / "list.txt").write_text(data.cases[0].case_id)
+    other = write_run(tmp_path / "other", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
+    found = evaluate([good, other], data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=100)
+    parts = found.text.split("\n## ")
+    warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases are training" in part]
+    assert warned == ["Headline", "other against good", "Second table"]
+    assert "Training list" in parts[0] and "1 entries, 1 cases of the data set among them" in parts[0]
+    assert len(set(found.summary["warnings"])) == len(found.summary["warnings"])
+
+
+def test_a_training_list_read_in_part_or_without_a_match_is_called_out(data, good, tmp_path):
+    (tmp_path / "other.json").write_text('[{"image": "stranger.png"}]')
+    (tmp_path / "config.py").write_text("files = ['other.json', 'lost.json']\n")
+    found = evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py", processes=1, draws=100)
+    assert "| **warning:** 1 of 2 annotation files of the training config are not here" in found.text
+    assert "| **warning:** none of the 1 entries of the training list is named like a case" in found.text
+    assert found.summary["training"]["files_absent"] == 1
+
+
 def test_a_config_without_its_data_is_refused(data, good, tmp_path):
     (tmp_path / "config.py").write_text("data_path = 'elsewhere.json'\n")
     with pytest.raises(RefusedInput, match=r"expected annotation files.*elsewhere\.json"):
@@ -126,6 +152,9 @@ def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, 
     tuned = write_run(tmp_path / "tuned", truths, model={"tuned_on": {"cases": [data.cases[3].case_id]}})
     with pytest.raises(RefusedInput, match=f"chosen on 1 of the cases.*{data.cases[3].case_id}"):
         evaluate([good, tuned], data, tmp_path / "m")
+    untold = write_run(tmp_path / "untold", truths, model={"tuned_on": {"cases": ["c1"], "key_fingerprint": "abc"}})
+    found = evaluate([untold], data, tmp_path / "untold_scores", processes=1, draws=100)
+    assert "| **warning:** run untold: its parameters were chosen on 1 cases under another key" in found.text
     with pytest.raises(UsageProblem, match="prompt: expected one of p1"):
         evaluate([good], data, tmp_path / "m", prompt="p7")
     with pytest.raises(UsageProblem, match="names: expected a different one"):
@@ -141,6 +170,60 @@ def test_truths_of_another_size_are_refused_unless_scaled(tmp_path, truths, data
         evaluate([run], open_dataset(folder), tmp_path / "m")
     found = evaluate([run], open_dataset(folder, rescale=True), tmp_path / "m", processes=1)
     assert row_of(found, "dice")["mean"] == 1
+
+
+def test_a_broken_truth_is_found_before_anything_is_scored(tmp_path, truths, monkeypatch):
+    data = write_data(tmp_path / "data")
+    for case in data.cases[2:4]:
+        content = case.truth.path.read_bytes()
+        case.truth.path.write_bytes(content[: len(content) // 2])  # its header is whole
+    monkeypatch.setattr("helpers.evaluation.evaluate.score_subject", lambda *_: pytest.fail("scored"))
+    with pytest.raises(
+        RefusedInput, match=f"found 2 that cannot, the first {data.cases[2].case_id}: the mask cannot be"
+    ):
+        evaluate([write_run(tmp_path / "run", truths)], data, tmp_path / "m", processes=1)
+    assert not (tmp_path / "m").exists()
+
+
+def test_cases_that_are_gone_or_regrouped_are_said(data, truths, tmp_path):
+    run = write_run(tmp_path / "run", truths)
+    fewer = replace(data, cases=data.cases[1:])
+    found = evaluate([run], fewer, tmp_path / "m", processes=1, draws=100)
+    first = data.cases[0].case_id
+    warning = f"1 predicted cases, the first {first}, are gone from the data set and not scored"
+    assert warning in found.summary["warnings"] and f"| **warning:** {escaped(warning)}" in found.text
+    facts = found.summary["dataset"]
+    assert facts["left_out_cases"] == {"cases of the runs left out, since the data set has them no more": [first]}
+    assert facts["listing_sha256"] == listing_sha256(fewer.frames) and facts["splits"] == []
+    other = replace(data, cases=tuple(replace(case, frame=replace(case.frame, split="b")) for case in data.cases[1:]))
+    found = evaluate([run], other, tmp_path / "m", processes=1, draws=100)
+    assert found.summary["dataset"]["left_out_cases"] == {
+        "cases of the runs left out, since they are of other splits": [first]
+    }
+    assert found.summary["dataset"]["splits"] == ["b"] and "gone from the data set" not in found.text
+
+
+def test_groups_that_changed_since_the_prediction_are_said(data, tmp_path):
+    predict(data.frames, PlainPredictor(), tmp_path / "run")
+    moved = replace(data.cases[0], frame=replace(data.cases[0].frame, patient=data.cases[-1].frame.patient))
+    found = evaluate(
+        [tmp_path / "run"], replace(data, cases=(moved, *data.cases[1:])), tmp_path / "m", processes=1, draws=100
+    )
+    (warning,) = [text for text in found.summary["warnings"] if "another patient or sequence now" in text]
+    assert warning.startswith(f"1 cases, the first {moved.case_id}, are")
+
+
+def test_post_processing_is_measured_beside_the_masks_as_they_are(data, truths, good, tmp_path):
+    processing = Processing(close_gaps=1, remove_small=3)
+    found = evaluate([good], data, tmp_path / "m", processing=processing, processes=1, draws=100)
+    facts = found.summary["processing"]
+    assert (facts["close_gaps"], facts["remove_small"]) == (1, 3)
+    rows = {row["metric"]: row for row in facts["runs"][0]["metrics"]}
+    changed = [dice(count_pixels(mask, processing.apply(mask))) for mask in truths.values()]
+    assert rows["dice"]["first"] == 1 and rows["dice"]["second"] == pytest.approx(np.mean(changed)) != 1
+    assert row_of(found, "dice")["mean"] == 1  # the headline is of the masks as they are
+    assert "## Post-processing" in found.text.split("## Second table")[1]
+    assert evaluate([good], data, tmp_path / "m", processes=1, draws=100).summary["processing"] is None
 
 
 def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):

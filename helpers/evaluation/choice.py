@@ -1,0 +1,93 @@
+"""Which cases are scored: those with ground truth that every run was made for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from helpers.data.dataset import Dataset
+from helpers.data.frame import Frame
+from helpers.errors import RefusedInput
+from helpers.evaluation.subjects import Subject
+from helpers.runs.rows import PredictionRow
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The cases to score.
+
+    Attributes:
+        case_ids: in the data set's order.
+        left_out: why cases are not scored -> their ids.
+        warnings: of what the runs have and the data set has no more.
+    """
+
+    case_ids: tuple[str, ...]
+    left_out: Mapping[str, tuple[str, ...]]
+    warnings: tuple[str, ...] = ()
+
+
+def choose_cases(subjects: Sequence[Subject], dataset: Dataset) -> Choice:
+    """The cases with ground truth that every run was made for.
+
+    A run was made for the cases that it has and, unless it was limited, for the others of the splits that it has cases
+    of: one that lacks such a case missed it, and is scored there as an empty mask.
+
+    Raises:
+        RefusedInput: where no case is left.
+    """
+    with_truth = [case for case in dataset.cases if case.truth is not None]
+    chosen = []
+    expected = [_expected(subject, dataset) for subject in subjects]
+    for case in with_truth:
+        if all(case.case_id in one for one in expected):
+            chosen.append(case.case_id)
+    if not chosen:
+        raise RefusedInput(
+            f"expected cases with ground truth that all {len(subjects)} runs were made for, found none among "
+            f"{len(dataset.cases)} cases of the data set, {len(with_truth)} of them with ground truth. Check --data "
+            "and --split"
+        )
+    known = {case.case_id: case.frame for case in dataset.cases}
+    splits = {frame.split for frame in known.values()}
+    strangers = {row.case_id: row.split for subject in subjects for row in subject.run.rows if row.case_id not in known}
+    gone = [case_id for case_id, split in strangers.items() if split in splits]
+    kept = set(chosen)
+    left_out = {
+        "cases with ground truth left out, since not every run was made for them": [
+            case.case_id for case in with_truth if case.case_id not in kept
+        ],
+        "cases of the runs left out, since the data set has them no more": gone,
+        "cases of the runs left out, since they are of other splits": [
+            case_id for case_id in strangers if case_id not in gone
+        ],
+    }
+    warnings = []
+    if gone:
+        warnings.append(f"{len(gone)} predicted cases, the first {gone[0]}, are gone from the data set and not scored")
+    regrouped = {
+        row.case_id
+        for subject in subjects
+        for row in subject.run.rows
+        if row.case_id in kept and not _same_groups(row, known[row.case_id])
+    }
+    if regrouped:
+        warnings.append(
+            f"{len(regrouped)} cases, the first {min(regrouped)}, are of another patient or sequence now than when "
+            "they were predicted; the data set's groups of today are taken"
+        )
+    return Choice(
+        tuple(chosen), {reason: tuple(sorted(ids)) for reason, ids in left_out.items() if ids}, tuple(warnings)
+    )
+
+
+def _same_groups(row: PredictionRow, frame: Frame) -> bool:
+    """Whether the groups that a run knew of a case are those of the data set."""
+    pairs = ((row.patient, frame.patient), (row.sequence, frame.sequence))
+    return all(known in (None, now) for known, now in pairs)
+
+
+def _expected(subject: Subject, dataset: Dataset) -> set[str]:
+    own = set(subject.run.cases())
+    if subject.run.config.values.get("limit") is not None:
+        return own
+    splits = {case.frame.split for case in dataset.cases if case.case_id in own}
+    return own | {case.case_id for case in dataset.cases if case.frame.split in splits}

@@ -1,0 +1,143 @@
+"""Studies of `evaluate`: a threshold locked on other patients or by cross-validation, in the summary and its tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from helpers.errors import RefusedInput
+from helpers.evaluation.curve import logit_histogram
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.studies import Scored, study
+from helpers.evaluation.subjects import open_subjects
+from helpers.evaluation.thresholds import on_development
+from helpers.runs.logits import round_for_storage
+from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.evaluation.tables import TRUTH, of_patients
+
+DRAWS = 100
+QUICK = {"processes": 1, "draws": DRAWS}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def maps(data):
+    """Logits that are too low by one: 0.5 is not the best threshold."""
+    rng = np.random.default_rng(3)
+    found = {}
+    for case in data.cases:
+        blurred = gaussian_filter(case.truth.mask(SIDE, SIDE).astype(float), 0.7)
+        found[case.case_id] = round_for_storage(8 * (blurred - 0.5) - 1 + rng.normal(0, 1, (SIDE, SIDE)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(maps, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "model"
+    return write_run(folder, {case_id: logits > 0 for case_id, logits in maps.items()}, logits=maps)
+
+
+@pytest.fixture(scope="module")
+def halves(data):
+    """Three patients to choose on, three to score."""
+    return replace(data, cases=data.cases[:6]), replace(data, cases=data.cases[6:])
+
+
+def test_a_threshold_is_chosen_on_the_development_cases_and_locked(run, halves, tmp_path):
+    evaluate([run], halves[0], tmp_path / "dev", **QUICK)
+    found = evaluate([run], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
+    metrics, dev = open_metrics(tmp_path / "m"), open_metrics(tmp_path / "dev")
+    record = metrics.study("model")["threshold"]
+    expected = on_development(
+        metrics.scores("model"), metrics.histograms("model"), dev.scores("model"), dev.histograms("model"), draws=DRAWS
+    )
+    assert record["threshold"] == expected.threshold < 0.5 and record["chosen_by"] == "development"
+    assert record["chosen_on"] == [case.case_id for case in halves[0].cases]
+    assert record["gain"]["mean"] == expected.gain.estimate > 0 and record["gain"]["low"] == expected.gain.low
+    assert record["dice_at_half"]["mean"] == pytest.approx(metrics.scores("model")["dice"].mean())
+    assert metrics.study("model")["temperature"]["chosen_by"] == "development"
+    text = found.text.split("## Threshold and calibration")[1]
+    assert f"| locked threshold | {expected.threshold:.3f} |" in text and "| chosen on | 6 development cases |" in text
+
+
+def test_without_development_cases_patients_are_cross_validated(run, data, tmp_path):
+    found = evaluate([run], data, tmp_path / "m", **QUICK)
+    record = open_metrics(tmp_path / "m").study("model")
+    assert record["threshold"]["chosen_by"] == "cross-validation" and record["threshold"]["chosen_on"] is None
+    assert len(record["threshold"]["fold_thresholds"]) == 5 and record["threshold"]["gain"]["mean"] > 0
+    assert record["temperature"]["calibration"]["nll"]["mean"] < record["calibration"]["nll"]["mean"]
+    assert "| chosen on | cross-validation, 5 folds of patients |" in found.text
+
+
+def test_tables_hold_what_the_figures_draw(run, data, tmp_path):
+    evaluate([run], data, tmp_path / "m", **QUICK)
+    metrics = open_metrics(tmp_path / "m")
+    curve = metrics.thresholds("model").set_index(["metric", "threshold"])
+    assert curve.loc[("dice", 0.5), "mean"] == pytest.approx(metrics.scores("model")["dice"].mean())
+    pixels = metrics.reliability("model").groupby("scaled")["pixels"].sum()
+    assert pixels.to_dict() == {False: 12 * SIDE**2, True: 12 * SIDE**2}
+
+
+def test_development_cases_must_be_of_other_patients_and_of_the_same_model(run, data, halves, maps, tmp_path):
+    evaluate([run], data, tmp_path / "all", **QUICK)
+    with pytest.raises(RefusedInput, match="6 cases in both"):
+        evaluate([run], halves[1], tmp_path / "m", development=tmp_path / "all", **QUICK)
+    frames = [data.cases[number] for number in (0, 2, 4, 6)]
+    one_of_each = [case for number, case in enumerate(data.cases) if case not in frames]
+    evaluate([run], replace(data, cases=tuple(one_of_each)), tmp_path / "mixed", **QUICK)
+    with pytest.raises(RefusedInput, match="4 patients in both"):
+        evaluate([run], replace(data, cases=tuple(frames)), tmp_path / "m", development=tmp_path / "mixed", **QUICK)
+    evaluate([run], halves[0], tmp_path / "dev", **QUICK)
+    other = write_run(tmp_path / "other", {case_id: logits > 0 for case_id, logits in maps.items()}, model={"a": 1})
+    with pytest.raises(RefusedInput, match="expected the model and prompt of run other"):
+        evaluate([other], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
+    with pytest.raises(RefusedInput, match="expected case ids from key abc"):
+        keyed = replace(halves[1], key_fingerprint="abc")
+        keyed_run = write_run(tmp_path / "keyed", dict.fromkeys(maps), dataset={"key_fingerprint": "abc"})
+        evaluate([keyed_run], keyed, tmp_path / "m", development=tmp_path / "dev", **QUICK)
+    assert not (tmp_path / "m").exists()
+
+
+def test_hard_masks_have_no_probabilities():
+    scored = of_patients([10, 10, 10])
+    flat = {case_id: logit_histogram(TRUTH, np.where(TRUTH, 4.0, -4.0)) for case_id in scored["case_id"]}
+    found = study("masks", Scored(scored, flat), None, draws=DRAWS, seed=1)
+    assert found.record["threshold"]["threshold"] == 0.5 and found.record["threshold"]["gain"]["mean"] == 0
+    assert found.record["calibration"] is None and found.record["temperature"] is None and found.reliability.empty
+    assert "hold two values" in found.record["notes"][0]
+
+
+def test_runs_without_logits_and_of_one_patient_say_so():
+    nothing = study("masks", Scored(of_patients([10, 10]), {}), None, draws=DRAWS, seed=1)
+    assert nothing.record["threshold"] is None and "no logits" in nothing.record["notes"][0]
+    assert isinstance(nothing.curves, pd.DataFrame) and nothing.curves.empty
+    scored = of_patients([10])
+    graded = {
+        case_id: logit_histogram(TRUTH, np.where(TRUTH, 1.0, -2.0) - TRUTH[::-1]) for case_id in scored["case_id"]
+    }
+    alone = study("one", Scored(scored, graded), None, draws=DRAWS, seed=1)
+    assert alone.record["threshold"] is None and alone.record["temperature"] is None
+    assert alone.record["calibration"]["ece"]["mean"] > 0 and "one independent unit" in alone.record["notes"][0]
+
+
+def test_the_model_is_named_for_people(tmp_path):
+    models = {
+        "sa2va": ({"folder_name": "vessel-4b"}, "vessel-4b"),
+        "floor": ({"kind": "vesselness", "ridge": "frangi", "tuned_on": None}, "frangi, default settings"),
+        "tuned": (
+            {"kind": "vesselness", "ridge": "sato", "tuned_on": {"cases": ["a", "b"]}},
+            "sato, tuned on 2 cases",
+        ),
+        "second": ({"kind": "imported", "name": "reader 2"}, "reader 2, imported"),
+        "none": (None, ""),
+    }
+    for name, (model, shown) in models.items():
+        (subject,) = open_subjects([write_run(tmp_path / name, {"a": None}, model=model)])
+        assert subject.model_name == shown

@@ -1,0 +1,117 @@
+"""Which cases a training list names: files of a config by role, equal names in several folders, images compared."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from helpers.data.frame import Frame
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+from helpers.evaluation.training_list import Role, read_training_list
+
+
+def data(folder: Path, *names: str):
+    """A data set of files, each with its own content; case ids are c0, c1, ..."""
+    cases = []
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"pixels of {path}")
+        cases.append(Case(Frame(f"c{number}", path)))
+    return SimpleNamespace(cases=tuple(cases))
+
+
+def listed(folder: Path, dataset, *entries: str):
+    (folder / "list.txt").write_text("# trained on\n" + "\n".join(entries))
+    (file,) = read_training_list(folder / "list.txt", dataset).files
+    return file
+
+
+def annotate(path: Path, *images: str):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([{"image": image} for image in images]))
+
+
+def test_ids_and_file_names_whatever_their_folder_and_suffix(tmp_path):
+    dataset = data(tmp_path / "data", "a.png", "b.png", "d.png")
+    found = listed(tmp_path, dataset, "c1", "elsewhere\\a.jpg", "x.png")
+    assert found.matched == {"c0", "c1"} and found.entries == 3 and not found.doubtful
+
+
+def test_equal_names_are_told_apart_by_their_folder(tmp_path):
+    dataset = data(tmp_path / "data", "P1/001.png", "P2/001.png", "P3/001.png")
+    found = listed(tmp_path, dataset, "train/P1/001.png", "train/P3/001.png", "train/P9/001.png")
+    assert found.matched == {"c0", "c2"} and not found.doubtful
+    alone = listed(tmp_path, dataset, "001.png")
+    assert not alone.matched and alone.doubtful == {"c0", "c1", "c2"}
+
+
+def test_an_image_that_is_here_must_be_the_same(tmp_path):
+    dataset = data(tmp_path / "test/images", "1.png", "2.png")
+    data(tmp_path / "train/images", "1.png")
+    (tmp_path / "train/images/2.png").write_bytes((tmp_path / "test/images/2.png").read_bytes())
+    annotate(tmp_path / "train/annotations/train.json", "1.png", "2.png")
+    (file,) = read_training_list(tmp_path / "train/annotations/train.json", dataset).files
+    assert file.matched == {"c1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("train = dict(data_path='some.json')", Role.TRAINING),
+        ("val_dataloader = dict(dataset=dict(data_path='some.json'))", Role.VALIDATION),
+        ("data = {'test': {'path': 'some.json'}}", Role.VALIDATION),
+        ("data = dict(val=dict(path='some.json'))", Role.VALIDATION),
+        ("val = 'some.json'\ntrain = 'some.json'", Role.TRAINING),
+    ],
+)
+def test_a_config_says_what_its_files_are_for(tmp_path, text, role):
+    annotate(tmp_path / "some.json", "a.png")
+    (tmp_path / "config.py").write_text(text)
+    (file,) = read_training_list(tmp_path / "config.py", data(tmp_path / "data", "a.png")).files
+    assert file.role is role and file.matched == {"c0"}
+
+
+def test_validation_data_is_no_training_data_and_is_said_to_be_what_it_is(tmp_path):
+    dataset = data(tmp_path / "data", "a.png", "b.png", "d.png")
+    annotate(tmp_path / "ann/train.json", "a.png")
+    annotate(tmp_path / "ann/val.json", "a.png", "b.png")
+    (tmp_path / "config.py").write_text("root = 'ann/'\nfiles = ['train.json', 'val.json', 'lost.json']\n")
+    found = read_training_list(tmp_path / "config.py", dataset)
+    facts = found.facts(["c0", "c1", "c2"])
+    assert facts["leaked"] == ["c0"] and facts["validated"] == ["c1"] and facts["files_absent"] == 1
+    assert [(file["role"], file["entries"], file["matched"]) for file in facts["files"]] == [
+        ("training", 1, 1),
+        ("validation", 2, 2),
+    ]
+    leak, validation, absent = facts["warnings"]
+    assert leak.startswith("1 of 3 scored cases are training data")
+    assert validation.startswith("1 of 3 scored cases are validation data")
+    assert absent.startswith("1 of 3 annotation files of the training config are not here")
+    assert found.facts(["c2"])["leaked"] == []
+
+
+def test_a_list_that_matches_nothing_is_called_out(tmp_path):
+    (tmp_path / "list.txt").write_text("x.png\ny.png\n")
+    found = read_training_list(tmp_path / "list.txt", data(tmp_path / "data", "a.png"))
+    (warning,) = found.warnings(["c0"])
+    assert warning.startswith("none of the 2 entries of the training list")
+
+
+def test_names_that_no_folder_tells_apart_are_called_out(tmp_path):
+    dataset = data(tmp_path / "data", "P1/001.png", "P2/001.png", "a.png")
+    (tmp_path / "list.txt").write_text("001.png\na.png\n")
+    leak, doubt = read_training_list(tmp_path / "list.txt", dataset).warnings(["c0", "c1", "c2"])
+    assert leak.startswith("1 of 3") and doubt.startswith("2 of 3 scored cases are named like training images")
+
+
+def test_lists_of_nothing_are_refused(tmp_path):
+    dataset = data(tmp_path / "data", "a.png")
+    (tmp_path / "list.txt").write_text("# nothing\n")
+    annotate(tmp_path / "empty.json")
+    (tmp_path / "config.py").write_text("data = 'empty.json'\n")
+    for name in ("list.txt", "empty.json", "config.py"):
+        with pytest.raises(RefusedInput, match="expected names of training images"):
+            read_training_list(tmp_path / name, dataset)
