@@ -23,8 +23,8 @@ _PAGE = """\
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'{scripts}; \
-style-src 'unsafe-inline'; img-src data: blob:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
+style-src 'unsafe-inline'; img-src data: blob:; frame-src {frames}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>vesselkit review</title>
@@ -37,6 +37,14 @@ body {{ margin: 0; background: #1a1e24; }}
 <script type="application/json" id="vesselkit-facts">{facts}</script>
 """
 _CASE = '<script type="application/json" id="vesselkit-case-{}">{}</script>\n'
+_CASE_PAGE = """\
+<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'">
+<title>a case</title>
+<script type="application/json" id="case">{payload}</script>
+<script>parent.postMessage(document.getElementById("case").textContent, "*");</script>
+"""
 _END = """\
 <script type="module">
 {module}
@@ -76,8 +84,8 @@ def write_page(
         _replace(folder, payloads)
     else:
         cases, facts["folder"] = "".join(starmap(_CASE.format, enumerate(payloads))), None
-    scripts = "" if facts["folder"] is None else " file: 'self'"
-    head = _PAGE.format(style=viewer_style(), facts=_script(facts), scripts=scripts)
+    frames = "'none'" if facts["folder"] is None else "file: 'self'"
+    head = _PAGE.format(style=viewer_style(), facts=_script(facts), frames=frames)
     write_text_atomic(path, head + cases + _END.format(module=viewer_module()))
     if facts["folder"] is None and folder.is_dir():
         shutil.rmtree(folder)  # of an earlier, larger page
@@ -85,13 +93,12 @@ def write_page(
 
 
 def _replace(folder: Path, payloads: Iterable[str]) -> None:
-    """Write the cases, each as a script, into a folder that takes the place of an earlier one once it is complete."""
+    """Write the cases, each as a page, into a folder that takes the place of an earlier one once it is complete."""
     fresh = folder.with_name(f"{PARTIAL_PREFIX}new-{folder.name}")
     shutil.rmtree(fresh, ignore_errors=True)
     with partial_folder(fresh) as partial:
         for place, payload in enumerate(payloads):
-            text = f"(globalThis.vesselkitCases ??= {{}})[{place}] = {payload};\n"
-            (partial / f"{place}.js").write_text(text, encoding="utf-8")
+            (partial / f"{place}.html").write_text(_CASE_PAGE.format(payload=payload), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 

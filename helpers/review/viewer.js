@@ -281,7 +281,7 @@ const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act])
 const SLIDERS = {
   threshold: ["Threshold", 0.005, 0.995, 0.005],
   opacity: ["Opacity", 0, 1, 0.05],
-  width: ["Contour width", 1, 5, 1],
+  width: ["Contour", 1, 5, 1],
   window: ["Window", 2, 255, 1],
   level: ["Level", 0, 255, 1],
   divide: ["Swipe", 0, 1, 0.01],
@@ -713,8 +713,9 @@ export class Viewer {
 
   async show(place) {
     this.place = Math.min(Math.max(place, 0), Math.max(this.queue.length - 1, 0));
-    this.reasons.clear();
-    this.parts.note.value = "";
+    const before = this.case && standing(this.records, this.reviewer).get(this.case.case_id);
+    this.reasons = new Set(before?.reasons);
+    this.parts.note.value = before?.note ?? "";
     this.describe();
     const ticket = ++this.asked;
     if (!this.case) {
@@ -1208,12 +1209,13 @@ export default {
   },
 };
 
-// The page: every case lies in a script of JSON, or in a file of its own that is fetched as a script.
+// The page: every case lies in a script of JSON, or in a page of its own.
 export function openPage(root) {
   const facts = JSON.parse(document.getElementById("vesselkit-facts").textContent);
   const place = new Map(facts.cases.map((one, index) => [one.case_id, index]));
   const shelf = `vesselkit-review-${facts.run}-${facts.prompt}`;
-  facts.verdicts = [...facts.verdicts, ...shelved(shelf)];
+  const known = new Set(facts.verdicts.map((one) => one.id));
+  facts.verdicts = [...facts.verdicts, ...shelved(shelf).filter((one) => !known.has(one.id))];
   const viewer = new Viewer(root, facts, {
     reviewer: null,
     keysFrom: document,
@@ -1243,19 +1245,29 @@ async function inPage(place) {
   return JSON.parse(document.getElementById(`vesselkit-case-${place}`).textContent);
 }
 
+// A page of its own hands its case over and goes: scripts would stay in the memory for as long as the review is open.
 function inFolder(folder, place) {
   return new Promise((done, failed) => {
-    const script = make("script", { src: `${folder}/${place}.js` });
-    const shelf = (globalThis.vesselkitCases ??= {});
-    script.onload = () => {
-      script.remove();
-      done(shelf[place]);
-      delete shelf[place];
+    const frame = make("iframe", { src: `${folder}/${place}.html`, hidden: true, title: "a case" });
+    const waited = new AbortController();
+    const end = () => {
+      waited.abort();
+      frame.remove();
     };
-    script.onerror = () => {
-      script.remove();
+    const heard = (event) => {
+      if (event.source !== frame.contentWindow) return;
+      end();
+      done(JSON.parse(event.data));
+    };
+    addEventListener("message", heard, { signal: waited.signal });
+    const missing = () => {
+      if (waited.signal.aborted) return;
+      end();
       failed(new Error(`its file in the folder ${folder} is missing. Copy it back`));
     };
-    document.head.append(script);
+    // What a page says to another arrives after it is loaded, but soon; one that is not there says nothing.
+    frame.addEventListener("load", () => setTimeout(missing, 3000), { signal: waited.signal });
+    frame.sandbox = "allow-scripts";
+    document.body.append(frame);
   });
 }

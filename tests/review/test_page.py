@@ -300,6 +300,13 @@ def test_many_cases_lie_in_a_folder_beside_the_page(made, browser, tmp_path, mon
     for one in open_page(browser, path):
         one.case(SAME)
         assert one.coloured(2).any()
+    (tmp_path / "r-cases" / f"{CASES.index(NO_TRUTH)}.html").unlink()
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("text=is missing. Copy it back")
+    page.close()
     write_page(made[0], tmp_path / "r.html", case_ids=[SAME])
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]
 
