@@ -114,10 +114,12 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     )
 
 
-def _studies(summary: Mapping[str, Any]) -> str:
-    """The locked threshold beside 0.5, calibration and temperature: a column for each run."""
-    studies = summary["studies"]
-    names = [escaped(found["run"]) for found in studies]
+def study_rows(studies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The locked threshold beside 0.5, calibration and temperature: a title, then a text for each run.
+
+    Args:
+        studies: of a summary, one for each run.
+    """
     rows = [
         ("Dice at 0.5", lambda found: _estimate(found["threshold"], "dice_at_half")),
         ("Dice at the locked threshold", lambda found: _estimate(found["threshold"], "dice")),
@@ -128,20 +130,39 @@ def _studies(summary: Mapping[str, Any]) -> str:
         ("Brier score", lambda found: _estimate(found["calibration"], "brier")),
         ("Brier score of the share of vessel", lambda found: _number(found["calibration"], "brier_of_share")),
         ("temperature", lambda found: _number(found["temperature"], "temperature")),
-        (
-            "ECE after scaling by the temperature",
-            lambda found: "" if found["temperature"] is None else _estimate(found["temperature"]["calibration"], "ece"),
-        ),
+        ("ECE after scaling by the temperature", _scaled_error),
+        ("chosen on", _chosen_on),
+        ("notes", lambda found: "; ".join(found["notes"])),
     ]
+    return [[title, *(text(found) for found in studies)] for title, text in rows]
+
+
+def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Masks as they are, processed, and the paired difference: a metric's title, then a text for each run.
+
+    Args:
+        runs: of `processing` of a summary.
+    """
+    tables = [{row["metric"]: row for row in run["metrics"]} for run in runs]
+    return [
+        [BY_METRIC[metric].title, *(_change(table.get(metric)) for table in tables)]
+        for metric in COMPARED
+        if any(metric in table for table in tables)
+    ]
+
+
+def _studies(summary: Mapping[str, Any]) -> str:
+    names = [escaped(found["run"]) for found in summary["studies"]]
     lines = [_line(["", *names]), _line(["---"] * (len(names) + 1))]
-    lines += [_line([title, *(text(found) for found in studies)]) for title, text in rows]
-    lines.append(_line(["chosen on", *(_chosen_on(found) for found in studies)]))
-    if any(found["notes"] for found in studies):
-        lines.append(_line(["notes", *(escaped("; ".join(found["notes"])) for found in studies)]))
+    lines += [_line([escaped(text) for text in row]) for row in study_rows(summary["studies"])]
     return (
         "## Threshold and calibration\n\nFrom the stored logits. No case is scored with what was chosen on it; 95 % "
         "intervals draw whole units.\n\n" + "\n".join(lines)
     )
+
+
+def _scaled_error(found: Mapping[str, Any]) -> str:
+    return "" if found["temperature"] is None else _estimate(found["temperature"]["calibration"], "ece")
 
 
 def _chosen_on(found: Mapping[str, Any]) -> str:
@@ -176,12 +197,9 @@ def _processing(summary: Mapping[str, Any]) -> str:
     found = summary["processing"]
     if found is None:
         return ""
-    lines = [_line(["metric", *(escaped(run["run"]) for run in found["runs"])])]
-    lines.append(_line(["---"] * (len(found["runs"]) + 1)))
-    tables = [{row["metric"]: row for row in run["metrics"]} for run in found["runs"]]
-    for metric in COMPARED:
-        if any(metric in table for table in tables):
-            lines.append(_line([BY_METRIC[metric].title, *(_change(table.get(metric)) for table in tables)]))
+    names = [escaped(run["run"]) for run in found["runs"]]
+    lines = [_line(["metric", *names]), _line(["---"] * (len(names) + 1))]
+    lines += [_line(row) for row in processing_rows(found["runs"])]
     return (
         f"## Post-processing\n\nGaps closed with a disk of {found['close_gaps']} px, then pieces of fewer than "
         f"{found['remove_small']} px removed (0: not done). As it is, processed, and the paired difference; it is not "

@@ -1,21 +1,22 @@
 """Pictures of all thresholds at once: precision and recall, Dice over the threshold, and reliability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import expit, logit
+from scipy.special import logit
 
-from helpers.evaluation.curve import LogitHistogram, counts_at, dice_curve, pr_auc, sweep, thresholds
-from helpers.evaluation.overlap import dice, precision, recall
+from helpers.evaluation.curve import LogitHistogram, counts_at, pr_auc, sweep
+from helpers.evaluation.overlap import precision, recall
 from helpers.figures.style import Look, legend, look, new_figure, say
 
 _SIZE = (10.0, 4.6)
-_BINS = 15
 _NO_LOGITS = "no run stores logits"
 
 
@@ -27,33 +28,24 @@ class CurveData:
         name: of the run.
         histograms: one for each case that has logits.
         threshold: probability, 0 .. 1, that the run's masks were made with; None where unknown.
+        dice: mean of patient means of Dice of these masks; None where unknown.
+        curves: of `helpers.evaluation.thresholds.threshold_curves`; no row without logits.
+        reliability: columns scaled, predicted, observed, pixels; no row without probabilities.
+        study: as `helpers.evaluation.metrics_folder.Metrics.study` gives it.
     """
 
     name: str
     histograms: Sequence[LogitHistogram]
     threshold: float | None
+    dice: float | None
+    curves: pd.DataFrame
+    reliability: pd.DataFrame
+    study: Mapping[str, Any]
 
     @property
     def pooled(self) -> LogitHistogram:
         """The histogram of all cases together."""
         return reduce(add, self.histograms)
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Pixels by predicted probability.
-
-    Attributes:
-        predicted: mean probability of the pixels of a bin, float (n,).
-        observed: share of them that are vessel in the ground truth, float (n,).
-        pixels: how many they are, int (n,); above 0.
-        error: expected calibration error, 0 .. 1.
-    """
-
-    predicted: np.ndarray
-    observed: np.ndarray
-    pixels: np.ndarray
-    error: float
 
 
 def precision_recall_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
@@ -89,49 +81,56 @@ def precision_recall_figure(runs: Sequence[CurveData], sizes_note: str) -> Figur
 
 
 def threshold_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
-    """Mean Dice of cases over the probability that a pixel must exceed; the run's own threshold as a marker."""
-    runs = [run for run in runs if run.histograms]
-    figure = new_figure(6.5, 4.8, "Dice over the threshold, mean of cases", sizes_note, _logits(runs))
+    """Mean of patient means of Dice over the threshold, with pointwise intervals.
+
+    A marker is the run's own threshold, a dotted line the locked one.
+    """
+    runs = [run for run in runs if len(run.curves)]
+    figure = new_figure(6.5, 4.8, "Dice over the threshold, mean of patient means", sizes_note, _logits(runs))
     axis = figure.subplots()
     if not runs:
         say(axis, _NO_LOGITS)
         return figure
-    chances = expit(thresholds())
     handles = []
     for index, run in enumerate(runs):
-        drawn = look(index)
-        handles += _line(axis, chances, mean_dice_curve(run.histograms), drawn)
-        if run.threshold is not None:
-            at = float(logit(run.threshold))
-            mean = np.mean([dice(counts_at(histogram, at)) for histogram in run.histograms])
-            axis.plot([run.threshold], [mean], marker=drawn.marker, color=drawn.colour, markersize=8)
+        drawn, rows = look(index), run.curves[run.curves["metric"] == "dice"]
+        handles += _line(axis, rows["threshold"], rows["mean"], drawn)
+        axis.fill_between(rows["threshold"], rows["low"], rows["high"], color=drawn.colour, alpha=0.15, linewidth=0)
+        if run.threshold is not None and run.dice is not None:
+            axis.plot([run.threshold], [run.dice], marker=drawn.marker, color=drawn.colour, markersize=8)
+        if run.study["threshold"] is not None:
+            axis.axvline(run.study["threshold"]["threshold"], color=drawn.colour, linestyle=":", linewidth=1)
     axis.set_xlabel("threshold (probability)")
     axis.set_ylabel("Dice")
     axis.set_xlim(0.0, 1.0)
     axis.set_ylim(0.0, 1.02)
     axis.grid(color="0.9")
-    legend(axis, handles, [run.name for run in runs], loc="lower center")
+    legend(axis, handles, [f"{run.name}{_locked(run.study)}" for run in runs], loc="lower center")
     return figure
 
 
 def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
-    """Share of vessel among the pixels of a predicted probability, and how many pixels there are of each."""
-    runs = [run for run in runs if run.histograms]
+    """Share of vessel among the pixels of a predicted probability, and how many pixels there are of each.
+
+    A thin line is the same after division of the logits by the temperature.
+    """
+    runs = [run for run in runs if len(run.reliability)]
     figure = new_figure(*_SIZE, "Reliability of the predicted probabilities, pixels pooled", sizes_note, _logits(runs))
     if not runs:
-        say(figure.subplots(), _NO_LOGITS)
+        say(figure.subplots(), "no run has probabilities")
         return figure
     shares, counts = figure.subplots(1, 2, width_ratios=(1.4, 1.0))
     shares.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
-    handles, labels = [], []
+    handles = []
     for index, run in enumerate(runs):
-        found, drawn = reliability(run.pooled), look(index)
-        for axis, values in ((shares, found.observed), (counts, found.pixels)):
-            line = axis.plot(
-                found.predicted, values, color=drawn.colour, linestyle=drawn.dashes, marker=drawn.marker, markersize=5
-            )  # fmt: skip
-        handles += line
-        labels.append(f"{run.name}, ECE {found.error:.3f}")
+        drawn = look(index)
+        scaled = run.reliability["scaled"].astype(bool)
+        found, mended = run.reliability[~scaled], run.reliability[scaled]
+        for axis, values in ((shares, found["observed"]), (counts, found["pixels"])):
+            line = _line(axis, found["predicted"], values, drawn)
+            line[0].set(marker=drawn.marker, markersize=5)
+            handles += line if axis is shares else []
+        shares.plot(mended["predicted"], mended["observed"], color=drawn.colour, linewidth=0.7)
     shares.set_ylabel("share that is vessel")
     counts.set_ylabel("pixels")
     counts.set_yscale("log")
@@ -140,29 +139,21 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
         axis.set_xlim(0.0, 1.0)
         axis.grid(color="0.9")
     shares.set_ylim(0.0, 1.02)
-    legend(shares, handles, labels, loc="upper left")
+    legend(shares, handles, [f"{run.name}{_errors(run.study)}" for run in runs], loc="upper left")
     return figure
 
 
-def mean_dice_curve(histograms: Sequence[LogitHistogram]) -> np.ndarray:
-    """Mean over cases of Dice at each of `thresholds`, float64 (8193,)."""
-    return sum(dice_curve(histogram) for histogram in histograms) / len(histograms)
+def _locked(study: Mapping[str, Any]) -> str:
+    chosen = study["threshold"]
+    return "" if chosen is None else f", locked {chosen['threshold']:.2f} ({chosen['chosen_by']})"
 
 
-def reliability(histogram: LogitHistogram, bins: int = _BINS) -> Reliability:
-    """Pixels in `bins` steps of probability of equal width; steps without a pixel are left out.
-
-    Each pixel counts with the probability of its bin of the histogram, which is 1/256 logit wide.
-    """
-    chances = expit(thresholds())
-    steps = np.minimum((chances * bins).astype(int), bins - 1)
-    pixels = np.bincount(steps, histogram.vessel + histogram.background, bins)
-    predicted = np.bincount(steps, chances * (histogram.vessel + histogram.background), bins)
-    vessel = np.bincount(steps, histogram.vessel, bins)
-    some = pixels > 0
-    predicted, observed = predicted[some] / pixels[some], vessel[some] / pixels[some]
-    error = float(np.abs(predicted - observed) @ pixels[some] / pixels.sum())
-    return Reliability(predicted, observed, pixels[some].astype(np.int64), error)
+def _errors(study: Mapping[str, Any]) -> str:
+    text = f", ECE {study['calibration']['ece']['mean']:.3f}"
+    scaling = study["temperature"]
+    if scaling is not None:
+        text += f"; by temperature {scaling['temperature']:.2f}: {scaling['calibration']['ece']['mean']:.3f}"
+    return text
 
 
 def _line(axis: Axes, across: np.ndarray, up: np.ndarray, drawn: Look) -> list:

@@ -16,9 +16,11 @@ from helpers.evaluation.aggregation import pooled, sizes, summary, summary_of_sc
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
+from helpers.evaluation.postprocessing import Processing
+from helpers.evaluation.report import processing_rows, study_rows
+from helpers.evaluation.subjects import Subject, open_subjects
 from helpers.figures.curves import CurveData
 from helpers.figures.style import sizes_text
-from helpers.notebook.evaluation_cases import Subject
 from helpers.notebook.session import shown_path
 from helpers.notebook.settings import EvaluateSettings, ReviewSettings
 from helpers.paths import Stage
@@ -92,12 +94,12 @@ class Results:
         """Who is scored, on how much: a row for each subject."""
         rows = []
         for subject in self.subjects:
-            scores, values = self.scores[subject.name], subject.run.config.values
+            scores = self.scores[subject.name]
             outcomes = scores["outcome"].value_counts()
             rows.append(
                 {
                     "run": subject.name,
-                    "model": (values.get("model") or {}).get("folder_name", ""),
+                    "model": subject.model_name,
                     "prompt": subject.run.prompts[subject.prompt_id],
                     "threshold": subject.run.threshold,
                     "several [SEG]": str(subject.run.combine),
@@ -110,7 +112,7 @@ class Results:
     @property
     def warning_table(self) -> pd.DataFrame:
         """What must be known before any number is believed; one row that says so where there is nothing."""
-        return pd.DataFrame({"warnings": list(self.metrics.summary["warnings"]) or ["none"]})
+        return pd.DataFrame({"warnings": list(self.warnings) or ["none"]})
 
     @property
     def pooled_table(self) -> pd.DataFrame:
@@ -124,9 +126,45 @@ class Results:
     @cached_property
     def curves(self) -> tuple[CurveData, ...]:
         """What the curves of each subject are drawn from; a run of imported masks may have no logits."""
-        return tuple(
-            CurveData(subject.name, list(self.metrics.histograms(subject.name).values()), subject.run.threshold)
-            for subject in self.subjects
+        return tuple(self._curve(subject) for subject in self.subjects)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of the evaluation, those of single comparisons too."""
+        return tuple(self.metrics.summary["warnings"])
+
+    @property
+    def study_table(self) -> pd.DataFrame:
+        """The locked threshold beside 0.5, calibration and temperature: a column for each subject."""
+        rows = study_rows(self.metrics.summary["studies"])
+        return pd.DataFrame(rows, columns=["from the logits", *self.scores])
+
+    @property
+    def processing_table(self) -> pd.DataFrame:
+        """What post-processing changes; one row that says so where none was asked for."""
+        found = self.metrics.summary["processing"]
+        if found is None:
+            return pd.DataFrame({"post-processing": ["none asked for"]})
+        title = f"gaps closed by {found['close_gaps']} px, pieces under {found['remove_small']} px removed"
+        return pd.DataFrame(processing_rows(found["runs"]), columns=[title, *self.scores])
+
+    @property
+    def training_warnings(self) -> tuple[str, ...]:
+        """Warnings of the training list; they belong to every table of scores."""
+        training = self.metrics.summary["training"]
+        return () if training is None else tuple(training["warnings"])
+
+    def _curve(self, subject: Subject) -> CurveData:
+        name = subject.name
+        rows = self.summaries[name].set_index("metric")
+        return CurveData(
+            name,
+            list(self.metrics.histograms(name).values()),
+            subject.run.threshold,
+            float(rows.loc["dice", "mean"]),
+            self.metrics.thresholds(name),
+            self.metrics.reliability(name),
+            self.metrics.study(name),
         )
 
 
@@ -149,28 +187,23 @@ def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun,
 
 def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], dataset: Dataset, output: Path) -> Results:
     """Score the runs into a new metrics folder. Raises as `helpers.evaluation.evaluate.evaluate`."""
+    folders, names = [one.run.folder for one in chosen], [one.name for one in chosen]
+    processing = Processing(close_gaps=settings.close_gaps, remove_small=settings.remove_small)
     evaluate(
-        [one.run.folder for one in chosen],
+        folders,
         dataset,
         output,
-        names=[one.name for one in chosen],
+        names=names,
         prompt=settings.prompt,
         training=settings.training,
+        development=settings.development,
+        processing=processing if processing.active else None,
         processes=settings.processes or os.cpu_count() or 1,
         seed=settings.seed,
         draws=settings.draws,
     )
-    return Results(open_metrics(output), _subjects(settings, chosen), settings.seed, settings.draws)
-
-
-def _subjects(settings: EvaluateSettings, chosen: Sequence[ChosenRun]) -> tuple[Subject, ...]:
-    """One for each run, or for each prompt of a run that has several, named as `evaluate` names them."""
-    found = []
-    for one in chosen:
-        prompts = [settings.prompt] if settings.prompt else list(one.run.prompts)
-        for prompt_id in prompts:
-            found.append(Subject(one.name if len(prompts) == 1 else f"{one.name}:{prompt_id}", one.run, prompt_id))
-    return tuple(found)
+    subjects = open_subjects(folders, names, settings.prompt)
+    return Results(open_metrics(output), subjects, settings.seed, settings.draws)
 
 
 def _run_folder(project: str, text: str) -> Path:

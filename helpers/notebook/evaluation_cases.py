@@ -1,7 +1,7 @@
 """The best and the worst cases of an evaluated run, as 4-panel pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,36 +9,12 @@ from matplotlib.figure import Figure
 
 from helpers.data.record import Case
 from helpers.evaluation.aggregation import sizes
-from helpers.evaluation.case_scores import Outcome
+from helpers.evaluation.subjects import Subject
 from helpers.figures.panels import contact_sheet
 from helpers.figures.style import new_figure, sizes_text
 from helpers.notebook.gallery import panel_case
-from helpers.runs.reading import Run
 
 _SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One run and prompt that are scored.
-
-    Attributes:
-        name: in all tables.
-    """
-
-    name: str
-    run: Run
-    prompt_id: str
-
-    def mask(self, case_id: str) -> np.ndarray | None:
-        """The scored mask, bool (H, W); None where the run has none, or not the case."""
-        return self.run.mask(case_id, self.prompt_id) if case_id in self.run.cases() else None
-
-    def status(self, case_id: str) -> str:
-        """How the prediction ended."""
-        if case_id not in self.run.cases():
-            return str(Outcome.MISSING)
-        return str(self.run.prediction(case_id, self.prompt_id)[0].status)
 
 
 def ranked_cases(scores: pd.DataFrame, count: int) -> tuple[list[str], list[str]]:

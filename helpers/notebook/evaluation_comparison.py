@@ -11,7 +11,7 @@ from helpers.evaluation.paired import Pairing, changes, compare, pair
 from helpers.figures.scores import difference_figure
 from helpers.figures.style import sizes_text
 from helpers.notebook.evaluation import Results
-from helpers.notebook.evaluation_tables import change_counts, unit_differences, written_comparison
+from helpers.notebook.evaluation_tables import change_counts, unit_differences, with_warnings, written_comparison
 
 _MOST_CHANGED = 5
 
@@ -39,10 +39,11 @@ def compared_with_first(results: Results) -> Iterator[Comparison]:
         compared = compare(pairing, draws=results.draws, seed=results.seed)
         note = sizes_text(sizes(pairing.first))
         changed = changes(pairing)
+        differences = _named(written_comparison(compared), subject.name, results.first)
         yield Comparison(
             number,
             _text(results.first, subject.name, pairing, note),
-            (_named(written_comparison(compared), subject.name, results.first),
+            (with_warnings(differences, results.training_warnings),
              change_counts(changed),
              _named(_ends(changed).round(3), f"Dice, {subject.name}", f"Dice, {results.first}")),
             difference_figure(

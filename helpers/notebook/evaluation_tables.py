@@ -13,6 +13,14 @@ from helpers.figures.style import caution, sizes_of, sizes_text
 SECOND = tuple(metric for metric in METRICS if metric not in HEADLINE)
 
 
+def with_warnings(table: pd.DataFrame, warnings: Sequence[str]) -> pd.DataFrame:
+    """A table with warnings as its first rows, so that no number of it is read without them."""
+    rows = pd.DataFrame(
+        [[f"WARNING: {text}", *[""] * (table.shape[1] - 1)] for text in warnings], columns=table.columns
+    )
+    return pd.concat([rows, table], ignore_index=True)
+
+
 def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str] = HEADLINE) -> pd.DataFrame:
     """A row for each metric that some run has, a column for each run: `0.781 [0.752, 0.809]`.
 

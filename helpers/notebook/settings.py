@@ -121,8 +121,9 @@ class EvaluateSettings(BaseModel):
     """Parameters of `03_evaluate`. `data` may be a folder or an annotation file, and is absolute.
 
     `predictions` and each of `against` is a run folder, or the name of a run of the project; `predictions` None means
-    the project's latest finished run. `training` is a list of case ids or a training configuration; `prompt` None
-    means every prompt that the runs have; `processes` None means the number of cores.
+    the project's latest finished run. `training` is a list of case ids or a training configuration, `development` an
+    earlier evaluation of the same model on other patients; `prompt` None means every prompt that the runs have;
+    `processes` None means the number of cores.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -139,6 +140,9 @@ class EvaluateSettings(BaseModel):
     split: Annotated[str | None, _Unset] = None
     prompt: Annotated[str | None, _Unset] = None
     training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = None
+    development: Annotated[DirectoryPath | None, _Unset] = None
+    close_gaps: int = Field(0, ge=0)
+    remove_small: int = Field(0, ge=0)
     seed: int = Field(SEED, ge=0)
     draws: int = Field(DRAWS, ge=100)
     processes: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None

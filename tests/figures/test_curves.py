@@ -1,23 +1,31 @@
-"""Pictures of all thresholds: the curves are those of the histograms, the markers the run's own threshold."""
+"""Pictures of all thresholds: the curves are those of the tables, the markers the thresholds chosen."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import expit
-from sklearn.metrics import f1_score, precision_score, recall_score
+from sklearn.metrics import precision_score, recall_score
 
 from helpers.evaluation.curve import logit_histogram
-from helpers.figures.curves import (
-    CurveData,
-    mean_dice_curve,
-    precision_recall_figure,
-    reliability,
-    reliability_figure,
-    threshold_figure,
-)
+from helpers.figures.curves import CurveData, precision_recall_figure, reliability_figure, threshold_figure
 
 TRUTH = np.array([[1, 1, 0, 0]], bool)
 LOGITS = np.array([[2.0, -1.0, 1.0, -3.0]], np.float32)
-RUN = CurveData("model", [logit_histogram(TRUTH, LOGITS)], 0.5)
+CURVES = pd.DataFrame(
+    [("iou", 0.2, 0.1, 0.1, 0.1), ("dice", 0.2, 0.8, 0.7, 0.9), ("dice", 0.5, 0.5, 0.4, 0.6)],
+    columns=["metric", "threshold", "mean", "low", "high"],
+)
+RELIABILITY = pd.DataFrame(
+    {"scaled": [False, False, True], "predicted": [0.1, 0.9, 0.4], "observed": [0.0, 0.5, 0.3], "pixels": [3, 1, 4]}
+)
+CALIBRATION = {"ece": {"mean": 0.125}}
+STUDY = {
+    "threshold": {"threshold": 0.31, "chosen_by": "development"},
+    "calibration": CALIBRATION,
+    "temperature": {"temperature": 1.5, "calibration": {"ece": {"mean": 0.01}}},
+}
+RUN = CurveData("model", [logit_histogram(TRUTH, LOGITS)], 0.5, 0.5, CURVES, RELIABILITY, STUDY)
+NOTHING = {"threshold": None, "calibration": None, "temperature": None}
+WITHOUT = CurveData("masks", [], None, 0.5, CURVES[:0], RELIABILITY[:0], NOTHING)
 NOTE = "1 case, 1 sequence, 1 patient"
 FIGURES = (precision_recall_figure, threshold_figure, reliability_figure)
 
@@ -39,33 +47,20 @@ def test_precision_and_recall_at_the_runs_threshold():
 
 def test_dice_over_the_threshold():
     (axis,) = threshold_figure([RUN], NOTE).axes
-    chance, dice = point(axis)
-    assert (chance, dice) == (0.5, f1_score(TRUTH.ravel(), (LOGITS > 0).ravel()))
-    curve = axis.lines[0]
-    at = np.searchsorted(curve.get_xdata(), expit(-2.0))
-    assert curve.get_ydata()[at] == pytest.approx(0.8)
-
-
-def test_the_mean_is_over_cases_whatever_their_size():
-    whole = logit_histogram(np.ones((10, 10), bool), np.full((10, 10), 1.0))
-    none = logit_histogram(np.ones((1, 1), bool), np.full((1, 1), -1.0))
-    assert mean_dice_curve([whole, none])[4096] == 0.5
-
-
-def test_reliability_by_hand():
-    chances = np.array([[0.2, 0.2, 0.9, 0.9]])
-    found = reliability(logit_histogram(np.array([[0, 1, 1, 1]], bool), np.log(chances / (1 - chances))), bins=2)
-    assert found.predicted == pytest.approx([0.2, 0.9], abs=2e-3)
-    assert found.observed.tolist() == [0.5, 1.0] and found.pixels.tolist() == [2, 2]
-    assert found.error == pytest.approx((0.3 + 0.1) / 2, abs=2e-3)
+    assert point(axis) == (0.5, 0.5)
+    assert axis.lines[0].get_xydata().tolist() == [[0.2, 0.8], [0.5, 0.5]]
+    band = axis.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == 0.4 and band[:, 1].max() == 0.9
+    assert [0.31, 0.31] in [list(line.get_xdata()) for line in axis.lines]
+    assert axis.get_legend().get_texts()[0].get_text() == "model, locked 0.31 (development)"
 
 
 def test_reliability_is_drawn_with_its_pixels():
     shares, counts = reliability_figure([RUN], NOTE).axes
-    found = reliability(RUN.pooled)
-    assert np.array_equal(shares.lines[1].get_ydata(), found.observed)
-    assert np.array_equal(counts.lines[0].get_ydata(), found.pixels) and found.pixels.sum() == 4
-    assert f"ECE {found.error:.3f}" in shares.get_legend().get_texts()[0].get_text()
+    assert shares.lines[1].get_xydata().tolist() == [[0.1, 0.0], [0.9, 0.5]]
+    assert shares.lines[2].get_xydata().tolist() == [[0.4, 0.3]]
+    assert counts.lines[0].get_ydata().tolist() == [3, 1]
+    assert shares.get_legend().get_texts()[0].get_text() == "model, ECE 0.125; by temperature 1.50: 0.010"
 
 
 @pytest.mark.parametrize("figure_of", FIGURES)
@@ -76,5 +71,5 @@ def test_every_figure_says_what_it_rests_on(figure_of):
 
 @pytest.mark.parametrize("figure_of", FIGURES)
 def test_runs_without_logits_are_said_to_have_none(figure_of):
-    (axis,) = figure_of([CurveData("masks", [], None)], NOTE).axes
-    assert axis.texts[0].get_text() == "no run stores logits"
+    (axis,) = figure_of([WITHOUT], NOTE).axes
+    assert axis.texts[0].get_text() in ("no run stores logits", "no run has probabilities")

@@ -64,7 +64,9 @@ def test_an_unfinished_run_is_refused(root):
 
 @pytest.mark.slow
 def test_the_notebook_by_the_runner(root):
+    (root / "trained.txt").write_text("P01_S01_001.png\n")
     values = {"data": "data", "predictions": "tuned", "against": ["frangi"], "name": "a", "draws": 500, "processes": 1}
+    values |= {"training": "trained.txt", "remove_small": 3}
     output = root / "outputs/demo/notebooks/03.ipynb"
     node = nbformat.read(execute_notebook(EVALUATE, output, values, TIMEOUT_S), as_version=4)
     folder = root / "outputs/demo/evaluate/a"
@@ -98,6 +100,9 @@ def html_shows_what_the_files_say(folder, summary, table):
         "12 cases, 6 sequences, 6 patients",
         "too few patients",
         "without failures",
+        "WARNING: 1 of 12 scored cases are training data",
+        "cross-validation, 5 folds of patients",
+        "pieces under 3 px removed",
         "equal",
         "tuned against",
     ):

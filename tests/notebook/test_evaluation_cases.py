@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
-from helpers.notebook.evaluation_cases import Subject, case_sheet, masks_of, ranked_cases
+from helpers.evaluation.subjects import Subject
+from helpers.notebook.evaluation_cases import case_sheet, masks_of, ranked_cases
 from helpers.runs.reading import open_run
 from tests.evaluation.tables import of_patients
 from tests.notebook.small_run import mask_of, write_data, write_run

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+from helpers.evaluation.subjects import Subject
 from helpers.notebook.evaluation import Results
-from helpers.notebook.evaluation_cases import Subject
 from helpers.notebook.evaluation_comparison import compared_with_first
 from tests.evaluation.tables import of_patients
 
@@ -16,6 +16,11 @@ class Tables:
     """Stands in for a metrics folder."""
 
     tables: dict[str, pd.DataFrame]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self):
+        return {"training": {"warnings": list(self.warnings)}}
 
     def scores(self, run):
         return self.tables[run]
@@ -42,6 +47,13 @@ def test_the_same_masks_are_called_out_and_untested():
     (found,) = compared_with_first(results(model=same, copy=same.copy()))
     assert "THE SAME MASKS" in found.text
     assert set(found.tables[0]["p, sign flip (Holm)"]) == {""}
+
+
+def test_leakage_stands_in_the_table():
+    tables = Tables({"a": of_patients([5, 6]), "b": of_patients([6, 7])}, ("all are training data",))
+    subjects = tuple(Subject(name, None, "p1") for name in tables.tables)
+    (found,) = compared_with_first(Results(tables, subjects, seed=0, draws=200))
+    assert found.tables[0].iloc[0].tolist() == ["WARNING: all are training data", *[""] * 6]
 
 
 def test_every_other_run_gets_one():

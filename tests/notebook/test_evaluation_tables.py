@@ -13,6 +13,7 @@ from helpers.notebook.evaluation_tables import (
     definition_table,
     median_case,
     unit_differences,
+    with_warnings,
     written_comparison,
     written_scores,
     yardstick_table,
@@ -37,6 +38,12 @@ def test_scores_with_intervals_sizes_and_cautions():
     assert cell(shown, "rests on", "model") == "4 cases, 2 sequences, 2 patients"
     assert "too few patients" in cell(shown, "caution", "model")
     assert not any("mm" in name for name in shown["metric"])
+
+
+def test_warnings_are_the_first_rows():
+    shown = with_warnings(written_scores({"model": summary(of_patients([8, 10]), draws=DRAWS)}), ["leaked", "few"])
+    assert shown.iloc[:2].to_numpy().tolist() == [["WARNING: leaked", ""], ["WARNING: few", ""]]
+    assert shown.iloc[2]["metric"] == "Dice"
 
 
 def test_no_caution_where_there_is_none_to_give():
