@@ -100,6 +100,7 @@ for _name, _function in (
     ("evaluate", evaluation.evaluate),
     ("refseg", refseg.refseg),
     ("gate", gate.gate),
+    ("visualize", review.visualize),
     ("review", review.review),
     ("report", review.report),
     ("run", batch.run),

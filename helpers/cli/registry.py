@@ -115,7 +115,10 @@ COMMANDS = (
     Command(
         "visualize",
         "Write the 4-panel pictures of a run, or of ground truth alone.",
-        "vesselkit visualize RUN [--n 5 | --cases ID ...] [--sort worst] [--data DATASET]",
+        "vesselkit visualize RUN --data DATASET --output DIR [--n 5] [--cases ID ...] [--sort worst|best|natural]"
+        " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
+        " [--split NAME]",
+        _HERE,
     ),
     Command(
         "review",

@@ -131,6 +131,60 @@ def review(
         typer.echo(f"{len(wanted)} cases to correct: {folder}")
 
 
+def visualize(
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DATASET", help="Data set, that of the run where one is named.")
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder for the pictures.")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Finished run folder. Without one, ground truth alone.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", metavar="5", help="How many cases.")] = 5,
+    cases: Cases = None,
+    sort: Annotated[
+        Sort | None,
+        typer.Option("--sort", metavar="worst|best|natural", help="By Dice, or by case id. Else worst, with scores."),
+    ] = None,
+    metrics: Metrics = None,
+    prompt: Prompt = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
+    id_key: IdKey = None,
+    group_by: GroupBy = None,
+    split: Split = None,
+) -> None:
+    if n < 1:
+        raise UsageProblem(f"--n: expected at least 1, got {n}")
+    if metrics is None and sort in (Sort.WORST, Sort.BEST):
+        raise UsageProblem(f"--sort {sort}: expected scores to sort by; name the evaluation of the run with --metrics")
+
+    from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
+    from helpers.review.session import Order, ranked
+
+    folder = typed_path(output)
+    dataset = _dataset(data, layout, ids, id_key, group_by, split)
+    if run is None:
+        known = [case.case_id for case in dataset.cases]
+        wanted = _known(cases, known) or known[:n]
+        panels, title = truth_panels([case for case in dataset.cases if case.case_id in wanted]), "Ground truth"
+    else:
+        source = _source(run, dataset, metrics, prompt, None)
+        order = Order(sort or (Sort.NATURAL if metrics is None else Sort.WORST))
+        known = [case.case_id for case in ranked(source.cases, order, "dice")]
+        wanted = _known(cases, known) or known[:n]
+        panels, title = run_panels(source, wanted), f"Run {source.subjects[0].name}"
+    count = write_pictures(panels, folder, title)
+    typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
+
+
+def _known(wanted: list[str] | None, known: list[str]) -> list[str]:
+    """The wanted cases, all of which are known."""
+    for case_id in wanted or ():
+        if case_id not in known:
+            raise UsageProblem(f"--cases: expected some of the {len(known)} cases, got {case_id!r}")
+    return wanted or []
+
+
 def _dataset(
     data: Path, layout: str | None, ids: Ids | None, id_key: Path | None, group_by: str | None, split: str | None
 ) -> "Dataset":

@@ -1,7 +1,7 @@
 """A review without a screen: the queue of cases, where one stands in it, and the verdicts of one reviewer."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -37,6 +37,23 @@ class Order(Enum):
     NATURAL = "natural"  # by case id
     WORST = "worst"
     BEST = "best"
+
+
+def ranked(
+    cases: Iterable[ReviewCase], order: Order, metric: str, *, lower_is_better: bool = False
+) -> list[ReviewCase]:
+    """Cases in an order; those of equal values by case id, those without a value first under WORST, last under BEST."""
+    found = sorted(cases, key=lambda case: natural_key(case.case_id))
+    if order is Order.NATURAL:
+        return found
+
+    def badness(case: ReviewCase) -> float:
+        value = case.scores.get(metric)
+        if value is None or math.isnan(value):
+            return math.inf
+        return value if lower_is_better else -value
+
+    return sorted(found, key=badness, reverse=order is Order.WORST)
 
 
 UNREVIEWED = "none"  # as a filter: cases without a verdict
@@ -115,10 +132,8 @@ class ReviewSession:
             lambda case: verdict in (None, given[case.case_id].verdict if case.case_id in given else UNREVIEWED),
         ]
         kept = [case for case in self.cases if all(test(case) for test in wanted)]
-        kept.sort(key=lambda case: natural_key(case.case_id))
-        if order is not Order.NATURAL:
-            kept.sort(key=lambda case: self._badness(case, metric), reverse=order is Order.WORST)
-        self._queue = [case.case_id for case in kept]
+        lower = metric in self.lower_is_better
+        self._queue = [case.case_id for case in ranked(kept, order, metric, lower_is_better=lower)]
         self._place = self._queue.index(here.case_id) if here and here.case_id in self._queue else 0
 
     def step(self, count: int) -> ReviewCase | None:
@@ -200,9 +215,3 @@ class ReviewSession:
         found = [record.verdict for record in self.verdicts.values()]
         counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in Verdict)
         return f"{len(found)} of {len(self.cases)} reviewed: {counts}"
-
-    def _badness(self, case: ReviewCase, metric: str) -> float:
-        value = case.scores.get(metric)
-        if value is None or math.isnan(value):
-            return math.inf
-        return value if metric in self.lower_is_better else -value

@@ -1,10 +1,10 @@
-"""`report` and `review` on a tiny run."""
+"""`visualize`, `report` and `review` on a tiny run."""
 
 import json
 
 import pytest
 
-from tests.review.runs import GRIDDED, SAME, write_data, write_run
+from tests.review.runs import CASES, GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
 
 
@@ -59,3 +59,21 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     assert call(*arguments, "--export", "out").code == 3
     ended = call("review", "run", "--data", "data", "--verdicts", "empty")
     assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
+
+
+def names(folder):
+    return {path.stem for path in folder.glob("*.png")}
+
+
+def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
+    ended = call("visualize", "run", "--data", "data", "--output", "a", "--n", "2")
+    assert ended.code == 0 and ended.out.startswith("2 pictures, 0 frames") and names(tmp_path / "a") == set(CASES[:2])
+    assert call("visualize", "--data", "data", "--output", "b", "--cases", SAME).code == 0
+    assert names(tmp_path / "b") == {SAME} and "Ground truth" in (tmp_path / "b/index.html").read_text()
+    for wrong, words in (
+        (("--sort", "worst"), "--metrics"),
+        (("--n", "0"), "at least 1"),
+        (("--cases", "x"), "got 'x'"),
+    ):
+        ended = call("visualize", "run", "--data", "data", "--output", "c", *wrong)
+        assert ended.code == 2 and words in ended.err and not (tmp_path / "c").exists()

@@ -1,0 +1,69 @@
+"""4-panel pictures of some cases with a page that lists them: of a run, or of ground truth alone."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from helpers.atomic import partial_folder, write_text_atomic
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+from helpers.figures.panels import GroundTruth, PanelCase, contact_sheet, save_panel
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+from helpers.review.sheet import panel_case
+from helpers.review.source import ReviewSource
+
+INDEX_NAME = "index.html"
+NOT_PREDICTED = "not predicted"
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:; \
+style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 24px auto; padding: 0 16px; }}
+img {{ width: 100%; }}</style>
+<h1>{title}</h1>
+{figures}
+</html>
+"""
+
+
+def run_panels(source: ReviewSource, case_ids: Iterable[str]) -> Iterable[PanelCase]:
+    """The panels of cases of a run, in the order given; without those whose frame cannot be read."""
+    return (panel for case_id in case_ids if (panel := panel_case(source, source.view(case_id))) is not None)
+
+
+def truth_panels(cases: Sequence[Case]) -> Iterable[PanelCase]:
+    """The panels of ground truth alone, with the prediction marked as not there; without unreadable frames."""
+    for case in cases:
+        try:
+            image = read_frame(case.frame.path, case.frame.index)
+        except UnreadableImage:
+            continue
+        try:
+            truth = None if case.truth is None else GroundTruth(case.truth.mask(image.width, image.height))
+        except RefusedInput:  # the data check says why
+            truth = None
+        yield PanelCase(image, truth, None, case.case_id, NOT_PREDICTED)
+
+
+def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str) -> int:
+    """Write `<case_id>.png` for each and `index.html` into a new folder; how many there are.
+
+    Raises:
+        RefusedInput: where the folder holds something.
+    """
+    figures = []
+    with partial_folder(folder) as partial:
+        for panel in tqdm(panels, desc="pictures", unit="case", disable=None):
+            name = f"{panel.case_id}.png"
+            save_panel(contact_sheet([panel]), partial / name)
+            figures.append(f'<p><img src="{escape(name)}" alt="{escape(panel.title)}"></p>')
+        page = _PAGE.format(title=escape(title), figures="\n".join(figures) or "<p>no frame can be read</p>")
+        write_text_atomic(partial / INDEX_NAME, page)
+    return len(figures)
