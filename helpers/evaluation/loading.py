@@ -48,6 +48,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     wanted, sizes = set(case_ids), _sizes(runs)
     found, problems = [], []
     chosen = [case for case in dataset.cases if case.case_id in wanted]
+    spacings = {path: _spacing(path) for path in {case.frame.path for case in chosen}}  # a cine has many cases
     for case in tqdm(chosen, desc="checking", unit="case", disable=None):
         truth = case.truth
         size = sizes.get(case.case_id) or read_frame(case.frame.path, case.frame.index).size
@@ -57,7 +58,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
             problems.append(
                 f"{case.case_id}: made for {truth.size[0]}x{truth.size[1]}, the frame is {size[0]}x{size[1]}"
             )
-        found.append(Scorable(case, size, _spacing(case)))
+        found.append(Scorable(case, size, spacings[case.frame.path]))
     if problems:
         raise RefusedInput(
             f"expected ground truths that fit their frames, found {len(problems)} that do not, the first "
@@ -123,5 +124,5 @@ def _sizes(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
     return {row.case_id: (row.width, row.height) for run in runs for row in run.rows if row.width and row.height}
 
 
-def _spacing(case: Case) -> tuple[float, float] | None:
-    return dicom_facts(case.frame.path).spacing_mm if is_dicom(case.frame.path) else None
+def _spacing(path: Path) -> tuple[float, float] | None:
+    return dicom_facts(path).spacing_mm if is_dicom(path) else None

@@ -186,7 +186,9 @@ def _estimate(part: Mapping[str, Any] | None, name: str) -> str:
     if part is None:
         return ""
     value = part[name]
-    return f"{value['mean']:.3f}" + ("" if value["low"] is None else f" [{value['low']:.3f}, {value['high']:.3f}]")
+    interval = "" if value["low"] is None else f" [{value['low']:.3f}, {value['high']:.3f}]"
+    few = f" (fewer than {FEWEST_UNITS} units)" if value["n_units"] < FEWEST_UNITS else ""
+    return f"{value['mean']:.3f}{interval}{few}"
 
 
 def _number(part: Mapping[str, Any] | None, name: str) -> str:
