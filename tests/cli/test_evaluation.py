@@ -14,3 +14,22 @@ def test_a_run_is_scored_and_its_headline_shown(call, tmp_path):
     (run / "manifest.json").unlink()
     ended = call("evaluate", *arguments, "--output", "n")
     assert ended.code == 3 and "the run is not finished" in ended.err and not (tmp_path / "n").exists()
+
+
+def test_a_threshold_from_an_earlier_evaluation_and_post_processing(call, tmp_path):
+    data = write_data(tmp_path / "data")
+    for part, cases in (("dev", data.cases[:6]), ("test", data.cases[6:])):
+        masks = {case.case_id: case.truth.mask(SIDE, SIDE) for case in cases}
+        write_run(tmp_path / part, masks, limit=6)
+        asked = ["--predictions", part, "--data", "data", "--processes", "1", "--output", f"{part}-scores"]
+        if part == "test":
+            asked += ["--development", "dev-scores", "--remove-small", "2"]
+        assert call("evaluate", *asked).code == 0
+    text = (tmp_path / "test-scores/summary.md").read_text(encoding="utf-8")
+    assert "| chosen on | 6 development cases |" in text and "pieces of fewer than 2 px removed" in text
+    assert "## Post-processing" not in (tmp_path / "dev-scores/summary.md").read_text(encoding="utf-8")
+    asked = ["--predictions", "test", "--data", "data", "--output", "x"]
+    ended = call("evaluate", *asked, "--remove-small", "-1")
+    assert ended.code == 2 and "remove_small: expected 0 or more" in ended.err
+    ended = call("evaluate", *asked, "--development", "test-scores")
+    assert ended.code == 3 and "6 cases in both" in ended.err and not (tmp_path / "x").exists()
