@@ -10,7 +10,7 @@ from helpers.data.record import Fault, Reading, Record
 from helpers.data.safe_path import UnsafePath, inside, leads_inside
 from helpers.data.truth import AuditedTruth, BrokenTruth, PolygonTruth, Size
 from helpers.errors import RefusedInput
-from helpers.images.reading import natural_key
+from helpers.images.reading import IMAGE_SUFFIXES, natural_key
 
 # Names of splits as folders and files have them.
 SPLITS = {
@@ -116,6 +116,21 @@ def walk(root: Path, wanted: Callable[[str], bool], depth: int = MAX_DEPTH) -> l
             if not name.startswith(".") and wanted(name) and leads_inside(root, path):
                 found.append(path)
     return sorted(found, key=lambda path: natural_key(record_name(root, path)))
+
+
+def images_beside(records: Iterable[Record]) -> list[Path]:
+    """Image files in the folders of the records that no record names, hidden ones left out."""
+    named = {record.path for record in records}
+    return [
+        path
+        for folder in sorted({path.parent for path in named if path.parent.is_dir()})
+        for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path not in named
+        and not path.name.startswith(".")
+        and path.is_file()
+        and leads_inside(folder, path)
+    ]
 
 
 def reading(

@@ -8,6 +8,7 @@ from typing import Any
 
 from helpers.data.readers.annotation import (
     image_path,
+    images_beside,
     polygon_truth,
     reading,
     record_name,
@@ -26,12 +27,26 @@ LESION = "stenosis"
 
 @dataclass(frozen=True)
 class CocoFile:
-    """The tables of one COCO file: images and annotations by their ids."""
+    """The tables of one COCO file. Ids are compared as text: 2 and "2" are the same.
+
+    Attributes:
+        entries: the images with their ids, in the order of the file.
+        by_image: annotations by the id of their image.
+        repeated: ids that stand for several different images.
+        faults: entries that belong nowhere.
+    """
 
     path: Path
-    images: dict[Any, dict] = field(repr=False)
-    by_image: dict[Any, list[dict]] = field(repr=False)
-    categories: dict[Any, str] = field(repr=False)
+    entries: tuple[tuple[str, dict], ...] = field(repr=False)
+    by_image: dict[str, list[dict]] = field(repr=False)
+    categories: dict[str, str] = field(repr=False)
+    repeated: frozenset[str] = field(repr=False)
+    faults: tuple[Fault, ...] = field(repr=False)
+
+    @property
+    def images(self) -> dict[str, dict]:
+        """The images by their ids, but for those whose id is not theirs alone."""
+        return {key: image for key, image in self.entries if key not in self.repeated}
 
 
 def is_coco(value: Any) -> bool:
@@ -47,15 +62,32 @@ def load_coco(path: Path) -> CocoFile:
             f"{path}: expected the lists 'images' and 'annotations' (COCO), found another kind of JSON. "
             "Name its layout with --layout"
         )
-    by_image: dict[Any, list[dict]] = defaultdict(list)
-    for item in _objects(value["annotations"]):
-        by_image[_key(item.get("image_id"))].append(item)
-    images = {_key(item.get("id")): item for item in _objects(value["images"])}
+    faults: list[Fault] = []
+    entries = []
+    files: dict[str, set[str]] = defaultdict(set)
+    for number, item in enumerate(value["images"]):
+        key = _key(item.get("id")) if isinstance(item, dict) else None
+        if key is None:
+            faults.append(Fault(f"{path.name} images[{number}]", f"entry {number} of 'images' has no id"))
+        else:
+            entries.append((key, item))
+            files[key].add(str(item.get("file_name")))
+    by_image: dict[str, list[dict]] = defaultdict(list)
+    for number, item in enumerate(value["annotations"]):
+        key = _key(item.get("image_id")) if isinstance(item, dict) else None
+        if key in files:
+            by_image[key].append(item)
+        else:
+            reason = f"entry {number} of 'annotations' points to no image of the file"
+            faults.append(Fault(f"{path.name} annotations[{number}]", reason))
     listed = value.get("categories")
     categories = {
-        _key(item.get("id")): str(item.get("name")) for item in _objects(listed if isinstance(listed, list) else ())
+        _key(item.get("id")): str(item.get("name"))
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, dict)
     }
-    return CocoFile(path, images, dict(by_image), categories)
+    repeated = frozenset(key for key, names in files.items() if len(names) > 1)
+    return CocoFile(path, tuple(entries), dict(by_image), categories, repeated, tuple(faults))
 
 
 def read_coco(
@@ -71,7 +103,8 @@ def read_coco(
     passed_over = empty = 0
     for file in files:
         coco = load_coco(file)
-        for image_id, image in coco.images.items():
+        faults += coco.faults
+        for image_id, image in coco.entries:
             try:
                 path = image_path(root, file, image.get("file_name"))
             except UnsafePath as error:
@@ -86,13 +119,18 @@ def read_coco(
             passed_over += len(given) - len(kept)
             empty += bool(coco.by_image) and not kept
             truth = coco_truth(kept, image) if coco.by_image else None
-            provenance = {"annotation": record_name(root, file), "image_id": str(image_id), "objects": len(kept)}
+            if image_id in coco.repeated:
+                truth = BrokenTruth("several images of the file have the same id; its annotations could be any's")
+            provenance = {"annotation": record_name(root, file), "image_id": image_id, "objects": len(kept)}
             records[name] = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
     notes = []
     if passed_over:
         notes.append(f"{passed_over} annotations of {'vessels' if lesions else 'lesions'} were passed over")
     if empty:
         notes.append(f"{empty} images have no annotation; their mask is empty")
+    bare = len(images_beside(records.values()))
+    if bare:
+        notes.append(f"{bare} images beside are in no annotation file and were passed over")
     return reading(layout, records.values(), source=files[0], public=public, notes=notes, faults=faults)
 
 
@@ -165,10 +203,8 @@ def _category(coco: CocoFile, item: dict) -> str:
     return coco.categories.get(_key(item.get("category_id")), "").casefold()
 
 
-def _objects(items: Iterable[Any]) -> list[dict]:
-    return [item for item in items if isinstance(item, dict)]
-
-
-def _key(value: Any) -> Any:
-    """An id as a key: numbers and text as they are, anything else as none."""
-    return value if isinstance(value, str | int | float) else None
+def _key(value: Any) -> str | None:
+    """An id as text; None for what is neither a whole number nor text."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

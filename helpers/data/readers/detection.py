@@ -134,7 +134,10 @@ def _read_file(file: Path, layout: str | None) -> Reading:
         kind, file = "refcoco", file.with_name("refs.json")
     root = _root_of(file)
     declared = _declaration(root)
-    found = _read_folder(root, kind, {kind: [file]})
+    if kind == "labelme":
+        found = read_labelme(root, [file], with_bare=False)
+    else:
+        found = _read_folder(root, kind, {kind: [file]})
     return replace(found, public=True) if declared.public else found
 
 

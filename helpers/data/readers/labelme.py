@@ -8,6 +8,7 @@ from typing import Any
 from helpers.data.readers.annotation import (
     BadPolygons,
     image_path,
+    images_beside,
     normalised,
     polygons_of,
     reading,
@@ -29,8 +30,10 @@ def is_labelme(value: Any) -> bool:
     return isinstance(value, dict) and {"shapes", "imagePath"} <= value.keys()
 
 
-def read_labelme(root: Path, files: Sequence[Path]) -> Reading:
+def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> Reading:
     """One record for each annotation file; its truth is the union of its polygons, whatever their label.
+
+    With `with_bare`, images beside the annotated ones that no file names are records without truth.
 
     Rectangles are read as polygons. Shapes without an area (points, lines) are passed over and counted; circles and
     masks make a `BrokenTruth`. An `imagePath` with `..` is followed where it stays in the data set.
@@ -63,6 +66,10 @@ def read_labelme(root: Path, files: Sequence[Path]) -> Reading:
     ]
     records = [record for record in records if record.name not in twice]
     notes = [f"{passed_over} points and lines, which have no area, were passed over"] if passed_over else []
+    bare = [path for path in images_beside(records) if record_name(root, path) not in twice] if with_bare else []
+    if bare:
+        notes.append(f"{len(bare)} images have no annotation file, and so no ground truth")
+        records += [Record(record_name(root, path), path, split=split_of(path, root)) for path in bare]
     return reading("labelme", records, source=root, notes=notes, faults=faults)
 
 

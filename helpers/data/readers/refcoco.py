@@ -52,8 +52,8 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
     coco = load_coco(instances)
     annotations = {str(item.get("id")): item for items in coco.by_image.values() for item in items}
     image_of = {str(item.get("id")): image_id for image_id, items in coco.by_image.items() for item in items}
-    by_image: dict[Any, list[dict]] = {}
-    faults = []
+    by_image: dict[str, list[dict]] = {}
+    faults = list(coco.faults)
     for number, ref in enumerate(refs):
         wanted = annotation_ids(ref)
         image_ids = {image_of[key] for key in wanted if key in image_of}
@@ -62,8 +62,12 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
             continue
         by_image.setdefault(image_ids.pop(), []).append(ref)
     records = []
+    images = coco.images
     for image_id, group in by_image.items():
-        image = coco.images.get(image_id, {})
+        image = images.get(image_id)
+        if image is None:
+            faults.append(Fault(f"{instances.name}[image {image_id}]", "several images of the file have the same id"))
+            continue
         try:
             path = image_path(root, instances, image.get("file_name"))
         except UnsafePath as error:
@@ -79,13 +83,13 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
                 split=splits.pop() if len(splits) == 1 else None,
                 provenance={
                     "annotation": record_name(root, refs_file),
-                    "image_id": str(image_id),
+                    "image_id": image_id,
                     "objects": len(keys),
                     "texts": "\n".join(sentences(group)) or None,
                 },
             )
         )
-    unnamed = len(coco.images) - len(by_image)
+    unnamed = len(images) - len(by_image)
     notes = [f"{unnamed} images of the COCO file are not referred to and were passed over"] if unnamed > 0 else []
     return reading("refcoco", records, source=refs_file, notes=notes, faults=faults)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.data.readers.annotation import image_path, polygon_truth, reading, record_name, split_of
+from helpers.data.readers.annotation import image_path, images_beside, polygon_truth, reading, record_name, split_of
 from helpers.data.record import Fault, Reading, Record
 from helpers.data.safe_json import read_json
 from helpers.data.safe_path import UnsafePath
@@ -48,6 +48,9 @@ def read_sa2va(root: Path, files: Sequence[Path]) -> Reading:
     records = [_record(root, name, paths[name], items) for name, items in entries.items()]
     merged = sum(len(items) > 1 for items in entries.values())
     notes = [f"{merged} images have several entries, whose objects are united"] if merged else []
+    bare = len(images_beside(records))
+    if bare:
+        notes.append(f"{bare} images beside are in no annotation file and were passed over")
     return reading("sa2va", records, source=files[0], notes=notes, faults=faults)
 
 

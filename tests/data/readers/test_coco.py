@@ -75,7 +75,44 @@ def test_damaged_entries_are_faults(tmp_path):
     write(tmp_path / "data.json", coco(images, [{"image_id": 1, "segmentation": [SQUARE]}, {"image_id": {}}]))
     reading = read_records(tmp_path)
     assert [record.name for record in reading.records] == ["a.png"]
-    assert len(reading.faults) == 2
+    assert len(reading.faults) == 3
+
+
+def test_ids_are_compared_as_text(tmp_path):
+    frames(tmp_path, "a.png", "b.png")
+    images = [{"id": "2", "file_name": "a.png"}, {"id": 3, "file_name": "b.png"}]
+    annotations = [{"image_id": 2, "segmentation": [SQUARE]}, {"image_id": "3", "segmentation": [SQUARE, OTHER]}]
+    write(tmp_path / "data.json", coco(images, annotations))
+    reading = read_records(tmp_path)
+    assert [int(record.truth.mask(8, 6).sum()) for record in reading.records] == [4, 8]
+    assert reading.faults == ()
+
+
+def test_an_id_of_several_images_breaks_their_truths_and_no_other(tmp_path):
+    frames(tmp_path, "a.png", "b.png", "c.png")
+    images = [{"id": 1, "file_name": "a.png"}, {"id": "1", "file_name": "b.png"}, {"id": 2, "file_name": "c.png"}]
+    annotations = [{"image_id": 1, "segmentation": [SQUARE]}, {"image_id": 2, "segmentation": [SQUARE]}]
+    write(tmp_path / "data.json", coco(images, annotations))
+    *broken, sound = read_records(tmp_path).records
+    assert all("the same id" in record.truth.problems(8, 6)[0] for record in broken) and len(broken) == 2
+    assert sound.truth.mask(8, 6).sum() == 4
+
+
+def test_annotations_that_point_to_no_image_are_faults_by_their_position(tmp_path):
+    frames(tmp_path, "a.png")
+    annotations = [{"image_id": 1, "segmentation": [SQUARE]}, {"image_id": 9, "segmentation": [SQUARE]}, {}]
+    write(tmp_path / "data.json", coco([{"id": 1, "file_name": "a.png"}], annotations))
+    assert [fault.reason for fault in read_records(tmp_path).faults] == [
+        f"entry {number} of 'annotations' points to no image of the file" for number in (1, 2)
+    ]
+
+
+def test_images_beside_that_no_entry_names_are_counted(tmp_path):
+    frames(tmp_path, "a.png", "b.png")
+    write(tmp_path / "data.json", coco([{"id": 1, "file_name": "a.png"}], []))
+    reading = read_records(tmp_path)
+    assert len(reading.records) == 1
+    assert "1 images beside are in no annotation file and were passed over" in reading.notes
 
 
 def arcade(root, task, folder, split_files):

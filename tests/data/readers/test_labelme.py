@@ -30,6 +30,15 @@ def test_one_file_for_each_image(tmp_path):
     assert not second.truth.mask(8, 6).any()
 
 
+def test_images_without_a_file_of_their_own_keep_their_cases(tmp_path):
+    frames(tmp_path, "a.png", "b.png")
+    file = write(tmp_path / "a.json", labelme("a.png", shape(SQUARE)))
+    reading = read_records(tmp_path)
+    assert [(record.name, record.truth is None) for record in reading.records] == [("a.png", False), ("b.png", True)]
+    assert reading.notes == ("1 images have no annotation file, and so no ground truth",)
+    assert len(read_records(file).records) == 1
+
+
 @pytest.mark.parametrize("image", ["../images/a.png", "..\\images\\a.png", "a.png"])
 def test_annotations_in_a_folder_of_their_own(tmp_path, image):
     frames(tmp_path, "images/a.png")
