@@ -29,6 +29,7 @@ __all__ = [
     "open_unpacked",
     "read_image",
     "to_rgb",
+    "upright",
 ]
 
 logger = logging.getLogger(__name__)
@@ -116,8 +117,13 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         reason = f"the image cannot be decoded ({detail}): it is damaged or cut short. Copy it again from its source"
         raise UnreadableImage(path, reason) from error
+    return upright(frame, orientation)
+
+
+def upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    """An image turned as its EXIF orientation says; unknown ones and None leave it as it is."""
     transposition = _TRANSPOSITIONS.get(orientation)
-    return frame if transposition is None else frame.transpose(transposition)
+    return image if transposition is None else image.transpose(transposition)
 
 
 def open_unpacked(path: Path) -> IO[bytes]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from helpers.data.mask_file import mask_size, read_mask
-from helpers.images.reading import UnreadableImage
+from helpers.images.reading import UnreadableImage, read_image
 
 EXPECTED = [[False, True, True]]
 
@@ -55,21 +55,93 @@ def test_many_values_are_cut_short_in_the_remark(tmp_path):
     assert remarks == ("mask not binary: values 0, 1, 2, 3, 4, 5, 6, 7, ...",)
 
 
-def test_a_palette_of_one_colour_counts_by_index_and_of_several_is_refused(tmp_path):
-    image = Image.new("P", (3, 1))
-    image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
-    image.putdata([0, 1, 1])
-    image.save(tmp_path / "m.png")
-    assert read_mask(tmp_path / "m.png")[0].tolist() == EXPECTED
-    image.putdata([0, 1, 2])
-    image.save(tmp_path / "m.png")
-    with pytest.raises(UnreadableImage, match="two colours"):
-        read_mask(tmp_path / "m.png")
+BLACK, WHITE, RED, GREEN, BLUE = (0, 0, 0), (255, 255, 255), (128, 0, 0), (0, 128, 0), (0, 0, 255)
 
 
-def test_of_a_coloured_mask_the_first_channel_counts_and_it_is_said(tmp_path):
-    mask, remarks = read_mask(save(tmp_path / "m.png", np.uint8([[[0, 255, 0], [255, 0, 0], [255, 255, 255]]])))
-    assert (mask.tolist(), remarks) == (EXPECTED, ("mask in colour: its first channel was taken",))
+def palette(path, colours, indices):
+    image = Image.new("P", (len(indices), 1))
+    image.putpalette([value for colour in colours for value in colour])
+    image.putdata(indices)
+    image.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("colours", "indices"),
+    [
+        ((BLACK, RED), [0, 1, 1]),
+        ((RED, BLACK), [1, 0, 0]),
+        ((WHITE, BLACK), [1, 0, 0]),
+        ((GREEN, BLACK, BLUE), [1, 2, 2]),
+        ((GREEN, WHITE, BLACK), [2, 1, 1]),
+    ],
+)
+def test_a_palette_counts_by_its_colours(tmp_path, colours, indices):
+    assert read_mask(palette(tmp_path / "m.png", colours, indices))[0].tolist() == EXPECTED
+
+
+def test_two_colours_are_black_and_vessel(tmp_path):
+    mask, remarks = read_mask(save(tmp_path / "m.png", np.uint8([[BLACK, BLUE, BLUE]])))
+    assert (mask.tolist(), remarks) == (EXPECTED, ("mask in colour: all that is not black was taken",))
+
+
+@pytest.mark.parametrize(
+    ("colours", "words"),
+    [
+        ([BLACK, RED, GREEN], "more than two"),
+        ([WHITE, RED, RED], "none of them black"),
+        ([RED, RED, RED], "one colour alone"),
+    ],
+)
+def test_other_colours_are_refused(tmp_path, colours, words):
+    with pytest.raises(UnreadableImage, match=words):
+        read_mask(save(tmp_path / "m.png", np.uint8([colours])))
+    with pytest.raises(UnreadableImage, match=words):
+        read_mask(palette(tmp_path / "p.png", colours, [0, 1, 2]))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.uint8([[0, 1, 2, 3]]),
+        np.uint8([[0, 2, 2]]),
+        np.uint8([[0, 85, 85, 170, 170, 255]]),
+        np.uint16([[0, 300, 600]]),
+        np.float32([[0, 0.2, 0.9]]),
+        np.float32([[0, np.nan, 255]]),
+        np.int32([[-1, 0, 255]]),
+    ],
+)
+def test_labels_and_dark_values_are_refused(tmp_path, values):
+    with pytest.raises(UnreadableImage, match="labels"):
+        read_mask(save(tmp_path / "m.tif", values))
+
+
+def test_a_smeared_mask_is_cut_at_half(tmp_path):
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((40, 40)) < 0.5, rng.integers(0, 9, (40, 40)), rng.integers(247, 256, (40, 40)))
+    mask, remarks = read_mask(save(tmp_path / "m.png", values.astype(np.uint8)))
+    assert np.array_equal(mask, values > 128) and remarks[0].startswith("mask not binary")
+
+
+def test_transparency_is_refused(tmp_path):
+    with pytest.raises(UnreadableImage, match="transparency"):
+        read_mask(save(tmp_path / "m.png", np.uint8([[[255, 255, 255, 0], [255, 255, 255, 255]]])))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_is_turned_as_its_image(tmp_path, suffix, orientation):
+    values = np.zeros((16, 24), np.uint8)
+    values[:8, :16] = 255
+    image = Image.fromarray(values)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / f"m.{suffix}", exif=exif)
+    mask, _ = read_mask(tmp_path / f"m.{suffix}")
+    frame = np.asarray(read_image(tmp_path / f"m.{suffix}"))[..., 0]
+    assert np.array_equal(mask, frame >= 128)
+    assert mask_size(tmp_path / f"m.{suffix}") == mask.shape[::-1]
 
 
 def test_gzipped(tmp_path):

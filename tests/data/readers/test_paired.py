@@ -162,14 +162,14 @@ def test_dca1(tmp_path):
     put(
         tmp_path, "Database_134_Angiograms/2.pgm", "Database_134_Angiograms/10.pgm", "Database_134_Angiograms/10_gt.pgm"
     )
-    put(tmp_path, "Database_134_Angiograms/2_gt.pgm", value=120)
+    put(tmp_path, "Database_134_Angiograms/2_gt.pgm", value=200)
     reading = read_records(tmp_path)
     assert (reading.layout, reading.public) == ("dca1", True)
     assert [(record.name, bool(record.truth.mask(6, 4).all())) for record in reading.records] == [
-        ("Database_134_Angiograms/2.pgm", False),
+        ("Database_134_Angiograms/2.pgm", True),
         ("Database_134_Angiograms/10.pgm", True),
     ]
-    assert reading.records[0].truth.problems(6, 4) == ("mask not binary: values 120",)
+    assert reading.records[0].truth.problems(6, 4) == ("mask not binary: values 200",)
 
 
 def test_chuac_masks_are_of_another_size_and_rescaled_only_on_request(tmp_path):
