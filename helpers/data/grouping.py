@@ -94,7 +94,7 @@ def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[R
 
 def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
     column = rule.removeprefix(_COLUMN)
-    tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv"))]
+    tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
     fitting = [(path, rows) for path, rows in tables if rows and column in rows[0]]
     if len(fitting) != 1:
         raise UsageProblem(

@@ -25,6 +25,8 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES, max_vertices: int = MAX_VE
             deeper than `MAX_DEPTH`, or holds too many values or vertices.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise RefusedInput(f"{path}: expected a JSON file, found no regular file. Replace it by one")
     try:
         size = path.stat().st_size
         if size > max_bytes:

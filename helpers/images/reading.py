@@ -129,8 +129,11 @@ def upright(image: Image.Image, orientation: int | None) -> Image.Image:
 def open_unpacked(path: Path) -> IO[bytes]:
     """The bytes of an image file, those of a `.gz` unpacked in memory.
 
-    Raises `UnreadableImage` where it unpacks to more than an image may have, and what `gzip` raises on damaged ones.
+    Raises `UnreadableImage` where it is no regular file or unpacks to more than an image may have, and what `gzip`
+    raises on damaged ones.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise UnreadableImage(path, "expected an image file, found no regular file. Replace it by one")
     if path.suffix.lower() != ".gz":
         return path.open("rb")
     with gzip.open(path) as packed:

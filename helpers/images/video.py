@@ -159,6 +159,8 @@ def _opened(path: Path) -> _Decoder:
 
 
 def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise UnreadableImage(path, "expected a video file, found no regular file. Replace it by one")
     try:
         container = av.open(str(path), container_options=_OPTIONS)
     except _ERRORS as error:

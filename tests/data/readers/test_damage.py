@@ -2,12 +2,16 @@
 
 import copy
 import json
+import os
 
 import pytest
 from PIL import Image
 
+from helpers.data.mask_file import mask_size, read_mask
 from helpers.data.readers.detection import read_records
+from helpers.data.safe_json import read_json
 from helpers.errors import RefusedInput
+from helpers.images.source import frame_count, read_frame
 from tests.data.readers.made_up import SQUARE, coco
 
 POLYGON = {"label": "v", "points": [[1, 1], [3, 1], [3, 3]], "shape_type": "polygon"}
@@ -76,3 +80,31 @@ def outcome_of(truth):
     with pytest.raises(RefusedInput):
         truth.mask(8, 6)
     return "problem"
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("a.json", read_json),
+        ("a.json", read_records),
+        ("a.png", read_mask),
+        ("a.png", mask_size),
+        ("a.ppm.gz", read_mask),
+        ("a.ppm.gz", lambda path: read_frame(path, None)),
+        ("a.dcm", lambda path: read_frame(path, None)),
+        ("a.avi", frame_count),
+        ("a.avi", lambda path: read_frame(path, 0)),
+    ],
+)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name, read):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RefusedInput):
+        read(tmp_path / name)
+
+
+def test_a_pipe_among_images_and_annotations_leaves_the_others_alone(tmp_path):
+    Image.new("L", (8, 6)).save(tmp_path / "a.png")
+    (tmp_path / "data.json").write_text(json.dumps(SOUND["sa2va"][:1]))
+    os.mkfifo(tmp_path / "other.json")
+    os.mkfifo(tmp_path / "b.png")
+    assert [record.name for record in read_records(tmp_path).records] == ["a.png"]
