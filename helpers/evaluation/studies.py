@@ -119,6 +119,9 @@ def study(name: str, scored: Scored, development: Scored | None, *, draws: int, 
     alone = development is None and len(units.names) < 2
     if alone:
         notes.append("one independent unit: nothing can be chosen apart from what is scored; give --development")
+    tables = [scored.table] if development is None else [scored.table, development.table]
+    if any(table["patient"].isna().any() for table in tables):
+        notes.append("patients are unknown: what was chosen may have seen frames of the scored ones")
     found: TemperatureScaling | Calibration | None = None
     if is_flat(scored.histograms):
         notes.append("the maps hold two values: every threshold gives the same masks, and there are no probabilities")

@@ -118,6 +118,9 @@ def test_runs_without_logits_and_of_one_patient_say_so():
     nothing = study("masks", Scored(of_patients([10, 10]), {}), None, draws=DRAWS, seed=1)
     assert nothing.record["threshold"] is None and "no logits" in nothing.record["notes"][0]
     assert isinstance(nothing.curves, pd.DataFrame) and nothing.curves.empty
+    unknown = of_patients([10, 10]).assign(patient=None)
+    flat = {case_id: logit_histogram(TRUTH, np.where(TRUTH, 1.0, -1.0)) for case_id in unknown["case_id"]}
+    assert "patients are unknown" in study("a", Scored(unknown, flat), None, draws=DRAWS, seed=1).record["notes"][0]
     scored = of_patients([10])
     graded = {
         case_id: logit_histogram(TRUTH, np.where(TRUTH, 1.0, -2.0) - TRUTH[::-1]) for case_id in scored["case_id"]
