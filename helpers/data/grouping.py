@@ -17,32 +17,37 @@ _GROUPS = {"patient", "sequence", "frame"}
 _COLUMN = "column:"
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
 
-# Folders and words that many patients share.
+# Folders that sort files rather than patients.
 _STRUCTURE = frozenset(
-    ("images", "image", "imgs", "img", "frames", "original", "data")
+    ("images", "image", "imgs", "img", "frames", "original", "originals", "angiograms", "data")
     + ("train", "training", "val", "valid", "validation", "test", "testing")
 )
-_SHARED = frozenset(
-    ("case", "image", "img", "im", "frame", "slice", "scan", "sample", "picture", "pic", "file", "mask", "view")
-    + ("angio", "angiogram", "angiography", "coronary", "xa", "dsa", "vessel", "stenosis", "normal")
-    + ("lca", "rca", "lad", "lcx", "cx", "left", "right", "patient", "p", "s", "seq", "sequence", "series")
-    + ("center", "centre", "site", "hospital", "clinic", "cohort", "study")
-    + ("group", "class", "fold", "batch", "set", "part")
-)
-_PATIENT = r"(?P<patient>(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+)"
+# Only names that look like a patient's number are taken for patients: LAO, good or 2021 are folders as well.
+_NUMBERED_PATIENT = r"(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+"
+_PATIENT = rf"(?P<patient>{_NUMBERED_PATIENT})"
+_PATIENT_OR_CASE = rf"(?P<patient>{_NUMBERED_PATIENT}|case[-_]?\d+)"
 _SEQUENCE = r"(?:s|seq|sequence|series|run|cine)[-_]?\d+"
 _FRAME = r"(?P<frame>(?:f|fr|frame|img|image)?[-_]?\d{1,5})"
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?!\d)|(?<!\d)[0-3]?\d[-_.][01]?\d[-_.](?:19|20)\d\d")
-_MARKED_PATIENT = re.compile(rf"^{_PATIENT}$", re.IGNORECASE)
-_STEMS = (
-    re.compile(rf"^{_PATIENT}[-_ ](?P<sequence>{_SEQUENCE})(?:[-_ ]{_FRAME})?$", re.IGNORECASE),
-    re.compile(rf"^(?P<patient>.+?)[-_ ](?P<sequence>{_SEQUENCE}|\d{{1,3}})[-_ ]{_FRAME}$", re.IGNORECASE),
-    re.compile(rf"^{_PATIENT}[-_ ]{_FRAME}$", re.IGNORECASE),
+_PATIENT_FOLDER = re.compile(_PATIENT_OR_CASE, re.IGNORECASE)
+_STEMS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_PATIENT_OR_CASE}[-_ ](?P<sequence>{_SEQUENCE})(?:[-_ ]{_FRAME})?",
+        rf"{_PATIENT}[-_ ](?P<sequence>\d{{1,3}})[-_ ]{_FRAME}",
+        rf"{_PATIENT}[-_ ]{_FRAME}",
+    )
 )
 
 _UNKNOWN = (
-    "each image is its own patient: no grouping found; name one with --group-by, such as "
-    r"--group-by '(?P<patient>[^/]+)/(?P<sequence>[^/]+)/.*?(?P<frame>\d+)\.png$'"
+    "each image is its own patient: no grouping found; name one with --group-by, a rule or a column of a CSV file"
+)
+# Rules to suggest where they fit, the more telling ones first.
+_SUGGESTED = (
+    r"(?P<patient>[^/]+)/(?P<sequence>[^/]+)/[^/]+$",
+    r"(?P<patient>[^/]+)/[^/]+$",
+    r"(?P<patient>[^/]+?)[-_ ](?P<sequence>\d+)[-_ ](?P<frame>\d+)\.[^./]+$",
+    r"(?P<patient>[^/]+?)[-_ ](?P<frame>\d+)\.[^./]+$",
 )
 
 
@@ -68,7 +73,7 @@ def group(records: Sequence[Record], rule: str | None, folder: Path) -> tuple[tu
     for where, found in (("folders", _by_folders(records)), ("file names", _by_stems(records))):
         if found is not None:
             return found, (f"grouping by {where}: {_counts(found)}; where that is wrong, name a rule with --group-by",)
-    return records, (_UNKNOWN,)
+    return records, (_UNKNOWN + _suggestion(records),)
 
 
 def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
@@ -83,11 +88,11 @@ def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[R
             f"found {', '.join(sorted(given)) or 'none'}"
         )
     matches = [pattern.search(record.name) for record in records]
-    lacking = [record.name for record, match in zip(records, matches, strict=True) if match is None]
+    lacking = [place for place, match in enumerate(matches, 1) if match is None]
     if lacking:
         raise UsageProblem(
             f"--group-by {rule}: expected a match in every name, found none in {len(lacking)} of {len(records)}, the "
-            f"first {lacking[0]!r}. Correct the expression"
+            f"first at place {lacking[0]} in the order of names. Correct the expression"
         )
     return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
 
@@ -118,11 +123,11 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
             name = way(record.name)
             if record.name not in found and counts[name] == 1 and unique[name] == 1:
                 found[record.name] = by_name[name]
-    lacking = [record.name for record in records if record.name not in found]
+    lacking = [place for place, record in enumerate(records, 1) if record.name not in found]
     if lacking:
         raise UsageProblem(
-            f"{path}: expected one row for every image, found none or several for {len(lacking)} of {len(records)}, "
-            f"the first {lacking[0]!r}. Complete the column {named!r}"
+            f"--group-by {rule}: expected one row for every image, found none or several for {len(lacking)} of "
+            f"{len(records)}, the first at place {lacking[0]} in the order of names. Complete the column {named!r}"
         )
     groups = {"patient": column, "sequence": "sequence", "frame": "frame"}
     return tuple(
@@ -144,7 +149,7 @@ def _set(record: Record, found: dict[str, str | None]) -> Record:
     if found.get("frame"):
         digits = re.search(r"\d+$", found["frame"])
         if digits is None:
-            raise UsageProblem(f"--group-by: expected a frame that ends in a number, found {found['frame']!r}")
+            raise UsageProblem("--group-by: expected a frame that ends in a number, found another text. Correct it")
         number = int(digits[0])
     return replace(
         record,
@@ -162,18 +167,16 @@ def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
         for record in records
     ]
     depths = {len(parts) for parts in folders}
-    patients = {parts[0] for parts in folders if parts}
-    if depths == {2}:
-        if any(_is_shared(patient) for patient in patients):
-            return None
-        sequences = [parts[1] for parts in folders]
-    elif depths == {1} and all(_MARKED_PATIENT.match(patient) for patient in patients):
-        sequences = [None] * len(records)
-    else:
+    if depths not in ({1}, {2}) or not all(_PATIENT_FOLDER.fullmatch(parts[0]) for parts in folders):
         return None
     return tuple(
-        replace(record, patient=parts[0], sequence=sequence, number=_trailing_number(record))
-        for record, parts, sequence in zip(records, folders, sequences, strict=True)
+        replace(
+            record,
+            patient=parts[0],
+            sequence=parts[1] if len(parts) > 1 else None,
+            number=_trailing_number(record),
+        )
+        for record, parts in zip(records, folders, strict=True)
     )
 
 
@@ -183,25 +186,23 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     if any(_DATE.search(stem) for stem in stems):
         return None
     for pattern in _STEMS:
-        matches = [pattern.match(stem) for stem in stems]
-        if not all(matches):
-            continue
-        found = [match.groupdict() for match in matches]
-        sequences = Counter((groups["patient"], groups.get("sequence")) for groups in found)
-        marked = all(_MARKED_PATIENT.match(groups["patient"]) for groups in found)
-        # Numbers without marks are a sequence and its frames only where some sequence has several of them.
-        if not marked and (max(sequences.values()) < 2 or any(_is_shared(groups["patient"]) for groups in found)):
-            continue
-        return tuple(_set(record, groups) for record, groups in zip(records, found, strict=True))
+        matches = [pattern.fullmatch(stem) for stem in stems]
+        if all(matches):
+            return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
     return None
 
 
-def _is_shared(name: str) -> bool:
-    """Whether a name is made of words and numbers that many patients share, such as `center1` or `LCA`."""
-    if _MARKED_PATIENT.match(name):
-        return False
-    words = re.findall(r"[a-z]+", name.casefold())
-    return bool(words) and words[0] in _SHARED and all(word in _SHARED for word in words)
+def _suggestion(records: tuple[Record, ...]) -> str:
+    """A rule that fits these very names and puts some of them together, and what it gives; '' where there is none."""
+    for rule in _SUGGESTED:
+        matches = [re.search(rule, record.name) for record in records]
+        if not all(matches):
+            continue
+        patients = {match["patient"] for match in matches}
+        if 1 < len(patients) < len(records) and not any(name.casefold() in _STRUCTURE for name in patients):
+            grouped = tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
+            return f"; were they patients, --group-by '{rule}' would give {_counts(grouped)}"
+    return ""
 
 
 def _trailing_number(record: Record) -> int | None:

@@ -5,6 +5,7 @@ pydicom, which quote values, are not chained.
 """
 
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -100,12 +101,20 @@ _FACT_KEYWORDS = (
 )
 
 
+# What stands in headers for no patient at all, without blanks and punctuation.
+_NOBODY = re.compile(
+    r"0*|x*|(patient)?(anon|anonym|anonymous|anonymi[sz]ed|unknown|deidentified|removed)(patient|name|id)?"
+    r"|none|null|na|nn|noname|noid|patient(id|name)?|test|notprovided"
+)
+
+
 @dataclass(frozen=True)
 class DicomFacts:
     """What the header of one DICOM file says. It carries identity and stays on this machine.
 
     Attributes:
-        patient_id: PatientID, or the patient's name where that is empty; None where both are.
+        patient_id: PatientID, or the patient's name where that is empty or says ANONYMOUS or the like; None where both
+            are.
         study_uid, series_uid, instance_uid: None where empty.
         modality: such as `XA`; None where empty.
         frame_count: 0 for a file that is no image, such as a report.
@@ -156,7 +165,7 @@ def dicom_facts(path: Path) -> DicomFacts:
         rows, columns = (int(header.get(keyword) or 0) for keyword in ("Rows", "Columns"))
         instance_number = header.get("InstanceNumber")
         facts = DicomFacts(
-            patient_id=text_of(header, "PatientID") or text_of(header, "PatientName"),
+            patient_id=_patient(header),
             study_uid=text_of(header, "StudyInstanceUID"),
             series_uid=text_of(header, "SeriesInstanceUID"),
             instance_uid=text_of(header, "SOPInstanceUID"),
@@ -209,6 +218,15 @@ def damaged(path: Path, error: Exception) -> UnreadableImage:
 
 def text_of(header: Dataset, keyword: str) -> str | None:
     return str(header.get(keyword) or "").strip() or None
+
+
+def _patient(header: Dataset) -> str | None:
+    """The first of id and name that tells patients apart."""
+    for keyword in ("PatientID", "PatientName"):
+        text = text_of(header, keyword)
+        if text is not None and not _NOBODY.fullmatch(re.sub(r"[\W_]+", "", text.casefold())):
+            return text
+    return None
 
 
 def is_filled(header: Dataset, keyword: str) -> bool:

@@ -20,15 +20,15 @@ def picture(path, value=0, size=(8, 6)):
 @pytest.fixture
 def folder(tmp_path):
     for number in (2, 10):
-        picture(tmp_path / "set" / "train" / f"Doe_1_{number}.png", number)
-    picture(tmp_path / "set" / "test" / "Roe_1_3.png", 3)
+        picture(tmp_path / "set" / "train" / f"P1_1_{number}.png", number)
+    picture(tmp_path / "set" / "test" / "P2_1_3.png", 3)
     return tmp_path / "set"
 
 
 def test_cases_carry_pseudonyms_alone(folder):
     found = open_dataset(folder)
     assert (found.layout, found.ids, len(found.key_fingerprint)) == ("images", IdPolicy.PSEUDONYM, 16)
-    assert "Doe" not in repr(found) and "Doe" not in repr(found.cases)
+    assert "P1_" not in repr(found) and "P1_" not in repr(found.cases)
     assert [frame.number for frame in found.frames if frame.split == "train"] == [2, 10]
     assert all(frame.case_id == f"{frame.sequence}-F{frame.number:03d}" for frame in found.frames)
     assert len({frame.patient for frame in found.frames}) == 2
@@ -56,14 +56,14 @@ def test_a_public_set_keeps_its_names_and_needs_no_key(folder):
     (folder / "dataset.json").write_text(json.dumps({"ids": "public"}))
     found = open_dataset(folder)
     assert (found.ids, found.key_fingerprint) == (IdPolicy.PUBLIC, None)
-    assert [frame.case_id for frame in found.frames] == ["Doe_1_2", "Doe_1_10", "Roe_1_3"]
+    assert [frame.case_id for frame in found.frames] == ["P1_1_2", "P1_1_10", "P2_1_3"]
     assert not (folder / ".vesselkit").exists()
     assert open_dataset(folder, ids=IdPolicy.PSEUDONYM).key_fingerprint
 
 
 def test_kept_names_are_kept_on_request(folder, tmp_path):
     found = open_dataset(folder, ids=IdPolicy.KEEP)
-    assert [(frame.case_id, frame.patient, frame.sequence) for frame in found.frames][0] == ("Doe_1_2", "Doe", "Doe-1")
+    assert [(frame.case_id, frame.patient, frame.sequence) for frame in found.frames][0] == ("P1_1_2", "P1", "P1-1")
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -26,9 +26,10 @@ def groups(names, rule=None, folder=HERE):
         (["P12_S3_045.png", "P13_S3_001.png"], [("P12", "S3", 45), ("P13", "S3", 1)]),
         (["P12-S3.png", "P13-S3.png"], [("P12", "S3", None), ("P13", "S3", None)]),
         (["p1_003.png", "p2_003.png"], [("p1", None, 3), ("p2", None, 3)]),
-        (["images/Doe_1_10.png", "images/Doe_1_11.png"], [("Doe", "1", 10), ("Doe", "1", 11)]),
-        (["A/lca/f7.png", "B/lca/f8.png"], [("A", "lca", 7), ("B", "lca", 8)]),
-        (["images/A/lca/f7.png", "images/B/rca/x.png"], [("A", "lca", 7), ("B", "rca", None)]),
+        (["images/P1_1_10.png", "images/P1_2_11.png"], [("P1", "1", 10), ("P1", "2", 11)]),
+        (["pat1/lca/f7.png", "pat2/lca/f8.png"], [("pat1", "lca", 7), ("pat2", "lca", 8)]),
+        (["images/case_1/lca/f7.png", "case_2/images/rca/x.png"], [("case_1", "lca", 7), ("case_2", "rca", None)]),
+        (["case_1_S2.png", "case_2_S2.png"], [("case_1", "S2", None), ("case_2", "S2", None)]),
         (["P1/7.png", "P2/7.png"], [("P1", None, 7), ("P2", None, 7)]),
     ],
 )
@@ -40,6 +41,13 @@ def test_common_layouts(names, expected):
     "names",
     [
         [f"images/case_{number:03d}.png" for number in range(1, 41)],
+        ["LAO/S1/1.png", "RAO/S1/1.png"],
+        ["good/a/1.png", "good/b/2.png", "bad/a/1.png"],
+        ["2021/a/1.png", "2022/a/1.png"],
+        ["images/A/lca/7.png", "images/B/rca/8.png"],
+        ["Doe_1_10.png", "Doe_1_11.png"],
+        ["case_1_2.png", "case_1_3.png"],
+        ["P1/1.png", "other/2.png"],
         ["img_1_1.png", "img_1_2.png"],
         ["lca_1_1.png", "lca_1_2.png"],
         ["center1/A/1.png", "center2/B/2.png"],
@@ -54,6 +62,36 @@ def test_where_it_is_unsure_nothing_is_grouped(names):
     found, notes = group(records(*names), None, HERE)
     assert all((record.patient, record.sequence) == (None, None) for record in found)
     assert "each image is its own patient" in notes[0] and "--group-by" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        (["Doe_1_2.png", "Doe_1_10.png", "Roe_2_3.png"], "2 patients, 2 sequences, 3 frames"),
+        (["Doe_2.png", "Doe_10.png", "Roe_3.png"], "2 patients, 0 sequences, 3 frames"),
+        (["LAO/a.png", "LAO/b.png", "RAO/c.png"], "2 patients, 0 sequences, 3 frames"),
+        (["images/A/x/1.png", "images/A/y/2.png", "images/B/x/1.png"], "2 patients, 3 sequences, 3 frames"),
+    ],
+)
+def test_a_rule_is_suggested_that_fits_these_very_names(names, counts):
+    _, (note,) = group(records(*names), None, HERE)
+    rule = note.split("--group-by '")[1].split("'")[0]
+    assert note.endswith(f"would give {counts}")
+    assert f"grouping by the given rule: {counts}" in group(records(*names), rule, HERE)[1]
+    assert not any(word in note for word in ("Doe", "Roe", "LAO"))
+
+
+@pytest.mark.parametrize("names", [["a.png", "b.png"], ["images/case_1.png", "images/case_2.png"], ["train/a.png"]])
+def test_no_rule_is_suggested_where_none_tells_patients_apart(names):
+    assert "would give" not in group(records(*names), None, HERE)[1][0]
+
+
+def test_errors_name_places_and_no_files(tmp_path):
+    (tmp_path / "list.csv").write_text("file,who\nDoe_1.png,A\n")
+    for rule in (r"(?P<patient>z)", r"(?P<frame>[A-z]+)", "column:who"):
+        with pytest.raises(UsageProblem) as refusal:
+            group(records("Doe_1.png", "Roe_2.png"), rule, tmp_path)
+        assert "Doe" not in str(refusal.value) and "Roe" not in str(refusal.value)
 
 
 def test_what_the_reader_states_goes_first():

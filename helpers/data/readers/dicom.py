@@ -1,6 +1,6 @@
 """Read a folder of DICOM X-ray angiograms, single and multi-frame, found by content."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from helpers.data.readers.walk import files_under
@@ -19,7 +19,7 @@ _Instance = tuple[str, DicomFacts]
 def read_dicom(root: Path) -> Reading:
     """Every frame of the angiograms under `root`, without ground truth.
 
-    A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, in the order of
+    A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, numbered by
     their InstanceNumber. A file whose header cannot be read keeps a record, so that the loss shows. Directory files,
     other modalities and files without an image are passed over and counted in the notes. Raises `RefusedInput` where no
     angiogram is found.
@@ -28,7 +28,7 @@ def read_dicom(root: Path) -> Reading:
     names, links = files_under(root)
     records: list[Record] = []
     singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
-    passed_over, damaged = 0, 0
+    passed_over, damaged, nameless = 0, 0, 0
     for name in (name for name in names if is_dicom(root / name)):
         if name.rpartition("/")[2].upper() == "DICOMDIR":
             passed_over += 1
@@ -39,6 +39,7 @@ def read_dicom(root: Path) -> Reading:
             damaged += 1
             records.append(Record(name=name, path=root / name))
             continue
+        nameless += facts.is_angiogram and facts.patient_id is None
         if not facts.is_angiogram:
             passed_over += 1
         elif facts.frame_count == 1:
@@ -55,6 +56,7 @@ def read_dicom(root: Path) -> Reading:
     notes = (
         (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
         (damaged, "DICOM files have a header that cannot be read"),
+        (nameless, "DICOM files name no patient, or say ANONYMOUS or the like: their patient is unknown"),
         (links, "links to folders or out of the data set were left out; copy the files in"),
     )
     return Reading(
@@ -83,20 +85,16 @@ def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
 
 
 def _series(root: Path, instances: list[_Instance]) -> list[Record]:
-    """The single-frame instances of one patient and series; without a series each would be a guess, so None."""
-
-    def order(instance: _Instance) -> tuple:
-        number = instance[1].instance_number
-        return number is None, number or 0, natural_key(instance[0])
-
+    """The single-frame instances of one patient and series, by their InstanceNumber where it is theirs alone."""
+    counts = Counter(facts.instance_number for _, facts in instances)
     return [
         Record(
             name=name,
             path=root / name,
             patient=facts.patient_id,
             sequence=facts.series_uid,
-            number=None if facts.series_uid is None else number,
+            number=facts.instance_number if facts.series_uid and counts[facts.instance_number] == 1 else None,
             from_header=_FROM_HEADER,
         )
-        for number, (name, facts) in enumerate(sorted(instances, key=order), start=1)
+        for name, facts in instances
     ]

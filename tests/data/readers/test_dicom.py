@@ -26,12 +26,12 @@ def test_a_cine_is_one_sequence(tmp_path):
     assert len({record.sequence for record in reading.records}) == 2
 
 
-def test_single_frames_of_a_series_are_ordered_by_instance_number(tmp_path):
+def test_single_frames_of_a_series_keep_their_instance_number(tmp_path):
     for name, instance, series in (("a", 30, "1.2"), ("b", 4, "1.2"), ("c", None, "1.2"), ("d", 1, "1.3")):
         fields = {} if instance is None else {"InstanceNumber": instance}
         write(tmp_path / name, angiogram(FRAME, SeriesInstanceUID=series, **fields))
     records = {record.name: record for record in read_dicom(tmp_path).records}
-    assert {name: record.number for name, record in records.items()} == {"b": 1, "a": 2, "c": 3, "d": 1}
+    assert {name: record.number for name, record in records.items()} == {"a": 30, "b": 4, "c": None, "d": 1}
     assert {record.sequence for record in records.values()} == {"1.2", "1.3"}
     assert all(record.index is None for record in records.values())
 
@@ -42,6 +42,15 @@ def test_patient_without_an_id(tmp_path):
     named, unnamed = read_dicom(tmp_path).records
     assert named.patient == f"{PLANTED[0]}^Zeno"
     assert (unnamed.patient, unnamed.sequence, unnamed.number) == (None, None, None)
+
+
+@pytest.mark.parametrize("text", ["ANONYMOUS", "anon", "Anonymized^Patient", "UNKNOWN", "0000", "^", "N/A", "xxx"])
+def test_anonymous_patients_are_unknown_and_never_one(tmp_path, text):
+    write(tmp_path / "a", angiogram(FRAME, PatientID=text, PatientName=text))
+    write(tmp_path / "b", angiogram(FRAME, PatientID="ANON17", PatientName=text))
+    reading = read_dicom(tmp_path)
+    assert [record.patient for record in reading.records] == [None, "ANON17"]
+    assert any(note.startswith("1 DICOM files name no patient") for note in reading.notes)
 
 
 def test_what_is_no_angiogram_is_counted(tmp_path):
