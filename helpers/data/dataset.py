@@ -101,19 +101,18 @@ def open_dataset(
         UsageProblem: where an argument does not fit the data set, or the key cannot be written.
         RefusedInput: where the data set cannot be read, or holds a frame twice.
     """
-    path = Path(path).absolute()
+    path = Path(path).resolve()
     found = read_records(path, layout)
     _refuse_twins(path, found.records)
-    folder = path if path.is_dir() else path.parent
-    records, grouping = group(found.records, group_by, folder)
+    root = _base(found.records[0])
+    records, grouping = group(found.records, group_by, root)
     policy = ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
     if policy is IdPolicy.PUBLIC and not found.public:
         raise UsageProblem(
             f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
             "none such. Declare it, or ask for kept ids"
         )
-    root = _base(records[0])
-    names, mark = _named(records, policy, id_key or default_key_path(path), root)
+    names, mark = _named(records, policy, id_key or default_key_path(root), root)
     notes = [*found.notes, *grouping]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)

@@ -17,10 +17,9 @@ _BYTES = 32
 _WAIT_SECONDS = 120
 
 
-def default_key_path(dataset: Path) -> Path:
-    """Where the key of a data set lies unless it is named: `.vesselkit/id.key` in its folder, or its file's folder."""
-    folder = dataset if dataset.is_dir() else dataset.parent
-    return folder / FOLDER / _NAME
+def default_key_path(root: Path) -> Path:
+    """Where the key of the data set in the folder `root` lies unless it is named: `.vesselkit/id.key`."""
+    return root / FOLDER / _NAME
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from helpers.data.dataset import open_dataset
 from helpers.data.id_key import default_key_path
 from helpers.data.id_map import map_path, read_map
 from helpers.data.ids import IdPolicy
+from helpers.data.readers.detection import dataset_root
 from helpers.errors import RefusedInput, UsageProblem
 
 
@@ -18,7 +19,7 @@ def original_paths(case_id: str, dataset: Path, key: Path | None = None) -> tupl
     Raises:
         UsageProblem: where the id is unknown, or nothing here can tell.
     """
-    path = map_path(key or default_key_path(dataset))
+    path = map_path(key or default_key_path(dataset_root(dataset)))
     if path.is_file():
         found = read_map(path).paths(case_id)
         if not found:

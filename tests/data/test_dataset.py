@@ -1,6 +1,7 @@
 """From a folder to cases: ids, groups, splits, and nothing of the names."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from helpers.data.dataset import RescaledTruth, open_dataset
 from helpers.data.ids import IdPolicy
 from helpers.data.truth import PolygonTruth
+from helpers.data.who import original_paths
 from helpers.errors import RefusedInput, UsageProblem
 
 
@@ -48,6 +50,23 @@ def test_ids_are_the_same_wherever_the_folder_lies(folder):
     before = [frame.case_id for frame in open_dataset(folder).frames]
     moved = folder.rename(folder.with_name("elsewhere"))
     assert [frame.case_id for frame in open_dataset(moved).frames] == before
+
+
+def test_ids_and_the_place_of_the_key_do_not_depend_on_how_the_set_is_named(tmp_path, monkeypatch):
+    picture(tmp_path / "set" / "images" / "a.png")
+    file = tmp_path / "set" / "annotations" / "train.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps([{"image": "a.png", "mask": [1, 1, 3, 1, 3, 3]}]))
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    (tmp_path / "linked.json").symlink_to(file)
+    monkeypatch.chdir(tmp_path / "set")
+    ways = [tmp_path / "set", Path("."), Path("../set/"), Path("annotations/train.json"), file]
+    ways += [tmp_path / "link", tmp_path / "linked.json", tmp_path / "link" / "annotations" / ".." / "."]
+    found = [open_dataset(way) for way in ways]
+    assert len({(each.root, each.key_fingerprint, each.frames) for each in found}) == 1
+    assert [path.parent for path in tmp_path.rglob("id.key")] == [tmp_path / "set" / ".vesselkit"]
+    case_id = found[0].frames[0].case_id
+    assert {original_paths(case_id, way) for way in ways} == {(tmp_path / "set" / "images" / "a.png",)}
 
 
 def test_a_public_set_keeps_its_names_and_needs_no_key(folder):

@@ -74,6 +74,12 @@ def read_records(root: Path, layout: str | None = None) -> Reading:
     return replace(found, public=True) if declared.public else found
 
 
+def dataset_root(path: Path) -> Path:
+    """The folder that a data set's names start from, links followed: the same however its folder or file is named."""
+    path = Path(path).resolve()
+    return _root_of(path) if path.is_file() and path.suffix.lower() == ".json" else path
+
+
 def _read_folder(root: Path, layout: str, json_files: dict[str, list[Path]]) -> Reading:
     if layout in BY_NAME:
         return read_paired(root, BY_NAME[layout])
@@ -144,6 +150,8 @@ def _read_file(file: Path, layout: str | None) -> Reading:
 def _root_of(file: Path) -> Path:
     """The data set's folder for an annotation file: its own, or the one above where only that one holds its images."""
     value = read_json(file)
+    if is_refs(value) and file.with_name("instances.json").is_file():  # references name no images themselves
+        value = read_json(file.with_name("instances.json"))
     entries = value.get("images", [value]) if isinstance(value, dict) else value
     for entry in [entry for entry in entries if isinstance(entry, dict)][:20]:
         given = entry.get("image") or entry.get("file_name") or entry.get("imagePath")
