@@ -9,7 +9,8 @@ from typing import Any
 
 from helpers import paths
 from helpers.errors import UsageProblem, VesselkitError
-from helpers.notebook.execution import execute_notebook, parameter_types
+from helpers.notebook.declared import parameter_types
+from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.session import shown_path, utc_name
 from helpers.paths import Stage
@@ -25,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notebook = paths.resolve(options.notebook)
         types = parameter_types(notebook)
         parameters = typed_parameters(types, options.parameters)
+        check_values(types, parameters)
         output = options.output or default_output(notebook, types, parameters)
+        from helpers.notebook.execution import (
+            execute_notebook,
+        )  # here, since it takes seconds, and refusals need not wait
+
         written = execute_notebook(notebook, Path(output), parameters, options.timeout, progress=True)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")

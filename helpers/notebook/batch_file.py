@@ -18,9 +18,10 @@ from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.notebook.batch_key import Fingerprints, data_state, job_key
 from helpers.notebook.data import open_whole
-from helpers.notebook.execution import parameter_types
+from helpers.notebook.declared import parameter_types
+from helpers.notebook.known import known_model, with_defaults
 from helpers.notebook.parameters import unknown_names, validate
-from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
+from helpers.notebook.settings import EvaluateSettings, InferSettings
 from helpers.paths import Stage
 
 _MOST_BYTES = 1_000_000
@@ -32,7 +33,6 @@ _TYPES = {
     "str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict,
     "list[str]": list[str], "list[int]": list[int], "list[float]": list[float],
 }  # fmt: skip
-_KNOWN_SETTINGS = (ConvertSettings, InferSettings, EvaluateSettings)
 
 
 def _plain(name: str) -> str:
@@ -151,10 +151,10 @@ class _States:
         Raises:
             UsageProblem, RefusedInput: where the data set or a run cannot be used.
         """
-        model = _known_model(self._types)
+        model = known_model(self._types)
         if model is None:
             return {}
-        settings = validate(model, _with_defaults(self._types, given))
+        settings = validate(model, with_defaults(self._types, given))
         state = {}
         if isinstance(settings, InferSettings | EvaluateSettings):
             state["data"] = self._data_state(settings)
@@ -241,23 +241,14 @@ def _value_problems(types: Mapping[str, tuple[str, str]], given: Mapping[str, An
                 TypeAdapter(kind).validate_python(value, strict=True)
             except ValidationError:
                 problems.append(f"{name}: expected a value of type {types[name][0]}, got {value!r}")
-    known = _known_model(types)
+    known = known_model(types)
     if problems or known is None:
         return problems
     try:
-        validate(known, _with_defaults(types, given))
+        validate(known, with_defaults(types, given))
     except UsageProblem as error:
         problems += [line.strip() for line in str(error).splitlines()[1:]]
     return problems
-
-
-def _known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
-    """The settings of the kit's own notebook that has these parameters; None for another notebook."""
-    return next((model for model in _KNOWN_SETTINGS if set(model.model_fields) == set(types)), None)
-
-
-def _with_defaults(types: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: ast.literal_eval(default) for name, (_, default) in types.items()}, **given}
 
 
 def _declared_type(kind: str, default: str) -> Any:

@@ -4,10 +4,9 @@ Papermill alone only warns of unknown parameters, formats braces in paths, waits
 place while it runs. Here such parameters are refused, and the output appears complete or not at all.
 """
 
-import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,16 @@ import papermill
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from papermill.translators import PythonTranslator
 
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.declared import PARAMETERS_TAG, parameter_types, read_notebook
+from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.report import write_report
-
-OUTSIDE_PATH = "(a path outside the project)"
+from helpers.notebook.scrubbing import scrub
 
 _NOTEBOOK_FORMAT = 4
-_PARAMETERS_TAG = "parameters"
-_INJECTED_TAG = "injected-parameters"
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
 
 
@@ -36,8 +33,8 @@ def execute_notebook(
 ) -> Path:
     """Run `notebook` and write the executed copy to `output`; the folder it is called from plays no part.
 
-    Paths are resolved from the project root. In the executed copy, parameters that are paths inside the project are
-    relative to its root, and other absolute paths are replaced by `OUTSIDE_PATH`, since folders can carry names.
+    Paths are resolved from the project root. The executed copy holds no path of the user, since folders can carry
+    names: see `helpers.notebook.scrubbing`. Parameters of the kit's own notebooks are checked before a kernel starts.
     A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched. One that announces
     a report (`helpers.notebook.report`) gets it written.
 
@@ -45,7 +42,7 @@ def execute_notebook(
         parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
         timeout_s: seconds that any one cell may take.
     Raises:
-        UsageProblem: unknown parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
+        UsageProblem: bad parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
         RefusedInput: a file that is no notebook.
         VesselkitError: a cell failed or took too long; the message holds the cell's error. Where the cell raised
             UsageProblem or RefusedInput, the same is raised here.
@@ -73,37 +70,20 @@ def execute_notebook(
             )
         except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
             if running.is_file():
-                _tidy(running, notebook.name, output.name)
+                _tidy(running, notebook.name, output.name, failed=True)
                 os.replace(running, failed)
             kind = _KINDS.get(getattr(error, "ename", ""), VesselkitError)
             raise kind(f"{notebook.name}: {_reason(error, timeout_s)}. See {failed}") from error
-        _tidy(running, notebook.name, output.name)
+        _tidy(running, notebook.name, output.name, failed=False)
         os.replace(running, output)
     failed.unlink(missing_ok=True)  # of an earlier run; it would now contradict the output
     write_report(output)
     return output
 
 
-def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
-    """Name -> (type, default as source text) of each parameter of a notebook, in order.
-
-    Raises as `execute_notebook` does for what is no notebook.
-    """
-    _check_kernel(notebook)
-    found = papermill.inspect_notebook(_escaped(notebook))
-    return {name: (facts["inferred_type_name"], facts["default"]) for name, facts in found.items()}
-
-
 def _check_kernel(notebook: Path) -> str:
     """The name of the notebook's kernel, which must be installed."""
-    if not notebook.is_file():
-        raise UsageProblem(f"{notebook}: expected a notebook, found none. Check the path")
-    try:
-        node = json.loads(notebook.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RefusedInput(f"{notebook}: not readable as a notebook ({error}). Restore the file") from error
-    if not isinstance(node, dict) or node.get("nbformat") != _NOTEBOOK_FORMAT:
-        raise RefusedInput(f"{notebook}: expected a notebook of format {_NOTEBOOK_FORMAT}. Save it in JupyterLab once")
+    node = read_notebook(notebook)
     name = node.get("metadata", {}).get("kernelspec", {}).get("name")
     if not name:
         raise RefusedInput(
@@ -118,11 +98,13 @@ def _check_kernel(notebook: Path) -> str:
 
 
 def _check_names(notebook: Path, parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that the notebook does not have; papermill would run on with the defaults."""
-    problems = unknown_names(parameters, list(parameter_types(notebook)))
+    """Refuse parameters that the notebook does not have, with which papermill would run on, and values it refuses."""
+    types = parameter_types(notebook)
+    problems = unknown_names(parameters, list(types))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        raise UsageProblem(f"{notebook.name}: parameters refused (cell tagged {_PARAMETERS_TAG!r}):\n{lines}")
+        raise UsageProblem(f"{notebook.name}: parameters refused (cell tagged {PARAMETERS_TAG!r}):\n{lines}")
+    check_values(types, parameters)
 
 
 def _escaped(path: Path) -> str:
@@ -142,43 +124,13 @@ def _portable(value: Any) -> Any:
     return str(value)
 
 
-def _absolute_paths(value: Any) -> Iterator[str]:
-    """All strings inside a JSON value that are absolute paths."""
-    if isinstance(value, str):
-        if os.path.isabs(value):
-            yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _absolute_paths(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _absolute_paths(item)
-
-
-def _tidy(executed: Path, source_name: str, output_name: str) -> None:
-    """Take absolute paths out of papermill's metadata and of the injected cell of an executed notebook."""
+def _tidy(executed: Path, source_name: str, output_name: str, *, failed: bool) -> None:
+    """Take what could name a patient out of an executed notebook."""
     node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
-    record = node.metadata.get("papermill", {})
-    outside = set(_absolute_paths(record.get("parameters", {})))
+    record = node.metadata.setdefault("papermill", {})
     record["input_path"], record["output_path"] = source_name, output_name
-    record["parameters"] = _without(record.get("parameters", {}), outside)
-    for cell in node.cells:
-        if _INJECTED_TAG in cell.metadata.get("tags", []):
-            for found in outside:
-                literal = PythonTranslator.translate_str(found)
-                cell.source = cell.source.replace(literal, PythonTranslator.translate_str(OUTSIDE_PATH))
+    scrub(node, failed=failed)
     nbformat.write(node, executed)
-
-
-def _without(value: Any, outside: set[str]) -> Any:
-    """A JSON value with the given strings replaced by `OUTSIDE_PATH`."""
-    if isinstance(value, str):
-        return OUTSIDE_PATH if value in outside else value
-    if isinstance(value, list):
-        return [_without(item, outside) for item in value]
-    if isinstance(value, Mapping):
-        return {name: _without(item, outside) for name, item in value.items()}
-    return value
 
 
 def _reason(error: Exception, timeout_s: int) -> str:

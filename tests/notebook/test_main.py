@@ -5,7 +5,7 @@ import pytest
 from helpers import paths
 from helpers.errors import UsageProblem
 from helpers.notebook import __main__ as runner
-from helpers.notebook.execution import parameter_types
+from helpers.notebook.declared import parameter_types
 from tests.notebook.test_execution import write_notebook
 
 TYPES = {

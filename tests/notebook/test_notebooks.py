@@ -19,7 +19,8 @@ from PIL import Image
 
 from helpers import paths
 from helpers.errors import RefusedInput
-from helpers.notebook.execution import execute_notebook, parameter_types
+from helpers.notebook.declared import parameter_types
+from helpers.notebook.execution import execute_notebook
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 from helpers.runs.reading import open_run
 

@@ -1,0 +1,53 @@
+"""The parameters that a notebook declares, read without the libraries that run notebooks, slow to load."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import RefusedInput, UsageProblem
+
+PARAMETERS_TAG = "parameters"
+
+_NOTEBOOK_FORMAT = 4
+
+
+def read_notebook(notebook: Path) -> dict[str, Any]:
+    """The JSON of a notebook.
+
+    Raises:
+        UsageProblem: where there is none.
+        RefusedInput: for a file that is no notebook of format 4.
+    """
+    if not notebook.is_file():
+        raise UsageProblem(f"{notebook}: expected a notebook, found none. Check the path")
+    try:
+        node = json.loads(notebook.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RefusedInput(f"{notebook}: not readable as a notebook ({error}). Restore the file") from error
+    if not isinstance(node, dict) or node.get("nbformat") != _NOTEBOOK_FORMAT:
+        raise RefusedInput(f"{notebook}: expected a notebook of format {_NOTEBOOK_FORMAT}. Save it in JupyterLab once")
+    return node
+
+
+def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
+    """Name -> (type, default as source text) of each parameter of a notebook, in order; type `None` where unstated.
+
+    Raises as `read_notebook`, and RefusedInput where the cell is no Python.
+    """
+    found = {}
+    for cell in read_notebook(notebook).get("cells", []):
+        if PARAMETERS_TAG not in cell.get("metadata", {}).get("tags", []):
+            continue
+        source = "".join(cell["source"])
+        try:
+            body = ast.parse(source).body
+        except SyntaxError as error:
+            raise RefusedInput(f"{notebook}: its cell tagged {PARAMETERS_TAG!r} is no Python. Correct it") from error
+        for line in body:
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+                found[line.target.id] = (ast.unparse(line.annotation), ast.get_source_segment(source, line.value))
+            elif isinstance(line, ast.Assign):
+                default = ast.get_source_segment(source, line.value)
+                found |= {target.id: ("None", default) for target in line.targets if isinstance(target, ast.Name)}
+    return found

@@ -1,0 +1,164 @@
+"""Take file names and paths out of an executed notebook, since they can carry patients' names.
+
+Parameters that are paths become `<name of the parameter>`. In what a failed notebook printed, and in its error, paths
+and names of data files become `<path>` and `<file>`; an error about an input file is left out whole. What lies in
+`outputs` was named by the kit and stays.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from papermill.translators import PythonTranslator
+
+from helpers import paths
+
+WITHHELD = "not kept here, since it may name a file; it was shown where this notebook was started"
+
+_INJECTED_TAG = "injected-parameters"
+_OUR_OWN_NAMES = ("project", "name")  # parameters that name results, never files of the user
+_ABOUT_FILES = re.compile(r"RefusedInput|UnreadableImage|UnidentifiedImageError|OSError|IOError|\w*File\w*Error")
+_STOPS = r"\n\r\"'`<>|:;=\x1b"
+_PATH = re.compile(rf"(?:(?<=^)|(?<=[\s(\[{{,{_STOPS}]))(?:~?/|[A-Za-z]:[\\/]|\.\./|\\\\)[^\s/][^{_STOPS}]*")
+_SUFFIXES = (
+    "png jpe?g tiff? bmp gif p[bgnp]m ppm dcm dicom ima mp4 avi mov mkv webm mpe?g npy npz csv json jsonl ya?ml xml "
+    "txt key pth pt safetensors nii gz zip"
+)
+_FILE = re.compile(rf"[^{_STOPS}]*\.(?:{'|'.join(_SUFFIXES.split())})\b", re.IGNORECASE)
+_CODE = re.compile(r"lib/python[\d.]+/(.+)")
+_LEAST_LETTERS = 4
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A path among the parameters: the texts by which it may be met, and what stands for them."""
+
+    texts: tuple[str, ...]
+    placeholder: str
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """Those of the texts that are no mere last name, which could be any word."""
+        return tuple(text for text in self.texts if re.search(r"[/\\]", text))
+
+
+def scrub(node: NotebookNode, *, failed: bool) -> None:
+    """Scrub an executed notebook in place: papermill's record, the injected cell, what was printed, and the error.
+
+    Args:
+        failed: take all paths and names of data files out of what was printed; a notebook that ended well printed
+            results, of which only the paths among the parameters are taken out.
+    """
+    record = node.metadata.get("papermill", {})
+    known = [_known(name, text) for name, text in _path_texts(record.get("parameters", {}))]
+    record["parameters"] = {name: _without(value, name, known) for name, value in record.get("parameters", {}).items()}
+    for cell in node.cells:
+        if _INJECTED_TAG in cell.metadata.get("tags", []):
+            for found in known:
+                for text in found.texts[:1]:
+                    literals = map(PythonTranslator.translate_str, (text, found.placeholder))
+                    cell.source = cell.source.replace(*literals)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = scrubbed(output.text, known) if failed else _without_whole(output.text, known)
+            elif output.output_type == "error":
+                _scrub_error(output, known)
+
+
+def scrubbed(text: str, known: list[_Known]) -> str:
+    """A printed text without the known paths, without other paths and without names of data files."""
+    for found in known:
+        text = _replaced(text, found, found.texts)
+    return _FILE.sub(_shown_file, _PATH.sub(_shown_path, text))
+
+
+def _without_whole(text: str, known: list[_Known]) -> str:
+    for found in known:
+        text = _replaced(text, found, found.whole)
+    return text
+
+
+def _replaced(text: str, found: _Known, wanted: tuple[str, ...]) -> str:
+    for one in wanted:
+        text = re.sub(rf"(?<!\w){re.escape(one)}(?!\w)", found.placeholder, text)
+    return text
+
+
+def _scrub_error(output: NotebookNode, known: list[_Known]) -> None:
+    told = "\n".join(output.traceback)
+    if _ABOUT_FILES.search(f"{output.ename}\n{told}"):
+        output.evalue = WITHHELD
+        output.traceback = [f"{output.ename}: {WITHHELD}"]
+        return
+    output.evalue = scrubbed(output.evalue, known)
+    output.traceback = [scrubbed(part, known) for part in output.traceback]
+
+
+def _path_texts(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(parameter, text) of every text among the values that is a path of the user, also inside lists."""
+    for name, value in parameters.items():
+        if name in _OUR_OWN_NAMES:
+            continue
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and _is_path(text):
+                yield name, text
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text is absolute, exists, or has a separator and no blanks; and does not lie in `outputs`."""
+    if not text or _in_outputs(text):
+        return False
+    if os.path.isabs(text) or text.startswith("~"):
+        return True
+    separated = re.search(r"[/\\]", text) is not None
+    if separated and not re.search(r"\s", text):
+        return True
+    try:
+        return paths.resolve(text).exists()
+    except (OSError, ValueError):  # a prompt that is too long for a name
+        return False
+
+
+def _in_outputs(text: str) -> bool:
+    return Path(os.path.normpath(paths.resolve(text))).is_relative_to(paths.project_root() / "outputs")
+
+
+def _known(name: str, text: str) -> _Known:
+    """As given, absolute, and its last name, which notebooks show for paths outside the project."""
+    resolved = paths.resolve(text)
+    texts = [text, str(resolved)]
+    if len(resolved.name) >= _LEAST_LETTERS:
+        texts.append(resolved.name)
+    return _Known(tuple(dict.fromkeys(texts)), f"<{name}>")
+
+
+def _without(value: Any, name: str, known: list[_Known]) -> Any:
+    """The value of a parameter, or of an item of it, with a placeholder for a path."""
+    if isinstance(value, list):
+        return [_without(item, name, known) for item in value]
+    found = f"<{name}>"
+    return found if any(one.placeholder == found and value == one.texts[0] for one in known) else value
+
+
+def _shown_path(found: re.Match) -> str:
+    """A path of the project or of installed code from there; `<path>` for any other."""
+    path = found[0]
+    code = _CODE.search(path)
+    if code:
+        return code[1]
+    root = f"{paths.project_root()}/"
+    inside = path.removeprefix(root)
+    if inside != path and inside.startswith(("helpers/", "notebooks/", "outputs/", "scripts/", "tests/")):
+        return inside
+    return "<path>"
+
+
+def _shown_file(found: re.Match) -> str:
+    """`<file>`, unless the name is that of a result; blanks before it stay."""
+    text = found[0]
+    blanks = text[: len(text) - len(text.lstrip())]
+    return text if text.lstrip().startswith("outputs/") else f"{blanks}<file>"
