@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab lint format lock docs clean
+.PHONY: help setup demo test lab review lint format lock docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: $(STAMP) ## check style, run the tests
 
 lab: $(STAMP) ## open JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=.
+
+REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"
+review: $(STAMP) ## review the latest run of `make demo` in the browser; REVIEW="-p data DATASET ..." for others
+	$(BIN)/python -m helpers.notebook.serve $(REVIEW)
 
 lint: $(STAMP) ## check style only
 	$(BIN)/ruff check

@@ -231,6 +231,7 @@ const MISS = [255, 0, 255];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
 const HEADLINE = ["dice", "precision", "recall"];
 const PLAY_MS = 180;
+const PATIENCE_MS = 20_000;
 
 // key, what `event.key` is, what it does. One table for the handler and for the list that `?` shows.
 const KEYS = [
@@ -1060,7 +1061,8 @@ export class Viewer {
     const ids = new Set(this.cases.map((one) => one.case_id));
     const counted = [...given.values()].filter((one) => ids.has(one.case_id));
     const rejected = counted.filter((one) => one.verdict === "reject").length;
-    parts.progress.textContent = `${counted.length} of ${this.cases.length} reviewed, ${rejected} rejected`;
+    const whose = this.host.reviewer ? `${this.host.reviewer}: ` : "";
+    parts.progress.textContent = `${whose}${counted.length} of ${this.cases.length} reviewed, ${rejected} rejected`;
     parts.bar.value = this.cases.length ? counted.length / this.cases.length : 0;
     parts.tags.forEach((tag, place) => {
       tag.ariaPressed = String(this.reasons.has(this.facts.reasons[place]));
@@ -1077,6 +1079,10 @@ export class Viewer {
 
   async give(verdict) {
     if (!this.case) return;
+    if (this.run !== 0) {
+      this.tell(`Verdicts are on ${this.facts.runs[0].name}, and this is ${this.subject.name}: b goes back.`);
+      return;
+    }
     const advance = this.parts.advance.checked;
     const kept = await this.keep({
       case_id: this.case.case_id,
@@ -1186,6 +1192,9 @@ export default {
         const ticket = ++last;
         waiting.set(ticket, { done, failed });
         model.send({ ticket, kind, ...values });
+        setTimeout(() => {
+          if (waiting.delete(ticket)) failed(new Error("the kernel does not answer. Is it busy, or was it restarted?"));
+        }, PATIENCE_MS);
       });
     const answered = ({ ticket, error, ...values }) => {
       const found = waiting.get(ticket);
@@ -1202,7 +1211,15 @@ export default {
       load: async (caseId) => (await ask("load", { case_id: caseId })).payload,
       save: (record) => ask("save", { record }),
     });
+    // Where nothing else has the keys, as on a page of Voila's, they need no click first.
+    const shown = new ResizeObserver(() => {
+      if (root.offsetWidth === 0) return;
+      shown.disconnect();
+      if (document.activeElement === document.body) root.focus({ preventScroll: true });
+    });
+    shown.observe(root);
     return () => {
+      shown.disconnect();
       model.off("msg:custom", answered);
       viewer.close();
     };

@@ -92,23 +92,25 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             for key in ("3", "r", "f", "a", "z"):  # r, a and z mean other things in JupyterLab's own command mode
                 page.keyboard.press(key)
                 page.wait_for_timeout(250)
-            assert page.inner_text(".vk-progress") == "2 of 6 reviewed, 1 rejected"
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             found = read_lines(verdicts)
             assert [one.verdict for one in found] == ["reject", "fix", "accept", None]
             assert found[0].reasons == ("broken vessel",) and found[0].case_id == CASES[0]
             page.keyboard.press("Home")
-            before = page.inner_text("[data-score=dice]")
-            for _ in range(30):
-                page.keyboard.press("ArrowUp")
-            page.wait_for_timeout(300)
-            assert page.inner_text("[data-score=dice]") != before
+            page.wait_for_function("(id) => document.querySelector('.vk-id').textContent === id", arg=CASES[0])
+            page.wait_for_timeout(500)
+            before = page.inner_text("[data-score=precision]")
+            for _ in range(60):
+                page.keyboard.press("ArrowDown")
+            changed = "(before) => document.querySelector('[data-score=precision]').textContent !== before"
+            page.wait_for_function(changed, arg=before)
             cells = page.locator(".jp-Notebook-cell, .jp-Cell").count()
             page.keyboard.press("d")
             page.keyboard.press("d")  # would delete a cell in command mode
             assert page.locator(".jp-Notebook-cell, .jp-Cell").count() == cells
             page.screenshot(path=tmp_path / "lab.png")
             run_all(page)
-            assert page.inner_text(".vk-progress") == "2 of 6 reviewed, 1 rejected"
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             page.screenshot(path=tmp_path / "again.png")
     finally:
         page.screenshot(path=tmp_path / "end.png")

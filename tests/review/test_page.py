@@ -216,6 +216,11 @@ def test_the_other_run_takes_its_place_with_its_threshold(opened, made):
     opened.press("b")
     assert np.array_equal(opened.coloured(2), made[0].subjects[1].run.mask(GRIDDED, "p1"))
     assert opened.text(".vk-run").startswith("other") and "threshold 0.300" in opened.text(".vk-hint")
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape", "a")
+    assert "Verdicts are on run" in opened.text(".vk-card [role=status]") and opened.text(".vk-progress").startswith(
+        "0 of"
+    )
 
 
 def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):

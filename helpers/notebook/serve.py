@@ -1,0 +1,90 @@
+"""The viewer alone in a browser, without a notebook around it: `python -m helpers.notebook.serve -p data DATASET ...`.
+
+Voila runs those cells of `04_review` that are tagged `served`, with the given parameters. It listens on this machine
+only, and asks for a token that the opened address carries.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from voila.app import Voila
+
+from helpers import paths
+from helpers.errors import VesselkitError
+from helpers.notebook.__main__ import typed_parameters
+from helpers.notebook.declared import parameter_types
+
+NOTEBOOK = Path("notebooks") / "04_review.ipynb"
+SERVED_TAG = "served"
+DEMO_DATA = Path("outputs") / "demo" / "checkpoint"  # where `make demo` leaves its data set
+
+# Voila's own, without the style sheets that it takes from the network.
+_TEMPLATE = """\
+{%- extends 'lab/index.html.j2' -%}
+{%- block notebook_css -%}
+{%- for line in super().splitlines() if 'href="https://' not in line %}
+{{ line }}
+{%- endfor %}
+{%- endblock -%}
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the review until it is interrupted; the exit code is that of the kit's commands."""
+    options = _parser().parse_args(arguments)
+    try:
+        notebook = paths.resolve(NOTEBOOK)
+        values = typed_parameters(parameter_types(notebook), options.parameters)
+    except VesselkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if "data" not in values and paths.resolve(DEMO_DATA).is_dir():
+        values["data"] = DEMO_DATA.as_posix()
+    with tempfile.TemporaryDirectory(prefix="vesselkit-review-") as folder:
+        served = Path(folder) / notebook.name
+        nbformat.write(served_notebook(notebook, values), served)
+        template = Path(folder) / "voila" / "templates" / "vesselkit"
+        template.mkdir(parents=True)
+        (template / "conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
+        (template / "index.html.j2").write_text(_TEMPLATE, encoding="utf-8")
+        os.environ |= {paths.ROOT_VARIABLE: str(paths.project_root()), "JUPYTER_PATH": folder}
+        command = [str(served), "--token", f"--port={options.port}", "--template=vesselkit"]
+        # Asked to end in any way, Voila ends its kernels, and the folder goes.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        Voila.launch_instance(command + (["--no-browser"] if options.no_browser else []))
+    return 0
+
+
+def served_notebook(notebook: Path, values: Mapping[str, Any]) -> nbformat.NotebookNode:
+    """The cells of a notebook that are shown without it, with these parameters in them."""
+    node = parameterize_notebook(load_notebook_node(str(notebook)), dict(values))
+    kept = {SERVED_TAG, "parameters", "injected-parameters"}
+    node.cells = [cell for cell in node.cells if kept & set(cell.metadata.get("tags", []))]
+    return node
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.notebook.serve",
+        description="Review a run in the browser, without a notebook's code. Without -p data, that of `make demo`.",
+    )
+    parser.add_argument(
+        "-p", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[], dest="parameters",
+        help="a parameter of notebooks/04_review.ipynb, such as: -p data DATASET -p reviewer ann",
+    )  # fmt: skip
+    parser.add_argument("--port", type=int, default=8866, help="default 8866")
+    parser.add_argument("--no-browser", action="store_true", help="print the address alone")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
