@@ -32,3 +32,23 @@ def input_path(given: Path, option: str) -> Path:
 def optional_input_path(given: Path | None, option: str) -> Path | None:
     """`input_path` of an option that may be left out."""
     return None if given is None else input_path(given, option)
+
+
+def output_path(given: Path, option: str, data: Path) -> Path:
+    """The absolute path of an output that must not lie in a data set.
+
+    Args:
+        given: as typed.
+        option: its name, for the message.
+        data: folder or annotation file of the data set, as typed. An annotation file names its images, so that nothing
+            beside it is taken for them.
+    Raises:
+        UsageProblem: where the path lies in the data set's folder.
+    """
+    path, root = typed_path(given), typed_path(data)
+    if root.is_dir() and path.resolve().is_relative_to(root.resolve()):
+        raise UsageProblem(
+            f"{option} {given}: expected a place outside the data set {data}, got one inside it; what is written there "
+            "would be taken for frames when the data set is next opened. Name another folder"
+        )
+    return path

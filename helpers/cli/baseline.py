@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, output_path, typed_path
 from helpers.cli.data import IdKey, Ids
 from helpers.cli.inference import Data, opened
 
@@ -84,7 +84,8 @@ def import_masks(
     from helpers.importing.values import Meaning
 
     source = input_path(folder, "DIR")
+    run = output_path(output, "--output", data)
     dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
     meaning = None if values is None else Meaning(values.value)
-    summary = run_import(source, name, dataset, typed_path(output), meaning=meaning, threshold=threshold)
+    summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)
     typer.echo(summary.to_text())

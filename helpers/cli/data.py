@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, output_path, typed_path
 
 app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 
@@ -23,6 +23,14 @@ class Ids(StrEnum):
 IdKey = Annotated[
     Path | None,
     typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Else .vesselkit/id.key in the data set."),
+]
+
+Rescale = Annotated[bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")]
+RescaleFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--rescale-from", metavar="WxH", help="Size of the images on which annotations that state none were drawn."
+    ),
 ]
 
 
@@ -48,21 +56,27 @@ def check(
         typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
     ] = None,
     id_key: IdKey = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
 ) -> None:
     from helpers.data.audit import audit, write_report  # here, so that --help need not wait
     from helpers.data.dataset import open_dataset
     from helpers.data.ids import IdPolicy
+    from helpers.data.other_frame import parse_size
 
+    folder = None if output is None else output_path(output, "--output", dataset)
     opened = open_dataset(
         input_path(dataset, "DATASET"),
         layout=layout,
         ids=None if ids is None else IdPolicy(ids.value),
         id_key=None if id_key is None else typed_path(id_key),
         group_by=group_by,
+        rescale=rescale,
+        rescale_from=None if rescale_from is None else parse_size(rescale_from),
     )
     report = audit(opened)
-    if output is not None:
-        write_report(report, opened, typed_path(output))
+    if folder is not None:
+        write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if not report.ok:
         raise typer.Exit(1)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
-from helpers.cli.data import IdKey, Ids
+from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
+from helpers.cli.data import IdKey, Ids, Rescale, RescaleFrom
 from helpers.errors import UsageProblem
 
 
@@ -45,9 +45,8 @@ def evaluate(
     remove_small: Annotated[
         int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")
     ] = 0,
-    rescale: Annotated[
-        bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")
-    ] = False,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
     split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
     layout: Annotated[
         str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
@@ -73,12 +72,14 @@ def evaluate(
 
     from helpers.data.dataset import open_dataset  # here, so that --help need not wait
     from helpers.data.ids import IdPolicy
+    from helpers.data.other_frame import parse_size
     from helpers.evaluation.evaluate import evaluate as run_evaluation
     from helpers.evaluation.metrics_folder import check_output
     from helpers.evaluation.postprocessing import Processing
 
+    made_for = None if rescale_from is None else parse_size(rescale_from)
     processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
-    folder = typed_path(output)
+    folder = output_path(output, "--output", data)
     check_output(folder)
     dataset = open_dataset(
         input_path(data, "--data"),
@@ -88,6 +89,7 @@ def evaluate(
         group_by=group_by,
         split=split,
         rescale=rescale,
+        rescale_from=made_for,
     )
     for note in dataset.notes:
         typer.echo(note)

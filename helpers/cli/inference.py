@@ -14,7 +14,7 @@ import typer
 
 from helpers.atomic import write_json_atomic
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import IdKey, Ids
 from helpers.errors import UsageProblem
@@ -173,7 +173,7 @@ def predict(
     prompts = tuple(prompt or (DEFAULT_PROMPT,))
     size = _batch_size(batch_size)
     check_parameters(prompts, threshold, size, limit)
-    folder = typed_path(output)
+    folder = output_path(output, "--output", data)
     check_output(folder)
     if plain:
         identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli import inference
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, output_path, typed_path
 from helpers.cli.data import IdKey, Ids
 from helpers.errors import UsageProblem
 
@@ -50,7 +50,7 @@ def refseg(
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
     folder = input_path(model_path, "--model_path")
-    output = typed_path(output_dir)
+    output = output_path(output_dir, "--output_dir", data_path)
 
     from helpers.data.dataset import open_dataset  # here, so that --help need not wait
     from helpers.data.ids import IdPolicy

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.data import IdKey, Ids
 from helpers.errors import UsageProblem
 
@@ -70,6 +70,7 @@ def report(
     given = optional_input_path(verdicts, "--verdicts")
     if output.suffix.lower() != ".html":
         raise UsageProblem(f"--output: expected a name that ends in .html, got {output.name}")
+    written = output_path(output, "--output", data)
     source = _source(
         run,
         _dataset(data, layout, ids, id_key, group_by, split),
@@ -78,7 +79,7 @@ def report(
         optional_input_path(against, "--against"),
     )
     records = () if given is None else VerdictStore(given).records()
-    path = write_page(source, typed_path(output), case_ids=cases or None, records=records)
+    path = write_page(source, written, case_ids=cases or None, records=records)
     typer.echo(f"{len(cases or source.cases)} cases, {'with' if source.scores else 'without'} scores: {path}")
 
 
@@ -103,6 +104,7 @@ def review(
     split: Split = None,
 ) -> None:
     files = [input_path(path, "--import") for path in taken or ()]
+    folder = None if export is None else output_path(export, "--export", data)
 
     from helpers.review.agreement import agreements  # here, so that --help need not wait
     from helpers.review.export import write_export
@@ -125,8 +127,7 @@ def review(
         typer.echo(found)
     if not standing:
         typer.echo("no verdicts on this run and prompt")
-    if export is not None:
-        folder = typed_path(export)
+    if folder is not None:
         wanted = write_export(source, standing, folder)
         typer.echo(f"{len(wanted)} cases to correct: {folder}")
 
@@ -161,7 +162,7 @@ def visualize(
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
     from helpers.review.session import Order, ranked
 
-    folder = typed_path(output)
+    folder = output_path(output, "--output", data)
     dataset = _dataset(data, layout, ids, id_key, group_by, split)
     if run is None:
         known = [case.case_id for case in dataset.cases]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.errors import UsageProblem
 from helpers.paths import ROOT_VARIABLE
 
@@ -33,3 +33,13 @@ def test_absolute_and_home_paths_stay_what_they_are(here):
 def test_an_absent_input_is_bad_usage(here):
     with pytest.raises(UsageProblem, match=r"^--base b: expected an existing file or folder, found none at .*here/b$"):
         optional_input_path(Path("b"), "--base")
+
+
+def test_an_output_lies_outside_a_folder_of_data_and_may_lie_beside_an_annotation_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "train.json").write_text("[]")
+    assert output_path(Path("run"), "--output", Path("set")) == tmp_path / "run"
+    assert output_path(Path("runs/1"), "--output", Path("train.json")) == tmp_path / "runs" / "1"
+    with pytest.raises(UsageProblem, match="--output set/run: expected a place outside the data set set"):
+        output_path(Path("set/run"), "--output", Path("set"))

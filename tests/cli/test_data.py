@@ -51,3 +51,11 @@ def test_kept_ids_lead_back_without_a_map(call, folder):
 def test_an_unknown_id_says_what_to_pass(call, folder, arguments):
     asked = call("who", *arguments)
     assert asked.code == 2 and "--" in asked.err and "Doe" not in asked.err
+
+
+@pytest.mark.parametrize("output", ["set/out", "set", "link/new/out"])
+def test_an_output_inside_the_data_set_is_refused_before_any_work(call, folder, output):
+    (folder.parent / "link").symlink_to(folder)
+    asked = call("data", "check", "set", "--output", output)
+    assert asked.code == 2 and "outside the data set" in asked.err
+    assert not (folder / ".vesselkit").exists()
