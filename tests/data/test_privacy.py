@@ -10,6 +10,10 @@ from helpers.data.privacy import header_signs, name_signs
     [
         ("Mueller_Anna_034.png", "a family and a given name"),
         ("Mueller_A/034.png", "a family and a given name"),
+        ("smith_john_01.png", "a family and a given name"),
+        ("P1/MUELLER-ANNA.png", "a family and a given name"),
+        ("müller anna 3.png", "a family and a given name"),
+        ("images/case_smith_john_01.png", "a family and a given name"),
         ("x (1234567)/1.png", "a number in brackets"),
         ("MUELLER^ANNA.dcm", "a DICOM person name (^)"),
         ("x_2024-01-31.png", "a date"),
@@ -31,6 +35,12 @@ def test_signs_are_told_by_their_kind(name, kind):
         "Image_01L.jpg",
         "003_PPA_-29_PSA_29_2.png",
         "01_dr.JPG",
+        "left_coronary_01.png",
+        "images/RCA-proximal-view.png",
+        "train/ground_truth/vessel_mask.png",
+        "lao_frame_001.png",
+        "lca/smith.png",
+        "test_image.ah.ppm",
     ],
 )
 def test_plain_names_have_none(name):
