@@ -57,7 +57,7 @@ COMMANDS = (
         "data check",
         "Audit a data set before anything runs on it.",
         "vesselkit data check DATASET [--layout NAME] [--json] [--output DIR] [--group-by RULE] [--ids keep|pseudonym]"
-        " [--id-key FILE]",
+        " [--id-key FILE] [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -94,8 +94,9 @@ COMMANDS = (
         "evaluate",
         "Score runs against ground truth, with intervals and paired comparison.",
         "vesselkit evaluate --predictions RUN --data DATASET --output DIR [--against RUN2 ...] [--name NAME ...]"
-        " [--prompt ID] [--training FILE] [--development DIR] [--close-gaps 0] [--remove-small 0] [--rescale]"
-        " [--split NAME] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--processes 2]",
+        " [--prompt ID] [--training FILE] [--development DIR] [--close-gaps 0] [--remove-small 0]"
+        " [--rescale] [--rescale-from WxH] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--processes 2]",
         _HERE,
     ),
     Command(

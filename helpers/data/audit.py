@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_ato
 from helpers.data.dataset import Dataset
 from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
 from helpers.data.ids import IdPolicy
+from helpers.data.other_frame import suggestions
 from helpers.data.privacy import header_signs, name_signs
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
@@ -80,6 +81,7 @@ def audit(dataset: Dataset) -> Report:
     ]
     annotated = any(case.truth is not None for case in dataset.cases)
     by_pixels: dict[bytes, list[Case]] = defaultdict(list)
+    sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
         try:
             image = read_frame(case.frame.path, case.frame.index)
@@ -88,8 +90,10 @@ def audit(dataset: Dataset) -> Report:
             findings += _truth_findings(case, None, annotated)
             continue
         by_pixels[_pixel_hash(image)].append(case)
+        sizes[case.case_id] = image.size
         findings += _depth_findings(case)
         findings += _truth_findings(case, image.size, annotated)
+    findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
     findings += _privacy_findings(dataset)
@@ -162,6 +166,18 @@ def _problem_finding(problem: str, case: Case) -> Finding:
     if re.search(r"has \d+ points?$", problem):
         return _finding("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
     return _finding("error", "broken_truth", case, problem, "correct the annotation")
+
+
+def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
+    """A note on each annotation file whose coordinates fit images of another size."""
+    for found in suggestions(dataset.cases, sizes):
+        wanted, frame = (f"{width}x{height}" for width, height in (found.fits, found.frame))
+        what = (
+            f"in one annotation file, {len(found.case_ids)} images of {frame} have coordinates up to "
+            f"x={found.reach[0]:g}, y={found.reach[1]:g}, as on images of {wanted}"
+        )
+        advice = f"if they were drawn on such, ask for --rescale-from {wanted}"
+        yield Finding(Severity.NOTE, "other_frame", found.case_ids[0], what, advice)
 
 
 def _depth_findings(case: Case) -> Iterator[Finding]:

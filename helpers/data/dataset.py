@@ -15,7 +15,7 @@ from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
 from helpers.data.readers.detection import read_records
 from helpers.data.record import Case, Fault, Record
-from helpers.data.truth import AuditedTruth
+from helpers.data.truth import AuditedTruth, Size
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage, natural_key
 from helpers.images.source import read_frame
@@ -56,24 +56,29 @@ class Dataset:
 
 @dataclass(frozen=True)
 class RescaledTruth:
-    """A truth that fits itself to any frame, since the user asked for it."""
+    """A truth that fits itself to any frame, since the user asked for it.
+
+    Attributes:
+        made_for: width and height that it was drawn on by the user's word, where it does not state them.
+    """
 
     given: AuditedTruth
+    made_for: Size | None = None
 
     @property
-    def size(self) -> tuple[int, int] | None:
-        return self.given.size
+    def size(self) -> Size | None:
+        return self.given.size or self.made_for
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
-        return self.given.problems() if self.given.size else self.given.problems(width, height)
+        return self.given.problems(*(self.size or (width, height)))
 
     def mask(self, width: int, height: int) -> np.ndarray:
-        if self.given.size in (None, (width, height)):
+        if self.size in (None, (width, height)):
             return self.given.mask(width, height)
-        return self.given.rescaled_mask(width, height)
+        return self.given.rescaled_mask(width, height, self.made_for)
 
     def rescaled_mask(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray:
-        return self.given.rescaled_mask(width, height, made_for)
+        return self.given.rescaled_mask(width, height, self.made_for or made_for)
 
 
 def open_dataset(
@@ -85,6 +90,7 @@ def open_dataset(
     group_by: str | None = None,
     split: str | None = None,
     rescale: bool = False,
+    rescale_from: Size | None = None,
 ) -> Dataset:
     """Open the data set in a folder or annotation file.
 
@@ -97,6 +103,8 @@ def open_dataset(
         group_by: as in `helpers.data.grouping.group`.
         split: only the cases of this one; None for all.
         rescale: fit truths that were made for another size to their frames, and count them in the notes.
+        rescale_from: width and height of the images on which annotations that state no size were drawn; they are
+            fitted to their frames, and counted in the notes.
     Raises:
         UsageProblem: where an argument does not fit the data set, or the key cannot be written.
         RefusedInput: where the data set cannot be read, or holds a frame twice.
@@ -124,6 +132,12 @@ def open_dataset(
     if rescale:
         cases, count = _rescaled(cases)
         notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
+    if rescale_from is not None:
+        cases, count = _moved(cases, rescale_from)
+        notes.append(
+            f"{count} ground truths that state no size were taken as drawn on {rescale_from[0]}x{rescale_from[1]} "
+            "and scaled to the size of their frame, as asked for"
+        )
     cases.sort(key=lambda case: natural_key(case.case_id))
     return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults)
 
@@ -159,16 +173,30 @@ def _rescaled(cases: Sequence[Case]) -> tuple[list[Case], int]:
     fitted, count = [], 0
     for case in tqdm(cases, desc="sizes", unit="frame", disable=None):
         truth = case.truth
-        if truth is not None and truth.size is not None:
-            try:
-                size = read_frame(case.frame.path, case.frame.index).size
-            except UnreadableImage:  # prediction and audit say so
-                size = truth.size
-            if truth.size != size:
-                count += 1
-                case = replace(case, truth=RescaledTruth(truth))
+        if truth is not None and truth.size is not None and truth.size != _size(case, truth.size):
+            count += 1
+            case = replace(case, truth=RescaledTruth(truth))
         fitted.append(case)
     return fitted, count
+
+
+def _moved(cases: Sequence[Case], size: Size) -> tuple[list[Case], int]:
+    """The cases with truths of no stated size taken as made for `size`, and how many of these change by it."""
+    fitted, count = [], 0
+    for case in tqdm(cases, desc="sizes", unit="frame", disable=None):
+        if case.truth is not None and case.truth.size is None:
+            count += _size(case, size) != size
+            case = replace(case, truth=RescaledTruth(case.truth, size))
+        fitted.append(case)
+    return fitted, count
+
+
+def _size(case: Case, otherwise: Size) -> Size:
+    """Width and height of a case's frame, or `otherwise` where it cannot be read: prediction and audit say so."""
+    try:
+        return read_frame(case.frame.path, case.frame.index).size
+    except UnreadableImage:
+        return otherwise
 
 
 def _refuse_twins(path: Path, records: Sequence[Record]) -> None:

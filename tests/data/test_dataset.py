@@ -115,3 +115,18 @@ def test_the_forty_coronary_cases_have_no_groups(shared, tmp_path):
     found = open_dataset(shared / "data" / "coronary40", id_key=tmp_path / "id.key")
     assert len(found.cases) == 40
     assert all(frame.patient is None and frame.case_id.startswith("C") for frame in found.frames)
+
+
+def test_polygons_of_no_stated_size_are_taken_as_drawn_on_the_size_that_is_named(tmp_path):
+    picture(tmp_path / "images" / "a.png")  # 8 x 6
+    square = [0, 0, 8, 0, 8, 6, 0, 6]
+    (tmp_path / "train.json").write_text(json.dumps([{"image": "a.png", "mask": [square], "text": ["vessel"]}]))
+    as_it_is = open_dataset(tmp_path, ids=IdPolicy.KEEP, rescale=True)
+    assert as_it_is.cases[0].truth.mask(8, 6).all()
+    found = open_dataset(tmp_path, ids=IdPolicy.KEEP, rescale_from=(16, 12))
+    expected = np.zeros((6, 8), bool)
+    expected[:3, :4] = True
+    assert np.array_equal(found.cases[0].truth.mask(8, 6), expected)
+    assert any(
+        note.startswith("1 ground truths that state no size were taken as drawn on 16x12") for note in found.notes
+    )
