@@ -1,4 +1,4 @@
-"""One browser for all tests of the review."""
+"""One browser for the tests of a module; it is gone when another module opens its own, since two cannot be at once."""
 
 import contextlib
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from tests.browser import _ARGUMENTS, _NAMES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium; tests are skipped where there is none, or no playwright."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
