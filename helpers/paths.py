@@ -76,11 +76,13 @@ def plain_name(name: str, what: str) -> str:
 
 
 def stage_folder(project: str, stage: Stage) -> Path:
-    """`outputs/<project>/<stage>`; not created.
+    """`outputs/<project>/<stage>`, or `<project>/<stage>` where the project is an absolute path; not created.
 
     Raises:
-        UsageProblem: for a project name that is no plain folder name.
+        UsageProblem: for a project that is neither a plain folder name nor an absolute path.
     """
+    if Path(project).is_absolute():
+        return Path(project) / stage.value
     return project_root() / "outputs" / plain_name(project, "project") / stage.value
 
 

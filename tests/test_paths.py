@@ -79,12 +79,18 @@ def test_absolute_paths_stay_and_home_is_expanded(root):
     assert paths.resolve("~/x") == Path.home() / "x"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "/a", "-rf", ".hidden", "a b", "a\n", "x" * 101])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "-rf", ".hidden", "a b", "a\n", "x" * 101])
 def test_names_that_are_no_folder_names_are_refused(root, name):
     with pytest.raises(UsageProblem, match="project: expected a name of letters"):
         paths.stage_folder(name, Stage.PREDICT)
     with pytest.raises(UsageProblem, match="name: expected a name of letters"):
         paths.new_result_folder("study", Stage.PREDICT, name)
+
+
+def test_a_project_may_be_an_absolute_path(root, tmp_path):
+    assert paths.stage_folder(str(tmp_path / "results"), Stage.PREDICT) == tmp_path / "results" / "predict"
+    with pytest.raises(UsageProblem, match="name: expected a name of letters"):
+        paths.new_result_folder("study", Stage.PREDICT, "/a")
 
 
 def test_stage_folders(root):

@@ -19,6 +19,7 @@ from helpers.cli import (
     gate,
     inference,
     machine,
+    pipeline,
     refseg,
     registry,
     review,
@@ -105,6 +106,8 @@ for _name, _function in (
     ("report", review.report),
     ("run", batch.run),
     ("synth", synthesis.synth),
+    ("pipeline", pipeline.pipeline),
+    ("train", pipeline.train),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)

@@ -145,7 +145,11 @@ COMMANDS = (
     Command(
         "pipeline",
         "Go from a checkpoint to a report in one command.",
-        "vesselkit pipeline --checkpoint CKPT --base DIR --sam2 FILE --data DATASET --output DIR",
+        "vesselkit pipeline --checkpoint CKPT --data DATASET --output DIR [--base DIR] [--sam2 FILE]"
+        " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--prompt TEXT ...] [--baseline FILE]"
+        " [--training FILE] [--device auto] [--dtype auto] [--limit N] [--split NAME] [--layout NAME]"
+        " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]",
+        _HERE,
     ),
     Command(
         "synth",
@@ -157,7 +161,8 @@ COMMANDS = (
     Command(
         "train",
         "Train the demo model again from its recorded recipe.",
-        "vesselkit train",
+        "vesselkit train --output DIR [--seed 0] [--workers 4]",
+        _HERE,
     ),
     Command(
         "bench predict",

@@ -36,27 +36,42 @@ _SIDE = 512
 
 
 @dataclass(frozen=True)
+class Round:
+    """One run of mmengine's Runner.
+
+    Attributes:
+        iters: iterations.
+        batch_size: frames of an iteration, over all processes.
+        rate: highest learning rate; it rises over `warm_up` iterations, and falls along a cosine to a hundredth.
+        data_seed: of the synthetic patients, drawn anew for each other seed.
+        patients: how many; the two thirds of them that train are drawn.
+    """
+
+    iters: int
+    batch_size: int
+    rate: float
+    warm_up: int
+    data_seed: int
+    patients: int
+
+
+@dataclass(frozen=True)
 class TrainingRecipe:
     """All that decides the demo model.
 
     Attributes:
-        seed: of data, weights and order.
-        patients, sequences, frames: of the synthetic data; two thirds of the patients train.
-        base_iters, lora_iters: iterations of the two stages.
-        batch_size: frames of an iteration.
-        base_rate, lora_rate: highest learning rates.
+        seed: of weights and order; added to the seeds of the data.
+        sequences, frames: of each patient, and of each sequence.
+        base: rounds that train all weights, each from the base that the one before left.
+        lora: the round that fine-tunes, as users do.
         rank: of the adapters; alpha is twice that.
     """
 
     seed: int = 0
-    patients: int = 360
     sequences: int = 2
     frames: int = 8
-    base_iters: int = 5000
-    lora_iters: int = 600
-    batch_size: int = 16
-    base_rate: float = 8e-4
-    lora_rate: float = 5e-4
+    base: tuple[Round, ...] = (Round(2000, 16, 8e-4, 200, 1000, 240), Round(526, 64, 1e-3, 60, 1001, 240))
+    lora: Round = Round(150, 2, 1e-3, 10, 1002, 48)
     rank: int = 8
 
 
@@ -69,22 +84,30 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4) -> DemoCh
         The finished files, in `folder / "demo"`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    data = folder / "data"
-    if not (data / "synthesis.json").is_file():
-        drawn = DataRecipe(recipe.patients, recipe.sequences, recipe.frames, recipe.seed + 1000, _SIDE)
-        write_dataset(drawn, SynthLayout.PAIRED, data, processes=workers)
-        _log.info("data: %.0f s", time.monotonic() - started)
-    start, files = DemoCheckpoint(folder / "start"), DemoCheckpoint(folder / "demo")
-    if not (start.folder / "vocabulary.json").is_file():
-        _write_start(start, recipe.seed)
-    vocabulary = json.loads((start.folder / "vocabulary.json").read_text(encoding="utf-8"))["rows"]
-    base = _stage(folder / "base_stage", start, data, recipe, workers, lora=False)
-    if not files.sam2.is_file():
-        _write_trained_base(files, start, base, vocabulary)
-    last = _stage(folder / "lora_stage", files, data, recipe, workers, lora=True)
+    bases = DemoCheckpoint(folder / "start")
+    if not bases.sam2.is_file():
+        _write_start(bases, recipe.seed)
+    files = DemoCheckpoint(folder / "demo")
+    for number, one in enumerate(recipe.base, start=1):
+        last = _stage(folder / f"base_{number}", bases, _data(folder, recipe, one, workers), recipe, one, workers)
+        target = files if number == len(recipe.base) else DemoCheckpoint(folder / f"after_{number}")
+        if not target.sam2.is_file():
+            _write_trained_base(target, bases, last)
+        bases = target
+    data = _data(folder, recipe, recipe.lora, workers)
+    last = _stage(folder / "lora", files, data, recipe, recipe.lora, workers, lora=True)
     _publish(files, last, folder, recipe)
     return files
+
+
+def _data(folder: Path, recipe: TrainingRecipe, one: Round, workers: int) -> Path:
+    """The synthetic data set of a round, drawn where it is missing."""
+    seed = recipe.seed + one.data_seed
+    data = folder / f"data_{seed}"
+    if not (data / "synthesis.json").is_file():
+        drawn = DataRecipe(one.patients, recipe.sequences, recipe.frames, seed, _SIDE, (Split.TRAIN,))
+        write_dataset(drawn, SynthLayout.PAIRED, data, processes=workers)
+    return data
 
 
 def _write_start(files: DemoCheckpoint, seed: int) -> None:
@@ -98,20 +121,23 @@ def _write_start(files: DemoCheckpoint, seed: int) -> None:
     model = build_base(config, DEMO.sam2, facts, seed)
     write_base(files, config, official_tensors(model.state_dict()), vocabulary)
     write_json_atomic(files.sam2_sizes, DEMO.sam2.to_dict())
-    write_json_atomic(files.folder / "vocabulary.json", {"rows": vocabulary})
 
 
 def _stage(
-    folder: Path, bases: DemoCheckpoint, data: Path, recipe: TrainingRecipe, workers: int, *, lora: bool
+    folder: Path,
+    bases: DemoCheckpoint,
+    data: Path,
+    recipe: TrainingRecipe,
+    one: Round,
+    workers: int,
+    *,
+    lora: bool = False,
 ) -> Path:
-    """Train one stage to its end. Returns its last checkpoint."""
-    iters = recipe.lora_iters if lora else recipe.base_iters
-    rate = recipe.lora_rate if lora else recipe.base_rate
-    done = folder / f"iter_{iters}.pth"
+    """Train one round to its end. Returns its last checkpoint."""
+    done = folder / f"iter_{one.iters}.pth"
     if done.is_file():
         return done
     started = time.monotonic()
-    warm_up = max(1, min(200, iters // 10))
     last = run_training(
         project_root() / _CONFIG,
         work_dir=folder,
@@ -129,15 +155,15 @@ def _stage(
             "train_dataloader.dataset.split": Split.TRAIN.value,
             "train_dataloader.dataset.mask_side": _SIDE,
             "train_dataloader.dataset.seed": recipe.seed + lora,
-            "train_dataloader.batch_size": recipe.batch_size,
+            "train_dataloader.batch_size": one.batch_size,
             "train_dataloader.num_workers": workers,
-            "train_cfg.max_iters": iters,
-            "optim_wrapper.optimizer.lr": rate,
-            "param_scheduler.0.end": warm_up,
-            "param_scheduler.1.begin": warm_up,
-            "param_scheduler.1.end": iters,
-            "param_scheduler.1.eta_min": rate / 100,
-            "default_hooks.checkpoint.interval": iters,
+            "train_cfg.max_iters": one.iters,
+            "optim_wrapper.optimizer.lr": one.rate,
+            "param_scheduler.0.end": one.warm_up,
+            "param_scheduler.1.begin": one.warm_up,
+            "param_scheduler.1.end": one.iters,
+            "param_scheduler.1.eta_min": one.rate / 100,
+            "default_hooks.checkpoint.interval": one.iters,
             "randomness.seed": recipe.seed + lora,
         },
     )
@@ -145,15 +171,15 @@ def _stage(
     return last
 
 
-def _write_trained_base(files: DemoCheckpoint, start: DemoCheckpoint, checkpoint: Path, vocabulary: int) -> None:
-    """The InternVL folder and the SAM2 file that the base stage makes of the random ones."""
+def _write_trained_base(files: DemoCheckpoint, start: DemoCheckpoint, checkpoint: Path) -> None:
+    """The InternVL folder and the SAM2 file that a round makes of those it started from."""
     shutil.rmtree(files.folder, ignore_errors=True)
     shutil.copytree(start.base, files.base, ignore=shutil.ignore_patterns("*.safetensors"))
     shutil.copyfile(start.sam2_sizes, files.sam2_sizes)
     with open_source(checkpoint) as source:
         official = {name.removeprefix("mllm.model."): source.read(name).clone() for name in source.tensors}
     config = json.loads((start.base / "config.json").read_text(encoding="utf-8"))
-    write_base(files, config, official, vocabulary)
+    write_base(files, config, official, config["llm_config"]["vocab_size"])
 
 
 def _publish(files: DemoCheckpoint, checkpoint: Path, folder: Path, recipe: TrainingRecipe) -> None:
@@ -168,15 +194,21 @@ def _publish(files: DemoCheckpoint, checkpoint: Path, folder: Path, recipe: Trai
         config.pop(name, None)
     meta["cfg"] = config.pretty_text.replace(f"{folder}/", "")
     torch.save({"meta": meta, "state_dict": state}, target / checkpoint.name)
-    losses = {
-        stage: [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        for stage in ("base_stage", "lora_stage")
-        for log in sorted((folder / stage).glob("*/vis_data/scalars.json"))[-1:]
-    }
     record = {
         "recipe": asdict(recipe),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "last_losses": {stage: lines[-1] for stage, lines in losses.items() if lines},
+        "last_losses": {name: _last_losses(folder / name) for name in (*_base_names(recipe), "lora")},
     }
     write_json_atomic(files.folder / "training.json", record)
+
+
+def _base_names(recipe: TrainingRecipe) -> list[str]:
+    return [f"base_{number}" for number in range(1, len(recipe.base) + 1)]
+
+
+def _last_losses(folder: Path) -> dict[str, float] | None:
+    """The last line that a round logged; None where it is too short for one."""
+    logs = sorted(folder.glob("*/vis_data/scalars.json"))
+    lines = logs[-1].read_text(encoding="utf-8").splitlines() if logs else []
+    return json.loads(lines[-1]) if lines else None

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from helpers.errors import UsageProblem
+from helpers.figures.stamp import stamped
 
 _PANEL_INCHES = 3.0
 _HEADER_INCHES = 0.9
@@ -159,7 +160,7 @@ def contact_sheet(
 def png_bytes(figure: Figure) -> bytes:
     """The figure as a PNG that holds pixels alone: no software, time or path. Also what a notebook can display."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    stamped(figure).savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from helpers.atomic import write_bytes_atomic
 from helpers.figures.panels import png_bytes
+from helpers.figures.stamp import stamped
 
 # Ids inside an SVG are drawn from this; matplotlib takes random ones otherwise.
 _SALT = "vesselkit"
@@ -17,7 +18,7 @@ def svg_bytes(figure: Figure) -> bytes:
     """The figure as an SVG of paths alone: no software, time, path or font of this machine is named."""
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": _SALT, "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        stamped(figure).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

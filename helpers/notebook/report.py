@@ -40,7 +40,7 @@ _TEMPLATE = """\
 
 def announce_report(folder: Path) -> None:
     """Display where the report of this notebook goes, and how it comes to be there."""
-    path = shown_path(folder / REPORT_NAME)
+    path = _announced(folder / REPORT_NAME)
     text = (
         f"{path}: written when this notebook was run by `python -m helpers.notebook` or `vesselkit batch`. "
         "In JupyterLab, save the notebook when it has ended, and run: "
@@ -53,21 +53,36 @@ def write_report(executed: Path) -> Path | None:
     """Write the report that an executed notebook announces, and return its path; None where it announces none.
 
     Raises:
-        RefusedInput: where the announced file is no HTML file in an existing folder below `outputs`.
+        RefusedInput: where the announced file is no HTML file in an existing folder below `outputs`, or below the
+            folder of results that the notebook itself is in.
     """
     node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
     wanted = [found["data"][_MIME]["path"] for found in _outputs(node) if _MIME in found.get("data", {})]
     if not wanted:
         return None
     root = paths.project_root()
-    path = (root / wanted[-1]).resolve()
-    if path.suffix != ".html" or not path.is_relative_to((root / "outputs").resolve()) or not path.parent.is_dir():
+    results = executed.parents[1]
+    places = ((root, root / "outputs"), (results, results / paths.Stage.EVALUATE.value))
+    found = [(base / wanted[-1]).resolve() for base, limit in places if _is_below(base / wanted[-1], limit)]
+    path = next((one for one in found if one.parent.is_dir()), None)
+    if path is None or path.suffix != ".html":
         raise RefusedInput(
             f"{executed.name}: expected its report to be an HTML file in an existing folder of outputs, got "
             f"{wanted[-1]!r}. Run the notebook again"
         )
     write_text_atomic(path, report_html(node, path.stem))
     return path
+
+
+def _announced(path: Path) -> str:
+    """The report's place from the project root, or from the folder of results where that lies elsewhere."""
+    if path.is_relative_to(paths.project_root()):
+        return shown_path(path)
+    return path.relative_to(path.parents[2]).as_posix()
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def report_html(node: nbformat.NotebookNode, title: str) -> str:

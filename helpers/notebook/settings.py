@@ -50,6 +50,11 @@ def _plain(name: str | None) -> str | None:
         raise ValueError(str(error)) from error
 
 
+def _project(name: str) -> str:
+    """A plain name under `outputs`, or the absolute path of a folder for all results."""
+    return name if Path(name).is_absolute() else str(_plain(name))
+
+
 def _sizes_file(value: str | None) -> str | None:
     """A preset's name as it is, a JSON file as an absolute path."""
     if value is None or not (value.endswith(".json") or re.search(r"[/\\]", value)):
@@ -67,6 +72,7 @@ _Unset = BeforeValidator(_none_if_empty)
 _UnsetNumber = BeforeValidator(_none_if_zero)
 _Words = Annotated[str, Field(pattern=r"\S")]
 _PlainName = Annotated[str, AfterValidator(_plain)]
+_Project = Annotated[str, AfterValidator(_project)]
 _OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
 
 
@@ -78,7 +84,7 @@ class ConvertSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    project: _PlainName
+    project: _Project
     name: _OptionalName = None
     checkpoint: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
     base: Annotated[DirectoryPath | None, _Unset] = None
@@ -99,7 +105,7 @@ class InferSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    project: _PlainName
+    project: _Project
     name: _OptionalName = None
     model: Annotated[DirectoryPath | None, _Unset] = None
     data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
@@ -128,7 +134,7 @@ class EvaluateSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    project: _PlainName
+    project: _Project
     name: _OptionalName = None
     predictions: Annotated[str | None, _Unset] = None
     against: list[_Words] = Field([])
@@ -158,7 +164,7 @@ class ReviewSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    project: _PlainName
+    project: _Project
     name: _OptionalName = None
     predictions: Annotated[str | None, _Unset] = None
     against: list[_Words] = Field([], max_length=1)

@@ -1,7 +1,9 @@
 """Tables in a notebook's output."""
 
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
+
+from helpers.figures.stamp import stamp_text
 
 _MOST_ROWS = 200
 
@@ -13,4 +15,6 @@ def show_tables(*tables: pd.DataFrame) -> None:
         "display.max_rows", _MOST_ROWS, "display.min_rows", 20,
     ):  # fmt: skip
         for table in tables:
+            if (text := stamp_text()) is not None:
+                display(Markdown(f"*{text}*"))
             display(table.astype(object).where(table.notna(), ""))

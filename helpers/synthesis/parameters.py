@@ -24,36 +24,36 @@ class Side(StrEnum):
 
 # (lowest, highest) of a uniform draw. Lengths are mm, or pixels of a frame of 512 where the name ends in `_px`.
 TRAIN: Mapping[str, tuple[float, float]] = {
-    "pixel_mm": (0.12, 0.24),
+    "pixel_mm": (0.16, 0.28),
     "calibre": (0.7, 1.15),
     "tortuosity": (0.3, 1.5),
-    "iodine": (0.07, 0.20),
+    "iodine": (0.12, 0.28),
     "structure": (0.4, 1.3),
     "texture": (0.005, 0.04),
     "flattening": (0.0, 0.95),
     "blur_px": (0.6, 2.2),
-    "photons": (350.0, 6000.0),
+    "photons": (700.0, 8000.0),
     "grain_px": (0.3, 1.3),
     "scatter": (0.1, 0.6),
-    "gamma": (0.7, 1.4),
-    "window": (0.5, 1.0),
-    "brightness": (0.35, 0.65),
+    "gamma": (0.75, 1.15),
+    "window": (0.45, 0.75),
+    "brightness": (0.5, 0.7),
     "vignette": (0.0, 0.35),
-    "arrival_s": (-1.0, 0.5),
+    "arrival_s": (-1.2, 0.3),
     "heart_rate_hz": (0.9, 1.6),
     "breathing_mm": (0.0, 5.0),
 }
 # The test's: noisier, fainter, blurrier, more winding and differently magnified than anything trained on, in part.
 HELD_OUT: Mapping[str, tuple[float, float]] = {
     **TRAIN,
-    "pixel_mm": (0.11, 0.27),
+    "pixel_mm": (0.14, 0.31),
     "calibre": (0.65, 1.25),
     "tortuosity": (0.3, 1.8),
-    "iodine": (0.06, 0.22),
+    "iodine": (0.10, 0.30),
     "texture": (0.005, 0.05),
     "blur_px": (0.5, 2.5),
-    "photons": (250.0, 7000.0),
-    "gamma": (0.6, 1.55),
+    "photons": (500.0, 9000.0),
+    "gamma": (0.65, 1.3),
     "heart_rate_hz": (0.8, 1.8),
 }
 

@@ -24,7 +24,7 @@ from helpers.synthesis.tree import VISIBLE_DIAMETER, Vessel, grow
 FRAME_SECONDS = 0.25
 BLOOD_MM_PER_S = 300.0
 # Share of the full contrast from which a vessel counts as visible.
-VISIBLE_CONTRAST = 0.25
+VISIBLE_CONTRAST = 0.35
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Recipe:
         patients, sequences, frames: how many; sequences for each patient, frames for each sequence.
         seed: of all random draws.
         size: height and width, pixels.
+        splits: only the patients of these are drawn.
     """
 
     patients: int
@@ -39,6 +40,12 @@ class Recipe:
     frames: int = 8
     seed: int = 0
     size: int = 512
+    splits: tuple[Split, ...] = tuple(Split)
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        """Numbers of the patients that are drawn."""
+        return tuple(number for number in range(1, self.patients + 1) if split_of_patient(number) in self.splits)
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def write_dataset(recipe: Recipe, layout: SynthLayout, folder: Path, processes: 
 
 
 def _frames(recipe: Recipe, write: Callable[[tuple[int, int]], list[_Written]], processes: int) -> Iterator[_Written]:
-    places = [(p, s) for p in range(1, recipe.patients + 1) for s in range(1, recipe.sequences + 1)]
+    places = [(p, s) for p in recipe.drawn for s in range(1, recipe.sequences + 1)]
     with tqdm(total=len(places) * recipe.frames, desc="synthesis", unit="frame", disable=None) as bar:
         if processes == 1:
             for place in places:
@@ -159,11 +166,11 @@ _ANNOTATIONS: dict[SynthLayout, Callable[[list[_Written], int], Any]] = {
 
 
 def _record(recipe: Recipe, layout: SynthLayout, written: list[_Written]) -> dict[str, Any]:
-    patients = [split_of_patient(number) for number in range(1, recipe.patients + 1)]
+    patients = [split_of_patient(number) for number in recipe.drawn]
     return {
         "format_version": 1,
         "synthetic": True,
-        "recipe": {**vars(recipe), "layout": layout.value},
+        "recipe": {**vars(recipe), "splits": [split.value for split in recipe.splits], "layout": layout.value},
         "patients": {split.value: patients.count(split) for split in Split},
         "frames": {split.value: sum(frame.split is split for frame in written) for split in Split},
         "shares_of_frames": {

@@ -122,7 +122,7 @@ class Sa2VAForTraining(BaseModel):
         torch.manual_seed(seed)
         with torch.autocast(device.type, torch.bfloat16, enabled=self._amp):
             llm_loss, states = self._speak(data, device)
-            pixels = torch.stack(list(data["pixels"])).to(device, non_blocking=True)
+            pixels = torch.cat([_three_channels(one[None].to(device, non_blocking=True)) for one in data["pixels"]])
             masks = self.sa2va.decode_masks(
                 self._sam2_features(normalise_sam2(pixels, "exact", torch.float32)),
                 states,
@@ -184,7 +184,7 @@ class Sa2VAForTraining(BaseModel):
     def _vision_tokens(self, tiles: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
         """(tiles, tokens, channels) before the projector."""
         tower = self.sa2va.vision_tower
-        pixels = normalise_tiles(torch.cat(list(tiles)).to(device, non_blocking=True))
+        pixels = normalise_tiles(torch.cat([_three_channels(one.to(device, non_blocking=True)) for one in tiles]))
         with torch.set_grad_enabled(self.trained is Trained.ALL):
             states = tower(pixel_values=pixels.to(next(tower.parameters()).dtype)).last_hidden_state[:, 1:]
         side = int(states.shape[1] ** 0.5)
@@ -214,6 +214,11 @@ def _choice(name: str, given: str) -> Trained:
     if given not in {one.value for one in Trained}:
         raise UsageProblem(f"{name}: expected one of {', '.join(Trained)}, got {given!r}")
     return Trained(given)
+
+
+def _three_channels(pixels: torch.Tensor) -> torch.Tensor:
+    """(n, C, H, W) of one or three channels as three."""
+    return pixels.expand(-1, 3, -1, -1)
 
 
 def _path(given: str) -> Path:

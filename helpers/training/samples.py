@@ -15,7 +15,7 @@ from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.source import read_frame
 from helpers.runner.registry import DATASETS, TRANSFORMS
-from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
+from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes
 
 PROMPTS = (
     "Please segment the {text}.",
@@ -105,8 +105,8 @@ class SegmentationSamples(TorchDataset):
         Args:
             place: position in the course of training, and index of the case.
         Returns:
-            `tiles` uint8 (T, 3, 448, 448), `pixels` uint8 (3, 1024, 1024), `truth` uint8 (mask_side, mask_side) of 0
-            and 1, `prompt`, `answer`, and `position`.
+            `tiles` uint8 (T, C, 448, 448), `pixels` uint8 (C, 1024, 1024), with one channel for a grey image, else
+            three; `truth` uint8 (mask_side, mask_side) of 0 and 1, `prompt`, `answer`, and `position`.
         """
         position, index = place
         case, random = self.cases[index], np.random.default_rng((self._seed, position))
@@ -114,12 +114,13 @@ class SegmentationSamples(TorchDataset):
         mask = case.truth.mask(image.width, image.height)
         for transform in self._transforms:
             image, mask = transform(image, mask, random)
+        image = _one_channel(image)
         tiles = cut_tiles(image, 1, self._max_tiles, self._tile_size, True)
         side = (self._mask_side, self._mask_side)
         truth = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(side, Image.Resampling.NEAREST))
         return {
-            "tiles": image_bytes(tiles),
-            "pixels": sam2_bytes(image, self._sam2_size)[0],
+            "tiles": _bytes(tiles),
+            "pixels": _bytes([image.resize((self._sam2_size, self._sam2_size), Image.Resampling.BICUBIC)])[0],
             "truth": torch.from_numpy(truth.copy()),
             "prompt": str(random.choice(self._prompts)).replace("{text}", self._words(case, random)),
             "answer": str(random.choice(self._answers)),
@@ -130,3 +131,16 @@ class SegmentationSamples(TorchDataset):
         """What to ask for, as the official training writes it: lower case, no full stop at the end."""
         texts = [text for text in str(case.provenance.get("texts") or "").split("\n") if text.strip()]
         return str(random.choice(texts)).lower().strip().rstrip(".") if texts else self._text
+
+
+def _one_channel(image: Image.Image) -> Image.Image:
+    """A grey image as mode L, a third of the work; resizing treats each channel by itself, so nothing else changes."""
+    red, green, blue = image.split()
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else image
+
+
+def _bytes(images: list[Image.Image]) -> torch.Tensor:
+    """Images of one size and mode, uint8 (n, C, H, W)."""
+    if images[0].mode == "L":
+        return torch.from_numpy(np.stack([np.asarray(image) for image in images]))[:, None]
+    return image_bytes(images)

@@ -1,0 +1,102 @@
+"""Commands that go the whole way, and the one that trains."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
+from helpers.cli.data import IdKey, Ids
+from helpers.cli.inference import Data, Device, Dtype
+
+
+def pipeline(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", metavar="CKPT", help="iter_N.pth, or an export.")],
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder of all results; what is done there is not redone.")
+    ],
+    base: Base = None,
+    sam2: Sam2 = None,
+    sam2_config: Annotated[
+        str | None, typer.Option("--sam2-config", metavar="PRESET_OR_JSON", help="SAM2's sizes. Else found out.")
+    ] = None,
+    train_config: TrainConfig = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="May be given again. Else the documented one.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="Of `vesselkit tune frangi`. Else documented defaults."),
+    ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N cases.")] = None,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
+    ] = None,
+    ids: Annotated[
+        Ids | None,
+        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+    ] = None,
+    id_key: IdKey = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+        ),
+    ] = None,
+) -> None:
+    request = {
+        "checkpoint": input_path(checkpoint, "--checkpoint"),
+        "data": input_path(data, "--data"),
+        "output": typed_path(output),
+        "base": optional_input_path(base, "--base"),
+        "sam2": optional_input_path(sam2, "--sam2"),
+        "sam2_config": preset_or_file(sam2_config),
+        "train_config": optional_input_path(train_config, "--train-config"),
+        "prompts": tuple(prompt) if prompt else None,
+        "baseline": optional_input_path(baseline, "--baseline"),
+        "training": optional_input_path(training, "--training"),
+    }
+    from helpers.pipeline import PipelineRequest, run_pipeline  # here, so that --help need not wait
+    from helpers.pipeline.report import closing_text, step_text
+
+    steps = []
+    for step in run_pipeline(
+        PipelineRequest(
+            **request,
+            device=device,
+            dtype=dtype,
+            limit=limit,
+            split=split,
+            layout=layout,
+            ids=None if ids is None else ids.value,
+            id_key=None if id_key is None else typed_path(id_key),
+            group_by=group_by,
+        )
+    ):
+        steps.append(step)
+        typer.echo(step_text(step))
+    typer.echo(closing_text(steps))
+
+
+def train(
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder; a stopped training goes on there.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="0", min=0, help="Of data, weights and order.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="4", min=1, help="Processes that draw and load frames.")
+    ] = 4,
+) -> None:
+    folder = typed_path(output)
+
+    from helpers.demo.recipe import TrainingRecipe, train_demo  # here, so that --help need not wait
+
+    files = train_demo(folder, TrainingRecipe(seed=seed), workers)
+    typer.echo(f"written to {files.folder}\nnext: vesselkit pipeline --checkpoint {files.checkpoint} ...")

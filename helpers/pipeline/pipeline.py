@@ -1,0 +1,165 @@
+"""The whole way, as `vesselkit pipeline` and `make demo` go it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.errors import UsageProblem
+from helpers.inference.run import predict
+from helpers.notebook.execution import execute_notebook
+from helpers.paths import Stage, latest_complete, project_root, stage_folder
+from helpers.pipeline.reuse import verified_conversion
+from helpers.vesselness.predictor import VesselnessPredictor
+from helpers.vesselness.settings import Tuned, read_settings
+
+MODEL_RUN, BASELINE_RUN = "model", "frangi"
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class PipelineRequest:
+    """What `vesselkit pipeline` is asked for; None means that the sources decide.
+
+    Attributes:
+        checkpoint, base, sam2, sam2_config, train_config: as in `ConversionRequest`.
+        data, layout, ids, id_key, group_by, split: the data set, as in `open_dataset`.
+        output: absolute path of the folder for all results; steps that are done there are not done again.
+        prompts: asked of every frame.
+        baseline: settings of the vesselness that the model is held against; None for the documented defaults.
+        training: images that the model was trained on, see `vesselkit evaluate --training`.
+        device, dtype, batch_size, limit: as in notebook 02.
+    """
+
+    checkpoint: Path
+    data: Path
+    output: Path
+    base: Path | None = None
+    sam2: Path | None = None
+    sam2_config: str | None = None
+    train_config: Path | None = None
+    layout: str | None = None
+    ids: str | None = None
+    id_key: Path | None = None
+    group_by: str | None = None
+    split: str | None = None
+    prompts: tuple[str, ...] | None = None
+    baseline: Path | None = None
+    training: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step: what it left behind, and how long it took, in seconds."""
+
+    name: str
+    result: Path
+    seconds: float
+    reused: bool = False
+
+
+def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
+    """Convert, predict, predict the baseline, and evaluate where there is ground truth; yields each step when done.
+
+    The data set is opened before anything else, so that a wrong path costs no conversion. A conversion of the same
+    sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
+
+    Raises:
+        UsageProblem, RefusedInput, VesselkitError: as the notebooks.
+    """
+    if not request.output.is_absolute():
+        raise UsageProblem(f"output: expected an absolute path, got {request.output}")
+    dataset = _open(request)
+    baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
+    project = str(request.output)
+    model = yield from _convert(request, project)
+    run = stage_folder(project, Stage.PREDICT) / MODEL_RUN
+    yield _notebook(
+        "02_infer",
+        project,
+        run,
+        {
+            "name": MODEL_RUN,
+            "model": str(model),
+            **_data(request),
+            "prompts": None if request.prompts is None else list(request.prompts),
+            "device": request.device,
+            "dtype": request.dtype,
+            "batch_size": request.batch_size,
+            "limit": request.limit,
+        },
+    )
+    beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
+    started = time.perf_counter()
+    predict(dataset.frames[: request.limit], VesselnessPredictor(baseline), beside)
+    yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
+    if not any(case.truth is not None for case in dataset.cases[: request.limit]):
+        return
+    parameters = {
+        "predictions": str(run),
+        "against": [str(beside)],
+        **_data(request),
+        "training": None if request.training is None else str(request.training),
+    }
+    started = time.perf_counter()
+    _run_notebook("03_evaluate", project, parameters)
+    yield Step("03_evaluate", latest_complete(project, Stage.EVALUATE), time.perf_counter() - started)
+
+
+def _open(request: PipelineRequest) -> Dataset:
+    return open_dataset(
+        request.data,
+        layout=request.layout,
+        ids=None if request.ids is None else IdPolicy(request.ids),
+        id_key=request.id_key,
+        group_by=request.group_by,
+        split=request.split,
+    )
+
+
+def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
+    """The step of the conversion; returns the model's folder."""
+    started = time.perf_counter()
+    folder = stage_folder(project, Stage.CONVERT)
+    found = verified_conversion(folder, request.checkpoint, request.base, request.sam2, request.train_config)
+    if found is not None:
+        yield Step("01_convert", found, time.perf_counter() - started, reused=True)
+        return found
+    given = {name: getattr(request, name) for name in ("checkpoint", "base", "sam2", "sam2_config", "train_config")}
+    _run_notebook("01_convert", project, {name: None if one is None else str(one) for name, one in given.items()})
+    model = latest_complete(project, Stage.CONVERT)
+    yield Step("01_convert", model, time.perf_counter() - started)
+    return model
+
+
+def _data(request: PipelineRequest) -> dict[str, Any]:
+    """What notebooks 02 and 03 are told of the data set."""
+    return {
+        "data": str(request.data),
+        "layout": request.layout,
+        "ids": request.ids,
+        "id_key": None if request.id_key is None else str(request.id_key),
+        "group_by": request.group_by,
+        "split": request.split,
+    }
+
+
+def _notebook(name: str, project: str, result: Path, parameters: dict[str, Any]) -> Step:
+    started = time.perf_counter()
+    _run_notebook(name, project, parameters)
+    return Step(name, result, time.perf_counter() - started)
+
+
+def _run_notebook(name: str, project: str, parameters: dict[str, Any]) -> None:
+    """Run one notebook; parameters of None keep its defaults."""
+    output = stage_folder(project, Stage.NOTEBOOKS) / f"{name}.ipynb"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    given = {key: value for key, value in parameters.items() if value is not None}
+    execute_notebook(project_root() / "notebooks" / f"{name}.ipynb", output, {"project": project, **given}, _DAY)

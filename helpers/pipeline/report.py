@@ -1,0 +1,46 @@
+"""What the pipeline says at its end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers.evaluation.definitions import BY_METRIC, HEADLINE
+from helpers.evaluation.metrics_folder import SUMMARY_NAME, open_metrics
+from helpers.pipeline.pipeline import Step
+
+REPORT_NAME = "evaluation.html"
+
+
+def step_text(step: Step) -> str:
+    """One line for a finished step."""
+    return f"{step.name:12s} {step.seconds:6.1f} s  {step.result}{'  (verified, used again)' if step.reused else ''}"
+
+
+def closing_text(steps: Sequence[Step]) -> str:
+    """The headline table where there was ground truth, and where to look."""
+    last = steps[-1].result
+    if not (last / SUMMARY_NAME).is_file():
+        return f"no ground truth in the data set: nothing to score. Masks and pictures: {steps[-2].result}"
+    return f"{headline_text(last)}\nreport: {last / REPORT_NAME}"
+
+
+def headline_text(metrics: Path) -> str:
+    """Means with 95 % intervals, a column for each run, and the warnings that belong to them."""
+    summary = open_metrics(metrics).summary
+    runs = summary["runs"]
+    rows = [["", *(run["name"] for run in runs)]]
+    for metric in HEADLINE:
+        found = [next(row for row in run["summary"] if row["metric"] == metric) for run in runs]
+        if any(row["mean"] is not None for row in found):
+            rows.append([BY_METRIC[metric].title, *(_mean(row) for row in found)])
+    rows.append(["failed", *(str(run["outcomes"].get("failed", 0)) for run in runs)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, *(f"warning: {text}" for text in summary["warnings"])])
+
+
+def _mean(row: dict) -> str:
+    if row["mean"] is None:
+        return "-"
+    if row["low"] is None:
+        return f"{row['mean']:.3f}"
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

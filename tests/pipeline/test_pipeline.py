@@ -1,0 +1,88 @@
+"""From the fixture's checkpoint to a report, and again: what is done is used again."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.figures.stamp import VARIABLE
+from helpers.pipeline import PipelineRequest, run_pipeline
+from helpers.pipeline.report import closing_text, headline_text, step_text
+from helpers.pipeline.reuse import verified_conversion
+from tests.inference.fixture_model import convert_fixture
+from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
+
+
+def request(output, **changes):
+    sources = fixture_sources()
+    given = {
+        "checkpoint": sources.checkpoint,
+        "base": sources.base,
+        "sam2": sources.sam2,
+        "sam2_config": str(sources.sizes),
+        "data": FIXTURES,
+        "output": output,
+        "device": "cpu",
+        "dtype": "float32",
+        "limit": 2,
+        **changes,
+    }
+    return PipelineRequest(**given)
+
+
+def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "a stamp for all to see")
+    steps = list(run_pipeline(request(tmp_path / "o")))
+    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate"]
+    assert not steps[0].reused
+    summary = json.loads((steps[-1].result / "summary.json").read_text())
+    assert [run["name"] for run in summary["runs"]] == ["model", "frangi"]
+    assert summary["dataset"]["scored"] == 2
+    text = closing_text(steps)
+    dice = next(row["mean"] for row in summary["runs"][0]["summary"] if row["metric"] == "dice")
+    assert f"{dice:.3f}" in text and "evaluation.html" in text
+    report = (steps[-1].result / "evaluation.html").read_text()
+    assert report.count("a stamp for all to see") > 3
+
+    masks = steps[1].result / "masks"
+    before = {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")}
+    again = list(run_pipeline(request(tmp_path / "o")))
+    assert again[0].reused and again[0].result == steps[0].result
+    assert "used again" in step_text(again[0])
+    assert {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")} == before
+    assert headline_text(again[-1].result) == headline_text(steps[-1].result)
+
+
+def test_a_wrong_data_set_is_refused_before_any_conversion(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises((UsageProblem, RefusedInput)):
+        next(run_pipeline(request(tmp_path / "o", data=tmp_path / "empty")))
+    assert not (tmp_path / "o").exists()
+    with pytest.raises(UsageProblem, match="expected an absolute path"):
+        next(run_pipeline(request(tmp_path.relative_to(tmp_path.anchor))))
+
+
+def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
+    (tmp_path / "frames").mkdir()
+    Image.open(FIXTURES / "images/image_01.png").save(tmp_path / "frames/a.png")
+    steps = list(run_pipeline(request(tmp_path / "o", data=tmp_path / "frames", ids="keep")))
+    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi"]
+    assert "nothing to score" in closing_text(steps)
+
+
+def test_only_a_whole_conversion_of_these_sources_is_used_again(tmp_path):
+    sources = copy_sources(tmp_path / "sources")
+    given = (sources.checkpoint, sources.base, sources.sam2)
+    assert verified_conversion(tmp_path / "convert", *given) is None
+    folder = convert_fixture(tmp_path / "convert/one")
+    assert verified_conversion(tmp_path / "convert", *given) == folder
+    shutil.copytree(folder, tmp_path / "convert/two")
+    weights = next((tmp_path / "convert/two").glob("*.safetensors"))
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    assert verified_conversion(tmp_path / "convert", *given) == folder
+    sources.edit_checkpoint(lambda content: content["state_dict"]["text_hidden_fcs.0.bias"].add_(1))
+    assert verified_conversion(tmp_path / "convert", *given) is None
