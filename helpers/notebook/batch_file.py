@@ -165,7 +165,7 @@ class _States:
         return state
 
     def _data_state(self, settings: InferSettings | EvaluateSettings) -> dict[str, Any]:
-        names = ("data", "layout", "ids", "id_key", "group_by", "split")
+        names = ("data", "layout", "ids", "id_key", "group_by", "split", "rescale_from")
         asked = tuple(getattr(settings, name) for name in names)
         if asked not in self._data:
             self._data[asked] = data_state(open_whole(settings), settings.data, self._fingerprints)

@@ -2,6 +2,7 @@
 
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids import IdPolicy
+from helpers.data.other_frame import parse_size
 from helpers.notebook.settings import EvaluateSettings, InferSettings, ReviewSettings
 
 
@@ -14,4 +15,5 @@ def open_whole(settings: InferSettings | EvaluateSettings | ReviewSettings) -> D
         id_key=settings.id_key,
         group_by=settings.group_by,
         split=settings.split,
+        rescale_from=None if settings.rescale_from is None else parse_size(settings.rescale_from),
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, DirectoryPath, Field, FilePath
 
 from helpers import paths
+from helpers.data.other_frame import parse_size
 from helpers.errors import UsageProblem
 from helpers.evaluation.intervals import DRAWS, SEED
 
@@ -60,6 +61,15 @@ def _sizes_file(value: str | None) -> str | None:
     if value is None or not (value.endswith(".json") or re.search(r"[/\\]", value)):
         return value
     return str(_existing(paths.resolve(value)))
+
+
+def _size(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parse_size(value)
+        except UsageProblem as error:
+            raise ValueError("expected WIDTHxHEIGHT in pixels, such as 800x800") from error
+    return value
 
 
 def _device(value: str) -> str:
@@ -114,6 +124,7 @@ class InferSettings(BaseModel):
     id_key: Annotated[Path | None, _Unset] = None
     group_by: Annotated[str | None, _Unset] = None
     split: Annotated[str | None, _Unset] = None
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompts: list[_Words] = Field(["Please segment the blood vessels."], min_length=1)
     threshold: float = Field(0.5, gt=0, lt=1)
     combine: Literal["union", "first", "best"] = "union"
@@ -144,6 +155,7 @@ class EvaluateSettings(BaseModel):
     id_key: Annotated[Path | None, _Unset] = None
     group_by: Annotated[str | None, _Unset] = None
     split: Annotated[str | None, _Unset] = None
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompt: Annotated[str | None, _Unset] = None
     training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = None
     development: Annotated[DirectoryPath | None, _Unset] = None
@@ -175,6 +187,7 @@ class ReviewSettings(BaseModel):
     id_key: Annotated[Path | None, _Unset] = None
     group_by: Annotated[str | None, _Unset] = None
     split: Annotated[str | None, _Unset] = None
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompt: Annotated[str | None, _Unset] = None
     reviewer: _PlainName = "reviewer"
     page_cases: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
