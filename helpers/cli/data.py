@@ -89,8 +89,11 @@ def who(
     ] = None,
     id_key: IdKey = None,
 ) -> None:
-    from helpers.data.who import original_paths  # here, so that --help need not wait
+    from helpers.data.who import origin  # here, so that --help need not wait
 
     folder = input_path(data, "--data") if data is not None else typed_path(Path("."))
-    for path in original_paths(case_id, folder, None if id_key is None else typed_path(id_key)):
+    found = origin(case_id, folder, None if id_key is None else typed_path(id_key))
+    if found.kept:
+        typer.echo("this id is kept: it is the original name", err=True)
+    for path in found.paths:
         typer.echo(path)

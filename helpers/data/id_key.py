@@ -1,15 +1,21 @@
 """The local key under which case ids are drawn: a file of 32 random bytes, created once, read by its owner alone."""
 
 import hashlib
+import logging
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from helpers.atomic import write_text_atomic
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+
+_log = logging.getLogger(__name__)
 
 FOLDER = ".vesselkit"
 _NAME = "id.key"
@@ -47,7 +53,11 @@ def locked(key: Path) -> Iterator[None]:
 
 
 def read_key(path: Path) -> bytes:
-    """The key, 32 bytes. Raises `RefusedInput` where the file is missing or holds something else."""
+    """The key, 32 bytes; a file that others may read is made its owner's alone.
+
+    Raises `RefusedInput` where the file is missing or holds something else.
+    """
+    _make_private(path)
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
@@ -89,6 +99,38 @@ def write_private(path: Path, text: str) -> None:
         raise _not_writable(path.parent, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _make_private(path: Path) -> None:
+    """Take the rights of group and others from a file of ours, where the system knows them and lets us."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            path.chmod(0o600)
+            _log.warning("the key of the case ids could be read by others (mode %o); its mode is 600 now", mode)
+    except OSError as error:
+        _log.warning("the mode of the key of the case ids could not be set to 600 (%s)", error.strerror)
+
+
+def keep_from_git(folder: Path, *names: str) -> None:
+    """Have git ignore these files of a folder, where it lies in a work tree: `.gitignore` there gets them.
+
+    Raises:
+        UsageProblem: where it cannot be written.
+    """
+    if not any((above / ".git").exists() for above in (folder, *folder.parents)):
+        return
+    ignore = folder / ".gitignore"
+    try:
+        said = ignore.read_text(encoding="utf-8") if ignore.is_file() else ""
+        lines = said.splitlines()
+        wanted = ["/" + re.sub(r"([\\*?\[])", r"\\\1", name) for name in names]
+        missing = [] if "*" in lines else [line for line in wanted if line not in lines]
+        if missing:
+            end = "" if not said or said.endswith("\n") else "\n"
+            write_text_atomic(ignore, said + end + "".join(f"{line}\n" for line in missing))
+    except OSError as error:
+        raise _not_writable(folder, error) from error
 
 
 def _make_folder(folder: Path) -> None:

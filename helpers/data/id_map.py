@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.data.id_key import create_key, fingerprint, locked, read_key, write_private
+from helpers.data.id_key import create_key, fingerprint, keep_from_git, locked, read_key, write_private
 from helpers.data.ids import Names, Taken, assign
 from helpers.data.record import Record
 from helpers.errors import RefusedInput, UsageProblem
@@ -75,6 +75,8 @@ def pseudonyms(records: tuple[Record, ...], key_path: Path, root: Path) -> tuple
     """
     try:
         with locked(key_path):
+            lock = key_path.with_suffix(".lock").name
+            keep_from_git(key_path.parent, key_path.name, map_path(key_path).name, lock)
             return _assigned(records, key_path, root)
     except UsageProblem:
         # A data set on a read-only disk still opens where its key and map are complete.

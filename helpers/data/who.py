@@ -1,5 +1,6 @@
 """From a case id back to the original file, on the machine that holds the map or the data set."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.data.dataset import open_dataset
@@ -10,25 +11,36 @@ from helpers.data.readers.detection import dataset_root
 from helpers.errors import RefusedInput, UsageProblem
 
 
-def original_paths(case_id: str, dataset: Path, key: Path | None = None) -> tuple[Path, ...]:
-    """Where the frame of a case lies; several paths where copies of a data set share a map.
+@dataclass(frozen=True)
+class Origin:
+    """Where the frame of a case lies.
+
+    Attributes:
+        paths: several where copies of a data set share a map.
+        kept: whether the id is the file's own name rather than a pseudonym.
+    """
+
+    paths: tuple[Path, ...]
+    kept: bool
+
+
+def origin(case_id: str, dataset: Path, key: Path | None = None) -> Origin:
+    """The file behind a case id: by the map, else by the names of the data set's own files.
 
     Args:
-        dataset: folder or annotation file; its map is asked, or the names of its own files where it has none.
-        key: of another map than the data set's own.
+        dataset: folder or annotation file.
+        key: of another map than the data set's own; then that map alone is asked.
     Raises:
         UsageProblem: where the id is unknown, or nothing here can tell.
     """
     path = map_path(key or default_key_path(dataset_root(dataset)))
     if path.is_file():
         found = read_map(path).paths(case_id)
-        if not found:
-            raise UsageProblem(f"{case_id}: expected an id of the map {path}, found none such. Pass its --data DATASET")
-        return found
+        if found:
+            return Origin(found, kept=False)
     if key is not None:
-        raise UsageProblem(
-            f"{path}: expected the map of {key}, found none. Pass the --id-key that the ids were made with"
-        )
+        asked = f"an id of the map {path}, found none such" if path.is_file() else f"the map of {key}, found none"
+        raise UsageProblem(f"{case_id}: expected {asked}. Pass the --id-key that the ids were made with")
     try:
         frames = open_dataset(dataset, ids=IdPolicy.KEEP).frames
     except RefusedInput as error:
@@ -39,7 +51,7 @@ def original_paths(case_id: str, dataset: Path, key: Path | None = None) -> tupl
     found = tuple(frame.path for frame in frames if frame.case_id == case_id)
     if not found:
         raise UsageProblem(
-            f"{case_id}: expected a case of {dataset}, which has no map of ids, found none. Pass --data DATASET, and "
-            "--id-key FILE where one was used"
+            f"{case_id}: expected a case of {dataset}, found none, neither under a pseudonym nor under its own name. "
+            "Pass --data DATASET, and --id-key FILE where one was used"
         )
-    return found
+    return Origin(found, kept=True)

@@ -42,6 +42,12 @@ def test_errors_end_with_1_and_are_written(call, folder, tmp_path):
 
 def test_kept_ids_lead_back_without_a_map(call, folder):
     assert "name_in_path" not in call("data", "check", "set", "--ids", "keep").out
+    asked = call("who", "Doe_1_1", "--data", "set")
+    assert asked.out == f"{folder / 'images' / 'Doe_1_1.png'}\n" and "it is the original name" in asked.err
+
+
+def test_kept_ids_lead_back_beside_a_map_too(call, folder):
+    call("data", "check", "set")
     assert call("who", "Doe_1_1", "--data", "set").out == f"{folder / 'images' / 'Doe_1_1.png'}\n"
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from helpers.data.dataset import RescaledTruth, open_dataset
 from helpers.data.ids import IdPolicy
 from helpers.data.truth import PolygonTruth
-from helpers.data.who import original_paths
+from helpers.data.who import origin
 from helpers.errors import RefusedInput, UsageProblem
 
 
@@ -66,7 +66,7 @@ def test_ids_and_the_place_of_the_key_do_not_depend_on_how_the_set_is_named(tmp_
     assert len({(each.root, each.key_fingerprint, each.frames) for each in found}) == 1
     assert [path.parent for path in tmp_path.rglob("id.key")] == [tmp_path / "set" / ".vesselkit"]
     case_id = found[0].frames[0].case_id
-    assert {original_paths(case_id, way) for way in ways} == {(tmp_path / "set" / "images" / "a.png",)}
+    assert {origin(case_id, way).paths for way in ways} == {(tmp_path / "set" / "images" / "a.png",)}
 
 
 def test_a_public_set_keeps_its_names_and_needs_no_key(folder):

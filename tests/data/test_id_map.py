@@ -109,3 +109,36 @@ def test_two_processes_at_once_agree(key, tmp_path):
     ]
     one, other = (process.communicate()[0] for process in started)
     assert len(one.split()) == 21 and one == other
+
+
+def test_a_key_in_a_work_tree_is_ignored_there_and_nothing_else_is(tmp_path):
+    (tmp_path / "tree" / ".git").mkdir(parents=True)
+    key = tmp_path / "tree" / "keys" / "my[1].key"
+    key.parent.mkdir()
+    (key.parent / ".gitignore").write_text("*.tmp")
+    for _ in range(2):
+        pseudonyms(records("a1"), key, tmp_path)
+        lines = (key.parent / ".gitignore").read_text().splitlines()
+        assert lines == ["*.tmp", r"/my\[1].key", r"/my\[1]-map.json", r"/my\[1].lock"]
+
+
+def test_git_agrees(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    pseudonyms(records("a1"), tmp_path / "keys" / "my[1].key", tmp_path)
+    (tmp_path / "keys" / "other.key").touch()
+    said = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--short", "-uall"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["??", "keys/.gitignore", "??", "keys/other.key"]
+
+
+def test_outside_of_work_trees_no_file_is_left(tmp_path):
+    pseudonyms(records("a1"), tmp_path / "keys" / "my.key", tmp_path)
+    assert not (tmp_path / "keys" / ".gitignore").exists()
+
+
+def test_a_key_that_others_may_read_is_made_private_and_that_is_said(key, tmp_path, caplog):
+    pseudonyms(records("a1"), key, tmp_path)
+    key.chmod(0o644)
+    pseudonyms(records("a1"), key, tmp_path)
+    assert mode(key) == 0o600 and "mode 644" in caplog.text and str(tmp_path) not in caplog.text

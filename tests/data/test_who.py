@@ -5,7 +5,7 @@ from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.data.ids import IdPolicy
-from helpers.data.who import original_paths
+from helpers.data.who import origin
 from helpers.errors import UsageProblem
 
 
@@ -22,7 +22,7 @@ def test_every_id_leads_to_its_own_frame(folder, tmp_path):
     key = tmp_path / "keys" / "a.key"
     for given in (None, key):
         frames = open_dataset(folder, id_key=given).frames
-        assert [original_paths(frame.case_id, folder, given) for frame in frames] == [(frame.path,) for frame in frames]
+        assert [origin(frame.case_id, folder, given).paths for frame in frames] == [(frame.path,) for frame in frames]
 
 
 def test_a_copy_under_the_same_key_is_named_too(folder, tmp_path):
@@ -33,22 +33,22 @@ def test_a_copy_under_the_same_key_is_named_too(folder, tmp_path):
         (copy / path.name).write_bytes(path.read_bytes())
     frame = open_dataset(folder, id_key=key).frames[0]
     assert open_dataset(copy, id_key=key).frames[0].case_id == frame.case_id
-    assert original_paths(frame.case_id, tmp_path, key) == (frame.path, copy / frame.path.name)
+    assert origin(frame.case_id, tmp_path, key).paths == (frame.path, copy / frame.path.name)
 
 
 def test_kept_ids_need_no_map(folder):
     frame = open_dataset(folder, ids=IdPolicy.KEEP).frames[0]
-    assert original_paths(frame.case_id, folder) == (frame.path,)
+    assert origin(frame.case_id, folder).paths == (frame.path,)
 
 
 def test_an_unknown_id_is_refused(folder, tmp_path):
     for dataset, key, words in (
-        (folder, None, "no map"),
+        (folder, None, "neither under a pseudonym"),
         (tmp_path / "set", tmp_path / "a.key", "--id-key"),
         (tmp_path / "absent", None, "--data"),
     ):
         with pytest.raises(UsageProblem, match=words):
-            original_paths("P001", dataset, key)
+            origin("P001", dataset, key)
     open_dataset(folder)
-    with pytest.raises(UsageProblem, match="none such"):
-        original_paths("P001", folder)
+    with pytest.raises(UsageProblem, match="neither under"):
+        origin("P001", folder)
