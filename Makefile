@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab review lint format lock docs clean
+.PHONY: help setup demo test lab review lint format lock docs wheels clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ lock: $(STAMP) ## resolve the newest versions again, into requirements.lock and 
 	$(LOCK_VENV)/bin/pip install --quiet --editable '.[dev]'
 	$(LOCK_VENV)/bin/pip freeze --exclude-editable > $(LOCK_VENV)/freeze.txt
 	$(BIN)/python scripts/write_lock.py $(LOCK_VENV)/freeze.txt
+
+# For a machine that has torch and transformers and no network.
+WHEELS_PYTHON ?= 3.12
+WHEELS := mmengine addict termcolor yapf platformdirs pydicom pycocotools av
+wheels: $(STAMP) ## collect in build/wheels what training needs where there is no network
+	$(BIN)/pip download --quiet --no-deps --only-binary :all: --python-version $(WHEELS_PYTHON) \
+	  --constraint requirements.lock --dest build/wheels $(WHEELS)
 
 clean: ## remove caches and builds; .venv and outputs stay
 	rm -rf build vesselkit.egg-info .pytest_cache .ruff_cache .hypothesis
