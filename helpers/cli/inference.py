@@ -4,6 +4,7 @@ The packages are imported inside the commands, so that `--help` need not wait fo
 """
 
 import logging
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -205,6 +206,9 @@ def predict(
         dataset.frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings
     )
     typer.echo(summary.to_text(process))
+    if summary.complete:
+        opening = {"layout": layout, "ids": ids, "id-key": id_key, "group-by": group_by, "split": split}
+        typer.echo(next_steps(output, data, opening, scores=any(case.truth for case in dataset.cases)))
 
 
 @bench_app.command("predict", help=registry.command("bench predict").summary)
@@ -235,6 +239,20 @@ def bench_predict(
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())
+
+
+def next_steps(run: Path, data: Path, opening: Mapping[str, Any], *, scores: bool) -> str:
+    """The commands that go on from a finished run, as they can be pasted.
+
+    Args:
+        opening: options by which the data set was opened; None for those that were not given.
+        scores: whether there is ground truth.
+    """
+    options = [text for name, value in opening.items() if value is not None for text in (f"--{name}", str(value))]
+    shared = ["--data", str(data), *options, "--output"]
+    look = shlex.join(["vesselkit", "visualize", str(run), *shared, f"{run}-pictures"])
+    score = shlex.join(["vesselkit", "evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
+    return f"next: {look}" + (f"\nnext: {score}" if scores else "")
 
 
 def opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Dataset":

@@ -60,7 +60,7 @@ class RunSummary:
     cases: int
 
     def to_text(self, process: Process | None = None) -> str:
-        """What to tell the user: status counts of a finished run, or what is missing; the folder; the next step.
+        """What to tell the user: status counts of a finished run, or what is missing; the folder.
 
         Args:
             process: this one, where a launcher started several.
@@ -82,7 +82,8 @@ class RunSummary:
             failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
             if failed:
                 lines.append(f"{status}: {listed(failed)}")
-        return "\n".join(lines) + f"\nwritten to {self.folder}\nnext: look at them in notebooks/02_infer.ipynb"
+        lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")
+        return "\n".join(lines)
 
 
 def predict(

@@ -14,7 +14,7 @@ from IPython import get_ipython
 from pydantic import BaseModel
 
 from helpers import paths
-from helpers.errors import VesselkitError
+from helpers.errors import UsageProblem, VesselkitError
 from helpers.notebook.parameters import validate
 from helpers.paths import PARTIAL_PREFIX, Stage
 
@@ -107,9 +107,11 @@ def choose_model(project: str, model: Path | None) -> ChosenModel:
     """
     if model is not None:
         return ChosenModel(model, "as named")
-    return ChosenModel(
-        paths.latest_complete(project, Stage.CONVERT), f"the latest complete conversion of project {project}"
-    )
+    try:
+        latest = paths.latest_complete(project, Stage.CONVERT)
+    except UsageProblem as error:
+        raise UsageProblem(f"{error}: set model, or pass -p model FOLDER") from error
+    return ChosenModel(latest, f"the latest complete conversion of project {project}")
 
 
 def utc_name() -> str:

@@ -1,9 +1,12 @@
 """What `predict` and `bench predict` refuse before any model is loaded, and one run of the real command."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from helpers.cli.data import Ids
+from helpers.cli.inference import next_steps
 from helpers.inference import loading
 from helpers.runs.reading import open_run
 from tests.inference.fixture_model import convert_fixture, draw_angiograms
@@ -81,6 +84,7 @@ def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monke
     ended = call(*call_of, "--limit", "1")
     assert ended.code == 0 and ended.out.startswith("1 cases: 1 ") and f"written to {tmp_path / 'run'}" in ended.out
     assert "Doe" not in ended.out + ended.err
+    assert ended.out.splitlines()[-1] == "next: vesselkit visualize run --data data --output run-pictures"
     assert open_run(tmp_path / "run").prompts == {"p1": "blood vessel"}
     assert call(*call_of, "--limit", "1").out == ended.out
     monkeypatch.setattr(loading, "load_model", None)
@@ -88,6 +92,14 @@ def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monke
         other = call(*call_of, *change)
         assert other.code == 3 and "holds a run of another configuration" in other.err
         assert f"{change[-2].removeprefix('--').replace('-', '_')}: the run has" in other.err
+
+
+def test_the_next_commands_open_the_data_set_in_the_same_way():
+    opening = {"layout": None, "ids": Ids.KEEP, "group-by": "column:patient id"}
+    look, score = next_steps(Path("run"), Path("my data"), opening, scores=True).splitlines()
+    shared = "--data 'my data' --ids keep --group-by 'column:patient id' --output"
+    assert look == f"next: vesselkit visualize run {shared} run-pictures"
+    assert score == f"next: vesselkit evaluate --predictions run {shared} run-scores"
 
 
 def test_an_interrupt_ends_with_130_and_says_how_to_go_on(call, model, tmp_path, monkeypatch):
