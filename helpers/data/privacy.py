@@ -47,6 +47,7 @@ _PLAIN = frozenset(
     + ("stenosis", "lesion", "lesions", "occlusion", "normal", "healthy", "disease", "good", "bad", "pre", "post")
     + ("left", "right", "anterior", "posterior", "descending", "circumflex", "diagonal", "marginal", "septal", "distal")
     + ("proximal", "mid", "lao", "rao", "cranial", "caudal", "spider", "lateral", "view", "views", "projection")
+    + ("aorta", "aortic", "root", "anonymous", "anonymized", "unknown", "without", "key", "background")
     + ("lca", "rca", "lad", "lcx", "lmca", "ramus", "heart", "cardiac", "contrast", "injection", "balloon", "wire")
     + (
         "retina",

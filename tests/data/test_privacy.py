@@ -41,6 +41,7 @@ def test_signs_are_told_by_their_kind(name, kind):
         "lao_frame_001.png",
         "lca/smith.png",
         "test_image.ah.ppm",
+        "aortic_root_without_contrast.png",
     ],
 )
 def test_plain_names_have_none(name):
