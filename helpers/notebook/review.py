@@ -13,7 +13,7 @@ from helpers.notebook.evaluation import ChosenRun
 from helpers.notebook.session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
 from helpers.paths import PARTIAL_PREFIX, Stage
-from helpers.review.agreement import agreements
+from helpers.review.agreement import agreements, preferences
 from helpers.review.page import write_page
 from helpers.review.session import Order, ReviewSession
 from helpers.review.source import ReviewSource, open_source
@@ -38,7 +38,11 @@ class Review:
         metrics = self.source.metrics
         scores = "none: cases stand in the order of their ids" if metrics is None else shown_path(metrics.folder)
         lines = [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
-        return "\n".join([*lines, *map(str, agreements(self.session.all_verdicts))])
+        lines += map(str, agreements(self.session.all_verdicts))
+        for other, subject in zip(self.session.others, self.source.subjects[1:], strict=True):
+            names = (self.source.subjects[0].name, subject.name)
+            lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
+        return "\n".join(lines)
 
     def show(self) -> None:
         """Display the viewer."""
@@ -81,6 +85,7 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
     session = ReviewSession(
         source.cases, VerdictStore(folder / VERDICTS_FOLDER), settings.reviewer, source.run, source.prompt,
         source.lower_is_better,
+        source.fingerprints[1:],
     )  # fmt: skip
     return Review(source, session, folder)
 

@@ -1,4 +1,4 @@
-"""How far two reviewers agree beyond chance."""
+"""How far two reviewers agree beyond chance, and which of two runs they prefer."""
 
 import math
 from collections.abc import Mapping
@@ -48,6 +48,33 @@ def agreement(first: str, second: str, verdicts: Mapping[str, Mapping[str, Verdi
 def agreements(verdicts: Mapping[str, Mapping[str, VerdictRecord]]) -> tuple[Agreement, ...]:
     """Of every two reviewers, by name."""
     return tuple(agreement(first, second, verdicts) for first, second in combinations(sorted(verdicts), 2))
+
+
+def preferences(
+    names: tuple[str, str],
+    first: Mapping[str, Mapping[str, VerdictRecord]],
+    second: Mapping[str, Mapping[str, VerdictRecord]],
+) -> list[str]:
+    """Which of two runs each reviewer judged better, a sentence each, on the cases with verdicts on both.
+
+    Args:
+        names: of the runs.
+        first, second: verdicts on them, as `helpers.review.verdicts.current` gives them.
+    """
+    rank, lines = list(Verdict), []
+    for reviewer in sorted(first.keys() & second.keys()):
+        ours, theirs = first[reviewer], second[reviewer]
+        steps = [
+            rank.index(theirs[case_id].verdict) - rank.index(ours[case_id].verdict)
+            for case_id in ours.keys() & theirs.keys()
+        ]
+        if steps:
+            better, worse = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
+            lines.append(
+                f"{reviewer}: {names[0]} better on {better}, {names[1]} better on {worse}, the same on "
+                f"{len(steps) - better - worse} of {len(steps)} cases"
+            )
+    return lines
 
 
 def _kappa(pairs: list[tuple[Verdict, Verdict]]) -> float | None:

@@ -28,7 +28,7 @@ def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) ->
     Args:
         records: verdicts given so far; those of other runs are left out.
     """
-    kept = [record for record in records if (record.run, record.prompt) == (source.run, source.prompt)]
+    kept = [one for one in records if one.run in source.fingerprints and one.prompt == source.prompt]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
     return {
         **source.document(),

@@ -66,6 +66,7 @@ class ReviewSession:
     Attributes:
         cases: all of the run.
         run: fingerprint of the run.
+        others: fingerprints of runs that are shown in its place; verdicts on them are kept too.
         lower_is_better: metrics of which a small value is good.
     """
 
@@ -75,9 +76,10 @@ class ReviewSession:
     run: str
     prompt: str
     lower_is_better: frozenset[str] = frozenset()
+    others: tuple[str, ...] = ()
     _queue: list[str] = field(default_factory=list, repr=False)
     _place: int = 0
-    _records: list[VerdictRecord] = field(default_factory=list, repr=False)
+    _kept: list[VerdictRecord] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         plain_name(self.reviewer, "reviewer")
@@ -88,7 +90,11 @@ class ReviewSession:
     def reload(self) -> None:
         """Read the store again, for verdicts that others gave meanwhile."""
         found = self.store.records()
-        self._records = [record for record in found if (record.run, record.prompt) == (self.run, self.prompt)]
+        self._kept = [one for one in found if one.run in self._runs and one.prompt == self.prompt]
+
+    @property
+    def _runs(self) -> tuple[str, ...]:
+        return (self.run, *self.others)
 
     # The queue.
 
@@ -152,18 +158,22 @@ class ReviewSession:
 
     @property
     def records(self) -> tuple[VerdictRecord, ...]:
-        """All that was ever said of this run and prompt, by anyone, as far as the store was read."""
-        return tuple(self._records)
+        """All that was ever said of these runs and this prompt, by anyone, as far as the store was read."""
+        return tuple(self._kept)
 
     @property
     def verdicts(self) -> Mapping[str, VerdictRecord]:
         """Case id -> the verdict of this reviewer that stands."""
-        return current(self._records).get(self.reviewer, {})
+        return self.all_verdicts.get(self.reviewer, {})
 
     @property
     def all_verdicts(self) -> Mapping[str, Mapping[str, VerdictRecord]]:
         """Reviewer -> case id -> verdict, of everyone, as far as the store was read."""
-        return current(self._records)
+        return self.verdicts_on(self.run)
+
+    def verdicts_on(self, run: str) -> Mapping[str, Mapping[str, VerdictRecord]]:
+        """The same of any of the runs."""
+        return current(record for record in self._kept if record.run == run)
 
     def give(
         self,
@@ -188,26 +198,26 @@ class ReviewSession:
         return self.add(record)
 
     def add(self, record: VerdictRecord) -> VerdictRecord:
-        """Keep a record that was made elsewhere, such as in the browser, for this reviewer, run and prompt.
+        """Keep a record that was made elsewhere, such as in the browser, for this reviewer, prompt and one of the runs.
 
         Raises UsageProblem where it is for another, or for a case that the run does not have.
         """
-        wanted = (self.reviewer, self.run, self.prompt)
-        if (record.reviewer, record.run, record.prompt) != wanted or record.case_id not in self._by_id:
+        ours = (record.reviewer, record.prompt) == (self.reviewer, self.prompt) and record.run in self._runs
+        if not ours or record.case_id not in self._by_id:
             raise UsageProblem("expected a verdict of this reviewer on a case of this run and prompt")
         self.store.append(record)
-        self._records.append(record)
+        self._kept.append(record)
         return record
 
     def undo(self) -> VerdictRecord | None:
         """Take back the last verdict that stands; the record that does so, None where there is none."""
-        gone = {record.withdraws for record in self._records if record.reviewer == self.reviewer}
-        mine = [one for one in self._records if one.reviewer == self.reviewer and one.verdict and one.id not in gone]
+        gone = {record.withdraws for record in self._kept if record.reviewer == self.reviewer}
+        mine = [one for one in self._kept if one.reviewer == self.reviewer and one.verdict and one.id not in gone]
         if not mine:
             return None
         last = max(reversed(mine), key=lambda one: one.time)
         return self.add(
-            VerdictRecord(new_id(), now(), self.reviewer, self.run, self.prompt, last.case_id, None, withdraws=last.id)
+            VerdictRecord(new_id(), now(), self.reviewer, last.run, self.prompt, last.case_id, None, withdraws=last.id)
         )
 
     def progress(self) -> str:

@@ -59,7 +59,12 @@ class ReviewSource:
     @property
     def run(self) -> str:
         """Fingerprint of what is reviewed: the SHA-256 of the run's table, which holds every mask."""
-        return self._subject.run.manifest["files"][TABLE_NAME]
+        return self.fingerprints[0]
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the reviewed run, then of the others."""
+        return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.subjects)
 
     @property
     def prompt(self) -> str:
@@ -136,7 +141,10 @@ class ReviewSource:
             "run": self.run,
             "prompt": self.prompt,
             "prompt_text": self._subject.run.prompts[self.prompt],
-            "runs": [{"name": one.name, "threshold": one.run.threshold} for one in self.subjects],
+            "runs": [
+                {"run": run, "name": one.name, "threshold": one.run.threshold}
+                for run, one in zip(self.fingerprints, self.subjects, strict=True)
+            ],
             "metrics": [
                 {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
                 for name in self.metric_names

@@ -263,6 +263,7 @@ const KEYS = [
     ["s", ["s"], "swipe: truth | prediction", (v) => v.toggle("swipe")],
     ["Space", [" "], "hold: hide all colours", (v) => v.hide(true)],
     ["b", ["b"], "the other run", (v) => v.otherRun()],
+    ["x", ["x"], "blind A/B, with two runs", (v) => v.facts.runs.length > 1 && v.toggle("blind")],
   ]],
   ["Picture", [
     ["w and W", ["w", "W"], "window wider, narrower", (v, key) => v.nudge("window", key === "w" ? 4 : -4)],
@@ -294,10 +295,12 @@ const TOGGLES = {
   centreline: "Missed centreline",
   swipe: "Swipe",
   palette: "Red/green colours",
+  blind: "Blind A/B",
 };
 const DEFAULTS = {
   opacity: 0.6, width: 1, window: 255, level: 127.5, divide: 0.5,
   contour: false, invert: false, map: false, centreline: false, swipe: false, palette: false,
+  blind: false,
 };
 
 function make(tag, properties = {}, ...children) {
@@ -340,6 +343,11 @@ export class Viewer {
 
   get subject() {
     return this.facts.runs[this.run];
+  }
+
+  // The verdicts of this reviewer on the run that is shown, or on another one.
+  given(run = this.subject.run) {
+    return standing(this.records.filter((one) => one.run === run), this.reviewer);
   }
 
   get prediction() {
@@ -479,7 +487,10 @@ export class Viewer {
     const toggle = (name) => {
       const input = make("input", { type: "checkbox", dataset: { control: name }, onchange: () => this.toggle(name) });
       parts.toggles[name] = input;
-      return make("label", { className: "vk-toggle" }, input, make("span", { textContent: TOGGLES[name] }));
+      return make(
+        "label", { className: "vk-toggle", hidden: name === "blind" && this.facts.runs.length < 2 },
+        input, make("span", { textContent: TOGGLES[name] }),
+      );
     };
     const score = (name, title) => {
       parts.scores[name] = make("output", { dataset: { score: name }, textContent: "–" });
@@ -649,7 +660,7 @@ export class Viewer {
     const { parts } = this, here = this.case?.case_id;
     const [order, metric] = (parts.sort.value || "natural:").split(":");
     const lower = this.facts.metrics.find((one) => one.name === metric)?.lower_is_better;
-    const given = standing(this.records, this.reviewer);
+    const given = this.given();
     const wanted = ["patient", "sequence", "status"].map((name) => [name, parts[`${name}Filter`].value]);
     const verdict = parts.verdictFilter.value;
     this.queue = arranged(this.cases, order, metric, lower, (one) =>
@@ -667,7 +678,7 @@ export class Viewer {
   }
 
   nextOpen() {
-    const given = standing(this.records, this.reviewer);
+    const given = this.given();
     const open = (one) => !given.has(one.case_id);
     const after = this.queue.findIndex((one, place) => place > this.place && open(one));
     const found = after >= 0 ? after : this.queue.findIndex(open);
@@ -714,9 +725,8 @@ export class Viewer {
 
   async show(place) {
     this.place = Math.min(Math.max(place, 0), Math.max(this.queue.length - 1, 0));
-    const before = this.case && standing(this.records, this.reviewer).get(this.case.case_id);
-    this.reasons = new Set(before?.reasons);
-    this.parts.note.value = before?.note ?? "";
+    if (this.state.blind && this.case) this.useRun(this.firstBlind());
+    this.recall();
     this.describe();
     const ticket = ++this.asked;
     if (!this.case) {
@@ -741,6 +751,20 @@ export class Viewer {
       this.data = null;
       this.parts.panels.forEach((panel) => this.empty(panel, `this case cannot be shown: ${error.message}`));
     }
+  }
+
+  // What was said of the case before stands ready to be changed.
+  recall() {
+    const before = this.case && this.given().get(this.case.case_id);
+    this.reasons = new Set(before?.reasons);
+    this.parts.note.value = before?.note ?? "";
+  }
+
+  // Which run is A: the same whenever the case is shown, and nothing that a reviewer could guess.
+  firstBlind() {
+    let hash = 0;
+    for (const character of this.facts.run + this.case.case_id) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
+    return (hash ^ (hash >>> 13)) & 1;
   }
 
   // A few cases are kept decoded, so that the memory stays flat however many are paged through.
@@ -784,11 +808,12 @@ export class Viewer {
 
   toggle(name) {
     this.state[name] = !this.state[name];
+    if (name === "blind") this.showRun(this.state.blind && this.case ? this.firstBlind() : 0);
     this.draw("all");
   }
 
   reset() {
-    Object.assign(this.state, DEFAULTS, { threshold: this.subject.threshold });
+    Object.assign(this.state, DEFAULTS, { threshold: this.subject.threshold, blind: this.state.blind });
     this.draw("all");
   }
 
@@ -802,9 +827,21 @@ export class Viewer {
   }
 
   otherRun() {
+    this.showRun((this.run + 1) % this.facts.runs.length);
+  }
+
+  // Who looks at a run's own mask sees the other one's own mask too.
+  useRun(run) {
     const own = this.state.threshold === this.subject.threshold;
-    this.run = (this.run + 1) % this.facts.runs.length;
+    this.run = run;
     if (own) this.state.threshold = this.subject.threshold;
+  }
+
+  showRun(run) {
+    this.useRun(run);
+    this.recall();
+    this.showVerdict();
+    if (!this.data) return;
     this.takeOver();
     this.draw("all");
   }
@@ -822,7 +859,8 @@ export class Viewer {
     });
     this.mask = new Uint8Array(count);
     parts.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
-    parts.run.textContent = `${this.subject.name} · ${this.facts.prompt_text}`;
+    const letter = this.case && this.run === this.firstBlind() ? "A" : "B";
+    parts.run.textContent = `${this.state.blind ? letter : this.subject.name} · ${this.facts.prompt_text}`;
     parts.status.textContent = prediction.status;
     parts.status.classList.toggle("vk-warning", prediction.status !== "ok");
     parts.status.title = prediction.words ?? "";
@@ -1028,9 +1066,15 @@ export class Viewer {
     parts.sliders.width.disabled = !state.contour;
     parts.sliders.divide.disabled = !state.swipe;
     parts.sliders.opacity.disabled = state.contour;
+    const at = state.blind ? "" : ` ${written(this.subject.threshold)}`;
+    if (state.blind && own) {
+      // The place of the slider could tell which run this is.
+      parts.sliders.threshold.value = 0.5;
+      parts.values.threshold.textContent = "own";
+    }
     parts.atThreshold.textContent = own
-      ? `the run's own mask, at its threshold ${written(this.subject.threshold)}`
-      : `not the run's mask: its threshold is ${written(this.subject.threshold)} (t goes back)`;
+      ? `the run's own mask, at its threshold${at}`
+      : `not the run's mask, which has its own threshold${at} (t goes back)`;
     parts.atThreshold.classList.toggle("vk-warns", !own);
   }
 
@@ -1052,17 +1096,20 @@ export class Viewer {
 
   showVerdict() {
     const { parts, case: here } = this;
-    const given = standing(this.records, this.reviewer);
+    const given = this.given();
     const mine = here ? given.get(here.case_id) : undefined;
     parts.given.hidden = !mine;
     parts.given.className = `vk-chip vk-${mine?.verdict ?? "open"}`;
     parts.given.textContent = mine ? [mine.verdict, ...mine.reasons].join(" · ") : "";
     parts.given.title = mine?.note ?? "";
+    // Blind, a case counts once both have a verdict: their numbers apart would tell which is which.
     const ids = new Set(this.cases.map((one) => one.case_id));
-    const counted = [...given.values()].filter((one) => ids.has(one.case_id));
+    const wanted = this.state.blind ? this.facts.runs.map(({ run }) => this.given(run)) : [given];
+    const counted = [...given.values()].filter((one) => ids.has(one.case_id) && wanted.every((all) => all.has(one.case_id)));
     const rejected = counted.filter((one) => one.verdict === "reject").length;
+    const of = this.state.blind ? "" : `, ${rejected} rejected`;
     const whose = this.host.reviewer ? `${this.host.reviewer}: ` : "";
-    parts.progress.textContent = `${whose}${counted.length} of ${this.cases.length} reviewed, ${rejected} rejected`;
+    parts.progress.textContent = `${whose}${counted.length} of ${this.cases.length} reviewed${of}`;
     parts.bar.value = this.cases.length ? counted.length / this.cases.length : 0;
     parts.tags.forEach((tag, place) => {
       tag.ariaPressed = String(this.reasons.has(this.facts.reasons[place]));
@@ -1079,10 +1126,6 @@ export class Viewer {
 
   async give(verdict) {
     if (!this.case) return;
-    if (this.run !== 0) {
-      this.tell(`Verdicts are on ${this.facts.runs[0].name}, and this is ${this.subject.name}: b goes back.`);
-      return;
-    }
     const advance = this.parts.advance.checked;
     const kept = await this.keep({
       case_id: this.case.case_id,
@@ -1094,22 +1137,29 @@ export class Viewer {
     });
     if (!kept) return;
     this.tell(`${kept.case_id}: ${verdict}`);
+    const other = this.facts.runs[1 - this.run];
+    if (this.state.blind && advance && !this.given(other.run).has(kept.case_id)) {
+      this.otherRun();
+      return;
+    }
     if (advance && this.case?.case_id === kept.case_id && this.place < this.queue.length - 1) this.step(1);
     else if (advance) this.tell(`${kept.case_id}: ${verdict}. This was the last case of the queue.`);
   }
 
   async undo() {
-    const last = [...standing(this.records, this.reviewer).values()].sort((a, b) => (a.time < b.time ? -1 : 1)).pop();
+    const all = this.facts.runs.flatMap(({ run }) => [...this.given(run).values()]);
+    const last = all.sort((a, b) => (a.time < b.time ? -1 : 1)).pop();
     if (!last) {
       this.tell("There is no verdict to take back.");
       return;
     }
     const kept = await this.keep({
-      case_id: last.case_id, verdict: null, reasons: [], note: "", threshold: null, withdraws: last.id,
+      run: last.run, case_id: last.case_id, verdict: null, reasons: [], note: "", threshold: null, withdraws: last.id,
     });
     if (!kept) return;
     const place = this.queue.findIndex((one) => one.case_id === last.case_id);
     if (place >= 0 && place !== this.place) await this.show(place);
+    if (place >= 0 && this.subject.run !== last.run) this.otherRun();
     this.tell(`${last.case_id}: ${last.verdict} was taken back`);
   }
 
@@ -1121,7 +1171,7 @@ export class Viewer {
     }
     const record = {
       schema: "vesselkit.verdict", schema_version: 1, id: newId(), time: new Date().toISOString(),
-      reviewer: this.reviewer, run: this.facts.run, prompt: this.facts.prompt, ...values,
+      reviewer: this.reviewer, run: this.subject.run, prompt: this.facts.prompt, ...values,
     };
     try {
       await this.host.save(record);
@@ -1139,12 +1189,16 @@ export class Viewer {
   }
 
   download() {
-    const mine = this.records.filter((one) => one.run === this.facts.run && one.prompt === this.facts.prompt);
+    const mine = this.records.filter((one) => this.isOurs(one));
     const text = mine.map((one) => `${JSON.stringify(one)}\n`).join("");
     const url = URL.createObjectURL(new Blob([text], { type: "application/jsonl" }));
     make("a", { href: url, download: `verdicts-${this.reviewer || "all"}.jsonl` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
     this.tell(`${mine.length} records written to your downloads`);
+  }
+
+  isOurs({ run, prompt }) {
+    return prompt === this.facts.prompt && this.facts.runs.some((one) => one.run === run);
   }
 
   async take(file) {
@@ -1155,8 +1209,8 @@ export class Viewer {
       if (!line.trim()) continue;
       try {
         const one = JSON.parse(line);
-        const fits = one.schema === "vesselkit.verdict" && one.schema_version === 1 && one.run === this.facts.run &&
-          one.prompt === this.facts.prompt && NAME.test(one.reviewer);
+        const fits = one.schema === "vesselkit.verdict" && one.schema_version === 1 && this.isOurs(one) &&
+          NAME.test(one.reviewer);
         if (!fits) others++;
         else if (!known.has(one.id)) {
           known.add(one.id);

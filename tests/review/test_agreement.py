@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.review.agreement import agreement, agreements
+from helpers.review.agreement import agreement, agreements, preferences
 from helpers.review.verdicts import Verdict
 from tests.review.test_verdicts import record
 
@@ -40,3 +40,11 @@ def test_kappa_is_not_defined_without_variety(rows):
 def test_every_two_reviewers_are_compared():
     found = agreements(verdicts(bob=[A], ann=[A], eve=[R]))
     assert [(one.first, one.second) for one in found] == [("ann", "bob"), ("ann", "eve"), ("bob", "eve")]
+
+
+def test_which_run_a_reviewer_prefers():
+    first, second = verdicts(ann=[A, F, R, A], bob=[A]), verdicts(ann=[F, F, A, None], eve=[R])
+    assert preferences(("new", "old"), first, second) == [
+        "ann: new better on 1, old better on 1, the same on 1 of 3 cases"
+    ]
+    assert preferences(("new", "old"), first, {}) == []

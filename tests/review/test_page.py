@@ -28,6 +28,7 @@ from tests.review.runs import (
     MARKUP,
     NO_TRUTH,
     SAME,
+    SEVERAL,
     WIDTH,
     write_data,
     write_run,
@@ -216,11 +217,43 @@ def test_the_other_run_takes_its_place_with_its_threshold(opened, made):
     opened.press("b")
     assert np.array_equal(opened.coloured(2), made[0].subjects[1].run.mask(GRIDDED, "p1"))
     assert opened.text(".vk-run").startswith("other") and "threshold 0.300" in opened.text(".vk-hint")
+
+
+def test_a_verdict_is_on_the_run_that_is_shown_and_blind_on_one_after_the_other(opened, made, tmp_path):
+    names, runs = {"run", "other"}, set(made[0].fingerprints)
     opened.page.fill("[data-control=reviewer]", "ann")
-    opened.press("Escape", "a")
-    assert "Verdicts are on run" in opened.text(".vk-card [role=status]") and opened.text(".vk-progress").startswith(
-        "0 of"
-    )
+    opened.press("Escape", "x")
+    assert not names & set(opened.text(".vk-run").split()) and opened.text(".vk-run").startswith("A ")
+    assert "0.3" not in opened.text(".vk-hint") and opened.page.input_value("[data-control=threshold]") == "0.5"
+    opened.press("a")
+    assert opened.text(".vk-run").startswith("B ") and opened.text(".vk-id") == CASES[0]
+    assert opened.text(".vk-progress") == "0 of 6 reviewed"
+    opened.press("r")
+    opened.wait(lambda: opened.text(".vk-id") == CASES[1])
+    assert opened.text(".vk-run").startswith("A ") and opened.text(".vk-progress") == "1 of 6 reviewed"
+    opened.press("z")
+    opened.wait(lambda: opened.text(".vk-run").startswith("B "))
+    assert opened.text(".vk-id") == CASES[0]
+    opened.press("f")
+    with opened.page.expect_download() as waiting:
+        opened.page.click("text=Download verdicts")
+    waiting.value.save_as(tmp_path / "v.jsonl")
+    accepted, rejected, withdrawn, fixed = read_lines(tmp_path / "v.jsonl")
+    assert {accepted.run, rejected.run} == runs and rejected.run == withdrawn.run == fixed.run
+    assert (accepted.verdict, rejected.verdict, fixed.verdict) == ("accept", "reject", "fix")
+
+
+def test_which_run_is_a_varies_and_stays(opened, made):
+    first, second = (one.run for one in made[0].subjects)
+    opened.press("x")
+    seen = []
+    for case_id in [GRIDDED, SAME, SEVERAL, NO_TRUTH] * 2:
+        opened.case(case_id)
+        shown = opened.coloured(2)
+        seen.append(
+            (np.array_equal(shown, first.mask(case_id, "p1")), np.array_equal(shown, second.mask(case_id, "p1")))
+        )
+    assert seen[:4] == seen[4:] and all(any(pair) for pair in seen) and len(set(seen) - {(True, True)}) == 2
 
 
 def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):

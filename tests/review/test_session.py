@@ -1,5 +1,7 @@
 """The queue, and verdicts through it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,14 @@ def test_steps_never_leave_the_queue(tmp_path_factory, steps):
     for step in steps:
         place = min(max(place + step, 0), 3)
         assert one.step(step).case_id == one.queue[place]
+
+
+def test_verdicts_on_the_other_run_are_kept_apart(tmp_path):
+    both = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "run", "p1", others=("other",))
+    record = both.give(Verdict.ACCEPT)
+    both.add(replace(record, id="0" * 32, run="other", verdict=Verdict.REJECT, time=record.time + "z"))
+    assert both.verdicts["c1"].verdict is Verdict.ACCEPT and len(both.records) == 2
+    assert both.verdicts_on("other")["ann"]["c1"].verdict is Verdict.REJECT
+    assert both.undo().run == "other" and both.verdicts_on("other") == {}
+    with pytest.raises(UsageProblem):
+        both.add(replace(record, id="1" * 32, run="third"))
