@@ -95,6 +95,9 @@ def review(
         Path | None,
         typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, frames to correct."),
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="RUN2", help="Run that was shown in its place, to compare with.")
+    ] = None,
     metrics: Metrics = None,
     prompt: Prompt = None,
     layout: Layout = None,
@@ -106,25 +109,31 @@ def review(
     files = [input_path(path, "--import") for path in taken or ()]
     folder = None if export is None else output_path(export, "--export", data)
 
-    from helpers.review.agreement import agreements  # here, so that --help need not wait
+    from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
     from helpers.review.export import write_export
     from helpers.review.session import ReviewSession
     from helpers.review.store import VerdictStore, read_lines
     from helpers.review.verdicts import current
 
-    source = _source(run, _dataset(data, layout, ids, id_key, group_by, split), metrics, prompt, None)
+    other = optional_input_path(against, "--against")
+    source = _source(run, _dataset(data, layout, ids, id_key, group_by, split), metrics, prompt, other)
     store, known = VerdictStore(typed_path(verdicts)), {case.case_id for case in source.cases}
     for path in files:
         found = read_lines(path)
-        ours = [one for one in found if (one.run, one.prompt) == (source.run, source.prompt) and one.case_id in known]
+        ours = [one for one in found if one.run in source.fingerprints and one.case_id in known]
+        ours = [one for one in ours if one.prompt == source.prompt]
         typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
-    records = [one for one in store.records() if (one.run, one.prompt) == (source.run, source.prompt)]
-    standing = current(one for one in records if one.case_id in known)
+    records = [one for one in store.records() if one.prompt == source.prompt and one.case_id in known]
+    verdicts_on = {run: current(one for one in records if one.run == run) for run in source.fingerprints}
+    standing = verdicts_on[source.run]
     for reviewer in sorted(standing):
         session = ReviewSession(source.cases, store, reviewer, source.run, source.prompt)
         typer.echo(f"{reviewer}: {session.progress()}")
     for found in agreements(standing):
         typer.echo(found)
+    for subject, fingerprint in zip(source.subjects[1:], source.fingerprints[1:], strict=True):
+        for line in preferences((source.subjects[0].name, subject.name), standing, verdicts_on[fingerprint]):
+            typer.echo(line)
     if not standing:
         typer.echo("no verdicts on this run and prompt")
     if folder is not None:

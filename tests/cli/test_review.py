@@ -61,6 +61,19 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
 
 
+def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
+    other = write_run(tmp_path / "other", seed=7)
+    sent = lines(run, record(1, SAME), record(2, GRIDDED)) + lines(other, record(3, SAME, "reject"))
+    (tmp_path / "sent.jsonl").write_text(sent)
+    arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
+    ended = call(*arguments, "--against", "other")
+    assert ended.code == 0 and ended.out.splitlines() == [
+        "3 records taken over, 0 of another run passed over",
+        "ann: 2 of 6 reviewed: 2 accept, 0 fix, 0 reject",
+        "ann: run better on 1, other better on 0, the same on 0 of 1 cases",
+    ]
+
+
 def names(folder):
     return {path.stem for path in folder.glob("*.png")}
 
