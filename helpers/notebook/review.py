@@ -8,7 +8,7 @@ from IPython.display import display
 
 from helpers import paths
 from helpers.data.dataset import Dataset
-from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
+from helpers.evaluation.metrics_folder import SCHEMA, SCHEMA_VERSION, SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluation import ChosenRun
 from helpers.notebook.session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
@@ -91,11 +91,20 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:
-    """The newest evaluation of the project that scored this run and prompt; None where there is none."""
+    """The newest evaluation of the project that scored this run and prompt; None where there is none.
+
+    Those of another version or damaged are passed over: the review goes on without scores, and says so.
+    """
     summaries = paths.stage_folder(project, Stage.EVALUATE).glob(f"*/{SUMMARY_NAME}")
     complete = [path for path in summaries if not path.parent.name.startswith(PARTIAL_PREFIX)]
     for path in sorted(complete, key=lambda found: (found.stat().st_mtime_ns, found.parent.name), reverse=True):
-        scored = json.loads(path.read_text(encoding="utf-8")).get("runs", [])
-        if any((one.get("config_sha256"), one.get("prompt_id")) == (config_sha256, prompt) for one in scored):
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            found, scored = (summary["schema"], summary["schema_version"]), summary["runs"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if found == (SCHEMA, SCHEMA_VERSION) and any(
+            (one.get("config_sha256"), one.get("prompt_id")) == (config_sha256, prompt) for one in scored
+        ):
             return open_metrics(path.parent)
     return None

@@ -52,6 +52,14 @@ def test_the_scores_of_this_run_are_found_and_another_has_none(root):
         opened(root, predictions="frangi", metrics="outputs/demo/evaluate/a")
 
 
+def test_an_evaluation_of_another_version_does_not_stop_the_review(root):
+    path = root / "outputs/demo/evaluate/a/summary.json"
+    path.write_text(path.read_text().replace('"schema_version": ', '"schema_version": 9'))
+    assert opened(root, predictions="tuned").source.metrics is None
+    path.write_text("{")
+    assert opened(root, predictions="tuned").source.metrics is None
+
+
 def test_verdicts_stay_with_the_review_and_agreement_is_told(root):
     first, second = opened(root, predictions="tuned"), opened(root, "bob", predictions="tuned")
     for review, verdicts in ((first, "aar"), (second, "arr")):
