@@ -1,0 +1,64 @@
+"""Every `vesselkit ...` command that the README quotes can be typed as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from helpers.cli.app import app
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BadCall = typer.BadParameter.__base__  # the class of all complaints of the parser, which Typer does not name itself
+
+
+def blocks(text):
+    """What follows `vesselkit` in fenced blocks, lines continued by a backslash joined."""
+    lines = "\n".join(re.sub(r"\\\n\s*", "", block) for block in BLOCK.findall(text)).splitlines()
+    found = [re.search(r"(?:^|[\s/])vesselkit (\S.*)", line) for line in lines]
+    return [match[1] for match in found if match]
+
+
+def spans(text):
+    """What follows `vesselkit` in code within prose; it may leave out what the sentence is not about."""
+    found = [" ".join(span.split()) for span in re.findall(r"`([^`]*)`", BLOCK.sub("", text))]
+    return [span.removeprefix("vesselkit ") for span in found if span.startswith("vesselkit ")]
+
+
+def parse(line):
+    """Raises BadCall, or KeyError for an unknown command."""
+    command, arguments = get_command(app), shlex.split(line, comments=True)
+    while hasattr(command, "commands"):
+        name, *arguments = arguments
+        command = command.commands[name]
+    command.make_context(line, arguments)
+
+
+@pytest.mark.parametrize("line", blocks(README.read_text(encoding="utf-8")))
+def test_commands_in_blocks_are_complete(line):
+    parse(line)
+
+
+@pytest.mark.parametrize("line", spans(README.read_text(encoding="utf-8")))
+def test_commands_in_prose_have_options_that_exist(line):
+    if "--" not in line:  # the name alone
+        line += " --help"
+    try:
+        parse(line)
+    except BadCall as error:
+        assert str(error).startswith("Missing parameter")
+    except typer.Exit:
+        pass  # of --help
+
+
+def test_commands_are_found_and_bad_ones_are_noticed():
+    text = "`vesselkit who ID`\n\n```\nsrun vesselkit gate \\\n    --baseline a\n```\nand `vesselkit who\nC1 --dta x`"
+    assert (blocks(text), spans(text)) == (["gate --baseline a"], ["who ID", "who C1 --dta x"])
+    for line, words in (("who C1 --dta x", "--dta"), ("gate --baseline a", "metrics"), ("who", "Missing")):
+        with pytest.raises(BadCall, match=words):
+            parse(line)
+    with pytest.raises(KeyError):
+        parse("hwo C1")
