@@ -868,6 +868,7 @@ export class Viewer {
     parts.warning.hidden = !same;
     parts.warning.textContent = same ? "identical to the ground truth: check its origin" : "";
     parts.sliders.threshold.disabled = !prediction.full;
+    this.showPixel();
   }
 
   // One drawing a frame of the screen, however many events there are. What: view < mask < all; with `mask` the original
