@@ -1,7 +1,7 @@
 """Take file names and paths out of an executed notebook, since they can carry patients' names.
 
 Parameters that are paths become `<name of the parameter>`. In what a failed notebook printed, and in its error, paths
-and names of data files become `<path>` and `<file>`; an error about an input file is left out whole. What lies in
+and names of data files become `<path>` and `<file>`; the kit's words about an input are left out whole. What lies in
 `outputs` was named by the kit and stays.
 """
 
@@ -21,9 +21,12 @@ WITHHELD = "not kept here, since it may name a file; it was shown where this not
 
 _INJECTED_TAG = "injected-parameters"
 _OUR_OWN_NAMES = ("project", "name")  # parameters that name results, never files of the user
-_ABOUT_FILES = re.compile(r"RefusedInput|UnreadableImage|UnidentifiedImageError|OSError|IOError|\w*File\w*Error")
+_ABOUT_FILES = re.compile(
+    r"UsageProblem|RefusedInput|UnreadableImage|UnidentifiedImageError|OSError|IOError|\w*File\w*Error"
+)
 _STOPS = r"\n\r\"'`<>|:;=\x1b"
 _PATH = re.compile(rf"(?:(?<=^)|(?<=[\s(\[{{,{_STOPS}]))(?:~?/|[A-Za-z]:[\\/]|\.\./|\\\\)[^\s/][^{_STOPS}]*")
+_QUOTED = re.compile(r"""(['"])(?!(?:helpers|notebooks|outputs|scripts|tests)/)[^'"\n]*/[^'"\n]*\1""")
 _SUFFIXES = (
     "png jpe?g tiff? bmp gif p[bgnp]m ppm dcm dicom ima mp4 avi mov mkv webm mpe?g npy npz csv json jsonl ya?ml xml "
     "txt key pth pt safetensors nii gz zip"
@@ -73,7 +76,8 @@ def scrubbed(text: str, known: list[_Known]) -> str:
     """A printed text without the known paths, without other paths and without names of data files."""
     for found in known:
         text = _replaced(text, found, found.texts)
-    return _FILE.sub(_shown_file, _PATH.sub(_shown_path, text))
+    text = _QUOTED.sub(r"\1<path>\1", _PATH.sub(_shown_path, text))
+    return _FILE.sub(_shown_file, text)
 
 
 def _without_whole(text: str, known: list[_Known]) -> str:

@@ -18,6 +18,7 @@ PLANTED = "DOE_JOHN"
         ("read /data/DOE_JOHN/a 1.png: truncated", "read <path>: truncated"),
         ("[Errno 2] No such file: '../DOE_JOHN/x'", "[Errno 2] No such file: '<path>'"),
         ("could not open 'Doe, John (2).PNG'", "could not open '<file>'"),
+        ("KeyError: 'DOE_JOHN/IM0001'", "KeyError: '<path>'"),
         ("3 of Doe John.dcm: bad", "<file>: bad"),
         ("a / b and and/or, 1/2 of vessels", "a / b and and/or, 1/2 of vessels"),
         ("outputs/demo/panels/P001.png  12 bytes", "outputs/demo/panels/P001.png  12 bytes"),
@@ -44,6 +45,11 @@ def test_paths_and_data_files_are_taken_out_and_prose_stays(text, kept):
             "from helpers.errors import RefusedInput\nraise RefusedInput(images[9:] + ' is no frame')",
             RefusedInput,
             f"RefusedInput: {WITHHELD}",
+        ),
+        (
+            "from helpers.errors import UsageProblem\nraise UsageProblem('no patient in ' + images[9:])",
+            UsageProblem,
+            f"UsageProblem: {WITHHELD}",
         ),
     ],
 )
