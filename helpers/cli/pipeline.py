@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import IdKey, Ids
 from helpers.cli.inference import Data, Device, Dtype
@@ -56,7 +56,7 @@ def pipeline(
     request = {
         "checkpoint": input_path(checkpoint, "--checkpoint"),
         "data": input_path(data, "--data"),
-        "output": typed_path(output),
+        "output": output_path(output, "--output", data),
         "base": optional_input_path(base, "--base"),
         "sam2": optional_input_path(sam2, "--sam2"),
         "sam2_config": preset_or_file(sam2_config),
