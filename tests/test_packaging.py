@@ -96,7 +96,20 @@ def test_make_help_names_the_targets():
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     targets = {line.split()[1] for line in shown.stdout.splitlines()}
-    assert targets == {"help", "setup", "demo", "test", "lab", "review", "lint", "format", "lock", "docs", "clean"}
+    assert targets == {
+        "help",
+        "setup",
+        "demo",
+        "test",
+        "lab",
+        "review",
+        "lint",
+        "format",
+        "lock",
+        "wheels",
+        "docs",
+        "clean",
+    }
 
 
 def test_importing_the_command_line_does_not_wait_for_torch():
