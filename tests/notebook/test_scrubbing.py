@@ -23,7 +23,7 @@ PLANTED = "DOE_JOHN"
         ("a / b and and/or, 1/2 of vessels", "a / b and and/or, 1/2 of vessels"),
         ("outputs/demo/panels/P001.png  12 bytes", "outputs/demo/panels/P001.png  12 bytes"),
         (
-            "File /opt/x/lib/python3.11/site-packages/numpy/core.py:12, in f",
+            "File /usr/x/lib/python3.11/site-packages/numpy/core.py:12, in f",
             "File site-packages/numpy/core.py:12, in f",
         ),
     ],
