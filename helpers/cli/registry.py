@@ -125,7 +125,8 @@ COMMANDS = (
         "review",
         "Take over, count and export the verdicts of a review.",
         "vesselkit review RUN --data DATASET --verdicts DIR [--import FILE ...] [--export DIR] [--against RUN2]"
-        " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]",
+        " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
+        " [--split NAME]",
         _HERE,
     ),
     Command(
