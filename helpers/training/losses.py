@@ -42,9 +42,8 @@ def sample_points(logits: torch.Tensor, sampling: PointSampling, random: torch.G
 def values_at(maps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Bilinear values of maps (S, h, w) at points (S, P, 2), x and y in [0, 1] from edge to edge: (S, P) float32."""
     grid = (2 * points - 1)[:, :, None]
-    return nn.functional.grid_sample(maps[:, None].float(), grid, padding_mode="border", align_corners=False)[
-        :, 0, :, 0
-    ]
+    found = nn.functional.grid_sample(maps[:, None].float(), grid, padding_mode="border", align_corners=False)
+    return found[:, 0, :, 0]
 
 
 def mask_losses(
