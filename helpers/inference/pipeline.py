@@ -65,7 +65,8 @@ class Outcome:
     """A frame after prediction: one answer for each prompt, or a failure.
 
     Attributes:
-        timing: seconds of reading, preparing and predicting, the last as this frame's part of its batch; batch_size.
+        timing: seconds of reading, preparing and predicting, the last as this frame's part of its batch; batch_size;
+            drafted_answers where there are answers.
         source: as that of `Loaded`.
     """
 
@@ -140,18 +141,17 @@ def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Seque
     start = time.perf_counter()
     found = iter(_answers(predictor, ready, prompts) if ready else ())
     share = (time.perf_counter() - start) / max(len(ready), 1)
-    return [
-        Outcome(item.frame, item.facts, item.failure, item.timing, item.source)
-        if item.failure is not None
-        else Outcome(
-            item.frame,
-            item.facts,
-            next(found),
-            {**item.timing, "predict_seconds": share, "batch_size": len(ready)},
-            item.source,
-        )
-        for item in loaded
-    ]
+    outcomes = []
+    for item in loaded:
+        if item.failure is not None:
+            outcomes.append(Outcome(item.frame, item.facts, item.failure, item.timing, item.source))
+            continue
+        answers = next(found)
+        timing = {**item.timing, "predict_seconds": share, "batch_size": len(ready)}
+        if not isinstance(answers, Failure):
+            timing["drafted_answers"] = sum(answer.drafted for answer in answers)
+        outcomes.append(Outcome(item.frame, item.facts, answers, timing, item.source))
+    return outcomes
 
 
 def load(frame: Frame, predictor: Predictor) -> Loaded:

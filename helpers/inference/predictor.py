@@ -26,6 +26,7 @@ class Answer:
         token_count: number of new tokens; None where there are none.
         tiles: number of tiles that the vision tower saw; None where there are none.
         message: what went wrong with this frame alone, without names; None where nothing did.
+        drafted: whether the text was foreseen and only checked, which is faster and gives the same.
     """
 
     text: str | None
@@ -38,6 +39,7 @@ class Answer:
     token_count: int | None = None
     tiles: int | None = None
     message: str | None = None
+    drafted: bool = False
 
 
 class Predictor(Protocol):
@@ -61,7 +63,8 @@ class Predictor(Protocol):
     def predict(self, prepared: Sequence[Any], prompts: Sequence[str]) -> list[list[Answer]]:
         """Answers of a batch: one list for each frame, with one answer for each prompt.
 
-        Features of a frame are computed once however many prompts there are. The result depends only on the batch.
+        Features of a frame are computed once however many prompts there are. The result depends only on the batch,
+        but for `drafted`.
 
         Raises:
             torch.OutOfMemoryError: where the batch does not fit; the caller halves it.

@@ -1,4 +1,4 @@
-"""The times of a run's cases, apart from its results since they differ between equal runs."""
+"""The times of a run's cases and what saved time, apart from its results since they differ between equal runs."""
 
 import json
 import statistics
@@ -14,6 +14,7 @@ SCHEMA = pa.schema(
         ("prepare_seconds", pa.float64()),
         ("predict_seconds", pa.float64()),
         ("batch_size", pa.int64()),
+        ("drafted_answers", pa.int64()),
     ]
 )
 
@@ -33,10 +34,11 @@ def timing_table(run: Path, case_ids: Iterable[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def predict_summary(table: pa.Table) -> dict[str, float | None]:
-    """Median and largest seconds of prediction of a case; None where the predictor never ran."""
+def predict_summary(table: pa.Table) -> dict[str, float | int | None]:
+    """Median and largest seconds of predicting a case, None where the predictor never ran; all drafted answers."""
     seconds = [value for value in table["predict_seconds"].to_pylist() if value is not None]
     return {
         "median_predict_seconds": statistics.median(seconds) if seconds else None,
         "max_predict_seconds": max(seconds, default=None),
+        "drafted_answers": sum(value or 0 for value in table["drafted_answers"].to_pylist()),
     }

@@ -49,6 +49,12 @@ def test_every_frame_is_answered_in_fixed_batches(tmp_path):
     assert [outcomes[case].timing["batch_size"] for case in ("c01", "c05")] == [2, 1]
 
 
+def test_drafted_answers_are_counted_beside_the_times(tmp_path):
+    frames = draw_frames(tmp_path, [1, 2, 255])
+    outcomes = run(frames, PlainPredictor({2: lambda answer: replace(answer, drafted=True)}))
+    assert [outcomes[case].timing.get("drafted_answers") for case in ("c01", "c02", "c03")] == [0, 1, None]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("Doe^Jane"), AttributeError("PatientName"), ZeroDivisionError()])
 def test_a_decoder_that_fails_in_an_unforeseen_way_stops_no_other(tmp_path, monkeypatch, error):
     frames = draw_frames(tmp_path, [1, 2, 3])
