@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from helpers.data.record import Record
+from helpers.data.record import NUMBER_DIGITS, Record
 from helpers.errors import UsageProblem
 
 _GROUPS = {"patient", "sequence", "frame"}
@@ -46,8 +46,8 @@ _UNKNOWN = (
 _SUGGESTED = (
     r"(?P<patient>[^/]+)/(?P<sequence>[^/]+)/[^/]+$",
     r"(?P<patient>[^/]+)/[^/]+$",
-    r"(?P<patient>[^/]+?)[-_ ](?P<sequence>\d+)[-_ ](?P<frame>\d+)\.[^./]+$",
-    r"(?P<patient>[^/]+?)[-_ ](?P<frame>\d+)\.[^./]+$",
+    r"(?P<patient>[^/]+?)[-_ ](?P<sequence>\d+)[-_ ](?P<frame>\d{1,6})\.[^./]+$",
+    r"(?P<patient>[^/]+?)[-_ ](?P<frame>\d{1,6})\.[^./]+$",
 )
 
 
@@ -147,10 +147,12 @@ def _set(record: Record, found: dict[str, str | None]) -> Record:
     """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
     number = record.number
     if found.get("frame"):
-        digits = re.search(r"\d+$", found["frame"])
-        if digits is None:
-            raise UsageProblem("--group-by: expected a frame that ends in a number, found another text. Correct it")
-        number = int(digits[0])
+        number = _ending(found["frame"])
+        if number is None:
+            raise UsageProblem(
+                f"--group-by: expected a frame that ends in a number of at most {NUMBER_DIGITS} digits, found another "
+                "text. Correct it"
+            )
     return replace(
         record,
         patient=found.get("patient") or record.patient,
@@ -206,10 +208,13 @@ def _suggestion(records: tuple[Record, ...]) -> str:
 
 
 def _trailing_number(record: Record) -> int | None:
-    if record.number is not None:
-        return record.number
-    digits = re.search(r"(\d{1,6})$", PurePosixPath(record.name).stem)
-    return None if digits is None else int(digits[1])
+    return _ending(PurePosixPath(record.name).stem) if record.number is None else record.number
+
+
+def _ending(text: str) -> int | None:
+    """The number that a text ends in; None where there is none, or one too long to be a frame's."""
+    digits = re.search(rf"(?<!\d)\d{{1,{NUMBER_DIGITS}}}$", text)
+    return None if digits is None else int(digits[0])
 
 
 def _counts(records: tuple[Record, ...]) -> str:

@@ -9,6 +9,9 @@ import numpy as np
 
 from helpers.data.frame import Frame
 
+# Of a frame's number at most. It stands in the case id, and what is longer names something else: a patient, a date.
+NUMBER_DIGITS = 6
+
 
 class Truth(Protocol):
     """Ground truth of one frame, rasterised only when asked for."""
@@ -36,7 +39,7 @@ class Record:
         index: position in a file of several frames, from 0; None for a file of one.
         truth: ground truth; None where there is none.
         patient, sequence: the source's own names, from headers, columns or folders; None where the reader cannot tell.
-        number: of the frame in its sequence; None where the reader cannot tell.
+        number: of the frame in its sequence, of at most NUMBER_DIGITS digits; None where the reader cannot tell.
         split: None where the layout has none.
         from_header: which of `patient` and `sequence` a file's header states; such names are never kept as ids.
         provenance: where the annotation came from, for people: annotation file, position in it, texts, second reader.

@@ -122,6 +122,18 @@ def test_a_rule_that_does_not_fit_is_refused(tmp_path, rule, words):
         groups(["a/1.png", "b/2.png"], rule, tmp_path)
 
 
+def test_a_long_number_is_nobodys_frame(tmp_path):
+    name, pattern = "P1/0012345678.png", r"(?P<patient>P1)/(?P<frame>\d+)"
+    assert groups([name]) == [("P1", None, None)]
+    with pytest.raises(UsageProblem, match="at most 6 digits"):
+        groups([name], pattern)
+    assert groups(["P1/001234.png"], pattern) == [("P1", None, 1234)]
+    (tmp_path / "list.csv").write_text("file,who,frame\n0012345678.png,A,0012345678\n")
+    with pytest.raises(UsageProblem, match="at most 6 digits") as refusal:
+        groups([name], "column:who", tmp_path)
+    assert "12345678" not in str(refusal.value)
+
+
 def test_a_column_groups(tmp_path):
     (tmp_path / "list.csv").write_text("file,who,sequence,frame\n1.png,A,s,4\nb/2.png,B,,\n")
     assert groups(["a/1.png", "b/2.png"], "column:who", tmp_path) == [("A", "s", 4), ("B", None, None)]

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from helpers.data.readers.walk import files_under
-from helpers.data.record import Reading, Record
+from helpers.data.record import NUMBER_DIGITS, Reading, Record
 from helpers.errors import RefusedInput
 from helpers.images.dicom_header import DicomFacts, dicom_facts, is_dicom
 from helpers.images.reading import UnreadableImage, natural_key
@@ -85,15 +85,22 @@ def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
 
 
 def _series(root: Path, instances: list[_Instance]) -> list[Record]:
-    """The single-frame instances of one patient and series, by their InstanceNumber where it is theirs alone."""
+    """The single-frame instances of one patient and series, by their InstanceNumber where it is theirs alone.
+
+    Some exports put times or identifiers into it: no frame has such a number.
+    """
     counts = Counter(facts.instance_number for _, facts in instances)
+
+    def number(found: int | None) -> int | None:
+        return found if found is not None and counts[found] == 1 and 0 <= found < 10**NUMBER_DIGITS else None
+
     return [
         Record(
             name=name,
             path=root / name,
             patient=facts.patient_id,
             sequence=facts.series_uid,
-            number=facts.instance_number if facts.series_uid and counts[facts.instance_number] == 1 else None,
+            number=number(facts.instance_number) if facts.series_uid else None,
             from_header=_FROM_HEADER,
         )
         for name, facts in instances

@@ -36,6 +36,13 @@ def test_single_frames_of_a_series_keep_their_instance_number(tmp_path):
     assert all(record.index is None for record in records.values())
 
 
+@pytest.mark.parametrize("instance", [20240131, 10**11, -1])
+def test_an_instance_number_that_no_frame_has_is_left_out(tmp_path, instance):
+    write(tmp_path / "a", angiogram(FRAME, SeriesInstanceUID="1.2", InstanceNumber=instance))
+    (record,) = read_dicom(tmp_path).records
+    assert (record.number, record.sequence) == (None, "1.2")
+
+
 def test_patient_without_an_id(tmp_path):
     write(tmp_path / "named", angiogram(FRAME, PatientID=""))
     write(tmp_path / "unnamed", angiogram(FRAME, PatientID="", PatientName="", SeriesInstanceUID=""))
