@@ -144,7 +144,7 @@ def coco_truth(items: Iterable[dict], image: dict) -> AuditedTruth:
         shape = item.get("segmentation")
         if isinstance(shape, dict):
             codes.append(shape)
-        elif isinstance(shape, list):
+        elif isinstance(shape, list) and shape:  # an empty list is what box detectors leave there
             polygons.append(shape)
         else:
             parts.append(BrokenTruth("an annotation has no segmentation", size))

@@ -255,8 +255,8 @@ def _only(root: Path, names: list[str]) -> str:
 def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     """Annotation files by their kind, decided by content.
 
-    In a folder whose first file is LabelMe's, all are taken for it: there is one for each image. A JSON file that
-    cannot be read stops the search only where nothing else is found.
+    In a folder with a file of LabelMe's, all that are of no other kind are taken for it: there is one for each image. A
+    JSON file that cannot be read stops the search only where nothing else is found.
     """
     by_folder: dict[Path, list[Path]] = defaultdict(list)
     for path in walk(root, lambda name: name.lower().endswith(".json") and name != DECLARATION, _JSON_DEPTH):
@@ -264,17 +264,17 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
     refusals = []
     for files in by_folder.values():
+        unknown = []
         for number, file in enumerate(files):
             try:
                 kind = _kind(read_json(file))
             except RefusedInput as error:
                 refusals.append(error)
-                continue
+                kind = None
             if kind == "labelme" and layout in {None, "labelme"}:
-                found[kind] += files if number == 0 or not found else files[number:]
+                found[kind] += [*unknown, *files[number:]]
                 break
-            if kind:
-                found[kind].append(file)
+            (unknown if kind is None else found[kind]).append(file)
     if refusals and not found:
         raise refusals[0]
     return found

@@ -49,6 +49,7 @@ def test_images_without_annotation(tmp_path):
     ("segmentation", "problem"),
     [
         (None, "no segmentation"),
+        ([], "no segmentation"),
         ([[1, 1, 2, 2]], "has 2 points"),
         ([["a", 1, 2, 2, 3, 3]], "found str"),
         ({"size": [6, 8], "counts": [1, 2]}, "cover 3 pixels"),

@@ -39,6 +39,16 @@ def test_images_without_a_file_of_their_own_keep_their_cases(tmp_path):
     assert len(read_records(file).records) == 1
 
 
+def test_a_broken_file_is_a_fault_in_whichever_folder_it_comes_first(tmp_path):
+    frames(tmp_path, "p/a.png", "p/b.png", "q/a.png", "q/b.png")
+    for folder in ("p", "q"):
+        (tmp_path / folder / "a.json").write_text("{")
+        write(tmp_path / folder / "b.json", labelme("b.png", shape(SQUARE)))
+    reading = read_records(tmp_path)
+    assert [fault.name for fault in reading.faults] == ["a.json", "a.json"]
+    assert "2 entries could not be read and were passed over" in reading.notes
+
+
 @pytest.mark.parametrize("image", ["../images/a.png", "..\\images\\a.png", "a.png"])
 def test_annotations_in_a_folder_of_their_own(tmp_path, image):
     frames(tmp_path, "images/a.png")
