@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.special import expit
 
@@ -24,7 +25,6 @@ from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.timings import timing_table
 
 _MEND = "Copy it back, or give the run's command again, which mends it"
-_INTEGERS = ("frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles")
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,14 @@ class Run:
 
     def table(self) -> pd.DataFrame:
         """The rows: one for each `[SEG]`, docs/run-format.md has the columns; missing where unknown."""
-        return to_arrow(self.rows).to_pandas().astype(dict.fromkeys(_INTEGERS, "Int64"))
+        return _pandas(to_arrow(self.rows))
 
     def timings(self) -> pd.DataFrame:
         """A row for each case, in seconds; missing where a stage did not run."""
         finished = self.manifest is not None
-        table = pq.read_table(self.folder / TIMINGS_NAME) if finished else timing_table(self.folder, self.cases())
-        return table.to_pandas().astype({"batch_size": "Int64"})
+        return _pandas(
+            pq.read_table(self.folder / TIMINGS_NAME) if finished else timing_table(self.folder, self.cases())
+        )
 
     def cases(self) -> tuple[str, ...]:
         """The case ids, in natural order."""
@@ -206,6 +207,11 @@ def require_comparable(first: Run, second: Run) -> None:
             f"{names}: expected the same frames behind the same case ids, found other pixels in {len(other)} of "
             f"{len(common)} common cases, the first {other[0]}. Predict both on one data set"
         )
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    """A table whose integers stay integers where some are missing."""
+    return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
 
 
 def _done_rows(folder: Path, config_sha256: str) -> tuple[PredictionRow, ...]:

@@ -25,12 +25,11 @@ def timing_path(run: Path, case_id: str) -> Path:
 
 
 def timing_table(run: Path, case_ids: Iterable[str]) -> pa.Table:
-    """The table of timings.parquet, a row for each case in the order given; null where a stage did not run."""
-    rows = []
-    for case_id in case_ids:
-        path = timing_path(run, case_id)
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        rows.append({"case_id": case_id, **found})
+    """The table of timings.parquet, a row for each case in the order given; null where a stage did not run.
+
+    A lost or damaged file counts as one without times: they are no results, and nothing is computed again for them.
+    """
+    rows = [{"case_id": case_id, **_times(timing_path(run, case_id))} for case_id in case_ids]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -42,3 +41,11 @@ def predict_summary(table: pa.Table) -> dict[str, float | int | None]:
         "max_predict_seconds": max(seconds, default=None),
         "drafted_answers": sum(value or 0 for value in table["drafted_answers"].to_pylist()),
     }
+
+
+def _times(path: Path) -> dict[str, float | int]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -113,6 +113,9 @@ def test_a_run_is_finished_only_when_all_cases_are_there(run):
     assert np.array_equal(found.mask("c1", "p1"), MASK) and found.mask("c2", "p1") is None
     assert check_mask(found, "c1", "p1") == 0 and found.full_map("c2", "p1") is None
     assert found.table()["seg_index"].isna().tolist() == [False, True]
+    assert {str(found.table()[name].dtype) for name in ("seg_index", "mask_pixels", "tiles")} == {"Int64"}
+    assert {str(found.timings()[name].dtype) for name in ("batch_size", "drafted_answers")} == {"Int64"}
+    assert found.timings()["batch_size"].isna().tolist() == [False, True]
 
 
 def test_the_coco_file_is_read_by_coco_tools(run):

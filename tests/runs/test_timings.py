@@ -2,7 +2,16 @@
 
 import json
 
+import pytest
+
 from helpers.runs.timings import predict_summary, timing_path, timing_table
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"read_seconds": 0.'])
+def test_damaged_times_are_unknown(tmp_path, text):
+    (tmp_path / "timings").mkdir()
+    timing_path(tmp_path, "a").write_text(text)
+    assert timing_table(tmp_path, ["a"])["read_seconds"].to_pylist() == [None]
 
 
 def test_a_case_without_a_stage_has_null_there_and_counts_for_nothing(tmp_path):
