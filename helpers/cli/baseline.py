@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, output_path, typed_path
-from helpers.cli.data import IdKey, Ids
-from helpers.cli.inference import Data, opened
+from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 
 
 class BaselineName(StrEnum):
@@ -25,35 +24,32 @@ class ValuesName(StrEnum):
     LOGIT = "logit"
 
 
-Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
-IdPolicyName = Annotated[
-    Ids | None,
-    typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(
-        "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-    ),
-]
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")]
-
-
 def tune(
     baseline: Annotated[BaselineName, typer.Argument(metavar="BASELINE", help="frangi.")],
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="JSON file of the chosen settings.")],
     split: Split = None,
     layout: Layout = None,
-    ids: IdPolicyName = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
     group_by: GroupBy = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
     processes: Annotated[int, typer.Option("--processes", metavar="2", min=1, help="Processes at a time.")] = 2,
 ) -> None:
     from helpers.tuning.choice import tune as choose_settings  # here, so that --help need not wait
     from helpers.tuning.choice import write_choice
 
-    dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
+    dataset = opening(
+        input_path(data, "--data"),
+        layout=layout,
+        ids=ids,
+        id_key=id_key,
+        group_by=group_by,
+        split=split,
+        rescale=rescale,
+        rescale_from=rescale_from,
+    ).open()
     result = choose_settings(dataset, split=split, processes=processes)
     path = typed_path(output)
     write_choice(result, path)
@@ -76,7 +72,7 @@ def import_masks(
     ] = 0.5,
     split: Split = None,
     layout: Layout = None,
-    ids: IdPolicyName = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
     group_by: GroupBy = None,
 ) -> None:
@@ -85,7 +81,9 @@ def import_masks(
 
     source = input_path(folder, "DIR")
     run = output_path(output, "--output", data)
-    dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
+    dataset = opening(
+        input_path(data, "--data"), layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split
+    ).open()
     meaning = None if values is None else Meaning(values.value)
     summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)
     typer.echo(summary.to_text())

@@ -3,12 +3,15 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from helpers.cli import registry
 from helpers.cli.arguments import input_path, output_path, typed_path
+
+if TYPE_CHECKING:
+    from helpers.data.opening import Opening
 
 app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 
@@ -20,6 +23,19 @@ class Ids(StrEnum):
     PSEUDONYM = "pseudonym"
 
 
+Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")]
+Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
+IdsOption = Annotated[
+    Ids | None,
+    typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
+    ),
+]
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")]
 IdKey = Annotated[
     Path | None,
     typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Else .vesselkit/id.key in the data set."),
@@ -37,49 +53,54 @@ RescaleFrom = Annotated[
 @app.command("check", help=registry.command("data check").summary)
 def check(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder or annotation file.")],
-    layout: Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
-    ] = None,
+    layout: Layout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every finding.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="DIR", help="Folder for the table, JSON and a sheet of suspicious cases."),
     ] = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-        ),
-    ] = None,
-    ids: Annotated[
-        Ids | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-    ] = None,
+    group_by: GroupBy = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
     rescale: Rescale = False,
     rescale_from: RescaleFrom = None,
 ) -> None:
     from helpers.data.audit import audit, write_report  # here, so that --help need not wait
-    from helpers.data.dataset import open_dataset
-    from helpers.data.ids import IdPolicy
-    from helpers.data.other_frame import parse_size
 
     folder = None if output is None else output_path(output, "--output", dataset)
-    opened = open_dataset(
+    opened = opening(
         input_path(dataset, "DATASET"),
         layout=layout,
-        ids=None if ids is None else IdPolicy(ids.value),
-        id_key=None if id_key is None else typed_path(id_key),
+        ids=ids,
+        id_key=id_key,
         group_by=group_by,
         rescale=rescale,
-        rescale_from=None if rescale_from is None else parse_size(rescale_from),
-    )
+        rescale_from=rescale_from,
+    ).open()
     report = audit(opened)
     if folder is not None:
         write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if not report.ok:
         raise typer.Exit(1)
+
+
+def opening(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Opening":
+    """The data set that the options of a command describe, yet to be opened.
+
+    Args:
+        data: an absolute path.
+        ids, id_key: as typed.
+        options: further fields of `Opening`.
+    """
+    from helpers.data.opening import Opening  # here, so that --help need not wait
+
+    return Opening(
+        data,
+        ids=None if ids is None else ids.value,
+        id_key=None if id_key is None else typed_path(id_key),
+        **options,
+    )
 
 
 def who(

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
-from helpers.cli.data import IdKey, Ids, Rescale, RescaleFrom
+from helpers.cli.arguments import input_path, optional_input_path, output_path
+from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
 
 def evaluate(
     predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")],
+    data: Data,
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="Folder to write; an earlier evaluation is replaced.")
     ],
@@ -47,21 +47,11 @@ def evaluate(
     ] = 0,
     rescale: Rescale = False,
     rescale_from: RescaleFrom = None,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
-    ] = None,
-    ids: Annotated[
-        Ids | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-    ] = None,
+    split: Split = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-        ),
-    ] = None,
+    group_by: GroupBy = None,
     processes: Annotated[int, typer.Option("--processes", metavar="2", help="That score cases.")] = 2,
 ) -> None:
     if processes < 1:
@@ -70,27 +60,23 @@ def evaluate(
     trained_on = optional_input_path(training, "--training")
     developed_on = optional_input_path(development, "--development")
 
-    from helpers.data.dataset import open_dataset  # here, so that --help need not wait
-    from helpers.data.ids import IdPolicy
-    from helpers.data.other_frame import parse_size
-    from helpers.evaluation.evaluate import evaluate as run_evaluation
+    from helpers.evaluation.evaluate import evaluate as run_evaluation  # here, so that --help need not wait
     from helpers.evaluation.metrics_folder import check_output
     from helpers.evaluation.postprocessing import Processing
 
-    made_for = None if rescale_from is None else parse_size(rescale_from)
     processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
     folder = output_path(output, "--output", data)
     check_output(folder)
-    dataset = open_dataset(
+    dataset = opening(
         input_path(data, "--data"),
         layout=layout,
-        ids=None if ids is None else IdPolicy(ids.value),
-        id_key=None if id_key is None else typed_path(id_key),
+        ids=ids,
+        id_key=id_key,
         group_by=group_by,
         split=split,
         rescale=rescale,
-        rescale_from=made_for,
-    )
+        rescale_from=rescale_from,
+    ).open()
     for note in dataset.notes:
         typer.echo(note)
     found = run_evaluation(

@@ -17,11 +17,10 @@ from helpers.atomic import write_json_atomic
 from helpers.cli import registry
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
-from helpers.cli.data import IdKey, Ids
+from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from helpers.data.dataset import Dataset
     from helpers.inference.predictor import Predictor
     from helpers.inference.sa2va import Sa2VAPredictor
 
@@ -48,7 +47,6 @@ class CombineName(StrEnum):
     BEST = "best"
 
 
-Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")]
 BatchSize = Annotated[
     str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
 ]
@@ -106,21 +104,11 @@ def predict(
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only this share of the batches, such as 1/4.")
     ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
-    ] = None,
-    ids: Annotated[
-        Ids | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-    ] = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-        ),
-    ] = None,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    group_by: GroupBy = None,
+    split: Split = None,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
     ] = 64,
@@ -197,9 +185,9 @@ def predict(
                 max_new_tokens,
             ),
         )
-    dataset = opened(data, layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split)
-    facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
-    settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": facts}
+    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+    dataset = opening(input_path(data, "--data"), **options).open()
+    settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
     known = {**known_values(dataset.frames, prompts, **settings), "model": identity, "batch_size": size}
     check_output(folder, {name: value for name, value in known.items() if value is not None})
     summary = run_prediction(
@@ -207,8 +195,7 @@ def predict(
     )
     typer.echo(summary.to_text(process))
     if summary.complete:
-        opening = {"layout": layout, "ids": ids, "id-key": id_key, "group-by": group_by, "split": split}
-        typer.echo(next_steps(output, data, opening, scores=any(case.truth for case in dataset.cases)))
+        typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
 
 
 @bench_app.command("predict", help=registry.command("bench predict").summary)
@@ -234,38 +221,25 @@ def bench_predict(
     folder = input_path(model, "--model")
     choose_dtype(dtype, choose_device(device))
     check_folder(folder)
-    frames = opened(data).frames[:count]
+    frames = opening(input_path(data, "--data")).open().frames[:count]
     found = measure(*load_model(folder, device, dtype), frames, rounds=rounds, batch_size=size)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())
 
 
-def next_steps(run: Path, data: Path, opening: Mapping[str, Any], *, scores: bool) -> str:
+def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:
     """The commands that go on from a finished run, as they can be pasted.
 
     Args:
-        opening: options by which the data set was opened; None for those that were not given.
+        options: fields of `Opening` by which the data set was opened; None for those that were not given.
         scores: whether there is ground truth.
     """
-    options = [text for name, value in opening.items() if value is not None for text in (f"--{name}", str(value))]
-    shared = ["--data", str(data), *options, "--output"]
+    given = [(name.replace("_", "-"), str(value)) for name, value in options.items() if value is not None]
+    shared = ["--data", str(data), *(text for name, value in given for text in (f"--{name}", value)), "--output"]
     look = shlex.join(["vesselkit", "visualize", str(run), *shared, f"{run}-pictures"])
     score = shlex.join(["vesselkit", "evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
     return f"next: {look}" + (f"\nnext: {score}" if scores else "")
-
-
-def opened(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Dataset":
-    """The data set that the options of a command describe."""
-    from helpers.data.dataset import open_dataset
-    from helpers.data.ids import IdPolicy
-
-    return open_dataset(
-        input_path(data, "--data"),
-        ids=None if ids is None else IdPolicy(ids.value),
-        id_key=None if id_key is None else typed_path(id_key),
-        **options,
-    )
 
 
 def exported(

@@ -7,8 +7,8 @@ import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
-from helpers.cli.data import IdKey, Ids
-from helpers.cli.inference import Data, Device, Dtype
+from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, RescaleFrom, Split, opening
+from helpers.cli.inference import Device, Dtype
 
 
 def pipeline(
@@ -37,25 +37,24 @@ def pipeline(
     device: Device = "auto",
     dtype: Dtype = "auto",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N cases.")] = None,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")
-    ] = None,
-    ids: Annotated[
-        Ids | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-    ] = None,
+    split: Split = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-        ),
-    ] = None,
+    group_by: GroupBy = None,
+    rescale_from: RescaleFrom = None,
 ) -> None:
     request = {
         "checkpoint": input_path(checkpoint, "--checkpoint"),
-        "data": input_path(data, "--data"),
+        "opening": opening(
+            input_path(data, "--data"),
+            layout=layout,
+            ids=ids,
+            id_key=id_key,
+            group_by=group_by,
+            split=split,
+            rescale_from=rescale_from,
+        ),
         "output": output_path(output, "--output", data),
         "base": optional_input_path(base, "--base"),
         "sam2": optional_input_path(sam2, "--sam2"),
@@ -69,19 +68,7 @@ def pipeline(
     from helpers.pipeline.report import closing_text, step_text
 
     steps = []
-    for step in run_pipeline(
-        PipelineRequest(
-            **request,
-            device=device,
-            dtype=dtype,
-            limit=limit,
-            split=split,
-            layout=layout,
-            ids=None if ids is None else ids.value,
-            id_key=None if id_key is None else typed_path(id_key),
-            group_by=group_by,
-        )
-    ):
+    for step in run_pipeline(PipelineRequest(**request, device=device, dtype=dtype, limit=limit)):
         steps.append(step)
         typer.echo(step_text(step))
     typer.echo(closing_text(steps))

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from helpers.cli import inference
-from helpers.cli.arguments import input_path, output_path, typed_path
-from helpers.cli.data import IdKey, Ids
+from helpers.cli.arguments import input_path, output_path
+from helpers.cli.data import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
 
@@ -26,21 +26,15 @@ def refseg(
         str | None,
         typer.Option("--prompt", metavar="TEXT", help="With {expression}. Else 'Please segment {expression} in ...'."),
     ] = None,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")] = None,
+    split: Split = None,
     layout: Annotated[
         str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")
     ] = None,
-    ids: Annotated[
-        Ids | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-    ] = None,
+    ids: IdsOption = None,
     id_key: IdKey = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-        ),
-    ] = None,
+    group_by: GroupBy = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
     device: inference.Device = "auto",
     dtype: inference.Dtype = "auto",
     max_new_tokens: Annotated[
@@ -52,18 +46,18 @@ def refseg(
     folder = input_path(model_path, "--model_path")
     output = output_path(output_dir, "--output_dir", data_path)
 
-    from helpers.data.dataset import open_dataset  # here, so that --help need not wait
-    from helpers.data.ids import IdPolicy
-    from helpers.refseg.run import refseg as run_refseg
+    from helpers.refseg.run import refseg as run_refseg  # here, so that --help need not wait
 
-    dataset = open_dataset(
+    dataset = opening(
         input_path(data_path, "--data_path"),
         layout=layout,
-        ids=None if ids is None else IdPolicy(ids.value),
-        id_key=None if id_key is None else typed_path(id_key),
+        ids=ids,
+        id_key=id_key,
         group_by=group_by,
         split=split,
-    )
+        rescale=rescale,
+        rescale_from=rescale_from,
+    ).open()
     identity, open_predictor = inference.exported(folder, device, dtype, max_new_tokens)
     typer.echo(run_refseg(dataset, identity, open_predictor, output, prompt))
     typer.echo(f"written to {output}")

@@ -87,7 +87,8 @@ COMMANDS = (
         "tune",
         "Choose a baseline's parameters on a development split.",
         "vesselkit tune BASELINE --data DATASET --output FILE [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
-        " [--id-key FILE] [--group-by RULE] [--processes 2]",
+        " [--id-key FILE] [--group-by RULE] [--processes 2]"
+        " [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -104,7 +105,8 @@ COMMANDS = (
         "Score referring segmentation in the RefCOCO way.",
         "vesselkit refseg --model_path DIR --data_path DATASET --output_dir DIR [--prompt TEXT] [--split NAME]"
         " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--device auto] [--dtype auto]"
-        " [--max-new-tokens 64]",
+        " [--max-new-tokens 64]"
+        " [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -118,7 +120,8 @@ COMMANDS = (
         "Write the 4-panel pictures of a run, or of ground truth alone.",
         "vesselkit visualize RUN --data DATASET --output DIR [--n 5] [--cases ID ...] [--sort worst|best|natural]"
         " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
-        " [--split NAME]",
+        " [--split NAME]"
+        " [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -126,7 +129,8 @@ COMMANDS = (
         "Take over, count and export the verdicts of a review.",
         "vesselkit review RUN --data DATASET --verdicts DIR [--import FILE ...] [--export DIR] [--against RUN2]"
         " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
-        " [--split NAME]",
+        " [--split NAME]"
+        " [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -134,7 +138,8 @@ COMMANDS = (
         "Write a run's review as one HTML file that needs no server.",
         "vesselkit report RUN --data DATASET [--output review.html] [--metrics DIR] [--against RUN2] [--prompt ID]"
         " [--cases ID ...] [--verdicts DIR] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
-        " [--split NAME]",
+        " [--split NAME]"
+        " [--rescale] [--rescale-from WxH]",
         _HERE,
     ),
     Command(
@@ -149,7 +154,7 @@ COMMANDS = (
         "vesselkit pipeline --checkpoint CKPT --data DATASET --output DIR [--base DIR] [--sam2 FILE]"
         " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--prompt TEXT ...] [--baseline FILE]"
         " [--training FILE] [--device auto] [--dtype auto] [--limit N] [--split NAME] [--layout NAME]"
-        " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]",
+        " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
         _HERE,
     ),
     Command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
-from helpers.cli.data import IdKey, Ids
+from helpers.cli.data import GroupBy, IdKey, Ids, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:  # so that --help need not wait
@@ -20,18 +20,6 @@ Metrics = Annotated[
     Path | None, typer.Option("--metrics", metavar="DIR", help="Evaluation of the run, for scores and their order.")
 ]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else the first of the run.")]
-Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
-IdsOption = Annotated[
-    Ids | None,
-    typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(
-        "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-    ),
-]
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")]
 Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
 
 
@@ -63,6 +51,8 @@ def report(
     id_key: IdKey = None,
     group_by: GroupBy = None,
     split: Split = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
 ) -> None:
     from helpers.review.page import write_page  # here, so that --help need not wait
     from helpers.review.store import VerdictStore
@@ -73,7 +63,7 @@ def report(
     written = output_path(output, "--output", data)
     source = _source(
         run,
-        _dataset(data, layout, ids, id_key, group_by, split),
+        _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from),
         metrics,
         prompt,
         optional_input_path(against, "--against"),
@@ -105,6 +95,8 @@ def review(
     id_key: IdKey = None,
     group_by: GroupBy = None,
     split: Split = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
 ) -> None:
     files = [input_path(path, "--import") for path in taken or ()]
     folder = None if export is None else output_path(export, "--export", data)
@@ -116,7 +108,8 @@ def review(
     from helpers.review.verdicts import current
 
     other = optional_input_path(against, "--against")
-    source = _source(run, _dataset(data, layout, ids, id_key, group_by, split), metrics, prompt, other)
+    dataset = _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from)
+    source = _source(run, dataset, metrics, prompt, other)
     store, known = VerdictStore(typed_path(verdicts)), {case.case_id for case in source.cases}
     for path in files:
         found = read_lines(path)
@@ -162,6 +155,8 @@ def visualize(
     id_key: IdKey = None,
     group_by: GroupBy = None,
     split: Split = None,
+    rescale: Rescale = False,
+    rescale_from: RescaleFrom = None,
 ) -> None:
     if n < 1:
         raise UsageProblem(f"--n: expected at least 1, got {n}")
@@ -172,7 +167,7 @@ def visualize(
     from helpers.review.session import Order, ranked
 
     folder = output_path(output, "--output", data)
-    dataset = _dataset(data, layout, ids, id_key, group_by, split)
+    dataset = _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from)
     if run is None:
         known = [case.case_id for case in dataset.cases]
         wanted = _known(cases, known) or known[:n]
@@ -196,19 +191,25 @@ def _known(wanted: list[str] | None, known: list[str]) -> list[str]:
 
 
 def _dataset(
-    data: Path, layout: str | None, ids: Ids | None, id_key: Path | None, group_by: str | None, split: str | None
+    data: Path,
+    layout: str | None,
+    ids: Ids | None,
+    id_key: Path | None,
+    group_by: str | None,
+    split: str | None,
+    rescale: bool,
+    rescale_from: str | None,
 ) -> "Dataset":
-    from helpers.data.dataset import open_dataset
-    from helpers.data.ids import IdPolicy
-
-    return open_dataset(
+    return opening(
         input_path(data, "--data"),
         layout=layout,
-        ids=None if ids is None else IdPolicy(ids.value),
-        id_key=None if id_key is None else typed_path(id_key),
+        ids=ids,
+        id_key=id_key,
         group_by=group_by,
         split=split,
-    )
+        rescale=rescale,
+        rescale_from=rescale_from,
+    ).open()
 
 
 def _source(

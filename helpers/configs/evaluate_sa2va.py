@@ -26,14 +26,7 @@ model_wrapper_cfg = {"type": "vesselkit.SeparateProcesses"}
 test_dataloader = {
     "dataset": {
         "type": "vesselkit.FrameDataset",
-        "data": None,
-        "layout": None,
-        "ids": None,
-        "id_key": None,
-        "group_by": None,
-        "split": None,
-        "rescale": False,
-        "limit": None,
+        "data": None,  # beside it: layout, ids, id_key, group_by, split, rescale, rescale_from, limit
     },
     "sampler": {"type": "DefaultSampler", "shuffle": False},
     "batch_sampler": {"type": "vesselkit.FixedBatches"},

@@ -30,14 +30,7 @@ model_wrapper_cfg = {"type": "vesselkit.SharedGradients"}
 train_dataloader = {
     "dataset": {
         "type": "vesselkit.SegmentationSamples",
-        "data": None,
-        "layout": None,
-        "ids": None,
-        "id_key": None,
-        "group_by": None,
-        "split": None,
-        "rescale": False,
-        "limit": None,
+        "data": None,  # beside it: layout, ids, id_key, group_by, split, rescale, rescale_from, limit
         "mask_side": 256,
         "transforms": [{"type": "vesselkit.AngiogramChanges"}],
     },

@@ -53,6 +53,11 @@ class Dataset:
         """All that inference may see, in natural order of the case ids."""
         return tuple(case.frame for case in self.cases)
 
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """JSON object without names, for a run's configuration: how its case ids came about."""
+        return {"layout": self.layout, "ids": self.ids.value, "key_fingerprint": self.key_fingerprint}
+
 
 @dataclass(frozen=True)
 class RescaledTruth:

@@ -27,8 +27,8 @@ from helpers.synthesis.layout import SynthLayout
 from helpers.synthesis.parameters import Split
 from helpers.synthesis.writing import Recipe as DataRecipe
 from helpers.synthesis.writing import write_dataset
-from helpers.training.command import run_training
 from helpers.training.samples import PROMPTS, TEXT
+from helpers.training.train import run_training
 
 _log = logging.getLogger(__name__)
 _CONFIG = "helpers/configs/train_sa2va.py"

@@ -119,9 +119,8 @@ def import_masks(
             )
     total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
     settings = {"threshold": threshold, "combine": Combine.UNION, "limit": None}
-    facts = {"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint}
     values = {
-        **known_values(dataset.frames, (PROMPT,), **settings, dataset=facts),
+        **known_values(dataset.frames, (PROMPT,), **settings, dataset=dataset.identity),
         "model": {"kind": "imported", "name": name, "masks_sha256": total},
         "predictor": {
             "device": "cpu",

@@ -17,7 +17,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, Typ
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.notebook.batch_key import Fingerprints, data_state, job_key
-from helpers.notebook.data import open_whole
 from helpers.notebook.declared import parameter_types
 from helpers.notebook.known import known_model, with_defaults
 from helpers.notebook.parameters import unknown_names, validate
@@ -168,7 +167,7 @@ class _States:
         names = ("data", "layout", "ids", "id_key", "group_by", "split", "rescale_from")
         asked = tuple(getattr(settings, name) for name in names)
         if asked not in self._data:
-            self._data[asked] = data_state(open_whole(settings), settings.data, self._fingerprints)
+            self._data[asked] = data_state(settings.opening.open(), settings.data, self._fingerprints)
         return self._data[asked]
 
 

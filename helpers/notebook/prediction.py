@@ -8,7 +8,6 @@ from helpers.errors import VesselkitError
 from helpers.inference.loading import ModelIdentity, check_folder, choose_device, choose_dtype, load_model
 from helpers.inference.run import check_output, check_parameters, predict
 from helpers.inference.sa2va import Sa2VAPredictor
-from helpers.notebook.data import open_whole
 from helpers.notebook.settings import InferSettings
 from helpers.runs.masks import Combine
 from helpers.runs.reading import Run, open_run
@@ -16,7 +15,7 @@ from helpers.runs.reading import Run, open_run
 
 def open_data(settings: InferSettings) -> Dataset:
     """The data set of the notebook, its cases no more than `limit`."""
-    dataset = open_whole(settings)
+    dataset = settings.opening.open()
     return replace(dataset, cases=dataset.cases[: settings.limit])
 
 
@@ -44,7 +43,7 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
         combine=Combine(settings.combine),
         batch_size=settings.batch_size,
         limit=settings.limit,
-        dataset={"layout": dataset.layout, "ids": dataset.ids.value, "key_fingerprint": dataset.key_fingerprint},
+        dataset=dataset.identity,
     )
     if not summary.complete:
         raise VesselkitError(f"{output}: the run is not complete; run this notebook again with the same parameters")

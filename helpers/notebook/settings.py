@@ -4,12 +4,14 @@ An empty string or a zero stands for "not given" where a notebook cannot write N
 """
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, DirectoryPath, Field, FilePath
 
 from helpers import paths
+from helpers.data.opening import Opening
 from helpers.data.other_frame import parse_size
 from helpers.errors import UsageProblem
 from helpers.evaluation.intervals import DRAWS, SEED
@@ -86,16 +88,41 @@ _Project = Annotated[str, AfterValidator(_project)]
 _OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
 
 
-class ConvertSettings(BaseModel):
-    """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint.
-
-    `checkpoint` may be a file or a folder; `lora_alpha` is above 0; `sam2_config` is a preset's name or a JSON file.
-    """
+class ResultSettings(BaseModel):
+    """Where the results of a notebook go: to `project`, under `name`; None for one of its own."""
 
     model_config = ConfigDict(frozen=True)
 
     project: _Project
     name: _OptionalName = None
+
+
+class DataSettings(ResultSettings):
+    """Parameters of a notebook about a data set, as `Opening` takes them.
+
+    `data` may be a folder or an annotation file, and is absolute; None leaves `layout` and `ids` to the data set.
+    """
+
+    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
+    layout: Annotated[str | None, _Unset] = None
+    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
+    id_key: Annotated[Path | None, _Unset] = None
+    group_by: Annotated[str | None, _Unset] = None
+    split: Annotated[str | None, _Unset] = None
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
+
+    @property
+    def opening(self) -> Opening:
+        """How the data set is opened."""
+        return Opening(**{one.name: getattr(self, one.name) for one in fields(Opening) if one.name != "rescale"})
+
+
+class ConvertSettings(ResultSettings):
+    """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint.
+
+    `checkpoint` may be a file or a folder; `lora_alpha` is above 0; `sam2_config` is a preset's name or a JSON file.
+    """
+
     checkpoint: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
     base: Annotated[DirectoryPath | None, _Unset] = None
     sam2: Annotated[FilePath | None, _Unset] = None
@@ -106,25 +133,14 @@ class ConvertSettings(BaseModel):
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
 
 
-class InferSettings(BaseModel):
-    """Parameters of `02_infer`. `data` may be a folder or an annotation file, and is absolute.
+class InferSettings(DataSettings):
+    """Parameters of `02_infer`.
 
-    None leaves the choice: of `model` to the latest complete conversion, of `layout` and `ids` to the data set, of
-    `batch_size` to the device; `limit` None means all cases.
+    None leaves the choice of `model` to the latest complete conversion, of `batch_size` to the device; `limit` None
+    means all cases.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    project: _Project
-    name: _OptionalName = None
     model: Annotated[DirectoryPath | None, _Unset] = None
-    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
-    layout: Annotated[str | None, _Unset] = None
-    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
-    id_key: Annotated[Path | None, _Unset] = None
-    group_by: Annotated[str | None, _Unset] = None
-    split: Annotated[str | None, _Unset] = None
-    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompts: list[_Words] = Field(["Please segment the blood vessels."], min_length=1)
     threshold: float = Field(0.5, gt=0, lt=1)
     combine: Literal["union", "first", "best"] = "union"
@@ -134,8 +150,8 @@ class InferSettings(BaseModel):
     limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
 
 
-class EvaluateSettings(BaseModel):
-    """Parameters of `03_evaluate`. `data` may be a folder or an annotation file, and is absolute.
+class EvaluateSettings(DataSettings):
+    """Parameters of `03_evaluate`.
 
     `predictions` and each of `against` is a run folder, or the name of a run of the project; `predictions` None means
     the project's latest finished run. `training` is a list of case ids or a training configuration, `development` an
@@ -143,19 +159,8 @@ class EvaluateSettings(BaseModel):
     `processes` None means the number of cores.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    project: _Project
-    name: _OptionalName = None
     predictions: Annotated[str | None, _Unset] = None
     against: list[_Words] = Field([])
-    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
-    layout: Annotated[str | None, _Unset] = None
-    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
-    id_key: Annotated[Path | None, _Unset] = None
-    group_by: Annotated[str | None, _Unset] = None
-    split: Annotated[str | None, _Unset] = None
-    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompt: Annotated[str | None, _Unset] = None
     training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = None
     development: Annotated[DirectoryPath | None, _Unset] = None
@@ -166,28 +171,17 @@ class EvaluateSettings(BaseModel):
     processes: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
 
 
-class ReviewSettings(BaseModel):
-    """Parameters of `04_review`. `data` may be a folder or an annotation file, and is absolute.
+class ReviewSettings(DataSettings):
+    """Parameters of `04_review`.
 
     `predictions` and `against` are run folders, or names of runs of the project; `predictions` None means the project's
     latest finished run, `metrics` None the latest evaluation of it, `prompt` None its first prompt, `page_cases` None
     all cases.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    project: _Project
-    name: _OptionalName = None
     predictions: Annotated[str | None, _Unset] = None
     against: list[_Words] = Field([], max_length=1)
     metrics: Annotated[DirectoryPath | None, _Unset] = None
-    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
-    layout: Annotated[str | None, _Unset] = None
-    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
-    id_key: Annotated[Path | None, _Unset] = None
-    group_by: Annotated[str | None, _Unset] = None
-    split: Annotated[str | None, _Unset] = None
-    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
     prompt: Annotated[str | None, _Unset] = None
     reviewer: _PlainName = "reviewer"
     page_cases: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from helpers.data.dataset import Dataset, open_dataset
-from helpers.data.ids import IdPolicy
+from helpers.data.opening import Opening
 from helpers.errors import UsageProblem
 from helpers.inference.run import predict
 from helpers.notebook.execution import execute_notebook
@@ -26,7 +25,7 @@ class PipelineRequest:
 
     Attributes:
         checkpoint, base, sam2, sam2_config, train_config: as in `ConversionRequest`.
-        data, layout, ids, id_key, group_by, split: the data set, as in `open_dataset`.
+        opening: how the data set is opened; the notebooks know no `rescale`.
         output: absolute path of the folder for all results; steps that are done there are not done again.
         prompts: asked of every frame.
         baseline: settings of the vesselness that the model is held against; None for the documented defaults.
@@ -35,17 +34,12 @@ class PipelineRequest:
     """
 
     checkpoint: Path
-    data: Path
+    opening: Opening
     output: Path
     base: Path | None = None
     sam2: Path | None = None
     sam2_config: str | None = None
     train_config: Path | None = None
-    layout: str | None = None
-    ids: str | None = None
-    id_key: Path | None = None
-    group_by: str | None = None
-    split: str | None = None
     prompts: tuple[str, ...] | None = None
     baseline: Path | None = None
     training: Path | None = None
@@ -76,7 +70,7 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     """
     if not request.output.is_absolute():
         raise UsageProblem(f"output: expected an absolute path, got {request.output}")
-    dataset = _open(request)
+    dataset = request.opening.open()
     baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
     project = str(request.output)
     model = yield from _convert(request, project)
@@ -88,7 +82,7 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
         {
             "name": MODEL_RUN,
             "model": str(model),
-            **_data(request),
+            **_data(request.opening),
             "prompts": None if request.prompts is None else list(request.prompts),
             "device": request.device,
             "dtype": request.dtype,
@@ -98,30 +92,19 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     )
     beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
     started = time.perf_counter()
-    predict(dataset.frames[: request.limit], VesselnessPredictor(baseline), beside)
+    predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity)
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
     if not any(case.truth is not None for case in dataset.cases[: request.limit]):
         return
     parameters = {
         "predictions": str(run),
         "against": [str(beside)],
-        **_data(request),
+        **_data(request.opening),
         "training": None if request.training is None else str(request.training),
     }
     started = time.perf_counter()
     _run_notebook("03_evaluate", project, parameters)
     yield Step("03_evaluate", latest_complete(project, Stage.EVALUATE), time.perf_counter() - started)
-
-
-def _open(request: PipelineRequest) -> Dataset:
-    return open_dataset(
-        request.data,
-        layout=request.layout,
-        ids=None if request.ids is None else IdPolicy(request.ids),
-        id_key=request.id_key,
-        group_by=request.group_by,
-        split=request.split,
-    )
 
 
 def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
@@ -139,16 +122,10 @@ def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
     return model
 
 
-def _data(request: PipelineRequest) -> dict[str, Any]:
+def _data(opening: Opening) -> dict[str, Any]:
     """What notebooks 02 and 03 are told of the data set."""
-    return {
-        "data": str(request.data),
-        "layout": request.layout,
-        "ids": request.ids,
-        "id_key": None if request.id_key is None else str(request.id_key),
-        "group_by": request.group_by,
-        "split": request.split,
-    }
+    given = {one.name: getattr(opening, one.name) for one in fields(opening) if one.name != "rescale"}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
 
 
 def _notebook(name: str, project: str, result: Path, parameters: dict[str, Any]) -> Step:

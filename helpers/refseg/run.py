@@ -46,9 +46,7 @@ def refseg(
         "threshold": THRESHOLDING.threshold,
         "combine": THRESHOLDING.combine.value,
         "dataset": {
-            "layout": dataset.layout,
-            "ids": dataset.ids.value,
-            "key_fingerprint": dataset.key_fingerprint,
+            **dataset.identity,
             "listing_sha256": listing_sha256(dataset.frames),
             "image_bytes": sum(frame.nbytes or 0 for frame in dataset.frames),
             "expressions": [[item.expression_id, item.text] for item in found.items],

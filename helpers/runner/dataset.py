@@ -1,16 +1,17 @@
 """A data set of the kit for mmengine's data loader. Its items hold frames alone, never ground truth."""
 
 from collections.abc import Iterator, Mapping, Sized
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import get_dist_info
 from torch.utils.data import Dataset as TorchDataset
 
-from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.dataset import Dataset
 from helpers.data.frame import Frame
-from helpers.data.ids import IdPolicy
+from helpers.data.opening import Opening
 from helpers.errors import UsageProblem
 from helpers.inference.shards import Shard
 from helpers.runner.registry import DATA_SAMPLERS, DATASETS
@@ -20,41 +21,19 @@ from helpers.runner.registry import DATA_SAMPLERS, DATASETS
 class FrameDataset(TorchDataset):
     """The frames of a data set in any layout of docs/datasets.md, one `{"frame": Frame}` for each case."""
 
-    def __init__(
-        self,
-        data: str,
-        *,
-        layout: str | None = None,
-        ids: str | None = None,
-        id_key: str | None = None,
-        group_by: str | None = None,
-        split: str | None = None,
-        rescale: bool = False,
-        limit: int | None = None,
-    ):
+    def __init__(self, data: str, *, limit: int | None = None, **opening: Any):
         """Open the data set.
 
         Args:
             data: its folder or annotation file.
-            layout, id_key, group_by, split, rescale: see `helpers.data.dataset.open_dataset`.
-            ids: `keep` or `pseudonym`.
             limit: only the first so many cases; None for all.
+            opening: further fields of `helpers.data.opening.Opening`.
         Raises:
-            UsageProblem, RefusedInput: as `open_dataset`.
+            UsageProblem, RefusedInput: as `Opening.open`.
         """
-        if not data:
-            raise UsageProblem("test_dataloader.dataset.data: expected a folder or annotation file, got none")
         if limit is not None and limit < 1:
             raise UsageProblem(f"test_dataloader.dataset.limit: expected at least 1, got {limit}")
-        opened = open_dataset(
-            Path(data).expanduser(),
-            layout=layout,
-            ids=None if ids is None else _policy(ids),
-            id_key=None if id_key is None else Path(id_key).expanduser(),
-            group_by=group_by,
-            split=split,
-            rescale=rescale,
-        )
+        opened = opened_by_config("test_dataloader", data, opening)
         self.opened: Dataset = replace(opened, cases=opened.cases[:limit])
 
     @property
@@ -107,7 +86,23 @@ class FixedBatches:
         return len(self._batches)
 
 
-def _policy(ids: str) -> IdPolicy:
-    if ids not in {policy.value for policy in IdPolicy}:
-        raise UsageProblem(f"test_dataloader.dataset.ids: expected keep or pseudonym, got {ids!r}")
-    return IdPolicy(ids)
+def opened_by_config(loader: str, data: str | None, opening: Mapping[str, Any]) -> Dataset:
+    """The data set that a config describes.
+
+    Args:
+        loader: name of the data loader in the config, for messages.
+        data: folder or annotation file; `~` is the home folder.
+        opening: further fields of `Opening`; a key's file as text.
+    Raises:
+        UsageProblem: for fields that `Opening` does not have, and as `Opening.open`.
+        RefusedInput: as `Opening.open`.
+    """
+    if not data:
+        raise UsageProblem(f"{loader}.dataset.data: expected a folder or annotation file, got none")
+    known = [one.name for one in fields(Opening)]
+    strays = [name for name in opening if name not in known]
+    if strays:
+        raise UsageProblem(f"{loader}.dataset.{strays[0]}: expected one of {', '.join(known)}")
+    key = opening.get("id_key")
+    given = {**opening, "id_key": None if key is None else Path(key).expanduser()}
+    return Opening(Path(data).expanduser(), **given).open()

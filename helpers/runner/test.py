@@ -1,20 +1,17 @@
 """`python -m helpers.runner.test CONFIG [CHECKPOINT]`: mmengine's test command, for the kit's configs."""
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch.distributed
 import typer
-from mmengine.config import Config, DictAction
-from mmengine.dist import is_distributed, is_main_process
-from mmengine.registry import RUNNERS
+from mmengine.dist import is_main_process
 
-from helpers.errors import UsageProblem, VesselkitError
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.inference.shards import Launcher
+from helpers.runner.config_file import exit_codes, parser_of, read_config, runner_of
 from helpers.runner.runner import Runner
+
+EXAMPLE = "helpers/configs/evaluate_sa2va.py"
 
 
 def run_test(
@@ -38,17 +35,10 @@ def run_test(
     Raises:
         UsageProblem, RefusedInput, VesselkitError: as the parts that the config names.
     """
-    if not Path(config).is_file():
-        raise UsageProblem(f"config: expected a file such as helpers/configs/evaluate_sa2va.py, found none at {config}")
-    values = Config.fromfile(str(config))
-    values.merge_from_dict(dict(options or {}))
-    values.launcher = launcher.value
+    values = read_config(config, EXAMPLE, work_dir, launcher, options)
     if checkpoint is not None:
         values.load_from = str(checkpoint)
-    if work_dir is not None:
-        values.work_dir = str(work_dir)
-    kind = RUNNERS.get(values.runner_type) if "runner_type" in values else Runner
-    return kind.from_cfg(values).test()
+    return runner_of(values, Runner).test()
 
 
 def metrics_text(metrics: Mapping[str, float]) -> str:
@@ -66,14 +56,10 @@ def metrics_text(metrics: Mapping[str, float]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with the exit codes of `vesselkit`."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.runner.test", description="Test Sa2VA with mmengine.")
-    parser.add_argument("config", type=Path, help="such as helpers/configs/evaluate_sa2va.py")
+    parser = parser_of("helpers.runner.test", "Test Sa2VA with mmengine.", EXAMPLE)
     parser.add_argument("checkpoint", type=Path, nargs="?", help="in place of the config's load_from")
-    parser.add_argument("--work-dir", type=Path, help="in place of the config's")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="other values")
-    parser.add_argument("--launcher", type=Launcher, choices=list(Launcher), default=Launcher.NONE)
     given = parser.parse_args(arguments)
-    try:
+    with exit_codes():
         metrics = run_test(
             given.config,
             given.checkpoint,
@@ -81,13 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             launcher=given.launcher,
             options=given.cfg_options,
         )
-    except VesselkitError as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-    if is_main_process():
-        typer.echo(metrics_text(metrics))
-    if is_distributed():
-        torch.distributed.destroy_process_group()
+        if is_main_process():
+            typer.echo(metrics_text(metrics))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Frames with their masks, requests and answers, as training takes them."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,10 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset as TorchDataset
 
-from helpers.data.dataset import open_dataset
-from helpers.data.ids import IdPolicy
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.source import read_frame
+from helpers.runner.dataset import opened_by_config
 from helpers.runner.registry import DATASETS, TRANSFORMS
 from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes
 
@@ -43,12 +41,6 @@ class SegmentationSamples(TorchDataset):
         self,
         data: str,
         *,
-        layout: str | None = None,
-        ids: str | None = None,
-        id_key: str | None = None,
-        group_by: str | None = None,
-        split: str | None = None,
-        rescale: bool = False,
         limit: int | None = None,
         prompts: Sequence[str] = PROMPTS,
         answers: Sequence[str] = ANSWERS,
@@ -59,11 +51,12 @@ class SegmentationSamples(TorchDataset):
         tile_size: int = 448,
         max_tiles: int = 12,
         sam2_size: int = 1024,
+        **opening: Any,
     ):
         """Open the data set.
 
         Args:
-            data, layout, ids, id_key, group_by, split, rescale: as for `open_dataset`.
+            data: its folder or annotation file.
             limit: only the first so many cases.
             prompts: ways to ask; `{text}` stands for what the annotation calls the object, or else for `text`.
             answers: of one `[SEG]` each.
@@ -71,23 +64,14 @@ class SegmentationSamples(TorchDataset):
             mask_side: truths are brought to this height and width; the official training takes 256.
             transforms: changes of image and mask, from the registry TRANSFORMS.
             seed: of prompts, answers and changes.
-            tile_size, max_tiles, sam2_size: those of the model.
+            tile_size, max_tiles, sam2_size: those of the model, pixels and tiles.
+            opening: further fields of `helpers.data.opening.Opening`.
         Raises:
-            UsageProblem, RefusedInput: as `open_dataset`, or where no case has a ground truth.
+            UsageProblem, RefusedInput: as `Opening.open`, or where no case has a ground truth.
         """
-        if not data:
-            raise UsageProblem("train_dataloader.dataset.data: expected a folder or annotation file, got none")
         if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
             raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
-        opened = open_dataset(
-            Path(data).expanduser(),
-            layout=layout,
-            ids=None if ids is None else IdPolicy(ids),
-            id_key=None if id_key is None else Path(id_key).expanduser(),
-            group_by=group_by,
-            split=split,
-            rescale=rescale,
-        )
+        opened = opened_by_config("train_dataloader", data, opening)
         self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
         if not self.cases:
             raise RefusedInput(f"{data}: expected cases with a ground truth, found none among {len(opened.cases)}")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from helpers.data.opening import Opening
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.figures.stamp import VARIABLE
 from helpers.pipeline import PipelineRequest, run_pipeline
@@ -15,14 +16,14 @@ from tests.inference.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
 
-def request(output, **changes):
+def request(output, data=FIXTURES, **changes):
     sources = fixture_sources()
     given = {
         "checkpoint": sources.checkpoint,
         "base": sources.base,
         "sam2": sources.sam2,
         "sam2_config": str(sources.sizes),
-        "data": FIXTURES,
+        "opening": Opening(data, ids=changes.pop("ids", None)),
         "output": output,
         "device": "cpu",
         "dtype": "float32",
@@ -34,12 +35,16 @@ def request(output, **changes):
 
 def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "a stamp for all to see")
-    steps = list(run_pipeline(request(tmp_path / "o")))
+    data = tmp_path / "data"
+    for name in ("images", "masks"):
+        shutil.copytree(FIXTURES / name, data / name)
+    steps = list(run_pipeline(request(tmp_path / "o", data)))
     assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate"]
     assert not steps[0].reused
     summary = json.loads((steps[-1].result / "summary.json").read_text())
     assert [run["name"] for run in summary["runs"]] == ["model", "frangi"]
     assert summary["dataset"]["scored"] == 2
+    assert summary["dataset"]["key_fingerprint"], "ids are drawn under a key, the same for both runs"
     text = closing_text(steps)
     dice = next(row["mean"] for row in summary["runs"][0]["summary"] if row["metric"] == "dice")
     assert f"{dice:.3f}" in text and "evaluation.html" in text
@@ -48,7 +53,7 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
 
     masks = steps[1].result / "masks"
     before = {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")}
-    again = list(run_pipeline(request(tmp_path / "o")))
+    again = list(run_pipeline(request(tmp_path / "o", data)))
     assert again[0].reused and again[0].result == steps[0].result
     assert "used again" in step_text(again[0])
     assert {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")} == before

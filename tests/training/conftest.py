@@ -39,6 +39,6 @@ def small_options(**changes):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
     """The last checkpoint of an uninterrupted run of four iterations."""
-    from helpers.training.command import run_training
+    from helpers.training.train import run_training
 
     return run_training(CONFIG, work_dir=tmp_path_factory.mktemp("trained"), options=small_options())

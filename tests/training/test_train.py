@@ -13,7 +13,7 @@ import torch
 from helpers.checkpoint.source import CheckpointKind, open_source
 from helpers.conversion import ConversionRequest, convert
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.training.command import run_training
+from helpers.training.train import run_training
 from tests.inference.fixture_model import ENVIRONMENT, ROOT
 from tests.tiny_sources import fixture_sources
 from tests.training.conftest import CONFIG, small_options
@@ -25,7 +25,7 @@ def command(folder, *extra, launcher=()):
         pairs = value.items() if isinstance(value, dict) else [("", value)]
         given += [f"{name}.{inner}={one}" if inner else f"{name}={one}" for inner, one in pairs]
     start = launcher or ("-m",)
-    return [sys.executable, *start, "helpers.training.command", str(CONFIG), "--work-dir", str(folder), *extra,
+    return [sys.executable, *start, "helpers.training.train", str(CONFIG), "--work-dir", str(folder), *extra,
             "--cfg-options", *given]  # fmt: skip
 
 

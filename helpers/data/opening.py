@@ -1,0 +1,52 @@
+"""How a data set is to be opened, in the plain words of options, notebook parameters and configs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.data.other_frame import parse_size
+from helpers.errors import UsageProblem
+
+_POLICIES = (IdPolicy.KEEP, IdPolicy.PSEUDONYM)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What `open_dataset` is asked for; None leaves the choice to the data set.
+
+    Attributes:
+        data: folder or annotation file. It may carry a name: never to be logged or written to a result.
+        ids: `keep` or `pseudonym`.
+        rescale_from: `WIDTHxHEIGHT` in pixels.
+        layout, id_key, group_by, split, rescale: as for `open_dataset`.
+    """
+
+    data: Path = field(repr=False)
+    layout: str | None = None
+    ids: str | None = None
+    id_key: Path | None = field(default=None, repr=False)
+    group_by: str | None = None
+    split: str | None = None
+    rescale: bool = False
+    rescale_from: str | None = None
+
+    def open(self) -> Dataset:
+        """The data set.
+
+        Raises:
+            UsageProblem: for words that mean nothing, and as `open_dataset`.
+            RefusedInput: as `open_dataset`.
+        """
+        if self.ids not in (None, *_POLICIES):
+            raise UsageProblem(f"ids: expected {' or '.join(_POLICIES)}, got {self.ids!r}")
+        return open_dataset(
+            self.data,
+            layout=self.layout,
+            ids=None if self.ids is None else IdPolicy(self.ids),
+            id_key=self.id_key,
+            group_by=self.group_by,
+            split=self.split,
+            rescale=self.rescale,
+            rescale_from=None if self.rescale_from is None else parse_size(self.rescale_from),
+        )
