@@ -15,7 +15,7 @@ import pandas as pd
 from helpers.atomic import partial_folder, write_text_atomic
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.record import Case
-from helpers.evaluation.aggregation import Unit, pooled, summary, unit_of
+from helpers.evaluation.aggregation import pooled, summary, unit_keys
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, scores_table
 from helpers.images.source import read_frame
@@ -56,8 +56,7 @@ def out_of_fold(dataset: Dataset, folds: int, seed: int, processes: int) -> tupl
     """Scores of every case with ground truth, with its fold; and a line on what each fold chose."""
     cases = [case for case in dataset.cases if case.truth is not None]
     listed = unit_table(cases)
-    unit = unit_of(listed)
-    numbers = fold_numbers(list(listed["case_id" if unit is Unit.CASE else str(unit)]), folds, seed)
+    numbers = fold_numbers(list(unit_keys(listed)), folds, seed)
     curves = dice_curves(cases, candidates(), processes=processes)
     chosen, lines = {}, []
     for fold in range(folds):

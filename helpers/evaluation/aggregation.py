@@ -40,6 +40,12 @@ def unit_of(table: pd.DataFrame) -> Unit:
     return Unit.CASE
 
 
+def unit_keys(table: pd.DataFrame) -> pd.Series:
+    """The independent unit of each case of a table of scores, see `unit_of`; str, under the table's index."""
+    unit = unit_of(table)
+    return table["case_id" if unit is Unit.CASE else unit]
+
+
 def sizes(table: pd.DataFrame) -> Sizes:
     """Numbers of cases, sequences and patients in a table of scores."""
     pairs = pd.DataFrame({"patient": table["patient"], "sequence": table["sequence"]}).drop_duplicates()
@@ -67,7 +73,7 @@ def sequence_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.
     A case without a sequence is a sequence of its own. NaN is left out of a mean; infinite distances must have been
     capped, see `capped`.
     """
-    keyed = table.assign(sequence=_sequence_keys(table), patient=_patient_keys(table))
+    keyed = table.assign(sequence=_sequence_keys(table), patient=unit_keys(table))
     return keyed.groupby(["patient", "sequence"], sort=False)[list(columns)].mean().reset_index()
 
 
@@ -111,7 +117,6 @@ def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.D
     `ciou`: intersections summed over all cases by unions summed over all cases. `giou`: mean of the IoU of cases, each
     case with the same weight; empty masks as in the table of empty masks. Columns as in `summary`.
     """
-    keys = _patient_keys(table)
     parts = pd.DataFrame(
         {
             "both": table["tp"],
@@ -120,7 +125,7 @@ def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.D
             "cases": 1,
         }
     )
-    sums = parts.groupby(keys.to_numpy(), sort=False).sum()
+    sums = parts.groupby(unit_keys(table).to_numpy(), sort=False).sum()
     rows = [
         {"metric": name, **_described(ratio_interval(sums[top], sums[bottom], draws=draws, seed=seed))}
         for name, top, bottom in (("ciou", "both", "either"), ("giou", "iou", "cases"))
@@ -153,12 +158,6 @@ def _with_context(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         n_patients=pd.array([counted.patients] * len(rows), dtype="Int64"),
         n_failed=int((table["outcome"] != Outcome.SCORED).sum()),
     )
-
-
-def _patient_keys(table: pd.DataFrame) -> pd.Series:
-    """The unit that each case belongs to."""
-    unit = unit_of(table)
-    return table["case_id" if unit is Unit.CASE else unit]
 
 
 def _sequence_keys(table: pd.DataFrame) -> pd.Series:

@@ -17,7 +17,7 @@ from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome, scores_table
 from helpers.evaluation.choice import choose_cases
 from helpers.evaluation.definitions import definitions
-from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED
+from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
 from helpers.evaluation.loading import Scorable, scorable, score_subject, yardsticks_of
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
@@ -117,7 +117,7 @@ def evaluate(
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
-        "settings": {"seed": seed, "draws": draws, "level": 0.95},
+        "settings": {"seed": seed, "draws": draws, "level": LEVEL},
         "dataset": {
             "layout": dataset.layout,
             "ids": dataset.ids.value,

@@ -5,6 +5,7 @@ that draws frames is too narrow.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,18 +73,24 @@ def ratio_interval(
     estimate = float(top.sum() / whole) if whole else None
     if top.size < 2 or estimate is None:
         return Interval(estimate, None, None, top.size, level, draws, seed)
-    drawn = _drawn_ratios(top, bottom, draws, np.random.default_rng(seed))
+    drawn = _drawn_ratios(top, bottom, draws, seed)
     tail = (1 - level) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return Interval(estimate, float(low), float(high), top.size, level, draws, seed)
 
 
-def _drawn_ratios(top: np.ndarray, bottom: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """The ratio of `draws` resamples of the units with replacement, float64 (draws,); NaN for one of empty units."""
-    block = max(1, min(draws, _BLOCK // top.size))
-    ratios = []
+def drawn_units(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:
+    """Places of the units in each bootstrap draw, with replacement, int32 (block, units), block after block."""
+    rng = np.random.default_rng(seed)
+    block = max(1, min(draws, _BLOCK // units))
     for start in range(0, draws, block):
-        picked = rng.integers(0, top.size, size=(min(block, draws - start), top.size), dtype=np.int32)
+        yield rng.integers(0, units, size=(min(block, draws - start), units), dtype=np.int32)
+
+
+def _drawn_ratios(top: np.ndarray, bottom: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """The ratio of `draws` resamples of the units, float64 (draws,); NaN for one of empty units."""
+    ratios = []
+    for picked in drawn_units(top.size, draws=draws, seed=seed):
         sums = bottom[picked].sum(axis=1)
         ratios.append(np.divide(top[picked].sum(axis=1), sums, out=np.full(len(picked), math.nan), where=sums > 0))
     return np.concatenate(ratios)

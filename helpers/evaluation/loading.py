@@ -18,7 +18,9 @@ from helpers.evaluation.yardsticks import Yardsticks, yardsticks
 from helpers.images.dicom_header import dicom_facts, is_dicom
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.runs.config import MANIFEST_NAME
 from helpers.runs.reading import Run, open_run
+from helpers.runs.sources import file_state
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def score_subject(subject: Subject, cases: Sequence[Scorable], processes: int = 
 
 def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
     """The arrays of one case and prompt: ground truth drawn, the stored mask, and the map behind it."""
-    run = _opened(folder)
+    run = _opened(folder, file_state(folder / MANIFEST_NAME))
     width, height = wanted.size
     frame = wanted.case.frame
     known = wanted.case_id in run.cases()
@@ -116,7 +118,8 @@ def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
 
 
 @lru_cache(maxsize=4)
-def _opened(folder: Path) -> Run:
+def _opened(folder: Path, manifest: str | None) -> Run:
+    """The run of a folder; `manifest`, the state of its file, tells one that has been made anew since."""
     return open_run(folder)
 
 

@@ -83,9 +83,9 @@ def compare(
         metrics: those that the family of tests consists of; Holm's correction is over them, so fix them beforehand.
     Returns:
         One row for each metric that some case has in both runs: metric, first and second (means of unit means over
-        those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units, n_cases, p_sign_flip,
-        p_wilcoxon, and both corrected: p_sign_flip_holm, p_wilcoxon_holm. With fewer than 10 units, or where all masks
-        are identical, all p-values are NaN: none is to be printed.
+        those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units and n_cases (of those
+        cases), p_sign_flip, p_wilcoxon, and both corrected: p_sign_flip_holm, p_wilcoxon_holm. With fewer than 10
+        units, or where all masks are identical, all p-values are NaN: none is to be printed.
     """
     unit = unit_of(pairing.first)
     first, second = capped(pairing.first), capped(pairing.second)
@@ -112,7 +112,7 @@ def compare(
                 "unit": str(unit),
                 "independent": unit is Unit.PATIENT,
                 "n_units": interval.units,
-                "n_cases": len(pairing.first),
+                "n_cases": int(defined.sum()),
                 "p_sign_flip": sign_flip_p(differences, draws=draws, seed=seed) if tested else np.nan,
                 "p_wilcoxon": wilcoxon_p(differences) if tested else np.nan,
             }

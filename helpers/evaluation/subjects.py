@@ -1,6 +1,5 @@
 """What is scored: one prompt of one finished run, under a short name."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -98,7 +97,7 @@ def open_subjects(
     """
     if not folders:
         raise UsageProblem("expected at least one run to evaluate, got none")
-    given = _numbered([Path(folder).name for folder in folders]) if names is None else list(names)
+    given = distinct_names([Path(folder).name for folder in folders]) if names is None else list(names)
     if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
         raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
     found = []
@@ -174,11 +173,13 @@ def require_untuned(subjects: Sequence[Subject], dataset: Dataset, case_ids: Seq
     return warnings
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind each that came before."""
-    seen: Counter[str] = Counter()
-    found = []
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """The names, a repeated one with the next free number behind: a, a-2, a-3."""
+    found: list[str] = []
     for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+        number, chosen = 1, name
+        while chosen in found:
+            number += 1
+            chosen = f"{name}-{number}"
+        found.append(chosen)
     return found

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from helpers.evaluation.aggregation import Unit, patient_means, unit_of
-from helpers.evaluation.curve import LogitHistogram, dice_curve, sweep, thresholds
+from helpers.evaluation.curve import STEPS_PER_LOGIT, LogitHistogram, dice_curve, sweep, thresholds
 from helpers.evaluation.intervals import DRAWS, LEVEL, SEED, Interval, mean_interval
 from helpers.evaluation.overlap import PixelCounts, overlap_scores
 from helpers.evaluation.units import ChosenBy, filled, folds, require_apart, resampled_counts
@@ -124,7 +124,7 @@ def threshold_curves(
         Columns metric, threshold, mean, low, high: pointwise intervals, NaN with fewer than two units; values are NaN
         where no case defines the metric.
     """
-    places = [math.floor(logit(shown) * 256) + len(thresholds()) // 2 for shown in _SHOWN]
+    places = [math.floor(logit(shown) * STEPS_PER_LOGIT) + len(thresholds()) // 2 for shown in _SHOWN]
     rows = [_scores_at(one, places) for one in filled(table, histograms)]
     names = [f"{metric}@{shown}" for metric in CURVES for shown in _SHOWN]
     listed = table[["case_id", "sequence", "patient"]].reset_index(drop=True)

@@ -8,14 +8,11 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import RefusedInput
-from helpers.evaluation.aggregation import Unit, unit_of
+from helpers.evaluation.aggregation import unit_keys
 from helpers.evaluation.curve import LogitHistogram, thresholds
-from helpers.evaluation.intervals import DRAWS, SEED
+from helpers.evaluation.intervals import DRAWS, SEED, drawn_units
 
 FOLDS = 5
-
-# Keeps the drawn counts of one block near 64 MB, however many units there are.
-_BLOCK = 8_000_000
 
 
 class ChosenBy(StrEnum):
@@ -43,12 +40,6 @@ class UnitHistograms:
     def pooled(self, chosen: Sequence[int] | slice = slice(None)) -> LogitHistogram:
         """The histogram of all units together, or of those at the places `chosen`."""
         return LogitHistogram(self.vessel[chosen].sum(axis=0), self.background[chosen].sum(axis=0))
-
-
-def unit_keys(table: pd.DataFrame) -> pd.Series:
-    """The independent unit of each case of a table of scores; see `aggregation.unit_of`."""
-    unit = unit_of(table)
-    return table["case_id" if unit is Unit.CASE else str(unit)].reset_index(drop=True)
 
 
 def unit_histograms(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram]) -> UnitHistograms:
@@ -119,11 +110,8 @@ def require_apart(table: pd.DataFrame, development: pd.DataFrame) -> None:
 
 def resampled_counts(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:
     """How often each unit is in each bootstrap draw, float64 (block, units), block after block."""
-    rng = np.random.default_rng(seed)
-    block = max(1, min(draws, _BLOCK // units))
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
-        picked = rng.integers(0, units, size=(rows, units), dtype=np.int32)
+    for picked in drawn_units(units, draws=draws, seed=seed):
+        rows = len(picked)
         places = picked + np.arange(rows, dtype=np.int64)[:, None] * units
         yield np.bincount(places.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)
 

@@ -1,5 +1,6 @@
 """From files to what is scored: pixel spacing of DICOM headers, and patients that nobody knows."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -80,6 +81,16 @@ def test_unknown_independence_is_said_in_the_table(tmp_path):
     assert "12 cases, sequences unknown, patients unknown" in headline
     row = found.summary["runs"][0]["summary"][0]
     assert row["independent"] is False and row["unit"] == "case" and row["n_units"] == 12 and row["n_patients"] is None
+
+
+def test_a_run_made_anew_in_the_same_folder_is_read_anew(tmp_path):
+    data = write_unknown(tmp_path / "data", 2)
+    masks = {case.case_id: TRUTH for case in data.cases}
+    for number, given in enumerate((dict.fromkeys(masks), masks)):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        run = write_run(tmp_path / "run", given)
+        found = evaluate([run], data, tmp_path / "m", processes=1, draws=100)
+        assert found.summary["runs"][0]["outcomes"]["scored"] == 2 * number
 
 
 def test_the_forty_are_such_a_set(shared, tmp_path):

@@ -58,7 +58,8 @@ def test_no_p_value_under_ten_units():
 
 def test_cases_that_one_run_leaves_undefined_are_out_of_both_means():
     first, second = of_patients([10, 5]), of_patients([10, None])
-    assert row(compare(pair(first, second), ("precision",)), "precision")["n_units"] == 1
+    precision = row(compare(pair(first, second), ("precision",)), "precision")
+    assert (precision["n_units"], precision["n_cases"]) == (1, 2)
 
 
 def test_a_metric_that_no_case_has_is_no_row():

@@ -11,7 +11,7 @@ from helpers.evaluation import subjects as module
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.subjects import open_subjects, require_same_frames
 from helpers.inference.run import predict
-from tests.evaluation.runs import write_data
+from tests.evaluation.runs import write_data, write_run
 from tests.inference.plain_predictor import PlainPredictor
 
 
@@ -41,6 +41,11 @@ def test_runs_of_other_data_with_the_same_kept_ids_are_refused(data, tmp_path):
     said = f"first and second: .* other pixels in 2 of 12 common cases, the first {data.frames[2].case_id}"
     with pytest.raises(RefusedInput, match=said):
         open_subjects([first, second])
+
+
+def test_runs_of_one_name_are_numbered_past_names_that_are_taken(tmp_path):
+    folders = [write_run(tmp_path / name, {"a": None}) for name in ("x/run", "y/run", "z/run-2", "z/run")]
+    assert [subject.name for subject in open_subjects(folders)] == ["run", "run-2", "run-2-2", "run-3"]
 
 
 def test_a_run_is_not_scored_on_other_frames_than_it_was_made_for(data, tmp_path):
