@@ -31,7 +31,8 @@ def open_cases(run: Path, config_sha256: str, frames: Sequence[Frame]) -> dict[s
     """The cases to compute, in the frames' order, with the reason.
 
     A case stays as it is where its part and artefacts are whole, its image still holds the pixels that were predicted,
-    and the memory sufficed. An image that could not be read is tried again.
+    and the memory sufficed. An image that could not be read is tried again; one that cannot be read any more, as on a
+    disk that is away, takes back no result.
     """
     found = {}
     for frame in tqdm(frames, desc="check", unit="case", disable=None, leave=False):
@@ -78,8 +79,11 @@ def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
     if known is not None and is_as_found(run, frame):
         return None
     state = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
-    if current_sha256(frame) != known:
+    found = current_sha256(frame)
+    if found is None:
+        return None
+    if found != known:
         return Reason.CHANGED
-    if known is not None and state is not None:
+    if state is not None:
         write_source(run, frame.case_id, state)
     return None

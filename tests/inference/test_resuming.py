@@ -86,6 +86,19 @@ def test_a_repaired_image_is_predicted_and_an_unreadable_one_stays(frames, tmp_p
     assert open_run(run).manifest["counts"]["read_error"] == 1
 
 
+@pytest.mark.parametrize("content", [None, b"broken"])
+def test_an_image_that_cannot_be_read_any_more_takes_back_no_result(frames, tmp_path, content):
+    run = tmp_path / "run"
+    compute(frames, run)
+    before = run_files(run)
+    frames[1].path.unlink()
+    if content is not None:
+        frames[1].path.write_bytes(content)
+    predictor = PlainPredictor()
+    assert compute(frames, run, predictor).complete and predictor.batches == []
+    assert run_files(run) == before
+
+
 def test_what_did_not_fit_in_memory_is_tried_again(frames, tmp_path):
     run = tmp_path / "run"
     compute(frames, run, PlainPredictor({2: torch.OutOfMemoryError("full")}))
