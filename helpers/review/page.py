@@ -1,6 +1,7 @@
 """The static twin: the same viewer and its cases in one HTML file, or beside it, that works from the disk alone."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from itertools import starmap
@@ -10,7 +11,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from helpers.atomic import partial_folder, require_free_space, write_text_atomic
-from helpers.errors import UsageProblem
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.paths import PARTIAL_PREFIX
 from helpers.review.facts import review_facts, viewer_module, viewer_style
 from helpers.review.source import ReviewSource
@@ -67,7 +68,7 @@ def write_page(
         records: verdicts to show from the start.
     Raises:
         UsageProblem: for another suffix than .html, or a case that the run does not have.
-        RefusedInput: for damaged files of a run, or too little space.
+        RefusedInput: for damaged files of a run, too little space, or a folder of that name with other files in it.
     """
     if path.suffix.lower() != ".html":
         raise UsageProblem(f"{path.name}: expected a name that ends in .html")
@@ -75,10 +76,11 @@ def write_page(
     if case_ids is not None:
         facts["cases"] = _chosen(facts["cases"], list(case_ids))
     wanted = [case["case_id"] for case in facts["cases"]]
+    folder = path.with_name(f"{path.stem}-cases")
+    _require_ours(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     require_free_space(path.parent, 500_000 * len(wanted), "the page")
     payloads = (_script(source.view(case_id).to_json()) for case_id in tqdm(wanted, "page", unit="case", disable=None))
-    folder = path.with_name(f"{path.stem}-cases")
     if len(wanted) > MAX_IN_ONE_FILE:
         cases, facts["folder"] = "", folder.name
         _replace(folder, payloads)
@@ -90,6 +92,17 @@ def write_page(
     if facts["folder"] is None and folder.is_dir():
         shutil.rmtree(folder)  # of an earlier, larger page
     return path
+
+
+def _require_ours(folder: Path) -> None:
+    """Raise RefusedInput where a folder that is to be replaced holds anything but the cases of an earlier page."""
+    if folder.exists() and not (
+        folder.is_dir() and all(re.fullmatch(r"[0-9]+\.html", entry.name) for entry in folder.iterdir())
+    ):
+        raise RefusedInput(
+            f"{folder}: expected the cases of an earlier page or nothing, found other files. Move them away, or choose "
+            "another name for the page"
+        )
 
 
 def _replace(folder: Path, payloads: Iterable[str]) -> None:

@@ -25,14 +25,19 @@ def worst_median_best(source: ReviewSource, count: int = 2) -> dict[str, list[st
 
 
 def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
-    """One row of panels for each case; cases whose frame cannot be read are left out.
+    """One row of panels for each case; cases whose frame cannot be read are left out, and it says so if all are.
 
     Args:
         groups: heading -> case ids, as `worst_median_best` gives them.
     """
-    panels = [panel_case(source, source.view(case_id)) for case_ids in groups.values() for case_id in case_ids]
+    wanted = [panel_case(source, source.view(case_id)) for case_ids in groups.values() for case_id in case_ids]
+    panels = [panel for panel in wanted if panel is not None]
+    if not panels:
+        empty = Figure(figsize=(12, 1))
+        empty.text(0.5, 0.5, f"none of the {len(wanted)} frames can be read", ha="center", va="center")
+        return empty
     heading = "; ".join(f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids)
-    return contact_sheet([panel for panel in panels if panel is not None], heading=heading)
+    return contact_sheet(panels, heading=heading)
 
 
 def panel_case(source: ReviewSource, view: CaseView) -> PanelCase | None:

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from helpers.data.dataset import Dataset
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
@@ -24,6 +22,7 @@ from helpers.review.payload import CaseView, Prediction
 from helpers.review.session import ReviewCase
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
+from helpers.runs.sources import pixel_sha256
 
 _NO_TRUTH = "no ground truth"
 _MISSING = "missing"
@@ -114,7 +113,12 @@ class ReviewSource:
         return tuple(found)
 
     def view(self, case_id: str) -> CaseView:
-        """What the viewer shows of a case. Raises RefusedInput for damaged files of a run."""
+        """What the viewer shows of a case.
+
+        Raises:
+            UsageProblem: for a case that the data set does not have.
+            RefusedInput: for damaged files of a run, or where the frame is not the one that was predicted.
+        """
         case = self._by_id.get(case_id)
         if case is None:
             raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
@@ -123,6 +127,12 @@ class ReviewSource:
             image = read_frame(case.frame.path, case.frame.index)
         except UnreadableImage:  # the run's status says so
             image = None
+        hashes = [one.run.image_hashes[case_id] for one in self.subjects if case_id in one.run.image_hashes]
+        if image is not None and hashes and hashes[0] != pixel_sha256(image):  # those of all runs are the same
+            raise RefusedInput(
+                f"{case_id}: expected the frame that was predicted, found other pixels in the data set. Name the data "
+                "set of the run, or predict it again"
+            )
         width, height = image.size if image else self._size(case_id)
         for one in predictions:
             if one is not None and one.mask is not None and one.mask.mask.shape != (height, width):
@@ -140,9 +150,13 @@ class ReviewSource:
         return {
             "run": self.run,
             "prompt": self.prompt,
-            "prompt_text": self._subject.run.prompts[self.prompt],
             "runs": [
-                {"run": run, "name": one.name, "threshold": one.run.threshold}
+                {
+                    "run": run,
+                    "name": one.name,
+                    "threshold": one.run.threshold,
+                    "prompt_text": one.run.prompts[one.prompt_id],
+                }
                 for run, one in zip(self.fingerprints, self.subjects, strict=True)
             ],
             "metrics": [
@@ -220,4 +234,4 @@ def _truth(case: Case, width: int, height: int) -> tuple[GroundTruth | None, str
 
 
 def _finite(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(np.float64(value))
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -84,9 +84,12 @@ class VerdictRecord:
             raise ValueError(f"expected version {SCHEMA_VERSION}, got {values.get('schema_version')!r}")
         if not all(isinstance(values.get(name), str) for name in _TEXTS):
             raise ValueError(f"expected texts as {', '.join(_TEXTS)}")
+        "".join(values[name] for name in _TEXTS).encode()  # half a character, which no table takes, is a ValueError
         threshold, withdraws, reasons = (values.get(name) for name in ("threshold", "withdraws", "reasons"))
         if not isinstance(threshold, int | float | None) or not isinstance(withdraws, str | None):
             raise ValueError("expected a number as threshold and an id as withdraws, or null")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold: expected 0 to 1, got {threshold}")
         if not isinstance(reasons, list):
             raise ValueError("expected a list as reasons")
         return cls(

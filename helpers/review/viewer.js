@@ -200,14 +200,14 @@ export function arranged(cases, order, metric, lowerIsBetter, kept) {
 }
 
 // A reviewer's records in the order in which they were given.
-function of(records, reviewer) {
+function recordsOf(records, reviewer) {
   const mine = records.filter((one) => one.reviewer === reviewer);
   return mine.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
 }
 
 // Case id -> the verdict of a reviewer that stands.
 export function standing(records, reviewer) {
-  const mine = of(records, reviewer);
+  const mine = recordsOf(records, reviewer);
   const gone = new Set(mine.map((one) => one.withdraws).filter(Boolean));
   const found = new Map();
   for (const one of mine) {
@@ -229,6 +229,7 @@ function newId() {
 const PANELS = ["Original", "Ground truth", "Prediction", "Overlay"];
 const MISS = [255, 0, 255];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
+const VERDICTS = ["accept", "fix", "reject"];
 const HEADLINE = ["dice", "precision", "recall"];
 const PLAY_MS = 180;
 const PATIENCE_MS = 20_000;
@@ -358,6 +359,11 @@ export class Viewer {
     return this.queue[this.place] ?? null;
   }
 
+  // Whether the threshold is the run's own.
+  get own() {
+    return this.state.threshold === this.subject.threshold;
+  }
+
   // -- building -------------------------------------------------------------------------------------------------------
 
   build() {
@@ -422,7 +428,7 @@ export class Viewer {
     const fields = [
       label("Sort", filter("sort", orders, "by case id")),
       label("Status", filter("statusFilter", distinct("status"), "all")),
-      label("Verdict", filter("verdictFilter", ["none", "accept", "fix", "reject"].map((one) => [one, one]), "all")),
+      label("Verdict", filter("verdictFilter", ["none", ...VERDICTS].map((one) => [one, one]), "all")),
     ];
     if (orders.length) parts.sort.value = orders[0][0];
     for (const [name, title] of [["sequence", "Sequence"], ["patient", "Patient"]]) {
@@ -603,7 +609,6 @@ export class Viewer {
         const zoom = this.zoomOf(panel);
         this.view.x -= event.movementX / zoom;
         this.view.y -= event.movementY / zoom;
-        this.view.fitted = false;
       }
       this.cursor = this.toFrame(panel, event);
       this.showPixel();
@@ -711,15 +716,16 @@ export class Viewer {
   }
 
   async play() {
-    this.playing = !this.playing;
-    this.parts.playing.textContent = this.playing ? "■ Stop" : "▶ Play";
-    while (this.playing) {
+    const mine = (this.playing = this.playing ? null : {}); // stopped and started again, an earlier loop ends
+    this.parts.playing.textContent = mine ? "■ Stop" : "▶ Play";
+    while (mine && this.playing === mine) {
       const frames = this.frames();
       if (frames.length < 2 || !this.root.isConnected) break;
       await this.showFrame((frames.indexOf(this.case) + 1) % frames.length);
       await new Promise((done) => setTimeout(done, PLAY_MS));
     }
-    this.playing = false;
+    if (this.playing !== mine) return;
+    this.playing = null;
     this.parts.playing.textContent = "▶ Play";
   }
 
@@ -730,8 +736,7 @@ export class Viewer {
     this.describe();
     const ticket = ++this.asked;
     if (!this.case) {
-      this.data = null;
-      this.parts.panels.forEach((panel) => this.empty(panel, "no case in the queue"));
+      this.clear("no case in the queue");
       return;
     }
     try {
@@ -748,9 +753,18 @@ export class Viewer {
       }
     } catch (error) {
       if (ticket !== this.asked) return;
-      this.data = null;
-      this.parts.panels.forEach((panel) => this.empty(panel, `this case cannot be shown: ${error.message}`));
+      this.clear(`this case cannot be shown: ${error.message}`);
     }
+  }
+
+  // Leaves nothing of the case before: no picture, score, status or pixel.
+  clear(text) {
+    const { parts } = this;
+    this.data = this.cursor = null;
+    parts.panels.forEach((panel) => this.empty(panel, text));
+    for (const one of [...Object.values(parts.scores), parts.status, parts.run, parts.pixel]) one.textContent = "–";
+    parts.status.title = "";
+    parts.warning.hidden = true;
   }
 
   // What was said of the case before stands ready to be changed.
@@ -803,7 +817,8 @@ export class Viewer {
 
   nudge(name, steps) {
     const step = SLIDERS[name][3];
-    this.set(name, Math.round((this.state[name] + steps * step) / step) * step);
+    const value = Math.round((this.state[name] + steps * step) / step) * step;
+    this.set(name, Number(value.toFixed(3))); // what the slider itself would give: 70 * 0.005 is not 0.35
   }
 
   toggle(name) {
@@ -832,7 +847,7 @@ export class Viewer {
 
   // Who looks at a run's own mask sees the other one's own mask too.
   useRun(run) {
-    const own = this.state.threshold === this.subject.threshold;
+    const { own } = this;
     this.run = run;
     if (own) this.state.threshold = this.subject.threshold;
   }
@@ -860,7 +875,10 @@ export class Viewer {
     this.mask = new Uint8Array(count);
     parts.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
     const letter = this.case && this.run === this.firstBlind() ? "A" : "B";
-    parts.run.textContent = `${this.state.blind ? letter : this.subject.name} · ${this.facts.prompt_text}`;
+    // Blind, words that only one of the runs was asked would tell which it is.
+    const sameWords = this.facts.runs.every((one) => one.prompt_text === this.subject.prompt_text);
+    const words = this.state.blind && !sameWords ? "" : ` · ${this.subject.prompt_text}`;
+    parts.run.textContent = `${this.state.blind ? letter : this.subject.name}${words}`;
     parts.status.textContent = prediction.status;
     parts.status.classList.toggle("vk-warning", prediction.status !== "ok");
     parts.status.title = prediction.words ?? "";
@@ -894,8 +912,7 @@ export class Viewer {
     const { data, state, prediction, parts, mask } = this;
     const { width, height, grey, truth } = data;
     const palette = this.facts.palettes[state.palette ? 1 : 0];
-    const own = state.threshold === this.subject.threshold;
-    const there = Boolean(prediction.stored && (own || prediction.full));
+    const { own } = this, there = prediction.stored !== null;
     // At the run's own threshold the stored mask is shown, which is what was scored.
     if (there && own) mask.set(prediction.stored);
     else if (there) maskAt(prediction.full, state.threshold, mask);
@@ -933,7 +950,7 @@ export class Viewer {
     this.note(3, truth || there ? "" : `${noTruth}\n${noMask}`);
     this.showScores(there);
     this.showLegend(palette, there);
-    this.showControls(own);
+    this.showControls(own, there);
   }
 
   // The truth's centreline where the mask does not cover it, thick enough to be seen.
@@ -1056,7 +1073,7 @@ export class Viewer {
     });
   }
 
-  showControls(own) {
+  showControls(own, there) {
     const { parts, state } = this;
     for (const [name, input] of Object.entries(parts.sliders)) {
       input.value = state[name];
@@ -1073,7 +1090,7 @@ export class Viewer {
       parts.sliders.threshold.value = 0.5;
       parts.values.threshold.textContent = "own";
     }
-    parts.atThreshold.textContent = own
+    parts.atThreshold.textContent = !there ? "" : own
       ? `the run's own mask, at its threshold${at}`
       : `not the run's mask, which has its own threshold${at} (t goes back)`;
     parts.atThreshold.classList.toggle("vk-warns", !own);
@@ -1087,7 +1104,8 @@ export class Viewer {
       parts.pixel.textContent = "outside the frame";
       return;
     }
-    const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`, `grey ${data.grey[i]}`];
+    const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`];
+    if (data.image !== null) texts.push(`grey ${data.grey[i]}`);
     if (prediction.full) texts.push(`probability ${(1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)}`);
     if (data.truth) texts.push(data.truth[i] ? "vessel in the truth" : "background in the truth");
     parts.pixel.textContent = texts.join("   ");
@@ -1127,24 +1145,26 @@ export class Viewer {
 
   async give(verdict) {
     if (!this.case) return;
+    if (this.data?.case_id !== this.case.case_id) {
+      this.tell("NOT kept: this case is not on the screen yet.");
+      return;
+    }
     const advance = this.parts.advance.checked;
     const kept = await this.keep({
       case_id: this.case.case_id,
       verdict,
       reasons: this.facts.reasons.filter((reason) => this.reasons.has(reason)),
       note: this.parts.note.value,
-      threshold: this.prediction?.stored ? this.state.threshold : null,
+      threshold: this.prediction.stored ? this.state.threshold : null,
       withdraws: null,
     });
     if (!kept) return;
     this.tell(`${kept.case_id}: ${verdict}`);
-    const other = this.facts.runs[1 - this.run];
-    if (this.state.blind && advance && !this.given(other.run).has(kept.case_id)) {
-      this.otherRun();
-      return;
-    }
-    if (advance && this.case?.case_id === kept.case_id && this.place < this.queue.length - 1) this.step(1);
-    else if (advance) this.tell(`${kept.case_id}: ${verdict}. This was the last case of the queue.`);
+    if (!advance || this.case?.case_id !== kept.case_id) return;
+    const other = this.facts.runs.find(({ run }) => run !== kept.run);
+    if (this.state.blind && !this.given(other.run).has(kept.case_id)) this.otherRun();
+    else if (this.place < this.queue.length - 1) this.step(1);
+    else this.tell(`${kept.case_id}: ${verdict}. This was the last case of the queue.`);
   }
 
   async undo() {
@@ -1174,11 +1194,19 @@ export class Viewer {
       schema: "vesselkit.verdict", schema_version: 1, id: newId(), time: new Date().toISOString(),
       reviewer: this.reviewer, run: this.subject.run, prompt: this.facts.prompt, ...values,
     };
+    // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
+    if (this.keeping) {
+      this.tell("The verdict before is still being kept: wait for it, then say it again.");
+      return null;
+    }
+    this.keeping = true;
     try {
       await this.host.save(record);
     } catch (error) {
       this.tell(`NOT kept: ${error.message}`);
       return null;
+    } finally {
+      this.keeping = false;
     }
     this.records.push(record);
     this.showVerdict();
@@ -1202,6 +1230,16 @@ export class Viewer {
     return prompt === this.facts.prompt && this.facts.runs.some((one) => one.run === run);
   }
 
+  // Whether a parsed line is a record of this review, by the rules of `VerdictRecord.from_json`.
+  fits(one) {
+    const texts = ["id", "time", "reviewer", "case_id", "note"], { verdict, threshold = null, withdraws = null } = one;
+    return one.schema === "vesselkit.verdict" && one.schema_version === 1 && this.isOurs(one) &&
+      texts.every((name) => typeof one[name] === "string") && NAME.test(one.reviewer) &&
+      Array.isArray(one.reasons) && one.reasons.every((reason) => this.facts.reasons.includes(reason)) &&
+      (threshold === null || (typeof threshold === "number" && threshold >= 0 && threshold <= 1)) &&
+      (verdict === null ? typeof withdraws === "string" : VERDICTS.includes(verdict) && withdraws === null);
+  }
+
   async take(file) {
     if (!file) return;
     const known = new Set(this.records.map((one) => one.id));
@@ -1210,9 +1248,7 @@ export class Viewer {
       if (!line.trim()) continue;
       try {
         const one = JSON.parse(line);
-        const fits = one.schema === "vesselkit.verdict" && one.schema_version === 1 && this.isOurs(one) &&
-          NAME.test(one.reviewer);
-        if (!fits) others++;
+        if (!this.fits(one)) others++;
         else if (!known.has(one.id)) {
           known.add(one.id);
           await this.host.save(one);
@@ -1229,7 +1265,7 @@ export class Viewer {
   }
 
   close() {
-    this.playing = false;
+    this.playing = null;
     this.stop.abort();
     this.watch.disconnect();
   }
@@ -1297,12 +1333,16 @@ export function openPage(root) {
         localStorage.setItem(shelf, JSON.stringify([...shelved(shelf), record]));
       } catch {
         // A browser may refuse; the verdicts then live until the page is closed, which the reader is warned of.
-        addEventListener("beforeunload", (event) => event.preventDefault(), { once: true });
+        addEventListener("beforeunload", warned);
       }
     },
   });
   root.focus({ preventScroll: true });
   return viewer;
+}
+
+function warned(event) {
+  event.preventDefault();
 }
 
 function shelved(shelf) {

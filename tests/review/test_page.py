@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from helpers.errors import UsageProblem
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.review import page as page_module
 from helpers.review.coding import coded_map
 from helpers.review.facts import review_facts
@@ -33,8 +33,10 @@ from tests.review.runs import (
     write_data,
     write_run,
 )
+from tests.review.test_verdicts import record
 
-GREY_ONLY = "no pixel is coloured"
+TELL_WHAT_IS_DRAWN = """document.addEventListener(
+    "vesselkit:drawn", (event) => { document.body.dataset.drawn = event.detail.case_id; }, true);"""
 
 
 @dataclass
@@ -49,6 +51,12 @@ class Opened:
         for key in keys:
             self.page.keyboard.press(key)
         self.settle()
+
+    def judge(self, *keys):
+        """Press keys as a reviewer does, who looks at a case before saying what to do with it."""
+        for key in keys:
+            self.press(key)
+            self.wait(lambda: self.page.evaluate("document.body.dataset.drawn") == self.text(".vk-id"))
 
     def settle(self):
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -106,7 +114,7 @@ class Opened:
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     data = write_data(folder / "data")
-    source = open_source(write_run(folder / "run"), data, against=write_run(folder / "other", seed=7, threshold=0.3))
+    source = open_source(write_run(folder / "run"), data, against=write_run(folder / "other", seed=7, threshold=0.35))
     return source, write_page(source, folder / "review.html")
 
 
@@ -119,6 +127,7 @@ def open_page(browser, path):
     context = browser.new_context(viewport={"width": 1500, "height": 950}, accept_downloads=True)
     page, address = context.new_page(), Path(path).resolve().as_uri()
     found = Opened(page)
+    page.add_init_script(TELL_WHAT_IS_DRAWN)
     page.on("console", lambda said: found.console.append(said.text))
     page.on("pageerror", lambda error: found.console.append(str(error)))
     page.on("request", lambda request: found.asked.append(request.url))
@@ -170,6 +179,13 @@ def test_panels_keep_to_their_colours(opened, made):
     assert (opened.frame(3)[~(truth | mask)] == 0).all()
 
 
+def test_the_arrows_come_back_to_the_runs_own_threshold(opened):
+    opened.press("b")
+    for key, own in (("ArrowUp", False), ("ArrowDown", True), ("ArrowDown", False), ("ArrowUp", True)):
+        opened.press(key)  # 70 steps of 0.005 are not 0.35 in floating point
+        assert opened.text(".vk-hint").startswith("the run's own mask") is own
+
+
 def test_display_keys(opened, made):
     opened.case(GRIDDED)
     view = made[0].view(GRIDDED)
@@ -216,25 +232,26 @@ def test_the_other_run_takes_its_place_with_its_threshold(opened, made):
     opened.case(GRIDDED)
     opened.press("b")
     assert np.array_equal(opened.coloured(2), made[0].subjects[1].run.mask(GRIDDED, "p1"))
-    assert opened.text(".vk-run").startswith("other") and "threshold 0.300" in opened.text(".vk-hint")
+    assert opened.text(".vk-run") == f"other · {MARKUP}" and "threshold 0.350" in opened.text(".vk-hint")
 
 
 def test_a_verdict_is_on_the_run_that_is_shown_and_blind_on_one_after_the_other(opened, made, tmp_path):
     names, runs = {"run", "other"}, set(made[0].fingerprints)
     opened.page.fill("[data-control=reviewer]", "ann")
-    opened.press("Escape", "x")
+    opened.press("Escape")
+    opened.judge("x")
     assert not names & set(opened.text(".vk-run").split()) and opened.text(".vk-run").startswith("A ")
     assert "0.3" not in opened.text(".vk-hint") and opened.page.input_value("[data-control=threshold]") == "0.5"
-    opened.press("a")
+    opened.judge("a")
     assert opened.text(".vk-run").startswith("B ") and opened.text(".vk-id") == CASES[0]
     assert opened.text(".vk-progress") == "0 of 6 reviewed"
-    opened.press("r")
+    opened.judge("r")
     opened.wait(lambda: opened.text(".vk-id") == CASES[1])
     assert opened.text(".vk-run").startswith("A ") and opened.text(".vk-progress") == "1 of 6 reviewed"
-    opened.press("z")
+    opened.judge("z")
     opened.wait(lambda: opened.text(".vk-run").startswith("B "))
     assert opened.text(".vk-id") == CASES[0]
-    opened.press("f")
+    opened.judge("f")
     with opened.page.expect_download() as waiting:
         opened.page.click("text=Download verdicts")
     waiting.value.save_as(tmp_path / "v.jsonl")
@@ -261,8 +278,7 @@ def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):
     assert "name first" in opened.text(".vk-card [role=status]")
     opened.page.fill("[data-control=reviewer]", "ann")
     opened.press("Escape")
-    opened.press("3", "r")
-    opened.press("a", "f", "z")
+    opened.judge("3", "r", "a", "f", "z")
     assert opened.text(".vk-progress") == "2 of 6 reviewed, 1 rejected"
     with opened.page.expect_download() as waiting:
         opened.page.click("text=Download verdicts")
@@ -283,6 +299,45 @@ def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):
     assert opened.text(".vk-progress") == "2 of 6 reviewed, 1 rejected"  # kept by the browser meanwhile
     opened.page.select_option("[data-control=verdictFilter]", "reject")
     assert opened.text(".vk-id") == CASES[0] and "1 / 1" in opened.text("nav")
+
+
+def test_no_verdict_goes_to_a_case_that_is_not_on_the_screen(made, browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", 2)
+    path = write_page(made[0], tmp_path / "r.html")
+    (tmp_path / "r-cases" / f"{CASES.index(SAME)}.html").unlink()
+    for one in open_page(browser, path):
+        text = one.text
+        one.page.fill("[data-control=reviewer]", "ann")
+        one.press("Escape")
+        one.judge("k")
+        assert text("[data-score=dice]") != "–"
+        one.press("n", "a")
+        assert "not on the screen yet" in text(".vk-card [role=status]")
+        one.wait(lambda notes=one.notes: "is missing" in notes()[2])
+        shown = [text(name) for name in ("[data-score=dice]", "[data-score=centreline]", ".vk-chip", ".vk-run")]
+        assert shown == ["–"] * 4 and text(".vk-id") == SAME  # nothing of the case before
+        one.press("a")
+        assert text(".vk-progress").startswith("0 of 6")
+
+
+def test_lines_that_are_no_records_are_passed_over_and_never_kept(opened, made, tmp_path):
+    good = record(1, GRIDDED, run=made[0].run).to_json()
+    spoilt = [
+        {"reasons": None},
+        {"reasons": ["x"]},
+        {"verdict": "maybe"},
+        {"time": 3},
+        {"note": None},
+        {"threshold": 2},
+    ]
+    lines = [good, *({**good, "id": f"{number}", **change} for number, change in enumerate(spoilt))]
+    (tmp_path / "v.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.page.set_input_files("[data-control=import]", tmp_path / "v.jsonl")
+    opened.wait(lambda: "1 records taken over, 6 lines passed over" in opened.text(".vk-card [role=status]"))
+    opened.page.reload()
+    opened.page.fill("[data-control=reviewer]", "ann")
+    assert opened.text(".vk-progress").startswith("1 of 6")
 
 
 def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):
@@ -347,6 +402,15 @@ def test_many_cases_lie_in_a_folder_beside_the_page(made, browser, tmp_path, mon
     page.close()
     write_page(made[0], tmp_path / "r.html", case_ids=[SAME])
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_a_folder_of_something_else_is_never_replaced(made, tmp_path):
+    notes = tmp_path / "r-cases" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    with pytest.raises(RefusedInput, match="choose another name for the page"):
+        write_page(made[0], tmp_path / "r.html", case_ids=[SAME])
+    assert notes.read_text() == "mine" and not (tmp_path / "r.html").exists()
 
 
 def test_what_cannot_be_written_is_refused_first(made, tmp_path):

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from unittest.mock import PropertyMock, patch
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from helpers.errors import RefusedInput
 from helpers.images.source import read_frame
 from helpers.review.payload import packed, unpacked
 from helpers.review.source import open_source
+from helpers.runs.reading import Run
+from helpers.runs.sources import pixel_sha256
 from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL, WIDTH, write_data, write_run
 
 
@@ -57,6 +60,17 @@ def test_a_frame_that_changed_its_size_is_refused(tmp_path):
     Image.new("L", (WIDTH + 1, HEIGHT)).save(tmp_path / "data/images" / f"{GRIDDED}.png")
     with pytest.raises(RefusedInput, match="changed since the run"):
         source.view(GRIDDED)
+
+
+def test_a_frame_of_other_pixels_is_refused(tmp_path):
+    source = open_source(write_run(tmp_path / "run"), write_data(tmp_path / "data"))
+    path = tmp_path / "data/images" / f"{GRIDDED}.png"
+    hashes = {GRIDDED: pixel_sha256(read_frame(path, None))}
+    with patch.object(Run, "image_hashes", new_callable=PropertyMock, return_value=hashes):
+        assert source.view(GRIDDED).image is not None
+        Image.new("L", (WIDTH, HEIGHT)).save(path)
+        with pytest.raises(RefusedInput, match="expected the frame that was predicted"):
+            source.view(GRIDDED)
 
 
 def test_the_data_set_must_be_that_of_the_run(tmp_path):

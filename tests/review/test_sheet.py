@@ -28,3 +28,4 @@ def test_panels_say_how_a_prediction_ended_and_leave_out_what_cannot_be_read(tmp
     assert panel_case(source, source.view(BROKEN)) is None
     figure = sheet(source, {"some": [GRIDDED, BROKEN]})
     assert [row.get_suptitle() for row in figure.subfigs] == [f"{GRIDDED}  |  ok"]
+    assert sheet(source, {"first": [BROKEN]}).texts[0].get_text() == "none of the 1 frames can be read"

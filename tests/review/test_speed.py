@@ -57,8 +57,8 @@ class OneCaseManyTimes:
     def document(self):
         about = {"patient": None, "sequence": None, "frame": None, "status": "ok", "scores": {}}
         return {
-            "run": self.run, "prompt": self.prompt, "prompt_text": "vessel", "metrics": [],
-            "runs": [{"name": "run", "threshold": 0.5}],
+            "run": self.run, "prompt": self.prompt, "metrics": [],
+            "runs": [{"run": "run", "name": "run", "threshold": 0.5, "prompt_text": "vessel"}],
             "cases": [{"case_id": f"c{number}", **about} for number in range(self.count)],
         }  # fmt: skip
 

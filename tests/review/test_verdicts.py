@@ -7,9 +7,9 @@ import pytest
 from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current
 
 
-def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, **more):
+def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, run="run", **more):
     return VerdictRecord(
-        f"{number:032x}", f"2026-01-01T00:00:{number:02d}Z", reviewer, "run", "p1", case_id, verdict,
+        f"{number:032x}", f"2026-01-01T00:00:{number:02d}Z", reviewer, run, "p1", case_id, verdict,
         withdraws=withdraws, **more,
     )  # fmt: skip
 
@@ -30,6 +30,9 @@ def test_a_record_survives_its_line():
         {"reasons": "catheter"},
         {"case_id": 7},
         {"threshold": "0.5"},
+        {"threshold": float("nan")},
+        {"threshold": 1.5},
+        {"note": "half a character: \ud83d"},
         {"verdict": None},
         {"note": "x" * 2001},
     ],
