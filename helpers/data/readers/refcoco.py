@@ -1,6 +1,7 @@
 """RefCOCO-style references: sentences on objects of a COCO file. The pickles they are published in are never loaded."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
     if not instances.is_file():
         raise RefusedInput(f"{instances}: expected the COCO file that the references point into, found none")
     coco = load_coco(instances)
-    annotations = {str(item.get("id")): item for items in coco.by_image.values() for item in items}
-    image_of = {str(item.get("id")): image_id for image_id, items in coco.by_image.items() for item in items}
+    owned = [(str(item.get("id")), image_id, item) for image_id, items in coco.by_image.items() for item in items]
+    counts = Counter(key for key, _, _ in owned)
+    annotations = {key: item for key, _, item in owned if counts[key] == 1}
+    image_of = {key: image_id for key, image_id, _ in owned if counts[key] == 1}
     by_image: dict[str, list[dict]] = {}
     faults = list(coco.faults)
     for number, ref in enumerate(refs):

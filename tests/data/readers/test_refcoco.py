@@ -36,6 +36,16 @@ def test_objects_referred_to_in_one_image_are_united(tmp_path, name):
         assert "1 images of the COCO file are not referred to and were passed over" in reading.notes
 
 
+def test_an_id_of_several_annotations_points_at_none(tmp_path):
+    refs = references(tmp_path)
+    annotations = [{"id": key, "image_id": image, "segmentation": [SQUARE]} for key, image in ((1, 1), (1, 2), (2, 1))]
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}]
+    write(tmp_path / "instances.json", {"images": images, "annotations": annotations, "categories": []})
+    reading = read_records(write(tmp_path / "refs.json", refs))
+    assert [record.name for record in reading.records] == ["images/a.png"]
+    assert reading.records[0].provenance["objects"] == 1 and len(reading.faults) == 2
+
+
 def test_pickles_are_never_loaded_and_the_way_out_is_told(tmp_path):
     references(tmp_path)
     (tmp_path / "refs(unc).p").write_bytes(b"cos\nsystem\n(S'touch planted'\ntR.")
