@@ -39,6 +39,7 @@ from helpers.evaluation.report import summary_text
 from helpers.evaluation.studies import Scored, open_development, study
 from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
 from helpers.evaluation.training_list import read_training_list
+from helpers.evaluation.yardsticks import yardstick_means
 from helpers.inference.run import listing_sha256
 
 
@@ -133,7 +134,7 @@ def evaluate(
         "training": trained,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
-        "yardsticks": {name: float(yardsticks[name].mean()) for name in ("ceiling", "all_empty", "all_foreground")},
+        "yardsticks": yardstick_means(yardsticks, tables[subjects[0].name]),
         "comparisons": compared,
         "studies": [one.record for one in studies],
         "processing": None

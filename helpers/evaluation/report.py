@@ -25,6 +25,22 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def written_mean(row: Mapping[str, Any]) -> str:
+    """A mean with its interval and what it leaves open, `0.781 [0.752, 0.809] (2 undefined)`; empty where unknown.
+
+    Args:
+        row: of a summary: mean, low, high (None where unknown), few, unit, and where it has them n_undefined and
+            n_infinite, numbers of cases.
+    """
+    if row["mean"] is None:
+        return ""
+    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    counted = (("n_undefined", "undefined"), ("n_infinite", "capped"))
+    notes = [f"{row[name]} {word}" for name, word in counted if row.get(name)]
+    notes += [f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else []
+    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
+
+
 def _rests_on(summary: Mapping[str, Any]) -> str:
     data, lines = summary["dataset"], []
     lines.append(f"{data['scored']} cases of {data['cases']} in the data set ({data['without_truth']} without truth).")
@@ -53,7 +69,7 @@ def _table(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
         found = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append(_line([name, *(_mean(row) for row in found), _count(found[0])]))
+        lines.append(_line([name, *(written_mean(row) for row in found), _count(found[0])]))
     return (
         f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; "
         "failed and missing predictions count as empty masks.\n\n" + "\n".join(lines)
@@ -66,7 +82,7 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
         if run["scored_only"] is not None:
             found = {row["metric"]: row for row in run["scored_only"]}
             shown = ", ".join(
-                f"{BY_METRIC[metric].title} {_mean(found[metric])}" for metric in ("dice", "iou", "cldice")
+                f"{BY_METRIC[metric].title} {written_mean(found[metric])}" for metric in ("dice", "iou", "cldice")
             )
             lines.append(f"* {escaped(run['name'])}: {shown} ({_count(found['dice'])})")
     return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
@@ -75,7 +91,7 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
 def _pooled(summary: Mapping[str, Any]) -> str:
     lines = [
         f"* {escaped(run['name'])}: "
-        + ", ".join(f"{'cIoU' if row['metric'] == 'ciou' else 'gIoU'} {_mean(row)}" for row in run["pooled"])
+        + ", ".join(f"{'cIoU' if row['metric'] == 'ciou' else 'gIoU'} {written_mean(row)}" for row in run["pooled"])
         for run in summary["runs"]
     ]
     return "Pooled, as in the RefCOCO protocol:\n\n" + "\n".join(lines)
@@ -84,8 +100,9 @@ def _pooled(summary: Mapping[str, Any]) -> str:
 def _yardsticks(summary: Mapping[str, Any]) -> str:
     found = summary["yardsticks"]
     return (
-        "## Yardsticks\n\nMean Dice over cases of: the ground truth passed down to the 256 grid and back "
-        f"{found['ceiling']:.3f}; an empty mask {found['all_empty']:.3f}; a full mask {found['all_foreground']:.3f}."
+        f"## Yardsticks\n\nMean of {_unit(summary)} means of the Dice of: the ground truth passed down to the 256 grid "
+        f"and back {found['ceiling']:.3f}; an empty mask {found['all_empty']:.3f}; a full mask "
+        f"{found['all_foreground']:.3f}."
     )
 
 
@@ -101,7 +118,12 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
         lines.append(_line([f"**warning:** {escaped(text)}", *[""] * 6]))
     for row in found["metrics"]:
         tests = [_p(row["p_sign_flip_holm"]), _p(row["p_wilcoxon_holm"])]
-        values = [f"{row['first']:.3f}", f"{row['second']:.3f}", _mean({**row, "mean": row["difference"]}), *tests]
+        values = [
+            f"{row['first']:.3f}",
+            f"{row['second']:.3f}",
+            written_mean({**row, "mean": row["difference"]}),
+            *tests,
+        ]
         lines.append(
             _line([BY_METRIC[row["metric"]].title, *values, f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"])
         )
@@ -212,7 +234,7 @@ def _processing(summary: Mapping[str, Any]) -> str:
 def _change(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
-    return f"{row['first']:.3f}, {row['second']:.3f}, {_mean({**row, 'mean': row['difference']})}"
+    return f"{row['first']:.3f}, {row['second']:.3f}, {written_mean({**row, 'mean': row['difference']})}"
 
 
 def _definitions(summary: Mapping[str, Any]) -> str:
@@ -224,14 +246,6 @@ def _definitions(summary: Mapping[str, Any]) -> str:
 
 def _unit(summary: Mapping[str, Any]) -> str:
     return summary["runs"][0]["summary"][0]["unit"]
-
-
-def _mean(row: Mapping[str, Any]) -> str:
-    if row["mean"] is None:
-        return ""
-    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    few = f" (fewer than {FEWEST_UNITS} {row['unit']}s)" if row["few"] else ""
-    return f"{row['mean']:.3f}{interval}{few}"
 
 
 def _count(row: Mapping[str, Any]) -> str:

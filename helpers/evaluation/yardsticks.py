@@ -1,10 +1,12 @@
 """What a score is to be held against: what the model's grid can hold, and two masks that show nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from helpers.evaluation.aggregation import patient_means
 from helpers.evaluation.overlap import count_pixels, dice
 
 # The mask decoder gives logits on this grid, whatever the frame's size; they are then enlarged bilinearly.
@@ -41,3 +43,15 @@ def yardsticks(truth: np.ndarray) -> Yardsticks:
     """The yardsticks of one case. `truth`: bool (H, W)."""
     masks = (through_grid(truth), np.zeros_like(truth), np.ones_like(truth))
     return Yardsticks(*(dice(count_pixels(truth, mask)) for mask in masks))
+
+
+def yardstick_means(listed: pd.DataFrame, scores: pd.DataFrame) -> dict[str, float]:
+    """The mean of each yardstick, averaged like the scores: over cases, sequences, then patients.
+
+    Args:
+        listed: columns case_id and the fields of `Yardsticks`.
+        scores: table of scores of the same cases; it says which patient and sequence each belongs to.
+    """
+    names = [field.name for field in fields(Yardsticks)]
+    keyed = scores[["case_id", "sequence", "patient"]].merge(listed, on="case_id", validate="one_to_one")
+    return {name: float(mean) for name, mean in patient_means(keyed, names)[names].mean().items()}

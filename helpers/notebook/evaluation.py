@@ -12,13 +12,13 @@ import pandas as pd
 from helpers import paths
 from helpers.data.dataset import Dataset
 from helpers.errors import UsageProblem
-from helpers.evaluation.aggregation import pooled, sizes, summary, summary_of_scored
+from helpers.evaluation.aggregation import sizes, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
 from helpers.evaluation.postprocessing import Processing
-from helpers.evaluation.report import processing_rows, study_rows
-from helpers.evaluation.subjects import Subject, open_subjects
+from helpers.evaluation.report import processing_rows, study_rows, written_mean
+from helpers.evaluation.subjects import Subject, distinct_names, open_subjects
 from helpers.figures.curves import CurveData
 from helpers.figures.style import sizes_text
 from helpers.notebook.session import shown_path
@@ -117,10 +117,7 @@ class Results:
     @property
     def pooled_table(self) -> pd.DataFrame:
         """cIoU and gIoU of the RefCOCO protocol: a row for each, a column for each subject."""
-        columns = {}
-        for name, table in self.scores.items():
-            found = pooled(table, draws=self.draws, seed=self.seed).set_index("metric")
-            columns[name] = [f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for _, row in found.iterrows()]
+        columns = {run["name"]: list(map(written_mean, run["pooled"])) for run in self.metrics.summary["runs"]}
         return pd.DataFrame({"pooled": ["cIoU", "gIoU"], **columns})
 
     @cached_property
@@ -181,7 +178,7 @@ def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun,
     else:
         found = [(_run_folder(settings.project, settings.predictions), "as named")]
     found += [(_run_folder(settings.project, text), "to compare with") for text in settings.against]
-    names = _unique([folder.name for folder, _ in found])
+    names = distinct_names([folder.name for folder, _ in found])
     return tuple(ChosenRun(name, open_run(folder), reason) for name, (folder, reason) in zip(names, found, strict=True))
 
 
@@ -219,15 +216,3 @@ def _run_folder(project: str, text: str) -> Path:
             f"Its finished runs: {listed or 'none'}"
         )
     return folder
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with a number behind."""
-    found: list[str] = []
-    for name in names:
-        number, chosen = 1, name
-        while chosen in found:
-            number += 1
-            chosen = f"{name}-{number}"
-        found.append(chosen)
-    return found

@@ -8,6 +8,7 @@ import pandas as pd
 from helpers.evaluation.aggregation import capped, patient_means
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
 from helpers.evaluation.paired import Change, Pairing
+from helpers.evaluation.yardsticks import yardstick_means
 from helpers.figures.style import caution, sizes_of, sizes_text
 
 SECOND = tuple(metric for metric in METRICS if metric not in HEADLINE)
@@ -57,8 +58,7 @@ def yardstick_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFr
         "all_empty": "empty mask",
         "all_foreground": "mask of all pixels",
     }
-    keyed = scores[["case_id", "sequence", "patient"]].merge(yardsticks, on="case_id", validate="one_to_one")
-    means = patient_means(keyed, list(names))[list(names)].mean()
+    means = yardstick_means(yardsticks, scores)
     return pd.DataFrame({"yardstick": names.values(), "Dice": [round(means[name], 3) for name in names]})
 
 

@@ -101,6 +101,24 @@ def test_two_runs_are_compared_on_the_cases_of_both(data, truths, good, tmp_path
     assert "too few to rely on" in found.text
 
 
+def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tmp_path):
+    empty = {case_id: mask if number else np.zeros_like(mask) for number, (case_id, mask) in enumerate(truths.items())}
+    found = evaluate([write_run(tmp_path / "run", empty)], data, tmp_path / "m", processes=1, draws=100)
+    lines = {line.split(" | ")[0]: line for line in found.text.splitlines()}
+    assert "(1 undefined, fewer than 10 patients)" in lines["| Precision"]
+    assert "(1 capped, fewer than 10 patients)" in lines["| HD95 [px]"]
+    assert "undefined" not in lines["| Dice"]
+
+
+def test_yardsticks_weigh_patients_as_the_scores_do(data, good, tmp_path):
+    uneven = replace(data, cases=data.cases[:3])
+    found = evaluate([good], uneven, tmp_path / "m", processes=1, draws=100)
+    full = open_metrics(tmp_path / "m").yardsticks()["all_foreground"]
+    expected = ((full[0] + full[1]) / 2 + full[2]) / 2
+    assert found.summary["yardsticks"]["all_foreground"] == pytest.approx(expected) != full.mean()
+    assert f"a full mask {expected:.3f}" in found.text
+
+
 def test_identical_runs_are_called_out_in_the_table(data, truths, good, tmp_path):
     found = evaluate([good, write_run(tmp_path / "again", truths)], data, tmp_path / "m", processes=1)
     assert found.summary["comparisons"][0]["identical"] == len(truths)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluation.aggregation import patient_means
 from helpers.evaluation.overlap import count_pixels, dice
-from helpers.evaluation.yardsticks import Yardsticks, through_grid, yardsticks
+from helpers.evaluation.yardsticks import Yardsticks, through_grid, yardstick_means, yardsticks
 from tests.evaluation.masks import bar, vessel_tree
+from tests.evaluation.tables import table
 
 
 def test_of_a_block_that_fits_the_grid():
@@ -40,11 +40,10 @@ def test_frames_need_not_be_square():
 
 
 def test_they_are_averaged_as_the_scores_are():
+    """Two frames of one patient weigh as much as the one of the other."""
+    scores = table(("a", "s1", "P1", 5), ("b", "s1", "P1", 5), ("c", "s2", "P2", 5))
     full, empty = np.ones((8, 8), bool), np.zeros((8, 8), bool)
-    cases = [("A", full), ("A", empty), ("B", empty)]
-    rows = [
-        {"case_id": f"c{number}", "sequence": None, "patient": patient, **asdict(yardsticks(truth))}
-        for number, (patient, truth) in enumerate(cases)
-    ]
-    means = patient_means(pd.DataFrame(rows), ["all_empty", "all_foreground"])
-    assert means["all_empty"].tolist() == [0.5, 1] and means["all_foreground"].tolist() == [0.5, 0]
+    truths = {"c": empty, "a": full, "b": empty}
+    rows = [{"case_id": case_id, **asdict(yardsticks(truth))} for case_id, truth in truths.items()]
+    found = yardstick_means(pd.DataFrame(rows), scores)
+    assert found == {"ceiling": 1.0, "all_empty": 0.75, "all_foreground": 0.25}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.notebook.evaluation import choose_runs
+from helpers.notebook.evaluation import choose_runs, evaluate_runs
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
@@ -60,6 +61,14 @@ def test_an_unfinished_run_is_refused(root):
     (root / "outputs/demo/predict/tuned/manifest.json").unlink()
     with pytest.raises(RefusedInput, match="not finished"):
         choose_runs(settings(predictions="tuned"))
+
+
+def test_one_patient_has_pooled_numbers_without_an_interval(root):
+    dataset = settings().opening.open()
+    alone = replace(dataset, cases=dataset.cases[:2])
+    results = evaluate_runs(settings(draws=100, processes=1), choose_runs(settings()), alone, root / "scores")
+    assert results.pooled_table["pooled"].tolist() == ["cIoU", "gIoU"]
+    assert all(re.fullmatch(r"0\.\d{3} \(fewer than 10 patients\)", text) for text in results.pooled_table["frangi"])
 
 
 @pytest.mark.slow
