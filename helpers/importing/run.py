@@ -22,7 +22,7 @@ from helpers.importing.values import SUFFIXES, Meaning, Range, fits, meaning_of,
 from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame_facts
 from helpers.inference.predictor import Answer
 from helpers.inference.resuming import open_cases, reopen, tell
-from helpers.inference.run import check_output, check_parameters, known_values
+from helpers.inference.run import check_output, check_parameters, known_values, writing
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock
@@ -96,6 +96,7 @@ def import_masks(
     Raises:
         UsageProblem: for a name or threshold that cannot be.
         RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
+        VesselkitError: where results cannot be written; what was written before is kept.
     """
     if not name.strip() or len(name) > 80 or not name.isprintable() or set("/\\") & set(name):
         raise UsageProblem(f"name: expected a short plain name such as nnunet, got {name!r}")
@@ -163,7 +164,7 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
     with FileLock(output / "locks" / "start.lock"):
         mark = start_run(output, values).config_sha256
     copies = []
-    with shard_lock(output, 1, 1):
+    with writing(), shard_lock(output, 1, 1):
         missing = open_cases(output, mark, [one.case.frame for one in seen])
         tell(missing)
         reopen(output, missing)

@@ -22,7 +22,7 @@ from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import listed, open_cases, reopen, tell
 from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.config import CONFIG_NAME, differences, read_config, start_run
+from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
@@ -130,9 +130,9 @@ def predict(
     asked = known["prompts"]
     batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
     own = [batch for place, batch in enumerate(fixed_batches(chosen, batch_size)) if shard.takes(place)]
-    with _writing(), shard_lock(output, shard.index, shard.count):
+    with writing(), shard_lock(output, shard.index, shard.count):
         _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
-    with _writing(), _finishing(output):
+    with writing(), _finishing(output):
         complete = is_finished(output) or finish_run(output, case_ids, {})
     return RunSummary(output, shard, complete, len(chosen))
 
@@ -166,12 +166,7 @@ def check_output(output: Path, known: Mapping[str, Any] | None = None) -> None:
         stored = read_config(output).values
         lines = differences({name: stored[name] for name in known if name in stored}, known)
         if lines:
-            raise RefusedInput(
-                f"{output}: holds a run of another configuration:\n  "
-                + "\n  ".join(lines)
-                + "\nName another folder, or "
-                "ask for the same again"
-            )
+            raise other_configuration(output, lines)
 
 
 def known_values(
@@ -246,8 +241,8 @@ def _recorded_batch_size(path: Path) -> int | None:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
-    """Say so where the run folder cannot be written; what it holds is kept, and the same command goes on."""
+def writing() -> Iterator[None]:
+    """Raise VesselkitError where the run folder cannot be written; what it holds is kept, the same command goes on."""
     try:
         yield
     except OSError as error:

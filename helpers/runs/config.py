@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,16 @@ def start_run(run: Path, values: Mapping[str, Any]) -> RunConfig:
         return config
     stored = read_config(run)
     if stored.config_sha256 != config.config_sha256:
-        lines = "\n".join(f"  {line}" for line in differences(stored.values, config.values))
-        raise RefusedInput(
-            f"{run}: holds a run of another configuration:\n{lines}\nName another folder, or ask for the same again"
-        )
+        raise other_configuration(run, differences(stored.values, config.values))
     return stored
+
+
+def other_configuration(run: Path, lines: Iterable[str]) -> RefusedInput:
+    """The error for a folder whose run was asked for otherwise; `lines` are those of `differences`."""
+    listed = "\n".join(f"  {line}" for line in lines)
+    return RefusedInput(
+        f"{run}: holds a run of another configuration:\n{listed}\nName another folder, or ask for the same again"
+    )
 
 
 def read_config(run: Path) -> RunConfig:

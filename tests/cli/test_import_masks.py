@@ -1,5 +1,7 @@
 """`import-masks` through the command line: an ordinary run, no names in it, refusals before anything is written."""
 
+import errno
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +56,17 @@ def test_an_import_that_was_stopped_goes_on(call, drawn):
     next((drawn / "run/parts").iterdir()).unlink()
     assert call(*CALL).code == 0 and contents(drawn / "run" / "parts") == before
     assert len(open_run(drawn / "run").cases()) == 2
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on(call, drawn, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("helpers.importing.run.commit_case", full)
+        ended = call(*CALL)
+    assert ended.code == 1 and "the disk became full" in ended.err
+    assert call(*CALL).code == 0
 
 
 def test_an_import_is_mended_and_notices_other_frames(call, drawn):
