@@ -54,15 +54,15 @@ def precision_recall_figure(runs: Sequence[CurveData], sizes_note: str) -> Figur
     Args:
         sizes_note: as `helpers.figures.style.sizes_text` puts it.
     """
-    runs = [run for run in runs if run.histograms]
+    looks, runs = _looks(runs, [bool(run.histograms) for run in runs])
     figure = new_figure(6.5, 5.6, "Precision and recall over all thresholds, pixels pooled", sizes_note, _logits(runs))
     axis = figure.subplots()
     if not runs:
         say(axis, _NO_LOGITS)
         return figure
     handles = []
-    for index, run in enumerate(runs):
-        pooled, drawn = run.pooled, look(index)
+    for drawn, run in zip(looks, runs, strict=True):
+        pooled = run.pooled
         hits, alarms = sweep(pooled)
         called = hits + alarms
         some = called > 0
@@ -85,15 +85,15 @@ def threshold_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
 
     A marker is the run's own threshold, a dotted line the locked one.
     """
-    runs = [run for run in runs if len(run.curves)]
+    looks, runs = _looks(runs, [len(run.curves) > 0 for run in runs])
     figure = new_figure(6.5, 4.8, "Dice over the threshold, mean of patient means", sizes_note, _logits(runs))
     axis = figure.subplots()
     if not runs:
         say(axis, _NO_LOGITS)
         return figure
     handles = []
-    for index, run in enumerate(runs):
-        drawn, rows = look(index), run.curves[run.curves["metric"] == "dice"]
+    for drawn, run in zip(looks, runs, strict=True):
+        rows = run.curves[run.curves["metric"] == "dice"]
         handles += _line(axis, rows["threshold"], rows["mean"], drawn)
         axis.fill_between(rows["threshold"], rows["low"], rows["high"], color=drawn.colour, alpha=0.15, linewidth=0)
         if run.threshold is not None and run.dice is not None:
@@ -114,7 +114,7 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
 
     A thin line is the same after division of the logits by the temperature.
     """
-    runs = [run for run in runs if len(run.reliability)]
+    looks, runs = _looks(runs, [len(run.reliability) > 0 for run in runs])
     figure = new_figure(*_SIZE, "Reliability of the predicted probabilities, pixels pooled", sizes_note, _logits(runs))
     if not runs:
         say(figure.subplots(), "no run has probabilities")
@@ -122,8 +122,7 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
     shares, counts = figure.subplots(1, 2, width_ratios=(1.4, 1.0))
     shares.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
     handles = []
-    for index, run in enumerate(runs):
-        drawn = look(index)
+    for drawn, run in zip(looks, runs, strict=True):
         scaled = run.reliability["scaled"].astype(bool)
         found, mended = run.reliability[~scaled], run.reliability[scaled]
         for axis, values in ((shares, found["observed"]), (counts, found["pixels"])):
@@ -141,6 +140,12 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
     shares.set_ylim(0.0, 1.02)
     legend(shares, handles, [f"{run.name}{_errors(run.study)}" for run in runs], loc="upper left")
     return figure
+
+
+def _looks(runs: Sequence[CurveData], drawn: Sequence[bool]) -> tuple[list[Look], list[CurveData]]:
+    """The runs that are drawn, each with the look of its place among all runs, as in every other figure."""
+    kept = [place for place, is_drawn in enumerate(drawn) if is_drawn]
+    return [look(place) for place in kept], [runs[place] for place in kept]
 
 
 def _locked(study: Mapping[str, Any]) -> str:

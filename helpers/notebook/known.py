@@ -16,7 +16,7 @@ def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
     """The settings of the kit's own notebook that has these parameters; None for another notebook.
 
     Args:
-        types: name -> (type, default as source text), as `helpers.notebook.execution.parameter_types` gives them.
+        types: name -> (type, default as source text), as `helpers.notebook.declared.parameter_types` gives them.
     """
     return next((model for model in _KNOWN_SETTINGS if set(model.model_fields) == set(types)), None)
 

@@ -1,6 +1,5 @@
 """What `04_review` does: open a run, its data set and its scores for review, and keep the verdicts by the run."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +7,8 @@ from IPython.display import display
 
 from helpers import paths
 from helpers.data.dataset import Dataset
-from helpers.evaluation.metrics_folder import SCHEMA, SCHEMA_VERSION, SUMMARY_NAME, Metrics, open_metrics
+from helpers.errors import RefusedInput
+from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluation import ChosenRun
 from helpers.notebook.session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
@@ -99,12 +99,10 @@ def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | 
     complete = [path for path in summaries if not path.parent.name.startswith(PARTIAL_PREFIX)]
     for path in sorted(complete, key=lambda found: (found.stat().st_mtime_ns, found.parent.name), reverse=True):
         try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            found, scored = (summary["schema"], summary["schema_version"]), summary["runs"]
-        except (ValueError, KeyError, TypeError):
+            metrics = open_metrics(path.parent)
+        except RefusedInput:
             continue
-        if found == (SCHEMA, SCHEMA_VERSION) and any(
-            (one.get("config_sha256"), one.get("prompt_id")) == (config_sha256, prompt) for one in scored
-        ):
-            return open_metrics(path.parent)
+        scored = [(one["config_sha256"], one["prompt_id"]) for one in metrics.summary["runs"]]
+        if (config_sha256, prompt) in scored:
+            return metrics
     return None

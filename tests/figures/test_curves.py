@@ -7,6 +7,7 @@ from sklearn.metrics import precision_score, recall_score
 
 from helpers.evaluation.curve import logit_histogram
 from helpers.figures.curves import CurveData, precision_recall_figure, reliability_figure, threshold_figure
+from helpers.figures.style import look
 
 TRUTH = np.array([[1, 1, 0, 0]], bool)
 LOGITS = np.array([[2.0, -1.0, 1.0, -3.0]], np.float32)
@@ -67,6 +68,15 @@ def test_reliability_is_drawn_with_its_pixels():
 def test_every_figure_says_what_it_rests_on(figure_of):
     heading = figure_of([RUN], NOTE).get_suptitle()
     assert NOTE in heading and "cases with logits: model 1" in heading
+
+
+@pytest.mark.parametrize("figure_of", FIGURES)
+def test_a_run_looks_the_same_whether_the_one_before_has_logits_or_not(figure_of):
+    after, alone = (
+        {line.get_color() for axis in figure_of(runs, NOTE).axes for line in axis.lines}
+        for runs in ([WITHOUT, RUN], [RUN])
+    )
+    assert look(1).colour in after and look(0).colour not in after and look(0).colour in alone
 
 
 @pytest.mark.parametrize("figure_of", FIGURES)

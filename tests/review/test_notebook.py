@@ -60,6 +60,11 @@ def test_an_evaluation_of_another_version_does_not_stop_the_review(root):
     assert opened(root, predictions="tuned").source.metrics is None
 
 
+def test_a_damaged_evaluation_does_not_stop_the_review(root):
+    (root / "outputs/demo/evaluate/a/metrics.parquet").write_bytes(b"cut")
+    assert opened(root, predictions="tuned").source.metrics is None
+
+
 def test_verdicts_stay_with_the_review_and_agreement_is_told(root):
     first, second = opened(root, predictions="tuned"), opened(root, "bob", predictions="tuned")
     for review, verdicts in ((first, "aar"), (second, "arr")):
