@@ -56,8 +56,11 @@ def project_root() -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """The path, a relative one taken from the project root; `~` is the home folder."""
-    expanded = Path(path).expanduser()
+    """The path, a relative one taken from the project root; `~` is the home folder, before no user's name a letter."""
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:
+        expanded = Path(path)
     return expanded if expanded.is_absolute() else project_root() / expanded
 
 

@@ -77,6 +77,7 @@ def test_a_variable_that_names_nothing_is_refused(tmp_path, monkeypatch):
 def test_absolute_paths_stay_and_home_is_expanded(root):
     assert paths.resolve(root / "x") == root / "x"
     assert paths.resolve("~/x") == Path.home() / "x"
+    assert paths.resolve("~nobody.here or and/x") == root / "~nobody.here or and/x"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "-rf", ".hidden", "a b", "a\n", "x" * 101])

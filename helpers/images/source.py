@@ -59,10 +59,10 @@ def _guarded(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNFORESEEN as error:
-        # Its text may quote what the file holds, such as a name out of a header: only the kind is kept.
+        # Its text may quote what the file holds, such as a name out of a header: only the kind is kept, and no chain.
         raise DecoderFailure(
             path, f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
-        ) from error
+        ) from None
 
 
 def _reads_as_dicom(path: Path) -> bool:

@@ -92,7 +92,7 @@ def check_folder(model_dir: Path) -> ModelIdentity:
         logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
         return ModelIdentity(model_dir.name, None, files_fingerprint(model_dir))
     record = _read_json(record_path, "a conversion record")
-    recorded = _recorded_code(record)
+    recorded = _recorded_code(record_path, record)
     present = {path.name: path for path in model_dir.glob("*.py")}
     for name in sorted(recorded.keys() | present.keys()):
         if name not in present:
@@ -137,9 +137,14 @@ def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tu
     return model.eval().to(chosen_device), tokenizer
 
 
-def _recorded_code(record: dict) -> dict[str, str]:
+def _recorded_code(path: Path, record: dict) -> dict[str, str]:
     """SHA-256 by name of the Python files among the outputs of a conversion record."""
-    return {name: entry["sha256"] for name, entry in record.get("outputs", {}).items() if name.endswith(".py")}
+    try:
+        return {name: entry["sha256"] for name, entry in record["outputs"].items() if name.endswith(".py")}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RefusedInput(
+            f"{path}: expected 'outputs' with the SHA-256 of each file, found something else. Convert again"
+        ) from error
 
 
 def _read_json(path: Path, expected: str) -> dict:

@@ -17,6 +17,7 @@ from helpers import paths
 from helpers.atomic import write_json_atomic
 from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
+from helpers.notebook.parameters import texts_in
 from helpers.runs.config import CONFIG_NAME, MANIFEST_NAME
 from helpers.runs.sources import file_state
 
@@ -102,7 +103,7 @@ def job_key(
         text: fingerprints.of(path)
         for name, value in parameters.items()
         if name not in _NAMES and name != _KEY
-        for text in _strings(value)
+        for text in texts_in(value)
         if (path := existing_input(text)) is not None
     }
     facts = {"cells": cells, "parameters": dict(parameters), "inputs": inputs, "state": dict(state or {})}
@@ -151,14 +152,6 @@ def _files(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)
-
-
 def existing_input(text: str) -> Path | None:
     """The input that a text names, if any; a prompt names none."""
     if not text.strip():
@@ -166,5 +159,5 @@ def existing_input(text: str) -> Path | None:
     try:
         path = paths.resolve(text)
         return path if path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, or the home of nobody: a prompt
+    except (OSError, ValueError):  # too long, or a NUL: a prompt
         return None

@@ -1,7 +1,7 @@
 """Validate the parameters of a notebook against a pydantic model, before any work."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -46,6 +46,15 @@ def unknown_names(given: Mapping[str, Any], known: list[str]) -> list[str]:
         hint = f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(known) or 'none'}"
         lines.append(f"{name}: unknown parameter, {hint}")
     return lines
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of a parameter's value, also inside lists and the values of dicts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(item)
 
 
 def _takes_path(annotation: Any) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nbformat import NotebookNode
 from papermill.translators import PythonTranslator
 
 from helpers import paths
+from helpers.notebook.parameters import texts_in
 
 WITHHELD = "not kept here, since it may name a file; it was shown where this notebook was started"
 
@@ -25,7 +27,7 @@ _ABOUT_FILES = re.compile(
     r"UsageProblem|RefusedInput|UnreadableImage|UnidentifiedImageError|OSError|IOError|\w*File\w*Error"
 )
 _STOPS = r"\n\r\"'`<>|:;=\x1b"
-_PATH = re.compile(rf"(?:(?<=^)|(?<=[\s(\[{{,{_STOPS}]))(?:~?/|[A-Za-z]:[\\/]|\.\./|\\\\)[^\s/][^{_STOPS}]*")
+_PATH = re.compile(rf"(?:(?<=^)|(?<=[\s(\[{{,{_STOPS}]))(?:~?/|file:/+|[A-Za-z]:[\\/]|\.\./|\\\\)[^\s/][^{_STOPS}]*")
 _QUOTED = re.compile(r"""(['"])(?!(?:helpers|notebooks|outputs|scripts|tests)/)[^'"\n]*/[^'"\n]*\1""")
 _SUFFIXES = (
     "png jpe?g tiff? bmp gif p[bgnp]m ppm dcm dicom ima mp4 avi mov mkv webm mpe?g npy npz csv json jsonl ya?ml xml "
@@ -54,11 +56,12 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
 
     Args:
         failed: take all paths and names of data files out of what was printed; a notebook that ended well printed
-            results, of which only the paths among the parameters are taken out.
+            results, of which only the paths among the parameters are taken out, as of what cells displayed.
     """
     record = node.metadata.get("papermill", {})
     known = [_known(name, text) for name, text in _path_texts(record.get("parameters", {}))]
     record["parameters"] = {name: _without(value, name, known) for name, value in record.get("parameters", {}).items()}
+    in_html = [_Known(tuple(map(escape, one.texts)), escape(one.placeholder)) for one in known]
     for cell in node.cells:
         if _INJECTED_TAG in cell.metadata.get("tags", []):
             for found in known:
@@ -70,6 +73,10 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
                 output.text = scrubbed(output.text, known) if failed else _without_whole(output.text, known)
             elif output.output_type == "error":
                 _scrub_error(output, known)
+            else:
+                for kind, words in (("text/plain", known), ("text/markdown", known), ("text/html", in_html)):
+                    if kind in output.data:
+                        output.data[kind] = _without_whole(output.data[kind], words)
 
 
 def scrubbed(text: str, known: list[_Known]) -> str:
@@ -103,13 +110,10 @@ def _scrub_error(output: NotebookNode, known: list[_Known]) -> None:
 
 
 def _path_texts(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(parameter, text) of every text among the values that is a path of the user, also inside lists."""
+    """(parameter, text) of every text among the values that is a path of the user, at any depth."""
     for name, value in parameters.items():
-        if name in _OUR_OWN_NAMES:
-            continue
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and _is_path(text):
-                yield name, text
+        if name not in _OUR_OWN_NAMES:
+            yield from ((name, text) for text in texts_in(value) if _is_path(text))
 
 
 def _is_path(text: str) -> bool:
@@ -144,6 +148,8 @@ def _without(value: Any, name: str, known: list[_Known]) -> Any:
     """The value of a parameter, or of an item of it, with a placeholder for a path."""
     if isinstance(value, list):
         return [_without(item, name, known) for item in value]
+    if isinstance(value, dict):
+        return {key: _without(item, name, known) for key, item in value.items()}
     found = f"<{name}>"
     return found if any(one.placeholder == found and value == one.texts[0] for one in known) else value
 

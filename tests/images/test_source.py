@@ -1,5 +1,6 @@
 """One way in for still images, DICOM files and videos."""
 
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_an_unforeseen_error_of_a_decoder_is_a_refusal_without_its_words(files, 
     with pytest.raises(DecoderFailure) as raised:
         read_frame(files / name, 0)
     assert raised.value.reason == f"the decoder failed ({error.__name__}). Export it again, as PNG for example"
+    assert "Doe" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_memory_that_does_not_suffice_is_no_fault_of_the_file(files, monkeypatch):

@@ -64,6 +64,13 @@ def test_broken_json(folder, content):
         check_folder(folder)
 
 
+@pytest.mark.parametrize("record", [{}, {"outputs": []}, {"outputs": {"modeling.py": "abc"}}])
+def test_a_broken_record_is_refused(folder, record):
+    (folder / "conversion.json").write_text(json.dumps(record))
+    with pytest.raises(RefusedInput, match=r"conversion\.json: expected 'outputs'"):
+        check_folder(folder)
+
+
 def test_no_model_folder(tmp_path):
     with pytest.raises(RefusedInput, match="vesselkit convert"):
         check_folder(tmp_path)

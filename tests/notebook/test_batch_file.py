@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.notebook.batch_file import read_batch
+from helpers.notebook.batch_key import Fingerprints, job_key
 from tests.notebook.test_execution import write_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +66,16 @@ def test_the_key_follows_notebook_parameters_and_inputs(root):
     after_notebook = read_batch(path).jobs[0].key
     after_parameter = read_batch(write_batch(root, parameters={"data": "set", "threshold": 0.1})).jobs[0].key
     assert len({job.key, after_input, after_notebook, after_parameter}) == 4
+
+
+@pytest.mark.parametrize("value", [["set"], {"train": ["set"]}])
+def test_inputs_inside_lists_and_dicts_are_part_of_the_key(root, value):
+    def key():
+        return job_key(root / "nb.ipynb", {"folders": value}, Fingerprints())
+
+    before = key()
+    (root / "set" / "a.txt").write_text("b")
+    assert key() != before
 
 
 def test_a_file_is_hashed_again_only_after_a_change(root, monkeypatch):

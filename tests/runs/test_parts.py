@@ -87,7 +87,8 @@ def test_a_damaged_case_is_not_done(run, name):
 def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
     folder, mark = run
     commit_case(folder, mark, result("c1"))
-    for name in ("masks/c2/p1.png", "masks/c1/.partial-p1.png-0123abcd", "parts/.partial-c1.json-0123abcd"):
+    parts = [f"{folder}/.partial-c1.json-0123abcd" for folder in ("parts", "timings", "sources")]
+    for name in ("masks/c2/p1.png", "masks/c1/.partial-p1.png-0123abcd", *parts):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"half")
     remove_leftovers(folder, ["c1", "c2"])
