@@ -1,8 +1,11 @@
 """A page looked at in headless Chromium: what it logs, what it asks for, and what its pictures came to."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,15 +36,25 @@ class Seen:
     text: str = ""
 
 
-def look_at(page_file: Path, screenshot: Path | None = None) -> Seen:
-    """Open an HTML file and let it settle. The test is skipped where there is no browser, or no playwright."""
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """Headless Chromium; two cannot be at once. The test is skipped where there is none, or no playwright."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     executable = next(filter(None, map(shutil.which, _NAMES)), None)
     if executable is None:
-        pytest.skip("no Chromium is installed: the report is not looked at in a browser")
-    seen, address = Seen(), page_file.resolve().as_uri()
+        pytest.skip("no Chromium is installed: pages are not looked at in a browser")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def look_at(page_file: Path, screenshot: Path | None = None) -> Seen:
+    """Open an HTML file and let it settle. Skips as `chromium`."""
+    seen, address = Seen(), page_file.resolve().as_uri()
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.on("console", lambda said: seen.console.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: seen.console.append(str(error)))
@@ -52,6 +65,5 @@ def look_at(page_file: Path, screenshot: Path | None = None) -> Seen:
         seen.text = page.inner_text("body")
         if screenshot is not None:
             page.screenshot(path=screenshot, full_page=True)
-        browser.close()
     seen.asked = [url for url in seen.asked if url != address and not url.startswith("data:")]
     return seen

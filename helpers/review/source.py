@@ -25,7 +25,8 @@ from helpers.runs.reading import open_run
 from helpers.runs.sources import pixel_sha256
 
 _NO_TRUTH = "no ground truth"
-_MISSING = "missing"
+_BROKEN_TRUTH = "the ground truth does not fit its frame, or cannot be read: see the data check"
+_NO_FRAME = "not shown: its frame cannot be read"
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class ReviewSource:
                     f"{case_id}: expected a mask of {expected} pixels as the frame has, got {shape[1]}x{shape[0]}. "
                     "The data set was changed since the run: predict it again"
                 )
-        truth, note = _truth(case, width, height)
+        truth, note = _truth(case, width, height, image is not None)
         centreline = None if truth is None else skeleton(truth.mask)
         return CaseView(case_id, width, height, image, truth, note, centreline, predictions)
 
@@ -224,13 +225,14 @@ def open_source(
     return source
 
 
-def _truth(case: Case, width: int, height: int) -> tuple[GroundTruth | None, str | None]:
+def _truth(case: Case, width: int, height: int, has_frame: bool) -> tuple[GroundTruth | None, str | None]:
+    """The truth, or why there is none to show."""
     if case.truth is None:
         return None, _NO_TRUTH
     try:
         return GroundTruth(case.truth.mask(width, height)), None
     except RefusedInput:
-        return None, "the ground truth does not fit its frame, or cannot be read: see the data check"
+        return None, _BROKEN_TRUTH if has_frame else _NO_FRAME
 
 
 def _finite(value: Any) -> float | None:

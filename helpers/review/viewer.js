@@ -264,7 +264,7 @@ const KEYS = [
     ["s", ["s"], "swipe: truth | prediction", (v) => v.toggle("swipe")],
     ["Space", [" "], "hold: hide all colours", (v) => v.hide(true)],
     ["b", ["b"], "the other run", (v) => v.otherRun()],
-    ["x", ["x"], "blind A/B, with two runs", (v) => v.facts.runs.length > 1 && v.toggle("blind")],
+    ["x", ["x"], "blind A/B, with two runs", (v) => v.blindly()],
   ]],
   ["Picture", [
     ["w and W", ["w", "W"], "window wider, narrower", (v, key) => v.nudge("window", key === "w" ? 4 : -4)],
@@ -761,7 +761,11 @@ export class Viewer {
   clear(text) {
     const { parts } = this;
     this.data = this.cursor = null;
-    parts.panels.forEach((panel) => this.empty(panel, text));
+    for (const panel of parts.panels) {
+      this.empty(panel, text);
+      panel.legend.replaceChildren();
+      panel.legend.dataset.key = "";
+    }
     for (const one of [...Object.values(parts.scores), parts.status, parts.run, parts.pixel]) one.textContent = "–";
     parts.status.title = "";
     parts.warning.hidden = true;
@@ -827,6 +831,11 @@ export class Viewer {
     this.draw("all");
   }
 
+  blindly() {
+    if (this.facts.runs.length < 2) this.tell("Blind A/B takes two runs: this review has one.");
+    else this.toggle("blind");
+  }
+
   reset() {
     Object.assign(this.state, DEFAULTS, { threshold: this.subject.threshold, blind: this.state.blind });
     this.draw("all");
@@ -842,7 +851,8 @@ export class Viewer {
   }
 
   otherRun() {
-    this.showRun((this.run + 1) % this.facts.runs.length);
+    if (this.facts.runs.length < 2) this.tell("This review has one run: there is no other to show.");
+    else this.showRun((this.run + 1) % this.facts.runs.length);
   }
 
   // Who looks at a run's own mask sees the other one's own mask too.

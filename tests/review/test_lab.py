@@ -15,6 +15,7 @@ import pytest
 from helpers import paths
 from helpers.review.store import read_lines
 from tests.notebook.test_notebooks import REVIEW, parameters_cell
+from tests.review.controls import try_all
 from tests.review.runs import CASES, write_data, write_run
 
 START_S, CELLS_S = 60, 90
@@ -77,7 +78,8 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     folder.mkdir()
     write_data(root / "data")
     write_run(root / "outputs/demo/predict/run")
-    write_notebook(folder / "review.ipynb", data="data", reviewer="ann")
+    write_run(root / "outputs/demo/predict/other", seed=7)
+    write_notebook(folder / "review.ipynb", data="data", reviewer="ann", predictions="run", against=["other"])
     verdicts = root / "outputs/demo/review/run/verdicts/ann.jsonl"
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
     page = context.new_page()
@@ -89,8 +91,10 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             run_all(page)
             viewer = page.locator(".vesselkit-review")
             viewer.focus()
-            for key in ("3", "r", "f", "a", "z"):  # r, a and z mean other things in JupyterLab's own command mode
+            # r, a and z mean other things in JupyterLab's own command mode
+            for key, said in {"3": "", "r": "reject", "f": "fix", "a": "accept", "z": "taken back"}.items():
                 page.keyboard.press(key)
+                page.wait_for_selector(f".vk-card [role=status]:text('{said}')", timeout=20_000, state="attached")
                 page.wait_for_timeout(250)
             assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             found = read_lines(verdicts)
@@ -112,6 +116,8 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             run_all(page)
             assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             page.screenshot(path=tmp_path / "again.png")
+            try_all(page)
+            assert page.locator(".jp-Notebook-cell, .jp-Cell").count() == cells
     finally:
         page.screenshot(path=tmp_path / "end.png")
         context.close()

@@ -19,6 +19,7 @@ from helpers.review.source import open_source
 from helpers.review.store import read_lines
 from helpers.review.verdicts import Verdict
 from helpers.runs.masks import Combine
+from tests.review.controls import TELL_WHAT_IS_DRAWN, try_all
 from tests.review.runs import (
     BROKEN,
     CASES,
@@ -34,9 +35,6 @@ from tests.review.runs import (
     write_run,
 )
 from tests.review.test_verdicts import record
-
-TELL_WHAT_IS_DRAWN = """document.addEventListener(
-    "vesselkit:drawn", (event) => { document.body.dataset.drawn = event.detail.case_id; }, true);"""
 
 
 @dataclass
@@ -353,6 +351,12 @@ def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):
     opened.wait(lambda: opened.text(".vk-id") == CASES[-1])
     opened.press("ArrowLeft", "n", "p", ".")
     assert opened.text(".vk-id") == CASES[-2]
+
+
+@pytest.mark.slow
+def test_every_key_and_slider_does_something(opened):
+    opened.page.fill("[data-control=reviewer]", "ann")
+    try_all(opened.page)
 
 
 def test_zoom_and_pan_are_the_same_in_all_panels(opened):

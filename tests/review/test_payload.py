@@ -53,6 +53,7 @@ def test_what_is_not_there_is_said_and_nothing_stands_in_for_it(source):
     assert no_truth["truth"] is None and no_truth["truth_note"] == "no ground truth" and no_truth["centreline"] is None
     broken = source.view(BROKEN).to_json()
     assert broken["image"] is None and broken["predictions"][0]["status"] == "read_error"
+    assert broken["truth_note"] == "not shown: its frame cannot be read"
 
 
 def test_a_frame_that_changed_its_size_is_refused(tmp_path):
