@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from helpers.atomic import partial_folder, write_json_atomic, write_text_atomic
-from helpers.data.rle import encode
 from helpers.images.reading import natural_key
+from helpers.review.labelling import ToCorrect, coco, labelme
 from helpers.review.source import ReviewSource
 from helpers.review.verdicts import Verdict, VerdictRecord
 from helpers.tables_text import safe_text
@@ -16,6 +15,7 @@ from helpers.tables_text import safe_text
 TABLE_NAME = "verdicts.csv"
 LIST_NAME = "rejected.txt"
 CORRECT_NAME = "to_correct"
+_IMAGES, _LABELME = "images", "labelme"
 
 _COLUMNS = (
     "case_id", "patient", "sequence", "frame", "status", "dice", "reviewer", "verdict", "reasons", "note", "threshold",
@@ -29,8 +29,8 @@ def write_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list
     """Write the verdicts that stand, and the frames to correct, into a new folder.
 
     `to_correct/images` is a data set by itself, under case ids, for `vesselkit predict --data`; `to_correct/coco.json`
-    holds the predictions of these frames for a labelling tool. They are what a model said, never ground truth, and the
-    file says so.
+    and the files of `to_correct/labelme` hold the predictions of these frames for a labelling tool. They are what a
+    model said, never ground truth, and the files say so.
 
     Args:
         verdicts: as `helpers.review.verdicts.current` gives them.
@@ -72,45 +72,21 @@ def _cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
 
 
 def _write_frames(source: ReviewSource, case_ids: list[str], verdicts: Verdicts, folder: Path) -> None:
-    """The frames as PNG under their case ids, and the predicted masks as COCO. What cannot be read is left out."""
-    (folder / "images").mkdir(parents=True)
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    """The frames as PNG under their case ids, and the masks for labelling. What cannot be read is left out."""
+    for name in (_IMAGES, _LABELME):
+        (folder / name).mkdir(parents=True)
+    write_json_atomic(folder / _IMAGES / "dataset.json", {"ids": "public", "layout": "images"})
+    write_json_atomic(folder / "coco.json", coco(_written(source, case_ids, verdicts, folder)))
+
+
+def _written(source: ReviewSource, case_ids: list[str], verdicts: Verdicts, folder: Path) -> Iterator[ToCorrect]:
+    """Each frame once its picture and its LabelMe file are written."""
     for case_id in case_ids:
         view = source.view(case_id)
         if view.image is None:
             continue
-        name = f"{case_id}.png"
-        view.image.save(folder / "images" / name)
         given = sorted({str(one[case_id].verdict) for one in verdicts.values() if case_id in one})
-        images.append(
-            {"id": len(images) + 1, "file_name": name, "width": view.width, "height": view.height, "verdicts": given}
-        )
-        prediction = view.predictions[0]
-        if prediction.mask is not None and prediction.mask.mask.any():
-            annotations.append(_annotation(prediction.mask.mask, len(annotations) + 1, len(images)))
-    write_json_atomic(folder / "images" / "dataset.json", {"ids": "public", "layout": "images"})
-    description = "Predictions to be corrected. They are no ground truth."
-    write_json_atomic(
-        folder / "coco.json",
-        {
-            "info": {"description": description},
-            "images": images,
-            "categories": [{"id": 1, "name": "prediction to correct"}],
-            "annotations": annotations,
-        },
-    )
-
-
-def _annotation(mask: Any, number: int, image: int) -> dict[str, Any]:
-    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-    left, top = int(columns[0]), int(rows[0])
-    return {
-        "id": number,
-        "image_id": image,
-        "category_id": 1,
-        "segmentation": encode(mask),
-        "area": int(mask.sum()),
-        "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
-        "iscrowd": 0,
-    }
+        frame = ToCorrect(f"{case_id}.png", view.width, view.height, view.predictions[0].mask, given)
+        view.image.save(folder / _IMAGES / frame.name)
+        write_json_atomic(folder / _LABELME / f"{case_id}.json", labelme(frame, f"../{_IMAGES}"))
+        yield frame

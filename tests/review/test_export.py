@@ -9,13 +9,16 @@ import pytest
 
 from helpers.data.dataset import open_dataset
 from helpers.data.ids import IdPolicy
+from helpers.data.rasterise import draw_polygons
 from helpers.data.rle import decode
 from helpers.errors import RefusedInput
+from helpers.figures.panels import PredictedMask
 from helpers.images.source import read_frame
 from helpers.review.export import verdict_table, write_export
+from helpers.review.labelling import ToCorrect, labelme
 from helpers.review.source import open_source
 from helpers.review.verdicts import Reason, Verdict
-from tests.review.runs import BROKEN, FAILED, GRIDDED, SAME, write_data, write_run
+from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
 from tests.review.test_verdicts import record
 
 
@@ -68,6 +71,30 @@ def test_the_labelling_file_holds_predictions_and_says_so(source, tmp_path):
     inside = np.zeros_like(mask)
     inside[top : top + height, left : left + width] = True
     assert mask[inside].sum() == annotation["area"] == mask.sum() and coco["images"][0]["file_name"] == f"{GRIDDED}.png"
+
+
+def test_a_labelling_tool_gets_polygons_that_draw_the_mask_again(source, tmp_path):
+    write_export(source, verdicts(), tmp_path / "out")
+    folder = tmp_path / "out/to_correct"
+    assert {path.name for path in (folder / "labelme").iterdir()} == {f"{GRIDDED}.json", f"{FAILED}.json"}
+    value = json.loads((folder / "labelme" / f"{GRIDDED}.json").read_text())
+    assert value["flags"] == {"accept": True, "reject": True} and (value["imageWidth"], value["imageHeight"]) == (
+        96,
+        80,
+    )
+    assert (folder / "labelme" / value["imagePath"]).resolve() == (folder / "images" / f"{GRIDDED}.png").resolve()
+    assert value["shapes"] and {shape["label"] for shape in value["shapes"]} == {"prediction to correct"}
+    assert json.loads((folder / "labelme" / f"{FAILED}.json").read_text())["shapes"] == []
+    corrected = open_dataset(folder, layout="labelme", ids=IdPolicy.KEEP)
+    drawn = {case.case_id: case.truth.mask(WIDTH, HEIGHT) for case in corrected.cases}
+    assert np.array_equal(drawn[GRIDDED], source.subjects[0].run.mask(GRIDDED, "p1")) and not drawn[FAILED].any()
+
+
+def test_a_mask_with_a_hole_keeps_it_in_its_polygon():
+    mask = np.zeros((9, 9), bool)
+    mask[1:8, 1:8], mask[3:5, 3:6] = True, False
+    (shape,) = labelme(ToCorrect("a.png", 9, 9, PredictedMask(mask), ["fix"]), "images")["shapes"]
+    assert np.array_equal(draw_polygons([np.ravel(shape["points"])], 9, 9), mask)
 
 
 def test_nothing_to_correct_and_a_folder_that_is_taken(source, tmp_path):
