@@ -13,6 +13,7 @@ from PIL import Image
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.batching import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.inference.predictor import Answer
+from helpers.inference.resizing import Resizes, Tiling, find_resizes
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import (
@@ -30,6 +31,10 @@ TOKEN_LIMIT = 64
 # What goes through a part of the model at once. Larger batches gain nothing there and cost memory.
 TILES_AT_ONCE = 32
 MASKS_AT_ONCE = 16
+
+# A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.
+RESIZED_PIXELS = 2048 * 2048
+RESIZED_SIZES = 16
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,26 @@ class PreparedImage:
 
 
 @dataclass(frozen=True)
+class RawImage:
+    """An image that the device itself brings to the sizes of `PreparedImage`, with the same bytes.
+
+    Attributes:
+        pixels: uint8 (3, H, W).
+        resizes: of an image of this size.
+    """
+
+    pixels: torch.Tensor = field(repr=False)
+    resizes: Resizes
+
+    def prepared(self, device: torch.device) -> PreparedImage:
+        """The inputs, on a device."""
+        # In Pillow's order of bytes, so that what is computed from them is the same to the last bit.
+        layout = torch.channels_last
+        tiles, square = (made.contiguous(memory_format=layout) for made in self.resizes.apply(self.pixels.to(device)))
+        return PreparedImage(tiles, square, self.pixels.shape[2], self.pixels.shape[1])
+
+
+@dataclass(frozen=True)
 class _Maps:
     """SAM2's output for the `[SEG]` of one answer, as `helpers.inference.predictor.Answer` holds it."""
 
@@ -65,7 +90,15 @@ class Sa2VAPredictor:
     where the dtype is narrower than float32: that saves time, and results do not depend on what was seen before.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, identity: Mapping[str, Any], token_limit: int = TOKEN_LIMIT):
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        identity: Mapping[str, Any],
+        token_limit: int = TOKEN_LIMIT,
+        *,
+        resizes: bool | None = None,
+    ):
         """Wrap a model.
 
         Args:
@@ -73,6 +106,7 @@ class Sa2VAPredictor:
             tokenizer: that of the same folder.
             identity: JSON object without paths, that says which weights, code and settings these are.
             token_limit: most tokens of an answer, at least 1.
+            resizes: whether the device resizes the images, with the same bytes; None where it is a GPU.
         Raises:
             UsageProblem: for a token limit below 1.
             RefusedInput: for a model whose code is too old for batches, or a tokenizer of another model.
@@ -91,6 +125,8 @@ class Sa2VAPredictor:
         self._identity = dict(identity)
         self._token_limit = token_limit
         self._drafts: dict[str, list[int]] = {}
+        self._resizes: dict[tuple[int, int], Resizes | None] = {}
+        self._resizes_itself = model.device.type == "cuda" if resizes is None else resizes
         # Padding, drafts, and other answers beside one's own in the mask decoder change the last digits, and the
         # decoder may enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
         self._exact = model.dtype == torch.float32
@@ -112,16 +148,29 @@ class Sa2VAPredictor:
             "attention": self._model.config._attn_implementation,
         }
 
-    def prepare(self, image: Image.Image) -> PreparedImage:
-        """Tiles and SAM2 pixels of one image; safe on several threads at once."""
+    def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
+        """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""
         config = self._model.config
         image = to_rgb(image)
+        resizes = self._find_resizes(image.height, image.width)
+        if resizes is not None:
+            return RawImage(image_bytes([image])[0], resizes)
         tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
         square = sam2_bytes(image, config.sam2_sizes.image_size)
         return PreparedImage(image_bytes(tiles), square, image.width, image.height)
 
+    def _find_resizes(self, height: int, width: int) -> Resizes | None:
+        """How the device resizes images of a size; None where Pillow does."""
+        config, size = self._model.config, (height, width)
+        if not self._resizes_itself or height * width > RESIZED_PIXELS:
+            return None
+        if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
+            tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+            self._resizes[size] = find_resizes(height, width, tiling, config.sam2_sizes.image_size)
+        return self._resizes.get(size)
+
     @torch.inference_mode()
-    def predict(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Answer]]:
+    def predict(self, prepared: Sequence[PreparedImage | RawImage], prompts: Sequence[str]) -> list[list[Answer]]:
         """Answers of a batch: one list for each image, with one answer for each prompt.
 
         Args:
@@ -132,8 +181,9 @@ class Sa2VAPredictor:
         """
         if not prepared or not prompts:
             return [[] for _ in prepared]
-        found = self._answer(prepared, prompts)
-        maps = self._maps(prepared, [[answer.seg_states for answer in row] for row in found])
+        images = [item.prepared(self._model.device) if isinstance(item, RawImage) else item for item in prepared]
+        found = self._answer(images, prompts)
+        maps = self._maps(images, [[answer.seg_states for answer in row] for row in found])
         return [
             [
                 Answer(
@@ -150,7 +200,7 @@ class Sa2VAPredictor:
                 )
                 for answer, drawn in zip(answers, drawings, strict=True)
             ]
-            for image, answers, drawings in zip(prepared, found, maps, strict=True)
+            for image, answers, drawings in zip(images, found, maps, strict=True)
         ]
 
     def _answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:

@@ -1,0 +1,148 @@
+"""Pillow's bicubic resize, bit for bit, on any device: one thread of a processor needs tens of milliseconds for it.
+
+Pillow filters rows, rounds to 8 bits, then filters columns, or the other way round, in integers of 22 fractional bits.
+Sums of such products are exact in float64 whatever their order, so that matrix products give the same bytes.
+Which way goes first depends on the sizes and on Pillow's version: it is found out by trying.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+
+from helpers.sa2va.processing_sa2va import tile_grid
+
+_SUPPORT = 2.0  # of the bicubic filter, in input pixels where the image grows
+_ONE = 1 << 22
+
+
+class Order(Enum):
+    """Which pass comes first."""
+
+    ROWS = "rows"
+    COLUMNS = "columns"
+
+
+def _bicubic(distance: np.ndarray) -> np.ndarray:
+    """Pillow's kernel, with a = -0.5, at distances in pixels."""
+    a, x = -0.5, np.abs(distance)
+    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def filter_matrix(size: int, wanted: int) -> np.ndarray:
+    """Weights (wanted, size) that make `wanted` pixels of `size`: whole numbers in float64, in units of 2 ** -22."""
+    scale = size / wanted
+    stretch = max(scale, 1.0)
+    support = _SUPPORT * stretch
+    centres = (np.arange(wanted) + 0.5) * scale
+    first = np.maximum((centres - support + 0.5).astype(np.int64), 0)
+    last = np.minimum((centres + support + 0.5).astype(np.int64), size)
+    taps = [first + tap for tap in range(math.ceil(support) * 2 + 1)]
+    weights = [np.where(tap < last, _bicubic((tap - centres + 0.5) * (1.0 / stretch)), 0.0) for tap in taps]
+    total = sum(weights, np.zeros(wanted))  # one after the other, as Pillow adds them
+    matrix = np.zeros((wanted, size))
+    for tap, weight in zip(taps, weights, strict=True):
+        share = weight / total * _ONE
+        inside = tap < last
+        matrix[np.arange(wanted)[inside], tap[inside]] = np.trunc(share + np.copysign(0.5, share))[inside]
+    return matrix
+
+
+@lru_cache(maxsize=32)
+def _matrix(size: int, wanted: int, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(filter_matrix(size, wanted)).to(device)
+
+
+def resize(pixels: torch.Tensor, height: int, width: int, order: Order) -> torch.Tensor:
+    """An image uint8 (3, H, W) as uint8 (3, height, width), as `Image.resize` with BICUBIC makes it."""
+    values = pixels.double()
+    for step in (order, *(other for other in Order if other is not order)):
+        if step is Order.ROWS and pixels.shape[2] != width:
+            values = _rounded(values @ _matrix(pixels.shape[2], width, pixels.device).T)
+        if step is Order.COLUMNS and pixels.shape[1] != height:
+            values = _rounded(_matrix(pixels.shape[1], height, pixels.device) @ values)
+    return values.to(torch.uint8)
+
+
+@lru_cache(maxsize=256)
+def pillow_order(size: tuple[int, int], wanted: tuple[int, int]) -> Order | None:
+    """The order in which the Pillow at hand resizes, found on noise; None where neither gives its bytes.
+
+    Args:
+        size, wanted: height and width.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(noise).resize(wanted[::-1], Image.Resampling.BICUBIC))
+    planes = torch.from_numpy(noise).permute(2, 0, 1)
+    for order in Order:
+        if np.array_equal(resize(planes, *wanted, order).permute(1, 2, 0).numpy(), expected):
+            return order
+    return None
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a model's images become tiles, see `Sa2VAConfig`."""
+
+    min_tiles: int
+    max_tiles: int
+    tile_size: int
+    use_thumbnail: bool
+
+
+@dataclass(frozen=True)
+class Resizes:
+    """How an image of one size becomes the inputs of a model, as Pillow does it.
+
+    Attributes:
+        rows, columns: of its tiles.
+        tile: side of a tile in pixels.
+        square: side of SAM2's input in pixels.
+        grid_order, square_order: of the resizes.
+        thumbnail_order: of the thumbnail's; None where there is none.
+    """
+
+    rows: int
+    columns: int
+    tile: int
+    square: int
+    grid_order: Order
+    square_order: Order
+    thumbnail_order: Order | None
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles, the thumbnail included."""
+        return self.rows * self.columns + (self.thumbnail_order is not None)
+
+    def apply(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tiles uint8 (T, 3, tile, tile), the thumbnail last, and uint8 (1, 3, square, square), of uint8 (3, H, W)."""
+        grid = resize(pixels, self.tile * self.rows, self.tile * self.columns, self.grid_order)
+        tiles = grid.view(3, self.rows, self.tile, self.columns, self.tile).permute(1, 3, 0, 2, 4).flatten(0, 1)
+        if self.thumbnail_order is not None:
+            tiles = torch.cat([tiles, resize(pixels, self.tile, self.tile, self.thumbnail_order)[None]])
+        return tiles, resize(pixels, self.square, self.square, self.square_order)[None]
+
+
+@lru_cache(maxsize=64)
+def find_resizes(height: int, width: int, tiling: Tiling, square: int) -> Resizes | None:
+    """The resizes of images of a size; None where Pillow's bytes are not met."""
+    columns, rows = tile_grid(width, height, tiling.min_tiles, tiling.max_tiles, tiling.tile_size)
+    tile, size = tiling.tile_size, (height, width)
+    grid = pillow_order(size, (tile * rows, tile * columns))
+    whole = pillow_order(size, (square, square))
+    several = tiling.use_thumbnail and rows * columns > 1
+    thumbnail = pillow_order(size, (tile, tile)) if several else None
+    if grid is None or whole is None or (several and thumbnail is None):
+        return None
+    return Resizes(rows, columns, tile, square, grid, whole, thumbnail)
+
+
+def _rounded(sums: torch.Tensor) -> torch.Tensor:
+    return sums.add_(_ONE / 2).div_(_ONE).floor_().clamp_(0, 255)
