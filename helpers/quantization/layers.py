@@ -33,7 +33,7 @@ class QuantizedLinear(nn.Module):
         self.out_features, self.in_features = weight.shape
         codes, scales = (encode_int8 if quantization is Quantization.INT8 else encode_nf4)(weight)
         self.codes, self.scales = nn.Buffer(codes), nn.Buffer(scales)
-        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+        self.register_parameter("bias", None if bias is None else nn.Parameter(bias, requires_grad=False))
 
     def weight_values(self) -> torch.Tensor:
         """The weight (O, I) that is computed with."""

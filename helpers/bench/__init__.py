@@ -1,0 +1,1 @@
+"""Speed and memory of models of the published sizes, with random weights."""

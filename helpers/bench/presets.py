@@ -1,0 +1,88 @@
+"""Sizes of the published models, and the configuration that they stand for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from helpers.demo.base import DEMO, FIXTURE
+from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
+from helpers.sa2va.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
+from helpers.sa2va.sam2_sizes import PRESETS, Sam2Sizes
+
+
+class Preset(StrEnum):
+    """A model's size; those in B are Sa2VA on InternVL with SAM2 Hiera-L."""
+
+    B1 = "1b"
+    B2 = "2b"
+    B4 = "4b"
+    B8 = "8b"
+    DEMO = "demo"
+    TINY = "tiny"
+
+
+@dataclass(frozen=True)
+class _Tower:
+    """Width, inner width, layers, heads, and heads of keys and values."""
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    key_heads: int
+
+
+_VOCABULARY = 151680
+_VISION = _Tower(1024, 4096, 24, 16, 16)
+# Qwen2.5 of 0.5, 1.5, 3 and 7 billion.
+_LANGUAGE = {
+    Preset.B1: _Tower(896, 4864, 24, 14, 2),
+    Preset.B2: _Tower(1536, 8960, 28, 12, 2),
+    Preset.B4: _Tower(2048, 11008, 36, 16, 2),
+    Preset.B8: _Tower(3584, 18944, 28, 28, 4),
+}
+_SMALL = {Preset.DEMO: DEMO, Preset.TINY: FIXTURE}
+
+
+def preset_config(preset: Preset) -> Sa2VAConfig:
+    """The configuration of a preset; token ids are those of a new `WordTokenizer`."""
+    if preset in _SMALL:
+        sizes = _SMALL[preset]
+        vision = _Tower(sizes.vision, 2 * sizes.vision, sizes.vision_layers, 4, 4)
+        language = _Tower(sizes.language, 2 * sizes.language, sizes.language_layers, 4, 2)
+        return _config(vision, language, sizes.sam2, 1024)
+    return _config(_VISION, _LANGUAGE[preset], PRESETS["hiera_l"], _VOCABULARY)
+
+
+def special_tokens() -> tuple[str, ...]:
+    """The tokens that a model's forward path looks for, in the order of their ids."""
+    return (*SPECIAL_TOKENS, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)
+
+
+def _config(vision: _Tower, language: _Tower, sam2: Sam2Sizes, vocabulary: int) -> Sa2VAConfig:
+    return Sa2VAConfig(
+        vision_config={
+            "hidden_size": vision.width,
+            "intermediate_size": vision.inner,
+            "num_hidden_layers": vision.layers,
+            "num_attention_heads": vision.heads,
+            "attention_bias": True,
+            "use_qk_norm": False,
+            "norm_type": "layer_norm",
+            "image_size": [448, 448],
+            "patch_size": [14, 14],
+        },
+        text_config={
+            "model_type": "qwen2",
+            "hidden_size": language.width,
+            "intermediate_size": language.inner,
+            "num_hidden_layers": language.layers,
+            "num_attention_heads": language.heads,
+            "num_key_value_heads": language.key_heads,
+            "max_position_embeddings": 32768,
+            "rope_theta": 1000000.0,
+            "rope_scaling": {"rope_type": "dynamic", "factor": 2.0},
+            "vocab_size": vocabulary,
+        },
+        sam2_config=sam2.to_dict(),
+        token_ids={token: index for index, token in enumerate(special_tokens())},
+    )
