@@ -1,13 +1,19 @@
 """A page looked at in headless Chromium: what it logs, what it asks for, and what its pictures came to."""
 
 import contextlib
+import functools
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The first two are needed in containers, the others keep the browser itself off the network.
@@ -15,6 +21,9 @@ _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+
+_INSTALL_S = 300
 
 
 @dataclass
@@ -36,13 +45,41 @@ class Seen:
     text: str = ""
 
 
+@functools.cache
+def _executable() -> tuple[str | None, str | None]:
+    """The system's Chromium, else None for playwright's own; then why there is neither.
+
+    What lacks is installed: from the distribution where that is allowed, else into the user's cache.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / f"vesselkit-chromium-{os.getuid()}.lock"):  # tests run side by side
+        if found := _on_path():
+            return found, None
+        install = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            install = [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", _NAMES[0]]]
+        for command in install:
+            try:
+                ended = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
+            except subprocess.TimeoutExpired:
+                return None, f"{' '.join(command)}: no end after {_INSTALL_S} s"
+            if ended.returncode:
+                said = (ended.stderr + ended.stdout).splitlines()
+                errors = [line.strip() for line in said if line.lstrip().startswith(("E:", "Error"))]
+                return None, f"{' '.join(command)}: {(errors or [f'exit code {ended.returncode}'])[0]}"
+        return _on_path(), None
+
+
+def _on_path() -> str | None:
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
     """Headless Chromium; two cannot be at once. The test is skipped where there is none, or no playwright."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = next(filter(None, map(shutil.which, _NAMES)), None)
-    if executable is None:
-        pytest.skip("no Chromium is installed: pages are not looked at in a browser")
+    executable, reason = _executable()
+    if reason:
+        pytest.skip(f"no Chromium is installed, and it cannot be: {reason}")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         try:
