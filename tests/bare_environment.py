@@ -1,7 +1,8 @@
 """Run golden or recorded calls on an exported folder with nothing of this kit installed.
 
 Called as a script by the tests, in environments that hold only torch, transformers, safetensors, pillow and numpy:
-`python bare_environment.py FOLDER CALLS.json OUT.npz`. CALLS is a list of {name, image, text, past_text, regions}.
+`python bare_environment.py FOLDER CALLS.json OUT.npz`. CALLS is a list of
+{name, image, video, text, past_text, regions}.
 """
 
 import json
@@ -30,7 +31,7 @@ def main(folder: str, calls_file: str, out_file: str) -> None:
             regions = [region]
         result = model.predict_forward(
             image=Image.open(call["image"]) if call["image"] else None,
-            video=None,
+            video=[Image.open(name) for name in call["video"]] if call.get("video") else None,
             text=call["text"],
             past_text=call["past_text"],
             mask_prompts=regions,

@@ -17,6 +17,7 @@ IMAGE_CASES = (
     "img_b_vp",
     "img_a_past",
 )
+VIDEO_CASES = ("video5", "video8")
 CASES_WITH_MASKS = ("img_a_seg1", "img_b_seg1", "img_b_seg2", "img_c_seg1", "img_a_past")
 
 
@@ -44,6 +45,33 @@ class GoldenCase:
         shape = self.facts["mask_shapes"][index]
         bits = np.unpackbits(self.arrays[f"mask_seg{index}"])
         return bits[: int(np.prod(shape))].reshape(shape).astype(bool)
+
+
+@dataclass(frozen=True)
+class GoldenVideo:
+    """A recorded call on a sequence: `facts` from the manifest, `arrays` as stored."""
+
+    facts: dict
+    arrays: dict
+    frames: list[Image.Image]
+
+    def mask(self) -> np.ndarray:
+        """Recorded mask of the only `[SEG]`, (n, H, W) bool."""
+        shape = self.facts["mask_shapes"][0]
+        return np.unpackbits(self.arrays["mask_seg0"])[: int(np.prod(shape))].reshape(shape).astype(bool)
+
+
+def load_video(shared: Path, name: str) -> GoldenVideo:
+    """Read a case of `golden/tiny_qwen2` whose input is a sequence."""
+    root = shared / "golden/tiny_qwen2"
+    facts = json.loads((root / "manifest.json").read_text())["cases"][name]
+    return GoldenVideo(facts, dict(np.load(root / facts["file"])), load_frames(shared, facts["mask_shapes"][0][0]))
+
+
+def load_frames(shared: Path, count: int) -> list[Image.Image]:
+    """The first frames of the golden sequence, at most 8."""
+    root = shared / "golden/tiny_qwen2/inputs"
+    return [Image.open(root / f"seq_{number:02d}.png") for number in range(count)]
 
 
 def load_case(shared: Path, name: str) -> GoldenCase:

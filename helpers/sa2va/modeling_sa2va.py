@@ -32,6 +32,8 @@ from .processing_sa2va import (
     tile_pixels,
 )
 from .sam2_sizes import sam2_video_config
+from .tracking import Tracker
+from .video import predict_video
 
 logger = logging.get_logger(__name__)
 
@@ -255,6 +257,21 @@ class Sa2VAModel(PreTrainedModel):
             features: of B images.
             image_index: (S,) int64, the image that each `[SEG]` is about; None where B is 1.
         """
+        masks, iou, object_score = self.decode_candidates(features, seg_states, image_index)
+        best = iou.argmax(-1)
+        chosen = masks[torch.arange(len(best), device=best.device), best].float()
+        return MaskLogits(chosen, iou, object_score)
+
+    def decode_candidates(
+        self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """SAM2's three masks for each `[SEG]`, of which `decode_masks` takes the one with the highest estimate.
+
+        Args:
+            features, seg_states, image_index: as `decode_masks`.
+        Returns:
+            Logits (S, 3, h, w), estimates of their IoU (S, 3), logits of an object's presence (S,).
+        """
         prompts = self.seg_projection(seg_states)[:, None, None]  # (S, 1, 1, D): a batch of S pairs, one prompt each
         count = len(prompts)
         if image_index is None:
@@ -274,9 +291,25 @@ class Sa2VAModel(PreTrainedModel):
             multimask_output=True,
             high_resolution_features=[level[image_index] for level in features.high_resolution],
         )
-        best = iou[:, 0].argmax(-1)
-        chosen = masks[torch.arange(count, device=best.device), 0, best].float()
-        return MaskLogits(chosen, iou[:, 0], object_score[:, 0, 0])
+        return masks[:, 0], iou[:, 0], object_score[:, 0, 0]
+
+    def tracker(self, seg_states: torch.Tensor) -> Tracker:
+        """What follows the objects of (S, H) hidden states through a sequence."""
+        return Tracker(self.sam2, self.seg_projection(seg_states))
+
+    def _checked_limit(self, tokenizer, token_limit: int | None) -> int:
+        """Most tokens of an answer. Raises ValueError where it is below 1 or the tokenizer is not the model's own."""
+        if tokenizer is None:
+            raise ValueError("tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got None")
+        strays = {token: tokenizer.convert_tokens_to_ids(token) for token in self.config.token_ids}
+        if strays != dict(self.config.token_ids):
+            raise ValueError(
+                f"tokenizer: its ids {strays} differ from the model's {self.config.token_ids}; use the folder's own"
+            )
+        limit = self.config.answer_token_limit if token_limit is None else token_limit
+        if limit < 1:
+            raise ValueError(f"max_new_tokens: expected at least 1, got {limit}")
+        return limit
 
     def predict(
         self, image=None, text="", past_text="", mask_prompts=None, tokenizer=None, token_limit=None
@@ -292,18 +325,9 @@ class Sa2VAModel(PreTrainedModel):
             token_limit: most tokens of the answer; None takes the config's.
         """
         config = self.config
-        if tokenizer is None:
-            raise ValueError("tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got None")
-        strays = {token: tokenizer.convert_tokens_to_ids(token) for token in config.token_ids}
-        if strays != dict(config.token_ids):
-            raise ValueError(
-                f"tokenizer: its ids {strays} differ from the model's {config.token_ids}; use the folder's own"
-            )
+        limit = self._checked_limit(tokenizer, token_limit)
         if image is not None and not isinstance(image, Image.Image):
             raise ValueError(f"image: expected a PIL image, got {type(image).__name__}; open it with PIL.Image.open")
-        limit = config.answer_token_limit if token_limit is None else token_limit
-        if limit < 1:
-            raise ValueError(f"max_new_tokens: expected at least 1, got {limit}")
         if image is None and IMAGE_CONTEXT in past_text:
             raise ValueError("past_text holds an image, and image is None; give the same image again")
         if image is None and mask_prompts is not None:
@@ -350,25 +374,32 @@ class Sa2VAModel(PreTrainedModel):
 
         Args:
             image: PIL image of any mode.
-            video: None; sequences are not supported by format version 1.
+            video: PIL images of any mode and of one size, in place of `image`. The language model sees the first
+                five, SAM2 is prompted on these and follows the others.
             text: the request; `<image>` is put in front where it is missing.
             past_text, mask_prompts, tokenizer: see `predict`.
             processor: ignored, kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.
         Returns:
-            `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (1, H, W) for each
-            `[SEG]`. `prediction_logits`: the float32 logits of the same shapes, of which the masks are
-            sigmoid > 0.5.
+            `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
+            `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
+            which the masks are sigmoid > 0.5.
         """
-        if video is not None:
-            raise ValueError("video: expected None; this version predicts single images. Pass each frame as image=")
-        found = self.predict(image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens)
-        masks = (found.logits.sigmoid() > 0.5).cpu().numpy()
-        logits = found.logits.cpu().numpy().astype(np.float32, copy=False)
+        if video is None:
+            found = self.predict(image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens)
+            frames = found.logits[:, None]
+        elif image is not None or mask_prompts is not None:
+            raise ValueError("video: goes with neither image nor mask_prompts; leave them out")
+        else:
+            limit = self._checked_limit(tokenizer, max_new_tokens)
+            found = predict_video(self, video, text or "", past_text, tokenizer, limit)
+            frames = found.logits
+        masks = (frames.sigmoid() > 0.5).cpu().numpy()
+        logits = frames.cpu().numpy().astype(np.float32, copy=False)
         return {
             "prediction": found.text,
-            "prediction_masks": [mask[None] for mask in masks],
-            "prediction_logits": [logit[None] for logit in logits],
+            "prediction_masks": list(masks),
+            "prediction_logits": list(logits),
         }
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from tests.golden_cases import IMAGE_CASES, load_case
+from tests.golden_cases import IMAGE_CASES, load_case, load_video
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests/bare_environment.py"
 TRANSFORMERS = (version("transformers"), "4.57.6")
+VIDEO = "video8"
 FORBIDDEN = {"helpers", "mmengine", "torchvision", "peft"}
 
 pytestmark = pytest.mark.bare
@@ -60,7 +61,7 @@ def run_calls(folder: Path, calls: list[dict], transformers: str, scratch: Path)
 
 @pytest.fixture(scope="module")
 def golden_calls(shared):
-    """All image and text calls of the goldens."""
+    """All image and text calls of the goldens, and one on a sequence."""
     calls = []
     for name in IMAGE_CASES:
         case = load_case(shared, name)
@@ -68,6 +69,9 @@ def golden_calls(shared):
         regions = [[1, 320, 640], [60, 200], [100, 400]] if case.mask_prompts else None
         calls.append({"name": name, "image": image, "text": case.facts["text"],
                       "past_text": case.facts["past_text"], "regions": regions})  # fmt: skip
+    video = load_video(shared, VIDEO)
+    calls.append({"name": VIDEO, "image": None, "video": [frame.filename for frame in video.frames],
+                  "text": video.facts["text"], "past_text": "", "regions": None})  # fmt: skip
     return calls
 
 
@@ -94,7 +98,11 @@ def test_goldens_are_reached(shared, golden_results, transformers, source):
             logits = arrays[f"{name}/{index}"]
             assert np.abs(logits - case.arrays[f"logits_final_seg{index}"]).max() < 1e-4
             assert np.array_equal(logits > 0, case.mask(index))
-    assert len(arrays) == sum(load_case(shared, name).facts["n_masks"] for name in IMAGE_CASES) == 6
+    video, logits = load_video(shared, VIDEO), arrays[f"{VIDEO}/0"]
+    assert facts["texts"][VIDEO] == video.facts["prediction"]
+    assert np.abs(logits[:, ::2, ::2] - video.arrays["logits_final_seg0"]).max() < 1e-3
+    assert ((logits > 0) != video.mask()).sum((1, 2)).max() <= 2
+    assert len(arrays) - 1 == sum(load_case(shared, name).facts["n_masks"] for name in IMAGE_CASES) == 6
 
 
 @pytest.mark.golden

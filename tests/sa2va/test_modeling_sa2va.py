@@ -241,7 +241,6 @@ def test_exact_constants_are_a_switch(shared, converted):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"video": [1]}, "video: expected None"),
         ({"tokenizer": None}, "tokenizer: expected AutoTokenizer"),
         ({"text": "<image><image>"}, "at most one <image>"),
         ({"image": None, "mask_prompts": [np.ones((1, 4, 4))]}, "regions need an image"),

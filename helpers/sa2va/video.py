@@ -1,0 +1,99 @@
+"""Sequences: the language model sees a few frames, SAM2 is prompted on these and follows the others.
+
+Shapes: n frames of H x W, S number of `[SEG]`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import nn
+
+from .answering import Answer
+from .image_mode import to_rgb
+from .processing_sa2va import build_prompt, image_bytes, image_text, normalise_sam2, normalise_tiles, sam2_bytes
+from .tracking import FrameFeatures, FrameMasks, Tracker
+
+FRAMES_SEEN = 5
+
+
+@dataclass
+class VideoPrediction:
+    """What one call computed for a sequence.
+
+    Attributes:
+        text: the decoded answer, special tokens included.
+        answer: its tokens and `[SEG]` states.
+        logits: (S, n, H, W) float32 on the CPU; S may be 0.
+    """
+
+    text: str
+    answer: Answer
+    logits: torch.Tensor
+
+
+def checked_frames(video) -> list[Image.Image]:
+    """The frames of a sequence as RGB. Raises ValueError where they are no PIL images of one size."""
+    frames = list(video)
+    strays = sorted({type(frame).__name__ for frame in frames if not isinstance(frame, Image.Image)})
+    if strays or not frames:
+        raise ValueError(f"video: expected a list of PIL images, got {strays or 'none'}")
+    sizes = sorted({frame.size for frame in frames})
+    if len(sizes) > 1:
+        raise ValueError(f"video: expected frames of one size, got {sizes}")
+    return [to_rgb(frame) for frame in frames]
+
+
+def answer_frames(model, frames: list[Image.Image], text: str, past_text: str, tokenizer, limit: int) -> Answer:
+    """The language model's answer about a few RGB frames, each seen whole in one tile."""
+    config = model.config
+    size = (config.tile_size, config.tile_size)
+    tiles = image_bytes([frame.resize(size, Image.Resampling.BICUBIC) for frame in frames])
+    pixels = normalise_tiles(tiles.to(model.device)).to(model.dtype)
+    visual = model.encode_tiles(pixels).flatten(0, 1)
+    image_tokens = "\n".join([image_text(1, config.tokens_per_tile)] * len(frames))
+    prompt = build_prompt(text, past_text, config.instruction, image_tokens)
+    input_ids = torch.tensor(tokenizer.encode(prompt), device=model.device)
+    return model.answer(model.embed_prompt(input_ids, visual), tokenizer, limit)
+
+
+def encode_frame(model, tracker: Tracker, frame: Image.Image) -> FrameFeatures:
+    """SAM2's features of an RGB frame. Its bytes are divided in float32 in every dtype, as in the official code."""
+    config = model.config
+    square = sam2_bytes(frame, config.sam2_sizes.image_size).to(model.device)
+    pixels = normalise_sam2(square, config.sam2_pixel_constants, torch.float32).to(model.dtype)
+    return tracker.encode(pixels)
+
+
+def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
+    """Masks of all RGB frames in order: the first `seen` by their prompt, the others followed."""
+    tracker = model.tracker(seg_states)
+    for number, frame in enumerate(frames):
+        features = encode_frame(model, tracker, frame)
+        yield tracker.prompt(number, features) if number < seen else tracker.follow(number, features)
+
+
+def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int) -> VideoPrediction:
+    """One answer with its masks on every frame.
+
+    Args:
+        model: a `Sa2VAModel`.
+        video: PIL images of any mode and of one size, at least one.
+        text: the user's words; `<image>` stands for all frames that the language model sees.
+        past_text: earlier turns, written out; the same frames must be given again.
+        limit: most tokens of the answer.
+    """
+    frames = checked_frames(video)
+    seen = frames[:FRAMES_SEEN]
+    answer = answer_frames(model, seen, text, past_text, tokenizer, limit)
+    words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+    width, height = frames[0].size
+    count = len(answer.seg_states)
+    logits = torch.zeros((count, len(frames), height, width))
+    if count:
+        side = (model.config.sam2_sizes.image_size,) * 2
+        for number, masks in enumerate(frame_masks(model, frames, len(seen), answer.seg_states)):
+            square = nn.functional.interpolate(masks.low_resolution[:, None], size=side, mode="bilinear")
+            logits[:, number] = nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0].cpu()
+    return VideoPrediction(words, answer, logits)
