@@ -17,6 +17,7 @@ from helpers.inference.resizing import Resizes, Tiling, find_resizes
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import (
+    IMAGE_CONTEXT,
     build_prompt,
     cut_tiles,
     image_bytes,
@@ -71,6 +72,19 @@ class RawImage:
         layout = torch.channels_last
         tiles, square = (made.contiguous(memory_format=layout) for made in self.resizes.apply(self.pixels.to(device)))
         return PreparedImage(tiles, square, self.pixels.shape[2], self.pixels.shape[1])
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The embedded words (n, H) before and behind an image, and the number of tokens with the image's."""
+
+    before: torch.Tensor
+    behind: torch.Tensor
+    length: int
+
+    def around(self, visual: torch.Tensor) -> torch.Tensor:
+        """The whole prompt (N, H) with an image's tokens (M, H)."""
+        return torch.cat([self.before, visual.to(self.before), self.behind])
 
 
 @dataclass(frozen=True)
@@ -205,23 +219,18 @@ class Sa2VAPredictor:
 
     def _answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
         """The model's own answers, one list for each image with one for each prompt."""
-        token_ids: dict[tuple[int, str], list[int]] = {}
+        texts: dict[tuple[int, str], _Text] = {}
         for image in prepared:
             for prompt in prompts:
-                if (len(image.tiles), prompt) not in token_ids:
-                    token_ids[len(image.tiles), prompt] = self._encode(len(image.tiles), prompt)
+                if (len(image.tiles), prompt) not in texts:
+                    texts[len(image.tiles), prompt] = self._embed_text(len(image.tiles), prompt)
         visual = self._encode_tiles(prepared)
         pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
-        rows = [token_ids[len(prepared[index].tiles), prompt] for index, prompt in pairs]
+        rows = [texts[len(prepared[index].tiles), prompt] for index, prompt in pairs]
         answers: list[Any] = [None] * len(pairs)
         allowed = 0.0 if self._exact else PADDING_ALLOWED
-        for group in length_groups([len(row) for row in rows], allowed):
-            embeddings = [
-                self._model.embed_prompt(torch.tensor(rows[place], device=self._model.device), visual[pairs[place][0]])[
-                    0
-                ]
-                for place in group
-            ]
+        for group in length_groups([row.length for row in rows], allowed):
+            embeddings = [rows[place].around(visual[pairs[place][0]]) for place in group]
             drafts = [self._drafts.get(pairs[place][1], []) for place in group]
             more = {"drafts": drafts} if self._takes_drafts else {}
             found = self._model.answers(embeddings, self._tokenizer, self._token_limit, **more)
@@ -231,10 +240,23 @@ class Sa2VAPredictor:
                     self._drafts[pairs[place][1]] = answer.token_ids
         return [answers[start : start + len(prompts)] for start in range(0, len(answers), len(prompts))]
 
-    def _encode(self, tiles: int, prompt: str) -> list[int]:
+    def prompt_tokens(self, tiles: int, prompt: str) -> list[int]:
+        """Token ids of a prompt with an image of so many tiles."""
         config = self._model.config
         image_tokens = image_text(tiles, config.tokens_per_tile)
         return self._tokenizer.encode(build_prompt(prompt, "", config.instruction, image_tokens))
+
+    def _embed_text(self, tiles: int, prompt: str) -> _Text:
+        """The words around an image, found without asking the device."""
+        ids = self.prompt_tokens(tiles, prompt)
+        image = self._model.config.token_ids[IMAGE_CONTEXT]
+        count, start = ids.count(image), ids.index(image)
+        if ids[start : start + count] != [image] * count or count != tiles * self._model.config.tokens_per_tile:
+            raise ValueError(f"prompt: {IMAGE_CONTEXT} stands for a part of an image; take it out")
+        words = self._model.get_input_embeddings()(
+            torch.tensor(ids[:start] + ids[start + count :], device=self._model.device)
+        )
+        return _Text(words[:start], words[start:], len(ids))
 
     def _encode_tiles(self, prepared: Sequence[PreparedImage]) -> list[torch.Tensor]:
         """Image tokens (M, H) of each image."""

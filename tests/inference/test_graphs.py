@@ -39,12 +39,13 @@ def test_no_stage_reads_back(preset):
     encode_tiles, encode_sam2, decode_masks, read = stages(model)
     with torch.inference_mode(), OnOneDevice():
         (tokens,) = encode_tiles(empty(3, 3, 448, 448))
-        features = encode_sam2(empty(2, 3, 1024, 1024))
+        features = encode_sam2(empty(2, 3, config.sam2_sizes.image_size, config.sam2_sizes.image_size))
         masks = decode_masks(*features, empty(2, width), empty(2, dtype=torch.long))
         guesses, states = read(empty(2, 290, width), empty(2, 5, dtype=torch.long))
     assert tokens.shape == (3, 256, width)
-    assert [tensor.shape[-1] for tensor in features] == [64, 256, 128]
-    assert masks[0].shape == (2, 256, 256) and masks[1].shape == (2, 3) and masks[2].shape == (2,)
+    side = config.sam2_sizes.image_size
+    assert [tensor.shape[-1] for tensor in features] == [side // 16, side // 4, side // 8]
+    assert masks[0].shape == (2, side // 4, side // 4) and masks[1].shape == (2, 3) and masks[2].shape == (2,)
     assert guesses.shape == (2, 6) and states.shape == (2, 6, width)
     assert model.language_model.model.rotary_emb.rope_type == config.text_config.rope_parameters["rope_type"]
 
@@ -57,17 +58,12 @@ def tiny():
 @pytest.fixture(scope="module")
 def images(tiny):
     random = torch.Generator().manual_seed(0)
-    model, _ = tiny
-    side = model.config.sam2_sizes.image_size
-    prepared = []
-    for tiles in (1, 1, 3):
-        pixels = torch.randint(0, 256, (tiles + 1, 3, side, side), generator=random, dtype=torch.uint8)
-        prepared.append(_prepared(pixels, tiles))
-    return prepared
 
+    def noise(*shape):
+        return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
 
-def _prepared(pixels, tiles):
-    return PreparedImage(pixels[:tiles, :, :448, :448], pixels[-1:], 512, 512)
+    side = tiny[0].config.sam2_sizes.image_size
+    return [PreparedImage(noise(tiles, 3, 448, 448), noise(1, 3, side, side), 512, 512) for tiles in (1, 1, 3)]
 
 
 def watched(model):

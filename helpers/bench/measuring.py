@@ -1,0 +1,227 @@
+"""Measures a model of a preset's sizes: latency, throughput, stages, memory."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+
+from helpers.bench.operations import count_operations
+from helpers.bench.presets import Preset
+from helpers.bench.result import ImageBench, Machine, ModelBench
+from helpers.bench.stand_in import FORCED_ANSWER, stand_in
+from helpers.bench.timing import (
+    interleaved,
+    matmul_rate,
+    peak_bytes,
+    reset_peak,
+    seconds_of,
+    timed_methods,
+)
+from helpers.data.frame import Frame
+from helpers.inference.graphs import GraphedModel
+from helpers.inference.predictor import Answer
+from helpers.inference.run import DEFAULT_PROMPT, predict
+from helpers.inference.sa2va import Sa2VAPredictor
+from helpers.quantization.layers import Quantization
+from helpers.sa2va.modeling_sa2va import upsample_logits
+
+STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
+_STAGES = {
+    "vision tower": "encode_tiles",
+    "language model": "answers",
+    "SAM2 encoder": "encode_sam2",
+    "mask decoder": "decode_masks",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        sides: of the square images in pixels; the first is measured with all batch sizes, others with the last.
+        batch_sizes: images computed together.
+        calls: of each way for the latency.
+        files: images from files to a run folder; 0 leaves that out.
+        graphs: whether CUDA graphs are measured beside single launches.
+    """
+
+    sides: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    calls: int
+    files: int
+    graphs: bool
+
+
+def measure_model(
+    preset: Preset,
+    device: torch.device,
+    dtype: torch.dtype,
+    plan: Plan,
+    quantization: Quantization | None = None,
+    memory_cap: int | None = None,
+) -> ModelBench:
+    """Build a model of random weights on a device and measure it.
+
+    Args:
+        memory_cap: bytes that this process may take of a GPU's memory, as on a smaller card; None for all.
+    Raises:
+        torch.OutOfMemoryError: where the model itself or one image does not fit.
+    """
+    if memory_cap is not None and device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, memory_cap / total), device)
+    ceiling = matmul_rate(device, dtype)
+    reset_peak(device)
+    model, tokenizer = stand_in(preset, device, dtype, quantization)
+    weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+    bench = _Bench(model, tokenizer, device, plan)
+    images = [bench.measure(preset, side, plan.batch_sizes if not place else plan.batch_sizes[-1:])
+              for place, side in enumerate(plan.sides)]  # fmt: skip
+    files_rate = bench.measure_files(plan.sides[0]) if plan.files else None
+    machine = Machine(
+        torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        torch.get_num_threads(),
+        torch.__version__,
+        transformers.__version__,
+        ceiling,
+        memory_cap if device.type == "cuda" else None,
+    )
+    return ModelBench(
+        str(preset),
+        str(dtype).removeprefix("torch."),
+        None if quantization is None else str(quantization),
+        machine,
+        FORCED_ANSWER,
+        len(tokenizer.encode(FORCED_ANSWER)),
+        weights,
+        bench.finite,
+        images,
+        files_rate,
+        sorted(bench.too_large),
+    )
+
+
+class _Bench:
+    """One model under measurement."""
+
+    def __init__(self, model: Any, tokenizer: Any, device: torch.device, plan: Plan):
+        self._model = model
+        self._tokenizer = tokenizer
+        self._device = device
+        self._plan = plan
+        self._predictors = {ONE_PASS: Sa2VAPredictor(model, tokenizer, {})}
+        if plan.graphs:
+            self._predictors[GRAPHS] = Sa2VAPredictor(GraphedModel(model), tokenizer, {})
+        self.finite = True
+        self.too_large: set[int] = set()
+
+    def measure(self, preset: Preset, side: int, batch_sizes: Sequence[int]) -> ImageBench:
+        """All measurements with images of one size."""
+        images = [draw_noise(side, seed) for seed in range(8)]
+        fastest = list(self._predictors.values())[-1]
+        ways = {STEP_BY_STEP: lambda: self._step_by_step(images[0])}
+        for name, predictor in self._predictors.items():
+            ways[name] = lambda predictor=predictor: self._masks(predictor, images[:1])
+        for _ in range(2):  # the second has a draft
+            reset_peak(self._device)
+            ways[ONE_PASS]()
+            peak_alone = peak_bytes(self._device)
+        latencies = interleaved(ways, self._device, self._plan.calls)
+        rates, peaks = {}, {}
+        for size in batch_sizes:
+            batch = [images[place % len(images)] for place in range(size)]
+            reset_peak(self._device)
+            try:
+                seconds = self._batch_seconds(fastest, batch)
+            except torch.OutOfMemoryError:
+                self.too_large.add(size)
+                continue
+            rates[size], peaks[size] = size / seconds, peak_bytes(self._device)
+        tiles, tokens = self._sizes(images[0])
+        read = len(self._tokenizer.encode(FORCED_ANSWER)) - 1
+        return ImageBench(
+            side,
+            tiles,
+            tokens,
+            count_operations(preset, tiles, tokens, read),
+            latencies,
+            self._stages(images[0]),
+            peak_alone,
+            rates,
+            peaks,
+        )
+
+    def measure_files(self, side: int) -> float:
+        """Images a second of `vesselkit predict`: reading, predicting and writing side by side."""
+        predictor = list(self._predictors.values())[-1]
+        size = self._plan.batch_sizes[-1]
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            frames = []
+            for number in range(self._plan.files):
+                path = folder / f"{number}.png"
+                draw_noise(side, number).save(path)
+                frames.append(Frame(f"case-{number:04d}", path))
+            predict(frames[:size], predictor, folder / "warm-up", batch_size=size)
+            start = time.perf_counter()
+            predict(frames, predictor, folder / "run", batch_size=size)
+            return len(frames) / (time.perf_counter() - start)
+
+    def _step_by_step(self, image: Image.Image) -> None:
+        self._model.predict_forward(image=image, text=DEFAULT_PROMPT, tokenizer=self._tokenizer, max_new_tokens=64)
+
+    def _masks(self, predictor: Sa2VAPredictor, images: Sequence[Image.Image]) -> list[np.ndarray]:
+        """Masks bool (H, W) of images in memory."""
+        prepared = [predictor.prepare(image) for image in images]
+        answers = predictor.predict(prepared, [DEFAULT_PROMPT])
+        return [self._mask(answer, image) for (answer,), image in zip(answers, images, strict=True)]
+
+    @torch.inference_mode()
+    def _mask(self, answer: Answer, image: Image.Image) -> np.ndarray:
+        self.finite &= bool(np.isfinite(answer.logits).all()) and len(answer.logits) == 1
+        logits = torch.from_numpy(answer.logits).to(self._device)
+        full = upsample_logits(logits, self._model.config.sam2_sizes.image_size, image.height, image.width)
+        return (full[0] > 0).cpu().numpy()
+
+    def _batch_seconds(self, predictor: Sa2VAPredictor, batch: Sequence[Image.Image]) -> float:
+        """Seconds of a batch, the least of several after two that are not counted."""
+        seconds = [
+            seconds_of(lambda: self._masks(predictor, batch), self._device)
+            for _ in range(2 + max(1, self._plan.calls // 4))
+        ]
+        return min(seconds[2:])
+
+    def _stages(self, image: Image.Image) -> dict[str, float]:
+        """Seconds of each part of one image in one pass, with single launches; what is not named is `other`."""
+        predictor = self._predictors[ONE_PASS]
+        total = dict.fromkeys(("prepare", *_STAGES, "other"), 0.0)
+        times = max(1, self._plan.calls // 4)
+        for _ in range(times):
+            with timed_methods(self._model, list(_STAGES.values()), self._device) as spent:
+                preparing = seconds_of(lambda: predictor.prepare(image), self._device)
+                whole = seconds_of(lambda: self._masks(predictor, [image]), self._device)
+            total["prepare"] += preparing
+            for name, method in _STAGES.items():
+                total[name] += spent[method]
+            total["other"] += whole - preparing - sum(spent.values())
+        return {name: seconds / times for name, seconds in total.items()}
+
+    def _sizes(self, image: Image.Image) -> tuple[int, int]:
+        """Tiles of an image, and tokens of its prompt."""
+        predictor = self._predictors[ONE_PASS]
+        tiles = predictor.predict([predictor.prepare(image)], [DEFAULT_PROMPT])[0][0].tiles
+        return tiles, len(predictor.prompt_tokens(tiles, DEFAULT_PROMPT))
+
+
+def draw_noise(side: int, seed: int) -> Image.Image:
+    """A square RGB image of grey noise: what an image shows does not change how long it takes."""
+    grey = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+    return Image.fromarray(grey).convert("RGB")

@@ -1,0 +1,140 @@
+"""What `vesselkit bench model` found, as JSON and as a table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from helpers.bench.timing import Latency
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured on.
+
+    Attributes:
+        device: name of the GPU, or of the kind of device.
+        threads: of the processor, that PyTorch uses.
+        ceiling: operations a second of a large matrix product in the model's dtype.
+        memory_cap: bytes that the process was allowed on the device; None for all.
+    """
+
+    device: str
+    threads: int
+    torch: str
+    transformers: str
+    ceiling: float
+    memory_cap: int | None
+
+
+@dataclass(frozen=True)
+class ImageBench:
+    """Measurements with images of one size.
+
+    Attributes:
+        side: of the square image in pixels.
+        tiles, tokens: of the vision tower, and of the prompt.
+        operations: by stage, of one image.
+        latencies: of one image by the way of computing, from an image in memory to its mask.
+        stages: seconds of each part of one image computed in one pass.
+        peak_alone: most bytes on the device with one image at a time and single launches.
+        rates: images a second by batch size, from images in memory to their masks, by the last of the ways.
+        peaks: most bytes on the device, by batch size.
+    """
+
+    side: int
+    tiles: int
+    tokens: int
+    operations: Mapping[str, int]
+    latencies: Mapping[str, Latency]
+    stages: Mapping[str, float]
+    peak_alone: int
+    rates: Mapping[int, float]
+    peaks: Mapping[int, int]
+
+    @property
+    def total_operations(self) -> int:
+        return sum(self.operations.values())
+
+
+@dataclass(frozen=True)
+class ModelBench:
+    """All measurements of one model.
+
+    Attributes:
+        dtype, quantization: of the weights; the latter None where all are of the dtype.
+        answer: that the random weights were made to give.
+        answer_tokens: its number of tokens.
+        weights: bytes of all weights.
+        finite: whether all logits were finite.
+        files_rate: images a second from files to a run folder; None where it was not measured.
+        out_of_memory: batch sizes that did not fit.
+    """
+
+    preset: str
+    dtype: str
+    quantization: str | None
+    machine: Machine
+    answer: str
+    answer_tokens: int
+    weights: int
+    finite: bool
+    images: Sequence[ImageBench]
+    files_rate: float | None
+    out_of_memory: Sequence[int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object."""
+        found = asdict(self)
+        for values, image in zip(found["images"], self.images, strict=True):
+            values["total_operations"] = image.total_operations
+            values["share_of_ceiling"] = {
+                str(size): rate * image.total_operations / self.machine.ceiling for size, rate in image.rates.items()
+            }
+        return found
+
+    def to_text(self) -> str:
+        """Tables for people, with what they rest on."""
+        machine = self.machine
+        capped = "" if machine.memory_cap is None else f", memory capped at {machine.memory_cap / GIB:.0f} GiB"
+        kind = self.dtype if self.quantization is None else f"{self.dtype} with {self.quantization} language model"
+        lines = [
+            f"{self.preset}, {kind}: random weights, {self.weights / GIB:.2f} GiB; {machine.device}{capped}, "
+            f"{machine.threads} threads, torch {machine.torch}, transformers {machine.transformers}",
+            f"the answer is forced, since random weights give none: {self.answer!r}, {self.answer_tokens} tokens, "
+            "one mask",
+            f"matrix product of the same dtype: {machine.ceiling / 1e12:.3g} TFLOP/s",
+        ]
+        for image in self.images:
+            lines += ["", *self._image_lines(image)]
+        if self.files_rate is not None:
+            lines += ["", f"from image files to a run folder: {self.files_rate:.2f} images/s"]
+        if self.out_of_memory:
+            lines.append(f"batches that did not fit in memory: {', '.join(map(str, self.out_of_memory))}")
+        lines.append("all logits finite" if self.finite else "NOT ALL LOGITS ARE FINITE: do not use this dtype")
+        return "\n".join(lines)
+
+    def _image_lines(self, image: ImageBench) -> list[str]:
+        total = image.total_operations
+        lines = [
+            f"{image.side} x {image.side}, {image.tiles} {'tile' if image.tiles == 1 else 'tiles'}, {image.tokens} "
+            f"prompt tokens, {total / 1e12:.3g} TFLOP an image",
+            f"  {'one image':<32} {'p50':>9} {'p95':>9} {'least':>9}   (ms) {'of product':>10}",
+        ]
+        for name, found in image.latencies.items():
+            share = total / found.p50 / self.machine.ceiling
+            lines.append(
+                f"  {name:<32} {1e3 * found.p50:>9.1f} {1e3 * found.p95:>9.1f} {1e3 * found.least:>9.1f}"
+                f"        {share:>10.1%}"
+            )
+        spent = sum(image.stages.values())
+        if spent:
+            parts = ", ".join(f"{name} {1e3 * seconds:.1f}" for name, seconds in image.stages.items())
+            lines.append(f"  stages of one pass, waiting for each (ms): {parts}; together {1e3 * spent:.1f}")
+        lines.append(f"  most memory with one image at a time: {image.peak_alone / GIB:.2f} GiB")
+        lines.append(f"  {'batch':<8} {'images/s':>9} {'ms an image':>12} {'of product':>11} {'peak GiB':>9}")
+        for size, rate in image.rates.items():
+            share = rate * total / self.machine.ceiling
+            lines.append(f"  {size:<8} {rate:>9.2f} {1e3 / rate:>12.1f} {share:>11.1%} {image.peaks[size] / GIB:>9.2f}")
+        return lines
