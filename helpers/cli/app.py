@@ -12,6 +12,7 @@ from helpers import __version__
 from helpers.cli import (
     baseline,
     batch,
+    bench,
     checkpoint,
     conversion,
     data,
@@ -112,6 +113,7 @@ for _name, _function in (
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
 app.add_typer(data.app, name="data")
+inference.bench_app.command("model", help=registry.command("bench model").summary)(bench.bench_model)
 app.add_typer(inference.bench_app, name="bench", cls=KitGroup)
 
 

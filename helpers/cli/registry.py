@@ -180,7 +180,10 @@ COMMANDS = (
     Command(
         "bench model",
         "Measure latency, throughput and memory of a model of a given size.",
-        "vesselkit bench model [--preset 1b|2b|4b|8b|demo]",
+        "vesselkit bench model [--preset 1b|2b|4b|8b|demo] [--side 512 ...] [--batch-sizes LIST] [--n N] [--files 0]"
+        " [--device auto] [--dtype auto] [--quantize int8|nf4] [--memory-cap GIB]"
+        " [--no-cuda-graphs] [--output DIR]",
+        _HERE,
     ),
     Command(
         "check-precision",

@@ -1,0 +1,118 @@
+"""`vesselkit bench model`.
+
+The packages are imported inside the command, so that `--help` need not wait for torch.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.atomic import write_json_atomic
+from helpers.cli.arguments import typed_path
+from helpers.errors import RefusedInput, UsageProblem
+
+
+class PresetName(StrEnum):
+    """Sizes of the published models, and of the kit's own."""
+
+    B1 = "1b"
+    B2 = "2b"
+    B4 = "4b"
+    B8 = "8b"
+    DEMO = "demo"
+
+
+class QuantizationName(StrEnum):
+    """How the weights of the language model are stored."""
+
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
+Quantize = Annotated[
+    QuantizationName | None,
+    typer.Option(
+        "--quantize",
+        metavar="int8|nf4",
+        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
+    ),
+]
+
+
+def bench_model(
+    preset: Annotated[
+        PresetName, typer.Option("--preset", metavar="1b|2b|4b|8b|demo", help="Size of the model.")
+    ] = PresetName.DEMO,
+    side: Annotated[
+        list[int] | None, typer.Option("--side", metavar="512", help="Side of the square images; may be given again.")
+    ] = None,
+    batch_sizes: Annotated[
+        str | None,
+        typer.Option("--batch-sizes", metavar="LIST", help="Such as 1,4,16. Else what suits the device."),
+    ] = None,
+    calls: Annotated[int | None, typer.Option("--n", metavar="N", help="Calls for the latency.")] = None,
+    files: Annotated[int, typer.Option("--files", metavar="0", help="Images from files to a run folder.")] = 0,
+    device: Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")] = "auto",
+    quantize: Quantize = None,
+    memory_cap: Annotated[
+        float | None,
+        typer.Option("--memory-cap", metavar="GIB", help="Take no more of the GPU's memory, as on a smaller card."),
+    ] = None,
+    no_graphs: Annotated[
+        bool, typer.Option("--no-cuda-graphs", help="On a GPU, leave CUDA graphs out, which hold memory.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Folder for bench.json, bench.png and bench.svg.")
+    ] = None,
+) -> None:
+    import torch  # here, so that --help need not wait
+
+    from helpers.bench.figure import bench_figure
+    from helpers.bench.measuring import Plan, measure_model
+    from helpers.bench.presets import Preset
+    from helpers.figures.saving import save_figure
+    from helpers.inference.loading import choose_device, choose_dtype
+    from helpers.quantization.layers import Quantization
+
+    chosen = choose_device(device)
+    gpu = chosen.type == "cuda"
+    if memory_cap is not None and (not gpu or memory_cap <= 0):
+        raise UsageProblem(f"--memory-cap: expected a number above 0 and a GPU, got {memory_cap} on {chosen.type}")
+    plan = Plan(
+        sides=tuple(_positive("--side", number) for number in side or (512,)),
+        batch_sizes=_sizes(batch_sizes) if batch_sizes else (1, 2, 4, 8, 16) if gpu else (1, 2),
+        calls=_positive("--n", (20 if gpu else 3) if calls is None else calls),
+        files=files,
+        graphs=gpu and not no_graphs,
+    )
+    cap = None if memory_cap is None else int(memory_cap * (1 << 30))
+    quantization = None if quantize is None else Quantization(quantize.value)
+    try:
+        found = measure_model(Preset(preset.value), chosen, choose_dtype(dtype, chosen), plan, quantization, cap)
+    except torch.OutOfMemoryError as error:
+        raise RefusedInput(
+            f"the {preset.value} model and one image do not fit in the memory of {chosen}; take a smaller preset, or "
+            "--quantize nf4"
+        ) from error
+    if output is not None:
+        folder = typed_path(output)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(folder / "bench.json", found.to_dict())
+        save_figure(bench_figure(found), folder, "bench")
+    typer.echo(found.to_text())
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise UsageProblem(f"--batch-sizes: expected numbers of at least 1 such as 1,4,16, got {text!r}")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _positive(option: str, number: int) -> int:
+    if number < 1:
+        raise UsageProblem(f"{option}: expected at least 1, got {number}")
+    return number
