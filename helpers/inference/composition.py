@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,10 @@ from helpers.conversion.request import ConversionRequest, open_sources
 from helpers.conversion.shards import fingerprint, raw_bytes
 from helpers.conversion.tokenizer import write_tokenizer
 from helpers.conversion.weights import Weights
+from helpers.inference.filling import fill, without_values
 from helpers.inference.loading import ModelIdentity, choose_device, choose_dtype, files_fingerprint
+from helpers.inference.memory import require_memory
+from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
 
 
@@ -40,6 +43,7 @@ def compose(
     template: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    quantization: Quantization | None = None,
 ) -> Composed:
     """The model that `convert` would write for the same sources and dtype, without writing its weights.
 
@@ -48,7 +52,9 @@ def compose(
     Args:
         checkpoint, base, sam2, sam2_config, train_config, lora_alpha, template: see `ConversionRequest`.
         device, dtype: see `choose_device` and `choose_dtype`.
+        quantization: of the language model's weights; None leaves them in the dtype.
     Raises:
+        UsageProblem: where there is too little memory.
         UsageProblem, RefusedInput: as `convert`.
     """
     chosen = choose_device(device)
@@ -66,24 +72,35 @@ def compose(
         write_code_and_config(folder, config)
         tokenizer = AutoTokenizer.from_pretrained(temporary, local_files_only=True, trust_remote_code=True)
         files = files_fingerprint(folder)
-    with chosen:
-        model = Sa2VAModel._from_config(config, dtype=torch_dtype)
-    total = _fill(model, plan, weights, torch_dtype)
-    return Composed(model.eval(), tokenizer, asdict(ModelIdentity(Path(checkpoint).name, total, files)))
+    require_memory({target.name: target.shape for target in plan.targets}, chosen, torch_dtype, quantization)
+    model = without_values(lambda: Sa2VAModel._from_config(config, dtype=torch_dtype))
+    filling = _Filling(plan, weights, torch_dtype)
+    fill(model, filling, chosen, torch_dtype, quantization)
+    return Composed(model, tokenizer, asdict(ModelIdentity(Path(checkpoint).name, filling.fingerprint(), files)))
 
 
-@torch.no_grad()
-def _fill(model: Sa2VAModel, plan: Plan, weights: Weights, dtype: torch.dtype) -> str:
-    """Put every target of the plan into the model; returns the fingerprint of all tensors."""
-    places = model.state_dict()
-    changes, digests = counterparts(plan), {}
-    for target in tqdm(plan.targets, unit="tensor", desc="composing"):
-        digest, start = hashlib.sha256(), 0
-        for block in weights.blocks(target, changes.get(target.name)):
-            digest.update(raw_bytes(block))
-            places[target.name][start : start + len(block)].copy_(block)
-            start += len(block)
-        digests[target.name] = digest.hexdigest()
-    check_changes(plan, changes)
-    model.tie_weights()
-    return fingerprint(digests, {target.name: target.shape for target in plan.targets}, dtype)
+class _Filling:
+    """Name and tensor of every target of a plan, and the fingerprint of all once they were taken."""
+
+    def __init__(self, plan: Plan, weights: Weights, dtype: torch.dtype):
+        self._plan = plan
+        self._weights = weights
+        self._dtype = dtype
+        self._digests: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
+        changes = counterparts(self._plan)
+        for target in tqdm(self._plan.targets, unit="tensor", desc="composing"):
+            tensor = torch.empty(target.shape, dtype=self._dtype)
+            digest, start = hashlib.sha256(), 0
+            for block in self._weights.blocks(target, changes.get(target.name)):
+                digest.update(raw_bytes(block))
+                tensor[start : start + len(block)].copy_(block)
+                start += len(block)
+            self._digests[target.name] = digest.hexdigest()
+            yield target.name, tensor
+        check_changes(self._plan, changes)
+
+    def fingerprint(self) -> str:
+        """As a conversion records it."""
+        return fingerprint(self._digests, {target.name: target.shape for target in self._plan.targets}, self._dtype)

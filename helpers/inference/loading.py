@@ -3,15 +3,20 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from safetensors import SafetensorError, safe_open
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from helpers.conversion.tokenizer import tokenizer_files
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.inference.filling import fill, without_values
+from helpers.inference.memory import require_memory, stored_shapes
+from helpers.quantization.layers import Quantization
 
 logger = logging.getLogger(__name__)
 
@@ -114,27 +119,52 @@ def files_fingerprint(model_dir: Path) -> str:
     return total.hexdigest()
 
 
-def load_model(model_dir: Path, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:
+def check_memory(model_dir: Path, device: str, dtype: str, quantization: Quantization | None = None) -> None:
+    """Stop where the model of a checked folder will not fit on a device. Raises as `require_memory`."""
+    chosen = choose_device(device)
+    require_memory(stored_shapes(model_dir), chosen, choose_dtype(dtype, chosen), quantization)
+
+
+def load_model(
+    model_dir: Path, device: str = "auto", dtype: str = "auto", quantization: Quantization | None = None
+) -> tuple[Any, Any]:
     """The model, in evaluation mode on its device, and its tokenizer, from an exported folder and nowhere else.
 
-    Runs the folder's own code, so `check_folder` comes first. Raises UsageProblem for a device or dtype that cannot
-    be used, `RefusedInput` for a folder that is refused or whose files cannot be loaded.
+    Tensors go from the files to the device one by one, so that nothing is held twice. Runs the folder's own code, so
+    `check_folder` comes first.
+
+    Args:
+        quantization: of the language model's weights; None leaves them in the dtype.
+    Raises:
+        UsageProblem: for a device or dtype that cannot be used, or too little memory.
+        RefusedInput: for a folder that is refused or whose files cannot be loaded.
     """
     model_dir = Path(model_dir)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
     check_folder(model_dir)
     try:
-        model = AutoModel.from_pretrained(
-            str(model_dir), trust_remote_code=True, local_files_only=True, dtype=chosen_dtype
-        )
+        require_memory(stored_shapes(model_dir), chosen_device, chosen_dtype, quantization)
         # Told to trust the folder whose code was just checked, transformers 5 need not ask on the terminal.
+        config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
+        model = without_values(lambda: AutoModel.from_config(config, trust_remote_code=True, dtype=chosen_dtype))
+        fill(model, _stored_tensors(model_dir, chosen_device), chosen_device, chosen_dtype, quantization)
         tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise RefusedInput(
             f"{model_dir}: the model cannot be loaded ({error}). Verify the folder, or convert again"
         ) from error
-    return model.eval().to(chosen_device), tokenizer
+    return model, tokenizer
+
+
+def _stored_tensors(model_dir: Path, device: torch.device) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor of a folder's files, on a device."""
+    for path in sorted(model_dir.glob("*.safetensors")):
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            for name in file.keys():  # noqa: SIM118 - the file is no mapping
+                tensor = file.get_tensor(name)
+                # On a processor it may be a view of the file, which can change.
+                yield name, tensor.clone() if device.type == "cpu" else tensor
 
 
 def _recorded_code(path: Path, record: dict) -> dict[str, str]:

@@ -12,8 +12,10 @@ from PIL import Image
 
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.batching import PADDING_ALLOWED, chunks, image_chunks, length_groups
+from helpers.inference.graphs import GraphedModel
 from helpers.inference.predictor import Answer
 from helpers.inference.resizing import Resizes, Tiling, find_resizes
+from helpers.quantization.layers import quantization_of
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import (
@@ -138,6 +140,7 @@ class Sa2VAPredictor:
         self._tokenizer = tokenizer
         self._identity = dict(identity)
         self._token_limit = token_limit
+        self._quantization = quantization_of(model)
         self._drafts: dict[str, list[int]] = {}
         self._resizes: dict[tuple[int, int], Resizes | None] = {}
         self._resizes_itself = model.device.type == "cuda" if resizes is None else resizes
@@ -155,12 +158,17 @@ class Sa2VAPredictor:
     @property
     def settings(self) -> Mapping[str, Any]:
         """JSON object of what else decides the predictions."""
-        return {
+        found = {
             "device": self._model.device.type,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "token_limit": self._token_limit,
             "attention": self._model.config._attn_implementation,
         }
+        if self._quantization is not None:
+            found["quantization"] = str(self._quantization)
+        if isinstance(self._model, GraphedModel):
+            found["cuda_graphs"] = True
+        return found
 
     def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
         """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""

@@ -7,6 +7,9 @@ from torch import nn
 
 from helpers.quantization.codes import decode_int8, decode_nf4, encode_int8, encode_nf4, nf4_block
 
+# The beginning of the names of all layers in few bits.
+IN_FEW_BITS = "language_model.model.layers."
+
 
 class Quantization(StrEnum):
     """How weights of the language model are stored."""
@@ -53,7 +56,7 @@ def takes(name: str, module: nn.Module, quantization: Quantization) -> bool:
     These are the linear layers within the language model's blocks, nine tenths of an 8B model. Embeddings and output
     head decide on words, vision tower and SAM2 on outlines: they stay as they are.
     """
-    if not (name.startswith("language_model.model.layers.") and isinstance(module, nn.Linear)):
+    if not (name.startswith(IN_FEW_BITS) and isinstance(module, nn.Linear)):
         return False
     return quantization is not Quantization.NF4 or nf4_block(module.in_features) is not None
 
@@ -78,3 +81,8 @@ def replace(model: nn.Module, name: str, module: nn.Module) -> None:
     """Put a module in the place of that of a dotted name."""
     parent, _, last = name.rpartition(".")
     setattr(model.get_submodule(parent), last, module)
+
+
+def quantization_of(model: nn.Module) -> Quantization | None:
+    """How a model's weights are stored in few bits; None where none are."""
+    return next((found.quantization for found in model.modules() if isinstance(found, QuantizedLinear)), None)

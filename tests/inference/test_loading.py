@@ -1,13 +1,22 @@
-"""A model folder is checked before its code runs."""
+"""A model folder is checked before its code runs, and loaded tensor by tensor."""
 
 import hashlib
 import json
+import shutil
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel
 
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
+from helpers.inference import loading, memory
+from helpers.inference.loading import check_folder, check_memory, choose_device, choose_dtype, load_model
+from helpers.inference.sa2va import Sa2VAPredictor
+from helpers.quantization.layers import Quantization, quantization_of, takes
+from tests.inference.fixture_model import convert_fixture
 
 CODE = "raise SystemExit('the code of the folder ran')\n"
 
@@ -110,3 +119,71 @@ def test_the_fingerprint_of_files_follows_code_and_config(folder):
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | {"stop_words": ["."]}))
     assert check_folder(folder).files_sha256 != before.files_sha256
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    return convert_fixture(tmp_path_factory.mktemp("loading") / "model")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_model_is_that_of_transformers(converted, dtype):
+    ours, _ = load_model(converted, "cpu", str(dtype).removeprefix("torch."))
+    theirs = AutoModel.from_pretrained(converted, trust_remote_code=True, dtype=dtype).eval()
+    assert not ours.training and ours.config._attn_implementation == theirs.config._attn_implementation
+    for found, expected in (
+        (dict(ours.named_parameters()), dict(theirs.named_parameters())),
+        (dict(ours.named_buffers()), dict(theirs.named_buffers())),
+    ):
+        assert list(found) == list(expected)
+        for name, tensor in expected.items():
+            assert found[name].dtype == tensor.dtype and torch.equal(found[name], tensor), name
+
+
+@pytest.mark.parametrize("quantization", list(Quantization))
+def test_layers_come_in_few_bits(converted, quantization):
+    plain, _ = load_model(converted, "cpu", "float32")
+    model, _ = load_model(converted, "cpu", "float32", quantization)
+    assert quantization_of(model) is quantization and quantization_of(plain) is None
+    kept = dict(plain.named_parameters())
+    layers = {name for name, module in plain.named_modules() if takes(name, module, quantization)}
+    assert len(layers) == 14  # seven in each of two blocks
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, kept[name]), name  # biases and all that is not of these layers
+    assert set(kept) - {name for name, _ in model.named_parameters()} == {f"{name}.weight" for name in layers}
+    weight = plain.get_submodule(min(layers)).weight
+    error = (model.get_submodule(min(layers)).weight_values() - weight).norm() / weight.norm()
+    assert 0 < error < (0.01 if quantization is Quantization.INT8 else 0.12)
+    image = Image.new("RGB", (64, 64), "grey")
+    predictor = Sa2VAPredictor(model, load_model(converted, "cpu", "float32")[1], {})
+    assert predictor.settings["quantization"] == str(quantization)
+    (answer,) = predictor.predict([predictor.prepare(image)], ["Please segment the blood vessels."])[0]
+    assert np.isfinite(answer.logits).all()
+
+
+def test_missing_strange_and_damaged_weights_are_refused(converted, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(converted, folder)
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    name = "language_model.model.norm.weight"
+    for change, said in (
+        ({name: None}, r"1 tensors are missing, such as language_model\.model\.norm\.weight"),
+        ({name: torch.zeros(3)}, r"norm\.weight: expected \(64,\), found \(3,\)"),
+        ({"stray": torch.zeros(3)}, r"stray: expected no tensor of this name, found \(3,\)"),
+    ):
+        save_file({key: value for key, value in (tensors | change).items() if value is not None}, path)
+        with pytest.raises(RefusedInput, match=said):
+            load_model(folder, "cpu")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RefusedInput, match="cannot be loaded"):
+        load_model(folder, "cpu")
+
+
+def test_too_little_memory_is_told_before_loading(converted, monkeypatch):
+    monkeypatch.setattr(loading, "choose_device", torch.device)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**9)
+    monkeypatch.setattr(loading, "fill", None)
+    for refuse in (load_model, check_memory):
+        with pytest.raises(UsageProblem, match="needs about 2 GB on cuda, 1 GB are free, too few"):
+            refuse(converted, "cuda", "bfloat16")
