@@ -13,6 +13,7 @@ from helpers.cli import (
     baseline,
     batch,
     bench,
+    check_precision,
     checkpoint,
     conversion,
     data,
@@ -109,6 +110,7 @@ for _name, _function in (
     ("synth", synthesis.synth),
     ("pipeline", pipeline.pipeline),
     ("train", pipeline.train),
+    ("check-precision", check_precision.check_precision),
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)

@@ -32,7 +32,9 @@ def reference_text() -> str:
     """The whole of docs/cli.md."""
     parts = [_INTRODUCTION, _exit_codes(), _overview()]
     parts += [_section(found) for found in COMMANDS if found.availability is Availability.AVAILABLE]
-    parts += ["## Planned\n\n" + "\n\n".join(_entry(found) for found in COMMANDS if _is_planned(found)) + "\n"]
+    planned = [_entry(found) for found in COMMANDS if _is_planned(found)]
+    if planned:
+        parts.append("## Planned\n\n" + "\n\n".join(planned) + "\n")
     return "\n".join(parts)
 
 

@@ -188,7 +188,9 @@ COMMANDS = (
     Command(
         "check-precision",
         "Compare reduced precision with full precision on your model and images.",
-        "vesselkit check-precision --model DIR --data DATASET",
+        "vesselkit check-precision --model DIR --data DATASET [--n 8] [--prompt TEXT] [--device auto] [--output FILE]"
+        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]",
+        _HERE,
     ),
     Command(
         "doctor",

@@ -10,10 +10,16 @@ from helpers import __version__
 from helpers.checkpoint import inspection
 from helpers.cli import registry
 from helpers.cli.app import app, main
-from helpers.cli.registry import COMMANDS, Availability
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 
-PLANNED = [found.name for found in COMMANDS if found.availability is Availability.PLANNED]
+PLANNED = ["forecast", "bench other"]
+
+
+@pytest.fixture
+def planned(monkeypatch):
+    """Two planned commands beside those of this version."""
+    more = [registry.Command(name, "Do more.", f"vesselkit {name}") for name in PLANNED]
+    monkeypatch.setattr(registry, "COMMANDS", (*registry.COMMANDS, *more))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_an_unexpected_error_goes_on(call, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", PLANNED)
-def test_a_planned_command_is_refused_by_name(call, name):
+def test_a_planned_command_is_refused_by_name(call, planned, name):
     ended = call(*name.split(), "--model", "x")
     assert ended.code == 2 and ended.out == ""
     assert ended.err == (
@@ -65,7 +71,7 @@ def test_a_planned_command_is_refused_by_name(call, name):
     )
 
 
-def test_a_planned_command_is_refused_after_global_options(call):
+def test_a_planned_command_is_refused_after_global_options(call, planned):
     for name in PLANNED:
         assert f"vesselkit {name} is planned" in call("--debug", *name.split()).err
     assert call("bench", "nothing").code == 2

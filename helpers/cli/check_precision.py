@@ -1,0 +1,49 @@
+"""`vesselkit check-precision`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.atomic import write_json_atomic
+from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
+from helpers.cli.inference import Device
+from helpers.errors import UsageProblem
+
+
+def check_precision(
+    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
+    data: Data,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames to check with, the first ones.")] = 8,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="TEXT", help="Else 'Please segment the blood vessels.'"),
+    ] = None,
+    device: Device = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all that was found.")
+    ] = None,
+    layout: Layout = None,
+    ids: IdsOption = None,
+    id_key: IdKey = None,
+    group_by: GroupBy = None,
+    split: Split = None,
+) -> None:
+    from helpers.inference.loading import check_folder, choose_device  # here, so that --help need not wait
+    from helpers.inference.precision import check_precision as check
+    from helpers.inference.run import DEFAULT_PROMPT
+
+    if count < 1:
+        raise UsageProblem(f"--n: expected at least 1, got {count}")
+    folder = input_path(model, "--model")
+    choose_device(device)
+    check_folder(folder)
+    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+    frames = opening(input_path(data, "--data"), **options).open().frames[:count]
+    found = check(folder, frames, prompt or DEFAULT_PROMPT, device)
+    if output is not None:
+        write_json_atomic(typed_path(output), found.to_dict())
+    typer.echo(found.to_text())
+    if not found.ok:
+        raise typer.Exit(1)
