@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
     from helpers.inference.predictor import Predictor
-    from helpers.inference.sa2va import Sa2VAPredictor
+    from helpers.inference.sequences import Mode
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
@@ -45,6 +46,15 @@ class CombineName(StrEnum):
     UNION = "union"
     FIRST = "first"
     BEST = "best"
+
+
+class ModeName(StrEnum):
+    """How a run goes through the frames of a sequence."""
+
+    FRAME = "frame"
+    TRACK = "track"
+    TRACK_BOTH = "track-both"
+    FUSED = "fused"
 
 
 BatchSize = Annotated[
@@ -90,6 +100,14 @@ def predict(
         list[str] | None,
         typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
     ] = None,
+    mode: Annotated[
+        ModeName,
+        typer.Option(
+            "--mode",
+            metavar="frame|track|track-both|fused",
+            help="Each frame by itself, or sequences followed; see the run folder's document.",
+        ),
+    ] = ModeName.FRAME,
     batch_size: BatchSize = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -138,6 +156,9 @@ def predict(
     plain = model == BASELINE
     if model_config is not None and not plain:
         raise UsageProblem(f"--model-config: goes with --model {BASELINE}. Leave it out")
+    if mode is not ModeName.FRAME and (plain or batch_size != "auto"):
+        stray = f"--model {BASELINE}" if plain else "--batch-size"
+        raise UsageProblem(f"--mode {mode}: follows sequences with a Sa2VA model, frame by frame. Leave {stray} out")
     if plain and len(prompt or ()) > 1:
         raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
 
@@ -148,6 +169,7 @@ def predict(
         known_values,
     )
     from helpers.inference.run import predict as run_prediction
+    from helpers.inference.sequences import Mode, sequences_of
     from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
     from helpers.runs.masks import Combine
 
@@ -164,10 +186,11 @@ def predict(
     check_parameters(prompts, threshold, size, limit)
     folder = output_path(output, "--output", data)
     check_output(folder)
+    wanted = Mode(mode.value)
     if plain:
         identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))
     elif model is not None:
-        identity, open_predictor = exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens)
+        identity, open_predictor = exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens, wanted)
     else:
         identity, open_predictor = (
             None,
@@ -183,12 +206,16 @@ def predict(
                 device,
                 dtype,
                 max_new_tokens,
+                wanted,
             ),
         )
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
     dataset = opening(input_path(data, "--data"), **options).open()
+    if wanted is not Mode.FRAME:
+        sequences_of(dataset.frames[:limit])  # refuses before the model is loaded
+        size = 1
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
-    known = {**known_values(dataset.frames, prompts, **settings), "model": identity, "batch_size": size}
+    known = {**known_values(dataset.frames, prompts, **settings, mode=wanted), "model": identity, "batch_size": size}
     check_output(folder, {name: value for name, value in known.items() if value is not None})
     summary = run_prediction(
         dataset.frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings
@@ -243,16 +270,19 @@ def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: boo
 
 
 def exported(
-    folder: Path, device: str, dtype: str, token_limit: int
-) -> tuple[Mapping[str, Any], Callable[[], "Sa2VAPredictor"]]:
-    """Check an exported folder and what it shall run on; its identity, and a function that loads it."""
+    folder: Path, device: str, dtype: str, token_limit: int, mode: "Mode | None" = None
+) -> tuple[Mapping[str, Any], Callable[[], Any]]:
+    """Check an exported folder and what it shall run on; its identity, and a function that loads it.
+
+    Args:
+        mode: of the predictor that is loaded; None for that of frames.
+    """
     from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
-    from helpers.inference.sa2va import Sa2VAPredictor
 
     choose_dtype(dtype, choose_device(device))
     identity = asdict(check_folder(folder))
     _check_token_limit(token_limit)
-    return identity, lambda: Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+    return identity, lambda: _predictor_class(mode)(*load_model(folder, device, dtype), identity, token_limit)
 
 
 def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
@@ -265,16 +295,23 @@ def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "P
 
 
 def _composed(
-    checkpoint: Path, sources: Mapping[str, Any], device: str, dtype: str, token_limit: int
-) -> Callable[[], "Sa2VAPredictor"]:
+    checkpoint: Path, sources: Mapping[str, Any], device: str, dtype: str, token_limit: int, mode: "Mode"
+) -> Callable[[], Any]:
     """Check what a composed model shall run on; the function that is returned composes it."""
     from helpers.inference.composition import compose
     from helpers.inference.loading import choose_device, choose_dtype
-    from helpers.inference.sa2va import Sa2VAPredictor
 
     choose_dtype(dtype, choose_device(device))
     _check_token_limit(token_limit)
-    return lambda: Sa2VAPredictor(*compose(checkpoint, **sources, device=device, dtype=dtype), token_limit)
+    return lambda: _predictor_class(mode)(*compose(checkpoint, **sources, device=device, dtype=dtype), token_limit)
+
+
+def _predictor_class(mode: "Mode | None") -> Callable[..., Any]:
+    from helpers.inference.sa2va import Sa2VAPredictor
+    from helpers.inference.sequences import Mode
+    from helpers.inference.tracking import SequencePredictor
+
+    return Sa2VAPredictor if mode in (None, Mode.FRAME) else partial(SequencePredictor, mode=mode)
 
 
 def _check_token_limit(token_limit: int) -> None:

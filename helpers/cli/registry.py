@@ -71,9 +71,10 @@ COMMANDS = (
         "Run a model over a data set: text, logits and masks, resumable.",
         "vesselkit predict --data DATASET --output RUN [--model DIR|frangi] [--model-config FILE] [--checkpoint CKPT]"
         " [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A]"
-        " [--template NAME] [--prompt TEXT ...] [--batch-size auto] [--device auto] [--dtype auto] [--threshold 0.5]"
-        " [--combine union|first|best] [--limit N] [--shard I/N] [--layout NAME] [--ids keep|pseudonym]"
-        " [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
+        " [--template NAME] [--prompt TEXT ...] [--mode frame|track|track-both|fused] [--batch-size auto]"
+        " [--device auto] [--dtype auto] [--threshold 0.5] [--combine union|first|best] [--limit N] [--shard I/N]"
+        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]"
+        " [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
         _HERE,
     ),
     Command(

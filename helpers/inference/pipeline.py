@@ -127,12 +127,29 @@ def run_batches(
         VesselkitError: where results cannot be written, or the device itself failed.
     """
     stop = stop or Stop()
-    with _own_threads(), _pool(READERS, "read") as readers, _Writing(write, written) as writing:
+
+    def outcomes(readers: ThreadPoolExecutor) -> Iterator[Outcome]:
         for loaded in _read_ahead(readers, batches, predictor):
             if stop.asked:
-                break
-            for outcome in predict_batch(predictor, loaded, prompts):
-                writing.put(outcome)
+                return
+            yield from predict_batch(predictor, loaded, prompts)
+
+    write_outcomes(outcomes, write, written)
+
+
+def write_outcomes(
+    outcomes: Callable[[ThreadPoolExecutor], Iterator[Outcome]],
+    write: Callable[[Outcome], bool],
+    written: Callable[[int], None],
+) -> None:
+    """Write outcomes while the next are made, see `run_batches`.
+
+    Args:
+        outcomes: makes them on the main thread; it is given threads that read.
+    """
+    with _own_threads(), _pool(READERS, "read") as readers, _Writing(write, written) as writing:
+        for outcome in outcomes(readers):
+            writing.put(outcome)
 
 
 def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Sequence[str]) -> list[Outcome]:
@@ -201,9 +218,9 @@ def _answers(
     failed, parts = _attempt(predictor, ready, prompts)
     if failed is None:
         return parts
-    out_of_memory = _is_out_of_memory(failed)
+    out_of_memory = is_out_of_memory(failed)
     if out_of_memory:
-        _empty_cache()
+        empty_cache()
     if len(ready) > 1:
         logger.warning(
             "a batch of %d frames %s; trying fewer at a time",
@@ -232,24 +249,30 @@ def _attempt(
     try:
         found = predictor.predict([item.prepared for item in ready], prompts)
     except torch.AcceleratorError as error:
-        raise VesselkitError(
-            f"the device failed ({nameless(str(error))}); what was computed before is kept. Check the device and run "
-            "the same command again"
-        ) from error
+        raise device_failure(error) from error
     except MODEL_ERRORS as error:
         return error.with_traceback(None), []
     return None, [tuple(answers) for answers in found]
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a model raised this for want of memory."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
 
 
 def model_failure(error: Exception, frame: Frame) -> Failure:
     """The failure of a frame that one of `MODEL_ERRORS` was raised for."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return Failure(PredictionStatus.OOM, "the frame does not fit in memory, even alone")
     return _failure(PredictionStatus.ERROR, f"{type(error).__name__}: {error}", frame)
+
+
+def device_failure(error: Exception) -> VesselkitError:
+    """What to tell the user where the device itself failed."""
+    return VesselkitError(
+        f"the device failed ({nameless(str(error))}); what was computed before is kept. Check the device and run "
+        "the same command again"
+    )
 
 
 def unwritten(error: OSError) -> VesselkitError:
@@ -264,7 +287,7 @@ def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
     return Failure(status, nameless(message, frame))
 
 
-def _empty_cache() -> None:
+def empty_cache() -> None:
     """Give the failed batch's memory back, else its blocks may starve the next try."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

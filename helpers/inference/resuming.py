@@ -25,6 +25,7 @@ class Reason(StrEnum):
     DAMAGED = "their files in the run are damaged or incomplete"
     CHANGED = "their image is another one than was predicted, or can be read now"
     OUT_OF_MEMORY = "the memory did not suffice last time"
+    SEQUENCE = "another frame of their sequence is computed again"
 
 
 def open_cases(run: Path, config_sha256: str, frames: Sequence[Frame]) -> dict[str, Reason]:

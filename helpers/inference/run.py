@@ -19,8 +19,10 @@ from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
 from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping, unwritten
 from helpers.inference.predictor import Predictor
-from helpers.inference.resuming import listed, open_cases, reopen, tell
+from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
+from helpers.inference.sequences import Mode, sequences_of, whole_sequences
 from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
+from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
@@ -33,6 +35,9 @@ from helpers.runs.status import FAILURES
 logger = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "Please segment the blood vessels."
+
+# A frame that is another one, or was left out, changes what is followed through its whole sequence.
+_CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
 
 # With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
 # reads its weights once for all frames of a batch, hence not 1.
@@ -88,7 +93,7 @@ class RunSummary:
 
 def predict(
     frames: Sequence[Frame],
-    predictor: Predictor,
+    predictor: Predictor | SequencePredictor,
     output: Path,
     prompts: Sequence[str] = (DEFAULT_PROMPT,),
     *,
@@ -106,10 +111,12 @@ def predict(
 
     Args:
         frames: in the order that makes the batches; those of an opened data set.
+        predictor: one of sequences takes each sequence whole, in place of batches.
         prompts: the user's words, each asked of every frame.
         threshold: probability above which a pixel is in the mask.
         combine: how the maps of several `[SEG]` become one mask.
-        batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device.
+        batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device. Of
+            no effect on sequences.
         limit: only so many frames, the first ones; None for all.
         shard: this call's share of the batches.
         dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
@@ -125,11 +132,16 @@ def predict(
     check_output(output)
     chosen = tuple(frames)[:limit]
     case_ids = [frame.case_id for frame in chosen]
-    known = known_values(frames, prompts, threshold=threshold, combine=combine, limit=limit, dataset=dataset)
+    mode = predictor.mode if isinstance(predictor, SequencePredictor) else Mode.FRAME
+    settings = {"threshold": threshold, "combine": combine, "limit": limit, "dataset": dataset, "mode": mode}
+    known = known_values(frames, prompts, **settings)
     values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
     asked = known["prompts"]
+    sequences = None if mode is Mode.FRAME else sequences_of(chosen)
+    batch_size = batch_size if sequences is None else 1
     batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
-    own = [batch for place, batch in enumerate(fixed_batches(chosen, batch_size)) if shard.takes(place)]
+    batches = fixed_batches(chosen, batch_size) if sequences is None else sequences
+    own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
     with writing(), shard_lock(output, shard.index, shard.count):
         _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
     with writing(), _finishing(output):
@@ -177,10 +189,12 @@ def known_values(
     combine: Combine,
     limit: int | None,
     dataset: Mapping[str, Any] | None,
+    mode: Mode = Mode.FRAME,
 ) -> dict[str, Any]:
     """The part of a run's configuration that needs no model. Arguments as in `predict`."""
     chosen = tuple(frames)[:limit]
     return {
+        **({} if mode is Mode.FRAME else {"mode": mode.value}),
         "prompts": {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)},
         "threshold": threshold,
         "combine": combine.value,
@@ -256,7 +270,7 @@ def _finishing(output: Path) -> FileLock:
 
 def _compute(
     batches: Sequence[Sequence[Frame]],
-    predictor: Predictor,
+    predictor: Predictor | SequencePredictor,
     output: Path,
     prompts: Mapping[str, str],
     thresholding: Thresholding,
@@ -265,6 +279,9 @@ def _compute(
 ) -> None:
     """Predict and commit what is missing of the batches; one with any case missing is computed whole again."""
     missing = open_cases(output, mark, [frame for batch in batches for frame in batch])
+    follows = isinstance(predictor, SequencePredictor)
+    if follows:
+        missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
     tell(missing)
     with _finishing(output):
         reopen(output, missing)
@@ -284,7 +301,8 @@ def _compute(
         tqdm(total=total, initial=total - len(missing), desc=described, unit="image") as bar,
         stopping() as stop,
     ):
-        run_batches(open_batches, predictor, tuple(prompts.values()), write, stop=stop, written=bar.update)
+        run = run_sequences if follows else run_batches
+        run(open_batches, predictor, tuple(prompts.values()), write, stop=stop, written=bar.update)
         done = bar.n
     if done < total:
         raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")

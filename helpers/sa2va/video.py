@@ -45,32 +45,36 @@ def checked_frames(video) -> list[Image.Image]:
     return [to_rgb(frame) for frame in frames]
 
 
-def answer_frames(model, frames: list[Image.Image], text: str, past_text: str, tokenizer, limit: int) -> Answer:
-    """The language model's answer about a few RGB frames, each seen whole in one tile."""
+def frame_tiles(frames: list[Image.Image], side: int) -> torch.Tensor:
+    """RGB frames as the language model sees them, each stretched to one tile: (n, 3, side, side) uint8."""
+    return image_bytes([frame.resize((side, side), Image.Resampling.BICUBIC) for frame in frames])
+
+
+def answer_frames(model, tiles: torch.Tensor, text: str, past_text: str, tokenizer, limit: int) -> Answer:
+    """The language model's answer about a few frames, see `frame_tiles`."""
     config = model.config
-    size = (config.tile_size, config.tile_size)
-    tiles = image_bytes([frame.resize(size, Image.Resampling.BICUBIC) for frame in frames])
     pixels = normalise_tiles(tiles.to(model.device)).to(model.dtype)
     visual = model.encode_tiles(pixels).flatten(0, 1)
-    image_tokens = "\n".join([image_text(1, config.tokens_per_tile)] * len(frames))
+    image_tokens = "\n".join([image_text(1, config.tokens_per_tile)] * len(tiles))
     prompt = build_prompt(text, past_text, config.instruction, image_tokens)
     input_ids = torch.tensor(tokenizer.encode(prompt), device=model.device)
     return model.answer(model.embed_prompt(input_ids, visual), tokenizer, limit)
 
 
-def encode_frame(model, tracker: Tracker, frame: Image.Image) -> FrameFeatures:
-    """SAM2's features of an RGB frame. Its bytes are divided in float32 in every dtype, as in the official code."""
-    config = model.config
-    square = sam2_bytes(frame, config.sam2_sizes.image_size).to(model.device)
-    pixels = normalise_sam2(square, config.sam2_pixel_constants, torch.float32).to(model.dtype)
-    return tracker.encode(pixels)
+def encode_frame(model, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
+    """SAM2's features of one frame, (1, 3, side, side) uint8, see `sam2_bytes`.
+
+    Bytes are divided in float32 in every dtype, as in the official code.
+    """
+    constants = model.config.sam2_pixel_constants
+    return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.dtype))
 
 
 def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
     """Masks of all RGB frames in order: the first `seen` by their prompt, the others followed."""
     tracker = model.tracker(seg_states)
     for number, frame in enumerate(frames):
-        features = encode_frame(model, tracker, frame)
+        features = encode_frame(model, tracker, sam2_bytes(frame, model.config.sam2_sizes.image_size))
         yield tracker.prompt(number, features) if number < seen else tracker.follow(number, features)
 
 
@@ -85,15 +89,15 @@ def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int
         limit: most tokens of the answer.
     """
     frames = checked_frames(video)
-    seen = frames[:FRAMES_SEEN]
-    answer = answer_frames(model, seen, text, past_text, tokenizer, limit)
+    tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
+    answer = answer_frames(model, tiles, text, past_text, tokenizer, limit)
     words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
     width, height = frames[0].size
     count = len(answer.seg_states)
     logits = torch.zeros((count, len(frames), height, width))
     if count:
         side = (model.config.sam2_sizes.image_size,) * 2
-        for number, masks in enumerate(frame_masks(model, frames, len(seen), answer.seg_states)):
+        for number, masks in enumerate(frame_masks(model, frames, len(tiles), answer.seg_states)):
             square = nn.functional.interpolate(masks.low_resolution[:, None], size=side, mode="bilinear")
             logits[:, number] = nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0].cpu()
     return VideoPrediction(words, answer, logits)

@@ -48,6 +48,13 @@ def test_one_model_only(refused, model):
     assert "--sam2-config: goes with --checkpoint" in refused("--model", str(model), "--sam2-config", "hiera_l")
 
 
+def test_modes_of_sequences_need_sequences_and_a_model_that_follows(refused, model):
+    track = ("--mode", "track")
+    assert "Say with --group-by which frames belong together" in refused("--model", str(model), *track)
+    assert "Leave --model frangi out" in refused("--model", "frangi", *track)
+    assert "Leave --batch-size out" in refused("--model", str(model), *track, "--batch-size", "4")
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

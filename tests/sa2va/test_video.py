@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers.sa2va.video import answer_frames, checked_frames, frame_masks
+from helpers.sa2va.video import answer_frames, checked_frames, frame_masks, frame_tiles
 from tests.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
@@ -36,9 +36,10 @@ def test_the_language_model_sees_five_frames_and_its_ids_equal(shared, converted
     case = load_video(shared, name)
     asked = []
     encode = tokenizer.encode
+    tiles = frame_tiles(checked_frames(case.frames[:5]), 448)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenizer, "encode", lambda text: asked.append(encode(text)) or asked[-1])
-        answer = answer_frames(model, case.frames[:5], case.facts["text"], "", tokenizer, 32)
+        answer = answer_frames(model, tiles, case.facts["text"], "", tokenizer, 32)
     assert asked == [case.arrays["input_ids"].tolist()]
     assert answer.token_ids == case.arrays["generated_ids"].tolist()
     assert np.abs(answer.seg_states.numpy() - case.arrays["seg_hidden_in"]).max() < 1e-4
