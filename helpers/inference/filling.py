@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from helpers.errors import RefusedInput
+from helpers.inference.lean import make_lean
 from helpers.quantization.layers import Quantization, QuantizedLinear, replace, takes
 
 try:
@@ -37,7 +38,7 @@ def fill(
     dtype: torch.dtype,
     quantization: Quantization | None = None,
 ) -> None:
-    """Give a model from `without_values` its tensors, and put it on a device.
+    """Give a Sa2VA model from `without_values` its tensors, put it on a device, and make its encoder lean.
 
     Args:
         tensors: by their names in the state dict, in any order, on any device. Tied ones may be left out.
@@ -58,6 +59,7 @@ def fill(
         raise RefusedInput(f"weights: {len(missing)} tensors are missing, such as {min(missing)}. Convert again")
     model.tie_weights()
     model.to(device)
+    make_lean(model)
 
 
 def _place(model: nn.Module, name: str, tensor: torch.Tensor, quantization: Quantization | None) -> None:
