@@ -11,6 +11,7 @@ import typer
 
 from helpers.atomic import write_json_atomic
 from helpers.cli.arguments import typed_path
+from helpers.cli.inference import Device, Dtype, Quantize
 from helpers.errors import RefusedInput, UsageProblem
 
 
@@ -22,23 +23,6 @@ class PresetName(StrEnum):
     B4 = "4b"
     B8 = "8b"
     DEMO = "demo"
-
-
-class QuantizationName(StrEnum):
-    """How the weights of the language model are stored."""
-
-    INT8 = "int8"
-    NF4 = "nf4"
-
-
-Quantize = Annotated[
-    QuantizationName | None,
-    typer.Option(
-        "--quantize",
-        metavar="int8|nf4",
-        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
-    ),
-]
 
 
 def bench_model(
@@ -54,8 +38,8 @@ def bench_model(
     ] = None,
     calls: Annotated[int | None, typer.Option("--n", metavar="N", help="Calls for the latency.")] = None,
     files: Annotated[int, typer.Option("--files", metavar="0", help="Images from files to a run folder.")] = 0,
-    device: Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    dtype: Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")] = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
     quantize: Quantize = None,
     memory_cap: Annotated[
         float | None,

@@ -24,6 +24,7 @@ from helpers.errors import UsageProblem
 if TYPE_CHECKING:
     from helpers.inference.predictor import Predictor
     from helpers.inference.sequences import Mode
+    from helpers.quantization.layers import Quantization
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
@@ -62,6 +63,27 @@ BatchSize = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")]
+
+
+class QuantizationName(StrEnum):
+    """How the weights of the language model are held."""
+
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
+Quantize = Annotated[
+    QuantizationName | None,
+    typer.Option(
+        "--quantize",
+        metavar="int8|nf4",
+        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
+    ),
+]
+CudaGraphs = Annotated[
+    bool,
+    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
+]
 
 
 def predict(
@@ -111,6 +133,8 @@ def predict(
     batch_size: BatchSize = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quantize: Quantize = None,
+    cuda_graphs: CudaGraphs = False,
     threshold: Annotated[
         float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
     ] = 0.5,
@@ -159,6 +183,11 @@ def predict(
     if mode is not ModeName.FRAME and (plain or batch_size != "auto"):
         stray = f"--model {BASELINE}" if plain else "--batch-size"
         raise UsageProblem(f"--mode {mode}: follows sequences with a Sa2VA model, frame by frame. Leave {stray} out")
+    if plain and (quantize is not None or cuda_graphs):
+        stray = "--quantize" if quantize is not None else "--cuda-graphs"
+        raise UsageProblem(f"{stray}: --model {BASELINE} is no network. Leave it out")
+    if cuda_graphs and mode is not ModeName.FRAME:
+        raise UsageProblem(f"--cuda-graphs: goes with --mode frame, got {mode}. Leave it out")
     if plain and len(prompt or ()) > 1:
         raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
 
@@ -190,7 +219,9 @@ def predict(
     if plain:
         identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))
     elif model is not None:
-        identity, open_predictor = exported(input_path(Path(model), "--model"), device, dtype, max_new_tokens, wanted)
+        identity, open_predictor = exported(
+            input_path(Path(model), "--model"), device, dtype, max_new_tokens, wanted, quantize, cuda_graphs
+        )
     else:
         identity, open_predictor = (
             None,
@@ -207,6 +238,8 @@ def predict(
                 dtype,
                 max_new_tokens,
                 wanted,
+                quantize,
+                cuda_graphs,
             ),
         )
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
@@ -234,22 +267,23 @@ def bench_predict(
     batch_size: BatchSize = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quantize: Quantize = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
     ] = None,
 ) -> None:
     from helpers.inference.bench import measure  # here, so that --help need not wait
-    from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
+    from helpers.inference.loading import check_folder, load_model
 
     for name, number in (("--n", count), ("--rounds", rounds)):
         if number < 1:
             raise UsageProblem(f"{name}: expected at least 1, got {number}")
     size = _batch_size(batch_size)
     folder = input_path(model, "--model")
-    choose_dtype(dtype, choose_device(device))
+    quantization = _check_device(device, dtype, quantize, cuda_graphs=False)
     check_folder(folder)
     frames = opening(input_path(data, "--data")).open().frames[:count]
-    found = measure(*load_model(folder, device, dtype), frames, rounds=rounds, batch_size=size)
+    found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())
@@ -270,19 +304,33 @@ def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: boo
 
 
 def exported(
-    folder: Path, device: str, dtype: str, token_limit: int, mode: "Mode | None" = None
+    folder: Path,
+    device: str,
+    dtype: str,
+    token_limit: int,
+    mode: "Mode | None" = None,
+    quantize: QuantizationName | None = None,
+    cuda_graphs: bool = False,
 ) -> tuple[Mapping[str, Any], Callable[[], Any]]:
     """Check an exported folder and what it shall run on; its identity, and a function that loads it.
 
     Args:
         mode: of the predictor that is loaded; None for that of frames.
+        quantize: how the language model's weights are held; None for the dtype.
+        cuda_graphs: whether the model's passes are replayed.
     """
-    from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
+    from helpers.inference.loading import check_folder, check_memory, load_model
 
-    choose_dtype(dtype, choose_device(device))
+    quantization = _check_device(device, dtype, quantize, cuda_graphs)
     identity = asdict(check_folder(folder))
     _check_token_limit(token_limit)
-    return identity, lambda: _predictor_class(mode)(*load_model(folder, device, dtype), identity, token_limit)
+    check_memory(folder, device, dtype, quantization)
+
+    def open_predictor() -> Any:
+        model, tokenizer = load_model(folder, device, dtype, quantization)
+        return _predictor_class(mode)(_graphed(model, cuda_graphs), tokenizer, identity, token_limit)
+
+    return identity, open_predictor
 
 
 def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
@@ -295,15 +343,48 @@ def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "P
 
 
 def _composed(
-    checkpoint: Path, sources: Mapping[str, Any], device: str, dtype: str, token_limit: int, mode: "Mode"
+    checkpoint: Path,
+    sources: Mapping[str, Any],
+    device: str,
+    dtype: str,
+    token_limit: int,
+    mode: "Mode",
+    quantize: QuantizationName | None,
+    cuda_graphs: bool,
 ) -> Callable[[], Any]:
     """Check what a composed model shall run on; the function that is returned composes it."""
     from helpers.inference.composition import compose
-    from helpers.inference.loading import choose_device, choose_dtype
 
-    choose_dtype(dtype, choose_device(device))
+    quantization = _check_device(device, dtype, quantize, cuda_graphs)
     _check_token_limit(token_limit)
-    return lambda: _predictor_class(mode)(*compose(checkpoint, **sources, device=device, dtype=dtype), token_limit)
+
+    def open_predictor() -> Any:
+        model, tokenizer, identity = compose(
+            checkpoint, **sources, device=device, dtype=dtype, quantization=quantization
+        )
+        return _predictor_class(mode)(_graphed(model, cuda_graphs), tokenizer, identity, token_limit)
+
+    return open_predictor
+
+
+def _check_device(
+    device: str, dtype: str, quantize: QuantizationName | None, cuda_graphs: bool
+) -> "Quantization | None":
+    """Check that a device does what is asked of it; the quantization."""
+    from helpers.inference.loading import choose_device, choose_dtype
+    from helpers.quantization.layers import Quantization
+
+    chosen = choose_device(device)
+    choose_dtype(dtype, chosen)
+    if cuda_graphs and chosen.type != "cuda":
+        raise UsageProblem(f"--cuda-graphs: expected a CUDA device, got {chosen.type}. Leave it out")
+    return None if quantize is None else Quantization(quantize.value)
+
+
+def _graphed(model: Any, cuda_graphs: bool) -> Any:
+    from helpers.inference.graphs import GraphedModel
+
+    return GraphedModel(model) if cuda_graphs else model
 
 
 def _predictor_class(mode: "Mode | None") -> Callable[..., Any]:

@@ -72,9 +72,9 @@ COMMANDS = (
         "vesselkit predict --data DATASET --output RUN [--model DIR|frangi] [--model-config FILE] [--checkpoint CKPT]"
         " [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A]"
         " [--template NAME] [--prompt TEXT ...] [--mode frame|track|track-both|fused] [--batch-size auto]"
-        " [--device auto] [--dtype auto] [--threshold 0.5] [--combine union|first|best] [--limit N] [--shard I/N]"
-        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]"
-        " [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
+        " [--device auto] [--dtype auto] [--quantize int8|nf4] [--cuda-graphs] [--threshold 0.5]"
+        " [--combine union|first|best] [--limit N] [--shard I/N] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
         _HERE,
     ),
     Command(
@@ -175,7 +175,7 @@ COMMANDS = (
         "bench predict",
         "Measure the throughput of prediction, files to files.",
         "vesselkit bench predict --model DIR --data DATASET [--n N] [--rounds N] [--batch-size auto] [--device auto]"
-        " [--dtype auto] [--output FILE]",
+        " [--dtype auto] [--quantize int8|nf4] [--output FILE]",
         _HERE,
     ),
     Command(

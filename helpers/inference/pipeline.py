@@ -5,6 +5,7 @@ All queues are bounded, so that a slow disk or a slow model holds the others bac
 
 import errno
 import logging
+import os
 import signal
 import threading
 import time
@@ -28,12 +29,12 @@ from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
 
-READERS = 2
-WRITERS = 2
+# Threads that read, and as many that write; each uses one processor, beside those of the model.
+FEWEST_THREADS, MOST_THREADS = 2, 8
 
 # Batches read ahead of the one being predicted, and frames that may wait for the disk.
 AHEAD = 2
-UNWRITTEN = 16
+UNWRITTEN = 32
 
 # What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
 MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
@@ -147,7 +148,7 @@ def write_outcomes(
     Args:
         outcomes: makes them on the main thread; it is given threads that read.
     """
-    with _own_threads(), _pool(READERS, "read") as readers, _Writing(write, written) as writing:
+    with _own_threads(), _pool(worker_threads(), "read") as readers, _Writing(write, written) as writing:
         for outcome in outcomes(readers):
             writing.put(outcome)
 
@@ -293,6 +294,17 @@ def empty_cache() -> None:
         torch.cuda.empty_cache()
 
 
+def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
+    """How many threads read, and how many write: half of this process's share of the processors, 2 to 8.
+
+    Processes that `torchrun` starts on one machine share its processors.
+    """
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = environment.get("LOCAL_WORLD_SIZE", "")
+    share = available // max(1, int(processes) if processes.isdigit() else 1)
+    return min(max(share // 2, FEWEST_THREADS), MOST_THREADS)
+
+
 def _threads(count: int, name: str) -> ThreadPoolExecutor:
     """Threads that use one processor each: with PyTorch's usual number they would take the model's."""
     return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=torch.set_num_threads, initargs=(1,))
@@ -324,7 +336,7 @@ class _Writing:
     def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
         self._write = write
         self._written = written
-        self._pool = _threads(WRITERS, "write")
+        self._pool = _threads(worker_threads(), "write")
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> "_Writing":

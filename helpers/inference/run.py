@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from helpers.data.frame import Frame
 from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
+from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping, unwritten
 from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
@@ -43,8 +44,6 @@ _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
 # reads its weights once for all frames of a batch, hence not 1.
 CPU_BATCH = 2
 
-# Memory of one frame on a GPU, generously: 13 tiles, the prompt and SAM2's features. What does not fit is halved.
-_BYTES_PER_FRAME = 4 << 30
 _MOST_ON_GPU = 16
 
 
@@ -215,11 +214,14 @@ def listing_sha256(frames: Sequence[Frame]) -> str:
 
 
 def automatic_batch_size(device: str) -> int:
-    """A batch size for a device type: by free memory on `cuda`, fixed elsewhere."""
+    """A batch size for a device type: by what is free on `cuda` once the model is there, fixed elsewhere.
+
+    What does not fit after all is halved.
+    """
     if device != "cuda":
         return CPU_BATCH
-    free, _ = torch.cuda.mem_get_info()
-    return max(1, min(_MOST_ON_GPU, free // _BYTES_PER_FRAME))
+    free = free_bytes(torch.device("cuda", torch.cuda.current_device())) or 0
+    return max(1, min(_MOST_ON_GPU, free // WORKING_BYTES))
 
 
 def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:

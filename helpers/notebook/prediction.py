@@ -5,10 +5,11 @@ from pathlib import Path
 
 from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
-from helpers.inference.loading import ModelIdentity, check_folder, choose_device, choose_dtype, load_model
+from helpers.inference.loading import ModelIdentity, check_folder, check_memory, choose_device, choose_dtype, load_model
 from helpers.inference.run import check_output, check_parameters, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.notebook.settings import InferSettings
+from helpers.quantization.layers import Quantization
 from helpers.runs.masks import Combine
 from helpers.runs.reading import Run, open_run
 
@@ -20,11 +21,13 @@ def open_data(settings: InferSettings) -> Dataset:
 
 
 def check_call(settings: InferSettings, model: Path, output: Path) -> ModelIdentity:
-    """Which model it is, once all that is cheap to check has been: device, number type, run folder, model folder."""
+    """Which model it is, once all that is cheap to check has been: device, number type, memory, folders."""
     check_parameters(settings.prompts, settings.threshold, settings.batch_size, settings.limit)
     choose_dtype(settings.dtype, choose_device(settings.device))
     check_output(output)
-    return check_folder(model)
+    identity = check_folder(model)
+    check_memory(model, settings.device, settings.dtype, _quantization(settings))
+    return identity
 
 
 def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output: Path) -> Run:
@@ -33,7 +36,8 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
     The model gets frames alone; the ground truth stays in `dataset`. Raises as `helpers.inference.run.predict`.
     """
     identity = asdict(check_folder(model))
-    predictor = Sa2VAPredictor(*load_model(model, settings.device, settings.dtype), identity)
+    loaded = load_model(model, settings.device, settings.dtype, _quantization(settings))
+    predictor = Sa2VAPredictor(*loaded, identity)
     summary = predict(
         dataset.frames,
         predictor,
@@ -48,3 +52,7 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
     if not summary.complete:
         raise VesselkitError(f"{output}: the run is not complete; run this notebook again with the same parameters")
     return open_run(output)
+
+
+def _quantization(settings: InferSettings) -> Quantization | None:
+    return None if settings.quantize is None else Quantization(settings.quantize)

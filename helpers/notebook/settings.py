@@ -136,8 +136,8 @@ class ConvertSettings(ResultSettings):
 class InferSettings(DataSettings):
     """Parameters of `02_infer`.
 
-    None leaves the choice of `model` to the latest complete conversion, of `batch_size` to the device; `limit` None
-    means all cases.
+    None leaves the choice of `model` to the latest complete conversion, of `batch_size` to the device; `quantize` None
+    holds all weights in the dtype; `limit` None means all cases.
     """
 
     model: Annotated[DirectoryPath | None, _Unset] = None
@@ -147,6 +147,7 @@ class InferSettings(DataSettings):
     batch_size: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
     device: Annotated[str, AfterValidator(_device)] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = None
     limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
 
 

@@ -64,6 +64,8 @@ def test_modes_of_sequences_need_sequences_and_a_model_that_follows(refused, mod
         (["--threshold", "1"], "threshold: expected a probability between 0 and 1"),
         (["--limit", "0"], "limit: expected at least 1"),
         (["--prompt", " "], "prompt: expected texts"),
+        (["--cuda-graphs", "--device", "cpu"], "--cuda-graphs: expected a CUDA device, got cpu"),
+        (["--quantize", "int3"], "int3"),
         (["--max-new-tokens", "0"], "--max-new-tokens: expected at least 1"),
         (["--device", "abacus"], "device: expected auto"),
         (["--dtype", "int3"], "dtype: expected auto"),
@@ -154,3 +156,23 @@ def test_the_bench_measures_both_ways(call, model, tmp_path):
     assert len(found["differing"]) == 2 and max(found["differing"]) <= 2
     assert found["frames"] == 2 and found["ratio"] == pytest.approx(found["pipeline"][0] / found["loop"][0])
     assert call("bench", "predict", "--model", str(model), "--data", "data", "--n", "0").code == 2
+
+
+def test_frangi_has_no_weights_to_quantise(refused):
+    assert "--quantize: --model frangi is no network" in refused("--model", "frangi", "--quantize", "nf4")
+    assert "--cuda-graphs: --model frangi is no network" in refused("--model", "frangi", "--cuda-graphs")
+
+
+def test_graphs_follow_no_sequence(refused, model):
+    said = refused("--model", str(model), "--mode", "track", "--cuda-graphs")
+    assert "--cuda-graphs: goes with --mode frame, got track" in said
+
+
+def test_a_quantised_run_says_so(call, model, tmp_path):
+    draw_angiograms(tmp_path / "data", 1)
+    shared = ("predict", "--data", "data", "--model", str(model), "--device", "cpu")
+    assert call(*shared, "--output", "run", "--quantize", "nf4").code == 0
+    run = open_run(tmp_path / "run")
+    assert run.config.values["predictor"]["quantization"] == "nf4" and len(run.rows) == 1
+    ended = call(*shared, "--output", "run")
+    assert ended.code == 3 and "predictor" in ended.err

@@ -241,3 +241,11 @@ def test_answers_are_those_of_the_frame(tmp_path):
     outcomes = run(draw_frames(tmp_path, [9, 8]), PlainPredictor())
     (answer,) = outcomes["c02"].found
     assert np.unique(answer.logits).tolist() == [-127.5, -119.5, 127.5]
+
+
+def test_threads_follow_the_processors(monkeypatch):
+    found = []
+    for processors in (1, 2, 8, 16, 64):
+        monkeypatch.setattr(pipeline.os, "sched_getaffinity", lambda _, count=processors: set(range(count)))
+        found.append((pipeline.worker_threads({}), pipeline.worker_threads({"LOCAL_WORLD_SIZE": "2"})))
+    assert found == [(2, 2), (2, 2), (4, 2), (8, 4), (8, 8)]

@@ -186,10 +186,11 @@ def test_auto_takes_the_recorded_batch_size(frames, tmp_path, monkeypatch):
 def test_batch_size_by_device(monkeypatch):
     assert automatic_batch_size("cpu") == CPU_BATCH
     sizes = []
-    for free in (1 << 30, 24 << 30, 80 << 30):
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, 80 << 30))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    for free in (1 << 30, 5 << 30, 80 << 30):
+        monkeypatch.setattr(run_module, "free_bytes", lambda device, free=free: free)
         sizes.append(automatic_batch_size("cuda"))
-    assert sizes == [1, 6, 16]
+    assert sizes == [1, 3, 16]
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
