@@ -21,9 +21,11 @@ from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
 from helpers.evaluation.loading import Scorable, scorable, score_subject, yardsticks_of
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
+    FRAMES_NAME,
     RELIABILITY_NAME,
     SCHEMA,
     SCHEMA_VERSION,
+    SEQUENCES_NAME,
     SUMMARY_NAME,
     TABLE_NAME,
     TEXT_NAME,
@@ -36,6 +38,7 @@ from helpers.evaluation.metrics_folder import (
 from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.postprocessing import Processing, gains, processed_scores
 from helpers.evaluation.report import summary_text
+from helpers.evaluation.sequences import score_sequences
 from helpers.evaluation.studies import Scored, open_development, study
 from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
 from helpers.evaluation.training_list import read_training_list
@@ -112,6 +115,7 @@ def evaluate(
         study(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
         for name, table in tables.items()
     ]
+    temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
     common = [*choice.warnings, *untold, *_common_warnings(tables[subjects[0].name], trained)]
     found = {
         "schema": SCHEMA,
@@ -140,6 +144,7 @@ def evaluate(
         "processing": None
         if processing is None
         else _processed(subjects, cases, tables, processing, processes, seed=seed, draws=draws),
+        "sequences": None if temporal is None else temporal.record,
         "definitions": definitions().to_dict("records"),
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
@@ -151,6 +156,7 @@ def evaluate(
             YARDSTICKS_NAME: yardsticks,
             THRESHOLDS_NAME: _stacked([one.curves for one in studies]),
             RELIABILITY_NAME: _stacked([one.reliability for one in studies]),
+            **({} if temporal is None else {FRAMES_NAME: temporal.frames, SEQUENCES_NAME: temporal.sequences}),
         }
         found["files"] = write_tables(folder, written, histograms)
         text = summary_text(found)

@@ -27,8 +27,11 @@ YARDSTICKS_NAME = "yardsticks.parquet"
 THRESHOLDS_NAME = "thresholds.parquet"
 RELIABILITY_NAME = "reliability.parquet"
 HISTOGRAMS_NAME = "histograms.npz"
+FRAMES_NAME = "frames.parquet"
+SEQUENCES_NAME = "sequences.parquet"
 
 _HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, THRESHOLDS_NAME, RELIABILITY_NAME, HISTOGRAMS_NAME)
+_OF_SEQUENCES = (FRAMES_NAME, SEQUENCES_NAME)  # only where there are some
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,17 @@ class Metrics:
         """One row for each case: `case_id`, `ceiling`, `all_empty`, `all_foreground`."""
         return pd.read_parquet(self.folder / YARDSTICKS_NAME)
 
+    def frames(self) -> pd.DataFrame | None:
+        """One row for each run and frame of a sequence; None where no sequences were scored."""
+        return self._of_sequences(FRAMES_NAME)
+
+    def sequences(self) -> pd.DataFrame | None:
+        """One row for each run and sequence; None where none were scored."""
+        return self._of_sequences(SEQUENCES_NAME)
+
+    def _of_sequences(self, name: str) -> pd.DataFrame | None:
+        return pd.read_parquet(self.folder / name) if name in self.summary["files"] else None
+
     def study(self, run: str) -> dict[str, Any]:
         """What was studied on the logits of a run: an entry of `studies` of the summary."""
         return next(found for found in self.summary["studies"] if found["run"] == run)
@@ -116,7 +130,7 @@ def open_metrics(folder: Path) -> Metrics:
         raise RefusedInput(f"{path}: expected the summary of a metrics folder ({error!r}). Evaluate again") from error
     if found != (SCHEMA, SCHEMA_VERSION):
         raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} {found[1]}")
-    for name in _HASHED:
+    for name in (*_HASHED, *(name for name in _OF_SEQUENCES if name in files)):
         file = Path(folder) / name
         if not file.is_file() or sha256(file.read_bytes()).hexdigest() != files.get(name):
             raise RefusedInput(f"{file}: expected as {SUMMARY_NAME} has it, found lost or changed. Evaluate again")
@@ -158,7 +172,7 @@ def write_tables(
     """Write the tables of a metrics folder; file name -> SHA-256, for its summary.
 
     Args:
-        tables: by file name, all but the histograms.
+        tables: by file name, all but the histograms; those of sequences where there are some.
         histograms: run name -> case id -> histogram.
     """
     for name, table in tables.items():
@@ -169,4 +183,5 @@ def write_tables(
         arrays[f"cases_{place}"] = np.array(list(found), dtype=np.str_)
         arrays[f"counts_{place}"] = np.array(pairs, np.int32) if pairs else np.zeros((0, 2, 0), np.int32)
     np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)
-    return {name: sha256((folder / name).read_bytes()).hexdigest() for name in _HASHED}
+    names = dict.fromkeys((*_HASHED, *tables))
+    return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}

@@ -1,18 +1,12 @@
 """The words of an evaluation: warnings, and `summary.md` for people."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.evaluation.intervals import FEWEST_UNITS
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&])")
-
-
-def escaped(text: object) -> str:
-    """Text from data, on one line, that Markdown and HTML show as it is."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+from helpers.evaluation.markdown import escaped, line, p_text, written_mean
+from helpers.evaluation.sequence_text import sequences_text
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
@@ -21,24 +15,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
     parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
-    parts += [_table(summary, second, "Second table"), _studies(summary), _processing(summary), _definitions(summary)]
+    parts += [_table(summary, second, "Second table"), sequences_text(summary["sequences"])]
+    parts += [_studies(summary), _processing(summary), _definitions(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def written_mean(row: Mapping[str, Any]) -> str:
-    """A mean with its interval and what it leaves open, `0.781 [0.752, 0.809] (2 undefined)`; empty where unknown.
-
-    Args:
-        row: of a summary: mean, low, high (None where unknown), few, unit, and where it has them n_undefined and
-            n_infinite, numbers of cases.
-    """
-    if row["mean"] is None:
-        return ""
-    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    counted = (("n_undefined", "undefined"), ("n_infinite", "capped"))
-    notes = [f"{row[name]} {word}" for name, word in counted if row.get(name)]
-    notes += [f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else []
-    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _rests_on(summary: Mapping[str, Any]) -> str:
@@ -63,13 +42,13 @@ def _table(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     runs = summary["runs"]
     rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
     shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
-    lines = [_line(["metric", *(escaped(run["name"]) for run in runs), "n"]), _line(["---"] * (len(runs) + 2))]
-    lines += [_line([f"**warning:** {escaped(text)}", *[""] * (len(runs) + 1)]) for text in summary["warnings"]]
+    lines = [line(["metric", *(escaped(run["name"]) for run in runs), "n"]), line(["---"] * (len(runs) + 2))]
+    lines += [line([f"**warning:** {escaped(text)}", *[""] * (len(runs) + 1)]) for text in summary["warnings"]]
     for metric in shown:
         found = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append(_line([name, *(written_mean(row) for row in found), _count(found[0])]))
+        lines.append(line([name, *(written_mean(row) for row in found), _count(found[0])]))
     return (
         f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; "
         "failed and missing predictions count as empty masks.\n\n" + "\n".join(lines)
@@ -112,12 +91,12 @@ def _training_warnings(summary: Mapping[str, Any]) -> list[str]:
 
 def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     first, second = escaped(found["first"]), escaped(found["second"])
-    lines = [_line(["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"])]
-    lines.append(_line(["---"] * 7))
+    lines = [line(["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"])]
+    lines.append(line(["---"] * 7))
     for text in (*warnings, *found["warnings"]):
-        lines.append(_line([f"**warning:** {escaped(text)}", *[""] * 6]))
+        lines.append(line([f"**warning:** {escaped(text)}", *[""] * 6]))
     for row in found["metrics"]:
-        tests = [_p(row["p_sign_flip_holm"]), _p(row["p_wilcoxon_holm"])]
+        tests = [p_text(row["p_sign_flip_holm"]), p_text(row["p_wilcoxon_holm"])]
         values = [
             f"{row['first']:.3f}",
             f"{row['second']:.3f}",
@@ -125,7 +104,7 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
             *tests,
         ]
         lines.append(
-            _line([BY_METRIC[row["metric"]].title, *values, f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"])
+            line([BY_METRIC[row["metric"]].title, *values, f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"])
         )
     counts = found["changes"]
     return (
@@ -175,8 +154,8 @@ def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def _studies(summary: Mapping[str, Any]) -> str:
     names = [escaped(found["run"]) for found in summary["studies"]]
-    lines = [_line(["", *names]), _line(["---"] * (len(names) + 1))]
-    lines += [_line([escaped(text) for text in row]) for row in study_rows(summary["studies"])]
+    lines = [line(["", *names]), line(["---"] * (len(names) + 1))]
+    lines += [line([escaped(text) for text in row]) for row in study_rows(summary["studies"])]
     return (
         "## Threshold and calibration\n\nFrom the stored logits. No case is scored with what was chosen on it; 95 % "
         "intervals draw whole units.\n\n" + "\n".join(lines)
@@ -222,8 +201,8 @@ def _processing(summary: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
-    lines = [_line(["metric", *names]), _line(["---"] * (len(names) + 1))]
-    lines += [_line(row) for row in processing_rows(found["runs"])]
+    lines = [line(["metric", *names]), line(["---"] * (len(names) + 1))]
+    lines += [line(row) for row in processing_rows(found["runs"])]
     return (
         f"## Post-processing\n\nGaps closed with a disk of {found['close_gaps']} px, then pieces of fewer than "
         f"{found['remove_small']} px removed (0: not done). As it is, processed, and the paired difference; it is not "
@@ -254,11 +233,3 @@ def _count(row: Mapping[str, Any]) -> str:
         number = row[f"n_{name}"]
         parts.append(f"{name} unknown" if number is None else f"{number} {name}")
     return ", ".join(parts)
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

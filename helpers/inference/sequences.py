@@ -46,7 +46,7 @@ def sequences_of(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], ...]:
             f"mode: expected sequences of several frames, found {len(groups)} single ones. Say with --group-by which "
             "frames belong together, or use --mode frame"
         )
-    return tuple(tuple(sorted(group, key=_time)) for group in groups.values())
+    return tuple(tuple(sorted(group, key=time_of)) for group in groups.values())
 
 
 def whole_sequences(
@@ -75,5 +75,6 @@ def fullest(scores: Sequence[float | None], count: int) -> tuple[int, ...]:
     return tuple(sorted(sorted(readable, key=lambda position: (-scores[position], position))[:count]))
 
 
-def _time(frame: Frame) -> int:
+def time_of(frame: Frame) -> int:
+    """What frames of a sequence are sorted by; those without a number come first and keep their order."""
     return -1 if frame.number is None else frame.number

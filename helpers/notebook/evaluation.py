@@ -15,9 +15,10 @@ from helpers.errors import UsageProblem
 from helpers.evaluation.aggregation import sizes, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
 from helpers.evaluation.postprocessing import Processing
-from helpers.evaluation.report import processing_rows, study_rows, written_mean
+from helpers.evaluation.report import processing_rows, study_rows
 from helpers.evaluation.subjects import Subject, distinct_names, open_subjects
 from helpers.figures.curves import CurveData
 from helpers.figures.style import sizes_text

@@ -13,7 +13,7 @@ from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_ato
 from helpers.evaluation.aggregation import pooled
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, Outcome, scores_table
-from helpers.evaluation.report import escaped
+from helpers.evaluation.markdown import escaped
 from helpers.refseg.expressions import Expression
 from helpers.refseg.prediction import PredictedExpression
 

@@ -12,10 +12,10 @@ from helpers.evaluation.aggregation import summary
 from helpers.evaluation.case_scores import CaseArrays, score_case
 from helpers.evaluation.curve import counts_at
 from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.overlap import count_pixels, dice
 from helpers.evaluation.postprocessing import Processing
-from helpers.evaluation.report import escaped
 from helpers.inference.run import listing_sha256, predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run

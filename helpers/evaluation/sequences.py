@@ -1,0 +1,198 @@
+"""Runs scored as sequences: a row for each frame and for each sequence, means with intervals, runs compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from helpers.data.dataset import Dataset
+from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
+from helpers.evaluation.loading import Scorable
+from helpers.evaluation.paired import holm, sign_flip_p
+from helpers.evaluation.subjects import Subject
+from helpers.evaluation.temporal import TEMPORAL, end_gaps, step
+from helpers.inference.sequences import time_of
+
+NAMES = tuple(metric.name for metric in TEMPORAL)
+_STEPS = ("flicker", "temporal_dice", "truth_dice")
+
+
+@dataclass(frozen=True)
+class SequenceScores:
+    """The temporal part of an evaluation.
+
+    Attributes:
+        frames: a row for each run and frame, docs/metrics-format.md.
+        sequences: a row for each run and sequence.
+        record: a JSON object: `runs` with their means, `comparisons` with the first.
+    """
+
+    frames: pd.DataFrame = field(repr=False)
+    sequences: pd.DataFrame = field(repr=False)
+    record: Mapping[str, Any] = field(repr=False)
+
+
+def score_sequences(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    cases: Sequence[Scorable],
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> SequenceScores | None:
+    """Temporal scores of runs on the same cases; None where no two neighbouring frames are scored.
+
+    Args:
+        tables: of scores, by the subjects' names.
+    """
+    groups = _groups(dataset, cases)
+    if not groups:
+        return None
+    frames = pd.DataFrame(
+        row
+        for group in tqdm(groups, desc="sequences", unit="sequence", disable=None)
+        for row in _frame_rows(group, subjects, {name: table.set_index("case_id") for name, table in tables.items()})
+    )
+    sequences = pd.DataFrame(
+        {"run": run, "patient": found["patient"].iloc[0], "sequence": sequence, **_sequence_values(found)}
+        for (run, sequence), found in frames.groupby(["run", "sequence"], sort=False)
+    )
+    means = {subject.name: _unit_means(sequences[sequences["run"] == subject.name]) for subject in subjects}
+    first = subjects[0].name
+    record = {
+        "unit": "patient" if sequences["patient"].notna().all() else "sequence",
+        "sequences": len(groups),
+        "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
+        "comparisons": [
+            {"first": first, "second": name, "metrics": _differences(means[first], found, draws, seed)}
+            for name, found in means.items()
+            if name != first
+        ],
+    }
+    return SequenceScores(frames, sequences, record)
+
+
+def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int, Scorable]]]:
+    """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only."""
+    members: dict[str, list[Any]] = {}
+    for case in dataset.cases:
+        if case.frame.sequence is not None:
+            members.setdefault(case.frame.sequence, []).append(case.frame)
+    scored = {case.case_id: case for case in cases}
+    groups = []
+    for frames in members.values():
+        ordered = enumerate(sorted(frames, key=time_of))
+        found = [(position, scored[frame.case_id]) for position, frame in ordered if frame.case_id in scored]
+        positions = {position for position, _ in found}
+        if any(position + 1 in positions for position in positions):
+            groups.append(found)
+    return groups
+
+
+def _frame_rows(
+    group: Sequence[tuple[int, Scorable]], subjects: Sequence[Subject], tables: Mapping[str, pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """Rows of one sequence. The steps of a row are those from the frame before; NaN where that is not scored."""
+    rows, before = [], None
+    for position, case in group:
+        truth = case.case.truth.mask(*case.size)
+        masks = {subject.name: _mask(subject, case) for subject in subjects}
+        follows = before is not None and before[0] == position - 1 and before[1].shape == truth.shape
+        for subject in subjects:
+            scores = tables[subject.name].loc[case.case_id]
+            changed = step(before[1], truth, before[2][subject.name], masks[subject.name]) if follows else None
+            rows.append(
+                {
+                    "run": subject.name,
+                    "patient": case.case.frame.patient,
+                    "sequence": case.case.frame.sequence,
+                    "case_id": case.case_id,
+                    "position": position,
+                    "number": case.case.frame.number,
+                    "outcome": scores["outcome"],
+                    "dice": scores["dice"],
+                    "cldice": scores["cldice"],
+                    "truth_pixels": int(truth.sum()),
+                    "mask_pixels": int(masks[subject.name].sum()),
+                    **{name: np.nan if changed is None else getattr(changed, name) for name in _STEPS},
+                }
+            )
+        before = (position, truth, masks)
+    return rows
+
+
+def _mask(subject: Subject, case: Scorable) -> np.ndarray:
+    """The stored mask, bool (H, W); empty where there is none."""
+    known = case.case_id in subject.run.cases()
+    mask = subject.run.mask(case.case_id, subject.prompt_id) if known else None
+    return np.zeros(case.size[::-1], bool) if mask is None else mask
+
+
+def _sequence_values(frames: pd.DataFrame) -> dict[str, Any]:
+    """The numbers of one run and sequence, from its rows in order of time."""
+    first, last = end_gaps(frames["dice"], frames["truth_pixels"] > 0)
+    return {
+        "frames": len(frames),
+        "steps": int(frames["flicker"].notna().sum()),
+        **{name: frames[name].mean() for name in ("dice", "cldice", "flicker", "temporal_dice", "truth_dice")},
+        "temporal_dice_gap": (frames["temporal_dice"] - frames["truth_dice"]).abs().mean(),
+        "first_gap": first,
+        "last_gap": last,
+    }
+
+
+def _unit_means(sequences: pd.DataFrame) -> pd.DataFrame:
+    """Means over the sequences of each patient; of each sequence where patients are not known for all."""
+    unit = "patient" if sequences["patient"].notna().all() else "sequence"
+    return sequences.groupby(unit, sort=False)[list(NAMES)].mean()
+
+
+def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for name in NAMES:
+        found = mean_interval(units[name].to_numpy(), draws=draws, seed=seed)
+        rows.append(
+            {
+                "metric": name,
+                "mean": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "few": found.few,
+                "n_units": found.units,
+            }
+        )
+    return rows
+
+
+def _differences(first: pd.DataFrame, second: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
+    """Second less first in unit means, each with an interval and a test; Holm's correction is over `NAMES`."""
+    rows = []
+    for name in NAMES:
+        differences = (second[name] - first[name]).dropna().to_numpy()
+        found = mean_interval(differences, draws=draws, seed=seed)
+        tested = not found.few and differences.any()
+        p = sign_flip_p(differences, draws=draws, seed=seed) if tested else np.nan
+        rows.append(
+            {
+                "metric": name,
+                "difference": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "few": found.few,
+                "n_units": found.units,
+                "p_sign_flip": p,
+            }
+        )
+    corrected = holm(np.array([row["p_sign_flip"] for row in rows]))
+    for row, value in zip(rows, corrected, strict=True):
+        row["p_sign_flip"] = _plain(row["p_sign_flip"])
+        row["p_sign_flip_holm"] = _plain(value)
+    return rows
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
