@@ -1,0 +1,198 @@
+"""Measure speed and memory of the published sizes on one GPU, and print the tables of docs/speed.md.
+
+`python -m scripts.speed_table FOLDER` runs `vesselkit bench model` for each size in a process of its own, then the 8B
+on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the trained demo model) it
+adds drafts, batches and precision on real answers. Results are written as they come.
+"""
+
+import argparse
+import gc
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+GIB = 1 << 30
+VESSELKIT = (sys.executable, "-c", "from helpers.cli.app import main; main()")
+PRESETS = ("8b", "1b", "4b", "2b")  # what matters most first, since time may run out
+CARDS = (
+    (22, "bfloat16", None), (22, "float16", None), (22, "int8", "int8"), (22, "nf4", "nf4"),
+    (11, "bfloat16", None), (11, "int8", "int8"), (11, "nf4", "nf4"),
+)  # fmt: skip
+SIDES = (512, 768, 700)
+
+
+def timed(name: str, command: Sequence[str], seconds: int) -> None:
+    """Run a command, and say how it ended; one that fails or takes too long leaves the others alone."""
+    start = time.perf_counter()
+    try:
+        code = subprocess.run(command, timeout=seconds).returncode
+    except subprocess.TimeoutExpired:
+        code = "stopped, it took too long"
+    print(f"[{name}: exit code {code}, {time.perf_counter() - start:.0f} s]\n", flush=True)
+
+
+def bench_presets(folder: Path, presets: Sequence[str], files: int, calls: int) -> None:
+    """Latency, throughput, stages and files to files of each size."""
+    for preset in presets:
+        options = ["--preset", preset, "--side", "512", "--side", "768", "--batch-sizes", "1,2,4,8,16,32"]
+        more = ["--n", str(calls), "--files", str(files), "--output", str(folder / preset)]
+        timed(preset, [*VESSELKIT, "bench", "model", *options, *more], 150)
+
+
+def bench_cards(folder: Path, device: str, preset: str) -> None:
+    """The 8B within the memory of smaller cards; what does not fit by the estimate is told and left out."""
+    import torch
+
+    from helpers.bench.measuring import Plan, measure_model
+    from helpers.bench.presets import Preset, preset_config
+    from helpers.conversion.model_config import target_shapes
+    from helpers.errors import UsageProblem
+    from helpers.inference.memory import require_memory
+    from helpers.quantization.layers import Quantization
+
+    chosen = torch.device(device)
+    shapes = target_shapes(preset_config(Preset(preset)))
+    plan = Plan(sides=(512,), batch_sizes=(1, 2, 4), calls=8, files=0, graphs=False)
+    for cap, name, bits in CARDS:
+        quantization = None if bits is None else Quantization(bits)
+        dtype = torch.float16 if name == "float16" else torch.bfloat16
+        try:
+            gc.collect()  # the model before goes first
+            if chosen.type == "cuda":
+                total = torch.cuda.get_device_properties(chosen).total_memory
+                torch.cuda.empty_cache()
+                torch.cuda.set_per_process_memory_fraction(cap * GIB / total, chosen)
+            require_memory(shapes, chosen, dtype, quantization)
+            found = measure_model(Preset(preset), chosen, dtype, plan, quantization, cap * GIB)
+        except (UsageProblem, torch.OutOfMemoryError) as error:
+            print(f"{cap} GiB, {name}: {error}\n", flush=True)
+            continue
+        target = folder / f"card-{cap}-{name}"
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "bench.json").write_text(json.dumps(found.to_dict()))
+        print(found.to_text(), "\n", flush=True)
+
+
+def check_device(device: str) -> None:
+    """Whether this device's resize gives Pillow's bytes, and CUDA graphs the results of single launches."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from helpers.bench.measuring import draw_noise
+    from helpers.bench.presets import Preset
+    from helpers.bench.stand_in import stand_in
+    from helpers.inference.graphs import GraphedModel
+    from helpers.inference.run import DEFAULT_PROMPT
+    from helpers.inference.sa2va import Sa2VAPredictor
+
+    chosen = torch.device(device)
+    model, tokenizer = stand_in(Preset.B1, chosen, torch.bfloat16)
+    ways = {"single launches": Sa2VAPredictor(model, tokenizer, {}, resizes=True)}
+    pillow = Sa2VAPredictor(model, tokenizer, {}, resizes=False)
+    if chosen.type == "cuda":
+        ways["CUDA graphs"] = Sa2VAPredictor(GraphedModel(model), tokenizer, {}, resizes=True)
+    for side in SIDES:
+        image = draw_noise(side, side).resize((side, side - 12), Image.Resampling.BILINEAR)
+        raw, expected = ways["single launches"].prepare(image), pillow.prepare(image)
+        made = raw.prepared(chosen)
+        same = torch.equal(made.tiles.cpu(), expected.tiles) and torch.equal(made.square.cpu(), expected.square)
+        print(f"{image.size}: resized on {chosen} with Pillow's bytes: {same}")
+    batch = [draw_noise(512, seed) for seed in range(4)]
+    masks = {}
+    for name, predictor in ways.items():
+        for _ in range(3):  # learns the draft, captures, replays
+            answers = predictor.predict([predictor.prepare(image) for image in batch], [DEFAULT_PROMPT])
+        masks[name] = np.stack([answer.logits for (answer,) in answers])
+        alone = [predictor.predict([predictor.prepare(image)], [DEFAULT_PROMPT])[0][0].logits for image in batch]
+        print(f"{name}: batch against single, IoU {_overlap(masks[name] > 0, np.stack(alone) > 0):.5f}")
+    if len(masks) == 2:
+        one, other = masks.values()
+        print(f"graphs against single launches: IoU {_overlap(one > 0, other > 0):.5f}, "
+              f"largest difference of logits {np.abs(one - other).max():.3g}")  # fmt: skip
+
+
+def _overlap(one, other) -> float:
+    union = (one | other).sum()
+    return float((one & other).sum() / union) if union else 1.0
+
+
+def summary(folder: Path) -> str:
+    """One line a measurement, as Markdown."""
+    lines = [
+        "| model | image | weights | card | token by token | one pass | CUDA graphs | images/s (batch) | of product "
+        "| files to files | peak, one image |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    machine = None
+    for path in sorted(folder.glob("*/bench.json")):
+        found = json.loads(path.read_text())
+        machine = machine or found["machine"]
+        cap = found["machine"]["memory_cap"]
+        for place, image in enumerate(found["images"]):
+            ways = [f"{1e3 * way['p50']:.1f} / {1e3 * way['p95']:.1f} / {1e3 * way['least']:.1f}"
+                    for way in image["latencies"].values()]  # fmt: skip
+            best = max(image["rates"].items(), key=lambda item: item[1], default=None)
+            rate = "-" if best is None else f"{best[1]:.1f} ({best[0]})"
+            share = "-" if best is None else f"{image['share_of_ceiling'][best[0]]:.0%}"
+            files = f"{found['files_rate']:.1f}" if found["files_rate"] and not place else "-"
+            cells = [
+                found["preset"],
+                f"{image['side']}, {image['tiles']} tiles",
+                f"{found['quantization'] or found['dtype']}, {found['weights'] / GIB:.1f} GiB",
+                "whole" if cap is None else f"{cap / GIB:.0f} GiB",
+                *(ways + ["-"] * 3)[:3],
+                rate,
+                share,
+                files,
+                f"{image['peak_alone'] / GIB:.2f} GiB" + ("" if found["finite"] else " NOT FINITE"),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    if machine is not None:
+        lines += ["", f"{machine['device']}, torch {machine['torch']}, transformers {machine['transformers']}, "
+                      f"{machine['threads']} threads; ms are p50 / p95 / least; matrix product "
+                      f"{machine['ceiling'] / 1e12:.0f} TFLOP/s; random weights, the answer forced"]  # fmt: skip
+    return "\n".join(lines)
+
+
+def run_all(arguments: argparse.Namespace) -> None:
+    """All parts in turn, and the table of what they left."""
+    start = time.perf_counter()
+    itself = [sys.executable, "-m", "scripts.speed_table", str(arguments.folder), "--device", arguments.device]
+    timed("check", [*itself, "--part", "check"], 90)
+    bench_presets(arguments.folder, arguments.presets.split(","), arguments.files, arguments.n)
+    timed("cards", [*itself, "--part", "cards", "--cards-preset", arguments.cards_preset], 180)
+    if arguments.model and arguments.data:
+        trained = ["--model", str(arguments.model), "--data", str(arguments.data)]
+        timed("drafts", [sys.executable, "-m", "scripts.one_pass", *trained, "--device", arguments.device], 60)
+        found = ["--device", arguments.device, "--n", "32", "--output", str(arguments.folder / "precision.json")]
+        timed("precision", [*VESSELKIT, "check-precision", *trained, *found], 60)
+    print(summary(arguments.folder))
+    print(f"all of it took {time.perf_counter() - start:.0f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where results go")
+    parser.add_argument("--part", choices=("check", "cards"), help="run this part alone, in this process")
+    parser.add_argument("--presets", default=",".join(PRESETS), help="sizes to measure")
+    parser.add_argument("--cards-preset", default="8b", help="size to measure on smaller cards")
+    parser.add_argument("--files", type=int, default=320, help="images from files to a run folder")
+    parser.add_argument("--n", type=int, default=20, help="calls for the latency")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--model", type=Path, help="trained model folder")
+    parser.add_argument("--data", type=Path, help="its data set")
+    arguments = parser.parse_args()
+    if arguments.part == "check":
+        check_device(arguments.device)
+    elif arguments.part == "cards":
+        bench_cards(arguments.folder, arguments.device, arguments.cards_preset)
+    else:
+        run_all(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""One pass against token by token on 200 pairs of a frame and a prompt, drafts accepted and rejected among them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers.conversion import ConversionRequest, convert
+from helpers.inference.loading import load_model
+from scripts.one_pass import compare, least_overlap
+from tests.golden_cases import IMAGE_CASES, load_case
+from tests.inference.fixture_model import convert_fixture, draw_angiograms
+
+PROMPTS = (
+    "Please segment the blood vessels.", "Please segment the blood vessels in this image.", "blood vessel",
+    "Show the background, then the blood vessels.", "What is in this image?", "Segment the main vessel.",
+    "Where is the stenosis?", "Show the catheter.", "How are you?", "vessels", "Segment.", "Show.", "What?",
+    "background", "the left anterior descending artery", "every branch", "Please.", "contrast agent", "region1",
+    "Where?",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return convert_fixture(tmp_path_factory.mktemp("one-pass") / "model")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 10)
+    return [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_ids_are_those_token_by_token(folder, images, dtype):
+    found = compare(*load_model(folder, "cpu", dtype), images, PROMPTS)
+    assert found.pairs == found.equal == 200
+    assert found.offered == 180 and found.accepted > 100
+    assert found.spoilt_accepted == 0  # all 200 of them went on from the difference
+
+
+def test_masks_of_batches_are_those_of_single_frames(folder, images):
+    assert least_overlap(*load_model(folder, "cpu", "bfloat16"), images[:4], 2) >= 0.999
+
+
+@pytest.fixture(scope="module")
+def golden_model(shared, tmp_path_factory):
+    golden = shared / "golden/tiny_qwen2"
+    folder = tmp_path_factory.mktemp("golden") / "model"
+    bases = {"base": golden / "base/internvl_base", "sam2": golden / "base/sam2_base.pt"}
+    sizes = str(golden / "sam2_dims.json")
+    convert(ConversionRequest(golden / "ckpt_lora/iter_3672.pth", folder, sam2_config=sizes, dtype="float32", **bases))
+    return load_model(folder, "cpu", "float32")
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("name", IMAGE_CASES)
+def test_one_pass_gives_the_recorded_ids_and_masks(shared, golden_model, monkeypatch, name):
+    model, tokenizer = golden_model
+    case = load_case(shared, name)
+    recorded = case.arrays["generated_ids"].tolist()
+    middle = len(recorded) // 2
+    spoilt = [*recorded[:middle], recorded[middle] + 1, *recorded[middle + 1 :]]
+    for draft, drafted in ((recorded, True), (spoilt, False)):
+        with monkeypatch.context() as patch, torch.inference_mode():
+            patch.setattr(
+                model,
+                "answer",
+                lambda prompt, words, limit, draft=draft: model.answers([prompt[0]], words, limit, [draft])[0],
+            )
+            found = model.predict(**case.call(), tokenizer=tokenizer)
+        assert found.answer.token_ids == recorded and found.answer.drafted is drafted
+        for index, logits in enumerate(found.logits.numpy()):
+            assert np.array_equal(logits[None] > 0, case.mask(index))
