@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
+from helpers.cli.cine import write_films
 from helpers.cli.data import GroupBy, IdKey, Ids, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
@@ -148,6 +149,18 @@ def visualize(
         Sort | None,
         typer.Option("--sort", metavar="worst|best|natural", help="By Dice, or by case id. Else worst, with scores."),
     ] = None,
+    films: Annotated[
+        bool, typer.Option("--films", help="Films of the run's sequences, with a page that plays them, not pictures.")
+    ] = False,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="RUN2", help="Run beside it in films. May be given again."),
+    ] = None,
+    sequences: Annotated[
+        list[str] | None,
+        typer.Option("--sequences", metavar="ID", help="Only films of this one. May be given again."),
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", metavar="10", help="Frames a second of films.")] = 10.0,
     metrics: Metrics = None,
     prompt: Prompt = None,
     layout: Layout = None,
@@ -163,11 +176,21 @@ def visualize(
     if metrics is None and sort in (Sort.WORST, Sort.BEST):
         raise UsageProblem(f"--sort {sort}: expected scores to sort by; name the evaluation of the run with --metrics")
 
+    if films and (run is None or cases or sort):
+        stray = "name a RUN" if run is None else "leave --cases and --sort out"
+        raise UsageProblem(f"--films: shows whole sequences of a run; {stray}")
+    if not films and (against or sequences):
+        raise UsageProblem("--against, --sequences: go with --films")
+
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
     from helpers.review.session import Order, ranked
 
     folder = output_path(output, "--output", data)
     dataset = _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from)
+    if films:
+        shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt, "rate": rate}
+        typer.echo(write_films([run, *(against or ())], dataset, folder, **shown))
+        return
     if run is None:
         known = [case.case_id for case in dataset.cases]
         wanted = _known(cases, known) or known[:n]

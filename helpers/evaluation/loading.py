@@ -53,7 +53,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     spacings = {path: _spacing(path) for path in {case.frame.path for case in chosen}}  # a cine has many cases
     for case in tqdm(chosen, desc="checking", unit="case", disable=None):
         truth = case.truth
-        size = sizes.get(case.case_id) or read_frame(case.frame.path, case.frame.index).size
+        size = sizes.get(case.case_id) or _size(case)
         if isinstance(truth, BrokenTruth):
             problems.append(f"{case.case_id}: {truth.reason}")
         elif not isinstance(truth, RescaledTruth) and truth.size is not None and tuple(truth.size) != size:
@@ -126,6 +126,16 @@ def _opened(folder: Path, manifest: str | None) -> Run:
 def _sizes(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
     """Case id -> width and height, of every case that a run could read."""
     return {row.case_id: (row.width, row.height) for run in runs for row in run.rows if row.width and row.height}
+
+
+def _size(case: Case) -> tuple[int, int]:
+    """Width and height of a frame, or of the truth of one that cannot be read, as no run could read it either."""
+    try:
+        return read_frame(case.frame.path, case.frame.index).size
+    except UnreadableImage:
+        if case.truth.size is None:
+            raise
+        return tuple(case.truth.size)
 
 
 def _spacing(path: Path) -> tuple[float, float] | None:

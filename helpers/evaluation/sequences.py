@@ -127,8 +127,7 @@ def _frame_rows(
 
 def _mask(subject: Subject, case: Scorable) -> np.ndarray:
     """The stored mask, bool (H, W); empty where there is none."""
-    known = case.case_id in subject.run.cases()
-    mask = subject.run.mask(case.case_id, subject.prompt_id) if known else None
+    mask = subject.mask(case.case_id)
     return np.zeros(case.size[::-1], bool) if mask is None else mask
 
 

@@ -41,17 +41,20 @@ def write_run(
     folder: Path,
     masks: Mapping[str, np.ndarray | None],
     logits: Mapping[str, np.ndarray] | None = None,
+    sizes: Mapping[str, int | None] | None = None,
     **config: Any,
 ) -> Path:
     """A finished run of one prompt: masks, bool (SIDE, SIDE), by case id; None for a case that failed.
 
     Args:
         logits: behind the masks, by case id; None for -4 and 4.
+        sizes: sides of frames that are not of `SIDE`, by case id; None for one that could not be read.
     """
     values = {"prompts": {"p1": "vessel"}, "threshold": 0.5, "combine": "union", **config}
     mark = start_run(folder, values).config_sha256
     for case_id, mask in masks.items():
-        known = {"case_id": case_id, "prompt_id": "p1", "seg_count": 0, "width": SIDE, "height": SIDE}
+        known = {"case_id": case_id, "prompt_id": "p1", "seg_count": 0}
+        known |= dict.fromkeys(("width", "height"), (sizes or {}).get(case_id, SIDE))
         known["status"], maps, found = PredictionStatus.NO_SEG, {}, {}
         if mask is not None:
             known |= {"status": PredictionStatus.OK, "seg_count": 1, "seg_index": 0, "mask_pixels": int(mask.sum())}

@@ -109,6 +109,16 @@ def test_a_failed_frame_counts_as_an_empty_mask(tmp_path, dataset):
     assert lost["flicker"].tolist() == [pytest.approx(1.0)] * PATIENTS  # the whole mask goes, where the truth stays
 
 
+def test_a_frame_that_no_run_could_read_is_scored_at_the_size_of_its_truth(tmp_path, dataset):
+    (tmp_path / "data/images/P01_S01_003.png").write_bytes(b"damaged")
+    found = masks(dataset, lambda mask, frame: None if (frame.patient, frame.number) == ("P01", 3) else mask)
+    case_id = next(name for name, mask in found.items() if mask is None)
+    folder = write_run(tmp_path / "run", found, sizes={case_id: None})
+    evaluate([folder], dataset, tmp_path / "scores", processes=1, draws=50)
+    frames = open_metrics(tmp_path / "scores").frames().set_index("case_id")
+    assert frames.loc[case_id, "outcome"] == "failed" and frames.loc[case_id, "truth_pixels"] == 128
+
+
 def test_single_frames_have_no_temporal_scores(tmp_path, dataset):
     for path in (tmp_path / "data").rglob("*_00[234].png"):
         path.unlink()

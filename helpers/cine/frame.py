@@ -1,0 +1,83 @@
+"""The frames of a sequence as a film shows them: what is there of each, and what is not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from helpers.data.dataset import Dataset
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+from helpers.evaluation.subjects import Subject
+from helpers.images.reading import UnreadableImage
+from helpers.images.source import read_frame
+from helpers.inference.sequences import time_of
+from helpers.runs.sources import pixel_sha256
+
+
+@dataclass(frozen=True)
+class CineFrame:
+    """One frame of a sequence.
+
+    Attributes:
+        case_id: plain name.
+        image: mode RGB; None where it cannot be read, which is a gap.
+        truth: bool (H, W); None without ground truth that fits.
+        masks: of each run, bool (H, W); None where there is none.
+        statuses: how the prediction of each run ended.
+    """
+
+    case_id: str
+    image: Image.Image | None = field(repr=False)
+    truth: np.ndarray | None = field(repr=False)
+    masks: tuple[np.ndarray | None, ...] = field(repr=False)
+    statuses: tuple[str, ...] = ()
+
+
+def sequence_cases(dataset: Dataset) -> dict[str, tuple[Case, ...]]:
+    """The cases of each sequence of two or more frames, in order of time, gaps included."""
+    groups: dict[str, list[Case]] = {}
+    for case in dataset.cases:
+        if case.frame.sequence is not None:
+            groups.setdefault(case.frame.sequence, []).append(case)
+    return {
+        name: tuple(sorted(cases, key=lambda case: time_of(case.frame)))
+        for name, cases in groups.items()
+        if len(cases) > 1
+    }
+
+
+def cine_frames(cases: Sequence[Case], subjects: Sequence[Subject]) -> Iterator[CineFrame]:
+    """The frames of one sequence, each read when it is its turn.
+
+    Raises:
+        RefusedInput: where a frame is not the one that was predicted, or a run's file is damaged.
+    """
+    for case in cases:
+        try:
+            image = read_frame(case.frame.path, case.frame.index)
+        except UnreadableImage:  # the runs' status says so
+            image = None
+        hashes = {one.run.image_hashes[case.case_id] for one in subjects if case.case_id in one.run.image_hashes}
+        if image is not None and hashes - {pixel_sha256(image)}:
+            raise RefusedInput(
+                f"{case.case_id}: expected the frame that was predicted, found other pixels in the data set. Name the "
+                "data set of the run, or predict it again"
+            )
+        yield CineFrame(
+            case.case_id,
+            image,
+            _truth(case, image),
+            tuple(None if image is None else subject.mask(case.case_id) for subject in subjects),
+            tuple(subject.status(case.case_id) for subject in subjects),
+        )
+
+
+def _truth(case: Case, image: Image.Image | None) -> np.ndarray | None:
+    if case.truth is None or image is None:
+        return None
+    try:
+        return case.truth.mask(image.width, image.height)
+    except RefusedInput:
+        return None
