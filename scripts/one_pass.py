@@ -9,6 +9,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,8 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=40, help="frames; with five prompts, 200 pairs")
     arguments = parser.parse_args()
     model, tokenizer = load_model(arguments.model, arguments.device, arguments.dtype)
+    if "drafts" not in signature(model.answers).parameters:
+        raise SystemExit("the model folder's code takes no drafts; convert again with this version")
     frames = open_dataset(arguments.data).frames[: arguments.n]
     images = [read_frame(frame.path, frame.index) for frame in frames]
     found = compare(model, tokenizer, images, PROMPTS)
