@@ -76,7 +76,7 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
         print(found.to_text(), "\n", flush=True)
 
 
-def check_device(device: str) -> None:
+def check_device(device: str, preset: str) -> None:
     """Whether this device's resize gives Pillow's bytes, and CUDA graphs the results of single launches."""
     import numpy as np
     import torch
@@ -90,7 +90,7 @@ def check_device(device: str) -> None:
     from helpers.inference.sa2va import Sa2VAPredictor
 
     chosen = torch.device(device)
-    model, tokenizer = stand_in(Preset.B1, chosen, torch.bfloat16)
+    model, tokenizer = stand_in(Preset(preset), chosen, torch.bfloat16)
     ways = {"single launches": Sa2VAPredictor(model, tokenizer, {}, resizes=True)}
     pillow = Sa2VAPredictor(model, tokenizer, {}, resizes=False)
     if chosen.type == "cuda":
@@ -162,7 +162,7 @@ def run_all(arguments: argparse.Namespace) -> None:
     """All parts in turn, and the table of what they left."""
     start = time.perf_counter()
     itself = [sys.executable, "-m", "scripts.speed_table", str(arguments.folder), "--device", arguments.device]
-    timed("check", [*itself, "--part", "check"], 90)
+    timed("check", [*itself, "--part", "check", "--check-preset", arguments.check_preset], 90)
     bench_presets(arguments.folder, arguments.presets.split(","), arguments.files, arguments.n)
     timed("cards", [*itself, "--part", "cards", "--cards-preset", arguments.cards_preset], 180)
     if arguments.model and arguments.data:
@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("check", "cards"), help="run this part alone, in this process")
     parser.add_argument("--presets", default=",".join(PRESETS), help="sizes to measure")
     parser.add_argument("--cards-preset", default="8b", help="size to measure on smaller cards")
+    parser.add_argument("--check-preset", default="1b", help="size to check the device with")
     parser.add_argument("--files", type=int, default=320, help="images from files to a run folder")
     parser.add_argument("--n", type=int, default=20, help="calls for the latency")
     parser.add_argument("--device", default="cuda")
@@ -187,7 +188,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="its data set")
     arguments = parser.parse_args()
     if arguments.part == "check":
-        check_device(arguments.device)
+        check_device(arguments.device, arguments.check_preset)
     elif arguments.part == "cards":
         bench_cards(arguments.folder, arguments.device, arguments.cards_preset)
     else:

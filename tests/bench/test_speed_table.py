@@ -1,0 +1,65 @@
+"""The script that measures all sizes: its summary, and the cards that a limit stands for."""
+
+import json
+from dataclasses import replace
+
+import torch
+
+from helpers.bench import measuring
+from helpers.errors import UsageProblem
+from helpers.inference import memory
+from scripts import speed_table
+from tests.bench.test_result import FOUND, IMAGE
+
+
+def write(folder, name, found):
+    (folder / name).mkdir()
+    (folder / name / "bench.json").write_text(json.dumps(found.to_dict()))
+
+
+def test_the_summary_has_a_line_for_each_image_size(tmp_path):
+    larger = replace(IMAGE, side=768, tiles=5, rates={}, peaks={})
+    write(tmp_path, "8b", replace(FOUND, images=(IMAGE, larger)))
+    write(tmp_path, "card-11-nf4", replace(FOUND, quantization="nf4", finite=False))
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in speed_table.summary(tmp_path).splitlines()
+    ]
+    assert len({len(row) for row in rows[:5]}) == 1
+    assert rows[2] == ["8b", "512, 1 tiles", "bfloat16, 15.0 GiB", "22 GiB", "10.0 / 12.0 / 9.0", "-", "-",
+                       "150.0 (8)", "75%", "120.0", "17.00 GiB"]  # fmt: skip
+    assert rows[3][1] == "768, 5 tiles" and rows[3][7:10] == ["-", "-", "-"]
+    assert rows[4][2].startswith("nf4") and rows[4][-1].endswith("NOT FINITE")
+    assert "Some GPU, torch 2.11.0" in rows[-1][0]
+
+
+def test_cards_that_cannot_hold_the_model_are_told(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def measure(preset, device, dtype, plan, quantization, cap):
+        asked.append((str(preset), cap >> 30, dtype, quantization))
+        if quantization == "int8":
+            raise torch.OutOfMemoryError("out of memory")
+        return replace(FOUND, quantization=quantization)
+
+    def require(shapes, device, dtype, quantization):
+        if dtype is torch.float16:
+            raise UsageProblem("memory: use --quantize nf4")
+
+    monkeypatch.setattr(measuring, "measure_model", measure)
+    monkeypatch.setattr(memory, "require_memory", require)
+    speed_table.bench_cards(tmp_path, "cpu", "tiny")
+    assert [(cap, quantization) for _, cap, _, quantization in asked] == [
+        (22, None), (22, "int8"), (22, "nf4"), (11, None), (11, "int8"), (11, "nf4"),
+    ]  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "card-22-bfloat16", "card-22-nf4", "card-11-bfloat16", "card-11-nf4",
+    }  # fmt: skip
+    said = capsys.readouterr().out
+    assert "22 GiB, float16: memory: use --quantize nf4" in said and "11 GiB, int8: out of memory" in said
+
+
+def test_a_part_that_fails_leaves_the_others(capsys):
+    speed_table.timed("bad", [speed_table.sys.executable, "-c", "raise SystemExit(7)"], 60)
+    speed_table.timed("slow", [speed_table.sys.executable, "-c", "import time; time.sleep(60)"], 1)
+    said = capsys.readouterr().out
+    assert "[bad: exit code 7" in said and "[slow: exit code stopped, it took too long" in said
