@@ -1,7 +1,8 @@
 """Images a second of `vesselkit predict` on one GPU and on several, files to files.
 
-`python -m scripts.speed_gpus FOLDER --gpus 2` writes images of noise, then lets 1 and 2 processes share a run as those of
-torchrun do, each on a GPU of its own with a model of random weights. All wait for each other before the time that counts.
+`python -m scripts.speed_gpus FOLDER --gpus 2` writes images of noise, then lets 1 and 2 processes share a run as those
+of torchrun do, each on a GPU of its own with a model of random weights. All wait for each other before the time that
+counts.
 """
 
 import argparse

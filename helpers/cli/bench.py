@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.atomic import write_json_atomic
+from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.cli.arguments import typed_path
 from helpers.cli.inference import Device, Dtype, Quantize
 from helpers.errors import RefusedInput, UsageProblem
@@ -49,7 +49,7 @@ def bench_model(
         bool, typer.Option("--no-cuda-graphs", help="On a GPU, leave CUDA graphs out, which hold memory.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Folder for bench.json, bench.png and bench.svg.")
+        Path | None, typer.Option("--output", metavar="DIR", help="Folder for bench.json, .txt, .png and .svg.")
     ] = None,
 ) -> None:
     import torch  # here, so that --help need not wait
@@ -85,6 +85,7 @@ def bench_model(
         folder = typed_path(output)
         folder.mkdir(parents=True, exist_ok=True)
         write_json_atomic(folder / "bench.json", found.to_dict())
+        write_text_atomic(folder / "bench.txt", found.to_text() + "\n")
         save_figure(bench_figure(found), folder, "bench")
     typer.echo(found.to_text())
 

@@ -38,6 +38,7 @@ def test_the_plan_and_the_files(call, monkeypatch, tmp_path):
     assert (preset, str(device), dtype, quantization, cap) == ("8b", "cpu", torch.float32, "nf4", None)
     assert (plan.sides, plan.batch_sizes, plan.calls, plan.files, plan.graphs) == ((512, 768), (1, 8), 5, 3, False)
     assert json.loads((tmp_path / "found" / "bench.json").read_text())["preset"] == "8b"
+    assert (tmp_path / "found" / "bench.txt").read_text() == ended.out
     assert (tmp_path / "found" / "bench.png").is_file() and (tmp_path / "found" / "bench.svg").is_file()
 
 
