@@ -86,6 +86,7 @@ def check_device(device: str, preset: str) -> None:
     from helpers.bench.presets import Preset
     from helpers.bench.stand_in import stand_in
     from helpers.inference.graphs import GraphedModel
+    from helpers.inference.inputs import resized
     from helpers.inference.run import DEFAULT_PROMPT
     from helpers.inference.sa2va import Sa2VAPredictor
 
@@ -97,8 +98,8 @@ def check_device(device: str, preset: str) -> None:
         ways["CUDA graphs"] = Sa2VAPredictor(GraphedModel(model), tokenizer, {}, resizes=True)
     for side in SIDES:
         image = draw_noise(side, side).resize((side, side - 12), Image.Resampling.BILINEAR)
-        raw, expected = ways["single launches"].prepare(image), pillow.prepare(image)
-        made = raw.prepared(chosen)
+        (made,) = resized([ways["single launches"].prepare(image)], chosen)
+        expected = pillow.prepare(image)
         same = torch.equal(made.tiles.cpu(), expected.tiles) and torch.equal(made.square.cpu(), expected.square)
         print(f"{image.size}: resized on {chosen} with Pillow's bytes: {same}")
     batch = [draw_noise(512, seed) for seed in range(4)]

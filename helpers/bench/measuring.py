@@ -26,7 +26,6 @@ from helpers.bench.timing import (
 )
 from helpers.data.frame import Frame
 from helpers.inference.graphs import GraphedModel
-from helpers.inference.predictor import Answer
 from helpers.inference.run import DEFAULT_PROMPT, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
@@ -178,18 +177,16 @@ class _Bench:
     def _step_by_step(self, image: Image.Image) -> None:
         self._model.predict_forward(image=image, text=DEFAULT_PROMPT, tokenizer=self._tokenizer, max_new_tokens=64)
 
-    def _masks(self, predictor: Sa2VAPredictor, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """Masks bool (H, W) of images in memory."""
+    @torch.inference_mode()
+    def _masks(self, predictor: Sa2VAPredictor, images: Sequence[Image.Image]) -> np.ndarray:
+        """Masks bool (n, H, W) of n images of one size in memory."""
         prepared = [predictor.prepare(image) for image in images]
         answers = predictor.predict(prepared, [DEFAULT_PROMPT])
-        return [self._mask(answer, image) for (answer,), image in zip(answers, images, strict=True)]
-
-    @torch.inference_mode()
-    def _mask(self, answer: Answer, image: Image.Image) -> np.ndarray:
-        self.finite &= bool(np.isfinite(answer.logits).all()) and len(answer.logits) == 1
-        logits = torch.from_numpy(answer.logits).to(self._device)
-        full = upsample_logits(logits, self._model.config.sam2_sizes.image_size, image.height, image.width)
-        return (full[0] > 0).cpu().numpy()
+        maps = np.concatenate([answer.logits for (answer,) in answers])
+        self.finite &= bool(np.isfinite(maps).all()) and len(maps) == len(images)
+        logits = torch.from_numpy(maps).to(self._device)
+        full = upsample_logits(logits, self._model.config.sam2_sizes.image_size, images[0].height, images[0].width)
+        return (full > 0).cpu().numpy()
 
     def _batch_seconds(self, predictor: Sa2VAPredictor, batch: Sequence[Image.Image]) -> float:
         """Seconds of a batch, the least of several after two that are not counted."""

@@ -1,11 +1,9 @@
 """Pillow's bicubic resize, bit for bit, on any device: one thread of a processor needs tens of milliseconds for it.
 
 Pillow filters rows, rounds to 8 bits, then filters columns, or the other way round, in integers of 22 fractional bits.
-Sums of such products are exact in float64 whatever their order, so that matrix products give the same bytes.
-Which way goes first depends on the sizes and on Pillow's version: it is found out by trying.
+So does this. Which way goes first depends on the sizes and on Pillow's version: it is found out by trying.
 """
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -35,39 +33,48 @@ def _bicubic(distance: np.ndarray) -> np.ndarray:
     return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
 
 
-def filter_matrix(size: int, wanted: int) -> np.ndarray:
-    """Weights (wanted, size) that make `wanted` pixels of `size`: whole numbers in float64, in units of 2 ** -22."""
+def filter_taps(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of `size` pixels make each of `wanted` ones, int64 (K, wanted), and their weights in units of 2 ** -22.
+
+    Where fewer than K count, the weights of the others are 0. Weights are int32 (K, wanted).
+    """
     scale = size / wanted
     stretch = max(scale, 1.0)
     support = _SUPPORT * stretch
     centres = (np.arange(wanted) + 0.5) * scale
     first = np.maximum((centres - support + 0.5).astype(np.int64), 0)
     last = np.minimum((centres + support + 0.5).astype(np.int64), size)
-    taps = [first + tap for tap in range(math.ceil(support) * 2 + 1)]
-    weights = [np.where(tap < last, _bicubic((tap - centres + 0.5) * (1.0 / stretch)), 0.0) for tap in taps]
-    total = sum(weights, np.zeros(wanted))  # one after the other, as Pillow adds them
-    matrix = np.zeros((wanted, size))
-    for tap, weight in zip(taps, weights, strict=True):
-        share = weight / total * _ONE
-        inside = tap < last
-        matrix[np.arange(wanted)[inside], tap[inside]] = np.trunc(share + np.copysign(0.5, share))[inside]
-    return matrix
+    taps = first + np.arange((last - first).max())[:, None]
+    weights = np.where(taps < last, _bicubic((taps - centres + 0.5) * (1.0 / stretch)), 0.0)
+    total = np.zeros(wanted)
+    for weight in weights:  # one after the other, as Pillow adds them
+        total = total + weight
+    shares = weights / total * _ONE
+    return np.minimum(taps, size - 1), np.trunc(shares + np.copysign(0.5, shares)).astype(np.int32)
 
 
-@lru_cache(maxsize=32)
-def _matrix(size: int, wanted: int, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(filter_matrix(size, wanted)).to(device)
+@lru_cache(maxsize=64)
+def _taps(size: int, wanted: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    taps, weights = filter_taps(size, wanted)
+    return torch.from_numpy(taps.reshape(-1)).to(device), torch.from_numpy(weights).to(device)
 
 
 def resize(pixels: torch.Tensor, height: int, width: int, order: Order) -> torch.Tensor:
-    """An image uint8 (3, H, W) as uint8 (3, height, width), as `Image.resize` with BICUBIC makes it."""
-    values = pixels.double()
+    """Images uint8 (..., H, W) as uint8 (..., height, width), as `Image.resize` with BICUBIC makes them."""
     for step in (order, *(other for other in Order if other is not order)):
-        if step is Order.ROWS and pixels.shape[2] != width:
-            values = _rounded(values @ _matrix(pixels.shape[2], width, pixels.device).T)
-        if step is Order.COLUMNS and pixels.shape[1] != height:
-            values = _rounded(_matrix(pixels.shape[1], height, pixels.device) @ values)
-    return values.to(torch.uint8)
+        if step is Order.ROWS and pixels.shape[-1] != width:
+            pixels = _filtered(pixels, width)
+        if step is Order.COLUMNS and pixels.shape[-2] != height:
+            pixels = _filtered(pixels.transpose(-1, -2), height).transpose(-1, -2)
+    return pixels
+
+
+def _filtered(pixels: torch.Tensor, wanted: int) -> torch.Tensor:
+    """The last axis filtered to `wanted` pixels."""
+    taps, weights = _taps(pixels.shape[-1], wanted, pixels.device)
+    chosen = pixels.index_select(-1, taps).unflatten(-1, weights.shape).int()
+    sums = chosen.mul_(weights).sum(-2, dtype=torch.int32).add_(_ONE // 2)
+    return (sums >> 22).clamp_(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=256)
@@ -122,12 +129,13 @@ class Resizes:
         return self.rows * self.columns + (self.thumbnail_order is not None)
 
     def apply(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tiles uint8 (T, 3, tile, tile), the thumbnail last, and uint8 (1, 3, square, square), of uint8 (3, H, W)."""
+        """Tiles uint8 (B, T, 3, tile, tile), the thumbnail last, and uint8 (B, 3, square, square), of (B, 3, H, W)."""
         grid = resize(pixels, self.tile * self.rows, self.tile * self.columns, self.grid_order)
-        tiles = grid.view(3, self.rows, self.tile, self.columns, self.tile).permute(1, 3, 0, 2, 4).flatten(0, 1)
+        parts = grid.unflatten(-1, (self.columns, self.tile)).unflatten(-3, (self.rows, self.tile))
+        tiles = parts.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
         if self.thumbnail_order is not None:
-            tiles = torch.cat([tiles, resize(pixels, self.tile, self.tile, self.thumbnail_order)[None]])
-        return tiles, resize(pixels, self.square, self.square, self.square_order)[None]
+            tiles = torch.cat([tiles, resize(pixels, self.tile, self.tile, self.thumbnail_order)[:, None]], 1)
+        return tiles, resize(pixels, self.square, self.square, self.square_order)
 
 
 @lru_cache(maxsize=64)
@@ -142,7 +150,3 @@ def find_resizes(height: int, width: int, tiling: Tiling, square: int) -> Resize
     if grid is None or whole is None or (several and thumbnail is None):
         return None
     return Resizes(rows, columns, tile, square, grid, whole, thumbnail)
-
-
-def _rounded(sums: torch.Tensor) -> torch.Tensor:
-    return sums.add_(_ONE / 2).div_(_ONE).floor_().clamp_(0, 255)

@@ -1,7 +1,7 @@
 """Sa2VA as a predictor: batches of images of any sizes, several prompts, one pass through each part of the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import signature
 from itertools import pairwise
 from typing import Any
@@ -13,20 +13,16 @@ from PIL import Image
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.batching import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.inference.graphs import GraphedModel
+from helpers.inference.inputs import ImageInputs, PreparedImage, RawImage
 from helpers.inference.predictor import Answer
-from helpers.inference.resizing import Resizes, Tiling, find_resizes
 from helpers.quantization.layers import quantization_of
 from helpers.runs.logits import Upsampling
-from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import (
     IMAGE_CONTEXT,
     build_prompt,
-    cut_tiles,
-    image_bytes,
     image_text,
     normalise_sam2,
     normalise_tiles,
-    sam2_bytes,
 )
 
 TOKEN_LIMIT = 64
@@ -34,46 +30,6 @@ TOKEN_LIMIT = 64
 # What goes through a part of the model at once. Larger batches gain nothing there and cost memory.
 TILES_AT_ONCE = 32
 MASKS_AT_ONCE = 16
-
-# A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.
-RESIZED_PIXELS = 2048 * 2048
-RESIZED_SIZES = 16
-
-
-@dataclass(frozen=True)
-class PreparedImage:
-    """An image as the model takes it, still as bytes: a quarter of the memory of float32.
-
-    Attributes:
-        tiles: uint8 (T, 3, tile_size, tile_size), the thumbnail last.
-        square: uint8 (1, 3, S, S), stretched for SAM2.
-        width, height: of the image in pixels.
-    """
-
-    tiles: torch.Tensor = field(repr=False)
-    square: torch.Tensor = field(repr=False)
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class RawImage:
-    """An image that the device itself brings to the sizes of `PreparedImage`, with the same bytes.
-
-    Attributes:
-        pixels: uint8 (3, H, W).
-        resizes: of an image of this size.
-    """
-
-    pixels: torch.Tensor = field(repr=False)
-    resizes: Resizes
-
-    def prepared(self, device: torch.device) -> PreparedImage:
-        """The inputs, on a device."""
-        # In Pillow's order of bytes, so that what is computed from them is the same to the last bit.
-        layout = torch.channels_last
-        tiles, square = (made.contiguous(memory_format=layout) for made in self.resizes.apply(self.pixels.to(device)))
-        return PreparedImage(tiles, square, self.pixels.shape[2], self.pixels.shape[1])
 
 
 @dataclass(frozen=True)
@@ -142,8 +98,8 @@ class Sa2VAPredictor:
         self._token_limit = token_limit
         self._quantization = quantization_of(model)
         self._drafts: dict[str, list[int]] = {}
-        self._resizes: dict[tuple[int, int], Resizes | None] = {}
-        self._resizes_itself = model.device.type == "cuda" if resizes is None else resizes
+        itself = model.device.type == "cuda" if resizes is None else resizes
+        self._inputs = ImageInputs(model.config, model.device, itself)
         # Padding, drafts, and other answers beside one's own in the mask decoder change the last digits, and the
         # decoder may enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
         self._exact = model.dtype == torch.float32
@@ -172,24 +128,7 @@ class Sa2VAPredictor:
 
     def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
         """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""
-        config = self._model.config
-        image = to_rgb(image)
-        resizes = self._find_resizes(image.height, image.width)
-        if resizes is not None:
-            return RawImage(image_bytes([image])[0], resizes)
-        tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-        square = sam2_bytes(image, config.sam2_sizes.image_size)
-        return PreparedImage(image_bytes(tiles), square, image.width, image.height)
-
-    def _find_resizes(self, height: int, width: int) -> Resizes | None:
-        """How the device resizes images of a size; None where Pillow does."""
-        config, size = self._model.config, (height, width)
-        if not self._resizes_itself or height * width > RESIZED_PIXELS:
-            return None
-        if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
-            tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-            self._resizes[size] = find_resizes(height, width, tiling, config.sam2_sizes.image_size)
-        return self._resizes.get(size)
+        return self._inputs.prepare(image)
 
     @torch.inference_mode()
     def predict(self, prepared: Sequence[PreparedImage | RawImage], prompts: Sequence[str]) -> list[list[Answer]]:
@@ -203,7 +142,7 @@ class Sa2VAPredictor:
         """
         if not prepared or not prompts:
             return [[] for _ in prepared]
-        images = [item.prepared(self._model.device) if isinstance(item, RawImage) else item for item in prepared]
+        images = self._inputs.on_device(prepared)
         found = self._answer(images, prompts)
         maps = self._maps(images, [[answer.seg_states for answer in row] for row in found])
         return [

@@ -9,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from helpers.bench.presets import Preset, preset_config
 from helpers.bench.stand_in import FORCED_ANSWER, stand_in
 from helpers.inference.graphs import MOST_SHAPES, GraphedModel, Replayed, stages
-from helpers.inference.sa2va import PreparedImage, Sa2VAPredictor
+from helpers.inference.inputs import PreparedImage
+from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
 
 PROMPT = "Please segment the blood vessels."

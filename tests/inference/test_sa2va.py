@@ -10,7 +10,8 @@ from helpers.conversion import ConversionRequest, convert
 from helpers.demo.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from helpers.errors import UsageProblem
 from helpers.inference import sa2va
-from helpers.inference.sa2va import RawImage, Sa2VAPredictor
+from helpers.inference.inputs import RawImage, resized
+from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.modeling_sa2va import upsample_logits
 from tests.golden_cases import CASES_WITH_MASKS, load_case
@@ -178,10 +179,11 @@ def test_a_device_that_resizes_gives_the_same(loaded):
     model, tokenizer = loaded
     plain = Sa2VAPredictor(model, tokenizer, {}, resizes=False)
     itself = Sa2VAPredictor(model, tokenizer, {}, resizes=True)
-    images = [Image.open(FIXTURES / f"images/image_0{index}.png") for index in (1, 2)]
+    images = [Image.open(FIXTURES / f"images/image_0{index}.png") for index in (1, 2, 3, 4)]
+    images.append(images[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     raw = [itself.prepare(image) for image in images]
-    for image, found in zip(images, raw, strict=True):
-        expected, inputs = plain.prepare(image), found.prepared(torch.device("cpu"))
+    for image, inputs in zip(images, resized(raw, torch.device("cpu")), strict=True):
+        expected = plain.prepare(image)
         assert torch.equal(inputs.tiles, expected.tiles) and torch.equal(inputs.square, expected.square)
         assert (inputs.width, inputs.height) == (expected.width, expected.height) == image.size
     one, other = itself.predict(raw[:1], ["Segment."]), plain.predict([plain.prepare(images[0])], ["Segment."])
@@ -189,8 +191,8 @@ def test_a_device_that_resizes_gives_the_same(loaded):
 
 
 def test_images_of_ever_new_sizes_go_to_pillow(loaded, monkeypatch):
-    monkeypatch.setattr("helpers.inference.sa2va.RESIZED_SIZES", 1)
-    monkeypatch.setattr("helpers.inference.sa2va.RESIZED_PIXELS", 900)
+    monkeypatch.setattr("helpers.inference.inputs.RESIZED_SIZES", 1)
+    monkeypatch.setattr("helpers.inference.inputs.RESIZED_PIXELS", 900)
     predictor = Sa2VAPredictor(*loaded, {}, resizes=True)
     sizes = [(30, 30), (20, 30), (30, 30), (31, 30)]
     found = [predictor.prepare(Image.new("RGB", size)) for size in sizes]
