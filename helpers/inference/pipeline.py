@@ -29,7 +29,8 @@ from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
 
-# Threads that read, and as many that write; each uses one processor, beside those of the model.
+# Threads that read; each uses one processor, beside those of the model. Twice as many write, since they mostly wait for
+# the disk.
 FEWEST_THREADS, MOST_THREADS = 2, 8
 
 # Batches read ahead of the one being predicted, and frames that may wait for the disk.
@@ -295,7 +296,7 @@ def empty_cache() -> None:
 
 
 def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
-    """How many threads read, and how many write: half of this process's share of the processors, 2 to 8.
+    """How many threads read: half of this process's share of the processors, 2 to 8.
 
     Processes that `torchrun` starts on one machine share its processors.
     """
@@ -336,7 +337,7 @@ class _Writing:
     def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
         self._write = write
         self._written = written
-        self._pool = _threads(worker_threads(), "write")
+        self._pool = _threads(2 * worker_threads(), "write")
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> "_Writing":
