@@ -99,23 +99,29 @@ export function scoresOf([, alone, missed, both]) {
 // All pixels within `reach` of the mask, up and down, left and right.
 export function dilated(mask, width, height, reach) {
   const rows = new Uint8Array(mask.length), found = new Uint8Array(mask.length);
-  spread(mask, rows, height, width, 1, width, reach);
-  spread(rows, found, width, height, width, 1, reach);
-  return found;
-}
-
-function spread(from, to, lines, length, step, lineStep, reach) {
-  for (let line = 0; line < lines; line++) {
-    const start = line * lineStep;
-    for (let i = 0, since = reach + 1; i < length; i++) {
-      since = from[start + i * step] ? 0 : since + 1;
-      if (since <= reach) to[start + i * step] = 1;
+  for (let start = 0; start < mask.length; start += width) {
+    for (let i = start, since = reach + 1; i < start + width; i++) {
+      since = mask[i] ? 0 : since + 1;
+      if (since <= reach) rows[i] = 1;
     }
-    for (let i = length - 1, since = reach + 1; i >= 0; i--) {
-      since = from[start + i * step] ? 0 : since + 1;
-      if (since <= reach) to[start + i * step] = 1;
+    for (let i = start + width - 1, since = reach + 1; i >= start; i--) {
+      since = mask[i] ? 0 : since + 1;
+      if (since <= reach) rows[i] = 1;
     }
   }
+  // Down and up go row by row too, all columns at once: pixels that lie side by side are fast to get at.
+  const since = new Int32Array(width);
+  for (const down of [true, false]) {
+    since.fill(reach + 1);
+    for (let row = 0; row < height; row++) {
+      const start = (down ? row : height - 1 - row) * width;
+      for (let x = 0; x < width; x++) {
+        since[x] = rows[start + x] ? 0 : since[x] + 1;
+        if (since[x] <= reach) found[start + x] = 1;
+      }
+    }
+  }
+  return found;
 }
 
 // A line around the mask, outside it, so that what lies inside stays in sight.

@@ -95,3 +95,29 @@ def write_run(folder: Path, seed: int = 0, threshold: float = 0.5) -> Path:
         commit_case(folder, mark, CaseResult(case_id, rows, {"p1": maps}, {"p1": mask}, {}))
     assert finish_run(folder, list(CASES), {})
     return folder
+
+
+def write_many(data: Path, folder: Path, count: int) -> None:
+    """A data set of equal small frames, and the finished run over them."""
+    for part in ("images", "masks"):
+        (data / part).mkdir(parents=True)
+    (data / "dataset.json").write_text(json.dumps({"ids": "public", "layout": "paired"}))
+    truth, stored = tube(0.1), two_step(smooth_logits(0))
+    mask = combined_mask(stored.full_size(), 0.5, Combine.UNION)
+    Image.fromarray(np.where(truth, 90, 170).astype(np.uint8)).save(data / "image.png")
+    Image.fromarray(truth.astype(np.uint8) * 255).save(data / "mask.png")
+    image, annotated = (data / "image.png").read_bytes(), (data / "mask.png").read_bytes()
+    for name in ("image.png", "mask.png"):
+        (data / name).unlink()
+    mark = start_run(folder, {"prompts": {"p1": "vessel"}, "threshold": 0.5, "combine": "union"}).config_sha256
+    case_ids = [f"P{number // 20:03d}_S{number // 10 % 2}_{number % 10:03d}" for number in range(count)]
+    known = {
+        "prompt_id": "p1", "status": PredictionStatus.OK, "seg_count": 1, "seg_index": 0, "width": WIDTH,
+        "height": HEIGHT, "mask_pixels": int(mask.sum()), "mask_fraction": float(mask.mean()), "text": "[SEG]",
+    }  # fmt: skip
+    for case_id in case_ids:
+        (data / "images" / f"{case_id}.png").write_bytes(image)
+        (data / "masks" / f"{case_id}.png").write_bytes(annotated)
+        row = PredictionRow(**{**dict.fromkeys(COLUMNS), **known, "case_id": case_id})
+        commit_case(folder, mark, CaseResult(case_id, (row,), {"p1": stored}, {"p1": mask}, {}))
+    assert finish_run(folder, case_ids, {})

@@ -1,32 +1,46 @@
-"""How long a move of a slider takes in the browser, and that paging through many cases does not fill the memory."""
+"""How long a move of a slider and the first picture take, and that paging through many cases does not fill the memory.
+
+`pytest tests/review/test_speed.py -rP` prints the figures.
+"""
 
 import statistics
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.data.dataset import open_dataset
 from helpers.evaluation.centreline import skeleton
 from helpers.figures.panels import GroundTruth, PredictedMask
 from helpers.review import page as page_module
 from helpers.review.coding import coded_map
 from helpers.review.page import write_page
 from helpers.review.payload import CaseView, Prediction
+from helpers.review.session import ReviewSession
+from helpers.review.source import open_source
+from helpers.review.store import VerdictStore
+from helpers.review.widget import ReviewWidget
 from helpers.runs.masks import Combine
-from tests.review.runs import smooth_logits, tube, two_step
+from tests.review.runs import smooth_logits, tube, two_step, write_many
 
 LIMIT_MS = {512: 16, 1024: 40}
-STEPS, CASES = 100, 80
+STEPS = 200
+SLIDERS = {"threshold": "", "opacity": "", "window": "", "level": "", "width": "c", "divide": "s"}  # and its switch
+CASES, FIRST_S, KEPT_MB = 1220, 2, 10
+SLACK = 2  # times the promise, since machines that run tests do other things too
 
 _MOVE = """async ([name, steps]) => {
   const slider = document.querySelector(`[data-control=${name}]`), times = [];
   const heard = (event) => times.push(event.detail.milliseconds);
-  document.querySelector(".vesselkit-review").addEventListener("vesselkit:drawn", heard);
-  for (let i = 0; i < steps; i++) {
+  const root = document.querySelector(".vesselkit-review");
+  root.addEventListener("vesselkit:drawn", heard);
+  for (let i = 0; times.length < steps; i++) {
     slider.value = Number(slider.min) + ((slider.max - slider.min) * ((7 * i) % steps)) / steps;
     slider.dispatchEvent(new Event("input"));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   }
+  root.removeEventListener("vesselkit:drawn", heard);
   return times;
 }"""
 
@@ -40,63 +54,109 @@ _PAGE_THROUGH = """async (count) => {
   }
 }"""
 
+_NOTE_THE_FIRST = """document.addEventListener(
+    "vesselkit:drawn", () => { document.body.dataset.first ??= performance.now(); }, true);"""
 
-class OneCaseManyTimes:
-    """A source of equal cases, which takes no time to make."""
 
-    run, prompt = "run", "p1"
+class Made:
+    """A case as it is sent, made once."""
 
-    def __init__(self, side, count):
-        maps = coded_map(two_step(smooth_logits(0, grid=256), side, side, 1024), Combine.UNION, [None])
+    def __init__(self, side, grid, network):
+        maps = coded_map(two_step(smooth_logits(0, grid=grid), side, side, network), Combine.UNION, [None])
         truth, rng = tube(0.1, side, side), np.random.default_rng(0)
         image = Image.fromarray(rng.integers(60, 200, (side, side)).astype(np.uint8))
         prediction = Prediction("ok", None, PredictedMask(maps.mask(0.5)), maps)
-        self.one = CaseView("c", side, side, image, GroundTruth(truth), None, skeleton(truth), [prediction])
-        self.count = count
+        view = CaseView("c", side, side, image, GroundTruth(truth), None, skeleton(truth), [prediction])
+        self.sent = view.to_json()
+
+    def to_json(self):
+        return self.sent
+
+
+class ManyCases:
+    """A source that takes no time: the first cases are large, all others small."""
+
+    run, prompt = "run", "p1"
+
+    def __init__(self, side, count, large=3):
+        self.large, self.small = Made(side, 256, 1024), Made(96, 64, 256)
+        self.names = [f"c{number:04d}" for number in range(count)]
+        self.first = set(self.names[:large])
 
     def document(self):
         about = {"patient": None, "sequence": None, "frame": None, "status": "ok", "scores": {}}
         return {
             "run": self.run, "prompt": self.prompt, "metrics": [],
             "runs": [{"run": "run", "name": "run", "threshold": 0.5, "prompt_text": "vessel"}],
-            "cases": [{"case_id": f"c{number}", **about} for number in range(self.count)],
+            "cases": [{"case_id": name, **about} for name in self.names],
         }  # fmt: skip
 
     def view(self, case_id):
-        return self.one
+        return self.large if case_id in self.first else self.small
 
 
 @pytest.fixture
 def page(browser):
     found = browser.new_page(viewport={"width": 1500, "height": 950})
+    found.add_init_script(_NOTE_THE_FIRST)
     yield found
     found.close()
+
+
+def first_picture(page, path):
+    """Open a page; seconds until its first picture."""
+    page.goto(path.as_uri())
+    page.wait_for_selector("body[data-first]", timeout=30_000, state="attached")
+    return float(page.get_attribute("body", "data-first")) / 1000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", LIMIT_MS)
 def test_a_move_of_a_slider_fits_a_frame_of_the_screen(page, tmp_path, side):
-    page.goto(write_page(OneCaseManyTimes(side, 1), tmp_path / "r.html").as_uri())
-    page.wait_for_timeout(1500)
-    for name in ("threshold", "window"):
+    first_picture(page, write_page(ManyCases(side, 1), tmp_path / "r.html"))
+    found = {}
+    for name, switch in SLIDERS.items():
+        page.focus(".vesselkit-review")
+        for key in filter(None, ("q", switch)):
+            page.keyboard.press(key)
         times = page.evaluate(_MOVE, [name, STEPS])
-        print(f"{side}x{side} {name}: median {statistics.median(times):.1f} ms, 95 % {np.percentile(times, 95):.1f} ms")
-        # Twice the promise, since machines that run tests do other things too.
-        assert len(times) >= STEPS // 2 and statistics.median(times) <= 2 * LIMIT_MS[side], name
+        found[name] = statistics.median(times)
+        print(
+            f"{side}x{side} {name}: median {found[name]:.1f} ms, 95 % {np.percentile(times, 95):.1f} ms, {STEPS} steps"
+        )
+    assert max(found.values()) <= SLACK * LIMIT_MS[side], found
 
 
 @pytest.mark.slow
-def test_paging_through_many_cases_leaves_the_memory_as_it_is(page, tmp_path, monkeypatch):
+def test_opening_a_run_of_many_cases(page, tmp_path, monkeypatch):
+    write_many(tmp_path / "data", tmp_path / "run", CASES)
+    start = time.perf_counter()
+    source = open_source(tmp_path / "run", open_dataset(tmp_path / "data"))
+    session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
+    answer = ReviewWidget(source, session).answer({"ticket": 1, "kind": "load", "case_id": session.queue[0]})
+    kernel = time.perf_counter() - start
+    assert len(session.queue) == CASES and answer["payload"]["case_id"] == session.queue[0]
     monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", 10)
-    page.goto(write_page(OneCaseManyTimes(512, CASES), tmp_path / "r.html").as_uri())
+    browser = first_picture(page, write_page(ManyCases(512, CASES), tmp_path / "r.html"))
+    print(f"{CASES} cases: {kernel:.2f} s in the kernel, {browser:.2f} s in the browser until the first picture")
+    assert kernel + browser <= SLACK * FIRST_S
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("most", "count"), [(CASES, CASES), (10, 100)], ids=["one file", "a file each"])
+def test_paging_through_many_cases_leaves_the_memory_as_it_is(page, tmp_path, monkeypatch, most, count):
+    monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", most)
+    first_picture(page, write_page(ManyCases(512, count), tmp_path / "r.html"))
     session = page.context.new_cdp_session(page)
 
     def megabytes():
         session.send("HeapProfiler.collectGarbage")
-        return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+        used = session.send("Runtime.getHeapUsage")
+        return sum(used[name] for name in ("usedSize", "embedderHeapUsedSize", "backingStorageSize")) / 1e6
 
-    page.wait_for_timeout(1000)
     page.evaluate(_PAGE_THROUGH, 20)
     before = megabytes()
-    page.evaluate(_PAGE_THROUGH, CASES - 25)
-    assert megabytes() < before + 10  # the cases that went by are 0.4 MB each
+    page.evaluate(_PAGE_THROUGH, count - 21)
+    after = megabytes()
+    print(f"{before:.1f} MB after 20 cases, {after:.1f} MB after {count}")
+    assert page.inner_text(".vk-id") == f"c{count - 1:04d}" and after < before + KEPT_MB

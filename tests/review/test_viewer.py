@@ -4,6 +4,8 @@ import base64
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers.review.coding import coded_map
 from helpers.review.facts import viewer_module
@@ -16,6 +18,14 @@ from tests.review.runs import smooth_logits, tube, two_step
 from tests.review.test_session import CASES
 
 THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.123, 1 / 3]
+NONE = Upsampling.NONE
+MASKS = """const [maps, width, height, thresholds] = given;
+    const full = await kit.fullSize(maps, width, height);
+    return thresholds.map((threshold) => {
+        const mask = kit.maskAt(full, threshold), packed = new Uint8Array(Math.ceil(mask.length / 8));
+        mask.forEach((value, i) => { packed[i >> 3] |= value << (7 - (i & 7)); });
+        return Array.from(packed);
+    });"""
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +55,31 @@ def call(browser):
 )
 def test_masks_are_those_of_python_at_every_threshold(call, stored):
     coded = coded_map(stored, Combine.UNION, [None] * len(stored.logits))
-    found = call(
-        """const [maps, width, height, thresholds] = given;
-        const full = await kit.fullSize(maps, width, height);
-        return thresholds.map((threshold) => {
-            const mask = kit.maskAt(full, threshold), packed = new Uint8Array(Math.ceil(mask.length / 8));
-            mask.forEach((value, i) => { packed[i >> 3] |= value << (7 - (i & 7)); });
-            return Array.from(packed);
-        });""",
-        maps_json(coded), stored.width, stored.height, THRESHOLDS,
-    )  # fmt: skip
+    found = call(MASKS, maps_json(coded), stored.width, stored.height, THRESHOLDS)
     for threshold, bits in zip(THRESHOLDS, found, strict=True):
         mask = np.unpackbits(np.array(bits, np.uint8), count=stored.width * stored.height)
         assert np.array_equal(mask.reshape(stored.height, stored.width), coded.mask(threshold)), threshold
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(1, 3),
+    sizes=st.tuples(*[st.integers(2, 24)] * 4),
+    spread=st.floats(0.01, 40),
+    thresholds=st.lists(st.floats(0.001, 0.999), min_size=1, max_size=6),
+    resampled=st.booleans(),
+)
+def test_any_mask_is_that_of_python_at_any_threshold(call, seed, count, sizes, spread, thresholds, resampled):
+    width, height, grid, network = sizes
+    shape = (count, grid, grid) if resampled else (count, height, width)
+    maps = round_for_storage(np.random.default_rng(seed).normal(0, spread, shape))
+    stored = two_step(maps, width, height, network) if resampled else StoredLogits(maps, NONE, None, width, height)
+    coded = coded_map(stored, Combine.UNION, [None] * count)
+    found = call(MASKS, maps_json(coded), width, height, thresholds)
+    for threshold, bits in zip(thresholds, found, strict=True):
+        mask = np.unpackbits(np.array(bits, np.uint8), count=width * height).reshape(height, width)
+        assert np.array_equal(mask, coded.mask(threshold)), threshold
 
 
 def test_scores_count_pixels(call):
@@ -100,9 +122,9 @@ def test_an_outline_lies_around_its_mask(call):
 
 def test_the_queue_is_that_of_the_session(call, tmp_path):
     session = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "run", "p1", frozenset({"hd95_px"}))
-    given = sorted(CASES, key=lambda case: session.queue.index(case.case_id))
+    mixed = sorted(CASES, key=lambda case: session.queue.index(case.case_id))
     cases = [
-        {"case_id": c.case_id, "scores": {k: v for k, v in c.scores.items() if v is not None and v == v}} for c in given
+        {"case_id": c.case_id, "scores": {k: v for k, v in c.scores.items() if v is not None and v == v}} for c in mixed
     ]
     for order in Order:
         for metric in ("dice", "hd95_px"):
