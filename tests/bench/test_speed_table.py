@@ -1,6 +1,7 @@
 """The script that measures all sizes: its summary, and the cards that a limit stands for."""
 
 import json
+import sys
 from dataclasses import replace
 
 import torch
@@ -58,8 +59,28 @@ def test_cards_that_cannot_hold_the_model_are_told(tmp_path, monkeypatch, capsys
     assert "22 GiB, float16: memory: use --quantize nf4" in said and "11 GiB, int8: out of memory" in said
 
 
+def python(code):
+    return [sys.executable, "-c", code]
+
+
 def test_a_part_that_fails_leaves_the_others(capsys):
-    speed_table.timed("bad", [speed_table.sys.executable, "-c", "raise SystemExit(7)"], 60)
-    speed_table.timed("slow", [speed_table.sys.executable, "-c", "import time; time.sleep(60)"], 1)
+    parts = speed_table.Parts(60)
+    assert not parts.run("bad", python("raise SystemExit(7)"), 30)
+    assert not parts.run("slow", python("import time; time.sleep(60)"), 1)
+    assert parts.run("good", python(""), 30)
+    assert not speed_table.Parts(0).run("late", python(""), 30)
     said = capsys.readouterr().out
-    assert "[bad: exit code 7" in said and "[slow: exit code stopped, it took too long" in said
+    for words in ("[bad: exit code 7", "[slow: exit code stopped", "[good: exit code 0", "[late: left out"):
+        assert words in said
+
+
+def test_a_size_is_measured_without_graphs_where_they_fail(tmp_path):
+    class Failing(speed_table.Parts):
+        def run(self, name, command, seconds):
+            asked.append((name, "--no-cuda-graphs" in command))
+            return len(asked) > 1
+
+    asked = []
+    for preset in ("8b", "1b"):
+        speed_table.bench_preset(Failing(1), tmp_path, preset, 0, 1)
+    assert asked == [("8b", False), ("8b without graphs", True), ("1b", False)]
