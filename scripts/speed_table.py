@@ -62,7 +62,7 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
     from helpers.bench.presets import Preset, preset_config
     from helpers.conversion.model_config import target_shapes
     from helpers.errors import UsageProblem
-    from helpers.inference.memory import require_memory
+    from helpers.inference.memory import limit_memory, require_memory
     from helpers.quantization.layers import Quantization
 
     chosen = torch.device(device)
@@ -74,9 +74,7 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
         try:
             gc.collect()  # the model before goes first
             if chosen.type == "cuda":
-                total = torch.cuda.get_device_properties(chosen).total_memory
-                torch.cuda.empty_cache()
-                torch.cuda.set_per_process_memory_fraction(cap * GIB / total, chosen)
+                limit_memory(chosen, cap * GIB)
             require_memory(shapes, chosen, dtype, quantization)
             found = measure_model(Preset(preset), chosen, dtype, plan, quantization, cap * GIB)
         except (UsageProblem, torch.OutOfMemoryError) as error:

@@ -26,6 +26,7 @@ from helpers.bench.timing import (
 )
 from helpers.data.frame import Frame
 from helpers.inference.graphs import GraphedModel
+from helpers.inference.memory import limit_memory
 from helpers.inference.run import DEFAULT_PROMPT, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
@@ -75,8 +76,7 @@ def measure_model(
         torch.OutOfMemoryError: where the model itself or one image does not fit.
     """
     if memory_cap is not None and device.type == "cuda":
-        total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, memory_cap / total), device)
+        limit_memory(device, memory_cap)
     ceiling = matmul_rate(device, dtype)
     reset_peak(device)
     model, tokenizer = stand_in(preset, device, dtype, quantization)

@@ -40,16 +40,17 @@ class Replayed:
 
     def __call__(self, *tensors: torch.Tensor) -> Tensors:
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
-        if shapes not in self._held:
-            if len(self._held) >= MOST_SHAPES:
-                return self._function(*tensors)
-            self._held[shapes] = self._capture(tensors)
-        graph, inputs, outputs = self._held[shapes]
-        for own, given in zip(inputs, tensors, strict=True):
-            own.copy_(given)
-        graph.replay()
-        # The next replay writes to the same places.
-        return tuple(output.clone() for output in outputs)
+        if shapes not in self._held and len(self._held) >= MOST_SHAPES:
+            return self._function(*tensors)
+        with torch.cuda.device(tensors[0].device):
+            if shapes not in self._held:
+                self._held[shapes] = self._capture(tensors)
+            graph, inputs, outputs = self._held[shapes]
+            for own, given in zip(inputs, tensors, strict=True):
+                own.copy_(given)
+            graph.replay()
+            # The next replay writes to the same places.
+            return tuple(output.clone() for output in outputs)
 
     def _capture(self, tensors: Tensors) -> tuple[torch.cuda.CUDAGraph, Tensors, Tensors]:
         inputs = tuple(tensor.clone() for tensor in tensors)
@@ -77,7 +78,8 @@ class GraphedModel:
         """
         self._model = model
         if replayed is None:
-            pool = torch.cuda.graph_pool_handle()
+            with torch.cuda.device(model.device):
+                pool = torch.cuda.graph_pool_handle()
             replayed = lambda function: Replayed(function, pool)  # noqa: E731
         self._encode_tiles, self._encode_sam2, self._decode_masks, self._read = map(replayed, stages(model))
 

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from helpers.conversion.tokenizer import tokenizer_files
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.filling import fill, without_values
-from helpers.inference.memory import require_memory, stored_shapes
+from helpers.inference.memory import cuda_index, require_memory, stored_shapes
 from helpers.quantization.layers import Quantization
 
 logger = logging.getLogger(__name__)
@@ -159,8 +159,9 @@ def load_model(
 
 def _stored_tensors(model_dir: Path, device: torch.device) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor of a folder's files, on a device."""
+    place = f"cuda:{cuda_index(device)}" if device.type == "cuda" else str(device)
     for path in sorted(model_dir.glob("*.safetensors")):
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(path, framework="pt", device=place) as file:
             for name in file.keys():  # noqa: SIM118 - the file is no mapping
                 tensor = file.get_tensor(name)
                 # On a processor it may be a view of the file, which can change.

@@ -58,10 +58,24 @@ def free_bytes(device: torch.device) -> int | None:
         return psutil.virtual_memory().available
     if device.type != "cuda":
         return None
-    free, total = torch.cuda.mem_get_info(device)
-    reserved = torch.cuda.memory_reserved(device)
-    allowed = int(torch.cuda.get_per_process_memory_fraction(device) * total) - reserved
-    return max(0, min(free, allowed)) + reserved - torch.cuda.memory_allocated(device)
+    index = cuda_index(device)
+    free, total = torch.cuda.mem_get_info(index)
+    reserved = torch.cuda.memory_reserved(index)
+    allowed = int(torch.cuda.get_per_process_memory_fraction(index) * total) - reserved
+    return max(0, min(free, allowed)) + reserved - torch.cuda.memory_allocated(index)
+
+
+def limit_memory(device: torch.device, limit: int) -> None:
+    """Let this process take no more than so many bytes of a GPU's memory, as on a smaller card."""
+    index = cuda_index(device)
+    total = torch.cuda.get_device_properties(index).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), index)
+
+
+def cuda_index(device: torch.device) -> int:
+    """Number of a CUDA device: some calls of PyTorch take none without it."""
+    return torch.cuda.current_device() if device.index is None else device.index
 
 
 def require_memory(

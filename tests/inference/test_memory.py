@@ -1,6 +1,7 @@
 """What is told of a device's memory before weights are loaded."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,14 @@ from helpers.bench.presets import Preset, preset_config
 from helpers.conversion.model_config import target_shapes
 from helpers.errors import UsageProblem
 from helpers.inference import memory
-from helpers.inference.memory import WORKING_BYTES, free_bytes, require_memory, stored_shapes, weight_bytes
+from helpers.inference.memory import (
+    WORKING_BYTES,
+    free_bytes,
+    limit_memory,
+    require_memory,
+    stored_shapes,
+    weight_bytes,
+)
 from helpers.quantization.layers import Quantization
 
 GPU, GB = torch.device("cuda:0"), 10**9
@@ -62,15 +70,34 @@ def test_enough_or_unknown_passes(shapes, monkeypatch, caplog):
     assert "needs about 18 GB on cpu, 6 GB are free" in caplog.text
 
 
-def test_free_memory_heeds_the_process_limit(monkeypatch):
+@pytest.mark.parametrize("device", [GPU, torch.device("cuda")])
+def test_free_memory_heeds_the_process_limit(monkeypatch, device):
+    def answer(value):
+        def call(index):
+            assert index == 0  # these calls take no device without a number
+            return value
+
+        return call
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     limits = {"mem_get_info": (70 * GB, 80 * GB), "memory_reserved": 3 * GB, "memory_allocated": 1 * GB}
     for name, value in limits.items():
-        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device: 1.0)
-    assert free_bytes(GPU) == 72 * GB
-    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device: 0.25)
-    assert free_bytes(GPU) == 19 * GB  # of 20 allowed, 1 is taken
+        monkeypatch.setattr(torch.cuda, name, answer(value))
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", answer(1.0))
+    assert free_bytes(device) == 72 * GB
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", answer(0.25))
+    assert free_bytes(device) == 19 * GB  # of 20 allowed, 1 is taken
     assert free_bytes(torch.device("cpu")) > 0 and free_bytes(torch.device("mps")) is None
+
+
+def test_a_limit_is_a_share_of_the_card(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(total_memory=80 * GB))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: asked.append(given))
+    limit_memory(torch.device("cuda"), 20 * GB)
+    limit_memory(torch.device("cuda:1"), 100 * GB)
+    assert asked == [(0.25, 0), (1.0, 1)]
 
 
 def test_shapes_come_from_headers(tmp_path):
