@@ -41,3 +41,21 @@ def test_two_kills_of_the_command(model, tmp_path):
         process.communicate()
     assert "10 ok" in run(command(*arguments, tmp_path / "run"))
     assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
+
+
+def test_a_kill_in_the_midst_of_a_sequence(model, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 14)
+    for number, path in enumerate(sorted(data.iterdir())):
+        path.rename(data / f"P01_S{1 + number // 7:02d}_{number % 7:03d}.png")
+    arguments = ("predict", "--model", model, "--data", data, "--mode", "track", "--output")
+    run(command(*arguments, tmp_path / "whole"))
+    process = start(command(*arguments, tmp_path / "run"))
+    until = time.monotonic() + 120
+    while len(list((tmp_path / "run").glob("parts/*.json"))) < 9:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert len(list((tmp_path / "run").glob("parts/*.json"))) < 14
+    run(command(*arguments, tmp_path / "run"))
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
