@@ -249,6 +249,7 @@ const KEYS = [
     ["u", ["u"], "next case without a verdict", (v) => v.nextOpen()],
     [", and .", [",", "."], "frame before, after in the sequence", (v, key) => v.stepFrame(key === "." ? 1 : -1)],
     ["y", ["y"], "play the sequence, stop", (v) => v.play()],
+    ["g", ["g"], "sort and filters (Tab: next, Esc leaves)", (v) => v.parts.sort.focus()],
   ]],
   ["Verdict", [
     ["a", ["a"], "accept", (v) => v.give("accept")],
@@ -268,6 +269,7 @@ const KEYS = [
     ["k", ["k"], "centreline that was missed", (v) => v.toggle("centreline")],
     ["v", ["v"], "other colours", (v) => v.toggle("palette")],
     ["s", ["s"], "swipe: truth | prediction", (v) => v.toggle("swipe")],
+    ["[ and ]", ["[", "]"], "line of the swipe left, right", (v, key) => v.nudge("divide", key === "]" ? 4 : -4)],
     ["Space", [" "], "hold: hide all colours", (v) => v.hide(true)],
     ["b", ["b"], "the other run", (v) => v.otherRun()],
     ["x", ["x"], "blind A/B, with two runs", (v) => v.blindly()],
@@ -278,6 +280,8 @@ const KEYS = [
     ["i", ["i"], "invert", (v) => v.toggle("invert")],
     ["q", ["q"], "all settings of mask and picture back", (v) => v.reset()],
     ["+ and −", ["+", "=", "-"], "zoom in, out", (v, key) => v.zoomBy(key === "-" ? 1 / 1.25 : 1.25)],
+    ["h and H", ["h", "H"], "move left, right", (v, key) => v.pan(key === "h" ? -1 : 1, 0)],
+    ["j and J", ["j", "J"], "move down, up", (v, key) => v.pan(0, key === "j" ? 1 : -1)],
     ["0", ["0"], "fit", (v) => v.fit()],
     ["1", ["1"], "one pixel to one", (v) => v.actualSize()],
   ]],
@@ -650,6 +654,15 @@ export class Viewer {
   actualSize() {
     if (!this.data) return;
     this.view.zoom = 1 / (globalThis.devicePixelRatio || 1);
+    this.draw("view");
+  }
+
+  // By a number of steps of 40 pixels of the screen.
+  pan(x, y) {
+    if (!this.data) return;
+    const step = 40 / this.zoomOf(this.parts.panels[0]);
+    this.view.x += x * step;
+    this.view.y += y * step;
     this.draw("view");
   }
 
@@ -1180,7 +1193,14 @@ export class Viewer {
     const other = this.facts.runs.find(({ run }) => run !== kept.run);
     if (this.state.blind && !this.given(other.run).has(kept.case_id)) this.otherRun();
     else if (this.place < this.queue.length - 1) this.step(1);
-    else this.tell(`${kept.case_id}: ${verdict}. This was the last case of the queue.`);
+    else this.tell(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
+  }
+
+  // What a reviewer at the end of the queue is to do next.
+  leftOver() {
+    const given = this.given(), open = this.queue.filter((one) => !given.has(one.case_id)).length;
+    if (open) return `This was the last case of the queue; ${open} before it have no verdict (u goes to the next one).`;
+    return "Every case of the queue has a verdict, and all are kept: you are done.";
   }
 
   async undo() {

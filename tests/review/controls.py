@@ -11,7 +11,7 @@ TELL_WHAT_IS_DRAWN = """document.addEventListener(
     "vesselkit:drawn", (event) => { document.body.dataset.drawn = event.detail.case_id; }, true);"""
 
 _ROW = re.compile(r'^    \["[^"]+", \[(.*?)\], "', re.MULTILINE)  # of the table that `?` shows
-_BEFORE = {"t": "ArrowUp", "d": "c", "D": "c d", "w": "W", "q": "i", "0": "1", "z": "a", ",": "."}
+_BEFORE = {"t": "ArrowUp", "d": "c", "D": "c d", "w": "W", "q": "i", "0": "1", "z": "a", ",": ".", "[": "s", "]": "s"}
 _AFTER = {"?", "x", "y", "b"}  # what stays switched on, whatever comes next
 _SLIDERS = {"width": "c", "divide": "s"}  # what makes a slider count
 

@@ -299,6 +299,16 @@ def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):
     assert opened.text(".vk-id") == CASES[0] and "1 / 1" in opened.text("nav")
 
 
+def test_the_last_case_says_what_is_left(opened):
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape", "End")
+    opened.wait(lambda: opened.text(".vk-id") == CASES[-1])
+    opened.judge("a")
+    opened.wait(lambda: "5 before it have no verdict (u goes" in opened.text(".vk-card [role=status]"))
+    opened.judge("u", "a", "a", "a", "a", "a", "r")
+    opened.wait(lambda: "Every case of the queue has a verdict" in opened.text(".vk-card [role=status]"))
+
+
 def test_no_verdict_goes_to_a_case_that_is_not_on_the_screen(made, browser, tmp_path, monkeypatch):
     monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", 2)
     path = write_page(made[0], tmp_path / "r.html")
