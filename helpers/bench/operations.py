@@ -24,6 +24,12 @@ def count_operations(preset: Preset, tiles: int, prompt: int, read: int) -> dict
     def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, device="meta")
 
+    # Some versions of transformers cannot make rotary embeddings without values; they are no matter here.
+    head = width // config.text_config.num_attention_heads
+    model.language_model.model.rotary_emb.forward = lambda states, position_ids: (
+        empty(1, states.shape[1], head),
+        empty(1, states.shape[1], head),
+    )
     vision, sam2, decoder, language = stages(model)
     counts = {}
     with torch.inference_mode():
