@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import AutoModel
 
 from helpers.sa2va.video import answer_frames, checked_frames, frame_masks, frame_tiles
 from tests.golden_cases import VIDEO_CASES, load_frames, load_video
@@ -93,3 +94,16 @@ def test_frames_of_any_mode_become_rgb():
     frames = checked_frames([Image.new("L", (2, 3), 7), Image.new("RGBA", (2, 3), (7, 7, 7, 255))])
     assert [frame.mode for frame in frames] == ["RGB", "RGB"]
     assert frames[0].getpixel((0, 0)) == frames[1].getpixel((0, 0)) == (7, 7, 7)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_narrow_dtypes_follow_and_nearly_agree(shared, converted, converted_folder, dtype):
+    _, tokenizer = converted("ckpt_lora")
+    case = load_video(shared, "video8")
+    model = AutoModel.from_pretrained(converted_folder("ckpt_lora"), trust_remote_code=True, dtype=dtype).eval()
+    result = model.predict_forward(video=case.frames, text=case.facts["text"], tokenizer=tokenizer)
+    (mask,), expected = result["prediction_masks"], case.mask()
+    overlap = (mask & expected).sum((1, 2)) / (mask | expected).sum((1, 2))
+    assert result["prediction"] == case.facts["prediction"] and result["prediction_logits"][0].dtype == np.float32
+    assert overlap.min() > 0.8 and overlap.mean() > 0.9
