@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from helpers.runs.reading import open_run
 from tests.review.runs import CASES, GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
 
@@ -54,6 +55,8 @@ def test_verdicts_in_and_out(call, run, tmp_path):
         "ann: 2 of 6 reviewed: 1 accept, 0 fix, 1 reject",
     ]
     assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
+    ended = call("predict", "--model", "frangi", "--data", "out/to_correct/images", "--output", "again")
+    assert ended.code == 0 and open_run(tmp_path / "again").cases() == (GRIDDED,)
     ended = call(*arguments)
     assert ended.out.startswith("0 records taken over, 1 of another run")
     assert call(*arguments, "--export", "out").code == 3
