@@ -1,4 +1,4 @@
-"""The four modes of `vesselkit predict` on synthetic sequences with exact truth, as docs/cine.md quotes them.
+"""The four modes of `vesselkit predict` on synthetic sequences with exact truth, see docs/cine.md.
 
 `python -m scripts.cine_modes MODEL FOLDER`: MODEL is an exported folder of a small model trained on synthetic frames.
 Draws patients, trains SAM2's memory on some (`scripts.train_memory`), predicts others in each mode, and scores them.
