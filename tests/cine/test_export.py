@@ -131,7 +131,7 @@ def test_the_films_play_in_a_browser(films):
         found = page.evaluate(PLAYED, 4)
         shot = Image.open(io.BytesIO(page.locator("#film").screenshot())).convert("RGB")
         page.keyboard.press("ArrowRight")
-        page.wait_for_function("document.getElementById('shown').textContent.startsWith('frame 5')")
+        page.locator("#shown", has_text="frame 5 of 5").wait_for(timeout=5000)
         gaps = page.inner_text("#gaps")
         page.select_option("#sequence", index=1)
         assert page.inner_text("#gaps") == ""
