@@ -70,7 +70,7 @@ DEMO = Sizes(
         mem_layers=2,
         dec_mlp=256,
         iou_hidden=64,
-        window_spec=(8, 4, 16, 8),
+        window_spec=(16, 8, 16, 8),  # wider than the official ones, so that a window is wider than the widest vessels
         decoder_num_heads=8,
     ),
 )
@@ -80,6 +80,7 @@ _FOURIER = (
 )
 # Small embeddings, so that the state at `[SEG]` depends on the words around it; a prompt that SAM2 heeds soon.
 _GAINS = {"language_model.model.embed_tokens.weight": 0.2, "seg_projection.linear_2.weight": 4.0}
+_ENCODER, _BRANCH_ENDS = "sam2.vision_encoder.backbone.", ("attn.proj.weight", "mlp.proj_out.weight")
 _SPREAD = 0.05  # of what has no fan-in: biases, norms around one, stand-alone embeddings
 
 
@@ -160,13 +161,17 @@ def official_config(sizes: Sizes, vocabulary: int, turn_end: int, end_of_text: i
     }
 
 
-def build_base(config: dict, sam2: Sam2Sizes, tokenizer: TokenizerFacts, seed: int) -> Sa2VAModel:
+def build_base(
+    config: dict, sam2: Sam2Sizes, tokenizer: TokenizerFacts, seed: int, branch_gain: float = 1.0
+) -> Sa2VAModel:
     """The model before training, float32, in evaluation mode; every value is exact in bfloat16.
 
     Args:
         config: from `official_config`; the embeddings get one row for each id of `tokenizer`.
         sam2: sizes of SAM2.
         tokenizer: with Sa2VA's tokens added.
+        branch_gain: of the last weights of each branch in SAM2's encoder. A small one makes a deep encoder begin close
+            to its patches, from where training is steady.
     """
     native = native_config(
         config, Path("config.json"), sam2.to_dict(), TEMPLATE, SPECIAL_TOKENS, tokenizer, False, "float32"
@@ -174,7 +179,8 @@ def build_base(config: dict, sam2: Sam2Sizes, tokenizer: TokenizerFacts, seed: i
     model = Sa2VAModel(native).eval()
     random = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
-        tensor.copy_(_random_values(name, tensor, random).bfloat16())
+        gain = branch_gain if name.startswith(_ENCODER) and name.endswith(_BRANCH_ENDS) else 1.0
+        tensor.copy_((gain * _random_values(name, tensor, random)).bfloat16())
     model.state_dict()[_FOURIER[1]].copy_(model.state_dict()[_FOURIER[0]])
     _mirror_projection(model.seg_projection)
     return model

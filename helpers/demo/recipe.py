@@ -42,17 +42,21 @@ class Round:
     Attributes:
         iters: iterations.
         batch_size: frames of an iteration, over all processes.
-        rate: highest learning rate; it rises over `warm_up` iterations, and falls along a cosine to a hundredth.
-        data_seed: of the synthetic patients, drawn anew for each other seed.
+        rate, last_rate: highest learning rate, to which it rises over `warm_up` iterations; and the one to which it
+            falls from there along a cosine.
+        data_seed: of the synthetic patients.
         patients: how many; the two thirds of them that train are drawn.
+        uncertain: share of the compared points that are the most uncertain ones.
     """
 
     iters: int
     batch_size: int
     rate: float
+    last_rate: float
     warm_up: int
     data_seed: int
     patients: int
+    uncertain: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,18 +64,18 @@ class TrainingRecipe:
     """All that decides the demo model.
 
     Attributes:
-        seed: of weights and order; added to the seeds of the data.
+        seed: of weights, of the order of samples and of their changes; the patients are the same for every seed.
         sequences, frames: of each patient, and of each sequence.
-        base: rounds that train all weights, each from the base that the one before left.
+        base: rounds that train all weights, each from what the one before left.
         lora: the round that fine-tunes, as users do.
         rank: of the adapters; alpha is twice that.
     """
 
     seed: int = 0
     sequences: int = 2
-    frames: int = 8
-    base: tuple[Round, ...] = (Round(2000, 16, 8e-4, 200, 1000, 240), Round(526, 64, 1e-3, 60, 1001, 240))
-    lora: Round = Round(150, 2, 1e-3, 10, 1002, 48)
+    frames: int = 4
+    base: tuple[Round, ...] = (Round(6000, 64, 1.2e-3, 1.2e-5, 150, 1000, 960, uncertain=0.0),)
+    lora: Round = Round(250, 32, 1e-3, 1e-5, 30, 1002, 96)
     rank: int = 8
 
 
@@ -87,13 +91,13 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4) -> DemoCh
     bases = DemoCheckpoint(folder / "start")
     if not bases.sam2.is_file():
         _write_start(bases, recipe.seed)
-    files = DemoCheckpoint(folder / "demo")
+    last: Path | None = None
     for number, one in enumerate(recipe.base, start=1):
-        last = _stage(folder / f"base_{number}", bases, _data(folder, recipe, one, workers), recipe, one, workers)
-        target = files if number == len(recipe.base) else DemoCheckpoint(folder / f"after_{number}")
-        if not target.sam2.is_file():
-            _write_trained_base(target, bases, last)
-        bases = target
+        data = _data(folder, recipe, one, workers)
+        last = _stage(folder / f"base_{number}", bases, data, recipe, one, workers, previous=last)
+    files = DemoCheckpoint(folder / "demo")
+    if not files.sam2.is_file():
+        _write_trained_base(files, bases, last)
     data = _data(folder, recipe, recipe.lora, workers)
     last = _stage(folder / "lora", files, data, recipe, recipe.lora, workers, lora=True)
     _publish(files, last, folder, recipe)
@@ -102,10 +106,9 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4) -> DemoCh
 
 def _data(folder: Path, recipe: TrainingRecipe, one: Round, workers: int) -> Path:
     """The synthetic data set of a round, drawn where it is missing."""
-    seed = recipe.seed + one.data_seed
-    data = folder / f"data_{seed}"
+    data = folder / f"data_{one.data_seed}"
     if not (data / "synthesis.json").is_file():
-        drawn = DataRecipe(one.patients, recipe.sequences, recipe.frames, seed, _SIDE, (Split.TRAIN,))
+        drawn = DataRecipe(one.patients, recipe.sequences, recipe.frames, one.data_seed, _SIDE, (Split.TRAIN,))
         write_dataset(drawn, SynthLayout.PAIRED, data, processes=workers)
     return data
 
@@ -118,7 +121,7 @@ def _write_start(files: DemoCheckpoint, seed: int) -> None:
     with tempfile.TemporaryDirectory() as staging:
         facts = write_tokenizer(files.base, Path(staging), SPECIAL_TOKENS)
     config = official_config(DEMO, vocabulary, facts.eos, facts.pad)
-    model = build_base(config, DEMO.sam2, facts, seed)
+    model = build_base(config, DEMO.sam2, facts, seed, branch_gain=0.2)
     write_base(files, config, official_tensors(model.state_dict()), vocabulary)
     write_json_atomic(files.sam2_sizes, DEMO.sam2.to_dict())
 
@@ -131,9 +134,10 @@ def _stage(
     one: Round,
     workers: int,
     *,
+    previous: Path | None = None,
     lora: bool = False,
 ) -> Path:
-    """Train one round to its end. Returns its last checkpoint."""
+    """Train one round to its end, from the checkpoint of a previous one if any. Returns its last checkpoint."""
     done = folder / f"iter_{one.iters}.pth"
     if done.is_file():
         return done
@@ -148,8 +152,11 @@ def _stage(
             "model.grounding_encoder.ckpt_path": str(bases.sam2),
             "model.grounding_encoder.cfg_path": str(bases.sam2_sizes),
             "model.template": TEMPLATE,
+            "model.pretrained_pth": previous and str(previous),
             "model.trained": "lora" if lora else "all",
+            "model.compiled": torch.cuda.is_available() and not lora,
             "model.loss_iou": {"loss_weight": 1.0},
+            "model.uncertain": one.uncertain,
             "model.seed": recipe.seed + lora,
             "train_dataloader.dataset.data": str(data),
             "train_dataloader.dataset.split": Split.TRAIN.value,
@@ -159,10 +166,12 @@ def _stage(
             "train_dataloader.num_workers": workers,
             "train_cfg.max_iters": one.iters,
             "optim_wrapper.optimizer.lr": one.rate,
+            "optim_wrapper.optimizer.betas": (0.9, 0.98),
+            "optim_wrapper.optimizer.fused": torch.cuda.is_available(),
             "param_scheduler.0.end": one.warm_up,
             "param_scheduler.1.begin": one.warm_up,
             "param_scheduler.1.end": one.iters,
-            "param_scheduler.1.eta_min": one.rate / 100,
+            "param_scheduler.1.eta_min": one.last_rate,
             "default_hooks.checkpoint.interval": one.iters,
             "randomness.seed": recipe.seed + lora,
         },
@@ -172,7 +181,7 @@ def _stage(
 
 
 def _write_trained_base(files: DemoCheckpoint, start: DemoCheckpoint, checkpoint: Path) -> None:
-    """The InternVL folder and the SAM2 file that a round makes of those it started from."""
+    """The InternVL folder and the SAM2 file with the weights of a round's checkpoint."""
     shutil.rmtree(files.folder, ignore_errors=True)
     shutil.copytree(start.base, files.base, ignore=shutil.ignore_patterns("*.safetensors"))
     shutil.copyfile(start.sam2_sizes, files.sam2_sizes)

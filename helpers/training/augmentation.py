@@ -39,13 +39,12 @@ class AngiogramChanges:
     def __call__(
         self, image: Image.Image, mask: np.ndarray, random: np.random.Generator
     ) -> tuple[Image.Image, np.ndarray]:
-        """The changed image, mode RGB and of the same size, and its mask, bool (H, W)."""
-        matrix, fill = self._matrix(image.size, random), int(np.median(np.asarray(image)))
-        moved = image.transform(
-            image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC, fillcolor=(fill,) * 3
-        )
+        """The changed image, mode L and of the same size, and its mask, bool (H, W)."""
+        grey = image.getchannel(0)
+        matrix, fill = self._matrix(grey.size, random), int(np.median(np.asarray(grey)))
+        moved = grey.transform(grey.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC, fillcolor=fill)
         truth = Image.fromarray(mask.astype(np.uint8) * 255).transform(
-            image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+            grey.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
         )
         if random.random() < 0.5:
             moved = moved.filter(ImageFilter.GaussianBlur(random.uniform(0, self.blur)))
@@ -64,18 +63,16 @@ class AngiogramChanges:
         return (*linear[0], offset[0], *linear[1], offset[1])
 
     def _greys(self, pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Pixels uint8 (H, W, 3) under other exposure, uint8."""
-        grey = pixels[..., 0].astype(np.float32) / 255
-        grey = np.clip(grey, 0, 1) ** _factor(self.gamma, random)
-        middle = grey.mean()
-        grey = middle + (grey - middle) * _factor(self.contrast, random)
-        grey += random.uniform(-self.brightness, self.brightness)
+        """Pixels uint8 (H, W) under other exposure, uint8."""
+        curve = np.linspace(0, 1, 256, dtype=np.float32) ** _factor(self.gamma, random)
+        middle = np.bincount(pixels.ravel(), minlength=256) @ curve / pixels.size
+        curve = middle + (curve - middle) * _factor(self.contrast, random)
+        curve += random.uniform(-self.brightness, self.brightness)
         noise = random.uniform(0, self.noise) / 255
-        grey += noise * random.standard_normal(grey.shape, dtype=np.float32)
+        grey = curve.astype(np.float32)[pixels] + noise * random.standard_normal(pixels.shape, dtype=np.float32)
         if random.random() < self.invert:
             grey = 1 - grey
-        shown = (np.clip(grey, 0, 1) * 255).round().astype(np.uint8)
-        return np.repeat(shown[..., None], 3, axis=2)
+        return (np.clip(grey, 0, 1) * 255).round().astype(np.uint8)
 
 
 def _factor(ends: tuple[float, float], random: np.random.Generator) -> float:

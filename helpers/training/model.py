@@ -15,7 +15,7 @@ from helpers.inference.composition import compose
 from helpers.runner.registry import MODELS
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
 from helpers.sa2va.modeling_sa2va import Sa2VAModel, Sam2Features, pixel_shuffle
-from helpers.sa2va.processing_sa2va import build_prompt, image_text, normalise_sam2, normalise_tiles
+from helpers.sa2va.processing_sa2va import IMAGE_CONTEXT, build_prompt, image_text, normalise_sam2, normalise_tiles
 from helpers.training.initial import Initial, from_bases
 from helpers.training.layout import Trained, load_trained, trained_tensors
 from helpers.training.lora import add_adapters
@@ -46,9 +46,11 @@ class Sa2VAForTraining(BaseModel):
         loss_dice: Mapping[str, float] | None = None,
         loss_iou: Mapping[str, float] | None = None,
         points: int = 12544,
+        uncertain: float = 0.75,
         amp: bool | None = None,
         frozen_dtype: str | None = None,
         activation_checkpointing: bool = False,
+        compiled: bool = False,
         seed: int = 0,
     ):
         """Build the model.
@@ -63,9 +65,12 @@ class Sa2VAForTraining(BaseModel):
             trained: `lora`, or `all` weights.
             loss_mask, loss_dice, loss_iou: each with its `loss_weight`: 2, 0.5 and, as in the official training, 0.
             points: of each mask that are compared.
+            uncertain: share of them that are the most uncertain of three times as many; what is missed with certainty
+                is then seldom looked at, so that a model that knows nothing yet learns faster from fewer.
             amp: bfloat16 autocast; None where there is a GPU.
             frozen_dtype: of the weights that are not trained; None for bfloat16 under autocast.
             activation_checkpointing: compute the language model's activations twice, to save memory.
+            compiled: SAM2 through torch.compile, which takes a minute first and pays in long runs on a GPU.
             seed: of new weights, and of the points.
         Raises:
             UsageProblem, RefusedInput: for sources that do not fit together.
@@ -93,16 +98,22 @@ class Sa2VAForTraining(BaseModel):
             "loss_dice": dict(loss_dice or {}).get("loss_weight", 0.5),
             "loss_iou": dict(loss_iou or {}).get("loss_weight", 0.0),
         }
-        self._sampling, self._seed = PointSampling(points), seed
+        self._sampling, self._seed = PointSampling(points, uncertain=uncertain), seed
         self._amp = torch.cuda.is_available() if amp is None else amp
         self._prepare(dict(mllm.get("llm_lora") or {}), frozen_dtype, random)
         if activation_checkpointing:
             self.sa2va.language_model.gradient_checkpointing_enable({"use_reentrant": False})
+        if compiled:
+            self.sa2va.sam2.vision_encoder.compile(dynamic=False)
+            self.sa2va.sam2.mask_decoder.compile(dynamic=False)
         self._encode = lru_cache(maxsize=256)(self._encode_turn)
 
     def state_dict(self, *_: Any, **__: Any) -> OrderedDict[str, torch.Tensor]:
         """The tensors of a checkpoint, see `layout.trained_tensors`."""
         return trained_tensors(self.sa2va, self.adapters, self.trained)
+
+    def init_weights(self) -> None:
+        """Nothing: mmengine would call transformers' own, which draws weights anew that were read from files."""
 
     def load_trained(self, stored: Mapping[str, torch.Tensor]) -> None:
         """Put a checkpoint's tensors back. Raises RefusedInput where they are not this run's."""
@@ -123,22 +134,20 @@ class Sa2VAForTraining(BaseModel):
         with torch.autocast(device.type, torch.bfloat16, enabled=self._amp):
             llm_loss, states = self._speak(data, device)
             pixels = torch.cat([_three_channels(one[None].to(device, non_blocking=True)) for one in data["pixels"]])
-            masks = self.sa2va.decode_masks(
-                self._sam2_features(normalise_sam2(pixels, "exact", torch.float32)),
-                states,
-                torch.arange(len(states), device=device),
-            )
+            features = self._sam2_features(normalise_sam2(pixels, "exact", torch.float32))
+            masks, estimates = self._masks(features, states)
         truth = torch.stack(list(data["truth"])).to(device, non_blocking=True).float()
+        truth = truth.repeat_interleave(len(masks) // len(truth), dim=0)
         random = torch.Generator(device).manual_seed(seed)
-        entropy, dice = mask_losses(masks.low_resolution, truth, self._sampling, random)
+        entropy, dice = mask_losses(masks, truth, self._sampling, random)
         losses = {"llm_loss": llm_loss, "loss_mask": entropy, "loss_dice": dice}
         if self._weights["loss_iou"]:
-            losses["loss_iou"] = iou_loss(masks.predicted_iou.max(-1).values, masks.low_resolution, truth)
+            losses["loss_iou"] = iou_loss(estimates, masks, truth)
         return {name: self._weights.get(name, 1.0) * loss for name, loss in losses.items()}
 
     def _prepare(self, lora: dict[str, Any], frozen_dtype: str | None, random: torch.Generator) -> None:
         """Freeze what is not trained, add the adapters."""
-        model = self.sa2va
+        model = self.sa2va.requires_grad_(True)
         if self.trained is Trained.ALL:
             self.adapters = {}
             return
@@ -155,31 +164,42 @@ class Sa2VAForTraining(BaseModel):
 
     def _speak(self, data: Mapping[str, Sequence[Any]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Language loss of the answers, and the (B, H) states at their `[SEG]`."""
-        model = self.sa2va
-        visual = model.multi_modal_projector(self._vision_tokens(data["tiles"], device))
+        model, tokens = self.sa2va, self.sa2va.config.token_ids
         counts = [len(tiles) for tiles in data["tiles"]]
-        rows, labels, is_seg = [], [], []
-        places = zip(data["prompt"], data["answer"], counts, visual.split(counts), strict=True)
-        for prompt, answer, count, own in places:
-            asked, said = self._encode(prompt, answer, count)
-            ids = torch.tensor(asked + said, device=device)
-            rows.append(model.embed_prompt(ids, own.flatten(0, 1))[0])
-            labels.append(torch.cat([torch.full_like(ids[: len(asked)], _IGNORED), ids[len(asked) :]]))
-            seg = ids == model.config.token_ids["[SEG]"]
-            seg[: len(asked)] = False
-            is_seg.append(seg)
-        embeddings = nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        wanted = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=_IGNORED)
-        lengths = torch.tensor([len(row) for row in rows], device=device)
-        mask = torch.arange(embeddings.shape[1], device=device) < lengths[:, None]
+        turns = [self._encode(*turn) for turn in zip(data["prompt"], data["answer"], counts, strict=True)]
+        # Rows are put together on the CPU, so that the GPU is not waited for.
+        ids = _padded([asked + said for asked, said in turns], 0)
+        wanted = _padded([[_IGNORED] * len(asked) + said for asked, said in turns], _IGNORED)
+        lengths = torch.tensor([[len(asked) + len(said)] for asked, said in turns])
+        mask = (torch.arange(ids.shape[1]) < lengths).long()
+        images = torch.nonzero((ids == tokens[IMAGE_CONTEXT]).flatten())[:, 0]
+        segs = torch.nonzero((wanted == tokens["[SEG]"]).flatten())[:, 0]
+        spoken = torch.nonzero((wanted[:, 1:] != _IGNORED).flatten())[:, 0]
+        next_ids = wanted[:, 1:].flatten()[spoken]
+        on_device = [one.to(device, non_blocking=True) for one in (ids, mask, images, segs, spoken, next_ids)]
+        ids, mask, images, segs, spoken, next_ids = on_device
+        visual = model.multi_modal_projector(self._vision_tokens(data["tiles"], device)).flatten(0, 1)
+        embeddings = model.get_input_embeddings()(ids)
+        embeddings = embeddings.flatten(0, 1).index_copy(0, images, visual.to(embeddings.dtype)).view_as(embeddings)
         states = model.language_model.model(
-            inputs_embeds=embeddings, attention_mask=mask.long(), use_cache=False
+            inputs_embeds=embeddings, attention_mask=mask, use_cache=False
         ).last_hidden_state
-        next_ones = wanted[:, 1:]
-        spoken = next_ones != _IGNORED
-        logits = model.get_output_embeddings()(states[:, :-1][spoken])
-        loss = nn.functional.cross_entropy(logits.float(), next_ones[spoken])
-        return loss, states[nn.utils.rnn.pad_sequence(is_seg, batch_first=True)]
+        logits = model.get_output_embeddings()(states[:, :-1].flatten(0, 1)[spoken])
+        loss = nn.functional.cross_entropy(logits.float(), next_ids)
+        return loss, states.flatten(0, 1)[segs]
+
+    def _masks(self, features: Sam2Features, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (S, h, w) that are compared, and estimates of their IoU (S,).
+
+        One mask a `[SEG]`, the one that prediction takes. Where all weights are trained it is all three of SAM2's, one
+        after the other: from nothing, the estimates do not yet tell which is best.
+        """
+        index = torch.arange(len(states), device=states.device)
+        if self.trained is Trained.ALL:
+            masks, estimates, _ = self.sa2va.decode_candidates(features, states, index)
+            return masks.flatten(0, 1).float(), estimates.flatten()
+        found = self.sa2va.decode_masks(features, states, index)
+        return found.low_resolution, found.predicted_iou.max(-1).values
 
     def _vision_tokens(self, tiles: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
         """(tiles, tokens, channels) before the projector."""
@@ -208,6 +228,11 @@ class Sa2VAForTraining(BaseModel):
         asked = self.tokenizer.encode(build_prompt(prompt, "", config.instruction, image))
         said = self.tokenizer.encode(answer + config.stop_words[0], add_special_tokens=False)
         return asked, said
+
+
+def _padded(rows: list[list[int]], filler: int) -> torch.Tensor:
+    """Rows of ids as one int64 tensor."""
+    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=filler)
 
 
 def _choice(name: str, given: str) -> Trained:

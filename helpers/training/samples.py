@@ -94,11 +94,10 @@ class SegmentationSamples(TorchDataset):
         """
         position, index = place
         case, random = self.cases[index], np.random.default_rng((self._seed, position))
-        image = read_frame(case.frame.path, case.frame.index)
+        image = _one_channel(read_frame(case.frame.path, case.frame.index))
         mask = case.truth.mask(image.width, image.height)
         for transform in self._transforms:
             image, mask = transform(image, mask, random)
-        image = _one_channel(image)
         tiles = cut_tiles(image, 1, self._max_tiles, self._tile_size, True)
         side = (self._mask_side, self._mask_side)
         truth = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(side, Image.Resampling.NEAREST))

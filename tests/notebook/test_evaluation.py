@@ -20,7 +20,17 @@ from tests.notebook.scored_runs import write_data, write_run
 from tests.notebook.test_notebooks import ROOT
 
 EVALUATE = ROOT / "notebooks/03_evaluate.ipynb"
-FIGURES = ("headline", "patients", "precision_recall", "threshold", "reliability", "worst", "best", "difference_1", "sequence")
+FIGURES = (
+    "headline",
+    "patients",
+    "precision_recall",
+    "threshold",
+    "reliability",
+    "worst",
+    "best",
+    "difference_1",
+    "sequence",
+)
 TIMEOUT_S = 300
 
 

@@ -61,6 +61,18 @@ def test_what_was_trained_differs_from_where_it_started(trained):
         assert not torch.equal(found[f"grounding_encoder.sam2_model.{name}"], sam2.read(name).float())
 
 
+@pytest.mark.parametrize("which", ["lora", "all"])
+def test_a_run_begins_with_the_weights_it_was_given(trained, tmp_path, which):
+    still = {"optim_wrapper.optimizer.lr": 0.0, "train_cfg.max_iters": 1, "param_scheduler": None}
+    given = small_options(**{"model.pretrained_pth": str(trained), "model.trained": which, **still})
+    given = {name: value for name, value in given.items() if not name.startswith("param_scheduler.")}
+    found, before = tensors(run_training(CONFIG, work_dir=tmp_path, options=given)), tensors(trained)
+    # Adapters are merged into what a run goes on from; all else is as it was.
+    shared = [name for name in before if ".lora_" not in name and name in found]
+    assert len(shared) > 100
+    assert [name for name in shared if not torch.equal(found[name].float(), before[name].float())] == []
+
+
 def test_losses_are_logged_under_the_official_names(trained):
     log = next(trained.parent.glob("*/vis_data/scalars.json"))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
