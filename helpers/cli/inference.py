@@ -143,6 +143,10 @@ def predict(
         typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
     ] = CombineName.UNION,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N cases.")] = None,
+    case_list: Annotated[
+        Path | None,
+        typer.Option("--case-list", metavar="FILE", help="Only these cases: a file with an id a line."),
+    ] = None,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only this share of the batches, such as 1/4.")
     ] = None,
@@ -191,7 +195,8 @@ def predict(
     if plain and len(prompt or ()) > 1:
         raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
 
-    from helpers.inference.run import (  # here, so that --help need not wait
+    from helpers.data.case_list import listed  # here, so that --help need not wait
+    from helpers.inference.run import (
         DEFAULT_PROMPT,
         check_output,
         check_parameters,
@@ -244,15 +249,17 @@ def predict(
         )
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
     dataset = opening(input_path(data, "--data"), **options).open()
+    frames = dataset.frames
+    if case_list is not None:
+        frames = listed(frames, input_path(case_list, "--case-list"))
+        limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
     if wanted is not Mode.FRAME:
-        sequences_of(dataset.frames[:limit])  # refuses before the model is loaded
+        sequences_of(frames[:limit])  # refuses before the model is loaded
         size = 1
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
-    known = {**known_values(dataset.frames, prompts, **settings, mode=wanted), "model": identity, "batch_size": size}
+    known = {**known_values(frames, prompts, **settings, mode=wanted), "model": identity, "batch_size": size}
     check_output(folder, {name: value for name, value in known.items() if value is not None})
-    summary = run_prediction(
-        dataset.frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings
-    )
+    summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
     typer.echo(summary.to_text(process))
     if summary.complete:
         typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))

@@ -73,8 +73,9 @@ COMMANDS = (
         " [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A]"
         " [--template NAME] [--prompt TEXT ...] [--mode frame|track|track-both|fused] [--batch-size auto]"
         " [--device auto] [--dtype auto] [--quantize int8|nf4] [--cuda-graphs] [--threshold 0.5]"
-        " [--combine union|first|best] [--limit N] [--shard I/N] [--layout NAME] [--ids keep|pseudonym]"
-        " [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64] [--launcher none|pytorch|slurm]",
+        " [--combine union|first|best] [--limit N] [--case-list FILE] [--shard I/N] [--layout NAME]"
+        " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64]"
+        " [--launcher none|pytorch|slurm]",
         _HERE,
     ),
     Command(

@@ -57,6 +57,12 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
     ended = call("predict", "--model", "frangi", "--data", "out/to_correct/images", "--output", "again")
     assert ended.code == 0 and open_run(tmp_path / "again").cases() == (GRIDDED,)
+    ended = call(
+        "predict", "--model", "frangi", "--data", "data", "--case-list", "out/rejected.txt", "--output", "some"
+    )
+    assert ended.code == 0 and open_run(tmp_path / "some").cases() == (GRIDDED,)
+    ended = call("evaluate", "--predictions", "some", "--data", "data", "--output", "scores")
+    assert ended.code == 0 and "1 scored, 0 failed, 0 missing" in ended.out
     ended = call(*arguments)
     assert ended.out.startswith("0 records taken over, 1 of another run")
     assert call(*arguments, "--export", "out").code == 3
