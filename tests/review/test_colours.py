@@ -1,5 +1,6 @@
 """The overlay's colours stay apart for every common form of colour vision, and texts stand out from their ground."""
 
+import json
 import re
 from itertools import combinations
 
@@ -8,7 +9,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from helpers.figures.panels import COLOUR_BLIND_SAFE
-from helpers.review.facts import viewer_style
+from helpers.review.facts import viewer_module, viewer_style
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 VISION = {
@@ -17,7 +18,8 @@ VISION = {
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
 }
-OPACITY, WELL_APART = 0.6, 10  # of the viewer at its start; a CIEDE2000 of 2 is just seen side by side
+OPACITY = 0.6  # of the viewer at its start
+WELL_APART, APART = 10, 6  # areas; a thin line that is asked for. A CIEDE2000 of 2 is just seen side by side
 
 
 def linear(rgb):
@@ -30,15 +32,24 @@ def encoded(rgb):
     return np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * rgb ** (1 / 2.4) - 0.055)
 
 
+def as_seen(rgb, vision):
+    """L*a*b* of a colour under a form of vision."""
+    return rgb2lab(encoded(np.asarray(VISION[vision]) @ linear(rgb)))
+
+
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("grey", [0.15, 0.4, 0.7])
 def test_missed_false_and_both_stay_apart(vision, grey):
     palette = COLOUR_BLIND_SAFE
     shown = [OPACITY * np.array(one) + (1 - OPACITY) * grey for one in (palette.missed, palette.false, palette.both)]
     shown.append(np.full(3, grey))
-    seen = [rgb2lab(encoded(np.asarray(VISION[vision]) @ linear(one))) for one in shown]
+    seen = [as_seen(one, vision) for one in shown]
     for first, second in combinations(seen, 2):
         assert deltaE_ciede2000(first, second) > WELL_APART
+    missed = np.array(json.loads(re.search(r"const MISS = (\[.*?\]);", viewer_module())[1])) / 255
+    centreline = as_seen(OPACITY * missed + (1 - OPACITY) * grey, vision)
+    for one in seen:
+        assert deltaE_ciede2000(centreline, one) > APART
 
 
 def test_texts_stand_out_from_their_ground():
