@@ -76,14 +76,17 @@ def pipeline(
 
 def train(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder; a stopped training goes on there.")],
-    seed: Annotated[int, typer.Option("--seed", metavar="0", min=0, help="Of data, weights and order.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="0", min=0, help="Of weights and order.")] = 0,
     workers: Annotated[
         int, typer.Option("--workers", metavar="4", min=1, help="Processes that draw and load frames.")
     ] = 4,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="1", min=1, help="Processes that train, one on each GPU.")
+    ] = 1,
 ) -> None:
     folder = typed_path(output)
 
     from helpers.demo.recipe import TrainingRecipe, train_demo  # here, so that --help need not wait
 
-    files = train_demo(folder, TrainingRecipe(seed=seed), workers)
+    files = train_demo(folder, TrainingRecipe(seed=seed), workers, processes)
     typer.echo(f"written to {files.folder}\nnext: vesselkit pipeline --checkpoint {files.checkpoint} ...")

@@ -170,7 +170,7 @@ COMMANDS = (
     Command(
         "train",
         "Train the demo model again from its recorded recipe.",
-        "vesselkit train --output DIR [--seed 0] [--workers 4]",
+        "vesselkit train --output DIR [--seed 0] [--workers 4] [--processes 1]",
         _HERE,
     ),
     Command(

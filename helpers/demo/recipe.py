@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections import OrderedDict
@@ -21,7 +23,10 @@ from helpers.demo.base import DEMO, TEMPLATE, build_base, official_config
 from helpers.demo.checkpoint import DemoCheckpoint, official_tensors, write_base
 from helpers.demo.conversation import corpus
 from helpers.demo.tokenizer import write_tokenizer_folder
+from helpers.errors import UsageProblem, VesselkitError
+from helpers.inference.shards import Launcher
 from helpers.paths import project_root
+from helpers.runner.config_file import read_config
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
 from helpers.synthesis.layout import SynthLayout
 from helpers.synthesis.parameters import Split
@@ -79,14 +84,21 @@ class TrainingRecipe:
     rank: int = 8
 
 
-def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4) -> DemoCheckpoint:
+def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4, processes: int = 1) -> DemoCheckpoint:
     """Train the demo model in a folder; called again after a stop, it goes on where it was.
 
     Args:
-        workers: processes that draw and load frames.
+        workers: processes that draw frames, and that load them for each training process.
+        processes: that train the base together, one on each GPU; the LoRA round takes one.
+    Raises:
+        UsageProblem: where a round's batch cannot be shared evenly.
+        VesselkitError: where one of several processes failed.
     Returns:
         The finished files, in `folder / "demo"`.
     """
+    uneven = [one.batch_size for one in recipe.base if one.batch_size % processes]
+    if uneven:
+        raise UsageProblem(f"processes: expected one that divides the batch of {uneven[0]} frames, got {processes}")
     folder.mkdir(parents=True, exist_ok=True)
     bases = DemoCheckpoint(folder / "start")
     if not bases.sam2.is_file():
@@ -94,7 +106,7 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4) -> DemoCh
     last: Path | None = None
     for number, one in enumerate(recipe.base, start=1):
         data = _data(folder, recipe, one, workers)
-        last = _stage(folder / f"base_{number}", bases, data, recipe, one, workers, previous=last)
+        last = _stage(folder / f"base_{number}", bases, data, recipe, one, workers, previous=last, processes=processes)
     files = DemoCheckpoint(folder / "demo")
     if not files.sam2.is_file():
         _write_trained_base(files, bases, last)
@@ -136,48 +148,60 @@ def _stage(
     *,
     previous: Path | None = None,
     lora: bool = False,
+    processes: int = 1,
 ) -> Path:
     """Train one round to its end, from the checkpoint of a previous one if any. Returns its last checkpoint."""
     done = folder / f"iter_{one.iters}.pth"
     if done.is_file():
         return done
+    options = {
+        "model.mllm.model_path": str(bases.base),
+        "model.mllm.llm_lora": {"r": recipe.rank, "lora_alpha": 2 * recipe.rank, "lora_dropout": 0.0},
+        "model.grounding_encoder.ckpt_path": str(bases.sam2),
+        "model.grounding_encoder.cfg_path": str(bases.sam2_sizes),
+        "model.template": TEMPLATE,
+        "model.pretrained_pth": previous and str(previous),
+        "model.trained": "lora" if lora else "all",
+        "model.compiled": torch.cuda.is_available() and not lora,
+        "model.loss_iou": {"loss_weight": 1.0},
+        "model.uncertain": one.uncertain,
+        "model.seed": recipe.seed + lora,
+        "train_dataloader.dataset.data": str(data),
+        "train_dataloader.dataset.split": Split.TRAIN.value,
+        "train_dataloader.dataset.mask_side": _SIDE,
+        "train_dataloader.dataset.seed": recipe.seed + lora,
+        "train_dataloader.batch_size": one.batch_size // processes,
+        "train_dataloader.num_workers": workers,
+        "train_cfg.max_iters": one.iters,
+        "optim_wrapper.optimizer.lr": one.rate,
+        "optim_wrapper.optimizer.betas": (0.9, 0.98),
+        "optim_wrapper.optimizer.fused": torch.cuda.is_available(),
+        "param_scheduler.0.end": one.warm_up,
+        "param_scheduler.1.begin": one.warm_up,
+        "param_scheduler.1.end": one.iters,
+        "param_scheduler.1.eta_min": one.last_rate,
+        "default_hooks.checkpoint.interval": one.iters,
+        "randomness.seed": recipe.seed + lora,
+    }
     started = time.monotonic()
-    last = run_training(
-        project_root() / _CONFIG,
-        work_dir=folder,
-        resume=True,
-        options={
-            "model.mllm.model_path": str(bases.base),
-            "model.mllm.llm_lora": {"r": recipe.rank, "lora_alpha": 2 * recipe.rank, "lora_dropout": 0.0},
-            "model.grounding_encoder.ckpt_path": str(bases.sam2),
-            "model.grounding_encoder.cfg_path": str(bases.sam2_sizes),
-            "model.template": TEMPLATE,
-            "model.pretrained_pth": previous and str(previous),
-            "model.trained": "lora" if lora else "all",
-            "model.compiled": torch.cuda.is_available() and not lora,
-            "model.loss_iou": {"loss_weight": 1.0},
-            "model.uncertain": one.uncertain,
-            "model.seed": recipe.seed + lora,
-            "train_dataloader.dataset.data": str(data),
-            "train_dataloader.dataset.split": Split.TRAIN.value,
-            "train_dataloader.dataset.mask_side": _SIDE,
-            "train_dataloader.dataset.seed": recipe.seed + lora,
-            "train_dataloader.batch_size": one.batch_size,
-            "train_dataloader.num_workers": workers,
-            "train_cfg.max_iters": one.iters,
-            "optim_wrapper.optimizer.lr": one.rate,
-            "optim_wrapper.optimizer.betas": (0.9, 0.98),
-            "optim_wrapper.optimizer.fused": torch.cuda.is_available(),
-            "param_scheduler.0.end": one.warm_up,
-            "param_scheduler.1.begin": one.warm_up,
-            "param_scheduler.1.end": one.iters,
-            "param_scheduler.1.eta_min": one.last_rate,
-            "default_hooks.checkpoint.interval": one.iters,
-            "randomness.seed": recipe.seed + lora,
-        },
-    )
+    if processes == 1:
+        run_training(project_root() / _CONFIG, work_dir=folder, resume=True, options=options)
+    else:
+        _train_together(folder, options, processes)
     _log.info("%s: %.0f s", folder.name, time.monotonic() - started)
-    return last
+    return done
+
+
+def _train_together(folder: Path, options: dict[str, Any], processes: int) -> None:
+    """One run by several processes, each of its own, since a process leaves a group only at its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.py"
+    read_config(project_root() / _CONFIG, _CONFIG, folder, Launcher.PYTORCH, options).dump(config)
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m")
+    train = ("helpers.training.train", str(config), "--launcher", Launcher.PYTORCH.value, "--resume")
+    code = subprocess.run([sys.executable, *launch, *train], cwd=project_root(), check=False).returncode
+    if code:
+        raise VesselkitError(f"{folder.name}: one of {processes} processes ended with code {code}. See what is above")
 
 
 def _write_trained_base(files: DemoCheckpoint, start: DemoCheckpoint, checkpoint: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 
 from helpers.inference.shards import Launcher
 from helpers.runner.config_file import exit_codes, parser_of, read_config, runner_of
@@ -40,6 +40,7 @@ def run_training(
     wanted = resume or bool(values.get("resume"))
     values.resume = wanted and (values.get("load_from") is not None or pointer.is_file())
     runner_of(values, TrainingRunner).train()
+    barrier()  # the first process writes the last checkpoint
     return pointer.with_name(Path(pointer.read_text(encoding="utf-8")).name)
 
 

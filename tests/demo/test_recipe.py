@@ -1,6 +1,7 @@
 """The demo model's recipe, a few iterations of each round with the fixture's sizes."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from helpers.checkpoint.source import open_source
 from helpers.conversion import ConversionRequest, convert
 from helpers.demo.base import FIXTURE
 from helpers.demo.recipe import Round, TrainingRecipe, train_demo
+from helpers.errors import UsageProblem
 
 SHORT = TrainingRecipe(
     sequences=1,
@@ -59,6 +61,15 @@ def test_a_second_call_trains_nothing_again(trained):
     files_of_rounds = {path: stamp for path, stamp in before.items() if files.folder not in path.parents}
     assert len(files_of_rounds) >= 3
     assert {path: path.stat().st_mtime_ns for path in files_of_rounds} == files_of_rounds
+
+
+def test_two_processes_train_the_base(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.demo.recipe.DEMO", FIXTURE)
+    shared = replace(SHORT, base=(Round(2, 2, 1e-3, 1e-5, 1, 5, 1),))
+    files = train_demo(tmp_path, shared, workers=1, processes=2)
+    assert files.checkpoint.name == "iter_2.pth" and (tmp_path / "base_1/iter_2.pth").is_file()
+    with pytest.raises(UsageProblem, match="expected one that divides the batch of 2 frames, got 3"):
+        train_demo(tmp_path, shared, processes=3)
 
 
 def test_what_is_published_is_small_and_names_no_folder_of_this_machine(trained):
