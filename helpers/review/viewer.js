@@ -96,38 +96,35 @@ export function scoresOf([, alone, missed, both]) {
   };
 }
 
-// All pixels within `reach` of the mask, up and down, left and right.
-export function dilated(mask, width, height, reach) {
-  const rows = new Uint8Array(mask.length), found = new Uint8Array(mask.length);
-  for (let start = 0; start < mask.length; start += width) {
-    for (let i = start, since = reach + 1; i < start + width; i++) {
-      since = mask[i] ? 0 : since + 1;
-      if (since <= reach) rows[i] = 1;
-    }
-    for (let i = start + width - 1, since = reach + 1; i >= start; i--) {
-      since = mask[i] ? 0 : since + 1;
-      if (since <= reach) rows[i] = 1;
-    }
-  }
-  // Down and up go row by row too, all columns at once: pixels that lie side by side are fast to get at.
-  const since = new Int32Array(width);
-  for (const down of [true, false]) {
-    since.fill(reach + 1);
-    for (let row = 0; row < height; row++) {
-      const start = (down ? row : height - 1 - row) * width;
-      for (let x = 0; x < width; x++) {
-        since[x] = rows[start + x] ? 0 : since[x] + 1;
-        if (since[x] <= reach) found[start + x] = 1;
+const FAR = 255;
+
+// Steps from each pixel to the mask, straight or diagonal, up to 255; 0 within it.
+export function distancesTo(mask, width, height) {
+  const found = new Uint8Array(mask.length);
+  for (let i = 0; i < mask.length; i++) found[i] = mask[i] ? 0 : FAR;
+  // Once from the top left and once from the bottom right: each pixel is one step further than its nearest neighbour.
+  for (const [first, step] of [[0, 1], [mask.length - 1, -1]]) {
+    for (let row = 0, i = first; row < height; row++) {
+      for (let x = 0; x < width; x++, i += step) {
+        if (found[i] === 0) continue;
+        let least = x > 0 ? found[i - step] : FAR;
+        if (row > 0) {
+          const before = i - step * width;
+          if (found[before] < least) least = found[before];
+          if (x > 0 && found[before - step] < least) least = found[before - step];
+          if (x < width - 1 && found[before + step] < least) least = found[before + step];
+        }
+        if (least + 1 < found[i]) found[i] = least + 1;
       }
     }
   }
   return found;
 }
 
-// A line around the mask, outside it, so that what lies inside stays in sight.
-export function outlineOf(mask, width, height, reach) {
-  const found = dilated(mask, width, height, reach);
-  for (let i = 0; i < found.length; i++) if (mask[i]) found[i] = 0;
+// A line around a mask, outside it, so that what lies inside stays in sight.
+export function outlineOf(distances, width) {
+  const found = new Uint8Array(distances.length);
+  for (let i = 0; i < found.length; i++) if (distances[i] > 0 && distances[i] <= width) found[i] = 1;
   return found;
 }
 
@@ -902,6 +899,7 @@ export class Viewer {
       return { image, pixels: new Uint32Array(image.data.buffer) };
     });
     this.mask = new Uint8Array(count);
+    this.distances = {};
     parts.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
     const letter = this.case && this.run === this.firstBlind() ? "A" : "B";
     // Blind, words that only one of the runs was asked would tell which it is.
@@ -939,7 +937,7 @@ export class Viewer {
 
   compose(all) {
     const { data, state, prediction, parts, mask } = this;
-    const { width, height, grey, truth } = data;
+    const { grey, truth } = data;
     const palette = this.facts.palettes[state.palette ? 1 : 0];
     const { own } = this, there = prediction.stored !== null;
     // At the run's own threshold the stored mask is shown, which is what was scored.
@@ -960,9 +958,8 @@ export class Viewer {
         state.map && !this.hidden,
       ),
     };
-    const lined = (from) => (state.contour ? outlineOf(from, width, height, state.width) : from);
-    if (all) this.shownTruth = truth && lined(truth);
-    const { shownTruth } = this, shownMask = there ? lined(mask) : null;
+    if (all) this.shownTruth = truth && this.lined("truth", truth, "");
+    const { shownTruth } = this, shownMask = there ? this.lined("mask", mask, own ? "own" : state.threshold) : null;
     const missed = state.centreline && data.centreline && there ? this.missed() : null;
     if (all) {
       this.paint(0, grey, null, tables.plain);
@@ -982,12 +979,21 @@ export class Viewer {
     this.showControls(own, there);
   }
 
+  // A mask, or its outline. How far pixels are from it is kept for the next width, under what else made the mask.
+  lined(name, mask, made) {
+    if (!this.state.contour) return mask;
+    const kept = this.distances[name];
+    const { width, height } = this.data;
+    if (kept?.made !== made) this.distances[name] = { made, steps: distancesTo(mask, width, height) };
+    return outlineOf(this.distances[name].steps, this.state.width);
+  }
+
   // The truth's centreline where the mask does not cover it, thick enough to be seen.
   missed() {
     const { width, height, centreline } = this.data;
     const found = new Uint8Array(centreline.length);
     for (let i = 0; i < found.length; i++) found[i] = centreline[i] & (this.mask[i] ^ 1);
-    return dilated(found, width, height, 1);
+    return distancesTo(found, width, height).map((steps) => (steps <= 1 ? 1 : 0));
   }
 
   paint(place, grey, classes, table) {

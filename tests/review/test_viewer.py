@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
 
 from helpers.review.coding import coded_map
 from helpers.review.facts import viewer_module
@@ -106,18 +107,18 @@ def test_scores_of_empty_masks_are_those_of_the_evaluation(call):
     ]
 
 
-def test_an_outline_lies_around_its_mask(call):
-    mask = np.zeros((7, 9), bool)
-    mask[3, 4] = True
-    for reach in (1, 2):
+@pytest.mark.parametrize("seed", range(4))
+def test_an_outline_lies_around_its_mask(call, seed):
+    mask = np.random.default_rng(seed).random((17, 23)) < 0.02
+    mask[0, 0] = mask[16, 22] = seed == 0
+    for width in (1, 2, 5):
         found = call(
-            """const [text, reach] = given;
-            return Array.from(kit.outlineOf(await kit.unpackedMask(text, 63), 9, 7, reach));""",
-            packed(mask), reach,
+            """const [text, width] = given;
+            return Array.from(kit.outlineOf(kit.distancesTo(await kit.unpackedMask(text, 391), 23, 17), width));""",
+            packed(mask), width,
         )  # fmt: skip
-        wanted = np.zeros((7, 9), bool)
-        wanted[3 - reach : 4 + reach, 4 - reach : 5 + reach] = True
-        assert np.array_equal(np.reshape(found, (7, 9)).astype(bool), wanted & ~mask)
+        wanted = binary_dilation(mask, np.ones((3, 3)), iterations=width) & ~mask
+        assert np.array_equal(np.reshape(found, (17, 23)).astype(bool), wanted)
 
 
 def test_the_queue_is_that_of_the_session(call, tmp_path):
