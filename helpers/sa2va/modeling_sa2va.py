@@ -20,6 +20,7 @@ from transformers.utils import logging
 
 from .answering import Answer, GreedyDecoding
 from .configuration_sa2va import Sa2VAConfig
+from .decoding import Candidates, decode
 from .image_mode import to_rgb
 from .processing_sa2va import (
     IMAGE_CONTEXT,
@@ -257,41 +258,18 @@ class Sa2VAModel(PreTrainedModel):
             features: of B images.
             image_index: (S,) int64, the image that each `[SEG]` is about; None where B is 1.
         """
-        masks, iou, object_score = self.decode_candidates(features, seg_states, image_index)
-        best = iou.argmax(-1)
-        chosen = masks[torch.arange(len(best), device=best.device), best].float()
-        return MaskLogits(chosen, iou, object_score)
+        found = self.decode_candidates(features, seg_states, image_index)
+        return MaskLogits(found.logits[found.best].float(), found.predicted_iou, found.object_score)
 
     def decode_candidates(
         self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """SAM2's three masks for each `[SEG]`, of which `decode_masks` takes the one with the highest estimate.
-
-        Args:
-            features, seg_states, image_index: as `decode_masks`.
-        Returns:
-            Logits (S, 3, h, w), estimates of their IoU (S, 3), logits of an object's presence (S,).
-        """
-        prompts = self.seg_projection(seg_states)[:, None, None]  # (S, 1, 1, D): a batch of S pairs, one prompt each
-        count = len(prompts)
+    ) -> Candidates:
+        """All three masks for each `[SEG]`, of which `decode_masks` takes the best. Arguments as there."""
+        prompts = self.seg_projection(seg_states)
         if image_index is None:
-            image_index = torch.zeros(count, dtype=torch.long, device=prompts.device)
-        embedding = features.embedding[image_index]
-        positions = self.sam2.get_image_wide_positional_embeddings().to(embedding)
-        # A Sa2VA model is trained with two "not a point" tokens before the language token: an explicit one and the
-        # padding that the prompt encoder adds.
-        points = prompts.new_zeros((count, 1, 1, 2))
-        labels = torch.full((count, 1, 1), -1, device=prompts.device)
-        sparse, dense = self.sam2.prompt_encoder(points, labels, None, None)
-        masks, iou, _, object_score = self.sam2.mask_decoder(
-            image_embeddings=embedding,
-            image_positional_embeddings=positions.expand(count, -1, -1, -1),
-            sparse_prompt_embeddings=torch.cat([sparse.to(prompts), prompts], dim=2),
-            dense_prompt_embeddings=dense,
-            multimask_output=True,
-            high_resolution_features=[level[image_index] for level in features.high_resolution],
-        )
-        return masks[:, 0], iou[:, 0], object_score[:, 0, 0]
+            image_index = torch.zeros(len(prompts), dtype=torch.long, device=prompts.device)
+        high_resolution = tuple(level[image_index] for level in features.high_resolution)
+        return decode(self.sam2, features.embedding[image_index], high_resolution, prompts)
 
     def tracker(self, seg_states: torch.Tensor) -> Tracker:
         """What follows the objects of (S, H) hidden states through a sequence."""

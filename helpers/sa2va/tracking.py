@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from transformers import Sam2VideoModel
 
+from .decoding import decode
+
 SPATIAL_MEMORIES = 6
 POINTER_MEMORIES = 15
 
@@ -117,25 +119,11 @@ class Tracker:
 
     def _decode(self, embedding: torch.Tensor, features: FrameFeatures, prompts: torch.Tensor | None) -> FrameMasks:
         """Masks from an (S, D, h, w) embedding; `prompts` (S, D) or None."""
-        count = len(embedding)
-        points = embedding.new_zeros((count, 1, 1, 2))
-        labels = torch.full((count, 1, 1), -1, device=embedding.device)
-        sparse, dense = self._sam2.prompt_encoder(points, labels, None, None)  # two tokens "not a point"
-        if prompts is not None:
-            sparse = torch.cat([sparse.to(prompts), prompts[:, None, None]], dim=2)
-        positions = self._sam2.get_image_wide_positional_embeddings().to(embedding)
-        masks, iou, tokens, object_score = self._sam2.mask_decoder(
-            image_embeddings=embedding,
-            image_positional_embeddings=positions.expand(count, -1, -1, -1),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=True,
-            high_resolution_features=[level.expand(count, -1, -1, -1) for level in features.high_resolution],
-        )
-        best = (torch.arange(count, device=iou.device), 0, iou[:, 0].argmax(-1))
-        pointers = self._sam2.object_pointer_proj(tokens[best])
-        pointers = torch.where(object_score[:, 0] > 0, pointers, self._sam2.no_object_pointer)
-        return FrameMasks(masks[best].float(), iou[:, 0], object_score[:, 0, 0], pointers)
+        high_resolution = tuple(level.expand(len(embedding), -1, -1, -1) for level in features.high_resolution)
+        found = decode(self._sam2, embedding, high_resolution, prompts)
+        pointers = self._sam2.object_pointer_proj(found.tokens[found.best])
+        pointers = torch.where(found.object_score[:, None] > 0, pointers, self._sam2.no_object_pointer)
+        return FrameMasks(found.logits[found.best].float(), found.predicted_iou, found.object_score, pointers)
 
     def _remember(self, features: FrameFeatures, masks: FrameMasks) -> _Memory:
         config = self._sam2.config

@@ -196,8 +196,8 @@ class Sa2VAForTraining(BaseModel):
         """
         index = torch.arange(len(states), device=states.device)
         if self.trained is Trained.ALL:
-            masks, estimates, _ = self.sa2va.decode_candidates(features, states, index)
-            return masks.flatten(0, 1).float(), estimates.flatten()
+            all_three = self.sa2va.decode_candidates(features, states, index)
+            return all_three.logits.flatten(0, 1).float(), all_three.predicted_iou.flatten()
         found = self.sa2va.decode_masks(features, states, index)
         return found.low_resolution, found.predicted_iou.max(-1).values
 
