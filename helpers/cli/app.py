@@ -115,8 +115,7 @@ for _name, _function in (
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
 app.add_typer(data.app, name="data")
-inference.bench_app.command("model", help=registry.command("bench model").summary)(bench.bench_model)
-app.add_typer(inference.bench_app, name="bench", cls=KitGroup)
+app.add_typer(bench.bench_app, name="bench", cls=KitGroup)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
-"""`vesselkit bench model`.
+"""`vesselkit bench`: models of the published sizes, and throughput of prediction on this machine.
 
-The packages are imported inside the command, so that `--help` need not wait for torch.
+The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
 
 from enum import StrEnum
@@ -10,9 +10,13 @@ from typing import Annotated
 import typer
 
 from helpers.atomic import write_json_atomic, write_text_atomic
-from helpers.cli.arguments import typed_path
-from helpers.cli.inference import Device, Dtype, Quantize
+from helpers.cli import registry
+from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.data import Data, opening
+from helpers.cli.predictors import BatchSize, Device, Dtype, Quantize, batch_size_of, checked_quantization
 from helpers.errors import RefusedInput, UsageProblem
+
+bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
 
 class PresetName(StrEnum):
@@ -25,6 +29,7 @@ class PresetName(StrEnum):
     DEMO = "demo"
 
 
+@bench_app.command("model", help=registry.command("bench model").summary)
 def bench_model(
     preset: Annotated[
         PresetName, typer.Option("--preset", metavar="1b|2b|4b|8b|demo", help="Size of the model.")
@@ -59,7 +64,6 @@ def bench_model(
     from helpers.bench.presets import Preset
     from helpers.figures.saving import save_figure
     from helpers.inference.loading import choose_device, choose_dtype
-    from helpers.quantization.layers import Quantization
 
     chosen = choose_device(device)
     gpu = chosen.type == "cuda"
@@ -73,7 +77,7 @@ def bench_model(
         graphs=gpu and not no_graphs,
     )
     cap = None if memory_cap is None else int(memory_cap * (1 << 30))
-    quantization = None if quantize is None else Quantization(quantize.value)
+    quantization = checked_quantization(device, dtype, quantize)
     try:
         found = measure_model(Preset(preset.value), chosen, choose_dtype(dtype, chosen), plan, quantization, cap)
     except torch.OutOfMemoryError as error:
@@ -87,6 +91,36 @@ def bench_model(
         write_json_atomic(folder / "bench.json", found.to_dict())
         write_text_atomic(folder / "bench.txt", found.to_text() + "\n")
         save_figure(bench_figure(found), folder, "bench")
+    typer.echo(found.to_text())
+
+
+@bench_app.command("predict", help=registry.command("bench predict").summary)
+def bench_predict(
+    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
+    data: Data,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames of each round.")] = 24,
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Rounds, each with both ways.")] = 3,
+    batch_size: BatchSize = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quantize: Quantize = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
+    ] = None,
+) -> None:
+    from helpers.inference.bench import measure  # here, so that --help need not wait
+    from helpers.inference.loading import check_folder, load_model
+
+    _positive("--n", count)
+    _positive("--rounds", rounds)
+    size = batch_size_of(batch_size)
+    folder = input_path(model, "--model")
+    quantization = checked_quantization(device, dtype, quantize)
+    check_folder(folder)
+    frames = opening(input_path(data, "--data")).open().frames[:count]
+    found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
+    if output is not None:
+        write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())
 
 

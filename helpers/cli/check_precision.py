@@ -8,7 +8,7 @@ import typer
 from helpers.atomic import write_json_atomic
 from helpers.cli.arguments import input_path, typed_path
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
-from helpers.cli.inference import Device
+from helpers.cli.predictors import Device
 from helpers.errors import UsageProblem
 
 

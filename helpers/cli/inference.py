@@ -5,29 +5,30 @@ The packages are imported inside the commands, so that `--help` need not wait fo
 
 import logging
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from helpers.atomic import write_json_atomic
-from helpers.cli import registry
-from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
+from helpers.cli.predictors import (
+    BatchSize,
+    CudaGraphs,
+    Device,
+    Dtype,
+    ModeName,
+    Quantize,
+    Running,
+    batch_size_of,
+    composed,
+    exported,
+    vesselness,
+)
 from helpers.errors import UsageProblem
-
-if TYPE_CHECKING:
-    from helpers.inference.predictor import Predictor
-    from helpers.inference.sequences import Mode
-    from helpers.quantization.layers import Quantization
-
-bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
-
 
 # A folder of this name is given as ./frangi.
 BASELINE = "frangi"
@@ -47,43 +48,6 @@ class CombineName(StrEnum):
     UNION = "union"
     FIRST = "first"
     BEST = "best"
-
-
-class ModeName(StrEnum):
-    """How a run goes through the frames of a sequence."""
-
-    FRAME = "frame"
-    TRACK = "track"
-    TRACK_BOTH = "track-both"
-    FUSED = "fused"
-
-
-BatchSize = Annotated[
-    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
-]
-Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")]
-
-
-class QuantizationName(StrEnum):
-    """How the weights of the language model are held."""
-
-    INT8 = "int8"
-    NF4 = "nf4"
-
-
-Quantize = Annotated[
-    QuantizationName | None,
-    typer.Option(
-        "--quantize",
-        metavar="int8|nf4",
-        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
-    ),
-]
-CudaGraphs = Annotated[
-    bool,
-    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
-]
 
 
 def predict(
@@ -216,84 +180,40 @@ def predict(
     share = parse_shard(shard) if shard is not None else WHOLE if process is None else process.shard
     device = device if process is None else process.device(device)
     prompts = tuple(prompt or (DEFAULT_PROMPT,))
-    size = _batch_size(batch_size)
+    size = batch_size_of(batch_size)
     check_parameters(prompts, threshold, size, limit)
     folder = output_path(output, "--output", data)
     check_output(folder)
-    wanted = Mode(mode.value)
+    running = Running(device, dtype, max_new_tokens, mode, quantize, cuda_graphs)
     if plain:
-        identity, open_predictor = _vesselness(optional_input_path(model_config, "--model-config"))
+        identity, open_predictor = vesselness(optional_input_path(model_config, "--model-config"))
     elif model is not None:
-        identity, open_predictor = exported(
-            input_path(Path(model), "--model"), device, dtype, max_new_tokens, wanted, quantize, cuda_graphs
-        )
+        identity, open_predictor = exported(input_path(Path(model), "--model"), running)
     else:
-        identity, open_predictor = (
-            None,
-            _composed(
-                input_path(checkpoint, "--checkpoint"),
-                {
-                    **composing,
-                    "base": optional_input_path(base, "--base"),
-                    "sam2": optional_input_path(sam2, "--sam2"),
-                    "sam2_config": preset_or_file(sam2_config),
-                    "train_config": optional_input_path(train_config, "--train-config"),
-                },
-                device,
-                dtype,
-                max_new_tokens,
-                wanted,
-                quantize,
-                cuda_graphs,
-            ),
-        )
+        sources = {
+            **composing,
+            "base": optional_input_path(base, "--base"),
+            "sam2": optional_input_path(sam2, "--sam2"),
+            "sam2_config": preset_or_file(sam2_config),
+            "train_config": optional_input_path(train_config, "--train-config"),
+        }
+        identity, open_predictor = None, composed(input_path(checkpoint, "--checkpoint"), sources, running)
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
     dataset = opening(input_path(data, "--data"), **options).open()
     frames = dataset.frames
     if case_list is not None:
         frames = listed(frames, input_path(case_list, "--case-list"))
         limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
-    if wanted is not Mode.FRAME:
+    if mode is not ModeName.FRAME:
         sequences_of(frames[:limit])  # refuses before the model is loaded
         size = 1
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
-    known = {**known_values(frames, prompts, **settings, mode=wanted), "model": identity, "batch_size": size}
+    known = {**known_values(frames, prompts, **settings, mode=Mode(mode.value)), "model": identity, "batch_size": size}
     check_output(folder, {name: value for name, value in known.items() if value is not None})
     summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
     typer.echo(summary.to_text(process))
     if summary.complete:
         typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
-
-
-@bench_app.command("predict", help=registry.command("bench predict").summary)
-def bench_predict(
-    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
-    data: Data,
-    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames of each round.")] = 24,
-    rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Rounds, each with both ways.")] = 3,
-    batch_size: BatchSize = "auto",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    quantize: Quantize = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
-    ] = None,
-) -> None:
-    from helpers.inference.bench import measure  # here, so that --help need not wait
-    from helpers.inference.loading import check_folder, load_model
-
-    for name, number in (("--n", count), ("--rounds", rounds)):
-        if number < 1:
-            raise UsageProblem(f"{name}: expected at least 1, got {number}")
-    size = _batch_size(batch_size)
-    folder = input_path(model, "--model")
-    quantization = _check_device(device, dtype, quantize, cuda_graphs=False)
-    check_folder(folder)
-    frames = opening(input_path(data, "--data")).open().frames[:count]
-    found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
-    if output is not None:
-        write_json_atomic(typed_path(output), found.to_dict())
-    typer.echo(found.to_text())
 
 
 def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:
@@ -308,108 +228,3 @@ def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: boo
     look = shlex.join(["vesselkit", "visualize", str(run), *shared, f"{run}-pictures"])
     score = shlex.join(["vesselkit", "evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
     return f"next: {look}" + (f"\nnext: {score}" if scores else "")
-
-
-def exported(
-    folder: Path,
-    device: str,
-    dtype: str,
-    token_limit: int,
-    mode: "Mode | None" = None,
-    quantize: QuantizationName | None = None,
-    cuda_graphs: bool = False,
-) -> tuple[Mapping[str, Any], Callable[[], Any]]:
-    """Check an exported folder and what it shall run on; its identity, and a function that loads it.
-
-    Args:
-        mode: of the predictor that is loaded; None for that of frames.
-        quantize: how the language model's weights are held; None for the dtype.
-        cuda_graphs: whether the model's passes are replayed.
-    """
-    from helpers.inference.loading import check_folder, check_memory, load_model
-
-    quantization = _check_device(device, dtype, quantize, cuda_graphs)
-    identity = asdict(check_folder(folder))
-    _check_token_limit(token_limit)
-    check_memory(folder, device, dtype, quantization)
-
-    def open_predictor() -> Any:
-        model, tokenizer = load_model(folder, device, dtype, quantization)
-        return _predictor_class(mode)(_graphed(model, cuda_graphs), tokenizer, identity, token_limit)
-
-    return identity, open_predictor
-
-
-def _vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
-    """The baseline under the settings of a file, or its defaults."""
-    from helpers.vesselness.predictor import VesselnessPredictor
-    from helpers.vesselness.settings import Tuned, read_settings
-
-    predictor = VesselnessPredictor(Tuned() if config is None else read_settings(config))
-    return predictor.identity, lambda: predictor
-
-
-def _composed(
-    checkpoint: Path,
-    sources: Mapping[str, Any],
-    device: str,
-    dtype: str,
-    token_limit: int,
-    mode: "Mode",
-    quantize: QuantizationName | None,
-    cuda_graphs: bool,
-) -> Callable[[], Any]:
-    """Check what a composed model shall run on; the function that is returned composes it."""
-    from helpers.inference.composition import compose
-
-    quantization = _check_device(device, dtype, quantize, cuda_graphs)
-    _check_token_limit(token_limit)
-
-    def open_predictor() -> Any:
-        model, tokenizer, identity = compose(
-            checkpoint, **sources, device=device, dtype=dtype, quantization=quantization
-        )
-        return _predictor_class(mode)(_graphed(model, cuda_graphs), tokenizer, identity, token_limit)
-
-    return open_predictor
-
-
-def _check_device(
-    device: str, dtype: str, quantize: QuantizationName | None, cuda_graphs: bool
-) -> "Quantization | None":
-    """Check that a device does what is asked of it; the quantization."""
-    from helpers.inference.loading import choose_device, choose_dtype
-    from helpers.quantization.layers import Quantization
-
-    chosen = choose_device(device)
-    choose_dtype(dtype, chosen)
-    if cuda_graphs and chosen.type != "cuda":
-        raise UsageProblem(f"--cuda-graphs: expected a CUDA device, got {chosen.type}. Leave it out")
-    return None if quantize is None else Quantization(quantize.value)
-
-
-def _graphed(model: Any, cuda_graphs: bool) -> Any:
-    from helpers.inference.graphs import GraphedModel
-
-    return GraphedModel(model) if cuda_graphs else model
-
-
-def _predictor_class(mode: "Mode | None") -> Callable[..., Any]:
-    from helpers.inference.sa2va import Sa2VAPredictor
-    from helpers.inference.sequences import Mode
-    from helpers.inference.tracking import SequencePredictor
-
-    return Sa2VAPredictor if mode in (None, Mode.FRAME) else partial(SequencePredictor, mode=mode)
-
-
-def _check_token_limit(token_limit: int) -> None:
-    if token_limit < 1:
-        raise UsageProblem(f"--max-new-tokens: expected at least 1, got {token_limit}")
-
-
-def _batch_size(given: str) -> int | None:
-    if given == "auto":
-        return None
-    if not given.isdecimal():
-        raise UsageProblem(f"--batch-size: expected auto or a number of at least 1, got {given!r}")
-    return int(given)

@@ -8,7 +8,7 @@ import typer
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, RescaleFrom, Split, opening
-from helpers.cli.inference import Device, Dtype
+from helpers.cli.predictors import Device, Dtype
 
 
 def pipeline(

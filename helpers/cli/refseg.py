@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli import inference
 from helpers.cli.arguments import input_path, output_path
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
+from helpers.cli.predictors import Device, Dtype, Running, exported
 from helpers.errors import UsageProblem
 
 
@@ -35,8 +35,8 @@ def refseg(
     group_by: GroupBy = None,
     rescale: Rescale = False,
     rescale_from: RescaleFrom = None,
-    device: inference.Device = "auto",
-    dtype: inference.Dtype = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
     ] = 64,
@@ -58,6 +58,6 @@ def refseg(
         rescale=rescale,
         rescale_from=rescale_from,
     ).open()
-    identity, open_predictor = inference.exported(folder, device, dtype, max_new_tokens)
+    identity, open_predictor = exported(folder, Running(device, dtype, max_new_tokens))
     typer.echo(run_refseg(dataset, identity, open_predictor, output, prompt))
     typer.echo(f"written to {output}")

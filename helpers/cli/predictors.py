@@ -1,0 +1,146 @@
+"""Predictors as commands open them: what the options say is checked before anything is loaded.
+
+The packages are imported inside the functions, so that `--help` need not wait for torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from helpers.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from helpers.inference.predictor import Predictor
+    from helpers.quantization.layers import Quantization
+
+
+class ModeName(StrEnum):
+    """How a run goes through the frames of a sequence."""
+
+    FRAME = "frame"
+    TRACK = "track"
+    TRACK_BOTH = "track-both"
+    FUSED = "fused"
+
+
+class QuantizationName(StrEnum):
+    """How the weights of the language model are held."""
+
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
+BatchSize = Annotated[
+    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
+]
+Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")]
+Quantize = Annotated[
+    QuantizationName | None,
+    typer.Option(
+        "--quantize",
+        metavar="int8|nf4",
+        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
+    ),
+]
+CudaGraphs = Annotated[
+    bool,
+    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
+]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a model runs on and how, as the options say it.
+
+    Attributes:
+        device, dtype, quantize, mode, cuda_graphs: values of the options of these names.
+        token_limit: most tokens of an answer.
+    """
+
+    device: str
+    dtype: str
+    token_limit: int
+    mode: ModeName = ModeName.FRAME
+    quantize: QuantizationName | None = None
+    cuda_graphs: bool = False
+
+    def quantization(self) -> "Quantization | None":
+        """How weights are held. Raises UsageProblem where the device or the model cannot do what is asked."""
+        if self.token_limit < 1:
+            raise UsageProblem(f"--max-new-tokens: expected at least 1, got {self.token_limit}")
+        return checked_quantization(self.device, self.dtype, self.quantize, cuda_graphs=self.cuda_graphs)
+
+    def predictor(self, model: Any, tokenizer: Any, identity: Mapping[str, Any]) -> Any:
+        """The predictor of frames or of sequences around a loaded model."""
+        from helpers.inference.graphs import GraphedModel
+        from helpers.inference.sa2va import Sa2VAPredictor
+        from helpers.inference.sequences import Mode
+        from helpers.inference.tracking import SequencePredictor
+
+        model = GraphedModel(model) if self.cuda_graphs else model
+        if self.mode is ModeName.FRAME:
+            return Sa2VAPredictor(model, tokenizer, identity, self.token_limit)
+        return SequencePredictor(model, tokenizer, identity, self.token_limit, mode=Mode(self.mode.value))
+
+
+def exported(folder: Path, running: Running) -> tuple[Mapping[str, Any], Callable[[], Any]]:
+    """Check an exported folder and what it shall run on; its identity, and a function that loads it."""
+    from helpers.inference.loading import check_folder, check_memory, load_model
+
+    quantization = running.quantization()
+    identity = asdict(check_folder(folder))
+    check_memory(folder, running.device, running.dtype, quantization)
+    return identity, lambda: running.predictor(
+        *load_model(folder, running.device, running.dtype, quantization), identity
+    )
+
+
+def composed(checkpoint: Path, sources: Mapping[str, Any], running: Running) -> Callable[[], Any]:
+    """Check what a composed model shall run on; the function that is returned composes it.
+
+    Args:
+        sources: as `helpers.inference.composition.compose` takes them.
+    """
+    from helpers.inference.composition import compose
+
+    quantization = running.quantization()
+    return lambda: running.predictor(
+        *compose(checkpoint, **sources, device=running.device, dtype=running.dtype, quantization=quantization)
+    )
+
+
+def vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
+    """The baseline under the settings of a file, or its defaults."""
+    from helpers.vesselness.predictor import VesselnessPredictor
+    from helpers.vesselness.settings import Tuned, read_settings
+
+    predictor = VesselnessPredictor(Tuned() if config is None else read_settings(config))
+    return predictor.identity, lambda: predictor
+
+
+def checked_quantization(
+    device: str, dtype: str, quantize: QuantizationName | None, *, cuda_graphs: bool = False
+) -> "Quantization | None":
+    """Check that a device does what is asked of it; the quantization."""
+    from helpers.inference.loading import choose_device, choose_dtype
+    from helpers.quantization.layers import Quantization
+
+    chosen = choose_device(device)
+    choose_dtype(dtype, chosen)
+    if cuda_graphs and chosen.type != "cuda":
+        raise UsageProblem(f"--cuda-graphs: expected a CUDA device, got {chosen.type}. Leave it out")
+    return None if quantize is None else Quantization(quantize.value)
+
+
+def batch_size_of(given: str) -> int | None:
+    """What `--batch-size` says; None for auto."""
+    if given == "auto":
+        return None
+    if not given.isdecimal():
+        raise UsageProblem(f"--batch-size: expected auto or a number of at least 1, got {given!r}")
+    return int(given)
