@@ -26,11 +26,11 @@ class Order(Enum):
 
 
 def _bicubic(distance: np.ndarray) -> np.ndarray:
-    """Pillow's kernel, with a = -0.5, at distances in pixels."""
-    a, x = -0.5, np.abs(distance)
-    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
-    far = (((x - 5) * x + 8) * x - 4) * a
-    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+    """The cubic kernel of Keys (1981) with a = -1/2, at distances in pixels."""
+    d = np.abs(distance)
+    near = 1.5 * d**3 - 2.5 * d**2 + 1
+    far = -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+    return np.where(d < 1, near, np.where(d < 2, far, 0.0))
 
 
 def filter_taps(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
