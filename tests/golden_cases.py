@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from helpers.conversion import ConversionRequest, convert
+
 IMAGE_CASES = (
     "img_a_seg1",
     "img_b_seg1",
@@ -59,6 +61,15 @@ class GoldenVideo:
         """Recorded mask of the only `[SEG]`, (n, H, W) bool."""
         shape = self.facts["mask_shapes"][0]
         return np.unpackbits(self.arrays["mask_seg0"])[: int(np.prod(shape))].reshape(shape).astype(bool)
+
+
+def convert_golden(shared: Path, folder: Path) -> Path:
+    """The recorded checkpoint with LoRA and its bases, converted in float32 to a new folder."""
+    golden = shared / "golden/tiny_qwen2"
+    bases = {"base": golden / "base/internvl_base", "sam2": golden / "base/sam2_base.pt"}
+    sizes = str(golden / "sam2_dims.json")
+    convert(ConversionRequest(golden / "ckpt_lora/iter_3672.pth", folder, sam2_config=sizes, dtype="float32", **bases))
+    return folder
 
 
 def load_video(shared: Path, name: str) -> GoldenVideo:

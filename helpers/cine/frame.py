@@ -8,11 +8,11 @@ from PIL import Image
 
 from helpers.data.dataset import Dataset
 from helpers.data.record import Case
+from helpers.data.sequence import in_sequences
 from helpers.errors import RefusedInput
 from helpers.evaluation.subjects import Subject
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
-from helpers.inference.sequences import time_of
 from helpers.runs.sources import pixel_sha256
 
 
@@ -37,15 +37,8 @@ class CineFrame:
 
 def sequence_cases(dataset: Dataset) -> dict[str, tuple[Case, ...]]:
     """The cases of each sequence of two or more frames, in order of time, gaps included."""
-    groups: dict[str, list[Case]] = {}
-    for case in dataset.cases:
-        if case.frame.sequence is not None:
-            groups.setdefault(case.frame.sequence, []).append(case)
-    return {
-        name: tuple(sorted(cases, key=lambda case: time_of(case.frame)))
-        for name, cases in groups.items()
-        if len(cases) > 1
-    }
+    groups = in_sequences(dataset.cases, lambda case: case.frame)
+    return {cases[0].frame.sequence: cases for cases in groups if len(cases) > 1}
 
 
 def cine_frames(cases: Sequence[Case], subjects: Sequence[Subject]) -> Iterator[CineFrame]:

@@ -9,12 +9,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
+from helpers.data.sequence import in_sequences
 from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
 from helpers.evaluation.loading import Scorable
 from helpers.evaluation.paired import holm, sign_flip_p
 from helpers.evaluation.subjects import Subject
 from helpers.evaluation.temporal import TEMPORAL, end_gaps, step
-from helpers.inference.sequences import time_of
 
 NAMES = tuple(metric.name for metric in TEMPORAL)
 _STEPS = ("flicker", "temporal_dice", "truth_dice")
@@ -78,15 +78,10 @@ def score_sequences(
 
 def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int, Scorable]]]:
     """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only."""
-    members: dict[str, list[Any]] = {}
-    for case in dataset.cases:
-        if case.frame.sequence is not None:
-            members.setdefault(case.frame.sequence, []).append(case.frame)
     scored = {case.case_id: case for case in cases}
     groups = []
-    for frames in members.values():
-        ordered = enumerate(sorted(frames, key=time_of))
-        found = [(position, scored[frame.case_id]) for position, frame in ordered if frame.case_id in scored]
+    for members in in_sequences(dataset.cases, lambda case: case.frame):
+        found = [(at, scored[case.case_id]) for at, case in enumerate(members) if case.case_id in scored]
         positions = {position for position, _ in found}
         if any(position + 1 in positions for position in positions):
             groups.append(found)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import psutil
 import torch
 
 from helpers.errors import UsageProblem
-from helpers.quantization.codes import nf4_block
-from helpers.quantization.layers import IN_FEW_BITS, Quantization, stored_bytes
+from helpers.quantization.layers import Quantization, is_stored_in, stored_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +31,10 @@ def weight_bytes(
     """
     total = 0
     for name, shape in shapes.items():
-        count = 1
-        for length in shape:
-            count *= length
-        few = quantization is not None and len(shape) == 2 and name.startswith(IN_FEW_BITS)
-        if few and (quantization is Quantization.INT8 or nf4_block(shape[1]) is not None):
+        if quantization is not None and is_stored_in(quantization, name, shape):
             total += stored_bytes(*shape, quantization, dtype.itemsize)
         else:
-            total += count * dtype.itemsize
+            total += math.prod(shape) * dtype.itemsize
     return total
 
 

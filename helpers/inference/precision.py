@@ -1,15 +1,13 @@
 """Reduced precision against full precision on a model and frames: overflow in every stage, overlap of masks."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem
@@ -17,21 +15,12 @@ from helpers.images.source import read_frame
 from helpers.inference.loading import DTYPES, choose_device, choose_dtype, load_model
 from helpers.inference.predictor import Answer
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
+from helpers.inference.stages import StageRange, watched
 from helpers.quantization.layers import Quantization
 from helpers.runs.logits import StoredLogits, round_for_storage
 from helpers.runs.masks import Combine, combined_mask
 
 _GIB = 1 << 30
-
-# Modules whose outputs are looked at, by the stage that they belong to, in the order of the computation.
-_STAGES = {
-    "vision tower": ("vision_tower.embeddings", "vision_tower.encoder.layer.*"),
-    "projector": ("multi_modal_projector",),
-    "language model": ("language_model.model.layers.*", "language_model.model.norm", "language_model.lm_head"),
-    "projection of [SEG]": ("seg_projection",),
-    "SAM2 encoder": ("sam2.vision_encoder.backbone.blocks.*", "sam2.vision_encoder.neck"),
-    "mask decoder": ("sam2.mask_decoder",),
-}
 
 
 @dataclass(frozen=True)
@@ -43,20 +32,6 @@ class Kind:
 
     def __str__(self) -> str:
         return self.dtype if self.quantization is None else f"{self.quantization} ({self.dtype})"
-
-
-@dataclass(frozen=True)
-class StageRange:
-    """What a stage's modules gave.
-
-    Attributes:
-        largest: absolute value among those that are finite.
-        not_finite: number of infinite values and NaN.
-    """
-
-    stage: str
-    largest: float
-    not_finite: int
 
 
 @dataclass(frozen=True)
@@ -162,10 +137,10 @@ def check_precision(
         except UsageProblem as error:
             results.append(KindResult(kind, str(error)))
             continue
-        with _watched(model) as stages:
+        with watched(model) as stages:
             seen, peak = _predict(model, tokenizer, frames, prompt, chosen)
         reference = reference or seen
-        results.append(_result(kind, stages, seen, reference, peak))
+        results.append(_result(kind, stages(), seen, reference, peak))
         del model
         _release(chosen)
     return PrecisionReport(_device_name(chosen), len(frames), results)
@@ -173,12 +148,11 @@ def check_precision(
 
 def _result(
     kind: Kind,
-    stages: dict[str, "_Range"],
+    ranges: Sequence[StageRange],
     seen: Sequence[tuple[Answer, np.ndarray | None]],
     reference: Sequence[tuple[Answer, np.ndarray | None]],
     peak: int | None,
 ) -> KindResult:
-    ranges = [StageRange(name, found.largest, found.not_finite) for name, found in stages.items()]
     broken = [found for found in ranges if found.not_finite]
     refused = None
     if broken:
@@ -220,50 +194,6 @@ def _overlap(mask: np.ndarray | None, other: np.ndarray | None) -> float | None:
         return None
     union = int((mask | other).sum())
     return 1.0 if not union else float((mask & other).sum() / union)
-
-
-class _Range:
-    """Largest finite absolute value, and number of values that are not finite, of all tensors noted."""
-
-    def __init__(self) -> None:
-        self.largest = 0.0
-        self.not_finite = 0
-
-    def note(self, output: Any) -> None:
-        if isinstance(output, torch.Tensor):
-            if output.is_floating_point() and output.numel():
-                finite = output.isfinite()
-                self.not_finite += int((~finite).sum())
-                self.largest = max(self.largest, float(output.abs().where(finite, 0).max()))
-        elif isinstance(output, dict):
-            self.note(tuple(output.values()))
-        elif isinstance(output, tuple | list):
-            for part in output:
-                self.note(part)
-
-
-@contextmanager
-def _watched(model: nn.Module) -> Iterator[dict[str, _Range]]:
-    """Note the outputs of the modules of `_STAGES` within the block."""
-    ranges = {stage: _Range() for stage in _STAGES}
-    handles = []
-    for name, module in model.named_modules():
-        for stage, patterns in _STAGES.items():
-            if any(_matches(name, pattern) for pattern in patterns):
-                found = ranges[stage]
-                handles.append(module.register_forward_hook(lambda _m, _a, output, found=found: found.note(output)))
-    try:
-        yield ranges
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Whether a name is the pattern, or one number behind a pattern that ends with `*`."""
-    return name == pattern or (
-        pattern.endswith("*") and name.startswith(pattern[:-1]) and name[len(pattern) - 1 :].isdecimal()
-    )
 
 
 def _release(device: torch.device) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.ndimage import grey_closing
 
 from helpers.data.frame import Frame
+from helpers.data.sequence import in_sequences
 from helpers.errors import UsageProblem
 from helpers.inference.resuming import Reason
 
@@ -38,15 +39,13 @@ def sequences_of(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], ...]:
     Raises:
         UsageProblem: where no two frames belong together.
     """
-    groups: dict[str, list[Frame]] = {}
-    for frame in frames:
-        groups.setdefault(f"case {frame.case_id}" if frame.sequence is None else frame.sequence, []).append(frame)
-    if all(len(group) == 1 for group in groups.values()):
+    groups = in_sequences(frames, lambda frame: frame)
+    if all(len(group) == 1 for group in groups):
         raise UsageProblem(
             f"mode: expected sequences of several frames, found {len(groups)} single ones. Say with --group-by which "
             "frames belong together, or use --mode frame"
         )
-    return tuple(tuple(sorted(group, key=time_of)) for group in groups.values())
+    return groups
 
 
 def whole_sequences(
@@ -73,8 +72,3 @@ def fullest(scores: Sequence[float | None], count: int) -> tuple[int, ...]:
     """Positions of the `count` highest scores, in order of time; the earlier of equals. None, not readable, is out."""
     readable = [position for position, score in enumerate(scores) if score is not None]
     return tuple(sorted(sorted(readable, key=lambda position: (-scores[position], position))[:count]))
-
-
-def time_of(frame: Frame) -> int:
-    """What frames of a sequence are sorted by; those without a number come first and keep their order."""
-    return -1 if frame.number is None else frame.number

@@ -1,5 +1,6 @@
 """Linear layers with weights in 8 or 4 bits, and how they take the place of others."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from helpers.quantization.codes import decode_int8, decode_nf4, encode_int8, encode_nf4, nf4_block
 
 # The beginning of the names of all layers in few bits.
-IN_FEW_BITS = "language_model.model.layers."
+_IN_FEW_BITS = "language_model.model.layers."
 
 
 class Quantization(StrEnum):
@@ -51,14 +52,19 @@ class QuantizedLinear(nn.Module):
 
 
 def takes(name: str, module: nn.Module, quantization: Quantization) -> bool:
-    """Whether the module of that name in a Sa2VA model is stored in few bits.
+    """Whether the module of that name in a Sa2VA model is stored in few bits: a linear layer of `is_stored_in`."""
+    return isinstance(module, nn.Linear) and is_stored_in(quantization, name, (module.out_features, module.in_features))
 
-    These are the linear layers within the language model's blocks, nine tenths of an 8B model. Embeddings and output
-    head decide on words, vision tower and SAM2 on outlines: they stay as they are.
+
+def is_stored_in(quantization: Quantization, name: str, shape: Sequence[int]) -> bool:
+    """Whether a weight of that name and shape in a Sa2VA model is stored in few bits.
+
+    These are the matrices within the language model's blocks, nine tenths of an 8B model. Embeddings and output head
+    decide on words, vision tower and SAM2 on outlines: they stay as they are.
     """
-    if not (name.startswith(IN_FEW_BITS) and isinstance(module, nn.Linear)):
+    if not name.startswith(_IN_FEW_BITS) or len(shape) != 2:
         return False
-    return quantization is not Quantization.NF4 or nf4_block(module.in_features) is not None
+    return quantization is not Quantization.NF4 or nf4_block(shape[1]) is not None
 
 
 def stored_bytes(outputs: int, inputs: int, quantization: Quantization, itemsize: int) -> int:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from helpers.inference import precision
-from helpers.inference.precision import Kind, KindResult, PrecisionReport, StageRange
+from helpers.inference.precision import Kind, KindResult, PrecisionReport
+from helpers.inference.stages import StageRange
 from tests.inference.fixture_model import convert_fixture, draw_angiograms
 
 STAGES = (StageRange("vision tower", 3.0, 0), StageRange("language model", 6e4, 5))

@@ -5,10 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers.conversion import ConversionRequest, convert
 from helpers.inference.loading import load_model
 from scripts.one_pass import compare, least_overlap
-from tests.golden_cases import IMAGE_CASES, load_case
+from tests.golden_cases import IMAGE_CASES, convert_golden, load_case
 from tests.inference.fixture_model import convert_fixture, draw_angiograms
 
 PROMPTS = (
@@ -45,11 +44,7 @@ def test_masks_of_batches_are_those_of_single_frames(folder, images):
 
 @pytest.fixture(scope="module")
 def golden_model(shared, tmp_path_factory):
-    golden = shared / "golden/tiny_qwen2"
-    folder = tmp_path_factory.mktemp("golden") / "model"
-    bases = {"base": golden / "base/internvl_base", "sam2": golden / "base/sam2_base.pt"}
-    sizes = str(golden / "sam2_dims.json")
-    convert(ConversionRequest(golden / "ckpt_lora/iter_3672.pth", folder, sam2_config=sizes, dtype="float32", **bases))
+    folder = convert_golden(shared, tmp_path_factory.mktemp("golden") / "model")
     return load_model(folder, "cpu", "float32")
 
 

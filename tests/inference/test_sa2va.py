@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
-from helpers.conversion import ConversionRequest, convert
+from helpers.conversion import convert
 from helpers.demo.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from helpers.errors import UsageProblem
 from helpers.inference import sa2va
@@ -14,7 +14,7 @@ from helpers.inference.inputs import RawImage, resized
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.modeling_sa2va import upsample_logits
-from tests.golden_cases import CASES_WITH_MASKS, load_case
+from tests.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
 from tests.tiny_sources import FIXTURES, fixture_sources
 
 PROMPTS = (SEGMENT.prompts[0], SEGMENT_PARTS.prompts[0], "<image>\n" + QUESTION.prompts[0])
@@ -159,11 +159,7 @@ def test_settings_name_what_decides(predictor):
 
 @pytest.mark.golden
 def test_one_batch_of_all_recorded_images(shared, tmp_path_factory):
-    golden = shared / "golden/tiny_qwen2"
-    folder = tmp_path_factory.mktemp("golden") / "model"
-    bases = {"base": golden / "base/internvl_base", "sam2": golden / "base/sam2_base.pt"}
-    sizes = str(golden / "sam2_dims.json")
-    convert(ConversionRequest(golden / "ckpt_lora/iter_3672.pth", folder, sam2_config=sizes, dtype="float32", **bases))
+    folder = convert_golden(shared, tmp_path_factory.mktemp("golden") / "model")
     predictor = Sa2VAPredictor(*load(folder), {})
     cases = [case for case in (load_case(shared, name) for name in CASES_WITH_MASKS) if not case.facts.get("past_text")]
     prompts = list(dict.fromkeys(case.facts["text"] for case in cases))
