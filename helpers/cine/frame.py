@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from helpers.data.dataset import Dataset
+from helpers.data.frame import in_sequences
 from helpers.data.record import Case
-from helpers.data.sequence import in_sequences
 from helpers.errors import RefusedInput
 from helpers.evaluation.subjects import Subject
 from helpers.images.reading import UnreadableImage

@@ -1,7 +1,11 @@
-"""One frame to look at: all that inference may know of a case. There is no ground truth in this type."""
+"""One frame to look at, and frames in sequences: all that inference may know of cases. No ground truth is in here."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,23 @@ class Frame:
     number: int | None = None
     split: str | None = None
     nbytes: int | None = None
+
+
+def in_sequences(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> tuple[tuple[Item, ...], ...]:
+    """The items of each sequence in order of time, sequences in the order of their first items.
+
+    An item without a sequence is one of its own. Items without a number come first and keep their order.
+
+    Args:
+        frame_of: the frame of an item.
+    """
+    groups: dict[tuple[bool, str], list[Item]] = {}
+    for item in items:
+        frame = frame_of(item)
+        alone = frame.sequence is None
+        groups.setdefault((alone, frame.case_id if alone else frame.sequence), []).append(item)
+    return tuple(tuple(sorted(group, key=lambda item: _time(frame_of(item)))) for group in groups.values())
+
+
+def _time(frame: Frame) -> int:
+    return -1 if frame.number is None else frame.number

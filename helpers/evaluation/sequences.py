@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
-from helpers.data.sequence import in_sequences
+from helpers.data.frame import in_sequences
 from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
 from helpers.evaluation.loading import Scorable
 from helpers.evaluation.paired import holm, sign_flip_p

@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import grey_closing
 
-from helpers.data.frame import Frame
-from helpers.data.sequence import in_sequences
+from helpers.data.frame import Frame, in_sequences
 from helpers.errors import UsageProblem
 from helpers.inference.resuming import Reason
 

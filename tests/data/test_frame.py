@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from helpers.data.frame import Frame
-from helpers.data.sequence import in_sequences
+from helpers.data.frame import Frame, in_sequences
 
 
 def frame(name, sequence=None, number=None):
