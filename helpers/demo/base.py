@@ -63,15 +63,15 @@ DEMO = Sizes(
         embed_dim=48,
         num_heads=1,
         stages=(2, 3, 5, 1),
-        global_att_blocks=(7, 9),
-        d_model=128,
+        global_att_blocks=(9,),
+        d_model=192,
         mem_dim=32,
         mem_ffn=128,
         mem_layers=2,
         dec_mlp=256,
         iou_hidden=64,
         window_spec=(16, 8, 16, 8),  # wider than the official ones, so that a window is wider than the widest vessels
-        decoder_num_heads=8,
+        decoder_num_heads=6,
     ),
 )
 _FOURIER = (

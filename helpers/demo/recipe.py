@@ -52,6 +52,7 @@ class Round:
         data_seed: of the synthetic patients.
         patients: how many; the two thirds of them that train are drawn.
         uncertain: share of the compared points that are the most uncertain ones.
+        dice: weight of the Dice loss.
     """
 
     iters: int
@@ -62,6 +63,7 @@ class Round:
     data_seed: int
     patients: int
     uncertain: float = 0.75
+    dice: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class TrainingRecipe:
     seed: int = 0
     sequences: int = 2
     frames: int = 4
-    base: tuple[Round, ...] = (Round(6000, 64, 1.2e-3, 1.2e-5, 150, 1000, 960, uncertain=0.0),)
-    lora: Round = Round(250, 32, 1e-3, 1e-5, 30, 1002, 96)
+    base: tuple[Round, ...] = (Round(2977, 112, 1e-3, 1e-5, 150, 1000, 1440, uncertain=0.0, dice=2.0),)
+    lora: Round = Round(200, 64, 3e-4, 3e-6, 20, 1002, 96, uncertain=0.0, dice=2.0)
     rank: int = 8
 
 
@@ -163,6 +165,7 @@ def _stage(
         "model.pretrained_pth": previous and str(previous),
         "model.trained": "lora" if lora else "all",
         "model.compiled": torch.cuda.is_available() and not lora,
+        "model.loss_dice": {"loss_weight": one.dice},
         "model.loss_iou": {"loss_weight": 1.0},
         "model.uncertain": one.uncertain,
         "model.seed": recipe.seed + lora,
