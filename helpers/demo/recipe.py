@@ -53,6 +53,8 @@ class Round:
         patients: how many; the two thirds of them that train are drawn.
         uncertain: share of the compared points that are the most uncertain ones.
         dice: weight of the Dice loss.
+        several: share of samples with several frames, so that requests about sequences are answered too.
+        frames: of each sequence; None for the recipe's.
     """
 
     iters: int
@@ -64,6 +66,8 @@ class Round:
     patients: int
     uncertain: float = 0.75
     dice: float = 0.5
+    several: float = 0.0
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def _data(folder: Path, recipe: TrainingRecipe, one: Round, workers: int) -> Pat
     """The synthetic data set of a round, drawn where it is missing."""
     data = folder / f"data_{one.data_seed}"
     if not (data / "synthesis.json").is_file():
-        drawn = DataRecipe(one.patients, recipe.sequences, recipe.frames, one.data_seed, _SIDE, (Split.TRAIN,))
+        frames = one.frames or recipe.frames
+        drawn = DataRecipe(one.patients, recipe.sequences, frames, one.data_seed, _SIDE, (Split.TRAIN,))
         write_dataset(drawn, SynthLayout.PAIRED, data, processes=workers)
     return data
 
@@ -172,6 +177,7 @@ def _stage(
         "train_dataloader.dataset.data": str(data),
         "train_dataloader.dataset.split": Split.TRAIN.value,
         "train_dataloader.dataset.mask_side": _SIDE,
+        "train_dataloader.dataset.several": one.several,
         "train_dataloader.dataset.seed": recipe.seed + lora,
         "train_dataloader.batch_size": one.batch_size // processes,
         "train_dataloader.num_workers": workers,

@@ -166,7 +166,8 @@ class Sa2VAForTraining(BaseModel):
         """Language loss of the answers, and the (B, H) states at their `[SEG]`."""
         model, tokens = self.sa2va, self.sa2va.config.token_ids
         counts = [len(tiles) for tiles in data["tiles"]]
-        turns = [self._encode(*turn) for turn in zip(data["prompt"], data["answer"], counts, strict=True)]
+        asked_for = zip(data["prompt"], data["answer"], counts, data["frames"], strict=True)
+        turns = [self._encode(*turn) for turn in asked_for]
         # Rows are put together on the CPU, so that the GPU is not waited for.
         ids = _padded([asked + said for asked, said in turns], 0)
         wanted = _padded([[_IGNORED] * len(asked) + said for asked, said in turns], _IGNORED)
@@ -221,10 +222,10 @@ class Sa2VAForTraining(BaseModel):
         decoder = sam2.mask_decoder
         return Sam2Features(embedding, (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)))
 
-    def _encode_turn(self, prompt: str, answer: str, tiles: int) -> tuple[list[int], list[int]]:
-        """Ids of the request and of the answer with its end."""
+    def _encode_turn(self, prompt: str, answer: str, tiles: int, frames: int) -> tuple[list[int], list[int]]:
+        """Ids of the request about frames, with all their tiles, and of the answer with its end."""
         config = self.sa2va.config
-        image = image_text(tiles, config.tokens_per_tile)
+        image = "\n".join([image_text(tiles // frames, config.tokens_per_tile)] * frames)
         asked = self.tokenizer.encode(build_prompt(prompt, "", config.instruction, image))
         said = self.tokenizer.encode(answer + config.stop_words[0], add_special_tokens=False)
         return asked, said

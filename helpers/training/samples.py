@@ -1,6 +1,7 @@
 """Frames with their masks, requests and answers, as training takes them."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,14 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset as TorchDataset
 
+from helpers.data.frame import in_sequences
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.source import read_frame
 from helpers.runner.dataset import opened_by_config
 from helpers.runner.registry import DATASETS, TRANSFORMS
 from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes
+from helpers.sa2va.video import FRAMES_SEEN
 
 PROMPTS = (
     "Please segment the {text}.",
@@ -46,6 +49,7 @@ class SegmentationSamples(TorchDataset):
         answers: Sequence[str] = ANSWERS,
         text: str = TEXT,
         mask_side: int = 256,
+        several: float = 0.0,
         transforms: Sequence[dict[str, Any]] = (),
         seed: int = 0,
         tile_size: int = 448,
@@ -62,12 +66,16 @@ class SegmentationSamples(TorchDataset):
             answers: of one `[SEG]` each.
             text: what to ask for where the annotation has no words.
             mask_side: truths are brought to this height and width; the official training takes 256.
-            transforms: changes of image and mask, from the registry TRANSFORMS.
+            several: share of the samples in which the language model sees up to five frames of the case's sequence, as
+                it does where sequences are tracked; a model that never saw that may answer without `[SEG]` there. The
+                mask is that of one of them.
+            transforms: changes of image and mask, from the registry TRANSFORMS; of one sample the same for all frames.
             seed: of prompts, answers and changes.
             tile_size, max_tiles, sam2_size: those of the model, pixels and tiles.
             opening: further fields of `helpers.data.opening.Opening`.
         Raises:
-            UsageProblem, RefusedInput: as `Opening.open`, or where no case has a ground truth.
+            UsageProblem, RefusedInput: as `Opening.open`, where no case has a ground truth, or where several frames
+                are asked for and no two belong together.
         """
         if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
             raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
@@ -75,6 +83,14 @@ class SegmentationSamples(TorchDataset):
         self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
         if not self.cases:
             raise RefusedInput(f"{data}: expected cases with a ground truth, found none among {len(opened.cases)}")
+        groups = in_sequences(opened.cases, lambda case: case.frame)
+        self._sequences = {case.case_id: group for group in groups if len(group) > 1 for case in group}
+        if not 0 <= several <= 1 or (several and not self._sequences):
+            raise UsageProblem(
+                f"train_dataloader.dataset.several: expected a share of 0 to 1 and sequences to take frames from, got "
+                f"{several} and {len(self._sequences)} frames in sequences. Say with group_by which belong together"
+            )
+        self._several = several
         self._prompts, self._answers, self._text = tuple(prompts), tuple(answers), text
         self._mask_side, self._seed = mask_side, seed
         self._transforms: tuple[Transform, ...] = tuple(TRANSFORMS.build(dict(one)) for one in transforms)
@@ -90,15 +106,18 @@ class SegmentationSamples(TorchDataset):
             place: position in the course of training, and index of the case.
         Returns:
             `tiles` uint8 (T, C, 448, 448), `pixels` uint8 (C, 1024, 1024), with one channel for a grey image, else
-            three; `truth` uint8 (mask_side, mask_side) of 0 and 1, `prompt`, `answer`, and `position`.
+            three; `truth` uint8 (mask_side, mask_side) of 0 and 1, `prompt`, `answer`, and `position`. `frames` is 1,
+            or T where each tile is a frame of its own.
         """
         position, index = place
         case, random = self.cases[index], np.random.default_rng((self._seed, position))
-        image = _one_channel(read_frame(case.frame.path, case.frame.index))
-        mask = case.truth.mask(image.width, image.height)
-        for transform in self._transforms:
-            image, mask = transform(image, mask, random)
-        tiles = cut_tiles(image, 1, self._max_tiles, self._tile_size, True)
+        shown, before = self._shown(case, position), deepcopy(random)
+        image, mask = self._changed(case, random)
+        if len(shown) > 1:
+            frames = [image if one is case else self._changed(one, deepcopy(before))[0] for one in shown]
+            tiles = [one.resize((self._tile_size, self._tile_size), Image.Resampling.BICUBIC) for one in frames]
+        else:
+            tiles = cut_tiles(image, 1, self._max_tiles, self._tile_size, True)
         side = (self._mask_side, self._mask_side)
         truth = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(side, Image.Resampling.NEAREST))
         return {
@@ -108,7 +127,31 @@ class SegmentationSamples(TorchDataset):
             "prompt": str(random.choice(self._prompts)).replace("{text}", self._words(case, random)),
             "answer": str(random.choice(self._answers)),
             "position": position,
+            "frames": len(shown),
         }
+
+    def _shown(self, case: Case, position: int) -> tuple[Case, ...]:
+        """The frames that the language model sees, in order of time: the case's own, or some of its sequence."""
+        random, group = np.random.default_rng((self._seed, position, 1)), self._sequences.get(case.case_id, ())
+        if len(group) < 2 or random.random() >= self._several:
+            return (case,)
+        others = [place for place, one in enumerate(group) if one.case_id != case.case_id]
+        chosen = set(random.choice(others, min(FRAMES_SEEN, len(group)) - 1, replace=False))
+        return tuple(
+            case if one.case_id == case.case_id else one
+            for place, one in enumerate(group)
+            if place in chosen or one.case_id == case.case_id
+        )
+
+    def _changed(self, case: Case, random: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+        """A case's image and mask, bool (H, W), as changed; without a ground truth the mask is empty."""
+        image = _one_channel(read_frame(case.frame.path, case.frame.index))
+        mask = np.zeros((image.height, image.width), bool)
+        if case.truth is not None:
+            mask = case.truth.mask(image.width, image.height)
+        for transform in self._transforms:
+            image, mask = transform(image, mask, random)
+        return image, mask
 
     def _words(self, case: Case, random: np.random.Generator) -> str:
         """What to ask for, as the official training writes it: lower case, no full stop at the end."""
@@ -123,7 +166,7 @@ def _one_channel(image: Image.Image) -> Image.Image:
 
 
 def _bytes(images: list[Image.Image]) -> torch.Tensor:
-    """Images of one size and mode, uint8 (n, C, H, W)."""
-    if images[0].mode == "L":
+    """Images of one size, uint8 (n, C, H, W), with one channel where all are grey."""
+    if all(image.mode == "L" for image in images):
         return torch.from_numpy(np.stack([np.asarray(image) for image in images]))[:, None]
-    return image_bytes(images)
+    return image_bytes([image.convert("RGB") for image in images])

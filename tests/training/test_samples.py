@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers.errors import RefusedInput
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
 from helpers.training import SegmentationSamples
 
@@ -62,3 +62,60 @@ def test_a_data_set_without_truth_is_refused(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(RefusedInput, match="expected cases with a ground truth"):
         SegmentationSamples(str(tmp_path), ids="keep")
+
+
+def write_sequence(folder, frames=7):
+    """Frames of one sequence: frame n is of the grey 20 n, vessels in its first n rows; n from 1."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    for number in range(1, frames + 1):
+        name = f"P001-S01-F{number:03d}.png"
+        Image.new("L", (16, 16), 20 * number).save(folder / "images" / name)
+        mask = np.zeros((16, 16), np.uint8)
+        mask[:number] = 255
+        Image.fromarray(mask).save(folder / "masks" / name)
+    (folder / "dataset.json").write_text(json.dumps({"ids": "public", "layout": "paired"}))
+    return folder
+
+
+def test_several_frames_are_five_of_the_sequence_in_order_with_the_mask_of_one(tmp_path):
+    data = str(write_sequence(tmp_path / "data"))
+    samples = SegmentationSamples(data, several=1.0, mask_side=16, sam2_size=16, tile_size=28)
+    drawn = set()
+    for position in range(20):
+        sample = samples[(position, 3)]
+        greys = [int(value) for value in sample["tiles"][:, 0, 0, 0]]
+        assert sample["frames"] == 5 and sample["tiles"].shape == (5, 1, 28, 28)
+        assert greys == sorted(set(greys)) and 80 in greys
+        assert int(sample["pixels"][0, 0, 0]) == 80 and int(sample["truth"][:, 0].sum()) == 4
+        drawn.add(tuple(greys))
+    assert len(drawn) > 5
+
+
+def test_frames_of_one_sample_are_changed_alike(tmp_path):
+    data = str(write_sequence(tmp_path / "data", frames=2))
+    noise = [{"type": "vesselkit.AngiogramChanges", "noise": 40.0, "contrast": (1.0, 1.0), "brightness": 0.0,
+              "gamma": (1.0, 1.0)}]  # fmt: skip
+    tiles = SegmentationSamples(data, several=1.0, transforms=noise, sam2_size=16, tile_size=16)[(3, 0)]["tiles"]
+    first, second = tiles[:, 0].int()
+    assert first.unique().numel() > 5
+    assert (second - first - 20).abs().max() <= 1
+
+
+def test_the_share_of_several_leaves_the_other_samples_as_they_were(tmp_path):
+    data = str(write_sequence(tmp_path / "data"))
+    changes = [{"type": "vesselkit.AngiogramChanges"}]
+    alone, some = (
+        SegmentationSamples(data, several=share, transforms=changes, sam2_size=16, tile_size=28) for share in (0, 0.5)
+    )
+    pairs = [(alone[(position, 2)], some[(position, 2)]) for position in range(40)]
+    several = [one["frames"] > 1 for _, one in pairs]
+    assert 10 < sum(several) < 30
+    for one, other in pairs:
+        assert one["frames"] == 1 and torch.equal(one["pixels"], other["pixels"]) and one["prompt"] == other["prompt"]
+
+
+def test_several_frames_without_sequences_are_refused(tmp_path):
+    data = str(write_pairs(tmp_path / "data"))
+    with pytest.raises(UsageProblem, match="sequences to take frames from, got 0.5 and 0 frames in sequences"):
+        SegmentationSamples(data, several=0.5)
