@@ -139,7 +139,8 @@ COMMANDS = (
     Command(
         "report",
         "Write a run's review as one HTML file that needs no server.",
-        "vesselkit report RUN --data DATASET [--output review.html] [--metrics DIR] [--against RUN2] [--prompt ID]"
+        "vesselkit report RUN --data DATASET [--output review.html] [--metrics DIR] [--against RUN2]"
+        " [--beside RUN3 ...] [--prompt ID]"
         " [--cases ID ...] [--verdicts DIR] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
         " [--split NAME]"
         " [--rescale] [--rescale-from WxH]",

@@ -1,5 +1,6 @@
 """Commands of the review by eye: the page from the disk, pictures, and verdicts in and out."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,10 @@ def report(
     against: Annotated[
         Path | None, typer.Option("--against", metavar="RUN2", help="Run to show in its place with the key b.")
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+    ] = None,
     prompt: Prompt = None,
     cases: Cases = None,
     verdicts: Annotated[
@@ -68,6 +73,7 @@ def report(
         metrics,
         prompt,
         optional_input_path(against, "--against"),
+        [input_path(one, "--beside") for one in beside or ()],
     )
     records = () if given is None else VerdictStore(given).records()
     path = write_page(source, written, case_ids=cases or None, records=records)
@@ -236,11 +242,17 @@ def _dataset(
 
 
 def _source(
-    run: Path, dataset: "Dataset", metrics: Path | None, prompt: str | None, against: Path | None
+    run: Path,
+    dataset: "Dataset",
+    metrics: Path | None,
+    prompt: str | None,
+    against: Path | None,
+    beside: Sequence[Path] = (),
 ) -> "ReviewSource":
     from helpers.evaluation.metrics_folder import open_metrics
     from helpers.review.source import open_source
 
     scores = optional_input_path(metrics, "--metrics")
     opened = None if scores is None else open_metrics(scores)
-    return open_source(input_path(run, "RUN"), dataset, against=against, metrics=opened, prompt=prompt)
+    folder = input_path(run, "RUN")
+    return open_source(folder, dataset, against=against, beside=beside, metrics=opened, prompt=prompt)

@@ -167,7 +167,7 @@ class Results:
 
 
 def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun, ...]:
-    """The run to evaluate, then those to compare it with. Each is opened, so that a bad one is refused at once.
+    """The run to evaluate, then those to compare with or to show beside it, each opened, so that a bad one is refused.
 
     Raises:
         UsageProblem: where a run is not found, or none is named and the project has none.
@@ -179,6 +179,8 @@ def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun,
     else:
         found = [(_run_folder(settings.project, settings.predictions), "as named")]
     found += [(_run_folder(settings.project, text), "to compare with") for text in settings.against]
+    if isinstance(settings, ReviewSettings):
+        found += [(_run_folder(settings.project, text), "to show beside it") for text in settings.beside]
     names = distinct_names([folder.name for folder, _ in found])
     return tuple(ChosenRun(name, open_run(folder), reason) for name, (folder, reason) in zip(names, found, strict=True))
 

@@ -68,7 +68,7 @@ def review_folder(settings: ReviewSettings, chosen: ChosenRun) -> ResultFolder:
 
 
 def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset: Dataset, folder: Path) -> Review:
-    """Open the review of the first of the chosen runs, with the second in its place on request.
+    """Open the review of the first of the chosen runs, the one `against` in its place on request, the others beside it.
 
     Raises:
         UsageProblem: where the run has no such prompt.
@@ -80,8 +80,9 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
         metrics = open_metrics(settings.metrics)
     else:
         metrics = _latest_metrics(settings.project, run.config.config_sha256, prompt)
-    against = chosen[1].run.folder if len(chosen) > 1 else None
-    source = open_source(run.folder, dataset, against=against, metrics=metrics, prompt=prompt)
+    others = [one.run.folder for one in chosen[1:]]
+    against = others.pop(0) if settings.against else None
+    source = open_source(run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt)
     session = ReviewSession(
         source.cases, VerdictStore(folder / VERDICTS_FOLDER), settings.reviewer, source.run, source.prompt,
         source.lower_is_better,

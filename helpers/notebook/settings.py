@@ -175,13 +175,14 @@ class EvaluateSettings(DataSettings):
 class ReviewSettings(DataSettings):
     """Parameters of `04_review`.
 
-    `predictions` and `against` are run folders, or names of runs of the project; `predictions` None means the project's
-    latest finished run, `metrics` None the latest evaluation of it, `prompt` None its first prompt, `page_cases` None
-    all cases.
+    `predictions`, `against` and each of `beside` are run folders, or names of runs of the project; `predictions` None
+    means the project's latest finished run, `metrics` None the latest evaluation of it, `prompt` None its first prompt,
+    `page_cases` None all cases.
     """
 
     predictions: Annotated[str | None, _Unset] = None
     against: list[_Words] = Field([], max_length=1)
+    beside: list[_Words] = Field([])
     metrics: Annotated[DirectoryPath | None, _Unset] = None
     prompt: Annotated[str | None, _Unset] = None
     reviewer: _PlainName = "reviewer"

@@ -41,7 +41,7 @@ class CaseView:
         truth: None leaves its panel empty.
         truth_note: why it is empty; None otherwise.
         centreline: of the truth, bool (H, W); None where there is none.
-        predictions: of each run, in order; None for a run that does not have the case.
+        predictions: of each run, in order, those beside last; None for a run that does not have the case.
     """
 
     case_id: str

@@ -1,7 +1,7 @@
 """The cases of a review: runs, their data set and scores, opened once; a case's arrays are read when asked for."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +37,13 @@ class ReviewSource:
         subjects: the run that is reviewed, then others to show in its place; one prompt of each.
         dataset: that the runs were made from.
         metrics: scores of the first run; None where it was not evaluated.
+        beside: runs of the same frames to show at the same time, each in a panel of its own.
     """
 
     subjects: tuple[Subject, ...]
     dataset: Dataset = field(repr=False)
     metrics: Metrics | None = field(default=None, repr=False)
+    beside: tuple[Subject, ...] = ()
 
     def __post_init__(self) -> None:
         known = {case.case_id for case in self.dataset.cases}
@@ -123,12 +125,13 @@ class ReviewSource:
         case = self._by_id.get(case_id)
         if case is None:
             raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
-        predictions = [self._prediction(subject, case_id) for subject in self.subjects]
+        shown = (*self.subjects, *self.beside)
+        predictions = [self._prediction(subject, case_id) for subject in shown]
         try:
             image = read_frame(case.frame.path, case.frame.index)
         except UnreadableImage:  # the run's status says so
             image = None
-        hashes = [one.run.image_hashes[case_id] for one in self.subjects if case_id in one.run.image_hashes]
+        hashes = [one.run.image_hashes[case_id] for one in shown if case_id in one.run.image_hashes]
         if image is not None and hashes and hashes[0] != pixel_sha256(image):  # those of all runs are the same
             raise RefusedInput(
                 f"{case_id}: expected the frame that was predicted, found other pixels in the data set. Name the data "
@@ -160,6 +163,7 @@ class ReviewSource:
                 }
                 for run, one in zip(self.fingerprints, self.subjects, strict=True)
             ],
+            "beside": [{"name": one.name, "threshold": one.run.threshold} for one in self.beside],
             "metrics": [
                 {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
                 for name in self.metric_names
@@ -205,6 +209,7 @@ def open_source(
     dataset: Dataset,
     *,
     against: Path | None = None,
+    beside: Sequence[Path] = (),
     metrics: Metrics | None = None,
     prompt: str | None = None,
 ) -> ReviewSource:
@@ -212,15 +217,16 @@ def open_source(
 
     Args:
         against: another run of the same cases, to show in place of the first.
+        beside: further ones, to show at the same time.
         prompt: id of the prompt; None for the first of the run.
     Raises:
         UsageProblem: where a run has no such prompt.
         RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it.
     """
-    folders = [run] if against is None else [run, against]
-    subjects = open_subjects(folders, prompt=prompt or next(iter(open_run(run).prompts)))
+    judged = [run] if against is None else [run, against]
+    subjects = open_subjects([*judged, *beside], prompt=prompt or next(iter(open_run(run).prompts)))
     require_same_ids(subjects, dataset)
-    source = ReviewSource(subjects, dataset, metrics)
+    source = ReviewSource(subjects[: len(judged)], dataset, metrics, subjects[len(judged) :])
     _ = source.scores  # metrics of another run are refused now, not at the first case
     return source
 

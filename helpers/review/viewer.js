@@ -335,6 +335,7 @@ const written = (value, digits = 3) => (value === null || value === undefined ? 
 export class Viewer {
   constructor(root, facts, host) {
     Object.assign(this, { root, facts, host, records: [...facts.verdicts], cache: new Map(), run: 0, data: null });
+    this.beside = facts.beside;
     this.state = { ...DEFAULTS, threshold: facts.runs[0].threshold };
     this.reviewer = host.reviewer ?? "";
     this.cases = [...facts.cases].sort((a, b) => byName.compare(a.case_id, b.case_id));
@@ -467,13 +468,15 @@ export class Viewer {
   }
 
   buildPanels(parts) {
-    parts.panels = PANELS.map((title, place) => {
+    parts.panels = [...PANELS, ...this.beside.map(({ name }) => name)].map((title, place) => {
       const canvas = make("canvas", { role: "img", ariaLabel: title, dataset: { panel: String(place) } });
       const note = make("p", { className: "vk-note", hidden: true });
       const caption = make("figcaption", {}, make("b", { textContent: title }));
       const legend = make("span", { className: "vk-legend" });
-      caption.append(legend);
-      const panel = { canvas, note, legend, source: document.createElement("canvas") };
+      // Beside others the prediction has its Dice in sight as they have theirs.
+      const dice = make("output", { dataset: { dice: String(place) }, title: "Dice" });
+      caption.append(...(this.beside.length && (place === 2 || place >= PANELS.length) ? [dice] : []), legend);
+      const panel = { canvas, note, legend, dice, source: document.createElement("canvas") };
       this.listenToMouse(panel);
       panel.figure = make("figure", {}, caption, make("div", { className: "vk-frame" }, canvas, note));
       return panel;
@@ -781,6 +784,7 @@ export class Viewer {
       this.empty(panel, text);
       panel.legend.replaceChildren();
       panel.legend.dataset.key = "";
+      panel.dice.textContent = "";
     }
     for (const one of [...Object.values(parts.scores), parts.status, parts.run, parts.pixel]) one.textContent = "–";
     parts.status.title = "";
@@ -899,6 +903,7 @@ export class Viewer {
       return { image, pixels: new Uint32Array(image.data.buffer) };
     });
     this.mask = new Uint8Array(count);
+    this.masksBeside = this.beside.map(() => new Uint8Array(count));
     this.distances = {};
     parts.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
     const letter = this.case && this.run === this.firstBlind() ? "A" : "B";
@@ -967,6 +972,7 @@ export class Viewer {
     }
     this.paint(2, grey, shownMask, tables.prediction);
     this.paintOverlay(grey, shownTruth, shownMask, missed, tables.overlay);
+    this.composeBeside(own, tables.prediction);
 
     const noTruth = data.truth_note ?? "", noMask = `no prediction: ${prediction.status}`;
     const noFrame = data.image === null ? "the frame cannot be read" : "";
@@ -977,6 +983,24 @@ export class Viewer {
     this.showScores(there);
     this.showLegend(palette, there);
     this.showControls(own, there);
+  }
+
+  // The runs beside, each at its own threshold as long as the one that is judged is at its own.
+  composeBeside(own, table) {
+    const { data, state, parts } = this;
+    this.beside.forEach((run, index) => {
+      const place = PANELS.length + index, panel = parts.panels[place], mask = this.masksBeside[index];
+      const one = data.predictions[this.facts.runs.length + index];
+      const there = one.stored !== null;
+      if (there && (own || one.full === null)) mask.set(one.stored);
+      else if (there) maskAt(one.full, state.threshold, mask);
+      const made = own ? "own" : state.threshold;
+      this.paint(place, data.grey, there ? this.lined(`beside ${index}`, mask, made) : null, table);
+      this.note(place, there ? "" : [`no prediction: ${one.status}`, one.words].filter(Boolean).join("\n"));
+      panel.dice.textContent = there && data.truth ? written(scoresOf(countsOf(data.truth, mask)).dice) : "–";
+      // Blind, nothing is on the screen that has a name.
+      panel.figure.hidden = state.blind;
+    });
   }
 
   // A mask, or its outline. How far pixels are from it is kept for the next width, under what else made the mask.
@@ -1077,6 +1101,7 @@ export class Viewer {
     const known = there && data.truth;
     const scores = known ? scoresOf(countsOf(data.truth, mask)) : {};
     for (const name of HEADLINE) parts.scores[name].textContent = written(scores[name]);
+    parts.panels[2].dice.textContent = written(scores.dice);
     let found = 0, all = 0;
     if (known && data.centreline) {
       for (let i = 0; i < mask.length; i++) if (data.centreline[i]) all++, (found += mask[i]);
@@ -1091,6 +1116,7 @@ export class Viewer {
       data.truth ? [["truth", palette.truth]] : [],
       there ? [["prediction", palette.prediction]] : [],
       data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
+      ...this.beside.map(() => []),
     ];
     if (data.truth && there && state.centreline) entries[3].push(["centreline missed", MISS]);
     if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];

@@ -83,6 +83,15 @@ def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
     ]
 
 
+def test_a_page_with_runs_beside(call, run, tmp_path):
+    for name, seed in (("track", 5), ("fused", 9)):
+        write_run(tmp_path / name, seed=seed)
+    given = ("report", "run", "--data", "data", "--output", "page.html", "--beside", "track", "--beside")
+    assert call(*given, "fused").code == 0
+    assert '"beside": [{"name": "track", "threshold": 0.5}, {"name": "fused"' in (tmp_path / "page.html").read_text()
+    assert call(*given, "absent").code == 2
+
+
 def names(folder):
     return {path.stem for path in folder.glob("*.png")}
 

@@ -79,7 +79,9 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     write_data(root / "data")
     write_run(root / "outputs/demo/predict/run")
     write_run(root / "outputs/demo/predict/other", seed=7)
-    write_notebook(folder / "review.ipynb", data="data", reviewer="ann", predictions="run", against=["other"])
+    write_run(root / "outputs/demo/predict/third", seed=9)
+    named = {"predictions": "run", "against": ["other"], "beside": ["third"]}
+    write_notebook(folder / "review.ipynb", data="data", reviewer="ann", **named)
     verdicts = root / "outputs/demo/review/run/verdicts/ann.jsonl"
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
     page = context.new_page()
@@ -91,6 +93,8 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             run_all(page)
             viewer = page.locator(".vesselkit-review")
             viewer.focus()
+            assert page.inner_text("figure:has([data-panel='4']) figcaption b") == "third"
+            assert 0 < float(page.inner_text("[data-dice='4']")) < 1
             # r, a and z mean other things in JupyterLab's own command mode
             for key, said in {"3": "", "r": "reject", "f": "fix", "a": "accept", "z": "taken back"}.items():
                 page.keyboard.press(key)
