@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import trange
 
 from helpers.data.record import Case
+from helpers.errors import VesselkitError
 from helpers.images.source import read_frame
 from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import sam2_bytes
@@ -28,12 +29,23 @@ class Film:
     """A sequence with its features, truths on the model's grid and `[SEG]` states, all on the model's device."""
 
     def __init__(self, model, tokenizer, cases: Sequence[Case], prompt: str):
-        """Read and encode all frames of one sequence."""
+        """Read and encode all frames of one sequence.
+
+        Raises:
+            VesselkitError: where the language model answers without `[SEG]`: there is nothing to track.
+        """
         side = model.config.sam2_sizes.image_size
         frames = [to_rgb(read_frame(case.frame.path, case.frame.index)) for case in cases]
         with torch.inference_mode():
             tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
-            states = answer_frames(model, tiles, prompt, "", tokenizer, 16).seg_states
+            answer = answer_frames(model, tiles, prompt, "", tokenizer, 16)
+            states = answer.seg_states
+            if not len(states):
+                raise VesselkitError(
+                    f"the model: expected [SEG] in the answer to {prompt!r} about {len(tiles)} frames, got "
+                    f"{tokenizer.decode(answer.token_ids)!r}. It was trained on single frames alone: train it with a "
+                    "share of `several` (docs/training.md), or teach it the answer with scripts.train_answer"
+                )
             encoded = [encode_frame(model, Tracker(model.sam2, states), sam2_bytes(one, side)) for one in frames]
             self.prompts = model.seg_projection(states)
         truths = [torch.from_numpy(case.truth.mask(*frame.size)) for case, frame in zip(cases, frames, strict=True)]

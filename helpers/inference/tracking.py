@@ -168,6 +168,13 @@ class SequencePredictor:
             answer = answer_frames(self._model, tiles, prompt, "", self._tokenizer, self._token_limit)
             text = self._tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
             said.append(Said(text, answer.truncated, len(answer.token_ids), len(seen), answer.seg_states))
+            if not len(answer.seg_states):
+                logger.warning(
+                    "the sequence of %s: no [SEG] in the answer about %d frames, so that nothing is followed. A model "
+                    "trained on single frames alone may answer so: use --mode frame, or train it with several frames",
+                    seen[0].frame.case_id,
+                    len(seen),
+                )
         return said
 
     @torch.inference_mode()

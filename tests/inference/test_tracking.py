@@ -22,6 +22,7 @@ from helpers.inference.sequences import Mode
 from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.runs.reading import open_run
 from helpers.runs.status import PredictionStatus
+from helpers.sa2va.answering import Answer
 from helpers.sa2va.modeling_sa2va import upsample_logits
 from helpers.synthesis.sequence import draw_frame
 from tests.images.dicom_files import angiogram, write
@@ -134,6 +135,23 @@ def test_fusing_is_the_mean_of_two_modes(loaded, drawn):
         for one, other, found in zip(answers, followed[frame.case_id].found, fused[frame.case_id].found, strict=True):
             assert found.text == one.text
             assert np.allclose(found.logits[0], (one.logits.max(0) + other.logits.max(0)) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", [Mode.TRACK, Mode.TRACK_BOTH, Mode.FUSED])
+def test_an_answer_without_seg_is_a_status_of_each_frame_and_told_once(
+    loaded, drawn, tmp_path, monkeypatch, caplog, mode
+):
+    silent = Answer([5, 6], torch.zeros((0, loaded[0].config.hidden_size)), truncated=False)
+    monkeypatch.setattr(tracking, "answer_frames", lambda *_: silent)
+    with caplog.at_level(logging.WARNING):
+        assert predict(drawn, predictor(loaded, mode), tmp_path / "run", (PROMPT,)).complete
+    run = open_run(tmp_path / "run")
+    found = [run.prediction(frame.case_id, "p1")[0].status for frame in drawn]
+    if mode is Mode.FUSED:  # what frames give by themselves stands
+        assert PredictionStatus.NO_SEG not in found and run.mask("c4", "p1") is not None
+    else:
+        assert found == [PredictionStatus.NO_SEG] * len(drawn) and run.mask("c4", "p1") is None
+    assert caplog.text.count("no [SEG] in the answer about 5 frames") == 1
 
 
 def test_a_frame_that_the_model_fails_on_does_not_end_the_sequence(loaded, drawn, monkeypatch, caplog):
