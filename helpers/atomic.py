@@ -5,10 +5,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX
@@ -65,15 +65,25 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Write a file that is never seen half-written; an earlier one of that name is replaced."""
+    _write(path, content, lambda file: os.fsync(file.fileno()))
+
+
+def write_bytes_whole(path: Path, content: bytes) -> None:
+    """`write_bytes_atomic` without waiting for the disk: where the machine itself fails, the file may be cut."""
+    _write(path, content, lambda file: None)
+
+
+def _write(path: Path, content: bytes, settle: Callable[[IO[bytes]], None]) -> None:
     partial = _partial_path(path)
     try:
         with partial.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         os.replace(partial, path)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
 
 
 def write_text_atomic(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -33,9 +34,14 @@ logger = logging.getLogger(__name__)
 # the disk.
 FEWEST_THREADS, MOST_THREADS = 2, 8
 
-# Batches read ahead of the one being predicted, and frames that may wait for the disk.
+# Batches read ahead of the one being predicted, and frames that may wait for the disk: several large batches, since all
+# frames of one come at once.
 AHEAD = 2
-UNWRITTEN = 32
+UNWRITTEN = 128
+
+# Seconds that a thread may keep the interpreter while the model's waits for it, in place of Python's 5 ms: a batch has
+# hundreds of launches, and each may have to wait.
+_TURN = 0.0005
 
 # What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
 MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
@@ -149,7 +155,12 @@ def write_outcomes(
     Args:
         outcomes: makes them on the main thread; it is given threads that read.
     """
-    with _own_threads(), _pool(worker_threads(), "read") as readers, _Writing(write, written) as writing:
+    with (
+        _own_threads(),
+        _short_turns(),
+        _pool(worker_threads(), "read") as readers,
+        _Writing(write, written) as writing,
+    ):
         for outcome in outcomes(readers):
             writing.put(outcome)
 
@@ -319,6 +330,17 @@ def _own_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads that read and write give the interpreter back to the model's soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic import write_bytes_atomic
+from helpers.atomic import write_bytes_atomic, write_bytes_whole
 
 
 def write_durable(path: Path, content: bytes) -> None:
@@ -14,11 +15,47 @@ def write_durable(path: Path, content: bytes) -> None:
     Raises:
         OSError: where it cannot be written; nothing half-written keeps the name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make_folder(path.parent)
     write_bytes_atomic(path, content)
-    # The file's name is in its folder, and a new folder's name in the one above.
-    for folder in (path.parent, path.parent.parent):
-        _flush(folder)
+    flush({path.parent, *made})
+
+
+def write_durable_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files whole; all of them, and their names, are on the disk when this returns.
+
+    The disk is waited for once all are written, which takes a fraction of the time. Where the machine itself fails
+    before this returns, a file may be cut: what vouches for the files must hold their digests.
+
+    Raises:
+        OSError: as `write_durable`.
+    """
+    folders = set()
+    for path, content in contents.items():
+        folders |= {path.parent, *make_folder(path.parent)}
+        write_bytes_whole(path, content)
+    flush([*contents, *folders])
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder, and those above it, where they are missing; the folders that got a new name in them."""
+    holders = []
+    missing = folder
+    while not missing.is_dir():
+        holders.append(missing.parent)
+        missing = missing.parent
+    if holders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return holders
+
+
+def write_note(path: Path, content: bytes) -> None:
+    """Write a file whole that the run can do without: the disk is not waited for.
+
+    Raises:
+        OSError: as `write_durable`.
+    """
+    make_folder(path.parent)
+    write_bytes_whole(path, content)
 
 
 def json_bytes(values: Any) -> bytes:
@@ -26,11 +63,13 @@ def json_bytes(values: Any) -> bytes:
     return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _flush(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def flush(paths: Iterable[Path]) -> None:
+    """Ask the system to put files, and the names in folders, on the disk, where a read-only handle can."""
+    for path in paths:
+        if os.name == "nt":  # folders cannot be opened there
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

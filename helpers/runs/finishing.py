@@ -22,7 +22,7 @@ from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.coco import coco
 from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, read_config
 from helpers.runs.durable import json_bytes, write_durable
-from helpers.runs.parts import is_done, read_part
+from helpers.runs.parts import done_part
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.status import PredictionStatus
 from helpers.runs.timings import predict_summary, timing_table
@@ -45,11 +45,15 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     """
     config = read_config(run)
     case_ids = sorted(set(case_ids), key=natural_key)
-    if not all(is_done(run, config.config_sha256, case_id) for case_id in case_ids):
-        return False
+    parts = []
+    for case_id in case_ids:
+        part = done_part(run, config.config_sha256, case_id)
+        if part is None:
+            return False
+        parts.append(part)
     for path in run.glob(f"{PARTIAL_PREFIX}*"):
         path.unlink()
-    rows = in_key_order(row for case_id in case_ids for row in read_part(run, case_id).rows)
+    rows = in_key_order(row for part in parts for row in part.rows)
     prompts = in_order(config.values["prompts"])
     timings = timing_table(run, case_ids)
     files = {TABLE_NAME: parquet_bytes(to_arrow(rows)), COCO_NAME: json_bytes(coco(rows, prompts))}

@@ -11,12 +11,16 @@ import numpy as np
 
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.durable import json_bytes, write_durable
+from helpers.runs.durable import json_bytes, write_durable, write_durable_together, write_note
 from helpers.runs.logits import StoredLogits, npz_bytes
 from helpers.runs.masks import png_bytes
 from helpers.runs.rows import PredictionRow
 from helpers.runs.sources import write_source
 from helpers.runs.timings import timing_path
+
+# How a part's JSON ends, and its last entry, of which the name comes last in the order of names.
+_END = b"\n}\n"
+_SEAL = b',\n "sha256": "%s"'
 
 _RANDOM_END = 9  # of the name of a half-written file: a dash and eight digits
 
@@ -97,11 +101,10 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
     for prompt_id, stored in result.logits.items():
         contents[logits_name(result.case_id, prompt_id)] = npz_bytes(stored)
         contents[mask_name(result.case_id, prompt_id)] = png_bytes(result.masks[prompt_id])
-    for name, content in contents.items():
-        write_durable(run / name, content)
-    write_durable(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
+    write_note(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
     if result.source is not None:
         write_source(run, result.case_id, result.source)
+    write_durable_together({run / name: content for name, content in contents.items()})
     part = {
         "case_id": result.case_id,
         "config_sha256": config_sha256,
@@ -111,16 +114,14 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
         },
         "rows": [row.to_json() for row in result.rows],
     }
-    write_durable(part_path(run, result.case_id), json_bytes({**part, "sha256": _content_sha256(part)}))
+    write_durable(part_path(run, result.case_id), _sealed(part))
 
 
 def read_part(run: Path, case_id: str) -> Part:
     """The part of a committed case. Raises RefusedInput where there is none, it is no part, or it was changed."""
     path = part_path(run, case_id)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("sha256") != _content_sha256(values):
-            raise ValueError("changed since it was written")
+        values = json.loads(_unsealed(path.read_bytes()))
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
         artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
         return Part(values["case_id"], values["config_sha256"], rows, artefacts)
@@ -173,9 +174,19 @@ def _half_written_case(name: str) -> str | None:
     return name.removeprefix(PARTIAL_PREFIX)[:-_RANDOM_END].removesuffix(".json")
 
 
-def _content_sha256(part: Mapping[str, Any]) -> str:
-    """SHA-256 of what a part says, so that a changed one is noticed."""
-    return hashlib.sha256(json_bytes(part)).hexdigest()
+def _sealed(part: Mapping[str, Any]) -> bytes:
+    """The JSON of a part with, last, the SHA-256 of its JSON without, so that a changed one is noticed."""
+    content = json_bytes(part)
+    return content.removesuffix(_END) + _SEAL % hashlib.sha256(content).hexdigest().encode() + _END
+
+
+def _unsealed(content: bytes) -> bytes:
+    """The JSON of a part without its digest. Raises ValueError where that does not fit."""
+    seal = len(_SEAL % bytes(64)) + len(_END)
+    inner = content[:-seal] + _END
+    if content != inner.removesuffix(_END) + _SEAL % hashlib.sha256(inner).hexdigest().encode() + _END:
+        raise ValueError("changed since it was written")
+    return inner
 
 
 def _part_or_none(run: Path, case_id: str) -> Part | None:

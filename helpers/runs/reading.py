@@ -20,7 +20,7 @@ from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig
 from helpers.runs.finishing import COCO_NAME, TABLE_NAME, TIMINGS_NAME, in_order
 from helpers.runs.logits import StoredLogits, read_npz
 from helpers.runs.masks import Combine, combined_map, combined_mask, read_png
-from helpers.runs.parts import is_done, logits_name, mask_name, read_part
+from helpers.runs.parts import done_part, logits_name, mask_name
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.timings import timing_table
 
@@ -215,6 +215,5 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def _done_rows(folder: Path, config_sha256: str) -> tuple[PredictionRow, ...]:
-    case_ids = [path.stem for path in (folder / "parts").glob("*.json")]
-    done = [case_id for case_id in case_ids if is_done(folder, config_sha256, case_id)]
-    return in_key_order(row for case_id in done for row in read_part(folder, case_id).rows)
+    parts = (done_part(folder, config_sha256, path.stem) for path in (folder / "parts").glob("*.json"))
+    return in_key_order(row for part in parts if part is not None for row in part.rows)

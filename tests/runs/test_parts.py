@@ -1,5 +1,6 @@
 """A case is done when its part and all that it names are there, and not before."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 
 from helpers.errors import RefusedInput, VesselkitError
+from helpers.runs import durable
 from helpers.runs.config import start_run
+from helpers.runs.durable import json_bytes
 from helpers.runs.finishing import finish_run
 from helpers.runs.lock import shard_lock
 from helpers.runs.logits import StoredLogits, Upsampling
@@ -163,3 +166,28 @@ def test_a_shard_has_one_holder(run):
         second.__enter__()
     with shard_lock(run[0], 1, 2), shard_lock(run[0], 2, 2):
         pass
+
+
+def test_a_part_holds_the_digest_of_all_else_in_it(run):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    content = (folder / "parts/c1.json").read_bytes()
+    values = json.loads(content)
+    digest = values.pop("sha256")
+    assert digest == hashlib.sha256(json_bytes(values)).hexdigest()
+    assert content == json_bytes({**values, "sha256": digest})
+
+
+def test_artefacts_are_on_the_disk_before_their_part_is_written(run, monkeypatch):
+    folder, mark = run
+    flushed = []
+    monkeypatch.setattr(
+        durable, "flush", lambda paths: flushed.append({str(path.relative_to(folder)) for path in paths})
+    )
+    commit_case(folder, mark, result("c1"))
+    artefacts, part = flushed
+    assert artefacts == {"logits/c1/p1.npz", "masks/c1/p1.png", "logits/c1", "masks/c1", "logits", "masks", "."}
+    assert part == {"parts", "."}
+    commit_case(folder, mark, result("c2"))
+    assert flushed[2] == {"logits/c2/p1.npz", "masks/c2/p1.png", "logits/c2", "masks/c2", "logits", "masks"}
+    assert flushed[3] == {"parts"}
