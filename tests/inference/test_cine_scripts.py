@@ -1,0 +1,44 @@
+"""What `scripts.cine_modes` trains before it measures, on the tiny fixture's model."""
+
+import copy
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.data.frame import Frame
+from helpers.data.record import Case
+from helpers.errors import VesselkitError
+from helpers.inference.loading import load_model
+from helpers.sa2va.answering import Answer
+from helpers.sa2va.video import frame_tiles
+from scripts import train_memory
+from scripts.train_answer import answers_with_seg, train_answer
+from tests.inference.fixture_model import convert_fixture
+
+REQUEST = "Please segment the blood vessels."
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    torch.set_num_threads(1)
+    return load_model(convert_fixture(tmp_path_factory.mktemp("fixture") / "model"), "cpu", "float32")
+
+
+def test_the_answer_is_learned_and_merged(loaded):
+    model, tokenizer = copy.deepcopy(loaded[0]), loaded[1]
+    tiles = frame_tiles([Image.new("RGB", (64, 64), (40 * n, 40 * n, 40 * n)) for n in range(6)], 448)
+    names = list(model.state_dict())
+    assert not answers_with_seg(model, tokenizer, tiles[:5], REQUEST)
+    train_answer(model, tokenizer, [tiles], REQUEST, 25, 0, rate=1e-2)
+    assert answers_with_seg(model, tokenizer, tiles[:5], REQUEST)
+    # Adapters are merged: the model has the layers that it had.
+    assert list(model.state_dict()) == names
+
+
+def test_a_sequence_without_seg_is_refused_before_the_memory_is_trained(loaded, tmp_path, monkeypatch):
+    Image.new("L", (32, 32)).save(tmp_path / "a.png")
+    silent = Answer([5, 6], torch.zeros((0, loaded[0].config.hidden_size)), truncated=False)
+    monkeypatch.setattr(train_memory, "answer_frames", lambda *_: silent)
+    with pytest.raises(VesselkitError, match="expected \\[SEG\\] in the answer .* about 1 frames"):
+        train_memory.Film(*loaded, [Case(Frame("c1", tmp_path / "a.png"), None)], REQUEST)
