@@ -27,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: $(STAMP) ## from a tiny checkpoint to masks and pictures, through both notebooks
+demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, through the notebooks
 	$(BIN)/python -m helpers.demo
 
 test: $(STAMP) ## check style, run the tests

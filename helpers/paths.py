@@ -79,14 +79,25 @@ def plain_name(name: str, what: str) -> str:
 
 
 def stage_folder(project: str, stage: Stage) -> Path:
-    """`outputs/<project>/<stage>`, or `<project>/<stage>` where the project is an absolute path; not created.
+    """`outputs/<project>/<stage>`, or `<project>/<stage>` where the project is a path; not created.
 
     Raises:
-        UsageProblem: for a project that is neither a plain folder name nor an absolute path.
+        UsageProblem: for a project that is neither a plain folder name nor a path (`is_path`).
     """
-    if Path(project).is_absolute():
-        return Path(project) / stage.value
+    if is_path(project):
+        return resolve(project) / stage.value
     return project_root() / "outputs" / plain_name(project, "project") / stage.value
+
+
+def is_path(project: str) -> bool:
+    """Whether a project is a folder of its own, absolute or `./` from the project root, and not a name in `outputs`."""
+    return Path(project).is_absolute() or (project.startswith("./") and ".." not in Path(project).parts)
+
+
+def project_of(folder: Path) -> str:
+    """The project whose results go to this folder, an absolute path; inside the project root it is told from there."""
+    root = project_root()
+    return f"./{folder.relative_to(root).as_posix()}" if folder.is_relative_to(root) else str(folder)
 
 
 def new_result_folder(project: str, stage: Stage, name: str) -> Path:

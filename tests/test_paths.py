@@ -80,7 +80,7 @@ def test_absolute_paths_stay_and_home_is_expanded(root):
     assert paths.resolve("~nobody.here or and/x") == root / "~nobody.here or and/x"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "-rf", ".hidden", "a b", "a\n", "x" * 101])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "./../b", "a\\b", "-rf", ".hidden", "a b", "a\n", "x" * 101])
 def test_names_that_are_no_folder_names_are_refused(root, name):
     with pytest.raises(UsageProblem, match="project: expected a name of letters"):
         paths.stage_folder(name, Stage.PREDICT)
@@ -92,6 +92,14 @@ def test_a_project_may_be_an_absolute_path(root, tmp_path):
     assert paths.stage_folder(str(tmp_path / "results"), Stage.PREDICT) == tmp_path / "results" / "predict"
     with pytest.raises(UsageProblem, match="name: expected a name of letters"):
         paths.new_result_folder("study", Stage.PREDICT, "/a")
+
+
+def test_a_project_in_the_root_is_told_from_there(root, tmp_path):
+    for folder, told in ((root / "outputs/study", "./outputs/study"), (root / "results", "./results")):
+        assert paths.project_of(folder) == told
+        assert paths.stage_folder(told, Stage.PREDICT) == folder / "predict"
+    outside = tmp_path.parent / "elsewhere"
+    assert paths.project_of(outside) == str(outside)
 
 
 def test_stage_folders(root):

@@ -1,72 +1,58 @@
-"""The main job on the demo checkpoint: the notebooks, run without a browser."""
+"""The main job on the demo's files: the pipeline that users run, on a model of a few million weights."""
 
-import logging
+import os
 import shutil
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.demo.checkpoint import DemoCheckpoint, build_checkpoint
-from helpers.notebook.execution import execute_notebook
-from helpers.paths import Stage, latest_complete, project_root, stage_folder
-
-_log = logging.getLogger(__name__)
-PROJECT = "demo"
-_CELL_TIMEOUT = 600
+from helpers.data.opening import Opening
+from helpers.demo.files import BASELINE, DATA, MODEL, STAMP
+from helpers.figures.stamp import VARIABLE
+from helpers.paths import project_root
+from helpers.pipeline import PipelineRequest, Step, run_pipeline
 
 
-@dataclass(frozen=True)
-class Part:
-    """One finished part of the demo: what it left behind, and how long it took, in seconds."""
-
-    name: str
-    result: Path
-    seconds: float
-
-
-def run_demo(checkpoint: Path | None = None, seed: int = 0) -> list[Part]:
-    """Build the demo checkpoint where it is missing, convert it, predict its images, and score them.
+def run_demo(output: Path | None = None, limit: int | None = None) -> Iterator[Step]:
+    """Convert the demo's checkpoint, predict its frames, hold it against Frangi; every figure and table is stamped.
 
     Args:
-        checkpoint: a built checkpoint's folder; None builds one in outputs/demo/checkpoint.
-        seed: of the fit.
+        output: folder of the results; None for outputs/demo.
+        limit: only the first so many frames.
     """
-    parts = []
-    folder = checkpoint or project_root() / "outputs" / PROJECT / "checkpoint"
-    if not folder.exists():
-        start = time.perf_counter()
-        build_checkpoint(folder, seed)
-        parts.append(Part("checkpoint", folder, time.perf_counter() - start))
-    built = DemoCheckpoint(folder)
-    parts.append(
-        _run(
-            "01_convert",
-            Stage.CONVERT,
-            {
-                "checkpoint": str(built.checkpoint),
-                "base": str(built.base),
-                "sam2": str(built.sam2),
-                "sam2_config": str(built.sam2_sizes),
-            },
-        )
+    request = PipelineRequest(
+        checkpoint=MODEL.checkpoint,
+        base=MODEL.base,
+        sam2=MODEL.sam2,
+        sam2_config=str(MODEL.sam2_sizes),
+        opening=Opening(DATA),
+        output=output or default_output(),
+        baseline=BASELINE,
+        limit=limit,
     )
-    parts.append(_run("02_infer", Stage.PREDICT, {"data": str(built.folder)}))
-    parts.append(_run("03_evaluate", Stage.EVALUATE, {"data": str(built.folder)}))
-    return parts
+    with _stamp():
+        yield from run_pipeline(request)
+
+
+def default_output() -> Path:
+    """outputs/demo of the project."""
+    return project_root() / "outputs" / "demo"
 
 
 def remove_results() -> None:
-    """Remove what earlier runs of the demo left, its checkpoint too."""
-    shutil.rmtree(project_root() / "outputs" / PROJECT, ignore_errors=True)
+    """Remove what earlier runs of the demo left."""
+    shutil.rmtree(default_output(), ignore_errors=True)
 
 
-def _run(notebook: str, stage: Stage, parameters: dict) -> Part:
-    root = project_root()
-    start = time.perf_counter()
-    output = stage_folder(PROJECT, Stage.NOTEBOOKS) / f"{notebook}.ipynb"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    _log.info("running %s", notebook)
-    execute_notebook(
-        root / "notebooks" / f"{notebook}.ipynb", output, {"project": PROJECT, **parameters}, _CELL_TIMEOUT
-    )
-    return Part(notebook, latest_complete(PROJECT, stage), time.perf_counter() - start)
+@contextmanager
+def _stamp() -> Iterator[None]:
+    """Kernels of notebooks take it from the environment."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = STAMP
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before

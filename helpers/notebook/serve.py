@@ -25,7 +25,7 @@ from helpers.notebook.declared import parameter_types
 
 NOTEBOOK = Path("notebooks") / "04_review.ipynb"
 SERVED_TAG = "served"
-DEMO_DATA = Path("outputs") / "demo" / "checkpoint"  # where `make demo` leaves its data set
+DEMO_DATA = Path("helpers") / "demo" / "files" / "data"  # of `make demo`
 
 # Voila's own, without the style sheets that it takes from the network.
 _TEMPLATE = """\

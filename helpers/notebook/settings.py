@@ -54,8 +54,8 @@ def _plain(name: str | None) -> str | None:
 
 
 def _project(name: str) -> str:
-    """A plain name under `outputs`, or the absolute path of a folder for all results."""
-    return name if Path(name).is_absolute() else str(_plain(name))
+    """A plain name under `outputs`, or the path of a folder for all results."""
+    return name if paths.is_path(name) else str(_plain(name))
 
 
 def _sizes_file(value: str | None) -> str | None:

@@ -10,7 +10,7 @@ from helpers.data.opening import Opening
 from helpers.errors import UsageProblem
 from helpers.inference.run import predict
 from helpers.notebook.execution import execute_notebook
-from helpers.paths import Stage, latest_complete, project_root, stage_folder
+from helpers.paths import Stage, latest_complete, project_of, project_root, stage_folder
 from helpers.pipeline.reuse import verified_conversion
 from helpers.vesselness.predictor import VesselnessPredictor
 from helpers.vesselness.settings import Tuned, read_settings
@@ -60,7 +60,9 @@ class Step:
 
 
 def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
-    """Convert, predict, predict the baseline, and evaluate where there is ground truth; yields each step when done.
+    """Convert, predict, predict the baseline, evaluate where there is ground truth, and write the review's page.
+
+    Each step is yielded when it is done.
 
     The data set is opened before anything else, so that a wrong path costs no conversion. A conversion of the same
     sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
@@ -72,7 +74,7 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
         raise UsageProblem(f"output: expected an absolute path, got {request.output}")
     dataset = request.opening.open()
     baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
-    project = str(request.output)
+    project = project_of(request.output)
     model = yield from _convert(request, project)
     run = stage_folder(project, Stage.PREDICT) / MODEL_RUN
     yield _notebook(
@@ -94,17 +96,13 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     started = time.perf_counter()
     predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity)
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
-    if not any(case.truth is not None for case in dataset.cases[: request.limit]):
-        return
-    parameters = {
-        "predictions": str(run),
-        "against": [str(beside)],
-        **_data(request.opening),
-        "training": None if request.training is None else str(request.training),
-    }
-    started = time.perf_counter()
-    _run_notebook("03_evaluate", project, parameters)
-    yield Step("03_evaluate", latest_complete(project, Stage.EVALUATE), time.perf_counter() - started)
+    both = {"predictions": str(run), "against": [str(beside)], **_data(request.opening)}
+    if any(case.truth is not None for case in dataset.cases[: request.limit]):
+        training = None if request.training is None else str(request.training)
+        started = time.perf_counter()
+        _run_notebook("03_evaluate", project, {**both, "training": training})
+        yield Step("03_evaluate", latest_complete(project, Stage.EVALUATE), time.perf_counter() - started)
+    yield _notebook("04_review", project, stage_folder(project, Stage.REVIEW) / MODEL_RUN, both)
 
 
 def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
-from helpers.evaluation.metrics_folder import SUMMARY_NAME, open_metrics
+from helpers.evaluation.metrics_folder import open_metrics
 from helpers.pipeline.pipeline import Step
 
-REPORT_NAME = "evaluation.html"
+REPORT_NAME, REVIEW_NAME = "evaluation.html", "review.html"
 
 
 def step_text(step: Step) -> str:
@@ -17,10 +17,12 @@ def step_text(step: Step) -> str:
 
 def closing_text(steps: Sequence[Step]) -> str:
     """The headline table where there was ground truth, and where to look."""
-    last = steps[-1].result
-    if not (last / SUMMARY_NAME).is_file():
-        return f"no ground truth in the data set: nothing to score. Masks and pictures: {steps[-2].result}"
-    return f"{headline_text(last)}\nreport: {last / REPORT_NAME}"
+    results = {step.name: step.result for step in steps}
+    lines = [f"masks and pictures: {results['02_infer']}", f"review by eye: {results['04_review'] / REVIEW_NAME}"]
+    scores = results.get("03_evaluate")
+    if scores is None:
+        return "\n".join(["no ground truth in the data set: nothing to score", *lines])
+    return "\n".join([headline_text(scores), f"report: {scores / REPORT_NAME}", *lines])
 
 
 def headline_text(metrics: Path) -> str:

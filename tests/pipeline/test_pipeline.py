@@ -39,17 +39,20 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
     for name in ("images", "masks"):
         shutil.copytree(FIXTURES / name, data / name)
     steps = list(run_pipeline(request(tmp_path / "o", data)))
-    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate"]
+    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate", "04_review"]
     assert not steps[0].reused
-    summary = json.loads((steps[-1].result / "summary.json").read_text())
+    scores, review = steps[3].result, steps[4].result
+    summary = json.loads((scores / "summary.json").read_text())
     assert [run["name"] for run in summary["runs"]] == ["model", "frangi"]
     assert summary["dataset"]["scored"] == 2
     assert summary["dataset"]["key_fingerprint"], "ids are drawn under a key, the same for both runs"
     text = closing_text(steps)
     dice = next(row["mean"] for row in summary["runs"][0]["summary"] if row["metric"] == "dice")
     assert f"{dice:.3f}" in text and "evaluation.html" in text
-    report = (steps[-1].result / "evaluation.html").read_text()
+    report = (scores / "evaluation.html").read_text()
     assert report.count("a stamp for all to see") > 3
+    assert str(review / "review.html") in text and (review / "review.html").is_file()
+    assert (review / "contact_sheet.png").is_file()
 
     masks = steps[1].result / "masks"
     before = {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")}
@@ -57,7 +60,7 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
     assert again[0].reused and again[0].result == steps[0].result
     assert "used again" in step_text(again[0])
     assert {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")} == before
-    assert headline_text(again[-1].result) == headline_text(steps[-1].result)
+    assert headline_text(again[3].result) == headline_text(scores)
 
 
 def test_a_wrong_data_set_is_refused_before_any_conversion(tmp_path):
@@ -73,8 +76,8 @@ def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
     (tmp_path / "frames").mkdir()
     Image.open(FIXTURES / "images/image_01.png").save(tmp_path / "frames/a.png")
     steps = list(run_pipeline(request(tmp_path / "o", data=tmp_path / "frames", ids="keep")))
-    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi"]
-    assert "nothing to score" in closing_text(steps)
+    assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "04_review"]
+    assert "nothing to score" in closing_text(steps) and (steps[3].result / "review.html").is_file()
 
 
 def test_only_a_whole_conversion_of_these_sources_is_used_again(tmp_path):
