@@ -89,7 +89,7 @@ def main() -> None:
         return
     (arguments.folder / "images").mkdir(parents=True)
     for number in range(arguments.images):
-        draw_noise(SIDE, number).save(arguments.folder / "images" / f"case-{number:05d}.png")
+        draw_noise(SIDE, number).save(arguments.folder / "images" / f"case-{number:05d}.png", compress_level=1)
     one, several = (rate(arguments.folder, arguments.images, count, arguments) for count in (1, arguments.gpus))
     print(f"{arguments.preset}, {SIDE} x {SIDE}: {one:.1f} images/s on one GPU, {several:.1f} on {arguments.gpus}: "
           f"{several / one:.2f} times")  # fmt: skip

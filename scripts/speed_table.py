@@ -2,7 +2,8 @@
 
 `python -m scripts.speed_table FOLDER` runs `vesselkit bench model` for each size in a process of its own, then the 8B
 on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the trained demo model) it
-adds drafts, batches and precision on real answers. Results are written as they come.
+adds drafts, batches and precision on real answers; with `--gpus 2` it lets two share a run. Results are written as they
+come.
 """
 
 import argparse
@@ -149,7 +150,11 @@ def summary(folder: Path) -> str:
             best = max(image["rates"].items(), key=lambda item: item[1], default=None)
             rate = "-" if best is None else f"{best[1]:.1f} ({best[0]})"
             share = "-" if best is None else f"{image['share_of_ceiling'][best[0]]:.0%}"
-            files = f"{found['files_rate']:.1f}" if found["files_rate"] and not place else "-"
+            files = (
+                "-"
+                if found["files"] is None or place
+                else f"{found['files']['rate']:.1f} ({found['files']['batch_size']})"
+            )
             cells = [
                 found["preset"],
                 f"{image['side']}, {image['tiles']} tiles",
@@ -178,6 +183,9 @@ def run_all(arguments: argparse.Namespace) -> None:
     presets = arguments.presets.split(",")
     for preset in presets[:2]:
         bench_preset(parts, arguments.folder, preset, arguments.files, arguments.n)
+    if arguments.gpus > 1:
+        command = [sys.executable, "-m", "scripts.speed_gpus", str(arguments.folder / "gpus")]
+        parts.run("gpus", [*command, "--gpus", str(arguments.gpus), "--preset", arguments.cards_preset], 120)
     parts.run("cards", [*itself, "--part", "cards", "--cards-preset", arguments.cards_preset], 150)
     if arguments.model and arguments.data:
         trained = ["--model", str(arguments.model), "--data", str(arguments.data), "--device", arguments.device]
@@ -195,11 +203,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where results go")
     parser.add_argument("--part", choices=("check", "cards"), help="run this part alone, in this process")
     parser.add_argument("--presets", default=",".join(PRESETS), help="sizes to measure")
-    parser.add_argument("--cards-preset", default="8b", help="size to measure on smaller cards")
+    parser.add_argument("--cards-preset", default="8b", help="size to measure on smaller cards and on several")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs that share a run; 1 leaves that out")
     parser.add_argument("--check-preset", default="1b", help="size to check the device with")
     parser.add_argument("--files", type=int, default=320, help="images from files to a run folder")
     parser.add_argument("--n", type=int, default=20, help="calls for the latency")
-    parser.add_argument("--seconds", type=float, default=480, help="most that all parts take together")
+    parser.add_argument("--seconds", type=float, default=540, help="most that all parts take together")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", type=Path, help="trained model folder")
     parser.add_argument("--data", type=Path, help="its data set")

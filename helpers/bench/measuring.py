@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from PIL import Image
 
 from helpers.bench.operations import count_operations
 from helpers.bench.presets import Preset
-from helpers.bench.result import ImageBench, Machine, ModelBench
+from helpers.bench.result import FilesBench, ImageBench, Machine, ModelBench
 from helpers.bench.stand_in import FORCED_ANSWER, stand_in
 from helpers.bench.timing import (
     interleaved,
@@ -27,12 +27,14 @@ from helpers.bench.timing import (
 from helpers.data.frame import Frame
 from helpers.inference.graphs import GraphedModel
 from helpers.inference.memory import limit_memory
+from helpers.inference.predictor import Answer, Predictor
 from helpers.inference.run import DEFAULT_PROMPT, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import upsample_logits
 
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
+_ALMOST = 0.97  # of the highest rate
 _STAGES = {
     "vision tower": "encode_tiles",
     "language model": "answers",
@@ -46,10 +48,11 @@ class Plan:
     """What to measure.
 
     Attributes:
-        sides: of the square images in pixels; the first is measured with all batch sizes, others with the last.
+        sides: of the square images in pixels; the first is measured with all batch sizes, others with the smallest
+            that is almost the fastest.
         batch_sizes: images computed together.
         calls: of each way for the latency.
-        files: images from files to a run folder; 0 leaves that out.
+        files: images from files to a run folder, in batches of that size; 0 leaves that out.
         graphs: whether CUDA graphs are measured beside single launches.
     """
 
@@ -82,9 +85,10 @@ def measure_model(
     model, tokenizer = stand_in(preset, device, dtype, quantization)
     weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
     bench = _Bench(model, tokenizer, device, plan)
-    images = [bench.measure(preset, side, plan.batch_sizes if not place else plan.batch_sizes[-1:])
-              for place, side in enumerate(plan.sides)]  # fmt: skip
-    files_rate = bench.measure_files(plan.sides[0]) if plan.files else None
+    first = bench.measure(preset, plan.sides[0], plan.batch_sizes)
+    batch_size = sufficient_batch(first.rates)
+    images = [first, *(bench.measure(preset, side, [batch_size]) for side in plan.sides[1:])]
+    files = bench.measure_files(plan.sides[0], batch_size) if plan.files else None
     machine = Machine(
         torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         torch.get_num_threads(),
@@ -103,7 +107,7 @@ def measure_model(
         weights,
         bench.finite,
         images,
-        files_rate,
+        files,
         sorted(bench.too_large),
     )
 
@@ -158,21 +162,25 @@ class _Bench:
             peaks,
         )
 
-    def measure_files(self, side: int) -> float:
-        """Images a second of `vesselkit predict`: reading, predicting and writing side by side."""
+    def measure_files(self, side: int, size: int) -> FilesBench:
+        """`vesselkit predict` in batches of a size: all of it side by side, and without a model."""
         predictor = list(self._predictors.values())[-1]
-        size = self._plan.batch_sizes[-1]
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             frames = []
             for number in range(self._plan.files):
                 path = folder / f"{number}.png"
-                draw_noise(side, number).save(path)
+                draw_noise(side, number).save(path, compress_level=1)  # noise takes long to compress, in vain
                 frames.append(Frame(f"case-{number:04d}", path))
-            predict(frames[:size], predictor, folder / "warm-up", batch_size=size)
-            start = time.perf_counter()
-            predict(frames, predictor, folder / "run", batch_size=size)
-            return len(frames) / (time.perf_counter() - start)
+            # The second batch has a draft.
+            predict(frames[: 2 * size], predictor, folder / "warm-up", batch_size=size)
+            kept = _Kept(predictor, [predictor.prepare(draw_noise(side, number)) for number in range(size)])
+            rates = []
+            for name, chosen in (("run", predictor), ("without-model", kept)):
+                start = time.perf_counter()
+                predict(frames, chosen, folder / name, batch_size=size)
+                rates.append(len(frames) / (time.perf_counter() - start))
+        return FilesBench(size, len(frames), *rates)
 
     def _step_by_step(self, image: Image.Image) -> None:
         self._model.predict_forward(image=image, text=DEFAULT_PROMPT, tokenizer=self._tokenizer, max_new_tokens=64)
@@ -216,6 +224,39 @@ class _Bench:
         predictor = self._predictors[ONE_PASS]
         tiles = predictor.predict([predictor.prepare(image)], [DEFAULT_PROMPT])[0][0].tiles
         return tiles, len(predictor.prompt_tokens(tiles, DEFAULT_PROMPT))
+
+
+class _Kept:
+    """A predictor whose answers are there already: what is left is reading, preparing and writing."""
+
+    def __init__(self, predictor: Predictor, prepared: Sequence[Any]):
+        """Keep a predictor's answers to images; batches are no larger."""
+        self._predictor = predictor
+        self._answers = predictor.predict(prepared, [DEFAULT_PROMPT])
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return self._predictor.identity
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self._predictor.settings
+
+    def prepare(self, image: Image.Image) -> Any:
+        return self._predictor.prepare(image)
+
+    def predict(self, prepared: Sequence[Any], prompts: Sequence[str]) -> list[list[Answer]]:
+        return self._answers[: len(prepared)]
+
+
+def sufficient_batch(rates: Mapping[int, float]) -> int:
+    """The smallest batch size that is almost as fast as the fastest; 1 where none was measured.
+
+    Args:
+        rates: images a second by batch size.
+    """
+    fastest = max(rates.values(), default=0.0)
+    return min((size for size, rate in rates.items() if rate >= _ALMOST * fastest), default=1)
 
 
 def draw_noise(side: int, seed: int) -> Image.Image:

@@ -59,6 +59,22 @@ class ImageBench:
 
 
 @dataclass(frozen=True)
+class FilesBench:
+    """`vesselkit predict` from image files to a finished run folder.
+
+    Attributes:
+        batch_size, images: predicted together, and in all.
+        rate: images a second, its start and end included.
+        rate_without_model: the same with answers that are there already: what reading and writing allow.
+    """
+
+    batch_size: int
+    images: int
+    rate: float
+    rate_without_model: float
+
+
+@dataclass(frozen=True)
 class ModelBench:
     """All measurements of one model.
 
@@ -68,7 +84,7 @@ class ModelBench:
         answer_tokens: its number of tokens.
         weights: bytes of all weights.
         finite: whether all logits were finite.
-        files_rate: images a second from files to a run folder; None where it was not measured.
+        files: None where it was not measured.
         out_of_memory: batch sizes that did not fit.
     """
 
@@ -81,7 +97,7 @@ class ModelBench:
     weights: int
     finite: bool
     images: Sequence[ImageBench]
-    files_rate: float | None
+    files: FilesBench | None
     out_of_memory: Sequence[int]
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,12 +124,20 @@ class ModelBench:
         ]
         for image in self.images:
             lines += ["", *self._image_lines(image)]
-        if self.files_rate is not None:
-            lines += ["", f"from image files to a run folder: {self.files_rate:.2f} images/s"]
+        if self.files is not None:
+            lines += ["", self._files_line(self.files)]
         if self.out_of_memory:
             lines.append(f"batches that did not fit in memory: {', '.join(map(str, self.out_of_memory))}")
         lines.append("all logits finite" if self.finite else "NOT ALL LOGITS ARE FINITE: do not use this dtype")
         return "\n".join(lines)
+
+    def _files_line(self, files: FilesBench) -> str:
+        fastest = max(self.images[0].rates.values(), default=0.0)
+        share = f", {files.rate / fastest:.0%} of the highest rate above" if fastest else ""
+        return (
+            f"from {files.images} image files to a run folder, batches of {files.batch_size}: {files.rate:.2f} images/s"
+            f"{share}; {files.rate_without_model:.1f} with answers that are there already"
+        )
 
     def _image_lines(self, image: ImageBench) -> list[str]:
         total = image.total_operations

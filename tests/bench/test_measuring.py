@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.bench import measuring
-from helpers.bench.measuring import ONE_PASS, STEP_BY_STEP, Plan, draw_noise, measure_model
+from helpers.bench.measuring import ONE_PASS, STEP_BY_STEP, Plan, draw_noise, measure_model, sufficient_batch
 from helpers.bench.operations import count_operations
 from helpers.bench.presets import Preset
 from helpers.quantization.layers import Quantization
@@ -30,7 +30,7 @@ def test_all_is_measured(found):
     ]  # fmt: skip
     assert image.stages["SAM2 encoder"] > 0.1 * sum(image.stages.values())
     assert min(image.stages.values()) >= 0
-    assert found.finite and found.files_rate > 0 and found.answer_tokens == 6
+    assert found.finite and found.files.rate_without_model > found.files.rate > 0 and found.answer_tokens == 6
 
 
 def test_json_and_table(found):
@@ -42,13 +42,13 @@ def test_json_and_table(found):
     )
     text = found.to_text()
     assert "the answer is forced" in text and "Sure, [SEG]" in text and "all logits finite" in text
-    assert "273 prompt tokens" in text and "from image files to a run folder" in text
+    assert "273 prompt tokens" in text and "from 2 image files to a run folder, batches of" in text
 
 
 def test_quantised_models_are_smaller(found):
     plan = Plan(sides=(448,), batch_sizes=(1,), calls=1, files=0, graphs=False)
     smaller = measure_model(Preset.TINY, CPU, torch.float32, plan, Quantization.NF4)
-    assert smaller.weights < found.weights and smaller.quantization == "nf4" and smaller.files_rate is None
+    assert smaller.weights < found.weights and smaller.quantization == "nf4" and smaller.files is None
     assert "nf4 language model" in smaller.to_text()
 
 
@@ -74,6 +74,11 @@ def test_operations_of_the_published_sizes():
     assert counts["language model"] / 1e12 == pytest.approx(0.23 * 278 / 316, rel=0.05)
     assert counts["SAM2 encoder"] / 1e12 == pytest.approx(1.82, rel=0.01)
     assert counts["mask decoder"] < 0.05e12
+
+
+def test_the_smallest_batch_that_is_almost_the_fastest():
+    assert sufficient_batch({1: 33.0, 8: 49.0, 16: 50.5, 32: 51.0}) == 16
+    assert sufficient_batch({1: 2.0, 2: 1.0}) == 1 == sufficient_batch({})
 
 
 def test_noise_is_the_same_each_time():

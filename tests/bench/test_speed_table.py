@@ -27,7 +27,7 @@ def test_the_summary_has_a_line_for_each_image_size(tmp_path):
     ]
     assert len({len(row) for row in rows[:5]}) == 1
     assert rows[2] == ["8b", "512, 1 tiles", "bfloat16, 15.0 GiB", "22 GiB", "10.0 / 12.0 / 9.0", "-", "-",
-                       "150.0 (8)", "75%", "120.0", "17.00 GiB"]  # fmt: skip
+                       "150.0 (8)", "75%", "120.0 (8)", "17.00 GiB"]  # fmt: skip
     assert rows[3][1] == "768, 5 tiles" and rows[3][7:10] == ["-", "-", "-"]
     assert rows[4][2].startswith("nf4") and rows[4][-1].endswith("NOT FINITE")
     assert "Some GPU, torch 2.11.0" in rows[-1][0]
