@@ -96,7 +96,9 @@ class PanelCase:
         """Case id, status and scores on one line."""
         scores = [f"{name} {'n/a' if value is None else f'{value:.3f}'}" for name, value in self.scores.items()]
         parts = [self.case_id, self.status, *scores]
-        if self.truth and self.prediction and np.array_equal(self.truth.mask, self.prediction.mask):
+        # Two empty masks are alike without having anything to do with each other.
+        both = self.truth and self.prediction and self.truth.mask.any()
+        if both and np.array_equal(self.truth.mask, self.prediction.mask):
             parts.append("prediction IDENTICAL to ground truth: check its origin")
         return "  |  ".join(parts)
 

@@ -914,7 +914,9 @@ export class Viewer {
     parts.status.textContent = prediction.status;
     parts.status.classList.toggle("vk-warning", prediction.status !== "ok");
     parts.status.title = prediction.words ?? "";
-    const same = prediction.stored && data.truth && prediction.stored.every((value, i) => value === data.truth[i]);
+    // Two empty masks are alike without having anything to do with each other.
+    const both = prediction.stored && data.truth?.some((value) => value);
+    const same = both && prediction.stored.every((value, i) => value === data.truth[i]);
     parts.warning.hidden = !same;
     parts.warning.textContent = same ? "identical to the ground truth: check its origin" : "";
     parts.sliders.threshold.disabled = !prediction.full;

@@ -110,6 +110,9 @@ def test_a_prediction_equal_to_its_truth_is_flagged():
     same = PredictedMask(TRUTH.mask.copy())
     assert "IDENTICAL" in words(four_panel(IMAGE, TRUTH, same, case_id="case_0001", status="ok"))
     assert "IDENTICAL" not in words(four_panel(IMAGE, TRUTH, PREDICTION, case_id="case_0001", status="ok"))
+    empty = np.zeros_like(TRUTH.mask)
+    none = four_panel(IMAGE, GroundTruth(empty), PredictedMask(empty), case_id="case_0001", status="empty_mask")
+    assert "IDENTICAL" not in words(none)
 
 
 def test_contact_sheet_has_a_row_for_each_case_and_one_legend():
