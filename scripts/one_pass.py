@@ -128,7 +128,8 @@ def main() -> None:
     found = compare(model, tokenizer, images, PROMPTS)
     print(f"{found.pairs} pairs of a frame and a prompt, {arguments.dtype} on {model.device}")
     print(f"ids equal to those token by token: {found.equal} of {found.pairs}")
-    print(f"drafts accepted: {found.accepted} of {found.offered} offered; spoilt ones: {found.spoilt_accepted}")
+    print(f"drafts of a run accepted: {found.accepted} of {found.offered} offered")
+    print(f"drafts with one wrong token accepted: {found.spoilt_accepted} of {found.pairs}; none must be")
     print(f"an answer takes {1e3 * found.seconds_plain / found.pairs:.1f} ms token by token, "
           f"{1e3 * found.seconds_drafted / found.pairs:.1f} ms with the run's drafts")  # fmt: skip
     print(f"masks of batches of 8 against single frames: least IoU {least_overlap(model, tokenizer, images, 8):.5f}")
