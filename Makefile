@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab review lint format lock docs wheels clean
+.PHONY: help setup demo test lab review lint format lock docs pages wheels clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: $(STAMP) ## format the code
 
 docs: $(STAMP) ## write docs/cli.md again
 	$(BIN)/python -m helpers.cli.reference
+
+pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran
+	$(BIN)/python -m helpers.demo.pages
 
 # torch first and alone: a range alone would take the newest torch.
 lock: $(STAMP) ## resolve the newest versions again, into requirements.lock and environment.yml
