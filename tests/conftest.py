@@ -1,11 +1,18 @@
 """Fixtures for all tests, and the rule that golden tests may be skipped only where the goldens are absent."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.offline.no_network import block
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+OFFLINE = Path(__file__).resolve().parent / "offline"
+
+block()
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))
 
 
 @pytest.fixture(scope="session")

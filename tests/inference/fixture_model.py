@@ -13,7 +13,12 @@ from tests.tiny_sources import FIXTURES, fixture_sources
 ROOT = Path(__file__).resolve().parents[2]
 
 # One thread, so that sums are taken in the same order in every process.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ["PYTHONPATH"])),
+    "PYTHONWARNINGS": "ignore",
+}
 COMMAND = (sys.executable, "-c", "from helpers.cli.app import main; main()")
 
 
