@@ -108,6 +108,7 @@ def test_make_help_names_the_targets():
         "lock",
         "wheels",
         "docs",
+        "pages",
         "clean",
     }
 
