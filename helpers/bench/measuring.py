@@ -210,13 +210,15 @@ class _Bench:
         total = dict.fromkeys(("prepare", *_STAGES, "other"), 0.0)
         times = max(1, self._plan.calls // 4)
         for _ in range(times):
-            with timed_methods(self._model, list(_STAGES.values()), self._device) as spent:
-                preparing = seconds_of(lambda: predictor.prepare(image), self._device)
+            with (
+                timed_methods(self._model, list(_STAGES.values()), self._device) as spent,
+                timed_methods(predictor, ["prepare"], self._device) as preparing,
+            ):
                 whole = seconds_of(lambda: self._masks(predictor, [image]), self._device)
-            total["prepare"] += preparing
+            total["prepare"] += preparing["prepare"]
             for name, method in _STAGES.items():
                 total[name] += spent[method]
-            total["other"] += whole - preparing - sum(spent.values())
+            total["other"] += whole - preparing["prepare"] - sum(spent.values())
         return {name: seconds / times for name, seconds in total.items()}
 
     def _sizes(self, image: Image.Image) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from helpers.errors import RefusedInput
 from helpers.inference.lean import make_lean
+from helpers.inference.wide import make_wide
 from helpers.quantization.layers import Quantization, QuantizedLinear, replace, takes
 
 try:
@@ -38,11 +39,11 @@ def fill(
     dtype: torch.dtype,
     quantization: Quantization | None = None,
 ) -> None:
-    """Give a Sa2VA model from `without_values` its tensors, put it on a device, and make its encoder lean.
+    """Give a Sa2VA model from `without_values` its tensors, put it on a device, and make it lean and wide.
 
     Args:
         tensors: by their names in the state dict, in any order, on any device. Tied ones may be left out.
-        dtype: of all that is floating.
+        dtype: of all that is floating, but for what `make_wide` widens.
         quantization: of what `takes` names; None for none.
     Raises:
         RefusedInput: for names or shapes that are not the model's, and where one is missing.
@@ -60,6 +61,7 @@ def fill(
     model.tie_weights()
     model.to(device)
     make_lean(model)
+    make_wide(model)
 
 
 def _place(model: nn.Module, name: str, tensor: torch.Tensor, quantization: Quantization | None) -> None:

@@ -1,0 +1,50 @@
+"""A mask decoder that overflows float16 keeps its masks."""
+
+import pytest
+import torch
+
+from helpers.bench.presets import Preset, preset_config
+from helpers.inference.wide import make_wide
+from helpers.sa2va.modeling_sa2va import Sa2VAModel, Sam2Features
+
+S, SIDE = 2, 256 // 16
+
+
+@pytest.fixture
+def model():
+    """A model whose first attention from the prompt to the image gives values beyond 65504."""
+    torch.manual_seed(0)
+    model = Sa2VAModel._from_config(preset_config(Preset.TINY), dtype=torch.float32).eval().requires_grad_(False)
+    for parameter in (*model.sam2.mask_decoder.parameters(), *model.seg_projection.parameters()):
+        parameter.normal_(0, 0.1)
+    attention = model.sam2.mask_decoder.transformer.layers[0].cross_attn_token_to_image
+    attention.v_proj.weight.normal_(0, 10)
+    attention.o_proj.weight.uniform_(-5e4, 5e4)
+    return model
+
+
+def masks(model, dtype):
+    random = torch.Generator().manual_seed(1)
+    width = model.config.sam2_sizes.d_model
+    maps = [(width, 1), (width // 8, 4), (width // 4, 2)]
+    first, *others = (torch.randn(1, depth, SIDE * n, SIDE * n, generator=random).to(dtype) for depth, n in maps)
+    states = torch.randn(S, model.config.hidden_size, generator=random).to(dtype)
+    with torch.inference_mode():
+        return model.decode_masks(Sam2Features(first, tuple(others)), states).low_resolution
+
+
+def test_a_decoder_in_float16_does_not_overflow(model):
+    expected = masks(model, torch.float32)
+    model.half()
+    assert not masks(model, torch.float16).isfinite().all()
+    make_wide(model)
+    found = masks(model, torch.float16)
+    assert found.isfinite().all()
+    assert ((found > 0) == (expected > 0)).float().mean() > 0.99
+
+
+def test_other_dtypes_stay(model):
+    model.bfloat16()
+    make_wide(model)
+    assert model.sam2.mask_decoder.transformer.layers[0].self_attn.q_proj.weight.dtype is torch.bfloat16
+    assert "forward" not in vars(model.sam2.mask_decoder.transformer)
