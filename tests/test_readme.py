@@ -1,0 +1,75 @@
+"""The README in both languages: links lead somewhere, quoted messages exist, and the commands are the same."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}
+BLOCK = re.compile(r"^```\w*\n.*?^```", re.DOTALL | re.MULTILINE)
+MESSAGES = {"README.md": "Troubleshooting", "README.zh-CN.md": "按报错信息排查"}
+
+
+def anchors(text):
+    """Of the headings of a page, as code forges make them."""
+    return {
+        re.sub(r"[^\w\- ]", "", line.lower()).strip().replace(" ", "-")
+        for line in re.findall(r"^#+ (.*)$", BLOCK.sub("", text), re.MULTILINE)
+    }
+
+
+def quoted_messages(name):
+    section = READMES[name].split(f"\n## {MESSAGES[name]}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+
+
+def texts_of_the_code():
+    """Every piece of text in the package, and the Makefile."""
+    found = [(ROOT / "Makefile").read_text(encoding="utf-8")]
+    for path in (ROOT / "helpers").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return "\0".join(found)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_links_lead_to_files_and_headings(name):
+    links = re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", READMES[name]))
+    assert len(links) > 20
+    for link in links:
+        file, _, anchor = link.partition("#")
+        assert (ROOT / file).is_file(), link
+        assert not anchor or anchor in anchors((ROOT / file).read_text(encoding="utf-8")), link
+
+
+def test_each_language_links_the_other():
+    assert "](README.zh-CN.md)" in READMES["README.md"] and "](README.md)" in READMES["README.zh-CN.md"]
+
+
+def test_both_languages_have_the_same_commands():
+    english, chinese = (BLOCK.findall(text) for text in READMES.values())
+    assert chinese == english and len(english) > 12
+
+
+def test_both_languages_quote_the_same_messages():
+    english, chinese = map(quoted_messages, READMES)
+    assert chinese == english and len(english) > 12
+
+
+@pytest.mark.parametrize("message", quoted_messages("README.md"))
+def test_quoted_messages_are_those_of_the_code(message):
+    code = texts_of_the_code()
+    for piece in message.split("..."):
+        assert piece.strip() in code
+
+
+def test_both_languages_show_every_notebook_and_its_page():
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        for text in READMES.values():
+            assert f"](notebooks/{notebook.name})" in text and f"](docs/pages/{notebook.stem}.html)" in text
+
+
+def test_the_picture_is_small():
+    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 200_000
