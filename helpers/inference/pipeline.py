@@ -30,9 +30,10 @@ from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
 
-# Threads that read; each uses one processor, beside those of the model. Twice as many write, since they mostly wait for
-# the disk.
+# Threads that read; each uses one processor, beside those of the model. More write, since they mostly wait for the
+# disk: 8 times a frame, and up to some 30 ms each where the disk is far.
 FEWEST_THREADS, MOST_THREADS = 2, 8
+WRITERS_A_READER = 4
 
 # Batches read ahead of the one being predicted, and frames that may wait for the disk: several large batches, since all
 # frames of one come at once.
@@ -359,7 +360,7 @@ class _Writing:
     def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
         self._write = write
         self._written = written
-        self._pool = _threads(2 * worker_threads(), "write")
+        self._pool = _threads(WRITERS_A_READER * worker_threads(), "write")
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> "_Writing":
