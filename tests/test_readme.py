@@ -1,10 +1,13 @@
 """The README in both languages: links lead somewhere, quoted messages exist, and the commands are the same."""
 
 import ast
+import math
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.real_sizes import base_shapes, native_shapes, partial_shapes, sam2_shapes
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}
@@ -73,3 +76,21 @@ def test_both_languages_show_every_notebook_and_its_page():
 
 def test_the_picture_is_small():
     assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_sizes_of_the_files_are_those_of_their_shapes(name):
+    """bfloat16 has 2 bytes a value; SAM2's file is float32, a checkpoint either."""
+    cells = {
+        line.split("|")[1].strip(): line.split("|")[3]
+        for line in READMES[name].splitlines()
+        if re.match(r"\| `\S+` .*GB", line)
+    }
+    for file, shapes, widths in (
+        ("`iter_3672.pth`", partial_shapes(), (2, 4)),
+        ("`InternVL3-8B/`", base_shapes(), (2,)),
+        ("`sam2_hiera_large.pt`", sam2_shapes(), (4,)),
+        ("`my-model/`", native_shapes(), (2,)),
+    ):
+        values = sum(math.prod(shape) for shape in shapes.values())
+        assert re.findall(r"([\d.]+) GB", cells[file]) == [f"{values * width / 1e9:.1f}" for width in widths]
