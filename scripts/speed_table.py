@@ -9,8 +9,11 @@ come.
 import argparse
 import gc
 import json
+import os
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,8 +90,22 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
         print(found.to_text(), "\n", flush=True)
 
 
+def disk_seconds(times: int = 20) -> float:
+    """Median seconds until a new small file is on the disk of temporary files, as those of the benches are."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(times):
+            with (Path(folder) / str(number)).open("wb") as file:
+                file.write(b"1")
+                file.flush()
+                start = time.perf_counter()
+                os.fsync(file.fileno())
+                found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
 def check_device(device: str, preset: str) -> None:
-    """Whether this device's resize gives Pillow's bytes, and CUDA graphs the results of single launches."""
+    """Whether this device's resize gives Pillow's bytes, and CUDA graphs the results of single launches; the disk."""
     import numpy as np
     import torch
     from PIL import Image
@@ -101,6 +118,7 @@ def check_device(device: str, preset: str) -> None:
     from helpers.inference.run import DEFAULT_PROMPT
     from helpers.inference.sa2va import Sa2VAPredictor
 
+    print(f"the disk answers in {1e3 * disk_seconds():.1f} ms")
     chosen = torch.device(device)
     model, tokenizer = stand_in(Preset(preset), chosen, torch.bfloat16)
     ways = {"single launches": Sa2VAPredictor(model, tokenizer, {}, resizes=True)}

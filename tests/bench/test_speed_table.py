@@ -84,3 +84,18 @@ def test_a_size_is_measured_without_graphs_where_they_fail(tmp_path):
     for preset in ("8b", "1b"):
         speed_table.bench_preset(Failing(1), tmp_path, preset, 0, 1)
     assert asked == [("8b", False), ("8b without graphs", True), ("1b", False)]
+
+
+def test_several_gpus_are_measured_where_they_are_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(speed_table.Parts, "run", lambda self, name, command, seconds: asked.append((name, command)))
+    for gpus in ("1", "2"):
+        monkeypatch.setattr(sys, "argv", ["speed_table", str(tmp_path), "--gpus", gpus, "--presets", "1b"])
+        speed_table.main()
+    shared = [command for name, command in asked if name == "gpus"]
+    assert len(shared) == 1 and shared[0][-4:] == ["--gpus", "2", "--preset", "8b"]
+    assert [name for name, _ in asked].count("cards") == 2
+
+
+def test_the_disk_is_waited_for():
+    assert 0 < speed_table.disk_seconds(2) < 10
