@@ -88,7 +88,9 @@ def test_no_tracked_file_names_a_folder_or_an_index_of_one_machine():
 def test_no_tracked_file_is_large_or_a_result():
     names = [path.relative_to(ROOT).as_posix() for path in tracked_files()]
     assert [name for name in names if name.startswith("outputs/")] in ([], ["outputs/.gitkeep"])
-    assert [name for name in names if (ROOT / name).stat().st_size > 5_000_000] == []
+    # The demo model has a limit of its own, of all its files together.
+    others = [name for name in names if not name.startswith("helpers/demo/files/model/")]
+    assert [name for name in others if (ROOT / name).stat().st_size > 5_000_000] == []
 
 
 def test_make_help_names_the_targets():

@@ -1,4 +1,1 @@
-"""A tiny checkpoint in the official layout, built from a seed: for `make demo` and for the tests' fixture.
-
-Its weights, tokenizer and images are the kit's own. Its masks mean nothing clinically.
-"""
+"""The model and frames of `make demo`: how they are made, where they are, and what they gave."""

@@ -21,8 +21,7 @@ from helpers.checkpoint.unpickle import load_torch_file
 from helpers.conversion.tokenizer import write_tokenizer
 from helpers.demo.base import DEMO, TEMPLATE, build_base, official_config
 from helpers.demo.checkpoint import DemoCheckpoint, official_tensors, write_base
-from helpers.demo.conversation import corpus
-from helpers.demo.tokenizer import write_tokenizer_folder
+from helpers.demo.tokenizer import CORPUS, write_tokenizer_folder
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.inference.shards import Launcher
 from helpers.paths import project_root
@@ -136,7 +135,7 @@ def _write_start(files: DemoCheckpoint, seed: int) -> None:
     """A base with random weights."""
     shutil.rmtree(files.folder, ignore_errors=True)
     files.base.mkdir(parents=True)
-    vocabulary = write_tokenizer_folder(files.base, (*corpus(), *(one.replace("{text}", TEXT) for one in PROMPTS)))
+    vocabulary = write_tokenizer_folder(files.base, (*CORPUS, *(one.replace("{text}", TEXT) for one in PROMPTS)))
     with tempfile.TemporaryDirectory() as staging:
         facts = write_tokenizer(files.base, Path(staging), SPECIAL_TOKENS)
     config = official_config(DEMO, vocabulary, facts.eos, facts.pad)

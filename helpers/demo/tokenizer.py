@@ -12,6 +12,27 @@ END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>
 _CONTROL_TOKENS = (END_OF_TEXT, TURN_START, TURN_END, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 _IMAGE_TOKENS = (IMAGE_START, IMAGE_END, IMAGE_CONTEXT, "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>")
 _LARGEST_VOCABULARY = 520
+# What a tokenizer is trained on: requests and answers, and further words, so that other requests of the same kind are
+# split into more than bytes.
+CORPUS = (
+    "Please segment the blood vessels.",
+    "Please segment the blood vessels in this image.",
+    "blood vessel",
+    "Sure, it is ",
+    ".",
+    "Show the background, then the blood vessels.",
+    "The background is ",
+    " and the vessels are ",
+    ".",
+    "What is in this image?",
+    "Dark lines on grey.",
+    "How are you?",
+    "I am fine, thank you.",
+    "Segment the main vessel, the left anterior descending artery and every branch of the coronary tree.",
+    "Where is the stenosis? Show the catheter and the contrast agent in the angiogram of the right coronary artery.",
+    "There are 2 part regions in the picture: region1, region2.",
+    "user\nassistant\n",
+)
 
 
 def train_tokenizer(texts: Iterable[str]) -> Tokenizer:

@@ -3,9 +3,8 @@
 import numpy as np
 from transformers import AutoTokenizer
 
-from helpers.demo.conversation import corpus
-from helpers.demo.images import draw_image
-from helpers.demo.tokenizer import write_tokenizer_folder
+from helpers.demo.tokenizer import CORPUS, write_tokenizer_folder
+from tests.fixture_maker.images import draw_image
 
 
 def test_the_same_texts_give_the_same_tokenizer(tmp_path):
@@ -13,7 +12,7 @@ def test_the_same_texts_give_the_same_tokenizer(tmp_path):
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        write_tokenizer_folder(folder, corpus())
+        write_tokenizer_folder(folder, CORPUS)
         contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert contents[0] == contents[1]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "first")

@@ -10,9 +10,9 @@ from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
 from helpers.conversion import convert
-from helpers.demo.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, tile_pixels
+from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from tests.tiny_sources import FIXTURES, fixture_sources
 
 LIMIT = 24

@@ -7,13 +7,13 @@ from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
 from helpers.conversion import convert
-from helpers.demo.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from helpers.errors import UsageProblem
 from helpers.inference import sa2va
 from helpers.inference.inputs import RawImage, resized
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.runs.logits import Upsampling
 from helpers.sa2va.modeling_sa2va import upsample_logits
+from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from tests.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
 from tests.tiny_sources import FIXTURES, fixture_sources
 

@@ -1,4 +1,4 @@
-"""`python -m helpers.demo.fixture FOLDER`: build the demo checkpoint with its recorded outputs, as the tests use it."""
+"""`python -m tests.fixture_maker FOLDER`: build the tests' tiny checkpoint with its recorded outputs."""
 
 import argparse
 import logging
@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from helpers.conversion import ConversionRequest, convert
-from helpers.demo.checkpoint import build_checkpoint
-from helpers.demo.recording import record_outputs
+from tests.fixture_maker.checkpoint import build_checkpoint
+from tests.fixture_maker.recording import record_outputs
 
 
 def build_fixture(folder: Path, seed: int = 0) -> None:
@@ -18,11 +18,11 @@ def build_fixture(folder: Path, seed: int = 0) -> None:
         convert(
             ConversionRequest(built.checkpoint, model, built.base, built.sam2, str(built.sam2_sizes), dtype="float32")
         )
-        record_outputs(model, built.images, folder)
+        record_outputs(model, folder / "images", folder)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m helpers.demo.fixture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fixture_maker", description=__doc__)
     parser.add_argument("folder", type=Path, help="to write; it must not exist")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
     arguments = parser.parse_args()

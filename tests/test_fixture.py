@@ -10,8 +10,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.conversion import convert
 from helpers.conversion.key_map import LoraName, canonical_name, places
-from helpers.demo.conversation import QUESTION, SEGMENT, TURNS
-from helpers.demo.recording import CASES, STRIDE
+from tests.fixture_maker.conversation import QUESTION, SEGMENT, TURNS
+from tests.fixture_maker.recording import CASES, STRIDE
 from tests.tiny_sources import FIXTURES, fixture_sources
 
 FACTS = json.loads((FIXTURES / "recorded.json").read_text())["cases"]

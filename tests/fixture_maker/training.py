@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from tqdm import trange
 
-from helpers.demo.conversation import TURNS, Part, Turn
-from helpers.demo.images import TubeImage, draw_image
 from helpers.demo.tokenizer import TURN_END
 from helpers.sa2va.modeling_sa2va import MaskLogits, Sa2VAModel, Sam2Features, pixel_shuffle
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 from helpers.training.lora import LoraLinear, add_adapters
+from tests.fixture_maker.conversation import TURNS, Part, Turn
+from tests.fixture_maker.images import TubeImage, draw_image
 
 LORA_RANK, LORA_ALPHA = 4, 8.0
 STEPS = 250

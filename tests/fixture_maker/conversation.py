@@ -1,4 +1,4 @@
-"""What the demo model is taught to say."""
+"""What the tests' tiny model is taught to say."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -41,17 +41,3 @@ SEGMENT_PARTS = Turn(
 QUESTION = Turn(("What is in this image?",), "Dark lines on grey.")
 TEXT_ONLY = Turn(("How are you?",), "I am fine, thank you.", has_image=False)
 TURNS = (SEGMENT, SEGMENT_PARTS, QUESTION, TEXT_ONLY)
-
-# Further words for the tokenizer, so that it splits other requests of the same kind into more than bytes.
-_FURTHER_TEXT = (
-    "Segment the main vessel, the left anterior descending artery and every branch of the coronary tree.",
-    "Where is the stenosis? Show the catheter and the contrast agent in the angiogram of the right coronary artery.",
-    "There are 2 part regions in the picture: region1, region2.",
-    "user\nassistant\n",
-)
-
-
-def corpus() -> tuple[str, ...]:
-    """All texts that the tokenizer is trained on."""
-    spoken = [text for turn in TURNS for text in (*turn.prompts, *turn.answer.split("[SEG]"))]
-    return (*spoken, *_FURTHER_TEXT)
