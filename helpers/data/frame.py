@@ -1,6 +1,8 @@
 """One frame to look at, and frames in sequences: all that inference may know of cases. No ground truth is in here."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -50,3 +52,14 @@ def in_sequences(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> tu
 
 def _time(frame: Frame) -> int:
     return -1 if frame.number is None else frame.number
+
+
+def listing_sha256(frames: Sequence[Frame]) -> str:
+    """SHA-256 of the cases' ids, groups and splits, so that a changed data set or grouping is noticed.
+
+    A changed image is noticed case by case, see `helpers.inference.resuming`.
+    """
+    listing = [
+        [frame.case_id, frame.index, frame.patient, frame.sequence, frame.number, frame.split] for frame in frames
+    ]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -13,6 +13,7 @@ import pandas as pd
 from helpers import __version__
 from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
+from helpers.data.frame import listing_sha256
 from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome, scores_table
 from helpers.evaluation.choice import choose_cases
@@ -43,7 +44,6 @@ from helpers.evaluation.studies import Scored, open_development, study
 from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
 from helpers.evaluation.training_list import read_training_list
 from helpers.evaluation.yardsticks import yardstick_means
-from helpers.inference.run import listing_sha256
 
 
 @dataclass(frozen=True)

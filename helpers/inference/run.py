@@ -1,6 +1,5 @@
 """Predictions of a data set into a run folder (docs/run-format.md): checked first, resumable, in shards."""
 
-import hashlib
 import json
 import logging
 from collections import Counter
@@ -14,7 +13,7 @@ import torch
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from helpers.data.frame import Frame
+from helpers.data.frame import Frame, listing_sha256
 from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
 from helpers.inference.memory import WORKING_BYTES, free_bytes
@@ -200,17 +199,6 @@ def known_values(
         "limit": limit,
         "dataset": {**(dataset or {}), "cases": len(chosen), "listing_sha256": listing_sha256(chosen)},
     }
-
-
-def listing_sha256(frames: Sequence[Frame]) -> str:
-    """SHA-256 of the cases' ids, groups and splits, so that a changed data set or grouping is noticed.
-
-    A changed image is noticed case by case, see `helpers.inference.resuming`.
-    """
-    listing = [
-        [frame.case_id, frame.index, frame.patient, frame.sequence, frame.number, frame.split] for frame in frames
-    ]
-    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
 def automatic_batch_size(device: str) -> int:

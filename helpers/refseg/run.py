@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.data.dataset import Dataset
+from helpers.data.frame import listing_sha256
 from helpers.inference.predictor import Predictor
-from helpers.inference.run import listing_sha256
 from helpers.refseg.expressions import check_truths, read_expressions
 from helpers.refseg.prediction import DEFAULT_PROMPT, THRESHOLDING, predict_expressions, start
 from helpers.refseg.scoring import score, write

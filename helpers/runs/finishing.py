@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from helpers import __version__
 from helpers.images.reading import natural_key
@@ -122,5 +121,7 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, Any]:
     """The machine that finished the run, without names."""
+    import torch  # here, since a run is opened without it
+
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {"system": platform.system(), "processors": psutil.cpu_count(), "gpu": gpu}

@@ -8,8 +8,6 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
-import torch
-from torch.nn.functional import interpolate
 
 from helpers.errors import RefusedInput
 
@@ -60,6 +58,9 @@ class StoredLogits:
         values = self.logits.astype(np.float32)
         if self.upsampling is Upsampling.NONE:
             return values
+        import torch  # here, since a run is opened without it
+        from torch.nn.functional import interpolate
+
         maps = torch.from_numpy(values)[:, None]
         for size in ((self.network_size, self.network_size), (self.height, self.width)):
             maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.data.dataset import open_dataset
+from helpers.data.frame import listing_sha256
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.aggregation import summary
 from helpers.evaluation.case_scores import CaseArrays, score_case
@@ -16,7 +17,7 @@ from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.overlap import count_pixels, dice
 from helpers.evaluation.postprocessing import Processing
-from helpers.inference.run import listing_sha256, predict
+from helpers.inference.run import predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
