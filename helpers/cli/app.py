@@ -1,6 +1,7 @@
 """`vesselkit`: the app, and the exit codes of its errors."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -50,14 +51,26 @@ class Settings:
 
 
 class KitGroup(TyperGroup):
-    """A group that knows the planned commands, so that they are refused by name."""
+    """A group that refuses planned commands by name, and an option that is given twice where one is meant."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if self.get_command(ctx, args[0]) is None:
             message = registry.planned_message([*ctx.command_path.split()[1:], *args])
             if message:
                 raise UsageProblem(message)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repetition(command.params, rest)
+        return name, command, rest
+
+
+def _refuse_repetition(parameters: Sequence[Any], given: Sequence[str]) -> None:
+    """Of an option given twice the last would be taken without a word. Raises UsageProblem."""
+    counts = Counter(part.split("=")[0] for part in given if part.startswith("--"))
+    for parameter in parameters:
+        times = max((counts[option] for option in parameter.opts), default=0)
+        if times > 1 and not getattr(parameter, "multiple", False):
+            raise UsageProblem(f"{parameter.opts[0]}: expected once, got it {times} times")
 
 
 app = typer.Typer(
@@ -114,7 +127,7 @@ for _name, _function in (
     ("doctor", machine.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
-app.add_typer(data.app, name="data")
+app.add_typer(data.app, name="data", cls=KitGroup)
 app.add_typer(bench.bench_app, name="bench", cls=KitGroup)
 
 

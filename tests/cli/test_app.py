@@ -92,3 +92,15 @@ def test_the_app_holds_exactly_the_available_commands():
     found = get_command(app).commands
     names = [f"{name} {inner}".strip() for name, one in found.items() for inner in getattr(one, "commands", {"": None})]
     assert sorted(names) == sorted(registry.available_names())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("evaluate", "--predictions", "a", "--predictions", "b", "--data", "c", "--output", "d"), "--predictions"),
+        (("bench", "model", "--side", "512", "--side", "768", "--preset", "tiny", "--preset=1b"), "--preset"),
+    ],
+)
+def test_an_option_given_twice_where_one_is_meant_is_refused(call, arguments, option):
+    ended = call(*arguments)
+    assert ended.code == 2 and ended.err == f"Error: {option}: expected once, got it 2 times\n"
