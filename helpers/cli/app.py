@@ -66,7 +66,8 @@ class KitGroup(TyperGroup):
 
 def _refuse_repetition(parameters: Sequence[Any], given: Sequence[str]) -> None:
     """Of an option given twice the last would be taken without a word. Raises UsageProblem."""
-    counts = Counter(part.split("=")[0] for part in given if part.startswith("--"))
+    words = map(str, given)
+    counts = Counter(word.split("=")[0] for word in words if word.startswith("--"))
     for parameter in parameters:
         times = max((counts[option] for option in parameter.opts), default=0)
         if times > 1 and not getattr(parameter, "multiple", False):
