@@ -87,7 +87,7 @@ class ManyCases:
         about = {"patient": None, "sequence": None, "frame": None, "status": "ok", "scores": {}}
         return {
             "run": self.run, "prompt": self.prompt, "metrics": [],
-            "runs": [{"run": "run", "name": "run", "threshold": 0.5, "prompt_text": "vessel"}],
+            "runs": [{"run": "run", "name": "run", "threshold": 0.5, "prompt_text": "vessel"}], "beside": [],
             "cases": [{"case_id": name, **about} for name in self.names],
         }  # fmt: skip
 
