@@ -37,12 +37,12 @@ def partial_folder(target: Path) -> Iterator[Path]:
     try:
         yield partial
         for path in (*partial.rglob("*"), partial):
-            _flush(path)
+            flush(path)
         _refuse_taken(target)
         if target.exists():
             target.rmdir()
         os.replace(partial, target)
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as error:
         if error.errno in _DISK_FULL:
             raise RefusedInput(
@@ -126,7 +126,7 @@ def _refuse_taken(target: Path) -> None:
         raise RefusedInput(f"{target}: exists already; name a new folder, or move this one away")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Ask the system to put a file or folder on the disk, where a read-only handle can (not on Windows)."""
     if os.name == "nt" or path.is_symlink():
         return

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from tqdm import trange
 
 from helpers.sa2va.processing_sa2va import build_prompt, image_text, normalise_tiles
 from helpers.sa2va.video import FRAMES_SEEN, answer_frames
 from helpers.training.lora import LoraLinear, add_adapters
 from helpers.training.samples import ANSWERS
+from scripts.descent import descend
 
 
 def answers_with_seg(model, tokenizer, tiles: torch.Tensor, request: str) -> bool:
@@ -42,26 +42,20 @@ def train_answer(
     adapters = add_adapters(model.language_model, 8, 16.0, torch.Generator().manual_seed(seed))
     model.language_model.to(model.device)
     trained = [weight for one in adapters.values() for weight in (one.down, one.up)]
-    optimiser = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
-    losses = []
-    for _ in trange(steps, desc="answer", disable=None):
+
+    def loss() -> torch.Tensor:
         sequence = chance.randrange(len(visual))
         # Half of the requests are about as many frames as prediction shows; the others keep what was known.
         count = FRAMES_SEEN if chance.random() < 0.5 else chance.randint(1, FRAMES_SEEN)
         chosen = sorted(chance.sample(range(len(visual[sequence])), count))
         entropy, prompt = _spoken(model, tokenizer, visual[sequence][chosen], request)
-        loss = entropy + 3 * (prompt - wanted[sequence]).pow(2).mean() / scale
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.detach())
+        return entropy + 3 * (prompt - wanted[sequence]).pow(2).mean() / scale
+
+    last = descend(trained, loss, steps, rate, 0.0, "answer")
     for name, one in adapters.items():
         _merge(model.language_model, name, one)
     model.requires_grad_(False)
-    return float(torch.stack(losses[-max(1, steps // 10) :]).mean())
+    return last
 
 
 def _visual(model, tiles: torch.Tensor) -> torch.Tensor:

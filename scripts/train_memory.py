@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from tqdm import trange
 
 from helpers.data.record import Case
 from helpers.errors import VesselkitError
@@ -20,6 +19,7 @@ from helpers.sa2va.image_mode import to_rgb
 from helpers.sa2va.processing_sa2va import sam2_bytes
 from helpers.sa2va.tracking import FrameFeatures, Tracker
 from helpers.sa2va.video import FRAMES_SEEN, answer_frames, encode_frame, frame_tiles
+from scripts.descent import descend
 
 TRAINED = ("memory_attention.", "memory_encoder.", "object_pointer_proj.", "memory_temporal_positional_encoding")
 FOLLOWED = 4
@@ -71,21 +71,15 @@ def train_memory(
     model.requires_grad_(False)
     for one in trained:
         one.requires_grad_(True)
-    optimiser = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
-    losses = []
-    for _ in trange(steps, desc="memory", disable=None):
+
+    def loss() -> torch.Tensor:
         film = chance.choice(films)
         with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
-            loss = _loss(model, film, *_plan(len(film), chance), window, chance)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.detach())
+            return _loss(model, film, *_plan(len(film), chance), window, chance)
+
+    last = descend(trained, loss, steps, rate, 0.01, "memory")
     model.requires_grad_(False)
-    return float(torch.stack(losses[-max(1, steps // 10) :]).mean())
+    return last
 
 
 def _plan(count: int, chance: random.Random) -> tuple[list[int], list[int], bool]:

@@ -13,14 +13,13 @@ NOTICE = f"Demo: {STAMP}. Not for clinical use."
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.demo", description=f"{__doc__} {NOTICE}")
     parser.add_argument("--fresh", action="store_true", help="remove earlier results of the demo first")
-    parser.add_argument("--limit", type=int, help="only the first so many frames")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     print(NOTICE)
     if arguments.fresh:
         remove_results()
     steps = []
-    for step in run_demo(limit=arguments.limit):
+    for step in run_demo():
         steps.append(step)
         print(step_text(step))
     print(closing_text(steps))

@@ -17,13 +17,9 @@ SEQUENCES, FRAMES, SEED, SIDE = 2, 8, 0, 512
 _QUALITY = 92
 
 
-def write_demo_data(folder: Path, frames: int = FRAMES) -> None:
-    """Write images (JPEG, as small as stored angiograms are) and masks (PNG) to a folder, which must not exist.
-
-    Args:
-        frames: of each sequence.
-    """
-    places = [(p, s, n) for p in PATIENTS for s in range(1, SEQUENCES + 1) for n in range(1, frames + 1)]
+def write_demo_data(folder: Path) -> None:
+    """Write images (JPEG, as small as stored angiograms are) and masks (PNG) to a folder, which must not exist."""
+    places = [(p, s, n) for p in PATIENTS for s in range(1, SEQUENCES + 1) for n in range(1, FRAMES + 1)]
     with partial_folder(folder) as partial:
         for name in ("images", "masks"):
             (partial / name).mkdir(parents=True)

@@ -13,22 +13,16 @@ from helpers.paths import project_root
 from helpers.pipeline import PipelineRequest, Step, run_pipeline
 
 
-def run_demo(output: Path | None = None, limit: int | None = None) -> Iterator[Step]:
-    """Convert the demo's checkpoint, predict its frames, hold it against Frangi; every figure and table is stamped.
-
-    Args:
-        output: folder of the results; None for outputs/demo.
-        limit: only the first so many frames.
-    """
+def run_demo() -> Iterator[Step]:
+    """Convert the demo's checkpoint, predict its frames, hold it against Frangi; every figure and table is stamped."""
     request = PipelineRequest(
         checkpoint=MODEL.checkpoint,
         base=MODEL.base,
         sam2=MODEL.sam2,
         sam2_config=str(MODEL.sam2_sizes),
         opening=Opening(DATA),
-        output=output or default_output(),
+        output=default_output(),
         baseline=BASELINE,
-        limit=limit,
     )
     with _stamp():
         yield from run_pipeline(request)

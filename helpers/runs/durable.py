@@ -1,12 +1,11 @@
 """Writing into a run folder: whole or absent, on the disk before the next file, equal bytes for equal content."""
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic import write_bytes_atomic, write_bytes_whole
+from helpers.atomic import flush, write_bytes_atomic, write_bytes_whole
 
 
 def write_durable(path: Path, content: bytes) -> None:
@@ -17,7 +16,8 @@ def write_durable(path: Path, content: bytes) -> None:
     """
     made = make_folder(path.parent)
     write_bytes_atomic(path, content)
-    flush({path.parent, *made})
+    for folder in {path.parent, *made}:
+        flush(folder)
 
 
 def write_durable_together(contents: Mapping[Path, bytes]) -> None:
@@ -33,7 +33,8 @@ def write_durable_together(contents: Mapping[Path, bytes]) -> None:
     for path, content in contents.items():
         folders |= {path.parent, *make_folder(path.parent)}
         write_bytes_whole(path, content)
-    flush([*contents, *folders])
+    for path in [*contents, *folders]:
+        flush(path)
 
 
 def make_folder(folder: Path) -> list[Path]:
@@ -61,15 +62,3 @@ def write_note(path: Path, content: bytes) -> None:
 def json_bytes(values: Any) -> bytes:
     """A JSON value with sorted keys, UTF-8. NaN and infinity, which JSON lacks, raise ValueError."""
     return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def flush(paths: Iterable[Path]) -> None:
-    """Ask the system to put files, and the names in folders, on the disk, where a read-only handle can."""
-    for path in paths:
-        if os.name == "nt":  # folders cannot be opened there
-            continue
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
