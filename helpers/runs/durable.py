@@ -1,11 +1,14 @@
-"""Writing into a run folder: whole or absent, on the disk before the next file, equal bytes for equal content."""
+"""Writing into a run folder: whole or absent, on the disk when it matters, equal bytes for equal content."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from helpers.atomic import flush, write_bytes_atomic, write_bytes_whole
+
+_AT_ONCE = 16  # files that are waited for
 
 
 def write_durable(path: Path, content: bytes) -> None:
@@ -14,48 +17,37 @@ def write_durable(path: Path, content: bytes) -> None:
     Raises:
         OSError: where it cannot be written; nothing half-written keeps the name.
     """
-    made = make_folder(path.parent)
+    folder = path.parent
+    named_in = {folder, *(above.parent for above in (folder, *folder.parents) if not above.exists())}
+    folder.mkdir(parents=True, exist_ok=True)
     write_bytes_atomic(path, content)
-    for folder in {path.parent, *made}:
-        flush(folder)
+    for one in named_in:
+        flush(one)
 
 
-def write_durable_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files whole; all of them, and their names, are on the disk when this returns.
+def settle(root: Path, paths: Iterable[Path]) -> None:
+    """Put files that `write_soon` wrote below a folder, and their names, on the disk. Returns once they are there.
 
-    The disk is waited for once all are written, which takes a fraction of the time. Where the machine itself fails
-    before this returns, a file may be cut: what vouches for the files must hold their digests.
+    Raises:
+        OSError: where one cannot be read back or written.
+    """
+    files = set(paths)
+    folders = {folder for path in files for folder in path.parents if folder.is_relative_to(root)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # each mostly waits
+        for _ in pool.map(flush, sorted(files | folders)):
+            pass
+
+
+def write_soon(path: Path, content: bytes) -> None:
+    """Write a file whole without waiting for the disk; folders are made as needed.
+
+    Where the machine itself fails before the system has written it, the file may be cut or missing: what is read from
+    it must be checked by a digest, or be such that the run can do without.
 
     Raises:
         OSError: as `write_durable`.
     """
-    folders = set()
-    for path, content in contents.items():
-        folders |= {path.parent, *make_folder(path.parent)}
-        write_bytes_whole(path, content)
-    for path in [*contents, *folders]:
-        flush(path)
-
-
-def make_folder(folder: Path) -> list[Path]:
-    """Make a folder, and those above it, where they are missing; the folders that got a new name in them."""
-    holders = []
-    missing = folder
-    while not missing.is_dir():
-        holders.append(missing.parent)
-        missing = missing.parent
-    if holders:
-        folder.mkdir(parents=True, exist_ok=True)
-    return holders
-
-
-def write_note(path: Path, content: bytes) -> None:
-    """Write a file whole that the run can do without: the disk is not waited for.
-
-    Raises:
-        OSError: as `write_durable`.
-    """
-    make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes_whole(path, content)
 
 

@@ -20,8 +20,8 @@ from helpers.images.reading import natural_key
 from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.coco import coco
 from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, read_config
-from helpers.runs.durable import json_bytes, write_durable
-from helpers.runs.parts import done_part
+from helpers.runs.durable import json_bytes, settle, write_durable
+from helpers.runs.parts import done_part, part_path
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.status import PredictionStatus
 from helpers.runs.timings import predict_summary, timing_table
@@ -52,6 +52,8 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
         parts.append(part)
     for path in run.glob(f"{PARTIAL_PREFIX}*"):
         path.unlink()
+    names = [run / name for part in parts for name in part.artefacts]
+    settle(run, [*names, *(part_path(run, part.case_id) for part in parts)])
     rows = in_key_order(row for part in parts for row in part.rows)
     prompts = in_order(config.values["prompts"])
     timings = timing_table(run, case_ids)

@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.durable import json_bytes, write_durable, write_durable_together, write_note
+from helpers.runs.durable import json_bytes, write_soon
 from helpers.runs.logits import StoredLogits, npz_bytes
 from helpers.runs.masks import png_bytes
 from helpers.runs.rows import PredictionRow
@@ -94,6 +94,9 @@ def part_path(run: Path, case_id: str) -> Path:
 def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
     """Write a case's artefacts, times and source, then its part: without the part, the case counts as not done.
 
+    The disk is not waited for, which would take longer than all else: part and artefacts are checked by their digests
+    whenever the run goes on or is finished, and `finish_run` waits for all of them.
+
     Raises:
         OSError: where something cannot be written; nothing half-written keeps its name.
     """
@@ -101,10 +104,11 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
     for prompt_id, stored in result.logits.items():
         contents[logits_name(result.case_id, prompt_id)] = npz_bytes(stored)
         contents[mask_name(result.case_id, prompt_id)] = png_bytes(result.masks[prompt_id])
-    write_note(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
+    write_soon(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
     if result.source is not None:
         write_source(run, result.case_id, result.source)
-    write_durable_together({run / name: content for name, content in contents.items()})
+    for name, content in contents.items():
+        write_soon(run / name, content)
     part = {
         "case_id": result.case_id,
         "config_sha256": config_sha256,
@@ -114,7 +118,7 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
         },
         "rows": [row.to_json() for row in result.rows],
     }
-    write_durable(part_path(run, result.case_id), _sealed(part))
+    write_soon(part_path(run, result.case_id), _sealed(part))
 
 
 def read_part(run: Path, case_id: str) -> Part:

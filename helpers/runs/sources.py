@@ -9,7 +9,7 @@ from PIL import Image
 from helpers.data.frame import Frame
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
-from helpers.runs.durable import json_bytes, write_note
+from helpers.runs.durable import json_bytes, write_soon
 
 
 def source_path(run: Path, case_id: str) -> Path:
@@ -32,7 +32,7 @@ def file_state(path: Path) -> str | None:
 
 def write_source(run: Path, case_id: str, state: str) -> None:
     """Keep the state that a case's image file had before it was read. A lost one costs a reading, see `is_as_found`."""
-    write_note(source_path(run, case_id), json_bytes({"state": state}))
+    write_soon(source_path(run, case_id), json_bytes({"state": state}))
 
 
 def pixel_sha256(image: Image.Image) -> str:

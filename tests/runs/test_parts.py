@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -178,14 +179,40 @@ def test_a_part_holds_the_digest_of_all_else_in_it(run):
     assert content == json_bytes({**values, "sha256": digest})
 
 
-def test_artefacts_are_on_the_disk_before_their_part_is_written(run, monkeypatch):
+def test_a_committed_case_waits_for_no_disk(run, monkeypatch):
     folder, mark = run
-    flushed = []
-    monkeypatch.setattr(durable, "flush", lambda path: flushed.append(str(path.relative_to(folder))))
+    monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("the disk was waited for"))
     commit_case(folder, mark, result("c1"))
-    artefacts = {"logits/c1/p1.npz", "masks/c1/p1.png", "logits/c1", "masks/c1", "logits", "masks", "."}
-    assert set(flushed[:7]) == artefacts and set(flushed[7:]) == {"parts", "."} and len(flushed) == 9
-    flushed.clear()
-    commit_case(folder, mark, result("c2"))
-    artefacts = {"logits/c2/p1.npz", "masks/c2/p1.png", "logits/c2", "masks/c2", "logits", "masks"}
-    assert set(flushed[:6]) == artefacts and flushed[6:] == ["parts"]
+    assert is_done(folder, mark, "c1")
+
+
+@pytest.mark.parametrize("name", ["logits/c1/p1.npz", "masks/c1/p1.png", "parts/c1.json"])
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_case_whose_file_was_cut_when_the_machine_failed_is_not_done(run, name, kept):
+    folder, mark = run
+    commit_case(folder, mark, result("c1"))
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:kept])
+    assert not is_done(folder, mark, "c1")
+    (folder / name).write_bytes(whole[:kept] + bytes(len(whole) - kept))  # the size got there, the content did not
+    assert not is_done(folder, mark, "c1")
+
+
+def test_all_cases_are_on_the_disk_before_the_manifest_says_that_the_run_is_finished(run, monkeypatch):
+    folder, mark = run
+    for case_id in ("c1", "c2"):
+        commit_case(folder, mark, result(case_id))
+    flushed = []
+    monkeypatch.setattr(durable, "flush", lambda path: flushed.append(path.relative_to(folder).as_posix()))
+    assert finish_run(folder, ["c1", "c2"], {})
+    cases = {f"{kind}/{case}" for kind in ("logits", "masks") for case in ("c1", "c2")}
+    files = {
+        "logits/c1/p1.npz",
+        "logits/c2/p1.npz",
+        "masks/c1/p1.png",
+        "masks/c2/p1.png",
+        "parts/c1.json",
+        "parts/c2.json",
+    }
+    expected = files | cases | {"logits", "masks", "parts", "."}
+    assert set(flushed[: len(expected)]) == expected
