@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from helpers.cine.frame import CineFrame
 from helpers.figures.panels import COLOUR_BLIND_SAFE, Palette, tint
-from helpers.figures.stamp import stamp_text
+from helpers.stamp import stamp_text
 
 _LONGER_SIDE = 448
 _OPACITY = 0.6
@@ -25,17 +25,19 @@ class Sheet:
         runs: names. One run has a panel of its mask and one of the overlay; of several each has its overlay.
         panel: width and height of a panel in pixels.
         palette: of masks and overlays.
+        stamp: that the runs carry, see `helpers.stamp`.
     """
 
     runs: tuple[str, ...]
     panel: tuple[int, int]
     palette: Palette = COLOUR_BLIND_SAFE
+    stamp: str | None = None
 
     @classmethod
-    def of(cls, runs: Sequence[str], width: int, height: int) -> "Sheet":
+    def of(cls, runs: Sequence[str], width: int, height: int, stamp: str | None = None) -> "Sheet":
         """The sheet for frames of that size, in pixels; frames of another size are stretched to the same panel."""
         scale = _LONGER_SIDE / max(width, height)
-        return cls(tuple(runs), (max(1, round(width * scale)), max(1, round(height * scale))))
+        return cls(tuple(runs), (max(1, round(width * scale)), max(1, round(height * scale))), stamp=stamp)
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -124,5 +126,5 @@ def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont, sheet: Sheet) -
         pen.rectangle((left, top + 2, left + 14, top + 16), tuple(round(255 * part) for part in colour))
         pen.text((left + 20, top), word, _INK, font)
         left += 34 + round(pen.textlength(word, font))
-    if stamp := stamp_text():
+    if stamp := stamp_text(sheet.stamp):
         pen.text((sheet.size[0] - _GAP, top), stamp, _INK, font, anchor="ra")

@@ -21,9 +21,11 @@ from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.subjects import Subject, require_same_ids
 from helpers.figures.panels import png_bytes
 from helpers.figures.sequences import sequence_figure
+from helpers.figures.stamp import stamped
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.runs.status import FAILURES
+from helpers.stamp import stamp_text
 
 FORMAT_VERSION = 1
 RECORD_NAME, PAGE_NAME = "cine.json", "index.html"
@@ -72,6 +74,7 @@ def write_cine(
         )
     wanted = list(groups) if sequences is None else list(dict.fromkeys(sequences))
     curves = None if metrics is None else metrics.frames()
+    stamp = stamp_text(*(one.run.stamp for one in subjects))
     with partial_folder(output) as folder:
         record = {
             "format_version": FORMAT_VERSION,
@@ -81,11 +84,11 @@ def write_cine(
                 for one in subjects
             ],
             "sequences": [
-                _write_sequence(folder, name, groups[name], subjects, curves, rate)
+                _write_sequence(folder, name, groups[name], subjects, curves, rate, stamp)
                 for name in tqdm(wanted, desc="cine", unit="sequence", disable=None)
             ],
         }
-        write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in subjects], record))
+        write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in subjects], record, stamp))
         write_json_atomic(folder / RECORD_NAME, record)
     return record
 
@@ -97,11 +100,12 @@ def _write_sequence(
     subjects: Sequence[Subject],
     curves: pd.DataFrame | None,
     rate: float,
+    stamp: str | None,
 ) -> dict[str, Any]:
     """Write one sequence's files; its entry of the record."""
     runs = [one.name for one in subjects]
     summary, small, gaps = MaximumOpacity(len(subjects)), [], []
-    sheet = Sheet.of(runs, *_size(cases))
+    sheet = Sheet.of(runs, *_size(cases), stamp)
 
     def pictures() -> Iterator[np.ndarray]:
         for position, frame in enumerate(cine_frames(cases, subjects)):
@@ -125,7 +129,7 @@ def _write_sequence(
     entry["curves"] = None if rows is None or rows.empty else f"{name}-curves.png"
     if entry["curves"]:
         figure = sequence_figure(rows, list(rows["run"].unique()), name)
-        write_bytes_atomic(folder / entry["curves"], png_bytes(figure))
+        write_bytes_atomic(folder / entry["curves"], png_bytes(stamped(figure, stamp)))
     return {**entry, "gaps": gaps}
 
 

@@ -24,7 +24,7 @@ input[type=range] {{ width: 24rem; max-width: 100%; vertical-align: middle; }}
 </style>
 </head>
 <body>
-<h1>{heading}</h1>
+<h1>{heading}</h1>{stamp}
 <p><label>Sequence <select id="sequence">{options}</select></label>
 <button id="before" title="left arrow">one frame back</button>
 <button id="play" title="space">play or stop</button>
@@ -88,14 +88,17 @@ open(0);
 """
 
 
-def page_text(runs: Sequence[str], record: Mapping[str, Any]) -> str:
+def page_text(runs: Sequence[str], record: Mapping[str, Any], stamp: str | None = None) -> str:
     """The page of a folder of films.
 
     Args:
         runs: their names.
         record: as `cine.json` holds it, docs/cine.md; at least one sequence.
+        stamp: what stands under the heading; None for nothing.
     """
     # In a script element nothing but "</" and "<!--" could end it.
     facts = json.dumps(record, ensure_ascii=False).replace("<", "\\u003c")
     options = "".join(f"<option>{html.escape(one['sequence'])}</option>" for one in record["sequences"])
-    return _PAGE.format(heading=html.escape("Sequences of " + ", ".join(runs)), options=options, facts=facts)
+    heading = html.escape("Sequences of " + ", ".join(runs))
+    said = "" if stamp is None else f"\n<p><strong>{html.escape(stamp)}</strong></p>"
+    return _PAGE.format(heading=heading, stamp=said, options=options, facts=facts)

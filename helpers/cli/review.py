@@ -201,13 +201,14 @@ def visualize(
         known = [case.case_id for case in dataset.cases]
         wanted = _known(cases, known) or known[:n]
         panels, title = truth_panels([case for case in dataset.cases if case.case_id in wanted]), "Ground truth"
+        stamp = None
     else:
         source = _source(run, dataset, metrics, prompt, None)
         order = Order(sort or (Sort.NATURAL if metrics is None else Sort.WORST))
         known = [case.case_id for case in ranked(source.cases, order, "dice")]
         wanted = _known(cases, known) or known[:n]
-        panels, title = run_panels(source, wanted), f"Run {source.subjects[0].name}"
-    count = write_pictures(panels, folder, title)
+        panels, title, stamp = run_panels(source, wanted), f"Run {source.subjects[0].name}", source.stamp
+    count = write_pictures(panels, folder, title, stamp)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
 
 

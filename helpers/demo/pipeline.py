@@ -8,9 +8,9 @@ from pathlib import Path
 
 from helpers.data.opening import Opening
 from helpers.demo.files import BASELINE, DATA, MODEL, STAMP
-from helpers.figures.stamp import VARIABLE
 from helpers.paths import project_root
 from helpers.pipeline import PipelineRequest, Step, run_pipeline
+from helpers.stamp import VARIABLE
 
 
 def run_demo() -> Iterator[Step]:

@@ -128,10 +128,12 @@ def contact_sheet(
     heading: str | None = None,
     palette: Palette = COLOUR_BLIND_SAFE,
     opacity: float = 0.6,
+    stamp: str | None = None,
 ) -> Figure:
     """One row of four panels for each case, one legend for all.
 
     Args:
+        stamp: that the run carries, see `helpers.stamp`.
         opacity: of the colours over the frame, 0 .. 1.
     Raises:
         UsageProblem: where there is no case, or `opacity` is out of range.
@@ -156,7 +158,7 @@ def contact_sheet(
         Patch(facecolor=palette.both, edgecolor="black", label="both"),
     ]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9, frameon=False)
-    return figure
+    return stamped(figure, stamp)
 
 
 def png_bytes(figure: Figure) -> bytes:

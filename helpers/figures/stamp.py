@@ -1,20 +1,19 @@
-"""A line that stands on every figure and above every table of a demonstration, so that none is taken for a result."""
-
-import os
+"""The stamp of a demonstration on figures."""
 
 from matplotlib.figure import Figure
 
-VARIABLE = "VESSELKIT_STAMP"
+from helpers.stamp import stamp_text
+
+_MARK = "vesselkit-stamp"
 
 
-def stamp_text() -> str | None:
-    """What the environment variable VESSELKIT_STAMP says; None where it says nothing."""
-    return os.environ.get(VARIABLE) or None
+def stamped(figure: Figure, *carried: str | None) -> Figure:
+    """The figure, with the stamp in its lower right corner where there is one. Stamping twice stamps once.
 
-
-def stamped(figure: Figure) -> Figure:
-    """The figure, with the stamp in its lower right corner where there is one. Stamping twice stamps once."""
-    text = stamp_text()
-    if text and all(found.get_text() != text for found in figure.texts):
-        figure.text(0.995, 0.004, text, ha="right", va="bottom", fontsize=7, color="0.35")
+    Args:
+        carried: as for `helpers.stamp.stamp_text`.
+    """
+    text = stamp_text(*carried)
+    if text and all(found.get_gid() != _MARK for found in figure.texts):
+        figure.text(0.995, 0.004, text, ha="right", va="bottom", fontsize=7, color="0.35", parse_math=False, gid=_MARK)
     return figure

@@ -27,7 +27,7 @@ def gallery(run: Run, cases: Sequence[Case], count: int, prompt_id: str = "p1") 
     """
     panels = list(islice(panel_cases(run, cases, prompt_id), count))
     if panels:
-        return contact_sheet(panels)
+        return contact_sheet(panels, stamp=run.stamp)
     figure = Figure(figsize=(6.0, 1.0))
     figure.text(0.5, 0.5, "no frame of this run can be read", ha="center", va="center")
     return figure
@@ -49,7 +49,7 @@ def write_panels(run: Run, cases: Sequence[Case], folder: Path) -> tuple[Path, .
         for panel in tqdm(panel_cases(run, cases, prompt_id), total=len(chosen), desc=described, unit="image"):
             path = folder / panel.case_id / f"{prompt_id}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes_atomic(path, png_bytes(contact_sheet([panel])))
+            write_bytes_atomic(path, png_bytes(contact_sheet([panel], stamp=run.stamp)))
             written.append(path)
     return tuple(written)
 

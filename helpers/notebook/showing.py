@@ -3,7 +3,7 @@
 import pandas as pd
 from IPython.display import Markdown, display
 
-from helpers.figures.stamp import stamp_text
+from helpers.stamp import stamp_text
 
 _MOST_ROWS = 200
 

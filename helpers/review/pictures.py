@@ -14,6 +14,7 @@ from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.review.sheet import panel_case
 from helpers.review.source import ReviewSource
+from helpers.stamp import stamp_text
 
 INDEX_NAME = "index.html"
 NOT_PREDICTED = "not predicted"
@@ -27,7 +28,7 @@ style-src 'unsafe-inline'">
 <title>{title}</title>
 <style>body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 24px auto; padding: 0 16px; }}
 img {{ width: 100%; }}</style>
-<h1>{title}</h1>
+<h1>{title}</h1>{stamp}
 {figures}
 </html>
 """
@@ -52,9 +53,11 @@ def truth_panels(cases: Sequence[Case]) -> Iterable[PanelCase]:
         yield PanelCase(image, truth, None, case.case_id, NOT_PREDICTED)
 
 
-def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str) -> int:
+def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str, stamp: str | None = None) -> int:
     """Write `<case_id>.png` for each and `index.html` into a new folder; how many there are.
 
+    Args:
+        stamp: that the run carries, see `helpers.stamp`.
     Raises:
         RefusedInput: where the folder holds something.
     """
@@ -62,8 +65,13 @@ def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str) -> int
     with partial_folder(folder) as partial:
         for panel in tqdm(panels, desc="pictures", unit="case", disable=None):
             name = f"{panel.case_id}.png"
-            save_panel(contact_sheet([panel]), partial / name)
+            save_panel(contact_sheet([panel], stamp=stamp), partial / name)
             figures.append(f'<p><img src="{escape(name)}" alt="{escape(panel.title)}"></p>')
-        page = _PAGE.format(title=escape(title), figures="\n".join(figures) or "<p>no frame can be read</p>")
+        said = stamp_text(stamp)
+        page = _PAGE.format(
+            title=escape(title),
+            stamp="" if said is None else f"\n<p><strong>{escape(said)}</strong></p>",
+            figures="\n".join(figures) or "<p>no frame can be read</p>",
+        )
         write_text_atomic(partial / INDEX_NAME, page)
     return len(figures)

@@ -37,7 +37,7 @@ def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
         empty.text(0.5, 0.5, f"none of the {len(wanted)} frames can be read", ha="center", va="center")
         return empty
     heading = "; ".join(f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids)
-    return contact_sheet(panels, heading=heading)
+    return contact_sheet(panels, heading=heading, stamp=source.stamp)
 
 
 def panel_case(source: ReviewSource, view: CaseView) -> PanelCase | None:

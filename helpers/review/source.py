@@ -23,6 +23,7 @@ from helpers.review.session import ReviewCase
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
 from helpers.runs.sources import pixel_sha256
+from helpers.stamp import stamp_text
 
 _NO_TRUTH = "no ground truth"
 _BROKEN_TRUTH = "the ground truth does not fit its frame, or cannot be read: see the data check"
@@ -67,6 +68,11 @@ class ReviewSource:
     def fingerprints(self) -> tuple[str, ...]:
         """Of the reviewed run, then of the others."""
         return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.subjects)
+
+    @property
+    def stamp(self) -> str | None:
+        """What must stand on all that is shown of these runs, see `helpers.stamp`; None for runs of one's own."""
+        return stamp_text(*(one.run.stamp for one in (*self.subjects, *self.beside)))
 
     @property
     def prompt(self) -> str:
@@ -154,6 +160,7 @@ class ReviewSource:
         return {
             "run": self.run,
             "prompt": self.prompt,
+            "stamp": self.stamp,
             "runs": [
                 {
                     "run": run,

@@ -401,6 +401,8 @@ export class Viewer {
 
   buildHeader(parts) {
     parts.id = make("h2", { className: "vk-id" });
+    const stamp = make("strong", { className: "vk-stamp", textContent: this.facts.stamp ?? "" });
+    stamp.hidden = !this.facts.stamp;
     parts.facts = make("span", { className: "vk-facts" });
     parts.status = make("span", { className: "vk-chip" });
     parts.warning = make("span", { className: "vk-chip vk-warning", hidden: true });
@@ -412,7 +414,7 @@ export class Viewer {
     parts.run = run;
     return make(
       "header", {},
-      make("div", { className: "vk-line" }, parts.id, parts.status, parts.given, parts.warning, parts.facts),
+      make("div", { className: "vk-line" }, parts.id, stamp, parts.status, parts.given, parts.warning, parts.facts),
       make("div", { className: "vk-line vk-right" }, run, parts.progress, parts.bar, help),
     );
   }
@@ -1061,7 +1063,19 @@ export class Viewer {
       if (place === 3 && this.state.swipe) this.swipe(context);
       else context.drawImage(panel.source, 0, 0);
       if (this.cursor) this.cross(context, zoom);
+      if (this.facts.stamp) this.stamp(context, width, height, ratio);
     });
+  }
+
+  // What is no result says so in the picture too, which can be copied out of the page.
+  stamp(context, width, height, ratio) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.font = `${Math.round(11 * ratio)}px system-ui, sans-serif`;
+    const room = 4 * ratio, wide = Math.min(context.measureText(this.facts.stamp).width, width - 2 * room);
+    context.fillStyle = "#121212cc";
+    context.fillRect(width - wide - 2 * room, height - 18 * ratio, wide + 2 * room, 18 * ratio);
+    context.fillStyle = "#e6b422";
+    context.fillText(this.facts.stamp, width - wide - room, height - 5.5 * ratio, wide);
   }
 
   // Left of the line the ground truth's picture, right of it the prediction's.

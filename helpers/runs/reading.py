@@ -61,6 +61,12 @@ class Run:
         """Fingerprint of the key of the case ids; None where they are the data set's own."""
         return self.config.values.get("dataset", {}).get("key_fingerprint")
 
+    @property
+    def stamp(self) -> str | None:
+        """What must stand on all that shows this run, as on a demonstration's; None for a run of one's own."""
+        said = (self.manifest or {}).get("stamp")
+        return said if isinstance(said, str) else None
+
     def table(self) -> pd.DataFrame:
         """The rows: one for each `[SEG]`, docs/run-format.md has the columns; missing where unknown."""
         return _pandas(to_arrow(self.rows))

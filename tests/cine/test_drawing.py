@@ -1,5 +1,7 @@
 """What stands where in a picture of a film."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
@@ -74,5 +76,7 @@ def test_the_stamp_of_a_demonstration_is_on_it(monkeypatch):
     plain = draw_frame(sheet, frame(), "c1")
     monkeypatch.setenv("VESSELKIT_STAMP", "synthetic")
     stamped = draw_frame(sheet, frame(), "c1")
+    monkeypatch.delenv("VESSELKIT_STAMP")
+    assert np.array_equal(draw_frame(replace(sheet, stamp="synthetic"), frame(), "c1"), stamped)
     changed = np.argwhere((plain != stamped).any(-1))
     assert len(changed) and changed[:, 0].min() >= plain.shape[0] - 26

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from helpers.runs.reading import open_run
+from helpers.stamp import VARIABLE
 from tests.review.runs import CASES, GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
 
@@ -90,6 +91,24 @@ def test_a_page_with_runs_beside(call, run, tmp_path):
     assert call(*given, "fused").code == 0
     assert '"beside": [{"name": "track", "threshold": 0.5}, {"name": "fused"' in (tmp_path / "page.html").read_text()
     assert call(*given, "absent").code == 2
+
+
+def test_a_run_of_a_demonstration_keeps_its_stamp_and_ones_own_has_none(call, run, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "synthetic")
+    write_run(tmp_path / "demo")
+    monkeypatch.delenv(VARIABLE)
+    for name, stamp in (("run", None), ("demo", "synthetic")):
+        assert call("report", name, "--data", "data", "--output", f"{name}.html").code == 0
+        assert f'"stamp": {json.dumps(stamp)}' in (tmp_path / f"{name}.html").read_text()
+        assert call("visualize", name, "--data", "data", "--output", f"{name}-pictures", "--n", "1").code == 0
+        assert call("visualize", name, "--data", "data", "--output", f"{name}-films", "--films").code == 0
+        for kind in ("pictures", "films"):
+            page = (tmp_path / f"{name}-{kind}/index.html").read_text()
+            assert ("<p><strong>synthetic</strong></p>" in page) is (stamp is not None)
+    for picture in (f"pictures/{CASES[0]}.png", "films/P1-S1.png"):
+        assert (tmp_path / f"run-{picture}").read_bytes() != (tmp_path / f"demo-{picture}").read_bytes()
+    assert call("report", "run", "--data", "data", "--beside", "demo", "--output", "both.html").code == 0
+    assert '"stamp": "synthetic"' in (tmp_path / "both.html").read_text()
 
 
 def names(folder):

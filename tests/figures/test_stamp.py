@@ -1,15 +1,24 @@
 """The stamp on figures of a demonstration."""
 
+import pytest
 from matplotlib.figure import Figure
 
 from helpers.figures.panels import png_bytes
-from helpers.figures.stamp import VARIABLE, stamp_text, stamped
+from helpers.figures.stamp import stamped
+from helpers.stamp import VARIABLE
 
 
-def test_there_is_none_unless_the_environment_says_so(monkeypatch):
+@pytest.fixture(autouse=True)
+def _unsaid(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert stamp_text() is None
-    assert stamped(Figure()).texts == []
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+def test_a_figure_of_ones_own_has_none():
+    assert texts(stamped(Figure())) == texts(stamped(Figure(), None)) == []
 
 
 def test_it_is_drawn_once_on_every_figure(monkeypatch):
@@ -18,4 +27,11 @@ def test_it_is_drawn_once_on_every_figure(monkeypatch):
     figure = Figure()
     assert png_bytes(figure) != plain
     png_bytes(figure)
-    assert [text.get_text() for text in figure.texts] == ["synthetic, tiny model"]
+    assert texts(figure) == ["synthetic, tiny model"]
+
+
+def test_what_runs_carry_stands_there_once_and_is_no_formula(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "here")
+    figure = stamped(Figure(), "$x", None)
+    png_bytes(figure)
+    assert texts(figure) == ["here; $x"] and not figure.texts[0].get_parse_math()

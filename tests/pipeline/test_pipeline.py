@@ -8,10 +8,10 @@ from PIL import Image
 
 from helpers.data.opening import Opening
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.figures.stamp import VARIABLE
 from helpers.pipeline import PipelineRequest, run_pipeline
 from helpers.pipeline.report import closing_text, headline_text, step_text
 from helpers.pipeline.reuse import verified_conversion
+from helpers.stamp import VARIABLE
 from tests.inference.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
 

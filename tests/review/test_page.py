@@ -19,6 +19,7 @@ from helpers.review.source import open_source
 from helpers.review.store import read_lines
 from helpers.review.verdicts import Verdict
 from helpers.runs.masks import Combine
+from helpers.stamp import VARIABLE
 from tests.review.controls import TELL_WHAT_IS_DRAWN, try_all
 from tests.review.runs import (
     BROKEN,
@@ -224,6 +225,30 @@ def test_markup_is_text(opened):
     opened.case(FAILED)
     assert MARKUP in opened.notes()[2] and MARKUP in opened.text(".vk-run")
     assert opened.page.locator("img").count() == 0
+
+
+def test_a_run_of_ones_own_has_no_stamp(opened):
+    assert opened.page.locator(".vk-stamp").count() == 1 and not opened.page.is_visible(".vk-stamp")
+
+
+def test_the_stamp_of_a_demonstration_stands_by_the_title_and_in_every_picture(browser, tmp_path, monkeypatch):
+    data = write_data(tmp_path / "data")
+    monkeypatch.setenv(VARIABLE, f"synthetic {MARKUP}")
+    write_run(tmp_path / "run")
+    monkeypatch.delenv(VARIABLE)
+    source = open_source(tmp_path / "run", data)
+    corner = (
+        "(canvas) => Array.from(canvas.getContext('2d').getImageData(0, canvas.height - 18, canvas.width, 18).data)"
+    )
+    for one in open_page(browser, write_page(source, tmp_path / "review.html")):
+        one.case(GRIDDED)
+        assert one.text(".vk-stamp") == f"synthetic {MARKUP}" and one.page.locator("img").count() == 0
+        title, stamp = (one.page.locator(name).bounding_box() for name in (".vk-id", ".vk-stamp"))
+        assert abs(title["y"] + title["height"] / 2 - stamp["y"] - stamp["height"] / 2) < 12
+        for panel in range(4):
+            canvas = one.page.locator(f"canvas[data-panel='{panel}']")
+            pixels = np.array(canvas.evaluate(corner), int).reshape(-1, 4)
+            assert (np.abs(pixels[:, :3] - (230, 180, 34)).max(axis=1) < 20).sum() > 20, panel
 
 
 @pytest.fixture(scope="module")

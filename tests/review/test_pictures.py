@@ -28,6 +28,16 @@ def test_a_run_as_pictures_with_a_page(source, tmp_path):
         write_pictures(run_panels(source, wanted), tmp_path / "out", "run")
 
 
+def test_a_stamp_stands_on_the_page_and_on_each_picture(source, tmp_path):
+    for name, stamp in (("own", None), ("demo", "<i>synthetic</i>")):
+        write_pictures(run_panels(source, [SAME]), tmp_path / name, "run", stamp)
+    own, demo = ((tmp_path / name / "index.html").read_text() for name in ("own", "demo"))
+    assert "&lt;i&gt;synthetic&lt;/i&gt;" in demo and "<strong>" not in own
+    plain, stamped = (np.asarray(Image.open(tmp_path / name / f"{SAME}.png")) for name in ("own", "demo"))
+    rows, columns = np.nonzero((plain != stamped).any(-1))
+    assert rows.min() > plain.shape[0] - 40 and columns.min() > plain.shape[1] / 2
+
+
 def test_what_is_equal_to_its_truth_is_marked(source):
     same, gridded = run_panels(source, [SAME, GRIDDED])
     assert "IDENTICAL" in same.title and "IDENTICAL" not in gridded.title

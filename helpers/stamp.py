@@ -1,0 +1,19 @@
+"""A line that stands on all that a demonstration shows, so that nothing of it is taken for a result.
+
+A run that is made while the environment variable VESSELKIT_STAMP says something carries it in its manifest. What shows
+such a run later shows the stamp too.
+"""
+
+import os
+
+VARIABLE = "VESSELKIT_STAMP"
+
+
+def stamp_text(*carried: str | None) -> str | None:
+    """What the environment variable and the runs that are shown say, each text once; None where none says anything.
+
+    Args:
+        carried: of each run, see `helpers.runs.reading.Run.stamp`.
+    """
+    said = dict.fromkeys(filter(None, (os.environ.get(VARIABLE), *carried)))
+    return "; ".join(said) or None
