@@ -53,6 +53,8 @@ def test_any_text_is_read_or_refused(text):
         ("['a'] + ['b']", ["a", "b"]),
         ("2 * 64 + 1 - 1 / 2", 128.5),
         ("-2e-5", -2e-5),
+        ("+3", 3),
+        ("1000000000000000000 + 1", 10**18 + 1),
     ],
 )
 def test_expressions_that_are_read(expression, expected):
@@ -74,6 +76,10 @@ def test_expressions_that_are_read(expression, expected):
         "'a' 'b' 'c'[0]",
         "[*(1, 2)]",
         "dict([('a', 1)])",
+        "'a' + ['b']",
+        "'a' - 'b'",
+        "unknown + 'b'",
+        "1000000000000000001 + 1",
         "dict(**unknown)",
         "{[]: 1}",
         "b'a'",
@@ -105,6 +111,11 @@ def test_imported_names_become_dotted_text():
     assert {type(item) for item in read["x"]} == {DottedName}
 
 
+def test_an_import_takes_a_name_over():
+    assert values("a = 1\nfrom m import a\nb = a") == {"b": "m.a"}
+    assert values("from m import a\na = 1\nb = a") == {"a": 1, "b": 1}
+
+
 def test_a_dict_renamed_is_not_taken_for_dict():
     assert values("from evil import dict\nx = dict(a=1)")["x"] == Unread("dict(a=1)")
 
@@ -122,6 +133,7 @@ def test_a_dict_renamed_is_not_taken_for_dict():
         "model |= dict(llm=3)",
         "del inner['r']",
         "def f():\n    inner['r'] = 8",
+        "pair = (1, inner)\npair[1].update(r=8)",
     ],
 )
 def test_a_value_that_may_have_changed_is_no_longer_given(change):
@@ -132,7 +144,17 @@ def test_a_value_that_may_have_changed_is_no_longer_given(change):
 
 @pytest.mark.parametrize(
     "change",
-    ["a, b = 1, 2", "a += 1", "if True:\n    a = 1", "with x as a:\n    pass", "class a: pass", "def a(): pass"],
+    [
+        "a, b = 1, 2",
+        "a += 1",
+        "if True:\n    a = 1",
+        "with x as a:\n    pass",
+        "class a: pass",
+        "def a(): pass",
+        "if True:\n    import a.b",
+        "if True:\n    import m as a",
+        "if True:\n    from m import a",
+    ],
 )
 def test_a_name_assigned_by_other_statements_is_unread(change):
     assert isinstance(values(f"a = 0\n{change}")["a"], Unread)
@@ -178,3 +200,58 @@ def test_hostile_or_broken_text_is_refused(text, expected):
 
 def test_numbers_cannot_grow_without_end():
     assert isinstance(values("a = 999999\n" + "a = a * a\n" * 40)["a"], Unread)
+
+
+def test_source_is_found_after_any_line_end_and_cut_after_120_characters():
+    assert values("x = 1\r\ny = call()\rz = run()\n") == {"x": 1, "y": Unread("call()"), "z": Unread("run()")}
+    assert values(f"x = call({'a' * 200})")["x"] == Unread("call(" + "a" * 115)
+    # A sign of three bytes is cut through where the search for the text's end stops.
+    assert values("x = cal('" + "€" * 300 + "')")["x"] == Unread("cal('" + "€" * 115)
+    assert values("x = call(\n    1)")["x"] == Unread("call(")
+
+
+def test_half_of_a_surrogate_pair_is_refused():
+    with pytest.raises(RefusedInput, match="not a Python config"):
+        values("x = '\ud800'")
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("[", "]"),
+        ("(", ",)"),
+        ("{'a': ", "}"),
+        ("{", ": 0}"),
+        ("dict(a=", ")"),
+        ("dict(", ")"),
+        ("-", ""),
+        ("1 + (", ")"),
+        ("", " + 1"),
+    ],
+)
+@pytest.mark.parametrize("assignment", ["x = ", "x: object = "])
+def test_a_hundred_levels_are_read_and_no_more(assignment, begin, end):
+    assert "x" in values(f"{assignment}{begin * 100}1{end * 100}")
+    with pytest.raises(RefusedInput, match="too deep"):
+        values(f"{assignment}{begin * 101}1{end * 101}")
+
+
+def test_levels_are_counted_through_names():
+    text = "a = " + "[" * 100 + "]" * 100 + "\nb = [a]\nc = b\nd = [b]"
+    assert "d" in values(text)
+    with pytest.raises(RefusedInput, match="too deep"):
+        values(text + "\ne = d")
+
+
+def test_names_stand_for_a_million_characters_and_values_at_most():
+    text = "a = '" + "x" * 499_999 + "'\nb = a\nc = a"
+    assert values(text)["c"] == "x" * 499_999
+    for more in ("\nd = e = 1\nd = e", "\nd = a", "\nd = 'x' + 'y'"):
+        with pytest.raises(RefusedInput, match="without end"):
+            values(text + more)
+
+
+def test_a_text_may_have_five_million_bytes():
+    assert values("a = 1\n#" + "€" * 1_666_664 + "x") == {"a": 1}
+    with pytest.raises(RefusedInput, match="bytes long"):
+        values("a = 1\n#" + "€" * 1_666_664 + "xx")

@@ -1,4 +1,5 @@
 import hashlib
+import re
 
 import pytest
 from safetensors.torch import save_file
@@ -16,10 +17,13 @@ def test_known_digests(tmp_path):
     assert sha256_file(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_file_longer_than_a_piece(tmp_path):
+def test_file_longer_than_a_piece(tmp_path, capsys):
     data = bytes(range(256)) * 20_000
     (tmp_path / "a").write_bytes(data)
+    assert sha256_file(tmp_path / "a") == hashlib.sha256(data).hexdigest()
+    assert capsys.readouterr().err == ""
     assert sha256_file(tmp_path / "a", progress=True) == hashlib.sha256(data).hexdigest()
+    assert re.search(r"sha256: 100%.* 5\.12M/5\.12M .*[MG]B/s", capsys.readouterr().err)
 
 
 def test_missing_file(tmp_path):

@@ -18,13 +18,20 @@ def test_formats_are_told_by_content_not_suffix(tmp_path):
     assert detect_file_type(zipped) is FileType.TORCH_ZIP
     assert detect_file_type(legacy) is FileType.TORCH_LEGACY
     assert detect_file_type(tensors) is FileType.SAFETENSORS
+    tensors.write_bytes(b"seven..\0{")  # the length of a header, eight bytes, need not look like one
+    assert detect_file_type(tensors) is FileType.SAFETENSORS
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", "empty (0 bytes)"),
-        (b"hello, these are no weights\n", "text file"),
+        (b"hello, these are no weights\nbut lines\n", "text file of 38 bytes, beginning 'hello, these are no weights'"),
+        (b"-" * 90, f"beginning '{'-' * 60}'"),
+        (b" \n", "text file of 2 bytes, beginning ''"),
+        (b"hello\x7f", "neither a torch file nor"),
+        (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "begins with 00 01 02 03 04 05 06 07. It"),
+        (POINTER.encode()[:40], "(the real file is elsewhere)"),
         (b"<!DOCTYPE html><html>" + b" " * 2000, "web page"),
         (POINTER.encode(), "git-lfs pointer"),
         (POINTER.encode() + b"x" * 890, "16,364,400,968 bytes"),

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from helpers.checkpoint.digest import sha256_file
 from helpers.checkpoint.inspection import CheckpointInspection, TrainingFolderInspection, inspect_checkpoint
+from helpers.checkpoint.inspection_text import bytes_text
 from tests.checkpoint.samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
 
 
@@ -32,20 +33,54 @@ def test_mmengine_checkpoint(mmengine_file):
         "bytes": 80,
     }
     assert record["tensors"] == 6 == sum(item["tensors"] for item in record["groups"])
+    assert (record["parameters"], record["bytes"], record["path"]) == (49, 186, str(mmengine_file))
 
 
-def test_text_shows_the_facts(mmengine_file):
-    text = inspect_checkpoint(mmengine_file).to_text()
-    for expected in (
-        "mmengine",
-        "3672",
-        "lora_alpha",
-        "[SEG] <p>",
-        "language model LoRA",
-        "message_hub",
-        CONFIG_TEXT.strip(),
-    ):
-        assert expected in text
+TEXT = """\
+checkpoint        {path}
+kind              mmengine
+file              iter_3672.pth, {size}, sha256 {digest}
+iter              3672
+epoch             1
+seed              7
+experiment_name   tiny
+time              20260102_030405
+mmengine_version  0.10.7
+dataset_meta      {{'classes': ['vessel']}}
+LoRA rank         4
+lora_alpha        8
+lora_rank         4
+template          qwen_chat
+special_tokens    [SEG] <p> </p> <vp> </vp>
+base_path         pretrained/base
+sam2_path         unknown
+sam2_config       unknown
+pretrained_pth    unknown
+unread            none
+vocabulary size   7
+other entry       meta (dict)
+other entry       message_hub (dict)
+other entry       optimizer (dict)
+not read          note (str)
+
+group                tensors  dtypes        parameters  bytes
+-------------------  -------  ------------  ----------  -----
+projector            1        bfloat16 x 1  3           6 B
+language model LoRA  2        float32 x 2   20          80 B
+embeddings           1        float32 x 1   21          84 B
+text_hidden_fcs      1        float32 x 1   3           12 B
+sam2 mask decoder    1        float16 x 1   2           4 B
+all                  6                      49          186 B
+
+training config
+"""
+
+
+def test_the_whole_text_of_a_checkpoint(tmp_path, state_dict):
+    path = tmp_path / "iter_3672.pth"
+    torch.save(mmengine_entries(state_dict | {"note": "x"}), path)
+    facts = {"path": path, "size": bytes_text(path.stat().st_size), "digest": sha256_file(path)}
+    assert inspect_checkpoint(path).to_text() == TEXT.format(**facts) + CONFIG_TEXT
 
 
 def test_refused_training_config_does_not_stop_the_inspection(tmp_path, state_dict):
@@ -70,20 +105,54 @@ def test_folder_without_meta(tmp_path):
     json.dumps(found.to_dict())
 
 
+FOLDER_TEXT = """\
+training folder    {path}
+runs               20260101_000000, 20260102_030405
+log of newest run  2 lines, steps 10 to 20
+last loss          nan
+last loss_mask     1
+last lr            0.05
+
+checkpoint     size
+-------------  ----------------  ----
+iter_9.pth     DeepSpeed folder
+iter_3672.pth  {size}           last
+"""
+
+
 def test_training_folder(mmengine_file):
     folder = mmengine_file.parent
     (folder / "last_checkpoint").write_text("iter_3672.pth")
     log = folder / "20260102_030405" / "vis_data" / "scalars.json"
     log.parent.mkdir(parents=True)
     log.write_text('{"lr": 0.1, "loss": 2.0, "step": 10}\n{"lr": 0.05, "loss": NaN, "loss_mask": 1.0, "step": 20}\n')
+    older = folder / "20260101_000000" / "vis_data" / "scalars.json"
+    older.parent.mkdir(parents=True)
+    older.write_text('{"loss": 9.0, "step": 10}\n')
+    (folder / "iter_9.pth").mkdir()
     found = inspect_checkpoint(folder)
     assert isinstance(found, TrainingFolderInspection)
-    record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert record["checkpoints"][0]["last"] is True
-    assert record["steps"] == [10, 20]
-    assert record["last_values"] == {"loss": "nan", "loss_mask": 1.0, "lr": 0.05}
-    assert "iter_3672.pth" in found.to_text()
-    assert "steps 10 to 20" in found.to_text()
+    size = mmengine_file.stat().st_size
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == {
+        "path": str(folder),
+        "kind": "training_folder",
+        "checkpoints": [
+            {"name": "iter_9.pth", "bytes": None, "iter": 9, "epoch": None, "last": False},
+            {"name": "iter_3672.pth", "bytes": size, "iter": 3672, "epoch": None, "last": True},
+        ],
+        "runs": ["20260101_000000", "20260102_030405"],
+        "log_lines": 2,
+        "steps": [10, 20],
+        "last_values": {"loss": "nan", "loss_mask": 1.0, "lr": 0.05},
+    }
+    assert found.to_text() == FOLDER_TEXT.format(path=folder, size=bytes_text(size))
+
+
+def test_the_bar_is_shown_only_when_asked_for(mmengine_file, capsys):
+    inspect_checkpoint(mmengine_file)
+    assert capsys.readouterr().err == ""
+    inspect_checkpoint(mmengine_file, progress=True)
+    assert "sha256" in capsys.readouterr().err
 
 
 def test_training_folder_without_log(mmengine_file):

@@ -12,6 +12,9 @@ from helpers.checkpoint.inspection_text import bytes_text, printable, shown, tab
         (1_234_567, "1.23 MB"),
         (999_999, "1 MB"),
         (32_122_400_968, "32.1 GB"),
+        (999_499, "999 kB"),
+        (10**12, "1 TB"),
+        (10**15, "1e+03 TB"),
     ],
 )
 def test_bytes_text(size, expected):

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from helpers.checkpoint.source import CheckpointKind, open_source
+from helpers.checkpoint.weight_file import SafetensorsFile
 from helpers.errors import RefusedInput
 from tests.checkpoint.samples import EXPORT_TENSORS, Touch, mmengine_entries, write_sharded
 
@@ -67,6 +68,11 @@ def test_sam2_file(tmp_path, layout):
     assert equal(source, SAM2_TENSORS)
 
 
+def test_kinds_have_the_names_that_records_hold():
+    names = ["mmengine", "flat", "sam2", "hf_export", "internvl_base", "native", "other"]
+    assert [kind.value for kind in CheckpointKind] == names
+
+
 def test_unknown_names_are_other(tmp_path):
     torch.save({"fc.weight": torch.ones(1)}, tmp_path / "a.pth")
     assert open_source(tmp_path / "a.pth").kind is CheckpointKind.OTHER
@@ -101,6 +107,17 @@ def test_sharded_folder(tmp_path):
         assert equal(source, dict(reversed(EXPORT_TENSORS.items())))
 
 
+def test_only_the_file_read_last_stays_open(tmp_path, monkeypatch):
+    source = open_source(write_sharded(tmp_path / "m", SHARDS, WEIGHT_MAP))
+    closed, close = [], SafetensorsFile.close
+    monkeypatch.setattr(SafetensorsFile, "close", lambda file: closed.append(file.path.name) or close(file))
+    for name in (NAMES[0], NAMES[1], NAMES[2], NAMES[0]):
+        source.read(name)
+    assert closed == [FIRST, SECOND]
+    source.close()
+    assert closed[2:] == [FIRST, SECOND]
+
+
 def test_folder_of_torch_files(tmp_path):
     torch.save(SHARDS[FIRST], tmp_path / "pytorch_model-00001-of-00002.bin")
     torch.save(SHARDS[SECOND], tmp_path / "pytorch_model-00002-of-00002.bin")
@@ -117,9 +134,12 @@ def test_single_torch_file_in_folder(tmp_path):
 def test_safetensors_come_before_torch_files_which_are_reported(tmp_path):
     save_file(EXPORT_TENSORS, tmp_path / "model.safetensors")
     torch.save(EXPORT_TENSORS, tmp_path / "pytorch_model.bin")
+    for name in ("optimizer.pt", "iter_1.safetensors", "old.pth", "notes.txt"):
+        (tmp_path / name).touch()
     source = open_source(tmp_path)
     assert [path.name for path in source.files] == ["model.safetensors"]
-    assert list(source.ignored) == ["pytorch_model.bin"]
+    assert list(source.ignored) == ["iter_1.safetensors", "old.pth", "optimizer.pt", "pytorch_model.bin"]
+    assert set(source.ignored.values()) == {"weight file that is not part of this model"}
 
 
 def test_missing_shard(tmp_path):
@@ -152,7 +172,9 @@ def test_index_may_not_leave_the_folder(tmp_path, name):
     assert "plain name" in refusal(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"metadata": {}}', "[" * 100000])
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"metadata": {}}', "[" * 100000, '{"weight_map": {}}', '{"weight_map": ["a"]}']
+)
 def test_damaged_index(tmp_path, text):
     (tmp_path / "model.safetensors.index.json").write_text(text)
     assert "model.safetensors.index.json" in refusal(tmp_path)
@@ -168,6 +190,26 @@ def test_parts_without_index(tmp_path):
     save_file(EXPORT_TENSORS, tmp_path / FIRST)
     assert "without model.safetensors.index.json" in refusal(tmp_path)
     assert str(tmp_path) in refusal(tmp_path / FIRST)
+
+
+def test_torch_parts_without_index(tmp_path):
+    torch.save(SHARDS[FIRST], tmp_path / "pytorch_model-00001-of-00002.bin")
+    assert "(pytorch_model-00001-of-00002.bin, 1 in all) without pytorch_model.bin.index.json" in refusal(tmp_path)
+
+
+def test_a_json_file_may_have_64_megabytes(tmp_path):
+    save_file(EXPORT_TENSORS, tmp_path / "model.safetensors")
+    with (tmp_path / "config.json").open("wb") as stream:
+        stream.truncate(64 << 20)
+    assert "cannot be read as JSON" in refusal(tmp_path)
+    with (tmp_path / "config.json").open("ab") as stream:
+        stream.truncate((64 << 20) + 1)
+    assert "is larger than 64 MB" in refusal(tmp_path)
+
+
+def test_a_folder_of_deepspeed_is_refused(tmp_path):
+    (tmp_path / "mp_rank_00_model_states.pt").touch()
+    assert "DeepSpeed" in refusal(tmp_path)
 
 
 def test_damaged_config(tmp_path):

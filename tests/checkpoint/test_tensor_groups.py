@@ -39,6 +39,23 @@ def test_group_of(name, group):
     assert group_of(name) is group
 
 
+def test_groups_have_these_names_in_this_order():
+    assert [group.value for group in TensorGroup] == [
+        "vision tower",
+        "projector",
+        "language model LoRA",
+        "language model",
+        "embeddings",
+        "lm_head",
+        "text_hidden_fcs",
+        "sam2 mask decoder",
+        "sam2 image encoder",
+        "sam2 prompt encoder",
+        "sam2 memory",
+        "other",
+    ]
+
+
 def test_summary_counts():
     infos = [
         TensorInfo("mlp1.0.weight", (4,), torch.float32),

@@ -88,7 +88,10 @@ def test_contradictory_templates_and_tokens_are_reported():
     )
     assert config.template is None
     assert config.special_tokens is None
-    assert [entry.split(":")[0] for entry in config.unread] == ["template", "special_tokens"]
+    assert config.unread == (
+        "template: contradiction between a and b",
+        "special_tokens: contradiction between ('y',) and ('x',)",
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,10 @@ def test_two_different_values_are_refused(key):
         ("special_tokens = ['[SEG]', extra()]", "special_tokens: "),
         ("template = pick()", "template: pick()"),
         ("model = dict(pretrained_pth=latest())", "pretrained_pth: latest()"),
+        ("pretrained_pth = 3", "pretrained_pth: 3 (of an unexpected type)"),
+        ("model = dict(grounding_encoder=dict(cfg_path=pick()))", "sam2_config: pick()"),
+        ("model = dict(grounding_encoder=dict(ckpt_path=pick()))", "sam2_path: pick()"),
+        ("model = dict(grounding_encoder=build())", "sam2_path: build()"),
         ("_base_ = ['./other.py']", "_base_: ['./other.py']"),
         ("with read_base():\n    from .x import *", "statement: with read_base():"),
     ],
@@ -137,6 +144,18 @@ def test_what_is_not_read_is_unknown_and_named(text, field):
     name = field.split(":")[0]
     if hasattr(config, name):
         assert getattr(config, name) is None
+
+
+def test_an_unexpected_value_is_shown_in_200_characters():
+    config = read(f"model = dict(lora_alpha='{'x' * 300}')")
+    assert config.unread == ("lora_alpha: '" + "x" * 199,)
+
+
+def test_lora_numbers_go_up_to_a_billion():
+    config = read("model = dict(lora_alpha=1e9, r=1)")
+    assert (config.lora_alpha, config.lora_rank) == (1e9, 1)
+    assert read("model = dict(lora_alpha=1000000001)").lora_alpha is None
+    assert read("model = dict(lora_alpha=0)").lora_alpha is None
 
 
 def test_an_unread_model_path_is_not_replaced_by_another():
@@ -211,6 +230,8 @@ def test_files_that_are_no_config(tmp_path):
     (tmp_path / "long.py").write_bytes(b"#" * 5_000_001)
     with pytest.raises(RefusedInput, match="bytes long"):
         read_training_config_file(tmp_path / "long.py")
+    (tmp_path / "long.py").write_bytes(b"#" * 5_000_000)
+    assert read_training_config_file(tmp_path / "long.py").values == {}
     (tmp_path / "broken.py").write_text("a = 1\nb = (\n")
     with pytest.raises(RefusedInput, match=r"broken\.py.*line 2"):
         read_training_config_file(tmp_path / "broken.py")

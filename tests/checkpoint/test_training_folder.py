@@ -57,3 +57,26 @@ def test_older_deepspeed_with_rank_folders(tmp_path):
     (tmp_path / "tag" / "zero_pp_rank_0").mkdir(parents=True)
     with pytest.raises(RefusedInput, match="DeepSpeed checkpoint"):
         open_source(tmp_path / "tag")
+
+
+@pytest.mark.parametrize("name", ["latest", "zero_to_fp32.py"])
+def test_either_file_beside_deepspeed_folders_tells(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(RefusedInput, match=r"python zero_to_fp32\.py \. pytorch_model\.bin\n"):
+        open_source(tmp_path)
+
+
+def test_the_refusal_of_a_training_folder_names_its_checkpoints(tmp_path):
+    for name in ("iter_1000.pth", "iter_200.pth"):
+        (tmp_path / name).touch()
+    (tmp_path / "last_checkpoint").write_bytes(b"/\xff/iter_1000.pth\nmore")
+    with pytest.raises(RefusedInput) as refusal:
+        open_source(tmp_path)
+    assert "It holds iter_200.pth, iter_1000.pth (last). " in str(refusal.value)
+    assert str(refusal.value).endswith(f"for example {tmp_path / 'iter_1000.pth'}.")
+
+
+def test_a_folder_of_deepspeed_has_no_size(tmp_path):
+    (tmp_path / "iter_5.pth").mkdir()
+    (only,) = list_checkpoints(tmp_path)
+    assert (only.size, only.iteration) == (None, 5)

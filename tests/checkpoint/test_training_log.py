@@ -56,7 +56,7 @@ def test_no_log_and_empty_log(tmp_path):
 
 
 def test_validation_lines_take_their_step_from_iter(tmp_path):
-    write_run(tmp_path, "r", [{"iter": 5, "loss": 1.0, "nested": {"a": 1}}])
+    write_run(tmp_path, "r", [{"iter": 5, "loss": 1.0, "nested": {"a": 1}}, {"iter": 6, "step": 7}, {"epoch": 1}])
     table = read_training_log(tmp_path)
-    assert table["step"].tolist() == [5]
+    assert table["step"].tolist()[:2] == [5, 7] and math.isnan(table["step"][2])
     assert "nested" not in table.columns

@@ -29,7 +29,7 @@ def test_numpy_values_become_inert(tmp_path):
 def test_both_module_names_of_numpy_are_known(tmp_path):
     """A file written under numpy 1 names numpy.core; one under numpy 2 numpy._core."""
     new, old = tmp_path / "new.pth", tmp_path / "old.pth"
-    torch.save({"w": torch.ones(2), "lr": np.float64(0.5)}, new)
+    torch.save({"w": torch.ones(2), "lr": np.float64(0.5), "a": np.arange(3)}, new)
     with zipfile.ZipFile(new) as source, zipfile.ZipFile(old, "w") as target:
         for entry in source.infolist():
             data = source.read(entry)
@@ -37,7 +37,8 @@ def test_both_module_names_of_numpy_are_known(tmp_path):
                 assert b"numpy._core.multiarray" in data
                 data = data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
             target.writestr(entry.filename.replace("new/", "old/"), data)
-    assert type(load_torch_file(old)["lr"]) is InertValue
+    content = load_torch_file(old)
+    assert type(content["lr"]) is type(content["a"]) is InertValue
 
 
 def test_no_real_function_is_ever_allowed():
@@ -115,6 +116,7 @@ def test_allow_list_is_restored_after_a_refusal(tmp_path):
     with pytest.raises(RefusedInput):
         load_torch_file(path)
     assert set(torch.serialization.get_safe_globals()) == before
+    assert not any(isinstance(entry, tuple) and entry[0] is InertValue for entry in before)
 
 
 def test_all_wanted_names_are_listed(tmp_path):
@@ -156,3 +158,37 @@ def test_a_file_that_is_no_dict(tmp_path):
     torch.save([torch.ones(1)], path)
     with pytest.raises(RefusedInput, match="holds a list; expected a dict"):
         load_torch_file(path)
+
+
+def test_names_that_a_load_brings_into_the_process_stay(mmengine_file, monkeypatch):
+    load = torch.load
+
+    def importing(*arguments, **options):
+        torch.serialization.add_safe_globals([_Custom])
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", importing)
+    before = torch.serialization.get_safe_globals()
+    try:
+        load_torch_file(mmengine_file)
+        assert set(torch.serialization.get_safe_globals()) == {*before, _Custom}
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError(f"\n{'x' * 300}\nsecond line"), "(" + "x" * 200 + ")"),
+        (EOFError(), "(EOFError)"),
+    ],
+)
+def test_of_a_long_reason_the_beginning_is_given(mmengine_file, monkeypatch, error, reason):
+    def failing(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(RefusedInput) as refusal:
+        load_torch_file(mmengine_file)
+    assert reason in str(refusal.value)

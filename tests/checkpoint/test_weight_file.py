@@ -39,6 +39,56 @@ def test_values_stay_equal_when_the_mapping_is_made_anew(path, monkeypatch):
         assert len(loads) == 4
 
 
+def test_a_mapping_serves_as_many_bytes_as_its_window_has(path, monkeypatch):
+    monkeypatch.setattr(weight_file, "MAPPED_WINDOW_BYTES", 130)  # two tensors of 64 bytes
+    opened = []
+    for name in ("load_torch_file", "safe_open"):
+        original = getattr(weight_file, name)
+        monkeypatch.setattr(weight_file, name, lambda *at, real=original, **how: opened.append(at) or real(*at, **how))
+    file = open_weight_file(path)
+    file.read("a")
+    file.close()
+    opened.clear()
+    counts = []
+    for name in "bcdab":
+        file.read(name)
+        counts.append(len(opened))
+    assert counts == [1, 2, 2, 3, 3]
+
+
+DTYPES = (
+    "bool uint8 int8 int16 uint16 int32 uint32 int64 uint64 float16 bfloat16 float32 float64 float8_e4m3fn float8_e5m2"
+)
+
+
+@pytest.mark.parametrize("name", DTYPES.split())
+def test_every_dtype_is_read_as_stored(tmp_path, name):
+    dtype = getattr(torch, name)
+    stored = torch.tensor([0.0, 1.0, 1.0]).to(dtype)
+    save_file({"w": stored}, tmp_path / "a.safetensors")
+    file = open_weight_file(tmp_path / "a.safetensors")
+    assert file.tensors["w"] == TensorInfo("w", (3,), dtype)
+    assert file.read("w").dtype is dtype and file.read("w").double().tolist() == [0, 1, 1]
+
+
+def test_what_lies_beside_the_state_dict(tmp_path):
+    content = {"meta": {"iter": 5}, "state_dict": {"w": torch.ones(2), "note": "x", 3: 4}, "optimizer": torch.ones(1)}
+    torch.save(content, tmp_path / "a.pth")
+    file = open_weight_file(tmp_path / "a.pth")
+    assert (file.location, list(file.tensors), file.meta.iter) == ("state_dict", ["w"], 5)
+    assert file.ignored == {"note": "str", "3": "int"}
+    assert file.other_entries == {"meta": "dict", "optimizer": "Tensor (torch.strided)"}
+
+
+def test_meta_counts_only_beside_a_state_dict(tmp_path):
+    torch.save({"meta": {"iter": 5}, "model": {"w": torch.ones(2)}}, tmp_path / "a.pth")
+    file = open_weight_file(tmp_path / "a.pth")
+    assert (file.location, file.meta, file.other_entries) == ("model", None, {"meta": "dict"})
+    torch.save({"meta": {"iter": 5}, "w": torch.ones(2)}, tmp_path / "b.pth")
+    file = open_weight_file(tmp_path / "b.pth")
+    assert (file.location, file.meta, file.other_entries, file.ignored) == (None, None, {}, {"meta": "dict"})
+
+
 def test_read_after_close(path):
     file = open_weight_file(path)
     file.close()
