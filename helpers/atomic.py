@@ -1,8 +1,10 @@
 """Writing that is complete or absent."""
 
-import errno
+import contextlib
 import json
+import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,15 +14,17 @@ from typing import IO, Any
 
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX
+from helpers.system import DISK_FULL
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def partial_folder(target: Path) -> Iterator[Path]:
     """Build a folder in a temporary sibling that takes the target's name only when the block ends well.
 
-    On any exception, an interrupt included, the sibling is removed and the exception goes on.
+    On any exception, an interrupt included, the sibling is removed and the exception goes on. What a killed process
+    left of the same target is told of: whether another one is still writing it cannot be seen from here.
 
     Raises:
         RefusedInput: before the block, where the target exists and is not an empty folder, or its parent cannot be
@@ -28,23 +32,38 @@ def partial_folder(target: Path) -> Iterator[Path]:
     """
     target = Path(target)
     _refuse_taken(target)
+    with _built(target, _take_free_name) as partial:
+        yield partial
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """As `partial_folder`, but for an earlier folder of that name, which the new one replaces when the block ends well.
+
+    Whether the earlier one may go is for the caller to check.
+    """
+    with _built(Path(target), _replace) as partial:
+        yield partial
+
+
+@contextmanager
+def _built(target: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
+    """A folder that `place` gives the target's name when the block ends well, see `partial_folder`."""
     made = [parent for parent in target.parents if not parent.exists()]
     partial = _partial_path(target)
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise RefusedInput(f"{target.parent}: cannot be written ({error.strerror}); name another folder") from error
+        raise _not_writable(target.parent, error) from error
+    _tell_of_leftovers(target, partial)
     try:
         yield partial
         for path in (*partial.rglob("*"), partial):
             flush(path)
-        _refuse_taken(target)
-        if target.exists():
-            target.rmdir()
-        os.replace(partial, target)
+        place(partial, target)
         flush(target.parent)
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise RefusedInput(
                 f"{target.parent}: the disk became full; nothing was kept. Free some space and run again"
             ) from error
@@ -54,6 +73,69 @@ def partial_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(partial)
         if not target.exists():
             _remove_empty(made)
+
+
+def _take_free_name(fresh: Path, target: Path) -> None:
+    _refuse_taken(target)
+    if target.exists():
+        target.rmdir()
+    os.replace(fresh, target)
+
+
+def _replace(fresh: Path, target: Path) -> None:
+    """Put a folder in the place of an earlier one, if any, which is removed last: one of the two is always there."""
+    aside = _partial_path(target)
+    had_one = target.exists()
+    if had_one:
+        os.replace(target, aside)
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        if had_one:
+            os.replace(aside, target)
+        raise
+    if had_one:
+        shutil.rmtree(aside)
+
+
+def require_writable(target: Path) -> None:
+    """Stop before long work whose result cannot be written; nothing is left behind.
+
+    Args:
+        target: file or folder that will be written, in a folder that need not exist yet.
+    Raises:
+        RefusedInput: naming the folder, and why.
+    """
+    existing = _nearest_existing(target.absolute().parent)
+    probe = _partial_path(existing / "probe")
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise _not_writable(existing, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> RefusedInput:
+    return RefusedInput(f"{folder}: cannot be written ({error.strerror}); name another folder")
+
+
+def _tell_of_leftovers(target: Path, own: Path) -> None:
+    """Log what earlier processes left of a target: of a model, as much as the model."""
+    ours = re.compile(re.escape(f"{PARTIAL_PREFIX}{target.name}-") + r"[0-9a-f]{8}")
+    for path in sorted(target.parent.glob(f"{PARTIAL_PREFIX}*")):
+        if path == own or not ours.fullmatch(path.name):
+            continue
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        _log.warning(
+            "%s (%.1f GB) was left by a process that was killed, or another process is writing it now. Remove it where "
+            "none is",
+            path,
+            size / 1e9,
+        )
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -81,8 +163,11 @@ def _write(path: Path, content: bytes, settle: Callable[[IO[bytes]], None]) -> N
             file.flush()
             settle(file)
         os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # as of a disk that is away; what went wrong first is to be told
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
 
 
@@ -107,8 +192,7 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
     Raises:
         RefusedInput: with both numbers.
     """
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(_nearest_existing(folder.absolute())).free
     if free < needed:
         named = folder.parent if folder.name.startswith(PARTIAL_PREFIX) else folder
         raise RefusedInput(

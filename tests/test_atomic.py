@@ -9,7 +9,15 @@ import sys
 import pytest
 
 from helpers import atomic
-from helpers.atomic import partial_folder, require_free_space, write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.atomic import (
+    partial_folder,
+    replacing_folder,
+    require_free_space,
+    require_writable,
+    write_bytes_atomic,
+    write_json_atomic,
+    write_text_atomic,
+)
 from helpers.errors import RefusedInput
 
 
@@ -88,6 +96,58 @@ def test_a_killed_process_leaves_no_result(tmp_path):
     assert all(name.startswith(".partial-") for name in names(tmp_path))
 
 
+def test_what_a_killed_process_left_is_told_of_with_its_size(tmp_path, caplog):
+    (tmp_path / ".partial-result-0123abcd").mkdir()
+    with (tmp_path / ".partial-result-0123abcd" / "weights").open("wb") as file:
+        file.truncate(1_500_000_000)
+    (tmp_path / ".partial-result-2-0123abcd").mkdir()  # of another target
+    with partial_folder(tmp_path / "result"):
+        pass
+    (record,) = caplog.records
+    assert ".partial-result-0123abcd (1.5 GB) was left by a process that was killed" in record.getMessage()
+    assert "Remove it" in record.getMessage() and (tmp_path / ".partial-result-0123abcd").is_dir()
+
+
+def test_a_replaced_folder_holds_the_new_files_alone(tmp_path):
+    for name in ("a", "b"):
+        with replacing_folder(tmp_path / "result") as folder:
+            (folder / name).write_text(name)
+    assert names(tmp_path) == ["result"] and names(tmp_path / "result") == ["b"]
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_an_earlier_folder_stays_where_it_cannot_be_replaced(tmp_path, monkeypatch, fails):
+    (tmp_path / "result").mkdir()
+    (tmp_path / "result" / "earlier").write_text("a")
+    replace, calls = os.replace, []
+
+    def refuse(source, target):
+        calls.append(source)
+        if len(calls) == fails:
+            raise OSError(errno.EIO, "the disk failed")
+        replace(source, target)
+
+    monkeypatch.setattr(atomic.os, "replace", refuse)
+    with pytest.raises(OSError, match="the disk failed"), replacing_folder(tmp_path / "result") as folder:
+        (folder / "new").write_text("b")
+    assert names(tmp_path) == ["result"] and names(tmp_path / "result") == ["earlier"]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
+    require_writable(tmp_path / "not" / "yet" / "result")
+    assert names(tmp_path) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefusedInput, match=r"file: cannot be written \(Not a directory\); name another folder"):
+        require_writable(tmp_path / "file" / "result")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc, which nobody can write to")
+def test_a_read_only_place_is_refused():
+    for check in (require_writable, lambda path: partial_folder(path).__enter__()):
+        with pytest.raises(RefusedInput, match=r"/proc: cannot be written .*; name another folder"):
+            check(atomic.Path("/proc/result"))
+
+
 def test_files_are_written_whole(tmp_path):
     write_bytes_atomic(tmp_path / "b", b"\x00\xff")
     write_text_atomic(tmp_path / "t", "é\n")
@@ -108,8 +168,9 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(atomic.os, "fsync", fail)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OSError, match="full") as raised:
         write_json_atomic(path, 2)
+    assert raised.value.filename == str(path)
     assert json.loads(path.read_text()) == 1 and names(tmp_path) == ["value.json"]
 
 

@@ -29,6 +29,7 @@ from helpers.cli import (
     synthesis,
 )
 from helpers.errors import Stopped, UsageProblem, VesselkitError
+from helpers.system import ended_as_by_interrupt, told_in_words
 
 EXIT_CODES = {
     0: "ok",
@@ -142,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     settings = Settings()
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="vesselkit", obj=settings)
+        with ended_as_by_interrupt(), told_in_words():
+            app(args=None if arguments is None else list(arguments), prog_name="vesselkit", obj=settings)
     except VesselkitError as error:
         if settings.debug:
             logging.getLogger(__name__).debug("where the error arose:", exc_info=error)

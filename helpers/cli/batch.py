@@ -1,6 +1,5 @@
 """The command that runs a batch file."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,6 @@ def run(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml
     from helpers.notebook.batch_index import JobStatus
 
     batch = read_batch(input_path(file, "BATCH"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end of time stops it as Ctrl-C does
     try:
         states = run_batch(batch, told=lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt:

@@ -89,7 +89,8 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
         raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
     for name in present:
         shutil.copyfile(source / name, target / name)
-    tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"))
+    # Not by its own `save`, whose errors of the disk are of no kind that can be told from others.
+    (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
     _write_slow_files(target)
     ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
     return TokenizerFacts(len(tokenizer), ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)

@@ -1,14 +1,13 @@
 """Scoring many cases with several processes."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from helpers.evaluation.case_scores import CaseArrays, CaseScores, score_case
+from helpers.worker_processes import shared
 
 _CHUNK = 8
 
@@ -26,18 +25,13 @@ def score_many(
         processes: with 1, everything runs in this process.
     Raises:
         RefusedInput: from `score_case` or `load`, at the first case that cannot be scored.
+        VesselkitError: as `shared`.
     """
     work = partial(_load_and_score, load)
     show = partial(tqdm, total=len(keys), desc="scoring", unit="case", disable=not progress)
     if processes <= 1:
         return list(show(map(work, keys)))
-    # Fresh processes: torch and OpenMP threads of the parent do not survive a fork.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        try:
-            return list(show(pool.map(work, keys, chunksize=_CHUNK)))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    return list(show(shared(work, keys, processes, chunk=_CHUNK)))
 
 
 def _load_and_score(load: Callable[[Key], CaseArrays], key: Key) -> CaseScores:

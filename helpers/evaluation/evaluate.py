@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import __version__
-from helpers.atomic import write_json_atomic, write_text_atomic
+from helpers.atomic import replacing_folder, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
 from helpers.data.frame import listing_sha256
 from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
@@ -33,7 +33,6 @@ from helpers.evaluation.metrics_folder import (
     THRESHOLDS_NAME,
     YARDSTICKS_NAME,
     check_output,
-    replaced_folder,
     write_tables,
 )
 from helpers.evaluation.paired import changes, compare, pair
@@ -149,7 +148,8 @@ def evaluate(
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
     table = table[["run", *table.columns.drop("run")]]
-    with replaced_folder(output) as folder:
+    check_output(output)  # again, since scoring takes its time
+    with replacing_folder(output) as folder:
         written = {
             TABLE_NAME: table,
             CHANGES_NAME: changed,

@@ -1,9 +1,7 @@
 """The metrics folder (docs/metrics-format.md): written whole or not at all, read by notebooks, gate and review."""
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -13,10 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.atomic import partial_folder
+from helpers.atomic import require_writable
 from helpers.errors import RefusedInput
 from helpers.evaluation.curve import LogitHistogram
-from helpers.paths import PARTIAL_PREFIX
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 2
 SUMMARY_NAME = "summary.json"
@@ -138,7 +135,8 @@ def open_metrics(folder: Path) -> Metrics:
 
 
 def check_output(output: Path) -> None:
-    """Raise RefusedInput where `output` holds something that is no metrics folder; such a one is replaced."""
+    """Raise RefusedInput where `output` cannot be written, or holds what is no metrics folder; one is replaced."""
+    require_writable(output)
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not _is_metrics(output):
@@ -152,18 +150,6 @@ def _is_metrics(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(summary, dict) and summary.get("schema") == SCHEMA
-
-
-@contextmanager
-def replaced_folder(output: Path) -> Iterator[Path]:
-    """A folder to write, which takes the place of `output` when the block ends well."""
-    check_output(output)
-    fresh = output.with_name(f"{PARTIAL_PREFIX}new-{output.name}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with partial_folder(fresh) as folder:
-        yield folder
-    shutil.rmtree(output, ignore_errors=True)
-    fresh.rename(output)
 
 
 def write_tables(

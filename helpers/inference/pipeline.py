@@ -3,7 +3,6 @@
 All queues are bounded, so that a slow disk or a slow model holds the others back instead of filling the memory.
 """
 
-import errno
 import logging
 import os
 import signal
@@ -27,6 +26,7 @@ from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameles
 from helpers.inference.predictor import Answer, Predictor
 from helpers.runs.sources import file_state
 from helpers.runs.status import PredictionStatus
+from helpers.system import DENIED, READ_ONLY, Words, in_words
 
 logger = logging.getLogger(__name__)
 
@@ -291,10 +291,12 @@ def device_failure(error: Exception) -> VesselkitError:
 
 def unwritten(error: OSError) -> VesselkitError:
     """What to tell the user where a run folder could not be written."""
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    found = "the disk became full" if full else f"a result could not be written ({error.strerror})"
-    advice = "Free some space" if full else "Make the folder writable"
-    return VesselkitError(f"{found}; the cases written before are kept. {advice} and run the same command again")
+    words = in_words(error)
+    if words is None or error.errno in READ_ONLY | DENIED:
+        words = Words(f"a result could not be written ({error.strerror})", "Make the folder writable")
+    return VesselkitError(
+        f"{words.found}; the cases written before are kept. {words.advice} and run the same command again"
+    )
 
 
 def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:

@@ -10,9 +10,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from helpers.atomic import partial_folder, require_free_space, write_text_atomic
+from helpers.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.paths import PARTIAL_PREFIX
 from helpers.review.facts import review_facts, viewer_module, viewer_style
 from helpers.review.source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
@@ -68,7 +67,8 @@ def write_page(
         records: verdicts to show from the start.
     Raises:
         UsageProblem: for another suffix than .html, or a case that the run does not have.
-        RefusedInput: for damaged files of a run, too little space, or a folder of that name with other files in it.
+        RefusedInput: for damaged files of a run, a place that cannot be written, too little space, or a folder of that
+            name with other files in it.
     """
     if path.suffix.lower() != ".html":
         raise UsageProblem(f"{path.name}: expected a name that ends in .html")
@@ -78,12 +78,13 @@ def write_page(
     wanted = [case["case_id"] for case in facts["cases"]]
     folder = path.with_name(f"{path.stem}-cases")
     _require_ours(folder)
+    require_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     require_free_space(path.parent, 500_000 * len(wanted), "the page")
     payloads = (_script(source.view(case_id).to_json()) for case_id in tqdm(wanted, "page", unit="case", disable=None))
     if len(wanted) > MAX_IN_ONE_FILE:
         cases, facts["folder"] = "", folder.name
-        _replace(folder, payloads)
+        _write_cases(folder, payloads)
     else:
         cases, facts["folder"] = "".join(starmap(_CASE.format, enumerate(payloads))), None
     frames = "'none'" if facts["folder"] is None else "file: 'self'"
@@ -105,15 +106,11 @@ def _require_ours(folder: Path) -> None:
         )
 
 
-def _replace(folder: Path, payloads: Iterable[str]) -> None:
+def _write_cases(folder: Path, payloads: Iterable[str]) -> None:
     """Write the cases, each as a page, into a folder that takes the place of an earlier one once it is complete."""
-    fresh = folder.with_name(f"{PARTIAL_PREFIX}new-{folder.name}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with partial_folder(fresh) as partial:
+    with replacing_folder(folder) as partial:
         for place, payload in enumerate(payloads):
             (partial / f"{place}.html").write_text(_CASE_PAGE.format(payload=payload), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
 
 
 def _chosen(cases: list[dict[str, Any]], case_ids: list[str]) -> list[dict[str, Any]]:

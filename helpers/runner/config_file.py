@@ -15,6 +15,7 @@ from mmengine.registry import RUNNERS
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.inference.shards import Launcher
 from helpers.runner.runner import Runner
+from helpers.system import told_in_words
 
 
 def read_config(
@@ -61,7 +62,8 @@ def parser_of(module: str, description: str, example: str) -> argparse.ArgumentP
 def exit_codes() -> Iterator[None]:
     """End the process with an exit code of `vesselkit` where the kit raises; leave the process group at the end."""
     try:
-        yield
+        with told_in_words():
+            yield
     except VesselkitError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -2,10 +2,8 @@
 
 import io
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from helpers.synthesis.layout import SynthLayout
 from helpers.synthesis.outline import polygons
 from helpers.synthesis.parameters import Split, split_of_patient
 from helpers.synthesis.sequence import SyntheticFrame, draw_frame
+from helpers.worker_processes import shared
 
 PROMPT = "Please segment the blood vessels in this X-ray angiogram."
 
@@ -91,10 +90,9 @@ def _frames(recipe: Recipe, write: Callable[[tuple[int, int]], list[_Written]], 
                 bar.update(len(done))
                 yield from done
             return
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for done in pool.map(write, places):
-                bar.update(len(done))
-                yield from done
+        for done in shared(write, places, processes):
+            bar.update(len(done))
+            yield from done
 
 
 def _write_sequence(recipe: Recipe, layout: SynthLayout, root: Path, place: tuple[int, int]) -> list[_Written]:

@@ -1,9 +1,7 @@
 """Dice of every candidate at every threshold, case by case."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -16,6 +14,7 @@ from helpers.images.source import read_frame
 from helpers.vesselness.maps import cleaned, combined, field_of_view, ridge_map, threshold_at, to_logits
 from helpers.vesselness.predictor import grey_values
 from helpers.vesselness.settings import Settings
+from helpers.worker_processes import shared
 
 _STEP = 16  # every 16th logit of the engine's sweep: about 3 % of vesselness
 
@@ -32,18 +31,13 @@ def dice_curves(
 
     Raises:
         RefusedInput: for a case whose frame or ground truth cannot be read; the message names its id.
+        VesselkitError: as `shared`.
     """
     work = partial(case_curves, candidates=tuple(candidates))
     show = partial(tqdm, total=len(cases), desc="tune", unit="case", disable=not progress)
     if processes <= 1 or len(cases) < 2:
         return np.stack(list(show(map(work, cases))))
-    # Fresh processes: torch and OpenMP threads of the parent do not survive a fork.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        try:
-            return np.stack(list(show(pool.map(work, cases))))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    return np.stack(list(show(shared(work, cases, processes))))
 
 
 def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:

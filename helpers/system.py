@@ -1,0 +1,92 @@
+"""What the system does to a command: its errors in words, and its request to end."""
+
+import errno
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from helpers.errors import VesselkitError
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+READ_ONLY = frozenset({errno.EROFS})
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+# What a disk or network drive answers that is broken or away; not every system has every one of these.
+_AWAY = frozenset(
+    number
+    for name in ("EIO", "ESTALE", "ENODEV", "ENXIO", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO")
+    if (number := getattr(errno, name, None)) is not None
+)
+_GONE = frozenset({errno.ENOENT})
+_NAME_TOO_LONG = frozenset({errno.ENAMETOOLONG})
+
+_LOOK = "Check that the disk or network drive is there"
+
+OUT_OF_MEMORY = "the memory ran out"
+MORE_MEMORY = "Close other programs, or have less done at a time (a smaller batch size, fewer processes)"
+
+
+@dataclass(frozen=True)
+class Words:
+    """An error of the system for people: what was found, and what to do, both without a full stop."""
+
+    found: str
+    advice: str
+
+
+def in_words(error: OSError) -> Words | None:
+    """What an error of the disk means; None for one that says nothing of the disk."""
+    if error.errno in DISK_FULL:
+        return Words("the disk became full", "Free some space")
+    if error.errno in READ_ONLY:
+        return Words(f"cannot be written ({error.strerror})", "Name another folder, or make this one writable")
+    if error.errno in DENIED:
+        return Words(f"access was denied ({error.strerror})", "Name another folder, or give yourself access")
+    if error.errno in _AWAY:
+        return Words(f"the disk or network drive failed ({error.strerror})", _LOOK)
+    if error.errno in _GONE:
+        return Words(f"expected, and not there any more ({error.strerror})", _LOOK)
+    if error.errno in _NAME_TOO_LONG:
+        return Words(f"a name is too long for this disk ({error.strerror})", "Name a folder with a shorter path")
+    return None
+
+
+@contextmanager
+def told_in_words() -> Iterator[None]:
+    """Raise VesselkitError in place of an error of the disk, or of the memory; others go on as they are.
+
+    For commands: what knows more of its work says more itself.
+    """
+    try:
+        yield
+    except OSError as error:
+        words = in_words(error)
+        if words is None:
+            raise
+        place = "" if error.filename is None else f"{error.filename}: "
+        raise VesselkitError(f"{place}{words.found}. {words.advice}, then give the same command again") from error
+    except MemoryError as error:
+        raise VesselkitError(f"{OUT_OF_MEMORY}. {MORE_MEMORY}, then give the same command again") from error
+
+
+@contextmanager
+def ended_as_by_interrupt() -> Iterator[None]:
+    """Within the block a scheduler's request to end, or a lost terminal, is what Ctrl-C is: KeyboardInterrupt.
+
+    A process that simply ends leaves half a result behind, and processes that it started. A signal that was to be
+    ignored, as under nohup, stays so. Only the main thread can.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = ("SIGTERM", "SIGHUP")  # Windows knows no hang-up
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
