@@ -14,6 +14,7 @@ from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.session import shown_path, utc_name
 from helpers.paths import Stage
+from helpers.system import ended_as_by_interrupt, told_in_words
 
 _TRUTH = {"true": True, "false": False}
 _DEFAULT_TIMEOUT_S = 6 * 3600
@@ -23,21 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one notebook; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        notebook = paths.resolve(options.notebook)
-        types = parameter_types(notebook)
-        parameters = typed_parameters(types, options.parameters)
-        check_values(types, parameters)
-        output = options.output or default_output(notebook, types, parameters)
-        from helpers.notebook.execution import (
-            execute_notebook,
-        )  # here, since it takes seconds, and refusals need not wait
-
-        written = execute_notebook(notebook, Path(output), parameters, options.timeout, progress=True)
+        with ended_as_by_interrupt(), told_in_words():
+            written = _run(options)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     sys.stderr.write(f"executed notebook: {shown_path(written)}\n")
     return 0
+
+
+def _run(options: argparse.Namespace) -> Path:
+    """The executed copy. Raises as `execute_notebook`."""
+    notebook = paths.resolve(options.notebook)
+    types = parameter_types(notebook)
+    parameters = typed_parameters(types, options.parameters)
+    check_values(types, parameters)
+    output = options.output or default_output(notebook, types, parameters)
+    from helpers.notebook.execution import execute_notebook  # here, since it takes seconds; refusals need not wait
+
+    return execute_notebook(notebook, Path(output), parameters, options.timeout, progress=True)
 
 
 def typed_parameters(types: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -101,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m helpers.notebook",
         description="Run a notebook of the kit. Relative paths mean the project root.",
-        epilog="Exit codes: 0 ok, 1 a cell failed, 2 usage, 3 refused input.",
+        epilog="Exit codes: 0 ok, 1 a cell failed, 2 usage, 3 refused input, 130 stopped.",
     )
     parser.add_argument("notebook", help="for instance notebooks/02_infer.ipynb")
     parser.add_argument(

@@ -47,7 +47,8 @@ class _Running:
     process: subprocess.Popen
     errors: IO[str]
     slot: Slot
-    since: float
+    since: float  # seconds since 1970, to be shown
+    clock: float  # of a clock that nobody sets
 
 
 def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
@@ -155,12 +156,12 @@ def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
         process.stdin.flush()  # and left open: its end tells the job that this process has died
     except BrokenPipeError:
         pass  # it has died already; its exit code and error text say why
-    return _Running(job, process, errors, slot, time.time())
+    return _Running(job, process, errors, slot, time.time(), time.monotonic())
 
 
 def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState:
     """The state of a job whose process has ended; the mark of a finished one is written here."""
-    seconds = round(time.time() - one.since, 1)
+    seconds = round(time.monotonic() - one.clock, 1)
     code = one.process.returncode
     _close_input(one)
     one.errors.seek(0)

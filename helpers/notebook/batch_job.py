@@ -14,6 +14,7 @@ import psutil
 
 from helpers.errors import VesselkitError
 from helpers.notebook.execution import execute_notebook
+from helpers.system import told_in_words
 
 _ORPHANED = 1
 
@@ -23,7 +24,8 @@ def main() -> int:
     told = json.loads(_line())
     threading.Thread(target=_end_with_the_batch, daemon=True).start()
     try:
-        execute_notebook(Path(told["notebook"]), Path(told["output"]), told["parameters"], told["timeout_s"])
+        with told_in_words():
+            execute_notebook(Path(told["notebook"]), Path(told["output"]), told["parameters"], told["timeout_s"])
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

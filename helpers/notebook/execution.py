@@ -5,6 +5,7 @@ place while it runs. Here such parameters are refused, and the output appears co
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,14 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from helpers import paths
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.atomic import require_writable
+from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook.declared import PARAMETERS_TAG, parameter_types, read_notebook
 from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.report import write_report
 from helpers.notebook.scrubbing import scrub
+from helpers.system import MORE_MEMORY, in_words
 
 _NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
@@ -43,9 +46,11 @@ def execute_notebook(
         timeout_s: seconds that any one cell may take.
     Raises:
         UsageProblem: bad parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
-        RefusedInput: a file that is no notebook.
-        VesselkitError: a cell failed or took too long; the message holds the cell's error. Where the cell raised
-            UsageProblem or RefusedInput, the same is raised here.
+        RefusedInput: a file that is no notebook, or an output that cannot be written.
+        VesselkitError: a cell failed or took too long, or the kernel died; the message holds the cell's error. Where
+            the cell raised UsageProblem or RefusedInput, the same is raised here.
+        Stopped: by an interrupt.
+        OSError: where the copy cannot be written.
     """
     notebook, output = paths.resolve(Path(notebook)), paths.resolve(Path(output))
     if output.suffix != ".ipynb" or output == notebook:
@@ -54,6 +59,7 @@ def execute_notebook(
         raise UsageProblem(f"timeout_s: expected seconds above 0, got {timeout_s}")
     kernel = _check_kernel(notebook)
     _check_names(notebook, parameters)
+    require_writable(output)
     portable = {name: _portable(value) for name, value in parameters.items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -68,12 +74,16 @@ def execute_notebook(
                 progress_bar=progress,
                 execution_timeout=timeout_s,
             )
+        except KeyboardInterrupt:
+            _keep(running, failed, notebook.name, output.name)
+            raise Stopped(f"{notebook.name}: stopped; what its cells wrote is kept. See {failed}") from None
         except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
-            if running.is_file():
-                _tidy(running, notebook.name, output.name, failed=True)
-                os.replace(running, failed)
+            _keep(running, failed, notebook.name, output.name)
             kind = _KINDS.get(getattr(error, "ename", ""), VesselkitError)
             raise kind(f"{notebook.name}: {_reason(error, timeout_s)}. See {failed}") from error
+        except OSError as error:
+            error.filename = error.filename or str(output)
+            raise
         _tidy(running, notebook.name, output.name, failed=False)
         os.replace(running, output)
     failed.unlink(missing_ok=True)  # of an earlier run; it would now contradict the output
@@ -124,6 +134,13 @@ def _portable(value: Any) -> Any:
     return str(value)
 
 
+def _keep(running: Path, failed: Path, source_name: str, output_name: str) -> None:
+    """Keep what a notebook that did not end well has shown so far."""
+    if running.is_file():
+        _tidy(running, source_name, output_name, failed=True)
+        os.replace(running, failed)
+
+
 def _tidy(executed: Path, source_name: str, output_name: str, *, failed: bool) -> None:
     """Take what could name a patient out of an executed notebook."""
     node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
@@ -136,7 +153,18 @@ def _tidy(executed: Path, source_name: str, output_name: str, *, failed: bool) -
 def _reason(error: Exception, timeout_s: int) -> str:
     """What stopped the notebook, in words."""
     if isinstance(error, PapermillExecutionError):
-        return f"cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}"
+        said = f"cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}".rstrip(": ")
+        advice = _advice(error.ename, error.evalue)
+        return said if advice is None else f"{said}. {advice}, then run the notebook again"
     if isinstance(error, CellTimeoutError):
         return f"a cell took longer than {timeout_s} s; raise the time limit or lessen the work"
     return f"the kernel died ({error}); most often the memory ran out"
+
+
+def _advice(kind: str, text: str) -> str | None:
+    """What to do about an error of the system in a cell, of which the name and the text are left; None for others."""
+    if kind in ("MemoryError", "OutOfMemoryError"):
+        return MORE_MEMORY
+    number = re.match(r"\[Errno (\d+)\]", text)
+    words = None if number is None else in_words(OSError(int(number[1]), ""))
+    return None if words is None else words.advice

@@ -75,6 +75,18 @@ def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
     assert runner._kept(folder, read_batch(path).jobs[1]) is None
 
 
+def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_changes_no_times(root, monkeypatch):
+    source = "import os, signal\nif word == 'dies':\n    os.kill(os.getpid(), signal.SIGKILL)"
+    write_notebook(root / "nb.ipynb", source, parameters=PARAMETERS)
+    times = iter(range(2_000_000_000, 0, -10_000))
+    monkeypatch.setattr(runner.time, "time", lambda: next(times))
+    lines = []
+    states = runner.run_batch(read_batch(write_batch(root, grid={"word": ["dies", "lives"]}, jobs=1)), lines.append)
+    assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
+    assert any("the kernel died" in line and "the memory ran out" in line for line in lines)
+    assert states[1].notebook.endswith(".failed.ipynb") and all(0 < states[n].seconds < 60 for n in (1, 2))
+
+
 def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
     path = write_batch(root, grid={"word": ["quick", "slow"]}, jobs=1)

@@ -1,15 +1,22 @@
 """Notebooks run strictly: parameters checked first, output whole or absent, no paths left in it."""
 
+import errno
 import json
 import os
+import re
+import signal
 import sys
+import threading
+import time
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from helpers import paths
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
+from helpers.notebook import execution
 from helpers.notebook.execution import execute_notebook
 
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
@@ -79,6 +86,69 @@ def test_a_slow_cell_is_stopped(tmp_path):
     with pytest.raises(VesselkitError, match="longer than 1 s"):
         execute_notebook(notebook, tmp_path / "out.ipynb", {}, 1)
     assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_a_kernel_that_dies_is_told_and_what_it_showed_is_kept(tmp_path):
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    notebook = write_notebook(tmp_path / "in.ipynb", "print('as far as here')", kill, "print('never')")
+    output = tmp_path / "out.ipynb"
+    output.write_text("earlier result")
+    wanted = r"in.ipynb: the kernel died .*most often the memory ran out. See .*out.failed.ipynb"
+    with pytest.raises(VesselkitError, match=wanted) as raised:
+        execute_notebook(notebook, output, {}, 120)
+    assert raised.value.exit_code == 1 and output.read_text() == "earlier result"
+    assert outputs(tmp_path / "out.failed.ipynb") == "as far as here\n"
+    assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "out.failed.ipynb", "out.ipynb"]
+
+
+def test_an_interrupt_keeps_what_was_shown_and_ends_the_kernel(tmp_path):
+    told = tmp_path / "kernel"
+    wait = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    notebook = write_notebook(tmp_path / "in.ipynb", "print('as far as here')", wait)
+
+    def interrupt():
+        until = time.monotonic() + 60
+        while not (told.is_file() and told.read_text()) and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Stopped, match=r"in.ipynb: stopped; what its cells wrote is kept. See .*out.failed.ipynb"):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+    thread.join()
+    assert outputs(tmp_path / "out.failed.ipynb") == "as far as here\n"
+    assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "kernel", "out.failed.ipynb"]
+    assert not psutil.pid_exists(int(told.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "raise OSError(28, 'No space left on device', 'x')",
+            "No space left on device: 'x'. Free some space, then run",
+        ),
+        ("raise OSError(30, 'Read-only')", "Read-only. Name another folder, or make this one writable, then run"),
+        ("raise MemoryError", "cell 2 failed with MemoryError. Close other programs, or have less done at a time"),
+        ("raise OSError('of no number')", "cell 2 failed with OSError: of no number. See"),
+    ],
+)
+def test_errors_of_the_system_in_a_cell_say_what_to_do(tmp_path, source, said):
+    with pytest.raises(VesselkitError, match=re.escape(said)):
+        execute_notebook(write_notebook(tmp_path / "in.ipynb", source), tmp_path / "out.ipynb", {}, 120)
+
+
+def test_a_disk_that_becomes_full_under_the_notebook_leaves_the_earlier_copy(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(execution.papermill, "execute_notebook", full)
+    (tmp_path / "out.ipynb").write_text("earlier result")
+    with pytest.raises(OSError, match="No space left") as raised:
+        execute_notebook(write_notebook(tmp_path / "in.ipynb"), tmp_path / "out.ipynb", {}, 120)
+    assert raised.value.filename == str(tmp_path / "out.ipynb")
+    assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "out.ipynb"]
 
 
 def test_kernels(tmp_path):

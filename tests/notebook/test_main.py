@@ -1,5 +1,7 @@
 """The command line of the notebook runner: typed values, refusals, and where the executed copy goes."""
 
+import os
+
 import pytest
 
 from helpers import paths
@@ -84,3 +86,16 @@ def test_a_run_and_the_exit_code_of_its_error(tmp_path, capfd):
     assert output.is_file() and "executed notebook: out.ipynb" in capfd.readouterr().err
     assert runner.main([notebook, "-p", "threshold", "0.6", "--output", str(output), "--timeout", "60"]) == 3
     assert "no such frame" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc, which nobody can write to")
+def test_a_read_only_place_is_told(tmp_path, capsys):
+    notebook = write_notebook(tmp_path / "in.ipynb")
+    assert runner.main([str(notebook), "--output", "/proc/new/out.ipynb"]) == 3
+    assert "/proc: cannot be written" in capsys.readouterr().err
+
+
+def test_a_scheduler_stops_a_notebook(tmp_path, capsys):
+    notebook = write_notebook(tmp_path / "in.ipynb", f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM)")
+    assert runner.main([str(notebook), "--output", str(tmp_path / "out.ipynb")]) == 130
+    assert "in.ipynb: stopped; what its cells wrote is kept" in capsys.readouterr().err
