@@ -1,0 +1,29 @@
+"""Words and numbers of a report."""
+
+from helpers.evaluation.markdown import escaped, line, p_text, written_mean
+
+KNOWN = {"mean": 0.78125, "low": None, "high": None, "few": False, "unit": "patient"}
+
+
+def test_text_of_data_is_shown_as_it_is_on_one_line():
+    assert escaped("a_b*c [d](e) <f> |g|\n#1  & !`h`{i}\\") == (
+        r"a\_b\*c \[d\](e) \<f\> \|g\| \#1 \& \!\`h\`\{i\}" + "\\\\"
+    )
+    assert escaped(7) == "7"
+
+
+def test_a_mean_with_what_it_leaves_open():
+    assert written_mean(KNOWN) == "0.781"
+    assert written_mean({**KNOWN, "low": 0.75, "high": 0.8}) == "0.781 [0.750, 0.800]"
+    noted = {**KNOWN, "n_undefined": 2, "n_infinite": 1, "few": True}
+    assert written_mean(noted) == "0.781 (2 undefined, 1 capped, fewer than 10 patients)"
+    assert written_mean({**KNOWN, "n_undefined": 0, "n_infinite": 0}) == "0.781"
+    assert written_mean({**KNOWN, "mean": None}) == ""
+
+
+def test_p_values_have_three_digits():
+    assert [p_text(value) for value in (None, 0.5, 0.012345, 0.00001234)] == ["", "0.5", "0.0123", "1.23e-05"]
+
+
+def test_a_row_of_a_table():
+    assert line(["a", "", "b"]) == "| a |  | b |"
