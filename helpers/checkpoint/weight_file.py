@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from helpers.checkpoint.file_type import FileType, detect_file_type
+from helpers.checkpoint.mapped import bring_in, map_bytes
 from helpers.checkpoint.meta import CheckpointMeta, meta_from_entry
 from helpers.checkpoint.unpickle import load_torch_file
 from helpers.errors import RefusedInput
@@ -93,6 +94,11 @@ class _Window:
         self._identity = self._stat()
         self._read_bytes = 0
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the file when it was first opened."""
+        return self._identity[0]
+
     def _stat(self) -> tuple[int, int]:
         found = self._path.stat()
         return found.st_size, found.st_mtime_ns
@@ -134,7 +140,7 @@ class TorchFile:
     def read(self, name: str) -> torch.Tensor:
         """The tensor as stored. Its values are pages of the file as long as nobody writes into them.
 
-        Raises RefusedInput when the file has no such tensor, or changed since it was opened.
+        Raises RefusedInput when the file has no such tensor, changed since it was opened, or went away.
         """
         info = _known(self.path, self.tensors, name)
         if self._mapped and self._window.is_used_up(info.nbytes):
@@ -142,6 +148,8 @@ class TorchFile:
         if self._loaded is None:
             self._window.check_unchanged()
             self._loaded = _plain_tensors(_state_dict(load_torch_file(self.path), self.location))
+        if self._mapped:
+            bring_in(self._loaded[name], self.path)
         return self._loaded[name]
 
     def close(self) -> None:
@@ -155,35 +163,31 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._window = _Window(path)
-        self._handle: safe_open | None = None
+        self._mapped: torch.Tensor | None = None
         self.ignored: Mapping[str, str] = MappingProxyType({})
         self.other_entries: Mapping[str, str] = MappingProxyType({})
         self.meta: CheckpointMeta | None = None
-        self.tensors = MappingProxyType(_safetensors_infos(path, self._open()))
-        self.close()
-
-    def _open(self) -> safe_open:
-        if self._handle is None:
-            self._window.check_unchanged()
-            try:
-                self._handle = safe_open(str(self.path), framework="pt", device="cpu")
-            except (SafetensorError, OSError, json.JSONDecodeError) as error:
-                raise RefusedInput(
-                    f"{self.path} is a truncated or damaged safetensors file ({error}). "
-                    "Copy or download it again and compare the size."
-                ) from error
-        return self._handle
+        infos, self._places = _safetensors_header(path)
+        self.tensors = MappingProxyType(infos)
 
     def read(self, name: str) -> torch.Tensor:
-        """The tensor as stored, mapped. Raises RefusedInput when it is missing or the file changed."""
+        """The tensor as stored, mapped. Raises RefusedInput when it is missing, or the file changed or went away."""
         info = _known(self.path, self.tensors, name)
         if self._window.is_used_up(info.nbytes):
-            self._handle = None
-        return self._open().get_tensor(name)
+            self._mapped = None
+        if self._mapped is None:
+            self._window.check_unchanged()
+            self._mapped = map_bytes(self.path, self._window.nbytes)
+        start, stop = self._places[name]
+        data = self._mapped[start:stop]
+        bring_in(data, self.path)
+        if start % info.dtype.itemsize:
+            data = data.clone()  # a view needs whole steps from the file's beginning
+        return data.view(info.dtype).reshape(info.shape)
 
     def close(self) -> None:
         """Let go of the mapping; a later read maps the file again."""
-        self._handle = None
+        self._mapped = None
 
 
 def _known(path: Path, tensors: Mapping[str, TensorInfo], name: str) -> TensorInfo:
@@ -221,21 +225,26 @@ def _describe(value: object) -> str:
     return type(value).__name__
 
 
-def _safetensors_infos(path: Path, handle: safe_open) -> dict[str, TensorInfo]:
-    """Names in the order of their data, shapes and dtypes from the header; no data is read."""
+def _safetensors_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, tuple[int, int]]]:
+    """The tensors in the order of their data, and where in the file each begins and ends; no data is read."""
     infos: dict[str, TensorInfo] = {}
-    for name in _names_by_offset(path):
-        part = handle.get_slice(name)
-        dtype = _SAFETENSORS_DTYPES.get(part.get_dtype())
-        if dtype is None:
-            raise RefusedInput(f"{path}: tensor {name!r} has dtype {part.get_dtype()}, which is not read.")
-        infos[name] = TensorInfo(name, tuple(part.get_shape()), dtype)
-    return infos
-
-
-def _names_by_offset(path: Path) -> list[str]:
-    """Tensor names in the order of their data. The header was checked when the file was opened."""
-    with path.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    header.pop("__metadata__", None)
-    return sorted(header, key=lambda name: header[name]["data_offsets"])
+    places: dict[str, tuple[int, int]] = {}
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as handle, path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))  # was checked when the file was opened
+            header.pop("__metadata__", None)
+            for name in sorted(header, key=lambda one: header[one]["data_offsets"]):
+                part = handle.get_slice(name)
+                dtype = _SAFETENSORS_DTYPES.get(part.get_dtype())
+                if dtype is None:
+                    raise RefusedInput(f"{path}: tensor {name!r} has dtype {part.get_dtype()}, which is not read.")
+                infos[name] = TensorInfo(name, tuple(part.get_shape()), dtype)
+                start, stop = header[name]["data_offsets"]
+                places[name] = (8 + length + start, 8 + length + stop)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise RefusedInput(
+            f"{path} is a truncated or damaged safetensors file ({error}). "
+            "Copy or download it again and compare the size."
+        ) from error
+    return infos, places

@@ -42,7 +42,7 @@ def test_values_stay_equal_when_the_mapping_is_made_anew(path, monkeypatch):
 def test_a_mapping_serves_as_many_bytes_as_its_window_has(path, monkeypatch):
     monkeypatch.setattr(weight_file, "MAPPED_WINDOW_BYTES", 130)  # two tensors of 64 bytes
     opened = []
-    for name in ("load_torch_file", "safe_open"):
+    for name in ("load_torch_file", "map_bytes"):
         original = getattr(weight_file, name)
         monkeypatch.setattr(weight_file, name, lambda *at, real=original, **how: opened.append(at) or real(*at, **how))
     file = open_weight_file(path)
