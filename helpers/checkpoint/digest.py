@@ -1,9 +1,10 @@
 """SHA-256 of weight files, read in pieces."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from helpers.checkpoint.source import TensorSource
 from helpers.errors import RefusedInput
@@ -16,18 +17,42 @@ def sha256_file(path: Path, progress: bool = False) -> str:
 
     Raises RefusedInput when the file cannot be read.
     """
+    (digest,) = sha256_files([path], "sha256", progress)
+    return digest
+
+
+def sha256_files(paths: Sequence[Path], what: str, progress: bool = True) -> list[str]:
+    """`sha256_file` of each, under one bar that moves with the bytes, so that a slow disk is seen at work.
+
+    Args:
+        what: for the bar.
+    """
+    total = sum(_size(path) for path in paths) if progress else 0
+    with tqdm(total=total, unit="B", unit_scale=True, desc=what, disable=not progress) as bar:
+        return [_digest(path, bar.update) for path in paths]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _digest(path: Path, read: Callable[[int], object]) -> str:
     digest = hashlib.sha256()
     try:
-        with (
-            path.open("rb") as stream,
-            tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc="sha256", disable=not progress) as bar,
-        ):
+        with path.open("rb") as stream:
             while piece := stream.read(_PIECE_BYTES):
                 digest.update(piece)
-                bar.update(len(piece))
+                read(len(piece))
     except OSError as error:
-        raise RefusedInput(f"{path} cannot be read to the end: {error.strerror}. Check file and disk.") from error
+        raise _unreadable(path, error) from error
     return digest.hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> RefusedInput:
+    return RefusedInput(f"{path} cannot be read to the end: {error.strerror}. Check file and disk.")
 
 
 def sha256_source(source: TensorSource, progress: bool = False) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.atomic import partial_folder, require_free_space
-from helpers.checkpoint.digest import sha256_file
+from helpers.checkpoint.digest import sha256_file, sha256_files
 from helpers.conversion.fit import require_base_fits, require_whole_checkpoint
 from helpers.conversion.model_config import native_config, require_fields, target_shapes, ties_head
 from helpers.conversion.plan import EMBEDDINGS, Plan, Role, make_plan
@@ -64,7 +64,7 @@ def convert(request: ConversionRequest) -> ConversionRecord:
         _check_siblings(siblings, total, inputs)
         outputs = {file.name: {"sha256": file.sha256, "bytes": file.nbytes} for file in files}
         for path in sorted(folder.iterdir()):
-            if path.name not in outputs:
+            if path.name not in outputs:  # small ones: shards were hashed while they were written
                 outputs[path.name] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
         values = build_values(
             plan,
@@ -178,9 +178,10 @@ def hash_inputs(sources: Sources) -> list[InputFile]:
     files += [("config", sources.folder / "config.json")]
     files += [("tokenizer", path) for path in tokenizer_files(sources.tokenizer_folder)]
     files += [(role, path) for role, path in sources.text_files.items()]
+    digests = sha256_files([path for _, path in files], "hashing the sources")
     return [
-        InputFile(role, path.name, sha256_file(path), path.stat().st_size)
-        for role, path in tqdm(files, unit="file", desc="hashing the sources")
+        InputFile(role, path.name, digest, path.stat().st_size)
+        for (role, path), digest in zip(files, digests, strict=True)
     ]
 
 

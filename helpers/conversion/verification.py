@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from helpers.checkpoint.digest import sha256_file
+from helpers.checkpoint.digest import sha256_files
 from helpers.checkpoint.source import TensorSource, open_source
 from helpers.conversion.export import hash_inputs, plan_conversion, write_code_and_config
 from helpers.conversion.plan import Plan, Target
@@ -105,8 +105,10 @@ def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
     present = {path.name for path in record.folder.iterdir() if path.is_file()} - {RECORD_NAME}
     report.findings += [f"file missing: {name}" for name in sorted(set(expected) - present)]
     report.findings += [f"file not in the record: {name}" for name in sorted(present - set(expected))]
-    for name in sorted(set(expected) & present):
-        if sha256_file(record.folder / name) != expected[name]["sha256"]:
+    names = sorted(set(expected) & present)
+    digests = sha256_files([record.folder / name for name in names], "hashing the folder")
+    for name, digest in zip(names, digests, strict=True):
+        if digest != expected[name]["sha256"]:
             report.findings.append(f"file changed since the conversion: {name}")
     report.checked.append(f"{len(expected)} files by sha256")
 

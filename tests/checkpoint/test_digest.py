@@ -1,10 +1,14 @@
+import errno
 import hashlib
+import io
+import os
 import re
+from pathlib import Path
 
 import pytest
 from safetensors.torch import save_file
 
-from helpers.checkpoint.digest import sha256_file, sha256_source
+from helpers.checkpoint.digest import sha256_file, sha256_files, sha256_source
 from helpers.checkpoint.source import open_source
 from helpers.errors import RefusedInput
 from tests.checkpoint.samples import EXPORT_TENSORS
@@ -26,9 +30,31 @@ def test_file_longer_than_a_piece(tmp_path, capsys):
     assert re.search(r"sha256: 100%.* 5\.12M/5\.12M .*[MG]B/s", capsys.readouterr().err)
 
 
-def test_missing_file(tmp_path):
-    with pytest.raises(RefusedInput, match="cannot be read"):
-        sha256_file(tmp_path / "none")
+def test_many_files_are_one_bar_of_bytes(tmp_path, capsys):
+    for name, size in (("a", 5_000_000), ("b", 3_000_000)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert sha256_files([tmp_path / "b", tmp_path / "a"], "hashing") == [
+        hashlib.sha256(bytes(size)).hexdigest() for size in (3_000_000, 5_000_000)
+    ]
+    assert re.search(r"hashing: 100%.* 8\.00M/8\.00M .*B/s", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_missing_file(tmp_path, progress):
+    with pytest.raises(RefusedInput, match="none cannot be read to the end: No such file"):
+        sha256_file(tmp_path / "none", progress)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_drive_that_goes_away_is_told_with_the_file(tmp_path, monkeypatch, number):
+    class Gone(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(number, os.strerror(number))
+
+    (tmp_path / "a").write_bytes(b"a")
+    monkeypatch.setattr(Path, "open", lambda path, mode: Gone())
+    with pytest.raises(RefusedInput, match=rf"a cannot be read to the end: {os.strerror(number)}. Check file and disk"):
+        sha256_file(tmp_path / "a")
 
 
 def test_source_lists_every_weight_file(tmp_path):

@@ -2,14 +2,20 @@
 
 import errno
 import json
+import os
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from helpers.checkpoint import weight_file
 from helpers.conversion import convert, read_record
 from helpers.conversion import export as export_module
 from helpers.conversion.key_map import LoraName, canonical_name, places
+from helpers.conversion.plan import Role
 from helpers.errors import RefusedInput
 from tests.conversion.exports import refused, stored_name
 from tests.tiny_sources import TinySources
@@ -135,3 +141,48 @@ def test_folders_made_for_a_refused_output_are_removed(tmp_path, tiny):
     with pytest.raises(RefusedInput):
         convert(tiny.request(tmp_path / "deep/er/out"))
     assert not (tmp_path / "deep").exists()
+
+
+def test_a_base_that_goes_away_during_the_conversion_leaves_nothing(tmp_path, tiny, monkeypatch):
+    write, written = export_module.write_shard, []
+
+    def gone(*arguments):
+        if written:
+            shutil.rmtree(tiny.base)
+            (tmp_path / "sources" / tiny.sam2.name).unlink()
+        written.append(arguments[0])
+        return write(*arguments)
+
+    monkeypatch.setattr(export_module, "write_shard", gone)
+    monkeypatch.setattr(weight_file, "MAPPED_WINDOW_BYTES", 100_000)
+    refused(
+        "changed while it was being read. Run again when it is complete", tiny, tmp_path / "out", shard_bytes=200_000
+    )
+    assert len(written) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["sources"]
+
+
+def test_a_base_whose_disk_fails_is_told_with_the_file(tmp_path, tiny, monkeypatch):
+    real = Path.open
+
+    def opened(path, *arguments, **options):
+        if path == tiny.base / "model.safetensors":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    refused("model.safetensors .*Input/output error", tiny, tmp_path / "out")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be asked beforehand")
+def test_a_base_that_is_cut_during_the_conversion_is_told(tmp_path, tiny, monkeypatch):
+    plan = export_module.hash_inputs
+
+    def cut(sources):
+        found = plan(sources)
+        sources.opened[Role.BASE].read("language_model.lm_head.weight")  # so that it is mapped
+        os.truncate(tiny.base / "model.safetensors", 5000)
+        return found
+
+    monkeypatch.setattr(export_module, "hash_inputs", cut)
+    refused("model.safetensors cannot be read any more", tiny, tmp_path / "out")
