@@ -40,6 +40,13 @@ def test_sizes_stand_next_to_every_number():
     assert (rows["unit"] == "patient").all() and rows["independent"].all() and rows["few"].all()
 
 
+def test_columns_of_a_summary():
+    described = ["metric", "mean", "low", "high", "few", "n_units", "n_undefined", "n_infinite"]
+    context = ["unit", "independent", "n_cases", "n_sequences", "n_patients", "n_failed"]
+    assert list(summary(NESTED, draws=10).columns) == list(pooled(NESTED, draws=10).columns) == described + context
+    assert (pooled(NESTED, draws=10)[["n_undefined", "n_infinite", "n_failed"]] == 0).all().all()
+
+
 def test_sequences_of_the_same_name_are_told_apart_by_patient():
     same = table(("a", "S", "A", 10), ("b", "S", "B", 0))
     assert sizes(same).sequences == 2 and len(sequence_means(same)) == 2

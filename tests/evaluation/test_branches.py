@@ -35,6 +35,15 @@ def test_a_cross_has_four_branches():
     assert branch_labels(LINE).max() == 1
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_junctions_are_found_whichever_way_they_lie(turns):
+    """Where a stem meets a bar, four pixels have more than two neighbours; three branches are left."""
+    tee = np.rot90(drawn("####### ...#... ...#... ...#..."), turns)
+    labels = branch_labels(tee)
+    assert labels.max() == 3 and np.count_nonzero(labels) == tee.sum() - 4
+    assert sorted(np.bincount(labels.ravel())[1:]) == [2, 2, 2]
+
+
 def test_a_gap_of_three_pixels_breaks_a_branch():
     found = without(LINE, 2, slice(4, 7))
     assert broken_branches(LINE, found) == {"broken_branches": 1, "broken_length_px": 3}

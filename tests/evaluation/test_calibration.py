@@ -7,6 +7,7 @@ from scipy.special import expit, logit
 from helpers.errors import RefusedInput
 from helpers.evaluation.calibration import calibration, fit_temperature, scaled_by_folds, scaled_on_development
 from helpers.evaluation.curve import LogitHistogram, logit_histogram
+from helpers.evaluation.intervals import ratio_interval
 from helpers.evaluation.units import ChosenBy, UnitHistograms
 
 DRAWS = 200
@@ -85,3 +86,24 @@ def test_an_interval_draws_units():
     low, high = LogitHistogram(vessel // 2, background * 3 // 2), LogitHistogram(vessel * 3 // 2, background // 2)
     found = calibration(units(*[low, high] * 3), draws=DRAWS)
     assert found.ece.estimate < 0.001 and found.ece.high > 0.08 and found.ece.units == 6
+
+
+def test_bins_of_equal_mass_hold_equal_numbers_of_pixels():
+    """Thirty pixels of about one half, by turns background and vessel: the two of each bin are right together."""
+    turns = np.arange(30)[None] % 2 == 1
+    found = calibration(units(logit_histogram(turns, np.arange(30)[None] / 256)), draws=DRAWS)
+    assert found.ece_equal_mass == pytest.approx(0, abs=0.015)
+    chances = np.array([[0.2, 0.2, 0.8, 0.8]])
+    opposite = calibration(units(logit_histogram(np.array([[0, 1, 0, 1]], bool), logit(chances))), draws=DRAWS)
+    assert opposite.ece_equal_mass == pytest.approx((0.3 + 0.3) / 2, abs=5e-4)
+
+
+def test_the_interval_of_errors_to_one_side_is_that_of_a_ratio():
+    """All pixels in one bin and too sure: the error is the sum of the gaps by the sum of the pixels."""
+    vessel, background = np.zeros((12, 8193), np.int64), np.zeros((12, 8193), np.int64)
+    vessel[:, 4096], background[:, 4096] = np.arange(12), 30 - np.arange(12)
+    found = calibration(UnitHistograms(tuple("abcdefghijkl"), vessel, background, cases=12), draws=DRAWS, seed=5)
+    chance = expit(-0.5 / 256)
+    expected = ratio_interval(30 * chance - np.arange(12), np.full(12, 30), draws=DRAWS, seed=5)
+    assert (found.ece.low, found.ece.high) == pytest.approx((expected.low, expected.high))
+    assert (found.ece.level, found.ece.draws, found.ece.seed, found.ece.units) == (0.95, DRAWS, 5, 12)

@@ -61,7 +61,18 @@ def test_the_table_has_one_row_for_each_case():
     assert list(table["case_id"]) == ["c1", "c2"] and list(table["outcome"]) == ["scored", "failed"]
     assert table.loc[0, "pixel_height_mm"] == 0.3 and np.isnan(table.loc[1, "pixel_height_mm"])
     assert table["patient"].isna().tolist() == [False, True] and table.loc[0, "tp"] == 4
-    assert list(table.columns[-len(METRICS) :]) == list(METRICS)
+    known = ["case_id", "sequence", "patient", "outcome", "height", "width", "pixel_height_mm", "pixel_width_mm"]
+    assert list(table.columns) == [*known, "tp", "fp", "fn", "tn", "prediction_digest", *METRICS]
+    assert table.loc[0, ["height", "width", "pixel_width_mm", "fp", "fn", "tn"]].tolist() == [7, 9, 0.2, 0, 4, 55]
+
+
+def test_outcomes_have_the_names_that_tables_hold():
+    assert list(Outcome) == ["scored", "failed", "missing"]
+
+
+def test_what_is_shown_of_a_case_holds_no_pixels():
+    case = CaseArrays("c1", TRUTH, HALF, logits=np.where(TRUTH, 4.0, -4.0))
+    assert "array" not in repr(case) + repr(score_case(case))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +85,7 @@ def test_the_table_has_one_row_for_each_case():
         (CaseArrays("c1", TRUTH, HALF, logits=np.zeros((3, 3))), "logits at the size"),
         (CaseArrays("c1", TRUTH, HALF, logits=np.full(TRUTH.shape, np.nan)), "finite logits"),
         (CaseArrays("c1", TRUTH, HALF, spacing_mm=(0.0, 0.3)), "pixel spacing"),
+        (CaseArrays("c1", TRUTH, HALF, spacing_mm=(0.3, np.inf)), "pixel spacing"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_by_case_id(case, message):

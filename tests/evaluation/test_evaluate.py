@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from helpers import __version__
 from helpers.data.dataset import open_dataset
 from helpers.data.frame import listing_sha256
 from helpers.errors import RefusedInput, UsageProblem
@@ -63,6 +65,54 @@ def test_scores_are_those_of_the_engine(data, truths, good, tmp_path):
     }
     assert found.summary["runs"][0]["scored_only"] is None
     assert json.loads((tmp_path / "m/summary.json").read_text())["files"].keys() >= {"metrics.parquet"}
+
+
+TABLES = ("metrics", "changes", "yardsticks", "thresholds", "reliability", "frames", "sequences")
+
+
+def test_everything_that_the_summary_says(data, truths, good, tmp_path):
+    other = write_run(tmp_path / "other", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
+    found = evaluate([good, other], data, tmp_path / "m", processes=1, draws=50, seed=7)
+    summary = found.summary
+    assert json.loads((tmp_path / "m/summary.json").read_text()) == summary
+    assert (tmp_path / "m/summary.md").read_text() == found.text and found.folder == tmp_path / "m"
+    assert list(summary) == [
+        *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "warnings", "runs"),
+        *("yardsticks", "comparisons", "studies", "processing", "sequences", "definitions", "files"),
+    ]
+    assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 2)
+    assert (summary["version"], summary["training"], summary["processing"]) == (__version__, None, None)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(summary["created"])) < timedelta(minutes=10)
+    assert summary["settings"] == {"seed": 7, "draws": 50, "level": 0.95}
+    listing = listing_sha256(data.frames)
+    assert summary["dataset"] == {
+        "layout": "paired",
+        "ids": "public",
+        "key_fingerprint": None,
+        "cases": 12,
+        "without_truth": 0,
+        "scored": 12,
+        "left_out": {},
+        "left_out_cases": {},
+        "splits": [],
+        "listing_sha256": listing,
+    }
+    assert set(summary["files"]) == {*(f"{name}.parquet" for name in TABLES), "histograms.npz"}
+    (compared,) = summary["comparisons"]
+    assert list(compared) == ["first", "second", "identical", "warnings", "changes", "metrics"]
+    assert (compared["first"], compared["second"], compared["warnings"]) == ("good", "other", [])
+    changed = open_metrics(tmp_path / "m").changes()
+    columns = ["first_run", "second_run", "case_id", "first", "second", "difference", "change"]
+    assert list(changed.columns) == columns
+    assert set(changed["first_run"]) == {"good"} and set(changed["second_run"]) == {"other"}
+    table = open_metrics(tmp_path / "m").table()
+    assert list(table.columns[:2]) == ["run", "case_id"] and table["run"].tolist() == ["good"] * 12 + ["other"] * 12
+    added = ["outcomes", "statuses", "summary", "scored_only", "pooled"]
+    assert [list(run)[-5:] for run in summary["runs"]] == [added] * 2
+    assert summary["warnings"] == [
+        "whether scored cases are training data was not checked (--training)",
+        "intervals rest on 6 patients, too few to rely on; no p-values are given",
+    ]
 
 
 def test_a_failure_counts_as_an_empty_mask_and_is_shown_apart(data, truths, tmp_path):

@@ -42,6 +42,16 @@ def test_only_cases_of_both_are_compared():
     assert row(compare(pairing), "recall")["difference"] == pytest.approx(0.2)
 
 
+def test_columns_of_a_comparison():
+    rows = compare(pair(of_patients([5, 6]), of_patients([6, 7])), ("recall",), draws=10)
+    described = ["metric", "first", "second", "difference", "low", "high", "few", "unit", "independent"]
+    assert list(rows.columns) == [*described, "n_units", "n_cases", *P_VALUES]
+    assert rows["unit"].tolist() == ["patient"] and rows["independent"].all()
+    cases = table(("a", None, None, 5)), table(("a", None, None, 6))
+    found = compare(pair(*cases), ("recall",), draws=10)
+    assert found["unit"].tolist() == ["case"] and not found["independent"].any()
+
+
 def test_identical_masks_are_called_out_and_not_tested():
     pairing = pair(of_patients(BEFORE), of_patients(BEFORE))
     assert pairing.all_identical and len(pairing.identical) == 24
@@ -88,6 +98,7 @@ def test_changes_list_the_worst_first():
     first = table(("a", None, None, 5), ("b", None, None, 5), ("c", None, None, 5))
     second = table(("a", None, None, 6), ("b", None, None, 1), ("c", None, None, 5))
     found = changes(pair(first, second), "recall")
+    assert list(found.columns) == ["case_id", "first", "second", "difference", "change"]
     assert found["case_id"].tolist() == ["b", "c", "a"]
     assert found["change"].tolist() == ["worse", "same", "better"]
     assert found["difference"].tolist() == pytest.approx([-0.4, 0, 0.1])
@@ -113,6 +124,11 @@ def test_random_signs_agree_with_all_signs():
     exact = np.mean(np.abs(patterns @ values) >= abs(values.sum()) - 1e-12)
     assert sign_flip_p(values) == pytest.approx(exact, abs=0.015)
     assert sign_flip_p(values) == sign_flip_p(values)
+
+
+def test_all_signs_are_tried_up_to_13_units_and_the_observed_ones_count_beyond():
+    assert sign_flip_p(np.ones(13)) == 2 / 2**13
+    assert sign_flip_p(np.ones(14), draws=100) == pytest.approx(1 / 101)  # no random pattern reaches it
 
 
 def test_wilcoxon_treats_rounding_as_ties():

@@ -1,14 +1,21 @@
 """Runs scored as sequences, on made-up sequences of three patients."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from helpers.data.dataset import open_dataset
+from helpers.data.frame import Frame
+from helpers.data.record import Case
 from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.loading import Scorable
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.sequences import score_sequences
+from tests.evaluation.masks import drawn
 from tests.evaluation.runs import SIDE, write_run
 
 PATIENTS, FRAMES = 3, 4
@@ -57,6 +64,101 @@ def scored(tmp_path, dataset, **runs):
 def values(metrics, run):
     found = next(one for one in metrics.summary["sequences"]["runs"] if one["run"] == run)
     return {row["metric"]: row for row in found["metrics"]}
+
+
+def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=3):
+    """Scores of sequences of `frames` frames of 2 x 4 pixels, whose truth is always the upper row.
+
+    Args:
+        masks_of: run -> mask of (patient, number), a text of rows; None for none.
+    """
+    truth = SimpleNamespace(mask=lambda width, height: drawn("#" * width + " " + "." * width))
+    cases, rows = [], []
+    for patient in patients:
+        for number in range(frames):
+            frame = Frame(f"{patient}-{number}", None, None, patient_of(patient), f"{patient}-S", number)
+            cases.append(Case(frame, truth))
+            rows.append({"case_id": frame.case_id, "outcome": "scored", "dice": 0.5 + number / 8, "cldice": 0.25})
+    places = {case.frame.case_id: case.frame for case in cases}
+
+    def subject(name):
+        def mask(case_id):
+            picture = masks_of[name](places[case_id].sequence[:-2], places[case_id].number)
+            return None if picture is None else drawn(picture)
+
+        return SimpleNamespace(name=name, mask=mask)
+
+    return score_sequences(
+        [subject(name) for name in masks_of],
+        SimpleNamespace(cases=cases),
+        [Scorable(case, (4, 2)) for case in cases],
+        dict.fromkeys(masks_of, pd.DataFrame(rows)),
+        draws=50,
+    )
+
+
+PATIENTS_OF_TEN = [f"P{number}" for number in "9876543210"]
+RUNS = {
+    "still": lambda patient, number: "#### ....",
+    "blinking": lambda patient, number: "#### ...." if number != 1 else None,
+}
+
+
+def test_sequences_by_hand():
+    found = plain_scores(PATIENTS_OF_TEN, RUNS)
+    frames, sequences = found.frames, found.sequences
+    columns = ["run", "patient", "sequence", "case_id", "position", "number", "outcome", "dice", "cldice"]
+    assert list(frames.columns) == [*columns, "truth_pixels", "mask_pixels", "flicker", "temporal_dice", "truth_dice"]
+    first = frames[(frames["run"] == "blinking") & (frames["patient"] == "P9")]
+    assert first["mask_pixels"].tolist() == [4, 0, 4] and first["truth_pixels"].tolist() == [4, 4, 4]
+    assert first["flicker"].tolist()[1:] == [1, 1] and first["truth_dice"].tolist()[1:] == [1, 1]
+    assert sequences["run"].tolist() == ["still", "blinking"] * 10
+    assert sequences["patient"].tolist()[::2] == PATIENTS_OF_TEN
+    steady = {"frames": 3, "steps": 2, "dice": 0.625, "cldice": 0.25, "flicker": 0, "temporal_dice": 1, "truth_dice": 1}
+    # The frame between has a Dice of 0.625, the first 0.5 and the last 0.75.
+    ends = {"first_gap": 0.125, "last_gap": -0.125}
+    assert sequences.iloc[0, 3:].to_dict() == {**steady, "temporal_dice_gap": 0, **ends}
+    assert sequences.iloc[1, 3:].to_dict() == {
+        **steady,
+        "flicker": 1,
+        "temporal_dice": 0,
+        "temporal_dice_gap": 1,
+        **ends,
+    }
+
+
+def test_means_and_differences_by_hand():
+    record = plain_scores(PATIENTS_OF_TEN, RUNS).record
+    assert record["unit"] == "patient" and record["sequences"] == 10
+    assert [run["run"] for run in record["runs"]] == ["still", "blinking"]
+    (compared,) = record["comparisons"]
+    assert (compared["first"], compared["second"]) == ("still", "blinking")
+    flicker = {"metric": "flicker", "low": 1, "high": 1, "few": False, "n_units": 10}
+    assert record["runs"][1]["metrics"][2] == {**flicker, "mean": 1}
+    p = 2 / 2**10  # of all patterns of signs, the two that are alike
+    assert compared["metrics"][2] == {
+        **flicker,
+        "difference": 1,
+        "p_sign_flip": p,
+        "p_sign_flip_holm": pytest.approx(3 * p),
+    }
+    # Three numbers differ, and four are the same in both runs: these are not tested.
+    tested = [row["metric"] for row in compared["metrics"] if row["p_sign_flip"] is not None]
+    assert tested == ["flicker", "temporal_dice", "temporal_dice_gap"]
+    assert compared["metrics"][0]["difference"] == 0 and compared["metrics"][0]["p_sign_flip_holm"] is None
+    few = plain_scores(PATIENTS_OF_TEN[:9], RUNS).record["comparisons"][0]["metrics"][2]
+    assert few["few"] and few["p_sign_flip"] is None and few["difference"] == 1
+
+
+def test_where_a_patient_is_unknown_sequences_are_the_units():
+    record = plain_scores(["P1", "P2", "P3"], RUNS, lambda patient: None if patient == "P2" else "P0").record
+    assert record["unit"] == "sequence" and record["runs"][0]["metrics"][0]["n_units"] == 3
+    known = plain_scores(["P1", "P2", "P3"], RUNS, lambda patient: "P0").record
+    assert known["unit"] == "patient" and known["runs"][0]["metrics"][0]["n_units"] == 1
+
+
+def test_single_frames_are_no_sequences():
+    assert plain_scores(["P1", "P2"], RUNS, frames=1) is None
 
 
 def test_a_perfect_and_a_flashing_run(tmp_path, dataset):

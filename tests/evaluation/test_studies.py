@@ -8,12 +8,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from helpers.errors import RefusedInput
+from helpers.evaluation.calibration import scaled_by_folds
 from helpers.evaluation.curve import logit_histogram
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.studies import Scored, study
-from helpers.evaluation.subjects import open_subjects
 from helpers.evaluation.thresholds import on_development
+from helpers.evaluation.units import unit_histograms
 from helpers.runs.logits import round_for_storage
 from tests.evaluation.runs import SIDE, write_data, write_run
 from tests.evaluation.tables import TRUTH, of_patients
@@ -130,17 +131,63 @@ def test_runs_without_logits_and_of_one_patient_say_so():
     assert alone.record["calibration"]["ece"]["mean"] > 0 and "one independent unit" in alone.record["notes"][0]
 
 
-def test_the_model_is_named_for_people(tmp_path):
-    models = {
-        "sa2va": ({"folder_name": "vessel-4b"}, "vessel-4b"),
-        "floor": ({"kind": "vesselness", "ridge": "frangi", "tuned_on": None}, "frangi, default settings"),
-        "tuned": (
-            {"kind": "vesselness", "ridge": "sato", "tuned_on": {"cases": ["a", "b"]}},
-            "sato, tuned on 2 cases",
-        ),
-        "second": ({"kind": "imported", "name": "reader 2"}, "reader 2, imported"),
-        "none": (None, ""),
+THRESHOLD = ["threshold", "chosen_by", "chosen_on", "fold_thresholds", "unit", "dice", "dice_at_half", "gain"]
+ERRORS = ["ece", "brier", "nll", "ece_equal_mass", "brier_of_share"]
+
+
+def test_everything_that_is_kept_of_a_study():
+    scored, rng = of_patients([10, 9, 8], frames=1), np.random.default_rng(2)
+    maps = {
+        name: logit_histogram(TRUTH, np.where(TRUTH, 1, -2) + rng.normal(0, 2, TRUTH.shape))
+        for name in scored["case_id"]
     }
-    for name, (model, shown) in models.items():
-        (subject,) = open_subjects([write_run(tmp_path / name, {"a": None}, model=model)])
-        assert subject.model_name == shown
+    found = study("model", Scored(scored, maps), None, draws=DRAWS, seed=1)
+    record, expected = found.record, scaled_by_folds(unit_histograms(scored, maps), draws=DRAWS, seed=1)
+    assert list(record) == ["run", "threshold", "calibration", "temperature", "notes"]
+    assert record["run"] == "model" and record["notes"] == []
+    assert list(record["threshold"]) == THRESHOLD and list(record["calibration"]) == ERRORS
+    kept = record["temperature"]
+    assert list(kept) == ["temperature", "chosen_by", "fold_temperatures", "calibration"]
+    assert (kept["temperature"], kept["chosen_by"]) == (expected.temperature, "cross-validation")
+    assert kept["fold_temperatures"] == list(expected.fold_temperatures) and len(kept["fold_temperatures"]) == 3
+    for part, whole in ((record["calibration"], expected.before), (kept["calibration"], expected.after)):
+        assert part["ece"] == {
+            "mean": whole.ece.estimate,
+            "low": whole.ece.low,
+            "high": whole.ece.high,
+            "n_units": 3,
+        }
+        assert (part["ece_equal_mass"], part["brier_of_share"]) == (whole.ece_equal_mass, whole.brier_of_share)
+        assert (part["brier"]["mean"], part["nll"]["mean"]) == (whole.brier.estimate, whole.nll.estimate)
+    assert record["threshold"]["unit"] == "patient"
+    assert list(found.curves.columns) == ["run", "metric", "threshold", "mean", "low", "high"]
+    assert list(found.reliability.columns) == ["run", "scaled", "predicted", "observed", "pixels"]
+    assert found.reliability.groupby("scaled")["pixels"].sum().tolist() == [3 * TRUTH.size] * 2
+    before = found.reliability[~found.reliability["scaled"]]
+    assert before["predicted"].tolist() == expected.before.reliability.predicted.tolist()
+    assert set(found.curves["run"]) == set(found.reliability["run"]) == {"model"}
+
+
+def test_tables_of_a_run_without_logits_have_their_columns():
+    nothing = study("masks", Scored(of_patients([10]), {}), None, draws=DRAWS, seed=1)
+    assert nothing.record == {
+        "run": "masks",
+        "threshold": None,
+        "calibration": None,
+        "temperature": None,
+        "notes": ["the run stores no logits: no threshold can be chosen"],
+    }
+    assert list(nothing.curves.columns) == ["run", "metric", "threshold", "mean", "low", "high"]
+    assert list(nothing.reliability.columns) == ["run", "scaled", "predicted", "observed", "pixels"]
+
+
+def test_what_a_run_says_of_its_cases_does_not_make_it_another_model(run, halves, maps, tmp_path):
+    def named(name, **model):
+        masks = {case_id: logits > 0 for case_id, logits in maps.items()}
+        return write_run(tmp_path / name, masks, logits=maps, model={"kind": "imported", "name": "a", **model})
+
+    one, other = named("one", masks_sha256="1", missing=["x"]), named("other", masks_sha256="2", missing=[])
+    evaluate([one], halves[0], tmp_path / "dev", **QUICK)
+    found = evaluate([other, run], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
+    chosen = [one["threshold"]["chosen_by"] for one in found.summary["studies"]]
+    assert chosen == ["development", "cross-validation"]

@@ -1,17 +1,19 @@
-"""Equal ids of runs and data set mean equal frames, or nothing is scored."""
+"""What is scored: its facts and names; equal ids of runs and data set mean equal frames, or nothing is scored."""
 
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from helpers.data.dataset import open_dataset
-from helpers.errors import RefusedInput
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation import subjects as module
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.subjects import open_subjects, require_same_frames
+from helpers.evaluation.subjects import open_subjects, require_same_frames, require_untuned
 from helpers.inference.run import predict
-from tests.evaluation.runs import write_data, write_run
+from tests.evaluation.runs import SIDE, write_data, write_run
 from tests.inference.plain_predictor import PlainPredictor
 
 
@@ -66,3 +68,68 @@ def test_frames_are_read_only_where_their_files_are_not_as_found(data, tmp_path,
     assert read == []
     require_same_frames(subjects, copied, [frame.case_id for frame in copied.frames[:3]])
     assert read == [frame.case_id for frame in copied.frames[:3]]
+
+
+def test_the_model_is_named_for_people(tmp_path):
+    models = {
+        "sa2va": ({"folder_name": "vessel-4b"}, "vessel-4b"),
+        "floor": ({"kind": "vesselness", "ridge": "frangi", "tuned_on": None}, "frangi, default settings"),
+        "tuned": (
+            {"kind": "vesselness", "ridge": "sato", "tuned_on": {"cases": ["a", "b"]}},
+            "sato, tuned on 2 cases",
+        ),
+        "second": ({"kind": "imported", "name": "reader 2"}, "reader 2, imported"),
+        "none": (None, ""),
+    }
+    for name, (model, shown) in models.items():
+        (subject,) = open_subjects([write_run(tmp_path / name, {"a": None}, model=model)])
+        assert subject.model_name == shown
+
+
+def test_what_decides_the_masks(tmp_path):
+    config = {"model": {"a": 1}, "predictor": {"b": 2}, "limit": 9, "dataset": {"ids": "kept"}, "threshold": 0.25}
+    (subject,) = open_subjects([write_run(tmp_path / "run", {"a": None}, combine="first", **config)], names=["mine"])
+    assert subject.facts() == {
+        "name": "mine",
+        "prompt_id": "p1",
+        "prompt": "vessel",
+        "config_sha256": subject.run.config.config_sha256,
+        **config,
+        "combine": "first",
+        "data_sha256": subject.run.manifest["data_sha256"],
+    }
+    assert len(subject.facts()["data_sha256"]) == 64
+
+
+def test_a_mask_and_how_it_ended(tmp_path):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[3, 4] = True
+    (subject,) = open_subjects([write_run(tmp_path / "run", {"a": mask, "b": None})])
+    assert np.array_equal(subject.mask("a"), mask) and subject.mask("b") is None and subject.mask("c") is None
+    assert [subject.status(case_id) for case_id in "abc"] == ["ok", "no_seg", "missing"]
+
+
+def test_names_must_fit_the_runs(tmp_path):
+    runs = [write_run(tmp_path / name, {"a": None}) for name in ("x", "y")]
+    with pytest.raises(UsageProblem, match="at least one run"):
+        open_subjects([])
+    for names in (["one"], ["one", "two", "three"], ["one", "one"], ["one", " "]):
+        with pytest.raises(UsageProblem, match="a different one for each of the 2 runs"):
+            open_subjects(runs, names=names)
+    assert [subject.name for subject in open_subjects(runs, names=["two", "one"])] == ["two", "one"]
+
+
+def test_cases_that_parameters_were_chosen_on_are_not_scored(tmp_path):
+    def subjects(**model):
+        return open_subjects([write_run(tmp_path / f"run{len(list(tmp_path.iterdir()))}", {"a": None}, model=model)])
+
+    kept, keyed = SimpleNamespace(key_fingerprint=None), SimpleNamespace(key_fingerprint="k")
+    untuned, tuned = subjects(), subjects(tuned_on={"cases": ["a", "b"]})
+    elsewhere = subjects(tuned_on={"cases": ["a", "b"], "key_fingerprint": "k"})
+    assert require_untuned(untuned, keyed, ["a"]) == require_untuned(tuned, kept, ["c"]) == []
+    assert require_untuned(elsewhere, keyed, ["c"]) == []
+    for chosen, dataset in ((tuned, keyed), (elsewhere, kept)):
+        (warning,) = require_untuned(chosen, dataset, ["a"])
+        assert "were chosen on 2 cases under another key" in warning
+    with pytest.raises(RefusedInput, match="chosen on 1 of the cases to be scored, the first b"):
+        require_untuned([*elsewhere, *tuned], kept, ["b", "c"])

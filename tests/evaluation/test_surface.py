@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from helpers.evaluation.definitions import METRICS
 from helpers.evaluation.surface import (
     average_distance,
     hausdorff_95,
@@ -57,6 +58,7 @@ def test_oblong_pixels_by_hand():
 
 def test_without_spacing_nothing_is_said_in_mm():
     scores = surface_scores(drawn("... .#. ..."), drawn("... .#. ..."))
+    assert set(scores) == {name for name in METRICS if name.startswith(("nsd", "hd95", "assd"))}
     assert all(np.isnan(value) == name.endswith("mm") for name, value in scores.items())
 
 

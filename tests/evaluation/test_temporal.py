@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from helpers.evaluation.temporal import end_gaps, step
+from helpers.evaluation.temporal import TEMPORAL, end_gaps, step
 
 
 def row(text):
@@ -48,3 +48,15 @@ def test_gaps_are_between_the_middle_and_the_ends_of_frames_with_vessels():
 
 def test_gaps_need_three_frames_with_vessels():
     assert np.isnan(end_gaps([0.5, 0.6, 0.7], [True, True, False])).all()
+
+
+def test_names_titles_and_what_is_better():
+    assert [(metric.name, metric.title, metric.better) for metric in TEMPORAL] == [
+        ("dice", "Dice", "higher"),
+        ("cldice", "clDice", "higher"),
+        ("flicker", "Flicker", "lower"),
+        ("temporal_dice", "Temporal Dice", "as the truth"),
+        ("temporal_dice_gap", "Temporal Dice, distance to the truth's", "lower"),
+        ("first_gap", "First-frame gap", "lower"),
+        ("last_gap", "Last-frame gap", "lower"),
+    ]

@@ -116,3 +116,20 @@ def test_a_curves_interval_is_that_of_the_mean():
     row = threshold_curves(scored, maps, draws=DRAWS).set_index(["metric", "threshold"]).loc[("iou", 0.5)]
     expected = mean_interval(np.array([1.0, 0.9, 0.8, 0.7]), draws=DRAWS)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((expected.estimate, expected.low, expected.high))
+
+
+def test_two_patients_have_an_interval_and_one_has_none():
+    for count, known in ((1, False), (2, True)):
+        scored = of_patients([10] * count)
+        curves = threshold_curves(scored, histograms(scored, GRADED), draws=DRAWS)
+        dice_rows = curves[curves["metric"] == "dice"]
+        assert (dice_rows[["low", "high"]].notna() == known).all().all() and dice_rows["mean"].notna().all()
+
+
+def test_curves_are_drawn_in_steps_of_a_twentieth():
+    scored = of_patients([10, 10])
+    curves = threshold_curves(scored, histograms(scored, GRADED), draws=10)
+    assert list(curves.columns) == ["metric", "threshold", "mean", "low", "high"]
+    assert curves["metric"].unique().tolist() == ["dice", "iou", "precision", "recall"]
+    steps = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+    assert curves["threshold"].tolist() == steps * 4

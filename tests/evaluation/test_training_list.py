@@ -1,6 +1,7 @@
 """Which cases a training list names: files of a config by role, equal names in several folders, images compared."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +58,50 @@ def test_an_image_that_is_here_must_be_the_same(tmp_path):
     assert file.matched == {"c1"}
 
 
+@pytest.mark.parametrize("folder", [".", "images", "..", "../images"])
+def test_images_are_looked_for_around_the_annotations(tmp_path, folder):
+    dataset = data(tmp_path / "test", "1.png")
+    data(tmp_path / "train/annotations" / folder, "1.png")
+    annotate(tmp_path / "train/annotations/train.json", "1.png")
+    (file,) = read_training_list(tmp_path / "train/annotations/train.json", dataset).files
+    assert not file.matched and not file.doubtful
+
+
+def test_images_are_looked_for_in_the_folders_of_the_config(tmp_path):
+    dataset = data(tmp_path / "test", "1.png", "2.png")
+    data(tmp_path / "some/frames", "1.png")
+    annotate(tmp_path / "ann.json", "1.png", "2.png")
+    (tmp_path / "config.py").write_text("data = ['ann.json', 'some/frames']\n")
+    (file,) = read_training_list(tmp_path / "config.py", dataset).files
+    assert file.matched == {"c1"}
+
+
+@pytest.mark.parametrize("key", ["image", "file_name", "image_path", "imagePath"])
+def test_images_are_found_at_any_depth(tmp_path, key):
+    (tmp_path / "a.json").write_text(json.dumps({"images": [{key: "a.png", "id": 1}], "other": {"name": "b.png"}}))
+    (file,) = read_training_list(tmp_path / "a.json", data(tmp_path / "data", "a.png", "b.png")).files
+    assert file.matched == {"c0"} and file.entries == 1 and file.role is Role.TRAINING
+    assert file.sha256 == sha256((tmp_path / "a.json").read_bytes()).hexdigest()
+
+
+def test_facts_of_a_list(tmp_path):
+    dataset = data(tmp_path / "data", "a.png", "P1/b.png", "P2/b.png")
+    (tmp_path / "list.txt").write_text("a.png\nb.png\n")
+    found = read_training_list(tmp_path / "list.txt", dataset)
+    digest = sha256(b"a.png\nb.png\n").hexdigest()
+    assert found.facts(["c2", "c0"]) == {
+        "leaked": ["c0"],
+        "validated": [],
+        "doubtful": ["c2"],
+        "files": [{"role": "training", "sha256": digest, "entries": 2, "matched": 1}],
+        "files_absent": 0,
+        "warnings": found.warnings(["c2", "c0"]),
+    }
+    assert len(found.warnings(["c0", "c2"])) == 2 and found.warnings(["c1"])[0].startswith(
+        "1 of 1 scored cases are named"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "role"),
     [
@@ -65,6 +110,16 @@ def test_an_image_that_is_here_must_be_the_same(tmp_path):
         ("data = {'test': {'path': 'some.json'}}", Role.VALIDATION),
         ("data = dict(val=dict(path='some.json'))", Role.VALIDATION),
         ("val = 'some.json'\ntrain = 'some.json'", Role.TRAINING),
+        ("train = 'some.json'\nval = 'some.json'", Role.TRAINING),
+        ("path = 'some.json'", Role.TRAINING),
+        ("a = val = 'some.json'", Role.VALIDATION),
+        ("train_and_val = 'some.json'", Role.TRAINING),
+        *(
+            (f"{word}_file = 'some.json'", Role.VALIDATION)
+            for word in ("val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev")
+        ),
+        ("val_of_training = 'some.json'", Role.TRAINING),
+        ("{1: 'some.json', 'val': 'b'}", Role.TRAINING),
     ],
 )
 def test_a_config_says_what_its_files_are_for(tmp_path, text, role):

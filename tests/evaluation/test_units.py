@@ -36,6 +36,8 @@ def test_a_case_without_logits_is_empty_at_every_threshold():
 
 def test_two_values_of_logits_are_flat():
     assert is_flat({"a": HALF, "b": HALF}) and not is_flat({"a": HALF, "b": GRADED})
+    one_more = logit_histogram(TRUTH, np.where(TRUTH, 1.0, 0.5))
+    assert is_flat({"b": one_more}) and not is_flat({"a": HALF, "b": one_more})
 
 
 @steady
