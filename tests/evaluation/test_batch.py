@@ -34,6 +34,19 @@ def test_two_processes_give_what_one_gives():
         assert here.values == pytest.approx(dict(there.values), nan_ok=True)
 
 
+def test_with_one_process_everything_runs_in_this_one():
+    keys = []
+    (found,) = score_many(lambda key: keys.append(key) or made(32, key), [3], processes=1, progress=False)
+    assert found.case_id == "c3" and keys == [3]
+
+
+def test_the_bar_is_shown_unless_it_is_not_wanted(capsys):
+    score_many(partial(made, 32), [1], processes=1, progress=False)
+    assert capsys.readouterr().err == ""
+    score_many(partial(made, 32), [1], processes=1)
+    assert "scoring: 100%" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_case_that_cannot_be_scored_stops_the_batch(processes):
     with pytest.raises(RefusedInput, match="case c5"):

@@ -43,6 +43,15 @@ def test_agrees_with_scikit_learn(seed):
     )
 
 
+def test_the_sweep_goes_from_minus_16_to_16_in_steps_of_a_256th():
+    found = thresholds()
+    assert found.shape == (8193,) and found[[0, 4096, -1]].tolist() == [-16, 0, 16]
+    assert (np.diff(found) == 1 / 256).all()
+    histogram = logit_histogram(TRUTH, LOGITS)
+    assert histogram.vessel.shape == histogram.background.shape == (8193,)
+    assert np.flatnonzero(histogram.vessel).tolist() == [4096 - 512, 4096 + 256, 4096 + 768]
+
+
 @pytest.mark.parametrize("threshold", [-16.0, -1.5, 0.0, 0.25, 4.0, 15.99609375, 16.0])
 def test_counts_equal_those_of_the_cut_mask(threshold):
     truth, logits = noisy(7, scale=8.0)
@@ -50,7 +59,7 @@ def test_counts_equal_those_of_the_cut_mask(threshold):
     expected = count_pixels(truth, logits.astype(np.float32) > threshold)
     if abs(threshold) < 16:  # at the ends lies what is beyond them, too
         assert counts_at(histogram, threshold) == expected
-        assert dice_curve(histogram)[thresholds() == threshold] == pytest.approx(dice(expected))
+        assert dice_curve(histogram)[thresholds() == threshold].tolist() == [pytest.approx(dice(expected))]
     hits, alarms = sweep(histogram)
     assert (np.diff(hits) <= 0).all() and (np.diff(alarms) <= 0).all()
 

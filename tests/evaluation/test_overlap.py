@@ -48,6 +48,20 @@ def test_counts_are_plain_integers():
     assert all(type(value) is int for value in vars(count_pixels(TRUTH, FOUND)).values())
 
 
+@pytest.mark.parametrize(
+    ("counts", "truth_empty", "prediction_empty"),
+    [
+        (PixelCounts(tp=0, fp=0, fn=0, tn=9), True, True),
+        (PixelCounts(tp=0, fp=1, fn=0, tn=8), True, False),
+        (PixelCounts(tp=0, fp=0, fn=1, tn=8), False, True),
+        (PixelCounts(tp=1, fp=0, fn=0, tn=8), False, False),
+        (PixelCounts(tp=0, fp=1, fn=1, tn=7), False, False),
+    ],
+)
+def test_empty_masks_are_told_from_counts(counts, truth_empty, prediction_empty):
+    assert (counts.truth_empty, counts.prediction_empty) == (truth_empty, prediction_empty)
+
+
 def test_specificity_of_a_frame_full_of_vessel_is_undefined():
     assert math.isnan(specificity(count_pixels(np.ones((5, 5), bool), TRUTH)))
 

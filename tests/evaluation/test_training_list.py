@@ -162,6 +162,20 @@ def test_names_that_no_folder_tells_apart_are_called_out(tmp_path):
     assert leak.startswith("1 of 3") and doubt.startswith("2 of 3 scored cases are named like training images")
 
 
+def test_a_config_whose_files_are_not_here_is_refused(tmp_path):
+    dataset = data(tmp_path / "data", "a.png")
+    for text, found in (("data = ['x.json', 'a.png']", 'found "x.json"'), ("data = 1", "found none at all")):
+        (tmp_path / "config.py").write_text(text)
+        with pytest.raises(RefusedInput, match=rf"config\.py: expected annotation files .*{found}"):
+            read_training_list(tmp_path / "config.py", dataset)
+    (tmp_path / "config.py").write_text("data = (")
+    with pytest.raises(RefusedInput, match=r"config\.py: expected a training config in Python"):
+        read_training_list(tmp_path / "config.py", dataset)
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(RefusedInput, match=r"list\.txt: expected a text file"):
+        read_training_list(tmp_path / "list.txt", dataset)
+
+
 def test_lists_of_nothing_are_refused(tmp_path):
     dataset = data(tmp_path / "data", "a.png")
     (tmp_path / "list.txt").write_text("# nothing\n")
