@@ -96,6 +96,11 @@ class ReviewSession:
     def _runs(self) -> tuple[str, ...]:
         return (self.run, *self.others)
 
+    @property
+    def _own(self) -> list[VerdictRecord]:
+        """What this reviewer said."""
+        return [record for record in self._kept if record.reviewer == self.reviewer]
+
     # The queue.
 
     @property
@@ -192,7 +197,7 @@ class ReviewSession:
         if case_id not in self._by_id:
             raise UsageProblem(f"expected a case of the run to give a verdict on, got {case_id!r}")
         record = VerdictRecord(
-            new_id(), now(), self.reviewer, self.run, self.prompt, case_id, Verdict(verdict),
+            new_id(), now(self._own), self.reviewer, self.run, self.prompt, case_id, Verdict(verdict),
             tuple(dict.fromkeys(Reason(reason) for reason in reasons)), note, threshold,
         )  # fmt: skip
         return self.add(record)
@@ -211,13 +216,15 @@ class ReviewSession:
 
     def undo(self) -> VerdictRecord | None:
         """Take back the last verdict that stands; the record that does so, None where there is none."""
-        gone = {record.withdraws for record in self._kept if record.reviewer == self.reviewer}
-        mine = [one for one in self._kept if one.reviewer == self.reviewer and one.verdict and one.id not in gone]
+        gone = {record.withdraws for record in self._own}
+        mine = [one for one in self._own if one.verdict and one.id not in gone]
         if not mine:
             return None
         last = max(reversed(mine), key=lambda one: one.time)
         return self.add(
-            VerdictRecord(new_id(), now(), self.reviewer, last.run, self.prompt, last.case_id, None, withdraws=last.id)
+            VerdictRecord(
+                new_id(), now(self._own), self.reviewer, last.run, self.prompt, last.case_id, None, withdraws=last.id
+            )
         )
 
     def progress(self) -> str:

@@ -1,10 +1,11 @@
 """What a reviewer says of a case, as one line of a file that is only ever appended to (docs/review.md)."""
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -106,9 +107,20 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def now() -> str:
-    """The present time as records carry it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def now(after: Iterable[VerdictRecord] = ()) -> str:
+    """The present time as records carry it, but later than that of the given records.
+
+    The last verdict stands, and a clock may have been set back since the one before.
+    """
+    time, last = datetime.now(UTC), max((record.time for record in after), default="")
+    if _written(time) <= last:
+        with contextlib.suppress(ValueError, OverflowError):  # records from elsewhere may carry any text
+            time = max(time, datetime.fromisoformat(last).astimezone(UTC) + timedelta(milliseconds=1))
+    return _written(time)
+
+
+def _written(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def current(records: Iterable[VerdictRecord]) -> dict[str, dict[str, VerdictRecord]]:

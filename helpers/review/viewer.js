@@ -221,6 +221,13 @@ export function standing(records, reviewer) {
   return found;
 }
 
+// The present time, but later than that of the given records: a clock may have been set back since.
+export function timeAfter(records, now = new Date()) {
+  const time = now.toISOString(), last = records.map((one) => one.time).sort().pop();
+  if (last === undefined || time > last || Number.isNaN(Date.parse(last))) return time;
+  return new Date(Date.parse(last) + 1).toISOString();
+}
+
 function newId() {
   const parts = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(parts, (part) => part.toString(16).padStart(2, "0")).join("");
@@ -1275,7 +1282,8 @@ export class Viewer {
       return null;
     }
     const record = {
-      schema: "vesselkit.verdict", schema_version: 1, id: newId(), time: new Date().toISOString(),
+      schema: "vesselkit.verdict", schema_version: 1, id: newId(),
+      time: timeAfter(recordsOf(this.records, this.reviewer)),
       reviewer: this.reviewer, run: this.subject.run, prompt: this.facts.prompt, ...values,
     };
     // Until the viewer has gone on, a second key would be meant for a case that is not there yet.

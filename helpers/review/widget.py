@@ -10,6 +10,7 @@ from helpers.review.facts import review_facts, viewer_module, viewer_style
 from helpers.review.session import ReviewSession
 from helpers.review.source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
+from helpers.system import in_words
 
 
 class ReviewWidget(anywidget.AnyWidget):
@@ -46,5 +47,9 @@ class ReviewWidget(anywidget.AnyWidget):
                     return {"ticket": ticket}
                 case _:
                     return {"ticket": ticket, "error": "expected a case to load or a record to save"}
-        except (VesselkitError, OSError, ValueError) as error:
+        except OSError as error:
+            words = in_words(error)
+            said = str(error) if words is None else f"{words.found}. {words.advice}, then say it again"
+            return {"ticket": ticket, "error": said}
+        except (VesselkitError, ValueError) as error:
             return {"ticket": ticket, "error": str(error)}

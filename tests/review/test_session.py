@@ -1,12 +1,14 @@
 """The queue, and verdicts through it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.errors import UsageProblem
+from helpers.review import verdicts
 from helpers.review.session import UNREVIEWED, Order, ReviewCase, ReviewSession
 from helpers.review.store import VerdictStore
 from helpers.review.verdicts import Reason, Verdict
@@ -75,6 +77,26 @@ def test_undo_goes_back_step_by_step(tmp_path):
     assert one.verdicts["c1"].verdict is Verdict.ACCEPT
     one.undo()
     assert one.undo() is None and not session(tmp_path).verdicts
+
+
+def test_a_clock_that_is_set_back_neither_revives_an_old_verdict_nor_undoes_another(tmp_path, monkeypatch):
+    clock = [datetime(2026, 5, 1, 12, tzinfo=UTC)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone):
+            return clock[0]
+
+    monkeypatch.setattr(verdicts, "datetime", Clock)
+    one = session(tmp_path)
+    one.give(Verdict.ACCEPT, case_id="c1")
+    for years in (-1, 1, -2, -3):
+        clock[0] = datetime(2026 + years, 5, 1, 12, tzinfo=UTC)
+        last = one.give(Verdict.REJECT if years % 2 else Verdict.FIX, case_id="c2" if years == -3 else "c1")
+    for found in (one, session(tmp_path)):
+        assert found.verdicts["c1"].verdict is Verdict.FIX and found.verdicts["c2"].id == last.id
+    assert one.undo().withdraws == last.id
+    assert set(session(tmp_path).verdicts) == {"c1"}
 
 
 def test_two_reviewers_see_each_other_after_a_reload(tmp_path):

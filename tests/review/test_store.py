@@ -1,6 +1,8 @@
 """The verdict store: nothing is lost, whoever writes and wherever a line was cut."""
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -71,3 +73,43 @@ def test_a_file_without_a_record_is_refused(tmp_path):
         read_lines(tmp_path / "x.jsonl")
     with pytest.raises(RefusedInput, match="Check the path"):
         read_lines(tmp_path / "missing.jsonl")
+
+
+def test_a_disk_that_is_full_in_the_midst_of_a_line_costs_that_line_alone(tmp_path, monkeypatch):
+    store = VerdictStore(tmp_path)
+    store.append(record(1))
+    real = Path.open
+
+    class Full:
+        """A file on a disk that takes 20 bytes more."""
+
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def write(self, content):
+            self.file.write(content[:20])
+            self.file.flush()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda path, mode: Full(real(path, mode)))
+        with pytest.raises(OSError, match="No space left"):
+            store.append(record(2))
+    store.append(record(3))
+    assert [one.id for one in store.records()] == [record(1).id, record(3).id]
+
+
+def test_a_file_that_windows_wrote_is_read(tmp_path):
+    (tmp_path / "ann.jsonl").write_bytes(b"".join(record(n).to_line().replace("\n", "\r\n").encode() for n in (1, 2)))
+    store = VerdictStore(tmp_path)
+    store.append(record(3))
+    assert store.records() == (record(1), record(2), record(3))

@@ -1,10 +1,12 @@
 """Verdict records: what they take, and which of several stands."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current
+from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, now
 
 
 def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, run="run", **more):
@@ -48,6 +50,17 @@ def test_the_last_verdict_stands_and_one_taken_back_uncovers_the_one_before():
     assert current([first, second, record(3, verdict=None, withdraws=second.id)]) == {"ann": {"a": first}}
     gone = [first, record(3, verdict=None, withdraws=first.id)]
     assert current(gone) == {}
+
+
+@pytest.mark.parametrize("last", ["2999-01-01T00:00:00.000Z", "2999-01-01T00:00:00Z", "2999-01-01T02:00:00+02:00"])
+def test_a_time_is_later_than_the_records_before_whatever_the_clock_says(last):
+    assert now([replace(record(1), time=last), record(2)]) == "2999-01-01T00:00:00.001Z"
+    assert now() == now([record(1)]) or now([record(1)]).startswith(now()[:15])
+
+
+@pytest.mark.parametrize("last", ["soon", "9999-12-31T23:59:59.999Z", ""])
+def test_texts_that_are_no_time_leave_the_clock_its_own(last):
+    assert now([replace(record(1), time=last)])[:4] == str(datetime.now(UTC).year)
 
 
 def test_nobody_takes_back_the_verdict_of_another():

@@ -135,3 +135,13 @@ def test_the_queue_is_that_of_the_session(call, tmp_path):
                 cases, order.value, metric, metric == "hd95_px",
             )  # fmt: skip
             assert tuple(found) == session.queue, (order, metric)
+
+
+def test_a_record_is_later_than_those_before_whatever_the_clock_says(call):
+    body = """const [times, now] = given;
+        return kit.timeAfter(times.map((time) => ({ time })), new Date(now));"""
+    now, later = "2026-05-01T12:00:00.000Z", "2027-05-01T12:00:00.000Z"
+    assert call(body, [], now) == now
+    assert call(body, ["2025-05-01T12:00:00.000Z", now], later) == later
+    assert call(body, [later, now], now) == "2027-05-01T12:00:00.001Z"
+    assert call(body, ["soon"], now) == now

@@ -1,6 +1,8 @@
 """The widget's side of the talk with the viewer, without a browser."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -65,3 +67,27 @@ def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
     widget = ReviewWidget(source, session)
     assert "Predict the case again" in widget.answer({"ticket": 1, "kind": "load", "case_id": GRIDDED})["error"]
     assert "payload" in widget.answer({"ticket": 2, "kind": "load", "case_id": SAME})
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk became full. Free some space, then say it again"),
+        (errno.EROFS, "cannot be written (Read-only file system). Name another folder, or make this one writable"),
+        (errno.EIO, "the disk or network drive failed (Input/output error)"),
+    ],
+)
+def test_a_verdict_that_cannot_be_kept_is_told_and_the_next_one_is_kept(parts, monkeypatch, number, said):
+    source, session = parts
+    widget = ReviewWidget(source, session)
+
+    def fail(handle):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        answer = widget.answer({"ticket": 1, "kind": "save", "record": given(source)})
+    assert answer["error"].startswith(said) and not session.verdicts
+    again = given(source, id="f" * 32, verdict="reject")
+    assert widget.answer({"ticket": 2, "kind": "save", "record": again}) == {"ticket": 2}
+    assert session.verdicts[GRIDDED].verdict is Verdict.REJECT
