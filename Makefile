@@ -50,8 +50,9 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(STAMP) ## write docs/cli.md again
+docs: $(STAMP) ## write docs/cli.md, docs/notebooks.md and the notebooks' cells of parameters again
 	$(BIN)/python -m helpers.cli.reference
+	$(BIN)/python -m helpers.notebook.reference
 
 pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran
 	$(BIN)/python -m helpers.demo.pages

@@ -113,9 +113,14 @@ def new_result_folder(project: str, stage: Stage, name: str) -> Path:
 
 
 def latest_complete(project: str, stage: Stage) -> Path:
-    """The newest complete result of a stage: a folder that holds the stage's final file.
+    """The newest complete result of a stage: a folder that holds the stage's final file. Raises as `all_complete`."""
+    return all_complete(project, stage)[0]
 
-    Of two results of the same moment, the name that sorts last wins.
+
+def all_complete(project: str, stage: Stage) -> list[Path]:
+    """The complete results of a stage, at least one, the newest first.
+
+    Of two results of the same moment, the name that sorts last comes first.
 
     Raises:
         UsageProblem: where there is none.
@@ -127,7 +132,8 @@ def latest_complete(project: str, stage: Stage) -> Path:
             f"{folder}: expected a finished result of '{stage.value}' (a folder with {stage.final_file}), found none; "
             f"run {_ADVICE[stage]} with project '{project}' first, or name a folder"
         )
-    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent
+    newest = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), reverse=True)
+    return [path.parent for path in newest]
 
 
 _ADVICE = {

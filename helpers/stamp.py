@@ -8,6 +8,8 @@ import os
 
 VARIABLE = "VESSELKIT_STAMP"
 
+_of_notebook: list[str | None] = []
+
 
 def stamp_text(*carried: str | None) -> str | None:
     """What the environment variable and the runs that are shown say, each text once; None where none says anything.
@@ -15,5 +17,15 @@ def stamp_text(*carried: str | None) -> str | None:
     Args:
         carried: of each run, see `helpers.runs.reading.Run.stamp`.
     """
-    said = dict.fromkeys(filter(None, (os.environ.get(VARIABLE), *carried)))
+    said = dict.fromkeys(filter(None, (new_stamp(), *_of_notebook, *carried)))
     return "; ".join(said) or None
+
+
+def new_stamp() -> str | None:
+    """What a run that is made now is to carry."""
+    return os.environ.get(VARIABLE) or None
+
+
+def stamp_notebook(*carried: str | None) -> None:
+    """From now on all that this process shows carries what these runs say, and no more what earlier ones said."""
+    _of_notebook[:] = carried

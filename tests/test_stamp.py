@@ -5,7 +5,7 @@ import json
 import pytest
 
 from helpers.runs.reading import open_run
-from helpers.stamp import VARIABLE, stamp_text
+from helpers.stamp import VARIABLE, stamp_notebook, stamp_text
 from tests.review.runs import write_run
 
 
@@ -35,6 +35,13 @@ def test_a_run_carries_what_was_said_while_it_was_made(tmp_path, monkeypatch):
     demo = open_run(tmp_path / "demo")
     assert demo.stamp == "synthetic"
     assert demo.config.config_sha256 == open_run(tmp_path / "own").config.config_sha256
+
+
+def test_a_notebook_has_the_stamps_of_the_runs_that_it_is_about_and_of_no_earlier_ones():
+    stamp_notebook("tiny", None)
+    assert stamp_text() == stamp_text("tiny") == "tiny"
+    stamp_notebook(None)
+    assert stamp_text() is None
 
 
 @pytest.mark.parametrize("said", [None, ["a"], {"a": 1}, 3])

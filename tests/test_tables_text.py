@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.tables_text import safe_text
+from helpers.tables_text import markdown_table, safe_text
 
 
 @pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=A1"])
@@ -12,3 +12,7 @@ def test_a_formula_is_disarmed(text):
 
 def test_other_texts_stay():
     assert [safe_text(text) for text in ("", "P007", "1-2")] == ["", "P007", "1-2"]
+
+
+def test_a_table_of_a_document():
+    assert markdown_table(("a", "b"), [("1|2", "`x`")]) == "| a | b |\n| --- | --- |\n| 1\\|2 | `x` |\n"

@@ -3,7 +3,6 @@
 The text is laid out here, not by the terminal, so that it is the same on every machine.
 """
 
-from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import typer
 from helpers.atomic import write_text_atomic
 from helpers.cli.app import EXIT_CODES, app
 from helpers.cli.registry import COMMANDS, Availability, Command
+from helpers.tables_text import markdown_table
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
@@ -51,12 +51,14 @@ def _is_planned(found: Command) -> bool:
 
 
 def _exit_codes() -> str:
-    return "## Exit codes\n\n" + _table(("code", "meaning"), ((str(code), text) for code, text in EXIT_CODES.items()))
+    return "## Exit codes\n\n" + markdown_table(
+        ("code", "meaning"), ((str(code), text) for code, text in EXIT_CODES.items())
+    )
 
 
 def _overview() -> str:
     rows = ((f"`{found.name}`", found.availability.value, found.summary) for found in COMMANDS)
-    return "## All commands\n\n" + _table(("command", "in this version", "what it does"), rows)
+    return "## All commands\n\n" + markdown_table(("command", "in this version", "what it does"), rows)
 
 
 def _section(found: Command) -> str:
@@ -64,7 +66,7 @@ def _section(found: Command) -> str:
         (f"`{_label(parameter)}`", "required" if parameter.required else _default(parameter), parameter.help)
         for parameter in parameters(found.name)
     )
-    return f"## vesselkit {found.name}\n\n{_entry(found)}\n\n" + _table(("option", "default", "meaning"), rows)
+    return f"## vesselkit {found.name}\n\n{_entry(found)}\n\n" + markdown_table(("option", "default", "meaning"), rows)
 
 
 def _entry(found: Command) -> str:
@@ -80,12 +82,6 @@ def _label(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     value = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
     return "" if value is None or value is False else f"`{value}`"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    lines = [head, ["---"] * len(head), *escaped]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 if __name__ == "__main__":

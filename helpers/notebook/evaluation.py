@@ -25,9 +25,12 @@ from helpers.figures.style import sizes_text
 from helpers.notebook.session import shown_path
 from helpers.notebook.settings import EvaluateSettings, ReviewSettings
 from helpers.paths import Stage
+from helpers.runs.config import read_config
 from helpers.runs.reading import Run, open_run
+from helpers.stamp import stamp_notebook
 
 _MOST_NAMED = 10
+_BASELINE_KIND = "vesselness"  # of a run's model
 
 
 @dataclass(frozen=True)
@@ -169,20 +172,23 @@ class Results:
 def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun, ...]:
     """The run to evaluate, then those to compare with or to show beside it, each opened, so that a bad one is refused.
 
+    Tables and figures that this process shows from now on have their stamps, see `helpers.stamp`.
+
     Raises:
         UsageProblem: where a run is not found, or none is named and the project has none.
         RefusedInput: where one is not finished, or damaged.
     """
     if settings.predictions is None:
-        latest = paths.latest_complete(settings.project, Stage.PREDICT)
-        found = [(latest, f"the latest finished run of project {settings.project}")]
+        found = [_latest_run(settings.project)]
     else:
         found = [(_run_folder(settings.project, settings.predictions), "as named")]
     found += [(_run_folder(settings.project, text), "to compare with") for text in settings.against]
     if isinstance(settings, ReviewSettings):
         found += [(_run_folder(settings.project, text), "to show beside it") for text in settings.beside]
     names = distinct_names([folder.name for folder, _ in found])
-    return tuple(ChosenRun(name, open_run(folder), reason) for name, (folder, reason) in zip(names, found, strict=True))
+    chosen = [ChosenRun(name, open_run(folder), reason) for name, (folder, reason) in zip(names, found, strict=True)]
+    stamp_notebook(*(one.run.stamp for one in chosen))
+    return tuple(chosen)
 
 
 def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], dataset: Dataset, output: Path) -> Results:
@@ -204,6 +210,16 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
     )
     subjects = open_subjects(folders, names, settings.prompt)
     return Results(open_metrics(output), subjects, settings.seed, settings.draws)
+
+
+def _latest_run(project: str) -> tuple[Path, str]:
+    """The project's latest finished run of a model, else its latest, and why: baselines are what is held against."""
+    folders = paths.all_complete(project, Stage.PREDICT)
+    for folder in folders:
+        model = read_config(folder).values.get("model") or {}
+        if model.get("kind") != _BASELINE_KIND:
+            return folder, f"the latest finished run of a model in project {project}"
+    return folders[0], f"the latest finished run of project {project}"
 
 
 def _run_folder(project: str, text: str) -> Path:

@@ -9,7 +9,12 @@ from pydantic import BaseModel
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 
-_KNOWN_SETTINGS = (ConvertSettings, InferSettings, EvaluateSettings, ReviewSettings)
+SETTINGS: Mapping[str, type[BaseModel]] = {
+    "01_convert": ConvertSettings,
+    "02_infer": InferSettings,
+    "03_evaluate": EvaluateSettings,
+    "04_review": ReviewSettings,
+}  # name of a notebook -> its parameters
 
 
 def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
@@ -18,7 +23,7 @@ def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
     Args:
         types: name -> (type, default as source text), as `helpers.notebook.declared.parameter_types` gives them.
     """
-    return next((model for model in _KNOWN_SETTINGS if set(model.model_fields) == set(types)), None)
+    return next((model for model in SETTINGS.values() if set(model.model_fields) == set(types)), None)
 
 
 def with_defaults(types: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> dict[str, Any]:

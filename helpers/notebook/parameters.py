@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from helpers import paths
 from helpers.errors import UsageProblem
 
+NOT_GIVEN = "not_given"  # type of a pydantic error about a value that is needed and empty
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -76,6 +78,8 @@ def _describe(found: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in found["loc"]) or "parameters"
     if found["type"] == "missing":
         return f"{place}: missing; give it a value"
+    if found["type"] == NOT_GIVEN:
+        return f"{place}: {found['msg']}"
     value = found["input"]
     shown = str(value) if isinstance(value, Path) else repr(value)
     message = found["msg"].removeprefix("Value error, ")

@@ -6,13 +6,22 @@ import numpy as np
 import pandas as pd
 
 from helpers.runs.reading import Run
+from helpers.runs.status import PredictionStatus
 
 _KEY = ["case_id", "prompt_id"]
+_ENDED = [*_KEY, "status", "seg_count", "mask_fraction", "text", "message"]
 
 
 def prediction_table(run: Run) -> pd.DataFrame:
     """One row for each case and prompt, the one of its first `[SEG]`, with all columns of `Run.table`."""
     return run.table().drop_duplicates(_KEY).reset_index(drop=True)
+
+
+def other_than_ok(run: Run) -> pd.DataFrame:
+    """The cases and prompts that ended otherwise than `ok`, with answer and message; where none did, a row says so."""
+    table = prediction_table(run)
+    found = table.loc[table["status"].astype(str) != PredictionStatus.OK, _ENDED].reset_index(drop=True)
+    return found if len(found) else pd.DataFrame({"other than ok": ["none"]})
 
 
 def status_table(run: Run) -> pd.DataFrame:

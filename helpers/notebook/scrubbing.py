@@ -113,11 +113,14 @@ def _path_texts(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(parameter, text) of every text among the values that is a path of the user, at any depth."""
     for name, value in parameters.items():
         if name not in _OUR_OWN_NAMES:
-            yield from ((name, text) for text in texts_in(value) if _is_path(text))
+            yield from ((name, text) for text in texts_in(value) if is_users_path(text))
 
 
-def _is_path(text: str) -> bool:
-    """Whether a text is absolute, exists, or has a separator and no blanks; and does not lie in `outputs`."""
+def is_users_path(text: str) -> bool:
+    """Whether a text is taken for a path of the user: absolute, existing, or with a separator and no blanks.
+
+    What lies in `outputs` is not one.
+    """
     if not text or _in_outputs(text):
         return False
     if os.path.isabs(text) or text.startswith("~"):

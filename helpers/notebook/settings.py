@@ -1,6 +1,7 @@
-"""The parameters of the kit's notebooks, as types: what each notebook accepts, and what it refuses at once.
+"""The parameters of the kit's notebooks: what each notebook accepts, what it means, and what is refused at once.
 
-An empty string or a zero stands for "not given" where a notebook cannot write None.
+An empty string or a zero stands for "not given" where a notebook cannot write None. The notebooks' cells of parameters
+and docs/notebooks.md are written from here, by `helpers.notebook.declaration`.
 """
 
 import re
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, DirectoryPath, Field, FilePath
+from pydantic_core import PydanticCustomError
 
 from helpers import paths
 from helpers.data.opening import Opening
 from helpers.data.other_frame import parse_size
 from helpers.errors import UsageProblem
 from helpers.evaluation.intervals import DRAWS, SEED
+from helpers.notebook.parameters import NOT_GIVEN
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
 
@@ -28,10 +31,15 @@ def _none_if_zero(value: Any) -> Any:
     return None if value == 0 and not isinstance(value, bool) else value
 
 
-def _required(value: Any) -> Any:
-    if value == "":
-        raise ValueError("needed; give a path")
-    return value
+def _needed(advice: str) -> BeforeValidator:
+    """Refuses an empty text, with what to do."""
+
+    def check(value: Any) -> Any:
+        if value == "":
+            raise PydanticCustomError(NOT_GIVEN, f"needed; {advice}")
+        return value
+
+    return BeforeValidator(check)
 
 
 def _existing(path: Path) -> Path:
@@ -86,30 +94,47 @@ _Words = Annotated[str, Field(pattern=r"\S")]
 _PlainName = Annotated[str, AfterValidator(_plain)]
 _Project = Annotated[str, AfterValidator(_project)]
 _OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
+_OptionalText = Annotated[str | None, _Unset]
+_OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber]
+_Data = Annotated[
+    Path,
+    _needed("give a path: a folder or annotation file. To try this notebook: helpers/demo/files/data"),
+    AfterValidator(_existing),
+]
+_Checkpoint = Annotated[
+    Path,
+    _needed("give a path: iter_N.pth, or a folder of the official converter. To try this notebook: `make demo`"),
+    AfterValidator(_existing),
+]
+
+_LATEST_RUN = "run folder, or name of a run of the project; empty: its latest of a model, else its latest"
 
 
 class ResultSettings(BaseModel):
-    """Where the results of a notebook go: to `project`, under `name`; None for one of its own."""
+    """Where the results of a notebook go."""
 
     model_config = ConfigDict(frozen=True)
 
-    project: _Project
-    name: _OptionalName = None
+    project: _Project = Field("demo", description="results go to outputs/<project>/")
+    name: _OptionalName = Field(None, description="of the result; empty: the time in UTC")
 
 
 class DataSettings(ResultSettings):
-    """Parameters of a notebook about a data set, as `Opening` takes them.
+    """Parameters of a notebook about a data set, as `Opening` takes them; `data` is absolute."""
 
-    `data` may be a folder or an annotation file, and is absolute; None leaves `layout` and `ids` to the data set.
-    """
-
-    data: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
-    layout: Annotated[str | None, _Unset] = None
-    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = None
-    id_key: Annotated[Path | None, _Unset] = None
-    group_by: Annotated[str | None, _Unset] = None
-    split: Annotated[str | None, _Unset] = None
-    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = None
+    data: _Data = Field(description="needed: data set, a folder or annotation file")
+    layout: _OptionalText = Field(None, description="of the data set; empty: found out")
+    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = Field(
+        None, description="keep or pseudonym; empty: keep those of public data sets, replace others"
+    )
+    id_key: Annotated[Path | None, _Unset] = Field(
+        None, description="file of the key of case ids; empty: .vesselkit/id.key in the data set"
+    )
+    group_by: _OptionalText = Field(None, description="rule for patient and sequence; empty: found out")
+    split: _OptionalText = Field(None, description="only this one, such as test; empty: all")
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = Field(
+        None, description="such as 800x800: images that annotations without a size were drawn on; empty: as they are"
+    )
 
     @property
     def opening(self) -> Opening:
@@ -118,72 +143,92 @@ class DataSettings(ResultSettings):
 
 
 class ConvertSettings(ResultSettings):
-    """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint.
+    """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint."""
 
-    `checkpoint` may be a file or a folder; `lora_alpha` is above 0; `sam2_config` is a preset's name or a JSON file.
-    """
-
-    checkpoint: Annotated[Path, BeforeValidator(_required), AfterValidator(_existing)]
-    base: Annotated[DirectoryPath | None, _Unset] = None
-    sam2: Annotated[FilePath | None, _Unset] = None
-    sam2_config: Annotated[str | None, _Unset, AfterValidator(_sizes_file)] = None
-    train_config: Annotated[FilePath | None, _Unset] = None
-    lora_alpha: Annotated[Annotated[float, Field(gt=0)] | None, _UnsetNumber] = None
-    template: Annotated[str | None, _Unset] = None
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    name: _OptionalName = Field(None, description="of the result; empty: from the checkpoint's name")
+    checkpoint: _Checkpoint = Field(description="needed: iter_N.pth, or a folder of the official converter")
+    base: Annotated[DirectoryPath | None, _Unset] = Field(
+        None, description="the InternVL folder that the run started from; empty: none, or the training config's"
+    )
+    sam2: Annotated[FilePath | None, _Unset] = Field(
+        None, description="the SAM 2.0 file that the run started from; empty: none"
+    )
+    sam2_config: Annotated[str | None, _Unset, AfterValidator(_sizes_file)] = Field(
+        None, description="a preset's name or a JSON file of sizes; empty: from the tensors"
+    )
+    train_config: Annotated[FilePath | None, _Unset] = Field(
+        None, description="the run's config file, read and never executed; empty: the text in the checkpoint"
+    )
+    lora_alpha: Annotated[Annotated[float, Field(gt=0)] | None, _UnsetNumber] = Field(
+        None, description="scale of the LoRA matrices; 0: from the training config"
+    )
+    template: _OptionalText = Field(None, description="chat template; empty: from the training config")
+    dtype: Literal["bfloat16", "float16", "float32"] = Field(
+        "bfloat16", description="of the exported weights: bfloat16, float16 or float32"
+    )
 
 
 class InferSettings(DataSettings):
-    """Parameters of `02_infer`.
+    """Parameters of `02_infer`."""
 
-    None leaves the choice of `model` to the latest complete conversion, of `batch_size` to the device; `quantize` None
-    holds all weights in the dtype; `limit` None means all cases.
-    """
-
-    model: Annotated[DirectoryPath | None, _Unset] = None
-    prompts: list[_Words] = Field(["Please segment the blood vessels."], min_length=1)
-    threshold: float = Field(0.5, gt=0, lt=1)
-    combine: Literal["union", "first", "best"] = "union"
-    batch_size: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
-    device: Annotated[str, AfterValidator(_device)] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = None
-    limit: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
+    model: Annotated[DirectoryPath | None, _Unset] = Field(
+        None, description="model folder; empty: the project's latest complete conversion"
+    )
+    prompts: list[_Words] = Field(
+        ["Please segment the blood vessels."], min_length=1, description="each is asked of every frame"
+    )
+    threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is in the mask")
+    combine: Literal["union", "first", "best"] = Field("union", description="of several [SEG]: union, first or best")
+    batch_size: _OptionalCount = Field(None, description="frames at a time; 0: what suits the device")
+    device: Annotated[str, AfterValidator(_device)] = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="that the model computes in: auto, float32, bfloat16 or float16"
+    )
+    quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = Field(
+        None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
+    )
+    limit: _OptionalCount = Field(None, description="only the first cases; 0: all")
 
 
 class EvaluateSettings(DataSettings):
-    """Parameters of `03_evaluate`.
+    """Parameters of `03_evaluate`. Runs are folders or names of runs of the project."""
 
-    `predictions` and each of `against` is a run folder, or the name of a run of the project; `predictions` None means
-    the project's latest finished run. `training` is a list of case ids or a training configuration, `development` an
-    earlier evaluation of the same model on other patients; `prompt` None means every prompt that the runs have;
-    `processes` None means the number of cores.
-    """
-
-    predictions: Annotated[str | None, _Unset] = None
-    against: list[_Words] = Field([])
-    prompt: Annotated[str | None, _Unset] = None
-    training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = None
-    development: Annotated[DirectoryPath | None, _Unset] = None
-    close_gaps: int = Field(0, ge=0)
-    remove_small: int = Field(0, ge=0)
-    seed: int = Field(SEED, ge=0)
-    draws: int = Field(DRAWS, ge=100)
-    processes: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
+    name: _OptionalName = Field(None, description="of the result; empty: that of the run")
+    data: _Data = Field(description="needed: data set with ground truth, a folder or annotation file")
+    predictions: _OptionalText = Field(None, description=_LATEST_RUN)
+    against: list[_Words] = Field([], description="run folders or names to compare with")
+    prompt: _OptionalText = Field(None, description="such as p1; empty: every prompt of the runs, each by itself")
+    training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
+        None, description="list of case ids or configuration of the training, to find leakage; empty: none"
+    )
+    development: Annotated[DirectoryPath | None, _Unset] = Field(
+        None,
+        description="earlier evaluation of the same model on other patients, to choose a threshold on; empty: none",
+    )
+    close_gaps: int = Field(
+        0, ge=0, description="radius in pixels of a disk whose closing of gaps is measured; 0: none"
+    )
+    remove_small: int = Field(0, ge=0, description="pixels below which pieces are dropped, measured; 0: none")
+    seed: int = Field(SEED, ge=0, description="of the bootstrap that gives the intervals")
+    draws: int = Field(DRAWS, ge=100, description="of patients by the bootstrap, for each interval")
+    processes: _OptionalCount = Field(None, description="processes that score cases; 0: one for each core")
 
 
 class ReviewSettings(DataSettings):
-    """Parameters of `04_review`.
+    """Parameters of `04_review`. Runs are folders or names of runs of the project."""
 
-    `predictions`, `against` and each of `beside` are run folders, or names of runs of the project; `predictions` None
-    means the project's latest finished run, `metrics` None the latest evaluation of it, `prompt` None its first prompt,
-    `page_cases` None all cases.
-    """
-
-    predictions: Annotated[str | None, _Unset] = None
-    against: list[_Words] = Field([], max_length=1)
-    beside: list[_Words] = Field([])
-    metrics: Annotated[DirectoryPath | None, _Unset] = None
-    prompt: Annotated[str | None, _Unset] = None
-    reviewer: _PlainName = "reviewer"
-    page_cases: Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber] = None
+    name: _OptionalName = Field(None, description="of the review, which goes on under its name; empty: that of the run")
+    data: _Data = Field(description="needed: data set of the run, a folder or annotation file")
+    predictions: _OptionalText = Field(None, description=_LATEST_RUN)
+    against: list[_Words] = Field(
+        [], max_length=1, description="one run folder or name, to be shown in place of the first with the key b"
+    )
+    beside: list[_Words] = Field(
+        [], description="run folders or names, to be shown beside the first, each in a panel: modes of one data set"
+    )
+    metrics: Annotated[DirectoryPath | None, _Unset] = Field(
+        None, description="evaluation of the run; empty: the project's latest one of this run, if any"
+    )
+    prompt: _OptionalText = Field(None, description="such as p1; empty: the first of the run")
+    reviewer: _PlainName = Field("reviewer", description="whose verdicts these are: a name or initials")
+    page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")

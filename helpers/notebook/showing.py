@@ -1,20 +1,34 @@
 """Tables in a notebook's output."""
 
+from html import escape
+
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from helpers.stamp import stamp_text
 
-_MOST_ROWS = 200
+_MOST_ROWS, _KEPT_ROWS = 200, 10
+_GAP = "..."
 
 
 def show_tables(*tables: pd.DataFrame) -> None:
-    """Display tables whole: no text cut, missing values blank; of more than 200 rows the first and last ten."""
-    with pd.option_context(
-        "display.max_colwidth", None, "display.max_columns", None, "display.width", 200,
-        "display.max_rows", _MOST_ROWS, "display.min_rows", 20,
-    ):  # fmt: skip
-        for table in tables:
-            if (text := stamp_text()) is not None:
-                display(Markdown(f"*{text}*"))
-            display(table.astype(object).where(table.notna(), ""))
+    """Display tables whole, without row numbers: no text cut, missing values blank.
+
+    Of more than 200 rows the first and last ten stand there, and a row between them says that there are more.
+    """
+    stamp = stamp_text()
+    for table in tables:
+        shown = _shortened(table.astype(object).where(table.notna(), ""))
+        with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
+            html = shown.to_html(index=False, notebook=True)
+            text = shown.to_string(index=False)
+        if stamp is not None:
+            html, text = f"<p><em>{escape(stamp)}</em></p>\n{html}", f"{stamp}\n{text}"
+        display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def _shortened(table: pd.DataFrame) -> pd.DataFrame:
+    if len(table) <= _MOST_ROWS:
+        return table
+    gap = pd.DataFrame([[_GAP] * len(table.columns)], columns=table.columns)
+    return pd.concat([table.head(_KEPT_ROWS), gap, table.tail(_KEPT_ROWS)])

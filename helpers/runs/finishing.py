@@ -25,7 +25,7 @@ from helpers.runs.parts import done_part, part_path
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.status import PredictionStatus
 from helpers.runs.timings import predict_summary, timing_table
-from helpers.stamp import stamp_text
+from helpers.stamp import new_stamp
 
 TABLE_NAME = "predictions.parquet"
 TIMINGS_NAME = "timings.parquet"
@@ -61,7 +61,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     files = {TABLE_NAME: parquet_bytes(to_arrow(rows)), COCO_NAME: json_bytes(coco(rows, prompts))}
     for name, content in (*files.items(), (TIMINGS_NAME, parquet_bytes(timings))):
         write_durable(run / name, content)
-    stamp = stamp_text()
+    stamp = new_stamp()
     manifest = {
         **extra,
         **({} if stamp is None else {"stamp": stamp}),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import nbformat
@@ -11,13 +12,17 @@ import pytest
 
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.inference.run import predict
 from helpers.notebook.evaluation import choose_runs, evaluate_runs
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
+from helpers.stamp import new_stamp, stamp_text
+from helpers.vesselness.predictor import VesselnessPredictor
+from helpers.vesselness.settings import Tuned
 from tests.browser import look_at
 from tests.notebook.scored_runs import write_data, write_run
-from tests.notebook.test_notebooks import ROOT
+from tests.notebook.test_notebooks import ROOT, printed
 
 EVALUATE = ROOT / "notebooks/03_evaluate.ipynb"
 FIGURES = (
@@ -49,9 +54,25 @@ def settings(**given):
     return validate(EvaluateSettings, {"project": "demo", "data": "data", **given})
 
 
-def test_the_latest_finished_run_is_taken_and_named(root):
+def test_the_latest_finished_run_of_a_model_is_taken_and_named(root):
     (one,) = choose_runs(settings())
-    assert str(one) == "frangi: outputs/demo/predict/frangi (the latest finished run of project demo)"
+    assert str(one) == "frangi: outputs/demo/predict/frangi (the latest finished run of a model in project demo)"
+    dataset = settings().opening.open()
+    predict(dataset.frames, VesselnessPredictor(Tuned()), root / "outputs/demo/predict/later", limit=1)
+    assert choose_runs(settings())[0].name == "frangi"
+    for name in ("tuned", "frangi"):
+        shutil.rmtree(root / "outputs/demo/predict" / name)
+    (one,) = choose_runs(settings())
+    assert str(one) == "later: outputs/demo/predict/later (the latest finished run of project demo)"
+
+
+def test_a_demonstrations_run_stamps_what_is_shown_of_it_and_the_next_choice_ends_that(root):
+    path = root / "outputs/demo/predict/tuned/manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "stamp": "synthetic"}))
+    choose_runs(settings(against=["tuned"]))
+    assert stamp_text() == "synthetic" and new_stamp() is None
+    choose_runs(settings(predictions="frangi"))
+    assert stamp_text() is None
 
 
 def test_runs_are_named_by_name_or_by_folder(root):
@@ -94,6 +115,20 @@ def test_the_notebook_by_the_runner(root):
     files_are_complete(folder, table)
     html_shows_what_the_files_say(folder, summary, table)
     nothing_names_this_machine(root, folder, node)
+
+
+@pytest.mark.slow
+def test_notebooks_given_nothing_but_the_data_take_the_newest_run_of_a_model(root):
+    dataset = settings().opening.open()
+    predict(dataset.frames, VesselnessPredictor(Tuned()), root / "outputs/demo/predict/baseline", limit=1)
+    for notebook in (EVALUATE, ROOT / "notebooks/04_review.ipynb"):
+        output = root / "outputs/demo/notebooks" / notebook.name
+        node = nbformat.read(execute_notebook(notebook, output, {"data": "data"}, TIMEOUT_S), as_version=4)
+        said = printed(node)
+        assert "frangi: outputs/demo/predict/frangi (the latest finished run of a model in project demo)" in said
+        assert "data <data>" in re.sub(r" +", " ", said) and str(root) not in nbformat.writes(node)
+    assert "scores: outputs/demo/evaluate/frangi" in said and "reviewer: 0 of 12 reviewed" in said
+    assert (root / "outputs/demo/review/frangi/review.html").is_file()
 
 
 def files_are_complete(folder, table):

@@ -4,7 +4,14 @@ import dataclasses
 
 import pytest
 
-from helpers.notebook.run_tables import agreement_tables, prediction_table, prompt_table, status_table, time_table
+from helpers.notebook.run_tables import (
+    agreement_tables,
+    other_than_ok,
+    prediction_table,
+    prompt_table,
+    status_table,
+    time_table,
+)
 from helpers.runs.reading import open_run
 from tests.notebook.small_run import write_run
 
@@ -23,6 +30,13 @@ def test_statuses_are_counted_for_each_prompt(run):
     table = status_table(run).set_index("status")
     assert table.index[0] == "ok" and table["p1"].to_dict() == {"ok": 2, "read_error": 1, "no_seg": 0}
     assert table["p2"].to_dict() == {"ok": 1, "read_error": 1, "no_seg": 1}
+
+
+def test_what_ended_otherwise_than_ok_is_listed_with_what_was_said(run):
+    table = other_than_ok(run)
+    assert set(table["status"].astype(str)) == {"read_error", "no_seg"} and len(table) == 3
+    fine = dataclasses.replace(run, rows=tuple(row for row in run.rows if row.status == "ok"))
+    assert other_than_ok(fine).values.tolist() == [["none"]]
 
 
 def test_prompts_are_summed_up(run):

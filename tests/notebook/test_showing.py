@@ -1,14 +1,51 @@
-"""Tables in notebooks lose nothing."""
+"""Tables in notebooks lose nothing, and what they hold is text."""
+
+from unittest.mock import patch
 
 import pandas as pd
-from IPython.utils.capture import capture_output
+import pytest
 
+from helpers.notebook import showing
 from helpers.notebook.showing import show_tables
+from helpers.stamp import VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def _unsaid(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+def shown(*tables):
+    """What is displayed of each: its HTML and its plain text."""
+    with patch.object(showing, "display") as display:
+        show_tables(*tables)
+    found = [call.args[0] for call in display.call_args_list]
+    assert all(call.kwargs == {"raw": True} for call in display.call_args_list)
+    return [(data["text/html"], data["text/plain"]) for data in found]
 
 
 def test_long_texts_stay_whole_and_missing_values_are_blank():
     note = "a long note " * 20
-    with capture_output() as captured:
-        show_tables(pd.DataFrame({"note": [note, None], "count": pd.array([1, None], dtype="Int64")}))
-    assert note.strip() in captured.stdout
-    assert "NaN" not in captured.stdout and "<NA>" not in captured.stdout and "None" not in captured.stdout
+    (both,) = shown(pd.DataFrame({"note": [note, None], "count": pd.array([1, None], dtype="Int64")}))
+    for text in both:
+        assert note.strip() in text
+        assert "NaN" not in text and "<NA>" not in text and "None" not in text
+
+
+def test_row_numbers_are_left_out_and_markup_is_text():
+    ((html, text),) = shown(pd.DataFrame({"<i>": ["<b>a</b>", "$x$"]}, index=[4711, 4712]))
+    assert "4711" not in html + text and "<b>a</b>" in text
+    assert "&lt;b&gt;a&lt;/b&gt;" in html and "&lt;i&gt;" in html and "<b>" not in html
+    assert "tex2jax_ignore" in html  # else JupyterLab takes what stands between dollars for a formula
+
+
+def test_of_a_long_table_the_ends_stand_there():
+    (_, long), (_, whole) = shown(pd.DataFrame({"n": range(1000, 1201)}), pd.DataFrame({"n": range(1000, 1200)}))
+    assert long.split() == ["n", *map(str, range(1000, 1010)), "...", *map(str, range(1191, 1201))]
+    assert len(whole.split()) == 201
+
+
+def test_the_stamp_stands_above_as_text(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "<b>tiny")
+    ((html, text),) = shown(pd.DataFrame({"n": [1]}))
+    assert html.startswith("<p><em>&lt;b&gt;tiny</em></p>") and text.startswith("<b>tiny\n")
