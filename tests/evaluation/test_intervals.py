@@ -48,6 +48,12 @@ def test_a_pooled_ratio_weighs_units_by_size():
     assert found.low == 0 and found.high == 1  # the large unit drawn always, or never
 
 
+def test_a_ratio_does_not_depend_on_the_unit_of_its_parts():
+    tops, bottoms = np.array([1.0, 3.0, 2.0]), np.array([4.0, 5.0, 6.0])
+    large, small = (ratio_interval(tops / scale, bottoms / scale, draws=50) for scale in (1, 64))
+    assert large == small and (large.level, large.draws, large.units) == (0.95, 50, 3)
+
+
 def test_many_units_are_drawn_in_blocks(monkeypatch):
     whole = mean_interval(VALUES, draws=100)
     monkeypatch.setattr("helpers.evaluation.intervals._BLOCK", 36 * 7)

@@ -2,13 +2,17 @@
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data.dataset import open_dataset
-from helpers.data.truth import MaskFileTruth
+from helpers.data.dataset import RescaledTruth, open_dataset
+from helpers.data.frame import Frame
+from helpers.data.record import Case
+from helpers.data.truth import BrokenTruth, MaskFileTruth
+from helpers.errors import RefusedInput
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.loading import scorable
 from helpers.evaluation.metrics_folder import open_metrics
@@ -56,6 +60,27 @@ def test_the_header_of_a_cine_is_read_once(cine, monkeypatch):
     monkeypatch.setattr("helpers.evaluation.loading.is_dicom", counted)
     found = scorable(cine, [case.case_id for case in cine.cases], [])
     assert len(found) == 3 and sorted(read) == ["one.dcm", "two.dcm"] and {one.spacing_mm for one in found} == {None}
+
+
+def test_truths_that_do_not_fit_their_frames_are_refused_together(tmp_path):
+    path = tmp_path / "frame.png"
+    Image.new("L", (30, 12)).save(path)
+
+    def checked(*truths, read=()):
+        cases = tuple(Case(Frame(f"c{number}", path), truth) for number, truth in enumerate(truths))
+        rows = [SimpleNamespace(case_id=case_id, width=width, height=height) for case_id, width, height in read]
+        return scorable(SimpleNamespace(cases=cases), [case.case_id for case in cases], [SimpleNamespace(rows=rows)])
+
+    fitting, unsized = SimpleNamespace(size=[30, 12]), SimpleNamespace(size=None)
+    rescaled = RescaledTruth(SimpleNamespace(size=(3, 4)), (3, 4))
+    assert [case.size for case in checked(fitting, unsized, rescaled)] == [(30, 12)] * 3
+    assert checked(SimpleNamespace(size=(9, 8)), read=[("c0", 9, 8)])[0].size == (9, 8)
+    assert checked(fitting, read=[("c0", None, None)])[0].size == (30, 12)
+    with pytest.raises(RefusedInput, match="found 1 that do not, the first c1: made for 12x30, the frame is 30x12"):
+        checked(fitting, SimpleNamespace(size=(12, 30)))
+    with pytest.raises(RefusedInput, match="found 2 that do not, the first c0: torn"):
+        checked(BrokenTruth("torn"), SimpleNamespace(size=(12, 30)))
+    assert "frame.png" not in repr(checked(fitting))  # a file's name may be a patient's
 
 
 def write_unknown(folder, count):
