@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-import filelock
 import psutil
 
 from helpers import paths
 from helpers.atomic import write_json_atomic
-from helpers.errors import UsageProblem, VesselkitError
+from helpers.errors import UsageProblem
 from helpers.notebook.batch_file import Batch, Job
 from helpers.notebook.batch_index import JobState, JobStatus, write_index
+from helpers.only_process import only_process
 
 _log = logging.getLogger(__name__)
 
@@ -63,16 +63,8 @@ def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[i
         VesselkitError: another process runs this batch.
     """
     slots = choose_slots(batch)
-    batch.folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(batch.folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise VesselkitError(f"{batch.folder}: another process runs this batch; wait for it, or stop it") from error
-    try:
+    with only_process(batch.folder, "runs this batch"):
         return _run_locked(batch, slots, told or _log.info)
-    finally:
-        lock.release()
 
 
 def choose_slots(batch: Batch) -> list[Slot]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from helpers.atomic import require_writable
+from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening
 from helpers.errors import UsageProblem
 from helpers.inference.run import predict
 from helpers.notebook.execution import execute_notebook
-from helpers.paths import Stage, latest_complete, project_of, project_root, stage_folder
+from helpers.only_process import only_process
+from helpers.paths import Stage, project_of, project_root, stage_folder
 from helpers.pipeline.reuse import verified_conversion
 from helpers.vesselness.predictor import VesselnessPredictor
 from helpers.vesselness.settings import Tuned, read_settings
@@ -68,12 +71,20 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
 
     Raises:
-        UsageProblem, RefusedInput, VesselkitError: as the notebooks.
+        UsageProblem, RefusedInput, VesselkitError: as the notebooks; also where the output cannot be written, or
+            another process is at work on it.
     """
     if not request.output.is_absolute():
         raise UsageProblem(f"output: expected an absolute path, got {request.output}")
+    require_writable(request.output)
     dataset = request.opening.open()
     baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
+    with only_process(request.output, "runs a pipeline"):
+        yield from _steps(request, dataset, baseline)
+
+
+def _steps(request: PipelineRequest, dataset: Dataset, baseline: Tuned) -> Iterator[Step]:
+    """The steps of `run_pipeline`, which has checked the request."""
     project = project_of(request.output)
     model = yield from _convert(request, project)
     run = stage_folder(project, Stage.PREDICT) / MODEL_RUN
@@ -97,12 +108,14 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity)
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
     both = {"predictions": str(run), "against": [str(beside)], **_data(request.opening)}
+    metrics = None
     if any(case.truth is not None for case in dataset.cases[: request.limit]):
         training = None if request.training is None else str(request.training)
         started = time.perf_counter()
-        _run_notebook("03_evaluate", project, {**both, "training": training})
-        yield Step("03_evaluate", latest_complete(project, Stage.EVALUATE), time.perf_counter() - started)
-    yield _notebook("04_review", project, stage_folder(project, Stage.REVIEW) / MODEL_RUN, both)
+        metrics = _new_result("03_evaluate", project, Stage.EVALUATE, {**both, "training": training})
+        yield Step("03_evaluate", metrics, time.perf_counter() - started)
+    shown = {**both, "metrics": None if metrics is None else str(metrics)}
+    yield _notebook("04_review", project, stage_folder(project, Stage.REVIEW) / MODEL_RUN, shown)
 
 
 def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
@@ -114,8 +127,8 @@ def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
         yield Step("01_convert", found, time.perf_counter() - started, reused=True)
         return found
     given = {name: getattr(request, name) for name in ("checkpoint", "base", "sam2", "sam2_config", "train_config")}
-    _run_notebook("01_convert", project, {name: None if one is None else str(one) for name, one in given.items()})
-    model = latest_complete(project, Stage.CONVERT)
+    sources = {name: None if one is None else str(one) for name, one in given.items()}
+    model = _new_result("01_convert", project, Stage.CONVERT, sources)
     yield Step("01_convert", model, time.perf_counter() - started)
     return model
 
@@ -130,6 +143,14 @@ def _notebook(name: str, project: str, result: Path, parameters: dict[str, Any])
     started = time.perf_counter()
     _run_notebook(name, project, parameters)
     return Step(name, result, time.perf_counter() - started)
+
+
+def _new_result(name: str, project: str, stage: Stage, parameters: dict[str, Any]) -> Path:
+    """The folder that a notebook made. The newest by its time may be another one, where the clock was set back."""
+    before = set(stage_folder(project, stage).glob(f"*/{stage.final_file}"))
+    _run_notebook(name, project, parameters)
+    (made,) = set(stage_folder(project, stage).glob(f"*/{stage.final_file}")) - before
+    return made.parent
 
 
 def _run_notebook(name: str, project: str, parameters: dict[str, Any]) -> None:

@@ -1,13 +1,16 @@
 """From the fixture's checkpoint to a report, and again: what is done is used again."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from helpers.data.opening import Opening
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.only_process import only_process
 from helpers.pipeline import PipelineRequest, run_pipeline
 from helpers.pipeline.report import closing_text, headline_text, step_text
 from helpers.pipeline.reuse import verified_conversion
@@ -15,9 +18,11 @@ from helpers.stamp import VARIABLE
 from tests.inference.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
+ODD = "Gefäße 血管 {x} 'y' & z"
 
-def request(output, data=FIXTURES, **changes):
-    sources = fixture_sources()
+
+def request(output, data=FIXTURES, sources=None, **changes):
+    sources = sources or fixture_sources()
     given = {
         "checkpoint": sources.checkpoint,
         "base": sources.base,
@@ -35,10 +40,12 @@ def request(output, data=FIXTURES, **changes):
 
 def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "a stamp for all to see")
-    data = tmp_path / "data"
+    place = tmp_path / ODD  # names of any kind are taken from end to end
+    place.mkdir()
+    data, sources = place / "data set", copy_sources(place / "sources")
     for name in ("images", "masks"):
         shutil.copytree(FIXTURES / name, data / name)
-    steps = list(run_pipeline(request(tmp_path / "o", data)))
+    steps = list(run_pipeline(request(place / "o", data, sources)))
     assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate", "04_review"]
     assert not steps[0].reused
     scores, review = steps[3].result, steps[4].result
@@ -56,11 +63,12 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
 
     masks = steps[1].result / "masks"
     before = {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")}
-    again = list(run_pipeline(request(tmp_path / "o", data)))
+    os.utime(scores / "summary.json", (4e9, 4e9))  # as after a clock that was set back
+    again = list(run_pipeline(request(place / "o", data, sources)))
     assert again[0].reused and again[0].result == steps[0].result
     assert "used again" in step_text(again[0])
     assert {path: path.stat().st_mtime_ns for path in masks.rglob("*.png")} == before
-    assert headline_text(again[3].result) == headline_text(scores)
+    assert again[3].result != scores and headline_text(again[3].result) == headline_text(scores)
 
 
 def test_a_wrong_data_set_is_refused_before_any_conversion(tmp_path):
@@ -70,6 +78,19 @@ def test_a_wrong_data_set_is_refused_before_any_conversion(tmp_path):
     assert not (tmp_path / "o").exists()
     with pytest.raises(UsageProblem, match="expected an absolute path"):
         next(run_pipeline(request(tmp_path.relative_to(tmp_path.anchor))))
+
+
+def test_a_second_process_is_refused_before_any_work(tmp_path):
+    with only_process(tmp_path / "o", "runs a pipeline"), pytest.raises(VesselkitError) as raised:
+        next(run_pipeline(request(tmp_path / "o")))
+    assert str(raised.value).endswith("another process runs a pipeline here; wait for it, or name another folder")
+    assert [path.name for path in (tmp_path / "o").iterdir()] == [".lock"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc, which nobody can write to")
+def test_a_read_only_place_is_refused_before_any_work():
+    with pytest.raises(RefusedInput, match="/proc: cannot be written"):
+        next(run_pipeline(request(Path("/proc/o"))))
 
 
 def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
