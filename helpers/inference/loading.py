@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 RECORD_NAME = "conversion.json"
 _FAMILY = "sa2va"
+_SETTINGS = (  # that transformers reads from a model folder
+    "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
+    "preprocessor_config.json", "video_preprocessor_config.json",
+)  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -89,9 +93,10 @@ def check_folder(model_dir: Path) -> ModelIdentity:
             f"{kind!r}. If it is the InternVL that was fine-tuned, it is the base: give the checkpoint with "
             "--checkpoint, and this folder as --base"
         )
-    for name, target in (config.get("auto_map") or {}).items():
-        if "--" in str(target):
-            raise RefusedInput(f"{model_dir / 'config.json'}: {name} points to code outside the folder. Convert again")
+    for name in _SETTINGS:
+        path = model_dir / name
+        for place in _code_elsewhere(_read_json(path, "settings") if path.is_file() else {}):
+            raise RefusedInput(f"{path}: {place} points to code outside the folder. Convert again")
     record_path = model_dir / RECORD_NAME
     if not record_path.exists():
         logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
@@ -166,6 +171,37 @@ def _stored_tensors(model_dir: Path, device: torch.device) -> Iterator[tuple[str
                 tensor = file.get_tensor(name)
                 # On a processor it may be a view of the file, which can change.
                 yield name, tensor.clone() if device.type == "cpu" else tensor
+
+
+def _code_elsewhere(values: Any, place: str = "") -> Iterator[str]:
+    """Where settings name code of another repository, which transformers would fetch and run: dotted names.
+
+    `auto_map` names a class as `repository--module.Class`; attention and expert layers may be named as kernels of a
+    repository, `owner/name`, which versions before 5.3 took without asking; so may settings say that code is trusted.
+    """
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            here = f"{place}.{name}" if place else str(name)
+            if str(name) == "auto_map":
+                yield from (here for text in _texts_in(value) if "--" in text)
+            elif str(name).removesuffix("_internal").endswith("_implementation"):
+                yield from (here for text in _texts_in(value) if "/" in text)
+            elif str(name) == "trust_remote_code" and value:
+                yield here
+            else:
+                yield from _code_elsewhere(value, here)
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            yield from _code_elsewhere(value, f"{place}.{number}")
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(item)
 
 
 def _recorded_code(path: Path, record: dict) -> dict[str, str]:

@@ -24,21 +24,19 @@ from helpers.images.reading import BadSize, DecoderFailure, UnreadableImage
 from helpers.images.source import read_frame
 from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
 from helpers.inference.predictor import Answer, Predictor
+from helpers.inference.shards import own_processors
+from helpers.inference.writing import Writing, threads_of
 from helpers.runs.sources import file_state
 from helpers.runs.status import PredictionStatus
-from helpers.system import DENIED, READ_ONLY, Words, in_words
 
 logger = logging.getLogger(__name__)
 
-# Threads that read; each uses one processor, beside those of the model. More write, since they mostly wait for the
-# disk: 8 times a frame, and up to some 30 ms each where the disk is far.
+# Threads that read; each uses one processor, beside those of the model. More write, since some wait for the disk.
 FEWEST_THREADS, MOST_THREADS = 2, 8
 WRITERS_A_READER = 4
 
-# Batches read ahead of the one being predicted, and frames that may wait for the disk: several large batches, since all
-# frames of one come at once.
+# Batches read ahead of the one being predicted.
 AHEAD = 2
-UNWRITTEN = 128
 
 # Seconds that a thread may keep the interpreter while the model's waits for it, in place of Python's 5 ms: a batch has
 # hundreds of launches, and each may have to wait.
@@ -122,6 +120,7 @@ def run_batches(
     *,
     stop: Stop | None = None,
     written: Callable[[int], None] = lambda count: None,
+    processes: int = 0,
 ) -> None:
     """Predict batches of frames in order and hand each frame's outcome to `write`.
 
@@ -132,6 +131,7 @@ def run_batches(
         write: called on writer threads, several at a time; returns whether something was written.
         stop: asked before each batch.
         written: told on the main thread, after each frame, how many more are written.
+        processes: that write, `write` being sent to each; 0 for threads of this one.
     Raises:
         VesselkitError: where results cannot be written, or the device itself failed.
     """
@@ -143,24 +143,26 @@ def run_batches(
                 return
             yield from predict_batch(predictor, loaded, prompts)
 
-    write_outcomes(outcomes, write, written)
+    write_outcomes(outcomes, write, written, processes)
 
 
 def write_outcomes(
     outcomes: Callable[[ThreadPoolExecutor], Iterator[Outcome]],
     write: Callable[[Outcome], bool],
     written: Callable[[int], None],
+    processes: int = 0,
 ) -> None:
     """Write outcomes while the next are made, see `run_batches`.
 
     Args:
         outcomes: makes them on the main thread; it is given threads that read.
     """
+    threads = WRITERS_A_READER * worker_threads()
     with (
         _own_threads(),
         _short_turns(),
         _pool(worker_threads(), "read") as readers,
-        _Writing(write, written) as writing,
+        Writing(write, written, threads, processes) as writing,
     ):
         for outcome in outcomes(readers):
             writing.put(outcome)
@@ -289,16 +291,6 @@ def device_failure(error: Exception) -> VesselkitError:
     )
 
 
-def unwritten(error: OSError) -> VesselkitError:
-    """What to tell the user where a run folder could not be written."""
-    words = in_words(error)
-    if words is None or error.errno in READ_ONLY | DENIED:
-        words = Words(f"a result could not be written ({error.strerror})", "Make the folder writable")
-    return VesselkitError(
-        f"{words.found}; the cases written before are kept. {words.advice} and run the same command again"
-    )
-
-
 def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
     return Failure(status, nameless(message, frame))
 
@@ -310,19 +302,8 @@ def empty_cache() -> None:
 
 
 def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
-    """How many threads read: half of this process's share of the processors, 2 to 8.
-
-    Processes that `torchrun` starts on one machine share its processors.
-    """
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = environment.get("LOCAL_WORLD_SIZE", "")
-    share = available // max(1, int(processes) if processes.isdigit() else 1)
-    return min(max(share // 2, FEWEST_THREADS), MOST_THREADS)
-
-
-def _threads(count: int, name: str) -> ThreadPoolExecutor:
-    """Threads that use one processor each: with PyTorch's usual number they would take the model's."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=torch.set_num_threads, initargs=(1,))
+    """How many threads read: half of this process's share of the processors, 2 to 8."""
+    return min(max(own_processors(environment) // 2, FEWEST_THREADS), MOST_THREADS)
 
 
 @contextmanager
@@ -349,43 +330,8 @@ def _short_turns() -> Iterator[None]:
 @contextmanager
 def _pool(threads: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when the block ends."""
-    pool = _threads(threads, name)
+    pool = threads_of(threads, name)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-class _Writing:
-    """Writes outcomes on threads; `put` waits while too many are unwritten. Leaving it waits for all."""
-
-    def __init__(self, write: Callable[[Outcome], bool], written: Callable[[int], None]) -> None:
-        self._write = write
-        self._written = written
-        self._pool = _threads(WRITERS_A_READER * worker_threads(), "write")
-        self._waiting: deque[Future] = deque()
-
-    def __enter__(self) -> "_Writing":
-        return self
-
-    def put(self, outcome: Outcome) -> None:
-        """Queue one outcome.
-
-        Raises:
-            VesselkitError: where an earlier one could not be written.
-        """
-        while self._waiting and (len(self._waiting) >= UNWRITTEN or self._waiting[0].done()):
-            self._collect()
-        self._waiting.append(self._pool.submit(self._write, outcome))
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        self._pool.shutdown()
-        while self._waiting and kind is None:
-            self._collect()
-
-    def _collect(self) -> None:
-        try:
-            count = int(self._waiting.popleft().result())
-        except OSError as error:
-            raise unwritten(error) from error
-        self._written(count)

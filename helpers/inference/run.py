@@ -2,10 +2,11 @@
 
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,22 @@ from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame, listing_sha256
 from helpers.errors import RefusedInput, Stopped, UsageProblem
-from helpers.inference.assembly import Failure, Thresholding, answered, failed
+from helpers.inference.assembly import Thresholding
+from helpers.inference.committing import Commit
 from helpers.inference.memory import WORKING_BYTES, free_bytes
-from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure, run_batches, stopping, unwritten
+from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
 from helpers.inference.sequences import Mode, sequences_of, whole_sequences
-from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
+from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches, own_processors
 from helpers.inference.tracking import SequencePredictor, run_sequences
+from helpers.inference.writing import unwritten
 from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
-from helpers.runs.parts import CaseResult, commit_case, remove_leftovers
+from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
 from helpers.runs.status import FAILURES
 
@@ -44,6 +47,10 @@ _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
 CPU_BATCH = 2
 
 _MOST_ON_GPU = 16
+
+# Processes that write where a GPU predicts: a share of the processors, at most so many. One writes some 50 frames of
+# 512 x 512 a second. On threads, what they hold of the interpreter keeps the launches waiting.
+_PROCESSORS_A_WRITER, _MOST_WRITERS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -212,6 +219,13 @@ def automatic_batch_size(device: str) -> int:
     return max(1, min(_MOST_ON_GPU, free // WORKING_BYTES))
 
 
+def writer_processes(device: str, environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes write for a model on a device; 0 for threads, where there is no GPU or few processors."""
+    if torch.device(device).type == "cpu":
+        return 0
+    return min(own_processors(environment) // _PROCESSORS_A_WRITER, _MOST_WRITERS)
+
+
 def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:
     """The run's batch size and configuration hash; run.json is written, or compared where there is one.
 
@@ -278,13 +292,8 @@ def _compute(
     remove_leftovers(output, missing)
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
 
-    def write(outcome: Outcome) -> bool:
-        if outcome.frame.case_id not in missing:
-            return False
-        result = result_of(outcome, prompts, thresholding)
-        commit_case(output, mark, replace(result, source=outcome.source))
-        return True
-
+    write = Commit(output, mark, prompts, thresholding, frozenset(missing))
+    processes = writer_processes(str(predictor.settings.get("device", "cpu")))
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
     with (
@@ -292,18 +301,8 @@ def _compute(
         stopping() as stop,
     ):
         run = run_sequences if follows else run_batches
-        run(open_batches, predictor, tuple(prompts.values()), write, stop=stop, written=bar.update)
+        asked = tuple(prompts.values())
+        run(open_batches, predictor, asked, write, stop=stop, written=bar.update, processes=processes)
         done = bar.n
     if done < total:
         raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")
-
-
-def result_of(outcome: Outcome, prompts: Mapping[str, str], thresholding: Thresholding) -> CaseResult:
-    """What is stored of an outcome; answers that do not fit their frame become a failure of it."""
-    frame, facts, found, timing = outcome.frame, outcome.facts, outcome.found, outcome.timing
-    if not isinstance(found, Failure):
-        try:
-            return answered(frame, facts, dict(zip(prompts, found, strict=True)), thresholding, timing)
-        except MODEL_ERRORS as error:
-            found = model_failure(error, frame)
-    return failed(frame, facts, found, tuple(prompts), timing)

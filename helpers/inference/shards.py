@@ -111,3 +111,10 @@ def launched(launcher: Launcher, environment: Mapping[str, str] = os.environ) ->
         )
     rank, world, local_rank = (int(environment[name]) for name in names)
     return Process(rank, world, local_rank) if world > 1 else None
+
+
+def own_processors(environment: Mapping[str, str] = os.environ) -> int:
+    """This process's share of the processors: those that `torchrun` starts on one machine share them."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = environment.get("LOCAL_WORLD_SIZE", "")
+    return max(1, available // max(1, int(processes) if processes.isdigit() else 1))

@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 from helpers.data.rle import BadRle, decode, encode
 from helpers.errors import RefusedInput
 from helpers.inference.assembly import Failure, Thresholding
+from helpers.inference.committing import result_of
 from helpers.inference.pipeline import Loaded, load, predict_batch
 from helpers.inference.predictor import Predictor
-from helpers.inference.run import result_of
 from helpers.refseg.expressions import Expression
 from helpers.runs.config import config_sha256, differences
 from helpers.runs.durable import json_bytes, write_durable

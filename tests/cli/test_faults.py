@@ -64,7 +64,7 @@ def stage(name, place):
             "model", ("helpers.conversion.export", "write_shard"),
         ),
         "predict": Stage(
-            ("predict", "--model", "frangi", "--data", data), "run", ("helpers.inference.run", "result_of")
+            ("predict", "--model", "frangi", "--data", data), "run", ("helpers.inference.committing", "result_of")
         ),
         "evaluate": Stage(evaluated, "scores", ("helpers.evaluation.evaluate", "score_sequences")),
         "report": Stage(("report", run, "--data", data), "review.html", ("helpers.review.page", "viewer_style")),

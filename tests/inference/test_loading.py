@@ -54,10 +54,29 @@ def test_added_and_missing_code_is_refused(folder):
         check_folder(folder)
 
 
-def test_code_from_elsewhere_is_refused(folder):
-    (folder / "config.json").write_text(json.dumps({"auto_map": {"AutoModel": "someone/else--modeling.Model"}}))
-    with pytest.raises(RefusedInput, match="outside the folder"):
-        check_folder(folder)
+@pytest.mark.parametrize(
+    ("name", "values", "place"),
+    [
+        ("config.json", {"auto_map": {"AutoModel": "someone/else--modeling.Model"}}, "auto_map"),
+        ("config.json", {"vision": [{"auto_map": {"AutoModel": "a/b--c.D"}}]}, r"vision\.0\.auto_map"),
+        ("config.json", {"_attn_implementation_internal": "someone/kernels"}, "_attn_implementation_internal"),
+        ("config.json", {"text": {"attn_implementation": {"": "a/b@main"}}}, r"text\.attn_implementation"),
+        ("config.json", {"_experts_implementation": "a/b"}, "_experts_implementation"),
+        ("config.json", {"text": {"trust_remote_code": True}}, r"text\.trust_remote_code"),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, "a/b--c.D"]}}, "auto_map"),
+        ("preprocessor_config.json", {"auto_map": {"AutoProcessor": "a/b--c.D"}}, "auto_map"),
+    ],
+)
+def test_code_from_elsewhere_is_refused(folder, name, values, place):
+    (folder / name).write_text(json.dumps(values))
+    with pytest.raises(RefusedInput, match=rf"{name}: {place} points to code outside the folder"):
+        load_model(folder, device="cpu")
+
+
+def test_settings_that_name_nothing_elsewhere_pass(folder):
+    values = {"_attn_implementation": "sdpa", "trust_remote_code": False, "a/b": ["c--d"], "auto_map": None}
+    (folder / "config.json").write_text(json.dumps(values))
+    check_folder(folder)
 
 
 def test_a_folder_without_record_is_said_to_be_unchecked(folder, caplog):

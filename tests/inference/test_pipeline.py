@@ -13,7 +13,7 @@ import torch
 
 from helpers.errors import VesselkitError
 from helpers.images.reading import read_image
-from helpers.inference import pipeline
+from helpers.inference import pipeline, writing
 from helpers.inference.assembly import Failure
 from helpers.inference.pipeline import Outcome, Stop, load, predict_batch, run_batches, stopping
 from helpers.inference.shards import fixed_batches
@@ -148,7 +148,7 @@ def test_results_that_cannot_be_written_stop_the_run(tmp_path, number, said):
 
 
 def test_a_slow_disk_holds_the_model_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "UNWRITTEN", 3)
+    monkeypatch.setattr(writing, "UNWRITTEN", 3)
     gate, predictor = threading.Event(), PlainPredictor()
     seen = []
 

@@ -175,14 +175,14 @@ def test_a_stopped_run_goes_on_and_becomes_the_uninterrupted_one(loaded, drawn, 
     whole, run, model = tmp_path / "whole", tmp_path / "run", predictor(loaded, Mode.TRACK)
     assert predict(frames, model, whole).complete
 
-    def stopped(sequences, *given, stop, written):
+    def stopped(sequences, *given, stop, written, **options):
         def count(number):
             written(number)
             stop.asked = True
 
         with monkeypatch.context() as patch:
-            patch.setattr("helpers.inference.pipeline.UNWRITTEN", 1)
-            run_sequences(sequences, *given, stop=stop, written=count)
+            patch.setattr("helpers.inference.writing.UNWRITTEN", 1)
+            run_sequences(sequences, *given, stop=stop, written=count, **options)
 
     with monkeypatch.context() as patch, pytest.raises(Stopped, match="of 5 cases done"):
         patch.setattr("helpers.inference.run.run_sequences", stopped)
