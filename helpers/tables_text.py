@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 # A spreadsheet runs a cell that starts with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 
 
 def safe_text(text: str) -> str:
-    """`text`, with an apostrophe in front where a spreadsheet would run it as a formula."""
+    """`text`, with an apostrophe in front where a spreadsheet would run it as a formula.
+
+    Carriage returns become line feeds: Python's csv leaves them unquoted, and a row would end there.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

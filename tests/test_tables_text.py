@@ -10,6 +10,10 @@ def test_a_formula_is_disarmed(text):
     assert safe_text(text) == f"'{text}"
 
 
+def test_no_text_ends_its_row():
+    assert [safe_text(text) for text in ("a\r=1", "\r\n=1", "\r")] == ["a\n=1", "'\n=1", "'\n"]
+
+
 def test_other_texts_stay():
     assert [safe_text(text) for text in ("", "P007", "1-2")] == ["", "P007", "1-2"]
 
