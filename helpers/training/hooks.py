@@ -8,6 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from tqdm.auto import tqdm
 
+from helpers.errors import UsageProblem
 from helpers.runner.registry import HOOKS
 
 
@@ -20,8 +21,12 @@ class TimedCheckpointHook(CheckpointHook):
 
         Args:
             seconds: between checkpoints; None for those by iterations alone.
+        Raises:
+            UsageProblem: where one checkpoint is to be kept: it would be removed before the next is written.
         """
         super().__init__(*arguments, by_epoch=False, **options)
+        if self.max_keep_ckpts == 1:
+            raise UsageProblem("default_hooks.checkpoint.max_keep_ckpts: expected 2 or more, or -1 for all, got 1")
         self._seconds, self._saved_at = seconds, time.monotonic()
 
     def before_train(self, runner: Any) -> None:

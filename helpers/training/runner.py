@@ -8,10 +8,13 @@ from typing import Any
 
 from mmengine.model import is_model_wrapper
 
+from helpers.atomic import flush
+from helpers.checkpoint.training_folder import list_checkpoints
 from helpers.checkpoint.unpickle import load_torch_file
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.runner.registry import RUNNERS
 from helpers.runner.runner import Runner
+from helpers.training.ending import PARTIAL_SUFFIX
 
 
 @RUNNERS.register_module()
@@ -30,7 +33,10 @@ class TrainingRunner(Runner):
                 "load_from: expected resume=True beside it. To start a new run from a trained Sa2VA, set "
                 "model.pretrained_pth"
             )
-        checkpoint = load_torch_file(Path(filename))
+        try:
+            checkpoint = load_torch_file(Path(filename))
+        except RefusedInput as error:
+            raise RefusedInput(f"{error}{_other_than(Path(filename))}") from error
         lacking = [name for name in ("meta", "state_dict", "optimizer", "param_schedulers") if name not in checkpoint]
         if lacking:
             raise RefusedInput(f"{filename}: expected a checkpoint to resume from, it lacks {', '.join(lacking)}")
@@ -48,8 +54,25 @@ class TrainingRunner(Runner):
         return checkpoint
 
     def save_checkpoint(self, out_dir: str, filename: str, *arguments: Any, **options: Any) -> None:
-        """As mmengine's, under the final name only once it is whole."""
-        partial = f"{filename}.partial"
-        super().save_checkpoint(out_dir, partial, *arguments, **options)
-        if (Path(out_dir) / partial).exists():
-            os.replace(Path(out_dir) / partial, Path(out_dir) / filename)
+        """As mmengine's, under the final name only once it is whole and on the disk.
+
+        Raises:
+            OSError: naming the file, where it cannot be written; nothing half-written is left.
+        """
+        partial, final = Path(out_dir) / f"{filename}{PARTIAL_SUFFIX}", Path(out_dir) / filename
+        try:
+            super().save_checkpoint(out_dir, partial.name, *arguments, **options)
+            if partial.exists():  # the first process alone writes
+                flush(partial)
+                os.replace(partial, final)
+        except BaseException as error:
+            partial.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                error.filename = str(final)
+            raise
+
+
+def _other_than(refused: Path) -> str:
+    """What to do about a checkpoint that cannot be read where its folder holds others."""
+    others = [one.path.name for one in list_checkpoints(refused.parent) if one.path.name != refused.name]
+    return f" Or move {refused.name} away: --resume then goes on from {others[-1]}." if others else ""

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 from helpers.data.frame import in_sequences
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.runner.dataset import opened_by_config
 from helpers.runner.registry import DATASETS, TRANSFORMS
@@ -145,10 +146,13 @@ class SegmentationSamples(TorchDataset):
 
     def _changed(self, case: Case, random: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
         """A case's image and mask, bool (H, W), as changed; without a ground truth the mask is empty."""
-        image = _one_channel(read_frame(case.frame.path, case.frame.index))
-        mask = np.zeros((image.height, image.width), bool)
-        if case.truth is not None:
-            mask = case.truth.mask(image.width, image.height)
+        try:
+            image = _one_channel(read_frame(case.frame.path, case.frame.index))
+            mask = np.zeros((image.height, image.width), bool)
+            if case.truth is not None:
+                mask = case.truth.mask(image.width, image.height)
+        except UnreadableImage as error:  # which torch cannot hand on from another process, and which names a file
+            raise RefusedInput(f"case {case.case_id} cannot be read: {error.reason}") from error
         for transform in self._transforms:
             image, mask = transform(image, mask, random)
         return image, mask

@@ -1,13 +1,18 @@
 """`python -m helpers.training.train CONFIG`: train by a config of mmengine."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
 from mmengine.dist import barrier, is_main_process
 
-from helpers.inference.shards import Launcher
+from helpers.atomic import require_writable
+from helpers.inference.shards import Launcher, launched
+from helpers.only_process import only_process
 from helpers.runner.config_file import exit_codes, parser_of, read_config, runner_of
+from helpers.system import ended_as_by_interrupt
+from helpers.training.ending import PARTIAL_SUFFIX, last_checkpoint, refuse_earlier, told
 from helpers.training.runner import TrainingRunner
 
 EXAMPLE = "helpers/configs/train_sa2va.py"
@@ -32,16 +37,30 @@ def run_training(
     Returns:
         The last checkpoint.
     Raises:
-        UsageProblem, RefusedInput, VesselkitError: as the parts that the config names.
+        UsageProblem, RefusedInput, VesselkitError: as the parts that the config names; where another process trains in
+            the work folder, it cannot be written, or it holds an earlier training and is not resumed; and as `told`.
+        Stopped: by an interrupt.
     """
     values = read_config(config, EXAMPLE, work_dir, launcher, options)
-    pointer = Path(values.work_dir) / "last_checkpoint"
-    # mmengine fails where it is to resume and there is nothing to resume from.
+    folder = Path(values.work_dir)
+    require_writable(folder / "checkpoint")
     wanted = resume or bool(values.get("resume"))
-    values.resume = wanted and (values.get("load_from") is not None or pointer.is_file())
-    runner_of(values, TrainingRunner).train()
-    barrier()  # the first process writes the last checkpoint
-    return pointer.with_name(Path(pointer.read_text(encoding="utf-8")).name)
+    process = None if launcher is Launcher.NONE else launched(launcher)
+    leads = process is None or process.rank == 0
+    with only_process(folder, "trains") if leads else nullcontext(), told(folder):
+        if leads:
+            for left in folder.glob(f"*{PARTIAL_SUFFIX}"):
+                left.unlink()
+        if not wanted:
+            refuse_earlier(folder)
+        elif values.get("load_from") is None:
+            last = last_checkpoint(folder)
+            values.load_from = None if last is None else str(last)
+        # mmengine fails where it is to resume and there is nothing to resume from.
+        values.resume = wanted and values.load_from is not None
+        runner_of(values, TrainingRunner).train()
+        barrier()  # the first process writes the last checkpoint
+    return last_checkpoint(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of("helpers.training.train", "Train Sa2VA with mmengine.", EXAMPLE)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work folder")
     given = parser.parse_args(arguments)
-    with exit_codes():
+    with exit_codes(), ended_as_by_interrupt():
         last = run_training(
             given.config,
             work_dir=given.work_dir,

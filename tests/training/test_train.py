@@ -126,6 +126,7 @@ def test_a_checkpoint_of_another_run_is_not_resumed(trained, tmp_path):
         ({"train_dataloader.dataset.data": None}, "dataset.data"),
         ({"train_dataloader.dataset.answers": ["nothing"]}, "one \\[SEG\\] each"),
         ({"load_from": "iter_1.pth"}, "load_from: expected resume=True"),
+        ({"default_hooks.checkpoint.max_keep_ckpts": 1}, "max_keep_ckpts: expected 2 or more"),
     ],
 )
 def test_options_that_cannot_work_are_refused(changes, message, tmp_path):
