@@ -140,8 +140,10 @@ def results(file: Path) -> dict[Mutant, dict]:
 
 def work(root: Path, folder: Path, file: Path, todo: list[Mutant]) -> None:
     """Run the mutants in a copy of the checkout, one line in the file for each."""
-    tree = Tree(root, folder)
+    tree, parent = Tree(root, folder), os.getppid()
     for mutant in todo:
+        if os.getppid() != parent:
+            return  # it was killed, and the next call goes on
         line = json.dumps({"mutant": asdict(mutant), **tree.run(mutant)}) + "\n"
         with file.open("a", encoding="utf-8") as stream:
             stream.write(line)

@@ -161,6 +161,15 @@ def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tm
     assert "undefined" not in lines["| Dice"]
 
 
+def test_patients_that_are_not_known_are_warned_of(data, good, tmp_path):
+    cases = tuple(replace(case, frame=replace(case.frame, patient=None)) for case in data.cases)
+    found = evaluate([good], replace(data, cases=cases), tmp_path / "m", processes=1, draws=50)
+    assert found.summary["warnings"][-2:] == [
+        "patients are not known for every case: sequences are taken as independent, which they may not be",
+        "intervals rest on 6 sequences, too few to rely on; no p-values are given",
+    ]
+
+
 def test_yardsticks_weigh_patients_as_the_scores_do(data, good, tmp_path):
     uneven = replace(data, cases=data.cases[:3])
     found = evaluate([good], uneven, tmp_path / "m", processes=1, draws=100)

@@ -13,6 +13,7 @@ VALUES = np.random.default_rng(11).beta(8, 2, size=36)
 def test_the_same_seed_gives_the_same_interval():
     assert mean_interval(VALUES) == mean_interval(VALUES)
     assert mean_interval(VALUES) != mean_interval(VALUES, seed=1)
+    assert (mean_interval(VALUES).draws, mean_interval(VALUES).level) == (10_000, 0.95)
 
 
 def test_agrees_with_scipy_for_independent_units():

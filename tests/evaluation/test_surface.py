@@ -23,6 +23,15 @@ def test_outline_lengths_of_one_pixel():
     assert distances.truth == pytest.approx([0] * 4)
 
 
+def test_empty_masks_have_no_outline():
+    pixel, empty = drawn("... .#. ..."), drawn("... ... ...")
+    for truth, found in ((pixel, pixel), (pixel, empty), (empty, pixel), (empty, empty)):
+        distances = surface_distances(truth, found)
+        assert distances.empty == {"truth_empty": not truth.any(), "prediction_empty": not found.any()}
+        assert (len(distances.truth), len(distances.prediction)) == (4 * truth.any(), 4 * found.any())
+    assert np.isinf(surface_distances(pixel, empty).truth).all()
+
+
 def test_two_pixels_apart_by_hand():
     """The nearer corners of the outlines are 1 px apart, the farther ones 2 px; all elements are equally long."""
     distances = surface_distances(drawn("..... .#... ....."), drawn("..... ...#. ....."))
