@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.checkpoint.train_config import TrainingConfig, read_training_config, read_training_config_file
@@ -229,7 +229,8 @@ def _base_setting(base: Setting, configs: list[TrainingConfig]) -> Setting:
     others = tuple(
         Candidate(config.base_path, config.origin)
         for config in configs
-        if name is not None and config.base_path and Path(config.base_path).name != name
+        # Path knows no backslashes here, and the run may have been on Windows.
+        if name is not None and config.base_path and PureWindowsPath(config.base_path).name != name
     )
     for other in others:
         _log.warning("base: %s from %s, but %s names %s", name, base.source, other.source, other.value)

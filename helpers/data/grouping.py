@@ -97,6 +97,11 @@ def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[R
     return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
 
 
+def _slashed(name: str) -> str:
+    """A path that Windows may have written, as it is written elsewhere."""
+    return name.replace("\\", "/")
+
+
 def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
     column = rule.removeprefix(_COLUMN)
     tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
@@ -110,9 +115,9 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
     if named is None:
         raise UsageProblem(f"{path}: expected a column of file names ({', '.join(_NAME_COLUMNS)}), found none")
     ways: tuple[Callable[[str], str], ...] = (
-        lambda name: name,
-        lambda name: PurePosixPath(name).name,
-        lambda name: PurePosixPath(name).stem,
+        _slashed,
+        lambda name: PurePosixPath(_slashed(name)).name,
+        lambda name: PurePosixPath(_slashed(name)).stem,
     )
     found: dict[str, dict[str, str]] = {}
     for way in ways:

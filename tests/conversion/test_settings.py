@@ -128,3 +128,13 @@ def test_a_config_file_that_hides_alpha_asks_for_the_option(tmp_path, tiny):
 def test_the_name_of_another_base_is_recorded(finished):
     _, _, record = finished
     assert record.values["settings"]["base"]["value"] == "internvl_base"
+
+
+@pytest.mark.parametrize("written", [r"D:\\runs\\internvl_base", "/elsewhere/internvl_base/", "pretrained/other"])
+def test_a_base_is_known_by_its_name_wherever_the_run_was(tmp_path, tiny, written):
+    def rename(content):
+        content["meta"]["cfg"] = content["meta"]["cfg"].replace("'pretrained/internvl_base'", f"'{written}'")
+
+    tiny.edit_checkpoint(rename)
+    base = convert(tiny.request(tmp_path / "out")).values["settings"]["base"]
+    assert base["value"] == "internvl_base" and bool(base["overrides"]) is written.endswith("other")
