@@ -6,6 +6,7 @@ get here (`helpers.cli.arguments`).
 
 import os
 import re
+import time
 from enum import Enum
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def all_complete(project: str, stage: Stage) -> list[Path]:
     Of two results of the same moment, the name that sorts last comes first.
 
     Raises:
-        UsageProblem: where there is none.
+        UsageProblem: where there is none, or several and the clock was set back since one was written.
     """
     folder = stage_folder(project, stage)
     found = [path for path in folder.glob(f"*/{stage.final_file}") if not path.parent.name.startswith(PARTIAL_PREFIX)]
@@ -133,8 +134,15 @@ def all_complete(project: str, stage: Stage) -> list[Path]:
             f"run {_ADVICE[stage]} with project '{project}' first, or name a folder"
         )
     newest = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), reverse=True)
+    if len(newest) > 1 and newest[0].stat().st_mtime > time.time() + _CLOCKS_DIFFER:
+        raise UsageProblem(
+            f"{newest[0].parent}: is dated in the future, since the clock was set back: which of {len(newest)} results "
+            "is the newest cannot be told. Name the folder that you mean"
+        )
     return [path.parent for path in newest]
 
+
+_CLOCKS_DIFFER = 300.0  # seconds by which the clock of a file server may differ
 
 _ADVICE = {
     Stage.CONVERT: "notebooks/01_convert.ipynb",

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def test_a_new_result_does_not_take_an_old_ones_name(root):
 
 
 def finish(folder, when, final):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / final).write_text("{}")
     os.utime(folder / final, (when, when))
 
@@ -140,6 +141,17 @@ def test_of_two_results_of_one_moment_the_last_name_wins(root):
     for name in ("b", "c", "a"):
         finish(folder / name, 1000, "manifest.json")
     assert paths.latest_complete("study", Stage.PREDICT).name == "c"
+
+
+def test_where_the_clock_was_set_back_the_newest_of_several_must_be_named(root):
+    folder = paths.stage_folder("study", Stage.PREDICT)
+    finish(folder / "before", time.time() + 86_400, "manifest.json")
+    assert paths.latest_complete("study", Stage.PREDICT).name == "before"
+    finish(folder / "after", time.time(), "manifest.json")
+    with pytest.raises(UsageProblem, match=r"before: is dated in the future.* which of 2 results .* Name the folder"):
+        paths.latest_complete("study", Stage.PREDICT)
+    finish(folder / "before", time.time() + 60, "manifest.json")  # by the clock of another machine
+    assert paths.latest_complete("study", Stage.PREDICT).name == "before"
 
 
 def test_without_a_result_the_message_says_what_to_run(root):
