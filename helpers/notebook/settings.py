@@ -210,7 +210,7 @@ class EvaluateSettings(DataSettings):
     )
     remove_small: int = Field(0, ge=0, description="pixels below which pieces are dropped, measured; 0: none")
     seed: int = Field(SEED, ge=0, description="of the bootstrap that gives the intervals")
-    draws: int = Field(DRAWS, ge=100, description="of patients by the bootstrap, for each interval")
+    draws: int = Field(DRAWS, ge=100, description="how often the bootstrap draws patients")
     processes: _OptionalCount = Field(None, description="processes that score cases; 0: one for each core")
 
 

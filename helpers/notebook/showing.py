@@ -1,6 +1,8 @@
 """Tables in a notebook's output."""
 
+import re
 from html import escape
+from itertools import count
 
 import pandas as pd
 from IPython.display import display
@@ -20,11 +22,29 @@ def show_tables(*tables: pd.DataFrame) -> None:
     for table in tables:
         shown = _shortened(table.astype(object).where(table.notna(), ""))
         with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
-            html = shown.to_html(index=False, notebook=True)
+            html = _left(shown.to_html(index=False, notebook=True), _texts(shown))
             text = shown.to_string(index=False)
         if stamp is not None:
             html, text = f"<p><em>{escape(stamp)}</em></p>\n{html}", f"{stamp}\n{text}"
         display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def _texts(table: pd.DataFrame) -> set[int]:
+    """The places of columns that hold texts, and not numbers alone."""
+    return {
+        place
+        for place in range(table.shape[1])
+        if any(isinstance(value, str) and value not in ("", _GAP) for value in table.iloc[:, place])
+    }
+
+
+def _left(html: str, columns: set[int]) -> str:
+    """A table as pandas writes it, with columns of texts begun at the left; Jupyter puts all at the right."""
+    wide, places = html.count("<th>"), count()
+    cell = re.compile(r"<t([hd])>")  # what cells hold is escaped
+    return cell.sub(
+        lambda found: f'<t{found[1]} style="text-align: left">' if next(places) % wide in columns else found[0], html
+    )
 
 
 def _shortened(table: pd.DataFrame) -> pd.DataFrame:

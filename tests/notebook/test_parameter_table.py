@@ -28,7 +28,7 @@ def shown(settings):
         show_parameters(settings)
     (data,) = display.call_args.args
     assert "DOE_JOHN" not in str(data)
-    cells = [unescape(cell) for cell in re.findall(r"<t[hd]>(.*?)</t[hd]>", data["text/html"])]
+    cells = [unescape(cell) for cell in re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", data["text/html"])]
     head, *rows = (cells[start : start + 5] for start in range(0, len(cells), 5))
     assert head == ["parameter", "given", "default", "takes", "meaning"]
     return {name: given for name, given, *_ in rows}

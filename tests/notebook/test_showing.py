@@ -1,5 +1,6 @@
 """Tables in notebooks lose nothing, and what they hold is text."""
 
+import re
 from unittest.mock import patch
 
 import pandas as pd
@@ -37,6 +38,13 @@ def test_row_numbers_are_left_out_and_markup_is_text():
     assert "4711" not in html + text and "<b>a</b>" in text
     assert "&lt;b&gt;a&lt;/b&gt;" in html and "&lt;i&gt;" in html and "<b>" not in html
     assert "tex2jax_ignore" in html  # else JupyterLab takes what stands between dollars for a formula
+
+
+def test_texts_begin_at_the_left_and_numbers_end_at_the_right():
+    ((html, _),) = shown(pd.DataFrame({"n": [1, None], "words": ["<td>", ""], "empty": ["", None]}))
+    cells = re.findall(r"<t[hd]( [^>]*)?>", html)
+    assert cells == ["", ' style="text-align: left"', ""] * 3
+    assert "&lt;td&gt;" in html
 
 
 def test_of_a_long_table_the_ends_stand_there():
