@@ -11,6 +11,7 @@ from helpers.review.source import open_source
 from helpers.review.store import VerdictStore
 from helpers.review.verdicts import Verdict, VerdictRecord
 from helpers.review.widget import ReviewWidget
+from helpers.stamp import VARIABLE
 from tests.review.runs import GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
 
@@ -25,6 +26,18 @@ def parts(tmp_path):
 def given(source, **change):
     values = json.loads(record(1, GRIDDED).to_line())
     return {**values, "run": source.run, "prompt": source.prompt, **change}
+
+
+def test_the_viewer_gets_the_stamp_of_any_run_that_it_shows(parts, tmp_path, monkeypatch):
+    source, session = parts
+    assert ReviewWidget(source, session).facts["stamp"] is None
+    monkeypatch.setenv(VARIABLE, "synthetic")
+    write_run(tmp_path / "demo", seed=3)
+    monkeypatch.delenv(VARIABLE)
+    for name in ("against", "beside"):
+        given = tmp_path / "demo" if name == "against" else [tmp_path / "demo"]
+        both = open_source(tmp_path / "run", source.dataset, **{name: given})
+        assert ReviewWidget(both, session).facts["stamp"] == "synthetic"
 
 
 def test_a_case_is_sent_when_it_is_asked_for(parts):
