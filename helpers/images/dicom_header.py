@@ -145,9 +145,9 @@ class DicomFacts:
 
 def is_dicom(path: Path) -> bool:
     """Whether the file has the DICOM prefix behind its preamble, whatever its suffix; False where it cannot be read."""
-    if not Path(path).is_file():  # opening a pipe would wait for its writer
-        return False
     try:
+        if not Path(path).is_file():  # opening a pipe would wait for its writer
+            return False
         with Path(path).open("rb") as file:
             return file.read(132)[128:] == b"DICM"
     except OSError:

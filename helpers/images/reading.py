@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from helpers.errors import RefusedInput
 from helpers.sa2va.image_mode import to_rgb
+from helpers.system import in_words
 
 __all__ = [
     "DECODE_ERRORS",
@@ -114,6 +115,9 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
             path, f"not an image of a known format ({', '.join(_FORMATS)}). Export it as PNG"
         ) from error
     except DECODE_ERRORS as error:
+        words = in_words(error) if isinstance(error, OSError) else None
+        if words is not None:  # the disk, not the image
+            raise UnreadableImage(path, f"{words.found}. {words.advice}") from error
         detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         reason = f"the image cannot be decoded ({detail}): it is damaged or cut short. Copy it again from its source"
         raise UnreadableImage(path, reason) from error

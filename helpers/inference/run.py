@@ -33,7 +33,7 @@ from helpers.runs.lock import shard_lock
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
-from helpers.runs.status import FAILURES
+from helpers.runs.status import FAILURES, PredictionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ DEFAULT_PROMPT = "Please segment the blood vessels."
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
+
+# What may be another time: a disk that is there again, a machine with more memory.
+_TRIED_AGAIN = frozenset((str(PredictionStatus.READ_ERROR), str(PredictionStatus.OOM)))
 
 # With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
 # reads its weights once for all frames of a batch, hence not 1.
@@ -92,6 +95,8 @@ class RunSummary:
             failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
             if failed:
                 lines.append(f"{status}: {listed(failed)}")
+        if counts.keys() & _TRIED_AGAIN:
+            lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
         lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")
         return "\n".join(lines)
 

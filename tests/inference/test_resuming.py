@@ -1,14 +1,17 @@
 """The same command again: what changed is computed again, what is damaged is mended, all else stays."""
 
+import errno
 import json
 import logging
 import os
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from helpers.errors import VesselkitError
+from helpers.inference import pipeline
 from helpers.inference.resuming import listed
 from helpers.runs.parts import read_part
 from helpers.runs.reading import open_run
@@ -97,6 +100,50 @@ def test_an_image_that_cannot_be_read_any_more_takes_back_no_result(frames, tmp_
     predictor = PlainPredictor()
     assert compute(frames, run, predictor).complete and predictor.batches == []
     assert run_files(run) == before
+
+
+def test_a_drive_that_goes_away_during_a_run_costs_what_it_did_not_give(frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "AHEAD", 0)
+    predictor, folder = PlainPredictor(), frames[0].path.parent
+    predict = predictor.predict
+
+    def unmounted(prepared, prompts):
+        folder.rename(tmp_path / "away")
+        return predict(prepared, prompts)
+
+    predictor.predict = unmounted
+    run = tmp_path / "run"
+    compute(frames, run, predictor)
+    assert {name: count for name, count in open_run(run).manifest["counts"].items() if count} == {
+        "ok": 2,
+        "read_error": 3,
+    }
+    before = part_times(run)
+    (tmp_path / "away").rename(folder)
+    summary = compute(frames, run)
+    assert changed(before, part_times(run)) == {"c03", "c04", "c05"} and "5 cases: 5 ok" in summary.to_text()
+    compute(frames, tmp_path / "fresh")
+    assert run_files(run) == run_files(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_drive_that_fails_is_told_as_such_and_tried_again(frames, tmp_path, monkeypatch, number):
+    real = Path.open
+
+    def opened(path, *arguments, **options):
+        if path == frames[2].path:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        compute(frames, tmp_path / "run")
+    row = open_run(tmp_path / "run").table().set_index("case_id").loc["c03"]
+    assert str(row["status"]) == "read_error" and str(tmp_path) not in row["message"]
+    assert row["message"].startswith("the disk or network drive failed")
+    assert row["message"].endswith("Check that the disk or network drive is there")
+    compute(frames, tmp_path / "run")
+    assert open_run(tmp_path / "run").manifest["counts"]["ok"] == 5
 
 
 def test_what_did_not_fit_in_memory_is_tried_again(frames, tmp_path):

@@ -64,6 +64,7 @@ def test_the_summary_names_the_cases_without_an_answer(frames, tmp_path):
     summary = compute(frames, tmp_path / "run", PlainPredictor({3: ValueError("no")}), prompts=["a", "b"])
     lines = summary.to_text().splitlines()
     assert lines[:3] == ["7 cases x 2 prompts: 8 ok, 4 read_error, 2 error", "read_error: c02, c06", "error: c03"]
+    assert lines[3] == "the same command tries those of read_error again"
 
 
 def test_the_configuration_holds_all_that_decides(frames, tmp_path):
