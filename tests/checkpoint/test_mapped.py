@@ -29,6 +29,13 @@ def test_mapped_bytes_are_those_of_the_file(tmp_path):
     assert found.tolist() == list(range(256))
 
 
+def test_what_is_written_into_mapped_bytes_stays_out_of_the_file(tmp_path):
+    (tmp_path / "x").write_bytes(bytes(range(256)))
+    found = map_bytes(tmp_path / "x", 200)
+    found += 1
+    assert found[199] == 200 and (tmp_path / "x").read_bytes() == bytes(range(256))
+
+
 @on_linux
 @pytest.mark.parametrize("name", ["model.safetensors", "iter_1.pth"])
 def test_a_file_that_is_cut_or_lost_while_it_is_read_is_refused(tmp_path, name):

@@ -89,6 +89,18 @@ def test_meta_counts_only_beside_a_state_dict(tmp_path):
     assert (file.location, file.meta, file.other_entries, file.ignored) == (None, None, {}, {"meta": "dict"})
 
 
+def test_pages_are_brought_in_of_what_is_mapped(tmp_path, path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(weight_file, "bring_in", lambda tensor, at: asked.append((tensor.nbytes, at)))
+    file = open_weight_file(path)
+    assert asked == []
+    file.read("c")
+    assert asked == [(64, path)]  # its own bytes, not those of the others
+    torch.save(TENSORS, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    open_weight_file(tmp_path / "old.pth").read("c")
+    assert len(asked) == 1
+
+
 def test_read_after_close(path):
     file = open_weight_file(path)
     file.close()
