@@ -115,6 +115,16 @@ def test_a_replaced_folder_holds_the_new_files_alone(tmp_path):
     assert names(tmp_path) == ["result"] and names(tmp_path / "result") == ["b"]
 
 
+def test_two_that_replace_one_folder_at_once_leave_one_whole_result(tmp_path, caplog):
+    with replacing_folder(tmp_path / "result") as first:
+        (first / "a").write_text("a")
+        with replacing_folder(tmp_path / "result") as second:
+            (second / "b").write_text("b")
+        assert names(tmp_path / "result") == ["b"]
+    assert names(tmp_path) == ["result"] and names(tmp_path / "result") == ["a"]
+    assert "or another process is writing it now" in caplog.text
+
+
 @pytest.mark.parametrize("fails", [1, 2])
 def test_an_earlier_folder_stays_where_it_cannot_be_replaced(tmp_path, monkeypatch, fails):
     (tmp_path / "result").mkdir()

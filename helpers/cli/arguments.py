@@ -4,14 +4,27 @@ Notebooks have no working directory that a reader could see; there relative path
 (`helpers.paths.resolve`).
 """
 
+import os
 from pathlib import Path
 
 from helpers.errors import UsageProblem
 
 
 def typed_path(given: Path) -> Path:
-    """The path as an absolute one; `~` is the home folder."""
-    return Path.cwd() / given.expanduser()
+    """The path as an absolute one; `~` is the home folder.
+
+    Raises:
+        UsageProblem: where it is no UTF-8, which the libraries that read and write below it do not take.
+    """
+    path = Path.cwd() / given.expanduser()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageProblem(
+            f"{os.fsencode(path).decode(errors='replace')}: expected a path in UTF-8, found other bytes in it. Rename "
+            "that folder, or go through a link of another name"
+        ) from error
+    return path
 
 
 def input_path(given: Path, option: str) -> Path:

@@ -1,6 +1,7 @@
 """The local map from original names to ids. It names patients: mode 600, beside the key, never in a result."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from helpers.errors import RefusedInput, UsageProblem
 _SCHEMA = "vesselkit.id-map"
 _VERSION = 1
 _KINDS = ("patients", "sequences", "cases")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,6 @@ def _write(path: Path, value: IdMap) -> None:
         "roots": list(value.roots),
         **{kind: dict(sorted(getattr(value.taken, kind).items())) for kind in _KINDS},
     }
-    write_private(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    # A name that is no UTF-8, as on disks of old systems, holds halves of characters, which JSON writes as escapes.
+    write_private(path, _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

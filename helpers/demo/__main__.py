@@ -2,10 +2,13 @@
 
 import argparse
 import logging
+import sys
 
 from helpers.demo.files import STAMP
 from helpers.demo.pipeline import remove_results, run_demo
+from helpers.errors import VesselkitError
 from helpers.pipeline.report import closing_text, step_text
+from helpers.system import ended_as_by_interrupt, told_in_words
 
 NOTICE = f"Demo: {STAMP}. Not for clinical use."
 
@@ -16,7 +19,16 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     print(NOTICE)
-    if arguments.fresh:
+    try:
+        with ended_as_by_interrupt(), told_in_words():
+            _run(arguments.fresh)
+    except VesselkitError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def _run(fresh: bool) -> None:
+    if fresh:
         remove_results()
     steps = []
     for step in run_demo():

@@ -1,6 +1,5 @@
 """Writing outcomes behind the model: on threads, or in processes that do not hold its interpreter."""
 
-import errno
 import os
 import pickle
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from helpers.errors import VesselkitError
+from helpers.system import DENIED, READ_ONLY, Words, in_words
 
 # Frames that may wait to be written: several large batches, since all frames of one come at once.
 UNWRITTEN = 128
@@ -134,10 +134,12 @@ def threads_of(count: int, name: str) -> ThreadPoolExecutor:
 
 def unwritten(error: OSError) -> VesselkitError:
     """What to tell the user where a run folder could not be written."""
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    found = "the disk became full" if full else f"a result could not be written ({error.strerror})"
-    advice = "Free some space" if full else "Make the folder writable"
-    return VesselkitError(f"{found}; the cases written before are kept. {advice} and run the same command again")
+    words = in_words(error)
+    if words is None or error.errno in READ_ONLY | DENIED:
+        words = Words(f"a result could not be written ({error.strerror})", "Make the folder writable")
+    return VesselkitError(
+        f"{words.found}; the cases written before are kept. {words.advice} and run the same command again"
+    )
 
 
 def serve() -> None:

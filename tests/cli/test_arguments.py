@@ -1,5 +1,6 @@
 """Relative paths typed on the command line mean the working directory."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,11 @@ def test_relative_inputs_start_where_the_user_is(here):
 def test_absolute_and_home_paths_stay_what_they_are(here):
     assert typed_path(Path("/data/a.pth")) == Path("/data/a.pth")
     assert typed_path(Path("~/a.pth")) == Path.home() / "a.pth"
+
+
+def test_a_path_that_is_no_utf_8_is_refused(here):
+    with pytest.raises(UsageProblem, match=r"here/d.r: expected a path in UTF-8, found other bytes in it. Rename"):
+        typed_path(Path(os.fsdecode(b"d\xe4r")))
 
 
 def test_an_absent_input_is_bad_usage(here):

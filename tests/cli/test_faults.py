@@ -5,7 +5,9 @@ import importlib
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,40 @@ def test_a_prediction_goes_on_after_a_fault(call, place, monkeypatch, tmp_path, 
     assert call(*one.arguments, one.option, one.output).code == 0
     assert len(open_run(tmp_path / "run").cases()) == 12
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.parametrize("name", [*WHOLE_RESULTS, "predict"])
+def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_path, name):
+    one = stage(name, place)
+    seconds = count(4e9, -3600)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: next(seconds))
+        ended = call(*one.arguments, one.option, one.output)
+    assert ended.code == 0, ended.err
+    assert [path.name for path in tmp_path.iterdir()] == [one.output]
+
+
+TABLE, LOGITS, MASKS = "predictions.parquet", "logits/*/p1.npz", "masks/*/p1.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        *((name, TABLE) for name in ("evaluate", "report", "visualize", "review")),
+        *((name, LOGITS) for name in ("evaluate", "report", "visualize")),
+        ("evaluate", MASKS),
+    ],
+)
+def test_a_damaged_run_is_refused_with_the_file_and_leaves_nothing(call, tmp_path, monkeypatch, name, file):
+    place, here = made(tmp_path / "place"), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    damaged = sorted((place / "run 1").glob(file))[0]
+    os.truncate(damaged, 40)
+    one = stage(name, place)
+    ended = call(*one.arguments, one.option, one.output)
+    assert ended.code == 3 and f"Error: {damaged}" in ended.err and "redict" in ended.err
+    assert list(here.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The local map and its key: made once, private, the same for all processes."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_the_map_survives_added_and_removed_files(key, tmp_path):
     pseudonyms(records("b1", "c1"), key, tmp_path)
     ((again,), _) = pseudonyms(records("a1"), key, tmp_path)
     assert again == first
+
+
+def test_names_that_are_no_utf_8_are_kept(key, tmp_path):
+    name = os.fsdecode(b"Gef\xe4\xdf \xe2\x82\xac.png")
+    (first, second), _ = pseudonyms(records(name, "Gefäß.png"), key, tmp_path)
+    assert first != second
+    assert read_map(map_path(key)).paths(first.case_id) == (tmp_path / name,)
+    assert pseudonyms(records(name, "Gefäß.png"), key, tmp_path)[0] == (first, second)
 
 
 def test_a_key_is_never_replaced(key, tmp_path):
