@@ -1,6 +1,7 @@
 """Every condition of the sources that stops a conversion."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -185,3 +186,22 @@ def test_a_damaged_tokenizer_is_refused_by_name(tmp_path, tiny, name):
     (tiny.base / "tokenizer.json").unlink(missing_ok=True)
     (tiny.base / name).write_text("{")
     refused(f"{name} cannot be read as JSON", tiny, tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["cut", "lost", "of another export"])
+def test_stops_on_a_shard_that_is_damaged(tmp_path, tiny, damage):
+    convert(tiny.request(tmp_path / "whole", shard_bytes=200_000))
+    shard = sorted((tmp_path / "whole").glob("*.safetensors"))[1]
+    if damage == "cut":
+        os.truncate(shard, shard.stat().st_size - 100)
+    elif damage == "lost":
+        shard.unlink()
+    else:
+        shutil.copy(sorted((tmp_path / "whole").glob("*.safetensors"))[0], shard)
+    said = {
+        "cut": f"{shard.name} is a truncated or damaged",
+        "lost": f"missing: {shard.name}",
+        "of another export": "Export or download the model again",
+    }
+    sources = TinySources(tmp_path / "whole", None, None, None)
+    refused(said[damage], sources, tmp_path / "out", sam2_config=None)
