@@ -118,6 +118,7 @@ def test_an_import_takes_a_name_over():
 
 def test_a_dict_renamed_is_not_taken_for_dict():
     assert values("from evil import dict\nx = dict(a=1)")["x"] == Unread("dict(a=1)")
+    assert values("dict = 3\nx = dict(a=1)")["x"] == Unread("dict(a=1)")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def test_formats_are_told_by_content_not_suffix(tmp_path):
         (b"", "empty (0 bytes)"),
         (b"hello, these are no weights\nbut lines\n", "text file of 38 bytes, beginning 'hello, these are no weights'"),
         (b"-" * 90, f"beginning '{'-' * 60}'"),
+        (b"caf\xe9 ~ no weights", "beginning 'caf\N{REPLACEMENT CHARACTER} ~ no weights'"),
         (b" \n", "text file of 2 bytes, beginning ''"),
         (b"hello\x7f", "neither a torch file nor"),
         (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "begins with 00 01 02 03 04 05 06 07. It"),

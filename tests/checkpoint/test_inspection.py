@@ -33,6 +33,11 @@ def test_mmengine_checkpoint(mmengine_file):
         "bytes": 80,
     }
     assert record["tensors"] == 6 == sum(item["tensors"] for item in record["groups"])
+    assert list(record) == [
+        *("path", "kind", "files", "tensors", "parameters", "bytes", "groups", "lora_ranks", "vocabulary_size", "meta"),
+        *("training_config", "training_config_problem", "training_config_text", "other_entries", "ignored"),
+    ]
+    assert (record["training_config_problem"], record["ignored"]) == (None, {})
     assert (record["parameters"], record["bytes"], record["path"]) == (49, 186, str(mmengine_file))
 
 
@@ -177,3 +182,13 @@ def test_golden_lora_checkpoint(golden):
         "text_hidden_fcs": 4,
         "sam2 mask decoder": 131,
     }
+
+
+def test_a_log_without_a_loss_has_no_last_values(mmengine_file):
+    log = mmengine_file.parent / "20260102_030405" / "vis_data" / "scalars.json"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"lr": 0.1, "step": 10}\n{"lr": 0.05, "step": 20}\n')
+    found = inspect_checkpoint(mmengine_file.parent)
+    assert (found.log_lines, found.steps, found.last_values) == (2, (10, 20), None)
+    log.write_text('{"loss": 2.0, "lr": 0.1, "step": 10}\n{"lr": 0.05, "step": 20}\n')
+    assert inspect_checkpoint(mmengine_file.parent).last_values == {"loss": 2.0, "lr": 0.1}

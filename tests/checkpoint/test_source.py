@@ -53,6 +53,12 @@ def test_flat_file_reports_what_is_no_tensor(tmp_path, state_dict):
     assert source.meta is None
 
 
+@pytest.mark.parametrize("name", ["mllm.model.w", "grounding_encoder.sam2_model.w", "text_hidden_fcs.0.bias"])
+def test_names_of_training_alone_make_a_flat_file(tmp_path, name):
+    torch.save({name: torch.ones(1)}, tmp_path / "a.pth")
+    assert open_source(tmp_path / "a.pth").kind is CheckpointKind.FLAT
+
+
 SAM2_TENSORS = {"image_encoder.trunk.pos_embed": torch.ones(2), "sam_mask_decoder.iou_token.weight": torch.zeros(2)}
 
 

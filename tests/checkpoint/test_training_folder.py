@@ -17,6 +17,13 @@ def test_checkpoints_are_ordered_by_number(tmp_path):
     assert [item.is_last for item in found] == [False, True, False]
 
 
+def test_many_checkpoints_are_ordered_by_number(tmp_path):
+    wanted = [*(f"iter_{number}.pth" for number in (4, 30, 70, 500, 6000, 10000)), "epoch_9.pth", "epoch_12.pth"]
+    for name in sorted(wanted):
+        (tmp_path / name).touch()
+    assert [item.path.name for item in list_checkpoints(tmp_path)] == wanted
+
+
 def test_what_is_a_training_folder(tmp_path):
     assert not is_training_folder(tmp_path)
     assert not is_training_folder(tmp_path / "none")
