@@ -27,9 +27,6 @@ NETWORK = {
 }  # fmt: skip
 TRUSTING = {"helpers/inference/loading.py", "helpers/inference/composition.py"}  # after the folder's code was checked
 
-# Over a pipe from a process that the kit itself started, as multiprocessing does it; never from a file.
-BETWEEN_PROCESSES = {"helpers/inference/writing.py": {"pickle.load"}}
-
 
 def calls(tree):
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -48,7 +45,7 @@ def faults(source, path=""):
     found = []
     for call in calls(tree):
         name = ast.unparse(call.func)
-        if name in RUNS_DATA and name not in BETWEEN_PROCESSES.get(path, ()):
+        if name in RUNS_DATA:
             found.append(f"{name} runs what it reads")
         if name in NEEDED and given(call, NEEDED[name][0]) is not NEEDED[name][1]:
             found.append(f"{name} without {NEEDED[name][0]}={NEEDED[name][1]}")

@@ -11,7 +11,7 @@ from helpers.runs.parts import CaseResult, commit_case
 
 @dataclass(frozen=True)
 class Commit:
-    """Commits outcomes to a run; it can be sent to other processes.
+    """Commits outcomes to a run; safe on several threads at once.
 
     Attributes:
         run: its folder.

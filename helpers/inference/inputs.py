@@ -57,7 +57,9 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
         sizes.setdefault(tuple(image.pixels.shape), []).append(index)
     for (_, height, width), places in sizes.items():
         for part in chunks(len(places), RESIZED_AT_ONCE):
-            pixels = torch.stack([images[place].pixels for place in places[part]]).to(device)
+            # In the order that they lie in, which makes this a plain copy; the device brings the channels to the front.
+            pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
+            pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()
             tiles, squares = images[places[0]].resizes.apply(pixels)
             # In Pillow's order of bytes, so that what is computed from them is the same to the last bit.
             tiles = tiles.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, tiles.shape[:2])

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
 from helpers.inference.sequences import Mode, sequences_of, whole_sequences
-from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches, own_processors
+from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
 from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.inference.writing import unwritten
 from helpers.paths import PARTIAL_PREFIX
@@ -50,10 +49,6 @@ _TRIED_AGAIN = frozenset((str(PredictionStatus.READ_ERROR), str(PredictionStatus
 CPU_BATCH = 2
 
 _MOST_ON_GPU = 16
-
-# Processes that write where a GPU predicts: a share of the processors, at most so many. One writes some 50 frames of
-# 512 x 512 a second. On threads, what they hold of the interpreter keeps the launches waiting.
-_PROCESSORS_A_WRITER, _MOST_WRITERS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -224,13 +219,6 @@ def automatic_batch_size(device: str) -> int:
     return max(1, min(_MOST_ON_GPU, free // WORKING_BYTES))
 
 
-def writer_processes(device: str, environment: Mapping[str, str] = os.environ) -> int:
-    """How many processes write for a model on a device; 0 for threads, where there is no GPU or few processors."""
-    if torch.device(device).type == "cpu":
-        return 0
-    return min(own_processors(environment) // _PROCESSORS_A_WRITER, _MOST_WRITERS)
-
-
 def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:
     """The run's batch size and configuration hash; run.json is written, or compared where there is one.
 
@@ -298,7 +286,6 @@ def _compute(
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
 
     write = Commit(output, mark, prompts, thresholding, frozenset(missing))
-    processes = writer_processes(str(predictor.settings.get("device", "cpu")))
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
     with (
@@ -307,7 +294,7 @@ def _compute(
     ):
         run = run_sequences if follows else run_batches
         asked = tuple(prompts.values())
-        run(open_batches, predictor, asked, write, stop=stop, written=bar.update, processes=processes)
+        run(open_batches, predictor, asked, write, stop=stop, written=bar.update)
         done = bar.n
     if done < total:
         raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")

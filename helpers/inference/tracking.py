@@ -197,7 +197,6 @@ def run_sequences(
     *,
     stop: Stop | None = None,
     written: Callable[[int], None] = lambda count: None,
-    processes: int = 0,
 ) -> None:
     """Predict sequences in order and hand each frame's outcome to `write`; as `pipeline.run_batches`.
 
@@ -215,7 +214,7 @@ def run_sequences(
                 if stop.asked:
                     return
 
-    write_outcomes(outcomes, write, written, processes)
+    write_outcomes(outcomes, write, written, predictor.settings)
 
 
 def _read(frames: Sequence[Frame], preparer: Any, readers: ThreadPoolExecutor) -> Iterator[Loaded]:

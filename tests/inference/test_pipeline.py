@@ -249,3 +249,18 @@ def test_threads_follow_the_processors(monkeypatch):
         monkeypatch.setattr(pipeline.os, "sched_getaffinity", lambda _, count=processors: set(range(count)))
         found.append((pipeline.worker_threads({}), pipeline.worker_threads({"LOCAL_WORLD_SIZE": "2"})))
     assert found == [(2, 2), (2, 2), (4, 2), (8, 4), (8, 8)]
+
+
+@pytest.mark.parametrize("device, expected", [("cpu", 2), ("cuda:0", 1)])
+def test_the_thread_that_launches_on_a_gpu_shares_no_copies_with_threads_that_read(tmp_path, device, expected):
+    predictor, found = PlainPredictor(), []
+    predictor.settings = {"device": device}
+    predict = predictor.predict
+    predictor.predict = lambda *given: found.append(torch.get_num_threads()) or predict(*given)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run(draw_frames(tmp_path, [1, 2]), predictor)
+        assert found == [expected] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
