@@ -126,7 +126,8 @@ class ReviewSource:
 
         Raises:
             UsageProblem: for a case that the data set does not have.
-            RefusedInput: for damaged files of a run, or where the frame is not the one that was predicted.
+            RefusedInput: for damaged files of a run, or where the frame is not the one that was predicted, or could be
+                read then and cannot be now.
         """
         case = self._by_id.get(case_id)
         if case is None:
@@ -135,8 +136,13 @@ class ReviewSource:
         predictions = [self._prediction(subject, case_id) for subject in shown]
         try:
             image = read_frame(case.frame.path, case.frame.index)
-        except UnreadableImage:  # the run's status says so
-            image = None
+        except UnreadableImage as error:
+            if any(one is not None and one.mask is not None for one in predictions):
+                raise RefusedInput(
+                    f"{case_id}: its frame was predicted and cannot be read now ({error.reason}). Check that the data "
+                    "set is there and whole"
+                ) from error
+            image = None  # the run's status says so
         hashes = [one.run.image_hashes[case_id] for one in shown if case_id in one.run.image_hashes]
         if image is not None and hashes and hashes[0] != pixel_sha256(image):  # those of all runs are the same
             raise RefusedInput(

@@ -210,6 +210,31 @@ def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_
     assert [path.name for path in tmp_path.iterdir()] == [one.output]
 
 
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("evaluate", ("helpers.evaluation.evaluate", "scorable")),
+        ("report", ("helpers.cli.review", "_source")),
+        ("visualize", ("helpers.cli.review", "_source")),
+        ("review", ("helpers.cli.review", "_source")),
+    ],
+)
+def test_data_that_go_away_while_a_command_works_are_told_and_cost_no_earlier_result(
+    call, tmp_path, monkeypatch, name, inside
+):
+    place, here = made(tmp_path / "place"), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    one = stage(name, place)
+    assert name not in REPLACED or call(*one.arguments, one.option, one.output).code == 0
+    before = content(here)
+    patched(monkeypatch, inside, lambda: (place / "data set").rename(tmp_path / "away"))
+    ended = call(*one.arguments, one.option, one.output)
+    assert ended.code == 3 and "P01_S01_001" in ended.err
+    assert "Copy it again" in ended.err or "Check that the data set is there" in ended.err
+    assert content(here) == before
+
+
 TABLE, LOGITS, MASKS = "predictions.parquet", "logits/*/p1.npz", "masks/*/p1.png"
 
 

@@ -162,6 +162,7 @@ def test_the_example_of_the_documentation_is_a_batch_file(infer):
     [
         ({"notebok": "x"}, "notebok: unknown parameter, did you mean notebook"),
         ({"notebook": "absent.ipynb"}, "notebook: "),
+        ({"notebook": "C:\\kit\\nb.ipynb"}, r"notebook: .*does not point to a file; got .*C:\\kit\\nb.ipynb"),
         ({"project": "../x"}, "project: "),
         ({"parameters": {"treshold": 1.0}}, "treshold: unknown parameter, did you mean threshold"),
         ({"grid": {"threshold": [0.5, "high"]}}, "job 2: threshold: expected a value of type float, got 'high'"),
