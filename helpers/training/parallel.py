@@ -16,4 +16,4 @@ class SharedGradients(MMDistributedDataParallel):
     def __init__(self, module: Sa2VAForTraining, device_ids: Sequence[int] | None = None, **options: Any):
         on_cpu = next(module.parameters()).device.type == "cpu"
         # SAM2's memory has no part in the losses of single images.
-        super().__init__(module, None if on_cpu else device_ids, find_unused_parameters=True, **options)
+        super().__init__(module, device_ids=None if on_cpu else device_ids, find_unused_parameters=True, **options)
