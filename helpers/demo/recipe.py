@@ -84,7 +84,10 @@ class TrainingRecipe:
     seed: int = 0
     sequences: int = 2
     frames: int = 4
-    base: tuple[Round, ...] = (Round(2977, 112, 1e-3, 1e-5, 150, 1000, 1440, uncertain=0.0, dice=2.0),)
+    base: tuple[Round, ...] = (
+        Round(2977, 112, 1e-3, 1e-5, 150, 1000, 1440, uncertain=0.0, dice=2.0),
+        Round(4653, 56, 7e-4, 7e-6, 100, 2000, 960, uncertain=0.0, dice=2.0),
+    )
     lora: Round = Round(200, 64, 3e-4, 3e-6, 20, 1002, 96, uncertain=0.0, dice=2.0, several=0.3, frames=8)
     rank: int = 8
 
