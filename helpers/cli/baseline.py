@@ -8,6 +8,7 @@ import typer
 
 from helpers.cli.arguments import input_path, output_path, typed_path
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
+from helpers.cli.predictors import Threshold
 
 
 class BaselineName(StrEnum):
@@ -40,16 +41,7 @@ def tune(
     from helpers.tuning.choice import tune as choose_settings  # here, so that --help need not wait
     from helpers.tuning.choice import write_choice
 
-    dataset = opening(
-        input_path(data, "--data"),
-        layout=layout,
-        ids=ids,
-        id_key=id_key,
-        group_by=group_by,
-        split=split,
-        rescale=rescale,
-        rescale_from=rescale_from,
-    ).open()
+    dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     result = choose_settings(dataset, split=split, processes=processes)
     path = typed_path(output)
     write_choice(result, path)
@@ -67,9 +59,7 @@ def import_masks(
             "--values", metavar="mask|probability|logit", help="What the values are. Else found out, docs/baselines.md."
         ),
     ] = None,
-    threshold: Annotated[
-        float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
-    ] = 0.5,
+    threshold: Threshold = 0.5,
     split: Split = None,
     layout: Layout = None,
     ids: IdsOption = None,
@@ -81,9 +71,7 @@ def import_masks(
 
     source = input_path(folder, "DIR")
     run = output_path(output, "--output", data)
-    dataset = opening(
-        input_path(data, "--data"), layout=layout, ids=ids, id_key=id_key, group_by=group_by, split=split
-    ).open()
+    dataset = opening(data, layout, ids, id_key, group_by, split).open()
     meaning = None if values is None else Meaning(values.value)
     summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)
     typer.echo(summary.to_text())

@@ -117,7 +117,7 @@ def bench_predict(
     folder = input_path(model, "--model")
     quantization = checked_quantization(device, dtype, quantize)
     check_folder(folder)
-    frames = opening(input_path(data, "--data")).open().frames[:count]
+    frames = opening(data).open().frames[:count]
     found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())

@@ -39,8 +39,7 @@ def check_precision(
     folder = input_path(model, "--model")
     choose_device(device)
     check_folder(folder)
-    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
-    frames = opening(input_path(data, "--data"), **options).open().frames[:count]
+    frames = opening(data, layout, ids, id_key, group_by, split).open().frames[:count]
     found = check(folder, frames, prompt or DEFAULT_PROMPT, device)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())

@@ -40,25 +40,29 @@ TrainConfig = Annotated[
     ),
 ]
 
+Sam2Config = Annotated[
+    str | None,
+    typer.Option(
+        "--sam2-config", metavar="PRESET_OR_JSON", help="hiera_t, hiera_s, hiera_b+, hiera_l, or a JSON of sizes."
+    ),
+]
+LoraAlpha = Annotated[
+    float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
+]
+Template = Annotated[
+    str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
+]
+
 
 def convert(
     checkpoint: Checkpoint,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder to write; it must not exist.")],
     base: Base = None,
     sam2: Sam2 = None,
-    sam2_config: Annotated[
-        str | None,
-        typer.Option(
-            "--sam2-config", metavar="PRESET_OR_JSON", help="hiera_t, hiera_s, hiera_b+, hiera_l, or a JSON of sizes."
-        ),
-    ] = None,
+    sam2_config: Sam2Config = None,
     train_config: TrainConfig = None,
-    lora_alpha: Annotated[
-        float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
-    ] = None,
+    lora_alpha: LoraAlpha = None,
+    template: Template = None,
     dtype: Annotated[
         Precision, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
     ] = Precision.BFLOAT16,

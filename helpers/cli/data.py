@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -68,15 +68,8 @@ def check(
     from helpers.data.audit import audit, write_report  # here, so that --help need not wait
 
     folder = None if output is None else output_path(output, "--output", dataset)
-    opened = opening(
-        input_path(dataset, "DATASET"),
-        layout=layout,
-        ids=ids,
-        id_key=id_key,
-        group_by=group_by,
-        rescale=rescale,
-        rescale_from=rescale_from,
-    ).open()
+    found = opening(dataset, layout, ids, id_key, group_by, None, rescale, rescale_from, option="DATASET")
+    opened = found.open()
     report = audit(opened)
     if folder is not None:
         write_report(report, opened, folder)
@@ -85,22 +78,30 @@ def check(
         raise typer.Exit(1)
 
 
-def opening(data: Path, *, ids: Ids | None = None, id_key: Path | None = None, **options: Any) -> "Opening":
-    """The data set that the options of a command describe, yet to be opened.
+def opening(
+    data: Path,
+    layout: str | None = None,
+    ids: Ids | None = None,
+    id_key: Path | None = None,
+    group_by: str | None = None,
+    split: str | None = None,
+    rescale: bool = False,
+    rescale_from: str | None = None,
+    *,
+    option: str = "--data",
+) -> "Opening":
+    """The data set that the options of a command describe, as typed, yet to be opened.
 
     Args:
-        data: an absolute path.
-        ids, id_key: as typed.
-        options: further fields of `Opening`.
+        option: the name of the first, for the message.
+    Raises:
+        UsageProblem: where the data set is not there.
     """
     from helpers.data.opening import Opening  # here, so that --help need not wait
 
-    return Opening(
-        data,
-        ids=None if ids is None else ids.value,
-        id_key=None if id_key is None else typed_path(id_key),
-        **options,
-    )
+    folder = input_path(data, option)
+    policy, key = None if ids is None else ids.value, None if id_key is None else typed_path(id_key)
+    return Opening(folder, layout, policy, key, group_by, split, rescale, rescale_from)
 
 
 def who(

@@ -9,6 +9,11 @@ from helpers.cli.arguments import input_path, optional_input_path, output_path
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
+Training = Annotated[
+    Path | None,
+    typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
+]
+
 
 def evaluate(
     predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
@@ -27,10 +32,7 @@ def evaluate(
     prompt: Annotated[
         str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else every prompt of a run.")
     ] = None,
-    training: Annotated[
-        Path | None,
-        typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
-    ] = None,
+    training: Training = None,
     development: Annotated[
         Path | None,
         typer.Option(
@@ -67,16 +69,7 @@ def evaluate(
     processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
     folder = output_path(output, "--output", data)
     check_output(folder)
-    dataset = opening(
-        input_path(data, "--data"),
-        layout=layout,
-        ids=ids,
-        id_key=id_key,
-        group_by=group_by,
-        split=split,
-        rescale=rescale,
-        rescale_from=rescale_from,
-    ).open()
+    dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     for note in dataset.notes:
         typer.echo(note)
     found = run_evaluation(

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path
-from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
+from helpers.cli.conversion import Base, LoraAlpha, Sam2, Sam2Config, Template, TrainConfig, preset_or_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
 from helpers.cli.predictors import (
     BatchSize,
@@ -23,6 +23,8 @@ from helpers.cli.predictors import (
     ModeName,
     Quantize,
     Running,
+    Threshold,
+    TokenLimit,
     batch_size_of,
     composed,
     exported,
@@ -69,19 +71,10 @@ def predict(
     ] = None,
     base: Base = None,
     sam2: Sam2 = None,
-    sam2_config: Annotated[
-        str | None,
-        typer.Option(
-            "--sam2-config", metavar="PRESET_OR_JSON", help="hiera_t, hiera_s, hiera_b+, hiera_l, or a JSON of sizes."
-        ),
-    ] = None,
+    sam2_config: Sam2Config = None,
     train_config: TrainConfig = None,
-    lora_alpha: Annotated[
-        float | None, typer.Option("--lora-alpha", metavar="A", help="LoRA alpha, in place of the config's.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="Chat template, in place of the config's.")
-    ] = None,
+    lora_alpha: LoraAlpha = None,
+    template: Template = None,
     prompt: Annotated[
         list[str] | None,
         typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
@@ -99,9 +92,7 @@ def predict(
     dtype: Dtype = "auto",
     quantize: Quantize = None,
     cuda_graphs: CudaGraphs = False,
-    threshold: Annotated[
-        float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
-    ] = 0.5,
+    threshold: Threshold = 0.5,
     combine: Annotated[
         CombineName,
         typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
@@ -119,9 +110,7 @@ def predict(
     id_key: IdKey = None,
     group_by: GroupBy = None,
     split: Split = None,
-    max_new_tokens: Annotated[
-        int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
-    ] = 64,
+    max_new_tokens: TokenLimit = 64,
     launcher: Annotated[
         LauncherName,
         typer.Option(
@@ -199,7 +188,7 @@ def predict(
         }
         identity, open_predictor = None, composed(input_path(checkpoint, "--checkpoint"), sources, running)
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
-    dataset = opening(input_path(data, "--data"), **options).open()
+    dataset = opening(data, **options).open()
     frames = dataset.frames
     if case_list is not None:
         frames = listed(frames, input_path(case_list, "--case-list"))

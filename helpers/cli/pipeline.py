@@ -8,6 +8,7 @@ import typer
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, RescaleFrom, Split, opening
+from helpers.cli.evaluation import Training
 from helpers.cli.predictors import Device, Dtype
 
 
@@ -30,10 +31,7 @@ def pipeline(
         Path | None,
         typer.Option("--baseline", metavar="FILE", help="Of `vesselkit tune frangi`. Else documented defaults."),
     ] = None,
-    training: Annotated[
-        Path | None,
-        typer.Option("--training", metavar="FILE", help="Training images: names, annotations, or the config.py."),
-    ] = None,
+    training: Training = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N cases.")] = None,
@@ -46,15 +44,7 @@ def pipeline(
 ) -> None:
     request = {
         "checkpoint": input_path(checkpoint, "--checkpoint"),
-        "opening": opening(
-            input_path(data, "--data"),
-            layout=layout,
-            ids=ids,
-            id_key=id_key,
-            group_by=group_by,
-            split=split,
-            rescale_from=rescale_from,
-        ),
+        "opening": opening(data, layout, ids, id_key, group_by, split, rescale_from=rescale_from),
         "output": output_path(output, "--output", data),
         "base": optional_input_path(base, "--base"),
         "sam2": optional_input_path(sam2, "--sam2"),

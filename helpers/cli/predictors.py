@@ -51,6 +51,10 @@ CudaGraphs = Annotated[
     bool,
     typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
 ]
+Threshold = Annotated[
+    float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
+]
+TokenLimit = Annotated[int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")]
 
 
 @dataclass(frozen=True)

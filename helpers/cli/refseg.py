@@ -7,7 +7,7 @@ import typer
 
 from helpers.cli.arguments import input_path, output_path
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
-from helpers.cli.predictors import Device, Dtype, Running, exported
+from helpers.cli.predictors import Device, Dtype, Running, TokenLimit, exported
 from helpers.errors import UsageProblem
 
 
@@ -37,9 +37,7 @@ def refseg(
     rescale_from: RescaleFrom = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    max_new_tokens: Annotated[
-        int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")
-    ] = 64,
+    max_new_tokens: TokenLimit = 64,
 ) -> None:
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
@@ -48,16 +46,8 @@ def refseg(
 
     from helpers.refseg.run import refseg as run_refseg  # here, so that --help need not wait
 
-    dataset = opening(
-        input_path(data_path, "--data_path"),
-        layout=layout,
-        ids=ids,
-        id_key=id_key,
-        group_by=group_by,
-        split=split,
-        rescale=rescale,
-        rescale_from=rescale_from,
-    ).open()
+    options = (layout, ids, id_key, group_by, split, rescale, rescale_from)
+    dataset = opening(data_path, *options, option="--data_path").open()
     identity, open_predictor = exported(folder, Running(device, dtype, max_new_tokens))
     typer.echo(run_refseg(dataset, identity, open_predictor, output, prompt))
     typer.echo(f"written to {output}")

@@ -9,7 +9,7 @@ import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.cine import write_films
-from helpers.cli.data import GroupBy, IdKey, Ids, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
+from helpers.cli.data import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:  # so that --help need not wait
@@ -69,7 +69,7 @@ def report(
     written = output_path(output, "--output", data)
     source = _source(
         run,
-        _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from),
+        opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open(),
         metrics,
         prompt,
         optional_input_path(against, "--against"),
@@ -115,7 +115,7 @@ def review(
     from helpers.review.verdicts import current
 
     other = optional_input_path(against, "--against")
-    dataset = _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from)
+    dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     source = _source(run, dataset, metrics, prompt, other)
     store, known = VerdictStore(typed_path(verdicts)), {case.case_id for case in source.cases}
     for path in files:
@@ -192,7 +192,7 @@ def visualize(
     from helpers.review.session import Order, ranked
 
     folder = output_path(output, "--output", data)
-    dataset = _dataset(data, layout, ids, id_key, group_by, split, rescale, rescale_from)
+    dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     if films:
         shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt, "rate": rate}
         typer.echo(write_films([run, *(against or ())], dataset, folder, **shown))
@@ -218,28 +218,6 @@ def _known(wanted: list[str] | None, known: list[str]) -> list[str]:
         if case_id not in known:
             raise UsageProblem(f"--cases: expected some of the {len(known)} cases, got {case_id!r}")
     return wanted or []
-
-
-def _dataset(
-    data: Path,
-    layout: str | None,
-    ids: Ids | None,
-    id_key: Path | None,
-    group_by: str | None,
-    split: str | None,
-    rescale: bool,
-    rescale_from: str | None,
-) -> "Dataset":
-    return opening(
-        input_path(data, "--data"),
-        layout=layout,
-        ids=ids,
-        id_key=id_key,
-        group_by=group_by,
-        split=split,
-        rescale=rescale,
-        rescale_from=rescale_from,
-    ).open()
 
 
 def _source(
