@@ -52,13 +52,9 @@ class Settings:
 
 
 class KitGroup(TyperGroup):
-    """A group that refuses planned commands by name, and an option that is given twice where one is meant."""
+    """A group that refuses an option that is given twice where one is meant."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if self.get_command(ctx, args[0]) is None:
-            message = registry.planned_message([*ctx.command_path.split()[1:], *args])
-            if message:
-                raise UsageProblem(message)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             _refuse_repetition(command.params, rest)

@@ -11,7 +11,7 @@ import typer
 
 from helpers.atomic import write_text_atomic
 from helpers.cli.app import EXIT_CODES, app
-from helpers.cli.registry import COMMANDS, Availability, Command
+from helpers.cli.registry import COMMANDS, Command
 from helpers.tables_text import markdown_table
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -19,8 +19,7 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 _INTRODUCTION = """\
 # Commands
 
-Written by `make docs` from the code; a test compares. The list is fixed for the whole kit. A planned command is refused
-by name until a version has it.
+Written by `make docs` from the code; a test compares.
 
 Relative paths mean the working directory, as in every shell. (In notebooks they mean the project root.)
 
@@ -30,24 +29,15 @@ Relative paths mean the working directory, as in every shell. (In notebooks they
 
 def reference_text() -> str:
     """The whole of docs/cli.md."""
-    parts = [_INTRODUCTION, _exit_codes(), _overview()]
-    parts += [_section(found) for found in COMMANDS if found.availability is Availability.AVAILABLE]
-    planned = [_entry(found) for found in COMMANDS if _is_planned(found)]
-    if planned:
-        parts.append("## Planned\n\n" + "\n\n".join(planned) + "\n")
-    return "\n".join(parts)
+    return "\n".join([_INTRODUCTION, _exit_codes(), _overview(), *(_section(found) for found in COMMANDS)])
 
 
 def parameters(name: str) -> tuple[Any, ...]:
-    """The parameters of an available command as Typer holds them, `--help` left out; KeyError for an unknown one."""
+    """The parameters of a command as Typer holds them, `--help` left out; KeyError for an unknown one."""
     found: Any = typer.main.get_command(app)
     for word in name.split():
         found = found.commands[word]
     return tuple(found.params)
-
-
-def _is_planned(found: Command) -> bool:
-    return found.availability is Availability.PLANNED
 
 
 def _exit_codes() -> str:
@@ -57,8 +47,8 @@ def _exit_codes() -> str:
 
 
 def _overview() -> str:
-    rows = ((f"`{found.name}`", found.availability.value, found.summary) for found in COMMANDS)
-    return "## All commands\n\n" + markdown_table(("command", "in this version", "what it does"), rows)
+    rows = ((f"`{found.name}`", found.summary) for found in COMMANDS)
+    return "## All commands\n\n" + markdown_table(("command", "what it does"), rows)
 
 
 def _section(found: Command) -> str:
@@ -66,11 +56,8 @@ def _section(found: Command) -> str:
         (f"`{_label(parameter)}`", "required" if parameter.required else _default(parameter), parameter.help)
         for parameter in parameters(found.name)
     )
-    return f"## vesselkit {found.name}\n\n{_entry(found)}\n\n" + markdown_table(("option", "default", "meaning"), rows)
-
-
-def _entry(found: Command) -> str:
-    return f"{found.summary}\n\n```\n{found.usage}\n```"
+    head = f"## vesselkit {found.name}\n\n{found.summary}\n\n```\n{found.usage}\n```\n\n"
+    return head + markdown_table(("option", "default", "meaning"), rows)
 
 
 def _label(parameter: Any) -> str:

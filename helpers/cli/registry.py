@@ -1,17 +1,6 @@
-"""Every command of the kit, in this version or planned: the one list that help, messages and docs/cli.md come from."""
+"""Every command of the kit: the one list that help and docs/cli.md come from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-
-from helpers import __version__
-
-
-class Availability(Enum):
-    """Whether this version has a command."""
-
-    AVAILABLE = "available"
-    PLANNED = "planned"
 
 
 @dataclass(frozen=True)
@@ -22,49 +11,40 @@ class Command:
         name: one or two words, as typed after `vesselkit`.
         summary: one line.
         usage: the whole call, options included.
-        availability: a planned command is refused by name, with exit code 2.
     """
 
     name: str
     summary: str
     usage: str
-    availability: Availability = Availability.PLANNED
 
-
-_HERE = Availability.AVAILABLE
 
 COMMANDS = (
     Command(
         "inspect",
         "Say what a checkpoint or training folder holds.",
         "vesselkit inspect CKPT [--json]",
-        _HERE,
     ),
     Command(
         "convert",
         "Turn a checkpoint into a HuggingFace folder, every tensor accounted for.",
         "vesselkit convert --checkpoint CKPT --output DIR [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON]"
         " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--dtype bfloat16|float16|float32]",
-        _HERE,
     ),
     Command(
         "verify",
         "Redo the accounting of a converted folder against its sources.",
         "vesselkit verify DIR --checkpoint CKPT [--base DIR] [--sam2 FILE] [--train-config CFG.py]",
-        _HERE,
     ),
     Command(
         "data check",
         "Audit a data set before anything runs on it.",
         "vesselkit data check DATASET [--layout NAME] [--json] [--output DIR] [--group-by RULE] [--ids keep|pseudonym]"
         " [--id-key FILE] [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "who",
         "Give the original path of a case id, on the machine that holds the map.",
         "vesselkit who ID [--data DATASET] [--id-key FILE]",
-        _HERE,
     ),
     Command(
         "predict",
@@ -76,14 +56,12 @@ COMMANDS = (
         " [--combine union|first|best] [--limit N] [--case-list FILE] [--shard I/N] [--layout NAME]"
         " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64]"
         " [--launcher none|pytorch|slurm]",
-        _HERE,
     ),
     Command(
         "import-masks",
         "Turn a folder of masks from elsewhere into a run folder.",
         "vesselkit import-masks DIR --name NAME --data DATASET --output RUN [--values mask|probability|logit]"
         " [--threshold 0.5] [--split NAME] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]",
-        _HERE,
     ),
     Command(
         "tune",
@@ -91,7 +69,6 @@ COMMANDS = (
         "vesselkit tune BASELINE --data DATASET --output FILE [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
         " [--id-key FILE] [--group-by RULE] [--processes 2]"
         " [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "evaluate",
@@ -100,7 +77,6 @@ COMMANDS = (
         " [--prompt ID] [--training FILE] [--development DIR] [--close-gaps 0] [--remove-small 0]"
         " [--rescale] [--rescale-from WxH] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
         " [--id-key FILE] [--group-by RULE] [--processes 2]",
-        _HERE,
     ),
     Command(
         "refseg",
@@ -109,13 +85,11 @@ COMMANDS = (
         " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--device auto] [--dtype auto]"
         " [--max-new-tokens 64]"
         " [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "gate",
         "Fail where scores fell below a recorded baseline.",
         "vesselkit gate --baseline FILE --metrics DIR [--update] [--case-tolerance 0.1] [--mean-tolerance 0.01]",
-        _HERE,
     ),
     Command(
         "visualize",
@@ -125,7 +99,6 @@ COMMANDS = (
         " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
         " [--split NAME]"
         " [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "review",
@@ -134,7 +107,6 @@ COMMANDS = (
         " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
         " [--split NAME]"
         " [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "report",
@@ -144,13 +116,11 @@ COMMANDS = (
         " [--cases ID ...] [--verdicts DIR] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
         " [--split NAME]"
         " [--rescale] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "run",
         "Run notebooks over a grid of models, prompts and data sets.",
         "vesselkit run BATCH",
-        _HERE,
     ),
     Command(
         "pipeline",
@@ -159,27 +129,23 @@ COMMANDS = (
         " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--prompt TEXT ...] [--baseline FILE]"
         " [--training FILE] [--device auto] [--dtype auto] [--limit N] [--split NAME] [--layout NAME]"
         " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
-        _HERE,
     ),
     Command(
         "synth",
         "Draw synthetic angiograms with exact masks.",
         "vesselkit synth --patients N --output DIR [--seed 0] [--frames 8] [--sequences 2]"
         " [--layout paired|sa2va|coco|labelme] [--size 512] [--processes 2]",
-        _HERE,
     ),
     Command(
         "train",
         "Train the demo model again from its recorded recipe.",
         "vesselkit train --output DIR [--seed 0] [--workers 4] [--processes 1]",
-        _HERE,
     ),
     Command(
         "bench predict",
         "Measure the throughput of prediction, files to files.",
         "vesselkit bench predict --model DIR --data DATASET [--n N] [--rounds N] [--batch-size auto] [--device auto]"
         " [--dtype auto] [--quantize int8|nf4] [--output FILE]",
-        _HERE,
     ),
     Command(
         "bench model",
@@ -187,20 +153,17 @@ COMMANDS = (
         "vesselkit bench model [--preset 1b|2b|4b|8b|demo] [--side 512 ...] [--batch-sizes LIST] [--n N] [--files 0]"
         " [--device auto] [--dtype auto] [--quantize int8|nf4] [--memory-cap GIB]"
         " [--no-cuda-graphs] [--output DIR]",
-        _HERE,
     ),
     Command(
         "check-precision",
         "Compare reduced precision with full precision on your model and images.",
         "vesselkit check-precision --model DIR --data DATASET [--n 8] [--prompt TEXT] [--device auto] [--output FILE]"
         " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME]",
-        _HERE,
     ),
     Command(
         "doctor",
         "Say what this machine has, and what is missing.",
         "vesselkit doctor [--json]",
-        _HERE,
     ),
 )
 
@@ -211,22 +174,5 @@ def command(name: str) -> Command:
 
 
 def available_names() -> tuple[str, ...]:
-    """Names of the commands of this version, in the kit's order."""
-    return tuple(found.name for found in COMMANDS if found.availability is Availability.AVAILABLE)
-
-
-def planned_message(words: Sequence[str]) -> str | None:
-    """What to tell a user who typed `words` after `vesselkit`; None where they name no planned command.
-
-    A first word that several planned commands share (`bench`) is enough.
-    """
-    for found in COMMANDS:
-        parts = found.name.split()
-        typed = list(words[: len(parts)])
-        if found.availability is Availability.PLANNED and typed and typed == parts[: len(typed)]:
-            name = " ".join(typed)
-            return (
-                f"vesselkit {name} is planned and not part of version {__version__}; available now: "
-                f"{', '.join(available_names())}"
-            )
-    return None
+    """Names of the commands, in the kit's order."""
+    return tuple(found.name for found in COMMANDS)

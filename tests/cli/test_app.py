@@ -1,4 +1,4 @@
-"""Exit codes, planned commands and messages of the command line."""
+"""Exit codes and messages of the command line."""
 
 import subprocess
 import sys
@@ -11,15 +11,6 @@ from helpers.checkpoint import inspection
 from helpers.cli import registry
 from helpers.cli.app import app, main
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
-
-PLANNED = ["forecast", "bench other"]
-
-
-@pytest.fixture
-def planned(monkeypatch):
-    """Two planned commands beside those of this version."""
-    more = [registry.Command(name, "Do more.", f"vesselkit {name}") for name in PLANNED]
-    monkeypatch.setattr(registry, "COMMANDS", (*registry.COMMANDS, *more))
 
 
 @pytest.mark.parametrize(
@@ -61,23 +52,10 @@ def test_an_unexpected_error_goes_on(call, tmp_path, monkeypatch):
         main(["inspect", str(tmp_path / "x.pth")])
 
 
-@pytest.mark.parametrize("name", PLANNED)
-def test_a_planned_command_is_refused_by_name(call, planned, name):
-    ended = call(*name.split(), "--model", "x")
-    assert ended.code == 2 and ended.out == ""
-    assert ended.err == (
-        f"Error: vesselkit {name} is planned and not part of version {__version__}; available now: "
-        f"{', '.join(registry.available_names())}\n"
-    )
-
-
-def test_a_planned_command_is_refused_after_global_options(call, planned):
-    for name in PLANNED:
-        assert f"vesselkit {name} is planned" in call("--debug", *name.split()).err
-    assert call("bench", "nothing").code == 2
-
-
-@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["inspect"], ["convert", "--dtype", "int3"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["--nonsense"], ["bench", "nothing"], ["inspect"], ["convert", "--dtype", "int3"], []],
+)
 def test_bad_usage_exits_2(call, arguments):
     assert call(*arguments).code == 2
 

@@ -23,7 +23,7 @@ def test_the_terminal_plays_no_part():
 def test_it_names_every_command_option_and_exit_code():
     text = reference_text()
     for found in COMMANDS:
-        assert f"| `{found.name}` | {found.availability.value} |" in text and found.usage in text
+        assert f"| `{found.name}` | {found.summary} |" in text and found.usage in text
     assert "| `--checkpoint CKPT` | required |" in text
     assert r"| `--dtype bfloat16\|float16\|float32` | `bfloat16` |" in text
     assert all(f"\n| {code} | " in text for code in range(4))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from helpers.cli.reference import parameters
-from helpers.cli.registry import COMMANDS, available_names, command, planned_message
+from helpers.cli.registry import COMMANDS, available_names, command
 
 FIXED = (
     "inspect, convert, verify, data check, who, predict, import-masks, tune, evaluate, refseg, gate, visualize, "
@@ -38,10 +38,3 @@ def test_required_options_stand_without_brackets(name):
     for parameter in parameters(name):
         if parameter.param_type_name == "option":
             assert (f"[{parameter.opts[0]}" in usage) is not parameter.required, parameter.opts
-
-
-def test_words_that_name_no_planned_command():
-    assert planned_message(["inspect", "x"]) is None
-    assert planned_message(["dat"]) is None
-    assert planned_message(["data", "other"]) is None
-    assert planned_message([]) is None
