@@ -101,18 +101,6 @@ def project_of(folder: Path) -> str:
     return f"./{folder.relative_to(root).as_posix()}" if folder.is_relative_to(root) else str(folder)
 
 
-def new_result_folder(project: str, stage: Stage, name: str) -> Path:
-    """`outputs/<project>/<stage>/<name>`; not created.
-
-    Raises:
-        UsageProblem: for a name that is no plain folder name, or that is taken.
-    """
-    folder = stage_folder(project, stage) / plain_name(name, "name")
-    if folder.exists():
-        raise UsageProblem(f"{folder}: exists already; choose another name, or move it away")
-    return folder
-
-
 def latest_complete(project: str, stage: Stage) -> Path:
     """The newest complete result of a stage: a folder that holds the stage's final file. Raises as `all_complete`."""
     return all_complete(project, stage)[0]

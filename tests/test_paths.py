@@ -86,13 +86,13 @@ def test_names_that_are_no_folder_names_are_refused(root, name):
     with pytest.raises(UsageProblem, match="project: expected a name of letters"):
         paths.stage_folder(name, Stage.PREDICT)
     with pytest.raises(UsageProblem, match="name: expected a name of letters"):
-        paths.new_result_folder("study", Stage.PREDICT, name)
+        paths.plain_name(name, "name")
 
 
 def test_a_project_may_be_an_absolute_path(root, tmp_path):
     assert paths.stage_folder(str(tmp_path / "results"), Stage.PREDICT) == tmp_path / "results" / "predict"
     with pytest.raises(UsageProblem, match="name: expected a name of letters"):
-        paths.new_result_folder("study", Stage.PREDICT, "/a")
+        paths.plain_name("/a", "name")
 
 
 def test_a_project_in_the_root_is_told_from_there(root, tmp_path):
@@ -107,14 +107,6 @@ def test_stage_folders(root):
     assert paths.stage_folder("my-study_2.1", Stage.CONVERT) == root / "outputs" / "my-study_2.1" / "convert"
     assert {stage.value for stage in Stage} == {"convert", "predict", "evaluate", "review", "notebooks"}
     assert list(root.iterdir()) == []
-
-
-def test_a_new_result_does_not_take_an_old_ones_name(root):
-    folder = paths.new_result_folder("study", Stage.PREDICT, "run1")
-    assert folder == root / "outputs" / "study" / "predict" / "run1" and not folder.exists()
-    folder.mkdir(parents=True)
-    with pytest.raises(UsageProblem, match="run1: exists already"):
-        paths.new_result_folder("study", Stage.PREDICT, "run1")
 
 
 def finish(folder, when, final):

@@ -74,7 +74,7 @@ class Subject:
             "combine": self.run.combine.value,
             "limit": values.get("limit"),
             "dataset": values.get("dataset"),
-            "data_sha256": (self.run.manifest or {}).get("data_sha256"),
+            "data_sha256": self.run.manifest.get("data_sha256"),
         }
 
     @property

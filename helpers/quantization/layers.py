@@ -74,15 +74,6 @@ def stored_bytes(outputs: int, inputs: int, quantization: Quantization, itemsize
     return outputs * inputs // 2 + outputs * inputs // (nf4_block(inputs) or inputs) * itemsize
 
 
-@torch.no_grad()
-def quantize_model(model: nn.Module, quantization: Quantization) -> None:
-    """Replace the layers of `takes`, one after the other, on their device."""
-    for name, module in list(model.named_modules()):
-        if takes(name, module, quantization):
-            bias = None if module.bias is None else module.bias.data
-            replace(model, name, QuantizedLinear(module.weight.data, bias, quantization))
-
-
 def replace(model: nn.Module, name: str, module: nn.Module) -> None:
     """Put a module in the place of that of a dotted name."""
     parent, _, last = name.rpartition(".")

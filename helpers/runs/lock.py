@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from helpers.errors import VesselkitError
+from helpers.only_process import held
 
 
 @contextmanager
@@ -17,32 +15,19 @@ def shard_lock(run: Path, index: int, count: int) -> Iterator[None]:
         VesselkitError: at once, where another process holds it, or holds a shard of another count: such shards share
             cases with this one.
     """
-    folder = run / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"shard-{index}-of-{count}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise VesselkitError(
-            f"{run}: shard {index}/{count} is being computed by another process. Wait for it, or take another shard"
-        ) from error
-    try:
+    folder, taken = run / "locks", f"{run}: shard {index}/{count} is being computed by another process"
+    with held(folder / f"shard-{index}-of-{count}.lock", f"{taken}. Wait for it, or take another shard"):
         _refuse_other_counts(run, folder, count)
         yield
-    finally:
-        lock.release()
 
 
 def _refuse_other_counts(run: Path, folder: Path, count: int) -> None:
     for path in sorted(folder.glob("shard-*-of-*.lock")):
-        if path.stem.endswith(f"-of-{count}"):
-            continue
-        try:
-            with FileLock(path).acquire(timeout=0):
+        _, index, _, others = path.stem.split("-")
+        taken = (
+            f"{run}: shard {index}/{others} is being computed by another process, and shards of {count} would "
+            f"share cases with it. Wait for it, or ask for shards of {others}"
+        )
+        if others != str(count):
+            with held(path, taken):
                 pass
-        except Timeout as error:
-            _, index, _, others = path.stem.split("-")
-            raise VesselkitError(
-                f"{run}: shard {index}/{others} is being computed by another process, and shards of {count} would "
-                f"share cases with it. Wait for it, or ask for shards of {others}"
-            ) from error

@@ -19,10 +19,9 @@ from helpers.errors import RefusedInput, UsageProblem
 from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
 from helpers.runs.finishing import COCO_NAME, TABLE_NAME, TIMINGS_NAME, in_order
 from helpers.runs.logits import StoredLogits, read_npz
-from helpers.runs.masks import Combine, combined_map, combined_mask, read_png
-from helpers.runs.parts import done_part, logits_name, mask_name
-from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
-from helpers.runs.timings import timing_table
+from helpers.runs.masks import Combine, combined_map, read_png
+from helpers.runs.parts import logits_name, mask_name
+from helpers.runs.rows import PredictionRow, to_arrow
 
 _MEND = "Copy it back, or give the run's command again, which mends it"
 
@@ -32,13 +31,12 @@ class Run:
     """A run folder, of which logits and masks are read when asked for.
 
     Attributes:
-        manifest: None for a run that is not finished; its cases are those that were done when it was opened.
         rows: of the table, in natural order of the key.
     """
 
     folder: Path
     config: RunConfig
-    manifest: Mapping[str, Any] | None = field(repr=False)
+    manifest: Mapping[str, Any] = field(repr=False)
     rows: tuple[PredictionRow, ...] = field(repr=False)
 
     @property
@@ -64,7 +62,7 @@ class Run:
     @property
     def stamp(self) -> str | None:
         """What must stand on all that shows this run, as on a demonstration's; None for a run of one's own."""
-        said = (self.manifest or {}).get("stamp")
+        said = self.manifest.get("stamp")
         return said if isinstance(said, str) else None
 
     def table(self) -> pd.DataFrame:
@@ -73,10 +71,7 @@ class Run:
 
     def timings(self) -> pd.DataFrame:
         """A row for each case, in seconds; missing where a stage did not run."""
-        finished = self.manifest is not None
-        return _pandas(
-            pq.read_table(self.folder / TIMINGS_NAME) if finished else timing_table(self.folder, self.cases())
-        )
+        return _pandas(pq.read_table(self.folder / TIMINGS_NAME))
 
     def cases(self) -> tuple[str, ...]:
         """The case ids, in natural order."""
@@ -150,11 +145,9 @@ class Run:
         return np.array([row.predicted_iou for row in self.prediction(case_id, prompt_id)], float)
 
 
-def open_run(folder: Path, *, unfinished: bool = False) -> Run:
+def open_run(folder: Path) -> Run:
     """Open a run folder.
 
-    Args:
-        unfinished: take a run that is not finished too, with the cases that are done.
     Raises:
         RefusedInput: for one that is not finished, of another version, changed since, or no run.
     """
@@ -162,9 +155,7 @@ def open_run(folder: Path, *, unfinished: bool = False) -> Run:
     config = read_config(folder)
     path = folder / MANIFEST_NAME
     if not path.is_file():
-        if not unfinished:
-            raise RefusedInput(f"{folder}: the run is not finished. Give the same command again to go on with it")
-        return Run(folder, config, None, _done_rows(folder, config.config_sha256))
+        raise RefusedInput(f"{folder}: the run is not finished. Give the same command again to go on with it")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = (manifest["schema"], manifest["schema_version"], manifest["config_sha256"])
@@ -178,23 +169,6 @@ def open_run(folder: Path, *, unfinished: bool = False) -> Run:
             raise RefusedInput(f"{folder / name}: expected as the manifest has it, found lost or changed. {_MEND}")
     rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(folder / TABLE_NAME).to_pylist())
     return Run(folder, config, manifest, rows)
-
-
-def check_mask(run: Run, case_id: str, prompt_id: str) -> int:
-    """Pixels in which a stored mask differs from the one that its logits define: 0, unless a file was changed.
-
-    0 also where there is neither. Raises as `Run.logits`, and RefusedInput where the sizes differ.
-    """
-    stored, mask = run.logits(case_id, prompt_id), run.mask(case_id, prompt_id)
-    if stored is None or mask is None:
-        return 0
-    if mask.shape != (stored.height, stored.width):
-        raise RefusedInput(
-            f"{run.folder / mask_name(case_id, prompt_id)}: expected {stored.width}x{stored.height} pixels as its "
-            f"logits have them, got {mask.shape[1]}x{mask.shape[0]}. Predict the case again"
-        )
-    iou = run._predicted_iou(case_id, prompt_id)
-    return int((combined_mask(stored.full_size(), run.threshold, run.combine, iou) != mask).sum())
 
 
 def require_comparable(first: Run, second: Run) -> None:
@@ -218,8 +192,3 @@ def require_comparable(first: Run, second: Run) -> None:
 def _pandas(table: pa.Table) -> pd.DataFrame:
     """A table whose integers stay integers where some are missing."""
     return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-
-
-def _done_rows(folder: Path, config_sha256: str) -> tuple[PredictionRow, ...]:
-    parts = (done_part(folder, config_sha256, path.stem) for path in (folder / "parts").glob("*.json"))
-    return in_key_order(row for part in parts if part is not None for row in part.rows)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from helpers.images.source import read_frame
-from helpers.runs.reading import check_mask, open_run
+from helpers.runs.reading import open_run
 from helpers.vesselness.maps import vesselness
 from helpers.vesselness.predictor import grey_values
 from helpers.vesselness.settings import read_settings
 from tests.inference.run_files import run_files
+from tests.runs.stored_masks import check_mask
 from tests.vesselness.drawn import drawn_truth, save_grey, save_pairs
 
 APPLY = ("predict", "--model", "frangi", "--data", "data", "--output")

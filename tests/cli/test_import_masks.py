@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.runs.reading import check_mask, open_run
+from helpers.runs.reading import open_run
+from tests.runs.stored_masks import check_mask
 from tests.vesselness.drawn import drawn_truth, save_mask, save_pairs
 
 TRUTHS = [drawn_truth(4, 40, 10), drawn_truth(4, 40, 20), drawn_truth(4, 40, 30)]

@@ -18,9 +18,10 @@ from helpers.runs.finishing import finish_run
 from helpers.runs.lock import shard_lock
 from helpers.runs.logits import StoredLogits, Upsampling
 from helpers.runs.parts import CaseResult, commit_case, is_done, logits_name, mask_name, read_part, remove_leftovers
-from helpers.runs.reading import check_mask, open_run, require_comparable
+from helpers.runs.reading import open_run, require_comparable
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
+from tests.runs.stored_masks import check_mask
 
 VALUES = {"prompts": {"p1": "vessels"}, "threshold": 0.5, "combine": "union", "dataset": {"key_fingerprint": "ab"}}
 MASK = np.array([[True, False, True], [False, False, True]])
