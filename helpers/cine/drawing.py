@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from helpers.cine.frame import CineFrame
-from helpers.figures.panels import COLOUR_BLIND_SAFE, Palette, tint
+from helpers.figures.panels import COLOUR_BLIND_SAFE, tint
 from helpers.stamp import stamp_text
 
 _LONGER_SIDE = 448
@@ -24,13 +24,11 @@ class Sheet:
     Attributes:
         runs: names. One run has a panel of its mask and one of the overlay; of several each has its overlay.
         panel: width and height of a panel in pixels.
-        palette: of masks and overlays.
         stamp: that the runs carry, see `helpers.stamp`.
     """
 
     runs: tuple[str, ...]
     panel: tuple[int, int]
-    palette: Palette = COLOUR_BLIND_SAFE
     stamp: str | None = None
 
     @classmethod
@@ -93,7 +91,7 @@ def _panels(sheet: Sheet, frame: CineFrame) -> list[Image.Image | str]:
         gap = "this frame cannot be read"
         return [gap, gap, *[f"{gap}\n{_lacking(sheet, frame, place)}" for place in range(len(sheet.titles) - 2)]]
     grey = np.asarray(frame.image, np.float32) / 255
-    palette, truth = sheet.palette, frame.truth
+    palette, truth = COLOUR_BLIND_SAFE, frame.truth
     shown: list[Image.Image | str] = [frame.image]
     shown.append("no ground truth" if truth is None else _tinted(grey, [(truth, palette.truth)]))
     if len(sheet.runs) == 1:
@@ -120,9 +118,9 @@ def _tinted(grey: np.ndarray, layers: list[tuple[np.ndarray, tuple[float, float,
 
 
 def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont, sheet: Sheet) -> None:
-    words = (("missed", sheet.palette.missed), ("false", sheet.palette.false), ("both", sheet.palette.both))
     left, top = _GAP, sheet.size[1] - _LINE + 4
-    for word, colour in words:
+    for word in ("missed", "false", "both"):
+        colour = getattr(COLOUR_BLIND_SAFE, word)
         pen.rectangle((left, top + 2, left + 14, top + 16), tuple(round(255 * part) for part in colour))
         pen.text((left + 20, top), word, _INK, font)
         left += 34 + round(pen.textlength(word, font))

@@ -5,11 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from helpers.figures.style import COLOURS, DPI, look, say
+
 _SIZE = (11.0, 3.8)
-_DPI = 110
 _PARTS_WIDTH = 0.75  # of the bar panel, against the layer panel
-# Of Okabe and Ito, apart in all common forms of colour blindness; markers and dashes tell curves apart without colour.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osv^Dx+"
 _NO_LAYERS = "no language layer\nhas a counterpart in the base"
 _NO_PARTS = "no other module\nhas a counterpart in the base"
@@ -22,7 +21,7 @@ def training_curves(log: pd.DataFrame) -> Figure:
         log: as `read_training_log` gives it: `step`, columns with 'loss' in their names, and perhaps `lr`. Rows of
             several runs are told apart by `run`. Without rows, the panels say that there is no log.
     """
-    figure = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=_SIZE, dpi=DPI, layout="constrained")
     loss_axis, rate_axis = figure.subplots(1, 2)
     losses = [name for name in log.columns if "loss" in name]
     _draw_curves(loss_axis, log, losses, "loss (logarithmic)")
@@ -40,7 +39,7 @@ def change_norms(table: pd.DataFrame) -> Figure:
     Args:
         table: as `helpers.conversion.tables.change_table` gives it.
     """
-    figure = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=_SIZE, dpi=DPI, layout="constrained")
     layer_axis, part_axis = figure.subplots(1, 2, width_ratios=(1.0, _PARTS_WIDTH))
     inside = table["layer"].notna()
     _draw_layers(layer_axis, table[inside])
@@ -61,13 +60,13 @@ def _draw_curves(axis: Axes, log: pd.DataFrame, names: list[str], label: str) ->
         axis.plot(
             rows["step"].astype(float),
             rows[name].astype(float),
-            color=_COLOURS[index % len(_COLOURS)],
-            linestyle=("-", "--", ":")[index // len(_COLOURS) % 3],
+            color=look(index).colour,
+            linestyle=("-", "--", ":")[index // len(COLOURS) % 3],
             marker="." if len(rows) < 50 else None,
             label=f"{name}, run {run}" if several else name,
         )
     if not curves:
-        _say(axis, f"no {label.split(' (')[0]}\nin a training log")
+        say(axis, f"no {label.split(' (')[0]}\nin a training log")
         return
     axis.set_xlabel("training step")
     axis.set_ylabel(label)
@@ -79,13 +78,13 @@ def _draw_layers(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_title(f"language layers{_unchanged(table)}", fontsize=10)
     drawn = table[table["relative"] > 0]
     if drawn.empty:
-        _say(axis, _NO_LAYERS if table.empty else "nothing changed")
+        say(axis, _NO_LAYERS if table.empty else "nothing changed")
         return
     for index, (module, rows) in enumerate(drawn.groupby("module", sort=False)):
         axis.plot(
             rows["layer"].astype(int),
             rows["relative"],
-            color=_COLOURS[index % len(_COLOURS)],
+            color=look(index).colour,
             marker=_MARKERS[index % len(_MARKERS)],
             markersize=4,
             linewidth=1,
@@ -103,9 +102,9 @@ def _draw_parts(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_title(f"other modules{_unchanged(table)}", fontsize=10)
     drawn = table[table["relative"] > 0]
     if drawn.empty:
-        _say(axis, _NO_PARTS if table.empty else "nothing changed")
+        say(axis, _NO_PARTS if table.empty else "nothing changed")
         return
-    bars = axis.barh(drawn["module"], drawn["relative"], color=_COLOURS[0])
+    bars = axis.barh(drawn["module"], drawn["relative"], color=look(0).colour)
     axis.bar_label(bars, labels=[f"{value:.2g}" for value in drawn["relative"]], padding=3, fontsize=8)
     axis.set_xscale("log")
     low, high = drawn["relative"].min(), drawn["relative"].max()
@@ -117,11 +116,3 @@ def _draw_parts(axis: Axes, table: pd.DataFrame) -> None:
 def _unchanged(table: pd.DataFrame) -> str:
     count = int((table["relative"] == 0).sum())
     return f" (unchanged: {count})" if count else ""
-
-
-def _say(axis: Axes, text: str) -> None:
-    """An empty panel that says why it is empty."""
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.set_facecolor("0.92")
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=10)

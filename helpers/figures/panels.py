@@ -111,7 +111,6 @@ def four_panel(
     case_id: str,
     status: str,
     scores: Mapping[str, float | None] | None = None,
-    palette: Palette = COLOUR_BLIND_SAFE,
     opacity: float = 0.6,
 ) -> Figure:
     """Original | Ground truth | Prediction | Overlay of one case, with title and legend.
@@ -119,14 +118,13 @@ def four_panel(
     Raises TypeError where a prediction is given as truth or the reverse, UsageProblem where sizes differ.
     """
     case = PanelCase(image, truth, prediction, case_id, status, scores or {})
-    return contact_sheet([case], palette=palette, opacity=opacity)
+    return contact_sheet([case], opacity=opacity)
 
 
 def contact_sheet(
     cases: Sequence[PanelCase],
     *,
     heading: str | None = None,
-    palette: Palette = COLOUR_BLIND_SAFE,
     opacity: float = 0.6,
     stamp: str | None = None,
 ) -> Figure:
@@ -148,15 +146,16 @@ def contact_sheet(
         figure.suptitle(heading, parse_math=False)
     rows = figure.subfigures(len(cases), 1, squeeze=False)[:, 0]
     for row, case in zip(rows, cases, strict=True):
-        _draw_case(row.subplots(1, 4), case, palette, opacity)
+        _draw_case(row.subplots(1, 4), case, opacity)
         row.suptitle(case.title, fontsize=10, parse_math=False)
-    patches = [
-        Patch(facecolor=palette.truth, edgecolor="black", label="ground truth"),
-        Patch(facecolor=palette.prediction, edgecolor="black", label="prediction"),
-        Patch(facecolor=palette.missed, edgecolor="black", label="missed (truth only)"),
-        Patch(facecolor=palette.false, edgecolor="black", label="false (prediction only)"),
-        Patch(facecolor=palette.both, edgecolor="black", label="both"),
-    ]
+    meanings = {
+        "ground truth": COLOUR_BLIND_SAFE.truth,
+        "prediction": COLOUR_BLIND_SAFE.prediction,
+        "missed (truth only)": COLOUR_BLIND_SAFE.missed,
+        "false (prediction only)": COLOUR_BLIND_SAFE.false,
+        "both": COLOUR_BLIND_SAFE.both,
+    }
+    patches = [Patch(facecolor=colour, edgecolor="black", label=label) for label, colour in meanings.items()]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9, frameon=False)
     return stamped(figure, stamp)
 
@@ -180,16 +179,16 @@ def save_panel(figure: Figure, path: Path) -> Path:
     return path
 
 
-def _draw_case(axes: Sequence[Axes], case: PanelCase, palette: Palette, opacity: float) -> None:
+def _draw_case(axes: Sequence[Axes], case: PanelCase, opacity: float) -> None:
     """Draw the four panels of `case` into four axes."""
     frame = np.asarray(case.image.convert("RGB"), dtype=np.float32) / 255.0
     truth = case.truth.mask if case.truth else None
     predicted = case.prediction.mask if case.prediction else None
     panels = [
         frame,
-        None if truth is None else tint(frame, [(truth, palette.truth)], opacity),
-        None if predicted is None else tint(frame, [(predicted, palette.prediction)], opacity),
-        _overlay(frame, truth, predicted, palette, opacity),
+        None if truth is None else tint(frame, [(truth, COLOUR_BLIND_SAFE.truth)], opacity),
+        None if predicted is None else tint(frame, [(predicted, COLOUR_BLIND_SAFE.prediction)], opacity),
+        _overlay(frame, truth, predicted, opacity),
     ]
     no_truth, no_prediction = "no ground truth", f"no prediction: {case.status}"
     labels = ["", no_truth, no_prediction, f"{no_truth},\n{no_prediction}"]
@@ -213,7 +212,7 @@ def _draw_empty(axis: Axes, case: PanelCase, label: str) -> None:
 
 
 def _overlay(
-    frame: np.ndarray, truth: np.ndarray | None, predicted: np.ndarray | None, palette: Palette, opacity: float
+    frame: np.ndarray, truth: np.ndarray | None, predicted: np.ndarray | None, opacity: float
 ) -> np.ndarray | None:
     """The overlay panel, float32 (H, W, 3); None without truth and prediction.
 
@@ -222,13 +221,13 @@ def _overlay(
     if truth is None and predicted is None:
         return None
     if truth is None:
-        return tint(frame, [(predicted, palette.prediction)], opacity)
+        return tint(frame, [(predicted, COLOUR_BLIND_SAFE.prediction)], opacity)
     if predicted is None:
-        return tint(frame, [(truth, palette.truth)], opacity)
+        return tint(frame, [(truth, COLOUR_BLIND_SAFE.truth)], opacity)
     layers = [
-        (truth & ~predicted, palette.missed),
-        (predicted & ~truth, palette.false),
-        (truth & predicted, palette.both),
+        (truth & ~predicted, COLOUR_BLIND_SAFE.missed),
+        (predicted & ~truth, COLOUR_BLIND_SAFE.false),
+        (truth & predicted, COLOUR_BLIND_SAFE.both),
     ]
     return tint(frame, layers, opacity)
 

@@ -13,7 +13,7 @@ from helpers.evaluation.intervals import FEWEST_UNITS
 
 DPI = 110
 # Of Okabe and Ito, apart in all common forms of colour blindness; markers and dashes tell runs apart without colour.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vPX"
 _DASHES = ("-", "--", "-.", ":")
 
@@ -29,7 +29,7 @@ class Look:
 
 def look(index: int) -> Look:
     """The look of the run at `index` of a list of runs; looks repeat after many."""
-    return Look(_COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
+    return Look(COLOURS[index % len(COLOURS)], _MARKERS[index % len(_MARKERS)], _DASHES[index % len(_DASHES)])
 
 
 def sizes_text(sizes: Sizes) -> str:

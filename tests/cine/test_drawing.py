@@ -7,6 +7,7 @@ from PIL import Image
 
 from helpers.cine.drawing import Sheet, draw_frame
 from helpers.cine.frame import CineFrame
+from helpers.figures.panels import COLOUR_BLIND_SAFE
 
 PAPER = (20, 22, 26)
 
@@ -43,7 +44,7 @@ def test_four_panels_of_one_run():
     assert picture.dtype == np.uint8 and picture.shape == (*sheet.size[::-1], 3)
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
     assert sheet.titles == ("Original", "Ground truth", "Prediction", "Overlay")
-    palette, plain = sheet.palette, (100, 100, 100)
+    palette, plain = COLOUR_BLIND_SAFE, (100, 100, 100)
     assert panel(picture, sheet, 0) == [plain] * 4
     assert panel(picture, sheet, 1) == [tinted(palette.truth), plain] * 2
     assert panel(picture, sheet, 2) == [tinted(palette.prediction)] * 2 + [plain] * 2
