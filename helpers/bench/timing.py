@@ -110,8 +110,3 @@ def peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return psutil.Process().memory_info().rss
-
-
-def held_bytes(device: torch.device) -> int | None:
-    """Bytes of tensors now; None on a processor, where they are not counted apart."""
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else None

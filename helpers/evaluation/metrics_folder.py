@@ -47,11 +47,6 @@ class Metrics:
         """Names of what was scored, in the order given; the first is what the evaluation is about."""
         return tuple(run["name"] for run in self.summary["runs"])
 
-    @property
-    def comparisons(self) -> list[dict[str, Any]]:
-        """Each other run against the first."""
-        return self.summary["comparisons"]
-
     @cached_property
     def _table(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / TABLE_NAME)

@@ -4,7 +4,6 @@ The grey rule is that of `helpers.sa2va.image_mode`. What cannot be read faithfu
 """
 
 import gzip
-import logging
 import re
 import struct
 import zlib
@@ -25,7 +24,6 @@ __all__ = [
     "BadSize",
     "DecoderFailure",
     "UnreadableImage",
-    "list_images",
     "natural_key",
     "open_unpacked",
     "read_image",
@@ -33,7 +31,6 @@ __all__ = [
     "upright",
 ]
 
-logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 64_000_000
 
@@ -182,34 +179,3 @@ def natural_key(name: str) -> tuple:
     """Sort key that orders `frame2` before `frame10`; names equal but for case or zeros stay in a fixed order."""
     parts = re.split(r"([0-9]+)", name.casefold())
     return tuple((1, int(part), "") if index % 2 else (0, 0, part) for index, part in enumerate(parts)), name
-
-
-def list_images(folder: Path) -> tuple[Path, ...]:
-    """The image files directly in `folder`, in natural order of their names; hidden files and subfolders are left out.
-
-    A link that leads out of the folder is not followed: it is left out, and the log counts such links without names.
-    Raises `RefusedInput` where the folder is missing or holds no image.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise RefusedInput(f"{folder}: expected a folder of images, found none. Check the path")
-    root = folder.resolve()
-    images, outside, others = [], 0, 0
-    for entry in folder.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.suffix.lower() not in IMAGE_SUFFIXES:
-            others += 1
-        elif not entry.resolve().is_relative_to(root):
-            outside += 1
-        elif entry.is_file():
-            images.append(entry)
-    if outside:
-        logger.warning("%d links that lead out of the image folder were left out; copy the files in", outside)
-    if not images:
-        known = " ".join(sorted(IMAGE_SUFFIXES))
-        found = f"{others} other files or folders and {outside} links leading out of it"
-        raise RefusedInput(
-            f"{folder}: expected image files directly in it ({known}), found {found}. Export frames as PNG"
-        )
-    return tuple(sorted(images, key=lambda path: natural_key(path.name)))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 from PIL import Image
@@ -141,13 +141,10 @@ def _rows(
     """A row for each `[SEG]`, or the one of an answer without any."""
     count = len(answer.logits)
     fraction = None if drawn.mask is None else float(drawn.mask.mean())
-    message = answer.message
-    if drawn.bad:
-        message = f"{drawn.bad} of {np.size(answer.logits)} logits are not finite"
     shared = {
         "status": status_of(finite=not drawn.bad, truncated=answer.truncated, seg_count=count, mask_fraction=fraction),
         "text": answer.text,
-        "message": None if message is None else nameless(message, frame),
+        "message": f"{drawn.bad} of {np.size(answer.logits)} logits are not finite" if drawn.bad else None,
         "seg_count": count,
         "mask_pixels": None if drawn.mask is None else int(drawn.mask.sum()),
         "mask_fraction": None if fraction is None else round(fraction, 6),
@@ -172,33 +169,17 @@ def _rows(
 
 
 def _row(frame: Frame, facts: FrameFacts | None, prompt_id: str, **known) -> PredictionRow:
-    unknown = dict.fromkeys(
-        (
-            "seg_index",
-            "text",
-            "message",
-            "seg_count",
-            "mask_pixels",
-            "mask_fraction",
-            "predicted_iou",
-            "object_score",
-            "token_count",
-            "tiles",
-            "rle",
-        )
-    )
-    return PredictionRow(
-        case_id=frame.case_id,
-        frame=frame.number,
-        prompt_id=prompt_id,
-        patient=frame.patient,
-        sequence=frame.sequence,
-        split=frame.split,
-        width=None if facts is None else facts.width,
-        height=None if facts is None else facts.height,
-        image_sha256=None if facts is None else facts.image_sha256,
-        **(unknown | known),
-    )
+    unknown = dict.fromkeys(column.name for column in fields(PredictionRow))
+    given = {
+        "case_id": frame.case_id,
+        "frame": frame.number,
+        "prompt_id": prompt_id,
+        "patient": frame.patient,
+        "sequence": frame.sequence,
+        "split": frame.split,
+        **({} if facts is None else asdict(facts)),
+    }
+    return PredictionRow(**{**unknown, **given, **known})
 
 
 def _finite(values: np.ndarray | None, index: int) -> float | None:

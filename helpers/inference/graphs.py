@@ -4,7 +4,6 @@ A graph is captured for each set of shapes that comes, at the first call, which 
 are those of the model itself; last bits may differ from those of single launches.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +14,6 @@ from transformers.cache_utils import DynamicCache
 
 from helpers.sa2va.answering import Answer
 from helpers.sa2va.modeling_sa2va import MaskLogits, Sam2Features
-
-logger = logging.getLogger(__name__)
 
 Tensors = tuple[torch.Tensor, ...]
 

@@ -25,7 +25,6 @@ class Answer:
         object_score: float (n,), logit that an object is there at all; None where there is none.
         token_count: number of new tokens; None where there are none.
         tiles: number of tiles that the vision tower saw; None where there are none.
-        message: what went wrong with this frame alone, without names; None where nothing did.
         drafted: whether the text was foreseen and only checked, which is faster and gives the same.
     """
 
@@ -38,7 +37,6 @@ class Answer:
     object_score: np.ndarray | None = None
     token_count: int | None = None
     tiles: int | None = None
-    message: str | None = None
     drafted: bool = False
 
 

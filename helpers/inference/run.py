@@ -1,7 +1,6 @@
 """Predictions of a data set into a run folder (docs/run-format.md): checked first, resumable, in shards."""
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,8 +32,6 @@ from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
 from helpers.runs.status import FAILURES, PredictionStatus
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "Please segment the blood vessels."
 

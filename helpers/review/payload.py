@@ -72,12 +72,6 @@ def packed(mask: np.ndarray) -> str:
     return _text(zlib.compress(np.packbits(mask).tobytes(), 9))
 
 
-def unpacked(text: str, height: int, width: int) -> np.ndarray:
-    """The mask of `packed`, bool (height, width)."""
-    bits = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
-    return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
-
-
 def _prediction(one: Prediction) -> dict[str, Any]:
     return {
         "status": one.status,

@@ -1,7 +1,7 @@
 """A review without a screen: the queue of cases, where one stands in it, and the verdicts of one reviewer."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -54,9 +54,6 @@ def ranked(
         return value if lower_is_better else -value
 
     return sorted(found, key=badness, reverse=order is Order.WORST)
-
-
-UNREVIEWED = "none"  # as a filter: cases without a verdict
 
 
 @dataclass
@@ -113,51 +110,25 @@ class ReviewSession:
         """The case at hand; None for an empty queue."""
         return self._by_id[self._queue[self._place]] if self._queue else None
 
-    def arrange(
-        self,
-        order: Order = Order.NATURAL,
-        metric: str = "dice",
-        *,
-        patient: str | None = None,
-        sequence: str | None = None,
-        status: str | None = None,
-        verdict: str | None = None,
-    ) -> None:
-        """Sort and filter the queue. The case at hand stays at hand where it is left in.
+    def arrange(self, order: Order = Order.NATURAL, metric: str = "dice") -> None:
+        """Sort the queue. The case at hand stays at hand.
 
         Args:
             metric: to sort by; cases without a value come first under WORST, last under BEST.
-            verdict: one of `Verdict`, or UNREVIEWED; None for all.
         Raises:
             UsageProblem: for a metric that no case has.
         """
         if order is not Order.NATURAL and self.cases and not any(metric in case.scores for case in self.cases):
             known = sorted({name for case in self.cases for name in case.scores})
             raise UsageProblem(f"sort: expected one of {', '.join(known) or 'no metrics'}, got {metric!r}")
-        here = self.case
-        given = self.verdicts
-        wanted: list[Callable[[ReviewCase], bool]] = [
-            lambda case: patient in (None, case.patient),
-            lambda case: sequence in (None, case.sequence),
-            lambda case: status in (None, case.status),
-            lambda case: verdict in (None, given[case.case_id].verdict if case.case_id in given else UNREVIEWED),
-        ]
-        kept = [case for case in self.cases if all(test(case) for test in wanted)]
-        lower = metric in self.lower_is_better
-        self._queue = [case.case_id for case in ranked(kept, order, metric, lower_is_better=lower)]
-        self._place = self._queue.index(here.case_id) if here and here.case_id in self._queue else 0
+        here, lower = self.case, metric in self.lower_is_better
+        self._queue = [case.case_id for case in ranked(self.cases, order, metric, lower_is_better=lower)]
+        self._place = self._queue.index(here.case_id) if here else 0
 
     def step(self, count: int) -> ReviewCase | None:
         """Go on by `count` cases, or back where it is negative; never beyond the ends."""
         self._place = min(max(self._place + count, 0), max(len(self._queue) - 1, 0))
         return self.case
-
-    def go_to(self, case_id: str) -> ReviewCase:
-        """Go to a case of the queue. Raises UsageProblem where it is not in it."""
-        if case_id not in self._queue:
-            raise UsageProblem(f"expected one of the {len(self._queue)} cases in the queue, got {case_id!r}")
-        self._place = self._queue.index(case_id)
-        return self._by_id[case_id]
 
     # Verdicts.
 

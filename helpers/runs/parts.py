@@ -135,13 +135,11 @@ def read_part(run: Path, case_id: str) -> Part:
         ) from error
 
 
-def is_done(run: Path, config_sha256: str, case_id: str) -> bool:
-    """Whether a case is there whole: a part of this configuration, its artefacts of the recorded size and SHA-256."""
-    return done_part(run, config_sha256, case_id) is not None
-
-
 def done_part(run: Path, config_sha256: str, case_id: str) -> Part | None:
-    """The part of a case that `is_done`; None for another."""
+    """The part of a case that is there whole: of this configuration, its artefacts of the recorded size and SHA-256.
+
+    None for another.
+    """
     part = _part_or_none(run, case_id)
     if part is None or (part.case_id, part.config_sha256) != (case_id, config_sha256):
         return None

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.special import expit
 
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
@@ -120,11 +119,6 @@ class Run:
         if stored is None:
             return None
         return combined_map(stored.full_size(), self.combine, self._predicted_iou(case_id, prompt_id))
-
-    def probabilities(self, case_id: str, prompt_id: str) -> np.ndarray | None:
-        """The sigmoid of `full_map`, float32 (H, W), 0 .. 1; None where there are no maps. Raises as `logits`."""
-        full = self.full_map(case_id, prompt_id)
-        return None if full is None else expit(full)
 
     @cached_property
     def _by_pair(self) -> Mapping[tuple[str, str], tuple[PredictionRow, ...]]:

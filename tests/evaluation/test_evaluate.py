@@ -143,7 +143,7 @@ def test_two_runs_are_compared_on_the_cases_of_both(data, truths, good, tmp_path
     found = evaluate([good, other], data, tmp_path / "m", names=["ours", "base|line"], processes=1)
     metrics = open_metrics(tmp_path / "m")
     assert metrics.runs == ("ours", "base|line") and len(metrics.table()) == 2 * len(worse)
-    compared = metrics.comparisons[0]
+    compared = metrics.summary["comparisons"][0]
     assert compared["changes"] == {"worse": len(worse)} and compared["identical"] == 0
     dice = next(row for row in compared["metrics"] if row["metric"] == "dice")
     assert dice["difference"] < 0 and dice["high"] < 0 and dice["p_sign_flip"] is None  # six patients

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import struct
 import zlib
 
@@ -12,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers.errors import RefusedInput
-from helpers.images.reading import UnreadableImage, list_images, natural_key, read_image
+from helpers.images.reading import UnreadableImage, natural_key, read_image
 
 NAME = "DOE_JOHN_1234567"
 
@@ -167,32 +165,6 @@ def test_refused_values_name_the_file_in_the_message_only(tmp_path):
     path = tmp_path / f"{NAME}.tif"
     Image.fromarray(np.array([[0.0, np.nan]], np.float32)).save(path)
     refused(path, "not finite")
-
-
-def test_list_is_natural_and_leaves_out_what_is_no_image(tmp_path):
-    for name in ("f10.png", "f2.png", "F1.PNG", ".hidden.png", "notes.txt"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in list_images(tmp_path)] == ["F1.PNG", "f2.png", "f10.png"]
-
-
-def test_links_out_of_the_folder_are_not_followed(tmp_path, caplog):
-    folder, elsewhere = tmp_path / "images", tmp_path / f"{NAME}.png"
-    folder.mkdir()
-    elsewhere.write_bytes(b"x")
-    (folder / "a.png").write_bytes(b"x")
-    os.symlink(elsewhere, folder / f"{NAME}.png")
-    os.symlink(folder / "a.png", folder / "b.png")
-    assert [path.name for path in list_images(folder)] == ["a.png", "b.png"]
-    assert "1 links" in caplog.text and NAME not in caplog.text
-
-
-def test_missing_and_empty_folders(tmp_path):
-    with pytest.raises(RefusedInput, match="expected a folder"):
-        list_images(tmp_path / "absent")
-    (tmp_path / "a.dcm").write_bytes(b"x")
-    with pytest.raises(RefusedInput, match="1 other files"):
-        list_images(tmp_path)
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True))

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 from unittest.mock import PropertyMock, patch
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from helpers.errors import RefusedInput
 from helpers.images.source import read_frame
-from helpers.review.payload import packed, unpacked
+from helpers.review.payload import packed
 from helpers.review.source import open_source
 from helpers.runs.reading import Run
 from helpers.runs.sources import pixel_sha256
@@ -24,6 +25,12 @@ from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("payload")
     return open_source(write_run(folder / "run"), write_data(folder / "data"))
+
+
+def unpacked(text, height, width):
+    """The mask of `packed`, bool (height, width)."""
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
 
 
 @given(st.integers(1, 17), st.integers(1, 17), st.integers(0, 99))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.errors import UsageProblem
 from helpers.review import verdicts
-from helpers.review.session import UNREVIEWED, Order, ReviewCase, ReviewSession
+from helpers.review.session import Order, ReviewCase, ReviewSession
 from helpers.review.store import VerdictStore
 from helpers.review.verdicts import Reason, Verdict
 
@@ -38,33 +38,30 @@ def test_orders(tmp_path):
         one.arrange(Order.WORST, "cldice")
 
 
-def test_filters_and_the_case_at_hand(tmp_path):
+def test_the_case_at_hand_stays_at_hand(tmp_path):
     one = session(tmp_path)
-    one.go_to("c2")
-    one.arrange(patient="P1")
-    assert one.queue == ("c2", "c10") and one.case.case_id == "c2"
-    one.arrange(status="no_seg")
-    assert one.case.case_id == "c1"
-    one.arrange(sequence="none such")
+    assert one.step(1).case_id == "c2"
+    one.arrange(Order.BEST)
+    assert one.queue[1] == "c2" and one.case.case_id == "c2"
+    one.arrange(Order.WORST)
+    assert one.queue[2] == "c2" and one.case.case_id == "c2" and one.step(1).case_id == "c10"
+
+
+def test_a_queue_without_cases(tmp_path):
+    one = session(tmp_path, cases=())
     assert one.queue == () and one.case is None and one.step(1) is None
     with pytest.raises(UsageProblem, match="case of the run"):
         one.give(Verdict.ACCEPT)
-    with pytest.raises(UsageProblem, match="0 cases in the queue"):
-        one.go_to("c1")
 
 
-def test_verdicts_filter_count_and_outlive_the_session(tmp_path):
+def test_verdicts_count_and_outlive_the_session(tmp_path):
     one = session(tmp_path)
     one.give(Verdict.REJECT, [Reason.CATHETER, Reason.CATHETER], "see left", 0.4)
     one.step(1)
     one.give(Verdict.ACCEPT)
-    one.arrange(verdict=UNREVIEWED)
-    assert one.queue == ("c3", "c10")
     again = session(tmp_path)
     assert again.progress() == "2 of 4 reviewed: 1 accept, 0 fix, 1 reject"
     assert again.verdicts["c1"].reasons == (Reason.CATHETER,) and again.verdicts["c1"].threshold == 0.4
-    again.arrange(verdict="reject")
-    assert again.queue == ("c1",)
 
 
 def test_undo_goes_back_step_by_step(tmp_path):

@@ -17,7 +17,7 @@ from helpers.runs.durable import json_bytes
 from helpers.runs.finishing import finish_run
 from helpers.runs.lock import shard_lock
 from helpers.runs.logits import StoredLogits, Upsampling
-from helpers.runs.parts import CaseResult, commit_case, is_done, logits_name, mask_name, read_part, remove_leftovers
+from helpers.runs.parts import CaseResult, commit_case, done_part, logits_name, mask_name, read_part, remove_leftovers
 from helpers.runs.reading import open_run, require_comparable
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
@@ -74,9 +74,9 @@ def test_a_row_survives_json():
 
 def test_a_case_is_done_once_it_is_whole(run):
     folder, mark = run
-    assert not is_done(folder, mark, "c1")
+    assert not done_part(folder, mark, "c1")
     commit_case(folder, mark, result("c1"))
-    assert is_done(folder, mark, "c1") and not is_done(folder, "other", "c1")
+    assert done_part(folder, mark, "c1") and not done_part(folder, "other", "c1")
     assert read_part(folder, "c1").rows == (row("c1"),)
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_case_is_not_done(run, name):
     commit_case(folder, mark, result("c1"))
     path = folder / name
     path.write_bytes(path.read_bytes()[:-9])
-    assert not is_done(folder, mark, "c1")
+    assert not done_part(folder, mark, "c1")
 
 
 def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
@@ -97,7 +97,7 @@ def test_leftovers_of_a_killed_process_go_and_whole_cases_stay(run):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"half")
     remove_leftovers(folder, ["c1", "c2"])
-    assert is_done(folder, mark, "c1") and not (folder / "masks/c2").exists()
+    assert done_part(folder, mark, "c1") and not (folder / "masks/c2").exists()
     assert not list(folder.rglob(".partial-*"))
 
 
@@ -184,7 +184,7 @@ def test_a_committed_case_waits_for_no_disk(run, monkeypatch):
     folder, mark = run
     monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("the disk was waited for"))
     commit_case(folder, mark, result("c1"))
-    assert is_done(folder, mark, "c1")
+    assert done_part(folder, mark, "c1")
 
 
 @pytest.mark.parametrize("name", ["logits/c1/p1.npz", "masks/c1/p1.png", "parts/c1.json"])
@@ -194,9 +194,9 @@ def test_a_case_whose_file_was_cut_when_the_machine_failed_is_not_done(run, name
     commit_case(folder, mark, result("c1"))
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[:kept])
-    assert not is_done(folder, mark, "c1")
+    assert not done_part(folder, mark, "c1")
     (folder / name).write_bytes(whole[:kept] + bytes(len(whole) - kept))  # the size got there, the content did not
-    assert not is_done(folder, mark, "c1")
+    assert not done_part(folder, mark, "c1")
 
 
 def test_all_cases_are_on_the_disk_before_the_manifest_says_that_the_run_is_finished(run, monkeypatch):
