@@ -7,7 +7,7 @@ import sys
 from helpers.demo.files import STAMP
 from helpers.demo.pipeline import remove_results, run_demo
 from helpers.errors import VesselkitError
-from helpers.pipeline.report import closing_text, step_text
+from helpers.pipeline.report import beginning_text, closing_text, step_text
 from helpers.system import ended_as_by_interrupt, told_in_words
 
 NOTICE = f"Demo: {STAMP}. Not for clinical use."
@@ -31,9 +31,9 @@ def _run(fresh: bool) -> None:
     if fresh:
         remove_results()
     steps = []
-    for step in run_demo():
+    for step in run_demo(lambda name: print(beginning_text(name), flush=True)):
         steps.append(step)
-        print(step_text(step))
+        print(step_text(step), flush=True)
     print(closing_text(steps))
     print(NOTICE)
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from helpers.pipeline import PipelineRequest, Step, run_pipeline
 from helpers.stamp import VARIABLE
 
 
-def run_demo() -> Iterator[Step]:
+def run_demo(begins: Callable[[str], None] = lambda name: None) -> Iterator[Step]:
     """Convert the demo's checkpoint, predict its frames, hold it against Frangi; every figure and table is stamped."""
     request = PipelineRequest(
         checkpoint=MODEL.checkpoint,
@@ -25,7 +25,7 @@ def run_demo() -> Iterator[Step]:
         baseline=BASELINE,
     )
     with _stamp():
-        yield from run_pipeline(request)
+        yield from run_pipeline(request, begins)
 
 
 def default_output() -> Path:

@@ -1,7 +1,7 @@
 """The whole way, as `vesselkit pipeline` and `make demo` go it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,10 @@ class Step:
     reused: bool = False
 
 
-def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
+def run_pipeline(request: PipelineRequest, begins: Callable[[str], None] = lambda name: None) -> Iterator[Step]:
     """Convert, predict, predict the baseline, evaluate where there is ground truth, and write the review's page.
 
-    Each step is yielded when it is done.
+    `begins` is called with the name of each step that begins; each step is yielded when it is done.
 
     The data set is opened before anything else, so that a wrong path costs no conversion. A conversion of the same
     sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
@@ -80,14 +80,18 @@ def run_pipeline(request: PipelineRequest) -> Iterator[Step]:
     dataset = request.opening.open()
     baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
     with only_process(request.output, "runs a pipeline"):
-        yield from _steps(request, dataset, baseline)
+        yield from _steps(request, dataset, baseline, begins)
 
 
-def _steps(request: PipelineRequest, dataset: Dataset, baseline: Tuned) -> Iterator[Step]:
+def _steps(
+    request: PipelineRequest, dataset: Dataset, baseline: Tuned, begins: Callable[[str], None]
+) -> Iterator[Step]:
     """The steps of `run_pipeline`, which has checked the request."""
     project = project_of(request.output)
+    begins("01_convert")
     model = yield from _convert(request, project)
     run = stage_folder(project, Stage.PREDICT) / MODEL_RUN
+    begins("02_infer")
     yield _notebook(
         "02_infer",
         project,
@@ -104,17 +108,20 @@ def _steps(request: PipelineRequest, dataset: Dataset, baseline: Tuned) -> Itera
         },
     )
     beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
+    begins(BASELINE_RUN)
     started = time.perf_counter()
     predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity)
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
     both = {"predictions": str(run), "against": [str(beside)], **_data(request.opening)}
     metrics = None
     if any(case.truth is not None for case in dataset.cases[: request.limit]):
+        begins("03_evaluate")
         training = None if request.training is None else str(request.training)
         started = time.perf_counter()
         metrics = _new_result("03_evaluate", project, Stage.EVALUATE, {**both, "training": training})
         yield Step("03_evaluate", metrics, time.perf_counter() - started)
     shown = {**both, "metrics": None if metrics is None else str(metrics)}
+    begins("04_review")
     yield _notebook("04_review", project, stage_folder(project, Stage.REVIEW) / MODEL_RUN, shown)
 
 

@@ -10,6 +10,11 @@ from helpers.pipeline.pipeline import Step
 REPORT_NAME, REVIEW_NAME = "evaluation.html", "review.html"
 
 
+def beginning_text(name: str) -> str:
+    """One line for a step that begins: predicting may take hours, and says nothing until it is done."""
+    return f"{name:12s} begins"
+
+
 def step_text(step: Step) -> str:
     """One line for a finished step."""
     return f"{step.name:12s} {step.seconds:6.1f} s  {step.result}{'  (verified, used again)' if step.reused else ''}"

@@ -12,7 +12,7 @@ from helpers.data.opening import Opening
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.only_process import only_process
 from helpers.pipeline import PipelineRequest, run_pipeline
-from helpers.pipeline.report import closing_text, headline_text, step_text
+from helpers.pipeline.report import beginning_text, closing_text, headline_text, step_text
 from helpers.pipeline.reuse import verified_conversion
 from helpers.stamp import VARIABLE
 from tests.inference.fixture_model import convert_fixture
@@ -45,7 +45,11 @@ def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monke
     data, sources = place / "data set", copy_sources(place / "sources")
     for name in ("images", "masks"):
         shutil.copytree(FIXTURES / name, data / name)
-    steps = list(run_pipeline(request(place / "o", data, sources)))
+    told = []
+    steps = []
+    for step in run_pipeline(request(place / "o", data, sources), lambda name: told.append(beginning_text(name))):
+        steps.append(step)
+        assert told[-1].split() == [step.name, "begins"] and len(told) == len(steps), "each is told before it runs"
     assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "03_evaluate", "04_review"]
     assert not steps[0].reused
     scores, review = steps[3].result, steps[4].result
