@@ -79,10 +79,10 @@ class CheckpointInspection:
         }
 
     def to_text(self) -> str:
-        """The inspection for reading: facts, a table of groups, and the training config last."""
+        """The inspection for reading: the training config, which is long, first; then facts and a table of groups."""
         parts = [table(self._facts()), table(self._group_rows(), header=True)]
         if self.meta is not None and self.meta.config_text is not None:
-            parts.append(f"training config\n{printable(self.meta.config_text.rstrip())}")
+            parts.insert(0, f"training config\n{printable(self.meta.config_text.rstrip())}")
         return "\n\n".join(parts) + "\n"
 
     def _facts(self) -> list[tuple[str, ...]]:

@@ -76,8 +76,6 @@ embeddings           1        float32 x 1   21          84 B
 text_hidden_fcs      1        float32 x 1   3           12 B
 sam2 mask decoder    1        float16 x 1   2           4 B
 all                  6                      49          186 B
-
-training config
 """
 
 
@@ -85,7 +83,7 @@ def test_the_whole_text_of_a_checkpoint(tmp_path, state_dict):
     path = tmp_path / "iter_3672.pth"
     torch.save(mmengine_entries(state_dict | {"note": "x"}), path)
     facts = {"path": path, "size": bytes_text(path.stat().st_size), "digest": sha256_file(path)}
-    assert inspect_checkpoint(path).to_text() == TEXT.format(**facts) + CONFIG_TEXT
+    assert inspect_checkpoint(path).to_text() == f"training config\n{CONFIG_TEXT.rstrip()}\n\n" + TEXT.format(**facts)
 
 
 def test_refused_training_config_does_not_stop_the_inspection(tmp_path, state_dict):
