@@ -44,7 +44,7 @@ class Interval:
         return self.units < FEWEST_UNITS
 
 
-def mean_interval(unit_values: np.ndarray, *, level: float = LEVEL, draws: int = DRAWS, seed: int = SEED) -> Interval:
+def mean_interval(unit_values: np.ndarray, *, draws: int = DRAWS, seed: int = SEED) -> Interval:
     """Interval of the mean over units.
 
     Args:
@@ -52,16 +52,11 @@ def mean_interval(unit_values: np.ndarray, *, level: float = LEVEL, draws: int =
     """
     values = np.asarray(unit_values, np.float64)
     values = values[~np.isnan(values)]
-    return ratio_interval(values, np.ones_like(values), level=level, draws=draws, seed=seed)
+    return ratio_interval(values, np.ones_like(values), draws=draws, seed=seed)
 
 
 def ratio_interval(
-    numerators: np.ndarray,
-    denominators: np.ndarray,
-    *,
-    level: float = LEVEL,
-    draws: int = DRAWS,
-    seed: int = SEED,
+    numerators: np.ndarray, denominators: np.ndarray, *, draws: int = DRAWS, seed: int = SEED
 ) -> Interval:
     """Interval of a pooled ratio: the sum of one quantity over units by the sum of another, units drawn whole.
 
@@ -72,11 +67,11 @@ def ratio_interval(
     whole = bottom.sum()
     estimate = float(top.sum() / whole) if whole else None
     if top.size < 2 or estimate is None:
-        return Interval(estimate, None, None, top.size, level, draws, seed)
+        return Interval(estimate, None, None, top.size, draws=draws, seed=seed)
     drawn = _drawn_ratios(top, bottom, draws, seed)
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
-    return Interval(estimate, float(low), float(high), top.size, level, draws, seed)
+    return Interval(estimate, float(low), float(high), top.size, draws=draws, seed=seed)
 
 
 def drawn_units(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:

@@ -23,12 +23,11 @@ _LINE = 40  # characters
 _WEIGHT = {Severity.ERROR: 10_000, Severity.WARNING: 100, Severity.NOTE: 0}
 
 
-def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case], most: int = _MOST) -> bytes | None:
+def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case]) -> bytes | None:
     """PNG of the cases with the gravest findings: the outline of the truth in red, the first reason as title.
 
     Args:
         findings: gravest first.
-        most: how many cases at most.
     Returns:
         None where no case has an error or warning.
     """
@@ -38,7 +37,7 @@ def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case], most: i
             reasons[found.case_id].append(found)
     by_weight = sorted(reasons, key=lambda case_id: -sum(_WEIGHT[found.severity] for found in reasons[case_id]))
     by_id = {case.case_id: case for case in cases}
-    chosen = [case_id for case_id in by_weight if case_id in by_id][:most]
+    chosen = [case_id for case_id in by_weight if case_id in by_id][:_MOST]
     if not chosen:
         return None
     rows = -(-len(chosen) // _COLUMNS)

@@ -19,7 +19,7 @@ _BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
 _UNITS_OF_KEYS = {Unit.PATIENT: "patient", Unit.SEQUENCE: "sequence", Unit.CASE: "case_id"}
 
 
-def headline_figure(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str] = HEADLINE) -> Figure:
+def headline_figure(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     """Mean and interval of every headline metric, the runs beside each other, with the numbers written out.
 
     Shares are drawn from 0 to 1, distances on an axis of their own. Metrics that no run has are left out.
@@ -30,7 +30,7 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str
     tables = {name: table.set_index("metric") for name, table in summaries.items()}
     known = [
         name
-        for name in metrics
+        for name in HEADLINE
         if any(name in table.index and pd.notna(table.loc[name, "mean"]) for table in tables.values())
     ]
     panels = [[name for name in known if (BY_METRIC[name].unit == "1") is share] for share in (True, False)]

@@ -40,17 +40,17 @@ _PIXEL_KEYWORDS = (
 )
 
 
-def read_dicom_frame(path: Path, index: int = 0, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
     """Read frame `index` (from 0) of `path` as mode RGB, uint8; no other frame is decoded.
 
     Raises `UnreadableImage` for another modality, no pixel data, a damaged or shortened file, a frame out of range, an
-    unknown compression, more than `max_pixels` in a frame or `MAX_FRAMES` in a file, and layouts that would have to be
+    unknown compression, more than `MAX_PIXELS` in a frame or `MAX_FRAMES` in a file, and layouts that would have to be
     guessed.
     """
     path = Path(path)
     header = read_header(path, _PIXEL_KEYWORDS)
     try:
-        _check_pixels(path, header, index, max_pixels)
+        _check_pixels(path, header, index)
         # Pillow where it can: gdcm is less guarded against damaged data. pydicom picks what is left.
         plugin = "pillow" if header.file_meta.TransferSyntaxUID in _PILLOW_SYNTAXES else ""
         values = pixel_array(path, index=index, decoding_plugin=plugin)
@@ -61,7 +61,7 @@ def read_dicom_frame(path: Path, index: int = 0, max_pixels: int = MAX_PIXELS) -
     return Image.fromarray(frame).convert("RGB")
 
 
-def _check_pixels(path: Path, header: Dataset, index: int, max_pixels: int) -> None:
+def _check_pixels(path: Path, header: Dataset, index: int) -> None:
     """Refuse by modality, size and frame number, all known before decoding."""
     if text_of(header, "Modality") not in MODALITIES:
         known = ", ".join(sorted(MODALITIES))
@@ -69,9 +69,9 @@ def _check_pixels(path: Path, header: Dataset, index: int, max_pixels: int) -> N
     rows, columns, count = int(header.get("Rows") or 0), int(header.get("Columns") or 0), frame_count_of(header)
     if rows < 1 or columns < 1:
         raise UnreadableImage(path, "the DICOM file holds no image. Leave reports and other documents out")
-    if rows * columns > max_pixels:
+    if rows * columns > MAX_PIXELS:
         found = f"{columns}x{rows} = {rows * columns:,} pixels"
-        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+        raise BadSize(path, f"{found}; at most {MAX_PIXELS:,} are read. Shrink or crop it")
     check_frame_count(path, count)
     if not 0 <= index < count:
         raise UnreadableImage(path, f"expected a frame of 0 to {count - 1}, was asked for {index}. Check the frame")

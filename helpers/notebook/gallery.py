@@ -20,12 +20,12 @@ from helpers.runs.reading import Run
 PANELS_FOLDER = "panels"
 
 
-def gallery(run: Run, cases: Sequence[Case], count: int, prompt_id: str = "p1") -> Figure:
-    """The first `count` cases of a run whose frames can be read, one row of panels each; a notice where there is none.
+def gallery(run: Run, cases: Sequence[Case], count: int) -> Figure:
+    """The first `count` cases of a run whose frames can be read, with its first prompt; a notice where there is none.
 
     Arguments and errors as for `write_panels`.
     """
-    panels = list(islice(panel_cases(run, cases, prompt_id), count))
+    panels = list(islice(panel_cases(run, cases, "p1"), count))
     if panels:
         return contact_sheet(panels, stamp=run.stamp)
     figure = Figure(figsize=(6.0, 1.0))
