@@ -14,145 +14,97 @@ SAM2 = "grounding_encoder.sam2_model."
 
 _LAYER_PARTS = r"(weight|bias)"
 
-# Canonical name -> native name, whole tensors. Tried in order; the first full match wins.
-_RENAMES: tuple[tuple[str, str], ...] = (
-    # vision tower and projector
-    (r"vision_model\.embeddings\.class_embedding", r"vision_tower.embeddings.cls_token"),
-    (r"vision_model\.embeddings\.position_embedding", r"vision_tower.embeddings.position_embeddings"),
-    (r"vision_model\.embeddings\.patch_embedding\.(.+)", r"vision_tower.embeddings.patch_embeddings.projection.\1"),
-    (
-        r"vision_model\.encoder\.layers\.(\d+)\.attn\.proj\.(.+)",
-        r"vision_tower.encoder.layer.\1.attention.projection_layer.\2",
-    ),
-    (
-        r"vision_model\.encoder\.layers\.(\d+)\.attn\.([qk])_norm\.weight",
-        r"vision_tower.encoder.layer.\1.attention.\2_norm.weight",
-    ),
-    (r"vision_model\.encoder\.layers\.(\d+)\.norm1\.(.+)", r"vision_tower.encoder.layer.\1.layernorm_before.\2"),
-    (r"vision_model\.encoder\.layers\.(\d+)\.norm2\.(.+)", r"vision_tower.encoder.layer.\1.layernorm_after.\2"),
-    (r"vision_model\.encoder\.layers\.(\d+)\.ls([12])", r"vision_tower.encoder.layer.\1.lambda_\2"),
-    (r"vision_model\.encoder\.layers\.(\d+)\.mlp\.(.+)", r"vision_tower.encoder.layer.\1.mlp.\2"),
-    (r"mlp1\.0\.(.+)", r"multi_modal_projector.layer_norm.\1"),
-    (r"mlp1\.1\.(.+)", r"multi_modal_projector.linear_1.\1"),
-    (r"mlp1\.3\.(.+)", r"multi_modal_projector.linear_2.\1"),
-    (r"text_hidden_fcs\.0\.(.+)", r"seg_projection.linear_1.\1"),
-    (r"text_hidden_fcs\.2\.(.+)", r"seg_projection.linear_2.\1"),
-    (r"(language_model\..+)", r"\1"),
-    # SAM2: image encoder
-    (SAM2 + r"image_encoder\.trunk\.(pos_embed|pos_embed_window)", r"sam2.vision_encoder.backbone.\1"),
-    (
-        SAM2 + r"image_encoder\.trunk\.patch_embed\.proj\.(.+)",
-        r"sam2.vision_encoder.backbone.patch_embed.projection.\1",
-    ),
-    (
-        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.norm([12])\.(.+)",
-        r"sam2.vision_encoder.backbone.blocks.\1.layer_norm\2.\3",
-    ),
-    (
-        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.mlp\.layers\.0\.(.+)",
-        r"sam2.vision_encoder.backbone.blocks.\1.mlp.proj_in.\2",
-    ),
-    (
-        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.mlp\.layers\.1\.(.+)",
-        r"sam2.vision_encoder.backbone.blocks.\1.mlp.proj_out.\2",
-    ),
-    (
-        SAM2 + r"image_encoder\.trunk\.blocks\.(\d+)\.(attn\.qkv|attn\.proj|proj)\.(.+)",
-        r"sam2.vision_encoder.backbone.blocks.\1.\2.\3",
-    ),
-    (SAM2 + r"image_encoder\.neck\.convs\.(\d+)\.conv\.(.+)", r"sam2.vision_encoder.neck.convs.\1.\2"),
-    # SAM2: prompt encoder
-    (SAM2 + r"sam_prompt_encoder\.(not_a_point_embed|no_mask_embed)\.weight", r"sam2.prompt_encoder.\1.weight"),
-    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.0\.(.+)", r"sam2.prompt_encoder.mask_embed.conv1.\1"),
-    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.1\.(.+)", r"sam2.prompt_encoder.mask_embed.layer_norm1.\1"),
-    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.3\.(.+)", r"sam2.prompt_encoder.mask_embed.conv2.\1"),
-    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.4\.(.+)", r"sam2.prompt_encoder.mask_embed.layer_norm2.\1"),
-    (SAM2 + r"sam_prompt_encoder\.mask_downscaling\.6\.(.+)", r"sam2.prompt_encoder.mask_embed.conv3.\1"),
-    # SAM2: mask decoder
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.(layers\.\d+\.\w+|final_attn_token_to_image)\.out_proj\.(.+)",
-        r"sam2.mask_decoder.transformer.\1.o_proj.\2",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.(layers\.\d+\.\w+|final_attn_token_to_image)\.([qkv]_proj)\.(.+)",
-        r"sam2.mask_decoder.transformer.\1.\2.\3",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.norm([1-4])\.(.+)",
-        r"sam2.mask_decoder.transformer.layers.\1.layer_norm\2.\3",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.norm_final_attn\.(.+)",
-        r"sam2.mask_decoder.transformer.layer_norm_final_attn.\1",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.mlp\.layers\.0\.(.+)",
-        r"sam2.mask_decoder.transformer.layers.\1.mlp.proj_in.\2",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.transformer\.layers\.(\d+)\.mlp\.layers\.1\.(.+)",
-        r"sam2.mask_decoder.transformer.layers.\1.mlp.proj_out.\2",
-    ),
-    (SAM2 + r"sam_mask_decoder\.output_upscaling\.0\.(.+)", r"sam2.mask_decoder.upscale_conv1.\1"),
-    (SAM2 + r"sam_mask_decoder\.output_upscaling\.1\.(.+)", r"sam2.mask_decoder.upscale_layer_norm.\1"),
-    (SAM2 + r"sam_mask_decoder\.output_upscaling\.3\.(.+)", r"sam2.mask_decoder.upscale_conv2.\1"),
-    (
-        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
-        r"\.layers\.0\.(.+)",
-        r"sam2.mask_decoder.\1.proj_in.\2",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
-        r"\.layers\.1\.(.+)",
-        r"sam2.mask_decoder.\1.layers.0.\2",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
-        r"\.layers\.2\.(.+)",
-        r"sam2.mask_decoder.\1.proj_out.\2",
-    ),
-    (
-        SAM2 + r"sam_mask_decoder\.(iou_token|mask_tokens|obj_score_token|conv_s0|conv_s1)\.(.+)",
-        r"sam2.mask_decoder.\1.\2",
-    ),
-    # SAM2: memory
-    (SAM2 + r"no_mem_embed", r"sam2.no_memory_embedding"),
-    (SAM2 + r"maskmem_tpos_enc", r"sam2.memory_temporal_positional_encoding"),
-    (SAM2 + r"no_mem_pos_enc", r"sam2.no_memory_positional_encoding"),
-    (SAM2 + r"no_obj_ptr", r"sam2.no_object_pointer"),
-    (SAM2 + r"mask_downsample\.(.+)", r"sam2.mask_downsample.\1"),
-    (SAM2 + r"obj_ptr_proj\.layers\.0\.(.+)", r"sam2.object_pointer_proj.proj_in.\1"),
-    (SAM2 + r"obj_ptr_proj\.layers\.1\.(.+)", r"sam2.object_pointer_proj.layers.0.\1"),
-    (SAM2 + r"obj_ptr_proj\.layers\.2\.(.+)", r"sam2.object_pointer_proj.proj_out.\1"),
-    (
-        SAM2 + r"memory_attention\.layers\.(\d+)\.(self_attn|cross_attn_image)\.out_proj\.(.+)",
-        r"sam2.memory_attention.layers.\1.\2.o_proj.\3",
-    ),
-    (SAM2 + r"memory_attention\.layers\.(\d+)\.norm([1-3])\.(.+)", r"sam2.memory_attention.layers.\1.layer_norm\2.\3"),
-    (
-        SAM2 + r"memory_attention\.layers\.(\d+)\.(self_attn|cross_attn_image|linear1|linear2)\.(.+)",
-        r"sam2.memory_attention.layers.\1.\2.\3",
-    ),
-    (SAM2 + r"memory_attention\.norm\.(.+)", r"sam2.memory_attention.layer_norm.\1"),
-    (
-        SAM2 + r"memory_encoder\.mask_downsampler\.encoder\.12\.(.+)",
-        r"sam2.memory_encoder.mask_downsampler.final_conv.\1",
-    ),
-    (SAM2 + r"memory_encoder\.pix_feat_proj\.(.+)", r"sam2.memory_encoder.feature_projection.\1"),
-    (SAM2 + r"memory_encoder\.out_proj\.(.+)", r"sam2.memory_encoder.projection.\1"),
-    (SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.g_weight", r"sam2.memory_encoder.memory_fuser.layers.\1.scale"),
-    (
-        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.dwconv\.(.+)",
-        r"sam2.memory_encoder.memory_fuser.layers.\1.depthwise_conv.\2",
-    ),
-    (
-        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.norm\.(.+)",
-        r"sam2.memory_encoder.memory_fuser.layers.\1.layer_norm.\2",
-    ),
-    (
-        SAM2 + r"memory_encoder\.fuser\.layers\.(\d+)\.pwconv([12])\.(.+)",
-        r"sam2.memory_encoder.memory_fuser.layers.\1.pointwise_conv\2.\3",
-    ),
+# MLPs of the mask decoder, all of three layers.
+_HEADS = r"(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head)"
+
+# Canonical name -> native name, whole tensors, under the beginnings that all names of a table share. Tried in order;
+# the first full match wins.
+_TABLES: Mapping[tuple[str, str], Mapping[str, str]] = {
+    (r"vision_model\.embeddings\.", r"vision_tower.embeddings."): {
+        r"class_embedding": r"cls_token",
+        r"position_embedding": r"position_embeddings",
+        r"patch_embedding\.(.+)": r"patch_embeddings.projection.\1",
+    },
+    (r"vision_model\.encoder\.layers\.(\d+)\.", r"vision_tower.encoder.layer.\1."): {
+        r"attn\.proj\.(.+)": r"attention.projection_layer.\2",
+        r"attn\.([qk])_norm\.weight": r"attention.\2_norm.weight",
+        r"norm1\.(.+)": r"layernorm_before.\2",
+        r"norm2\.(.+)": r"layernorm_after.\2",
+        r"ls([12])": r"lambda_\2",
+        r"mlp\.(.+)": r"mlp.\2",
+    },
+    (r"", r""): {
+        r"mlp1\.0\.(.+)": r"multi_modal_projector.layer_norm.\1",
+        r"mlp1\.1\.(.+)": r"multi_modal_projector.linear_1.\1",
+        r"mlp1\.3\.(.+)": r"multi_modal_projector.linear_2.\1",
+        r"text_hidden_fcs\.0\.(.+)": r"seg_projection.linear_1.\1",
+        r"text_hidden_fcs\.2\.(.+)": r"seg_projection.linear_2.\1",
+        r"(language_model\..+)": r"\1",
+    },
+    (SAM2 + r"image_encoder\.trunk\.", r"sam2.vision_encoder.backbone."): {
+        r"(pos_embed|pos_embed_window)": r"\1",
+        r"patch_embed\.proj\.(.+)": r"patch_embed.projection.\1",
+        r"blocks\.(\d+)\.norm([12])\.(.+)": r"blocks.\1.layer_norm\2.\3",
+        r"blocks\.(\d+)\.mlp\.layers\.0\.(.+)": r"blocks.\1.mlp.proj_in.\2",
+        r"blocks\.(\d+)\.mlp\.layers\.1\.(.+)": r"blocks.\1.mlp.proj_out.\2",
+        r"blocks\.(\d+)\.(attn\.qkv|attn\.proj|proj)\.(.+)": r"blocks.\1.\2.\3",
+    },
+    (SAM2 + r"image_encoder\.neck\.", r"sam2.vision_encoder.neck."): {
+        r"convs\.(\d+)\.conv\.(.+)": r"convs.\1.\2",
+    },
+    (SAM2 + r"sam_prompt_encoder\.", r"sam2.prompt_encoder."): {
+        r"(not_a_point_embed|no_mask_embed)\.weight": r"\1.weight",
+        r"mask_downscaling\.0\.(.+)": r"mask_embed.conv1.\1",
+        r"mask_downscaling\.1\.(.+)": r"mask_embed.layer_norm1.\1",
+        r"mask_downscaling\.3\.(.+)": r"mask_embed.conv2.\1",
+        r"mask_downscaling\.4\.(.+)": r"mask_embed.layer_norm2.\1",
+        r"mask_downscaling\.6\.(.+)": r"mask_embed.conv3.\1",
+    },
+    (SAM2 + r"sam_mask_decoder\.transformer\.", r"sam2.mask_decoder.transformer."): {
+        r"(layers\.\d+\.\w+|final_attn_token_to_image)\.out_proj\.(.+)": r"\1.o_proj.\2",
+        r"(layers\.\d+\.\w+|final_attn_token_to_image)\.([qkv]_proj)\.(.+)": r"\1.\2.\3",
+        r"layers\.(\d+)\.norm([1-4])\.(.+)": r"layers.\1.layer_norm\2.\3",
+        r"norm_final_attn\.(.+)": r"layer_norm_final_attn.\1",
+        r"layers\.(\d+)\.mlp\.layers\.0\.(.+)": r"layers.\1.mlp.proj_in.\2",
+        r"layers\.(\d+)\.mlp\.layers\.1\.(.+)": r"layers.\1.mlp.proj_out.\2",
+    },
+    (SAM2 + r"sam_mask_decoder\.", r"sam2.mask_decoder."): {
+        r"output_upscaling\.0\.(.+)": r"upscale_conv1.\1",
+        r"output_upscaling\.1\.(.+)": r"upscale_layer_norm.\1",
+        r"output_upscaling\.3\.(.+)": r"upscale_conv2.\1",
+        _HEADS + r"\.layers\.0\.(.+)": r"\1.proj_in.\2",
+        _HEADS + r"\.layers\.1\.(.+)": r"\1.layers.0.\2",
+        _HEADS + r"\.layers\.2\.(.+)": r"\1.proj_out.\2",
+        r"(iou_token|mask_tokens|obj_score_token|conv_s0|conv_s1)\.(.+)": r"\1.\2",
+    },
+    (SAM2, r"sam2."): {
+        r"no_mem_embed": r"no_memory_embedding",
+        r"maskmem_tpos_enc": r"memory_temporal_positional_encoding",
+        r"no_mem_pos_enc": r"no_memory_positional_encoding",
+        r"no_obj_ptr": r"no_object_pointer",
+        r"mask_downsample\.(.+)": r"mask_downsample.\1",
+        r"obj_ptr_proj\.layers\.0\.(.+)": r"object_pointer_proj.proj_in.\1",
+        r"obj_ptr_proj\.layers\.1\.(.+)": r"object_pointer_proj.layers.0.\1",
+        r"obj_ptr_proj\.layers\.2\.(.+)": r"object_pointer_proj.proj_out.\1",
+    },
+    (SAM2 + r"memory_attention\.", r"sam2.memory_attention."): {
+        r"layers\.(\d+)\.(self_attn|cross_attn_image)\.out_proj\.(.+)": r"layers.\1.\2.o_proj.\3",
+        r"layers\.(\d+)\.norm([1-3])\.(.+)": r"layers.\1.layer_norm\2.\3",
+        r"layers\.(\d+)\.(self_attn|cross_attn_image|linear1|linear2)\.(.+)": r"layers.\1.\2.\3",
+        r"norm\.(.+)": r"layer_norm.\1",
+    },
+    (SAM2 + r"memory_encoder\.", r"sam2.memory_encoder."): {
+        r"mask_downsampler\.encoder\.12\.(.+)": r"mask_downsampler.final_conv.\1",
+        r"pix_feat_proj\.(.+)": r"feature_projection.\1",
+        r"out_proj\.(.+)": r"projection.\1",
+        r"fuser\.layers\.(\d+)\.g_weight": r"memory_fuser.layers.\1.scale",
+        r"fuser\.layers\.(\d+)\.dwconv\.(.+)": r"memory_fuser.layers.\1.depthwise_conv.\2",
+        r"fuser\.layers\.(\d+)\.norm\.(.+)": r"memory_fuser.layers.\1.layer_norm.\2",
+        r"fuser\.layers\.(\d+)\.pwconv([12])\.(.+)": r"memory_fuser.layers.\1.pointwise_conv\2.\3",
+    },
+}
+_RENAMES = tuple(
+    (before + name, after + renamed) for (before, after), table in _TABLES.items() for name, renamed in table.items()
 )
 _COMPILED = tuple((re.compile(pattern), target) for pattern, target in _RENAMES)
 

@@ -13,6 +13,7 @@ from helpers.errors import RefusedInput
 
 EMBEDDINGS = "language_model.model.embed_tokens.weight"
 LM_HEAD = "language_model.lm_head.weight"
+_SHOWN = 12  # problems in a message
 
 
 class Role(Enum):
@@ -167,14 +168,14 @@ def _collect(
 ) -> _Offers:
     """Sort a source's tensors by the target they can fill."""
     offers = _Offers()
-    if any(canonical_is_sam21(name) for name in shapes):
+    if any(_is_sam21(name) for name in shapes):
         problems.append(
             f"{role.value}: this SAM2 file is SAM 2.1 (it holds no_obj_embed_spatial or obj_ptr_tpos_proj); Sa2VA is "
             "built on SAM 2.0. Pass the 2.0 file, for example sam2_hiera_large.pt"
         )
         return offers
     for name, shape in shapes.items():
-        canonical = LM_HEAD if native and name == LM_HEAD else name if native else canonical_name(name)
+        canonical = name if native else canonical_name(name)
         if isinstance(canonical, LoraName):
             factors = offers.factors.setdefault(canonical.weight, {})
             if canonical.factor in factors:
@@ -204,7 +205,7 @@ def _collect(
     return offers
 
 
-def canonical_is_sam21(stored: str) -> bool:
+def _is_sam21(stored: str) -> bool:
     """Whether this stored name exists in SAM 2.1 only."""
     name = canonical_name(stored)
     return isinstance(name, str) and name.startswith(SAM21_ONLY)
@@ -336,7 +337,7 @@ def _settle(
             problems.extend(f"{role.value} tensor unused: {name}" for name in sources[role] if name not in fates[role])
 
 
-def _report(problems: list[str], most: int = 12) -> str:
-    shown = "\n".join(f"  - {problem}" for problem in problems[:most])
-    rest = f"\n  ... and {len(problems) - most} more" if len(problems) > most else ""
+def _report(problems: list[str]) -> str:
+    shown = "\n".join(f"  - {problem}" for problem in problems[:_SHOWN])
+    rest = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     return f"the tensors do not add up, nothing was written ({len(problems)} problems):\n{shown}{rest}"
