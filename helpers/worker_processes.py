@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def shared(work: Callable[[Key], Result], keys: Iterable[Key], processes: int, *, chunk: int = 1) -> Iterator[Result]:
-    """`map(work, keys)` on several processes, in the order of `keys`.
+    """`map(work, keys)` on several processes, in the order of `keys`; with 1, all runs in this one.
 
     Args:
         work: picklable: a function of a module, or a `functools.partial` of one.
@@ -25,6 +25,9 @@ def shared(work: Callable[[Key], Result], keys: Iterable[Key], processes: int, *
     Raises:
         VesselkitError: where the memory ran out, or a process was killed, as systems do for want of memory.
     """
+    if processes <= 1:
+        yield from map(work, keys)
+        return
     # Fresh processes: torch and OpenMP threads of the parent do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_parent) as pool:

@@ -29,8 +29,6 @@ def score_many(
     """
     work = partial(_load_and_score, load)
     show = partial(tqdm, total=len(keys), desc="scoring", unit="case", disable=not progress)
-    if processes <= 1:
-        return list(show(map(work, keys)))
     return list(show(shared(work, keys, processes, chunk=_CHUNK)))
 
 

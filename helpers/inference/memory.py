@@ -1,4 +1,4 @@
-"""What a model needs of a device's memory, told before any of its weights are loaded."""
+"""What a model needs of a device's memory, told before any of its weights are loaded; and what its want looks like."""
 
 import json
 import logging
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 WORKING_BYTES = 3 << 29
 
 _GB = 1e9
+_CPU_OUT_OF_MEMORY = "can't allocate memory"
 
 
 def weight_bytes(
@@ -59,6 +60,17 @@ def free_bytes(device: torch.device) -> int | None:
     reserved = torch.cuda.memory_reserved(index)
     allowed = int(torch.cuda.get_per_process_memory_fraction(index) * total) - reserved
     return max(0, min(free, allowed)) + reserved - torch.cuda.memory_allocated(index)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a model raised this for want of memory."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
+
+
+def empty_cache() -> None:
+    """Give the memory of a failed batch back, else its blocks may starve the next try."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def limit_memory(device: torch.device, limit: int) -> None:

@@ -23,6 +23,7 @@ from helpers.errors import VesselkitError
 from helpers.images.reading import BadSize, DecoderFailure, UnreadableImage
 from helpers.images.source import read_frame
 from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
+from helpers.inference.memory import empty_cache, is_out_of_memory
 from helpers.inference.predictor import Answer, Predictor
 from helpers.inference.shards import own_processors
 from helpers.inference.writing import Writing, threads_of
@@ -44,8 +45,6 @@ _TURN = 0.0005
 
 # What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
 MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
-
-_CPU_OUT_OF_MEMORY = "can't allocate memory"
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def write_outcomes(
     with (
         _own_threads(torch.device(settings.get("device", "cpu")).type != "cpu"),
         _short_turns(),
-        _pool(worker_threads(), "read") as readers,
+        _readers() as readers,
         Writing(write, written, WRITERS_A_READER * worker_threads()) as writing,
     ):
         for outcome in outcomes(readers):
@@ -269,11 +268,6 @@ def _attempt(
     return None, [tuple(answers) for answers in found]
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a model raised this for want of memory."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
-
-
 def model_failure(error: Exception, frame: Frame) -> Failure:
     """The failure of a frame that one of `MODEL_ERRORS` was raised for."""
     if is_out_of_memory(error):
@@ -291,12 +285,6 @@ def device_failure(error: Exception) -> VesselkitError:
 
 def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
     return Failure(status, nameless(message, frame))
-
-
-def empty_cache() -> None:
-    """Give the failed batch's memory back, else its blocks may starve the next try."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
@@ -333,9 +321,9 @@ def _short_turns() -> Iterator[None]:
 
 
 @contextmanager
-def _pool(threads: int, name: str) -> Iterator[ThreadPoolExecutor]:
+def _readers() -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when the block ends."""
-    pool = threads_of(threads, name)
+    pool = threads_of(worker_threads(), "read")
     try:
         yield pool
     finally:

@@ -15,14 +15,13 @@ from helpers.data.frame import Frame
 from helpers.errors import RefusedInput
 from helpers.inference.following import Followed, Said
 from helpers.inference.fusing import fused
+from helpers.inference.memory import empty_cache, is_out_of_memory
 from helpers.inference.pipeline import (
     MODEL_ERRORS,
     Loaded,
     Outcome,
     Stop,
     device_failure,
-    empty_cache,
-    is_out_of_memory,
     load,
     model_failure,
     write_outcomes,

@@ -84,12 +84,6 @@ def write_dataset(recipe: Recipe, layout: SynthLayout, folder: Path, processes: 
 def _frames(recipe: Recipe, write: Callable[[tuple[int, int]], list[_Written]], processes: int) -> Iterator[_Written]:
     places = [(p, s) for p in recipe.drawn for s in range(1, recipe.sequences + 1)]
     with tqdm(total=len(places) * recipe.frames, desc="synthesis", unit="frame", disable=None) as bar:
-        if processes == 1:
-            for place in places:
-                done = write(place)
-                bar.update(len(done))
-                yield from done
-            return
         for done in shared(write, places, processes):
             bar.update(len(done))
             yield from done

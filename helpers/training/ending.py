@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from helpers.checkpoint.training_folder import list_checkpoints, read_last_checkpoint_name
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
+from helpers.inference.memory import is_out_of_memory
 from helpers.system import OUT_OF_MEMORY, in_words
 
 _log = logging.getLogger(__name__)
 
 PARTIAL_SUFFIX = ".partial"
 
-_CPU_OUT_OF_MEMORY = "can't allocate memory"
 _WORKER = "DataLoader worker"  # in torch's words for a process that loads frames
 
 
@@ -74,17 +72,18 @@ def told(work_dir: Path) -> Iterator[None]:
             raise
         place = "" if error.filename is None else f"{error.filename}: "
         raise VesselkitError(f"{place}{words.found}; {_kept(work_dir)}. {words.advice} first") from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(work_dir) from error
     except RefusedInput as error:
         if _WORKER not in str(error):
             raise
         # Torch hands on an error of another process with the whole text of where it arose.
         reason = str(error).strip().splitlines()[-1].removeprefix(f"{_class_name(RefusedInput)}: ")
         raise RefusedInput(f"{reason}; {_kept(work_dir)}") from error
-    except RuntimeError as error:
-        if _CPU_OUT_OF_MEMORY in str(error):
-            raise _out_of_memory(work_dir) from error
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise VesselkitError(
+                f"{OUT_OF_MEMORY}; {_kept(work_dir)}, with less at a time: --cfg-options "
+                "train_dataloader.batch_size=1 train_dataloader.dataset.max_tiles=1"
+            ) from error
         if _WORKER not in str(error):
             raise
         raise VesselkitError(
@@ -95,13 +94,6 @@ def told(work_dir: Path) -> Iterator[None]:
 
 def _class_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _out_of_memory(work_dir: Path) -> VesselkitError:
-    return VesselkitError(
-        f"{OUT_OF_MEMORY}; {_kept(work_dir)}, with less at a time: --cfg-options train_dataloader.batch_size=1 "
-        "train_dataloader.dataset.max_tiles=1"
-    )
 
 
 def _kept(work_dir: Path) -> str:

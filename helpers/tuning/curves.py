@@ -24,9 +24,7 @@ def vesselness_thresholds() -> np.ndarray:
     return np.array([threshold_at(logit, 1.0) for logit in thresholds()[::_STEP]])
 
 
-def dice_curves(
-    cases: Sequence[Case], candidates: Sequence[Settings], *, processes: int = 2, progress: bool = True
-) -> np.ndarray:
+def dice_curves(cases: Sequence[Case], candidates: Sequence[Settings], *, processes: int = 2) -> np.ndarray:
     """Dice of each case under each candidate at each of `vesselness_thresholds`, float32 (cases, candidates, 513).
 
     Raises:
@@ -34,10 +32,8 @@ def dice_curves(
         VesselkitError: as `shared`.
     """
     work = partial(case_curves, candidates=tuple(candidates))
-    show = partial(tqdm, total=len(cases), desc="tune", unit="case", disable=not progress)
-    if processes <= 1 or len(cases) < 2:
-        return np.stack(list(show(map(work, cases))))
-    return np.stack(list(show(shared(work, cases, processes))))
+    curves = shared(work, cases, min(processes, len(cases)))
+    return np.stack(list(tqdm(curves, total=len(cases), desc="tune", unit="case")))
 
 
 def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:
