@@ -8,6 +8,7 @@ import os
 import re
 import time
 from enum import Enum
+from itertools import chain, count
 from pathlib import Path
 
 from helpers.errors import UsageProblem
@@ -101,6 +102,12 @@ def project_of(folder: Path) -> str:
     return f"./{folder.relative_to(root).as_posix()}" if folder.is_relative_to(root) else str(folder)
 
 
+def next_free(folder: Path, stem: str, suffix: str = "") -> Path:
+    """The path of a name that is not taken: `stem`, or the next free of `stem-2`, `stem-3`, ..., before the suffix."""
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return next(path for path in (folder / f"{name}{suffix}" for name in names) if not path.exists())
+
+
 def latest_complete(project: str, stage: Stage) -> Path:
     """The newest complete result of a stage: a folder that holds the stage's final file. Raises as `all_complete`."""
     return all_complete(project, stage)[0]
@@ -115,18 +122,24 @@ def all_complete(project: str, stage: Stage) -> list[Path]:
         UsageProblem: where there is none, or several and the clock was set back since one was written.
     """
     folder = stage_folder(project, stage)
-    found = [path for path in folder.glob(f"*/{stage.final_file}") if not path.parent.name.startswith(PARTIAL_PREFIX)]
+    found = newest_first(folder, stage.final_file)
     if not found:
         raise UsageProblem(
             f"{folder}: expected a finished result of '{stage.value}' (a folder with {stage.final_file}), found none; "
             f"run {_ADVICE[stage]} with project '{project}' first, or name a folder"
         )
-    newest = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), reverse=True)
-    if len(newest) > 1 and newest[0].stat().st_mtime > time.time() + _CLOCKS_DIFFER:
+    if len(found) > 1 and (found[0] / stage.final_file).stat().st_mtime > time.time() + _CLOCKS_DIFFER:
         raise UsageProblem(
-            f"{newest[0].parent}: is dated in the future, since the clock was set back: which of {len(newest)} results "
+            f"{found[0]}: is dated in the future, since the clock was set back: which of {len(found)} results "
             "is the newest cannot be told. Name the folder that you mean"
         )
+    return found
+
+
+def newest_first(folder: Path, final_file: str) -> list[Path]:
+    """The folders below `folder` that hold a complete result, as its final file tells, the newest first."""
+    found = [path for path in folder.glob(f"*/{final_file}") if not path.parent.name.startswith(PARTIAL_PREFIX)]
+    newest = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), reverse=True)
     return [path.parent for path in newest]
 
 

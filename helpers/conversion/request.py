@@ -270,11 +270,9 @@ def _settings(
     request: ConversionRequest, configs: list[TrainingConfig], opened: Mapping[Role, TensorSource]
 ) -> dict[str, Setting]:
     alpha = [Candidate(request.lora_alpha, "--lora-alpha", explicit=True)]
-    template = [Candidate(request.template, "--template", explicit=True)]
-    tokens = []
     alpha += _candidates(request, configs, "lora_alpha")
+    template = [Candidate(request.template, "--template", explicit=True)]
     template += _candidates(request, configs, "template")
-    tokens += _candidates(request, configs, "special_tokens")
     for source in opened.values():
         # An InternVL base names its own template, which is not the one that Sa2VA trains with.
         if source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE) and source.config:
@@ -282,7 +280,7 @@ def _settings(
     settled = {
         "lora_alpha": settle("lora_alpha", alpha, "--lora-alpha"),
         "template": settle("template", template, "--template"),
-        "special_tokens": settle("special_tokens", tokens, "--train-config"),
+        "special_tokens": settle("special_tokens", _candidates(request, configs, "special_tokens"), "--train-config"),
     }
     check_template(settled["template"])
     if settled["special_tokens"].value is None:

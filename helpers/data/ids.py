@@ -90,15 +90,8 @@ def assign(records: Iterable[Record], taken: Taken, key: bytes) -> tuple[tuple[N
         pool.keep_numbers(cases, members, f"{group}-F")
         pool.draw(cases, {record.name for record in members}, "frame", f"{group}-F", 3)
 
-    named = tuple(
-        Names(
-            cases[record.name],
-            None if record.patient is None else patients[record.patient],
-            None if record.sequence is None else sequences[_sequence_key(record)],
-        )
-        for record in records
-    )
-    return named, Taken(patients, sequences, cases)
+    given = Taken(patients, sequences, cases)
+    return _names(records, given), given
 
 
 def keep(records: Iterable[Record]) -> tuple[Names, ...]:
@@ -116,11 +109,15 @@ def keep(records: Iterable[Record]) -> tuple[Names, ...]:
             if record.sequence is not None
         }
     )
+    return _names(records, Taken(patients, sequences, cases))
+
+
+def _names(records: Iterable[Record], taken: Taken) -> tuple[Names, ...]:
     return tuple(
         Names(
-            cases[record.name],
-            None if record.patient is None else patients[record.patient],
-            None if record.sequence is None else sequences[_sequence_key(record)],
+            taken.cases[record.name],
+            None if record.patient is None else taken.patients[record.patient],
+            None if record.sequence is None else taken.sequences[_sequence_key(record)],
         )
         for record in records
     )

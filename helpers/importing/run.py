@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from tqdm.auto import tqdm
 
 from helpers.data.dataset import Dataset
@@ -25,7 +24,7 @@ from helpers.inference.resuming import open_cases, reopen, tell
 from helpers.inference.run import check_output, check_parameters, known_values, writing
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run, is_finished
-from helpers.runs.lock import shard_lock
+from helpers.runs.lock import shard_lock, start_lock
 from helpers.runs.logits import Upsampling
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import commit_case, remove_leftovers
@@ -158,10 +157,10 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
     """Write the cases that are not there yet; whether all masks equal their ground truth."""
     threshold = values["threshold"]
     try:
-        (output / "locks").mkdir(parents=True, exist_ok=True)
+        starting = start_lock(output)
     except OSError as error:
         raise RefusedInput(f"{output}: cannot be written ({error.strerror}). Name another folder") from error
-    with FileLock(output / "locks" / "start.lock"):
+    with starting:
         mark = start_run(output, values).config_sha256
     copies = []
     with writing(), shard_lock(output, 1, 1):

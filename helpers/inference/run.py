@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame, listing_sha256
@@ -27,7 +26,7 @@ from helpers.inference.writing import unwritten
 from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
-from helpers.runs.lock import shard_lock
+from helpers.runs.lock import finishing_lock, shard_lock, start_lock
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
@@ -146,7 +145,7 @@ def predict(
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
     with writing(), shard_lock(output, shard.index, shard.count):
         _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
-    with writing(), _finishing(output):
+    with writing(), finishing_lock(output):
         complete = is_finished(output) or finish_run(output, case_ids, {})
     return RunSummary(output, shard, complete, len(chosen))
 
@@ -217,13 +216,9 @@ def automatic_batch_size(device: str) -> int:
 
 
 def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:
-    """The run's batch size and configuration hash; run.json is written, or compared where there is one.
-
-    Processes that start together must not choose two batch sizes, hence the lock.
-    """
+    """The run's batch size and configuration hash; run.json is written, or compared where there is one."""
     try:
-        (output / "locks").mkdir(parents=True, exist_ok=True)
-        with FileLock(output / "locks" / "start.lock"):
+        with start_lock(output):
             size = batch_size or _recorded_batch_size(output / CONFIG_NAME) or automatic_batch_size(device)
             return size, start_run(output, {**values, "batch_size": size}).config_sha256
     except OSError as error:
@@ -257,11 +252,6 @@ def writing() -> Iterator[None]:
         raise unwritten(error) from error
 
 
-def _finishing(output: Path) -> FileLock:
-    """Held by the process that finishes a run, or takes back that it is finished."""
-    return FileLock(output / "locks" / "finishing.lock")
-
-
 def _compute(
     batches: Sequence[Sequence[Frame]],
     predictor: Predictor | SequencePredictor,
@@ -277,7 +267,7 @@ def _compute(
     if follows:
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
     tell(missing)
-    with _finishing(output):
+    with finishing_lock(output):
         reopen(output, missing)
     remove_leftovers(output, missing)
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]

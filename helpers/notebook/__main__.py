@@ -80,12 +80,7 @@ def default_output(notebook: Path, types: Mapping[str, tuple[str, str]], paramet
         raise UsageProblem(f"{notebook.name} has no parameter 'project'; name the executed copy with --output")
     project = parameters.get("project", types["project"][1].strip("'\""))
     folder = paths.stage_folder(project, Stage.NOTEBOOKS)
-    stem = f"{utc_name()}-{notebook.stem}"
-    path, number = folder / f"{stem}.ipynb", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.ipynb"
-    return path
+    return paths.next_free(folder, f"{utc_name()}-{notebook.stem}", ".ipynb")
 
 
 def _typed(text: str, kind: str) -> Any:

@@ -12,7 +12,7 @@ from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metric
 from helpers.notebook.evaluation import ChosenRun
 from helpers.notebook.session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
-from helpers.paths import PARTIAL_PREFIX, Stage
+from helpers.paths import Stage
 from helpers.review.agreement import agreements, preferences
 from helpers.review.page import write_page
 from helpers.review.session import Order, ReviewSession
@@ -96,11 +96,9 @@ def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | 
 
     Those of another version or damaged are passed over: the review goes on without scores, and says so.
     """
-    summaries = paths.stage_folder(project, Stage.EVALUATE).glob(f"*/{SUMMARY_NAME}")
-    complete = [path for path in summaries if not path.parent.name.startswith(PARTIAL_PREFIX)]
-    for path in sorted(complete, key=lambda found: (found.stat().st_mtime_ns, found.parent.name), reverse=True):
+    for folder in paths.newest_first(paths.stage_folder(project, Stage.EVALUATE), SUMMARY_NAME):
         try:
-            metrics = open_metrics(path.parent)
+            metrics = open_metrics(folder)
         except RefusedInput:
             continue
         scored = [(one["config_sha256"], one["prompt_id"]) for one in metrics.summary["runs"]]

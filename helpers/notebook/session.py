@@ -84,12 +84,7 @@ def result_folder(project: str, stage: Stage, name: str | None, fallback: str) -
         fallback: used where `name` is None; any text, made into a plain name.
     """
     wanted = name or _as_plain_name(fallback)
-    parent = paths.stage_folder(project, stage)
-    path, number = parent / wanted, 1
-    while path.exists():
-        number += 1
-        path = parent / f"{wanted}-{number}"
-    return ResultFolder(path, wanted)
+    return ResultFolder(paths.next_free(paths.stage_folder(project, stage), wanted), wanted)
 
 
 def resumable_folder(project: str, stage: Stage, name: str | None) -> ResultFolder:

@@ -1,7 +1,7 @@
 """The parameters of the kit's notebooks: what each notebook accepts, what it means, and what is refused at once.
 
 An empty string or a zero stands for "not given" where a notebook cannot write None. The notebooks' cells of parameters
-and docs/notebooks.md are written from here, by `helpers.notebook.declaration`.
+and docs/notebooks.md are written from here, by `helpers.notebook.reference`.
 """
 
 import re

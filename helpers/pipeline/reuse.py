@@ -6,6 +6,7 @@ from pathlib import Path
 from helpers.conversion.record import RECORD_NAME
 from helpers.conversion.verification import verify
 from helpers.errors import VesselkitError
+from helpers.paths import newest_first
 
 _log = logging.getLogger(__name__)
 
@@ -19,14 +20,13 @@ def verified_conversion(
         folder: holds one folder for each conversion; it may be absent.
         checkpoint, base, sam2, train_config: what it must come from.
     """
-    found = sorted(folder.glob(f"*/{RECORD_NAME}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for record in found:
+    for found in newest_first(folder, RECORD_NAME):
         try:
-            report = verify(record.parent, checkpoint, base, sam2, train_config)
+            report = verify(found, checkpoint, base, sam2, train_config)
         except VesselkitError as error:
-            _log.info("conversion %s: not reused (%s)", record.parent.name, type(error).__name__)
+            _log.info("conversion %s: not reused (%s)", found.name, type(error).__name__)
             continue
         if report.ok:
-            return record.parent
-        _log.info("conversion %s: not reused, it is of other sources or damaged", record.parent.name)
+            return found
+        _log.info("conversion %s: not reused, it is of other sources or damaged", found.name)
     return None

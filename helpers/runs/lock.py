@@ -1,10 +1,23 @@
-"""One process at a time on each shard of a run."""
+"""One process at a time on each shard of a run, and at its start and end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from helpers.only_process import held
+
+
+def start_lock(run: Path) -> FileLock:
+    """Waited for by processes that start together, so that they agree on the configuration. Its folder is made."""
+    (run / "locks").mkdir(parents=True, exist_ok=True)
+    return FileLock(run / "locks" / "start.lock")
+
+
+def finishing_lock(run: Path) -> FileLock:
+    """Held by the process that finishes a run, or takes back that it is finished."""
+    return FileLock(run / "locks" / "finishing.lock")
 
 
 @contextmanager
