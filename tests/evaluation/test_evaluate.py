@@ -316,9 +316,20 @@ def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
     with pytest.raises(RefusedInput, match="an evaluation to replace"):
         evaluate([good], data, tmp_path / "other")
     assert (tmp_path / "other/notes.txt").read_text() == "mine"
+    with pytest.raises(RefusedInput, match="an evaluation to replace"):  # before any run is looked at
+        evaluate([tmp_path / "no run"], data, tmp_path / "other")
     table = tmp_path / "m/metrics.parquet"
     table.write_bytes(table.read_bytes()[:-1])
     with pytest.raises(RefusedInput, match=r"metrics\.parquet: expected as summary\.json has it"):
+        open_metrics(tmp_path / "m")
+
+
+@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 3)])
+def test_another_schema_or_version_is_refused(data, good, tmp_path, name, value):
+    evaluate([good], data, tmp_path / "m", processes=1, draws=50)
+    summary = json.loads((tmp_path / "m/summary.json").read_text())
+    (tmp_path / "m/summary.json").write_text(json.dumps({**summary, name: value}))
+    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 2, found .*{value}"):
         open_metrics(tmp_path / "m")
 
 

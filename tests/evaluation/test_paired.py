@@ -102,6 +102,7 @@ def test_changes_list_the_worst_first():
     assert found["case_id"].tolist() == ["b", "c", "a"]
     assert found["change"].tolist() == ["worse", "same", "better"]
     assert found["difference"].tolist() == pytest.approx([-0.4, 0, 0.1])
+    assert changes(pair(first, second)).equals(changes(pair(first, second), "dice", tolerance=0.0))
     assert changes(pair(first, second), "recall", tolerance=0.2)["change"].tolist() == ["worse", "same", "same"]
 
 

@@ -30,6 +30,11 @@ def test_empty_masks_have_no_outline():
         assert distances.empty == {"truth_empty": not truth.any(), "prediction_empty": not found.any()}
         assert (len(distances.truth), len(distances.prediction)) == (4 * truth.any(), 4 * found.any())
     assert np.isinf(surface_distances(pixel, empty).truth).all()
+    for truth, found in ((pixel, empty), (empty, pixel)):
+        scores = surface_scores(truth, found)
+        assert (scores["nsd_1px"], scores["hd95_px"], scores["assd_px"]) == (0, np.inf, np.inf)
+    scores = surface_scores(empty, empty)
+    assert (scores["nsd_1px"], scores["hd95_px"], scores["assd_px"]) == (1, 0, 0)
 
 
 def test_two_pixels_apart_by_hand():

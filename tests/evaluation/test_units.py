@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from helpers.errors import RefusedInput
 from helpers.evaluation.curve import logit_histogram
-from helpers.evaluation.units import filled, folds, is_flat, require_apart, resampled_counts, unit_histograms
+from helpers.evaluation.units import ChosenBy, filled, folds, is_flat, require_apart, resampled_counts, unit_histograms
 from tests.evaluation.masks import steady
 from tests.evaluation.tables import TRUTH, table
 
@@ -33,6 +33,10 @@ def test_a_case_without_logits_is_empty_at_every_threshold():
     (empty,) = filled(table(("a", None, None, None)), {})
     assert empty.vessel[0] == 10 and empty.background[0] == TRUTH.size - 10
     assert empty.vessel[1:].sum() == empty.background[1:].sum() == 0
+
+
+def test_where_a_parameter_comes_from_has_the_words_that_summaries_hold():
+    assert list(ChosenBy) == ["development", "cross-validation"]
 
 
 def test_two_values_of_logits_are_flat():

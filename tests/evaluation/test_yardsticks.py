@@ -37,6 +37,7 @@ def test_frames_need_not_be_square():
     tree = vessel_tree(np.random.default_rng(6), 300)[:, 40:260]
     assert through_grid(tree).shape == (300, 220)
     assert yardsticks(tree).ceiling > 0.9
+    assert np.array_equal(through_grid(tree), through_grid(tree, grid=256))
 
 
 def test_they_are_averaged_as_the_scores_are():
