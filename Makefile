@@ -35,8 +35,9 @@ test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff format --check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lab: $(STAMP) ## open JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=.
+LAB ?= # such as: make lab LAB="--no-browser --port 8889"
+lab: $(STAMP) ## open JupyterLab; LAB="OPTIONS" passes it options
+	$(BIN)/jupyter lab --notebook-dir=. $(LAB)
 
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"
 review: $(STAMP) ## review the latest run of `make demo` in the browser; REVIEW="-p data DATASET ..." for others

@@ -77,7 +77,8 @@ def report(
     )
     records = () if given is None else VerdictStore(given).records()
     path = write_page(source, written, case_ids=cases or None, records=records)
-    typer.echo(f"{len(cases or source.cases)} cases, {'with' if source.scores else 'without'} scores: {path}")
+    scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
+    typer.echo(f"{len(cases or source.cases)} cases, {scored}: {path}")
 
 
 def review(
