@@ -1,4 +1,4 @@
-"""Texts in tables: those that people open in a spreadsheet, and tables of documents."""
+"""Texts in tables: those that people open in a spreadsheet, tables of documents, and tables for a terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,3 +20,14 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     lines = [head, ["---"] * len(head), *escaped]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def aligned(rows: Sequence[Sequence[str]], header: bool = False) -> str:
+    """Columns aligned by blanks; with `header`, a rule under the first row."""
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if header:
+        lines.insert(1, "  ".join("-" * width for width in widths).rstrip())
+    return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.tables_text import markdown_table, safe_text
+from helpers.tables_text import aligned, markdown_table, safe_text
 
 
 @pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=A1"])
@@ -20,3 +20,8 @@ def test_other_texts_stay():
 
 def test_a_table_of_a_document():
     assert markdown_table(("a", "b"), [("1|2", "`x`")]) == "| a | b |\n| --- | --- |\n| 1\\|2 | `x` |\n"
+
+
+def test_table_aligns():
+    assert aligned([("ab", "c"), ("d", "ef")], header=True) == "ab  c\n--  --\nd   ef"
+    assert aligned([]) == ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoint.digest import sha256_source
-from helpers.checkpoint.inspection_text import bytes_text, printable, shown, table
+from helpers.checkpoint.inspection_text import bytes_text, printable, shown
 from helpers.checkpoint.meta import CheckpointMeta
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.checkpoint.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
@@ -13,6 +13,7 @@ from helpers.checkpoint.train_config import TrainingConfig, read_training_config
 from helpers.checkpoint.training_folder import TrainingCheckpoint, is_training_folder, list_checkpoints
 from helpers.checkpoint.training_log import LogScope, list_runs, read_training_log
 from helpers.errors import RefusedInput
+from helpers.tables_text import aligned
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class CheckpointInspection:
 
     def to_text(self) -> str:
         """The inspection for reading: the training config, which is long, first; then facts and a table of groups."""
-        parts = [table(self._facts()), table(self._group_rows(), header=True)]
+        parts = [aligned(self._facts()), aligned(self._group_rows(), header=True)]
         if self.meta is not None and self.meta.config_text is not None:
             parts.insert(0, f"training config\n{printable(self.meta.config_text.rstrip())}")
         return "\n\n".join(parts) + "\n"
@@ -163,7 +164,7 @@ class TrainingFolderInspection:
         if self.steps is not None:
             facts.append(("log of newest run", f"{self.log_lines} lines, steps {self.steps[0]} to {self.steps[1]}"))
         facts += [(f"last {name}", f"{value:g}") for name, value in (self.last_values or {}).items()]
-        return table(facts) + "\n\n" + table(rows, header=True) + "\n"
+        return aligned(facts) + "\n\n" + aligned(rows, header=True) + "\n"
 
 
 Inspection = CheckpointInspection | TrainingFolderInspection

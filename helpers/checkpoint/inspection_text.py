@@ -1,4 +1,4 @@
-"""Plain-text tables and sizes, for reading in a terminal."""
+"""Sizes and values as text, for reading in a terminal."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -25,14 +25,3 @@ def shown(value: object) -> str:
 def printable(text: str) -> str:
     """The text without control characters: a file's text must not steer the terminal. Line ends and tabs stay."""
     return "".join(mark if mark.isprintable() or mark in "\n\t" else "?" for mark in text)
-
-
-def table(rows: list[tuple[str, ...]], header: bool = False) -> str:
-    """Columns aligned by blanks; with `header`, a rule under the first row."""
-    if not rows:
-        return ""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if header:
-        lines.insert(1, "  ".join("-" * width for width in widths).rstrip())
-    return "\n".join(lines)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
-from helpers.tables_text import safe_text
+from helpers.tables_text import aligned, safe_text
 
 # Of one kind, in the text for people; the files hold all.
 _SHOWN = 5
@@ -77,8 +77,4 @@ def to_text(findings: Sequence[Finding]) -> str:
             rows.append((found.severity.value, found.kind, found.case_id or "-", found.what, found.advice))
         elif seen[group] == _SHOWN + 1:
             rows.append((found.severity.value, found.kind, "...", f"and {totals[group] - _SHOWN} more", ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned(rows)

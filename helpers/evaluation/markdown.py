@@ -1,7 +1,7 @@
 """Words and numbers of a report in Markdown."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.intervals import FEWEST_UNITS
@@ -35,6 +35,6 @@ def p_text(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def line(cells: Sequence[str]) -> str:
-    """A row of a table."""
-    return "| " + " | ".join(cells) + " |"
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts that are `escaped` where they come from data."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))

@@ -1,21 +1,21 @@
 """The words of an evaluation: warnings, and `summary.md` for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.evaluation.intervals import FEWEST_UNITS
-from helpers.evaluation.markdown import escaped, line, p_text, written_mean
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean
 from helpers.evaluation.sequence_text import sequences_text
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
     """`summary.md` of a summary, see docs/metrics-format.md."""
-    parts = ["# Evaluation", _rests_on(summary), _table(summary, HEADLINE, "Headline")]
+    parts = ["# Evaluation", _rests_on(summary), _means(summary, HEADLINE, "Headline")]
     parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
     parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
-    parts += [_table(summary, second, "Second table"), sequences_text(summary["sequences"])]
+    parts += [_means(summary, second, "Second table"), sequences_text(summary["sequences"])]
     parts += [_studies(summary), _processing(summary), _definitions(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -37,21 +37,21 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
     return "\n".join(f"* {line}" for line in lines)
 
 
-def _table(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> str:
+def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> str:
     """Means with intervals, warnings as rows of the table itself."""
     runs = summary["runs"]
     rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
     shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
-    lines = [line(["metric", *(escaped(run["name"]) for run in runs), "n"]), line(["---"] * (len(runs) + 2))]
-    lines += [line([f"**warning:** {escaped(text)}", *[""] * (len(runs) + 1)]) for text in summary["warnings"]]
+    head = ["metric", *(escaped(run["name"]) for run in runs), "n"]
+    lines = _warning_rows(summary["warnings"], len(head))
     for metric in shown:
         found = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append(line([name, *(written_mean(row) for row in found), _count(found[0])]))
+        lines.append([name, *(written_mean(row) for row in found), _count(found[0])])
     return (
         f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; "
-        "failed and missing predictions count as empty masks.\n\n" + "\n".join(lines)
+        "failed and missing predictions count as empty masks.\n\n" + table(head, lines)
     )
 
 
@@ -91,10 +91,8 @@ def _training_warnings(summary: Mapping[str, Any]) -> list[str]:
 
 def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     first, second = escaped(found["first"]), escaped(found["second"])
-    lines = [line(["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"])]
-    lines.append(line(["---"] * 7))
-    for text in (*warnings, *found["warnings"]):
-        lines.append(line([f"**warning:** {escaped(text)}", *[""] * 6]))
+    head = ["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"]
+    lines = _warning_rows((*warnings, *found["warnings"]), len(head))
     for row in found["metrics"]:
         tests = [p_text(row["p_sign_flip_holm"]), p_text(row["p_wilcoxon_holm"])]
         values = [
@@ -103,16 +101,19 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
             written_mean({**row, "mean": row["difference"]}),
             *tests,
         ]
-        lines.append(
-            line([BY_METRIC[row["metric"]].title, *values, f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"])
-        )
+        count = f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"
+        lines.append([BY_METRIC[row["metric"]].title, *values, count])
     counts = found["changes"]
     return (
         f"## {second} against {first}\n\nDifferences of {second} less {first}, paired, over the family of "
         f"{len(COMPARED)} metrics fixed beforehand. By Dice {counts.get('better', 0)} cases are better, "
         f"{counts.get('worse', 0)} worse, {counts.get('same', 0)} the same; "
-        f"{found['identical']} masks are identical.\n\n" + "\n".join(lines)
+        f"{found['identical']} masks are identical.\n\n" + table(head, lines)
     )
+
+
+def _warning_rows(warnings: Iterable[str], columns: int) -> list[list[str]]:
+    return [[f"**warning:** {escaped(text)}", *[""] * (columns - 1)] for text in warnings]
 
 
 def study_rows(studies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -154,11 +155,10 @@ def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def _studies(summary: Mapping[str, Any]) -> str:
     names = [escaped(found["run"]) for found in summary["studies"]]
-    lines = [line(["", *names]), line(["---"] * (len(names) + 1))]
-    lines += [line([escaped(text) for text in row]) for row in study_rows(summary["studies"])]
+    rows = ([escaped(text) for text in row] for row in study_rows(summary["studies"]))
     return (
         "## Threshold and calibration\n\nFrom the stored logits. No case is scored with what was chosen on it; 95 % "
-        "intervals draw whole units.\n\n" + "\n".join(lines)
+        "intervals draw whole units.\n\n" + table(["", *names], rows)
     )
 
 
@@ -201,12 +201,10 @@ def _processing(summary: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
-    lines = [line(["metric", *names]), line(["---"] * (len(names) + 1))]
-    lines += [line(row) for row in processing_rows(found["runs"])]
     return (
         f"## Post-processing\n\nGaps closed with a disk of {found['close_gaps']} px, then pieces of fewer than "
         f"{found['remove_small']} px removed (0: not done). As it is, processed, and the paired difference; it is not "
-        "part of any other table.\n\n" + "\n".join(lines)
+        "part of any other table.\n\n" + table(["metric", *names], processing_rows(found["runs"]))
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from helpers.evaluation.markdown import escaped, line, p_text, written_mean
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean
 from helpers.evaluation.temporal import TEMPORAL
 
 
@@ -39,17 +39,14 @@ def sequences_text(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
-    lines = [line(["", *names]), line(["---"] * (len(names) + 1))]
-    lines += [line(row) for row in sequence_rows(found)]
     parts = [
         f"## Sequences\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
         "nothing lies between them in the data set.",
-        "\n".join(lines),
+        table(["", *names], sequence_rows(found)),
     ]
     if found["comparisons"]:
         others = [f"{escaped(one['second'])} less {escaped(one['first'])}" for one in found["comparisons"]]
-        lines = [line(["", *others]), line(["---"] * (len(others) + 1))]
-        lines += [line(row) for row in sequence_difference_rows(found)]
-        parts += ["Paired, with Holm's correction over these metrics:", "\n".join(lines)]
+        shown = table(["", *others], sequence_difference_rows(found))
+        parts += ["Paired, with Holm's correction over these metrics:", shown]
     parts.append("\n".join(f"* {metric.title}: {metric.text} (better: {metric.better})" for metric in TEMPORAL))
     return "\n\n".join(parts)

@@ -6,6 +6,7 @@ from pathlib import Path
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.pipeline.pipeline import Step
+from helpers.tables_text import aligned
 
 REPORT_NAME, REVIEW_NAME = "evaluation.html", "review.html"
 
@@ -40,9 +41,7 @@ def headline_text(metrics: Path) -> str:
         if any(row["mean"] is not None for row in found):
             rows.append([BY_METRIC[metric].title, *(_mean(row) for row in found)])
     rows.append(["failed", *(str(run["outcomes"].get("failed", 0)) for run in runs)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *(f"warning: {text}" for text in summary["warnings"])])
+    return "\n".join([aligned(rows), *(f"warning: {text}" for text in summary["warnings"])])
 
 
 def _mean(row: dict) -> str:

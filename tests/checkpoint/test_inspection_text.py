@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.checkpoint.inspection_text import bytes_text, printable, shown, table
+from helpers.checkpoint.inspection_text import bytes_text, printable, shown
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,3 @@ def test_shown():
 
 def test_printable_keeps_lines():
     assert printable("a\n\tb\x1b[0m\x07é") == "a\n\tb?[0m?é"
-
-
-def test_table_aligns():
-    assert table([("ab", "c"), ("d", "ef")], header=True) == "ab  c\n--  --\nd   ef"
-    assert table([]) == ""

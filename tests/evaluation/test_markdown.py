@@ -1,6 +1,6 @@
 """Words and numbers of a report."""
 
-from helpers.evaluation.markdown import escaped, line, p_text, written_mean
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean
 
 KNOWN = {"mean": 0.78125, "low": None, "high": None, "few": False, "unit": "patient"}
 
@@ -26,4 +26,4 @@ def test_p_values_have_three_digits():
 
 
 def test_a_row_of_a_table():
-    assert line(["a", "", "b"]) == "| a |  | b |"
+    assert table(["a", "", "b"], [["c", "d", ""]]) == "| a |  | b |\n| --- | --- | --- |\n| c | d |  |"
