@@ -10,10 +10,9 @@ from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
-from helpers.evaluation.subjects import Subject
+from helpers.evaluation.subjects import Subject, require_predicted
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
-from helpers.runs.sources import pixel_sha256
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,8 @@ def cine_frames(cases: Sequence[Case], subjects: Sequence[Subject]) -> Iterator[
             image = read_frame(case.frame.path, case.frame.index)
         except UnreadableImage:  # the runs' status says so
             image = None
-        hashes = {one.run.image_hashes[case.case_id] for one in subjects if case.case_id in one.run.image_hashes}
-        if image is not None and hashes - {pixel_sha256(image)}:
-            raise RefusedInput(
-                f"{case.case_id}: expected the frame that was predicted, found other pixels in the data set. Name the "
-                "data set of the run, or predict it again"
-            )
+        if image is not None:
+            require_predicted(case.case_id, image, subjects)
         yield CineFrame(
             case.case_id,
             image,

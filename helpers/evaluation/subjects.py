@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.case_scores import Outcome
 from helpers.runs.reading import Run, open_run, require_comparable
-from helpers.runs.sources import current_sha256, is_as_found
+from helpers.runs.sources import current_sha256, is_as_found, pixel_sha256
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,16 @@ def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids:
         raise RefusedInput(
             f"expected the frames that were predicted, found other pixels in {len(other)} of {len(frames)} cases of "
             f"the data set, the first {other[0]}. Check --data, or predict again with the same command"
+        )
+
+
+def require_predicted(case_id: str, image: Image.Image, subjects: Sequence[Subject]) -> None:
+    """Raise RefusedInput where a frame, RGB, is not the one that was predicted under this id."""
+    hashes = {one.run.image_hashes[case_id] for one in subjects if case_id in one.run.image_hashes}
+    if hashes and hashes != {pixel_sha256(image)}:
+        raise RefusedInput(
+            f"{case_id}: expected the frame that was predicted, found other pixels in the data set. Name the data set "
+            "of the run, or predict it again"
         )
 
 

@@ -17,7 +17,7 @@ from helpers.inference.committing import result_of
 from helpers.inference.pipeline import Loaded, load, predict_batch
 from helpers.inference.predictor import Predictor
 from helpers.refseg.expressions import Expression
-from helpers.runs.config import config_sha256, differences
+from helpers.runs.config import config_sha256, differences, other_configuration
 from helpers.runs.durable import json_bytes, write_durable
 from helpers.runs.masks import Combine
 
@@ -75,11 +75,7 @@ def start(folder: Path, values: Mapping[str, Any]) -> str:
             raise RefusedInput(f"{path}: not readable ({error!r}). Name another folder") from error
         lines = differences(stored, values)
         if lines:
-            raise RefusedInput(
-                f"{folder}: holds predictions of another configuration:\n"
-                + "\n".join(f"  {line}" for line in lines)
-                + "\nName another folder, or ask for the same again"
-            )
+            raise other_configuration(folder, lines, "predictions")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedInput(f"{folder}: expected a new folder or one of `vesselkit refseg`, found other files")
     else:

@@ -13,7 +13,7 @@ from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.centreline import skeleton
 from helpers.evaluation.definitions import BY_METRIC, Better
 from helpers.evaluation.metrics_folder import Metrics
-from helpers.evaluation.subjects import Subject, open_subjects, require_same_ids
+from helpers.evaluation.subjects import Subject, open_subjects, require_predicted, require_same_ids
 from helpers.figures.panels import GroundTruth, PredictedMask
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
@@ -22,7 +22,6 @@ from helpers.review.payload import CaseView, Prediction
 from helpers.review.session import ReviewCase
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
-from helpers.runs.sources import pixel_sha256
 from helpers.stamp import stamp_text
 
 _NO_TRUTH = "no ground truth"
@@ -143,12 +142,8 @@ class ReviewSource:
                     "set is there and whole"
                 ) from error
             image = None  # the run's status says so
-        hashes = [one.run.image_hashes[case_id] for one in shown if case_id in one.run.image_hashes]
-        if image is not None and hashes and hashes[0] != pixel_sha256(image):  # those of all runs are the same
-            raise RefusedInput(
-                f"{case_id}: expected the frame that was predicted, found other pixels in the data set. Name the data "
-                "set of the run, or predict it again"
-            )
+        if image is not None:
+            require_predicted(case_id, image, shown)
         width, height = image.size if image else self._size(case_id)
         for one in predictions:
             if one is not None and one.mask is not None and one.mask.mask.shape != (height, width):

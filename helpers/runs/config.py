@@ -51,11 +51,11 @@ def start_run(run: Path, values: Mapping[str, Any]) -> RunConfig:
     return stored
 
 
-def other_configuration(run: Path, lines: Iterable[str]) -> RefusedInput:
-    """The error for a folder whose run was asked for otherwise; `lines` are those of `differences`."""
+def other_configuration(folder: Path, lines: Iterable[str], what: str = "a run") -> RefusedInput:
+    """The error for a folder of what was asked for otherwise; `lines` are those of `differences`."""
     listed = "\n".join(f"  {line}" for line in lines)
     return RefusedInput(
-        f"{run}: holds a run of another configuration:\n{listed}\nName another folder, or ask for the same again"
+        f"{folder}: holds {what} of another configuration:\n{listed}\nName another folder, or ask for the same again"
     )
 
 
