@@ -29,6 +29,8 @@ from helpers.system import MORE_MEMORY, in_words
 
 _NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
+# The kernel's log goes to the terminal, where its words on how it was started and ended read like failures.
+_QUIET = ["--IPKernelApp.log_level=50"]
 
 
 def execute_notebook(
@@ -73,6 +75,7 @@ def execute_notebook(
                 kernel_name=kernel,
                 progress_bar=progress,
                 execution_timeout=timeout_s,
+                extra_arguments=_QUIET,
             )
         except KeyboardInterrupt:
             _keep(running, failed, notebook.name, output.name)

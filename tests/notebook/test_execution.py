@@ -62,6 +62,15 @@ def test_runs_with_braces_in_paths_and_leaves_no_outside_path(tmp_path, monkeypa
     assert sorted(os.listdir(output.parent)) == ["out.ipynb"]
 
 
+def test_the_kernels_log_stays_off_the_terminal(tmp_path, capfd):
+    notebook = write_notebook(
+        tmp_path / "in.ipynb",
+        "from ipykernel.kernelapp import IPKernelApp\nIPKernelApp.instance().log.error('a word of the kernel')",
+    )
+    execute_notebook(notebook, tmp_path / "out.ipynb", {}, 120)
+    assert "IPKernelApp" not in capfd.readouterr().err
+
+
 def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
     trace = tmp_path / "ran"
     notebook = write_notebook(tmp_path / "in.ipynb", f"open({str(trace)!r}, 'w')")
