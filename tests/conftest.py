@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from tests.offline.no_network import block
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 OFFLINE = Path(__file__).resolve().parent / "offline"
+
+# The same examples in every run; how long one takes depends on what else the machine does.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 block()
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))
