@@ -39,6 +39,12 @@ def pytest_configure(config):
         config.pluginmanager.register(GoldenWatch(), "golden-watch")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that at the end no worker waits for a long test of another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 class GoldenWatch:
     """Fails the session where the goldens are there and a test marked golden was skipped all the same."""
 

@@ -64,7 +64,8 @@ class LossBarHook(Hook):
     ) -> None:
         """Go on by one iteration."""
         if outputs and self.every_n_train_iters(runner, self._every):
-            self._bar.set_postfix({name: f"{float(value):.3f}" for name, value in outputs.items()}, refresh=False)
+            losses = {name: f"{value.item():.3f}" for name, value in outputs.items()}
+            self._bar.set_postfix(losses, refresh=False)
         self._bar.update()
 
     def after_train(self, runner: Any) -> None:

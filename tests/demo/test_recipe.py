@@ -63,6 +63,7 @@ def test_a_second_call_trains_nothing_again(trained):
     assert {path: path.stat().st_mtime_ns for path in files_of_rounds} == files_of_rounds
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_base(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.demo.recipe.DEMO", FIXTURE)
     shared = replace(SHORT, base=(Round(2, 2, 1e-3, 1e-5, 1, 5, 1),))

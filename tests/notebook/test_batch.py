@@ -51,6 +51,7 @@ def tree_once(process, root, done):
     return tree
 
 
+@pytest.mark.slow
 def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
     path = write_batch(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
     lines = []

@@ -38,6 +38,7 @@ def request(output, data=FIXTURES, sources=None, **changes):
     return PipelineRequest(**given)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "a stamp for all to see")
     place = tmp_path / ODD  # names of any kind are taken from end to end
@@ -97,6 +98,7 @@ def test_a_read_only_place_is_refused_before_any_work():
         next(run_pipeline(request(Path("/proc/o"))))
 
 
+@pytest.mark.slow
 def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
     (tmp_path / "frames").mkdir()
     Image.open(FIXTURES / "images/image_01.png").save(tmp_path / "frames/a.png")

@@ -86,6 +86,7 @@ def golden_results(converted_folder, golden_calls, tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize("source", ["ckpt_lora", "ckpt_plain", "hf_export"])
 @pytest.mark.parametrize("transformers", TRANSFORMERS)

@@ -96,6 +96,7 @@ def test_frames_of_any_mode_become_rgb():
     assert frames[0].getpixel((0, 0)) == frames[1].getpixel((0, 0)) == (7, 7, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_narrow_dtypes_follow_and_nearly_agree(shared, converted, converted_folder, dtype):

@@ -134,6 +134,7 @@ def test_options_that_cannot_work_are_refused(changes, message, tmp_path):
         run_training(CONFIG, work_dir=tmp_path, options=small_options(**changes))
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(tmp_path):
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m")
     ran = subprocess.run(
