@@ -81,6 +81,6 @@ def train(
 
     from helpers.demo.recipe import TrainingRecipe, train_demo  # here, so that --help need not wait
 
-    typer.echo("draws synthetic frames, then trains: half an hour on two H100, weeks without a GPU; a stopped call goes on")
+    typer.echo("draws frames, then trains: half an hour on two H100, weeks without a GPU; a stopped call goes on")
     files = train_demo(folder, TrainingRecipe(seed=seed), workers, processes)
     typer.echo(f"written to {files.folder}\nnext: vesselkit pipeline --checkpoint {files.checkpoint} ...")
