@@ -34,8 +34,9 @@ def bare_python(transformers: str) -> Path:
         venv.create(folder, with_pip=True, clear=True)
         torch = version("torch").split("+")[0]
         for packages in ([f"torch=={torch}"], [f"transformers=={transformers}", "safetensors", "pillow", "numpy"]):
-            # Isolated, since installing is the one thing that may need a network, from which tests are kept.
-            command = [python, "-I", "-m", "pip", "install", "--quiet", *packages]
+            # Isolated, since installing is the one thing that may need a network, from which tests are kept. What is
+            # imported is compiled then; all of torch takes longer than the tests.
+            command = [python, "-I", "-m", "pip", "install", "--quiet", "--no-compile", *packages]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
