@@ -19,6 +19,7 @@ from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.images.source import read_frame
+from helpers.inference.dtypes import dtype_of
 from helpers.inference.loading import load_model
 from helpers.inference.run import DEFAULT_PROMPT
 from helpers.inference.sa2va import Sa2VAPredictor
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder that `vesselkit convert` wrote")
     parser.add_argument("--data", type=Path, required=True, help="data set")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--n", type=int, default=40, help="frames; with five prompts, 200 pairs")
     arguments = parser.parse_args()
     model, tokenizer = load_model(arguments.model, arguments.device, arguments.dtype)
@@ -126,7 +127,7 @@ def main() -> None:
     frames = open_dataset(arguments.data).frames[: arguments.n]
     images = [read_frame(frame.path, frame.index) for frame in frames]
     found = compare(model, tokenizer, images, PROMPTS)
-    print(f"{found.pairs} pairs of a frame and a prompt, {arguments.dtype} on {model.device}")
+    print(f"{found.pairs} pairs of a frame and a prompt, {dtype_of(model)} on {model.device}")
     print(f"ids equal to those token by token: {found.equal} of {found.pairs}")
     print(f"drafts of a run accepted: {found.accepted} of {found.offered} offered")
     print(f"drafts with one wrong token accepted: {found.spoilt_accepted} of {found.pairs}; none must be")

@@ -27,6 +27,7 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
     from helpers.bench.presets import Preset
     from helpers.bench.stand_in import stand_in
     from helpers.data.frame import Frame
+    from helpers.inference.dtypes import MIXED
     from helpers.inference.graphs import GraphedModel
     from helpers.inference.run import predict
     from helpers.inference.sa2va import Sa2VAPredictor
@@ -34,7 +35,7 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
 
     chosen = torch.device(device)
     cuda = chosen.type == "cuda"
-    model, tokenizer = stand_in(Preset(preset), chosen, torch.bfloat16)
+    model, tokenizer = stand_in(Preset(preset), chosen, MIXED)
     predictor = Sa2VAPredictor(GraphedModel(model) if cuda else model, tokenizer, {})
     frames = [Frame(path.stem, path) for path in sorted((folder / "images").glob("*.png"))]
     predict(frames[: 2 * batch_size], predictor, folder / f"warm-up-{count}-{index}", batch_size=batch_size)

@@ -22,8 +22,8 @@ GIB = 1 << 30
 VESSELKIT = (sys.executable, "-c", "from helpers.cli.app import main; main()")
 PRESETS = ("8b", "1b", "4b", "2b")  # what matters most first, since time may run out
 CARDS = (
-    (22, "bfloat16", None), (22, "float16", None), (22, "int8", "int8"), (22, "nf4", "nf4"),
-    (11, "bfloat16", None), (11, "int8", "int8"), (11, "nf4", "nf4"),
+    (22, "mixed", None), (22, "float16", None), (22, "int8", "int8"), (22, "nf4", "nf4"),
+    (11, "mixed", None), (11, "int8", "int8"), (11, "nf4", "nf4"),
 )  # fmt: skip
 SIDES = (512, 768, 700)
 
@@ -66,6 +66,7 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
     from helpers.bench.presets import Preset, preset_config
     from helpers.conversion.model_config import target_shapes
     from helpers.errors import UsageProblem
+    from helpers.inference.dtypes import DTYPES, MIXED
     from helpers.inference.memory import limit_memory, require_memory
     from helpers.quantization.layers import Quantization
 
@@ -74,12 +75,12 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
     plan = Plan(sides=(512,), batch_sizes=(1, 2, 4), calls=8, files=0, graphs=False)
     for cap, name, bits in CARDS:
         quantization = None if bits is None else Quantization(bits)
-        dtype = torch.float16 if name == "float16" else torch.bfloat16
+        dtype = DTYPES.get(name, MIXED)
         try:
             gc.collect()  # the model before goes first
             if chosen.type == "cuda":
                 limit_memory(chosen, cap * GIB)
-            require_memory(shapes, chosen, dtype, quantization)
+            require_memory(shapes, chosen, dtype.main, quantization)
             found = measure_model(Preset(preset), chosen, dtype, plan, quantization, cap * GIB)
         except (UsageProblem, torch.OutOfMemoryError) as error:
             print(f"{cap} GiB, {name}: {error}\n", flush=True)
@@ -113,6 +114,7 @@ def check_device(device: str, preset: str) -> None:
     from helpers.bench.measuring import draw_noise
     from helpers.bench.presets import Preset
     from helpers.bench.stand_in import stand_in
+    from helpers.inference.dtypes import MIXED
     from helpers.inference.graphs import GraphedModel
     from helpers.inference.inputs import resized
     from helpers.inference.run import DEFAULT_PROMPT
@@ -120,7 +122,7 @@ def check_device(device: str, preset: str) -> None:
 
     print(f"the disk answers in {1e3 * disk_seconds():.1f} ms")
     chosen = torch.device(device)
-    model, tokenizer = stand_in(Preset(preset), chosen, torch.bfloat16)
+    model, tokenizer = stand_in(Preset(preset), chosen, MIXED)
     ways = {"single launches": Sa2VAPredictor(model, tokenizer, {}, resizes=True)}
     pillow = Sa2VAPredictor(model, tokenizer, {}, resizes=False)
     if chosen.type == "cuda":

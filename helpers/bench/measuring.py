@@ -25,6 +25,7 @@ from helpers.bench.timing import (
     timed_methods,
 )
 from helpers.data.frame import Frame
+from helpers.inference.dtypes import ModelDtype, dtype_of
 from helpers.inference.graphs import GraphedModel
 from helpers.inference.memory import limit_memory
 from helpers.inference.predictor import Answer, Predictor
@@ -66,7 +67,7 @@ class Plan:
 def measure_model(
     preset: Preset,
     device: torch.device,
-    dtype: torch.dtype,
+    dtype: ModelDtype,
     plan: Plan,
     quantization: Quantization | None = None,
     memory_cap: int | None = None,
@@ -80,7 +81,7 @@ def measure_model(
     """
     if memory_cap is not None and device.type == "cuda":
         limit_memory(device, memory_cap)
-    ceiling = matmul_rate(device, dtype)
+    ceiling = matmul_rate(device, dtype.main)
     reset_peak(device)
     model, tokenizer = stand_in(preset, device, dtype, quantization)
     weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
@@ -99,7 +100,7 @@ def measure_model(
     )
     return ModelBench(
         str(preset),
-        str(dtype).removeprefix("torch."),
+        str(dtype_of(model)),
         None if quantization is None else str(quantization),
         machine,
         FORCED_ANSWER,

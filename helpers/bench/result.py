@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from helpers.bench.timing import Latency
+from helpers.inference.dtypes import DTYPES
 
 GIB = 1 << 30
 
@@ -79,7 +80,8 @@ class ModelBench:
     """All measurements of one model.
 
     Attributes:
-        dtype, quantization: of the weights; the latter None where all are of the dtype.
+        dtype: of the weights, as `--dtype` calls it.
+        quantization: of the language model's weights; None where they are of the dtype.
         answer: that the random weights were made to give.
         answer_tokens: its number of tokens.
         weights: bytes of all weights.
@@ -114,7 +116,8 @@ class ModelBench:
         """Tables for people, with what they rest on."""
         machine = self.machine
         capped = "" if machine.memory_cap is None else f", memory capped at {machine.memory_cap / GIB:.0f} GiB"
-        kind = self.dtype if self.quantization is None else f"{self.dtype} with {self.quantization} language model"
+        kind = DTYPES[self.dtype].described
+        kind = kind if self.quantization is None else f"{kind} with {self.quantization} language model"
         lines = [
             f"{self.preset}, {kind}: random weights, {self.weights / GIB:.2f} GiB; {machine.device}{capped}, "
             f"{machine.threads} threads, torch {machine.torch}, transformers {machine.transformers}",

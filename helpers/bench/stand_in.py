@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from helpers.bench.presets import Preset, preset_config, special_tokens
+from helpers.inference.dtypes import ModelDtype
 from helpers.inference.filling import fill, without_values
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
@@ -66,7 +67,7 @@ class ForcedAnswer:
 
 
 def stand_in(
-    preset: Preset, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None
+    preset: Preset, device: torch.device, dtype: ModelDtype, quantization: Quantization | None = None
 ) -> tuple[Sa2VAModel, Any]:
     """A model of a preset's sizes with random weights made on the device, and its tokenizer.
 
@@ -74,8 +75,8 @@ def stand_in(
     """
     config = preset_config(preset)
     tokenizer = WordTokenizer()
-    model = without_values(lambda: Sa2VAModel._from_config(config, dtype=dtype))
-    fill(model, _random_tensors(model, device, dtype), device, dtype, quantization)
+    model = without_values(lambda: Sa2VAModel._from_config(config, dtype=dtype.main))
+    fill(model, _random_tensors(model, device, dtype.main), device, dtype, quantization)
     ForcedAnswer(model.language_model.lm_head, tokenizer.encode(FORCED_ANSWER))
     return model, tokenizer
 

@@ -38,7 +38,12 @@ BatchSize = Annotated[
     str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", metavar="auto", help="auto, bfloat16, float16 or float32.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="auto", help="auto, mixed (bfloat16, SAM2 in float16), bfloat16, float16 or float32."
+    ),
+]
 Quantize = Annotated[
     QuantizationName | None,
     typer.Option(

@@ -45,7 +45,7 @@ def compose(
     dtype: str = "auto",
     quantization: Quantization | None = None,
 ) -> Composed:
-    """The model that `convert` would write for the same sources and dtype, without writing its weights.
+    """The model that `convert` would write for the same sources and main dtype, without writing its weights.
 
     The identity's fingerprint is the `tensors_sha256` of that conversion.
 
@@ -58,7 +58,8 @@ def compose(
         UsageProblem, RefusedInput: as `convert`.
     """
     chosen = choose_device(device)
-    torch_dtype = choose_dtype(dtype, chosen)
+    chosen_dtype = choose_dtype(dtype, chosen)
+    torch_dtype = chosen_dtype.main
     name = str(torch_dtype).removeprefix("torch.")
     request = ConversionRequest(
         Path(checkpoint), None, base, sam2, sam2_config, train_config, lora_alpha, template, dtype=name
@@ -75,7 +76,7 @@ def compose(
     require_memory({target.name: target.shape for target in plan.targets}, chosen, torch_dtype, quantization)
     model = without_values(lambda: Sa2VAModel._from_config(config, dtype=torch_dtype))
     filling = _Filling(plan, weights, torch_dtype)
-    fill(model, filling, chosen, torch_dtype, quantization)
+    fill(model, filling, chosen, chosen_dtype, quantization)
     return Composed(model, tokenizer, asdict(ModelIdentity(Path(checkpoint).name, filling.fingerprint(), files)))
 
 

@@ -1,6 +1,7 @@
 """A model without weights, and tensors put into it one after the other, on their device and in few bits if asked.
 
-Nothing is held twice: what a model needs to load is its own size and one tensor.
+Nothing is held twice: what a model needs to load is its own size and one tensor. SAM2's tensors of a mixed model wait
+as they are stored until all were seen, since their range decides on their dtype.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +11,9 @@ import torch
 from torch import nn
 
 from helpers.errors import RefusedInput
+from helpers.inference.dtypes import ModelDtype
 from helpers.inference.lean import make_lean
+from helpers.inference.mixed import bearable, make_mixed
 from helpers.inference.wide import make_wide
 from helpers.quantization.layers import Quantization, QuantizedLinear, replace, takes
 
@@ -36,31 +39,42 @@ def fill(
     model: nn.Module,
     tensors: Iterable[tuple[str, torch.Tensor]],
     device: torch.device,
-    dtype: torch.dtype,
+    dtype: ModelDtype,
     quantization: Quantization | None = None,
 ) -> None:
-    """Give a Sa2VA model from `without_values` its tensors, put it on a device, and make it lean and wide.
+    """Give a Sa2VA model from `without_values` its tensors, put it on a device, and make it lean, mixed and wide.
 
     Args:
         tensors: by their names in the state dict, in any order, on any device. Tied ones may be left out.
-        dtype: of all that is floating, but for what `make_wide` widens.
+        dtype: of all that is floating, but for what `make_wide` widens. SAM2 gets the main one where its weights are
+            beyond the other; the log says so.
         quantization: of what `takes` names; None for none.
     Raises:
         RefusedInput: for names or shapes that are not the model's, and where one is missing.
     """
     expected = model.state_dict()
     missing = set(expected) - _tied(model)
+    waiting: dict[str, torch.Tensor] = {}  # what has its dtype only once all of it was seen
     for name, tensor in tensors:
         if name not in expected or tensor.shape != expected[name].shape:
             wanted = tuple(expected[name].shape) if name in expected else "no tensor of this name"
             raise RefusedInput(f"weights: {name}: expected {wanted}, found {tuple(tensor.shape)}. Convert again")
         missing.discard(name)
-        _place(model, name, tensor.to(device, dtype if tensor.is_floating_point() else None), quantization)
+        if not tensor.is_floating_point():
+            _place(model, name, tensor.to(device), quantization)
+        elif dtype.main != dtype.sam2 and name.startswith("sam2."):
+            waiting[name] = tensor.to(device)
+        else:
+            _place(model, name, tensor.to(device, dtype.main), quantization)
     if missing:
         raise RefusedInput(f"weights: {len(missing)} tensors are missing, such as {min(missing)}. Convert again")
+    dtype = bearable(dtype, waiting)
+    for name in list(waiting):
+        _place(model, name, waiting.pop(name).to(dtype.sam2), quantization)
     model.tie_weights()
     model.to(device)
     make_lean(model)
+    make_mixed(model, dtype)
     make_wide(model)
 
 

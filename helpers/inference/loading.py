@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from helpers.conversion.tokenizer import tokenizer_files
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.inference.dtypes import DTYPES, MIXED, ModelDtype, one_dtype
 from helpers.inference.filling import fill, without_values
 from helpers.inference.memory import cuda_index, require_memory, stored_shapes
 from helpers.quantization.layers import Quantization
@@ -26,7 +27,6 @@ _SETTINGS = (  # that transformers reads from a model folder
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
     "preprocessor_config.json", "video_preprocessor_config.json",
 )  # fmt: skip
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """'auto' is bfloat16 on CUDA devices that compute in it, and float32 elsewhere. Raises UsageProblem."""
+def choose_dtype(dtype: str, device: torch.device) -> ModelDtype:
+    """'auto' is mixed on CUDA devices that compute in bfloat16, and float32 elsewhere. Raises UsageProblem."""
     if dtype == "auto":
         wide = device.type != "cuda" or not torch.cuda.is_bf16_supported()
-        return torch.float32 if wide else torch.bfloat16
+        return one_dtype(torch.float32) if wide else MIXED
     if dtype not in DTYPES:
         raise UsageProblem(f"dtype: expected auto or one of {', '.join(DTYPES)}, got {dtype!r}")
     return DTYPES[dtype]
@@ -127,7 +127,7 @@ def files_fingerprint(model_dir: Path) -> str:
 def check_memory(model_dir: Path, device: str, dtype: str, quantization: Quantization | None = None) -> None:
     """Stop where the model of a checked folder will not fit on a device. Raises as `require_memory`."""
     chosen = choose_device(device)
-    require_memory(stored_shapes(model_dir), chosen, choose_dtype(dtype, chosen), quantization)
+    require_memory(stored_shapes(model_dir), chosen, choose_dtype(dtype, chosen).main, quantization)
 
 
 def load_model(
@@ -149,10 +149,10 @@ def load_model(
     chosen_dtype = choose_dtype(dtype, chosen_device)
     check_folder(model_dir)
     try:
-        require_memory(stored_shapes(model_dir), chosen_device, chosen_dtype, quantization)
+        require_memory(stored_shapes(model_dir), chosen_device, chosen_dtype.main, quantization)
         # Told to trust the folder whose code was just checked, transformers 5 need not ask on the terminal.
         config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
-        model = without_values(lambda: AutoModel.from_config(config, trust_remote_code=True, dtype=chosen_dtype))
+        model = without_values(lambda: AutoModel.from_config(config, trust_remote_code=True, dtype=chosen_dtype.main))
         fill(model, _stored_tensors(model_dir, chosen_device), chosen_device, chosen_dtype, quantization)
         tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
     except (OSError, ValueError, SafetensorError) as error:

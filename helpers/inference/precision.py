@@ -12,10 +12,11 @@ import torch
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem
 from helpers.images.source import read_frame
-from helpers.inference.loading import DTYPES, choose_device, choose_dtype, load_model
+from helpers.inference.dtypes import DTYPES
+from helpers.inference.loading import choose_device, choose_dtype, load_model
 from helpers.inference.predictor import Answer
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.inference.stages import StageRange, watched
+from helpers.inference.stages import SAM2_STAGES, StageRange, watched
 from helpers.quantization.layers import Quantization
 from helpers.runs.logits import StoredLogits, round_for_storage
 from helpers.runs.masks import Combine, combined_mask
@@ -25,7 +26,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Kind:
-    """A way of holding and computing a model: a dtype, and the language model in few bits or None."""
+    """A way of holding and computing a model: what `--dtype` calls it, and the language model in few bits or None."""
 
     dtype: str
     quantization: Quantization | None = None
@@ -102,8 +103,8 @@ class PrecisionReport:
 
 def kinds_for(device: torch.device) -> tuple[Kind, ...]:
     """What is compared on a device: the dtype that `auto` takes is the reference, and comes first."""
-    reference = str(choose_dtype("auto", device)).removeprefix("torch.")
-    others = [dtype for dtype in ("bfloat16", "float16") if dtype != reference]
+    reference = str(choose_dtype("auto", device))
+    others = [dtype for dtype in ("mixed", "bfloat16", "float16") if dtype != reference]
     return (Kind(reference), *map(Kind, others), *(Kind(reference, quantization) for quantization in Quantization))
 
 
@@ -156,10 +157,12 @@ def _result(
     broken = [found for found in ranges if found.not_finite]
     refused = None
     if broken:
-        limit = torch.finfo(DTYPES[kind.dtype]).max
+        dtypes = DTYPES[kind.dtype]
+        dtype = dtypes.sam2 if broken[0].stage in SAM2_STAGES else dtypes.main
+        name = str(dtype).removeprefix("torch.")
         refused = (
-            f"the {broken[0].stage} gives {broken[0].not_finite} values that are infinite or NaN; {kind.dtype} ends at "
-            f"{limit:.3g}. Use bfloat16, or float32 where the device has none"
+            f"the {broken[0].stage} gives {broken[0].not_finite} values that are infinite or NaN; {name} ends at "
+            f"{torch.finfo(dtype).max:.3g}. Use bfloat16, or float32 where the device has none"
         )
     same = sum(answer.text == other.text for (answer, _), (other, _) in zip(seen, reference, strict=True))
     overlaps = [_overlap(mask, other) for (_, mask), (_, other) in zip(seen, reference, strict=True)]

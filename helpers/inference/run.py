@@ -40,6 +40,13 @@ _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
 # What may be another time: a disk that is there again, a machine with more memory.
 _TRIED_AGAIN = frozenset((str(PredictionStatus.READ_ERROR), str(PredictionStatus.OOM)))
 
+# Whose float16 a model can go beyond, and what to do then.
+_NARROW = frozenset({"mixed", "float16"})
+_TOO_NARROW = (
+    "float16 may be too narrow for this model; `vesselkit check-precision` tells, and --dtype bfloat16 with another "
+    "folder predicts without it"
+)
+
 # With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
 # reads its weights once for all frames of a batch, hence not 1.
 CPU_BATCH = 2
@@ -86,6 +93,8 @@ class RunSummary:
             failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
             if failed:
                 lines.append(f"{status}: {listed(failed)}")
+        if PredictionStatus.NAN_LOGITS in counts and run.config.values["predictor"].get("dtype") in _NARROW:
+            lines.append(f"{PredictionStatus.NAN_LOGITS}: {_TOO_NARROW}")
         if counts.keys() & _TRIED_AGAIN:
             lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
         lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")

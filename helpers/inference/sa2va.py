@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.batching import PADDING_ALLOWED, chunks, image_chunks, length_groups
+from helpers.inference.dtypes import dtype_of
 from helpers.inference.graphs import GraphedModel
 from helpers.inference.inputs import ImageInputs, PreparedImage, RawImage
 from helpers.inference.predictor import Answer
@@ -55,7 +56,7 @@ class _Maps:
 
 
 class Sa2VAPredictor:
-    """Predicts with a Sa2VA model in evaluation mode, on the model's device and in its dtype.
+    """Predicts with a Sa2VA model in evaluation mode, on the model's device and in its dtypes.
 
     An image's tiles are encoded once for all prompts. Its SAM2 features are computed once, and only where an answer
     holds a `[SEG]`. From one batch to the next it keeps each prompt's last answer alone, as a draft of the next ones
@@ -97,12 +98,13 @@ class Sa2VAPredictor:
         self._identity = dict(identity)
         self._token_limit = token_limit
         self._quantization = quantization_of(model)
+        self._dtype = dtype_of(model)
         self._drafts: dict[str, list[int]] = {}
         itself = model.device.type == "cuda" if resizes is None else resizes
         self._inputs = ImageInputs(model.config, model.device, itself)
         # Padding, drafts, and other answers beside one's own in the mask decoder change the last digits, and the
         # decoder may enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
-        self._exact = model.dtype == torch.float32
+        self._exact = self._dtype.main == torch.float32
         # Folders converted before there were drafts answer without.
         self._takes_drafts = not self._exact and "drafts" in signature(model.answers).parameters
 
@@ -116,7 +118,7 @@ class Sa2VAPredictor:
         """JSON object of what else decides the predictions."""
         found = {
             "device": self._model.device.type,
-            "dtype": str(self._model.dtype).removeprefix("torch."),
+            "dtype": str(self._dtype),
             "token_limit": self._token_limit,
             "attention": self._model.config._attn_implementation,
         }
@@ -210,7 +212,7 @@ class Sa2VAPredictor:
         tiles = torch.cat([image.tiles for image in prepared])
         encoded = []
         for part in chunks(len(tiles), TILES_AT_ONCE):
-            pixels = normalise_tiles(tiles[part].to(self._model.device)).to(self._model.dtype)
+            pixels = normalise_tiles(tiles[part].to(self._model.device)).to(self._dtype.main)
             encoded.append(self._model.encode_tiles(pixels))
         tokens = torch.cat(encoded).split([len(image.tiles) for image in prepared])
         return [part.flatten(0, 1) for part in tokens]
@@ -225,7 +227,7 @@ class Sa2VAPredictor:
         for chunk in image_chunks([sum(counts[index]) for index in asked], MASKS_AT_ONCE):
             images = [asked[place] for place in chunk]
             squares = torch.cat([prepared[index].square for index in images]).to(self._model.device)
-            features = self._model.encode_sam2(normalise_sam2(squares, config.sam2_pixel_constants, self._model.dtype))
+            features = self._model.encode_sam2(normalise_sam2(squares, config.sam2_pixel_constants, self._dtype.sam2))
             wanted = torch.cat([found for index in images for found in states[index]])
             owners = torch.tensor([place for place, index in enumerate(images) for _ in range(sum(counts[index]))])
             lengths = [count for index in images for count in counts[index]]

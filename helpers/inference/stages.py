@@ -18,6 +18,9 @@ _STAGES = {
     "mask decoder": ("sam2.mask_decoder",),
 }
 
+# Those whose outputs have SAM2's dtype.
+SAM2_STAGES = ("projection of [SEG]", "SAM2 encoder", "mask decoder")
+
 
 @dataclass(frozen=True)
 class StageRange:

@@ -62,7 +62,7 @@ class _Fullness:
 
 
 class SequencePredictor:
-    """Predicts sequences with a Sa2VA model in evaluation mode, on the model's device and in its dtype.
+    """Predicts sequences with a Sa2VA model in evaluation mode, on the model's device and in its dtypes.
 
     The language model answers once for a sequence. SAM2 encodes a frame once, however many prompts and `[SEG]` there
     are. No more than a few frames are held at a time.

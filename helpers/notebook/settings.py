@@ -181,8 +181,8 @@ class InferSettings(DataSettings):
     combine: Literal["union", "first", "best"] = Field("union", description="of several [SEG]: union, first or best")
     batch_size: _OptionalCount = Field(None, description="frames at a time; 0: what suits the device")
     device: Annotated[str, AfterValidator(_device)] = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="that the model computes in: auto, float32, bfloat16 or float16"
+    dtype: Literal["auto", "float32", "mixed", "bfloat16", "float16"] = Field(
+        "auto", description="that the model computes in: auto, float32, mixed (SAM2 in float16), bfloat16 or float16"
     )
     quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = Field(
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"

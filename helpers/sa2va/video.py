@@ -67,7 +67,7 @@ def encode_frame(model, tracker: Tracker, square: torch.Tensor) -> FrameFeatures
     Bytes are divided in float32 in every dtype, as in the official code.
     """
     constants = model.config.sam2_pixel_constants
-    return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.dtype))
+    return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.sam2.dtype))
 
 
 def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:

@@ -9,15 +9,16 @@ from helpers.bench import measuring
 from helpers.bench.measuring import ONE_PASS, STEP_BY_STEP, Plan, draw_noise, measure_model, sufficient_batch
 from helpers.bench.operations import count_operations
 from helpers.bench.presets import Preset
+from helpers.inference.dtypes import one_dtype
 from helpers.quantization.layers import Quantization
 
 PLAN = Plan(sides=(448,), batch_sizes=(1, 2), calls=1, files=2, graphs=False)
-CPU = torch.device("cpu")
+CPU, FLOAT32 = torch.device("cpu"), one_dtype(torch.float32)
 
 
 @pytest.fixture(scope="module")
 def found():
-    return measure_model(Preset.TINY, CPU, torch.float32, PLAN)
+    return measure_model(Preset.TINY, CPU, FLOAT32, PLAN)
 
 
 def test_all_is_measured(found):
@@ -47,7 +48,7 @@ def test_json_and_table(found):
 
 def test_quantised_models_are_smaller(found):
     plan = Plan(sides=(448,), batch_sizes=(1,), calls=1, files=0, graphs=False)
-    smaller = measure_model(Preset.TINY, CPU, torch.float32, plan, Quantization.NF4)
+    smaller = measure_model(Preset.TINY, CPU, FLOAT32, plan, Quantization.NF4)
     assert smaller.weights < found.weights and smaller.quantization == "nf4" and smaller.files is None
     assert "nf4 language model" in smaller.to_text()
 
@@ -62,7 +63,7 @@ def test_a_batch_that_does_not_fit_is_told(monkeypatch):
 
     monkeypatch.setattr(measuring._Bench, "_masks", limited)
     plan = Plan(sides=(448,), batch_sizes=(1, 2), calls=1, files=0, graphs=False)
-    found = measure_model(Preset.TINY, CPU, torch.float32, plan)
+    found = measure_model(Preset.TINY, CPU, FLOAT32, plan)
     assert list(found.images[0].rates) == [1] and found.out_of_memory == [2]
     assert "batches that did not fit in memory: 2" in found.to_text()
 

@@ -53,7 +53,7 @@ def test_cards_that_cannot_hold_the_model_are_told(tmp_path, monkeypatch, capsys
         (22, None), (22, "int8"), (22, "nf4"), (11, None), (11, "int8"), (11, "nf4"),
     ]  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {
-        "card-22-bfloat16", "card-22-nf4", "card-11-bfloat16", "card-11-nf4",
+        "card-22-mixed", "card-22-nf4", "card-11-mixed", "card-11-nf4",
     }  # fmt: skip
     said = capsys.readouterr().out
     assert "22 GiB, float16: memory: use --quantize nf4" in said and "11 GiB, int8: out of memory" in said

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers.bench import measuring
+from helpers.inference.dtypes import DTYPES
 from tests.bench.test_result import FOUND
 
 
@@ -35,7 +36,7 @@ def test_the_plan_and_the_files(call, monkeypatch, tmp_path):
     )  # fmt: skip
     assert ended.code == 0 and ended.out.startswith("8b, bfloat16: random weights")
     ((preset, device, dtype, plan, quantization, cap),) = asked
-    assert (preset, str(device), dtype, quantization, cap) == ("8b", "cpu", torch.float32, "nf4", None)
+    assert (preset, str(device), dtype, quantization, cap) == ("8b", "cpu", DTYPES["float32"], "nf4", None)
     assert (plan.sides, plan.batch_sizes, plan.calls, plan.files, plan.graphs) == ((512, 768), (1, 8), 5, 3, False)
     assert json.loads((tmp_path / "found" / "bench.json").read_text())["preset"] == "8b"
     assert (tmp_path / "found" / "bench.txt").read_text() == ended.out

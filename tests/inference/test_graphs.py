@@ -8,6 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.bench.presets import Preset, preset_config
 from helpers.bench.stand_in import FORCED_ANSWER, stand_in
+from helpers.inference.dtypes import MIXED
 from helpers.inference.graphs import MOST_SHAPES, GraphedModel, Replayed, stages
 from helpers.inference.inputs import PreparedImage
 from helpers.inference.sa2va import Sa2VAPredictor
@@ -53,7 +54,7 @@ def test_no_stage_reads_back(preset):
 
 @pytest.fixture(scope="module")
 def tiny():
-    return stand_in(Preset.TINY, CPU, torch.bfloat16)
+    return stand_in(Preset.TINY, CPU, MIXED)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from transformers import AutoModel
 
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference import loading, memory
+from helpers.inference.dtypes import DTYPES, MIXED
 from helpers.inference.loading import check_folder, check_memory, choose_device, choose_dtype, load_model
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization, quantization_of, takes
@@ -122,8 +123,9 @@ def test_a_checkpoint_is_told_from_a_model(tmp_path):
 
 def test_devices_and_dtypes():
     cpu = choose_device("cpu")
-    assert cpu.type == "cpu" and choose_dtype("auto", cpu) is torch.float32
-    assert choose_dtype("bfloat16", cpu) is torch.bfloat16
+    assert cpu.type == "cpu" and choose_dtype("auto", cpu) == DTYPES["float32"]
+    assert choose_dtype("bfloat16", cpu) == DTYPES["bfloat16"]
+    assert choose_dtype("mixed", cpu) == MIXED
     assert choose_device("auto").type in {"cpu", "cuda"}
     for bad in ("gpu", "cuda:99", "meta"):
         with pytest.raises(UsageProblem, match="device"):

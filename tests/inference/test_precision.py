@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_told_and_the_next_is_the_reference(model, frames):
 
 def test_the_reference_is_what_auto_takes():
     assert [str(kind) for kind in kinds_for(torch.device("cpu"))] == [
-        "float32", "bfloat16", "float16", "int8 (float32)", "nf4 (float32)",
+        "float32", "mixed", "bfloat16", "float16", "int8 (float32)", "nf4 (float32)",
     ]  # fmt: skip
     with pytest.raises(UsageProblem, match="frames to check with, found none"):
         check_precision(Path("nowhere"), [], DEFAULT_PROMPT)
