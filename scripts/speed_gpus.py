@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from helpers.bench.measuring import draw_noise
+from helpers.bench.noise import write_noise
 
 SIDE = 512
 _PATIENCE = 300  # seconds until a process that waits for the others gives up
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where images and runs go; it must not exist")
     parser.add_argument("--gpus", type=int, default=2)
     parser.add_argument("--preset", default="8b")
-    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--images", type=int, default=1280, help="enough that start and end do not dominate")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--share", help="I/N from 0: run this share, in this process")
@@ -88,9 +88,7 @@ def main() -> None:
         index, count = map(int, arguments.share.split("/"))
         run_share(arguments.folder, index, count, arguments.preset, arguments.device, arguments.batch_size)
         return
-    (arguments.folder / "images").mkdir(parents=True)
-    for number in range(arguments.images):
-        draw_noise(SIDE, number).save(arguments.folder / "images" / f"case-{number:05d}.png", compress_level=1)
+    write_noise(arguments.folder / "images", SIDE, arguments.images)
     one, several = (rate(arguments.folder, arguments.images, count, arguments) for count in (1, arguments.gpus))
     print(f"{arguments.preset}, {SIDE} x {SIDE}: {one:.1f} images/s on one GPU, {several:.1f} on {arguments.gpus}: "
           f"{several / one:.2f} times")  # fmt: skip

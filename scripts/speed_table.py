@@ -54,7 +54,7 @@ def bench_preset(parts: Parts, folder: Path, preset: str, files: int, calls: int
     options = ["--preset", preset, "--side", "512", "--side", "768", "--batch-sizes", "1,2,4,8,16,32"]
     more = ["--n", str(calls), "--files", str(files), "--output", str(folder / preset)]
     command = [*VESSELKIT, "bench", "model", *options, *more]
-    if not parts.run(preset, command, 150):
+    if not parts.run(preset, command, 180):
         parts.run(f"{preset} without graphs", [*command, "--no-cuda-graphs"], 100)
 
 
@@ -111,7 +111,7 @@ def check_device(device: str, preset: str) -> None:
     import torch
     from PIL import Image
 
-    from helpers.bench.measuring import draw_noise
+    from helpers.bench.noise import draw_noise
     from helpers.bench.presets import Preset
     from helpers.bench.stand_in import stand_in
     from helpers.inference.dtypes import MIXED
@@ -159,10 +159,11 @@ def summary(folder: Path) -> str:
         "| files to files | peak, one image |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    machine = None
+    machine, steps = None, []
     for path in sorted(folder.glob("*/bench.json")):
         found = json.loads(path.read_text())
         machine = machine or found["machine"]
+        steps += _step_lines(found)
         cap = found["machine"]["memory_cap"]
         for place, image in enumerate(found["images"]):
             ways = [f"{1e3 * way['p50']:.1f} / {1e3 * way['p95']:.1f} / {1e3 * way['least']:.1f}"
@@ -170,11 +171,7 @@ def summary(folder: Path) -> str:
             best = max(image["rates"].items(), key=lambda item: item[1], default=None)
             rate = "-" if best is None else f"{best[1]:.1f} ({best[0]})"
             share = "-" if best is None else f"{image['share_of_ceiling'][best[0]]:.0%}"
-            files = (
-                "-"
-                if found["files"] is None or place
-                else f"{found['files']['rate']:.1f} ({found['files']['batch_size']})"
-            )
+            files = "-" if found["files"] is None or place else _files_cell(found["files"])
             cells = [
                 found["preset"],
                 f"{image['side']}, {image['tiles']} tiles",
@@ -187,11 +184,32 @@ def summary(folder: Path) -> str:
                 f"{image['peak_alone'] / GIB:.2f} GiB" + ("" if found["finite"] else " NOT FINITE"),
             ]
             lines.append(f"| {' | '.join(cells)} |")
+    if steps:
+        lines += ["", "| ms a batch, files to files | frames | to the device | answers | masks | rest | together |",
+                  "| --- | --- | --- | --- | --- | --- | --- |", *steps]  # fmt: skip
     if machine is not None:
         lines += ["", f"{machine['device']}, torch {machine['torch']}, transformers {machine['transformers']}, "
                       f"{machine['threads']} threads; ms are p50 / p95 / least; matrix product "
                       f"{machine['ceiling'] / 1e12:.0f} TFLOP/s; random weights, the answer forced"]  # fmt: skip
     return "\n".join(lines)
+
+
+def _files_cell(files: dict) -> str:
+    """Images a second, the batch size, and the share of the batched rate, which older benches lack."""
+    share = f", {files['share_of_batched']:.0%}" if "share_of_batched" in files else ""
+    return f"{files['rate']:.1f} ({files['batch_size']}){share}"
+
+
+def _step_lines(found: dict) -> list[str]:
+    """A line for frames that lie ready and one for frames from files; none for older benches, which timed no steps."""
+    files = found["files"] or {}
+    lines = []
+    for title, name in (("lie ready", "steps_ready"), ("from files", "steps")):
+        if name in files:
+            spent = [*files[name].values(), sum(files[name].values())]
+            cells = [found["preset"], title, *(f"{1e3 * seconds:.1f}" for seconds in spent)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def run_all(arguments: argparse.Namespace) -> None:
@@ -205,7 +223,7 @@ def run_all(arguments: argparse.Namespace) -> None:
         bench_preset(parts, arguments.folder, preset, arguments.files, arguments.n)
     if arguments.gpus > 1:
         command = [sys.executable, "-m", "scripts.speed_gpus", str(arguments.folder / "gpus")]
-        parts.run("gpus", [*command, "--gpus", str(arguments.gpus), "--preset", arguments.cards_preset], 120)
+        parts.run("gpus", [*command, "--gpus", str(arguments.gpus), "--preset", arguments.cards_preset], 180)
     parts.run("cards", [*itself, "--part", "cards", "--cards-preset", arguments.cards_preset], 150)
     if arguments.model and arguments.data:
         trained = ["--model", str(arguments.model), "--data", str(arguments.data), "--device", arguments.device]
@@ -226,7 +244,7 @@ def main() -> None:
     parser.add_argument("--cards-preset", default="8b", help="size to measure on smaller cards and on several")
     parser.add_argument("--gpus", type=int, default=1, help="GPUs that share a run; 1 leaves that out")
     parser.add_argument("--check-preset", default="1b", help="size to check the device with")
-    parser.add_argument("--files", type=int, default=320, help="images from files to a run folder")
+    parser.add_argument("--files", type=int, default=1280, help="images from files to a run folder")
     parser.add_argument("--n", type=int, default=20, help="calls for the latency")
     parser.add_argument("--seconds", type=float, default=540, help="most that all parts take together")
     parser.add_argument("--device", default="cuda")

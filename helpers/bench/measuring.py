@@ -1,10 +1,7 @@
 """Measures a model of a preset's sizes: latency, throughput, stages, memory."""
 
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +9,11 @@ import torch
 import transformers
 from PIL import Image
 
+from helpers.bench.files import FilesBench, measure_files
+from helpers.bench.noise import draw_noise
 from helpers.bench.operations import count_operations
 from helpers.bench.presets import Preset
-from helpers.bench.result import FilesBench, ImageBench, Machine, ModelBench
+from helpers.bench.result import ImageBench, Machine, ModelBench
 from helpers.bench.stand_in import FORCED_ANSWER, stand_in
 from helpers.bench.timing import (
     interleaved,
@@ -24,12 +23,10 @@ from helpers.bench.timing import (
     seconds_of,
     timed_methods,
 )
-from helpers.data.frame import Frame
 from helpers.inference.dtypes import ModelDtype, dtype_of
 from helpers.inference.graphs import GraphedModel
 from helpers.inference.memory import limit_memory
-from helpers.inference.predictor import Answer, Predictor
-from helpers.inference.run import DEFAULT_PROMPT, predict
+from helpers.inference.run import DEFAULT_PROMPT
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import upsample_logits
@@ -124,13 +121,13 @@ class _Bench:
         self._predictors = {ONE_PASS: Sa2VAPredictor(model, tokenizer, {})}
         if plan.graphs:
             self._predictors[GRAPHS] = Sa2VAPredictor(GraphedModel(model), tokenizer, {})
+        self._fastest = list(self._predictors.values())[-1]
         self.finite = True
         self.too_large: set[int] = set()
 
     def measure(self, preset: Preset, side: int, batch_sizes: Sequence[int]) -> ImageBench:
         """All measurements with images of one size."""
         images = [draw_noise(side, seed) for seed in range(8)]
-        fastest = list(self._predictors.values())[-1]
         ways = {STEP_BY_STEP: lambda: self._step_by_step(images[0])}
         for name, predictor in self._predictors.items():
             ways[name] = lambda predictor=predictor: self._masks(predictor, images[:1])
@@ -144,7 +141,7 @@ class _Bench:
             batch = [images[place % len(images)] for place in range(size)]
             reset_peak(self._device)
             try:
-                seconds = self._batch_seconds(fastest, batch)
+                seconds = self._batch_seconds(self._fastest, batch)
             except torch.OutOfMemoryError:
                 self.too_large.add(size)
                 continue
@@ -164,24 +161,8 @@ class _Bench:
         )
 
     def measure_files(self, side: int, size: int) -> FilesBench:
-        """`vesselkit predict` in batches of a size: all of it side by side, and without a model."""
-        predictor = list(self._predictors.values())[-1]
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            frames = []
-            for number in range(self._plan.files):
-                path = folder / f"{number}.png"
-                draw_noise(side, number).save(path, compress_level=1)  # noise takes long to compress, in vain
-                frames.append(Frame(f"case-{number:04d}", path))
-            # The second batch has a draft.
-            predict(frames[: 2 * size], predictor, folder / "warm-up", batch_size=size)
-            kept = _Kept(predictor, [predictor.prepare(draw_noise(side, number)) for number in range(size)])
-            rates = []
-            for name, chosen in (("run", predictor), ("without-model", kept)):
-                start = time.perf_counter()
-                predict(frames, chosen, folder / name, batch_size=size)
-                rates.append(len(frames) / (time.perf_counter() - start))
-        return FilesBench(size, len(frames), *rates)
+        """`vesselkit predict` in batches of a size, by the fastest of the ways."""
+        return measure_files(self._fastest, side, self._plan.files, size)
 
     def _step_by_step(self, image: Image.Image) -> None:
         self._model.predict_forward(image=image, text=DEFAULT_PROMPT, tokenizer=self._tokenizer, max_new_tokens=64)
@@ -229,29 +210,6 @@ class _Bench:
         return tiles, len(predictor.prompt_tokens(tiles, DEFAULT_PROMPT))
 
 
-class _Kept:
-    """A predictor whose answers are there already: what is left is reading, preparing and writing."""
-
-    def __init__(self, predictor: Predictor, prepared: Sequence[Any]):
-        """Keep a predictor's answers to images; batches are no larger."""
-        self._predictor = predictor
-        self._answers = predictor.predict(prepared, [DEFAULT_PROMPT])
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return self._predictor.identity
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return self._predictor.settings
-
-    def prepare(self, image: Image.Image) -> Any:
-        return self._predictor.prepare(image)
-
-    def predict(self, prepared: Sequence[Any], prompts: Sequence[str]) -> list[list[Answer]]:
-        return self._answers[: len(prepared)]
-
-
 def sufficient_batch(rates: Mapping[int, float]) -> int:
     """The smallest batch size that is almost as fast as the fastest; 1 where none was measured.
 
@@ -260,9 +218,3 @@ def sufficient_batch(rates: Mapping[int, float]) -> int:
     """
     fastest = max(rates.values(), default=0.0)
     return min((size for size, rate in rates.items() if rate >= _ALMOST * fastest), default=1)
-
-
-def draw_noise(side: int, seed: int) -> Image.Image:
-    """A square RGB image of grey noise: what an image shows does not change how long it takes."""
-    grey = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
-    return Image.fromarray(grey).convert("RGB")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from helpers.bench.files import FilesBench
 from helpers.bench.timing import Latency
 from helpers.inference.dtypes import DTYPES
 
@@ -60,22 +61,6 @@ class ImageBench:
 
 
 @dataclass(frozen=True)
-class FilesBench:
-    """`vesselkit predict` from image files to a finished run folder.
-
-    Attributes:
-        batch_size, images: predicted together, and in all.
-        rate: images a second, its start and end included.
-        rate_without_model: the same with answers that are there already: what reading and writing allow.
-    """
-
-    batch_size: int
-    images: int
-    rate: float
-    rate_without_model: float
-
-
-@dataclass(frozen=True)
 class ModelBench:
     """All measurements of one model.
 
@@ -102,9 +87,16 @@ class ModelBench:
     files: FilesBench | None
     out_of_memory: Sequence[int]
 
+    @property
+    def batched_rate(self) -> float:
+        """Images a second of the first image size with the fastest batch size; 0 where none fitted."""
+        return max(self.images[0].rates.values(), default=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
         found = asdict(self)
+        if self.files is not None and self.batched_rate:
+            found["files"]["share_of_batched"] = self.files.rate / self.batched_rate
         for values, image in zip(found["images"], self.images, strict=True):
             values["total_operations"] = image.total_operations
             values["share_of_ceiling"] = {
@@ -128,19 +120,11 @@ class ModelBench:
         for image in self.images:
             lines += ["", *self._image_lines(image)]
         if self.files is not None:
-            lines += ["", self._files_line(self.files)]
+            lines += ["", *self.files.to_lines(self.batched_rate)]
         if self.out_of_memory:
             lines.append(f"batches that did not fit in memory: {', '.join(map(str, self.out_of_memory))}")
         lines.append("all logits finite" if self.finite else "NOT ALL LOGITS ARE FINITE: do not use this dtype")
         return "\n".join(lines)
-
-    def _files_line(self, files: FilesBench) -> str:
-        fastest = max(self.images[0].rates.values(), default=0.0)
-        share = f", {files.rate / fastest:.0%} of the highest rate above" if fastest else ""
-        return (
-            f"from {files.images} image files to a run folder, batches of {files.batch_size}: {files.rate:.2f} images/s"
-            f"{share}; {files.rate_without_model:.1f} with answers that are there already"
-        )
 
     def _image_lines(self, image: ImageBench) -> list[str]:
         total = image.total_operations

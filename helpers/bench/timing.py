@@ -67,16 +67,24 @@ def interleaved(calls: dict[str, Callable[[], Any]], device: torch.device, times
 
 
 @contextmanager
-def timed_methods(owner: Any, names: Sequence[str], device: torch.device) -> Iterator[dict[str, float]]:
-    """Add up the seconds that an object's methods take within the block; waiting for each slows the whole a little."""
+def timed_methods(owner: Any, names: Sequence[str], device: torch.device | None = None) -> Iterator[dict[str, float]]:
+    """Add up the seconds that an object's methods take within the block.
+
+    Args:
+        device: waited for before and after each, which slows the whole a little; None for the thread's own time.
+    """
     spent = dict.fromkeys(names, 0.0)
+
+    def wait() -> None:
+        if device is not None:
+            synchronize(device)
 
     def timed(name: str, method: Callable) -> Callable:
         def call(*arguments: Any, **options: Any) -> Any:
-            synchronize(device)
+            wait()
             start = time.perf_counter()
             result = method(*arguments, **options)
-            synchronize(device)
+            wait()
             spent[name] += time.perf_counter() - start
             return result
 

@@ -144,9 +144,9 @@ class Sa2VAPredictor:
         """
         if not prepared or not prompts:
             return [[] for _ in prepared]
-        images = self._inputs.on_device(prepared)
-        found = self._answer(images, prompts)
-        maps = self._maps(images, [[answer.seg_states for answer in row] for row in found])
+        images = self.to_device(prepared)
+        found = self.answer(images, prompts)
+        maps = self.masks(images, [[answer.seg_states for answer in row] for row in found])
         return [
             [
                 Answer(
@@ -166,8 +166,12 @@ class Sa2VAPredictor:
             for image, answers, drawings in zip(images, found, maps, strict=True)
         ]
 
-    def _answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
-        """The model's own answers, one list for each image with one for each prompt."""
+    def to_device(self, prepared: Sequence[PreparedImage | RawImage]) -> list[PreparedImage]:
+        """The first step of `predict`: images as the model takes them; those that a GPU resizes are there then."""
+        return self._inputs.on_device(prepared)
+
+    def answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
+        """The second step: the model's own answers, one list for each image with one for each prompt."""
         texts: dict[tuple[int, str], _Text] = {}
         for image in prepared:
             for prompt in prompts:
@@ -217,8 +221,8 @@ class Sa2VAPredictor:
         tokens = torch.cat(encoded).split([len(image.tiles) for image in prepared])
         return [part.flatten(0, 1) for part in tokens]
 
-    def _maps(self, prepared: Sequence[PreparedImage], states: list[list[torch.Tensor]]) -> list[list[_Maps]]:
-        """Masks of all `[SEG]`: `states` holds (n, H) for each image and prompt."""
+    def masks(self, prepared: Sequence[PreparedImage], states: list[list[torch.Tensor]]) -> list[list[_Maps]]:
+        """The last step: maps of all `[SEG]`: `states` holds (n, H) for each image and prompt."""
         config = self._model.config
         counts = [[len(found) for found in row] for row in states]
         asked = [index for index, row in enumerate(counts) if sum(row)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.bench import measuring
-from helpers.bench.measuring import ONE_PASS, STEP_BY_STEP, Plan, draw_noise, measure_model, sufficient_batch
+from helpers.bench.measuring import ONE_PASS, STEP_BY_STEP, Plan, measure_model, sufficient_batch
 from helpers.bench.operations import count_operations
 from helpers.bench.presets import Preset
 from helpers.inference.dtypes import one_dtype
@@ -80,7 +80,3 @@ def test_operations_of_the_published_sizes():
 def test_the_smallest_batch_that_is_almost_the_fastest():
     assert sufficient_batch({1: 33.0, 8: 49.0, 16: 50.5, 32: 51.0}) == 16
     assert sufficient_batch({1: 2.0, 2: 1.0}) == 1 == sufficient_batch({})
-
-
-def test_noise_is_the_same_each_time():
-    assert draw_noise(8, 3).tobytes() == draw_noise(8, 3).tobytes() != draw_noise(8, 4).tobytes()

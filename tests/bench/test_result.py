@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from helpers.bench.figure import bench_figure
-from helpers.bench.result import FilesBench, ImageBench, Machine, ModelBench
+from helpers.bench.files import FilesBench
+from helpers.bench.result import ImageBench, Machine, ModelBench
 from helpers.bench.timing import Latency
 
 MACHINE = Machine("Some GPU", 16, "2.11.0", "5.17.0", 800e12, 22 << 30)
@@ -20,9 +21,9 @@ IMAGE = ImageBench(
     rates={1: 100.0, 8: 150.0},
     peaks={1: 17 << 30, 8: 20 << 30},
 )
-FOUND = ModelBench(
-    "8b", "bfloat16", None, MACHINE, "[SEG]", 2, 15 << 30, True, (IMAGE,), FilesBench(8, 320, 120.0, 400.0), (16,)
-)
+STEPS = {"frames to the device": 0.002, "answers": 0.02, "masks": 0.03, "rest": 0.001}
+FILES = FilesBench(8, 320, 120.0, 400.0, STEPS, {**STEPS, "rest": 0.0145})
+FOUND = ModelBench("8b", "bfloat16", None, MACHINE, "[SEG]", 2, 15 << 30, True, (IMAGE,), FILES, (16,))
 
 
 def test_the_table_says_what_it_rests_on():
@@ -43,7 +44,10 @@ def test_the_table_says_what_it_rests_on():
 
 
 def test_json_holds_shares():
-    (image,) = FOUND.to_dict()["images"]
+    values = FOUND.to_dict()
+    (image,) = values["images"]
+    assert values["files"]["share_of_batched"] == 0.8 and values["files"]["steps"]["rest"] == 0.0145
+    assert replace(FOUND, files=None).to_dict()["files"] is None
     assert image["total_operations"] == 4 * 10**12
     assert image["share_of_ceiling"] == pytest.approx({"1": 0.5, "8": 0.75})
 

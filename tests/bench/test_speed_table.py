@@ -27,10 +27,22 @@ def test_the_summary_has_a_line_for_each_image_size(tmp_path):
     ]
     assert len({len(row) for row in rows[:5]}) == 1
     assert rows[2] == ["8b", "512, 1 tiles", "bfloat16, 15.0 GiB", "22 GiB", "10.0 / 12.0 / 9.0", "-", "-",
-                       "150.0 (8)", "75%", "120.0 (8)", "17.00 GiB"]  # fmt: skip
+                       "150.0 (8)", "75%", "120.0 (8), 80%", "17.00 GiB"]  # fmt: skip
     assert rows[3][1] == "768, 5 tiles" and rows[3][7:10] == ["-", "-", "-"]
     assert rows[4][2].startswith("nf4") and rows[4][-1].endswith("NOT FINITE")
+    steps = [row for row in rows if len(row) == 7]
+    assert steps[2] == ["8b", "lie ready", "2.0", "20.0", "30.0", "1.0", "53.0"]
+    assert steps[3][1:] == ["from files", "2.0", "20.0", "30.0", "14.5", "66.5"]
     assert "Some GPU, torch 2.11.0" in rows[-1][0]
+
+
+def test_the_summary_reads_benches_of_before_that_timed_no_steps(tmp_path):
+    values = FOUND.to_dict()
+    values["files"] = {name: values["files"][name] for name in ("batch_size", "images", "rate", "rate_without_model")}
+    (tmp_path / "8b").mkdir()
+    (tmp_path / "8b/bench.json").write_text(json.dumps(values))
+    text = speed_table.summary(tmp_path)
+    assert "| 120.0 (8) |" in text and "ms a batch" not in text
 
 
 def test_cards_that_cannot_hold_the_model_are_told(tmp_path, monkeypatch, capsys):
