@@ -61,11 +61,14 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
             pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
             pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()
             tiles, squares = images[places[0]].resizes.apply(pixels)
-            # In Pillow's order of bytes, so that what is computed from them is the same to the last bit.
-            tiles = tiles.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, tiles.shape[:2])
-            squares = squares.contiguous(memory_format=torch.channels_last)
+            # In Pillow's order of bytes, so that what is computed from them is the same to the last bit. A slice of a
+            # clone has its strides too, which `contiguous` and `unflatten` do not give a single tile.
+            count = tiles.shape[1]
+            tiles = tiles.flatten(0, 1).clone(memory_format=torch.channels_last)
+            squares = squares.clone(memory_format=torch.channels_last)
             for row, place in enumerate(places[part]):
-                made[place] = PreparedImage(tiles[row], squares[row : row + 1], width, height)
+                shown = tiles[row * count : (row + 1) * count]
+                made[place] = PreparedImage(shown, squares[row : row + 1], width, height)
     return [made[index] for index in range(len(images))]
 
 
