@@ -2,7 +2,8 @@
 
 `python -m scripts.speed_gpus FOLDER --gpus 2` writes images of noise, then lets 1 and 2 processes share a run as those
 of torchrun do, each on a GPU of its own with a model of random weights. All wait for each other before the time that
-counts.
+counts. It is taken until the last frame is predicted and written, and until the run is finished: one process makes the
+tables of all cases, however many predicted.
 """
 
 import argparse
@@ -12,12 +13,21 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.bench.noise import write_noise
 
 SIDE = 512
 _PATIENCE = 300  # seconds until a process that waits for the others gives up
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Images a second from the common start until the last frame is written, and until the run is finished."""
+
+    predicted: float
+    finished: float
 
 
 def run_share(folder: Path, index: int, count: int, preset: str, device: str, batch_size: int) -> None:
@@ -52,8 +62,8 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
     print(json.dumps({"start": start, "end": time.time()}), flush=True)
 
 
-def rate(folder: Path, images: int, count: int, arguments: argparse.Namespace) -> float:
-    """Images a second of `count` processes together."""
+def measure(folder: Path, images: int, count: int, arguments: argparse.Namespace) -> Rates:
+    """The rates of `count` processes together."""
     processes = []
     for index in range(count):
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(index), "LOCAL_WORLD_SIZE": str(count)}
@@ -71,7 +81,9 @@ def rate(folder: Path, images: int, count: int, arguments: argparse.Namespace) -
     if any(process.returncode for process in processes):
         raise SystemExit(f"a process of {count} failed; its message stands above")
     times = [json.loads(text.splitlines()[-1]) for text in said]
-    return images / (max(found["end"] for found in times) - min(found["start"] for found in times))
+    start, end = min(found["start"] for found in times), max(found["end"] for found in times)
+    written = max(path.stat().st_mtime for path in (folder / f"run-{count}/parts").iterdir())
+    return Rates(images / (written - start), images / (end - start))
 
 
 def main() -> None:
@@ -89,9 +101,11 @@ def main() -> None:
         run_share(arguments.folder, index, count, arguments.preset, arguments.device, arguments.batch_size)
         return
     write_noise(arguments.folder / "images", SIDE, arguments.images)
-    one, several = (rate(arguments.folder, arguments.images, count, arguments) for count in (1, arguments.gpus))
-    print(f"{arguments.preset}, {SIDE} x {SIDE}: {one:.1f} images/s on one GPU, {several:.1f} on {arguments.gpus}: "
-          f"{several / one:.2f} times")  # fmt: skip
+    one, several = (measure(arguments.folder, arguments.images, count, arguments) for count in (1, arguments.gpus))
+    for words, name in (("until the last frame is written", "predicted"), ("until the run is finished", "finished")):
+        alone, together = getattr(one, name), getattr(several, name)
+        print(f"{arguments.preset}, {SIDE} x {SIDE}, {words}: {alone:.1f} images/s on one GPU, {together:.1f} on "
+              f"{arguments.gpus}: {together / alone:.2f} times")  # fmt: skip
     shutil.rmtree(arguments.folder)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.inference.assembly import Failure, Thresholding, answered, failed
-from helpers.inference.pipeline import MODEL_ERRORS, Outcome, model_failure
+from helpers.inference.failures import MODEL_ERRORS, model_failure
+from helpers.inference.pipeline import Outcome
 from helpers.runs.parts import CaseResult, commit_case
 
 

@@ -86,6 +86,7 @@ class ImageInputs:
         self._device = device
         self._resizes_itself = resizes_itself
         self._resizes: dict[tuple[int, int], Resizes | None] = {}
+        self._aside = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
         """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""
@@ -98,8 +99,20 @@ class ImageInputs:
         square = sam2_bytes(image, config.sam2_sizes.image_size)
         return PreparedImage(image_bytes(tiles), square, image.width, image.height)
 
+    def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
+        """A GPU's `on_device`, ahead and beside what it computes; returns once they are there."""
+        if self._aside is None:
+            return prepared
+        with torch.cuda.stream(self._aside):
+            gathered = self.on_device(prepared)
+            self._aside.synchronize()
+        return gathered
+
     def on_device(self, prepared: Sequence[PreparedImage | RawImage]) -> list[PreparedImage]:
-        """What Pillow prepared as it is, and the others resized."""
+        """What was resized before as it is, and the others resized."""
+        for item in prepared:
+            if isinstance(item, PreparedImage):
+                _keep_until_read(item.tiles, item.square)
         made = iter(resized([item for item in prepared if isinstance(item, RawImage)], self._device))
         return [next(made) if isinstance(item, RawImage) else item for item in prepared]
 
@@ -112,3 +125,10 @@ class ImageInputs:
             tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
             self._resizes[size] = find_resizes(height, width, tiling, config.sam2_sizes.image_size)
         return self._resizes.get(size)
+
+
+def _keep_until_read(*gathered: torch.Tensor) -> None:
+    """Keep the memory of tensors from the next `gather` until what this thread launches from now on has read them."""
+    for tensor in gathered:
+        if tensor.is_cuda:
+            tensor.record_stream(torch.cuda.current_stream(tensor.device))

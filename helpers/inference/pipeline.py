@@ -6,64 +6,30 @@ All queues are bounded, so that a slow disk or a slow model holds the others bac
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from helpers.data.frame import Frame
-from helpers.errors import VesselkitError
-from helpers.images.reading import BadSize, DecoderFailure, UnreadableImage
-from helpers.images.source import read_frame
-from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
+from helpers.inference.ahead import Loaded, read_ahead
+from helpers.inference.assembly import Failure, FrameFacts
+from helpers.inference.failures import MODEL_ERRORS, device_failure, model_failure
 from helpers.inference.memory import empty_cache, is_out_of_memory
 from helpers.inference.predictor import Answer, Predictor
 from helpers.inference.shards import own_processors
 from helpers.inference.writing import Writing, threads_of
-from helpers.runs.sources import file_state
-from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
 
-# Threads that read; each uses one processor, beside those of the model. More write, since some wait for the disk.
-FEWEST_THREADS, MOST_THREADS = 2, 8
-WRITERS_A_READER = 4
-
-# Batches read ahead of the one being predicted.
-AHEAD = 2
-
-# Seconds that a thread may keep the interpreter while the model's waits for it, in place of Python's 5 ms: a batch has
-# hundreds of launches, and each may have to wait.
-_TURN = 0.0005
-
-# What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
-MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A frame after its reading.
-
-    Attributes:
-        facts: None where it could not be read.
-        prepared: what the predictor takes; None where `failure` says why not.
-        timing: seconds of reading and preparing.
-        source: state of the image file before it was read, see `file_state`.
-    """
-
-    frame: Frame
-    facts: FrameFacts | None
-    prepared: Any = field(default=None, repr=False)
-    failure: Failure | None = None
-    timing: Mapping[str, float] = field(default_factory=dict)
-    source: str | None = None
+# Threads that read, and as many that write. Four keep up with 100 frames a second. More take turns with the model's
+# thread at Python's lock, which holds it up: with 8 and 32 it launched in 140 ms what takes 50.
+FEWEST_THREADS, MOST_THREADS = 2, 4
 
 
 @dataclass(frozen=True)
@@ -135,7 +101,7 @@ def run_batches(
     stop = stop or Stop()
 
     def outcomes(readers: ThreadPoolExecutor) -> Iterator[Outcome]:
-        for loaded in _read_ahead(readers, batches, predictor):
+        for loaded in read_ahead(readers, batches, predictor):
             if stop.asked:
                 return
             yield from predict_batch(predictor, loaded, prompts)
@@ -157,9 +123,8 @@ def write_outcomes(
     """
     with (
         _own_threads(torch.device(settings.get("device", "cpu")).type != "cpu"),
-        _short_turns(),
         _readers() as readers,
-        Writing(write, written, WRITERS_A_READER * worker_threads()) as writing,
+        Writing(write, written, worker_threads()) as writing,
     ):
         for outcome in outcomes(readers):
             writing.put(outcome)
@@ -182,46 +147,6 @@ def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Seque
             timing["drafted_answers"] = sum(answer.drafted for answer in answers)
         outcomes.append(Outcome(item.frame, item.facts, answers, timing, item.source))
     return outcomes
-
-
-def load(frame: Frame, predictor: Predictor) -> Loaded:
-    """Read and prepare one frame; what goes wrong becomes its failure."""
-    source = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
-    return replace(_load(frame, predictor), source=source)
-
-
-def _load(frame: Frame, predictor: Predictor) -> Loaded:
-    start = time.perf_counter()
-    try:
-        image = read_frame(frame.path, frame.index)
-        facts = frame_facts(image)
-    except BadSize as error:
-        return Loaded(frame, None, failure=_failure(PredictionStatus.BAD_SIZE, error.reason, frame))
-    except DecoderFailure as error:
-        return Loaded(frame, None, failure=_failure(PredictionStatus.ERROR, error.reason, frame))
-    except UnreadableImage as error:
-        return Loaded(frame, None, failure=_failure(PredictionStatus.READ_ERROR, error.reason, frame))
-    except MemoryError as error:
-        return Loaded(frame, None, failure=model_failure(error, frame))
-    read = time.perf_counter()
-    timing = {"read_seconds": read - start}
-    try:
-        prepared = predictor.prepare(image)
-    except MODEL_ERRORS as error:
-        return Loaded(frame, facts, failure=model_failure(error, frame), timing=timing)
-    return Loaded(frame, facts, prepared, timing={**timing, "prepare_seconds": time.perf_counter() - read})
-
-
-def _read_ahead(
-    readers: ThreadPoolExecutor, batches: Sequence[Sequence[Frame]], predictor: Predictor
-) -> Iterator[list[Loaded]]:
-    waiting: deque[list[Future]] = deque()
-    for batch in batches:
-        waiting.append([readers.submit(load, frame, predictor) for frame in batch])
-        if len(waiting) > AHEAD:
-            yield [future.result() for future in waiting.popleft()]
-    while waiting:
-        yield [future.result() for future in waiting.popleft()]
 
 
 def _answers(
@@ -268,28 +193,9 @@ def _attempt(
     return None, [tuple(answers) for answers in found]
 
 
-def model_failure(error: Exception, frame: Frame) -> Failure:
-    """The failure of a frame that one of `MODEL_ERRORS` was raised for."""
-    if is_out_of_memory(error):
-        return Failure(PredictionStatus.OOM, "the frame does not fit in memory, even alone")
-    return _failure(PredictionStatus.ERROR, f"{type(error).__name__}: {error}", frame)
-
-
-def device_failure(error: Exception) -> VesselkitError:
-    """What to tell the user where the device itself failed."""
-    return VesselkitError(
-        f"the device failed ({nameless(str(error))}); what was computed before is kept. Check the device and run "
-        "the same command again"
-    )
-
-
-def _failure(status: PredictionStatus, message: str, frame: Frame) -> Failure:
-    return Failure(status, nameless(message, frame))
-
-
 def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
-    """How many threads read: half of this process's share of the processors, 2 to 8."""
-    return min(max(own_processors(environment) // 2, FEWEST_THREADS), MOST_THREADS)
+    """How many threads read, and how many write: a quarter of this process's share of the processors, 2 to 4."""
+    return min(max(own_processors(environment) // 4, FEWEST_THREADS), MOST_THREADS)
 
 
 @contextmanager
@@ -307,17 +213,6 @@ def _own_threads(alone: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads that read and write give the interpreter back to the model's soon."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 @contextmanager

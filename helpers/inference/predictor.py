@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -67,4 +67,16 @@ class Predictor(Protocol):
         Raises:
             torch.OutOfMemoryError: where the batch does not fit; the caller halves it.
             RuntimeError, ValueError: from the model itself.
+        """
+
+
+@runtime_checkable
+class Gathers(Predictor, Protocol):
+    """A predictor that brings a batch to the device while an earlier one is predicted."""
+
+    def gather(self, prepared: Sequence[Any]) -> Sequence[Any]:
+        """The inputs of a batch, each such as `predict` takes in its place; on one thread at a time.
+
+        Raises:
+            RuntimeError: where the device has no room at present; `predict` gets the inputs as they were.
         """

@@ -133,6 +133,11 @@ class Sa2VAPredictor:
         return self._inputs.prepare(image)
 
     @torch.inference_mode()
+    def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
+        """A batch's inputs on a GPU that resizes them itself, ahead of `predict`; elsewhere as they are."""
+        return self._inputs.gather(prepared)
+
+    @torch.inference_mode()
     def predict(self, prepared: Sequence[PreparedImage | RawImage], prompts: Sequence[str]) -> list[list[Answer]]:
         """Answers of a batch: one list for each image, with one answer for each prompt.
 

@@ -13,19 +13,12 @@ from PIL import Image
 
 from helpers.data.frame import Frame
 from helpers.errors import RefusedInput
+from helpers.inference.ahead import Loaded, load
+from helpers.inference.failures import MODEL_ERRORS, device_failure, model_failure
 from helpers.inference.following import Followed, Said
 from helpers.inference.fusing import fused
 from helpers.inference.memory import empty_cache, is_out_of_memory
-from helpers.inference.pipeline import (
-    MODEL_ERRORS,
-    Loaded,
-    Outcome,
-    Stop,
-    device_failure,
-    load,
-    model_failure,
-    write_outcomes,
-)
+from helpers.inference.pipeline import Outcome, Stop, write_outcomes
 from helpers.inference.predictor import Answer
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.inference.sequences import Mode, fullest, fullness

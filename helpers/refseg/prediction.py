@@ -12,9 +12,10 @@ from tqdm.auto import tqdm
 
 from helpers.data.rle import BadRle, decode, encode
 from helpers.errors import RefusedInput
+from helpers.inference.ahead import Loaded, load
 from helpers.inference.assembly import Failure, Thresholding
 from helpers.inference.committing import result_of
-from helpers.inference.pipeline import Loaded, load, predict_batch
+from helpers.inference.pipeline import predict_batch
 from helpers.inference.predictor import Predictor
 from helpers.refseg.expressions import Expression
 from helpers.runs.config import config_sha256, differences, other_configuration

@@ -12,11 +12,12 @@ from torch import nn
 
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem
+from helpers.inference.ahead import load
 from helpers.inference.assembly import Thresholding
 from helpers.inference.committing import result_of
 from helpers.inference.composition import compose
 from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
-from helpers.inference.pipeline import load, predict_batch
+from helpers.inference.pipeline import predict_batch
 from helpers.inference.run import DEFAULT_PROMPT, check_parameters
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runner.registry import MODEL_WRAPPERS, MODELS

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.atomic import flush, write_bytes_atomic, write_bytes_whole
 
-_AT_ONCE = 16  # files that are waited for
+_THREADS = 8  # that wait for files
 
 
 def write_durable(path: Path, content: bytes) -> None:
@@ -32,9 +32,13 @@ def settle(root: Path, paths: Iterable[Path]) -> None:
         OSError: where one cannot be read back or written.
     """
     files = set(paths)
-    folders = {folder for path in files for folder in path.parents if folder.is_relative_to(root)}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # each mostly waits
-        for _ in pool.map(flush, sorted(files | folders)):
+    inner = {path.parent for path in files}
+    folders = {folder for parent in inner for folder in (parent, *parent.parents) if folder.is_relative_to(root)}
+    all_of_them = [*files, *folders]
+    # Each thread takes one share of them: to hand out every one by itself takes longer than to ask for it.
+    shares = (all_of_them[start::_THREADS] for start in range(_THREADS))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(_flush_each, shares):
             pass
 
 
@@ -54,3 +58,8 @@ def write_soon(path: Path, content: bytes) -> None:
 def json_bytes(values: Any) -> bytes:
     """A JSON value with sorted keys, UTF-8. NaN and infinity, which JSON lacks, raise ValueError."""
     return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _flush_each(paths: Iterable[Path]) -> None:
+    for path in paths:
+        flush(path)

@@ -45,6 +45,8 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     """
     config = read_config(run)
     case_ids = sorted(set(case_ids), key=natural_key)
+    if not all(part_path(run, case_id).exists() for case_id in case_ids):
+        return False
     parts = []
     for case_id in case_ids:
         part = done_part(run, config.config_sha256, case_id)

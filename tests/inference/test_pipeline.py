@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from helpers.errors import VesselkitError
-from helpers.images.reading import read_image
 from helpers.inference import pipeline, writing
+from helpers.inference.ahead import load
 from helpers.inference.assembly import Failure
-from helpers.inference.pipeline import Outcome, Stop, load, predict_batch, run_batches, stopping
+from helpers.inference.pipeline import Outcome, Stop, predict_batch, run_batches, stopping
 from helpers.inference.shards import fixed_batches
 from tests.inference.frames import draw_frames
 from tests.inference.plain_predictor import PROMPT, PlainPredictor
@@ -55,22 +55,6 @@ def test_drafted_answers_are_counted_beside_the_times(tmp_path):
     assert [outcomes[case].timing.get("drafted_answers") for case in ("c01", "c02", "c03")] == [0, 1, None]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("Doe^Jane"), AttributeError("PatientName"), ZeroDivisionError()])
-def test_a_decoder_that_fails_in_an_unforeseen_way_stops_no_other(tmp_path, monkeypatch, error):
-    frames = draw_frames(tmp_path, [1, 2, 3])
-
-    def read(path):
-        if path == frames[1].path:
-            raise error
-        return read_image(path)
-
-    monkeypatch.setattr("helpers.images.source.read_image", read)
-    outcomes = run(frames, PlainPredictor())
-    assert statuses(outcomes) == {"c01": "answered", "c02": "error", "c03": "answered"}
-    message = outcomes["c02"].found.message
-    assert message == f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
-
-
 def test_failing_frames_stop_no_other(tmp_path):
     frames = draw_frames(tmp_path, [1, 2, 3, 255, 5, 6])
     frames[0].path.write_bytes(b"no image")
@@ -88,14 +72,6 @@ def test_failing_frames_stop_no_other(tmp_path):
     assert predictor.batches == [[3], [5, 6], [5], [6]]
     messages = [outcome.found.message for outcome in outcomes.values() if isinstance(outcome.found, Failure)]
     assert not any("/" in message or "Doe" in message for message in messages)
-
-
-def test_an_image_over_the_cap_has_a_bad_size(tmp_path, monkeypatch):
-    frames = draw_frames(tmp_path, [1, 2])
-    monkeypatch.setattr(
-        pipeline, "read_frame", lambda path, index: (_ for _ in ()).throw(pipeline.BadSize(path, "big"))
-    )
-    assert statuses(run(frames, PlainPredictor())) == {"c01": "bad_size", "c02": "bad_size"}
 
 
 def test_batches_that_do_not_fit_are_halved(tmp_path):
@@ -165,22 +141,6 @@ def test_a_slow_disk_holds_the_model_back(tmp_path, monkeypatch):
     assert seen[0] == 4 and len(predictor.batches) == 20
 
 
-def test_reading_keeps_a_bounded_distance(tmp_path):
-    predictor, reached = PlainPredictor(), []
-    read = []
-    prepare, predict = predictor.prepare, predictor.predict
-    predictor.prepare = lambda image: read.append(1) or prepare(image)
-
-    def slow(prepared, prompts):
-        time.sleep(0.05)
-        reached.append(len(read) - len(predictor.batches))
-        return predict(prepared, prompts)
-
-    predictor.predict = slow
-    run(draw_frames(tmp_path, range(1, 16)), predictor, size=1)
-    assert max(reached) == pipeline.AHEAD + 1
-
-
 def test_a_stop_ends_after_the_batch_and_writes_it(tmp_path):
     stop, predictor = Stop(), PlainPredictor()
     predict = predictor.predict
@@ -248,7 +208,7 @@ def test_threads_follow_the_processors(monkeypatch):
     for processors in (1, 2, 8, 16, 64):
         monkeypatch.setattr(pipeline.os, "sched_getaffinity", lambda _, count=processors: set(range(count)))
         found.append((pipeline.worker_threads({}), pipeline.worker_threads({"LOCAL_WORLD_SIZE": "2"})))
-    assert found == [(2, 2), (2, 2), (4, 2), (8, 4), (8, 8)]
+    assert found == [(2, 2), (2, 2), (2, 2), (4, 2), (4, 4)]
 
 
 @pytest.mark.parametrize("device, expected", [("cpu", 2), ("cuda:0", 1)])

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from helpers.errors import VesselkitError
-from helpers.inference import pipeline
+from helpers.inference import ahead
 from helpers.inference.resuming import listed
 from helpers.runs.parts import read_part
 from helpers.runs.reading import open_run
@@ -103,7 +103,7 @@ def test_an_image_that_cannot_be_read_any_more_takes_back_no_result(frames, tmp_
 
 
 def test_a_drive_that_goes_away_during_a_run_costs_what_it_did_not_give(frames, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "AHEAD", 0)
+    monkeypatch.setattr(ahead, "AHEAD", 0)
     predictor, folder = PlainPredictor(), frames[0].path.parent
     predict = predictor.predict
 

@@ -178,6 +178,7 @@ def test_a_device_that_resizes_gives_the_same(loaded):
     images = [Image.open(FIXTURES / f"images/image_0{index}.png") for index in (1, 2, 3, 4)]
     images.append(images[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     raw = [itself.prepare(image) for image in images]
+    assert itself.gather(raw) is raw  # beside a processor's own work nothing is gained
     for image, inputs in zip(images, resized(raw, torch.device("cpu")), strict=True):
         expected = plain.prepare(image)
         assert torch.equal(inputs.tiles, expected.tiles) and torch.equal(inputs.square, expected.square)
