@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
 
 from tests.offline.no_network import block
 
@@ -26,6 +27,23 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is absent: it holds the recorded outputs that this test compares with")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def fixture_folder(tmp_path_factory) -> Path:
+    """The fixture's checkpoint as an exported folder, converted once for all tests that only read it."""
+    from tests.inference.fixture_model import convert_fixture  # here, since most tests run without a model
+
+    return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
+
+
+@pytest.fixture(scope="session")
+def drawn_images(tmp_path_factory) -> list[Image.Image]:
+    """Ten small frames of mode RGB, all different, see `draw_angiograms`."""
+    from tests.inference.fixture_model import draw_angiograms  # as above
+
+    folder = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 10)
+    return [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from helpers.data.frame import Frame, listing_sha256
 from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Thresholding
 from helpers.inference.committing import Commit
+from helpers.inference.dtypes import DTYPES
 from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
@@ -41,7 +42,7 @@ _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
 _TRIED_AGAIN = frozenset((str(PredictionStatus.READ_ERROR), str(PredictionStatus.OOM)))
 
 # Whose float16 a model can go beyond, and what to do then.
-_NARROW = frozenset({"mixed", "float16"})
+_NARROW = frozenset(name for name, dtype in DTYPES.items() if torch.float16 in (dtype.main, dtype.sam2))
 _TOO_NARROW = (
     "float16 may be too narrow for this model; `vesselkit check-precision` tells, and --dtype bfloat16 with another "
     "folder predicts without it"

@@ -18,6 +18,12 @@ class Ended:
 
 
 @pytest.fixture
+def model(fixture_folder):
+    """A model's folder, which commands only read."""
+    return fixture_folder
+
+
+@pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """`call("inspect", "x.pth")`, with an empty project root that is the working directory."""
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))

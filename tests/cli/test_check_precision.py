@@ -7,14 +7,9 @@ import pytest
 from helpers.inference import precision
 from helpers.inference.precision import Kind, KindResult, PrecisionReport
 from helpers.inference.stages import StageRange
-from tests.inference.fixture_model import convert_fixture, draw_angiograms
+from tests.inference.fixture_model import draw_angiograms
 
 STAGES = (StageRange("vision tower", 3.0, 0), StageRange("language model", 6e4, 5))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("precision") / "model")
 
 
 def test_what_cannot_work_is_refused(call, model, tmp_path):

@@ -9,15 +9,10 @@ from helpers.cli.data import Ids
 from helpers.cli.inference import next_steps
 from helpers.inference import loading
 from helpers.runs.reading import open_run
-from tests.inference.fixture_model import convert_fixture, draw_angiograms
+from tests.inference.fixture_model import draw_angiograms
 from tests.tiny_sources import fixture_sources
 
 TORCHRUN = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from helpers.gate.check import check
 from helpers.inference.loading import load_model
 from helpers.inference.run import predict
 from helpers.inference.sa2va import Sa2VAPredictor
-from tests.inference.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES
 
 RECORDED = Path(__file__).with_name("fixture_gate.json")
@@ -76,10 +75,10 @@ def test_a_baseline_comes_back(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not(tmp_path, monkeypatch):
+def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not(fixture_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     dataset = open_dataset(FIXTURES)
-    model, tokenizer = load_model(convert_fixture(tmp_path / "model"), "cpu", "float32")
+    model, tokenizer = load_model(fixture_folder, "cpu", "float32")
     predictor = Sa2VAPredictor(model, tokenizer, {"of": "the fixture"})
 
     def scored(name, data=dataset):

@@ -14,15 +14,14 @@ from helpers.sa2va.answering import Answer
 from helpers.sa2va.video import frame_tiles
 from scripts import train_memory
 from scripts.train_answer import answers_with_seg, train_answer
-from tests.inference.fixture_model import convert_fixture
 
 REQUEST = "Please segment the blood vessels."
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
+def loaded(fixture_folder):
     torch.set_num_threads(1)
-    return load_model(convert_fixture(tmp_path_factory.mktemp("fixture") / "model"), "cpu", "float32")
+    return load_model(fixture_folder, "cpu", "float32")
 
 
 def test_the_answer_is_learned_and_merged(loaded):

@@ -6,20 +6,15 @@ import time
 
 import pytest
 
-from tests.inference.fixture_model import command, convert_fixture, draw_angiograms, run, start
+from tests.inference.fixture_model import command, draw_angiograms, run, start
 from tests.inference.run_files import run_files
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
-
-
-def test_twenty_kills_of_a_run_of_sixty_cases(model, tmp_path):
+def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 60)
-    driver = [sys.executable, "-m", "tests.inference.kill_driver", str(model), str(data), str(tmp_path), "20"]
+    driver = [sys.executable, "-m", "tests.inference.kill_driver", str(fixture_folder), str(data), str(tmp_path), "20"]
     found = json.loads(run(driver).splitlines()[-1])
     assert found["kills"] == 20 and found["ended"]
     assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 5, "kills at one moment only"
@@ -27,9 +22,9 @@ def test_twenty_kills_of_a_run_of_sixty_cases(model, tmp_path):
     assert found["files"] >= 60 * 3
 
 
-def test_two_kills_of_the_command(model, tmp_path):
+def test_two_kills_of_the_command(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 10)
-    arguments = ("predict", "--model", model, "--data", data, "--batch-size", "2", "--output")
+    arguments = ("predict", "--model", fixture_folder, "--data", data, "--batch-size", "2", "--output")
     run(command(*arguments, tmp_path / "whole"))
     for wanted in (1, 5):
         process = start(command(*arguments, tmp_path / "run"))
@@ -43,11 +38,11 @@ def test_two_kills_of_the_command(model, tmp_path):
     assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
 
 
-def test_a_kill_in_the_midst_of_a_sequence(model, tmp_path):
+def test_a_kill_in_the_midst_of_a_sequence(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 14)
     for number, path in enumerate(sorted(data.iterdir())):
         path.rename(data / f"P01_S{1 + number // 7:02d}_{number % 7:03d}.png")
-    arguments = ("predict", "--model", model, "--data", data, "--mode", "track", "--output")
+    arguments = ("predict", "--model", fixture_folder, "--data", data, "--mode", "track", "--output")
     run(command(*arguments, tmp_path / "whole"))
     process = start(command(*arguments, tmp_path / "run"))
     until = time.monotonic() + 120

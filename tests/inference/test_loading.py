@@ -17,7 +17,6 @@ from helpers.inference.dtypes import DTYPES, MIXED
 from helpers.inference.loading import check_folder, check_memory, choose_device, choose_dtype, load_model
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization, quantization_of, takes
-from tests.inference.fixture_model import convert_fixture
 
 CODE = "raise SystemExit('the code of the folder ran')\n"
 
@@ -142,15 +141,10 @@ def test_the_fingerprint_of_files_follows_code_and_config(folder):
     assert check_folder(folder).files_sha256 != before.files_sha256
 
 
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("loading") / "model")
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_model_is_that_of_transformers(converted, dtype):
-    ours, _ = load_model(converted, "cpu", str(dtype).removeprefix("torch."))
-    theirs = AutoModel.from_pretrained(converted, trust_remote_code=True, dtype=dtype).eval()
+def test_the_model_is_that_of_transformers(fixture_folder, dtype):
+    ours, _ = load_model(fixture_folder, "cpu", str(dtype).removeprefix("torch."))
+    theirs = AutoModel.from_pretrained(fixture_folder, trust_remote_code=True, dtype=dtype).eval()
     assert not ours.training and ours.config._attn_implementation == theirs.config._attn_implementation
     for found, expected in (
         (dict(ours.named_parameters()), dict(theirs.named_parameters())),
@@ -162,9 +156,9 @@ def test_the_model_is_that_of_transformers(converted, dtype):
 
 
 @pytest.mark.parametrize("quantization", list(Quantization))
-def test_layers_come_in_few_bits(converted, quantization):
-    plain, _ = load_model(converted, "cpu", "float32")
-    model, _ = load_model(converted, "cpu", "float32", quantization)
+def test_layers_come_in_few_bits(fixture_folder, quantization):
+    plain, _ = load_model(fixture_folder, "cpu", "float32")
+    model, _ = load_model(fixture_folder, "cpu", "float32", quantization)
     assert quantization_of(model) is quantization and quantization_of(plain) is None
     kept = dict(plain.named_parameters())
     layers = {name for name, module in plain.named_modules() if takes(name, module, quantization)}
@@ -176,15 +170,15 @@ def test_layers_come_in_few_bits(converted, quantization):
     error = (model.get_submodule(min(layers)).weight_values() - weight).norm() / weight.norm()
     assert 0 < error < (0.01 if quantization is Quantization.INT8 else 0.12)
     image = Image.new("RGB", (64, 64), "grey")
-    predictor = Sa2VAPredictor(model, load_model(converted, "cpu", "float32")[1], {})
+    predictor = Sa2VAPredictor(model, load_model(fixture_folder, "cpu", "float32")[1], {})
     assert predictor.settings["quantization"] == str(quantization)
     (answer,) = predictor.predict([predictor.prepare(image)], ["Please segment the blood vessels."])[0]
     assert np.isfinite(answer.logits).all()
 
 
-def test_missing_strange_and_damaged_weights_are_refused(converted, tmp_path):
+def test_missing_strange_and_damaged_weights_are_refused(fixture_folder, tmp_path):
     folder = tmp_path / "model"
-    shutil.copytree(converted, folder)
+    shutil.copytree(fixture_folder, folder)
     path = folder / "model.safetensors"
     tensors = load_file(path)
     name = "language_model.model.norm.weight"
@@ -201,10 +195,10 @@ def test_missing_strange_and_damaged_weights_are_refused(converted, tmp_path):
         load_model(folder, "cpu")
 
 
-def test_too_little_memory_is_told_before_loading(converted, monkeypatch):
+def test_too_little_memory_is_told_before_loading(fixture_folder, monkeypatch):
     monkeypatch.setattr(loading, "choose_device", torch.device)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr(loading, "fill", None)
     for refuse in (load_model, check_memory):
         with pytest.raises(UsageProblem, match="needs about 2 GB on cuda, 1 GB are free, too few"):
-            refuse(converted, "cuda", "bfloat16")
+            refuse(fixture_folder, "cuda", "bfloat16")

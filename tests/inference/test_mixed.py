@@ -5,7 +5,6 @@ import logging
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from helpers.conversion import ConversionRequest, convert
 from helpers.data.dataset import open_dataset
@@ -21,7 +20,7 @@ from helpers.inference.mixed import bearable
 from helpers.inference.run import DEFAULT_PROMPT, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.sa2va.processing_sa2va import sam2_bytes
-from tests.inference.fixture_model import convert_fixture, draw_angiograms
+from tests.inference.fixture_model import draw_angiograms
 from tests.inference.frames import draw_frames
 from tests.tiny_sources import fixture_sources
 
@@ -29,19 +28,13 @@ SAM2 = {"sam2.a": torch.tensor([1.0, -65504.0]), "sam2.b": torch.tensor([0.0, fl
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("mixed") / "model")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    drawn = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 2)
-    return [Image.open(path).convert("RGB") for path in sorted(drawn.iterdir())]
+def images(drawn_images):
+    return drawn_images[:2]
 
 
 @pytest.fixture
-def loaded(folder):
-    return load_model(folder, "cpu", "mixed")
+def loaded(fixture_folder):
+    return load_model(fixture_folder, "cpu", "mixed")
 
 
 def answers(loaded, images):
@@ -56,8 +49,8 @@ def error(found, expected):
     return float(np.mean([np.sqrt(((one.logits - other.logits) ** 2).mean()) for one, other in pairs]))
 
 
-def test_weights_are_stored_values_rounded_once(folder, loaded):
-    exact = dict(load_model(folder, "cpu", "float32")[0].named_parameters())
+def test_weights_are_stored_values_rounded_once(fixture_folder, loaded):
+    exact = dict(load_model(fixture_folder, "cpu", "float32")[0].named_parameters())
     wide = "sam2.mask_decoder.transformer."
     for name, tensor in loaded[0].named_parameters():
         dtype = torch.float16 if name.startswith("sam2.") else torch.bfloat16
@@ -66,9 +59,9 @@ def test_weights_are_stored_values_rounded_once(folder, loaded):
     assert Sa2VAPredictor(*loaded, {}).settings["dtype"] == "mixed"
 
 
-def test_logits_are_nearer_to_those_of_float32(folder, loaded, images):
-    exact = answers(load_model(folder, "cpu", "float32"), images)
-    mixed, coarse = answers(loaded, images), answers(load_model(folder, "cpu", "bfloat16"), images)
+def test_logits_are_nearer_to_those_of_float32(fixture_folder, loaded, images):
+    exact = answers(load_model(fixture_folder, "cpu", "float32"), images)
+    mixed, coarse = answers(loaded, images), answers(load_model(fixture_folder, "cpu", "bfloat16"), images)
     assert [answer.text for answer in mixed] == [answer.text for answer in coarse]
     assert all(np.isfinite(answer.logits).all() for answer in mixed)
     assert error(mixed, exact) < 0.5 * error(coarse, exact)
@@ -128,9 +121,9 @@ def test_logits_that_are_not_finite_are_told_with_what_to_do(loaded, tmp_path):
     assert "--dtype bfloat16 with another folder" in said
 
 
-def test_a_run_in_bfloat16_is_not_gone_on_with(folder, loaded, tmp_path):
+def test_a_run_in_bfloat16_is_not_gone_on_with(fixture_folder, loaded, tmp_path):
     frames = draw_frames(tmp_path, [10], (64, 48))
-    predict(frames, Sa2VAPredictor(*load_model(folder, "cpu", "bfloat16"), {}), tmp_path / "run")
+    predict(frames, Sa2VAPredictor(*load_model(fixture_folder, "cpu", "bfloat16"), {}), tmp_path / "run")
     with pytest.raises(RefusedInput, match='predictor.dtype: the run has "bfloat16", asked for was "mixed"'):
         predict(frames, Sa2VAPredictor(*loaded, {}), tmp_path / "run")
 

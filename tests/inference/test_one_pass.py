@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from helpers.inference.loading import load_model
 from scripts.one_pass import compare, least_overlap
 from tests.golden_cases import IMAGE_CASES, convert_golden, load_case
-from tests.inference.fixture_model import convert_fixture, draw_angiograms
 
 PROMPTS = (
     "Please segment the blood vessels.", "Please segment the blood vessels in this image.", "blood vessel",
@@ -19,27 +17,16 @@ PROMPTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("one-pass") / "model")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 10)
-    return [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
-
-
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_ids_are_those_token_by_token(folder, images, dtype):
-    found = compare(*load_model(folder, "cpu", dtype), images, PROMPTS)
+def test_ids_are_those_token_by_token(fixture_folder, drawn_images, dtype):
+    found = compare(*load_model(fixture_folder, "cpu", dtype), drawn_images, PROMPTS)
     assert found.pairs == found.equal == 200
     assert found.offered == 180 and found.accepted > 100
     assert found.spoilt_accepted == 0  # all 200 of them went on from the difference
 
 
-def test_masks_of_batches_are_those_of_single_frames(folder, images):
-    assert least_overlap(*load_model(folder, "cpu", "bfloat16"), images[:4], 2) >= 0.999
+def test_masks_of_batches_are_those_of_single_frames(fixture_folder, drawn_images):
+    assert least_overlap(*load_model(fixture_folder, "cpu", "bfloat16"), drawn_images[:4], 2) >= 0.999
 
 
 @pytest.fixture(scope="module")

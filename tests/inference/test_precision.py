@@ -13,14 +13,9 @@ from helpers.inference.loading import load_model
 from helpers.inference.precision import Kind, check_precision, kinds_for
 from helpers.inference.run import DEFAULT_PROMPT
 from helpers.quantization.layers import Quantization
-from tests.inference.fixture_model import convert_fixture, draw_angiograms
+from tests.inference.fixture_model import draw_angiograms
 
 KINDS = (Kind("float32"), Kind("float16"), Kind("float32", Quantization.INT8))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return convert_fixture(tmp_path_factory.mktemp("precision") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +24,8 @@ def frames(tmp_path_factory):
     return [Frame(f"case-{number}", path) for number, path in enumerate(sorted(folder.iterdir()))]
 
 
-def test_kinds_agree_on_a_sound_model(model, frames):
-    found = check_precision(model, frames, DEFAULT_PROMPT, "cpu", KINDS)
+def test_kinds_agree_on_a_sound_model(fixture_folder, frames):
+    found = check_precision(fixture_folder, frames, DEFAULT_PROMPT, "cpu", KINDS)
     reference, half, few = found.results
     assert found.ok and found.frames == 2 and found.device == "cpu"
     assert reference.overlaps == [1, 1] and reference.same_answers == 2
@@ -46,7 +41,7 @@ def test_kinds_agree_on_a_sound_model(model, frames):
     assert "masks are compared with those of float32" in text and "int8 (float32)" in text and "Doe" not in text
 
 
-def test_overflow_is_refused_with_the_stage(model, frames):
+def test_overflow_is_refused_with_the_stage(fixture_folder, frames):
     """Weights of 30000 overflow float16 in the second block of the language model."""
 
     def load(folder: Path, device, dtype, quantization):
@@ -54,7 +49,7 @@ def test_overflow_is_refused_with_the_stage(model, frames):
         loaded.language_model.model.layers[1].mlp.down_proj.weight.data.fill_(30000)
         return loaded, tokenizer
 
-    found = check_precision(model, frames[:1], DEFAULT_PROMPT, "cpu", KINDS[:2], load)
+    found = check_precision(fixture_folder, frames[:1], DEFAULT_PROMPT, "cpu", KINDS[:2], load)
     wide, half = found.results
     assert wide.refused is None and not found.ok
     assert half.refused.startswith("the language model gives ") and "float16 ends at 6.55e+04" in half.refused
@@ -62,13 +57,13 @@ def test_overflow_is_refused_with_the_stage(model, frames):
     assert "REFUSED float16: the language model gives" in found.to_text()
 
 
-def test_what_does_not_fit_is_told_and_the_next_is_the_reference(model, frames):
+def test_what_does_not_fit_is_told_and_the_next_is_the_reference(fixture_folder, frames):
     def load(folder, device, dtype, quantization):
         if quantization is None:
             raise UsageProblem("memory: the model needs about 18 GB")
         return load_model(folder, device, dtype, quantization)
 
-    found = check_precision(model, frames[:1], DEFAULT_PROMPT, "cpu", KINDS, load)
+    found = check_precision(fixture_folder, frames[:1], DEFAULT_PROMPT, "cpu", KINDS, load)
     assert [bool(result.stages) for result in found.results] == [False, False, True]
     assert found.ok and found.results[2].overlaps == [1]
     assert "compared with those of int8 (float32)" in found.to_text()

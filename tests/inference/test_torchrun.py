@@ -9,17 +9,17 @@ import psutil
 import pytest
 
 from helpers.runs.reading import open_run
-from tests.inference.fixture_model import COMMAND, command, convert_fixture, draw_angiograms, run, start
+from tests.inference.fixture_model import COMMAND, command, draw_angiograms, run, start
 from tests.inference.run_files import run_files
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def arguments(tmp_path_factory):
+def arguments(fixture_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("torchrun")
-    model, data = convert_fixture(folder / "model"), draw_angiograms(folder / "data", 8)
-    given = ("predict", "--model", model, "--data", data, "--batch-size", "2", "--output")
+    data = draw_angiograms(folder / "data", 8)
+    given = ("predict", "--model", fixture_folder, "--data", data, "--batch-size", "2", "--output")
     run(command(*given, folder / "whole"))
     return given, folder / "whole"
 

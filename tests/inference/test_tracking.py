@@ -26,16 +26,15 @@ from helpers.sa2va.answering import Answer
 from helpers.sa2va.modeling_sa2va import upsample_logits
 from helpers.synthesis.sequence import draw_frame
 from tests.images.dicom_files import angiogram, write
-from tests.inference.fixture_model import convert_fixture
 from tests.inference.run_files import run_files
 
 PROMPT = "Please segment the blood vessels."
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
+def loaded(fixture_folder):
     torch.set_num_threads(1)
-    return load_model(convert_fixture(tmp_path_factory.mktemp("fixture") / "model"), "cpu", "float32")
+    return load_model(fixture_folder, "cpu", "float32")
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,7 @@ def test_a_read_only_place_is_refused_before_any_work():
 def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
     (tmp_path / "frames").mkdir()
     Image.open(FIXTURES / "images/image_01.png").save(tmp_path / "frames/a.png")
+    convert_fixture(tmp_path / "o/convert/model")
     steps = list(run_pipeline(request(tmp_path / "o", data=tmp_path / "frames", ids="keep")))
     assert [step.name for step in steps] == ["01_convert", "02_infer", "frangi", "04_review"]
     assert "nothing to score" in closing_text(steps) and (steps[3].result / "review.html").is_file()

@@ -25,7 +25,7 @@ from helpers.runs.masks import Combine
 from tests.review.runs import smooth_logits, tube, two_step, write_many
 
 LIMIT_MS = {512: 16, 1024: 40}
-STEPS = 200
+STEPS = 80
 SLIDERS = {"threshold": "", "opacity": "", "window": "", "level": "", "width": "c", "divide": "s"}  # and its switch
 CASES, FIRST_S, KEPT_MB = 1220, 2, 10
 SLACK = 2  # times the promise, since machines that run tests do other things too

@@ -10,7 +10,6 @@ from helpers.evaluation.evaluate import evaluate
 from helpers.inference.loading import check_folder, load_model
 from helpers.inference.run import predict
 from helpers.inference.sa2va import Sa2VAPredictor
-from tests.inference.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES
 
 
@@ -24,12 +23,11 @@ class Scored:
 
 
 @pytest.fixture(scope="session")
-def scored(tmp_path_factory) -> Scored:
+def scored(fixture_folder, tmp_path_factory) -> Scored:
     folder = tmp_path_factory.mktemp("scored")
-    model = convert_fixture(folder / "model")
     dataset = open_dataset(FIXTURES)
-    identity = vars(check_folder(model))
-    predictor = Sa2VAPredictor(*load_model(model, "cpu", "float32"), identity)
+    identity = vars(check_folder(fixture_folder))
+    predictor = Sa2VAPredictor(*load_model(fixture_folder, "cpu", "float32"), identity)
     predict(dataset.frames, predictor, folder / "run", batch_size=2)
     found = evaluate([folder / "run"], dataset, folder / "metrics", processes=1).summary["runs"][0]
-    return Scored(model, FIXTURES, {row["metric"]: row for row in (*found["summary"], *found["pooled"])})
+    return Scored(fixture_folder, FIXTURES, {row["metric"]: row for row in (*found["summary"], *found["pooled"])})
