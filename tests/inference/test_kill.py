@@ -12,6 +12,7 @@ from tests.inference.run_files import run_files
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.longest
 def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 60)
     driver = [sys.executable, "-m", "tests.inference.kill_driver", str(fixture_folder), str(data), str(tmp_path), "20"]

@@ -150,6 +150,7 @@ def pictures(node: nbformat.NotebookNode) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_both_notebooks_both_ways(runs):
     # One test, so that parallel workers do not each make the runs.
     same_model(runs)

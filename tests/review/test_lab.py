@@ -73,6 +73,7 @@ def run_all(page):
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     root, folder = tmp_path / "root", tmp_path / "lab"
     folder.mkdir()

@@ -88,6 +88,7 @@ def golden_results(converted_folder, golden_calls, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.golden
 @pytest.mark.parametrize(
     "transformers, source",
