@@ -58,9 +58,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """The longest tests come first, then files with slow ones: at the end no worker waits for a long one of another."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.get_closest_marker("longest") is None, item.path not in slow))
+    """Files with the longest tests come first, then those with slow ones: at the end no worker waits for another."""
+    marked = {name: {item.path for item in items if item.get_closest_marker(name)} for name in ("longest", "slow")}
+    items.sort(key=lambda item: (item.path not in marked["longest"], item.path not in marked["slow"]))
 
 
 class GoldenWatch:

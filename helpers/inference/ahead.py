@@ -8,11 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+
 from helpers.data.frame import Frame
 from helpers.images.reading import BadSize, DecoderFailure, UnreadableImage
 from helpers.images.source import read_frame
-from helpers.inference.assembly import Failure, FrameFacts, frame_facts
-from helpers.inference.failures import MODEL_ERRORS, failure_of, model_failure
+from helpers.inference.assembly import Failure, FrameFacts, frame_facts, nameless
+from helpers.inference.failures import MODEL_ERRORS, device_failure, failure_of, model_failure
 from helpers.inference.predictor import Gathers, Predictor
 from helpers.inference.writing import threads_of
 from helpers.runs.sources import file_state
@@ -74,18 +76,26 @@ def _load(frame: Frame, predictor: Predictor) -> Loaded:
 def read_ahead(
     readers: ThreadPoolExecutor, batches: Sequence[Sequence[Frame]], predictor: Predictor
 ) -> Iterator[list[Loaded]]:
-    """Batches in order, read by `readers` and gathered on a thread of its own, both ahead of the one that is used."""
-    waiting: deque[Future[list[Loaded]]] = deque()
+    """Batches in order, read by `readers` and gathered on a thread of its own, both ahead of the one that is used.
+
+    Raises:
+        VesselkitError: where the device itself failed.
+    """
+    waiting: deque[tuple[list[Future[Loaded]], Future[list[Loaded]]]] = deque()
     gatherer = threads_of(1, "gather")
     try:
         for batch in batches:
             reading = [readers.submit(load, frame, predictor) for frame in batch]
-            waiting.append(gatherer.submit(_gathered, predictor, reading))
+            waiting.append((reading, gatherer.submit(_gathered, predictor, reading)))
             if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[1].result()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
     finally:
+        # Before the thread that gathers is waited for, which waits for these.
+        for reading, _ in waiting:
+            for future in reading:
+                future.cancel()
         gatherer.shutdown(cancel_futures=True)
 
 
@@ -97,8 +107,11 @@ def _gathered(predictor: Predictor, reading: Sequence[Future[Loaded]]) -> list[L
         return loaded
     try:
         gathered = predictor.gather([loaded[place].prepared for place in ready])
-    except MODEL_ERRORS as error:
-        logger.debug("a batch is brought to the device when it is predicted, since it cannot ahead (%s)", error)
+    except torch.AcceleratorError as error:
+        raise device_failure(error) from error
+    except MODEL_ERRORS as error:  # `predict` meets it again where it lasts, and says of which frame
+        words = nameless(f"{type(error).__name__}: {error}")
+        logger.warning("a batch is brought to the device when it is predicted, not ahead (%s)", words)
         return loaded
     for place, prepared in zip(ready, gathered, strict=True):
         loaded[place] = replace(loaded[place], prepared=prepared)

@@ -58,7 +58,7 @@ class Replayed:
                 self._function(*inputs)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        # Reader threads may use the device meanwhile.
+        # The thread that gathers the next batch uses the device meanwhile.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             outputs = self._function(*inputs)
         return graph, inputs, outputs

@@ -1,7 +1,7 @@
 """What a model takes of an image: made by Pillow, or by the GPU with the same bytes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from PIL import Image
@@ -109,12 +109,15 @@ class ImageInputs:
         return gathered
 
     def on_device(self, prepared: Sequence[PreparedImage | RawImage]) -> list[PreparedImage]:
-        """What was resized before as it is, and the others resized."""
-        for item in prepared:
-            if isinstance(item, PreparedImage):
-                _keep_until_read(item.tiles, item.square)
+        """All images there: what was resized before as it is, and the others resized."""
+        prepared = [self._brought(item) if isinstance(item, PreparedImage) else item for item in prepared]
         made = iter(resized([item for item in prepared if isinstance(item, RawImage)], self._device))
         return [next(made) if isinstance(item, RawImage) else item for item in prepared]
+
+    def _brought(self, image: PreparedImage) -> PreparedImage:
+        """An image that was gathered, or that Pillow resized, on the device."""
+        _keep_until_read(image.tiles, image.square)
+        return replace(image, tiles=image.tiles.to(self._device), square=image.square.to(self._device))
 
     def _find_resizes(self, height: int, width: int) -> Resizes | None:
         """How the device resizes images of a size; None where Pillow does."""

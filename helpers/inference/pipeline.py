@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from helpers.inference.writing import Writing, threads_of
 logger = logging.getLogger(__name__)
 
 # Threads that read, and as many that write. Four keep up with 100 frames a second. More take turns with the model's
-# thread at Python's lock, which holds it up: with 8 and 32 it launched in 140 ms what takes 50.
+# thread at Python's lock, which holds it up: with 8 and 32 it took 91 ms for launches that take 5.
 FEWEST_THREADS, MOST_THREADS = 2, 4
 
 
@@ -101,10 +101,13 @@ def run_batches(
     stop = stop or Stop()
 
     def outcomes(readers: ThreadPoolExecutor) -> Iterator[Outcome]:
-        for loaded in read_ahead(readers, batches, predictor):
-            if stop.asked:
-                return
-            yield from predict_batch(predictor, loaded, prompts)
+        with closing(read_ahead(readers, batches, predictor)) as ahead:
+            for loaded in ahead:
+                if stop.asked:
+                    return
+                yield from predict_batch(predictor, loaded, prompts)
+                if stop.asked:  # before the next one is waited for
+                    return
 
     write_outcomes(outcomes, write, written, predictor.settings)
 

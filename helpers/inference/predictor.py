@@ -78,5 +78,5 @@ class Gathers(Predictor, Protocol):
         """The inputs of a batch, each such as `predict` takes in its place; on one thread at a time.
 
         Raises:
-            RuntimeError: where the device has no room at present; `predict` gets the inputs as they were.
+            RuntimeError, ValueError: as `predict`, which gets the inputs as they were.
         """

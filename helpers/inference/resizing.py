@@ -53,7 +53,8 @@ def filter_taps(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(taps, size - 1), np.trunc(shares + np.copysign(0.5, shares)).astype(np.int32)
 
 
-@lru_cache(maxsize=64)
+# As many as all sizes of a run have: what leaves the cache might still be read on another stream of the device.
+@lru_cache(maxsize=256)
 def _taps(size: int, wanted: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     taps, weights = filter_taps(size, wanted)
     return torch.from_numpy(taps.reshape(-1)).to(device), torch.from_numpy(weights).to(device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.atomic import flush, write_bytes_atomic, write_bytes_whole
 
-_THREADS = 8  # that wait for files
+_THREADS = 16  # that ask for files to be on the disk; each mostly waits
 
 
 def write_durable(path: Path, content: bytes) -> None:
@@ -34,9 +34,9 @@ def settle(root: Path, paths: Iterable[Path]) -> None:
     files = set(paths)
     inner = {path.parent for path in files}
     folders = {folder for parent in inner for folder in (parent, *parent.parents) if folder.is_relative_to(root)}
-    all_of_them = [*files, *folders]
-    # Each thread takes one share of them: to hand out every one by itself takes longer than to ask for it.
-    shares = (all_of_them[start::_THREADS] for start in range(_THREADS))
+    unsettled = [*files, *folders]
+    # One share for each thread: a task for every file takes longer than the file does on a fast disk.
+    shares = (unsettled[start::_THREADS] for start in range(_THREADS))
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(_flush_each, shares):
             pass

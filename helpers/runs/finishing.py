@@ -45,6 +45,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     """
     config = read_config(run)
     case_ids = sorted(set(case_ids), key=natural_key)
+    # Else every process but the last would read all artefacts, only to find that cases are missing.
     if not all(part_path(run, case_id).exists() for case_id in case_ids):
         return False
     parts = []

@@ -5,9 +5,12 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
+from helpers.errors import VesselkitError
 from helpers.images.reading import read_image
 from helpers.inference import ahead
+from helpers.inference.pipeline import Stop
 from helpers.inference.predictor import Gathers
 from tests.inference.frames import draw_frames
 from tests.inference.plain_predictor import PlainPredictor
@@ -84,10 +87,37 @@ def test_batches_are_gathered_on_a_thread_of_their_own_and_predicted_as_gathered
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read", "gather"))]
 
 
-def test_a_batch_that_cannot_be_gathered_is_predicted_as_it_was_prepared(tmp_path):
+def test_a_batch_that_cannot_be_gathered_is_predicted_as_it_was_prepared_and_told_of(tmp_path, caplog):
     predictor = GatheringPredictor(RuntimeError("no room on the device"))
     assert set(statuses(run(draw_frames(tmp_path, [1, 2, 3]), predictor)).values()) == {"answered"}
     assert predictor.batches == predictor.gathered and not any(predictor.given)
+    told = "a batch is brought to the device when it is predicted, not ahead (RuntimeError: no room on the device)"
+    assert caplog.messages == 2 * [told]
+
+
+def test_a_device_that_fails_while_it_gathers_ends_the_run(tmp_path):
+    predictor = GatheringPredictor(torch.AcceleratorError("CUDA error: unspecified launch failure"))
+    with pytest.raises(VesselkitError, match="the device failed .*Check the device"):
+        run(draw_frames(tmp_path, [1, 2, 3]), predictor)
+    assert predictor.batches == []
+
+
+def test_a_stop_waits_for_no_more_than_is_being_read(tmp_path):
+    stop, predictor, read = Stop(), PlainPredictor(), []
+    prepare, predict = predictor.prepare, predictor.predict
+
+    def slow(image):
+        read.append(1)
+        time.sleep(0.2 if len(read) > 8 else 0)
+        return prepare(image)
+
+    def stopped(prepared, prompts):
+        stop.asked = True
+        return predict(prepared, prompts)
+
+    predictor.prepare, predictor.predict = slow, stopped
+    assert len(run(draw_frames(tmp_path, range(1, 25)), predictor, size=8, stop=stop)) == 8
+    assert len(read) <= 12
 
 
 def test_a_mistake_in_gathering_stops_the_run(tmp_path):

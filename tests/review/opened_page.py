@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.review.controls import TELL_WHAT_IS_DRAWN
-from tests.review.runs import (
-    CASES,
-    HEIGHT,
-    WIDTH,
-)
+from tests.review.runs import CASES, HEIGHT, WIDTH
 
 
 @dataclass

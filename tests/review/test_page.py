@@ -14,17 +14,7 @@ from helpers.review.source import open_source
 from helpers.runs.masks import Combine
 from helpers.stamp import VARIABLE
 from tests.review.opened_page import open_page
-from tests.review.runs import (
-    BROKEN,
-    CASES,
-    FAILED,
-    GRIDDED,
-    MARKUP,
-    NO_TRUTH,
-    SAME,
-    write_data,
-    write_run,
-)
+from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, write_data, write_run
 
 
 def test_the_threshold_moves_the_mask_and_its_scores(opened, made):

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from tests.review.controls import try_all
-from tests.review.runs import (
-    CASES,
-    GRIDDED,
-)
+from tests.review.runs import CASES, GRIDDED
 
 
 def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):

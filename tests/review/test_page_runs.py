@@ -8,13 +8,7 @@ from helpers.review.page import write_page
 from helpers.review.source import open_source
 from helpers.runs.masks import Combine
 from tests.review.opened_page import open_page
-from tests.review.runs import (
-    CASES,
-    FAILED,
-    GRIDDED,
-    write_data,
-    write_run,
-)
+from tests.review.runs import CASES, FAILED, GRIDDED, write_data, write_run
 
 
 @pytest.fixture(scope="module")

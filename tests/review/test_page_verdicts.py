@@ -9,14 +9,7 @@ from helpers.review.page import write_page
 from helpers.review.store import read_lines
 from helpers.review.verdicts import Verdict
 from tests.review.opened_page import open_page
-from tests.review.runs import (
-    CASES,
-    GRIDDED,
-    MARKUP,
-    NO_TRUTH,
-    SAME,
-    SEVERAL,
-)
+from tests.review.runs import CASES, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL
 from tests.review.test_verdicts import record
 
 
