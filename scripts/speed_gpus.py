@@ -102,8 +102,10 @@ def main() -> None:
         return
     write_noise(arguments.folder / "images", SIDE, arguments.images)
     one, several = (measure(arguments.folder, arguments.images, count, arguments) for count in (1, arguments.gpus))
-    for words, name in (("until the last frame is written", "predicted"), ("until the run is finished", "finished")):
-        alone, together = getattr(one, name), getattr(several, name)
+    for words, alone, together in (
+        ("until the last frame is written", one.predicted, several.predicted),
+        ("until the run is finished", one.finished, several.finished),
+    ):
         print(f"{arguments.preset}, {SIDE} x {SIDE}, {words}: {alone:.1f} images/s on one GPU, {together:.1f} on "
               f"{arguments.gpus}: {together / alone:.2f} times")  # fmt: skip
     shutil.rmtree(arguments.folder)

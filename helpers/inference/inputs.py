@@ -100,7 +100,10 @@ class ImageInputs:
         return PreparedImage(image_bytes(tiles), square, image.width, image.height)
 
     def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
-        """A GPU's `on_device`, ahead and beside what it computes; returns once they are there."""
+        """`on_device` of a GPU, beside what it computes; elsewhere the inputs as they are.
+
+        On one thread at a time; returns once all are there.
+        """
         if self._aside is None:
             return prepared
         with torch.cuda.stream(self._aside):

@@ -134,7 +134,7 @@ class Sa2VAPredictor:
 
     @torch.inference_mode()
     def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
-        """A batch's inputs on a GPU that resizes them itself, ahead of `predict`; elsewhere as they are."""
+        """`to_device` on a GPU, ahead of `predict` and beside what it computes; elsewhere the inputs as they are."""
         return self._inputs.gather(prepared)
 
     @torch.inference_mode()

@@ -108,7 +108,7 @@ def test_a_stop_waits_for_no_more_than_is_being_read(tmp_path):
 
     def slow(image):
         read.append(1)
-        time.sleep(0.2 if len(read) > 8 else 0)
+        time.sleep(0.5 if len(read) > 8 else 0)
         return prepare(image)
 
     def stopped(prepared, prompts):

@@ -51,10 +51,10 @@ def test_a_gpu_gathers_on_a_stream_of_its_own_and_returns_once_all_is_there(conf
         yield
         stream.events.append("left")
 
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    stream = Stream("cuda:0")
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
     monkeypatch.setattr(torch.cuda, "stream", within)
     made = ImageInputs(config, torch.device("cuda:0"), resizes_itself=True)
-    stream = made._aside
     made.on_device = lambda prepared: stream.events.append("brought") or [*prepared, "there"]
     assert made.gather(["raw"]) == ["raw", "there"]
     assert stream.events == ["entered", "brought", "synchronized", "left"]
