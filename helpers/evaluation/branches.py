@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import convolve, distance_transform_edt, generate_binary_structure, label
 
 from helpers.evaluation.empties import empty_value
+from helpers.evaluation.mask import as_mask, as_masks
 
 # Shorter stretches are the width of a brush: ends of centrelines move that much with the outline.
 SHORTEST_GAP_PX = 3
@@ -33,10 +34,13 @@ def branch_labels(skeleton: np.ndarray) -> np.ndarray:
     than two neighbours on it, and belongs to no branch.
 
     Args:
-        skeleton: bool (H, W), one pixel wide.
+        skeleton: mask (H, W), one pixel wide.
     Returns:
         int32 (H, W): 0 outside branches, then 1 .. n.
+    Raises:
+        RefusedInput: as `as_mask`.
     """
+    skeleton = as_mask("skeleton", skeleton)
     neighbours = convolve(skeleton.astype(np.uint8), _NEIGHBOURS, mode="constant")
     return label(skeleton & (neighbours <= 2), _EIGHT)[0]
 
@@ -48,12 +52,15 @@ def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[
     a branch that is missing as a whole is broken, too.
 
     Args:
-        truth_skeleton: centreline of the ground truth, bool (H, W).
-        prediction: bool (H, W).
+        truth_skeleton: centreline of the ground truth, mask (H, W).
+        prediction: mask (H, W).
     Returns:
         `broken_branches`: their number. `broken_length_px`: pixels of the centreline in all such stretches; a pixel
         stands for 1 to 1.4 px of length.
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
     """
+    truth_skeleton, prediction = as_masks(truth_skeleton=truth_skeleton, prediction=prediction)
     branches = branch_labels(truth_skeleton)
     stretches, _ = label((branches > 0) & ~prediction, _EIGHT)
     sizes = np.bincount(stretches.ravel())
@@ -72,11 +79,14 @@ def local_width(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
     one too small for even ones, whose middle lies between pixels.
 
     Args:
-        truth: bool (H, W), with background on all four sides.
-        truth_skeleton: its centreline, bool (H, W), with at least one pixel.
+        truth: mask (H, W), with background on all four sides.
+        truth_skeleton: its centreline, mask (H, W), with at least one pixel.
     Returns:
         float64 (H, W).
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
     """
+    truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
     depth = distance_transform_edt(truth)
     rows, columns = distance_transform_edt(~truth_skeleton, return_distances=False, return_indices=True)
     return np.where(truth, 2 * depth[rows, columns] - 1, 0.0)
@@ -86,9 +96,12 @@ def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np
     """`recall_thin`, `recall_medium` and `recall_thick`, 0 .. 1; NaN where the frame has no vessel of that calibre.
 
     Args:
-        truth, prediction: bool (H, W), with background on all four sides.
+        truth, prediction: masks (H, W), with background on all four sides.
         truth_skeleton: centreline of `truth`.
+    Raises:
+        RefusedInput: as `as_mask`, and for several shapes.
     """
+    truth, truth_skeleton, prediction = as_masks(truth=truth, truth_skeleton=truth_skeleton, prediction=prediction)
     names = [f"recall_{calibre}" for calibre in Calibre]
     if not truth.any():
         empty = {"truth_empty": True, "prediction_empty": not prediction.any()}

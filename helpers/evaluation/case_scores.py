@@ -14,6 +14,7 @@ from helpers.evaluation.centreline import centreline_scores, skeleton
 from helpers.evaluation.crop import crop_pair
 from helpers.evaluation.curve import LogitHistogram, logit_histogram, pr_auc
 from helpers.evaluation.definitions import METRICS
+from helpers.evaluation.mask import as_mask
 from helpers.evaluation.overlap import PixelCounts, count_pixels, overlap_scores
 from helpers.evaluation.surface import surface_scores
 from helpers.evaluation.topology import topology_scores
@@ -33,8 +34,8 @@ class CaseArrays:
 
     Attributes:
         case_id, sequence, patient: pseudonyms; None where unknown.
-        truth: bool (H, W).
-        prediction: bool (H, W); None where there is no mask.
+        truth: mask (H, W), as `as_mask` takes it.
+        prediction: mask (H, W); None where there is no mask.
         missing: whether a case without a mask is absent from the run, rather than failed.
         logits: floating (H, W), finite; None where the run stores none.
         logits_expected: whether the run stores logits, so that a case without them counts as 0 in `pr_auc`.
@@ -100,18 +101,16 @@ def score_case(case: CaseArrays) -> CaseScores:
     """Score one case. A case without a mask is scored as an empty mask, and flagged in `outcome`.
 
     Raises:
-        RefusedInput: where truth, prediction or logits do not share one shape (H, W), masks are not bool, or logits
-            are not finite.
+        RefusedInput: where truth, prediction or logits do not share one shape (H, W), masks are none that `as_mask`
+            takes, or logits are not finite.
     """
     outcome = Outcome.SCORED
-    prediction = case.prediction
-    if prediction is None:
+    if case.prediction is None:
         outcome = Outcome.MISSING if case.missing else Outcome.FAILED
-        prediction = np.zeros(np.shape(case.truth), bool)
-    _check(case, prediction)
-    counts = count_pixels(case.truth, prediction)
-    truth_box, prediction_box = crop_pair(case.truth, prediction)
-    histogram = None if case.logits is None else logit_histogram(case.truth, case.logits)
+    truth, prediction = _checked(case)
+    counts = count_pixels(truth, prediction)
+    truth_box, prediction_box = crop_pair(truth, prediction)
+    histogram = None if case.logits is None else logit_histogram(truth, case.logits)
     truth_line, prediction_line = skeleton(truth_box), skeleton(prediction_box)
     values = {
         **overlap_scores(counts),
@@ -122,7 +121,7 @@ def score_case(case: CaseArrays) -> CaseScores:
         **calibre_recall(truth_box, truth_line, prediction_box),
         "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
     }
-    height, width = case.truth.shape
+    height, width = truth.shape
     return CaseScores(
         case_id=case.case_id,
         sequence=case.sequence,
@@ -154,7 +153,8 @@ def scores_table(scores: Iterable[CaseScores]) -> pd.DataFrame:
 
 
 def mask_digest(mask: np.ndarray) -> str:
-    """SHA-256 of a mask, bool (H, W), with its shape: equal for equal masks only."""
+    """SHA-256 of a mask (H, W) with its shape: equal for equal masks only. Raises RefusedInput as `as_mask`."""
+    mask = as_mask("mask", mask)
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
@@ -164,18 +164,17 @@ def _pr_auc(histogram: LogitHistogram | None, expected: bool, counts: PixelCount
     return 0.0 if expected and not counts.truth_empty else np.nan
 
 
-def _check(case: CaseArrays, prediction: np.ndarray) -> None:
-    for name, mask in (("ground truth", case.truth), ("prediction", prediction)):
-        if np.ndim(mask) != 2 or np.size(mask) == 0 or mask.dtype != bool:
-            raise RefusedInput(
-                f"case {case.case_id}: expected the {name} as a bool mask (H, W) with pixels, "
-                f"got {mask.dtype} {np.shape(mask)}. Make it from the file again"
-            )
+def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction of a case as bool masks (H, W), an empty one where there is none."""
+    truth = as_mask(f"case {case.case_id}: ground truth", case.truth)
+    prediction = np.zeros_like(truth)
+    if case.prediction is not None:
+        prediction = as_mask(f"case {case.case_id}: prediction", case.prediction)
     arrays = [("prediction", prediction)] + ([] if case.logits is None else [("logits", case.logits)])
     for name, array in arrays:
-        if array.shape != case.truth.shape:
+        if array.shape != truth.shape:
             raise RefusedInput(
-                f"case {case.case_id}: expected the {name} at the size of the ground truth {case.truth.shape}, "
+                f"case {case.case_id}: expected the {name} at the size of the ground truth {truth.shape}, "
                 f"got {array.shape}. Predict on the frame at its full size, or import masks of that size"
             )
     if case.logits is not None and not np.isfinite(case.logits).all():
@@ -187,3 +186,4 @@ def _check(case: CaseArrays, prediction: np.ndarray) -> None:
         raise RefusedInput(
             f"case {case.case_id}: expected a pixel spacing above 0 mm, got {case.spacing_mm}. Leave it out if unknown"
         )
+    return truth, prediction

@@ -4,14 +4,18 @@ import numpy as np
 from skimage.morphology import skeletonize
 
 from helpers.evaluation.empties import empty_value
+from helpers.evaluation.mask import as_mask, as_masks
 
 # Another method moves clDice by about 0.01, so that the method is part of the metric's definition.
 SKELETON_METHOD = "zhang"
 
 
 def skeleton(mask: np.ndarray) -> np.ndarray:
-    """The centreline of `mask`, bool (H, W): one pixel wide, 8-connected, inside the mask; empty for an empty mask."""
-    return skeletonize(mask, method=SKELETON_METHOD).astype(bool, copy=False)
+    """The centreline of a mask (H, W), bool: one pixel wide, 8-connected, inside the mask; empty for an empty mask.
+
+    Raises RefusedInput as `as_mask`.
+    """
+    return skeletonize(as_mask("mask", mask), method=SKELETON_METHOD).astype(bool, copy=False)
 
 
 def centreline_scores(
@@ -24,9 +28,17 @@ def centreline_scores(
     harmonic mean.
 
     Args:
-        truth, prediction: bool (H, W).
-        truth_skeleton, prediction_skeleton: their centrelines from `skeleton`, bool (H, W).
+        truth, prediction: masks (H, W).
+        truth_skeleton, prediction_skeleton: their centrelines from `skeleton`, masks (H, W).
+    Raises:
+        RefusedInput: as `as_mask`, and for several shapes.
     """
+    truth, prediction, truth_skeleton, prediction_skeleton = as_masks(
+        truth=truth,
+        prediction=prediction,
+        truth_skeleton=truth_skeleton,
+        prediction_skeleton=prediction_skeleton,
+    )
     empty = {"truth_empty": not truth_skeleton.any(), "prediction_empty": not prediction_skeleton.any()}
     decided = {name: empty_value(name, **empty) for name in ("cldice", "topology_precision", "topology_sensitivity")}
     if any(empty.values()):

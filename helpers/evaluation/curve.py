@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.errors import RefusedInput
 from helpers.evaluation.empties import empty_value
+from helpers.evaluation.mask import as_mask
 from helpers.evaluation.overlap import PixelCounts
 
 # A power of two, so that scaling is exact and logit 0 (probability 0.5) is a threshold of the sweep.
@@ -41,9 +43,14 @@ def logit_histogram(truth: np.ndarray, logits: np.ndarray) -> LogitHistogram:
     """Count the pixels of one case.
 
     Args:
-        truth: bool (H, W).
+        truth: mask (H, W).
         logits: floating (H, W), finite; the largest over `[SEG]` where a case has several.
+    Raises:
+        RefusedInput: as `as_mask`, and where the logits are of another shape.
     """
+    truth = as_mask("truth", truth)
+    if logits.shape != truth.shape:
+        raise RefusedInput(f"logits: expected them at the size of the ground truth {truth.shape}, got {logits.shape}")
     scaled = np.ceil(logits.astype(np.float32) * STEPS_PER_LOGIT)
     bins = np.clip(scaled, -_OFFSET, _OFFSET).astype(np.int64) + _OFFSET
     return LogitHistogram(

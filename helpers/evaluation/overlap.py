@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.evaluation.empties import empty_value
+from helpers.evaluation.mask import as_masks
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class PixelCounts:
 
 
 def count_pixels(truth: np.ndarray, prediction: np.ndarray) -> PixelCounts:
-    """Counts for two masks, bool (H, W)."""
+    """Counts for two masks (H, W). Raises RefusedInput as `as_mask`, and for two shapes."""
+    truth, prediction = as_masks(truth=truth, prediction=prediction)
     both = int(np.count_nonzero(truth & prediction))
     in_truth, in_prediction = int(np.count_nonzero(truth)), int(np.count_nonzero(prediction))
     fp, fn = in_prediction - both, in_truth - both

@@ -15,6 +15,7 @@ from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, scores_table
 from helpers.evaluation.intervals import DRAWS, SEED
 from helpers.evaluation.loading import Scorable, load_case
+from helpers.evaluation.mask import as_mask
 from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.subjects import Subject
 
@@ -44,12 +45,16 @@ class Processing:
         return self != Processing()
 
     def apply(self, mask: np.ndarray) -> np.ndarray:
-        """The processed mask of a mask, bool (H, W)."""
+        """The processed mask, bool, of a mask (H, W). Raises RefusedInput as `as_mask`."""
         return without_small(closed(mask, self.close_gaps), self.remove_small)
 
 
 def closed(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Close gaps of a mask, bool (H, W), by a disk; no pixel of it is lost, at the border neither."""
+    """Close gaps of a mask (H, W) by a disk, bool; no pixel of it is lost, at the border neither.
+
+    Raises RefusedInput as `as_mask`.
+    """
+    mask = as_mask("mask", mask)
     if radius == 0:
         return mask
     wider = np.pad(mask, radius)
@@ -57,8 +62,8 @@ def closed(mask: np.ndarray, radius: int) -> np.ndarray:
 
 
 def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:
-    """A mask, bool (H, W), without its components of fewer than `fewest` pixels."""
-    components, _ = label(mask, _EIGHT)
+    """A mask (H, W) without its components of fewer than `fewest` pixels, bool. Raises RefusedInput as `as_mask`."""
+    components, _ = label(as_mask("mask", mask), _EIGHT)
     kept = np.bincount(components.ravel()) >= fewest
     kept[0] = False
     return kept[components]

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from helpers.evaluation.empties import empty_value
+from helpers.evaluation.mask import as_masks
 
 TOLERANCES_PX = (1, 2, 3)
 TOLERANCES_MM = (0.5, 1.0)
@@ -51,11 +52,14 @@ def surface_distances(
     """Distances between the outlines of two masks.
 
     Args:
-        truth, prediction: bool (H, W). What lies outside the array is background.
+        truth, prediction: masks (H, W). What lies outside the array is background.
         spacing: height and width of a pixel; (1, 1) gives pixels.
     Returns:
         Infinite distances where one mask is empty; empty arrays for an empty mask.
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
     """
+    truth, prediction = as_masks(truth=truth, prediction=prediction)
     truth_codes, prediction_codes = _corner_codes(truth), _corner_codes(prediction)
     truth_outline, prediction_outline = _is_outline(truth_codes), _is_outline(prediction_codes)
     lengths = _element_lengths(spacing)
@@ -106,7 +110,10 @@ def average_distance(metric: str, distances: SurfaceDistances) -> float:
 def surface_scores(
     truth: np.ndarray, prediction: np.ndarray, spacing_mm: tuple[float, float] | None = None
 ) -> dict[str, float]:
-    """All scores of this module by name; those in mm are NaN where `spacing_mm` (height, width) is None."""
+    """All scores of this module by name; those in mm are NaN where `spacing_mm` (height, width) is None.
+
+    Raises RefusedInput as `surface_distances`.
+    """
     pixels = surface_distances(truth, prediction)
     scores = {f"nsd_{limit}px": normalised_surface_dice(f"nsd_{limit}px", pixels, limit) for limit in TOLERANCES_PX}
     scores |= {"hd95_px": hausdorff_95("hd95_px", pixels), "assd_px": average_distance("assd_px", pixels)}

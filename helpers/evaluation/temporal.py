@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.evaluation.mask import as_masks
 from helpers.evaluation.overlap import count_pixels, overlap_scores
 
 
@@ -71,7 +72,8 @@ class Step:
 
 
 def step(truth: np.ndarray, next_truth: np.ndarray, mask: np.ndarray, next_mask: np.ndarray) -> Step:
-    """The change between neighbouring frames; all bool (H, W) of one shape."""
+    """The change between neighbouring frames; masks (H, W). Raises RefusedInput as `as_mask`, and for two shapes."""
+    truth, next_truth, mask, next_mask = as_masks(truth=truth, next_truth=next_truth, mask=mask, next_mask=next_mask)
     either = np.count_nonzero(mask | next_mask)
     unasked = np.count_nonzero((mask ^ next_mask) & ~(truth ^ next_truth))
     return Step(

@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from helpers.evaluation.aggregation import patient_means
+from helpers.evaluation.mask import as_mask
 from helpers.evaluation.overlap import count_pixels, dice
 
 # The mask decoder gives logits on this grid, whatever the frame's size; they are then enlarged bilinearly.
@@ -30,17 +31,20 @@ class Yardsticks:
 
 
 def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
-    """`mask`, bool (H, W), as it comes back from the grid.
+    """A mask (H, W) as it comes back from the grid, bool.
 
     Each cell takes the share of its area that is in the mask; the shares are enlarged bilinearly and cut at one half.
+    Raises RefusedInput as `as_mask`.
     """
+    mask = as_mask("mask", mask)
     height, width = mask.shape
     cells = Image.fromarray(mask.astype(np.float32)).resize((grid, grid), Image.Resampling.BOX)
     return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR)) > 0.5
 
 
 def yardsticks(truth: np.ndarray) -> Yardsticks:
-    """The yardsticks of one case. `truth`: bool (H, W)."""
+    """The yardsticks of one case. `truth`: mask (H, W). Raises RefusedInput as `as_mask`."""
+    truth = as_mask("truth", truth)
     masks = (through_grid(truth), np.zeros_like(truth), np.ones_like(truth))
     return Yardsticks(*(dice(count_pixels(truth, mask)) for mask in masks))
 

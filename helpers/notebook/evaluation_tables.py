@@ -7,6 +7,7 @@ import pandas as pd
 
 from helpers.evaluation.aggregation import capped, patient_means
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
+from helpers.evaluation.mask import as_masks
 from helpers.evaluation.paired import Change, Pairing
 from helpers.evaluation.yardsticks import yardstick_means
 from helpers.figures.style import caution, sizes_of, sizes_text
@@ -79,9 +80,12 @@ def definition_table(
 
     Args:
         scores: table of scores that holds the case.
-        truth, mask: bool (H, W).
-        definitions: metric -> function of the flat truth and the flat mask, such as scikit-learn's `f1_score`.
+        truth, mask: of the case, (H, W), as `as_mask` takes them.
+        definitions: metric -> function of the flat truth and the flat mask, bool, such as scikit-learn's `f1_score`.
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
     """
+    truth, mask = as_masks(truth=truth, mask=mask)
     row = scores.set_index("case_id").loc[case_id]
     rows = []
     for metric, function in definitions.items():

@@ -79,8 +79,8 @@ def test_what_is_shown_of_a_case_holds_no_pixels():
     ("case", "message"),
     [
         (CaseArrays("c1", TRUTH, HALF[:5]), "size of the ground truth"),
-        (CaseArrays("c1", TRUTH, HALF.astype(np.uint8)), "bool mask"),
-        (CaseArrays("c1", TRUTH[0], None), "bool mask"),
+        (CaseArrays("c1", TRUTH, HALF * 2), r"prediction: expected a mask .*int64 \(7, 9\) with the values 0, 2"),
+        (CaseArrays("c1", TRUTH[0], None), "ground truth: expected a mask"),
         (CaseArrays("c1", np.zeros((0, 4), bool), None), "with pixels"),
         (CaseArrays("c1", TRUTH, HALF, logits=np.zeros((3, 3))), "logits at the size"),
         (CaseArrays("c1", TRUTH, HALF, logits=np.full(TRUTH.shape, np.nan)), "finite logits"),

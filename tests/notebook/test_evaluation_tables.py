@@ -75,6 +75,7 @@ def test_definitions_equal_scikit_learns():
     shown = definition_table(scores, "a", TRUTH, found(4), functions)
     assert shown["verdict"].tolist() == ["equal", "equal"]
     assert shown["this evaluation"].tolist() == pytest.approx([8 / 14, 0.4])
+    assert definition_table(scores, "a", TRUTH * 255, found(4).astype(float), functions).equals(shown)
     assert definition_table(scores, "a", TRUTH, found(5), functions)["verdict"].tolist() == ["DIFFERENT"] * 2
 
 
