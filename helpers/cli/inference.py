@@ -156,7 +156,7 @@ def predict(
         known_values,
     )
     from helpers.inference.run import predict as run_prediction
-    from helpers.inference.sequences import Mode, sequences_of
+    from helpers.inference.sequences import Mode, first_frames, sequences_of
     from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
     from helpers.runs.masks import Combine
 
@@ -194,7 +194,7 @@ def predict(
         frames = listed(frames, input_path(case_list, "--case-list"))
         limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
     if mode is not ModeName.FRAME:
-        sequences_of(frames[:limit])  # refuses before the model is loaded
+        sequences_of(first_frames(frames, limit, Mode(mode.value)))  # refuses before the model is loaded
         size = 1
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
     known = {**known_values(frames, prompts, **settings, mode=Mode(mode.value)), "model": identity, "batch_size": size}

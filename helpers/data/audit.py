@@ -72,8 +72,8 @@ def audit(dataset: Dataset) -> Report:
     """Check every case of a data set, each frame and mask read once.
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
-    the frame or are not binary, missing masks, equal frames, patients and sequences in several splits, and signs of
-    patient data in file names (unless public) and DICOM headers.
+    the frame or are not binary, missing masks, equal frames, patients and sequences in several splits, sequences whose
+    order is not certain, and signs of patient data in file names (unless public) and DICOM headers.
     """
     findings = [
         Finding(Severity.ERROR, "passed_over", None, fault.reason, "correct or remove this entry of the data set")
@@ -96,6 +96,10 @@ def audit(dataset: Dataset) -> Report:
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
+    findings += [
+        Finding(Severity.WARNING, "order_doubtful", None, f"sequence {name}: {reason}", _ORDER_ADVICE)
+        for name, reason in dataset.doubts.items()
+    ]
     findings += _privacy_findings(dataset)
     if not annotated:
         findings.append(
@@ -122,6 +126,9 @@ def write_report(report: Report, dataset: Dataset, output: Path) -> None:
     sheet = suspicious_sheet(report.findings, dataset.cases)
     if sheet is not None:
         write_bytes_atomic(output / "contact_sheet.png", sheet)
+
+
+_ORDER_ADVICE = "look at its order in a film; (?P<frame>...) in --group-by, or a CSV column frame, states it"
 
 
 def _truth_findings(case: Case, size: tuple[int, int] | None, annotated: bool) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Open a data set: its layout read, its frames grouped, its names replaced by ids."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +15,7 @@ from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
 from helpers.data.readers.detection import read_records
 from helpers.data.record import Case, Fault, Record
+from helpers.data.time_order import TimeOrder, time_order
 from helpers.data.truth import AuditedTruth, Size
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage, natural_key
@@ -38,6 +39,7 @@ class Dataset:
         key_fingerprint: of the key that they were drawn under; None for kept ones.
         notes: what was found and passed over, without names.
         faults: what could not become a case.
+        doubts: sequence -> why the order of its frames in time is not certain, without names.
     """
 
     root: Path = field(repr=False)
@@ -47,6 +49,7 @@ class Dataset:
     key_fingerprint: str | None
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = field(default=(), repr=False)
+    doubts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -126,14 +129,15 @@ def open_dataset(
             "none such. Declare it, or ask for kept ids"
         )
     names, mark = _named(records, policy, id_key or default_key_path(root), root)
-    notes = [*found.notes, *grouping]
+    order = time_order(records)
+    notes = [*found.notes, *grouping, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)
     pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
     if not pairs:
         known = sorted({record.split for record in records if record.split})
         raise UsageProblem(f"{path}: expected cases of split {split!r}, found {', '.join(known) or 'no splits'}")
-    cases = [_case(record, given) for record, given in pairs]
+    cases = [_case(record, given, order) for record, given in pairs]
     if rescale:
         cases, count = _rescaled(cases)
         notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
@@ -144,7 +148,9 @@ def open_dataset(
             "and scaled to the size of their frame, as asked for"
         )
     cases.sort(key=lambda case: natural_key(case.case_id))
-    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults)
+    sequences = {record.name: given.sequence for record, given in pairs}
+    doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
+    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts)
 
 
 def _named(
@@ -155,7 +161,7 @@ def _named(
     return keep(records), None
 
 
-def _case(record: Record, names: Names) -> Case:
+def _case(record: Record, names: Names, order: TimeOrder) -> Case:
     try:
         nbytes = record.path.stat().st_size
     except OSError:
@@ -169,6 +175,7 @@ def _case(record: Record, names: Names) -> Case:
         number=record.number,
         split=record.split,
         nbytes=nbytes,
+        position=order.positions.get(record.name),
     )
     return Case(frame, record.truth, record.provenance)
 

@@ -10,18 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from helpers.data.record import NUMBER_DIGITS, Record
+from helpers.data.record import NUMBER_DIGITS, NumberFrom, Record
+from helpers.data.time_order import STRUCTURE
 from helpers.errors import UsageProblem
 
 _GROUPS = {"patient", "sequence", "frame"}
 _COLUMN = "column:"
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
 
-# Folders that sort files rather than patients.
-_STRUCTURE = frozenset(
-    ("images", "image", "imgs", "img", "frames", "original", "originals", "angiograms", "data")
-    + ("train", "training", "val", "valid", "validation", "test", "testing")
-)
 # Only names that look like a patient's number are taken for patients: LAO, good or 2021 are folders as well.
 _NUMBERED_PATIENT = r"(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+"
 _PATIENT = rf"(?P<patient>{_NUMBERED_PATIENT})"
@@ -150,19 +146,20 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _set(record: Record, found: dict[str, str | None]) -> Record:
     """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
-    number = record.number
+    number, number_from = record.number, record.number_from
     if found.get("frame"):
-        number = _ending(found["frame"])
+        number, number_from = _ending(found["frame"]), NumberFrom.RULE
         if number is None:
             raise UsageProblem(
                 f"--group-by: expected a frame that ends in a number of at most {NUMBER_DIGITS} digits, found another "
-                "text. Correct it"
+                "text. Correct it, or leave the frame out: frames are then taken in the natural order of their names"
             )
     return replace(
         record,
         patient=found.get("patient") or record.patient,
         sequence=found.get("sequence") or record.sequence,
         number=number,
+        number_from=number_from,
         from_header=record.from_header - {kind for kind, text in found.items() if text},
     )
 
@@ -170,7 +167,7 @@ def _set(record: Record, found: dict[str, str | None]) -> Record:
 def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     """Patient and sequence from folders `patient/sequence/frame.png`, or the patient from `P12/frame.png`."""
     folders = [
-        tuple(part for part in PurePosixPath(record.name).parts[:-1] if part.casefold() not in _STRUCTURE)
+        tuple(part for part in PurePosixPath(record.name).parts[:-1] if part.casefold() not in STRUCTURE)
         for record in records
     ]
     depths = {len(parts) for parts in folders}
@@ -182,6 +179,7 @@ def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
             patient=parts[0],
             sequence=parts[1] if len(parts) > 1 else None,
             number=_trailing_number(record),
+            number_from=NumberFrom.NAME if record.number is None else record.number_from,
         )
         for record, parts in zip(records, folders, strict=True)
     )
@@ -206,7 +204,7 @@ def _suggestion(records: tuple[Record, ...]) -> str:
         if not all(matches):
             continue
         patients = {match["patient"] for match in matches}
-        if 1 < len(patients) < len(records) and not any(name.casefold() in _STRUCTURE for name in patients):
+        if 1 < len(patients) < len(records) and not any(name.casefold() in STRUCTURE for name in patients):
             grouped = tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
             return f"; were they patients, --group-by '{rule}' would give {_counts(grouped)}"
     return ""

@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from helpers.data.frame import Frame
+from helpers.images.dicom_header import Moment
 
 # Of a frame's number at most. It stands in the case id, and what is longer names something else: a patient, a date.
 NUMBER_DIGITS = 6
+
+
+class NumberFrom(Enum):
+    """Who says which number a frame has."""
+
+    LAYOUT = "layout"
+    RULE = "rule"  # the user's
+    NAME = "name"  # whatever number its name ends in
 
 
 class Truth(Protocol):
@@ -40,6 +50,8 @@ class Record:
         truth: ground truth; None where there is none.
         patient, sequence: the source's own names, from headers, columns or folders; None where the reader cannot tell.
         number: of the frame in its sequence, of at most NUMBER_DIGITS digits; None where the reader cannot tell.
+        number_from: who says so.
+        moments: what a header says of when the frame was taken.
         split: None where the layout has none.
         from_header: which of `patient` and `sequence` a file's header states; such names are never kept as ids.
         provenance: where the annotation came from, for people: annotation file, position in it, texts, second reader.
@@ -52,6 +64,8 @@ class Record:
     patient: str | None = None
     sequence: str | None = None
     number: int | None = None
+    number_from: NumberFrom = NumberFrom.LAYOUT
+    moments: Mapping[Moment, float] = field(default_factory=dict)
     split: str | None = None
     from_header: frozenset[str] = frozenset()
     provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)

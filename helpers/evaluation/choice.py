@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from helpers.data.dataset import Dataset
-from helpers.data.frame import Frame
+from helpers.data.frame import Frame, in_sequences
 from helpers.errors import RefusedInput
 from helpers.evaluation.subjects import Subject
+from helpers.images.reading import natural_key
 from helpers.runs.rows import PredictionRow
 
 
@@ -74,6 +75,13 @@ def choose_cases(subjects: Sequence[Subject], dataset: Dataset) -> Choice:
             f"{len(regrouped)} cases, the first {min(regrouped)}, are of another patient or sequence now than when "
             "they were predicted; the data set's groups of today are taken"
         )
+    for subject in subjects:
+        otherwise = _in_other_order(subject, dataset)
+        if otherwise:
+            warnings.append(
+                f"{subject.name}: {len(otherwise)} sequences, the first {otherwise[0]}, were followed in another order "
+                "of their frames than the data set has now. Predict the run again"
+            )
     return Choice(
         tuple(chosen), {reason: tuple(sorted(ids)) for reason, ids in left_out.items() if ids}, tuple(warnings)
     )
@@ -83,6 +91,28 @@ def _same_groups(row: PredictionRow, frame: Frame) -> bool:
     """Whether the groups that a run knew of a case are those of the data set."""
     pairs = ((row.patient, frame.patient), (row.sequence, frame.sequence))
     return all(known in (None, now) for known, now in pairs)
+
+
+def _in_other_order(subject: Subject, dataset: Dataset) -> list[str]:
+    """The sequences that a run followed in another order than is the data set's; none of a run of single frames.
+
+    A run of before positions were kept took frames by their numbers, those without one first.
+    """
+    run = subject.run
+    if run.config.values.get("mode") is None:
+        return []
+    rows = {row.case_id: row for row in run.rows}
+    frames = [case.frame for case in dataset.cases if case.case_id in rows]
+    found = []
+    for group in in_sequences(frames, lambda frame: frame):
+        own = [rows[frame.case_id] for frame in group]
+        if None in {row.position for row in own}:
+            then = sorted(own, key=lambda row: (-1 if row.frame is None else row.frame, natural_key(row.case_id)))
+        else:
+            then = sorted(own, key=lambda row: row.position)
+        if then != own and len({row.sequence for row in own}) == 1:
+            found.append(group[0].sequence)
+    return found
 
 
 def _expected(subject: Subject, dataset: Dataset) -> set[str]:

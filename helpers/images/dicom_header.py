@@ -9,7 +9,10 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import pydicom
@@ -26,6 +29,7 @@ __all__ = [
     "MAX_FRAMES",
     "MODALITIES",
     "DicomFacts",
+    "Moment",
     "check_frame_count",
     "damaged",
     "dicom_facts",
@@ -95,7 +99,23 @@ _IDENTITY_KEYWORDS = (
     "StudyID",
 )
 
+
+class Moment(StrEnum):
+    """What a header says of when a frame was taken: seconds, or a number that rises."""
+
+    ACQUIRED = "acquired"
+    CONTENT = "content"
+    INSTANCE = "instance"
+
+
+_TIMES = {
+    Moment.ACQUIRED: (("AcquisitionDateTime",), ("AcquisitionDate", "AcquisitionTime")),
+    Moment.CONTENT: (("ContentDate", "ContentTime"),),
+}
+_TIME = re.compile(r"(\d{8})(\d{2})(\d{2})?(\d{2})?(?:\.(\d{1,6}))?(?:([+-])(\d{2})(\d{2}))?")
+
 _FACT_KEYWORDS = (
+    *(keyword for ways in _TIMES.values() for way in ways for keyword in way),
     *("Modality", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
     *("Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "BurnedInAnnotation", "SpecificCharacterSet"),
 )
@@ -117,6 +137,7 @@ class DicomFacts:
             are.
         study_uid, series_uid, instance_uid: None where empty.
         modality: such as `XA`; None where empty.
+        moments: those that the header states.
         frame_count: 0 for a file that is no image, such as a report.
         spacing_mm: of rows and of columns. PixelSpacing where present; otherwise ImagerPixelSpacing, which holds at the
             detector and so is larger than in the patient; None where the header has neither.
@@ -136,6 +157,7 @@ class DicomFacts:
     spacing_mm: tuple[float, float] | None
     identity_fields: tuple[str, ...]
     burned_in: bool | None
+    moments: Mapping[Moment, float] = field(default_factory=dict, repr=False)
 
     @property
     def is_angiogram(self) -> bool:
@@ -177,6 +199,7 @@ def dicom_facts(path: Path) -> DicomFacts:
             spacing_mm=_spacing(header),
             identity_fields=tuple(keyword for keyword in _IDENTITY_KEYWORDS if is_filled(header, keyword)),
             burned_in=burned_in,
+            moments=_moments(header),
         )
     except DICOM_ERRORS as error:
         raise damaged(path, error) from None
@@ -232,6 +255,34 @@ def _patient(header: Dataset) -> str | None:
 def is_filled(header: Dataset, keyword: str) -> bool:
     value = header.get(keyword)
     return bool(value is not None and str(value).strip(" ^=") and value != [])
+
+
+def _moments(header: Dataset) -> dict[Moment, float]:
+    found = {}
+    for moment, ways in _TIMES.items():
+        for way in ways:
+            texts = [text_of(header, keyword) for keyword in way]
+            seconds = None if None in texts else _seconds("".join(texts))
+            if seconds is not None:
+                found.setdefault(moment, seconds)
+    if header.get("InstanceNumber") not in (None, ""):
+        found[Moment.INSTANCE] = int(header.InstanceNumber)
+    return found
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds since 1970 of a date and time as headers write them; without a zone, as if in UTC. None for others."""
+    parts = _TIME.fullmatch(re.sub(r"(?<=\d):(?=\d)", "", text))
+    if not parts:
+        return None
+    day, hours, minutes, seconds, fraction, sign, zone_hours, zone_minutes = parts.groups()
+    try:
+        start = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+    zone = timedelta(hours=int(zone_hours or 0), minutes=int(zone_minutes or 0)).total_seconds()
+    clock = 3600 * int(hours) + 60 * int(minutes or 0) + int(seconds or 0) + float(f"0.{fraction or 0}")
+    return start + clock + (zone if sign == "-" else -zone)
 
 
 def _spacing(header: Dataset) -> tuple[float, float] | None:

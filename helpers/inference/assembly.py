@@ -177,6 +177,7 @@ def _row(frame: Frame, facts: FrameFacts | None, prompt_id: str, **known) -> Pre
         "patient": frame.patient,
         "sequence": frame.sequence,
         "split": frame.split,
+        "position": frame.position,
         **({} if facts is None else asdict(facts)),
     }
     return PredictionRow(**{**unknown, **given, **known})

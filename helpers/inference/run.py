@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from helpers.data.frame import Frame, listing_sha256
+from helpers.data.frame import Frame, listing_sha256, order_sha256
 from helpers.errors import RefusedInput, Stopped, UsageProblem
 from helpers.inference.assembly import Thresholding
 from helpers.inference.committing import Commit
@@ -20,7 +20,7 @@ from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
-from helpers.inference.sequences import Mode, sequences_of, whole_sequences
+from helpers.inference.sequences import Mode, first_frames, sequences_of, whole_sequences
 from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
 from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.inference.writing import unwritten
@@ -128,7 +128,7 @@ def predict(
         combine: how the maps of several `[SEG]` become one mask.
         batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device. Of
             no effect on sequences.
-        limit: only so many frames, the first ones; None for all.
+        limit: only so many frames, the first ones, in sequences the first ones in time; None for all.
         shard: this call's share of the batches.
         dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
     Raises:
@@ -141,9 +141,9 @@ def predict(
     check_parameters(prompts, threshold, batch_size, limit)
     output = Path(output)
     check_output(output)
-    chosen = tuple(frames)[:limit]
-    case_ids = [frame.case_id for frame in chosen]
     mode = predictor.mode if isinstance(predictor, SequencePredictor) else Mode.FRAME
+    chosen = first_frames(frames, limit, mode)
+    case_ids = [frame.case_id for frame in chosen]
     settings = {"threshold": threshold, "combine": combine, "limit": limit, "dataset": dataset, "mode": mode}
     known = known_values(frames, prompts, **settings)
     values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
@@ -203,14 +203,20 @@ def known_values(
     mode: Mode = Mode.FRAME,
 ) -> dict[str, Any]:
     """The part of a run's configuration that needs no model. Arguments as in `predict`."""
-    chosen = tuple(frames)[:limit]
+    chosen = first_frames(frames, limit, mode)
+    order = None if mode is Mode.FRAME else order_sha256(chosen)
     return {
         **({} if mode is Mode.FRAME else {"mode": mode.value}),
         "prompts": {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)},
         "threshold": threshold,
         "combine": combine.value,
         "limit": limit,
-        "dataset": {**(dataset or {}), "cases": len(chosen), "listing_sha256": listing_sha256(chosen)},
+        "dataset": {
+            **(dataset or {}),
+            "cases": len(chosen),
+            "listing_sha256": listing_sha256(chosen),
+            **({} if order is None else {"order_sha256": order}),
+        },
     }
 
 

@@ -30,10 +30,21 @@ class Mode(StrEnum):
         return self in {Mode.TRACK_BOTH, Mode.FUSED}
 
 
+def first_frames(frames: Sequence[Frame], limit: int | None, mode: Mode) -> tuple[Frame, ...]:
+    """The frames of a limited run, in the order given: the first ones; where sequences are followed, the first in time
+    of the first sequences.
+    """
+    if mode is Mode.FRAME or limit is None:
+        return tuple(frames)[:limit]
+    in_time = [frame.case_id for group in in_sequences(frames, lambda frame: frame) for frame in group]
+    wanted = set(in_time[:limit])
+    return tuple(frame for frame in frames if frame.case_id in wanted)
+
+
 def sequences_of(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], ...]:
     """The frames of each sequence in order of time, sequences in the order of their first frames.
 
-    A frame without a sequence is one of its own. Frames without a number keep their order.
+    A frame without a sequence is one of its own.
 
     Raises:
         UsageProblem: where no two frames belong together.

@@ -1,6 +1,7 @@
 """A review without a screen: the queue of cases, where one stands in it, and the verdicts of one reviewer."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ class ReviewCase:
         frame: number in the sequence.
         status: how the prediction ended, such as `ok` or `no_seg`.
         scores: metric -> value; None where unknown or undefined.
+        position: in the sequence in order of time; None where unknown.
     """
 
     case_id: str
@@ -29,12 +31,13 @@ class ReviewCase:
     frame: int | None
     status: str
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    position: int | None = None
 
 
 class Order(Enum):
     """How the queue is sorted."""
 
-    NATURAL = "natural"  # by case id
+    NATURAL = "natural"  # by case id, frames of a sequence in order of time
     WORST = "worst"
     BEST = "best"
 
@@ -42,8 +45,11 @@ class Order(Enum):
 def ranked(
     cases: Iterable[ReviewCase], order: Order, metric: str, *, lower_is_better: bool = False
 ) -> list[ReviewCase]:
-    """Cases in an order; those of equal values by case id, those without a value first under WORST, last under BEST."""
-    found = sorted(cases, key=lambda case: natural_key(case.case_id))
+    """Cases in an order; those of equal values as in NATURAL, those without a value first under WORST, last under BEST.
+
+    Where a sequence has cases in natural order of their ids, its frames stand in order of time.
+    """
+    found = _in_time(sorted(cases, key=lambda case: natural_key(case.case_id)))
     if order is Order.NATURAL:
         return found
 
@@ -54,6 +60,16 @@ def ranked(
         return value if lower_is_better else -value
 
     return sorted(found, key=badness, reverse=order is Order.WORST)
+
+
+def _in_time(cases: Sequence[ReviewCase]) -> list[ReviewCase]:
+    """The cases, those of a sequence in order of time at the places that the sequence has."""
+    groups: dict[str, list[ReviewCase]] = defaultdict(list)
+    for case in cases:
+        if case.sequence is not None and case.position is not None:
+            groups[case.sequence].append(case)
+    next_of = {name: iter(sorted(group, key=lambda case: case.position)) for name, group in groups.items()}
+    return [case if case.sequence is None or case.position is None else next(next_of[case.sequence]) for case in cases]
 
 
 @dataclass

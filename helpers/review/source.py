@@ -19,7 +19,7 @@ from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.review.coding import coded_map
 from helpers.review.payload import CaseView, Prediction
-from helpers.review.session import ReviewCase
+from helpers.review.session import Order, ReviewCase, ranked
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
 from helpers.stamp import stamp_text
@@ -109,16 +109,22 @@ class ReviewSource:
 
     @cached_property
     def cases(self) -> tuple[ReviewCase, ...]:
-        """The cases of the reviewed run, in natural order."""
+        """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
         run, found = self._subject.run, []
         for case_id in run.cases():
             row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
             found.append(
                 ReviewCase(
-                    case_id, frame.patient, frame.sequence, frame.number, str(row.status), self.scores.get(case_id, {})
+                    case_id,
+                    frame.patient,
+                    frame.sequence,
+                    frame.number,
+                    str(row.status),
+                    self.scores.get(case_id, {}),
+                    frame.position,
                 )
             )
-        return tuple(found)
+        return tuple(ranked(found, Order.NATURAL, "dice"))
 
     def view(self, case_id: str) -> CaseView:
         """What the viewer shows of a case.

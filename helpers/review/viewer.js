@@ -722,8 +722,7 @@ export class Viewer {
   frames() {
     const { case: here } = this;
     if (!here || here.sequence === null) return [];
-    const found = this.cases.filter((one) => one.sequence === here.sequence);
-    return found.sort((a, b) => (a.frame ?? 0) - (b.frame ?? 0));
+    return this.cases.filter((one) => one.sequence === here.sequence); // in order of time, as all cases stand
   }
 
   stepFrame(count) {

@@ -39,6 +39,7 @@ class PredictionRow:
     tiles: int | None
     image_sha256: str | None
     rle: str | None
+    position: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object."""
@@ -51,7 +52,7 @@ class PredictionRow:
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(PredictionRow))
-_INTEGERS = {"frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles"}
+_INTEGERS = {"frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles", "position"}
 _FLOATS = {"mask_fraction", "predicted_iou", "object_score"}
 
 

@@ -75,3 +75,34 @@ def test_groups_matter_of_cases_that_are_scored(truth, warnings):
 def test_without_a_common_case_nothing_is_scored():
     with pytest.raises(RefusedInput, match="all 2 runs were made for, found none among 3 cases .*, 2 of them with"):
         choose_cases([subject("a", limit=1), subject("c", limit=1)], ABC)
+
+
+def followed(*rows, mode="track"):
+    """A run's cases of one sequence: case id, number, position."""
+    made = [
+        SimpleNamespace(case_id=name, split=None, patient=None, sequence="S", frame=number, position=position)
+        for name, number, position in rows
+    ]
+    config = SimpleNamespace(values={} if mode is None else {"mode": mode})
+    ids = [name for name, _, _ in rows]
+    return SimpleNamespace(name="t", run=SimpleNamespace(cases=lambda: ids, config=config, rows=made))
+
+
+def placed(case_id, position):
+    frame = Frame(case_id, None, sequence="S", position=position)
+    return SimpleNamespace(case_id=case_id, truth="a truth", frame=frame)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mode", "told"),
+    [
+        ([("a", None, 3), ("b", None, 1)], "track", False),
+        ([("a", None, 1), ("b", None, 3)], "track", True),
+        ([("a", None, 1), ("b", None, 3)], None, False),  # each frame by itself
+        ([("a", 2, None), ("b", 1, None)], "fused", False),  # of before positions were kept
+        ([("a", None, None), ("b", None, None)], "fused", True),
+    ],
+)
+def test_a_run_that_followed_frames_in_another_order_is_told(rows, mode, told):
+    found = choose_cases([followed(*rows, mode=mode)], data(placed("a", 1), placed("b", 0)))
+    assert [("another order" in warning) for warning in found.warnings] == [True] * told

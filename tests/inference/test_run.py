@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from helpers.data.frame import Frame
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.images.source import read_frame
 from helpers.inference import run as run_module
@@ -21,6 +22,7 @@ from helpers.inference.run import (
     listing_sha256,
     predict,
 )
+from helpers.inference.sequences import Mode
 from helpers.inference.shards import Shard
 from helpers.runs import finishing
 from helpers.runs.durable import write_durable
@@ -279,3 +281,16 @@ def test_the_listing_knows_ids_and_groups_but_no_files(frames):
 
 def test_the_frames_are_those_that_were_drawn(frames):
     assert read_frame(frames[2].path, None).getpixel((0, 0)) == (3, 3, 3)
+
+
+def test_the_order_of_time_is_part_of_runs_that_depend_on_it_alone(tmp_path):
+    frames = [Frame(name, tmp_path / name, sequence="S", position=place) for name, place in (("a", 1), ("b", 0))]
+    turned = [replace(frame, position=1 - frame.position) for frame in frames]
+    settings = {"threshold": 0.5, "combine": Combine.UNION, "limit": None, "dataset": None}
+
+    def dataset(given, mode):
+        return known_values(given, [PROMPT], **settings, mode=mode)["dataset"]
+
+    assert dataset(frames, Mode.FRAME) == dataset(turned, Mode.FRAME)
+    assert dataset(frames, Mode.TRACK).keys() - dataset(turned, Mode.TRACK).keys() == {"order_sha256"}
+    assert dataset(turned, Mode.TRACK) == dataset([replace(frame, position=None) for frame in frames], Mode.TRACK)

@@ -1,5 +1,6 @@
 """Which frames belong together, which are prompted, and which are computed again with others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem
 from helpers.inference.resuming import Reason
-from helpers.inference.sequences import fullest, fullness, sequences_of, whole_sequences
+from helpers.inference.sequences import Mode, first_frames, fullest, fullness, sequences_of, whole_sequences
 from helpers.synthesis.sequence import draw_frame
 
 
@@ -30,6 +31,13 @@ def test_frames_are_put_in_order_of_time_and_sequences_in_that_of_their_first_fr
 
 def test_frames_without_numbers_keep_their_order():
     assert ids(sequences_of([frame("b", "A"), frame("a", "A")])) == [["b", "a"]]
+
+
+def test_the_first_frames_of_a_limited_run_are_the_first_in_time_where_sequences_are_followed():
+    frames = [replace(frame(name, "A"), position=place) for name, place in (("a", 2), ("b", 0), ("c", 1))]
+    assert [one.case_id for one in first_frames(frames, 2, Mode.FRAME)] == ["a", "b"]
+    assert [one.case_id for one in first_frames(frames, 2, Mode.TRACK)] == ["b", "c"]
+    assert first_frames(frames, None, Mode.TRACK) == first_frames(frames, 3, Mode.TRACK) == tuple(frames)
 
 
 def test_a_data_set_of_single_frames_is_refused():

@@ -38,6 +38,14 @@ def test_orders(tmp_path):
         one.arrange(Order.WORST, "cldice")
 
 
+def test_frames_of_a_sequence_stand_in_order_of_time(tmp_path):
+    placed = [replace(case, position=place) for case, place in zip(CASES, (0, 1, None, None), strict=True)]
+    one = session(tmp_path, cases=placed)
+    assert one.queue == ("c1", "c10", "c3", "c2")
+    one.arrange(Order.WORST)
+    assert one.queue == ("c3", "c1", "c2", "c10")
+
+
 def test_the_case_at_hand_stays_at_hand(tmp_path):
     one = session(tmp_path)
     assert one.step(1).case_id == "c2"

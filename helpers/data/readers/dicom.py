@@ -78,6 +78,7 @@ def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
             patient=facts.patient_id,
             sequence="/".join(uids) or name,
             number=index + 1,
+            moments=facts.moments,
             from_header=_FROM_HEADER,
         )
         for index in range(facts.frame_count)
@@ -101,6 +102,7 @@ def _series(root: Path, instances: list[_Instance]) -> list[Record]:
             patient=facts.patient_id,
             sequence=facts.series_uid,
             number=number(facts.instance_number) if facts.series_uid else None,
+            moments=facts.moments,
             from_header=_FROM_HEADER,
         )
         for name, facts in instances

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.data.readers.dicom import read_dicom
+from helpers.data.time_order import time_order
 from helpers.errors import RefusedInput
 from tests.images.dicom_files import PLANTED, angiogram, write
 
@@ -98,3 +99,37 @@ def test_nothing_found(tmp_path):
         read_dicom(tmp_path)
     with pytest.raises(RefusedInput, match="expected a folder"):
         read_dicom(tmp_path / "missing")
+
+
+TIMES = {
+    "acquisition times": [
+        {"AcquisitionDate": "20240105", "AcquisitionTime": time} for time in ("0959", "10", "100000.5")
+    ],
+    "across midnight": [
+        {"AcquisitionDateTime": f"202401{day}", "InstanceNumber": 1}
+        for day in ("05235959.93", "06000000", "06000000.07")
+    ],
+    "zones": [{"AcquisitionDateTime": f"20240105{time}"} for time in ("100000+0200", "083000+0000", "100000")],
+    "content times": [
+        {"AcquisitionDate": "20240105", "AcquisitionTime": "10", "ContentDate": "20240105", "ContentTime": time}
+        for time in ("100000.066", "100000.5", "100001")
+    ],
+    "large instance numbers": [{"InstanceNumber": 20240105000 + at} for at in range(3)],
+    "instance numbers": [{"InstanceNumber": at} for at in (2, 9, 10)],
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_single_frames_stand_in_the_order_of_their_headers(tmp_path, kind):
+    for place, fields in enumerate(TIMES[kind]):
+        write(tmp_path / f"{9 - place}.dcm", angiogram(FRAME, SeriesInstanceUID="1.2", **fields))
+    positions = time_order(read_dicom(tmp_path).records).positions
+    found = [9 - int(name[0]) for name in sorted(positions, key=positions.get)]
+    assert found == [0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["", "noon", "20240231100000", "2024"])
+def test_a_time_that_is_none_leaves_the_order_to_names(tmp_path, text):
+    for name in ("2.dcm", "10.dcm"):
+        write(tmp_path / name, angiogram(FRAME, SeriesInstanceUID="1.2", AcquisitionDateTime=text))
+    assert time_order(read_dicom(tmp_path).records).positions == {"2.dcm": 0, "10.dcm": 1}
