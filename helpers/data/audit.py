@@ -17,10 +17,10 @@ from helpers.data.dataset import Dataset
 from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
 from helpers.data.ids import IdPolicy
 from helpers.data.other_frame import suggestions
-from helpers.data.privacy import header_signs, name_signs
+from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
-from helpers.images.dicom_header import is_dicom
+from helpers.images.dicom_header import DicomFacts, is_dicom
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 
@@ -73,7 +73,8 @@ def audit(dataset: Dataset) -> Report:
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
     the frame or are not binary, missing masks, equal frames, patients and sequences in several splits, sequences whose
-    order is not certain, and signs of patient data in file names (unless public) and DICOM headers.
+    order is not certain, signs of patient data in file names (unless public) and DICOM headers, and what these say of
+    masks, shutters and padding.
     """
     findings = [
         Finding(Severity.ERROR, "passed_over", None, fault.reason, "correct or remove this entry of the data set")
@@ -101,6 +102,7 @@ def audit(dataset: Dataset) -> Report:
         for name, reason in dataset.doubts.items()
     ]
     findings += _privacy_findings(dataset)
+    findings += _header_findings(dataset)
     if not annotated:
         findings.append(
             Finding(Severity.NOTE, "no_truth", None, "no case has ground truth", "enough to predict, not to score")
@@ -250,6 +252,29 @@ def _privacy_findings(dataset: Dataset) -> Iterator[Finding]:
         if burned_in:
             said = "the header says that text is burned into the pixels"
             yield _finding("warning", "burned_in", case, said, "cover the text before any picture leaves this machine")
+
+
+def _header_findings(dataset: Dataset) -> Iterator[Finding]:
+    """What DICOM headers say of frames that a viewer would show otherwise."""
+    known: dict[Path, DicomFacts | None] = {}
+    for case in dataset.cases:
+        path = case.frame.path
+        is_first = path not in known
+        if is_first:
+            known[path] = header_facts(path)
+        facts = known[path]
+        if facts is None:
+            continue
+        if (case.frame.index or 0) + 1 in facts.mask_frames:
+            said = "the header makes this frame a mask of a subtraction: it shows no contrast agent"
+            yield _finding("warning", "mask_frame", case, said, "leave it out of scores; its vessels are not filled")
+        if is_first and facts.shutters:
+            said = f"the header asks for a display shutter ({', '.join(facts.shutters)})"
+            advice = "it is not applied: a viewer hides what the frames hold there"
+            yield _finding("note", "display_shutter", case, said, advice)
+        if is_first and facts.padded:
+            said = "the header names a value of pixels that are padding"
+            yield _finding("note", "padding", case, said, "they are read as black; check that they hold no vessels")
 
 
 _PATH_ADVICE = {

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from helpers.images.dicom_header import dicom_facts, is_dicom
+from helpers.images.dicom_header import DicomFacts, dicom_facts, is_dicom
 from helpers.images.reading import UnreadableImage
 
 _PERSON = "a family and a given name"
@@ -103,10 +103,15 @@ def header_signs(path: Path) -> tuple[tuple[str, ...], bool | None]:
     Returns:
         The keywords, empty for what is no readable DICOM file; and BurnedInAnnotation, None where nothing is said.
     """
+    facts = header_facts(path)
+    return ((), None) if facts is None else (facts.identity_fields, facts.burned_in)
+
+
+def header_facts(path: Path) -> DicomFacts | None:
+    """What the header of a DICOM file says; None for what is no readable one."""
     if not is_dicom(path):
-        return (), None
+        return None
     try:
-        facts = dicom_facts(path)
+        return dicom_facts(path)
     except UnreadableImage:
-        return (), None
-    return facts.identity_fields, facts.burned_in
+        return None

@@ -2,7 +2,8 @@
 
 Grey values become 8 bits by one rule for the whole file, never by a frame's own minimum and maximum: rescale, then the
 VOI LUT or window of the header, then the full range of that step onto 0 .. 255. Without LUT and window the full range
-of BitsStored maps onto 0 .. 255. MONOCHROME1 is inverted last. docs/dicom.md states the details.
+of BitsStored maps onto 0 .. 255. MONOCHROME1 is inverted, and padding becomes black last. docs/dicom.md states the
+details.
 
 No header value enters an exception's `reason` or a frame: a value can be a patient's name. For the same reason the
 errors of pydicom, which quote values, are not chained.
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_rescale, apply_windowing, pixel_array
-from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from helpers.images.dicom_header import (
     DICOM_ERRORS,
@@ -35,6 +36,7 @@ _PILLOW_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless})
 _PIXEL_KEYWORDS = (
     *("Modality", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
@@ -53,7 +55,8 @@ def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
         _check_pixels(path, header, index)
         # Pillow where it can: gdcm is less guarded against damaged data. pydicom picks what is left.
         plugin = "pillow" if header.file_meta.TransferSyntaxUID in _PILLOW_SYNTAXES else ""
-        values = pixel_array(path, index=index, decoding_plugin=plugin)
+        # The words as they lie in the file: pydicom would keep their low BitsStored bits, wherever HighBit puts them.
+        values = pixel_array(path, index=index, decoding_plugin=plugin, correct_unused_bits=False)
         _read_functional_groups(header, index)
         frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
     except DICOM_ERRORS as error:
@@ -101,10 +104,9 @@ def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     photometric = header.get("PhotometricInterpretation")
     if photometric not in {"MONOCHROME1", "MONOCHROME2"}:
         raise UnreadableImage(path, "expected MONOCHROME1, MONOCHROME2, RGB or YBR, found another. Export it as grey")
-    bits, is_signed = header.BitsStored, header.PixelRepresentation == 1
-    if not header.file_meta.TransferSyntaxUID.is_encapsulated:
-        values = _without_spare_bits(values, header)
-    ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if is_signed else [0, 2**bits - 1])
+    words, values = values, _stored(path, values, header)
+    padding = _padding(words, values, header)
+    ends = np.array(_ends(header))
     # The header was read without its modality LUT sequence: in an angiogram that leads back to the X-ray intensity
     # and is not meant for display.
     values, ends = apply_rescale(values, header), apply_rescale(ends, header)
@@ -118,14 +120,63 @@ def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     if not (np.isfinite(high - low) and high != low and np.isfinite(values).all()):
         raise UnreadableImage(path, "rescale, window or LUT of the header leave no range of grey. Export it again")
     fraction = np.clip((values - low) / (high - low), 0, 1)
-    return np.rint(255 * (1 - fraction if photometric == "MONOCHROME1" else fraction)).astype(np.uint8)
+    grey = np.rint(255 * (1 - fraction if photometric == "MONOCHROME1" else fraction)).astype(np.uint8)
+    return grey if padding is None else np.where(padding, np.uint8(0), grey)
 
 
-def _without_spare_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
-    """Uncompressed `values` with the bits outside BitsStored, where old files keep overlays, taken off."""
-    above = header.BitsAllocated - 1 - header.HighBit
-    below = header.HighBit + 1 - header.BitsStored
-    return (values << above) >> (above + below)
+def _ends(header: Dataset) -> tuple[int, int]:
+    """The lowest and the highest value that BitsStored can hold."""
+    bits = header.BitsStored
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.PixelRepresentation == 1 else (0, 2**bits - 1)
+
+
+def _stored(path: Path, words: np.ndarray, header: Dataset) -> np.ndarray:
+    """The stored values (H, W) within decoded `words` (H, W), without what old files keep in the bits around them."""
+    syntax, bits = header.file_meta.TransferSyntaxUID, header.BitsStored
+    highest_bit = header.get("HighBit", bits - 1) if syntax.is_encapsulated else header.HighBit
+    above, below = header.BitsAllocated - 1 - highest_bit, highest_bit + 1 - bits
+    if not (0 < bits <= header.BitsAllocated and above >= 0 and below >= 0):
+        raise UnreadableImage(path, "BitsAllocated, BitsStored and HighBit of the header contradict. Export it again")
+    if not syntax.is_encapsulated or syntax == RLELossless:  # both keep whole words
+        return (words << above) >> (above + below)
+    if below:
+        raise UnreadableImage(
+            path, "expected HighBit one below BitsStored in a compressed file, found another. Export it uncompressed"
+        )
+    if header.PixelRepresentation == 1 and words.min() >= 0:  # a decoder that leaves the sign to its caller
+        words = np.where(words < 2 ** (bits - 1), words, words.astype(np.int32) - 2**bits)
+    lowest, highest = _ends(header)
+    if words.min() < lowest or words.max() > highest:
+        raise UnreadableImage(
+            path, f"found values beyond the {bits} bits that the header states. Export it uncompressed"
+        )
+    return words
+
+
+def _padding(words: np.ndarray, values: np.ndarray, header: Dataset) -> np.ndarray | None:
+    """Where the header says that pixels are padding, bool (H, W); None where it names no padding.
+
+    Args:
+        words: as they lie in the file: padding may use bits that BitsStored leaves out.
+        values: the stored values within them.
+    """
+    if not is_filled(header, "PixelPaddingValue"):
+        return None
+    first = int(header.PixelPaddingValue)
+    last = int(header.PixelPaddingRangeLimit) if is_filled(header, "PixelPaddingRangeLimit") else first
+    # Headers state a signed value as an unsigned one of 16 bits, and the other way round.
+    low, high = sorted(_as_stored(number, values.dtype) for number in (first, last))
+    within = (values >= low) & (values <= high)
+    lowest, highest = _ends(header)
+    return within if lowest <= low and high <= highest else within | ((words >= low) & (words <= high))
+
+
+def _as_stored(number: int, dtype: np.dtype) -> int:
+    """A number of a header as a stored value of a dtype would hold its bits; one that cannot be meant stays."""
+    width = 8 * dtype.itemsize
+    if np.iinfo(dtype).min <= number <= np.iinfo(dtype).max or not -(2 ** (width - 1)) <= number < 2**width:
+        return number
+    return number - 2**width if number > 0 else number + 2**width
 
 
 def _look_up(values: np.ndarray, item: Dataset, is_little_endian: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from helpers.images.dicom_frames import frame_count_of, is_filled, mask_frames, shutters, stored_frames, text_of
 from helpers.images.reading import UnreadableImage
 
 __all__ = [
@@ -118,6 +119,8 @@ _FACT_KEYWORDS = (
     *(keyword for ways in _TIMES.values() for way in ways for keyword in way),
     *("Modality", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
     *("Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "BurnedInAnnotation", "SpecificCharacterSet"),
+    *("SamplesPerPixel", "BitsAllocated", "PhotometricInterpretation", "PixelPaddingValue"),
+    *("MaskSubtractionSequence", "ShutterShape", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 
 
@@ -143,6 +146,10 @@ class DicomFacts:
             detector and so is larger than in the patient; None where the header has neither.
         identity_fields: keywords of identifying header fields that are not empty, in alphabetical order.
         burned_in: BurnedInAnnotation as YES or NO; None where the header does not say.
+        mask_frames: numbers, from 1, of the frames that a subtraction takes for its masks: they show no contrast agent.
+        shutters: shapes of the display shutters, such as `CIRCULAR`, in alphabetical order. A viewer hides what lies
+            under them; the pixels hold it.
+        padded: whether the header names a value of pixels that are padding.
     """
 
     patient_id: str | None = field(repr=False)
@@ -158,6 +165,9 @@ class DicomFacts:
     identity_fields: tuple[str, ...]
     burned_in: bool | None
     moments: Mapping[Moment, float] = field(default_factory=dict, repr=False)
+    mask_frames: tuple[int, ...] = ()
+    shutters: tuple[str, ...] = ()
+    padded: bool = False
 
     @property
     def is_angiogram(self) -> bool:
@@ -179,9 +189,10 @@ def is_dicom(path: Path) -> bool:
 def dicom_facts(path: Path) -> DicomFacts:
     """Read the header of `path`, without its pixels.
 
-    Raises `UnreadableImage` where the header is damaged or asks for more than `MAX_FRAMES` frames.
+    Raises `UnreadableImage` where the header is damaged, asks for more than `MAX_FRAMES` frames, or counts fewer frames
+    than the file holds.
     """
-    header = read_header(path, (*_FACT_KEYWORDS, *_IDENTITY_KEYWORDS))
+    header, stored = _read(Path(path), (*_FACT_KEYWORDS, *_IDENTITY_KEYWORDS))
     try:
         burned_in = {"YES": True, "NO": False}.get(text_of(header, "BurnedInAnnotation"))
         rows, columns = (int(header.get(keyword) or 0) for keyword in ("Rows", "Columns"))
@@ -200,10 +211,17 @@ def dicom_facts(path: Path) -> DicomFacts:
             identity_fields=tuple(keyword for keyword in _IDENTITY_KEYWORDS if is_filled(header, keyword)),
             burned_in=burned_in,
             moments=_moments(header),
+            mask_frames=mask_frames(header),
+            shutters=shutters(header),
+            padded=is_filled(header, "PixelPaddingValue"),
         )
     except DICOM_ERRORS as error:
         raise damaged(path, error) from None
     check_frame_count(path, facts.frame_count)
+    if stored is not None and stored > facts.frame_count > 0:
+        raise UnreadableImage(
+            path, f"expected as many frames as its header counts, {facts.frame_count}, found {stored}. Export it again"
+        )
     return facts
 
 
@@ -216,7 +234,11 @@ def dicom_frame_count(path: Path) -> int:
 
 
 def read_header(path: Path, keywords: tuple[str, ...]) -> Dataset:
-    path = Path(path)
+    return _read(Path(path), keywords)[0]
+
+
+def _read(path: Path, keywords: tuple[str, ...]) -> tuple[Dataset, int | None]:
+    """The header of a file, and how many frames its pixel data holds; None where that cannot be told."""
     try:
         if not is_dicom(path):
             raise UnreadableImage(
@@ -225,7 +247,9 @@ def read_header(path: Path, keywords: tuple[str, ...]) -> Dataset:
         # Inflated as a whole while it is opened, so its size cannot be bounded.
         if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise UnreadableImage(path, "deflated DICOM files are not read. Export it uncompressed")
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
+        with path.open("rb") as file:
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+            return header, stored_frames(file, header)
     except DICOM_ERRORS as error:
         raise damaged(path, error) from None
 
@@ -239,10 +263,6 @@ def damaged(path: Path, error: Exception) -> UnreadableImage:
     )
 
 
-def text_of(header: Dataset, keyword: str) -> str | None:
-    return str(header.get(keyword) or "").strip() or None
-
-
 def _patient(header: Dataset) -> str | None:
     """The first of id and name that tells patients apart."""
     for keyword in ("PatientID", "PatientName"):
@@ -250,11 +270,6 @@ def _patient(header: Dataset) -> str | None:
         if text is not None and not _NOBODY.fullmatch(re.sub(r"[\W_]+", "", text.casefold())):
             return text
     return None
-
-
-def is_filled(header: Dataset, keyword: str) -> bool:
-    value = header.get(keyword)
-    return bool(value is not None and str(value).strip(" ^=") and value != [])
 
 
 def _moments(header: Dataset) -> dict[Moment, float]:
@@ -292,10 +307,6 @@ def _spacing(header: Dataset) -> tuple[float, float] | None:
             if rows > 0 and columns > 0:
                 return rows, columns
     return None
-
-
-def frame_count_of(header: Dataset) -> int:
-    return int(header.get("NumberOfFrames") or 1)
 
 
 def check_frame_count(path: Path, count: int) -> None:

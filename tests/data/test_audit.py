@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset as DicomDataset
+from pydicom.sequence import Sequence
 
 from helpers.data.audit import audit, write_report
 from helpers.data.dataset import Dataset, open_dataset
@@ -176,3 +178,23 @@ def test_a_dicom_header_is_told_by_its_keywords(tmp_path):
     assert {"name_in_path", "identity_in_header", "burned_in"} <= kinds
     told = report.to_text().encode() + b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert b"PatientName" in told and b"Doe" not in told and b"7654321" not in told
+
+
+def test_what_a_dicom_header_says_of_masks_shutters_and_padding(tmp_path):
+    item = DicomDataset()
+    item.MaskOperation, item.MaskFrameNumbers = "AVG_SUB", 2
+    values = np.arange(3 * 64).reshape(3, 8, 8)
+    fields = {"MaskSubtractionSequence": Sequence([item]), "ShutterShape": "CIRCULAR", "PixelPaddingValue": 0}
+    header = angiogram(values, photometric="MONOCHROME1", **fields)
+    header["PixelPaddingValue"].VR = "US"
+    write(tmp_path / "set" / "cine.dcm", header)
+    write(tmp_path / "set" / "plain.dcm", angiogram(values + 200))
+    dataset = open_dataset(tmp_path / "set", ids=IdPolicy.KEEP)
+    found = {finding.kind: finding for finding in audit(dataset).findings}
+    assert found.keys() >= {"mask_frame", "display_shutter", "padding"}
+    masked = next(case for case in dataset.cases if case.case_id == found["mask_frame"].case_id)
+    assert (masked.frame.path.name, masked.frame.index) == ("cine.dcm", 1)
+    assert found["mask_frame"].severity is Severity.WARNING
+    assert "CIRCULAR" in found["display_shutter"].what
+    counted = [finding.kind for finding in audit(dataset).findings]
+    assert [counted.count(kind) for kind in ("mask_frame", "display_shutter", "padding")] == [1, 1, 1]

@@ -1,10 +1,14 @@
 """DICOM files for tests: made-up angiograms with planted identity."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, XRayAngiographicImageStorage, generate_uid
 
 PLANTED = ("Quibblewick", "PID-77123", "Sanatorium Nowhere", "19431224")
 
@@ -51,7 +55,39 @@ def angiogram(values: np.ndarray, bits: int = 10, photometric: str = "MONOCHROME
 def write(path: Path, dataset: Dataset, compression: UID | None = None) -> Path:
     """Write `dataset` as a Part 10 file, compressed by pydicom where asked for."""
     if compression is not None:
-        dataset.compress(compression)
+        dataset.compress(compression, encoding_plugin="pydicom")  # gdcm aborts on a frame of one pixel
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+def gdcm_lossless_jpeg(source, target):
+    """Compress a written file by gdcm, since pydicom has no encoder for lossless JPEG."""
+    gdcm = pytest.importorskip("gdcm")
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(source))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(target))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return target
+
+
+def jpeg_2000(values: np.ndarray, bits: int) -> Dataset:
+    """A data set of one frame (H, W) in lossless JPEG 2000, encoded by FFmpeg, since pydicom has no encoder."""
+    pixels = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}[bits]
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.height, encoder.width = values.shape
+    encoder.pix_fmt, encoder.time_base = pixels, Fraction(1)
+    encoder.options = {"format": "j2k", "pred": "dwt53"}
+    frame = av.VideoFrame.from_ndarray(values.astype(np.uint8 if bits == 8 else np.uint16), format=pixels)
+    dataset = angiogram(values, bits)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = encapsulate([bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]])
+    return dataset

@@ -21,14 +21,15 @@ def read_dicom(root: Path) -> Reading:
 
     A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, numbered by
     their InstanceNumber. A file whose header cannot be read keeps a record, so that the loss shows. Directory files,
-    other modalities and files without an image are passed over and counted in the notes. Raises `RefusedInput` where no
-    angiogram is found.
+    other modalities and files without an image are passed over and counted in the notes; frames that are masks of a
+    subtraction and files with a display shutter are read, and counted too. Raises `RefusedInput` where no angiogram is
+    found.
     """
     root = Path(root).absolute()
     names, links = files_under(root)
     records: list[Record] = []
     singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
-    passed_over, damaged, nameless = 0, 0, 0
+    passed_over, damaged, nameless, masks, shuttered = 0, 0, 0, 0, 0
     for name in (name for name in names if is_dicom(root / name)):
         if name.rpartition("/")[2].upper() == "DICOMDIR":
             passed_over += 1
@@ -40,6 +41,8 @@ def read_dicom(root: Path) -> Reading:
             records.append(Record(name=name, path=root / name))
             continue
         nameless += facts.is_angiogram and facts.patient_id is None
+        masks += len(facts.mask_frames) if facts.is_angiogram else 0
+        shuttered += facts.is_angiogram and bool(facts.shutters)
         if not facts.is_angiogram:
             passed_over += 1
         elif facts.frame_count == 1:
@@ -57,6 +60,8 @@ def read_dicom(root: Path) -> Reading:
         (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
         (damaged, "DICOM files have a header that cannot be read"),
         (nameless, "DICOM files name no patient, or say ANONYMOUS or the like: their patient is unknown"),
+        (masks, "frames are masks of a subtraction by their header, without contrast agent; they were read as frames"),
+        (shuttered, "DICOM files have a display shutter, which is not applied: what it hides is in the frames"),
         (links, "links to folders or out of the data set were left out; copy the files in"),
     )
     return Reading(

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from helpers.data.readers.dicom import read_dicom
 from helpers.data.time_order import time_order
@@ -133,3 +135,16 @@ def test_a_time_that_is_none_leaves_the_order_to_names(tmp_path, text):
     for name in ("2.dcm", "10.dcm"):
         write(tmp_path / name, angiogram(FRAME, SeriesInstanceUID="1.2", AcquisitionDateTime=text))
     assert time_order(read_dicom(tmp_path).records).positions == {"2.dcm": 0, "10.dcm": 1}
+
+
+def test_masks_of_a_subtraction_and_display_shutters_are_counted(tmp_path):
+    item = Dataset()
+    item.MaskOperation, item.MaskFrameNumbers = "AVG_SUB", [1, 2]
+    write(tmp_path / "a.dcm", angiogram(np.zeros((5, 4, 4), int), MaskSubtractionSequence=Sequence([item])))
+    write(tmp_path / "b.dcm", angiogram(np.zeros((4, 4), int), ShutterShape="CIRCULAR"))
+    reading = read_dicom(tmp_path)
+    assert len(reading.records) == 6
+    assert reading.notes == (
+        "2 frames are masks of a subtraction by their header, without contrast agent; they were read as frames",
+        "1 DICOM files have a display shutter, which is not applied: what it hides is in the frames",
+    )
