@@ -101,6 +101,7 @@ def _before_command(
     settings.debug = debug
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("helpers").setLevel(logging.DEBUG if debug else logging.NOTSET)
+    logging.getLogger("helpers.data.opening").setLevel(logging.INFO)  # by which rules a data set was read
 
 
 for _name, _function in (

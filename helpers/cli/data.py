@@ -9,6 +9,7 @@ import typer
 
 from helpers.cli import registry
 from helpers.cli.arguments import input_path, output_path, typed_path
+from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
     from helpers.data.opening import Opening
@@ -50,6 +51,13 @@ RescaleFrom = Annotated[
 ]
 
 
+class TruthValuesName(StrEnum):
+    """What the values of mask files are."""
+
+    MASK = "mask"
+    PROBABILITY = "probability"
+
+
 @app.command("check", help=registry.command("data check").summary)
 def check(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder or annotation file.")],
@@ -64,16 +72,45 @@ def check(
     id_key: IdKey = None,
     rescale: Rescale = False,
     rescale_from: RescaleFrom = None,
+    values: Annotated[
+        TruthValuesName | None,
+        typer.Option("--values", metavar="mask|probability", help="What the values of mask files are."),
+    ] = None,
+    vessel: Annotated[
+        list[str] | None,
+        typer.Option("--vessel", metavar="VALUE", help="A value, colour or label that is vessel. May be given again."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="VALUE", help="One whose pixels are not scored. May be given again."),
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option("--bits", metavar="N", min=8, max=16, help="Bits in use of a 16-bit pixel.")
+    ] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep what these options decide with the data.")] = False,
 ) -> None:
     from helpers.data.audit import audit, write_report  # here, so that --help need not wait
+    from helpers.data.readers.detection import LAYOUTS
+    from helpers.data.rules import Rules, in_both, save_rules
 
     folder = None if output is None else output_path(output, "--output", dataset)
+    listed = (tuple(dict.fromkeys(one)) if one else None for one in (vessel, ignore))
+    tried = Rules(None, None, None, None if values is None else values.value, *listed, bits)
+    if in_both(tried):
+        raise UsageProblem(f"--vessel and --ignore: expected different values, got {in_both(tried)!r} as both")
     found = opening(dataset, layout, ids, id_key, group_by, None, rescale, rescale_from, option="DATASET")
-    opened = found.open()
+    opened = found.open(tried)
     report = audit(opened)
     if folder is not None:
         write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
+    if save:
+        if not opened.rules.decided():
+            raise UsageProblem(
+                "--save: expected what to keep, such as --group-by, --vessel or --layout, got none of these options"
+            )
+        path = save_rules(opened.root, opened.rules, LAYOUTS)
+        typer.echo(f"rules saved in {path}: {opened.rules.to_text()}", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
 

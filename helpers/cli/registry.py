@@ -39,7 +39,8 @@ COMMANDS = (
         "data check",
         "Audit a data set before anything runs on it.",
         "vesselkit data check DATASET [--layout NAME] [--json] [--output DIR] [--group-by RULE] [--ids keep|pseudonym]"
-        " [--id-key FILE] [--rescale] [--rescale-from WxH]",
+        " [--id-key FILE] [--rescale] [--rescale-from WxH] [--values mask|probability] [--vessel VALUE ...]"
+        " [--ignore VALUE ...] [--bits N] [--save]",
     ),
     Command(
         "who",

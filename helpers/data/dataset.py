@@ -13,8 +13,9 @@ from helpers.data.grouping import group
 from helpers.data.id_key import default_key_path
 from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
-from helpers.data.readers.detection import read_records
+from helpers.data.readers.detection import dataset_root, read_records, saved_rules
 from helpers.data.record import Case, Fault, Record
+from helpers.data.rules import Rules, rules_notes, with_options, with_trial
 from helpers.data.time_order import TimeOrder, time_order
 from helpers.data.truth import AuditedTruth, Size
 from helpers.errors import RefusedInput, UsageProblem
@@ -40,6 +41,8 @@ class Dataset:
         notes: what was found and passed over, without names.
         faults: what could not become a case.
         doubts: sequence -> why the order of its frames in time is not certain, without names.
+        rules: that it was opened by, kept with it or tried out.
+        rules_notes: those of the notes that tell of them.
     """
 
     root: Path = field(repr=False)
@@ -50,6 +53,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = field(default=(), repr=False)
     doubts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rules: Rules = field(default=Rules(), repr=False)
+    rules_notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -99,6 +104,7 @@ def open_dataset(
     split: str | None = None,
     rescale: bool = False,
     rescale_from: Size | None = None,
+    tried: Rules | None = None,
 ) -> Dataset:
     """Open the data set in a folder or annotation file.
 
@@ -113,16 +119,22 @@ def open_dataset(
         rescale: fit truths that were made for another size to their frames, and count them in the notes.
         rescale_from: width and height of the images on which annotations that state no size were drawn; they are
             fitted to their frames, and counted in the notes.
+        tried: rules that take the place of those kept with the data; None to go by these.
     Raises:
         UsageProblem: where an argument does not fit the data set, or the key cannot be written.
-        RefusedInput: where the data set cannot be read, or holds a frame twice.
+        RefusedInput: where the data set cannot be read, holds a frame twice, or an argument says otherwise than the
+            rules kept with it.
     """
     path = Path(path).resolve()
-    found = read_records(path, layout)
+    saved = saved_rules(dataset_root(path))
+    given = Rules(layout=layout, ids=ids, group_by=group_by)
+    rules = with_options(saved, given) if tried is None else with_trial(saved, replace(tried, **given.decided()))
+    asked = given.layout if tried is None else given.layout or tried.layout
+    found = read_records(path, asked, replace(saved.rules, layout=rules.layout))
     _refuse_twins(path, found.records)
     root = _base(found.records[0])
-    records, grouping = group(found.records, group_by, root)
-    policy = ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
+    records, grouping = group(found.records, rules.group_by, root)
+    policy = rules.ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
     if policy is IdPolicy.PUBLIC and not found.public:
         raise UsageProblem(
             f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
@@ -130,7 +142,8 @@ def open_dataset(
         )
     names, mark = _named(records, policy, id_key or default_key_path(root), root)
     order = time_order(records)
-    notes = [*found.notes, *grouping, *([] if order.note is None else [order.note])]
+    said = rules_notes(saved, None if tried is None else rules)
+    notes = [*said, *found.notes, *grouping, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)
     pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
@@ -150,7 +163,7 @@ def open_dataset(
     cases.sort(key=lambda case: natural_key(case.case_id))
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
-    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts)
+    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
 
 
 def _named(

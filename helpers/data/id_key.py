@@ -38,7 +38,7 @@ def locked(key: Path) -> Iterator[None]:
     """
     lock = FileLock(key.with_suffix(".lock"), timeout=_WAIT_SECONDS, mode=0o600)
     try:
-        _make_folder(key.parent)
+        make_folder(key.parent)
         lock.acquire()
     except Timeout as error:
         raise VesselkitError(
@@ -133,7 +133,8 @@ def keep_from_git(folder: Path, *names: str) -> None:
         raise _not_writable(folder, error) from error
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is missing; git ignores all in one named `.vesselkit`."""
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
     if folder.name == FOLDER and not ignore.exists():

@@ -1,12 +1,16 @@
 """How a data set is to be opened, in the plain words of options, notebook parameters and configs."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids import IdPolicy
 from helpers.data.other_frame import parse_size
+from helpers.data.rules import Rules
 from helpers.errors import UsageProblem
+
+_log = logging.getLogger(__name__)
 
 _POLICIES = (IdPolicy.KEEP, IdPolicy.PSEUDONYM)
 
@@ -31,16 +35,18 @@ class Opening:
     rescale: bool = False
     rescale_from: str | None = None
 
-    def open(self) -> Dataset:
-        """The data set.
+    def open(self, tried: Rules | None = None) -> Dataset:
+        """The data set. What its rules are is logged.
 
+        Args:
+            tried: as for `open_dataset`.
         Raises:
             UsageProblem: for words that mean nothing, and as `open_dataset`.
             RefusedInput: as `open_dataset`.
         """
         if self.ids not in (None, *_POLICIES):
             raise UsageProblem(f"ids: expected {' or '.join(_POLICIES)}, got {self.ids!r}")
-        return open_dataset(
+        opened = open_dataset(
             self.data,
             layout=self.layout,
             ids=None if self.ids is None else IdPolicy(self.ids),
@@ -49,4 +55,8 @@ class Opening:
             split=self.split,
             rescale=self.rescale,
             rescale_from=None if self.rescale_from is None else parse_size(self.rescale_from),
+            tried=tried,
         )
+        for note in opened.rules_notes:
+            _log.info(note)
+        return opened

@@ -8,6 +8,7 @@ from helpers.data.id_key import default_key_path
 from helpers.data.id_map import map_path, read_map
 from helpers.data.ids import IdPolicy
 from helpers.data.readers.detection import dataset_root
+from helpers.data.rules import Rules
 from helpers.errors import RefusedInput, UsageProblem
 
 
@@ -42,7 +43,7 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> Origin:
         asked = f"an id of the map {path}, found none such" if path.is_file() else f"the map of {key}, found none"
         raise UsageProblem(f"{case_id}: expected {asked}. Pass the --id-key that the ids were made with")
     try:
-        frames = open_dataset(dataset, ids=IdPolicy.KEEP).frames
+        frames = open_dataset(dataset, tried=Rules(ids=IdPolicy.KEEP)).frames
     except RefusedInput as error:
         raise UsageProblem(
             f"{dataset}: expected a data set with a map of its ids, found none. Pass --data DATASET, and --id-key FILE "

@@ -65,3 +65,31 @@ def test_an_output_inside_the_data_set_is_refused_before_any_work(call, folder, 
     asked = call("data", "check", "set", "--output", output)
     assert asked.code == 2 and "outside the data set" in asked.err
     assert not (folder / ".vesselkit").exists()
+
+
+def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path, caplog):
+    rule = r"Doe_(?P<patient>\d)_(?P<frame>\d)"
+    assert call("data", "check", "set", "--group-by", rule, "--ids", "keep").code == 0
+    assert not (folder / "dataset.json").exists()
+    saved = call("data", "check", "set", "--group-by", rule, "--ids", "keep", "--save")
+    assert saved.code == 0 and f"rules saved in {folder / 'dataset.json'}: ids keep, group_by" in saved.out
+    checked = call("data", "check", "set")
+    assert "rules kept with the data (dataset.json): ids keep, group_by" in checked.out
+    assert "1 patients" in checked.out
+    tried = call("data", "check", "set", "--group-by", "(?P<patient>[12])[.]png")
+    assert "taken in place of what is saved: group_by" in tried.out and "2 patients" in tried.out
+    refused = call("predict", "--model", "frangi", "--data", "set", "--output", "run", "--ids", "pseudonym")
+    assert refused.code == 3 and "--ids pseudonym" in refused.err and "dataset.json" in refused.err
+    assert not (tmp_path / "run").exists()
+    caplog.clear()
+    passed = call("predict", "--model", "frangi", "--data", "set", "--output", "run", "--ids", "keep")
+    assert passed.code == 0 and [text for text in caplog.messages if text.startswith("rules kept with the data")]
+    assert "Doe_(" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--save"], "--save: expected what to keep"), (["--vessel", "1", "--ignore", "1"], "'1'")]
+)
+def test_rules_that_say_nothing_are_refused(call, folder, options, said):
+    checked = call("data", "check", "set", *options)
+    assert checked.code == 2 and said in checked.err and not (folder / "dataset.json").exists()

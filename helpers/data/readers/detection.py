@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from helpers.data.ids import IdPolicy
 from helpers.data.readers.annotation import image_path, normalised, reading, record_name, split_of, walk
 from helpers.data.readers.coco import arcade_files, is_arcade_lesions, is_coco, read_arcade, read_coco
 from helpers.data.readers.dicom import read_dicom
@@ -15,6 +16,7 @@ from helpers.data.readers.refcoco import is_refs, is_refs_pickle, pickle_refusal
 from helpers.data.readers.sa2va_json import is_sa2va, read_sa2va
 from helpers.data.readers.video import read_video
 from helpers.data.record import Reading, Record
+from helpers.data.rules import Rules, Saved, is_rules_file, read_rules
 from helpers.data.safe_json import read_json
 from helpers.data.safe_path import UnsafePath
 from helpers.errors import RefusedInput, UsageProblem
@@ -32,23 +34,16 @@ LAYOUTS: tuple[str, ...] = ("images", *BY_NAME, "arcade", "arcade_stenosis", *_B
 
 _KINDS = {"video": "video files", "dicom": "DICOM files", "images": "images"}
 
-DECLARATION = "dataset.json"
 _JSON_DEPTH = 3
 
 
-@dataclass(frozen=True)
-class _Declared:
-    layout: str | None = None
-    public: bool = False
-
-
-def read_records(root: Path, layout: str | None = None) -> Reading:
+def read_records(root: Path, layout: str | None = None, rules: Rules | None = None) -> Reading:
     """Read a data set.
 
     Args:
         root: its folder, or its annotation file.
-        layout: one of `LAYOUTS`; None to find out. A `dataset.json` in the folder, such as
-            `{"ids": "public", "layout": "paired"}`, says both what it is and that its names are no secret.
+        layout: one of `LAYOUTS`; None to go by the rules, else to find out.
+        rules: of the data set, which may say what it is and that its names are no secret; None for those kept with it.
     Raises:
         UsageProblem: where the layout has an unknown name.
         RefusedInput: where nothing fits, several layouts fit equally well, or the named one does not fit.
@@ -57,21 +52,26 @@ def read_records(root: Path, layout: str | None = None) -> Reading:
     if layout is not None and layout not in LAYOUTS:
         raise UsageProblem(f"expected a layout out of {', '.join(LAYOUTS)}, got {layout!r}")
     if root.is_file():
-        return _read_file(root, layout)
+        return _read_file(root, layout, rules)
     if not root.is_dir():
         raise RefusedInput(
             f"{root}: expected the folder of a data set, or an annotation file, found none. Check the path"
         )
     root = root.absolute()
-    declared = _declaration(root)
+    rules = saved_rules(root).rules if rules is None else rules
     json_files: dict[str, list[Path]] = {}
-    chosen = layout or declared.layout
+    chosen = layout or rules.layout
     if chosen is None or chosen in _BY_JSON:
         json_files = _json_files(root, chosen)
     found = _read_folder(root, chosen or _detect(root, json_files), json_files)
     if chosen is not None:
         found = replace(found, notes=(*found.notes, *_passed_over(root, chosen)))
-    return replace(found, public=True) if declared.public else found
+    return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
+
+
+def saved_rules(root: Path) -> Saved:
+    """The rules kept with the data set in the folder `root`. Raises `RefusedInput` as `read_rules`."""
+    return read_rules(root, LAYOUTS) if root.is_dir() else Saved()
 
 
 def dataset_root(path: Path) -> Path:
@@ -123,7 +123,7 @@ def _read_coco(root: Path, files: list[Path]) -> Reading:
     return read_coco(root, files)
 
 
-def _read_file(file: Path, layout: str | None) -> Reading:
+def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
     """A data set by its annotation file."""
     file = file.absolute()
     if is_refs_pickle(file):
@@ -139,12 +139,12 @@ def _read_file(file: Path, layout: str | None) -> Reading:
     if kind == "coco" and file.with_name("refs.json").is_file() and layout is None:
         kind, file = "refcoco", file.with_name("refs.json")
     root = _root_of(file)
-    declared = _declaration(root)
+    rules = saved_rules(root).rules if rules is None else rules
     if kind == "labelme":
         found = read_labelme(root, [file], with_bare=False)
     else:
         found = _read_folder(root, kind, {kind: [file]})
-    return replace(found, public=True) if declared.public else found
+    return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
 
 
 def _root_of(file: Path) -> Path:
@@ -153,7 +153,7 @@ def _root_of(file: Path) -> Path:
     if is_refs(value) and file.with_name("instances.json").is_file():  # references name no images themselves
         value = read_json(file.with_name("instances.json"))
     entries = value.get("images", [value]) if isinstance(value, dict) else value
-    for entry in [entry for entry in entries if isinstance(entry, dict)][:20]:
+    for entry in [] if not isinstance(entries, list) else [entry for entry in entries if isinstance(entry, dict)][:20]:
         given = entry.get("image") or entry.get("file_name") or entry.get("imagePath")
         for root in (file.parent, file.parent.parent):
             try:
@@ -259,8 +259,9 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     JSON file that cannot be read stops the search only where nothing else is found.
     """
     by_folder: dict[Path, list[Path]] = defaultdict(list)
-    for path in walk(root, lambda name: name.lower().endswith(".json") and name != DECLARATION, _JSON_DEPTH):
-        by_folder[path.parent].append(path)
+    for path in walk(root, lambda name: name.lower().endswith(".json"), _JSON_DEPTH):
+        if not _is_no_annotation(path):
+            by_folder[path.parent].append(path)
     found: dict[str, list[Path]] = defaultdict(list)
     refusals = []
     for files in by_folder.values():
@@ -280,23 +281,16 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     return found
 
 
+def _is_no_annotation(path: Path) -> bool:
+    """Whether a file named as files of rules are is no annotation: the kit's own, or another tool's."""
+    try:
+        return is_rules_file(path) and _kind(read_json(path)) is None
+    except RefusedInput:  # told where the annotations are read
+        return False
+
+
 def _kind(value: object) -> str | None:
     return next((name for name, (fits, _) in _BY_JSON.items() if fits(value)), None)
-
-
-def _declaration(root: Path) -> _Declared:
-    path = root / DECLARATION
-    if not path.is_file():
-        return _Declared()
-    value = read_json(path)
-    layout = value.get("layout") if isinstance(value, dict) else None
-    ids = value.get("ids") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or layout not in (None, *LAYOUTS) or ids not in (None, "public"):
-        raise RefusedInput(
-            f'{path}: expected such as {{"ids": "public", "layout": "paired"}} with a layout out of '
-            f"{', '.join(LAYOUTS)}, found something else"
-        )
-    return _Declared(layout, ids == "public")
 
 
 def _listed(root: Path, files: list[Path]) -> str:
