@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluation.case_scores import Outcome
-from helpers.evaluation.definitions import METRICS
+from helpers.evaluation.definitions import BY_METRIC, DISTANCES, METRICS
 from helpers.evaluation.intervals import DRAWS, SEED, Interval, mean_interval, ratio_interval
 
 
@@ -61,10 +61,17 @@ def capped(table: pd.DataFrame) -> pd.DataFrame:
         "px": np.hypot(table["height"], table["width"]),
         "mm": np.hypot(table["height"] * table["pixel_height_mm"], table["width"] * table["pixel_width_mm"]),
     }
-    distances = {name: name.rpartition("_")[2] for name in ("hd95_px", "assd_px", "hd95_mm", "assd_mm")}
     return table.assign(
-        **{name: table[name].where(~np.isinf(table[name]), diagonals[unit]) for name, unit in distances.items()}
+        **{name: table[name].where(~np.isinf(table[name]), diagonals[BY_METRIC[name].unit]) for name in DISTANCES}
     )
+
+
+def both_empty(table: pd.DataFrame) -> pd.Series:
+    """Whether neither ground truth nor mask of a case holds a pixel; bool, under the table's index.
+
+    Dice is 1 there, and nothing is to be seen: such a case is neither among the best nor among the worst.
+    """
+    return table["tp"] + table["fp"] + table["fn"] == 0
 
 
 def sequence_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.DataFrame:
@@ -90,13 +97,17 @@ def summary(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.
 
     Columns: metric, mean, low, high (NaN where unknown), few (too few units to rely on the interval), unit,
     independent (whether units are known to be so), n_units, n_cases, n_sequences, n_patients (missing where unknown),
-    n_undefined (cases left out of the mean), n_infinite (cases capped), n_failed (scored as an empty mask).
+    median (over cases, each with the same weight, a capped one at its frame's diagonal: what a few capped cases do not
+    move), n_undefined (cases left out of mean and median), n_infinite (cases capped), n_failed (scored as an empty
+    mask).
     """
-    means = patient_means(capped(table))
+    cases = capped(table)
+    means = patient_means(cases)
     rows = [
         {
             "metric": metric,
             **_described(mean_interval(means[metric].to_numpy(), draws=draws, seed=seed)),
+            "median": cases[metric].median(),
             "n_undefined": int(table[metric].isna().sum()),
             "n_infinite": int(np.isinf(table[metric]).sum()),
         }
@@ -115,7 +126,7 @@ def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.D
     """The two numbers of the RefCOCO protocol, with intervals that draw whole units.
 
     `ciou`: intersections summed over all cases by unions summed over all cases. `giou`: mean of the IoU of cases, each
-    case with the same weight; empty masks as in the table of empty masks. Columns as in `summary`.
+    case with the same weight; empty masks as in the table of empty masks. Columns as in `summary`, without the median.
     """
     parts = pd.DataFrame(
         {

@@ -124,6 +124,9 @@ BY_METRIC = {definition.metric: definition for definition in DEFINITIONS}
 METRICS = tuple(BY_METRIC)
 HEADLINE = tuple(definition.metric for definition in DEFINITIONS if definition.tier is Tier.HEADLINE)
 
+# What is infinite where one mask of two is empty, and then counts as the frame's diagonal.
+DISTANCES = ("hd95_px", "hd95_mm", "assd_px", "assd_mm")
+
 # The family that runs are compared on: one tolerance and one unit of each, since the others say the same again.
 COMPARED = ("dice", "iou", "precision", "recall", "cldice", "nsd_2px", "hd95_px")
 

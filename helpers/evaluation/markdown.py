@@ -1,9 +1,11 @@
 """Words and numbers of a report in Markdown."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from helpers.evaluation.definitions import DISTANCES
 from helpers.evaluation.intervals import FEWEST_UNITS
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&])")
@@ -18,16 +20,30 @@ def written_mean(row: Mapping[str, Any]) -> str:
     """A mean with its interval and what it leaves open, `0.781 [0.752, 0.809] (2 undefined)`; empty where unknown.
 
     Args:
-        row: of a summary: mean, low, high (None where unknown), few, unit, and where it has them n_undefined and
-            n_infinite, numbers of cases.
+        row: of a summary: mean, low, high (None where unknown), few, unit, and what `stands_beside` looks at.
     """
     if row["mean"] is None:
         return ""
     interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    counted = (("n_undefined", "undefined"), ("n_infinite", "capped"))
-    notes = [f"{row[name]} {word}" for name, word in counted if row.get(name)]
-    notes += [f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else []
+    notes = [*stands_beside(row), *([f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else [])]
     return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def stands_beside(row: Mapping[str, Any]) -> list[str]:
+    """What a mean is not to be read without: the median of a distance, undefined cases, and cases at the cap.
+
+    Args:
+        row: of a summary, an object of its JSON or a row of the table: metric, and where it has them median,
+            n_undefined, n_infinite and n_cases.
+    """
+    median, notes = row.get("median"), []
+    if row.get("metric") in DISTANCES and median is not None and not math.isnan(median):
+        notes.append(f"median {median:.3f}")
+    if row.get("n_undefined"):
+        notes.append(f"{int(row['n_undefined'])} undefined")
+    if row.get("n_infinite"):
+        notes.append(f"{int(row['n_infinite'])} of {int(row['n_cases'])} cases at the cap")
+    return notes
 
 
 def p_text(value: float | None) -> str:

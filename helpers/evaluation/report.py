@@ -50,8 +50,9 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
         lines.append([name, *(written_mean(row) for row in found), _count(found[0])])
     return (
-        f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; "
-        "failed and missing predictions count as empty masks.\n\n" + table(head, lines)
+        f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing predictions count as empty "
+        "masks. Infinite distances are capped at the frame's diagonal; the median is over cases.\n\n"
+        + table(head, lines)
     )
 
 

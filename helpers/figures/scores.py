@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from helpers.evaluation.aggregation import Unit, capped, patient_means, sizes, unit_of
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, Better
+from helpers.evaluation.markdown import stands_beside
 from helpers.figures.style import caution, legend, look, new_figure, say, sizes_of, sizes_text
 
 DISTRIBUTION_METRICS = ("dice", "cldice", "nsd_2px")
@@ -180,9 +181,10 @@ def _label(metric: str) -> str:
 
 
 def _written(found: pd.Series) -> str:
-    """`0.781 [0.752, 0.809]`; distances with one decimal less."""
+    """`0.781 [0.752, 0.809]`, and on a line of its own what it is not to be read without."""
     interval = "" if np.isnan(found["low"]) else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    return f"{found['mean']:.3f}{interval}"
+    notes = stands_beside({"metric": found.name, **found})
+    return f"{found['mean']:.3f}{interval}" + (f"\n({', '.join(notes)})" if notes else "")
 
 
 def _caution_of(rows: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers.data.record import Case
-from helpers.evaluation.aggregation import sizes
+from helpers.evaluation.aggregation import both_empty, sizes
 from helpers.evaluation.subjects import Subject
 from helpers.figures.panels import contact_sheet
 from helpers.figures.style import new_figure, sizes_text
@@ -18,8 +18,12 @@ _SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
 
 
 def ranked_cases(scores: pd.DataFrame, count: int) -> tuple[list[str], list[str]]:
-    """Ids of the `count` cases of lowest Dice, lowest first, and of highest, highest first; no case is in both."""
-    ranked = scores.sort_values(["dice", "case_id"], kind="stable")["case_id"].tolist()
+    """Ids of the `count` cases of lowest Dice, lowest first, and of highest, highest first; no case is in both.
+
+    Cases where neither ground truth nor mask holds a pixel are in neither.
+    """
+    shown = scores[~both_empty(scores)]
+    ranked = shown.sort_values(["dice", "case_id"], kind="stable")["case_id"].tolist()
     count = min(count, max(1, len(ranked) // 2))
     best = [case_id for case_id in ranked[::-1] if case_id not in ranked[:count]]
     return ranked[:count], best[:count]

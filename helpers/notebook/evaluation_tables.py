@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from helpers.evaluation.aggregation import capped, patient_means
+from helpers.evaluation.aggregation import both_empty, capped, patient_means
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
+from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.mask import as_masks
 from helpers.evaluation.paired import Change, Pairing
 from helpers.evaluation.yardsticks import yardstick_means
@@ -64,8 +65,9 @@ def yardstick_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFr
 
 
 def median_case(scores: pd.DataFrame) -> str:
-    """The case whose Dice is the median; the lower of two in the middle."""
-    ranked = scores.sort_values(["dice", "case_id"], kind="stable")
+    """The case whose Dice is the median, of those where something is to be seen; the lower of two in the middle."""
+    shown = scores[~both_empty(scores)]
+    ranked = (scores if shown.empty else shown).sort_values(["dice", "case_id"], kind="stable")
     return str(ranked["case_id"].iloc[(len(ranked) - 1) // 2])
 
 
@@ -145,12 +147,8 @@ def _written(table: pd.DataFrame, metric: str) -> str:
         return ""
     row = table.loc[metric]
     interval = "" if np.isnan(row["low"]) else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    left_out = [
-        f"{int(row[column])} {words}"
-        for column, words in (("n_undefined", "undefined"), ("n_infinite", "capped"))
-        if row[column]
-    ]
-    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(left_out)})" if left_out else "")
+    notes = stands_beside({"metric": metric, **row})
+    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _title(metric: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
+from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.pipeline.pipeline import Step
 from helpers.tables_text import aligned
@@ -47,6 +48,6 @@ def headline_text(metrics: Path) -> str:
 def _mean(row: dict) -> str:
     if row["mean"] is None:
         return "-"
-    if row["low"] is None:
-        return f"{row['mean']:.3f}"
-    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    notes = stands_beside(row)
+    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")

@@ -23,6 +23,7 @@ class ReviewCase:
         status: how the prediction ended, such as `ok` or `no_seg`.
         scores: metric -> value; None where unknown or undefined.
         position: in the sequence in order of time; None where unknown.
+        empty: whether it was scored and neither ground truth nor mask holds a pixel, so that nothing is to be seen.
     """
 
     case_id: str
@@ -32,6 +33,7 @@ class ReviewCase:
     status: str
     scores: Mapping[str, float | None] = field(default_factory=dict)
     position: int | None = None
+    empty: bool = False
 
 
 class Order(Enum):
@@ -47,7 +49,8 @@ def ranked(
 ) -> list[ReviewCase]:
     """Cases in an order; those of equal values as in NATURAL, those without a value first under WORST, last under BEST.
 
-    Where a sequence has cases in natural order of their ids, its frames stand in order of time.
+    Where a sequence has cases in natural order of their ids, its frames stand in order of time. Cases where nothing is
+    to be seen stand behind all others under WORST and BEST: a Dice of 1 makes no best case of them.
     """
     found = _in_time(sorted(cases, key=lambda case: natural_key(case.case_id)))
     if order is Order.NATURAL:
@@ -59,7 +62,8 @@ def ranked(
             return math.inf
         return value if lower_is_better else -value
 
-    return sorted(found, key=badness, reverse=order is Order.WORST)
+    shown = sorted((case for case in found if not case.empty), key=badness, reverse=order is Order.WORST)
+    return [*shown, *(case for case in found if case.empty)]
 
 
 def _in_time(cases: Sequence[ReviewCase]) -> list[ReviewCase]:

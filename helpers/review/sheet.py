@@ -12,9 +12,9 @@ _SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
 def worst_median_best(source: ReviewSource, count: int = 2) -> dict[str, list[str]]:
     """Heading -> case ids: `count` of the lowest and of the highest Dice, and the median one; none comes twice.
 
-    Without scores, the first cases of the run.
+    Cases where nothing is to be seen are left out. Without scores of others, the first cases of the run.
     """
-    scores = {case.case_id: case.scores.get("dice") for case in source.cases}
+    scores = {case.case_id: case.scores.get("dice") for case in source.cases if not case.empty}
     ranked = sorted((case_id for case_id, value in scores.items() if value is not None), key=lambda c: scores[c])
     if not ranked:
         return {"first": [case.case_id for case in source.cases[:count]]}

@@ -7,9 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from helpers.data.dataset import Dataset
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.aggregation import both_empty
 from helpers.evaluation.centreline import skeleton
 from helpers.evaluation.definitions import BY_METRIC, Better
 from helpers.evaluation.metrics_folder import Metrics
@@ -81,8 +84,17 @@ class ReviewSource:
     @cached_property
     def scores(self) -> Mapping[str, Mapping[str, float | None]]:
         """Case id -> metric -> value, None where undefined; empty without metrics of this run and prompt."""
-        if self.metrics is None:
+        if self._table is None:
             return {}
+        present = [metric for metric in BY_METRIC if metric in self._table.columns]
+        rows = self._table[["case_id", *present]].to_dict("records")
+        return {row.pop("case_id"): {name: _finite(value) for name, value in row.items()} for row in rows}
+
+    @cached_property
+    def _table(self) -> pd.DataFrame | None:
+        """Scores of this run and prompt; None without metrics."""
+        if self.metrics is None:
+            return None
         wanted = (self._subject.run.config.config_sha256, self.prompt)
         names = [
             one["name"] for one in self.metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted
@@ -92,10 +104,7 @@ class ReviewSource:
                 f"{self.metrics.folder}: expected scores of run {self._subject.name} and prompt {self.prompt}, found "
                 f"those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
             )
-        table = self.metrics.scores(names[0])
-        present = [metric for metric in BY_METRIC if metric in table.columns]
-        rows = table[["case_id", *present]].to_dict("records")
-        return {row.pop("case_id"): {name: _finite(value) for name, value in row.items()} for row in rows}
+        return self.metrics.scores(names[0])
 
     @cached_property
     def metric_names(self) -> tuple[str, ...]:
@@ -111,6 +120,7 @@ class ReviewSource:
     def cases(self) -> tuple[ReviewCase, ...]:
         """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
         run, found = self._subject.run, []
+        empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
         for case_id in run.cases():
             row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
             found.append(
@@ -122,6 +132,7 @@ class ReviewSource:
                     str(row.status),
                     self.scores.get(case_id, {}),
                     frame.position,
+                    case_id in empty,
                 )
             )
         return tuple(ranked(found, Order.NATURAL, "dice"))
@@ -190,6 +201,7 @@ class ReviewSource:
                     "frame": case.frame,
                     "status": case.status,
                     "scores": {name: value for name, value in case.scores.items() if value is not None},
+                    "empty": case.empty,
                 }
                 for case in self.cases
             ],

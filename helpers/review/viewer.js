@@ -187,7 +187,8 @@ async function decoded(payload) {
 
 const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-// The same order as `ReviewSession.arrange`: stable, cases without a value first under worst, last under best.
+// The same order as `ReviewSession.arrange`: stable, cases without a value first under worst, last under best, and cases
+// where nothing is to be seen behind all others.
 export function arranged(cases, order, metric, lowerIsBetter, kept) {
   const found = cases.filter(kept);
   if (order === "natural") return found;
@@ -197,6 +198,8 @@ export function arranged(cases, order, metric, lowerIsBetter, kept) {
   };
   const sign = order === "worst" ? -1 : 1;
   return found.sort((a, b) => {
+    if (Boolean(a.empty) !== Boolean(b.empty)) return a.empty ? 1 : -1;
+    if (a.empty) return 0;
     const [x, y] = [badness(a), badness(b)];
     return x === y ? 0 : sign * (x < y ? -1 : 1);
   });

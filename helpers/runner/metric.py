@@ -11,6 +11,7 @@ from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
 from helpers.evaluation.aggregation import pooled, summary
 from helpers.evaluation.case_scores import CaseArrays, CaseScores, Outcome, score_case, scores_table
+from helpers.evaluation.definitions import DISTANCES
 from helpers.evaluation.loading import Scorable, scorable
 from helpers.runner.registry import METRICS
 
@@ -63,6 +64,8 @@ class VesselMetric(BaseMetric):
     def compute_metrics(self, results: Sequence[tuple[str, CaseScores | None]]) -> dict[str, float]:
         """Means with the ends of their intervals, pooled numbers and counts; what is undefined everywhere is left out.
 
+        Beside a distance stand its median over cases and the number of cases at the cap.
+
         A case that came twice, as mmengine's own sampler may have it, counts once.
 
         Raises:
@@ -83,6 +86,9 @@ class VesselMetric(BaseMetric):
                 ends = {"low": row["low"], "high": row["high"]}
                 numbers[row["metric"]] = float(row["mean"])
                 numbers |= {f"{row['metric']}_{end}": float(value) for end, value in ends.items() if np.isfinite(value)}
+                if row["metric"] in DISTANCES:
+                    numbers[f"{row['metric']}_median"] = float(row["median"])
+                    numbers[f"{row['metric']}_n_infinite"] = float(row["n_infinite"])
         # As floats, since mmengine's JSON log leaves whole numbers out.
         outcomes = {f"n_{outcome}": float((table["outcome"] == outcome).sum()) for outcome in Outcome}
         return {**numbers, "n_cases": float(len(table)), **outcomes}

@@ -7,6 +7,7 @@ import typer
 from mmengine.dist import is_main_process
 
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
+from helpers.evaluation.markdown import stands_beside
 from helpers.inference.shards import Launcher
 from helpers.runner.config_file import exit_codes, parser_of, read_config, runner_of
 from helpers.runner.runner import Runner
@@ -49,7 +50,9 @@ def metrics_text(metrics: Mapping[str, float]) -> str:
             ends = [metrics.get(f"vessel/{name}_{end}") for end in ("low", "high")]
             interval = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
             title = BY_METRIC[name].title if name in BY_METRIC else {"ciou": "cIoU", "giou": "gIoU"}[name]
-            lines.append(f"{title}: {value:.3f}{interval}")
+            noted = {key: metrics.get(f"vessel/{name}_{key}") for key in ("median", "n_infinite")}
+            notes = stands_beside({"metric": name, "n_cases": metrics.get("vessel/n_cases", 0), **noted})
+            lines.append(f"{title}: {value:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else ""))
     counts = {name: metrics.get(f"vessel/n_{name}", 0) for name in ("cases", "failed")}
     return "\n".join([*lines, f"{counts['cases']:.0f} cases, {counts['failed']:.0f} of them failed"])
 

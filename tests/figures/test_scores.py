@@ -40,6 +40,8 @@ def test_headline_draws_and_writes_means_and_intervals_of_each_run():
     assert "0.900 [0.800, 1.000]" in text and "0.250 [0.000, 0.500]" in text
     assert "4 cases, 2 sequences, 2 patients" in text and "failed or missing: model 0, $frangi$ 2" in text
     assert "too few patients (2, fewer than 10)" in text and "independence" not in text
+    row = summaries["$frangi$"].set_index("metric").loc["hd95_px"]
+    assert f"(median {row['median']:.3f}, 2 of 4 cases at the cap)" in text and "(2 undefined)" in text
     assert [entry.get_text() for entry in figure.axes[-1].get_legend().get_texts()] == ["model", "$frangi$"]
 
 

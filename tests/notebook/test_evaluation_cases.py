@@ -1,11 +1,13 @@
 """Best and worst cases: which they are, what their panels hold, and what a run without them leaves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
 from helpers.evaluation.subjects import Subject
 from helpers.notebook.evaluation_cases import case_sheet, masks_of, ranked_cases
+from helpers.notebook.evaluation_tables import median_case
 from helpers.runs.reading import open_run
 from tests.evaluation.tables import of_patients
 from tests.notebook.small_run import mask_of, write_data, write_run
@@ -32,6 +34,16 @@ def test_worst_and_best_are_different_cases():
     assert ranked_cases(scores, 2) == (["P0-F0", "P2-F0"], ["P1-F0", "P3-F0"])
     assert ranked_cases(scores, 3) == (["P0-F0", "P2-F0"], ["P1-F0", "P3-F0"])
     assert ranked_cases(scores[:1], 3) == (["P0-F0"], [])
+
+
+def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst():
+    nothing = np.zeros((4, 12), bool)
+    empty = scores_table([score_case(CaseArrays(name, nothing, mask)) for name, mask in (("e", nothing), ("f", None))])
+    assert empty["dice"].tolist() == [1, 1]
+    scores = pd.concat([empty, of_patients([3, 9, 10], frames=1)], ignore_index=True)
+    assert ranked_cases(scores, 1) == (["P0-F0"], ["P2-F0"])
+    assert ranked_cases(empty, 3) == ([], [])
+    assert median_case(scores) == "P1-F0" and median_case(empty) == "e"
 
 
 def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):

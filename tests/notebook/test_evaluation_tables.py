@@ -33,7 +33,7 @@ def test_scores_with_intervals_sizes_and_cautions():
     assert list(shown.columns) == ["metric", "model", "frangi"]
     assert cell(shown, "Recall", "model") == "0.900 [0.800, 1.000]"
     assert cell(shown, "Precision", "frangi") == "1.000 (2 undefined)"
-    assert cell(shown, "HD95, px", "frangi").endswith("(2 capped)")
+    assert cell(shown, "HD95, px", "frangi").endswith("2 of 4 cases at the cap)")
     assert cell(shown, "failed or missing, scored as empty", "frangi") == "2"
     assert cell(shown, "rests on", "model") == "4 cases, 2 sequences, 2 patients"
     assert "too few patients" in cell(shown, "caution", "model")

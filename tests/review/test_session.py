@@ -46,6 +46,21 @@ def test_frames_of_a_sequence_stand_in_order_of_time(tmp_path):
     assert one.queue == ("c3", "c1", "c2", "c10")
 
 
+def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst(tmp_path):
+    nothing = [ReviewCase(f"e{at}", "P3", None, at, "ok", {"dice": 1.0, "hd95_px": 0.0}, empty=True) for at in (2, 1)]
+    one = session(tmp_path, cases=(nothing[0], *CASES, nothing[1]))
+    for order, metric, ahead in (
+        (Order.WORST, "dice", ("c3", "c1", "c2", "c10")),
+        (Order.BEST, "dice", ("c10", "c2", "c1", "c3")),
+        (Order.WORST, "hd95_px", ("c1", "c3", "c2", "c10")),
+        (Order.BEST, "hd95_px", ("c10", "c2", "c1", "c3")),
+    ):
+        one.arrange(order, metric)
+        assert one.queue == (*ahead, "e1", "e2"), (order, metric)
+    one.arrange()
+    assert one.queue == ("c1", "c2", "c3", "c10", "e1", "e2")
+
+
 def test_the_case_at_hand_stays_at_hand(tmp_path):
     one = session(tmp_path)
     assert one.step(1).case_id == "c2"

@@ -3,9 +3,14 @@
 from dataclasses import replace
 from unittest.mock import PropertyMock, patch
 
+from PIL import Image
+
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.review.session import Order, ranked
 from helpers.review.sheet import panel_case, sheet, worst_median_best
 from helpers.review.source import ReviewSource, open_source
-from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, write_data, write_run
+from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, HEIGHT, WIDTH, write_data, write_run
 
 
 def test_worst_median_best_and_none_twice(tmp_path):
@@ -18,6 +23,10 @@ def test_worst_median_best_and_none_twice(tmp_path):
             "worst": [CASES[0], CASES[1]], "median": [CASES[2]], "best": [CASES[5], CASES[4]]
         }  # fmt: skip
         found = worst_median_best(source, 9)
+        seen = [replace(case, empty=case.case_id in (CASES[5], CASES[0])) for case in cases]
+        with patch.object(ReviewSource, "cases", new_callable=PropertyMock, return_value=tuple(seen)):
+            shown = worst_median_best(source, 1)
+            assert shown == {"worst": [CASES[1]], "median": [CASES[2]], "best": [CASES[4]]}
     assert sorted(found["worst"]) == sorted(set(CASES) - {CASES[3]}) and found["median"] == found["best"] == []
 
 
@@ -29,3 +38,16 @@ def test_panels_say_how_a_prediction_ended_and_leave_out_what_cannot_be_read(tmp
     figure = sheet(source, {"some": [GRIDDED, BROKEN]})
     assert [row.get_suptitle() for row in figure.subfigs] == [f"{GRIDDED}  |  ok"]
     assert sheet(source, {"first": [BROKEN]}).texts[0].get_text() == "none of the 1 frames can be read"
+
+
+def test_a_frame_without_vessel_in_truth_and_mask_is_marked_by_its_scores(tmp_path):
+    data, run = write_data(tmp_path / "data"), write_run(tmp_path / "run")
+    Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "data" / "masks" / f"{FAILED}.png")
+    evaluate([run], data, tmp_path / "scores", draws=10, processes=1)
+    source = open_source(run, data, metrics=open_metrics(tmp_path / "scores"))
+    assert source.scores[FAILED]["dice"] == 1
+    assert [case.case_id for case in source.cases if case.empty] == [FAILED]
+    assert [case["case_id"] for case in source.document()["cases"] if case["empty"]] == [FAILED]
+    assert FAILED not in sum(worst_median_best(source, 2).values(), [])
+    assert ranked(source.cases, Order.BEST, "dice")[-1].case_id == FAILED
+    assert not any(case.empty for case in open_source(run, data).cases)

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 from helpers.review.coding import coded_map
 from helpers.review.facts import viewer_module
 from helpers.review.payload import maps_json, packed
-from helpers.review.session import Order, ReviewSession
+from helpers.review.session import Order, ReviewCase, ReviewSession
 from helpers.review.store import VerdictStore
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
 from helpers.runs.masks import Combine
@@ -122,10 +122,19 @@ def test_an_outline_lies_around_its_mask(call, seed):
 
 
 def test_the_queue_is_that_of_the_session(call, tmp_path):
-    session = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "run", "p1", frozenset({"hd95_px"}))
-    mixed = sorted(CASES, key=lambda case: session.queue.index(case.case_id))
+    nothing = [
+        ReviewCase(f"c{at}", None, None, None, "ok", {"dice": 1.0, "hd95_px": 0.0}, empty=True) for at in (11, 5)
+    ]
+    every = (*CASES, *nothing)
+    session = ReviewSession(every, VerdictStore(tmp_path), "ann", "run", "p1", frozenset({"hd95_px"}))
+    mixed = sorted(every, key=lambda case: session.queue.index(case.case_id))
     cases = [
-        {"case_id": c.case_id, "scores": {k: v for k, v in c.scores.items() if v is not None and v == v}} for c in mixed
+        {
+            "case_id": c.case_id,
+            "scores": {k: v for k, v in c.scores.items() if v is not None and v == v},
+            "empty": c.empty,
+        }
+        for c in mixed
     ]
     for order in Order:
         for metric in ("dice", "hd95_px"):

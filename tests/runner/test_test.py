@@ -45,6 +45,10 @@ def test_numbers_equal_those_of_evaluate(scored, tmp_path):
     metrics = run_test(CONFIG, work_dir=tmp_path, options=options(scored, **{"model.model_dir": str(scored.model)}))
     assert_equal_numbers(metrics, scored)
     assert f"Dice: {scored.rows['dice']['mean']:.3f}" in metrics_text(metrics)
+    distance = scored.rows["hd95_px"]
+    assert metrics["vessel/hd95_px_median"] == pytest.approx(distance["median"], abs=1e-6)
+    assert metrics["vessel/hd95_px_n_infinite"] == distance["n_infinite"]
+    assert f"(median {distance['median']:.3f}" in metrics_text(metrics)
     panels = sorted(path.name for path in (tmp_path / "panels").iterdir())
     assert panels == [f"image_0{number}.png" for number in range(1, 5)]
     assert Image.open(tmp_path / "panels" / panels[0]).info.keys() <= {"dpi"}
