@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.evaluation.case_scores import CaseArrays, score_case
-from scripts import fault_table
+from scripts import fault_table, turned_cldice
+from tests.evaluation.masks import faulty, vessel_tree
 
 METRICS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
@@ -51,3 +53,26 @@ def test_a_missing_branch_is_seen_by_thin_recall_and_length_and_not_by_pieces(se
     assert found["betti0_error"] == 0 and found["broken_branches"] == 1
     assert found["broken_length_px"] > 70 and found["recall_thin"] < 0.15
     assert found["recall_thick"] == 1 and found["dice"] > 0.95 and found["hd95_px"] > 10
+
+
+def test_turning_a_frame_changes_what_rests_on_centrelines_alone():
+    """Ties of thinning are broken by direction; docs/metrics.md says how much that is."""
+    on_lines = ("cldice", "topology_precision", "topology_sensitivity", "broken", "recall_")
+    moved = set()
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        truth = vessel_tree(rng)
+        mask = faulty(truth, rng)
+        before, after = (score_case(CaseArrays("c1", np.rot90(truth, k), np.rot90(mask, k))).values for k in (0, 1))
+        moved |= {name for name in before if before[name] != pytest.approx(after[name], abs=1e-12, nan_ok=True)}
+        assert abs(before["cldice"] - after["cldice"]) < 0.05
+    assert "cldice" in moved and all(name.startswith(on_lines) for name in moved)
+
+
+def test_the_command_that_measures_turning_prints_the_rows_of_the_page():
+    scores = turned_cldice.turned(2, 64)
+    assert scores.shape[1:] == (2, 4) and ((scores >= 0) & (scores <= 1)).all()
+    lines = turned_cldice.table({64: scores}).splitlines()
+    assert len(lines) == 3 and lines[2].startswith(f"| {len(scores)} of 64 px | ")
+    page = METRICS_PAGE.read_text(encoding="utf-8")
+    assert "\n".join(lines[:2]) in page and "python -m scripts.turned_cldice" in page
