@@ -157,7 +157,7 @@ def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tm
     found = evaluate([write_run(tmp_path / "run", empty)], data, tmp_path / "m", processes=1, draws=100)
     lines = {line.split(" | ")[0]: line for line in found.text.splitlines()}
     assert "(1 undefined, fewer than 10 patients)" in lines["| Precision"]
-    assert "(1 capped, fewer than 10 patients)" in lines["| HD95 [px]"]
+    assert "(median 0.000, 1 of 12 cases at the cap, fewer than 10 patients)" in lines["| HD95 [px]"]
     assert "undefined" not in lines["| Dice"]
 
 
