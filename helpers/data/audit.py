@@ -18,6 +18,7 @@ from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to
 from helpers.data.ids import IdPolicy
 from helpers.data.other_frame import suggestions
 from helpers.data.privacy import header_facts, header_signs, name_signs
+from helpers.data.readers.looks import Look, look_of
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
 from helpers.images.dicom_header import DicomFacts, is_dicom
@@ -72,9 +73,9 @@ def audit(dataset: Dataset) -> Report:
     """Check every case of a data set, each frame and mask read once.
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
-    the frame or are not binary, missing masks, equal frames, patients and sequences in several splits, sequences whose
-    order is not certain, signs of patient data in file names (unless public) and DICOM headers, and what these say of
-    masks, shutters and padding.
+    the frame or are not binary, missing masks, frames that look like masks, equal frames, patients and sequences in
+    several splits, sequences whose order is not certain, signs of patient data in file names (unless public) and DICOM
+    headers, and what these say of masks, shutters and padding.
     """
     findings = [
         Finding(Severity.ERROR, "passed_over", None, fault.reason, "correct or remove this entry of the data set")
@@ -93,6 +94,9 @@ def audit(dataset: Dataset) -> Report:
         by_pixels[_pixel_hash(image)].append(case)
         sizes[case.case_id] = image.size
         findings += _depth_findings(case)
+        if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
+            said = "the frame looks like a mask: few values, or nearly all of it black and white"
+            findings.append(_finding("warning", "mask_like", case, said, "take it out where it is no frame"))
         findings += _truth_findings(case, image.size, annotated)
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)

@@ -17,6 +17,7 @@ from helpers.data.frame import Frame
 from helpers.data.ids import IdPolicy
 from helpers.data.record import Case, Fault
 from helpers.data.truth import MaskFileTruth, PolygonTruth
+from tests.data.readers import field
 from tests.images.dicom_files import angiogram, write
 
 SQUARE = (1, 1, 5, 1, 5, 5, 1, 5)
@@ -154,6 +155,18 @@ def test_an_audit_of_real_files(tmp_path):
             Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
     report = audit(open_dataset(tmp_path, ids=IdPolicy.KEEP))
     assert [(found.kind, found.case_id) for found in report.findings] == [("size_mismatch", "b")]
+
+
+def test_a_frame_that_looks_like_a_mask_and_an_order_in_doubt_are_told(tmp_path):
+    for seed, name in enumerate(("1", "01", "2")):
+        field.frame(tmp_path / "P1" / "S1" / f"{name}.png", seed)
+    field.mask(tmp_path / "P2" / "S1" / "1.png", 3)
+    field.frame(tmp_path / "P2" / "S1" / "2.png", 4)
+    dataset = open_dataset(tmp_path, layout="images", ids=IdPolicy.KEEP)
+    found = {one.kind: (one.severity, one.case_id, one.what) for one in audit(dataset).findings}
+    assert found["mask_like"][:2] == (Severity.WARNING, "P2-S1-1")
+    said = "sequence P1-S1: some names count as equal, such as 1 and 01"
+    assert found["order_doubtful"] == (Severity.WARNING, None, said)
 
 
 def test_tables_order_shorten_and_disarm():

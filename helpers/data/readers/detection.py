@@ -11,7 +11,7 @@ from helpers.data.readers.coco import arcade_files, is_arcade_lesions, is_coco, 
 from helpers.data.readers.dicom import read_dicom
 from helpers.data.readers.labelme import is_labelme, read_labelme
 from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
-from helpers.data.readers.paired import is_paired, masks_seen, read_paired, recognised
+from helpers.data.readers.paired import is_paired, is_paired_by_name, masks_seen, read_paired, recognised
 from helpers.data.readers.refcoco import is_refs, is_refs_pickle, pickle_refusal, read_refcoco
 from helpers.data.readers.sa2va_json import is_sa2va, read_sa2va
 from helpers.data.readers.video import read_video
@@ -185,7 +185,7 @@ def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
     annotated = [name for name in _BY_JSON if json_files.get(name)]
     if "refcoco" in annotated and "coco" in annotated:
         annotated.remove("coco")
-    if is_paired(root):
+    if is_paired_by_name(root) if annotated else is_paired(root):
         annotated.append(GENERIC.name)
     pickles = walk(root, lambda name: is_refs_pickle(Path(name)), _JSON_DEPTH)
     if pickles and set(annotated) <= {"coco"}:

@@ -16,11 +16,14 @@ from helpers.data.readers.annotation import (
     split_of,
     stated_size,
 )
+from helpers.data.readers.looks import sample
 from helpers.data.record import Fault, Reading, Record
 from helpers.data.safe_json import read_json
 from helpers.data.safe_path import UnsafePath
 from helpers.data.truth import AuditedTruth, BrokenTruth, PolygonTruth
 from helpers.errors import RefusedInput
+
+_LOOKED_AT = 24  # of the images without annotation
 
 _NO_AREA = {"point", "line", "linestrip"}
 
@@ -67,6 +70,11 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
     records = [record for record in records if record.name not in twice]
     notes = [f"{passed_over} points and lines, which have no area, were passed over"] if passed_over else []
     bare = [path for path in images_beside(records) if record_name(root, path) not in twice] if with_bare else []
+    if sample(bare, _LOOKED_AT).masks:
+        raise RefusedInput(
+            f"{root}: {len(bare)} images beside the annotated ones have no annotation file, and most look like masks. "
+            "Move masks away, so that they are not taken for frames"
+        )
     if bare:
         notes.append(f"{len(bare)} images have no annotation file, and so no ground truth")
         records += [Record(record_name(root, path), path, split=split_of(path, root)) for path in bare]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.data.readers.annotation import MAX_DEPTH, reading, record_name
+from helpers.data.readers.by_content import look_like_masks, paired_by_content
 from helpers.data.readers.layouts import Layout, Part, Side
 from helpers.data.readers.pairs import find_pairs, mask_like
 from helpers.data.record import Fault, Reading, Record
@@ -83,12 +84,21 @@ def recognised(root: Path, layouts: Iterable[Layout]) -> tuple[Layout, ...]:
 
 def is_paired(root: Path) -> bool:
     """Whether a folder holds a user's own images and masks in pairs."""
+    files = _Folders(root).images()
+    return paired_by_content(root, files, find_pairs(files)).is_paired
+
+
+def is_paired_by_name(root: Path) -> bool:
+    """Whether names alone say so."""
     return find_pairs(_Folders(root).images()).is_paired
 
 
 def masks_seen(root: Path) -> str | None:
-    """What in a folder looks like masks, for a message; None where nothing does."""
-    folders, count = mask_like(_Folders(root).images())
+    """What in a folder looks like masks by its name, else by its pixels, for a message; None where nothing does."""
+    files = _Folders(root).images()
+    folders, count = mask_like(files)
+    if not folders and not count:
+        return " and ".join(look_like_masks(root, files)[:4]) or None
     said = [f"the folder {name}/" for name in folders[:4]] + ([f"{count} files named like masks"] if count else [])
     return " and ".join(said) or None
 
@@ -118,7 +128,10 @@ def read_paired(root: Path, layout: Layout) -> Reading:
         base = folders.base(layout)
         parts = layout.parts
     else:
-        pairs = find_pairs(folders.images())
+        files = folders.images()
+        named = find_pairs(files)
+        _refuse_doubt(root, named.parts)
+        pairs = paired_by_content(root, files, named)
         base = "" if pairs.is_paired else None
         parts = pairs.parts
         _refuse_doubt(root, parts)

@@ -15,17 +15,26 @@ from helpers.data.readers.annotation import SPLITS
 from helpers.data.readers.layouts import GREY, Part, Side
 
 # Names of folders, compared in lower case without blanks and punctuation.
-_IMAGES = frozenset(("images", "image", "imgs", "img", "original", "originals", "frames", "angiograms"))
+_IMAGES = frozenset(("images", "image", "imgs", "img", "original", "originals", "frames", "angiograms", "jpegimages"))
 _MASKS = frozenset(
     ("masks", "mask", "labels", "label", "gt", "gts", "groundtruth", "groundtruths", "annotations", "annotation")
     + ("segmentations", "segmentation", "seg", "segs", "manual", "1stmanual", "2ndmanual", "manual1", "manual2")
+    + ("segmentationclass", "segmentationclasspng")
 )
+# Of several folders of masks side by side, that of classes is the truth: the others show objects, or are for the eye.
+_DECIDING = {
+    "segmentationclass": ("segmentationobject", "segmentationclassvisualization"),
+    "segmentationclasspng": ("segmentationobject", "segmentationobjectpng", "segmentationclassvisualization"),
+    "semantic": ("semanticrgb", "instance"),
+}
+# As nnU-Net ends the names of its folders.
+_SPLIT_ENDS = {"tr": "train", "ts": "test"}
 
 _END = r"[_-](mask|gt|label|seg|vessel|vessels)"
-_SUFFIX = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|jpg|jpeg|webp|jp2)"
-_IMAGE = rf"(?P<key>[^.].*?){_SUFFIX}"
+IMAGE_SUFFIX = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|jpg|jpeg|webp|jp2)"
+_IMAGE = rf"(?P<key>[^.].*?){IMAGE_SUFFIX}"
 _MASK = rf"(?P<key>[^.].*?)({_END})?{GREY}"
-_IMAGE_BESIDE_MASK = rf"(?!.*{_END}\.[^.]*$)(?P<key>[^.].*?){_SUFFIX}"
+_IMAGE_BESIDE_MASK = rf"(?!.*{_END}\.[^.]*$)(?P<key>[^.].*?){IMAGE_SUFFIX}"
 _MASK_BESIDE_IMAGE = rf"(?P<key>[^.].*?){_END}{GREY}"
 
 # What a mask may be called besides, so that it is at least not taken for a frame.
@@ -41,11 +50,13 @@ class Pairs:
         parts: with masks or without, in order of their folders.
         lone_masks: folders of masks that belong to no folder of images.
         passed_over: count of image files beside folders named `images` and the like, which hold neither.
+        left_out: the folders of these that may hold masks under another name.
     """
 
     parts: tuple[Part, ...]
     lone_masks: tuple[str, ...]
     passed_over: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_paired(self) -> bool:
@@ -59,6 +70,8 @@ def find_pairs(files: Mapping[str, Sequence[str]]) -> Pairs:
     Args:
         files: names of the image files by their folder relative to the data set, with '/', '' for itself.
     """
+    shown = sum(len(names) for folder, names in files.items() if _is_decided(folder, files))
+    files = {folder: names for folder, names in files.items() if not _is_decided(folder, files)}
     masks: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for folder in sorted(files):
         if files[folder] and _has(folder, _MASKS):
@@ -68,13 +81,13 @@ def find_pairs(files: Mapping[str, Sequence[str]]) -> Pairs:
     parts = []
     for folder in frames:
         beside = masks.get(_common(folder), [])
-        parts += [Part(Side(folder, _IMAGE), Side(mask, _MASK), split=_split(folder)) for mask in beside]
+        parts += [Part(Side(folder, _IMAGE), Side(mask, _MASK), split=split_of_folder(folder)) for mask in beside]
         if not beside:
             parts.append(_alone(folder, files[folder]))
     together = {_common(folder) for folder in frames}
     lone = [folder for common, folders in masks.items() if common not in together for folder in folders]
-    passed_over = sum(len(files[folder]) for folder in others if folder not in frames)
-    return Pairs(tuple(parts), tuple(lone), passed_over)
+    left_out = tuple(folder for folder in others if folder not in frames)
+    return Pairs(tuple(parts), tuple(lone), shown + sum(len(files[folder]) for folder in left_out), left_out)
 
 
 def mask_like(files: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]:
@@ -100,8 +113,8 @@ def _alone(folder: str, names: Sequence[str]) -> Part:
     sides = Side(folder, _IMAGE_BESIDE_MASK), Side(folder, _MASK_BESIDE_IMAGE)
     images, masks = ({found["key"].casefold() for found in map(side.match, names) if found} for side in sides)
     if images & masks:
-        return Part(*sides, split=_split(folder))
-    return Part(Side(folder, _IMAGE), None, split=_split(folder))
+        return Part(*sides, split=split_of_folder(folder))
+    return Part(Side(folder, _IMAGE), None, split=split_of_folder(folder))
 
 
 def _has(folder: str, words: frozenset[str]) -> bool:
@@ -114,9 +127,36 @@ def _common(folder: str) -> tuple[str, ...]:
     return tuple(part.casefold() if part.casefold() in SPLITS else part for part in parts)
 
 
-def _split(folder: str) -> str | None:
-    words = [part.casefold() for part in PurePosixPath(folder).parts]
-    return next((SPLITS[word] for word in words if word in SPLITS), None)
+def split_of_folder(folder: str) -> str | None:
+    """The split that a folder's path states."""
+    for part in PurePosixPath(folder).parts:
+        rest = residue(part)
+        split = SPLITS.get(part.casefold()) or (_SPLIT_ENDS.get(rest) if rest != _plain(part) else None)
+        if split:
+            return split
+    return None
+
+
+def is_named_for_masks(folder: str) -> bool:
+    """Whether a folder's path says that it holds masks."""
+    return _has(folder, _MASKS)
+
+
+def residue(part: str) -> str:
+    """What is left of a folder's name without the word that tells images from masks: `tr` of `imagesTr`."""
+    plain = _plain(part)
+    for word in sorted(_IMAGES | _MASKS, key=len, reverse=True):
+        for found in (plain.removeprefix(word), plain.removesuffix(word)):
+            if found != plain:
+                return found
+    return plain
+
+
+def _is_decided(folder: str, files: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a folder beside this one holds the truth, so that it does not."""
+    path = PurePosixPath(folder)
+    beside = {_plain(other.name) for other in map(PurePosixPath, files) if other.parent == path.parent}
+    return any(_plain(path.name) in others for word, others in _DECIDING.items() if word in beside)
 
 
 def _plain(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from helpers.data.readers.detection import read_records
 from helpers.errors import RefusedInput
+from tests.data.readers.field import frame, mask
 from tests.data.readers.made_up import OTHER, SQUARE, frames, write
 
 
@@ -28,6 +29,14 @@ def test_one_file_for_each_image(tmp_path):
     assert first.truth.mask(8, 6).sum() == 8
     assert first.provenance == {"annotation": "a.json", "labels": "branch, vessel"}
     assert not second.truth.mask(8, 6).any()
+
+
+def test_masks_beside_are_not_taken_for_images_without_a_file(tmp_path):
+    frame(tmp_path / "a.png", 1)
+    write(tmp_path / "a.json", labelme("a.png", shape(SQUARE), width=48, height=40))
+    mask(tmp_path / "a_label.png", 1)
+    with pytest.raises(RefusedInput, match="1 images beside .* most look like masks"):
+        read_records(tmp_path)
 
 
 def test_images_without_a_file_of_their_own_keep_their_cases(tmp_path):
