@@ -56,6 +56,14 @@ def test_both_languages_have_the_same_commands():
     assert chinese == english and len(english) > 12
 
 
+def test_no_page_and_no_notebook_converts_an_opened_image():
+    """Pillow's own conversion turns a 16-bit frame white: images are given as they were opened."""
+    pages = [*READMES.values(), *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
+    pages += [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    opened = [line for page in pages for line in re.findall(r".*Image\.open\(.*", page)]
+    assert len(opened) == 3 and not any(".convert(" in line for line in opened)
+
+
 def test_both_languages_quote_the_same_messages():
     english, chinese = map(quoted_messages, READMES)
     assert chinese == english and len(english) > 12

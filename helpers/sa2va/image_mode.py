@@ -8,6 +8,8 @@ minimum and maximum, since that would change the contrast from frame to frame. T
 would map to 255. The rule has one known cost: a dark frame of a deep detector can be read as a shallower one.
 """
 
+import warnings
+
 import numpy as np
 from PIL import Image
 
@@ -65,6 +67,41 @@ def to_rgb(image: Image.Image) -> Image.Image:
         straight = image.convert("LA") if image.mode == "La" else image  # Pillow knows no direct step from La
         return _on_black(straight.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+# From this share of all pixels on, what they hold is the image: the rest is no picture of vessels.
+_NEARLY_ALL = 0.99
+
+
+def given_as_rgb(image: Image.Image) -> Image.Image:
+    """`to_rgb` of an image as a user opened it, with a UserWarning of what goes wrong there without an error.
+
+    Warned of are: a depth that is judged by this image alone; colour or alpha of 16 bits, of which Pillow keeps the
+    upper 8, as far as the image was not loaded yet; and an image of one value, or of black and white alone.
+    """
+    if image.mode in _DEEP_GREY_MODES:
+        _warn(
+            f"grey values of mode {image.mode} are scaled by the smallest of {', '.join(map(str, BIT_DEPTHS))} bits "
+            "that holds this image's own maximum, so that a darker frame of the same detector may be scaled otherwise. "
+            "For frames of one study use `vesselkit predict`, which takes one depth for all"
+        )
+    elif any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+        _warn(
+            f"16 bits per channel in colour or with alpha are opened as {image.mode}, the upper 8 bits of each: values "
+            "of 10 or 12 bits come out nearly black. Save the image as 16-bit grey or as 8-bit"
+        )
+    rgb = to_rgb(image)
+    counts = rgb.convert("L").histogram()
+    if max(max(counts), counts[0] + counts[-1]) >= _NEARLY_ALL * sum(counts):
+        _warn(
+            "nearly all of its pixels have one value, or are black and white: there is nothing to segment. A 16-bit "
+            "image becomes that under .convert('RGB'); give it as PIL.Image.open returns it"
+        )
+    return rgb
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"image: {text}", stacklevel=3)
 
 
 def _on_black(image: Image.Image) -> Image.Image:

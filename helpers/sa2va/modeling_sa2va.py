@@ -21,7 +21,7 @@ from transformers.utils import logging
 from .answering import Answer, GreedyDecoding
 from .configuration_sa2va import Sa2VAConfig
 from .decoding import Candidates, decode
-from .image_mode import to_rgb
+from .image_mode import given_as_rgb
 from .processing_sa2va import (
     IMAGE_CONTEXT,
     build_prompt,
@@ -295,7 +295,7 @@ class Sa2VAModel(PreTrainedModel):
         """One answer with its masks; `predict_forward` wraps it in the official return value.
 
         Args:
-            image: PIL image of any mode, or None for a text-only call.
+            image: PIL image of any mode, as it was opened, or None for a text-only call; see `given_as_rgb`.
             text: the user's words.
             past_text: earlier turns, written out; the same image must be given again.
             mask_prompts: region prompts, see `region_cells`.
@@ -312,7 +312,7 @@ class Sa2VAModel(PreTrainedModel):
             raise ValueError("mask_prompts: regions need an image, and image is None")
         visual_tokens, image_tokens, region_tokens = None, None, ""
         if image is not None:
-            image = to_rgb(image)
+            image = given_as_rgb(image)
             tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
             image_tokens = image_text(len(tiles), config.tokens_per_tile)
             encoded = self.encode_tiles(tile_pixels(tiles).to(self.device, self.dtype))
@@ -351,7 +351,8 @@ class Sa2VAModel(PreTrainedModel):
         """The official call.
 
         Args:
-            image: PIL image of any mode.
+            image: PIL image of any mode, as `PIL.Image.open` gives it: 16-bit grey is scaled, 8-bit grey kept. Warns
+                where the depth is a guess, and where the image holds nothing to segment.
             video: PIL images of any mode and of one size, in place of `image`. The language model sees the first
                 five, SAM2 is prompted on these and follows the others.
             text: the request; `<image>` is put in front where it is missing.

@@ -1,5 +1,10 @@
 """Every Pillow mode becomes 8-bit RGB with values that can be checked by eye."""
 
+import io
+import struct
+import warnings
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from helpers.sa2va.image_mode import bit_depth_for, scale_grey, to_rgb
+from helpers.sa2va.image_mode import bit_depth_for, given_as_rgb, scale_grey, to_rgb
 
 
 def grey_row(values, dtype) -> Image.Image:
@@ -123,3 +128,70 @@ def test_scaling_keeps_the_order_and_the_range(values):
     assert (np.diff(scaled.ravel()[order].astype(int)) >= 0).all()
     full_scale = 2 ** bit_depth_for(int(values.max())) - 1
     assert np.abs(scaled.astype(float) - values * 255.0 / full_scale).max() <= 0.5 + 1e-9
+
+
+VARIED = np.arange(100, 164, dtype=np.uint8).reshape(8, 8)
+
+
+def told(image: Image.Image) -> list[str]:
+    """What is warned of when an image is given as it was opened; the pixels are those of `to_rgb`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = given_as_rgb(image)
+        assert np.array_equal(np.asarray(found), np.asarray(to_rgb(image)))
+    assert {one.category for one in caught} <= {UserWarning}
+    return [str(one.message) for one in caught]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])
+def test_an_image_that_shows_something_is_taken_without_a_word(mode):
+    assert told(Image.fromarray(VARIED).convert(mode)) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(VARIED.astype(np.uint16) * 16),
+        Image.fromarray(VARIED.astype(np.int32) * 16),
+        Image.fromarray(VARIED.astype(">u2") * 16),
+        Image.fromarray(VARIED.astype(np.float32) / 255),
+    ],
+    ids=["I;16", "I", "I;16B", "F"],
+)
+def test_a_depth_that_one_image_decides_is_warned_of(image):
+    (text,) = told(image)
+    assert "this image's own maximum" in text and f"mode {image.mode} " in text and "vesselkit predict" in text
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(Image.new("L", (20, 20), value) for value in (0, 7, 255)),
+        Image.new("RGB", (20, 20), (9, 200, 30)),
+        Image.fromarray(np.full((20, 20), 300, np.uint16)).convert("RGB"),
+        # A 12-bit frame behind black shutters, turned white by Pillow; and a mask in place of the frame.
+        Image.fromarray(np.pad(VARIED.astype(np.uint16) * 8, 9)).convert("RGB"),
+        Image.fromarray(np.eye(20, dtype=np.uint8) * 255),
+        Image.fromarray(np.pad(np.full((1, 1), 90, np.uint8), 10, constant_values=50)),
+    ],
+)
+def test_an_image_without_anything_to_segment_is_warned_of(image):
+    (text,) = told(image)
+    assert "nothing to segment" in text and ".convert('RGB')" in text
+
+
+def test_a_constant_image_of_16_bits_has_both_warnings():
+    assert len(told(Image.fromarray(np.full((8, 8), 3000, np.uint16)))) == 2
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colour_and_alpha_of_16_bits_that_pillow_cuts_are_warned_of(colour, channels):
+    values = np.repeat(VARIED[..., None].astype(">u2") * 257, channels, axis=2)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    (text,) = told(Image.open(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))))
+    assert "the upper 8 bits" in text

@@ -1,6 +1,9 @@
 """The native model against the official implementation, stage by stage, in float32 on the CPU."""
 
 import json
+import re
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,9 @@ from transformers import AutoModel, AutoTokenizer
 from helpers.sa2va.modeling_sa2va import pixel_shuffle, upsample_logits
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 from tests.golden_cases import CASES_WITH_MASKS, IMAGE_CASES, load_case
+from tests.tiny_sources import FIXTURES
 
+ROOT = Path(__file__).resolve().parents[2]
 golden = pytest.mark.golden
 LOGIT_TOLERANCE = 1e-4
 
@@ -184,6 +189,34 @@ def test_every_image_mode_gives_the_masks_of_rgb(shared, converted, mode):
     expected = model.predict_forward(**(case.call() | {"image": grey.convert("RGB")}), tokenizer=tokenizer)
     assert np.array_equal(found["prediction_masks"][0], expected["prediction_masks"][0])
     assert found["prediction_masks"][0].any()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md", "docs/export-format.md"])
+def test_the_documented_call_takes_what_users_open(fixture_folder, tmp_path, monkeypatch, readme):
+    """A 16-bit PNG gives the mask of the same picture in 8 bits, which .convert("RGB") would turn white."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+    snippet = re.sub(r'"my-model"|\bDIR\b', repr(str(fixture_folder)), snippet).replace("bfloat16", "float32")
+    monkeypatch.chdir(tmp_path)
+    grey = np.array(Image.open(FIXTURES / "images/image_01.png").convert("L"))
+    grey[0, 0] = 255
+    found = []
+    for depth in (1, 257):
+        Image.fromarray(grey.astype(np.uint8) if depth == 1 else grey.astype(np.uint16) * depth).save("frame.png")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            names = {}
+            exec(snippet, names)  # as a user does who copies it
+        told = [str(one.message) for one in caught if "image: " in str(one.message)]
+        assert len(told) == (depth > 1) and all("own maximum" in text for text in told)
+        found.append(names["result"]["prediction_masks"][0])
+    assert np.array_equal(*found) and found[0].any()
+
+
+def test_a_constant_image_is_warned_of(fixture_folder):
+    model = AutoModel.from_pretrained(fixture_folder, trust_remote_code=True, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(fixture_folder, trust_remote_code=True)
+    with pytest.warns(UserWarning, match="nothing to segment"):
+        model.predict_forward(image=Image.new("L", (32, 32), 255), text="vessels", tokenizer=tokenizer)
 
 
 @golden
