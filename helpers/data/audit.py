@@ -105,6 +105,7 @@ def audit(dataset: Dataset) -> Report:
         Finding(Severity.WARNING, "order_doubtful", None, f"sequence {name}: {reason}", _ORDER_ADVICE)
         for name, reason in dataset.doubts.items()
     ]
+    findings += _unread_findings(dataset)
     findings += _privacy_findings(dataset)
     findings += _header_findings(dataset)
     if not annotated:
@@ -235,6 +236,15 @@ def _split_findings(dataset: Dataset) -> Iterator[Finding]:
                 said = f"{kind} {name} lies in the splits {', '.join(sorted(found))}"
                 advice = f"put all frames of one {kind} into one split; scores are too good otherwise"
                 yield Finding(Severity.ERROR, f"{kind}_across_splits", None, said, advice)
+
+
+def _unread_findings(dataset: Dataset) -> Iterator[Finding]:
+    """Annotation files that no reader reads: of more weight where cases have no ground truth."""
+    lacking = any(case.truth is None for case in dataset.cases)
+    for kind, count in dataset.unread.items():
+        said = f"{count} annotation files of a kind that is not read: {kind}"
+        advice = "export them as mask files, COCO or LabelMe where they are the ground truth"
+        yield Finding(Severity.WARNING if lacking else Severity.NOTE, "unread_annotations", None, said, advice)
 
 
 def _privacy_findings(dataset: Dataset) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class Dataset:
         doubts: sequence -> why the order of its frames in time is not certain, without names.
         rules: that it was opened by, kept with it or tried out.
         rules_notes: those of the notes that tell of them.
+        unread: kinds of annotation files that are there and not read -> how many.
     """
 
     root: Path = field(repr=False)
@@ -55,6 +56,7 @@ class Dataset:
     doubts: Mapping[str, str] = field(default_factory=dict, repr=False)
     rules: Rules = field(default=Rules(), repr=False)
     rules_notes: tuple[str, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -163,7 +165,8 @@ def open_dataset(
     cases.sort(key=lambda case: natural_key(case.case_id))
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
-    return Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
+    opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
+    return replace(opened, unread=found.unread)
 
 
 def _named(

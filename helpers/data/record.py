@@ -94,6 +94,7 @@ class Reading:
         public: whether the layout is that of a published data set, whose file names are no secret.
         notes: sentences on what was found and passed over, without file names.
         faults: what could not become a record, one by one; such entries do not stop the others.
+        unread: kinds of annotation files that are there and not read -> how many.
     """
 
     layout: str
@@ -101,6 +102,7 @@ class Reading:
     public: bool = False
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

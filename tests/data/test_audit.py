@@ -164,7 +164,7 @@ def test_a_frame_that_looks_like_a_mask_and_an_order_in_doubt_are_told(tmp_path)
     field.frame(tmp_path / "P2" / "S1" / "2.png", 4)
     dataset = open_dataset(tmp_path, layout="images", ids=IdPolicy.KEEP)
     found = {one.kind: (one.severity, one.case_id, one.what) for one in audit(dataset).findings}
-    assert found["mask_like"][:2] == (Severity.WARNING, "P2-S1-1")
+    assert found["mask_like"][:2] == (Severity.WARNING, "P2-S1-1.png")
     said = "sequence P1-S1: some names count as equal, such as 1 and 01"
     assert found["order_doubtful"] == (Severity.WARNING, None, said)
 

@@ -34,7 +34,7 @@ def test_one_file_for_each_image(tmp_path):
 def test_masks_beside_are_not_taken_for_images_without_a_file(tmp_path):
     frame(tmp_path / "a.png", 1)
     write(tmp_path / "a.json", labelme("a.png", shape(SQUARE), width=48, height=40))
-    mask(tmp_path / "a_label.png", 1)
+    mask(tmp_path / "drawn.png", 1)
     with pytest.raises(RefusedInput, match="1 images beside .* most look like masks"):
         read_records(tmp_path)
 
