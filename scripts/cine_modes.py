@@ -96,7 +96,7 @@ def _train(model, tokenizer, given: argparse.Namespace, tell: Callable[[str], No
 
 def _tiles(cases: Sequence[Case], side: int) -> torch.Tensor:
     """Frames as the language model sees them."""
-    return frame_tiles([to_rgb(read_frame(case.frame.path, case.frame.index)) for case in cases], side)
+    return frame_tiles([to_rgb(read_frame(case.frame.path, case.frame.index, case.frame.bits)) for case in cases], side)
 
 
 def _seconds() -> float:

@@ -39,7 +39,7 @@ def fold_numbers(units: Sequence[str], folds: int, seed: int) -> np.ndarray:
 def predicted(keyed: tuple[Case, Settings]) -> CaseArrays:
     """The arrays to score of a case under settings that did not see it."""
     case, settings = keyed
-    image = read_frame(case.frame.path, case.frame.index)
+    image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
     logits = to_logits(vesselness(grey_values(image), settings), settings.threshold)
     return CaseArrays(
         case_id=case.case_id,

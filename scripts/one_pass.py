@@ -125,7 +125,7 @@ def main() -> None:
     if "drafts" not in signature(model.answers).parameters:
         raise SystemExit("the model folder's code takes no drafts; convert again with this version")
     frames = open_dataset(arguments.data).frames[: arguments.n]
-    images = [read_frame(frame.path, frame.index) for frame in frames]
+    images = [read_frame(frame.path, frame.index, frame.bits) for frame in frames]
     found = compare(model, tokenizer, images, PROMPTS)
     print(f"{found.pairs} pairs of a frame and a prompt, {dtype_of(model)} on {model.device}")
     print(f"ids equal to those token by token: {found.equal} of {found.pairs}")

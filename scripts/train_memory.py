@@ -35,7 +35,7 @@ class Film:
             VesselkitError: where the language model answers without `[SEG]`: there is nothing to track.
         """
         side = model.config.sam2_sizes.image_size
-        frames = [to_rgb(read_frame(case.frame.path, case.frame.index)) for case in cases]
+        frames = [to_rgb(read_frame(case.frame.path, case.frame.index, case.frame.bits)) for case in cases]
         with torch.inference_mode():
             tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
             answer = answer_frames(model, tiles, prompt, "", tokenizer, 16)

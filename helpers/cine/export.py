@@ -137,7 +137,7 @@ def _size(cases: Sequence[Case]) -> tuple[int, int]:
     """Width and height of the first frame that can be read; a square where none can."""
     for case in cases:
         try:
-            return read_frame(case.frame.path, case.frame.index).size
+            return read_frame(case.frame.path, case.frame.index, case.frame.bits).size
         except UnreadableImage:
             continue
     return _UNREAD

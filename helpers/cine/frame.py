@@ -48,7 +48,7 @@ def cine_frames(cases: Sequence[Case], subjects: Sequence[Subject]) -> Iterator[
     """
     for case in cases:
         try:
-            image = read_frame(case.frame.path, case.frame.index)
+            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage:  # the runs' status says so
             image = None
         if image is not None:

@@ -1,6 +1,7 @@
 """Commands about data sets and the ids of their cases."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,12 +106,14 @@ def check(
         write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if save:
-        if not opened.rules.decided():
+        found_depth = opened.depth.bits  # kept, so that frames which are added later do not change it
+        kept = opened.rules if found_depth is None else replace(opened.rules, bits=found_depth)
+        if not kept.decided():
             raise UsageProblem(
                 "--save: expected what to keep, such as --group-by, --vessel or --layout, got none of these options"
             )
-        path = save_rules(opened.root, opened.rules, LAYOUTS)
-        typer.echo(f"rules saved in {path}: {opened.rules.to_text()}", err=as_json)
+        path = save_rules(opened.root, kept, LAYOUTS)
+        typer.echo(f"rules saved in {path}: {kept.to_text()}", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
 

@@ -21,8 +21,9 @@ from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.readers.looks import Look, look_of
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
-from helpers.images.dicom_header import DicomFacts, is_dicom
-from helpers.images.reading import UnreadableImage
+from helpers.images.depth import UNIT
+from helpers.images.dicom_header import DicomFacts
+from helpers.images.reading import UnreadableImage, image_depth
 from helpers.images.source import read_frame
 
 # Of a frame: more vessel than this is no angiogram's.
@@ -86,7 +87,7 @@ def audit(dataset: Dataset) -> Report:
     sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
         try:
-            image = read_frame(case.frame.path, case.frame.index)
+            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage as error:
             findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
             findings += _truth_findings(case, None, annotated)
@@ -196,17 +197,16 @@ def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]
 
 def _depth_findings(case: Case) -> Iterator[Finding]:
     """A note on still images of more than 8 bits."""
-    path = case.frame.path
-    if case.frame.index is not None or is_dicom(path):
+    depth = None if case.frame.index is not None else image_depth(case.frame.path)
+    if depth is None:
         return
-    try:
-        with Image.open(path) as image:
-            deep = image.mode in {"I", "F"} or image.mode.startswith("I;")
-    except (OSError, ValueError):  # gzipped, or of a kind that only the frame reader opens
-        return
-    if deep:
-        said = "more than 8 bits a pixel"
-        yield _finding("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
+    if depth.full_scale is not None:
+        said = f"more than 8 bits a pixel, 0 to {depth.full_scale} by its format"
+    elif case.frame.bits == UNIT:
+        said = "floats of 0 to 1"
+    else:
+        said = f"more than 8 bits a pixel, {case.frame.bits} in its data set"
+    yield _finding("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
 
 
 def _pixel_hash(image: Image.Image) -> bytes:

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from helpers.data.depth import CommonDepth, common_depth
 from helpers.data.frame import Frame
 from helpers.data.grouping import group
 from helpers.data.id_key import default_key_path
@@ -42,8 +44,9 @@ class Dataset:
         faults: what could not become a case.
         doubts: sequence -> why the order of its frames in time is not certain, without names.
         rules: that it was opened by, kept with it or tried out.
-        rules_notes: those of the notes that tell of them.
+        rules_notes: those of the notes that tell of them, and of the depth of the frames.
         unread: kinds of annotation files that are there and not read -> how many.
+        depth: how its still images of more than 8 bits are read.
     """
 
     root: Path = field(repr=False)
@@ -57,6 +60,7 @@ class Dataset:
     rules: Rules = field(default=Rules(), repr=False)
     rules_notes: tuple[str, ...] = ()
     unread: Mapping[str, int] = field(default_factory=dict)
+    depth: CommonDepth = field(default=CommonDepth(), repr=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -64,9 +68,15 @@ class Dataset:
         return tuple(case.frame for case in self.cases)
 
     @property
-    def identity(self) -> dict[str, str | None]:
-        """JSON object without names, for a run's configuration: how its case ids came about."""
-        return {"layout": self.layout, "ids": self.ids.value, "key_fingerprint": self.key_fingerprint}
+    def identity(self) -> dict[str, Any]:
+        """JSON object without names, for a run's configuration: how its case ids and grey values came about."""
+        deep = {"bits": self.depth.bits, "ranges": list(self.depth.ranges)}
+        return {
+            "layout": self.layout,
+            "ids": self.ids.value,
+            "key_fingerprint": self.key_fingerprint,
+            **{name: value for name, value in deep.items() if value},
+        }
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,7 @@ def open_dataset(
 ) -> Dataset:
     """Open the data set in a folder or annotation file.
 
-    Ids and groups are those of the whole data set, whatever the split.
+    Ids, groups and the depth of its images are those of the whole data set, whatever the split.
 
     Args:
         layout: name of its layout; None to find out.
@@ -124,8 +134,8 @@ def open_dataset(
         tried: rules that take the place of those kept with the data; None to go by these.
     Raises:
         UsageProblem: where an argument does not fit the data set, or the key cannot be written.
-        RefusedInput: where the data set cannot be read, holds a frame twice, or an argument says otherwise than the
-            rules kept with it.
+        RefusedInput: where the data set cannot be read, holds a frame twice, an argument says otherwise than the
+            rules kept with it, or its images contradict each other in their depth.
     """
     path = Path(path).resolve()
     saved = saved_rules(dataset_root(path))
@@ -144,7 +154,8 @@ def open_dataset(
         )
     names, mark = _named(records, policy, id_key or default_key_path(root), root)
     order = time_order(records)
-    said = rules_notes(saved, None if tried is None else rules)
+    depth = common_depth(path, (record.path for record in records), rules.bits)
+    said = (*rules_notes(saved, None if tried is None else rules), *([] if depth.note is None else [depth.note]))
     notes = [*said, *found.notes, *grouping, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)
@@ -152,7 +163,7 @@ def open_dataset(
     if not pairs:
         known = sorted({record.split for record in records if record.split})
         raise UsageProblem(f"{path}: expected cases of split {split!r}, found {', '.join(known) or 'no splits'}")
-    cases = [_case(record, given, order) for record, given in pairs]
+    cases = [_case(record, given, order, depth) for record, given in pairs]
     if rescale:
         cases, count = _rescaled(cases)
         notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
@@ -166,7 +177,7 @@ def open_dataset(
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
     opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
-    return replace(opened, unread=found.unread)
+    return replace(opened, unread=found.unread, depth=depth)
 
 
 def _named(
@@ -177,7 +188,7 @@ def _named(
     return keep(records), None
 
 
-def _case(record: Record, names: Names, order: TimeOrder) -> Case:
+def _case(record: Record, names: Names, order: TimeOrder, depth: CommonDepth) -> Case:
     try:
         nbytes = record.path.stat().st_size
     except OSError:
@@ -192,6 +203,7 @@ def _case(record: Record, names: Names, order: TimeOrder) -> Case:
         split=record.split,
         nbytes=nbytes,
         position=order.positions.get(record.name),
+        bits=depth.by_path.get(record.path),
     )
     return Case(frame, record.truth, record.provenance)
 
@@ -222,7 +234,7 @@ def _moved(cases: Sequence[Case], size: Size) -> tuple[list[Case], int]:
 def _size(case: Case, otherwise: Size) -> Size:
     """Width and height of a case's frame, or `otherwise` where it cannot be read: prediction and audit say so."""
     try:
-        return read_frame(case.frame.path, case.frame.index).size
+        return read_frame(case.frame.path, case.frame.index, case.frame.bits).size
     except UnreadableImage:
         return otherwise
 

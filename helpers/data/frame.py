@@ -24,6 +24,8 @@ class Frame:
             `helpers.data.time_order`; None where the sequence is unknown.
         split: such as `train` or `test`; None where the data set has none.
         nbytes: size of the file in bytes; None where it cannot be told.
+        bits: depth that its data set has for images whose format states no range, see `helpers.data.depth`; None for
+            a frame that needs none.
     """
 
     case_id: str
@@ -35,6 +37,7 @@ class Frame:
     split: str | None = None
     nbytes: int | None = None
     position: int | None = None
+    bits: int | None = None
 
 
 def in_sequences(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> tuple[tuple[Item, ...], ...]:

@@ -131,7 +131,7 @@ def _sizes(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
 def _size(case: Case) -> tuple[int, int]:
     """Width and height of a frame, or of the truth of one that cannot be read, as no run could read it either."""
     try:
-        return read_frame(case.frame.path, case.frame.index).size
+        return read_frame(case.frame.path, case.frame.index, case.frame.bits).size
     except UnreadableImage:
         if case.truth.size is None:
             raise

@@ -61,7 +61,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 
 def _draw(axis: Axes, case: Case) -> None:
     try:
-        frame = np.array(read_frame(case.frame.path, case.frame.index), dtype=np.float32) / 255.0
+        frame = np.array(read_frame(case.frame.path, case.frame.index, case.frame.bits), dtype=np.float32) / 255.0
     except RefusedInput:
         axis.text(0.5, 0.5, "cannot be read", transform=axis.transAxes, ha="center", va="center", fontsize=9)
         return

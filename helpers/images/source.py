@@ -10,7 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from helpers.images.dicom import read_dicom_frame
 from helpers.images.dicom_header import dicom_frame_count, is_dicom
-from helpers.images.reading import DECODE_ERRORS, DecoderFailure, UnreadableImage, read_image
+from helpers.images.reading import DECODE_ERRORS, MAX_PIXELS, DecoderFailure, UnreadableImage, read_image
 from helpers.images.video import is_video, read_video_frame, video_frame_count
 
 __all__ = ["frame_count", "read_frame"]
@@ -34,11 +34,13 @@ def frame_count(path: Path) -> int:
         return video_frame_count(path) if is_video(path) else 1
 
 
-def read_frame(path: Path, index: int | None) -> Image.Image:
+def read_frame(path: Path, index: int | None, bits: int | None = None) -> Image.Image:
     """Read one frame of `path` as mode RGB, uint8, with nothing in its `info`.
 
-    `index` counts from 0 and may be None for a file of one frame. What the file is shows in its first bytes for DICOM,
-    in its suffix for video; all else is a still image. Safe to call in threads; reading a file in order is cheap.
+    `index` counts from 0 and may be None for a file of one frame. `bits` is the depth that a data set has for its
+    still images of more than 8 bits (`Frame.bits`); None judges such an image by its own maximum. What the file is
+    shows in its first bytes for DICOM, in its suffix for video; all else is a still image. Safe to call in threads;
+    reading a file in order is cheap.
     Raises `UnreadableImage` for a file or frame that cannot be read faithfully, and for a file of several frames
     without an `index`; `DecoderFailure`, one of its kind, where a decoder failed in a way that is not foreseen.
     """
@@ -50,7 +52,7 @@ def read_frame(path: Path, index: int | None) -> Image.Image:
             return read_video_frame(path, _only(path, video_frame_count(path)) if index is None else index)
         if index not in (None, 0):
             raise UnreadableImage(path, f"expected frame 0 of a still image, was asked for {index}. Check the frame")
-        return read_image(path)
+        return read_image(path, MAX_PIXELS, bits)
 
 
 @contextmanager

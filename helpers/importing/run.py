@@ -141,7 +141,7 @@ def _seen(case: Case, path: Path) -> _Seen:
     """Check one file against its frame."""
     values = read_values(path)
     try:
-        facts = frame_facts(read_frame(case.frame.path, case.frame.index))
+        facts = frame_facts(read_frame(case.frame.path, case.frame.index, case.frame.bits))
     except UnreadableImage as error:
         raise RefusedInput(f"case {case.case_id}: its frame cannot be read ({error.reason})") from error
     if values.shape != (facts.height, facts.width):

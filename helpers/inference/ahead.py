@@ -54,7 +54,7 @@ def load(frame: Frame, predictor: Predictor) -> Loaded:
 def _load(frame: Frame, predictor: Predictor) -> Loaded:
     start = time.perf_counter()
     try:
-        image = read_frame(frame.path, frame.index)
+        image = read_frame(frame.path, frame.index, frame.bits)
         facts = frame_facts(image)
     except BadSize as error:
         return Loaded(frame, None, failure=failure_of(frame, PredictionStatus.BAD_SIZE, error.reason))

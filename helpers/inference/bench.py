@@ -127,7 +127,7 @@ def _plain_loop(model: Any, tokenizer: Any, frames: Sequence[Frame], folder: Pat
     folder.mkdir()
     with torch.inference_mode():
         for frame in frames:
-            image = read_frame(frame.path, frame.index)
+            image = read_frame(frame.path, frame.index, frame.bits)
             found = model.predict_forward(
                 image=image, text=DEFAULT_PROMPT, tokenizer=tokenizer, max_new_tokens=token_limit
             )

@@ -178,7 +178,7 @@ def _predict(
     predictor = Sa2VAPredictor(model, tokenizer, {}, TOKEN_LIMIT)
     seen = []
     for frame in frames:
-        image = read_frame(frame.path, frame.index)
+        image = read_frame(frame.path, frame.index, frame.bits)
         ((answer,),) = predictor.predict([predictor.prepare(image)], [prompt])
         seen.append((answer, _mask(answer, image.width, image.height)))
     return seen, torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

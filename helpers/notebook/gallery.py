@@ -77,7 +77,7 @@ def panel_case(case: Case, mask: np.ndarray | None, status: str) -> PanelCase | 
         status: how the prediction ended.
     """
     try:
-        image = read_frame(case.frame.path, case.frame.index)
+        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
     except UnreadableImage:
         return None
     predicted = None if mask is None else PredictedMask(mask)

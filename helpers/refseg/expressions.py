@@ -92,7 +92,7 @@ def check_truths(expressions: Expressions) -> dict[str, tuple[int, int]]:
     problems = []
     for item in tqdm(expressions.items, desc="checking", unit="expression", disable=None):
         if item.frame.case_id not in sizes:
-            sizes[item.frame.case_id] = read_frame(item.frame.path, item.frame.index).size
+            sizes[item.frame.case_id] = read_frame(item.frame.path, item.frame.index, item.frame.bits).size
         found = item.truth.problems(*sizes[item.frame.case_id])
         problems += [f"{item.expression_id}: {found[0]}"] if found else []
     if problems:

@@ -43,7 +43,7 @@ def truth_panels(cases: Sequence[Case]) -> Iterable[PanelCase]:
     """The panels of ground truth alone, with the prediction marked as not there; without unreadable frames."""
     for case in cases:
         try:
-            image = read_frame(case.frame.path, case.frame.index)
+            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage:
             continue
         try:

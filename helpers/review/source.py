@@ -151,7 +151,7 @@ class ReviewSource:
         shown = (*self.subjects, *self.beside)
         predictions = [self._prediction(subject, case_id) for subject in shown]
         try:
-            image = read_frame(case.frame.path, case.frame.index)
+            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage as error:
             if any(one is not None and one.mask is not None for one in predictions):
                 raise RefusedInput(

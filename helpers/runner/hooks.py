@@ -110,7 +110,7 @@ class ProgressHook(Hook):
 
 def _draw(case: Case, element: BaseDataElement, folder: Path) -> None:
     try:
-        image = read_frame(case.frame.path, case.frame.index)
+        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
     except UnreadableImage:
         return
     truth = None if case.truth is None else case.truth.mask(image.width, image.height)

@@ -49,7 +49,7 @@ def is_as_found(run: Path, frame: Frame) -> bool:
 def current_sha256(frame: Frame) -> str | None:
     """`pixel_sha256` of a frame as its file has it now; None where it cannot be read."""
     try:
-        return pixel_sha256(read_frame(frame.path, frame.index))
+        return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
     except UnreadableImage:
         return None
 

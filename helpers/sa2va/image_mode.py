@@ -5,7 +5,8 @@ This module imports Pillow and NumPy alone: a copy of it travels in every export
 Grey values deeper than 8 bits are scaled by the range of the detector, never stretched to the frame's own
 minimum and maximum, since that would change the contrast from frame to frame. The range is the smallest of
 8, 10, 12, 14 and 16 bits that holds the frame's maximum: a frame with maximum 3071 is read as 12-bit, so 4095
-would map to 255. The rule has one known cost: a dark frame of a deep detector can be read as a shallower one.
+would map to 255. The rule has one known cost: a dark frame of a deep detector can be read as a shallower one. Who
+knows the range, from the file or from all frames of a data set, names it, and no frame's own maximum counts.
 """
 
 import warnings
@@ -32,12 +33,13 @@ def bit_depth_for(maximum: int) -> int:
     )
 
 
-def scale_grey(values: np.ndarray) -> np.ndarray:
+def scale_grey(values: np.ndarray, full_scale: int | None = None) -> np.ndarray:
     """Map grey `values` (H, W), integer or float and not negative, linearly to uint8 (H, W).
 
-    Integers map from 0 .. 2**bits - 1 to 0 .. 255 and are rounded; `bits` is `bit_depth_for` the maximum, so values
-    of 8 bits stay as they are. Floats with a maximum of at most 1 are read as 0 .. 1; others follow the integer rule.
-    Raises ValueError on an empty array and on values that are negative, not finite or above 65535.
+    They map from 0 .. `full_scale` to 0 .. 255 and are rounded. Without `full_scale` integers map from
+    0 .. 2**bits - 1, with `bits` that of `bit_depth_for` the maximum, so values of 8 bits stay as they are; floats with
+    a maximum of at most 1 are read as 0 .. 1, and others follow the integer rule.
+    Raises ValueError on an empty array and on values that are negative, not finite or above 65535 or `full_scale`.
     """
     if values.size == 0:
         raise ValueError("the image has no pixels")
@@ -49,11 +51,19 @@ def scale_grey(values: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"the image holds negative values (down to {lowest:g}). Shift or window it to 0 or above first"
         )
-    full_scale = 1 if is_float and highest <= 1.0 else 2 ** bit_depth_for(int(np.ceil(highest))) - 1
+    if full_scale is None:
+        full_scale = 1 if is_float and highest <= 1.0 else 2 ** bit_depth_for(int(np.ceil(highest))) - 1
+    elif highest > full_scale:
+        raise ValueError(f"grey values up to {highest:g} found in an image of 0 to {full_scale}")
     return np.rint(values.astype(np.float64) * (255.0 / full_scale)).astype(np.uint8)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def is_deep_grey(image: Image.Image) -> bool:
+    """Whether `image` is grey of more than 8 bits, or of floats: what `scale_grey` maps to 8 bits."""
+    return image.mode in _DEEP_GREY_MODES
+
+
+def to_rgb(image: Image.Image, full_scale: int | None = None) -> Image.Image:
     """Return `image` (any Pillow mode, W x H) as mode RGB, uint8, of the same size.
 
     Grey of 8 bits is repeated in the three channels, unchanged; deeper grey goes through `scale_grey`. Transparency
@@ -61,8 +71,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises ValueError for what `scale_grey` refuses and for an image that is transparent everywhere, which holds nothing
     to look at.
     """
-    if image.mode in _DEEP_GREY_MODES:
-        return Image.fromarray(scale_grey(np.asarray(image))).convert("RGB")
+    if is_deep_grey(image):
+        return Image.fromarray(scale_grey(np.asarray(image), full_scale)).convert("RGB")
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         straight = image.convert("LA") if image.mode == "La" else image  # Pillow knows no direct step from La
         return _on_black(straight.convert("RGBA"))

@@ -147,7 +147,7 @@ class SegmentationSamples(TorchDataset):
     def _changed(self, case: Case, random: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
         """A case's image and mask, bool (H, W), as changed; without a ground truth the mask is empty."""
         try:
-            image = _one_channel(read_frame(case.frame.path, case.frame.index))
+            image = _one_channel(read_frame(case.frame.path, case.frame.index, case.frame.bits))
             mask = np.zeros((image.height, image.width), bool)
             if case.truth is not None:
                 mask = case.truth.mask(image.width, image.height)

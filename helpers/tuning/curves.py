@@ -57,7 +57,7 @@ def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:
 
 def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray]:
     try:
-        image = read_frame(case.frame.path, case.frame.index)
+        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         return grey_values(image), case.truth.mask(image.width, image.height)
     except UnreadableImage as error:
         raise RefusedInput(f"case {case.case_id}: its frame or mask cannot be read ({error.reason})") from error

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -93,3 +94,23 @@ def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path,
 def test_rules_that_say_nothing_are_refused(call, folder, options, said):
     checked = call("data", "check", "set", *options)
     assert checked.code == 2 and said in checked.err and not (folder / "dataset.json").exists()
+
+
+def test_the_depth_of_16_bit_frames_is_shown_and_kept(call, tmp_path):
+    def draw(name, top):
+        Image.fromarray(np.linspace(0, top, 64).reshape(8, 8).astype(np.uint16)).save(tmp_path / "deep" / name)
+
+    (tmp_path / "deep").mkdir()
+    draw("a.png", 700)
+    draw("b.png", 3000)
+    shown = "2 images of more than 8 bits are read as 12 bits, 0 to 4095: the largest value of all is 3000"
+    assert shown in call("data", "check", "deep").out
+    assert not (tmp_path / "deep" / "dataset.json").exists()
+    assert "bits 12" in call("data", "check", "deep", "--save").out
+    assert json.loads((tmp_path / "deep" / "dataset.json").read_text())["bits"] == 12
+    draw("c.png", 5000)
+    checked = call("data", "check", "deep")
+    assert checked.code == 1 and "read as 12 bits" in checked.out and "up to 5000" in checked.out
+    checked = call("data", "check", "deep", "--bits", "14", "--save")
+    assert checked.code == 0, checked.out
+    assert "read as 14 bits, 0 to 16383: by the rules of the data set" in call("data", "check", "deep").out

@@ -80,14 +80,19 @@ def gdcm_lossless_jpeg(source, target):
 
 
 def jpeg_2000(values: np.ndarray, bits: int) -> Dataset:
-    """A data set of one frame (H, W) in lossless JPEG 2000, encoded by FFmpeg, since pydicom has no encoder."""
-    pixels = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}[bits]
+    """A data set of one frame (H, W) in lossless JPEG 2000."""
+    dataset = angiogram(values, bits)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = encapsulate([jpeg_2000_bytes(values, bits)])
+    return dataset
+
+
+def jpeg_2000_bytes(values: np.ndarray, bits: int) -> bytes:
+    """A lossless codestream of grey values (H, W), encoded by FFmpeg, since pydicom has no encoder."""
+    pixels = {8: "gray", 10: "gray10le", 12: "gray12le", 14: "gray14le", 16: "gray16le"}[bits]
     encoder = av.CodecContext.create("jpeg2000", "w")
     encoder.height, encoder.width = values.shape
     encoder.pix_fmt, encoder.time_base = pixels, Fraction(1)
     encoder.options = {"format": "j2k", "pred": "dwt53"}
     frame = av.VideoFrame.from_ndarray(values.astype(np.uint8 if bits == 8 else np.uint16), format=pixels)
-    dataset = angiogram(values, bits)
-    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
-    dataset.PixelData = encapsulate([bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]])
-    return dataset
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])

@@ -6,10 +6,15 @@ import os
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from helpers.data.dataset import open_dataset
 from helpers.data.frame import Frame
+from helpers.data.ids import IdPolicy
+from helpers.data.rules import Rules
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.images.source import read_frame
 from helpers.inference import run as run_module
@@ -294,3 +299,42 @@ def test_the_order_of_time_is_part_of_runs_that_depend_on_it_alone(tmp_path):
     assert dataset(frames, Mode.FRAME) == dataset(turned, Mode.FRAME)
     assert dataset(frames, Mode.TRACK).keys() - dataset(turned, Mode.TRACK).keys() == {"order_sha256"}
     assert dataset(turned, Mode.TRACK) == dataset([replace(frame, position=None) for frame in frames], Mode.TRACK)
+
+
+def deep_frames(folder, tops):
+    """One 16-bit frame for each top, equal but for one pixel of that value."""
+    for number, top in enumerate(tops):
+        Image.fromarray(np.array([[5, 300, 700], [900, 1000, top]], np.uint16)).save(folder / f"f{number}.png")
+    return open_dataset(folder, layout="images", ids=IdPolicy.KEEP)
+
+
+def drawn(run):
+    return {row.case_id: row.image_sha256 for row in open_run(run).rows}
+
+
+def test_a_part_of_a_run_reads_frames_as_the_whole_does(tmp_path):
+    (tmp_path / "data").mkdir()
+    dataset = deep_frames(tmp_path / "data", (1001, 1001, 3000, 1001))
+    compute(dataset.frames, tmp_path / "all", dataset=dataset.identity)
+    compute(dataset.frames, tmp_path / "some", dataset=dataset.identity, limit=1)
+    for index in (2, 1):
+        compute(dataset.frames, tmp_path / "parts", dataset=dataset.identity, shard=Shard(index, 2))
+    whole = drawn(tmp_path / "all")
+    assert whole == drawn(tmp_path / "parts") and drawn(tmp_path / "some") == {"f0": whole["f0"]}
+    assert whole["f0"] == whole["f1"] == whole["f3"] != whole["f2"]
+    config = open_run(tmp_path / "all").config.values
+    assert config["dataset"]["bits"] == 12
+
+
+def test_a_run_of_another_depth_is_refused_and_stays_readable(tmp_path):
+    (tmp_path / "data").mkdir()
+    dataset = deep_frames(tmp_path / "data", (1001,))
+    compute(dataset.frames, tmp_path / "run", dataset=dataset.identity)
+    before = {name: value for name, value in dataset.identity.items() if name != "bits"}
+    compute([replace(frame, bits=None) for frame in dataset.frames], tmp_path / "old", dataset=before)
+    deeper = open_dataset(tmp_path / "data", layout="images", ids=IdPolicy.KEEP, tried=Rules(bits=12))
+    for run, found in (("run", "10"), ("old", "nothing")):
+        with pytest.raises(RefusedInput, match=f"dataset.bits: the run has {found}, asked for was 12"):
+            compute(deeper.frames, tmp_path / run, dataset=deeper.identity)
+        assert len(open_run(tmp_path / run).rows) == 1
+    assert drawn(tmp_path / "run") == drawn(tmp_path / "old")
