@@ -55,7 +55,7 @@ def test_a_decoder_that_fails_in_an_unforeseen_way_stops_no_other(tmp_path, monk
 
 def test_an_image_over_the_cap_has_a_bad_size(tmp_path, monkeypatch):
     frames = draw_frames(tmp_path, [1, 2])
-    monkeypatch.setattr(ahead, "read_frame", lambda path, index: (_ for _ in ()).throw(ahead.BadSize(path, "big")))
+    monkeypatch.setattr(ahead, "read_frame", lambda path, *_given: (_ for _ in ()).throw(ahead.BadSize(path, "big")))
     assert statuses(run(frames, PlainPredictor())) == {"c01": "bad_size", "c02": "bad_size"}
 
 

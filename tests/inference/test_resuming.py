@@ -66,7 +66,7 @@ def test_an_image_saved_anew_with_the_same_pixels_stays_and_is_read_once(frames,
     compute(frames, run)
     Image.open(frames[0].path).save(frames[0].path, compress_level=1)
     read = []
-    monkeypatch.setattr("helpers.runs.sources.read_frame", lambda path, index: read.append(path) or Image.open(path))
+    monkeypatch.setattr("helpers.runs.sources.read_frame", lambda path, *_: read.append(path) or Image.open(path))
     monkeypatch.setattr("helpers.runs.sources.pixel_sha256", lambda image: open_run(run).image_hashes["c01"])
     for _ in range(2):
         predictor = PlainPredictor()
