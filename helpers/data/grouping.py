@@ -5,6 +5,7 @@ Two patients are never put together by a guess: where a layout leaves doubt, the
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -94,8 +95,8 @@ def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[R
 
 
 def _slashed(name: str) -> str:
-    """A path that Windows may have written, as it is written elsewhere."""
-    return name.replace("\\", "/")
+    """A path that Windows or macOS may have written, as it is written elsewhere: with '/', its letters composed."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
 def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:

@@ -1,5 +1,6 @@
 """Which file belongs to which case: by case id, else by the frame's path below the data set, or its end."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -65,8 +66,9 @@ def _cases_of(name: str, keys: Mapping[str, set[str]]) -> set[str]:
 
 
 def _tails(path: PurePosixPath) -> list[str]:
-    """`a/b/c`, `b/c` and `c`."""
-    return ["/".join(path.parts[start:]) for start in range(len(path.parts))]
+    """`a/b/c`, `b/c` and `c`, their letters composed."""
+    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _without_ending(stem: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 import os
 import posixpath
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +37,77 @@ def image_path(root: Path, annotation: Path, given: str) -> Path:
     """The image that an annotation file names.
 
     It is looked for beside the file, in `images/` beside it, in the folder above, in `images/` there, and in the data
-    set's root, never outside the root. Where none exists, the first of these is the answer.
+    set's root, never outside the root; and in a folder of the file's subset there, as `images/train/` for
+    `instances_train.json`. Where none exists, the first of these is the answer. Letters may be composed on one side and
+    decomposed on the other.
 
     Raises:
-        UnsafePath: where the path could lead out of the root.
+        UnsafePath: where the path could lead out of the root, or could mean several files.
     """
     folder = annotation.parent
     bases = (folder, folder / "images", folder.parent, folder.parent / "images", root, root / "images")
-    candidates = [base / inside(base, given).relative_to(base) for base in bases if base.is_relative_to(root)]
-    found = next((path for path in candidates if path.is_file()), candidates[0])
-    if not leads_inside(root, found):
+    subset = annotation.stem.removeprefix("instances_")
+    found = _first_there(root, bases, given)
+    of_subset = _first_there(root, [base / subset for base in bases], given)
+    if found and of_subset and not found.samefile(of_subset):
+        raise UnsafePath(given, f"it is there twice, in a folder {subset} and outside")
+    path = found or of_subset or bases[0] / inside(bases[0], given).relative_to(bases[0])
+    if not leads_inside(root, path):
         raise UnsafePath(given, "a link leads out of the data set, or in a circle")
+    return path
+
+
+def _first_there(root: Path, bases: Iterable[Path], given: str) -> Path | None:
+    """The first existing file of that name below one of the folders; None where there is none."""
+    paths = (on_disk(base, inside(base, given).relative_to(base)) for base in bases if base.is_relative_to(root))
+    return next((path for path in paths if path is not None), None)
+
+
+def on_disk(base: Path, relative: Path) -> Path | None:
+    """The file of a name below a folder, where letters may be composed otherwise; None where there is none.
+
+    Raises:
+        UnsafePath: where two files have that name, one composed and one decomposed.
+    """
+    if str(relative).isascii():
+        return base / relative if (base / relative).is_file() else None
+    path = base
+    for part in relative.parts:
+        names = _spellings(path).get(one_spelling(part), ())
+        if len(names) > 1:
+            raise UnsafePath(
+                str(relative), "two files have this name, one with composed and one with decomposed letters"
+            )
+        if not names:
+            return None
+        path = path / names[0]
+    return path if path.is_file() else None
+
+
+def one_spelling(name: str) -> str:
+    """A name with its letters composed, as names are compared."""
+    return unicodedata.normalize("NFC", name)
+
+
+def comparable(name: str) -> str:
+    """A name in one spelling and without case, as names of images and masks are compared."""
+    return one_spelling(name).casefold()
+
+
+def _spellings(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Names in a folder by their one spelling."""
+    try:
+        return _listed(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: Path, changed: int) -> dict[str, tuple[str, ...]]:
+    """As `_spellings`; `changed` is there so that a folder that was written to is listed again."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(os.listdir(folder)):
+        found[one_spelling(name)] = (*found.get(one_spelling(name), ()), name)
     return found
 
 

@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from helpers.data.readers.annotation import comparable
 from helpers.data.readers.layouts import GREY, Part, Side
 from helpers.data.readers.looks import Look, Sample, chosen, look, sample
 from helpers.data.readers.pairs import IMAGE_SUFFIX, Pairs, is_named_for_masks, residue, split_of_folder
-from helpers.data.readers.stems import SAME, Affix, affix_of, one_spelling, shared
+from helpers.data.readers.stems import SAME, Affix, affix_of, shared
 from helpers.errors import RefusedInput
 from helpers.images.reading import DECODE_ERRORS, UnreadableImage, open_unpacked
 
@@ -113,7 +114,7 @@ class _Looker:
         if path not in self._folders:
             names = self._files[path]
             seen = sample([self.file(path, name) for name in names], self._most)
-            stems = {name: one_spelling(PurePosixPath(name).stem) for name in names}
+            stems = {name: comparable(PurePosixPath(name).stem) for name in names}
             self._folders[path] = _Folder(path, stems, seen)
         return self._folders[path]
 
@@ -208,7 +209,7 @@ def _has_channels(images: _Folder, affix: Affix) -> bool:
 
 def _rank(mask: str, images: str) -> int:
     """How near two paths are: 0 where only the word for masks differs, 1 where one folder does, else 2."""
-    one, other = PurePosixPath(mask).parts, PurePosixPath(images).parts
+    one, other = (PurePosixPath(comparable(path)).parts for path in (mask, images))
     if [found for found in map(residue, one) if found] == [found for found in map(residue, other) if found]:
         return 0
     if len(one) == len(other):

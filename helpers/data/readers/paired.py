@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from helpers.data.readers.annotation import MAX_DEPTH, reading, record_name
+from helpers.data.readers.annotation import MAX_DEPTH, comparable, reading, record_name
 from helpers.data.readers.by_content import look_like_masks, paired_by_content
 from helpers.data.readers.layouts import Layout, Part, Side
 from helpers.data.readers.pairs import find_pairs, mask_like
@@ -214,9 +214,9 @@ def _by_key(
     """
     by_key: dict[str, list[Path]] = defaultdict(list)
     for path in folders.files(base, side):
-        stem = path.stem.casefold()
+        stem = comparable(path.stem)
         if leads_inside(folders.root, path):
-            by_key[stem if stem in images else side.match(path.name)["key"].casefold()].append(path)
+            by_key[stem if stem in images else comparable(side.match(path.name)["key"])].append(path)
         else:
             found.faults.append(Fault(path.name, "a link leads out of the data set"))
     for paths in by_key.values():

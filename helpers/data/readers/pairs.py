@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from helpers.data.readers.annotation import SPLITS
+from helpers.data.readers.annotation import SPLITS, comparable, one_spelling
 from helpers.data.readers.layouts import GREY, Part, Side
 
 # Names of folders, compared in lower case without blanks and punctuation.
@@ -111,7 +111,7 @@ def mask_like(files: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]
 def _alone(folder: str, names: Sequence[str]) -> Part:
     """A folder without a partner: with masks of its own where some name is another's with such an end, else without."""
     sides = Side(folder, _IMAGE_BESIDE_MASK), Side(folder, _MASK_BESIDE_IMAGE)
-    images, masks = ({found["key"].casefold() for found in map(side.match, names) if found} for side in sides)
+    images, masks = ({comparable(found["key"]) for found in map(side.match, names) if found} for side in sides)
     if images & masks:
         return Part(*sides, split=split_of_folder(folder))
     return Part(Side(folder, _IMAGE), None, split=split_of_folder(folder))
@@ -124,7 +124,7 @@ def _has(folder: str, words: frozenset[str]) -> bool:
 def _common(folder: str) -> tuple[str, ...]:
     """The parts of a path that images and masks share."""
     parts = [part for part in PurePosixPath(folder).parts if _plain(part) not in _IMAGES | _MASKS]
-    return tuple(part.casefold() if part.casefold() in SPLITS else part for part in parts)
+    return tuple(part.casefold() if part.casefold() in SPLITS else one_spelling(part) for part in parts)
 
 
 def split_of_folder(folder: str) -> str | None:
@@ -160,4 +160,4 @@ def _is_decided(folder: str, files: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[ _-]+", "", name.casefold())
+    return re.sub(r"[ _-]+", "", comparable(name))

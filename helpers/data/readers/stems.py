@@ -1,7 +1,6 @@
 """How the names of masks follow from those of their images: the same stem, or with something before or behind it."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -45,18 +44,13 @@ class Affix:
 SAME = Affix()
 
 
-def one_spelling(text: str) -> str:
-    """A name as it is compared: composed letters, no case."""
-    return unicodedata.normalize("NFC", text).casefold()
-
-
 def affix_of(masks: Collection[str], images: Collection[str]) -> Affix | None:
     """What makes every mask's stem that of one image, each of another; None where nothing or more than one thing does.
 
     Of several channels of one image, `_0000` and `_0001`, the first is taken.
 
     Args:
-        masks, images: stems in one spelling.
+        masks, images: stems as `comparable` gives them.
     """
     if _fits(SAME, masks, images):
         return SAME

@@ -164,3 +164,37 @@ def test_lesions_must_be_named(tmp_path):
         with pytest.raises(RefusedInput, match="arcade_stenosis"):
             read_records(root)
     assert len(read_records(tmp_path, "arcade_stenosis").records) == 3
+
+
+@pytest.mark.parametrize("image", ["images/train/a.png", "train/a.png", "annotations/train/a.png", "images/a.png"])
+@pytest.mark.parametrize("file", ["annotations/instances_train.json", "annotations/train.json"])
+def test_images_lie_in_a_folder_of_the_subset(tmp_path, image, file):
+    frames(tmp_path, image)
+    written = write(
+        tmp_path / file, coco([{"id": 1, "file_name": "a.png"}], [{"image_id": 1, "segmentation": [SQUARE]}])
+    )
+    found = [read_records(tmp_path)] + ([read_records(written)] if image.startswith(("images", "train")) else [])
+    for reading in found:
+        assert [(record.name, record.split) for record in reading.records] == [(image, "train")]
+
+
+def test_subsets_with_equal_names_are_not_mixed(tmp_path):
+    for subset in ("train", "val"):
+        frames(tmp_path, f"images/{subset}/1.png")
+        images = [{"id": 1, "file_name": "1.png"}]
+        annotations = [{"image_id": 1, "segmentation": [SQUARE if subset == "train" else OTHER]}]
+        write(tmp_path / f"annotations/instances_{subset}.json", coco(images, annotations))
+    first, second = read_records(tmp_path).records
+    assert (first.name, second.name) == ("images/train/1.png", "images/val/1.png")
+    assert first.truth.polygons != second.truth.polygons
+
+
+def test_an_image_inside_and_outside_of_the_subset_is_refused(tmp_path):
+    frames(tmp_path, "images/train/1.png", "images/1.png", "images/train/2.png")
+    images = [{"id": number, "file_name": f"{number}.png"} for number in (1, 2)]
+    write(tmp_path / "annotations/instances_train.json", coco(images, [{"image_id": 1, "segmentation": [SQUARE]}]))
+    reading = read_records(tmp_path)
+    assert [record.name for record in reading.records] == ["images/train/2.png"]
+    assert [fault.reason for fault in reading.faults] == [
+        "image path: it is there twice, in a folder train and outside"
+    ]
