@@ -14,6 +14,7 @@ from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
 from helpers.data.readers.paired import is_paired, is_paired_by_name, masks_seen, read_paired, recognised
 from helpers.data.readers.refcoco import is_refs, is_refs_pickle, pickle_refusal, read_refcoco
 from helpers.data.readers.sa2va_json import is_sa2va, read_sa2va
+from helpers.data.readers.turned import checked_orientation
 from helpers.data.readers.unread import unread_annotations
 from helpers.data.readers.video import read_video
 from helpers.data.record import Reading, Record
@@ -67,7 +68,7 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
     found = _read_folder(root, chosen or _detect(root, json_files), json_files)
     if chosen is not None:
         found = replace(found, notes=(*found.notes, *_passed_over(root, chosen)))
-    found = replace(found, unread=unread_annotations(root))
+    found = replace(found, records=checked_orientation(found.records), unread=unread_annotations(root))
     return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
 
 
@@ -146,6 +147,7 @@ def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
         found = read_labelme(root, [file], with_bare=False)
     else:
         found = _read_folder(root, kind, {kind: [file]})
+    found = replace(found, records=checked_orientation(found.records))
     return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
 
 
