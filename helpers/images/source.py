@@ -10,7 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from helpers.images.dicom import read_dicom_frame
 from helpers.images.dicom_header import dicom_frame_count, is_dicom
-from helpers.images.reading import DECODE_ERRORS, MAX_PIXELS, DecoderFailure, UnreadableImage, read_image
+from helpers.images.reading import DECODE_ERRORS, DecoderFailure, UnreadableImage, read_image
 from helpers.images.video import is_video, read_video_frame, video_frame_count
 
 __all__ = ["frame_count", "read_frame"]
@@ -52,7 +52,7 @@ def read_frame(path: Path, index: int | None, bits: int | None = None) -> Image.
             return read_video_frame(path, _only(path, video_frame_count(path)) if index is None else index)
         if index not in (None, 0):
             raise UnreadableImage(path, f"expected frame 0 of a still image, was asked for {index}. Check the frame")
-        return read_image(path, MAX_PIXELS, bits)
+        return read_image(path) if bits is None else read_image(path, bits=bits)
 
 
 @contextmanager
