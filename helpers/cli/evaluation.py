@@ -62,7 +62,8 @@ def evaluate(
     trained_on = optional_input_path(training, "--training")
     developed_on = optional_input_path(development, "--development")
 
-    from helpers.evaluation.evaluate import evaluate as run_evaluation  # here, so that --help need not wait
+    from helpers.evaluation.data_check import check_text  # here, so that --help need not wait
+    from helpers.evaluation.evaluate import evaluate as run_evaluation
     from helpers.evaluation.metrics_folder import check_output
     from helpers.evaluation.postprocessing import Processing
 
@@ -85,3 +86,5 @@ def evaluate(
     )
     typer.echo(found.text.split("\n## Second table")[0])
     typer.echo(f"written to {folder}")
+    for checked in found.summary["data_check"]:
+        typer.echo(f"warning: {check_text(checked)}")

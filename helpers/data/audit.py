@@ -1,11 +1,11 @@
 """Look at a whole data set before anything runs on it."""
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from helpers.data.record import Case
 from helpers.errors import RefusedInput
 from helpers.images.depth import UNIT
 from helpers.images.dicom_header import DicomFacts
+from helpers.images.digest import pixel_sha256
 from helpers.images.reading import UnreadableImage, image_depth
 from helpers.images.source import read_frame
 
@@ -70,35 +71,54 @@ class Report:
         return "\n".join([*said, ", ".join(f"{count} {name}s" for name, count in counts(self.findings).items())])
 
 
-def audit(dataset: Dataset) -> Report:
+@dataclass(frozen=True)
+class SeenFrame:
+    """A frame that was read elsewhere.
+
+    Attributes:
+        size: width and height in pixels.
+        pixels: its `pixel_sha256`.
+    """
+
+    size: tuple[int, int]
+    pixels: str
+
+
+def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})) -> Report:
     """Check every case of a data set, each frame and mask read once.
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
     the frame or are not binary, missing masks, frames that look like masks, equal frames, patients and sequences in
     several splits, sequences whose order is not certain, signs of patient data in file names (unless public) and DICOM
     headers, and what these say of masks, shutters and padding.
+
+    Args:
+        seen: by case id, of frames that need not be read again. Whether the files are as they were is for who gives it.
     """
     findings = [
         Finding(Severity.ERROR, "passed_over", None, fault.reason, "correct or remove this entry of the data set")
         for fault in dataset.faults
     ]
     annotated = any(case.truth is not None for case in dataset.cases)
-    by_pixels: dict[bytes, list[Case]] = defaultdict(list)
+    by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
-        try:
-            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-        except UnreadableImage as error:
-            findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
-            findings += _truth_findings(case, None, annotated)
-            continue
-        by_pixels[_pixel_hash(image)].append(case)
-        sizes[case.case_id] = image.size
+        frame = seen.get(case.case_id)
+        if frame is None:
+            try:
+                image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
+            except UnreadableImage as error:
+                findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
+                findings += _truth_findings(case, None, annotated)
+                continue
+            frame = SeenFrame(image.size, pixel_sha256(image))
+            if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
+                said = "the frame looks like a mask: few values, or nearly all of it black and white"
+                findings.append(_finding("warning", "mask_like", case, said, "take it out where it is no frame"))
+        by_pixels[frame.pixels].append(case)
+        sizes[case.case_id] = frame.size
         findings += _depth_findings(case)
-        if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
-            said = "the frame looks like a mask: few values, or nearly all of it black and white"
-            findings.append(_finding("warning", "mask_like", case, said, "take it out where it is no frame"))
-        findings += _truth_findings(case, image.size, annotated)
+        findings += _truth_findings(case, frame.size, annotated)
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
@@ -209,11 +229,7 @@ def _depth_findings(case: Case) -> Iterator[Finding]:
     yield _finding("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
 
 
-def _pixel_hash(image: Image.Image) -> bytes:
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
-
-
-def _twin_findings(by_pixels: dict[bytes, list[Case]]) -> Iterator[Finding]:
+def _twin_findings(by_pixels: dict[str, list[Case]]) -> Iterator[Finding]:
     for first, *others in by_pixels.values():
         for case in others:
             if case.frame.split != first.frame.split:

@@ -17,6 +17,7 @@ from helpers.data.frame import listing_sha256
 from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome, scores_table
 from helpers.evaluation.choice import choose_cases
+from helpers.evaluation.data_check import checked_data, score_warnings
 from helpers.evaluation.definitions import definitions
 from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
 from helpers.evaluation.loading import Scorable, scorable, score_subject, yardsticks_of
@@ -100,6 +101,7 @@ def evaluate(
     trained = None if training is None else read_training_list(training, dataset).facts(choice.case_ids)
     others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
+    checked = checked_data(dataset, subjects, choice.case_ids)
     yardsticks = pd.DataFrame(
         [{"case_id": case.case_id, **asdict(found)} for case, found in zip(cases, yardsticks_of(cases), strict=True)]
     )
@@ -115,7 +117,7 @@ def evaluate(
         for name, table in tables.items()
     ]
     temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
-    common = [*choice.warnings, *untold, *_common_warnings(tables[subjects[0].name], trained)]
+    common = [*choice.warnings, *untold, *_common_warnings(tables[subjects[0].name], trained), *score_warnings(checked)]
     found = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -136,6 +138,7 @@ def evaluate(
         },
         "training": trained,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
+        "data_check": checked,
         "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
         "yardsticks": yardstick_means(yardsticks, tables[subjects[0].name]),
         "comparisons": compared,

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from helpers.data.dataset import Dataset
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.case_scores import Outcome
+from helpers.images.digest import pixel_sha256
 from helpers.runs.reading import Run, open_run, require_comparable
-from helpers.runs.sources import current_sha256, is_as_found, pixel_sha256
+from helpers.runs.sources import current_sha256, is_as_found
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from helpers.data.frame import Frame
+from helpers.images.digest import pixel_sha256
 from helpers.inference.predictor import Answer
 from helpers.runs.logits import StoredLogits, round_for_storage
 from helpers.runs.masks import Combine, combined_mask, threshold_logit
 from helpers.runs.parts import CaseResult
 from helpers.runs.rows import PredictionRow
-from helpers.runs.sources import pixel_sha256
 from helpers.runs.status import PredictionStatus, status_of
 
 _MESSAGE_LIMIT = 300

@@ -4,9 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from PIL import Image
-
 from helpers.data.frame import Frame
+from helpers.images.digest import pixel_sha256
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.runs.durable import json_bytes, write_soon
@@ -33,11 +32,6 @@ def file_state(path: Path) -> str | None:
 def write_source(run: Path, case_id: str, state: str) -> None:
     """Keep the state that a case's image file had before it was read. A lost one costs a reading, see `is_as_found`."""
     write_soon(source_path(run, case_id), json_bytes({"state": state}))
-
-
-def pixel_sha256(image: Image.Image) -> str:
-    """SHA-256 of a frame's size (`WxH:`) and RGB bytes, so that it is the same whatever file holds the frame."""
-    return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
 
 
 def is_as_found(run: Path, frame: Frame) -> bool:

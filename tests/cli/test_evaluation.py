@@ -1,5 +1,7 @@
 """`evaluate` on a tiny run."""
 
+from PIL import Image
+
 from tests.evaluation.runs import SIDE, write_data, write_run
 
 
@@ -33,3 +35,15 @@ def test_a_threshold_from_an_earlier_evaluation_and_post_processing(call, tmp_pa
     assert ended.code == 2 and "remove_small: expected 0 or more" in ended.err
     ended = call("evaluate", *asked, "--development", "test-scores")
     assert ended.code == 3 and "6 cases in both" in ended.err and not (tmp_path / "x").exists()
+
+
+def test_the_last_words_are_what_the_check_found(call, tmp_path):
+    data = write_data(tmp_path / "data")
+    Image.new("L", (SIDE, SIDE)).save(tmp_path / "data/masks/P01_S01_001.png")
+    write_run(tmp_path / "run", {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases})
+    ended = call("evaluate", "--predictions", "run", "--data", "data", "--output", "m", "--processes", "1")
+    *_, written, last = ended.out.strip().splitlines()
+    assert ended.code == 0 and written.startswith("written to ")
+    assert last.startswith("warning: data check, empty_truth: P01_S01_001: the ground truth is empty; check")
+    checked = call("data", "check", "data")
+    assert "empty_truth" in checked.out and checked.code == 0

@@ -11,6 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from helpers.data.frame import Frame
+from helpers.images.digest import pixel_sha256
 from helpers.inference.assembly import (
     Failure,
     FrameFacts,
@@ -23,7 +24,6 @@ from helpers.inference.assembly import (
 from helpers.inference.predictor import Answer
 from helpers.runs.logits import Upsampling
 from helpers.runs.masks import Combine
-from helpers.runs.sources import pixel_sha256
 from helpers.runs.status import PredictionStatus
 
 FRAME = Frame("c1", Path("Doe_Jane.png"), None, "P1", "P1-S1", 7, "test", 10)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.errors import RefusedInput
+from helpers.images.digest import pixel_sha256
 from helpers.images.source import read_frame
 from helpers.review.payload import packed
 from helpers.review.source import open_source
 from helpers.runs.reading import Run
-from helpers.runs.sources import pixel_sha256
 from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL, WIDTH, write_data, write_run
 
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from helpers.data.frame import Frame
-from helpers.runs.sources import current_sha256, file_state, is_as_found, pixel_sha256, source_path, write_source
+from helpers.images.digest import pixel_sha256
+from helpers.runs.sources import current_sha256, file_state, is_as_found, source_path, write_source
 
 
 @pytest.fixture
