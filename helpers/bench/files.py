@@ -12,7 +12,8 @@ from helpers.bench.noise import draw_noise, write_noise
 from helpers.bench.timing import timed_methods
 from helpers.data.frame import Frame
 from helpers.inference.predictor import Answer, Predictor
-from helpers.inference.run import DEFAULT_PROMPT, predict
+from helpers.inference.prompts import DEFAULT_PROMPT
+from helpers.inference.run import predict
 from helpers.inference.sa2va import Sa2VAPredictor
 
 # What the thread that launches does for a batch, by the predictor's methods, and all else that it does or waits for.

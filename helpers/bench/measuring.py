@@ -26,7 +26,7 @@ from helpers.bench.timing import (
 from helpers.inference.dtypes import ModelDtype, dtype_of
 from helpers.inference.graphs import GraphedModel
 from helpers.inference.memory import limit_memory
-from helpers.inference.run import DEFAULT_PROMPT
+from helpers.inference.prompts import DEFAULT_PROMPT
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import upsample_logits

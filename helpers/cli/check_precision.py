@@ -32,15 +32,17 @@ def check_precision(
 ) -> None:
     from helpers.inference.loading import check_folder, choose_device  # here, so that --help need not wait
     from helpers.inference.precision import check_precision as check
-    from helpers.inference.run import DEFAULT_PROMPT
+    from helpers.inference.prompts import DEFAULT_PROMPT, check_prompt
 
     if count < 1:
         raise UsageProblem(f"--n: expected at least 1, got {count}")
+    asked = DEFAULT_PROMPT if prompt is None else prompt
+    check_prompt(asked)
     folder = input_path(model, "--model")
     choose_device(device)
     check_folder(folder)
     frames = opening(data, layout, ids, id_key, group_by, split).open().frames[:count]
-    found = check(folder, frames, prompt or DEFAULT_PROMPT, device)
+    found = check(folder, frames, asked, device)
     if output is not None:
         write_json_atomic(typed_path(output), found.to_dict())
     typer.echo(found.to_text())

@@ -149,8 +149,8 @@ def predict(
         raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
 
     from helpers.data.case_list import listed  # here, so that --help need not wait
+    from helpers.inference.prompts import DEFAULT_PROMPT
     from helpers.inference.run import (
-        DEFAULT_PROMPT,
         check_output,
         check_parameters,
         known_values,

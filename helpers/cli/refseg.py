@@ -41,10 +41,15 @@ def refseg(
 ) -> None:
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
+
+    from helpers.inference.prompts import check_prompt  # here, so that --help need not wait
+
+    if prompt is not None:
+        check_prompt(prompt)
     folder = input_path(model_path, "--model_path")
     output = output_path(output_dir, "--output_dir", data_path)
 
-    from helpers.refseg.run import refseg as run_refseg  # here, so that --help need not wait
+    from helpers.refseg.run import refseg as run_refseg
 
     options = (layout, ids, id_key, group_by, split, rescale, rescale_from)
     dataset = opening(data_path, *options, option="--data_path").open()

@@ -15,7 +15,8 @@ from helpers.atomic import write_bytes_atomic
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem
 from helpers.images.source import read_frame
-from helpers.inference.run import DEFAULT_PROMPT, automatic_batch_size, predict
+from helpers.inference.prompts import DEFAULT_PROMPT
+from helpers.inference.run import automatic_batch_size, predict
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.masks import png_bytes, read_png
 from helpers.runs.reading import open_run

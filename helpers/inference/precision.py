@@ -15,6 +15,7 @@ from helpers.images.source import read_frame
 from helpers.inference.dtypes import DTYPES
 from helpers.inference.loading import choose_device, choose_dtype, load_model
 from helpers.inference.predictor import Answer
+from helpers.inference.prompts import check_prompt
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.inference.stages import SAM2_STAGES, StageRange, watched
 from helpers.quantization.layers import Quantization
@@ -124,9 +125,10 @@ def check_precision(
         kinds: the reference first; None for `kinds_for` the device.
         load: gives model and tokenizer for a folder, a device, a dtype and a quantization.
     Raises:
-        UsageProblem: where there is no frame, or the device cannot be used.
+        UsageProblem: where there is no frame, the prompt can never work, or the device cannot be used.
         RefusedInput: where the folder or a frame is refused.
     """
+    check_prompt(prompt)
     if not frames:
         raise UsageProblem("expected frames to check with, found none")
     chosen = choose_device(device)

@@ -19,6 +19,7 @@ from helpers.inference.dtypes import DTYPES
 from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
+from helpers.inference.prompts import DEFAULT_PROMPT, check_prompts
 from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
 from helpers.inference.sequences import Mode, first_frames, sequences_of, whole_sequences
 from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
@@ -32,8 +33,6 @@ from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
 from helpers.runs.status import FAILURES, PredictionStatus
-
-DEFAULT_PROMPT = "Please segment the blood vessels."
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
@@ -164,10 +163,7 @@ def check_parameters(
     prompts: Sequence[str], threshold: float, batch_size: int | None = None, limit: int | None = None
 ) -> None:
     """Raise UsageProblem where the parameters of a run cannot work."""
-    if not prompts or not all(prompt.strip() for prompt in prompts):
-        raise UsageProblem(f"prompt: expected texts such as {DEFAULT_PROMPT!r}, got an empty one")
-    if len(set(prompts)) < len(prompts):
-        raise UsageProblem("prompt: expected each text once, got one twice. Leave it out")
+    check_prompts(prompts)
     threshold_logit(threshold)
     for name, number in (("batch size", batch_size), ("limit", limit)):
         if number is not None and number < 1:

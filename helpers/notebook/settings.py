@@ -17,6 +17,7 @@ from helpers.data.opening import Opening
 from helpers.data.other_frame import parse_size
 from helpers.errors import UsageProblem
 from helpers.evaluation.intervals import DRAWS, SEED
+from helpers.inference.prompts import DEFAULT_PROMPT, check_prompt
 from helpers.notebook.parameters import NOT_GIVEN
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
@@ -82,6 +83,14 @@ def _size(value: str | None) -> str | None:
     return value
 
 
+def _prompt(value: str) -> str:
+    try:
+        check_prompt(value)
+    except UsageProblem as error:
+        raise ValueError(str(error).removeprefix("prompt: ")) from error
+    return value
+
+
 def _device(value: str) -> str:
     if not re.fullmatch(_DEVICE, value):
         raise ValueError("expected auto, cpu, cuda, cuda:N or mps")
@@ -91,6 +100,7 @@ def _device(value: str) -> str:
 _Unset = BeforeValidator(_none_if_empty)
 _UnsetNumber = BeforeValidator(_none_if_zero)
 _Words = Annotated[str, Field(pattern=r"\S")]
+_Prompt = Annotated[str, AfterValidator(_prompt)]
 _PlainName = Annotated[str, AfterValidator(_plain)]
 _Project = Annotated[str, AfterValidator(_project)]
 _OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
@@ -174,9 +184,7 @@ class InferSettings(DataSettings):
     model: Annotated[DirectoryPath | None, _Unset] = Field(
         None, description="model folder; empty: the project's latest complete conversion"
     )
-    prompts: list[_Words] = Field(
-        ["Please segment the blood vessels."], min_length=1, description="each is asked of every frame"
-    )
+    prompts: list[_Prompt] = Field([DEFAULT_PROMPT], min_length=1, description="each is asked of every frame")
     threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is in the mask")
     combine: Literal["union", "first", "best"] = Field("union", description="of several [SEG]: union, first or best")
     batch_size: _OptionalCount = Field(None, description="frames at a time; 0: what suits the device")

@@ -10,6 +10,7 @@ from helpers.atomic import require_writable
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening
 from helpers.errors import UsageProblem
+from helpers.inference.prompts import check_prompts
 from helpers.inference.run import predict
 from helpers.notebook.execution import execute_notebook
 from helpers.only_process import only_process
@@ -76,6 +77,8 @@ def run_pipeline(request: PipelineRequest, begins: Callable[[str], None] = lambd
     """
     if not request.output.is_absolute():
         raise UsageProblem(f"output: expected an absolute path, got {request.output}")
+    if request.prompts is not None:
+        check_prompts(request.prompts)
     require_writable(request.output)
     dataset = request.opening.open()
     baseline = Tuned() if request.baseline is None else read_settings(request.baseline)

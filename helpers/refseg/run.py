@@ -6,9 +6,11 @@ from typing import Any
 
 from helpers.data.dataset import Dataset
 from helpers.data.frame import listing_sha256
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.inference.predictor import Predictor
+from helpers.inference.prompts import check_prompt
 from helpers.refseg.expressions import check_truths, read_expressions
-from helpers.refseg.prediction import DEFAULT_PROMPT, THRESHOLDING, predict_expressions, start
+from helpers.refseg.prediction import DEFAULT_PROMPT, PLACE, THRESHOLDING, predict_expressions, prompt_of, start
 from helpers.refseg.scoring import score, write
 
 
@@ -32,12 +34,16 @@ def refseg(
     Returns:
         The summary for people.
     Raises:
-        RefusedInput: where the data set has no expressions, or ground truths that do not fit; where the folder holds
-            something else.
+        UsageProblem: for a prompt that can never work.
+        RefusedInput: where the data set has no expressions, one that can never work, or ground truths that do not fit;
+            where the folder holds something else.
     """
-    found = read_expressions(dataset)
-    sizes = check_truths(found)
     template = DEFAULT_PROMPT if prompt is None else prompt
+    check_prompt(template.replace(PLACE, "vessel"))
+    found = read_expressions(dataset)
+    for item in found.items:
+        _check_words(prompt_of(template, item.text), item.expression_id)
+    sizes = check_truths(found)
     predictor = open_predictor()
     config = {
         "prompt": template,
@@ -57,3 +63,11 @@ def refseg(
     table = score(found.items, predictions, sizes, processes)
     context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
     return write(output, table, context, found.left_out)
+
+
+def _check_words(prompt: str, expression_id: str) -> None:
+    """Raise RefusedInput where the words of an expression make a prompt that can never work."""
+    try:
+        check_prompt(prompt, f"expression {expression_id}")
+    except UsageProblem as error:
+        raise RefusedInput(str(error)) from error

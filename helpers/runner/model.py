@@ -18,7 +18,8 @@ from helpers.inference.committing import result_of
 from helpers.inference.composition import compose
 from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
 from helpers.inference.pipeline import predict_batch
-from helpers.inference.run import DEFAULT_PROMPT, check_parameters
+from helpers.inference.prompts import DEFAULT_PROMPT
+from helpers.inference.run import check_parameters
 from helpers.inference.sa2va import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runner.registry import MODEL_WRAPPERS, MODELS
 from helpers.runs.masks import Combine, combined_map

@@ -14,6 +14,7 @@ from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.inference.prompts import check_prompt
 from helpers.runner.dataset import opened_by_config
 from helpers.runner.registry import DATASETS, TRANSFORMS
 from helpers.sa2va.processing_sa2va import cut_tiles, image_bytes
@@ -80,6 +81,8 @@ class SegmentationSamples(TorchDataset):
         """
         if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
             raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
+        for prompt in prompts:
+            check_prompt(str(prompt).replace("{text}", text), "train_dataloader.dataset.prompts")
         opened = opened_by_config("train_dataloader", data, opening)
         self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
         if not self.cases:

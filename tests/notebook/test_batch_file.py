@@ -204,6 +204,9 @@ def test_notebooks_of_the_kit_are_checked_as_they_check_themselves(infer):
     words = str(caught.value)
     assert "job 1: model: Path does not point to a directory" in words and "job 3: model" not in words
     assert "job 3: threshold: Input should be less than 1" in words and "job 4: prompts: " in words
+    hopeless = {"model": ["set"], "prompts": [["a"], ["[SEG]"], ["<image> <image> a"]]}
+    with pytest.raises(UsageProblem, match=r"job 2: prompts.0: .*own sign \[SEG\][\s\S]*job 3: .*at most once"):
+        read_batch(write_batch(root, parameters={"data": "set"}, grid=hopeless))
     model = {"model": ["set"], "prompts": [["a"], ["b"]]}
     assert len(read_batch(write_batch(root, parameters={"data": "set"}, grid=model)).jobs) == 2
 
