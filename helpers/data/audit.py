@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic

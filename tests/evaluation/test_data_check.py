@@ -67,7 +67,7 @@ def test_frames_that_a_run_read_are_not_read_again_and_found_all_the_same(faulty
     subjects, case_ids = open_subjects([run]), [case.case_id for case in faulty.cases]
     before = checked_data(faulty, subjects, [])
 
-    def read(path, index):
+    def read(*asked):
         raise AssertionError("a frame was read again")
 
     monkeypatch.setattr("helpers.data.audit.read_frame", read)
