@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_rescale, apply_windowing, pixel_array
 from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from helpers.images.dicom_bare import open_dicom
 from helpers.images.dicom_header import (
     DICOM_ERRORS,
     MODALITIES,
@@ -56,7 +57,8 @@ def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
         # Pillow where it can: gdcm is less guarded against damaged data. pydicom picks what is left.
         plugin = "pillow" if header.file_meta.TransferSyntaxUID in _PILLOW_SYNTAXES else ""
         # The words as they lie in the file: pydicom would keep their low BitsStored bits, wherever HighBit puts them.
-        values = pixel_array(path, index=index, decoding_plugin=plugin, correct_unused_bits=False)
+        with open_dicom(path) as file:
+            values = pixel_array(file, index=index, decoding_plugin=plugin, correct_unused_bits=False)
         _read_functional_groups(header, index)
         frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
     except DICOM_ERRORS as error:

@@ -22,6 +22,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from helpers.images.dicom_bare import is_bare_dicom, open_dicom
 from helpers.images.dicom_frames import frame_count_of, is_filled, mask_frames, shutters, stored_frames, text_of
 from helpers.images.reading import UnreadableImage
 
@@ -176,14 +177,18 @@ class DicomFacts:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file has the DICOM prefix behind its preamble, whatever its suffix; False where it cannot be read."""
+    """Whether the file has the DICOM prefix behind its preamble, or proves itself without; whatever its suffix.
+
+    False where it cannot be read.
+    """
     try:
         if not Path(path).is_file():  # opening a pipe would wait for its writer
             return False
         with Path(path).open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            marked = file.read(132)[128:] == b"DICM"
     except OSError:
         return False
+    return marked or is_bare_dicom(path)
 
 
 def dicom_facts(path: Path) -> DicomFacts:
@@ -245,9 +250,12 @@ def _read(path: Path, keywords: tuple[str, ...]) -> tuple[Dataset, int | None]:
                 path, "expected a DICOM file, found no DICM prefix. Export it as a DICOM Part 10 file"
             )
         # Inflated as a whole while it is opened, so its size cannot be bounded.
-        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        if (
+            not is_bare_dicom(path)
+            and read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+        ):
             raise UnreadableImage(path, "deflated DICOM files are not read. Export it uncompressed")
-        with path.open("rb") as file:
+        with open_dicom(path) as file:
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
             return header, stored_frames(file, header)
     except DICOM_ERRORS as error:

@@ -4,12 +4,19 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from helpers.data.readers.walk import files_under
-from helpers.data.record import NUMBER_DIGITS, Reading, Record
+from helpers.data.record import NUMBER_DIGITS, Fault, Reading, Record
 from helpers.errors import RefusedInput
+from helpers.images.dicom_bare import looks_bare
 from helpers.images.dicom_header import DicomFacts, dicom_facts, is_dicom
 from helpers.images.reading import UnreadableImage, natural_key
 
 __all__ = ["read_dicom"]
+
+_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+_LOST = (
+    "a DICOM file without its marker (DICM) that does not prove what it holds, or none at all: export it as a DICOM "
+    "Part 10 file"
+)
 
 _FROM_HEADER = frozenset({"patient", "sequence"})
 
@@ -30,6 +37,7 @@ def read_dicom(root: Path) -> Reading:
     records: list[Record] = []
     singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
     passed_over, damaged, nameless, masks, shuttered = 0, 0, 0, 0, 0
+    lost = [Fault(name, _LOST) for name in names if _is_lost(root / name)]
     for name in (name for name in names if is_dicom(root / name)):
         if name.rpartition("/")[2].upper() == "DICOMDIR":
             passed_over += 1
@@ -54,7 +62,7 @@ def read_dicom(root: Path) -> Reading:
     if not records:
         raise RefusedInput(
             f"{root}: expected DICOM angiograms in it, found none among {len(names)} files"
-            f" ({passed_over} DICOM files of other kinds). Check the path"
+            f" ({passed_over} DICOM files of other kinds, {len(lost)} without the DICOM marker). Check the path"
         )
     notes = (
         (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
@@ -68,7 +76,13 @@ def read_dicom(root: Path) -> Reading:
         layout="dicom",
         records=tuple(sorted(records, key=lambda record: natural_key(record.name))),
         notes=tuple(f"{count} {text}" for count, text in notes if count),
+        faults=tuple(lost),
     )
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether a file means to be DICOM, by its name or its first bytes, and is none that can be read."""
+    return (path.suffix.lower() in _SUFFIXES or looks_bare(path)) and not is_dicom(path)
 
 
 def _cine(root: Path, name: str, facts: DicomFacts) -> list[Record]:
