@@ -83,31 +83,53 @@ def to_rgb(image: Image.Image, full_scale: int | None = None) -> Image.Image:
 _NEARLY_ALL = 0.99
 
 
-def given_as_rgb(image: Image.Image) -> Image.Image:
-    """`to_rgb` of an image as a user opened it, with a UserWarning of what goes wrong there without an error.
+def given_as_rgb(images: list[Image.Image]) -> list[Image.Image]:
+    """`to_rgb` of one image, or of the frames of one sequence, as a user opened them.
 
-    Warned of are: a depth that is judged by this image alone; colour or alpha of 16 bits, of which Pillow keeps the
-    upper 8, as far as the image was not loaded yet; and an image of one value, or of black and white alone.
+    Deep grey of all of them has one depth, the smallest that holds their largest value. What goes wrong here without an
+    error gives a UserWarning: a depth that the images themselves decide; colour or alpha of 16 bits, of which Pillow
+    keeps the upper 8, as far as an image was not loaded yet; and images of one value each, or of black and white alone.
+    Raises ValueError as `to_rgb`.
     """
-    if image.mode in _DEEP_GREY_MODES:
+    deep = [image for image in images if is_deep_grey(image)]
+    if deep:
         _warn(
-            f"grey values of mode {image.mode} are scaled by the smallest of {', '.join(map(str, BIT_DEPTHS))} bits "
-            "that holds this image's own maximum, so that a darker frame of the same detector may be scaled otherwise. "
-            "For frames of one study use `vesselkit predict`, which takes one depth for all"
+            f"grey values of mode {deep[0].mode} are scaled by the smallest of {', '.join(map(str, BIT_DEPTHS))} bits "
+            "that holds the largest of what was given, so that a darker image of the same detector may be scaled "
+            "otherwise. For frames of one study use `vesselkit predict`, which takes one depth for all"
         )
-    elif any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+    cut = next((image for image in images if _is_cut(image)), None)
+    if cut is not None:
         _warn(
-            f"16 bits per channel in colour or with alpha are opened as {image.mode}, the upper 8 bits of each: values "
+            f"16 bits per channel in colour or with alpha are opened as {cut.mode}, the upper 8 bits of each: values "
             "of 10 or 12 bits come out nearly black. Save the image as 16-bit grey or as 8-bit"
         )
-    rgb = to_rgb(image)
-    counts = rgb.convert("L").histogram()
-    if max(max(counts), counts[0] + counts[-1]) >= _NEARLY_ALL * sum(counts):
+    full_scale = _full_scale(deep) if len(deep) > 1 else None
+    found = [to_rgb(image, full_scale) for image in images]
+    if all(map(_shows_nothing, found)):
         _warn(
             "nearly all of its pixels have one value, or are black and white: there is nothing to segment. A 16-bit "
             "image becomes that under .convert('RGB'); give it as PIL.Image.open returns it"
         )
-    return rgb
+    return found
+
+
+def _full_scale(images: list[Image.Image]) -> int | None:
+    """What white is in all of several images of deep grey; None where each of them is refused by itself."""
+    highest = max(np.asarray(image).max(initial=0) for image in images)
+    if not np.isfinite(highest) or highest > 2 ** BIT_DEPTHS[-1] - 1:
+        return None
+    unit = all(image.mode == "F" for image in images) and highest <= 1
+    return 1 if unit else 2 ** bit_depth_for(int(np.ceil(highest))) - 1
+
+
+def _is_cut(image: Image.Image) -> bool:
+    return not is_deep_grey(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _shows_nothing(rgb: Image.Image) -> bool:
+    counts = rgb.convert("L").histogram()
+    return max(max(counts), counts[0] + counts[-1]) >= _NEARLY_ALL * sum(counts)
 
 
 def _warn(text: str) -> None:

@@ -312,7 +312,7 @@ class Sa2VAModel(PreTrainedModel):
             raise ValueError("mask_prompts: regions need an image, and image is None")
         visual_tokens, image_tokens, region_tokens = None, None, ""
         if image is not None:
-            image = given_as_rgb(image)
+            (image,) = given_as_rgb([image])
             tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
             image_tokens = image_text(len(tiles), config.tokens_per_tile)
             encoded = self.encode_tiles(tile_pixels(tiles).to(self.device, self.dtype))
@@ -353,8 +353,8 @@ class Sa2VAModel(PreTrainedModel):
         Args:
             image: PIL image of any mode, as `PIL.Image.open` gives it: 16-bit grey is scaled, 8-bit grey kept. Warns
                 where the depth is a guess, and where the image holds nothing to segment.
-            video: PIL images of any mode and of one size, in place of `image`. The language model sees the first
-                five, SAM2 is prompted on these and follows the others.
+            video: PIL images of any mode and of one size, in place of `image`; deep grey has one depth in all. The
+                language model sees the first five, SAM2 is prompted on these and follows the others.
             text: the request; `<image>` is put in front where it is missing.
             past_text, mask_prompts, tokenizer: see `predict`.
             processor: ignored, kept for calls written for the official models.

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .answering import Answer
-from .image_mode import to_rgb
+from .image_mode import given_as_rgb
 from .processing_sa2va import build_prompt, image_bytes, image_text, normalise_sam2, normalise_tiles, sam2_bytes
 from .tracking import FrameFeatures, FrameMasks, Tracker
 
@@ -42,7 +42,7 @@ def checked_frames(video) -> list[Image.Image]:
     sizes = sorted({frame.size for frame in frames})
     if len(sizes) > 1:
         raise ValueError(f"video: expected frames of one size, got {sizes}")
-    return [to_rgb(frame) for frame in frames]
+    return given_as_rgb(frames)
 
 
 def frame_tiles(frames: list[Image.Image], side: int) -> torch.Tensor:

@@ -137,7 +137,7 @@ def told(image: Image.Image) -> list[str]:
     """What is warned of when an image is given as it was opened; the pixels are those of `to_rgb`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = given_as_rgb(image)
+        (found,) = given_as_rgb([image])
         assert np.array_equal(np.asarray(found), np.asarray(to_rgb(image)))
     assert {one.category for one in caught} <= {UserWarning}
     return [str(one.message) for one in caught]
@@ -160,7 +160,7 @@ def test_an_image_that_shows_something_is_taken_without_a_word(mode):
 )
 def test_a_depth_that_one_image_decides_is_warned_of(image):
     (text,) = told(image)
-    assert "this image's own maximum" in text and f"mode {image.mode} " in text and "vesselkit predict" in text
+    assert "the largest of what was given" in text and f"mode {image.mode} " in text and "vesselkit predict" in text
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,31 @@ def test_colour_and_alpha_of_16_bits_that_pillow_cuts_are_warned_of(colour, chan
     ]
     (text,) = told(Image.open(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))))
     assert "the upper 8 bits" in text
+
+
+def test_frames_of_one_sequence_have_one_depth():
+    """A pixel of 1023 or 1024 in one frame decides for all: no frame comes out four times darker than another."""
+    frames = [VARIED.astype(np.uint16) * 4, VARIED.astype(np.uint16) * 4]
+    for brightest, bits in ((1023, 10), (1024, 12)):
+        frames[1][0, 0] = brightest
+        with pytest.warns(UserWarning, match="the largest of what was given"):
+            found = given_as_rgb([Image.fromarray(frame) for frame in frames])
+        expected = [np.rint(frame * (255 / (2**bits - 1))) for frame in frames]
+        assert all(np.array_equal(np.asarray(one)[..., 0], wanted) for one, wanted in zip(found, expected, strict=True))
+    halves = [Image.fromarray(VARIED.astype(np.float32) / top) for top in (255, 510)]
+    with pytest.warns(UserWarning):
+        assert [np.asarray(one).max() for one in given_as_rgb(halves)] == [163, 82]
+
+
+def test_a_sequence_with_a_blank_frame_is_taken_and_one_of_blank_frames_is_warned_of(recwarn):
+    given_as_rgb([Image.new("L", (8, 8)), Image.fromarray(VARIED)])
+    assert not recwarn.list
+    given_as_rgb([Image.new("L", (8, 8))] * 2)
+    assert ["nothing to segment" in str(one.message) for one in recwarn.list] == [True]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 70000])
+def test_a_frame_without_a_rule_is_refused_among_others(value):
+    frames = [np.full((2, 2), 300.0, np.float32), np.full((2, 2), value, np.float32)]
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="not finite|65535"):
+        given_as_rgb([Image.fromarray(frame) for frame in frames])

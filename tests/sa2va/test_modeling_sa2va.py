@@ -207,7 +207,7 @@ def test_the_documented_call_takes_what_users_open(fixture_folder, tmp_path, mon
             names = {}
             exec(snippet, names)  # as a user does who copies it
         told = [str(one.message) for one in caught if "image: " in str(one.message)]
-        assert len(told) == (depth > 1) and all("own maximum" in text for text in told)
+        assert len(told) == (depth > 1) and all("the largest of what was given" in text for text in told)
         found.append(names["result"]["prediction_masks"][0])
     assert np.array_equal(*found) and found[0].any()
 
