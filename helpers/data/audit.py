@@ -19,6 +19,7 @@ from helpers.data.other_frame import suggestions
 from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.readers.looks import Look, look_of
 from helpers.data.record import Case
+from helpers.data.values import DECIDE
 from helpers.errors import RefusedInput
 from helpers.images.depth import UNIT
 from helpers.images.dicom_header import DicomFacts
@@ -99,6 +100,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         for fault in dataset.faults
     ]
     annotated = any(case.truth is not None for case in dataset.cases)
+    undecided = None if dataset.masks is None else dataset.masks.judgement.reason
     by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
@@ -108,7 +110,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
                 image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
             except UnreadableImage as error:
                 findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
-                findings += _truth_findings(case, None, annotated)
+                findings += _truth_findings(case, None, annotated, undecided)
                 continue
             frame = SeenFrame(image.size, pixel_sha256(image))
             if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
@@ -117,7 +119,8 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         by_pixels[frame.pixels].append(case)
         sizes[case.case_id] = frame.size
         findings += _depth_findings(case)
-        findings += _truth_findings(case, frame.size, annotated)
+        findings += _truth_findings(case, frame.size, annotated, undecided)
+    findings += _value_findings(dataset)
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
@@ -158,13 +161,17 @@ def write_report(report: Report, dataset: Dataset, output: Path) -> None:
 _ORDER_ADVICE = "look at its order in a film; (?P<frame>...) in --group-by, or a CSV column frame, states it"
 
 
-def _truth_findings(case: Case, size: tuple[int, int] | None, annotated: bool) -> Iterator[Finding]:
+def _truth_findings(
+    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
+) -> Iterator[Finding]:
     truth = case.truth
     if truth is None:
         if annotated:
             yield _finding("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
         return
     problems = truth.problems(*(size or (None, None)))
+    if undecided is not None and undecided in problems:
+        return
     by_kind: dict[str, list[Finding]] = defaultdict(list)
     for problem in problems:
         found = _problem_finding(problem, case)
@@ -200,6 +207,18 @@ def _problem_finding(problem: str, case: Case) -> Finding:
     if re.search(r"has \d+ points?$", problem):
         return _finding("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
     return _finding("error", "broken_truth", case, problem, "correct the annotation")
+
+
+def _value_findings(dataset: Dataset) -> Iterator[Finding]:
+    """What the values of all mask files together mean: one finding, not one for each case."""
+    if dataset.masks is None:
+        return
+    judgement = dataset.masks.judgement
+    if judgement.reason is not None:
+        what = judgement.reason.removesuffix(f". {DECIDE}")
+        yield Finding(Severity.ERROR, "undecided_values", None, what, DECIDE)
+    for note in judgement.notes:
+        yield Finding(Severity.WARNING, "mask_values", None, note, "check that it is meant so")
 
 
 def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:

@@ -15,11 +15,14 @@ from helpers.data.grouping import group
 from helpers.data.id_key import default_key_path
 from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
+from helpers.data.ignored import ignored_of, rescaled_ignored_of
+from helpers.data.mask_survey import MaskSurvey
 from helpers.data.readers.detection import dataset_root, read_records, saved_rules
 from helpers.data.record import Case, Fault, Record
 from helpers.data.rules import Rules, rules_notes, with_options, with_trial
 from helpers.data.time_order import TimeOrder, time_order
-from helpers.data.truth import AuditedTruth, Size
+from helpers.data.truth import AuditedTruth, MaskFileTruth, Size
+from helpers.data.values import Choice
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage, natural_key
 from helpers.images.source import read_frame
@@ -47,6 +50,7 @@ class Dataset:
         rules_notes: those of the notes that tell of them, and of the depth of the frames.
         unread: kinds of annotation files that are there and not read -> how many.
         depth: how its still images of more than 8 bits are read.
+        masks: the values of all mask files of the whole data set; None where there is none.
     """
 
     root: Path = field(repr=False)
@@ -61,6 +65,7 @@ class Dataset:
     rules_notes: tuple[str, ...] = ()
     unread: Mapping[str, int] = field(default_factory=dict)
     depth: CommonDepth = field(default=CommonDepth(), repr=False)
+    masks: MaskSurvey | None = field(default=None, repr=False, compare=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -105,6 +110,14 @@ class RescaledTruth:
     def rescaled_mask(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray:
         return self.given.rescaled_mask(width, height, self.made_for or made_for)
 
+    def ignored(self, width: int, height: int) -> np.ndarray | None:
+        if self.size in (None, (width, height)):
+            return ignored_of(self.given, width, height)
+        return rescaled_ignored_of(self.given, width, height, self.made_for)
+
+    def rescaled_ignored(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray | None:
+        return rescaled_ignored_of(self.given, width, height, self.made_for or made_for)
+
 
 def open_dataset(
     path: Path,
@@ -146,6 +159,7 @@ def open_dataset(
     _refuse_twins(path, found.records)
     root = _base(found.records[0])
     records, grouping = group(found.records, rules.group_by, root)
+    records, masks = _surveyed(records, rules)
     policy = rules.ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
     if policy is IdPolicy.PUBLIC and not found.public:
         raise UsageProblem(
@@ -177,7 +191,21 @@ def open_dataset(
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
     opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
-    return replace(opened, unread=found.unread, depth=depth)
+    return replace(opened, unread=found.unread, depth=depth, masks=masks)
+
+
+def _surveyed(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], MaskSurvey | None]:
+    """The records with mask files that know of each other, since their values are judged together."""
+    paths = [record.truth.path for record in records if isinstance(record.truth, MaskFileTruth)]
+    if not paths:
+        return tuple(records), None
+    survey = MaskSurvey(paths, Choice.of(rules))
+    return tuple(
+        replace(record, truth=replace(record.truth, survey=survey))
+        if isinstance(record.truth, MaskFileTruth)
+        else record
+        for record in records
+    ), survey
 
 
 def _named(

@@ -74,6 +74,8 @@ class Rules:
         return ", ".join(said)
 
 
+# Those that say what ground truth is: they change scores, and never a prediction.
+TRUTH_RULES = ("values", "vessel", "ignore")
 RULES = tuple(one.name for one in fields(Rules))
 
 

@@ -5,7 +5,7 @@ that cannot be drawn faithfully. Nothing is resized silently: `mask` refuses ano
 name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -13,10 +13,13 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 from PIL import Image
 
-from helpers.data.mask_file import mask_size, read_mask
+from helpers.data.ignored import ignored_of, rescaled_ignored_of
+from helpers.data.mask_file import Drawn, Undecided, draw, mask_size, read_plane
+from helpers.data.mask_survey import MaskSurvey
 from helpers.data.rasterise import draw_polygons, polygon_problems
 from helpers.data.record import Truth
 from helpers.data.rle import BadRle, code_size, decode
+from helpers.data.values import DECIDE, NOTHING, Judgement
 from helpers.errors import RefusedInput
 from helpers.images.reading import UnreadableImage
 
@@ -145,9 +148,14 @@ class RleTruth:
 
 @dataclass(frozen=True)
 class MaskFileTruth:
-    """A mask in an image file, read by `helpers.data.mask_file`."""
+    """A mask in an image file, read by `helpers.data.mask_file`.
+
+    Attributes:
+        survey: of all mask files of the data set; None where this one stands alone.
+    """
 
     path: Path = field(repr=False)
+    survey: MaskSurvey | None = field(default=None, repr=False, compare=False)
 
     @property
     def size(self) -> Size | None:
@@ -158,21 +166,57 @@ class MaskFileTruth:
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
         try:
-            mask, remarks = read_mask(self.path)
+            drawn = self._drawn()
         except UnreadableImage as error:
             return (f"the mask cannot be read: {error.reason}",)
-        return _size_problems(mask.shape[::-1], width, height) + remarks
+        except Undecided as error:
+            return (str(error),)
+        return _size_problems(drawn.mask.shape[::-1], width, height) + drawn.remarks
 
     def mask(self, width: int, height: int) -> np.ndarray:
-        mask, _ = read_mask(self.path)
-        mismatch = _size_problems(mask.shape[::-1], width, height)
-        if mismatch:
-            _refuse(mismatch[0])
-        return mask
+        return self._fitting(width, height).mask
+
+    def ignored(self, width: int, height: int) -> np.ndarray | None:
+        return self._fitting(width, height).ignored if self._may_ignore else None
 
     def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
-        mask, _ = read_mask(self.path)
-        return _nearest(mask, width, height)
+        return _nearest(self._understood().mask, width, height)
+
+    def rescaled_ignored(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray | None:
+        found = self._understood().ignored if self._may_ignore else None
+        return None if found is None else _nearest(found, width, height)
+
+    @property
+    def _may_ignore(self) -> bool:
+        """Whether any value is ignored: else the file need not be read to say so."""
+        return self.survey is not None and bool(self.survey.choice.ignore)
+
+    def _fitting(self, width: int, height: int) -> Drawn:
+        drawn = self._understood()
+        mismatch = _size_problems(drawn.mask.shape[::-1], width, height)
+        if mismatch:
+            _refuse(mismatch[0])
+        return drawn
+
+    def _understood(self) -> Drawn:
+        """The file's pixels; `RefusedInput` where it is open what they mean."""
+        try:
+            return self._drawn()
+        except Undecided as error:
+            raise RefusedInput(f"the ground truth of this frame cannot be used: {error}") from error
+
+    def _drawn(self) -> Drawn:
+        plane = read_plane(self.path)
+        if self.survey is None:
+            choice, judgement = NOTHING, Judgement()
+        else:
+            choice, judgement = self.survey.choice, self.survey.judgement
+        if judgement.reason is not None:
+            raise Undecided(judgement.reason)
+        try:
+            return draw(plane, choice, judgement.highest)
+        except Undecided as error:
+            raise Undecided(f"{error}. {DECIDE}") from error
 
 
 @dataclass(frozen=True)
@@ -195,6 +239,18 @@ class UnionTruth:
     def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
         source = self.size or made_for
         return np.logical_or.reduce([part.rescaled_mask(width, height, source) for part in self.parts])
+
+    def ignored(self, width: int, height: int) -> np.ndarray | None:
+        return _united(ignored_of(part, width, height) for part in self.parts)
+
+    def rescaled_ignored(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray | None:
+        source = self.size or made_for
+        return _united(rescaled_ignored_of(part, width, height, source) for part in self.parts)
+
+
+def _united(masks: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    found = [mask for mask in masks if mask is not None]
+    return np.logical_or.reduce(found) if found else None
 
 
 def _frame_size(own: Size | None, width: int | None, height: int | None) -> tuple[int | None, int | None]:

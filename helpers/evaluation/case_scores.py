@@ -8,13 +8,14 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from helpers.data.ignored import scored_pixels
 from helpers.errors import RefusedInput
 from helpers.evaluation.branches import broken_branches, calibre_recall
 from helpers.evaluation.centreline import centreline_scores, skeleton
 from helpers.evaluation.crop import crop_pair
 from helpers.evaluation.curve import LogitHistogram, logit_histogram, pr_auc
 from helpers.evaluation.definitions import METRICS
-from helpers.evaluation.mask import as_mask
+from helpers.evaluation.mask import as_mask, as_masks
 from helpers.evaluation.overlap import PixelCounts, count_pixels, overlap_scores
 from helpers.evaluation.surface import surface_scores
 from helpers.evaluation.topology import topology_scores
@@ -40,6 +41,7 @@ class CaseArrays:
         logits: floating (H, W), finite; None where the run stores none.
         logits_expected: whether the run stores logits, so that a case without them counts as 0 in `pr_auc`.
         spacing_mm: height and width of a pixel; None where unknown.
+        ignored: bool (H, W), pixels that are not scored; None where there is none.
     """
 
     case_id: str
@@ -51,6 +53,7 @@ class CaseArrays:
     logits: np.ndarray | None = field(default=None, repr=False)
     logits_expected: bool = False
     spacing_mm: tuple[float, float] | None = None
+    ignored: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,9 @@ class CaseScores:
 def score_case(case: CaseArrays) -> CaseScores:
     """Score one case. A case without a mask is scored as an empty mask, and flagged in `outcome`.
 
+    Ignored pixels are left out of the counts, of the logits and of what is made of them; all other metrics depend on
+    shapes, which such pixels leave open, and are NaN for a case that has any.
+
     Raises:
         RefusedInput: where truth, prediction or logits do not share one shape (H, W), masks are none that `as_mask`
             takes, or logits are not finite.
@@ -108,6 +114,8 @@ def score_case(case: CaseArrays) -> CaseScores:
     if case.prediction is None:
         outcome = Outcome.MISSING if case.missing else Outcome.FAILED
     truth, prediction = _checked(case)
+    if case.ignored is not None and case.ignored.any():
+        return _without_ignored(case, outcome, truth, prediction)
     counts = count_pixels(truth, prediction)
     truth_box, prediction_box = crop_pair(truth, prediction)
     histogram = None if case.logits is None else logit_histogram(truth, case.logits)
@@ -121,7 +129,31 @@ def score_case(case: CaseArrays) -> CaseScores:
         **calibre_recall(truth_box, truth_line, prediction_box),
         "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
     }
-    height, width = truth.shape
+    return _scores(case, outcome, prediction, counts, values, histogram)
+
+
+def _without_ignored(case: CaseArrays, outcome: Outcome, truth: np.ndarray, prediction: np.ndarray) -> CaseScores:
+    """The scores of a case of which some pixels are not scored."""
+    kept = scored_pixels(case.ignored)
+    counts = count_pixels(kept(truth), kept(prediction))
+    histogram = None if case.logits is None else logit_histogram(kept(truth), kept(case.logits))
+    values = {
+        **dict.fromkeys(METRICS, np.nan),
+        **overlap_scores(counts),
+        "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
+    }
+    return _scores(case, outcome, prediction, counts, values, histogram)
+
+
+def _scores(
+    case: CaseArrays,
+    outcome: Outcome,
+    prediction: np.ndarray,
+    counts: PixelCounts,
+    values: Mapping[str, float],
+    histogram: LogitHistogram | None,
+) -> CaseScores:
+    height, width = prediction.shape
     return CaseScores(
         case_id=case.case_id,
         sequence=case.sequence,
@@ -181,6 +213,11 @@ def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray]:
         raise RefusedInput(
             f"case {case.case_id}: expected finite logits, found NaN or infinity. Predict the case again, "
             "or score it as failed"
+        )
+    if case.ignored is not None and as_masks(truth=truth, ignored_pixels=case.ignored)[1].all():
+        raise RefusedInput(
+            f"case {case.case_id}: expected pixels to score beside those that are ignored, found none. Leave the case "
+            "out, or decide otherwise with `vesselkit data check`"
         )
     if case.spacing_mm is not None and not all(np.isfinite(side) and side > 0 for side in case.spacing_mm):
         raise RefusedInput(

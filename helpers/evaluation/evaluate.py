@@ -14,6 +14,7 @@ from helpers import __version__
 from helpers.atomic import replacing_folder, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
 from helpers.data.frame import listing_sha256
+from helpers.data.rules import TRUTH_RULES
 from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome, scores_table
 from helpers.evaluation.choice import choose_cases
@@ -135,6 +136,7 @@ def evaluate(
             "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
             "splits": sorted({case.case.frame.split for case in cases} - {None}),
             "listing_sha256": listing_sha256([case.case.frame for case in cases]),
+            **_decided(dataset, tables[subjects[0].name]),
         },
         "training": trained,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
@@ -166,6 +168,18 @@ def evaluate(
         write_text_atomic(folder / TEXT_NAME, text)
         write_json_atomic(folder / SUMMARY_NAME, found)
     return Evaluation(output, found, text)
+
+
+def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
+    """What was decided about the ground truth, and how much of it is not scored; nothing where nothing was."""
+    decided = {name: value for name, value in dataset.rules.decided().items() if name in TRUTH_RULES}
+    unscored = table["height"] * table["width"] - table[["tp", "fp", "fn", "tn"]].sum(axis=1)
+    found: dict[str, Any] = {}
+    if decided:
+        found["rules"] = {name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()}
+    if unscored.any():
+        found["ignored"] = {"cases": int((unscored > 0).sum()), "pixels": int(unscored.sum())}
+    return found
 
 
 def _described(subject: Subject, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from helpers.data.dataset import Dataset, RescaledTruth
-from helpers.data.record import Case
+from helpers.data.ignored import ignored_of, scored_pixels
+from helpers.data.record import Case, Truth
 from helpers.data.truth import BrokenTruth
 from helpers.errors import RefusedInput
 from helpers.evaluation.batch import score_many
@@ -85,6 +86,7 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
     return CaseArrays(
         case_id=wanted.case_id,
         truth=wanted.case.truth.mask(width, height),
+        ignored=ignored_of(wanted.case.truth, width, height),
         prediction=run.mask(wanted.case_id, prompt_id) if known else None,
         sequence=frame.sequence,
         patient=frame.patient,
@@ -104,7 +106,7 @@ def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
     found, problems = [], []
     for wanted in tqdm(cases, desc="yardsticks", unit="case", disable=None):
         try:
-            found.append(yardsticks(wanted.case.truth.mask(*wanted.size)))
+            found.append(_yardsticks(wanted.case.truth, wanted.size))
         except UnreadableImage as error:
             problems.append(f"{wanted.case_id}: the mask cannot be read: {error.reason}")
         except RefusedInput as error:
@@ -115,6 +117,10 @@ def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
             "`vesselkit data check` lists all"
         )
     return found
+
+
+def _yardsticks(truth: Truth, size: tuple[int, int]) -> Yardsticks:
+    return yardsticks(truth.mask(*size), scored_pixels(ignored_of(truth, *size)))
 
 
 @lru_cache(maxsize=4)

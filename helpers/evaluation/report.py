@@ -25,6 +25,16 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
     lines.append(f"{data['scored']} cases of {data['cases']} in the data set ({data['without_truth']} without truth).")
     for name, count in data["left_out"].items():
         lines.append(f"{count} {name}.")
+    if data.get("rules"):
+        said = (
+            f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in data["rules"].items()
+        )
+        lines.append(f"Ground truth as decided: {escaped('; '.join(said))}.")
+    if data.get("ignored"):
+        lines.append(
+            f"{data['ignored']['pixels']} pixels of {data['ignored']['cases']} cases are ignored: they are left out of "
+            "the overlap, and metrics of shape are undefined there."
+        )
     for run in summary["runs"]:
         outcomes = ", ".join(f"{count} {word}" for word, count in run["outcomes"].items())
         lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
+from helpers.data.ignored import ignored_of, scored_pixels
 from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
 from helpers.evaluation.loading import Scorable
 from helpers.evaluation.paired import holm, sign_flip_p
@@ -94,12 +95,17 @@ def _frame_rows(
     """Rows of one sequence. The steps of a row are those from the frame before; NaN where that is not scored."""
     rows, before = [], None
     for position, case in group:
-        truth = case.case.truth.mask(*case.size)
+        truth, ignored = case.case.truth.mask(*case.size), ignored_of(case.case.truth, *case.size)
+        kept = scored_pixels(ignored)
         masks = {subject.name: _mask(subject, case) for subject in subjects}
         follows = before is not None and before[0] == position - 1 and before[1].shape == truth.shape
         for subject in subjects:
             scores = tables[subject.name].loc[case.case_id]
-            changed = step(before[1], truth, before[2][subject.name], masks[subject.name]) if follows else None
+            changed = None
+            if follows:
+                both = scored_pixels(_either(before[3], ignored))
+                pair = before[1], truth, before[2][subject.name], masks[subject.name]
+                changed = step(*map(both, pair))
             rows.append(
                 {
                     "run": subject.name,
@@ -112,12 +118,19 @@ def _frame_rows(
                     "dice": scores["dice"],
                     "cldice": scores["cldice"],
                     "truth_pixels": int(truth.sum()),
-                    "mask_pixels": int(masks[subject.name].sum()),
+                    "mask_pixels": int(kept(masks[subject.name]).sum()),
                     **{name: np.nan if changed is None else getattr(changed, name) for name in _STEPS},
                 }
             )
-        before = (position, truth, masks)
+        before = (position, truth, masks, ignored)
     return rows
+
+
+def _either(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    """Pixels that are ignored in one frame or the other."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first | second
 
 
 def _mask(subject: Subject, case: Scorable) -> np.ndarray:

@@ -1,11 +1,13 @@
 """What a score is to be held against: what the model's grid can hold, and two masks that show nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from helpers.data.ignored import as_it_is
 from helpers.evaluation.aggregation import patient_means
 from helpers.evaluation.mask import as_mask
 from helpers.evaluation.overlap import count_pixels, dice
@@ -42,11 +44,16 @@ def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
     return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR)) > 0.5
 
 
-def yardsticks(truth: np.ndarray) -> Yardsticks:
-    """The yardsticks of one case. `truth`: mask (H, W). Raises RefusedInput as `as_mask`."""
+def yardsticks(truth: np.ndarray, kept: Callable = as_it_is) -> Yardsticks:
+    """The yardsticks of one case. Raises RefusedInput as `as_mask`.
+
+    Args:
+        truth: mask (H, W).
+        kept: leaves pixels that are not scored out of an array, as `scored_pixels` does.
+    """
     truth = as_mask("truth", truth)
     masks = (through_grid(truth), np.zeros_like(truth), np.ones_like(truth))
-    return Yardsticks(*(dice(count_pixels(truth, mask)) for mask in masks))
+    return Yardsticks(*(dice(count_pixels(kept(truth), kept(mask))) for mask in masks))
 
 
 def yardstick_means(listed: pd.DataFrame, scores: pd.DataFrame) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from helpers.data.dataset import Dataset
+from helpers.data.ignored import ignored_of
 from helpers.data.readers.walk import files_under
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
@@ -185,6 +186,8 @@ def _is_truth(one: _Seen, mask: np.ndarray) -> bool:
     if one.case.truth is None:
         return False
     try:
-        return bool((one.case.truth.mask(one.facts.width, one.facts.height) == mask).all())
+        truth, size = one.case.truth, (one.facts.width, one.facts.height)
+        differs, ignored = truth.mask(*size) != mask, ignored_of(truth, *size)
+        return not (differs if ignored is None else differs & ~ignored).any()
     except (RefusedInput, UnreadableImage):  # evaluation and audit say so
         return False

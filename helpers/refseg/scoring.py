@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.data.ignored import ignored_of
 from helpers.evaluation.aggregation import pooled
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, Outcome, scores_table
@@ -125,6 +126,7 @@ def _arrays(sizes: Mapping[str, tuple[int, int]], pair: tuple[Expression, Predic
     return CaseArrays(
         case_id=item.expression_id,
         truth=item.truth.mask(width, height),
+        ignored=ignored_of(item.truth, width, height),
         prediction=predicted.mask(),
         sequence=item.frame.sequence,
         patient=item.frame.patient,

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic
 from helpers.data.frame import Frame
+from helpers.data.ignored import ignored_of, scored_pixels
 from helpers.data.record import Case
 from helpers.errors import UsageProblem
 from helpers.evaluation.overlap import count_pixels, overlap_scores
@@ -116,7 +117,8 @@ def _draw(case: Case, element: BaseDataElement, folder: Path) -> None:
     truth = None if case.truth is None else case.truth.mask(image.width, image.height)
     scores = {}
     if truth is not None and element.mask is not None:
-        found = overlap_scores(count_pixels(truth, element.mask))
+        kept = scored_pixels(ignored_of(case.truth, image.width, image.height))
+        found = overlap_scores(count_pixels(kept(truth), kept(element.mask)))
         scores = {"Dice": found["dice"], "IoU": found["iou"]}
     figure = four_panel(
         image,

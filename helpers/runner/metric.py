@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from helpers.data.dataset import Dataset
+from helpers.data.ignored import ignored_of
 from helpers.errors import VesselkitError
 from helpers.evaluation.aggregation import pooled, summary
 from helpers.evaluation.case_scores import CaseArrays, CaseScores, Outcome, score_case, scores_table
@@ -100,6 +101,7 @@ def _scored(wanted: Scorable, sample: Mapping[str, Any]) -> CaseScores:
         CaseArrays(
             case_id=wanted.case_id,
             truth=wanted.case.truth.mask(width, height),
+            ignored=ignored_of(wanted.case.truth, width, height),
             prediction=sample["mask"],
             sequence=wanted.case.frame.sequence,
             patient=wanted.case.frame.patient,

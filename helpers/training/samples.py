@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import Dataset as TorchDataset
 
 from helpers.data.frame import in_sequences
+from helpers.data.ignored import ignored_of
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage
@@ -154,6 +155,12 @@ class SegmentationSamples(TorchDataset):
             mask = np.zeros((image.height, image.width), bool)
             if case.truth is not None:
                 mask = case.truth.mask(image.width, image.height)
+                if ignored_of(case.truth, image.width, image.height) is not None:
+                    raise RefusedInput(
+                        f"case {case.case_id}: its ground truth has pixels that are not scored, which training would "
+                        "take for background. Train on annotations without such pixels, or on a copy in which "
+                        "`vesselkit data check --vessel --save` decides them"
+                    )
         except UnreadableImage as error:  # which torch cannot hand on from another process, and which names a file
             raise RefusedInput(f"case {case.case_id} cannot be read: {error.reason}") from error
         for transform in self._transforms:

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from tqdm.auto import tqdm
 
+from helpers.data.ignored import ignored_of, scored_pixels
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
 from helpers.evaluation.curve import dice_curve, logit_histogram, thresholds
@@ -38,7 +39,8 @@ def dice_curves(cases: Sequence[Case], candidates: Sequence[Settings], *, proces
 
 def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:
     """`dice_curves` of one case, float32 (candidates, 513). Each filter response is computed once."""
-    grey, truth = _arrays(case)
+    grey, truth, ignored = _arrays(case)
+    kept = scored_pixels(ignored)
     field = field_of_view(grey)
     ridges: dict[tuple, np.ndarray] = {}
     largest: dict[tuple, np.ndarray] = {}
@@ -51,14 +53,15 @@ def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:
         if (*key, candidate.scales) not in largest:
             largest = {(*key, candidate.scales): combined([ridges[*key, scale] for scale in candidate.scales])}
         found = cleaned(largest[*key, candidate.scales], candidate)
-        curves.append(dice_curve(logit_histogram(truth, to_logits(found, 1.0)))[::_STEP])
+        curves.append(dice_curve(logit_histogram(kept(truth), kept(to_logits(found, 1.0))))[::_STEP])
     return np.array(curves, np.float32)
 
 
-def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     try:
         image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-        return grey_values(image), case.truth.mask(image.width, image.height)
+        truth = case.truth.mask(image.width, image.height)
+        return grey_values(image), truth, ignored_of(case.truth, image.width, image.height)
     except UnreadableImage as error:
         raise RefusedInput(f"case {case.case_id}: its frame or mask cannot be read ({error.reason})") from error
     except RefusedInput as error:

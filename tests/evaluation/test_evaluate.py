@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers import __version__
 from helpers.data.dataset import open_dataset
 from helpers.data.frame import listing_sha256
+from helpers.data.rules import Rules
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.aggregation import summary
 from helpers.evaluation.case_scores import CaseArrays, score_case
@@ -352,3 +354,26 @@ def test_every_prompt_is_scored_under_its_own_name(data, truths, tmp_path):
     )
     chosen = evaluate([tmp_path / "run"], data, tmp_path / "m", prompt="p2", processes=1)
     assert [run["name"] for run in chosen.summary["runs"]] == ["run"]
+
+
+def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted(tmp_path):
+    dataset = write_data(tmp_path / "data")
+    first = sorted((tmp_path / "data" / "masks").iterdir())[0]
+    values = np.array(Image.open(first))
+    values[:4] = 77
+    Image.fromarray(values).save(first)
+    case_id = dataset.cases[0].case_id
+    everything = {case.case_id: np.ones((SIDE, SIDE), bool) for case in dataset.cases}
+    run = write_run(tmp_path / "run", everything)
+    with pytest.raises(RefusedInput, match=r"that cannot, the first .*77: .*--ignore VALUE --save"):
+        evaluate([run], open_dataset(tmp_path / "data"), tmp_path / "none")
+    dataset = open_dataset(tmp_path / "data", tried=Rules(ignore=("77",)))
+    found = evaluate([run], dataset, tmp_path / "out", draws=10)
+    assert found.summary["dataset"]["rules"] == {"ignore": ["77"]}
+    assert found.summary["dataset"]["ignored"] == {"cases": 1, "pixels": 4 * SIDE}
+    assert "Ground truth as decided: ignore 77" in found.text
+    assert f"{4 * SIDE} pixels of 1 cases are ignored" in found.text
+    table = open_metrics(tmp_path / "out").scores("run").set_index("case_id")
+    vessel = int((values == 255).sum())
+    assert table.loc[case_id, "dice"] == pytest.approx(2 * vessel / (vessel + SIDE * (SIDE - 4)))
+    assert table["cldice"].isna().sum() == 1 and np.isnan(table.loc[case_id, "hd95_px"])
