@@ -146,8 +146,19 @@ def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids:
     if other:
         raise RefusedInput(
             f"expected the frames that were predicted, found other pixels in {len(other)} of {len(frames)} cases of "
-            f"the data set, the first {other[0]}. Check --data, or predict again with the same command"
+            f"the data set, the first {other[0]}{_other_depth(runs, dataset)}. Check --data, or predict again with the "
+            "same command"
         )
+
+
+def _other_depth(runs: Sequence[Run], dataset: Dataset) -> str:
+    """What to add where runs read 16-bit frames by another depth than the data set's; empty where none did."""
+    bits = dataset.depth.bits
+    found = {(run.config.values.get("dataset") or {}).get("bits") for run in runs} - {bits}
+    if not found or bits is None:
+        return ""
+    said = ["by each frame's own maximum" if one is None else f"as {one} bits" for one in sorted(found, key=str)]
+    return f" (16-bit frames were read {' and '.join(said)}, and the data set has {bits} bits)"
 
 
 def require_predicted(case_id: str, image: Image.Image, subjects: Sequence[Subject]) -> None:

@@ -47,7 +47,8 @@ class Loaded:
 
 def load(frame: Frame, predictor: Predictor) -> Loaded:
     """Read and prepare one frame; what goes wrong becomes its failure."""
-    source = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
+    # Before the reading, so that a file which changes meanwhile counts as changed.
+    source = file_state(frame.path, frame.bits)
     return replace(_load(frame, predictor), source=source)
 
 

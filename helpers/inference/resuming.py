@@ -79,7 +79,8 @@ def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
     known = part.rows[0].image_sha256
     if known is not None and is_as_found(run, frame):
         return None
-    state = file_state(frame.path)  # before the reading, so that a file which changes meanwhile counts as changed
+    # Before the reading, so that a file which changes meanwhile counts as changed.
+    state = file_state(frame.path, frame.bits)
     found = current_sha256(frame)
     if found is None:
         return None

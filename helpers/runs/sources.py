@@ -16,17 +16,20 @@ def source_path(run: Path, case_id: str) -> Path:
     return run / "sources" / f"{case_id}.json"
 
 
-def file_state(path: Path) -> str | None:
+def file_state(path: Path, bits: int | None = None) -> str | None:
     """Digest of a file's number, size and times of change; None where there is no file.
 
     Equal states mean equal content. A digest, since the times may tell when a patient was examined.
+
+    Args:
+        bits: depth that the file's frames are read with, see `Frame`: under another one they have other pixels.
     """
     try:
         found = path.stat()
     except OSError:
         return None
     facts = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
+    return hashlib.sha256(repr(facts if bits is None else (*facts, bits)).encode()).hexdigest()
 
 
 def write_source(run: Path, case_id: str, state: str) -> None:
@@ -36,7 +39,7 @@ def write_source(run: Path, case_id: str, state: str) -> None:
 
 def is_as_found(run: Path, frame: Frame) -> bool:
     """Whether a frame's file is in the state that the run found it in. If not, its pixels may still be the same."""
-    state = file_state(frame.path)
+    state = file_state(frame.path, frame.bits)
     return state is not None and state == _kept_state(run, frame.case_id)
 
 

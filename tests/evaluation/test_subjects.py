@@ -8,6 +8,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from helpers.data.dataset import open_dataset
+from helpers.data.ids import IdPolicy
+from helpers.data.rules import Rules
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation import subjects as module
 from helpers.evaluation.evaluate import evaluate
@@ -56,6 +58,20 @@ def test_a_run_is_not_scored_on_other_frames_than_it_was_made_for(data, tmp_path
     with pytest.raises(RefusedInput, match=rf"other pixels in 1 of 12 cases .* the first {data.frames[4].case_id}"):
         evaluate([run], other, tmp_path / "m", processes=1)
     assert not (tmp_path / "m").exists()
+
+
+def test_a_run_is_not_scored_on_frames_of_another_depth(tmp_path):
+    for name, ramp in (("images", np.linspace(0, 3000, 64)), ("masks", np.arange(64) % 2 * 255)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        values = ramp.reshape(8, 8).astype(np.uint16 if name == "images" else np.uint8)
+        Image.fromarray(values).save(tmp_path / "data" / name / "a.png")
+    dataset = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP)
+    predict(dataset.frames, PlainPredictor(), tmp_path / "run", batch_size=1, dataset=dataset.identity)
+    deeper = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP, tried=Rules(bits=14))
+    said = r"other pixels in 1 of 1 cases .* \(16-bit frames were read as 12 bits, and the data set has 14 bits\)"
+    with pytest.raises(RefusedInput, match=said):
+        evaluate([tmp_path / "run"], deeper, tmp_path / "m", processes=1)
+    evaluate([tmp_path / "run"], dataset, tmp_path / "m", processes=1)
 
 
 def test_frames_are_read_only_where_their_files_are_not_as_found(data, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A changed image file is noticed; one that is as it was need not be read."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -44,6 +45,13 @@ def test_any_change_of_a_file_is_another_state(frame, tmp_path, change):
     write_source(tmp_path / "run", "c1", file_state(frame.path))
     change(frame.path)
     assert not is_as_found(tmp_path / "run", frame)
+
+
+def test_a_frame_read_with_another_depth_is_another_state(frame, tmp_path):
+    for kept, now in ((None, 12), (10, 12), (12, None)):
+        write_source(tmp_path / "run", "c1", file_state(frame.path, kept))
+        assert not is_as_found(tmp_path / "run", replace(frame, bits=now))
+        assert is_as_found(tmp_path / "run", replace(frame, bits=kept))
 
 
 def test_the_kept_state_tells_no_time_and_no_name(frame, tmp_path):
