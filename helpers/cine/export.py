@@ -73,6 +73,9 @@ def write_cine(
             )
         )
     wanted = list(groups) if sequences is None else list(dict.fromkeys(sequences))
+    shown = [case.case_id for name in wanted for case in groups[name]]
+    for one in subjects:
+        one.run.require_whole(shown, one.prompt_id)
     curves = None if metrics is None else metrics.frames()
     stamp = stamp_text(*(one.run.stamp for one in subjects))
     with partial_folder(output) as folder:

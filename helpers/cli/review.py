@@ -113,28 +113,32 @@ def review(
     from helpers.review.export import write_export
     from helpers.review.session import ReviewSession
     from helpers.review.store import VerdictStore, read_lines
-    from helpers.review.verdicts import current
+    from helpers.review.verdicts import current, elsewhere
 
     other = optional_input_path(against, "--against")
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     source = _source(run, dataset, metrics, prompt, other)
-    store, known = VerdictStore(typed_path(verdicts)), {case.case_id for case in source.cases}
+    store = VerdictStore(typed_path(verdicts))
     for path in files:
         found = read_lines(path)
-        ours = [one for one in found if one.run in source.fingerprints and one.case_id in known]
-        ours = [one for one in ours if one.prompt == source.prompt]
+        ours = [one for one in found if source.places(one)]
         typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
-    records = [one for one in store.records() if one.prompt == source.prompt and one.case_id in known]
-    verdicts_on = {run: current(one for one in records if one.run == run) for run in source.fingerprints}
-    standing = verdicts_on[source.run]
+    records = store.records()
+    verdicts_on = [
+        current(one for one in records if place in source.places(one)) for place in range(len(source.subjects))
+    ]
+    standing = verdicts_on[0]
     for reviewer in sorted(standing):
         session = ReviewSession(source.cases, store, reviewer, source.run, source.prompt)
         typer.echo(f"{reviewer}: {session.progress()}")
     for found in agreements(standing):
         typer.echo(found)
-    for subject, fingerprint in zip(source.subjects[1:], source.fingerprints[1:], strict=True):
-        for line in preferences((source.subjects[0].name, subject.name), standing, verdicts_on[fingerprint]):
+    for subject, theirs in zip(source.subjects[1:], verdicts_on[1:], strict=True):
+        for line in preferences((source.subjects[0].name, subject.name), standing, theirs):
             typer.echo(line)
+    lapsed = sum(bool(one.verdict) and not source.places(one) for one in records)
+    if lapsed:
+        typer.echo(elsewhere(lapsed))
     if not standing:
         typer.echo("no verdicts on this run and prompt")
     if folder is not None:

@@ -42,7 +42,14 @@ from helpers.evaluation.postprocessing import Processing, gains, processed_score
 from helpers.evaluation.report import summary_text
 from helpers.evaluation.sequences import score_sequences
 from helpers.evaluation.studies import Scored, open_development, study
-from helpers.evaluation.subjects import Subject, open_subjects, require_same_frames, require_same_ids, require_untuned
+from helpers.evaluation.subjects import (
+    Subject,
+    open_subjects,
+    require_same_frames,
+    require_same_ids,
+    require_untuned,
+    require_whole,
+)
 from helpers.evaluation.training_list import read_training_list
 from helpers.evaluation.yardsticks import yardstick_means
 
@@ -98,6 +105,7 @@ def evaluate(
     require_same_ids(subjects, dataset)
     choice = choose_cases(subjects, dataset)
     untold = require_untuned(subjects, dataset, choice.case_ids)
+    untold += require_whole(subjects, choice.case_ids)
     require_same_frames(subjects, dataset, choice.case_ids)
     trained = None if training is None else read_training_list(training, dataset).facts(choice.case_ids)
     others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)

@@ -171,6 +171,22 @@ def require_predicted(case_id: str, image: Image.Image, subjects: Sequence[Subje
         )
 
 
+def require_whole(subjects: Sequence[Subject], case_ids: Sequence[str]) -> list[str]:
+    """Check that masks and logits of cases are those that the runs wrote, before anything is computed from them.
+
+    Returns:
+        Warnings of runs that cannot tell, and of runs whose cases were not all computed under the same conditions.
+    Raises:
+        RefusedInput: as `Run.require_whole`.
+    """
+    warnings = {}
+    for subject in subjects:
+        subject.run.require_whole(case_ids, subject.prompt_id)
+        told = (subject.run.unchecked, subject.run.mixture)
+        warnings |= {f"run {subject.run.folder.name}: {text}": None for text in told if text is not None}
+    return list(warnings)
+
+
 def require_untuned(subjects: Sequence[Subject], dataset: Dataset, case_ids: Sequence[str]) -> list[str]:
     """Check that no run's parameters were chosen on cases that would be scored.
 

@@ -21,12 +21,13 @@ from helpers.importing.matching import match
 from helpers.importing.values import SUFFIXES, Meaning, Range, fits, meaning_of, range_of, read_values, to_logits
 from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame_facts
 from helpers.inference.predictor import Answer
-from helpers.inference.resuming import open_cases, reopen, tell
+from helpers.inference.resuming import open_cases, reopen, tell, tell_making
 from helpers.inference.run import check_output, check_parameters, known_values, writing
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock, start_lock
 from helpers.runs.logits import Upsampling
+from helpers.runs.making import making
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import commit_case, remove_leftovers
 
@@ -167,6 +168,9 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
     with writing(), shard_lock(output, 1, 1):
         missing = open_cases(output, mark, [one.case.frame for one in seen])
         tell(missing)
+        made_with = making("cpu")
+        if missing:
+            tell_making(output, [one.case.case_id for one in seen if one.case.case_id not in missing], made_with)
         reopen(output, missing)
         remove_leftovers(output, missing)
         for one in tqdm(seen, desc="import", unit="case"):
@@ -175,7 +179,7 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
             if one.case.case_id in missing:
                 answer = Answer(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
-                commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}))
+                commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}), made_with)
         if not is_finished(output):
             finish_run(output, [one.case.case_id for one in seen], {})
     return all(copies)

@@ -19,6 +19,7 @@ class Commit:
         mark: SHA-256 of its configuration.
         prompts: the user's words by prompt id.
         wanted: case ids; outcomes of others are dropped.
+        made_with: of this process, as `making` gives it.
     """
 
     run: Path
@@ -26,13 +27,14 @@ class Commit:
     prompts: Mapping[str, str]
     thresholding: Thresholding
     wanted: frozenset[str]
+    made_with: Mapping[str, str | None]
 
     def __call__(self, outcome: Outcome) -> bool:
         """Commit one outcome; whether it was wanted. Raises OSError where it cannot be written."""
         if outcome.frame.case_id not in self.wanted:
             return False
         result = result_of(outcome, self.prompts, self.thresholding)
-        commit_case(self.run, self.mark, replace(result, source=outcome.source))
+        commit_case(self.run, self.mark, replace(result, source=outcome.source), self.made_with)
         return True
 
 

@@ -1,6 +1,8 @@
 """Which cases of a run folder are to be computed, and why: a resume looks at every case, also of a finished run."""
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -9,13 +11,13 @@ from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame
 from helpers.runs.config import MANIFEST_NAME
-from helpers.runs.parts import done_part, part_path
+from helpers.runs.making import PACKAGES, making_text, making_words
+from helpers.runs.parts import done_part, part_or_none, part_path
+from helpers.runs.rows import listed
 from helpers.runs.sources import current_sha256, file_state, is_as_found, write_source
 from helpers.runs.status import PredictionStatus
 
 logger = logging.getLogger(__name__)
-
-_SHOWN = 10  # case ids in a message
 
 
 class Reason(StrEnum):
@@ -63,11 +65,43 @@ def tell(reasons: Mapping[str, Reason]) -> None:
             logger.warning("%d cases are computed again (%s): %s", len(case_ids), reason, listed(case_ids))
 
 
-def listed(case_ids: Iterable[str]) -> str:
-    """The first case ids, and how many more there are."""
-    all_ids = list(case_ids)
-    more = len(all_ids) - _SHOWN
-    return ", ".join(all_ids[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def tell_making(run: Path, case_ids: Iterable[str], made_with: Mapping[str, str | None]) -> None:
+    """Log where cases that stay were computed under other versions, or on another machine, than those to come.
+
+    Of cases that do not say it, the manifest of the run says under which versions they were finished.
+
+    Args:
+        case_ids: that are not computed now; those that are not there yet are passed over.
+        made_with: of this process, as `making` gives it.
+    """
+    finished = _finished_with(run)
+    found = Counter(
+        making_text(part.made_with or finished)
+        for case_id in case_ids
+        if part_path(run, case_id).exists() and (part := part_or_none(run, case_id)) is not None
+    )
+    for text, count in found.items():
+        before = {} if text is None else json.loads(text)
+        other = [name for name in made_with if made_with[name] != before.get(name, made_with[name])]
+        if text is None:
+            logger.warning("%d cases of this run do not say under which versions they were computed", count)
+        elif other:
+            logger.warning(
+                "%d cases of this run were computed with %s, those to come are with %s: results may differ by that "
+                "alone. To have all from one, predict into a new folder",
+                count,
+                making_words(before, other),
+                making_words(made_with, other),
+            )
+
+
+def _finished_with(run: Path) -> dict[str, str] | None:
+    """The versions in the manifest of a run; None where there is none that can be read."""
+    try:
+        versions = json.loads((run / MANIFEST_NAME).read_text(encoding="utf-8"))["versions"]
+        return {name: str(versions[name]) for name in ("vesselkit", *PACKAGES)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:

@@ -20,7 +20,7 @@ from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.prompts import DEFAULT_PROMPT, check_prompts
-from helpers.inference.resuming import Reason, listed, open_cases, reopen, tell
+from helpers.inference.resuming import Reason, open_cases, reopen, tell, tell_making
 from helpers.inference.sequences import Mode, first_frames, sequences_of, whole_sequences
 from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
 from helpers.inference.tracking import SequencePredictor, run_sequences
@@ -29,9 +29,11 @@ from helpers.paths import PARTIAL_PREFIX
 from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import finishing_lock, shard_lock, start_lock
+from helpers.runs.making import making
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import remove_leftovers
 from helpers.runs.reading import open_run
+from helpers.runs.rows import listed
 from helpers.runs.status import FAILURES, PredictionStatus
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
@@ -97,6 +99,8 @@ class RunSummary:
             lines.append(f"{PredictionStatus.NAN_LOGITS}: {_TOO_NARROW}")
         if counts.keys() & _TRIED_AGAIN:
             lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
+        if run.mixture:
+            lines.append(f"note: {run.mixture}")
         lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")
         return "\n".join(lines)
 
@@ -153,7 +157,7 @@ def predict(
     batches = fixed_batches(chosen, batch_size) if sequences is None else sequences
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
     with writing(), shard_lock(output, shard.index, shard.count):
-        _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard)
+        _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard, case_ids)
     with writing(), finishing_lock(output):
         complete = is_finished(output) or finish_run(output, case_ids, {})
     return RunSummary(output, shard, complete, len(chosen))
@@ -272,19 +276,27 @@ def _compute(
     thresholding: Thresholding,
     mark: str,
     shard: Shard,
+    case_ids: Sequence[str],
 ) -> None:
-    """Predict and commit what is missing of the batches; one with any case missing is computed whole again."""
+    """Predict and commit what is missing of the batches; one with any case missing is computed whole again.
+
+    Args:
+        case_ids: of the whole run.
+    """
     missing = open_cases(output, mark, [frame for batch in batches for frame in batch])
     follows = isinstance(predictor, SequencePredictor)
     if follows:
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
     tell(missing)
+    made_with = making(str(predictor.settings.get("device", "cpu")))
+    if missing:
+        tell_making(output, [case_id for case_id in case_ids if case_id not in missing], made_with)
     with finishing_lock(output):
         reopen(output, missing)
     remove_leftovers(output, missing)
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
 
-    write = Commit(output, mark, prompts, thresholding, frozenset(missing))
+    write = Commit(output, mark, prompts, thresholding, frozenset(missing), made_with)
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
     with (

@@ -18,6 +18,7 @@ from helpers.review.page import write_page
 from helpers.review.session import Order, ReviewSession
 from helpers.review.source import ReviewSource, open_source
 from helpers.review.store import VerdictStore
+from helpers.review.verdicts import elsewhere
 from helpers.review.widget import ReviewWidget
 
 VERDICTS_FOLDER = "verdicts"
@@ -37,11 +38,15 @@ class Review:
         """What is reviewed, by which scores, and how far it is; one line each."""
         metrics = self.source.metrics
         scores = "none: cases stand in the order of their ids" if metrics is None else shown_path(metrics.folder)
-        lines = [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
+        run = self.source.subjects[0].run
+        lines = [f"note: {text}" for text in (run.unchecked, run.mixture) if text is not None]
+        lines += [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
         lines += map(str, agreements(self.session.all_verdicts))
         for other, subject in zip(self.session.others, self.source.subjects[1:], strict=True):
             names = (self.source.subjects[0].name, subject.name)
             lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
+        if self.session.elsewhere:
+            lines.append(elsewhere(self.session.elsewhere))
         return "\n".join(lines)
 
     def show(self) -> None:

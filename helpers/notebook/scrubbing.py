@@ -1,8 +1,12 @@
-"""Take file names and paths out of an executed notebook, since they can carry patients' names.
+"""Take file names, paths and widgets out of an executed notebook, since they can carry patients' names and frames.
 
 Parameters that are paths become `<name of the parameter>`. In what a failed notebook printed, and in its error, paths
 and names of data files become `<path>` and `<file>`; the kit's words about an input are left out whole. What lies in
 `outputs` was named by the kit and stays.
+
+Widgets live in a running kernel. What a notebook stores of them is their state, which no reader sees whole: that of
+closed and hidden ones is there too, with whatever pixels and texts it had. None of it is kept; what a notebook is to
+show without a kernel, it shows as a picture, a table or text.
 """
 
 import os
@@ -22,6 +26,7 @@ from helpers.notebook.parameters import texts_in
 WITHHELD = "not kept here, since it may name a file; it was shown where this notebook was started"
 
 _INJECTED_TAG = "injected-parameters"
+_OF_WIDGETS = {"application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"}
 _OUR_OWN_NAMES = ("project", "name")  # parameters that name results, never files of the user
 _ABOUT_FILES = re.compile(
     r"UsageProblem|RefusedInput|UnreadableImage|UnidentifiedImageError|OSError|IOError|\w*File\w*Error"
@@ -52,7 +57,7 @@ class _Known:
 
 
 def scrub(node: NotebookNode, *, failed: bool) -> None:
-    """Scrub an executed notebook in place: papermill's record, the injected cell, what was printed, and the error.
+    """Scrub an executed notebook in place: papermill's record, the injected cell, what was printed, the error, widgets.
 
     Args:
         failed: take all paths and names of data files out of what was printed; a notebook that ended well printed
@@ -62,7 +67,10 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
     known = [_known(name, text) for name, text in _path_texts(record.get("parameters", {}))]
     record["parameters"] = {name: _without(value, name, known) for name, value in record.get("parameters", {}).items()}
     in_html = [_Known(tuple(map(escape, one.texts)), escape(one.placeholder)) for one in known]
+    node.metadata.pop("widgets", None)
     for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _outlives_kernel(output)]
         if _INJECTED_TAG in cell.metadata.get("tags", []):
             for found in known:
                 for text in found.texts[:1]:
@@ -77,6 +85,16 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
                 for kind, words in (("text/plain", known), ("text/markdown", known), ("text/html", in_html)):
                     if kind in output.data:
                         output.data[kind] = _without_whole(output.data[kind], words)
+
+
+def _outlives_kernel(output: NotebookNode) -> bool:
+    """Whether an output shows something without a widget; what it has of one is taken out of it."""
+    data = output.get("data", {})
+    if not _OF_WIDGETS & data.keys():
+        return True
+    for kind in (*_OF_WIDGETS, "text/plain"):  # the latter stands in for it
+        data.pop(kind, None)
+    return bool(data)
 
 
 def scrubbed(text: str, known: list[_Known]) -> str:

@@ -41,6 +41,7 @@ def write_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list
     """
     wanted = _cases_with(verdicts, {Verdict.REJECT, Verdict.FIX})
     rejected = _cases_with(verdicts, {Verdict.REJECT})
+    source.require_whole(wanted)
     with partial_folder(folder) as partial:
         write_text_atomic(partial / TABLE_NAME, verdict_table(source, verdicts))
         write_text_atomic(partial / LIST_NAME, "".join(f"{case_id}\n" for case_id in rejected))

@@ -26,9 +26,9 @@ def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) ->
     """The facts of a review as a JSON object, docs/review.md.
 
     Args:
-        records: verdicts given so far; those of other runs are left out.
+        records: verdicts given so far; those on what the runs do not say, or no longer say, are left out.
     """
-    kept = [one for one in records if one.run in source.fingerprints and one.prompt == source.prompt]
+    kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
     return {
         **source.document(),

@@ -76,6 +76,7 @@ def write_page(
     if case_ids is not None:
         facts["cases"] = _chosen(facts["cases"], list(case_ids))
     wanted = [case["case_id"] for case in facts["cases"]]
+    source.require_whole(wanted)
     folder = path.with_name(f"{path.stem}-cases")
     _require_ours(folder)
     require_writable(path)

@@ -35,7 +35,13 @@ img {{ width: 100%; }}</style>
 
 
 def run_panels(source: ReviewSource, case_ids: Iterable[str]) -> Iterable[PanelCase]:
-    """The panels of cases of a run, in the order given; without those whose frame cannot be read."""
+    """The panels of cases of a run, in the order given; without those whose frame cannot be read.
+
+    Raises:
+        RefusedInput: where files of these cases are lost or damaged, before any picture; later as `ReviewSource.view`.
+    """
+    case_ids = list(case_ids)
+    source.require_whole(case_ids)
     return (panel for case_id in case_ids if (panel := panel_case(source, source.view(case_id))) is not None)
 
 

@@ -10,7 +10,7 @@ from helpers.errors import UsageProblem
 from helpers.images.reading import natural_key
 from helpers.paths import plain_name
 from helpers.review.store import VerdictStore
-from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, new_id, now
+from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, is_on, new_id, now
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class ReviewCase:
         scores: metric -> value; None where unknown or undefined.
         position: in the sequence in order of time; None where unknown.
         empty: whether it was scored and neither ground truth nor mask holds a pixel, so that nothing is to be seen.
+        predictions: fingerprint of what the run says of it, then each run that is shown in its place; None where one
+            does not have it. Empty where unknown: then a verdict counts for the run as a whole.
     """
 
     case_id: str
@@ -34,6 +36,7 @@ class ReviewCase:
     scores: Mapping[str, float | None] = field(default_factory=dict)
     position: int | None = None
     empty: bool = False
+    predictions: tuple[str | None, ...] = ()
 
 
 class Order(Enum):
@@ -97,6 +100,7 @@ class ReviewSession:
     _queue: list[str] = field(default_factory=list, repr=False)
     _place: int = 0
     _kept: list[VerdictRecord] = field(default_factory=list, repr=False)
+    _elsewhere: int = 0
 
     def __post_init__(self) -> None:
         plain_name(self.reviewer, "reviewer")
@@ -106,12 +110,32 @@ class ReviewSession:
 
     def reload(self) -> None:
         """Read the store again, for verdicts that others gave meanwhile."""
-        found = self.store.records()
-        self._kept = [one for one in found if one.run in self._runs and one.prompt == self.prompt]
+        self._kept, self._elsewhere = [], 0
+        for one in self.store.records():
+            if one.prompt == self.prompt and self._places(one):
+                self._kept.append(one)
+            else:
+                self._elsewhere += one.verdict is not None
 
     @property
     def _runs(self) -> tuple[str, ...]:
         return (self.run, *self.others)
+
+    @property
+    def elsewhere(self) -> int:
+        """Number of verdicts in the store that are on other runs or prompts, or on what a run no longer says."""
+        return self._elsewhere
+
+    def _prediction(self, case_id: str, place: int) -> str | None:
+        """Fingerprint of what a run says of a case; None where unknown."""
+        case = self._by_id.get(case_id)
+        return None if case is None or not case.predictions else case.predictions[place]
+
+    def _places(self, record: VerdictRecord) -> tuple[int, ...]:
+        """Which of the runs a record is on."""
+        return tuple(
+            place for place, run in enumerate(self._runs) if is_on(record, run, self._prediction(record.case_id, place))
+        )
 
     @property
     def _own(self) -> list[VerdictRecord]:
@@ -154,7 +178,7 @@ class ReviewSession:
 
     @property
     def records(self) -> tuple[VerdictRecord, ...]:
-        """All that was ever said of these runs and this prompt, by anyone, as far as the store was read."""
+        """All that was ever said of what these runs say now, by anyone, as far as the store was read."""
         return tuple(self._kept)
 
     @property
@@ -169,7 +193,8 @@ class ReviewSession:
 
     def verdicts_on(self, run: str) -> Mapping[str, Mapping[str, VerdictRecord]]:
         """The same of any of the runs."""
-        return current(record for record in self._kept if record.run == run)
+        place = self._runs.index(run)
+        return current(record for record in self._kept if place in self._places(record))
 
     def give(
         self,
@@ -189,7 +214,8 @@ class ReviewSession:
             raise UsageProblem(f"expected a case of the run to give a verdict on, got {case_id!r}")
         record = VerdictRecord(
             new_id(), now(self._own), self.reviewer, self.run, self.prompt, case_id, Verdict(verdict),
-            tuple(dict.fromkeys(Reason(reason) for reason in reasons)), note, threshold,
+            tuple(dict.fromkeys(Reason(reason) for reason in reasons)), note, threshold, None,
+            self._prediction(case_id, 0),
         )  # fmt: skip
         return self.add(record)
 
@@ -198,9 +224,12 @@ class ReviewSession:
 
         Raises UsageProblem where it is for another, or for a case that the run does not have.
         """
-        ours = (record.reviewer, record.prompt) == (self.reviewer, self.prompt) and record.run in self._runs
+        ours = (record.reviewer, record.prompt) == (self.reviewer, self.prompt) and self._places(record)
         if not ours or record.case_id not in self._by_id:
-            raise UsageProblem("expected a verdict of this reviewer on a case of this run and prompt")
+            raise UsageProblem(
+                "expected a verdict of this reviewer on a case of this run and prompt, as they are now. Where the case "
+                "was predicted again meanwhile, open the review again"
+            )
         self.store.append(record)
         self._kept.append(record)
         return record
@@ -214,7 +243,15 @@ class ReviewSession:
         last = max(reversed(mine), key=lambda one: one.time)
         return self.add(
             VerdictRecord(
-                new_id(), now(self._own), self.reviewer, last.run, self.prompt, last.case_id, None, withdraws=last.id
+                new_id(),
+                now(self._own),
+                self.reviewer,
+                last.run,
+                self.prompt,
+                last.case_id,
+                None,
+                withdraws=last.id,
+                prediction=last.prediction,
             )
         )
 

@@ -1,7 +1,7 @@
 """The cases of a review: runs, their data set and scores, opened once; a case's arrays are read when asked for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from helpers.images.source import read_frame
 from helpers.review.coding import coded_map
 from helpers.review.payload import CaseView, Prediction
 from helpers.review.session import Order, ReviewCase, ranked
+from helpers.review.verdicts import VerdictRecord, is_on
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
 from helpers.stamp import stamp_text
@@ -63,13 +64,32 @@ class ReviewSource:
 
     @property
     def run(self) -> str:
-        """Fingerprint of what is reviewed: the SHA-256 of the run's table, which holds every mask."""
+        """Fingerprint of what is reviewed as a whole: the SHA-256 of the run's table."""
         return self.fingerprints[0]
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """Of the reviewed run, then of the others."""
         return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.subjects)
+
+    def predictions(self, case_id: str) -> tuple[str | None, ...]:
+        """Fingerprints of what the runs say of a case, the reviewed one first; None where one does not have it."""
+        return tuple(
+            one.run.fingerprint(case_id, one.prompt_id) if case_id in one.run.cases() else None for one in self.subjects
+        )
+
+    def places(self, record: VerdictRecord) -> tuple[int, ...]:
+        """Which of the runs, the reviewed one being 0, a record is on, as they are now; none for another prompt."""
+        if record.prompt != self.prompt or record.case_id not in self._cases_by_id:
+            return ()
+        found = zip(self.fingerprints, self._cases_by_id[record.case_id].predictions, strict=True)
+        return tuple(place for place, shown in enumerate(found) if is_on(record, *shown))
+
+    def require_whole(self, case_ids: Iterable[str]) -> None:
+        """Check the files of cases before many are shown. Raises RefusedInput as `Run.require_whole`."""
+        wanted = list(case_ids)
+        for one in (*self.subjects, *self.beside):
+            one.run.require_whole(wanted, one.prompt_id)
 
     @property
     def stamp(self) -> str | None:
@@ -133,6 +153,7 @@ class ReviewSource:
                     self.scores.get(case_id, {}),
                     frame.position,
                     case_id in empty,
+                    self.predictions(case_id),
                 )
             )
         return tuple(ranked(found, Order.NATURAL, "dice"))
@@ -177,6 +198,7 @@ class ReviewSource:
         """What the viewer must know before the first case, as a JSON object, docs/review.md."""
         return {
             "run": self.run,
+            "config": self._subject.run.config.config_sha256,
             "prompt": self.prompt,
             "stamp": self.stamp,
             "runs": [
@@ -202,10 +224,15 @@ class ReviewSource:
                     "status": case.status,
                     "scores": {name: value for name, value in case.scores.items() if value is not None},
                     "empty": case.empty,
+                    "predictions": list(case.predictions),
                 }
                 for case in self.cases
             ],
         }
+
+    @cached_property
+    def _cases_by_id(self) -> Mapping[str, ReviewCase]:
+        return {case.case_id: case for case in self.cases}
 
     @cached_property
     def _by_id(self) -> Mapping[str, Case]:

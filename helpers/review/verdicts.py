@@ -43,11 +43,13 @@ class VerdictRecord:
     Attributes:
         id: 32 hexadecimal digits, drawn for the record; the same record is never counted twice.
         time: UTC, ISO 8601.
-        run: fingerprint of the reviewed run.
+        run: fingerprint of the reviewed run, as a whole.
         verdict: None where the record only takes back an earlier one.
         reasons: each once.
         threshold: of the mask that was looked at, 0 .. 1; None where unknown.
         withdraws: id of the record by the same reviewer that this one takes back; None for a verdict.
+        prediction: fingerprint of what the run says of the case, which other cases do not change; None in records of
+            versions that did not keep it.
     """
 
     id: str
@@ -61,6 +63,7 @@ class VerdictRecord:
     note: str = ""
     threshold: float | None = None
     withdraws: str | None = None
+    prediction: str | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is None) is (self.withdraws is None):
@@ -87,8 +90,11 @@ class VerdictRecord:
             raise ValueError(f"expected texts as {', '.join(_TEXTS)}")
         "".join(values[name] for name in _TEXTS).encode()  # half a character, which no table takes, is a ValueError
         threshold, withdraws, reasons = (values.get(name) for name in ("threshold", "withdraws", "reasons"))
+        prediction = values.get("prediction")
         if not isinstance(threshold, int | float | None) or not isinstance(withdraws, str | None):
             raise ValueError("expected a number as threshold and an id as withdraws, or null")
+        if not isinstance(prediction, str | None):
+            raise ValueError("expected a fingerprint as prediction, or null")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold: expected 0 to 1, got {threshold}")
         if not isinstance(reasons, list):
@@ -99,7 +105,26 @@ class VerdictRecord:
             reasons=tuple(dict.fromkeys(Reason(reason) for reason in reasons)),
             threshold=None if threshold is None else float(threshold),
             withdraws=withdraws,
+            prediction=prediction,
         )
+
+
+def is_on(record: VerdictRecord, run: str, prediction: str | None) -> bool:
+    """Whether a record is on what a run says of the record's case.
+
+    Args:
+        run: fingerprint of the run as it is now.
+        prediction: fingerprint of what it says of the case now; None where unknown.
+    """
+    return record.run == run if record.prediction is None else record.prediction == prediction
+
+
+def elsewhere(count: int) -> str:
+    """What to tell of records that are kept and play no part."""
+    return (
+        f"{count} verdicts play no part: they are on another run or prompt, or on what this run said before it was "
+        "predicted again. They are kept"
+    )
 
 
 def new_id() -> str:

@@ -231,6 +231,12 @@ export function timeAfter(records, now = new Date()) {
   return new Date(Date.parse(last) + 1).toISOString();
 }
 
+// Whether a record is on what a run says of the record's case now. Records of earlier versions name the run as a whole.
+export function isOn(record, run, prediction) {
+  if ((record.prediction ?? null) === null) return record.run === run;
+  return record.prediction === prediction;
+}
+
 function newId() {
   const parts = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(parts, (part) => part.toString(16).padStart(2, "0")).join("");
@@ -345,6 +351,7 @@ const written = (value, digits = 3) => (value === null || value === undefined ? 
 export class Viewer {
   constructor(root, facts, host) {
     Object.assign(this, { root, facts, host, records: [...facts.verdicts], cache: new Map(), run: 0, data: null });
+    this.predictions = new Map(facts.cases.map((one) => [one.case_id, one.predictions]));
     this.beside = facts.beside;
     this.state = { ...DEFAULTS, threshold: facts.runs[0].threshold };
     this.reviewer = host.reviewer ?? "";
@@ -364,9 +371,13 @@ export class Viewer {
     return this.facts.runs[this.run];
   }
 
-  // The verdicts of this reviewer on the run that is shown, or on another one.
-  given(run = this.subject.run) {
-    return standing(this.records.filter((one) => one.run === run), this.reviewer);
+  // The verdicts of this reviewer on the run that is shown, or on that of another place.
+  given(place = this.run) {
+    return standing(this.records.filter((one) => this.isOn(one, place)), this.reviewer);
+  }
+
+  isOn(record, place) {
+    return isOn(record, this.facts.runs[place].run, this.predictions.get(record.case_id)?.[place]);
   }
 
   get prediction() {
@@ -1209,7 +1220,7 @@ export class Viewer {
     parts.given.title = mine?.note ?? "";
     // Blind, a case counts once both have a verdict: their numbers apart would tell which is which.
     const ids = new Set(this.cases.map((one) => one.case_id));
-    const wanted = this.state.blind ? this.facts.runs.map(({ run }) => this.given(run)) : [given];
+    const wanted = this.state.blind ? this.facts.runs.map((_, place) => this.given(place)) : [given];
     const counted = [...given.values()].filter((one) => ids.has(one.case_id) && wanted.every((all) => all.has(one.case_id)));
     const rejected = counted.filter((one) => one.verdict === "reject").length;
     const of = this.state.blind ? "" : `, ${rejected} rejected`;
@@ -1247,8 +1258,8 @@ export class Viewer {
     if (!kept) return;
     this.tell(`${kept.case_id}: ${verdict}`);
     if (!advance || this.case?.case_id !== kept.case_id) return;
-    const other = this.facts.runs.find(({ run }) => run !== kept.run);
-    if (this.state.blind && !this.given(other.run).has(kept.case_id)) this.otherRun();
+    const other = this.facts.runs.findIndex((_, place) => !this.isOn(kept, place));
+    if (this.state.blind && other >= 0 && !this.given(other).has(kept.case_id)) this.otherRun();
     else if (this.place < this.queue.length - 1) this.step(1);
     else this.tell(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
   }
@@ -1261,7 +1272,7 @@ export class Viewer {
   }
 
   async undo() {
-    const all = this.facts.runs.flatMap(({ run }) => [...this.given(run).values()]);
+    const all = this.facts.runs.flatMap((_, place) => [...this.given(place).values()]);
     const last = all.sort((a, b) => (a.time < b.time ? -1 : 1)).pop();
     if (!last) {
       this.tell("There is no verdict to take back.");
@@ -1269,11 +1280,12 @@ export class Viewer {
     }
     const kept = await this.keep({
       run: last.run, case_id: last.case_id, verdict: null, reasons: [], note: "", threshold: null, withdraws: last.id,
+      prediction: last.prediction ?? null,
     });
     if (!kept) return;
     const place = this.queue.findIndex((one) => one.case_id === last.case_id);
     if (place >= 0 && place !== this.place) await this.show(place);
-    if (place >= 0 && this.subject.run !== last.run) this.otherRun();
+    if (place >= 0 && !this.isOn(last, this.run)) this.otherRun();
     this.tell(`${last.case_id}: ${last.verdict} was taken back`);
   }
 
@@ -1286,7 +1298,8 @@ export class Viewer {
     const record = {
       schema: "vesselkit.verdict", schema_version: 1, id: newId(),
       time: timeAfter(recordsOf(this.records, this.reviewer)),
-      reviewer: this.reviewer, run: this.subject.run, prompt: this.facts.prompt, ...values,
+      reviewer: this.reviewer, run: this.subject.run, prompt: this.facts.prompt,
+      prediction: this.predictions.get(values.case_id)?.[this.run] ?? null, ...values,
     };
     // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
     if (this.keeping) {
@@ -1320,15 +1333,17 @@ export class Viewer {
     this.tell(`${mine.length} records written to your downloads`);
   }
 
-  isOurs({ run, prompt }) {
-    return prompt === this.facts.prompt && this.facts.runs.some((one) => one.run === run);
+  isOurs(record) {
+    return record.prompt === this.facts.prompt && this.facts.runs.some((_, place) => this.isOn(record, place));
   }
 
   // Whether a parsed line is a record of this review, by the rules of `VerdictRecord.from_json`.
   fits(one) {
-    const texts = ["id", "time", "reviewer", "case_id", "note"], { verdict, threshold = null, withdraws = null } = one;
+    const texts = ["id", "time", "reviewer", "run", "case_id", "note"];
+    const { verdict, threshold = null, withdraws = null, prediction = null } = one;
     return one.schema === "vesselkit.verdict" && one.schema_version === 1 && this.isOurs(one) &&
-      texts.every((name) => typeof one[name] === "string") && NAME.test(one.reviewer) &&
+      texts.every((name) => typeof one[name] === "string") && (prediction === null || typeof prediction === "string") &&
+      NAME.test(one.reviewer) &&
       Array.isArray(one.reasons) && one.reasons.every((reason) => this.facts.reasons.includes(reason)) &&
       (threshold === null || (typeof threshold === "number" && threshold >= 0 && threshold <= 1)) &&
       (verdict === null ? typeof withdraws === "string" : VERDICTS.includes(verdict) && withdraws === null);
@@ -1415,9 +1430,11 @@ export default {
 export function openPage(root) {
   const facts = JSON.parse(document.getElementById("vesselkit-facts").textContent);
   const place = new Map(facts.cases.map((one, index) => [one.case_id, index]));
-  const shelf = `vesselkit-review-${facts.run}-${facts.prompt}`;
+  // The shelf outlives a run that was predicted again in part. Earlier versions had one for each state of the run.
+  const shelf = `vesselkit-review-${facts.config}-${facts.prompt}`;
+  const before = shelved(`vesselkit-review-${facts.run}-${facts.prompt}`);
   const known = new Set(facts.verdicts.map((one) => one.id));
-  facts.verdicts = [...facts.verdicts, ...shelved(shelf).filter((one) => !known.has(one.id))];
+  facts.verdicts = [...facts.verdicts, ...[...before, ...shelved(shelf)].filter((one) => !known.has(one.id))];
   const viewer = new Viewer(root, facts, {
     reviewer: null,
     keysFrom: document,

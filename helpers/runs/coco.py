@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from pycocotools import mask as coco_masks
 
 from helpers.runs.rows import PredictionRow
@@ -35,8 +36,17 @@ def coco(rows: Sequence[PredictionRow], prompts: Mapping[str, str]) -> dict[str,
     }
 
 
+def drawn_code(row: PredictionRow) -> np.ndarray:
+    """The mask of a row's own code, bool (H, W), which the kit wrote. The row must have one."""
+    return coco_masks.decode(_code(row)).astype(bool)
+
+
+def _code(row: PredictionRow) -> dict[str, Any]:
+    return {"size": [row.height, row.width], "counts": row.rle}
+
+
 def _annotation(row: PredictionRow, number: int, image_id: int, category_id: int) -> dict[str, Any]:
-    code = {"size": [row.height, row.width], "counts": row.rle}
+    code = _code(row)
     annotation = {
         "id": number,
         "image_id": image_id,

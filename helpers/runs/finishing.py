@@ -4,6 +4,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from helpers import __version__
+from helpers.errors import RefusedInput
 from helpers.images.reading import natural_key
 from helpers.paths import PARTIAL_PREFIX
+from helpers.runs.artefacts import ARTEFACTS_NAME, Artefacts, artefact_table, read_artefacts
 from helpers.runs.coco import coco
-from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, read_config
+from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
 from helpers.runs.durable import json_bytes, settle, write_durable
 from helpers.runs.parts import done_part, part_path
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
@@ -30,6 +33,22 @@ from helpers.stamp import new_stamp
 TABLE_NAME = "predictions.parquet"
 TIMINGS_NAME = "timings.parquet"
 COCO_NAME = "coco.json"
+
+MEND = "Copy it back, or give the run's command again, which mends it"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a finished run holds beside the files of its cases, all of it as its manifest has it.
+
+    Attributes:
+        rows: in natural order of the key.
+        artefacts: None for a run that was finished before there was this table; its parts vouch for its files.
+    """
+
+    manifest: Mapping[str, Any]
+    rows: tuple[PredictionRow, ...]
+    artefacts: Artefacts | None
 
 
 def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> bool:
@@ -61,8 +80,13 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     rows = in_key_order(row for part in parts for row in part.rows)
     prompts = in_order(config.values["prompts"])
     timings = timing_table(run, case_ids)
-    files = {TABLE_NAME: parquet_bytes(to_arrow(rows)), COCO_NAME: json_bytes(coco(rows, prompts))}
-    for name, content in (*files.items(), (TIMINGS_NAME, parquet_bytes(timings))):
+    timed = parquet_bytes(timings)
+    files = {
+        TABLE_NAME: parquet_bytes(to_arrow(rows)),
+        ARTEFACTS_NAME: parquet_bytes(artefact_table(parts, prompts)),
+        COCO_NAME: json_bytes(coco(rows, prompts)),
+    }
+    for name, content in (*files.items(), (TIMINGS_NAME, timed)):
         write_durable(run / name, content)
     stamp = new_stamp()
     manifest = {
@@ -71,16 +95,12 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.values,
         "config_sha256": config.config_sha256,
-        "data_sha256": data_sha256(rows),
-        "cases": len(case_ids),
-        "predictions": len(case_ids) * len(prompts),
-        "counts": count_statuses(rows),
+        **_derived(config, rows),
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
         "versions": _versions(),
         "machine": _machine(),
-        "timing": predict_summary(timings),
+        "timing": {**predict_summary(timings), "sha256": sha256(timed).hexdigest()},
     }
     write_durable(run / MANIFEST_NAME, json_bytes(manifest))
     return True
@@ -89,13 +109,77 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
 def is_finished(run: Path) -> bool:
     """Whether a run has a manifest of its configuration, and the tables that it vouches for."""
     try:
-        manifest = json.loads((run / MANIFEST_NAME).read_text(encoding="utf-8"))
-        if manifest["config_sha256"] != read_config(run).config_sha256 or not (run / TIMINGS_NAME).is_file():
-            return False
-        wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
-        return all(sha256((run / name).read_bytes()).hexdigest() == digest for name, digest in wanted.items())
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        read_timings(run, read_tables(run, read_config(run)).manifest)
+    except RefusedInput:
         return False
+    return True
+
+
+def read_tables(run: Path, config: RunConfig) -> Tables:
+    """The manifest of a finished run and its tables, each checked against the other.
+
+    Raises:
+        RefusedInput: where the run is not finished, or one of them is lost, changed, or of something else.
+    """
+    path = run / MANIFEST_NAME
+    if not path.is_file():
+        raise RefusedInput(f"{run}: the run is not finished. Give the same command again to go on with it")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = (manifest["schema"], manifest["schema_version"], manifest["config_sha256"])
+        wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
+        wanted |= {name: digest for name, digest in manifest["files"].items() if name == ARTEFACTS_NAME}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RefusedInput(f"{path}: not readable as a manifest ({error!r}). Predict again") from error
+    if found != (SCHEMA, SCHEMA_VERSION, config.config_sha256):
+        raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
+    contents = {name: _vouched(run / name, digest) for name, digest in wanted.items()}
+    rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(BytesIO(contents[TABLE_NAME])).to_pylist())
+    derived = _derived(config, rows)
+    other = [name for name in derived if name in manifest and _comparable(manifest[name]) != _comparable(derived[name])]
+    if other:
+        raise RefusedInput(
+            f"{path}: expected what the tables beside it say, found another {', '.join(other)}: it was changed after "
+            f"the run. {MEND}"
+        )
+    artefacts = read_artefacts(contents[ARTEFACTS_NAME]) if ARTEFACTS_NAME in contents else None
+    return Tables(manifest, rows, artefacts)
+
+
+def read_timings(run: Path, manifest: Mapping[str, Any]) -> pa.Table:
+    """The table of timings. Raises RefusedInput where it is lost, or was changed after the run."""
+    path = run / TIMINGS_NAME
+    timing = manifest.get("timing")
+    digest = timing.get("sha256") if isinstance(timing, dict) else None
+    try:
+        return pq.read_table(BytesIO(_vouched(path, digest)))
+    except pa.ArrowInvalid as error:
+        raise RefusedInput(f"{path}: not readable as a table ({error}). {MEND}") from error
+
+
+def _vouched(path: Path, digest: str | None) -> bytes:
+    """The bytes of a file of this SHA-256; None takes any."""
+    content = path.read_bytes() if path.is_file() else None
+    if content is None or (digest is not None and sha256(content).hexdigest() != digest):
+        raise RefusedInput(f"{path}: expected as the manifest has it, found lost or changed. {MEND}")
+    return content
+
+
+def _derived(config: RunConfig, rows: Sequence[PredictionRow]) -> dict[str, Any]:
+    """The fields of a manifest that follow from the configuration and the table, so that a changed one is noticed."""
+    cases = len({row.case_id for row in rows})
+    return {
+        "config": config.values,
+        "data_sha256": data_sha256(rows),
+        "cases": cases,
+        "predictions": cases * len(config.values["prompts"]),
+        "counts": count_statuses(rows),
+    }
+
+
+def _comparable(value: Any) -> Any:
+    """A field of a manifest, of counts those above 0: versions have known different statuses."""
+    return {name: count for name, count in value.items() if count != 0} if isinstance(value, Mapping) else value
 
 
 def in_order(prompts: Mapping[str, str]) -> dict[str, str]:

@@ -91,10 +91,14 @@ def npz_bytes(stored: StoredLogits) -> bytes:
     return buffer.getvalue()
 
 
-def read_npz(path: Path) -> StoredLogits:
-    """The maps of a stored file. Raises RefusedInput for a file that is damaged or of another form."""
+def read_npz(path: Path, content: bytes | None = None) -> StoredLogits:
+    """The maps of a stored file. Raises RefusedInput for a file that is damaged or of another form.
+
+    Args:
+        content: of the file, where it was read already.
+    """
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with np.load(path if content is None else io.BytesIO(content), allow_pickle=False) as found:
             height, width = (int(value) for value in found["size"])
             return StoredLogits(
                 found["logits"],

@@ -56,10 +56,14 @@ def png_bytes(mask: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def read_png(path: Path) -> np.ndarray:
-    """A stored mask, bool (H, W). Raises RefusedInput for a damaged file."""
+def read_png(path: Path, content: bytes | None = None) -> np.ndarray:
+    """A stored mask, bool (H, W). Raises RefusedInput for a damaged file.
+
+    Args:
+        content: of the file, where it was read already.
+    """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             return np.asarray(image.convert("L")) > 0
     except (OSError, SyntaxError, ValueError) as error:
         raise RefusedInput(f"{path}: expected a mask as PNG, found {error}. Predict the case again") from error

@@ -68,12 +68,19 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Part:
-    """A committed case: the configuration it was made with, its rows, and its artefacts by relative path."""
+    """A committed case.
+
+    Attributes:
+        config_sha256: of the configuration it was made with.
+        artefacts: by path in the run.
+        made_with: versions and machine, see `helpers.runs.making`; None where they were not kept.
+    """
 
     case_id: str
     config_sha256: str
     rows: tuple[PredictionRow, ...]
     artefacts: Mapping[str, Artefact]
+    made_with: Mapping[str, str | None] | None = None
 
 
 def logits_name(case_id: str, prompt_id: str) -> str:
@@ -91,12 +98,16 @@ def part_path(run: Path, case_id: str) -> Path:
     return run / "parts" / f"{case_id}.json"
 
 
-def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
+def commit_case(
+    run: Path, config_sha256: str, result: CaseResult, made_with: Mapping[str, str | None] | None = None
+) -> None:
     """Write a case's artefacts, times and source, then its part: without the part, the case counts as not done.
 
     The disk is not waited for, which would take longer than all else: part and artefacts are checked by their digests
     whenever the run goes on or is finished, and `finish_run` waits for all of them.
 
+    Args:
+        made_with: as `making` gives it; None leaves it out.
     Raises:
         OSError: where something cannot be written; nothing half-written keeps its name.
     """
@@ -116,6 +127,7 @@ def commit_case(run: Path, config_sha256: str, result: CaseResult) -> None:
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in contents.items()
         },
+        **({} if made_with is None else {"made_with": dict(made_with)}),
         "rows": [row.to_json() for row in result.rows],
     }
     write_soon(part_path(run, result.case_id), _sealed(part))
@@ -128,7 +140,7 @@ def read_part(run: Path, case_id: str) -> Part:
         values = json.loads(_unsealed(path.read_bytes()))
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
         artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
-        return Part(values["case_id"], values["config_sha256"], rows, artefacts)
+        return Part(values["case_id"], values["config_sha256"], rows, artefacts, values.get("made_with"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusedInput(
             f"{path}: expected the part of a case ({type(error).__name__}); predict the run again to mend it"
@@ -140,7 +152,7 @@ def done_part(run: Path, config_sha256: str, case_id: str) -> Part | None:
 
     None for another.
     """
-    part = _part_or_none(run, case_id)
+    part = part_or_none(run, case_id)
     if part is None or (part.case_id, part.config_sha256) != (case_id, config_sha256):
         return None
     return part if all(_is_whole(run / name, wanted) for name, wanted in part.artefacts.items()) else None
@@ -153,7 +165,7 @@ def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
     """
     wanted = set(case_ids)
     for case_id in wanted:
-        part = _part_or_none(run, case_id)
+        part = part_or_none(run, case_id)
         named = set() if part is None else set(part.artefacts)
         for folder in (run / "logits" / case_id, run / "masks" / case_id):
             if not folder.is_dir():
@@ -191,7 +203,8 @@ def _unsealed(content: bytes) -> bytes:
     return inner
 
 
-def _part_or_none(run: Path, case_id: str) -> Part | None:
+def part_or_none(run: Path, case_id: str) -> Part | None:
+    """As `read_part`; None where that raises."""
     try:
         return read_part(run, case_id)
     except RefusedInput:

@@ -1,28 +1,35 @@
 """A run folder as evaluation, review and notebooks read it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
-from helpers.runs.finishing import COCO_NAME, TABLE_NAME, TIMINGS_NAME, in_order
+from helpers.runs.artefacts import Artefacts, part_digests
+from helpers.runs.coco import drawn_code
+from helpers.runs.config import RunConfig, read_config
+from helpers.runs.finishing import MEND, TABLE_NAME, in_order, read_tables, read_timings
 from helpers.runs.logits import StoredLogits, read_npz
+from helpers.runs.making import mixture
 from helpers.runs.masks import Combine, combined_map, read_png
-from helpers.runs.parts import logits_name, mask_name
-from helpers.runs.rows import PredictionRow, to_arrow
+from helpers.runs.parts import logits_name, mask_name, part_or_none, part_path
+from helpers.runs.rows import PredictionRow, listed, to_arrow
 
-_MEND = "Copy it back, or give the run's command again, which mends it"
+_OTHER = (
+    "expected the file that the run wrote, found another. Predict the case again: give the run's command again, which "
+    "mends it, or copy the file back"
+)
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,15 @@ class Run:
 
     Attributes:
         rows: of the table, in natural order of the key.
+        artefacts: what the files of its cases must be; None for a run that was finished before there was such a
+            table, whose parts say it.
     """
 
     folder: Path
     config: RunConfig
     manifest: Mapping[str, Any] = field(repr=False)
     rows: tuple[PredictionRow, ...] = field(repr=False)
+    artefacts: Artefacts | None = field(default=None, repr=False)
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -69,8 +79,12 @@ class Run:
         return _pandas(to_arrow(self.rows))
 
     def timings(self) -> pd.DataFrame:
-        """A row for each case, in seconds; missing where a stage did not run."""
-        return _pandas(pq.read_table(self.folder / TIMINGS_NAME))
+        """A row for each case, in seconds; missing where a stage did not run.
+
+        Raises:
+            RefusedInput: where the table is lost or was changed.
+        """
+        return _pandas(read_timings(self.folder, self.manifest))
 
     def cases(self) -> tuple[str, ...]:
         """The case ids, in natural order."""
@@ -100,15 +114,22 @@ class Run:
 
         Raises:
             UsageProblem: where the run has no such case or prompt.
-            RefusedInput: where the file is lost or damaged.
+            RefusedInput: where the file is lost, or not the one that the run wrote.
         """
-        path = self._artefact(logits_name(case_id, prompt_id), case_id, prompt_id)
-        return None if path is None else read_npz(path)
+        name = logits_name(case_id, prompt_id)
+        content = self._artefact(name, case_id, prompt_id)
+        return None if content is None else read_npz(self.folder / name, content)
 
     def mask(self, case_id: str, prompt_id: str) -> np.ndarray | None:
         """The combined mask, bool (H, W); None where there is none, which is not an empty one. Raises as `logits`."""
-        path = self._artefact(mask_name(case_id, prompt_id), case_id, prompt_id)
-        return None if path is None else read_png(path)
+        name = mask_name(case_id, prompt_id)
+        content = self._artefact(name, case_id, prompt_id)
+        if content is None:
+            return None
+        mask = read_png(self.folder / name, content)
+        if self._digests(case_id) is None and not self._fits_codes(mask, case_id, prompt_id):
+            raise RefusedInput(f"{self.folder / name}: {_OTHER}")
+        return mask
 
     def full_map(self, case_id: str, prompt_id: str) -> np.ndarray | None:
         """The logits behind the combined mask, float32 (H, W), for any threshold; None where there are none.
@@ -120,19 +141,120 @@ class Run:
             return None
         return combined_map(stored.full_size(), self.combine, self._predicted_iou(case_id, prompt_id))
 
+    def fingerprint(self, case_id: str, prompt_id: str) -> str:
+        """SHA-256 of what was predicted, of what, and how: the configuration, the frame, the status, mask and logits.
+
+        It changes where the case is predicted anew with another result, whatever becomes of other cases. Raises as
+        `logits`.
+        """
+        row = self.prediction(case_id, prompt_id)[0]
+        facts = [self.config.config_sha256, case_id, prompt_id, row.image_sha256, str(row.status)]
+        if row.mask_pixels is not None:
+            # Without digests any other state of the run is another one.
+            found = self._digests(case_id)
+            whole = [found[name(case_id, prompt_id)] for name in (mask_name, logits_name)] if found else None
+            facts += whole or [self.manifest["files"][TABLE_NAME]]
+        return sha256(json.dumps(facts).encode()).hexdigest()
+
+    @cached_property
+    def unchecked(self) -> str | None:
+        """A sentence where the run cannot tell that its files are those that it wrote; None where it can.
+
+        So it is where parts of a run are gone, or of the first form, that was finished before there was the table of
+        artefacts. Its masks are held against the table's codes.
+        """
+        if self.artefacts is not None:
+            return None
+        found = [case_id for case_id in self.cases() if self._digests(case_id) is None]
+        if not found:
+            return None
+        return (
+            f"{len(found)} of its {len(self.cases())} cases keep no digests of their files, so that these could not be "
+            "checked. Predict into a new folder to have them"
+        )
+
+    @property
+    def mixture(self) -> str | None:
+        """A sentence where cases were computed under different versions or on different machines; None otherwise."""
+        return None if self.artefacts is None else mixture(Counter(self.artefacts.made_with.values()))
+
+    def require_whole(self, case_ids: Iterable[str] | None = None, prompt_id: str | None = None) -> None:
+        """Check the files of cases before they are used.
+
+        Args:
+            case_ids: to look at; those that the run lacks are left out. None for all.
+            prompt_id: None for every prompt.
+        Raises:
+            RefusedInput: where masks or logits are lost, or not those that the run wrote; it names the first cases.
+        """
+        wanted = set(self.cases()) if case_ids is None else set(self.cases()) & set(case_ids)
+        prompts = self.prompts if prompt_id is None else (prompt_id,)
+        chosen = [case_id for case_id in self.cases() if case_id in wanted]
+        spoilt: dict[str, Path] = {}
+        for case_id in tqdm(chosen, desc="checking files", unit="case", disable=None, leave=False):
+            for prompt, name in product(prompts, (logits_name, mask_name)):
+                try:
+                    self._artefact(name(case_id, prompt), case_id, prompt)
+                    if name is mask_name and self._digests(case_id) is None:
+                        self.mask(case_id, prompt)
+                except RefusedInput:
+                    spoilt.setdefault(case_id, self.folder / name(case_id, prompt))
+        if spoilt:
+            raise RefusedInput(
+                f"{next(iter(spoilt.values()))}: expected the file that the run wrote, found another, or none. So are "
+                f"masks or logits in {len(spoilt)} of {len(chosen)} cases: {listed(spoilt)}. Predict these again: give "
+                "the run's command again, which mends them, or copy the files back"
+            )
+
     @cached_property
     def _by_pair(self) -> Mapping[tuple[str, str], tuple[PredictionRow, ...]]:
         pairs = groupby(self.rows, key=lambda row: (row.case_id, row.prompt_id))
         return {pair: tuple(rows) for pair, rows in pairs}
 
-    def _artefact(self, name: str, case_id: str, prompt_id: str) -> Path | None:
-        """The file that a case and prompt must have; None where it must have none."""
+    def _artefact(self, name: str, case_id: str, prompt_id: str) -> bytes | None:
+        """The content of the file that a case and prompt must have; None where it must have none."""
         if self.prediction(case_id, prompt_id)[0].mask_pixels is None:
             return None
         path = self.folder / name
-        if not path.is_file():
-            raise RefusedInput(f"{path}: expected, since the table counts its pixels, and not found. {_MEND}")
-        return path
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RefusedInput(
+                f"{path}: expected, since the table counts its pixels, and not found ({error.strerror}). {MEND}"
+            ) from error
+        digests = self._digests(case_id)
+        if digests is not None and sha256(content).hexdigest() != digests.get(name):
+            raise RefusedInput(f"{path}: {_OTHER}")
+        return content
+
+    def _digests(self, case_id: str) -> Mapping[str, str] | None:
+        """SHA-256 of a case's files by path in the run; None where nothing vouches for them."""
+        if self.artefacts is not None:
+            return self.artefacts.digests
+        if case_id not in self._parts:
+            part = part_or_none(self.folder, case_id)
+            if part is None:
+                self._parts[case_id] = None
+                return None
+            rows = tuple(row for prompt_id in self.prompts for row in self.prediction(case_id, prompt_id))
+            if (part.case_id, part.config_sha256, part.rows) != (case_id, self.config.config_sha256, rows):
+                path = part_path(self.folder, case_id)
+                raise RefusedInput(f"{path}: expected the part of what the table says, found another. {MEND}")
+            self._parts[case_id] = part_digests(part)
+        return self._parts[case_id]
+
+    def _fits_codes(self, mask: np.ndarray, case_id: str, prompt_id: str) -> bool:
+        """Whether a mask, bool (H, W), is what the codes of the table come to; True where there are none."""
+        rows = self.prediction(case_id, prompt_id)
+        if any(row.rle is None for row in rows):
+            return True
+        drawn = np.stack([drawn_code(row) for row in rows]).astype(np.float32)
+        return np.array_equal(combined_map(drawn, self.combine, self._predicted_iou(case_id, prompt_id)) > 0, mask)
+
+    @cached_property
+    def _parts(self) -> dict[str, Mapping[str, str] | None]:
+        """Digests by case id, as far as parts were read."""
+        return {}
 
     def _predicted_iou(self, case_id: str, prompt_id: str) -> np.ndarray:
         """(n,), NaN where unknown."""
@@ -147,22 +269,8 @@ def open_run(folder: Path) -> Run:
     """
     folder = Path(folder)
     config = read_config(folder)
-    path = folder / MANIFEST_NAME
-    if not path.is_file():
-        raise RefusedInput(f"{folder}: the run is not finished. Give the same command again to go on with it")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = (manifest["schema"], manifest["schema_version"], manifest["config_sha256"])
-        wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
-    except (ValueError, KeyError, TypeError) as error:
-        raise RefusedInput(f"{path}: not readable as a manifest ({error!r}). Predict again") from error
-    if found != (SCHEMA, SCHEMA_VERSION, config.config_sha256):
-        raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
-    for name, digest in wanted.items():
-        if not (folder / name).is_file() or sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise RefusedInput(f"{folder / name}: expected as the manifest has it, found lost or changed. {_MEND}")
-    rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(folder / TABLE_NAME).to_pylist())
-    return Run(folder, config, manifest, rows)
+    tables = read_tables(folder, config)
+    return Run(folder, config, tables.manifest, tables.rows, tables.artefacts)
 
 
 def require_comparable(first: Run, second: Run) -> None:

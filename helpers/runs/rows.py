@@ -55,12 +55,21 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(PredictionRow))
 _INTEGERS = {"frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles", "position"}
 _FLOATS = {"mask_fraction", "predicted_iou", "object_score"}
 
+_SHOWN = 10  # case ids in a message
+
 
 def _arrow_type(name: str) -> pa.DataType:
     return pa.int64() if name in _INTEGERS else pa.float64() if name in _FLOATS else pa.string()
 
 
 SCHEMA = pa.schema([(name, _arrow_type(name)) for name in COLUMNS])
+
+
+def listed(case_ids: Iterable[str]) -> str:
+    """The first case ids, and how many more there are."""
+    all_ids = list(case_ids)
+    more = len(all_ids) - _SHOWN
+    return ", ".join(all_ids[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def in_key_order(rows: Iterable[PredictionRow]) -> tuple[PredictionRow, ...]:

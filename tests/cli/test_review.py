@@ -4,9 +4,14 @@ import json
 
 import pytest
 
+from helpers.data.dataset import open_dataset
+from helpers.review.session import ReviewSession
+from helpers.review.source import open_source
+from helpers.review.store import VerdictStore
+from helpers.review.verdicts import Verdict
 from helpers.runs.reading import open_run
 from helpers.stamp import VARIABLE
-from tests.review.runs import CASES, GRIDDED, SAME, write_data, write_run
+from tests.review.runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
 from tests.review.test_verdicts import record
 
 
@@ -127,3 +132,30 @@ def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
     ):
         ended = call("visualize", "run", "--data", "data", "--output", "c", *wrong)
         assert ended.code == 2 and words in ended.err and not (tmp_path / "c").exists()
+
+
+@pytest.fixture
+def mended(run, tmp_path):
+    """Two reviewers rejected three cases, of which the last was then predicted again."""
+    source = open_source(run, open_dataset(tmp_path / "data"))
+    for reviewer in ("ann", "bob"):
+        session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), reviewer, source.run, source.prompt)
+        for case_id in (GRIDDED, SAME, FAILED):
+            session.give(Verdict.REJECT, case_id=case_id)
+    predict_again(run, FAILED)
+
+
+def test_the_command_tells_exports_and_imports_those_that_stand(mended, call, tmp_path):
+    ended = call("review", "run", "--data", "data", "--verdicts", "v", "--export", "out")
+    assert ended.code == 0 and "ann: 2 of 6 reviewed" in ended.out and "ann and bob: 2 of 2" in ended.out
+    assert "2 verdicts play no part" in ended.out
+    assert (tmp_path / "out/rejected.txt").read_text().split() == [GRIDDED, SAME]
+    ended = call("review", "run", "--data", "data", "--verdicts", "w", "--import", "v/ann.jsonl")
+    assert ended.out.startswith("2 records taken over, 1 of another run passed over")
+
+
+def test_the_page_has_those_that_stand(mended, call, tmp_path):
+    assert call("report", "run", "--data", "data", "--verdicts", "v").code == 0
+    text = (tmp_path / "review.html").read_text()
+    facts = json.loads(text.split('id="vesselkit-facts">')[1].split("</script>")[0])
+    assert {one["case_id"] for one in facts["verdicts"]} == {GRIDDED, SAME}

@@ -1,6 +1,7 @@
 """Runs scored on the same cases: what is counted, called out, refused, and left on the disk."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from helpers.data.dataset import open_dataset
 from helpers.data.frame import listing_sha256
 from helpers.data.rules import Rules
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation import evaluate as evaluating
 from helpers.evaluation.aggregation import summary
 from helpers.evaluation.case_scores import CaseArrays, score_case
 from helpers.evaluation.curve import counts_at
@@ -25,7 +27,9 @@ from helpers.inference.run import predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
-from helpers.runs.parts import CaseResult, commit_case
+from helpers.runs.masks import png_bytes
+from helpers.runs.parts import CaseResult, commit_case, logits_name, mask_name
+from helpers.runs.reading import open_run
 from helpers.runs.rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
 from tests.evaluation.runs import SIDE, write_data, write_run
@@ -377,3 +381,58 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     vessel = int((values == 255).sum())
     assert table.loc[case_id, "dice"] == pytest.approx(2 * vessel / (vessel + SIDE * (SIDE - 4)))
     assert table["cldice"].isna().sum() == 1 and np.isnan(table.loc[case_id, "hd95_px"])
+
+
+def swap(first, second):
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+
+
+@pytest.mark.parametrize("name", [mask_name, logits_name])
+def test_files_that_are_not_those_of_the_run_are_refused_before_anything_is_scored(
+    data, truths, good, tmp_path, monkeypatch, name
+):
+    run, (first, second, *_) = write_run(tmp_path / "run", truths), list(truths)
+    swap(run / name(first, "p1"), run / name(second, "p1"))
+    monkeypatch.setattr("helpers.evaluation.evaluate.scorable", lambda *_: pytest.fail("work began"))
+    with pytest.raises(RefusedInput, match=f"in 2 of 12 cases: {first}, {second}. Predict these again"):
+        evaluate([good, run], data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_changed_while_the_cases_are_scored_is_refused(data, truths, tmp_path, monkeypatch):
+    run, (first, *_) = write_run(tmp_path / "run", truths), truths
+    real = evaluating.scorable
+
+    def meanwhile(*arguments):
+        (run / mask_name(first, "p1")).write_bytes(png_bytes(~truths[first]))
+        return real(*arguments)
+
+    monkeypatch.setattr(evaluating, "scorable", meanwhile)
+    with pytest.raises(RefusedInput, match="Predict the case again"):
+        evaluate([run], data, tmp_path / "out", processes=1)
+
+
+def test_runs_of_several_versions_and_runs_without_digests_are_warned_of(data, truths, tmp_path):
+    mixed, old = write_run(tmp_path / "mixed", truths), write_run(tmp_path / "old", truths)
+    for place, case_id in enumerate(truths):
+        commit_again(mixed, case_id, {"torch": "1.0" if place < 5 else "2.0"})
+    finish_run(mixed, list(truths), {})
+    (old / "artefacts.parquet").unlink()
+    shutil.rmtree(old / "parts")
+    manifest = json.loads((old / "manifest.json").read_text())
+    del manifest["files"]["artefacts.parquet"]
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    found = evaluate([mixed, old], data, tmp_path / "out", processes=1, draws=20)
+    told = [text for text in found.summary["warnings"] if text.startswith("run ")]
+    assert len(told) == 2 and told[1].startswith("run old: 12 of its 12 cases keep no digests")
+    assert "run mixed: computed under different versions" in told[0]
+    assert "5 of 12 cases with torch 1.0; 7 of 12 cases with torch 2.0" in told[0] and told[0] in found.text
+
+
+def commit_again(run, case_id, made_with):
+    opened = open_run(run)
+    rows, maps = opened.prediction(case_id, "p1"), opened.logits(case_id, "p1")
+    result = CaseResult(case_id, rows, {"p1": maps}, {"p1": opened.mask(case_id, "p1")}, {})
+    commit_case(run, opened.config.config_sha256, result, made_with)

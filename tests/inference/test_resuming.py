@@ -13,6 +13,8 @@ from PIL import Image
 from helpers.errors import VesselkitError
 from helpers.inference import ahead
 from helpers.inference.resuming import listed
+from helpers.inference.shards import Shard
+from helpers.runs import making
 from helpers.runs.parts import read_part
 from helpers.runs.reading import open_run
 from tests.inference.frames import draw_frames
@@ -158,7 +160,15 @@ def test_what_did_not_fit_in_memory_is_tried_again(frames, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["parts/c02.json", "masks/c02/p1.png", "logits/c02/p1.npz", "coco.json", "predictions.parquet", "manifest.json"],
+    [
+        "parts/c02.json",
+        "masks/c02/p1.png",
+        "logits/c02/p1.npz",
+        "coco.json",
+        "predictions.parquet",
+        "artefacts.parquet",
+        "manifest.json",
+    ],
 )
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_damaged_finished_run_is_mended_by_the_same_command(frames, tmp_path, name, lost):
@@ -215,3 +225,56 @@ def test_a_resume_that_finds_all_in_order_says_nothing(frames, tmp_path, caplog)
 def test_long_lists_of_cases_are_cut():
     assert listed(["a", "b"]) == "a, b"
     assert listed([str(number) for number in range(12)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+
+
+def older(monkeypatch, **versions):
+    """Let this process pass for one of other versions; in the same way the other functions of this module are."""
+    real = making.version
+    monkeypatch.setattr(making, "version", lambda name: versions.get(name) or real(name))
+
+
+def test_a_run_that_goes_on_under_other_versions_says_so_then_and_whenever_it_is_used(frames, tmp_path, caplog):
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as before:
+        older(before, torch="1.0", pillow="2.0")
+        compute(frames, run)
+    assert open_run(run).mixture is None and not caplog.records
+    compute(frames, run)
+    assert not caplog.records  # nothing is computed
+    redraw(frames[2], 77)
+    summary = compute(frames, run)
+    (told,) = [record.message for record in caplog.records if "of this run were computed" in record.message]
+    assert told.startswith("4 cases of this run were computed with torch 1.0, pillow 2.0, those to come are with torch")
+    found = open_run(run)
+    assert "4 of 5 cases with pillow 2.0, torch 1.0; 1 of 5 cases with pillow" in found.mixture
+    assert f"note: {found.mixture}" in summary.to_text()
+    assert {case_id for case_id, text in found.artefacts.made_with.items() if '"torch": "1.0"' not in text} == {"c03"}
+
+
+def test_shards_of_different_versions_make_a_mixture_that_the_run_tells(frames, tmp_path, caplog):
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr("helpers.__version__", "0.0.1")
+        compute(frames, run, shard=Shard(1, 2))
+    summary = compute(frames, run, shard=Shard(2, 2))
+    assert "3 cases of this run were computed with vesselkit 0.0.1" in caplog.text
+    assert summary.complete and "with vesselkit 0.0.1; 2 of 5 cases with vesselkit" in summary.to_text()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_cases_that_say_no_version_are_known_by_the_manifest_or_said_to_be_unknown(frames, tmp_path, caplog, finished):
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr("helpers.inference.run.making", lambda device: None)
+        compute(frames, run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    if finished:
+        manifest["versions"]["transformers"] = "1.0"
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    else:
+        (run / "manifest.json").unlink()
+    redraw(frames[2], 77)
+    compute(frames, run)
+    said = "with transformers 1.0, those to come are with" if finished else "do not say under which versions"
+    assert f"4 cases of this run {'were computed ' if finished else ''}{said}" in caplog.text
+    assert "4 of 5 cases with no versions kept; 1 of 5 cases with" in open_run(run).mixture

@@ -1,14 +1,19 @@
 """What a failed notebook keeps names no file: neither its error, nor what was printed, nor its parameters."""
 
+import base64
+import json
+
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.translators import PythonTranslator
 
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.scrubbing import WITHHELD, scrub, scrubbed
 from helpers.paths import ROOT_VARIABLE
+from helpers.runs.masks import png_bytes
 from tests.notebook.test_execution import write_notebook
 from tests.notebook.test_notebooks import INFER
 
@@ -88,3 +93,58 @@ def test_a_misspelt_path_is_refused_before_a_kernel_starts_and_leaves_nothing(tm
     with pytest.raises(UsageProblem, match=rf"data: expected an existing file or folder.*{PLANTED}"):
         execute_notebook(INFER, tmp_path / "new/out.ipynb", {"project": "p", "data": f"/nowhere/{PLANTED}"}, 120)
     assert not list(tmp_path.iterdir())
+
+
+WIDGETS = """
+import base64
+import ipywidgets
+from IPython.display import Image, display
+from tqdm.auto import tqdm
+
+pixels = base64.b64decode("{pixels}")
+for place in tqdm(range(2), desc="{planted}"):
+    pass
+shown = ipywidgets.Image(value=pixels)
+display(shown)
+shown.close()
+hidden = ipywidgets.Image(value=pixels, layout=ipywidgets.Layout(display="none"))
+display(ipywidgets.HBox([hidden, ipywidgets.HTML('<img src="data:image/png;base64,{pixels}">{planted}')]))
+within = ipywidgets.Output()
+display(within)
+with within:
+    display(Image(pixels))
+unseen = ipywidgets.Text("{planted} {pixels}")
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_executed_notebook_keeps_no_pixels_and_words_of_widgets_closed_hidden_or_shown(tmp_path, fails):
+    figure, pixels = (base64.b64encode(png_bytes(np.eye(side, dtype=bool))).decode() for side in (5, 6))
+    end = "display(Image(base64.b64decode('{figure}')))\nprint('done')" + ("\nraise ValueError('x')" if fails else "")
+    sources = (WIDGETS.format(pixels=pixels, planted=PLANTED), end.format(figure=figure))
+    # What cells say is no state: only outputs and metadata are looked at.
+    notebook = write_notebook(tmp_path / "in.ipynb", *sources)
+    output = tmp_path / "out.ipynb"
+    if fails:
+        with pytest.raises(VesselkitError):
+            execute_notebook(notebook, output, {}, 120)
+        output = tmp_path / "out.failed.ipynb"
+    else:
+        execute_notebook(notebook, output, {}, 120)
+    node = nbformat.read(output, as_version=4)
+    shown = [found for cell in node.cells for found in cell.get("outputs", [])]
+    text = json.dumps([node.metadata, shown])
+    assert pixels not in text and PLANTED not in text and "widget" not in text
+    assert figure in text and "done" in text
+
+
+def test_a_picture_beside_a_widget_stays(tmp_path):
+    view = "application/vnd.jupyter.widget-view+json"
+    data = {view: {"model_id": "x"}, "text/plain": "Canvas()", "image/png": "pixels"}
+    alone = {view: {"model_id": "y"}, "text/plain": f"Text('{PLANTED}')"}
+    outputs = [new_output("display_data", data=dict(one)) for one in (data, alone)]
+    node = new_notebook(cells=[new_code_cell("x", outputs=outputs)], metadata={"widgets": {"state": PLANTED}})
+    scrub(node, failed=False)
+    assert [found.data for found in node.cells[0].outputs] == [
+        {"image/png": "pixels"}
+    ] and "widgets" not in node.metadata

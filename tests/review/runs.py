@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from helpers.data.dataset import Dataset, open_dataset
-from helpers.runs.config import start_run
+from helpers.runs.config import read_config, start_run
 from helpers.runs.finishing import finish_run
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
 from helpers.runs.masks import Combine, combined_mask
@@ -93,6 +93,21 @@ def write_run(folder: Path, seed: int = 0, threshold: float = 0.5) -> Path:
             for index in range(len(maps.logits))
         )
         commit_case(folder, mark, CaseResult(case_id, rows, {"p1": maps}, {"p1": mask}, {}))
+    assert finish_run(folder, list(CASES), {})
+    return folder
+
+
+def predict_again(folder: Path, case_id: str, seed: int = 99, threshold: float = 0.5) -> Path:
+    """The run finished again after one of its cases got another mask, as where its image was another one."""
+    config = read_config(folder)
+    maps = two_step(smooth_logits(seed))
+    mask = combined_mask(maps.full_size(), threshold, Combine.UNION)
+    known = {
+        "case_id": case_id, "prompt_id": "p1", "status": PredictionStatus.OK, "seg_count": 1, "seg_index": 0,
+        "width": WIDTH, "height": HEIGHT, "mask_pixels": int(mask.sum()), "mask_fraction": float(mask.mean()),
+    }  # fmt: skip
+    row = PredictionRow(**{**dict.fromkeys(COLUMNS), **known})
+    commit_case(folder, config.config_sha256, CaseResult(case_id, (row,), {"p1": maps}, {"p1": mask}, {}))
     assert finish_run(folder, list(CASES), {})
     return folder
 

@@ -6,10 +6,22 @@ import numpy as np
 
 from helpers.review import page as page_module
 from helpers.review.page import write_page
+from helpers.review.source import open_source
 from helpers.review.store import read_lines
 from helpers.review.verdicts import Verdict
 from tests.review.opened_page import open_page
-from tests.review.runs import CASES, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL
+from tests.review.runs import (
+    CASES,
+    FAILED,
+    GRIDDED,
+    MARKUP,
+    NO_TRUTH,
+    SAME,
+    SEVERAL,
+    predict_again,
+    write_data,
+    write_run,
+)  # fmt: skip
 from tests.review.test_verdicts import record
 
 
@@ -133,3 +145,25 @@ def test_lines_that_are_no_records_are_passed_over_and_never_kept(opened, made, 
     opened.page.reload()
     opened.page.fill("[data-control=reviewer]", "ann")
     assert opened.text(".vk-progress").startswith("1 of 6")
+
+
+def test_verdicts_in_the_browser_stand_on_the_page_of_a_run_that_was_predicted_again_in_part(browser, tmp_path):
+    dataset = write_data(tmp_path / "data")
+    path = write_page(open_source(write_run(tmp_path / "run"), dataset), tmp_path / "review.html")
+    for one in open_page(browser, path):
+        one.page.fill("[data-control=reviewer]", "ann")
+        one.press("Escape")
+        for case_id in (GRIDDED, FAILED):
+            one.case(case_id)
+            one.judge("r")
+        assert one.text(".vk-progress") == "2 of 6 reviewed, 2 rejected"
+        source = open_source(predict_again(tmp_path / "run", FAILED), dataset)
+        write_page(source, path)
+        one.page.reload()
+        one.page.fill("[data-control=reviewer]", "ann")
+        one.wait(lambda text=one.text: text(".vk-progress") == "1 of 6 reviewed, 1 rejected")
+        with one.page.expect_download() as waiting:
+            one.page.click("text=Download verdicts")
+        waiting.value.save_as(tmp_path / "v.jsonl")
+        (kept,) = read_lines(tmp_path / "v.jsonl")
+        assert kept.case_id == GRIDDED and kept.prediction == source.predictions(GRIDDED)[0]

@@ -151,3 +151,32 @@ def test_verdicts_on_the_other_run_are_kept_apart(tmp_path):
     assert both.undo().run == "other" and both.verdicts_on("other") == {}
     with pytest.raises(UsageProblem):
         both.add(replace(record, id="1" * 32, run="third"))
+
+
+def known(**predictions):
+    """Cases of a run and another one, with fingerprints of what both say."""
+    return [
+        ReviewCase(case_id, None, None, None, "ok", {}, predictions=found) for case_id, found in predictions.items()
+    ]
+
+
+def test_verdicts_stand_while_other_cases_are_predicted_again_and_fall_with_their_own(tmp_path):
+    store = VerdictStore(tmp_path)
+    first = ReviewSession(known(a=("a1", "x"), b=("b1", None)), store, "ann", "run", "p1", others=("other",))
+    for case_id in "ab":
+        first.give(Verdict.ACCEPT, case_id=case_id)
+    again = ReviewSession(known(a=("a1", "x"), b=("b2", None)), store, "ann", "mended", "p1", others=("other",))
+    assert set(again.verdicts) == {"a"} and again.elsewhere == 1 and again.progress().startswith("1 of 2")
+    again.give(Verdict.REJECT, case_id="b")
+    assert again.undo().prediction == "b2" and again.undo().prediction == "a1" and again.undo() is None
+    back = ReviewSession(known(a=("a1", "x"), b=("b1", None)), store, "ann", "run", "p1", others=("other",))
+    assert set(back.verdicts) == {"b"}  # predicted as before: what was said of it stands
+
+
+def test_a_verdict_on_what_the_case_no_longer_is_is_refused(tmp_path):
+    one = ReviewSession(known(a=("a1", "x")), VerdictStore(tmp_path), "ann", "run", "p1", others=("other",))
+    record = one.give(Verdict.ACCEPT)
+    with pytest.raises(UsageProblem, match="open the review again"):
+        one.add(replace(record, id="0" * 32, prediction="a0"))
+    other = one.add(replace(record, id="1" * 32, run="other", prediction="x", verdict=Verdict.REJECT))
+    assert one.verdicts["a"].id == record.id and one.verdicts_on("other")["ann"]["a"].id == other.id

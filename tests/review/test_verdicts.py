@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, now
+from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, is_on, now
 
 
 def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, run="run", **more):
@@ -18,6 +18,7 @@ def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraw
 
 def test_a_record_survives_its_line():
     one = record(1, note='"quotes"\n=1+1 <b>é', reasons=(Reason.CATHETER,), threshold=0.35)
+    one = replace(one, prediction="f" * 64)
     line = one.to_line()
     assert line.count("\n") == 1 and VerdictRecord.from_json(json.loads(line)) == one
 
@@ -36,6 +37,7 @@ def test_a_record_survives_its_line():
         {"threshold": 1.5},
         {"note": "half a character: \ud83d"},
         {"verdict": None},
+        {"prediction": 7},
         {"note": "x" * 2001},
     ],
 )
@@ -66,3 +68,15 @@ def test_texts_that_are_no_time_leave_the_clock_its_own(last):
 def test_nobody_takes_back_the_verdict_of_another():
     first = record(1)
     assert current([first, record(2, verdict=None, withdraws=first.id, reviewer="bob")]) == {"ann": {"a": first}}
+
+
+def test_a_record_of_an_earlier_version_is_read_and_is_on_the_run_as_a_whole():
+    values = json.loads(record(1).to_line())
+    del values["prediction"]
+    before = VerdictRecord.from_json(values)
+    assert before == record(1) and is_on(before, "run", "any") and not is_on(before, "other", "any")
+
+
+def test_a_record_is_on_what_was_predicted_whatever_became_of_the_run():
+    one = record(1, prediction="seen")
+    assert is_on(one, "mended", "seen") and not is_on(one, "run", "anew") and not is_on(one, "run", None)

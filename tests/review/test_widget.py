@@ -46,6 +46,18 @@ def test_a_case_is_sent_when_it_is_asked_for(parts):
     assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json()}
 
 
+def test_no_pixels_are_in_the_state_that_a_notebook_may_keep(parts):
+    source, session = parts
+    widget = ReviewWidget(source, session)
+    before = {name: value for name, value in widget.get_state().items() if name not in ("_esm", "_css")}
+    for case_id in (GRIDDED, SAME):
+        payload = widget.answer({"ticket": 1, "kind": "load", "case_id": case_id})["payload"]
+        pieces = [payload["image"], payload["truth"], payload["predictions"][0]["mask"]]
+        assert all(piece and piece not in json.dumps(before) for piece in pieces)
+    assert {name: widget.get_state()[name] for name in before} == before
+    assert not any(isinstance(value, bytes) for value in before.values()) and "base64" not in json.dumps(before)
+
+
 def test_a_verdict_is_on_the_disk_before_the_answer(parts):
     source, session = parts
     asked = {"ticket": 4, "kind": "save", "record": given(source)}
