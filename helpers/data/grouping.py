@@ -145,11 +145,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise UsageProblem(f"{path}: expected a CSV file in UTF-8, {type(error).__name__}. Save it so") from error
 
 
-def _set(record: Record, found: dict[str, str | None]) -> Record:
+def _set(record: Record, found: dict[str, str | None], number_from: NumberFrom = NumberFrom.RULE) -> Record:
     """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
-    number, number_from = record.number, record.number_from
+    number = record.number
     if found.get("frame"):
-        number, number_from = _ending(found["frame"]), NumberFrom.RULE
+        number = _ending(found["frame"])
         if number is None:
             raise UsageProblem(
                 f"--group-by: expected a frame that ends in a number of at most {NUMBER_DIGITS} digits, found another "
@@ -160,7 +160,7 @@ def _set(record: Record, found: dict[str, str | None]) -> Record:
         patient=found.get("patient") or record.patient,
         sequence=found.get("sequence") or record.sequence,
         number=number,
-        number_from=number_from,
+        number_from=number_from if found.get("frame") else record.number_from,
         from_header=record.from_header - {kind for kind, text in found.items() if text},
     )
 
@@ -194,7 +194,10 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     for pattern in _STEMS:
         matches = [pattern.fullmatch(stem) for stem in stems]
         if all(matches):
-            return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
+            return tuple(
+                _set(record, match.groupdict(), NumberFrom.LAYOUT)
+                for record, match in zip(records, matches, strict=True)
+            )
     return None
 
 

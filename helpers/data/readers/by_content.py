@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from helpers.data.readers.annotation import comparable
-from helpers.data.readers.layouts import GREY, Part, Side
+from helpers.data.readers.layouts import Part, Side
 from helpers.data.readers.looks import Look, Sample, chosen, look, sample
 from helpers.data.readers.pairs import IMAGE_SUFFIX, Pairs, is_named_for_masks, residue, split_of_folder
 from helpers.data.readers.stems import SAME, Affix, affix_of, shared
@@ -54,10 +54,7 @@ def paired_by_content(root: Path, files: Mapping[str, Sequence[str]], pairs: Pai
         RefusedInput: where something looks like masks and it is not certain of which images.
     """
     looker = _Looker(root, files)
-    parts = list(pairs.parts)
-    for part in parts:
-        if part.masks is not None and part.masks.folder != part.images.folder:
-            _refuse_swapped(looker, part)
+    parts = [_with_affix(looker, part) for part in pairs.parts]
     unpaired = {part.images.folder: part for part in parts if part.masks is None}
     masks = [folder for folder in map(looker.folder, (*unpaired, *pairs.left_out)) if _may_be_masks(folder)]
     masks += [folder for folder in map(looker.folder, pairs.lone_masks) if folder.seen.few_valued]
@@ -137,6 +134,19 @@ class _Looker:
 
 def _may_be_masks(folder: _Folder) -> bool:
     return folder.seen.few_valued or (folder.seen.black and len(folder.stems) > 1)
+
+
+def _with_affix(looker: _Looker, part: Part) -> Part:
+    """A pair of folders by their names, whose files may have something before or behind their stems."""
+    if part.masks is None or part.masks.folder == part.images.folder:
+        return part
+    _refuse_swapped(looker, part)
+    images, masks = looker.folder(part.images.folder), looker.folder(part.masks.folder)
+    keys = {comparable(found["key"]) for found in map(part.masks.match, masks.stems) if found}
+    if (keys | set(masks.stems.values())) & set(images.stems.values()):
+        return part
+    affix = affix_of(tuple(masks.stems.values()), tuple(images.stems.values()))
+    return part if affix is None or _has_channels(images, affix) else _part(images, masks, affix)
 
 
 def _refuse_swapped(looker: _Looker, part: Part) -> None:
@@ -221,7 +231,7 @@ def _rank(mask: str, images: str) -> int:
 
 def _part(images: _Folder, masks: _Folder, affix: Affix) -> Part:
     image = rf"{_maybe(affix.image_start)}(?P<key>[^.].*?){_maybe(affix.image_end)}{IMAGE_SUFFIX}"
-    mask = rf"{_maybe(affix.mask_start)}(?P<key>[^.].*?){_maybe(affix.mask_end)}{GREY}"
+    mask = rf"{_maybe(affix.mask_start)}(?P<key>[^.].*?){_maybe(affix.mask_end)}{IMAGE_SUFFIX}"
     return Part(Side(images.path, image), Side(masks.path, mask), split=split_of_folder(images.path))
 
 
@@ -245,7 +255,7 @@ def _within(looker: _Looker, part: Part) -> Part:
                 f"images, into a folder masks/ beside images/; {_WAY_OUT}"
             )
         return part
-    mask = rf"{re.escape(affix.mask_start)}(?P<key>[^.].*?){re.escape(affix.mask_end)}{GREY}"
+    mask = rf"{re.escape(affix.mask_start)}(?P<key>[^.].*?){re.escape(affix.mask_end)}{IMAGE_SUFFIX}"
     no_mask = rf"{re.escape(affix.mask_start)}.+{re.escape(affix.mask_end)}\.[^.]*$"
     image = rf"(?!{no_mask}){_maybe(affix.image_start)}(?P<key>[^.].*?){_maybe(affix.image_end)}{IMAGE_SUFFIX}"
     return replace(part, images=Side(folder.path, image), masks=Side(folder.path, mask))

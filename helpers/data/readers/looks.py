@@ -109,7 +109,7 @@ def _look(path: Path, size: int, changed: int) -> Look:
                 return Look.UNKNOWN
             if image.format == "PNG" and pixels >= _TINY and size > _PACKED * pixels:
                 return Look.FRAME
-            values = np.asarray(image if image.mode in _GREYS or image.mode.startswith("I;") else image.convert("RGB"))
+            values = np.asarray(_shown(image))
     except (*DECODE_ERRORS, UnreadableImage, Image.DecompressionBombError):
         return Look.UNKNOWN
     return look_of(values)
@@ -122,6 +122,18 @@ def look_of(values: np.ndarray) -> Look:
 
 
 _GREYS = frozenset({"L", "I", "F"})
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """An image in grey or RGB; of one that is of one colour and transparent in parts, how transparent it is."""
+    if image.mode in _GREYS or image.mode.startswith("I;"):
+        return image
+    if image.mode in {"RGBA", "LA"}:
+        alpha, colours = image.getchannel("A"), image.convert("RGB")
+        if len(colours.getcolors(1) or ()) == 1 and len(set(alpha.getextrema())) > 1:
+            return alpha
+        return colours
+    return image.convert("RGB")
 
 
 def _in_one_channel(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from helpers.data.readers.annotation import SPLITS, comparable, one_spelling
-from helpers.data.readers.layouts import GREY, Part, Side
+from helpers.data.readers.layouts import Part, Side
 
 # Names of folders, compared in lower case without blanks and punctuation.
 _IMAGES = frozenset(("images", "image", "imgs", "img", "original", "originals", "frames", "angiograms", "jpegimages"))
@@ -31,11 +31,11 @@ _DECIDING = {
 _SPLIT_ENDS = {"tr": "train", "ts": "test"}
 
 _END = r"[_-](mask|gt|label|seg|vessel|vessels)"
-IMAGE_SUFFIX = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|jpg|jpeg|webp|jp2)"
+IMAGE_SUFFIX = r"\.(png|tif|tiff|bmp|gif|pgm|ppm|pnm|pbm|jpg|jpeg|webp|jp2)"
 _IMAGE = rf"(?P<key>[^.].*?){IMAGE_SUFFIX}"
-_MASK = rf"(?P<key>[^.].*?)({_END})?{GREY}"
+_MASK = rf"(?P<key>[^.].*?)({_END})?{IMAGE_SUFFIX}"
 _IMAGE_BESIDE_MASK = rf"(?!.*{_END}\.[^.]*$)(?P<key>[^.].*?){IMAGE_SUFFIX}"
-_MASK_BESIDE_IMAGE = rf"(?P<key>[^.].*?){_END}{GREY}"
+_MASK_BESIDE_IMAGE = rf"(?P<key>[^.].*?){_END}{IMAGE_SUFFIX}"
 
 # What a mask may be called besides, so that it is at least not taken for a frame.
 _MASK_WORD = r"(?:masks?|gts?|ground[ _-]?truths?|labels?|segs?|segmentations?|annotations?|manual\d?)"

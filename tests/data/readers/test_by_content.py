@@ -88,6 +88,48 @@ def test_objects_and_pictures_of_voc_are_no_second_truth(tmp_path):
     assert "3 image files outside the folders of images and masks were passed over" in reading.notes
 
 
+@pytest.mark.parametrize(
+    ("image", "truth"),
+    [
+        ("images/{}_0000.png", "masks/{}.png"),
+        ("images/img_{}.png", "masks/mask_{}.png"),
+        ("train/images/{}_raw.png", "train/labels/{}_tree.png"),
+        ("images/{}.png", "masks/{}_unheard.png"),
+    ],
+)
+def test_folders_that_pair_by_name_pair_their_files_too(tmp_path, image, truth):
+    names = ["a7", "b12", "c3"]
+    for seed, name in enumerate(names):
+        frame(tmp_path / image.format(name), seed)
+        mask(tmp_path / truth.format(name), seed)
+    reading = read_records(tmp_path)
+    found = {record.name: record.provenance.get("annotation") for record in reading.records}
+    assert (found, reading.faults) == ({image.format(name): truth.format(name) for name in names}, ())
+
+
+@pytest.mark.parametrize("folder", ["masks", "out"])
+def test_a_mask_of_a_format_that_is_not_read_is_told_and_not_dropped(tmp_path, folder):
+    for seed in range(3):
+        frame(tmp_path / "images" / f"{seed}.png", seed)
+        path = tmp_path / folder / f"{seed}.webp"
+        mask(path.with_suffix(".png"), seed)
+        Image.open(path.with_suffix(".png")).save(path, lossless=True)
+        path.with_suffix(".png").unlink()
+    reading = read_records(tmp_path)
+    assert all("known format" in record.truth.problems()[0] for record in reading.records)
+
+
+def test_masks_in_the_transparency_are_masks(tmp_path):
+    for seed in range(3):
+        frame(tmp_path / "in" / f"{seed}.png", seed)
+        path = mask(tmp_path / "out" / f"{seed}.png", seed)
+        image = Image.new("RGBA", (48, 40), (200, 10, 10, 0))
+        image.putalpha(Image.open(path))
+        image.save(path)
+    reading = read_records(tmp_path)
+    assert [record.name for record in reading.records] == ["in/0.png", "in/1.png", "in/2.png"]
+
+
 def written(root, image, truth, count=4, sizes=((48, 40), (48, 40)), **options):
     for seed in range(count):
         frame(root / image.format(seed), seed, sizes[0])
