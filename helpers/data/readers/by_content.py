@@ -115,6 +115,11 @@ class _Looker:
             self._folders[path] = _Folder(path, stems, seen)
         return self._folders[path]
 
+    def of_side(self, side: Side) -> Sample:
+        """What the files of one side of a pair look like."""
+        names = [name for name in self._files[side.folder] if side.match(name)]
+        return sample([self.file(side.folder, name) for name in names], self._most)
+
     def file(self, folder: str, name: str) -> Path:
         return self.root / folder / name
 
@@ -138,9 +143,11 @@ def _may_be_masks(folder: _Folder) -> bool:
 
 def _with_affix(looker: _Looker, part: Part) -> Part:
     """A pair of folders by their names, whose files may have something before or behind their stems."""
-    if part.masks is None or part.masks.folder == part.images.folder:
+    if part.masks is None:
         return part
     _refuse_swapped(looker, part)
+    if part.masks.folder == part.images.folder:
+        return part
     images, masks = looker.folder(part.images.folder), looker.folder(part.masks.folder)
     keys = {comparable(found["key"]) for found in map(part.masks.match, masks.stems) if found}
     if (keys | set(masks.stems.values())) & set(images.stems.values()):
@@ -150,11 +157,11 @@ def _with_affix(looker: _Looker, part: Part) -> Part:
 
 
 def _refuse_swapped(looker: _Looker, part: Part) -> None:
-    images, masks = looker.folder(part.images.folder), looker.folder(part.masks.folder)
-    if images.seen.masks and masks.seen.frames:
+    images, masks = (looker.of_side(side) for side in (part.images, part.masks))
+    if images.masks and masks.frames:
         raise RefusedInput(
-            f"{looker.root}: expected frames in {_named(images.path)} and masks in "
-            f"{_named(masks.path)}, found the reverse. Give the folders their right names"
+            f"{looker.root}: expected frames in {_named(part.images.folder)} and masks in {_named(part.masks.folder)}, "
+            "by their names, found the reverse. Give them their right names"
         )
 
 

@@ -187,9 +187,10 @@ def test_several_channels_are_refused(tmp_path):
         read_records(tmp_path)
 
 
-def test_frames_and_masks_in_swapped_folders_are_refused(tmp_path):
-    written(tmp_path, "masks/{}.png", "images/{}.png")
-    with pytest.raises(RefusedInput, match=r"frames in images/ and masks in masks/, found the reverse"):
+@pytest.mark.parametrize(("image", "truth"), [("masks/{}.png", "images/{}.png"), ("{}_mask.png", "{}.png")])
+def test_frames_and_masks_under_each_other_s_names_are_refused(tmp_path, image, truth):
+    written(tmp_path, image, truth)
+    with pytest.raises(RefusedInput, match="found the reverse"):
         read_records(tmp_path)
 
 
