@@ -10,14 +10,17 @@ errors of pydicom, which quote values, are not chained.
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import apply_rescale, apply_windowing, pixel_array
-from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from helpers.images.dicom_bare import open_dicom
+from helpers.images.dicom_frames import move_to_pixels
 from helpers.images.dicom_header import (
     DICOM_ERRORS,
     MODALITIES,
@@ -31,6 +34,9 @@ from helpers.images.dicom_header import (
 from helpers.images.reading import MAX_PIXELS, BadSize, UnreadableImage
 
 __all__ = ["read_dicom_frame"]
+
+# gdcm keeps the low BitsStored bits of these, also where the codestream has more.
+_CUT_SYNTAXES = frozenset({JPEGLossless, JPEGLosslessSV1})
 
 _PILLOW_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless})
 
@@ -58,7 +64,8 @@ def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
         plugin = "pillow" if header.file_meta.TransferSyntaxUID in _PILLOW_SYNTAXES else ""
         # The words as they lie in the file: pydicom would keep their low BitsStored bits, wherever HighBit puts them.
         with open_dicom(path) as file:
-            values = pixel_array(file, index=index, decoding_plugin=plugin, correct_unused_bits=False)
+            given = _coded_bits(file, header, index)
+            values = pixel_array(file, index=index, decoding_plugin=plugin, correct_unused_bits=False, **given)
         _read_functional_groups(header, index)
         frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
     except DICOM_ERRORS as error:
@@ -124,6 +131,28 @@ def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     fraction = np.clip((values - low) / (high - low), 0, 1)
     grey = np.rint(255 * (1 - fraction if photometric == "MONOCHROME1" else fraction)).astype(np.uint8)
     return grey if padding is None else np.where(padding, np.uint8(0), grey)
+
+
+def _coded_bits(file: BinaryIO, header: Dataset, index: int) -> dict[str, int]:
+    """Bits of the codestream of a frame, for the decoder, where they are more than BitsStored and would be cut."""
+    if header.file_meta.TransferSyntaxUID not in _CUT_SYNTAXES:
+        return {}
+    move_to_pixels(file)
+    stream = get_frame(file, index, number_of_frames=frame_count_of(header))
+    file.seek(0)
+    bits = _jpeg_precision(stream)
+    return {} if bits is None or bits <= header.BitsStored else {"bits_stored": bits}
+
+
+def _jpeg_precision(stream: bytes) -> int | None:
+    """Bits of a sample by the frame header of a JPEG codestream; None where none is found."""
+    place = 2
+    while place + 5 <= len(stream) and stream[place] == 0xFF:
+        marker = stream[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return stream[place + 4]
+        place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
+    return None
 
 
 def _ends(header: Dataset) -> tuple[int, int]:

@@ -3,10 +3,11 @@
 import struct
 from typing import BinaryIO
 
+import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import parse_basic_offsets
 
-__all__ = ["frame_count_of", "is_filled", "mask_frames", "shutters", "stored_frames", "text_of"]
+__all__ = ["frame_count_of", "is_filled", "mask_frames", "move_to_pixels", "shutters", "stored_frames", "text_of"]
 
 # What a header may call a display shutter; another text may be anything and is not repeated.
 _SHUTTERS = ("RECTANGULAR", "CIRCULAR", "POLYGONAL", "BITMAP")
@@ -25,6 +26,12 @@ def is_filled(header: Dataset, keyword: str) -> bool:
 
 def text_of(header: Dataset, keyword: str) -> str | None:
     return str(header.get(keyword) or "").strip() or None
+
+
+def move_to_pixels(file: BinaryIO) -> None:
+    """Set `file` to the beginning of the compressed pixel data in it."""
+    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
+    file.seek(8 if header.file_meta.TransferSyntaxUID.is_implicit_VR else 12, 1)
 
 
 def stored_frames(file: BinaryIO, header: Dataset) -> int | None:

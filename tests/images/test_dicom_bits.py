@@ -125,6 +125,23 @@ def test_compressed_values_beyond_the_stated_bits_are_refused(tmp_path):
         read_dicom_frame(tmp_path / "b.dcm")
 
 
+@pytest.mark.parametrize("is_signed", [0, 1])
+def test_lossless_jpeg_of_more_bits_than_stated_is_refused_not_cut(tmp_path, is_signed):
+    frames = np.array([[[0, 800, 1000]], [[5, 800, 1023]], [[5, 1024, 4095]]]) - 2048 * is_signed
+    plain = write(tmp_path / "plain", angiogram(frames, 12, PixelRepresentation=is_signed))
+    small = gdcm_lossless_jpeg(plain, tmp_path / "small")
+    for index in range(3):
+        assert (grey(small, index) == grey(plain, index)).all()
+    dataset = dcmread(small)
+    dataset.BitsStored, dataset.HighBit = 10, 9
+    dataset.save_as(tmp_path / "few")
+    with pytest.raises(UnreadableImage, match="beyond the 10 bits"):
+        read_dicom_frame(tmp_path / "few", 2)
+    if not is_signed:  # the codestream may have more bits than the values need
+        for index in (0, 1):
+            assert (grey(tmp_path / "few", index) == np.rint(frames[index] * 255 / 1023)).all()
+
+
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_padding_is_black_and_changes_no_other_pixel(tmp_path, photometric):
     values = np.array([[0, 1, 500, 1022, 1023]])
