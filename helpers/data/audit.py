@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
@@ -31,6 +32,9 @@ from helpers.images.source import read_frame
 FULL = 0.6
 # How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
 _OTHER_SIZE = 0.05
+
+# By how much the channels of a pixel differ in a colour, beyond what JPEG makes of grey, and in what share of a frame.
+_COLOURED, _COLOURED_SHARE = 32, 0.005
 
 _REMARKS = ("mask not binary", "mask in colour")
 _REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
@@ -88,9 +92,9 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     """Check every case of a data set, each frame and mask read once.
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
-    the frame or are not binary, missing masks, frames that look like masks, equal frames, patients and sequences in
-    several splits, sequences whose order is not certain, signs of patient data in file names (unless public) and DICOM
-    headers, and what these say of masks, shutters and padding.
+    the frame or are not binary, missing masks, frames that look like masks or are in colour, equal frames, patients and
+    sequences in several splits, sequences whose order is not certain, signs of patient data in file names (unless
+    public) and DICOM headers, and what these say of masks, shutters and padding.
 
     Args:
         seen: by case id, of frames that need not be read again. Whether the files are as they were is for who gives it.
@@ -116,6 +120,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
             if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
                 said = "the frame looks like a mask: few values, or nearly all of it black and white"
                 findings.append(_finding("warning", "mask_like", case, said, "take it out where it is no frame"))
+            findings += _colour_findings(case, image, dataset.ids)
         by_pixels[frame.pixels].append(case)
         sizes[case.case_id] = frame.size
         findings += _depth_findings(case)
@@ -231,6 +236,16 @@ def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]
         )
         advice = f"if they were drawn on such, ask for --rescale-from {wanted}"
         yield Finding(Severity.NOTE, "other_frame", found.case_ids[0], what, advice)
+
+
+def _colour_findings(case: Case, image: Image.Image, ids: IdPolicy) -> Iterator[Finding]:
+    """A finding on a frame in colour; a note alone where the data set is public, as eyes are photographed in colour."""
+    channels = np.asarray(image).astype(np.int16)
+    if np.mean(np.ptp(channels, axis=-1) > _COLOURED) < _COLOURED_SHARE:
+        return
+    said = "the frame is in colour, and angiograms are grey"
+    advice = "look whether it holds drawings, or three frames as the channels of one picture: save each as a grey image"
+    yield _finding("note" if ids is IdPolicy.PUBLIC else "warning", "in_colour", case, said, advice)
 
 
 def _depth_findings(case: Case) -> Iterator[Finding]:

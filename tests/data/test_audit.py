@@ -211,3 +211,18 @@ def test_what_a_dicom_header_says_of_masks_shutters_and_padding(tmp_path):
     assert "CIRCULAR" in found["display_shutter"].what
     counted = [finding.kind for finding in audit(dataset).findings]
     assert [counted.count(kind) for kind in ("mask_frame", "display_shutter", "padding")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("ids", "severity"), [("private", Severity.WARNING), ("public", Severity.NOTE)])
+def test_frames_in_colour_are_named(tmp_path, ids, severity):
+    frames = np.random.default_rng(0).integers(0, 256, (4, 40, 40), dtype=np.uint8)
+    Image.fromarray(np.moveaxis(frames[:3], 0, -1)).save(tmp_path / "three.png")
+    Image.fromarray(frames[0]).convert("RGB").save(tmp_path / "grey.jpg", quality=60)
+    drawn = np.repeat(frames[3][..., None], 3, axis=-1)
+    drawn[5:7] = (255, 0, 0)
+    Image.fromarray(drawn).save(tmp_path / "drawn.png")
+    if ids == "public":
+        (tmp_path / "dataset.json").write_text(json.dumps({"ids": "public", "layout": "images"}))
+    found = audit(open_dataset(tmp_path, layout="images", ids=None if ids == "public" else IdPolicy.KEEP)).findings
+    named = {finding.case_id: finding.severity for finding in found if finding.kind == "in_colour"}
+    assert named == {"three": severity, "drawn": severity}
