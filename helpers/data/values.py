@@ -61,6 +61,7 @@ class Found:
         counts: pixels by value's name, the smallest values first, at most 32 of them.
         distinct: number of values.
         coloured: whether the values stand for colours.
+        dtype: the type of number.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class Found:
     one: str | None = None
     full: int | None = None
     coloured: bool = False
+    dtype: str = "uint8"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def look(values: np.ndarray, names: Mapping[int, str] | None = None) -> Found:
     listed = {name_of(value, names): int(count) for value, count in zip(found[:_LISTED], pixels, strict=False)}
     kind, one, full = _kind(values, found, pixels, whole, names)
     named = None if one is None else name_of(one, names)
-    return Found(kind, low, high, whole, listed, len(found), named, full, names is not None)
+    return Found(kind, low, high, whole, listed, len(found), named, full, names is not None, values.dtype.name)
 
 
 def judge(files: Iterable[Found], advice: str) -> Judgement:

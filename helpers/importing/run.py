@@ -14,11 +14,21 @@ from helpers.data.dataset import Dataset
 from helpers.data.ignored import ignored_of
 from helpers.data.readers.walk import files_under
 from helpers.data.record import Case
+from helpers.data.values import Found, look
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.importing.matching import match
-from helpers.importing.values import SUFFIXES, Meaning, Range, fits, meaning_of, range_of, read_values, to_logits
+from helpers.importing.values import (
+    SUFFIXES,
+    Meaning,
+    Taken,
+    holds_probabilities,
+    meaning_of,
+    read_values,
+    stated,
+    to_logits,
+)
 from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame_facts
 from helpers.inference.predictor import Answer
 from helpers.inference.resuming import open_cases, reopen, tell, tell_making
@@ -46,6 +56,8 @@ class ImportSummary:
         strays: files that belong to no case.
         meaning: of the values; `stated` tells whether the user said so.
         copies: whether all masks equal the ground truth to the pixel.
+        empty: whether no mask holds a pixel.
+        notes: what else was found.
     """
 
     folder: Path
@@ -55,6 +67,8 @@ class ImportSummary:
     meaning: Meaning
     stated: bool
     copies: bool
+    empty: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """What to tell the user."""
@@ -62,9 +76,13 @@ class ImportSummary:
             f"{self.cases} cases imported, {self.missing} missing, {self.strays} files of no case",
             f"values taken as {self.meaning} ({'as stated' if self.stated else 'found out'})",
         ]
+        lines += self.notes
         if self.copies:
             lines.append("WARNING: every mask equals the ground truth to the pixel. These are no predictions")
-        return "\n".join([*lines, f"written to {self.folder}"])
+        lines.append(f"written to {self.folder}")
+        if self.empty:
+            lines.append(f"WARNING: all {self.cases} masks are empty. Check the files, --values and --threshold")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,7 @@ class _Seen:
     case: Case
     path: Path = field(repr=False)
     facts: FrameFacts
-    values: Range
+    found: Found
     digest: str
 
 
@@ -104,6 +122,7 @@ def import_masks(
     check_parameters((PROMPT,), threshold)
     check_output(output)
     names = [found for found in files_under(folder)[0] if Path(found).suffix.lower() in SUFFIXES]
+    names, beside = _without_twins(folder, names)
     matched, strays = match(dataset.frames, dataset.root, names)
     if not matched:
         raise RefusedInput(
@@ -112,13 +131,11 @@ def import_masks(
         )
     cases = [case for case in dataset.cases if case.case_id in matched]
     seen = [_seen(case, folder / matched[case.case_id]) for case in tqdm(cases, desc="check", unit="case")]
-    taken = meaning or meaning_of(one.values for one in seen)
-    for one in seen:
-        if not fits(one.values, taken):
-            raise RefusedInput(
-                f"{one.path}: expected probabilities from 0 to 1, found {one.values.low:g} to {one.values.high:g}. Say "
-                "what the values are with --values"
-            )
+    try:
+        files = [one.found for one in seen]
+        taken = meaning_of(files) if meaning is None else stated(files, meaning)
+    except RefusedInput as error:
+        raise RefusedInput(f"{folder}: {error}") from error
     total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
     settings = {"threshold": threshold, "combine": Combine.UNION, "limit": None}
     values = {
@@ -126,17 +143,30 @@ def import_masks(
         "model": {"kind": "imported", "name": name, "masks_sha256": total},
         "predictor": {
             "device": "cpu",
-            "values": taken.value,
+            "values": taken.meaning.value,
             "values_stated": meaning is not None,
+            **({"values_full": taken.full} if taken.full != 1 else {}),
             "missing": len(dataset.cases) - len(seen),
         },
         "batch_size": 1,
     }
-    copies = _write(seen, taken, values, output)
+    copies, empty = _write(seen, taken, values, output)
     if copies:
         logger.warning("every imported mask equals the ground truth to the pixel: these are no predictions")
     missing = len(dataset.cases) - len(seen)
-    return ImportSummary(output, len(seen), missing, strays, taken, meaning is not None, copies)
+    notes = [*taken.notes]
+    if beside:
+        notes.append(f"{beside} PNG files lie beside an NPZ of probabilities of the same name; the NPZ was taken")
+    return ImportSummary(
+        output, len(seen), missing, strays, taken.meaning, meaning is not None, copies, empty, tuple(notes)
+    )
+
+
+def _without_twins(folder: Path, names: list[str]) -> tuple[list[str], int]:
+    """The names without the PNG that nnU-Net leaves beside an NPZ of the same case, and how many these were."""
+    stems = {Path(name).with_suffix("") for name in names if holds_probabilities(folder / name)}
+    kept = [name for name in names if not (name.lower().endswith(".png") and Path(name).with_suffix("") in stems)]
+    return kept, len(names) - len(kept)
 
 
 def _seen(case: Case, path: Path) -> _Seen:
@@ -152,11 +182,11 @@ def _seen(case: Case, path: Path) -> _Seen:
             f"{values.shape[1]}x{values.shape[0]}. Export it at the frame's size"
         )
     digest = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
-    return _Seen(case, path, facts, range_of(values), digest.hexdigest())
+    return _Seen(case, path, facts, look(values), digest.hexdigest())
 
 
-def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], output: Path) -> bool:
-    """Write the cases that are not there yet; whether all masks equal their ground truth."""
+def _write(seen: list[_Seen], taken: Taken, values: Mapping[str, Any], output: Path) -> tuple[bool, bool]:
+    """Write the cases that are not there yet; whether all masks equal their ground truth, and whether all are empty."""
     threshold = values["threshold"]
     try:
         starting = start_lock(output)
@@ -164,7 +194,7 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
         raise RefusedInput(f"{output}: cannot be written ({error.strerror}). Name another folder") from error
     with starting:
         mark = start_run(output, values).config_sha256
-    copies = []
+    copies, filled = [], []
     with writing(), shard_lock(output, 1, 1):
         missing = open_cases(output, mark, [one.case.frame for one in seen])
         tell(missing)
@@ -174,15 +204,17 @@ def _write(seen: list[_Seen], meaning: Meaning, values: Mapping[str, Any], outpu
         reopen(output, missing)
         remove_leftovers(output, missing)
         for one in tqdm(seen, desc="import", unit="case"):
-            logits = to_logits(read_values(one.path), meaning)
-            copies.append(_is_truth(one, logits > np.float32(threshold_logit(threshold))))
+            logits = to_logits(read_values(one.path), taken)
+            mask = logits > np.float32(threshold_logit(threshold))
+            copies.append(_is_truth(one, mask))
+            filled.append(bool(mask.any()))
             if one.case.case_id in missing:
                 answer = Answer(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
                 commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}), made_with)
         if not is_finished(output):
             finish_run(output, [one.case.case_id for one in seen], {})
-    return all(copies)
+    return all(copies), not any(filled)
 
 
 def _is_truth(one: _Seen, mask: np.ndarray) -> bool:

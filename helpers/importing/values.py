@@ -2,15 +2,17 @@
 
 import io
 import zlib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from PIL import Image
 
+from helpers.data.values import Found, Kind, full_of, judge, shares
 from helpers.errors import RefusedInput
 from helpers.images.reading import DECODE_ERRORS, MAX_PIXELS
 
@@ -19,38 +21,43 @@ SUFFIXES = (".png", ".npz", ".npy")
 # Stored for a mask's pixels: as far from 0 as a probability of 0.9997.
 MASK_LOGIT = 8.0
 _LEAST = 1e-4
-_LABELS = 15
+# Rounding leaves probabilities so far outside 0 .. 1.
+_NEAR = 1e-3
+# Floating values up to here may be percentages.
+_PERCENT = 100
+
+# nnU-Net's names of its arrays of probabilities, the present one first.
+_PROBABILITIES = ("probabilities", "softmax")
+_ADVICE = "Say what the values are with --values mask, probability or logit, or export the vessel alone as 0 and 255"
 
 
 class Meaning(StrEnum):
     """What the values of all files are."""
 
     MASK = "mask"  # vessel where above 0
-    PROBABILITY = "probability"  # 0 .. 1; integers by their type's largest value
+    PROBABILITY = "probability"  # 0 .. 1, or shares of 255 or 65535
     LOGIT = "logit"
 
 
 @dataclass(frozen=True)
-class Range:
-    """What the values of one or several files span.
+class Taken:
+    """What the values of all files were taken for.
 
     Attributes:
-        integer: whether all are of an integer type or bool.
-        binary: whether each file holds no more than 0 and one of 1, 255 and 65535.
-        low, high: the extremes.
+        full: of probabilities, the value that stands for 1.
+        notes: what to tell of it.
     """
 
-    integer: bool
-    binary: bool
-    low: float
-    high: float
+    meaning: Meaning
+    full: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def read_values(path: Path) -> np.ndarray:
     """The values of a file, (H, W), bool, integer or floating, finite.
 
     A PNG is grey, of 8 or 16 bits. An array may have further sides of length 1, and one of length 2: background and
-    vessel, of which the second counts. An .npz holds one array, or one named `probabilities`.
+    vessel, of which the second counts. An .npz holds one array, or one named `probabilities` or `softmax`.
 
     Raises:
         RefusedInput: where the file is damaged or holds something else.
@@ -67,49 +74,91 @@ def read_values(path: Path) -> np.ndarray:
     return values
 
 
-def range_of(values: np.ndarray) -> Range:
-    """The range of one file."""
-    found = np.unique(values)
-    binary = found.size <= 2 and set(found.tolist()) - {0} in [set(), {1}, {255}, {65535}]
-    return Range(values.dtype.kind in "bui", binary, float(found[0]), float(found[-1]))
+def meaning_of(files: Iterable[Found]) -> Taken:
+    """What the values of a folder are, where the user does not say: by the table of `helpers.data.values`.
 
-
-def meaning_of(ranges: Iterable[Range]) -> Meaning:
-    """What the values of a folder are, where the user does not say.
-
-    Masks where all files are binary; else integers and what lies in 0 .. 1 are probabilities; else logits.
+    Floating values within 0.001 of 0 .. 1 are probabilities, and are clipped. Greys of a smeared mask are taken as
+    shares of white, so that half of it is a probability of 0.5.
 
     Raises:
-        RefusedInput: for integers that look like labels of classes, or below 0.
+        RefusedInput: for all else, with the histogram.
     """
-    ranges = tuple(ranges)
-    if all(found.binary for found in ranges):
-        return Meaning.MASK
-    low, high = min(found.low for found in ranges), max(found.high for found in ranges)
-    if all(found.integer for found in ranges):
-        if low < 0 or high <= _LABELS:
-            raise RefusedInput(
-                f"values: expected masks or probabilities, found integers from {low:g} to {high:g}, as labels of "
-                "classes are. Export the vessel's class alone as 0 and 1"
-            )
-        return Meaning.PROBABILITY
-    return Meaning.PROBABILITY if low >= 0 and high <= 1 else Meaning.LOGIT
+    files = tuple(files)
+    if any(not found.whole for found in files) and all(_is_share(found) for found in files):
+        return Taken(Meaning.PROBABILITY, 1, _clipped(files))
+    judged = judge(files, _ADVICE)
+    if judged.reason is not None:
+        raise RefusedInput(f"values: {judged.reason}")
+    greys = {found.full for found in files if found.kind is Kind.GREY}
+    if not greys:
+        return Taken(Meaning.MASK, 1, judged.notes)
+    ones = {found.one for found in files if found.kind is Kind.MASK}
+    if len(greys) > 1 or not ones <= set(map(str, greys)):
+        raise RefusedInput(
+            "values: expected files that go together, found greys up to "
+            f"{' and '.join(map(str, sorted(greys)))} beside masks of 0 and {' or '.join(sorted(ones)) or 'nothing'}: "
+            f"{shares(files)}. {_ADVICE}"
+        )
+    return Taken(Meaning.PROBABILITY, greys.pop(), judged.notes)
 
 
-def fits(found: Range, meaning: Meaning) -> bool:
-    """Whether values of that range can have a meaning: only probabilities are bounded."""
-    return meaning is not Meaning.PROBABILITY or (found.low >= 0 and (found.integer or found.high <= 1))
+def stated(files: Iterable[Found], meaning: Meaning) -> Taken:
+    """What the values of a folder are, as the user says.
+
+    Raises:
+        RefusedInput: for probabilities that lie outside 0 .. 1, or outside 0 .. 255 or 0 .. 65535 for whole numbers.
+    """
+    files = tuple(files)
+    if meaning is not Meaning.PROBABILITY:
+        return Taken(meaning)
+    groups: dict[str, list[Found]] = defaultdict(list)
+    for found in files:
+        if found.kind is not Kind.EMPTY:
+            groups[found.dtype].append(found)
+    fulls = set(map(_full, groups.values())) or {1}
+    if len(fulls) > 1:
+        raise RefusedInput(
+            f"expected probabilities of one scale, found shares of {' and of '.join(map(str, sorted(fulls)))}: "
+            f"{shares(files)}. Export all of them from 0 to 1"
+        )
+    full = fulls.pop()
+    return Taken(meaning, full, _clipped(files) if full == 1 else (f"probabilities were taken as shares of {full}",))
 
 
-def to_logits(values: np.ndarray, meaning: Meaning) -> np.ndarray:
-    """Logits, float32 (H, W), of values that `fits` accepts."""
-    if meaning is Meaning.MASK:
+def _full(files: Sequence[Found]) -> int:
+    """What stands for 1 in files of one type. Raises `RefusedInput` where nothing can."""
+    low, high = min(found.low for found in files), max(found.high for found in files)
+    integer = np.dtype(files[0].dtype).kind in "bui"
+    if low >= -_NEAR and high <= 1 + _NEAR:
+        return 1
+    full = full_of(low, high, integer)
+    if full is None or (not integer and high <= _PERCENT):
+        raise RefusedInput(
+            f"expected probabilities from 0 to 1, found {low:g} to {high:g}; shares of 255 or 65535 are known as well. "
+            "Say what the values are with --values, or export them from 0 to 1"
+        )
+    return full
+
+
+def _is_share(found: Found) -> bool:
+    return found.low >= -_NEAR and found.high <= 1 + _NEAR
+
+
+def _clipped(files: Sequence[Found]) -> tuple[str, ...]:
+    outside = [found for found in files if found.low < 0 or found.high > 1]
+    if not outside:
+        return ()
+    low, high = min(found.low for found in outside), max(found.high for found in outside)
+    return (f"probabilities of {len(outside)} files lie just outside 0 to 1 ({low:g} to {high:g}) and were clipped",)
+
+
+def to_logits(values: np.ndarray, taken: Taken) -> np.ndarray:
+    """Logits, float32 (H, W), of the values of a file."""
+    if taken.meaning is Meaning.MASK:
         return np.where(values > 0, MASK_LOGIT, -MASK_LOGIT).astype(np.float32)
-    if meaning is Meaning.LOGIT:
+    if taken.meaning is Meaning.LOGIT:
         return values.astype(np.float32)
-    share = values.astype(np.float64)
-    if values.dtype.kind in "ui":
-        share = share / np.iinfo(values.dtype).max
+    share = values.astype(np.float64) / taken.full
     share = np.clip(share, _LEAST, 1 - _LEAST)
     return np.log(share / (1 - share)).astype(np.float32)
 
@@ -133,7 +182,8 @@ def _array(path: Path) -> np.ndarray:
     if isinstance(found, np.ndarray):
         return found
     with found:
-        name = "probabilities" if "probabilities" in found.files else found.files[0] if len(found.files) == 1 else None
+        name = next((name for name in _PROBABILITIES if name in found.files), None)
+        name = found.files[0] if name is None and len(found.files) == 1 else name
         if name is None:
             raise ValueError(f"one array or one named probabilities expected, found {len(found.files)}")
         return found[name]
@@ -147,3 +197,14 @@ def _plane(values: np.ndarray) -> np.ndarray:
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"(H, W) expected, found {values.shape}")
     return values
+
+
+def holds_probabilities(path: Path) -> bool:
+    """Whether a file is an NPZ with an array named as nnU-Net names its probabilities; its values are not read."""
+    if path.suffix.lower() != ".npz":
+        return False
+    try:
+        with ZipFile(path) as archive:
+            return any(f"{name}.npy" in archive.namelist() for name in _PROBABILITIES)
+    except (OSError, BadZipFile):  # told where it is read
+        return False

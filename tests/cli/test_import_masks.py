@@ -121,3 +121,46 @@ def test_what_does_not_fit_is_refused_first(call, drawn):
     for path in (drawn / "theirs").iterdir():
         path.unlink()
     assert "found 0 files" in refused()
+
+
+def test_what_nnu_net_leaves_imports_as_it_lies(call, drawn):
+    for path in (drawn / "theirs").iterdir():
+        path.unlink()
+    for number, truth in enumerate(TRUTHS, start=1):
+        share = np.where(np.roll(truth, 1, axis=0), 0.9, 0.2).astype(np.float32)
+        np.savez_compressed(
+            drawn / "theirs" / f"Doe_Jane_{number}.npz", probabilities=np.stack([1 - share, share])[:, None]
+        )
+        Image.fromarray(np.roll(truth, 1, axis=0).astype(np.uint8)).save(drawn / "theirs" / f"Doe_Jane_{number}.png")
+        (drawn / "theirs" / f"Doe_Jane_{number}.pkl").write_bytes(b"never read")
+        for part in ("images", "masks"):
+            name = next((drawn / "data" / part).glob(f"Doe_Jane_{number}.*"))
+            name.rename(name.with_name(f"Doe_Jane_{number}_0000{name.suffix}"))
+    ended = call(*CALL)
+    assert ended.code == 0, ended.err
+    assert "3 cases imported, 0 missing, 0 files of no case\nvalues taken as probability (found out)" in ended.out
+    assert "3 PNG files lie beside an NPZ of probabilities of the same name; the NPZ was taken" in ended.out
+    run = open_run(drawn / "run")
+    expected = sorted(np.roll(truth, 1, axis=0).tobytes() for truth in TRUTHS)
+    assert sorted(run.mask(case_id, "p1").tobytes() for case_id in run.cases()) == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64])
+def test_whole_numbers_up_to_255_are_stated_and_never_empty(call, drawn, dtype):
+    for number in (1, 2):
+        (drawn / "theirs" / f"Doe_Jane_{number}_pred.png").unlink()
+        np.save(drawn / "theirs" / f"Doe_Jane_{number}.npy", (np.arange(1600).reshape(40, 40) // 7).astype(dtype))
+    refused = call(*CALL)
+    assert refused.code == 3 and "--values mask, probability or logit" in refused.err and not (drawn / "run").exists()
+    ended = call(*CALL, "--values", "probability")
+    assert ended.code == 0 and "probabilities were taken as shares of 255" in ended.out
+    run = open_run(drawn / "run")
+    assert {int(run.mask(case_id, "p1").sum()) for case_id in run.cases()} == {1600 - 128 * 7}
+    assert run.config.values["predictor"]["values_full"] == 255
+
+
+def test_masks_that_are_all_empty_are_warned_of_in_the_last_line(call, drawn):
+    for number in (1, 2):
+        save_mask(np.zeros_like(TRUTHS[0]), drawn / "theirs" / f"Doe_Jane_{number}_pred.png")
+    ended = call(*CALL)
+    assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all 2 masks are empty")

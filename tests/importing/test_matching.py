@@ -45,3 +45,22 @@ def test_strays_are_counted_and_parts_of_names_do_not_count():
 def test_frames_of_one_file_go_by_case_id():
     given = [Frame("C1", ROOT / "run.avi", 0), Frame("C2", ROOT / "run.avi", 1)]
     assert match(given, ROOT, ["run.png", "C2.png"]) == ({"C2": "C2.png"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "expected"),
+    [
+        (["t0_0000.png", "t1_0000.png"], ["t0.png", "deep/t1.npz"], {"C1": "t0.png", "C2": "deep/t1.npz"}),
+        (["imagesTs/t0_0000.png"], ["t0_0000.png"], {"C1": "t0_0000.png"}),
+        (["t0_0000.png", "t0.png"], ["t0.png"], {"C2": "t0.png"}),
+        (["t0_0001.png"], ["t0.png"], {}),
+        (["t0_000.png", "t00000.png"], ["t0.png"], {}),
+    ],
+)
+def test_the_first_channel_of_an_image_has_its_name(given, names, expected):
+    assert match(frames(*given), ROOT, names) == (expected, len(names) - len(expected))
+
+
+def test_frames_that_are_numbered_so_are_no_channels():
+    with pytest.raises(RefusedInput, match="2 have such a name"):
+        match(frames("t0_0000.png", "t0_0001.png"), ROOT, ["t0.png"])
