@@ -20,7 +20,7 @@ UNIT = 1
 _WIDEST = 2**16 - 1
 _PNG = b"\x89PNG\r\n\x1a\n"
 # First bytes of formats that hold no more than 8 bits a channel here.
-_SHALLOW = (b"\xff\xd8\xff", b"GIF8", b"BM")
+_SHALLOW = (b"\xff\xd8\xff", b"GIF8", b"BM", b"P1", b"P3", b"P4", b"P6")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from helpers.errors import RefusedInput
 from helpers.images.depth import Depth, depth_of, grey_values, is_widened, may_be_deep
 from helpers.images.stacks import PLANES_REASON, is_in_planes, planes_differ, stack_reason
 from helpers.images.tags import BITS, PHOTOMETRIC, WHITE_IS_ZERO, tags_of
-from helpers.sa2va.image_mode import scale_grey, to_rgb
+from helpers.sa2va.image_mode import is_deep_grey, scale_grey, to_rgb
 from helpers.system import in_words
 
 __all__ = [
@@ -125,13 +125,15 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS, bits: int | None = None
 
 def image_depth(path: Path) -> Depth | None:
     """What the header of a still image says of its grey; None for 8 bits, colour and what cannot be read."""
+    path = Path(path)
     try:
-        with open_unpacked(path) as file:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return None
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             if not may_be_deep(file.read(132)):
                 return None
-            file.seek(0)
-            with Image.open(file, formats=_FORMATS) as image:
-                return depth_of(image, file)
+        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
+            return depth_of(image, file)
     except (UnreadableImage, UnidentifiedImageError, Image.DecompressionBombError, *DECODE_ERRORS):
         return None  # whoever reads the frame says why
 
@@ -252,9 +254,9 @@ def _check_header(path: Path, image: ImageFile.ImageFile, file: IO[bytes], max_p
     if is_cut and (any(";16" in layout for layout in layouts) or max(samples) > 8):
         reason = f"16 bits per channel in colour or with alpha (read as {image.mode}) would be cut to 8 bits."
         raise UnreadableImage(path, f"{reason} Save it as 16-bit grey or as 8-bit")
-    if image.mode.startswith("I;16") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+    if is_deep_grey(image) and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         raise UnreadableImage(
-            path, "16-bit grey stored with white as 0 would come out inverted. Save it with black as 0"
+            path, "grey of more than 8 bits with white as 0 would come out inverted. Save it with black as 0"
         )
 
 

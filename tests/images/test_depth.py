@@ -1,5 +1,6 @@
 """The range of grey that a file states, and that a data set has where its files state none."""
 
+import gzip
 import io
 import struct
 import zlib
@@ -150,7 +151,7 @@ def test_images_of_8_bits_have_no_depth_and_do_not_change(tmp_path, suffix, mode
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).convert(mode).save(path)
     assert image_depth(path) is None
     assert read_image(path, bits=12).tobytes() == read_image(path).tobytes()
-    assert may_be_deep(path.read_bytes()[:132]) is (suffix in {"tif", "pgm", "ppm", "jp2"})
+    assert may_be_deep(path.read_bytes()[:132]) is (suffix in {"tif", "pgm", "jp2"})
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -161,6 +162,23 @@ def test_what_cannot_be_read_has_no_depth(tmp_path):
         assert image_depth(tmp_path / name) is None
         with pytest.raises(UnreadableImage):
             image_grey(tmp_path / name)
+
+
+def test_a_gzipped_file_is_unpacked_only_where_it_may_be_deep(tmp_path, monkeypatch):
+    plain = png_16(tmp_path / "a.png", VALUES)
+    (tmp_path / "a.png.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    assert image_depth(tmp_path / "a.png.gz") == Depth()
+    Image.new("RGB", (4, 4)).save(tmp_path / "b.ppm")
+    (tmp_path / "b.ppm.gz").write_bytes(gzip.compress((tmp_path / "b.ppm").read_bytes()))
+    monkeypatch.setattr("helpers.images.reading.open_unpacked", None)
+    assert image_depth(tmp_path / "b.ppm.gz") is None
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_deep_grey_with_white_as_0_is_refused(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "a.tif", VALUES.astype(dtype), photometric="miniswhite")
+    with pytest.raises(UnreadableImage, match="inverted"):
+        read_image(tmp_path / "a.tif")
 
 
 def test_bits_that_hold_a_value():
