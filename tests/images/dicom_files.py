@@ -55,7 +55,7 @@ def angiogram(values: np.ndarray, bits: int = 10, photometric: str = "MONOCHROME
 def write(path: Path, dataset: Dataset, compression: UID | None = None) -> Path:
     """Write `dataset` as a Part 10 file, compressed by pydicom where asked for."""
     if compression is not None:
-        dataset.compress(compression, encoding_plugin="pydicom")  # gdcm aborts on a frame of one pixel
+        dataset.compress(compression, encoding_plugin="pydicom")  # gdcm aborts on odd numbers of bytes
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path
