@@ -1,7 +1,6 @@
 """Commands about data sets and the ids of their cases."""
 
 import json
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -106,14 +105,12 @@ def check(
         write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if save:
-        found_depth = opened.depth.bits  # kept, so that frames which are added later do not change it
-        kept = opened.rules if found_depth is None else replace(opened.rules, bits=found_depth)
-        if not kept.decided():
-            raise UsageProblem(
-                "--save: expected what to keep, such as --group-by, --vessel or --layout, got none of these options"
-            )
-        path = save_rules(opened.root, kept, LAYOUTS)
-        typer.echo(f"rules saved in {path}: {kept.to_text()}", err=as_json)
+        kept = found.to_keep(opened)
+        if kept.decided():
+            path = save_rules(opened.root, kept, LAYOUTS)
+            typer.echo(f"rules saved in {path}: {kept.to_text()}", err=as_json)
+        else:
+            typer.echo("no rules saved: nothing was decided beside what each command finds by itself", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
 

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
+from helpers.data.enclosed import enclosed_polygons
 from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
 from helpers.data.ids import IdPolicy
 from helpers.data.other_frame import suggestions
@@ -195,6 +196,14 @@ def _truth_findings(
     elif share > FULL:
         said = f"the ground truth fills {share:.0%} of the frame"
         yield _finding("warning", "full_truth", case, said, "check whether vessel and background are swapped")
+    count = enclosed_polygons(truth, *size)
+    if count:
+        said = (
+            f"{count} polygons lie wholly inside another one of their object; if they are holes, these count as vessel"
+        )
+        yield _finding(
+            "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
+        )
 
 
 def _problem_finding(problem: str, case: Case) -> Finding:

@@ -1,7 +1,7 @@
 """How a data set is to be opened, in the plain words of options, notebook parameters and configs."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.data.dataset import Dataset, open_dataset
@@ -60,3 +60,14 @@ class Opening:
         for note in opened.rules_notes:
             _log.info(note)
         return opened
+
+    def to_keep(self, opened: Dataset) -> Rules:
+        """The rules that a data set was opened by and what was found for certain: its depth, and its folder's layout.
+
+        The layout of an annotation file is the file's own, and plain images are found again each time: kept, they would
+        make frames of masks that are added later.
+        """
+        rules = opened.rules
+        if rules.layout is None and opened.layout != "images" and self.data.is_dir():
+            rules = replace(rules, layout=opened.layout)
+        return rules if opened.depth.bits is None else replace(rules, bits=opened.depth.bits)

@@ -13,6 +13,7 @@ whole outline as well. All agree on pixels further than one from the outline.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -21,6 +22,9 @@ from helpers.data.rle import decode
 
 # How far outside the image a vertex may lie, in pixels: annotation tools round so. It is moved to the border.
 TOLERANCE = 1.0
+
+# Polygons that are compared with all others at a time.
+_AT_ONCE = 256
 
 
 def polygon_problems(polygon: Sequence[float], width: int | None, height: int | None) -> tuple[str, ...]:
@@ -55,9 +59,37 @@ def draw_polygons(polygons: Sequence[Sequence[float]], width: int, height: int) 
     """
     if not polygons:
         return np.zeros((height, width), dtype=bool)
+    return decode(coco_mask.merge(_drawn(polygons, width, height)))
+
+
+def enclosed(polygons: Sequence[Sequence[float]], width: int, height: int) -> int:
+    """How many polygons have all their pixels inside one other polygon, which has more.
+
+    They add nothing to the union. Polygons of equal pixels do not enclose each other; one without a pixel is in none.
+
+    Args:
+        polygons: without `polygon_problems`.
+        width, height: of the image in pixels.
+    """
+    if len(polygons) < 2:
+        return 0
+    drawn = _drawn(polygons, width, height)
+    areas = coco_mask.area(drawn)
+    drawn = [code for code, area in zip(drawn, areas, strict=True) if area]
+    areas = areas[areas > 0]
+    count = 0
+    for start in range(0, len(drawn), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        # Against a crowd, the share of a polygon's own pixels that lie inside.
+        inside = coco_mask.iou(drawn[part], drawn, [1] * len(drawn)) == 1
+        count += int((inside & (areas[None] > areas[part, None])).any(axis=1).sum())
+    return count
+
+
+def _drawn(polygons: Sequence[Sequence[float]], width: int, height: int) -> list[dict[str, Any]]:
+    """The run-length code of each polygon."""
     clipped = []
     for polygon in polygons:
         points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
         clipped.append(np.clip(points, 0, (width, height)).ravel().tolist())
-    merged = coco_mask.merge(coco_mask.frPyObjects(clipped, height, width))
-    return decode(merged)
+    return coco_mask.frPyObjects(clipped, height, width)

@@ -5,7 +5,7 @@ that cannot be drawn faithfully. Nothing is resized silently: `mask` refuses ano
 name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -75,10 +75,12 @@ class PolygonTruth:
     Attributes:
         polygons: each x0, y0, x1, y1, ... in pixels.
         size: width and height that the source states; None where it does not.
+        objects: for each polygon, the object that it is a part of; empty where all are parts of one.
     """
 
     polygons: tuple[tuple[float, ...], ...] = field(repr=False)
     size: Size | None = None
+    objects: tuple[Hashable, ...] = field(default=(), repr=False)
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
         width, height = _frame_size(self.size, width, height)

@@ -73,9 +73,11 @@ def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path,
     assert call("data", "check", "set", "--group-by", rule, "--ids", "keep").code == 0
     assert not (folder / "dataset.json").exists()
     saved = call("data", "check", "set", "--group-by", rule, "--ids", "keep", "--save")
-    assert saved.code == 0 and f"rules saved in {folder / 'dataset.json'}: ids keep, group_by" in saved.out
+    assert (
+        saved.code == 0 and f"rules saved in {folder / 'dataset.json'}: layout paired, ids keep, group_by" in saved.out
+    )
     checked = call("data", "check", "set")
-    assert "rules kept with the data (dataset.json): ids keep, group_by" in checked.out
+    assert "rules kept with the data (dataset.json): layout paired, ids keep, group_by" in checked.out
     assert "1 patients" in checked.out
     tried = call("data", "check", "set", "--group-by", "(?P<patient>[12])[.]png")
     assert "taken in place of what is saved: group_by" in tried.out and "2 patients" in tried.out
@@ -88,12 +90,25 @@ def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path,
     assert "Doe_(" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("options", "said"), [(["--save"], "--save: expected what to keep"), (["--vessel", "1", "--ignore", "1"], "'1'")]
-)
-def test_rules_that_say_nothing_are_refused(call, folder, options, said):
-    checked = call("data", "check", "set", *options)
-    assert checked.code == 2 and said in checked.err and not (folder / "dataset.json").exists()
+def test_what_was_found_is_saved_without_any_option(call, folder):
+    saved = call("data", "check", "set", "--save")
+    assert saved.code == 0 and f"rules saved in {folder / 'dataset.json'}: layout paired" in saved.out
+    assert json.loads((folder / "dataset.json").read_text())["layout"] == "paired"
+    again = call("data", "check", "set", "--save")
+    assert again.code == 0 and "rules kept with the data (dataset.json): layout paired" in again.out
+
+
+def test_plain_images_are_not_saved_as_frames_so_that_masks_may_come_later(call, folder, tmp_path):
+    (folder / "masks").rename(tmp_path / "masks")
+    saved = call("data", "check", "set", "--save")
+    assert saved.code == 0 and "no rules saved" in saved.out and not (folder / "dataset.json").exists()
+    (tmp_path / "masks").rename(folder / "masks")
+    assert "layout paired" in call("data", "check", "set").out
+
+
+def test_a_value_that_is_vessel_and_ignored_is_refused(call, folder):
+    checked = call("data", "check", "set", "--vessel", "1", "--ignore", "1")
+    assert checked.code == 2 and "'1'" in checked.err and not (folder / "dataset.json").exists()
 
 
 def test_the_depth_of_16_bit_frames_is_shown_and_kept(call, tmp_path):

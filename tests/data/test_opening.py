@@ -34,6 +34,12 @@ def test_a_notebook_opens_it_as_its_parameters_say(data):
         validate(InferSettings, {**given, "rescale_from": "16by12"})
 
 
+def test_the_layout_of_a_folder_is_kept_that_of_an_annotation_file_is_its_own(data):
+    for path, kept in ((data, "sa2va"), (data / "train.json", None)):
+        opening = Opening(path, ids="keep")
+        assert opening.to_keep(opening.open()).layout == kept
+
+
 def test_words_that_mean_nothing_are_refused(data):
     with pytest.raises(UsageProblem, match="ids: expected keep or pseudonym, got 'public'"):
         Opening(data, ids="public").open()

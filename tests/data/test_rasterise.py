@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from helpers.data.rasterise import draw_polygons, polygon_problems
+from helpers.data.rasterise import draw_polygons, enclosed, polygon_problems
 
 WIDTH, HEIGHT = 24, 18
 
@@ -94,3 +94,43 @@ def test_agrees_with_scikit_image_but_for_the_boundary(polygon):
     theirs = polygon2mask((HEIGHT, WIDTH), np.array(polygon).reshape(-1, 2)[:, ::-1] - 0.5)
     ours = draw_polygons([polygon], WIDTH, HEIGHT)
     assert not ((ours != theirs) & (distance_to_outline(polygon) > 0.5)).any()
+
+
+def box(left, top, right, bottom):
+    return left, top, right, top, right, bottom, left, bottom
+
+
+@pytest.mark.parametrize(
+    ("others", "count"),
+    [
+        ([box(4, 4, 8, 8)], 1),
+        ([box(2, 2, 8, 8)], 1),
+        ([box(4, 4, 8, 8), box(5, 5, 7, 7)], 2),
+        ([box(2, 2, 12, 12)], 0),
+        ([box(8, 8, 14, 14)], 0),
+        ([box(13, 2, 16, 5)], 0),
+        ([box(4.1, 4.1, 4.2, 4.2)], 0),
+        ([], 0),
+    ],
+    ids=["inside", "inside, touching", "nested", "equal", "crossing", "beside", "without a pixel", "alone"],
+)
+def test_polygons_inside_another_are_counted(others, count):
+    assert enclosed([*others, box(2, 2, 12, 12)], WIDTH, HEIGHT) == count
+
+
+@given(st.lists(triangles(), min_size=2, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_what_is_enclosed_adds_nothing(drawn):
+    drawn = [triangle for triangle in drawn if draw_polygons([triangle], WIDTH, HEIGHT).any()]
+    masks = {np.packbits(draw_polygons([one], WIDTH, HEIGHT)).tobytes(): one for one in drawn}
+    drawn = list(masks.values())
+    inside = [
+        one
+        for one in drawn
+        if any(
+            (draw_polygons([other], WIDTH, HEIGHT) >= draw_polygons([one], WIDTH, HEIGHT)).all()
+            for other in drawn
+            if other is not one
+        )
+    ]
+    assert enclosed(drawn, WIDTH, HEIGHT) == len(inside)

@@ -142,11 +142,25 @@ def polygons_of(value: Any) -> Iterator[tuple[float, ...]]:
 
 
 def polygon_truth(value: Any, size: Size | None = None) -> AuditedTruth:
-    """The truth of nested polygons; a `BrokenTruth` where they are none."""
+    """The truth of nested polygons; a `BrokenTruth` where they are none.
+
+    In a list of lists of polygons each of these is an object; else all polygons are parts of one.
+    """
+    several = isinstance(value, list) and not _is_points(value) and any(map(_is_nested, value))
+    return objects_truth(value if several else [value], size)
+
+
+def objects_truth(values: Iterable[Any], size: Size | None = None) -> AuditedTruth:
+    """As `polygon_truth`, of the nested polygons of each object."""
+    polygons: list[tuple[float, ...]] = []
+    objects: list[int] = []
     try:
-        return PolygonTruth(tuple(polygons_of(value)), size)
+        for number, value in enumerate(values):
+            polygons += polygons_of(value)
+            objects += [number] * (len(polygons) - len(objects))
     except BadPolygons as error:
         return BrokenTruth(str(error), size)
+    return PolygonTruth(tuple(polygons), size, tuple(objects))
 
 
 def stated_size(width: Any, height: Any) -> Size | None:
@@ -233,6 +247,11 @@ def _is_points(value: list) -> bool:
         isinstance(part, list) and len(part) == 2 and not any(isinstance(number, list) for number in part)
         for part in value
     )
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a value is a list of polygons rather than one polygon."""
+    return isinstance(value, list) and any(isinstance(part, list) for part in value) and not _is_points(value)
 
 
 def _number(value: Any) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from helpers.data.readers.annotation import (
     image_path,
     images_beside,
-    polygon_truth,
+    objects_truth,
     reading,
     record_name,
     split_of,
@@ -151,7 +151,7 @@ def coco_truth(items: Iterable[dict], image: dict) -> AuditedTruth:
     if codes:
         parts.append(RleTruth(tuple(codes)))
     if polygons:
-        parts.append(polygon_truth(polygons, size))
+        parts.append(objects_truth(polygons, size))
     if not parts:
         return PolygonTruth((), size)
     return parts[0] if len(parts) == 1 else UnionTruth(tuple(parts))

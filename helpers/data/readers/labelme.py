@@ -88,6 +88,7 @@ def _truth(value: dict) -> tuple[AuditedTruth, int]:
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         return BrokenTruth("expected shapes as a list of objects", size), 0
     polygons: list[tuple[float, ...]] = []
+    objects: list[tuple[str, str]] = []  # a shape is one polygon: label and group join them
     lines = 0
     for number, shape in enumerate(shapes, 1):
         kind = str(shape.get("shape_type") or "polygon")
@@ -104,7 +105,8 @@ def _truth(value: dict) -> tuple[AuditedTruth, int]:
                 left, top, right, bottom = flat
                 flat = (left, top, right, top, right, bottom, left, bottom)
             polygons.append(flat)
-    return PolygonTruth(tuple(polygons), size), lines
+            objects.append((str(shape.get("label")), str(shape.get("group_id"))))
+    return PolygonTruth(tuple(polygons), size, tuple(objects)), lines
 
 
 def _points(shape: dict) -> list[tuple[float, ...]]:
