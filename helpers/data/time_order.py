@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 
 from helpers.data.record import NumberFrom, Record
 from helpers.images.dicom_header import Moment
+from helpers.images.reading import IMAGE_SUFFIXES
+from helpers.images.video import VIDEO_SUFFIXES
 
 # Folders that sort files, and say nothing of time.
 STRUCTURE = frozenset(
@@ -18,6 +20,7 @@ STRUCTURE = frozenset(
     + ("train", "training", "val", "valid", "validation", "test", "testing")
 )
 
+_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | {".gz", ".dcm", ".dicom", ".dic", ".ima"}
 _SEPARATORS = " _-."
 _EPOCH = re.compile(r"(?<![\d.])\d{9,}\.\d+(?![\d.])")
 _DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
@@ -164,7 +167,9 @@ def _text(record: Record) -> tuple[str, ...]:
     """Folders that tell something and the stem of a record's file, in one spelling."""
     name = record.name if record.index is None else record.name.rpartition("#")[0]
     path = PurePosixPath(unicodedata.normalize("NFKC", name).casefold())
-    return *(part for part in path.parts[:-1] if part not in STRUCTURE), path.stem
+    while path.suffix in _SUFFIXES:  # no other: what stands behind the last point of a UID is its number
+        path = path.with_suffix("")
+    return *(part for part in path.parts[:-1] if part not in STRUCTURE), path.name
 
 
 def _natural(text: str, decimals: bool) -> tuple:

@@ -174,6 +174,19 @@ def test_numbers_at_the_end_decide_among_names_of_several_forms_only():
     assert (found.positions, len(found.doubts)) == ({name: at - 1 for name, at in ends.items()}, 1)
 
 
+def test_names_without_a_suffix_are_whole():
+    names = [f"1.2.840.113619.2.5.{at}" for at in (9, 10, 11)]
+    found = time_order(Record(f"P1/{name}", Path("/x"), sequence="S") for name in reversed(names))
+    assert sorted(found.positions, key=found.positions.get) == [f"P1/{name}" for name in names]
+    assert found.doubts == ()
+
+
+def test_numbers_of_whole_names_are_frame_numbers_and_no_rule_s(tmp_path):
+    for number in (2, 10):
+        Image.new("L", (8, 8), number).save(tmp_path / f"P1_S1_{number}.png")
+    assert open_dataset(tmp_path).notes[-1] == "frames of a sequence in order of: frame numbers"
+
+
 def test_single_frames_need_no_order():
     found = time_order([Record("a.png", Path("/x"), sequence="S"), Record("b.png", Path("/x"), patient="P")])
     assert (found.positions, found.note) == ({"a.png": 0}, None)
