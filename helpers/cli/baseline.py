@@ -68,6 +68,8 @@ def import_masks(
 ) -> None:
     from helpers.importing.run import import_masks as run_import  # here, so that --help need not wait
     from helpers.importing.values import Meaning
+    from helpers.runs.reading import open_run
+    from helpers.runs.status import all_failed
 
     source = input_path(folder, "DIR")
     run = output_path(output, "--output", data)
@@ -75,3 +77,6 @@ def import_masks(
     meaning = None if values is None else Meaning(values.value)
     summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)
     typer.echo(summary.to_text())
+    if all_failed(row.status for row in open_run(run).rows):
+        typer.echo("every case ended in an error: nothing of what was imported can be scored")
+        raise typer.Exit(1)

@@ -201,6 +201,8 @@ def predict(
     check_output(folder, {name: value for name, value in known.items() if value is not None})
     summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
     typer.echo(summary.to_text(process))
+    if summary.failure is not None and (summary.complete or process is None):  # a launcher would end the other ranks
+        raise typer.Exit(1)
     if summary.complete:
         typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
 

@@ -31,10 +31,10 @@ from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import finishing_lock, shard_lock, start_lock
 from helpers.runs.making import making
 from helpers.runs.masks import Combine, threshold_logit
-from helpers.runs.parts import remove_leftovers
+from helpers.runs.parts import read_part, remove_leftovers
 from helpers.runs.reading import open_run
 from helpers.runs.rows import listed
-from helpers.runs.status import FAILURES, PredictionStatus
+from helpers.runs.status import FAILURES, PredictionStatus, all_failed
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
@@ -65,12 +65,15 @@ class RunSummary:
         shard: the share that was computed.
         complete: whether all cases of all shards are there and the run is finished.
         cases: number of cases of the whole run.
+        failure: what the first case ended with, where every case of the run, or of a shard that did not finish it,
+            ended in an error; None otherwise.
     """
 
     folder: Path
     shard: Shard
     complete: bool
     cases: int
+    failure: str | None = None
 
     def to_text(self, process: Process | None = None) -> str:
         """What to tell the user: status counts of a finished run, or what is missing; the folder.
@@ -81,9 +84,10 @@ class RunSummary:
         if not self.complete:
             if process is not None:
                 return f"rank {process.rank} of {process.world} is done; the last rank finishes the run"
+            failed = "" if self.failure is None else f"{self._nothing_predicted}\n"
             return (
                 f"shard {self.shard} is done; other shards are missing, and the last of them finishes the run\n"
-                f"written to {self.folder}\nnext: run the same command for the other shards"
+                f"{failed}written to {self.folder}\nnext: run the same command for the other shards"
             )
         run = open_run(self.folder)
         counts = Counter(str(rows[0].status) for rows in run.predictions())
@@ -101,8 +105,14 @@ class RunSummary:
             lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
         if run.mixture:
             lines.append(f"note: {run.mixture}")
+        if self.failure is not None:
+            lines.append(self._nothing_predicted)
         lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")
         return "\n".join(lines)
+
+    @property
+    def _nothing_predicted(self) -> str:
+        return f"every case ended in an error, so that nothing was predicted; the first: {self.failure}"
 
 
 def predict(
@@ -160,7 +170,9 @@ def predict(
         _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard, case_ids)
     with writing(), finishing_lock(output):
         complete = is_finished(output) or finish_run(output, case_ids, {})
-    return RunSummary(output, shard, complete, len(chosen))
+    own_ids = [frame.case_id for batch in own for frame in batch]
+    failure = _failure(output, case_ids if complete else own_ids)
+    return RunSummary(output, shard, complete, len(chosen), failure)
 
 
 def check_parameters(
@@ -218,6 +230,17 @@ def known_values(
             **({} if order is None else {"order_sha256": order}),
         },
     }
+
+
+def _failure(output: Path, case_ids: Sequence[str]) -> str | None:
+    """What the first of some done cases ended with, where every one ended in an error; None otherwise."""
+    first = None
+    for case_id in case_ids:
+        rows = read_part(output, case_id).rows
+        if not all_failed(row.status for row in rows):
+            return None
+        first = first or rows[0]
+    return first and f"{first.case_id}, {first.status}" + (f": {first.message}" if first.message else "")
 
 
 def automatic_batch_size(device: str) -> int:

@@ -33,7 +33,8 @@ def check_call(settings: InferSettings, model: Path, output: Path) -> ModelIdent
 def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output: Path) -> Run:
     """Predict the frames of a data set, going on where an earlier run of the same configuration stopped.
 
-    The model gets frames alone; the ground truth stays in `dataset`. Raises as `helpers.inference.run.predict`.
+    The model gets frames alone; the ground truth stays in `dataset`. Raises as `helpers.inference.run.predict`, and
+    VesselkitError where every case ended in an error.
     """
     identity = asdict(check_folder(model))
     loaded = load_model(model, settings.device, settings.dtype, _quantization(settings))
@@ -51,6 +52,8 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
     )
     if not summary.complete:
         raise VesselkitError(f"{output}: the run is not complete; run this notebook again with the same parameters")
+    if summary.failure is not None:
+        raise VesselkitError(summary.to_text())
     return open_run(output)
 
 

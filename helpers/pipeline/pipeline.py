@@ -9,7 +9,7 @@ from typing import Any
 from helpers.atomic import require_writable
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening
-from helpers.errors import UsageProblem
+from helpers.errors import UsageProblem, VesselkitError
 from helpers.inference.prompts import check_prompts
 from helpers.inference.run import predict
 from helpers.notebook.execution import execute_notebook
@@ -113,7 +113,11 @@ def _steps(
     beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
     begins(BASELINE_RUN)
     started = time.perf_counter()
-    predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity)
+    summary = predict(
+        dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity
+    )
+    if summary.failure is not None:
+        raise VesselkitError(summary.to_text())
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
     both = {"predictions": str(run), "against": [str(beside)], **_data(request.opening)}
     metrics = None

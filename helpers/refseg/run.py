@@ -6,12 +6,13 @@ from typing import Any
 
 from helpers.data.dataset import Dataset
 from helpers.data.frame import listing_sha256
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.inference.predictor import Predictor
 from helpers.inference.prompts import check_prompt
 from helpers.refseg.expressions import check_truths, read_expressions
 from helpers.refseg.prediction import DEFAULT_PROMPT, PLACE, THRESHOLDING, predict_expressions, prompt_of, start
 from helpers.refseg.scoring import score, write
+from helpers.runs.status import PredictionStatus, all_failed
 
 
 def refseg(
@@ -37,6 +38,7 @@ def refseg(
         UsageProblem: for a prompt that can never work.
         RefusedInput: where the data set has no expressions, one that can never work, or ground truths that do not fit;
             where the folder holds something else.
+        VesselkitError: where every expression ended in an error; what is written stays.
     """
     template = DEFAULT_PROMPT if prompt is None else prompt
     check_prompt(template.replace(PLACE, "vessel"))
@@ -62,7 +64,13 @@ def refseg(
     predictions = predict_expressions(found.items, predictor, output, template, mark)
     table = score(found.items, predictions, sizes, processes)
     context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
-    return write(output, table, context, found.left_out)
+    text = write(output, table, context, found.left_out)
+    if all_failed(PredictionStatus(one.status) for one in predictions):
+        raise VesselkitError(
+            f"every expression ended in an error, so that nothing was predicted; the first: {predictions[0].status}"
+            f"{': ' + predictions[0].message if predictions[0].message else ''}. The table is in {output}"
+        )
+    return text
 
 
 def _check_words(prompt: str, expression_id: str) -> None:

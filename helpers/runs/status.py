@@ -1,5 +1,6 @@
 """How the prediction for one case and prompt ended."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 FULL_MASK_FRACTION = 0.6
@@ -28,6 +29,15 @@ FAILURES = (
     PredictionStatus.OOM,
     PredictionStatus.ERROR,
 )
+
+# With these no mask came of the case, whatever the model and its prompt are good for.
+NO_ANSWER = frozenset((*FAILURES, PredictionStatus.NAN_LOGITS))
+
+
+def all_failed(statuses: Iterable[PredictionStatus]) -> bool:
+    """Whether there are cases, and every one ended in an error: then nothing was predicted."""
+    found = list(statuses)
+    return bool(found) and all(status in NO_ANSWER for status in found)
 
 
 def status_of(*, finite: bool, truncated: bool, seg_count: int, mask_fraction: float | None) -> PredictionStatus:

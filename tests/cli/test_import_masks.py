@@ -164,3 +164,13 @@ def test_masks_that_are_all_empty_are_warned_of_in_the_last_line(call, drawn):
         save_mask(np.zeros_like(TRUTHS[0]), drawn / "theirs" / f"Doe_Jane_{number}_pred.png")
     ended = call(*CALL)
     assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all 2 masks are empty")
+
+
+def test_an_import_of_which_every_case_is_an_error_ends_with_1(call, drawn):
+    """Logits that float32 cannot hold are infinite, so that no mask is told from them."""
+    for path in (drawn / "theirs").iterdir():
+        np.save(path.with_suffix(".npy"), np.where(np.asarray(Image.open(path)) > 0, 1e300, -1e300))
+        path.unlink()
+    ended = call(*CALL, "--values", "logit")
+    assert ended.code == 1 and "every case ended in an error" in ended.out
+    assert {row.status for row in open_run(drawn / "run").rows} == {"nan_logits"}

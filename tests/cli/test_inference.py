@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helpers.cli.data import Ids
 from helpers.cli.inference import next_steps
@@ -173,3 +174,17 @@ def test_a_quantised_run_says_so(call, model, tmp_path):
     assert run.config.values["predictor"]["quantization"] == "nf4" and len(run.rows) == 1
     ended = call(*shared, "--output", "run")
     assert ended.code == 3 and "predictor" in ended.err
+
+
+def test_a_run_of_which_every_case_is_an_error_ends_with_1(call, tmp_path):
+    (tmp_path / "data").mkdir()
+    for number in range(3):
+        (tmp_path / f"data/{number}.png").write_bytes(b"broken")
+    asked = ("predict", "--model", "frangi", "--data", "data")
+    ended = call(*asked, "--output", "run")
+    assert ended.code == 1 and "nothing was predicted; the first: " in ended.out and "next:" not in ended.out
+    halves = [call(*asked, "--output", "halves", "--batch-size", "2", "--shard", f"{number}/2") for number in (1, 2)]
+    assert [one.code for one in halves] == [1, 1]
+    Image.new("L", (32, 32), 9).save(tmp_path / "data/3.png")
+    ended = call(*asked, "--output", "mixed")
+    assert ended.code == 0 and "3 read_error" in ended.out and "nothing was predicted" not in ended.out

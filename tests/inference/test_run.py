@@ -74,6 +74,35 @@ def test_the_summary_names_the_cases_without_an_answer(frames, tmp_path):
     assert lines[3] == "the same command tries those of read_error again"
 
 
+def test_a_run_of_which_every_case_is_an_error_says_so(frames, tmp_path):
+    failing = PlainPredictor(dict.fromkeys(MARKS, ValueError("no such kernel")))
+    frames[1].path.write_bytes(b"broken")
+    summary = compute(frames, tmp_path / "run", failing)
+    said = "every case ended in an error, so that nothing was predicted; the first: c01, error: "
+    assert summary.complete and said in summary.to_text() and "no such kernel" in summary.failure
+    assert compute(frames, tmp_path / "run", PlainPredictor()).failure == summary.failure, "nothing was computed again"
+    not_finite = PlainPredictor(dict.fromkeys(MARKS, lambda answer: replace(answer, logits=answer.logits * np.nan)))
+    assert compute(frames[2:], tmp_path / "nan", not_finite).failure.startswith("c03, nan_logits: ")
+    empty = PlainPredictor(dict.fromkeys(MARKS, lambda answer: replace(answer, logits=answer.logits[:0])))
+    assert compute(frames[2:], tmp_path / "no_seg", empty).failure is None, "an answer without a mask is an answer"
+    one_left = PlainPredictor(dict.fromkeys(MARKS[:-1], ValueError("no")))
+    assert compute(frames, tmp_path / "one", one_left).failure is None
+
+
+def test_shards_say_it_of_their_own_cases_and_the_last_one_of_the_run(frames, tmp_path):
+    """Of batches of 2 the first shard has the first and third, the second shard the others."""
+    failing = PlainPredictor(dict.fromkeys((1, 2, 5, 6), ValueError("no")))
+    first = compute(frames, tmp_path / "run", failing, shard=Shard(1, 2))
+    assert not first.complete and first.failure.startswith("c01, error") and "every case ended" in first.to_text()
+    last = compute(frames, tmp_path / "run", failing, shard=Shard(2, 2))
+    assert last.complete and last.failure is None
+    every = PlainPredictor(dict.fromkeys(MARKS, ValueError("no")))
+    both = [compute(frames, tmp_path / "all", every, shard=Shard(number, 2)) for number in (1, 2)]
+    assert all(one.failure.startswith("c0") for one in both) and both[1].complete
+    idle = compute(frames[:2], tmp_path / "idle", every, shard=Shard(2, 2))
+    assert not idle.complete and idle.failure is None, "a share without a case says nothing"
+
+
 def test_the_configuration_holds_all_that_decides(frames, tmp_path):
     compute(frames, tmp_path / "run", dataset={"layout": "images", "key_fingerprint": "ab"}, limit=3)
     text = (tmp_path / "run/run.json").read_text()

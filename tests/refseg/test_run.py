@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from helpers.data.dataset import open_dataset
-from helpers.errors import RefusedInput
+from helpers.errors import RefusedInput, VesselkitError
 from helpers.refseg.prediction import DEFAULT_PROMPT, prompt_of
 from helpers.refseg.run import refseg
 from tests.data.readers.made_up import OTHER, SQUARE
@@ -56,6 +56,13 @@ def test_a_prompt_that_fails_fails_alone(tmp_path):
     run(open_dataset(write_sa2va(tmp_path / "data", entries)), tmp_path / "out", WordPredictor(most=2))
     table, summary = read(tmp_path / "out")
     assert list(table["status"]) == ["ok", "error", "ok"] and summary["failed"] == 1
+
+
+def test_a_run_of_which_every_expression_is_an_error_ends_as_one(tmp_path):
+    entries = [{"image": "a.png", "mask": [[SQUARE], [SQUARE]], "text": ["boom", "a boom"]}]
+    with pytest.raises(VesselkitError, match=r"every expression ended in an error.*the first: error: .*boom") as caught:
+        run(open_dataset(write_sa2va(tmp_path / "data", entries)), tmp_path / "out")
+    assert caught.value.exit_code == 1 and list(read(tmp_path / "out")[0]["status"]) == ["error", "error"]
 
 
 def test_a_stopped_run_goes_on_and_another_configuration_is_refused(tmp_path):
