@@ -1,6 +1,7 @@
 """Fixtures for all tests, and the rule that golden tests may be skipped only where the goldens are absent."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("same")
 
 block()
+# The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
+_CONFIG = tempfile.TemporaryDirectory(prefix="vesselkit-config-")
+os.environ["XDG_CONFIG_HOME"] = _CONFIG.name
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))
 
 

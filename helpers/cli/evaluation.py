@@ -15,6 +15,12 @@ Training = Annotated[
 ]
 
 
+ExcludeTraining = Annotated[
+    bool,
+    typer.Option("--exclude-training", help="Score no patient of whom training saw frames; they are counted."),
+]
+
+
 def evaluate(
     predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
     data: Data,
@@ -33,6 +39,7 @@ def evaluate(
         str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else every prompt of a run.")
     ] = None,
     training: Training = None,
+    exclude_training: ExcludeTraining = False,
     development: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +87,7 @@ def evaluate(
         names=name or None,
         prompt=prompt,
         training=trained_on,
+        exclude_training=exclude_training,
         development=developed_on,
         processing=processing if processing.active else None,
         processes=processes,

@@ -8,7 +8,7 @@ import typer
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
 from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, RescaleFrom, Split, opening
-from helpers.cli.evaluation import Training
+from helpers.cli.evaluation import ExcludeTraining, Training
 from helpers.cli.predictors import Device, Dtype
 
 
@@ -32,6 +32,7 @@ def pipeline(
         typer.Option("--baseline", metavar="FILE", help="Of `vesselkit tune frangi`. Else documented defaults."),
     ] = None,
     training: Training = None,
+    exclude_training: ExcludeTraining = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N cases.")] = None,
@@ -53,6 +54,7 @@ def pipeline(
         "prompts": tuple(prompt) if prompt else None,
         "baseline": optional_input_path(baseline, "--baseline"),
         "training": optional_input_path(training, "--training"),
+        "exclude_training": exclude_training,
     }
     from helpers.pipeline import PipelineRequest, run_pipeline  # here, so that --help need not wait
     from helpers.pipeline.report import beginning_text, closing_text, step_text

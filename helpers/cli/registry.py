@@ -75,7 +75,7 @@ COMMANDS = (
         "evaluate",
         "Score runs against ground truth, with intervals and paired comparison.",
         "vesselkit evaluate --predictions RUN --data DATASET --output DIR [--against RUN2 ...] [--name NAME ...]"
-        " [--prompt ID] [--training FILE] [--development DIR] [--close-gaps 0] [--remove-small 0]"
+        " [--prompt ID] [--training FILE] [--exclude-training] [--development DIR] [--close-gaps 0] [--remove-small 0]"
         " [--rescale] [--rescale-from WxH] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
         " [--id-key FILE] [--group-by RULE] [--processes 2]",
     ),
@@ -128,8 +128,8 @@ COMMANDS = (
         "Go from a checkpoint to a report in one command.",
         "vesselkit pipeline --checkpoint CKPT --data DATASET --output DIR [--base DIR] [--sam2 FILE]"
         " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--prompt TEXT ...] [--baseline FILE]"
-        " [--training FILE] [--device auto] [--dtype auto] [--limit N] [--split NAME] [--layout NAME]"
-        " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
+        " [--training FILE] [--exclude-training] [--device auto] [--dtype auto] [--limit N] [--split NAME]"
+        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
     ),
     Command(
         "synth",

@@ -17,6 +17,7 @@ from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
 from helpers.data.ignored import ignored_of, rescaled_ignored_of
 from helpers.data.mask_survey import MaskSurvey
+from helpers.data.patient_names import PatientNames, patient_names
 from helpers.data.readers.detection import dataset_root, read_records, saved_rules
 from helpers.data.record import Case, Fault, Record
 from helpers.data.rules import Rules, rules_notes, with_options, with_trial
@@ -51,6 +52,7 @@ class Dataset:
         unread: kinds of annotation files that are there and not read -> how many.
         depth: how its still images of more than 8 bits are read.
         masks: the values of all mask files of the whole data set; None where there is none.
+        people: original names of patients of the whole data set, and how they are read; they stay on this machine.
     """
 
     root: Path = field(repr=False)
@@ -66,6 +68,7 @@ class Dataset:
     unread: Mapping[str, int] = field(default_factory=dict)
     depth: CommonDepth = field(default=CommonDepth(), repr=False)
     masks: MaskSurvey | None = field(default=None, repr=False, compare=False)
+    people: PatientNames = field(default_factory=PatientNames, repr=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -166,7 +169,18 @@ def open_dataset(
             f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
             "none such. Declare it, or ask for kept ids"
         )
-    names, mark = _named(records, policy, id_key or default_key_path(root), root)
+    key_path = id_key or default_key_path(root)
+    names, mark = _named(records, policy, key_path, root)
+    people = patient_names(
+        found.records,
+        records,
+        names,
+        layout=found.layout,
+        rule=rules.group_by,
+        root=root,
+        policy=policy,
+        key_path=key_path,
+    )
     order = time_order(records)
     depth = common_depth(path, (record.path for record in records), rules.bits)
     said = (*rules_notes(saved, None if tried is None else rules), *([] if depth.note is None else [depth.note]))
@@ -191,7 +205,7 @@ def open_dataset(
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
     opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
-    return replace(opened, unread=found.unread, depth=depth, masks=masks)
+    return replace(opened, unread=found.unread, depth=depth, masks=masks, people=people)
 
 
 def _surveyed(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], MaskSurvey | None]:

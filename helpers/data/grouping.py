@@ -26,8 +26,8 @@ _PATIENT_OR_CASE = rf"(?P<patient>{_NUMBERED_PATIENT}|case[-_]?\d+)"
 _SEQUENCE = r"(?:s|seq|sequence|series|run|cine)[-_]?\d+"
 _FRAME = r"(?P<frame>(?:f|fr|frame|img|image)?[-_]?\d{1,5})"
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?!\d)|(?<!\d)[0-3]?\d[-_.][01]?\d[-_.](?:19|20)\d\d")
-_PATIENT_FOLDER = re.compile(_PATIENT_OR_CASE, re.IGNORECASE)
-_STEMS = tuple(
+PATIENT_FOLDER = re.compile(_PATIENT_OR_CASE, re.IGNORECASE)
+STEMS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"{_PATIENT_OR_CASE}[-_ ](?P<sequence>{_SEQUENCE})(?:[-_ ]{_FRAME})?",
@@ -62,7 +62,7 @@ def group(records: Sequence[Record], rule: str | None, folder: Path) -> tuple[tu
     """
     records = tuple(records)
     if rule is not None:
-        by_rule = _by_column if rule.startswith(_COLUMN) else _by_pattern
+        by_rule = _by_column if is_column(rule) else _by_pattern
         grouped = by_rule(records, rule, folder)
         return grouped, (f"grouping by the given rule: {_counts(grouped)}",)
     if any(record.patient is not None or record.sequence is not None for record in records):
@@ -99,8 +99,28 @@ def _slashed(name: str) -> str:
     return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
-def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
+def is_column(rule: str) -> bool:
+    """Whether a rule names a column of a CSV file."""
+    return rule.startswith(_COLUMN)
+
+
+def table_names(rule: str, folder: Path) -> tuple[tuple[str, str | None, str | None], ...]:
+    """File name, patient and sequence of every row of a CSV file, also of files that are not in the data set.
+
+    Args:
+        rule: `column:NAME`.
+    Raises:
+        UsageProblem: as `group`.
+    """
     column = rule.removeprefix(_COLUMN)
+    _, rows, named = _table(column, rule, folder)
+    return tuple(
+        (_slashed(row[named]), row.get(column) or None, row.get("sequence") or None) for row in rows if row[named]
+    )
+
+
+def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, str]], str]:
+    """The CSV file of a data set with a column of patients, its rows, and its column of file names."""
     tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
     fitting = [(path, rows) for path, rows in tables if rows and column in rows[0]]
     if len(fitting) != 1:
@@ -111,6 +131,12 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
     named = next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
     if named is None:
         raise UsageProblem(f"{path}: expected a column of file names ({', '.join(_NAME_COLUMNS)}), found none")
+    return path, rows, named
+
+
+def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
+    column = rule.removeprefix(_COLUMN)
+    path, rows, named = _table(column, rule, folder)
     ways: tuple[Callable[[str], str], ...] = (
         _slashed,
         lambda name: PurePosixPath(_slashed(name)).name,
@@ -172,7 +198,7 @@ def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
         for record in records
     ]
     depths = {len(parts) for parts in folders}
-    if depths not in ({1}, {2}) or not all(_PATIENT_FOLDER.fullmatch(parts[0]) for parts in folders):
+    if depths not in ({1}, {2}) or not all(PATIENT_FOLDER.fullmatch(parts[0]) for parts in folders):
         return None
     return tuple(
         replace(
@@ -191,7 +217,7 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     stems = [PurePosixPath(record.name).stem for record in records]
     if any(_DATE.search(stem) for stem in stems):
         return None
-    for pattern in _STEMS:
+    for pattern in STEMS:
         matches = [pattern.fullmatch(stem) for stem in stems]
         if all(matches):
             return tuple(

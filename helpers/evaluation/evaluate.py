@@ -41,6 +41,7 @@ from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.postprocessing import Processing, gains, processed_scores
 from helpers.evaluation.report import summary_text
 from helpers.evaluation.sequences import score_sequences
+from helpers.evaluation.standing import counts, joint, p_value_note, title
 from helpers.evaluation.studies import Scored, open_development, study
 from helpers.evaluation.subjects import (
     Subject,
@@ -50,7 +51,7 @@ from helpers.evaluation.subjects import (
     require_untuned,
     require_whole,
 )
-from helpers.evaluation.training_list import read_training_list
+from helpers.evaluation.training_check import check_training
 from helpers.evaluation.yardsticks import yardstick_means
 
 
@@ -76,6 +77,7 @@ def evaluate(
     names: Sequence[str] | None = None,
     prompt: str | None = None,
     training: Path | None = None,
+    exclude_training: bool = False,
     development: Path | None = None,
     processing: Processing | None = None,
     processes: int = 2,
@@ -89,7 +91,9 @@ def evaluate(
         output: a new folder, or an earlier evaluation, which is replaced when the new one is complete.
         names: of the runs in all tables; None takes the folders' names.
         prompt: id of the prompt to score; None scores each of a run's prompts.
-        training: what the model was trained on, see `training_list.read_training_list`; None where unknown.
+        training: what the models were trained on, see `training_list.read_training_list`; None for what `convert` kept
+            on this machine.
+        exclude_training: score no patient of whom training saw frames; they are counted.
         development: metrics folder of the same models on other patients, to choose a threshold and a temperature on;
             None for cross-validation over units.
         processing: steps on the masks whose gain is measured beside the masks as they are; None for none.
@@ -103,11 +107,11 @@ def evaluate(
     check_output(output)
     subjects = open_subjects(runs, names, prompt)
     require_same_ids(subjects, dataset)
-    choice = choose_cases(subjects, dataset)
+    check = check_training(subjects, dataset, choose_cases(subjects, dataset), training, exclude_training)
+    choice = check.choice
     untold = require_untuned(subjects, dataset, choice.case_ids)
     untold += require_whole(subjects, choice.case_ids)
     require_same_frames(subjects, dataset, choice.case_ids)
-    trained = None if training is None else read_training_list(training, dataset).facts(choice.case_ids)
     others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
     checked = checked_data(dataset, subjects, choice.case_ids)
@@ -115,18 +119,19 @@ def evaluate(
         [{"case_id": case.case_id, **asdict(found)} for case, found in zip(cases, yardsticks_of(cases), strict=True)]
     )
     scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}
-    tables = {name: scores_table(found) for name, found in scores.items()}
+    tables = {name: check.marked(name, scores_table(found)) for name, found in scores.items()}
     histograms = {
         name: {case.case_id: case.histogram for case in one if case.histogram is not None}
         for name, one in scores.items()
     }
-    compared, changed = _comparisons(tables, seed=seed, draws=draws)
+    compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
     studies = [
         study(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
         for name, table in tables.items()
     ]
     temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
-    common = [*choice.warnings, *untold, *_common_warnings(tables[subjects[0].name], trained), *score_warnings(checked)]
+    common = [*choice.warnings, *untold, *check.warnings(tables), *_unit_warnings(tables[subjects[0].name])]
+    common += score_warnings(checked)
     found = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -146,7 +151,8 @@ def evaluate(
             "listing_sha256": listing_sha256([case.case.frame for case in cases]),
             **_decided(dataset, tables[subjects[0].name]),
         },
-        "training": trained,
+        "training": check.facts,
+        "standing": check.record(tables),
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
         "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
@@ -208,15 +214,21 @@ def _described(subject: Subject, table: pd.DataFrame, *, seed: int, draws: int) 
 
 
 def _comparisons(
-    tables: Mapping[str, pd.DataFrame], *, seed: int, draws: int
+    tables: Mapping[str, pd.DataFrame], left_out: int, *, seed: int, draws: int
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Each other run against the first, and a table of changed cases."""
+    """Each other run against the first, and a table of changed cases.
+
+    Args:
+        left_out: number of TRAINING patients that were left out on request.
+    """
     names = list(tables)
     compared, changed = [], []
     for name in names[1:]:
         pairing = pair(tables[names[0]], tables[name])
         found = changes(pairing)
-        warnings = []
+        together = counts(joint((pairing.first, pairing.second)))
+        note = p_value_note(together, names[0], name)
+        warnings = [] if note is None else [note]
         if pairing.all_identical:
             warnings.append(
                 f"{names[0]} and {name} hold the same masks in all {len(pairing.first)} cases: "
@@ -226,6 +238,7 @@ def _comparisons(
             {
                 "first": names[0],
                 "second": name,
+                "title": title(together, left_out),
                 "identical": len(pairing.identical),
                 "warnings": warnings,
                 "changes": {str(word): int(count) for word, count in found["change"].value_counts().items()},
@@ -262,11 +275,8 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
-def _common_warnings(table: pd.DataFrame, trained: Mapping[str, Any] | None) -> list[str]:
-    first = summary(table, draws=1).iloc[0]
-    found = ["whether scored cases are training data was not checked (--training)"]
-    if trained is not None:
-        found = list(trained["warnings"])
+def _unit_warnings(table: pd.DataFrame) -> list[str]:
+    first, found = summary(table, draws=1).iloc[0], []
     if not first["independent"]:
         found.append(
             f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"

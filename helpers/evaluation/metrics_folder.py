@@ -15,7 +15,8 @@ from helpers.atomic import require_writable
 from helpers.errors import RefusedInput
 from helpers.evaluation.curve import LogitHistogram
 
-SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 2
+SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 3
+_READ = (2, SCHEMA_VERSION)  # 2 does not know how patients stand to training data
 SUMMARY_NAME = "summary.json"
 TEXT_NAME = "summary.md"
 TABLE_NAME = "metrics.parquet"
@@ -120,7 +121,7 @@ def open_metrics(folder: Path) -> Metrics:
         found, files = (summary["schema"], summary["schema_version"]), dict(summary["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RefusedInput(f"{path}: expected the summary of a metrics folder ({error!r}). Evaluate again") from error
-    if found != (SCHEMA, SCHEMA_VERSION):
+    if found[0] != SCHEMA or found[1] not in _READ:
         raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} {found[1]}")
     for name in (*_HASHED, *(name for name in _OF_SEQUENCES if name in files)):
         file = Path(folder) / name

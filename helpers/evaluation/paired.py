@@ -10,7 +10,8 @@ from scipy.stats import wilcoxon
 from helpers.errors import RefusedInput
 from helpers.evaluation.aggregation import Unit, capped, patient_means, unit_of
 from helpers.evaluation.definitions import BY_METRIC, COMPARED, Better
-from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
+from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
+from helpers.evaluation.standing import trained_units
 
 # Up to this many units all sign patterns are tried; beyond, that many random ones.
 _EXACT_UNITS = 13
@@ -84,11 +85,13 @@ def compare(
     Returns:
         One row for each metric that some case has in both runs: metric, first and second (means of unit means over
         those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units and n_cases (of those
-        cases), p_sign_flip, p_wilcoxon, and both corrected: p_sign_flip_holm, p_wilcoxon_holm. With fewer than 10
-        units, or where all masks are identical, all p-values are NaN: none is to be printed.
+        cases), n_tested (where training saw a unit), p_sign_flip, p_wilcoxon, and both corrected: p_sign_flip_holm,
+        p_wilcoxon_holm. Tests leave out units of which the training of either run saw frames. With fewer than 10
+        others, or where all masks are identical, all p-values are NaN: none is to be printed.
     """
     unit = unit_of(pairing.first)
     first, second = capped(pairing.first), capped(pairing.second)
+    trained = trained_units((pairing.first, pairing.second))
     rows = []
     for metric in metrics:
         # A case that only one run defines (precision of an empty mask) would compare means over different cases.
@@ -97,14 +100,15 @@ def compare(
             continue
         before = _unit_values(first, metric, defined)
         after = _unit_values(second, metric, defined)
-        differences = after - before
+        differences = pd.Series(after.to_numpy() - before.to_numpy(), before.index)
         interval = mean_interval(differences, draws=draws, seed=seed)
-        tested = not interval.few and not pairing.all_identical
+        untrained = differences[~differences.index.isin(trained)].to_numpy()
+        tested = len(untrained) >= FEWEST_UNITS and not pairing.all_identical
         rows.append(
             {
                 "metric": metric,
-                "first": before.mean(),
-                "second": after.mean(),
+                "first": before.to_numpy().mean(),
+                "second": after.to_numpy().mean(),
                 "difference": interval.estimate,
                 "low": np.nan if interval.low is None else interval.low,
                 "high": np.nan if interval.high is None else interval.high,
@@ -113,8 +117,9 @@ def compare(
                 "independent": unit is Unit.PATIENT,
                 "n_units": interval.units,
                 "n_cases": int(defined.sum()),
-                "p_sign_flip": sign_flip_p(differences, draws=draws, seed=seed) if tested else np.nan,
-                "p_wilcoxon": wilcoxon_p(differences) if tested else np.nan,
+                **({"n_tested": len(untrained)} if trained else {}),
+                "p_sign_flip": sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan,
+                "p_wilcoxon": wilcoxon_p(untrained) if tested else np.nan,
             }
         )
     table = pd.DataFrame(rows)
@@ -182,10 +187,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def _unit_values(table: pd.DataFrame, metric: str, defined: pd.Series) -> np.ndarray:
-    """Means of units over the cases marked in `defined`; units without such a case are left out."""
+def _unit_values(table: pd.DataFrame, metric: str, defined: pd.Series) -> pd.Series:
+    """Means of units over the cases marked in `defined`, by the unit; units without such a case are left out."""
     kept = table.assign(**{metric: table[metric].where(defined)})
-    return patient_means(kept, [metric])[metric].dropna().to_numpy()
+    return patient_means(kept, [metric]).set_index("patient")[metric].dropna()
 
 
 def _check_same_truth(one: pd.DataFrame, other: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.evaluation.intervals import FEWEST_UNITS
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean
 from helpers.evaluation.sequence_text import sequences_text
+from helpers.evaluation.standing import titled
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
@@ -15,7 +16,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
     parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
-    parts += [_means(summary, second, "Second table"), sequences_text(summary["sequences"])]
+    parts += [_means(summary, second, "Second table")]
+    parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
     parts += [_studies(summary), _processing(summary), _definitions(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -40,11 +42,33 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
         lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")
     if summary["training"] is not None:
         for file in summary["training"]["files"]:
+            listed = f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} entries"
+            kept = file["matched"] is None
             lines.append(
-                f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} entries, {file['matched']} "
-                "cases of the data set among them."
+                f"{listed}, by the hashes that were kept on this machine."
+                if kept
+                else f"{listed}, {file['matched']} cases of the data set among them."
             )
+    lines += _standing_lines(summary)
     return "\n".join(f"* {line}" for line in lines)
+
+
+def _standing_lines(summary: Mapping[str, Any]) -> list[str]:
+    """How each run's training stands to the patients; nothing for a summary that does not know it."""
+    found = summary.get("standing")
+    if found is None:
+        return []
+    lines = [f"**{escaped(one['run'])}**: {escaped(one['title'])}." for one in found["runs"]]
+    if found["excluded"]:
+        lines.append(
+            f"{found['excluded_patients']} TRAINING patients with {found['excluded_cases']} cases left out, as asked "
+            "for."
+        )
+    return lines
+
+
+def _heading(summary: Mapping[str, Any], heading: str) -> str:
+    return escaped(titled(heading, summary.get("standing")))
 
 
 def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> str:
@@ -60,9 +84,9 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
         lines.append([name, *(written_mean(row) for row in found), _count(found[0])])
     return (
-        f"## {title}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing predictions count as empty "
-        "masks. Infinite distances are capped at the frame's diagonal; the median is over cases.\n\n"
-        + table(head, lines)
+        f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing "
+        "predictions count as empty masks. Infinite distances are capped at the frame's diagonal; the median is over "
+        "cases.\n\n" + table(head, lines)
     )
 
 
@@ -113,13 +137,15 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
             *tests,
         ]
         count = f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"
+        if row.get("n_tested", row["n_units"]) != row["n_units"]:
+            count += f", {row['n_tested']} of them tested"
         lines.append([BY_METRIC[row["metric"]].title, *values, count])
     counts = found["changes"]
+    heading = escaped(titled(f"{found['second']} against {found['first']}", found))
     return (
-        f"## {second} against {first}\n\nDifferences of {second} less {first}, paired, over the family of "
-        f"{len(COMPARED)} metrics fixed beforehand. By Dice {counts.get('better', 0)} cases are better, "
-        f"{counts.get('worse', 0)} worse, {counts.get('same', 0)} the same; "
-        f"{found['identical']} masks are identical.\n\n" + table(head, lines)
+        f"## {heading}\n\nDifferences of {second} less {first}, paired, over the family of {len(COMPARED)} metrics "
+        f"fixed beforehand. By Dice {counts.get('better', 0)} cases are better, {counts.get('worse', 0)} worse, "
+        f"{counts.get('same', 0)} the same; {found['identical']} masks are identical.\n\n" + table(head, lines)
     )
 
 
@@ -168,8 +194,8 @@ def _studies(summary: Mapping[str, Any]) -> str:
     names = [escaped(found["run"]) for found in summary["studies"]]
     rows = ([escaped(text) for text in row] for row in study_rows(summary["studies"]))
     return (
-        "## Threshold and calibration\n\nFrom the stored logits. No case is scored with what was chosen on it; 95 % "
-        "intervals draw whole units.\n\n" + table(["", *names], rows)
+        f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "
+        "was chosen on it; 95 % intervals draw whole units.\n\n" + table(["", *names], rows)
     )
 
 
@@ -213,9 +239,9 @@ def _processing(summary: Mapping[str, Any]) -> str:
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
     return (
-        f"## Post-processing\n\nGaps closed with a disk of {found['close_gaps']} px, then pieces of fewer than "
-        f"{found['remove_small']} px removed (0: not done). As it is, processed, and the paired difference; it is not "
-        "part of any other table.\n\n" + table(["metric", *names], processing_rows(found["runs"]))
+        f"## {_heading(summary, 'Post-processing')}\n\nGaps closed with a disk of {found['close_gaps']} px, then "
+        f"pieces of fewer than {found['remove_small']} px removed (0: not done). As it is, processed, and the paired "
+        "difference; it is not part of any other table.\n\n" + table(["metric", *names], processing_rows(found["runs"]))
     )
 
 

@@ -30,17 +30,18 @@ def sequence_difference_rows(found: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def sequences_text(found: Mapping[str, Any] | None) -> str:
+def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") -> str:
     """The section of `summary.md` on sequences; empty where there are none.
 
     Args:
         found: `sequences` of a summary.
+        heading: in Markdown.
     """
     if found is None:
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
     parts = [
-        f"## Sequences\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
+        f"## {heading}\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
         "nothing lies between them in the data set.",
         table(["", *names], sequence_rows(found)),
     ]

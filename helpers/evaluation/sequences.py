@@ -11,9 +11,10 @@ from tqdm import tqdm
 from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
 from helpers.data.ignored import ignored_of, scored_pixels
-from helpers.evaluation.intervals import DRAWS, SEED, mean_interval
+from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
 from helpers.evaluation.loading import Scorable
 from helpers.evaluation.paired import holm, sign_flip_p
+from helpers.evaluation.standing import trained_units
 from helpers.evaluation.subjects import Subject
 from helpers.evaluation.temporal import TEMPORAL, end_gaps, step
 
@@ -69,7 +70,11 @@ def score_sequences(
         "sequences": len(groups),
         "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
         "comparisons": [
-            {"first": first, "second": name, "metrics": _differences(means[first], found, draws, seed)}
+            {
+                "first": first,
+                "second": name,
+                "metrics": _differences(means[first], found, trained_units((tables[first], tables[name])), draws, seed),
+            }
             for name, found in means.items()
             if name != first
         ],
@@ -175,14 +180,21 @@ def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _differences(first: pd.DataFrame, second: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
-    """Second less first in unit means, each with an interval and a test; Holm's correction is over `NAMES`."""
+def _differences(
+    first: pd.DataFrame, second: pd.DataFrame, trained: frozenset[str], draws: int, seed: int
+) -> list[dict[str, Any]]:
+    """Second less first in unit means, each with an interval and a test; Holm's correction is over `NAMES`.
+
+    Args:
+        trained: units that a training saw frames of; tests leave them out.
+    """
     rows = []
     for name in NAMES:
-        differences = (second[name] - first[name]).dropna().to_numpy()
-        found = mean_interval(differences, draws=draws, seed=seed)
-        tested = not found.few and differences.any()
-        p = sign_flip_p(differences, draws=draws, seed=seed) if tested else np.nan
+        differences = (second[name] - first[name]).dropna()
+        found = mean_interval(differences.to_numpy(), draws=draws, seed=seed)
+        untrained = differences[~differences.index.isin(trained)].to_numpy()
+        tested = len(untrained) >= FEWEST_UNITS and untrained.any()
+        p = sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan
         rows.append(
             {
                 "metric": name,
@@ -191,6 +203,7 @@ def _differences(first: pd.DataFrame, second: pd.DataFrame, draws: int, seed: in
                 "high": found.high,
                 "few": found.few,
                 "n_units": found.units,
+                **({"n_tested": len(untrained)} if trained else {}),
                 "p_sign_flip": p,
             }
         )

@@ -31,6 +31,11 @@ class Subject:
     prompt_id: str
 
     @property
+    def model(self) -> Mapping[str, Any]:
+        """Identity of what made the masks, as the run has it; empty where it does not say."""
+        return self.run.config.values.get("model") or {}
+
+    @property
     def tuned_on(self) -> tuple[str, ...]:
         """Ids of the cases that the run's parameters were chosen on; none where the run does not say."""
         return tuple(self._tuned.get("cases", ()))
@@ -43,7 +48,7 @@ class Subject:
     @property
     def model_name(self) -> str:
         """What made the masks, for people; empty where the run does not say."""
-        model = self.run.config.values.get("model") or {}
+        model = self.model
         match model.get("kind"):
             case "vesselness":
                 chosen = f"tuned on {len(self.tuned_on)} cases" if self.tuned_on else "default settings"
@@ -81,7 +86,7 @@ class Subject:
 
     @property
     def _tuned(self) -> Mapping[str, Any]:
-        return (self.run.config.values.get("model") or {}).get("tuned_on") or {}
+        return self.model.get("tuned_on") or {}
 
 
 def open_subjects(

@@ -1,36 +1,20 @@
-"""Which cases of a data set a model was trained on: from a list, annotations, or the training config.
+"""Which cases of a data set a model was trained on: its training list held against the files of the data set.
 
-A config is read as text, never executed. Images are matched by name; see `_matched` for what tells equal names apart.
+Images are matched by name; see `_matched` for what tells equal names apart. Other frames of the same patients are found
+by `training_match`.
 """
 
-import ast
-import json
-import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helpers.data.dataset import Dataset
+from helpers.data.name_rules import composed
 from helpers.data.record import Case
-from helpers.data.safe_json import read_json
 from helpers.errors import RefusedInput
-
-_IMAGE_KEYS = ("image", "file_name", "image_path", "imagePath")
-_IMAGE_FOLDERS = (".", "images", "..", "../images")  # of an annotation file's folder, where its images may lie
-_VALIDATION = frozenset(("val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"))
-_TRAINING = frozenset(("train", "training"))
-
-
-class Role(StrEnum):
-    """What a file of the training list was for."""
-
-    TRAINING = "training"
-    VALIDATION = "validation"  # of a config: its name, or the name that the config gives it, says so
+from helpers.evaluation.training_files import NamedImages, Role, TrainingFiles, place_of, read_training_files
 
 
 @dataclass(frozen=True)
@@ -58,13 +42,19 @@ class TrainingList:
     Attributes:
         files: that were read.
         absent: number of annotation files that a config names and that are not here.
+        read: the names behind it; they stay on this machine.
     """
 
     files: tuple[ListedFile, ...]
     absent: int = 0
+    read: TrainingFiles = field(default_factory=lambda: TrainingFiles(()), repr=False)
 
-    def facts(self, scored: Sequence[str]) -> dict[str, Any]:
-        """A JSON object for the summary of an evaluation: no names but case ids."""
+    def facts(self, scored: Sequence[str], understood: bool = False) -> dict[str, Any]:
+        """A JSON object for the summary of an evaluation: no names but case ids.
+
+        Args:
+            understood: whether all its names are understood, or other frames of scored patients are among them.
+        """
         return {
             "leaked": sorted(self._cases(Role.TRAINING) & set(scored)),
             "validated": sorted((self._cases(Role.VALIDATION) - self._cases(Role.TRAINING)) & set(scored)),
@@ -74,10 +64,10 @@ class TrainingList:
                 for file in self.files
             ],
             "files_absent": self.absent,
-            "warnings": self.warnings(scored),
+            "warnings": self.warnings(scored, understood),
         }
 
-    def warnings(self, scored: Sequence[str]) -> list[str]:
+    def warnings(self, scored: Sequence[str], understood: bool = False) -> list[str]:
         """What must be known of the scored cases before their scores are believed."""
         chosen, trained, found = set(scored), self._cases(Role.TRAINING), []
         validated, doubtful = self._cases(Role.VALIDATION) - trained, self._doubtful - trained
@@ -101,7 +91,7 @@ class TrainingList:
                 f"{len(doubtful & chosen)} of {len(chosen)} scored cases are named like training images whose folders "
                 "do not tell them apart; they are not counted as training data"
             )
-        if not trained:
+        if not trained and not understood:
             entries = sum(file.entries for file in self.files if file.role is Role.TRAINING)
             found.append(
                 f"none of the {entries} entries of the training list is named like a case of this data set: "
@@ -121,38 +111,26 @@ def read_training_list(path: Path, dataset: Dataset) -> TrainingList:
     """Find the cases of `dataset` that a training list names.
 
     Args:
-        path: a text file of one case id or image file a line; an annotation file (.json: LabelMe, COCO, RefCOCO or
-            Sa2VA); or an mmengine config (.py), of which every annotation file that it names and that is here is read.
+        path: as for `training_files.read_training_files`.
     Raises:
         RefusedInput: where a file cannot be read or names nothing, or a config names no annotation file that is here.
     """
     path = Path(path)
-    if path.suffix != ".py":
-        return _with_entries(path, TrainingList((_listed(path, Role.TRAINING, (), dataset),)))
-    named, roots = _named_files(path)
-    places = [(_place(text, (path.parent, Path.cwd(), *roots)), role) for text, role in named]
-    files = {place: role for place, role in places if place is not None}
-    if not files:
-        texts = ", ".join(json.dumps(text) for text, _ in named) or "none at all"
+    read = read_training_files(path)
+    if not read.sources and path.suffix == ".py":
+        texts = ", ".join(f'"{name}"' for name in read.named) or "none at all"
         raise RefusedInput(
             f"{path}: expected annotation files (.json) of its training data here, found {texts}. Give the "
             "annotation file itself, or a text file of the training images' names"
         )
-    listed = tuple(_listed(place, role, roots, dataset) for place, role in files.items())
-    return _with_entries(path, TrainingList(listed, sum(place is None for place, _ in places)))
-
-
-def _with_entries(path: Path, found: TrainingList) -> TrainingList:
-    if not any(file.entries for file in found.files):
+    if not any(source.names for source in read.sources):
         raise RefusedInput(f"{path}: expected names of training images or case ids, found none. Give another file")
-    return found
+    return TrainingList(tuple(_listed(source, dataset) for source in read.sources), read.absent, read)
 
 
-def _listed(path: Path, role: Role, roots: Sequence[Path], dataset: Dataset) -> ListedFile:
-    entries = sorted({entry.replace("\\", "/") for entry in _entries(path)})
-    folders = [path.parent / folder for folder in _IMAGE_FOLDERS] + list(roots)
-    matched, doubtful = _matched(entries, dataset.cases, folders)
-    return ListedFile(role, sha256(path.read_bytes()).hexdigest(), len(entries), matched, doubtful)
+def _listed(source: NamedImages, dataset: Dataset) -> ListedFile:
+    matched, doubtful = _matched(source.names, dataset.cases, source.folders)
+    return ListedFile(source.role, source.sha256, len(source.names), matched, doubtful)
 
 
 def _matched(
@@ -165,18 +143,21 @@ def _matched(
     suffix of the case's file, must have its bytes.
     """
     given, by_stem = set(entries), {}
-    for entry in entries:
-        by_stem.setdefault(PurePosixPath(entry).stem, []).append(PurePosixPath(entry))
-    files = Counter(path.stem for path in {case.frame.path for case in cases})
+    for entry in map(PurePosixPath, entries):
+        by_stem.setdefault(composed(entry.stem), []).append(entry)
+    files = Counter(composed(path.stem) for path in {case.frame.path for case in cases})
     matched, doubtful = set(), set()
     for case in cases:
         path = case.frame.path
-        named = by_stem.get(path.stem, [])
+        named = by_stem.get(composed(path.stem), [])
         if case.case_id in given:
             matched.add(case.case_id)
-        elif len(named) > 1 or (named and files[path.stem] > 1):
+        elif len(named) > 1 or (named and files[composed(path.stem)] > 1):
             told = [entry for entry in named if entry.parent.name]
-            if any(entry.parent.name == path.parent.name and not _is_other(entry, path, folders) for entry in told):
+            if any(
+                composed(entry.parent.name) == composed(path.parent.name) and not _is_other(entry, path, folders)
+                for entry in told
+            ):
                 matched.add(case.case_id)
             elif len(told) < len(named):
                 doubtful.add(case.case_id)
@@ -187,79 +168,7 @@ def _matched(
 
 def _is_other(entry: PurePosixPath, path: Path, folders: Sequence[Path]) -> bool:
     """Whether an entry's image is here and is another one than that in `path`."""
-    place = _place(str(entry), folders)
-    return place is not None and place.suffix == path.suffix and place.read_bytes() != path.read_bytes()
-
-
-def _place(text: str, folders: Sequence[Path]) -> Path | None:
-    """The first file that a name means from one of the folders."""
-    for folder in folders:
-        if os.path.isfile(folder / text):  # of a text that cannot be a path it is False
-            return (folder / text).resolve()
-    return None
-
-
-def _entries(path: Path) -> Iterator[str]:
-    if path.suffix == ".json":
-        yield from _images(read_json(path))
-        return
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RefusedInput(f"{path}: expected a text file, one name a line ({error})") from error
-    yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
-
-
-def _images(value: Any) -> Iterator[str]:
-    """Every image that a JSON value names, at any depth."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in _IMAGE_KEYS and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _images(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _images(inner)
-
-
-def _named_files(config: Path) -> tuple[list[tuple[str, Role]], list[Path]]:
-    """The annotation files that a config names, each once, with their roles; and the folders that it names."""
-    try:
-        tree = ast.parse(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as error:
-        raise RefusedInput(f"{config}: expected a training config in Python ({error})") from error
-    texts = list(_texts(tree, frozenset()))
-    named = [text for text, _ in texts if "/" in text and not text.endswith(".json")]
-    roots = [base / text for text in named for base in (config.parent, Path.cwd())]
-    roles: dict[str, Role] = {}
-    for text, words in texts:
-        if text.endswith(".json"):
-            words = words | _words(PurePosixPath(text).stem)
-            role = Role.VALIDATION if words & _VALIDATION and not words & _TRAINING else Role.TRAINING
-            # A file that is named twice counts as training data once it is used as such.
-            roles[text] = Role.TRAINING if roles.get(text) is Role.TRAINING else role
-    return list(roles.items()), roots
-
-
-def _texts(node: ast.AST, words: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Every text of a config, with the words of the variables, arguments and keys that it stands under."""
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            yield node.value, words
-        return
-    if isinstance(node, ast.Assign):
-        words = words.union(*(_words(target.id) for target in node.targets if isinstance(target, ast.Name)))
-    elif isinstance(node, ast.keyword):
-        words = words | _words(node.arg or "")
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            own = _words(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else frozenset()
-            yield from _texts(value, words | own)
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _texts(child, words)
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+", text.lower()))
+    place = place_of(str(entry), folders)
+    if place is None or place.suffix != path.suffix or not path.is_file() or place.samefile(path):
+        return False
+    return place.read_bytes() != path.read_bytes()

@@ -20,13 +20,14 @@ _BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
 _UNITS_OF_KEYS = {Unit.PATIENT: "patient", Unit.SEQUENCE: "sequence", Unit.CASE: "case_id"}
 
 
-def headline_figure(summaries: Mapping[str, pd.DataFrame]) -> Figure:
+def headline_figure(summaries: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
     """Mean and interval of every headline metric, the runs beside each other, with the numbers written out.
 
     Shares are drawn from 0 to 1, distances on an axis of their own. Metrics that no run has are left out.
 
     Args:
         summaries: name of a run -> its table of `helpers.evaluation.aggregation.summary`; at least one.
+        title: whose scores these are, see `helpers.evaluation.standing`.
     """
     tables = {name: table.set_index("metric") for name, table in summaries.items()}
     known = [
@@ -43,6 +44,7 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame]) -> Figure:
         _WIDTH,
         1.4 + sum(heights) + 0.5 * len(panels),
         f"Headline: mean of {first['unit'].iloc[0]} means, 95 % intervals",
+        title,
         f"{sizes_text(sizes_of(first))}; scored as empty since failed or missing: {failed}",
         _caution_of(first),
     )
@@ -56,18 +58,21 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def distribution_figure(tables: Mapping[str, pd.DataFrame], metrics: Sequence[str] = DISTRIBUTION_METRICS) -> Figure:
+def distribution_figure(
+    tables: Mapping[str, pd.DataFrame], metrics: Sequence[str] = DISTRIBUTION_METRICS, title: str = ""
+) -> Figure:
     """Scores over patients: every case of the first run as a dot, means of all runs as markers.
 
     All panels have the patients in one order, the worst of the first run in the first metric to the left.
 
     Args:
         tables: name of a run -> its table of scores; the first is the one whose cases are drawn.
+        title: whose scores these are.
     """
     first = next(iter(tables.values()))
     unit = unit_of(first)
     figure = new_figure(
-        _WIDTH, 1.0 + 2.3 * len(metrics), f"Distribution over {unit}s, worst first", sizes_text(sizes(first))
+        _WIDTH, 1.0 + 2.3 * len(metrics), f"Distribution over {unit}s, worst first", title, sizes_text(sizes(first))
     )
     tables = {name: capped(table) for name, table in tables.items()}
     ranked = patient_means(capped(first), [metrics[0]]).sort_values(metrics[0], kind="stable")["patient"]

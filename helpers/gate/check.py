@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.errors import RefusedInput
 from helpers.evaluation.aggregation import patient_means, unit_of
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.definitions import BY_METRIC
@@ -49,13 +50,17 @@ def check(
 
     Args:
         case_tolerance: largest fall of a case, in the unit of the metric, 0 .. 1.
+    Raises:
+        RefusedInput: where TRAINING patients were left out of one of the two alone: they are other scores then.
     """
+    _require_same_patients(baseline, now)
     problems = _configuration(baseline, now)
     before, after = (scores.cases.set_index("case_id", drop=False) for scores in (baseline, now))
     lost = [case_id for case_id in before.index if case_id not in after.index]
     problems += [f"{case_id}: scored in the baseline, and not now" for case_id in lost]
     shared = [case_id for case_id in before.index if case_id in after.index]
-    notes = [f"{len(shared)} of {len(before)} cases compared; {len(after) - len(shared)} new ones left out"]
+    notes = [f"baseline: {baseline.title}", f"now: {now.title}"]
+    notes += [f"{len(shared)} of {len(before)} cases compared; {len(after) - len(shared)} new ones left out"]
     if not shared:
         return Findings((*problems, "no case of the baseline is among the scores"), tuple(notes))
     before, after = before.loc[shared].reset_index(drop=True), after.loc[shared].reset_index(drop=True)
@@ -73,6 +78,15 @@ def check(
         problems += [problem] if problem else []
         notes.append(note)
     return Findings(tuple(problems), tuple(notes))
+
+
+def _require_same_patients(baseline: Scores, now: Scores) -> None:
+    if baseline.excluded != now.excluded:
+        words = {True: "without TRAINING patients (--exclude-training)", False: "with all patients"}
+        raise RefusedInput(
+            f"expected scores of the same patients: the baseline was made {words[baseline.excluded]}, these scores "
+            f"{words[now.excluded]}. Evaluate as the baseline was, or record these with --update"
+        )
 
 
 def _configuration(baseline: Scores, now: Scores) -> list[str]:

@@ -19,6 +19,7 @@ from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
 from helpers.evaluation.postprocessing import Processing
 from helpers.evaluation.report import processing_rows, study_rows
+from helpers.evaluation.standing import title_of
 from helpers.evaluation.subjects import Subject, distinct_names, open_subjects
 from helpers.figures.curves import CurveData
 from helpers.figures.style import sizes_text
@@ -89,14 +90,26 @@ class Results:
         return self.subjects[0].name
 
     @property
+    def title(self) -> str:
+        """Whose scores these are: of patients that training saw, never saw, or of whom that is not known."""
+        return title_of(self.metrics.summary)
+
+    @property
+    def left_out(self) -> int:
+        """How many TRAINING patients were left out on request."""
+        return (self.metrics.summary.get("standing") or {}).get("excluded_patients", 0)
+
+    @property
     def sizes_note(self) -> str:
         """What all numbers rest on."""
-        return sizes_text(sizes(self.scores[self.first]))
+        return f"{sizes_text(sizes(self.scores[self.first]))}; {self.title}"
 
     @property
     def subject_table(self) -> pd.DataFrame:
         """Who is scored, on how much: a row for each subject."""
         rows = []
+        standing = self.metrics.summary.get("standing")
+        titles = {} if standing is None else {one["run"]: one["title"] for one in standing["runs"]}
         for subject in self.subjects:
             scores = self.scores[subject.name]
             outcomes = scores["outcome"].value_counts()
@@ -108,6 +121,7 @@ class Results:
                     "threshold": subject.run.threshold,
                     "several [SEG]": str(subject.run.combine),
                     "rests on": sizes_text(sizes(scores)),
+                    "training": titles.get(subject.name, self.title),
                     **{str(kind): int(outcomes.get(str(kind), 0)) for kind in Outcome},
                 }
             )
@@ -202,6 +216,7 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
         names=names,
         prompt=settings.prompt,
         training=settings.training,
+        exclude_training=settings.exclude_training,
         development=settings.development,
         processing=processing if processing.active else None,
         processes=settings.processes or os.cpu_count() or 1,

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from helpers.evaluation.aggregation import sizes
 from helpers.evaluation.paired import Pairing, changes, compare, pair
+from helpers.evaluation.standing import counts, joint, p_value_note, title
 from helpers.figures.scores import difference_figure
 from helpers.figures.style import sizes_text
 from helpers.notebook.evaluation import Results
@@ -37,13 +38,16 @@ def compared_with_first(results: Results) -> Iterator[Comparison]:
     for number, subject in enumerate(results.subjects[1:], start=1):
         pairing = pair(results.scores[subject.name], results.scores[results.first])
         compared = compare(pairing, draws=results.draws, seed=results.seed)
+        together = counts(joint((pairing.first, pairing.second)))
+        shown = title(together, results.left_out)
         note = sizes_text(sizes(pairing.first))
+        tests = p_value_note(together, subject.name, results.first)
         changed = changes(pairing)
         differences = _named(written_comparison(compared), subject.name, results.first)
         yield Comparison(
             number,
-            _text(results.first, subject.name, pairing, note),
-            (with_warnings(differences, results.training_warnings),
+            f"{_text(results.first, subject.name, pairing, note)}\n{shown}",
+            (with_warnings(differences, [*results.training_warnings, *([tests] if tests else [])], shown),
              change_counts(changed),
              _named(_ends(changed).round(3), f"Dice, {subject.name}", f"Dice, {results.first}")),
             difference_figure(
@@ -51,7 +55,7 @@ def compared_with_first(results: Results) -> Iterator[Comparison]:
                 compared,
                 first=subject.name,
                 second=results.first,
-                sizes_note=note,
+                sizes_note=f"{note}; {shown}",
             ),
         )  # fmt: skip
 

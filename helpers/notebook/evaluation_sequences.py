@@ -13,7 +13,7 @@ def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
     found = results.metrics.summary["sequences"]
     if found is None:
         return (pd.DataFrame({"sequences": ["no two neighbouring frames of a sequence were scored"]}),)
-    title = f"{found['sequences']} sequences, means of {found['unit']} means"
+    title = f"{found['sequences']} sequences, means of {found['unit']} means; {results.title}"
     tables = [pd.DataFrame(sequence_rows(found), columns=[title, *(run["run"] for run in found["runs"])])]
     if found["comparisons"]:
         columns = [f"{one['second']} less {one['first']}" for one in found["comparisons"]]
@@ -28,4 +28,6 @@ def restless_figure(results: Results) -> Figure | None:
         return None
     own = sequences[sequences["run"] == results.first]
     worst = own.loc[own["flicker"].idxmax(), "sequence"]
-    return sequence_figure(frames[frames["sequence"] == worst], list(results.scores), f"{worst}, the most flicker")
+    return sequence_figure(
+        frames[frames["sequence"] == worst], list(results.scores), f"{worst}, the most flicker; {results.title}"
+    )

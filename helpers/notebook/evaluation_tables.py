@@ -16,11 +16,14 @@ from helpers.figures.style import caution, sizes_of, sizes_text
 SECOND = tuple(metric for metric in METRICS if metric not in HEADLINE)
 
 
-def with_warnings(table: pd.DataFrame, warnings: Sequence[str]) -> pd.DataFrame:
-    """A table with warnings as its first rows, so that no number of it is read without them."""
-    rows = pd.DataFrame(
-        [[f"WARNING: {text}", *[""] * (table.shape[1] - 1)] for text in warnings], columns=table.columns
-    )
+def with_warnings(table: pd.DataFrame, warnings: Sequence[str], title: str | None = None) -> pd.DataFrame:
+    """A table with warnings as its first rows, so that no number of it is read without them.
+
+    Args:
+        title: whose scores these are, right above the numbers.
+    """
+    said = [f"WARNING: {text}" for text in warnings] + ([] if title is None else [title])
+    rows = pd.DataFrame([[text, *[""] * (table.shape[1] - 1)] for text in said], columns=table.columns)
     return pd.concat([rows, table], ignore_index=True)
 
 
@@ -128,11 +131,17 @@ def written_comparison(compared: pd.DataFrame) -> pd.DataFrame:
                 f"{row['difference']:+.3f}{interval}",
                 _p_value(row["p_sign_flip_holm"]),
                 _p_value(row["p_wilcoxon_holm"]),
-                f"{row['n_units']} {row['unit']}s, {row['n_cases']} cases",
+                f"{row['n_units']} {row['unit']}s, {row['n_cases']} cases" + _tested(row),
             )
         )
     names = ["metric", "first", "second", "difference", "p, sign flip (Holm)", "p, Wilcoxon (Holm)", "rests on"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _tested(row: pd.Series) -> str:
+    """On how many units the p-values rest, where training saw some of them."""
+    tested = row.get("n_tested", row["n_units"])
+    return "" if tested == row["n_units"] else f", {int(tested)} of them tested"
 
 
 def change_counts(changed: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}
-_BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": []}
-_CELL_TYPES = {"string": "str", "integer": "int", "number": "float", "array": "list"}
+_BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": [], "boolean": False}
+_CELL_TYPES = {"string": "str", "integer": "int", "number": "float", "array": "list", "boolean": "bool"}
 _BOUNDS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
 
 
@@ -36,7 +36,7 @@ class Parameter:
     @property
     def default_text(self) -> str:
         """The default as Python's source."""
-        return json.dumps(self.default, ensure_ascii=False)
+        return repr(self.default) if isinstance(self.default, bool) else json.dumps(self.default, ensure_ascii=False)
 
     @property
     def line(self) -> str:
@@ -83,6 +83,8 @@ def _takes(schema: dict[str, Any]) -> str:
             return _FORMATS[form]
         case {"type": "string"}:
             return "text"
+        case {"type": "boolean"}:
+            return "true | false"
         case {"type": "array", "items": items}:
             found = "texts" if _takes(items) == "text" else _takes(items)
             most = f", at most {schema['maxItems']}" if "maxItems" in schema else ""

@@ -207,8 +207,9 @@ class EvaluateSettings(DataSettings):
     against: list[_Words] = Field([], description="run folders or names to compare with")
     prompt: _OptionalText = Field(None, description="such as p1; empty: every prompt of the runs, each by itself")
     training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
-        None, description="list of case ids or configuration of the training, to find leakage; empty: none"
+        None, description="list of case ids or configuration of the training; empty: what convert kept on this machine"
     )
+    exclude_training: bool = Field(False, description="score no patient of whom training saw frames; they are counted")
     development: Annotated[DirectoryPath | None, _Unset] = Field(
         None,
         description="earlier evaluation of the same model on other patients, to choose a threshold on; empty: none",

@@ -34,6 +34,7 @@ class PipelineRequest:
         prompts: asked of every frame.
         baseline: settings of the vesselness that the model is held against; None for the documented defaults.
         training: images that the model was trained on, see `vesselkit evaluate --training`.
+        exclude_training: score no patient of whom training saw frames.
         device, dtype, batch_size, limit: as in notebook 02.
     """
 
@@ -47,6 +48,7 @@ class PipelineRequest:
     prompts: tuple[str, ...] | None = None
     baseline: Path | None = None
     training: Path | None = None
+    exclude_training: bool = False
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None
@@ -125,7 +127,12 @@ def _steps(
         begins("03_evaluate")
         training = None if request.training is None else str(request.training)
         started = time.perf_counter()
-        metrics = _new_result("03_evaluate", project, Stage.EVALUATE, {**both, "training": training})
+        metrics = _new_result(
+            "03_evaluate",
+            project,
+            Stage.EVALUATE,
+            {**both, "training": training, "exclude_training": request.exclude_training or None},
+        )
         yield Step("03_evaluate", metrics, time.perf_counter() - started)
     shown = {**both, "metrics": None if metrics is None else str(metrics)}
     begins("04_review")

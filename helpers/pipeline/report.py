@@ -6,6 +6,7 @@ from pathlib import Path
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.standing import title_of
 from helpers.pipeline.pipeline import Step
 from helpers.tables_text import aligned
 
@@ -33,7 +34,7 @@ def closing_text(steps: Sequence[Step]) -> str:
 
 
 def headline_text(metrics: Path) -> str:
-    """Means with 95 % intervals, a column for each run, and the warnings that belong to them."""
+    """Whose scores these are, means with 95 % intervals, a column for each run, and the warnings to them."""
     summary = open_metrics(metrics).summary
     runs = summary["runs"]
     rows = [["", *(run["name"] for run in runs)]]
@@ -42,7 +43,7 @@ def headline_text(metrics: Path) -> str:
         if any(row["mean"] is not None for row in found):
             rows.append([BY_METRIC[metric].title, *(_mean(row) for row in found)])
     rows.append(["failed", *(str(run["outcomes"].get("failed", 0)) for run in runs)])
-    return "\n".join([aligned(rows), *(f"warning: {text}" for text in summary["warnings"])])
+    return "\n".join([title_of(summary), aligned(rows), *(f"warning: {text}" for text in summary["warnings"])])
 
 
 def _mean(row: dict) -> str:

@@ -21,12 +21,12 @@ SIDE = 64
 PATIENTS, FRAMES = 6, 2
 
 
-def write_data(folder: Path, truth_scale: int = 1) -> Dataset:
+def write_data(folder: Path, truth_scale: int = 1, patients: int = PATIENTS) -> Dataset:
     """Two frames of one sequence of each patient; `truth_scale` times as many pixels a side in their truths."""
     rng = np.random.default_rng(0)
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
-    for patient in range(1, PATIENTS + 1):
+    for patient in range(1, patients + 1):
         for frame in range(1, FRAMES + 1):
             truth = vessel_tree(rng, SIDE)
             name = f"P{patient:02d}_S01_{frame:03d}.png"

@@ -83,11 +83,11 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert json.loads((tmp_path / "m/summary.json").read_text()) == summary
     assert (tmp_path / "m/summary.md").read_text() == found.text and found.folder == tmp_path / "m"
     assert list(summary) == [
-        *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "warnings"),
+        *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "standing", "warnings"),
         *("data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "sequences"),
         *("definitions", "files"),
     ]
-    assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 2)
+    assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 3)
     assert (summary["version"], summary["training"], summary["processing"]) == (__version__, None, None)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(summary["created"])) < timedelta(minutes=10)
     assert summary["settings"] == {"seed": 7, "draws": 50, "level": 0.95}
@@ -106,7 +106,7 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     }
     assert set(summary["files"]) == {*(f"{name}.parquet" for name in TABLES), "histograms.npz"}
     (compared,) = summary["comparisons"]
-    assert list(compared) == ["first", "second", "identical", "warnings", "changes", "metrics"]
+    assert list(compared) == ["first", "second", "title", "identical", "warnings", "changes", "metrics"]
     assert (compared["first"], compared["second"], compared["warnings"]) == ("good", "other", [])
     changed = open_metrics(tmp_path / "m").changes()
     columns = ["first_run", "second_run", "case_id", "first", "second", "difference", "change"]
@@ -198,7 +198,8 @@ def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
     (tmp_path / "list.txt").write_text(f"# trained on\n{data.cases[0].case_id}\n")
     (tmp_path / "config.py").write_text("raise SystemExit\ndata_path = 'annotations.json'\n")
     found = evaluate([good], data, tmp_path / "m", training=tmp_path / kind, processes=1)
-    assert found.summary["training"]["leaked"] == [data.cases[0].case_id]
+    assert found.summary["training"]["listed"] == [data.cases[0].case_id]
+    assert found.summary["training"]["leaked"] == [case.case_id for case in data.cases[:2]]  # both of its patient
     assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
 
 
@@ -208,7 +209,8 @@ def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
     found = evaluate([good, other], data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=100)
     parts = found.text.split("\n## ")
     warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases are training" in part]
-    assert warned == ["Headline", "other against good", "Second table"]
+    title = ": 6 patients, 1 of them TRAINING patients"
+    assert warned == [f"{name}{title}" for name in ("Headline", "other against good", "Second table")]
     assert "Training list" in parts[0] and "1 entries, 1 cases of the data set among them" in parts[0]
     assert len(set(found.summary["warnings"])) == len(found.summary["warnings"])
 
@@ -331,12 +333,12 @@ def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
         open_metrics(tmp_path / "m")
 
 
-@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 3)])
+@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 4)])
 def test_another_schema_or_version_is_refused(data, good, tmp_path, name, value):
     evaluate([good], data, tmp_path / "m", processes=1, draws=50)
     summary = json.loads((tmp_path / "m/summary.json").read_text())
     (tmp_path / "m/summary.json").write_text(json.dumps({**summary, name: value}))
-    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 2, found .*{value}"):
+    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 3, found .*{value}"):
         open_metrics(tmp_path / "m")
 
 

@@ -1,5 +1,6 @@
 """The gate on drawn scores, and on the tiny model: as it is, with one weight perturbed, with one case dropped."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,36 @@ def test_a_baseline_comes_back(tmp_path):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(RefusedInput, match=r"bad\.json: expected"):
             read_baseline(tmp_path / "bad.json")
+
+
+def test_it_says_whose_scores_are_compared(tmp_path):
+    before, now = replace(drawn(EVEN), title="TRAINING patients (4)"), drawn(EVEN)
+    found = check(before, replace(now, title="patients that training never saw (4)"))
+    assert found.to_text().startswith("baseline: TRAINING patients (4)\nnow: patients that training never saw (4)\n")
+    cases = now.cases.assign(training="unseen")
+    write_baseline(tmp_path / "b.json", replace(before, cases=cases, excluded=True))
+    read = read_baseline(tmp_path / "b.json")
+    assert (read.title, read.excluded) == ("TRAINING patients (4)", True) and set(read.cases["training"]) == {"unseen"}
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_scores_with_and_without_training_patients_are_not_compared(excluded):
+    one, other = replace(drawn(EVEN), excluded=excluded), replace(drawn(EVEN), excluded=not excluded)
+    with pytest.raises(RefusedInput, match=r"expected scores of the same patients: .*\(--exclude-training\).*--update"):
+        check(one, other)
+    assert check(one, one).passed
+
+
+def test_a_baseline_of_version_1_is_read(tmp_path):
+    write_baseline(tmp_path / "b.json", drawn(EVEN))
+    values = json.loads((tmp_path / "b.json").read_text())
+    del values["exclude_training"], values["title"]
+    (tmp_path / "b.json").write_text(json.dumps({**values, "schema_version": 1}))
+    read = read_baseline(tmp_path / "b.json")
+    assert (read.title, read.excluded) == ("training list unknown", False) and check(read, drawn(EVEN)).passed
+    (tmp_path / "b.json").write_text(json.dumps({**values, "schema_version": 3}))
+    with pytest.raises(RefusedInput, match="version 2, found vesselkit.gate version 3"):
+        read_baseline(tmp_path / "b.json")
 
 
 @pytest.mark.slow

@@ -318,7 +318,7 @@ def test_what_a_notebook_may_be_tried_on_is_there():
 def test_the_parameters_cell_has_the_settings_fields_in_order(notebook, model):
     assert list(parameter_types(notebook)) == list(model.model_fields)
     lines = parameters_cell(nbformat.read(notebook, as_version=4)).source.splitlines()
-    assert all(re.fullmatch(r"\w+: (str|float|int|list) = \S.*  # .+", line) for line in lines)
+    assert all(re.fullmatch(r"\w+: (str|float|int|list|bool) = \S.*  # .+", line) for line in lines)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ from helpers.notebook import showing
 from helpers.notebook.known import SETTINGS
 from helpers.notebook.parameter_table import declared, show_parameters
 from helpers.notebook.parameters import validate
-from helpers.notebook.settings import InferSettings, ReviewSettings
+from helpers.notebook.settings import EvaluateSettings, InferSettings, ReviewSettings
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def shown(settings):
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_parameter_has_a_type_a_default_of_it_and_a_meaning(name):
-    types = {"str": str, "int": int, "float": float, "list": list}
+    types = {"str": str, "int": int, "float": float, "list": list, "bool": bool}
     for one in declared(SETTINGS[name]):
         assert type(one.default) is types[one.cell_type] and one.meaning and "\n" not in one.meaning
         assert len(one.line) <= 120
@@ -47,6 +47,7 @@ def test_what_it_takes_is_what_is_checked():
     assert takes["threshold"] == "number above 0, below 1" and takes["limit"] == "whole number from 1"
     assert takes["data"] == "path" and takes["model"] == "folder" and takes["prompts"] == "list of texts"
     assert takes["quantize"] == "int8 | nf4" and takes["layout"] == "text"
+    assert {one.name: one.takes for one in declared(EvaluateSettings)}["exclude_training"] == "true | false"
     assert {one.name: one.takes for one in declared(ReviewSettings)}["against"] == "list of texts, at most 1"
 
 

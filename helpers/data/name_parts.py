@@ -1,0 +1,113 @@
+"""Parts of file names that can be compared without knowing the names: each is a plain text, which a key may hash.
+
+A part is a run of letters and numbers at its place in a name of some shape. Two names of one shape have a patient's
+text at the same place, so that equal parts there mean one patient, and other parts another.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from helpers.data.name_rules import path_ends
+from helpers.data.spelling import folded
+from helpers.data.time_order import STRUCTURE
+
+_TOKEN = re.compile(r"[0-9]+|[^\W\d_]+|[\W_]|\d")
+_NUMBER = re.compile(r"[0-9]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_DEEPEST = 6  # parts of a path, from its end, that are looked at
+_LONGEST = 40  # tokens of a part: longer ones are digests and the like
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text stands in names of one shape.
+
+    Attributes:
+        shape: of the part of the path that holds it and of all parts after it.
+        first, last: tokens of that part.
+    """
+
+    shape: str
+    first: int
+    last: int
+
+    def part(self, text: str) -> str:
+        """The text, folded, at this place."""
+        return f"part\0{self.shape}\0{self.first}\0{self.last}\0{folded(text)}"
+
+    def form(self, text: str) -> str:
+        """The text's form at this place: its letters, with 0 for each number."""
+        return f"form\0{self.shape}\0{self.first}\0{self.last}\0{_NUMBER.sub('0', folded(text))}"
+
+    @property
+    def shaped(self) -> str:
+        """That a name has this shape."""
+        return f"shape\0{self.shape}"
+
+
+def place_in(name: str, span: tuple[int, int]) -> Place | None:
+    """The place of a text in a name; None where it begins or ends within a number or a word.
+
+    Args:
+        name: a path with '/' between its parts.
+        span: first and last position of the text, which lies in one part of the path.
+    """
+    before, text, after = name[: span[0]], name[slice(*span)], name[span[1] :]
+    depth = after.count("/") + 1
+    ends = path_ends(name)
+    if "/" in text or not text.strip() or depth > min(_DEEPEST, len(ends)):
+        return None
+    end = ends[depth - 1]
+    tokens = _tokens(end.partition("/")[0])
+    first = len(_tokens(before.rpartition("/")[2]))
+    last = first + len(_tokens(text))
+    if "".join(tokens[first:last]) != folded(text):
+        return None
+    return Place(_shape(end), first, last)
+
+
+def parts_of(name: str) -> Iterator[tuple[str, str, str]]:
+    """Every run of tokens of a name, at its place: the part, its form, and the name's shape from there."""
+    for end in path_ends(name)[:_DEEPEST]:
+        component, shape = end.partition("/")[0], _shape(end)
+        tokens = _tokens(component)
+        if component.casefold() in STRUCTURE or len(tokens) > _LONGEST:
+            continue
+        for first in range(len(tokens)):
+            for last in range(first + 1, len(tokens) + 1):
+                text = "".join(tokens[first:last])
+                if not _is_separator(tokens[first]) and not _is_separator(tokens[last - 1]):
+                    place = Place(shape, first, last)
+                    yield place.part(text), place.form(text), place.shaped
+
+
+def words_of(name: str) -> Iterator[str]:
+    """Beginnings of a path's parts that look like somebody's number, wherever they stand: of letters and digits."""
+    for end in path_ends(name):
+        tokens = _tokens(end.partition("/")[0])
+        for last in range(1, len(tokens) + 1):
+            if last == len(tokens) or _is_separator(tokens[last]):
+                found = word("".join(tokens[:last]))
+                if found is not None:
+                    yield found
+
+
+def word(text: str) -> str | None:
+    """A patient's text as a word; None for one that could as well be a frame's number or any folder."""
+    plain = folded(text)
+    return f"word\0{plain}" if _NUMBER.search(plain) and _LETTERS.search(plain) else None
+
+
+def _tokens(text: str) -> Sequence[str]:
+    return _TOKEN.findall(folded(text))
+
+
+def _shape(end: str) -> str:
+    """A path's shape: 0 for a number, a for a word; folders that sort files do not count."""
+    kept = [part for part in end.split("/") if part.casefold() not in STRUCTURE]
+    return "/".join(_LETTERS.sub("a", _NUMBER.sub("0", folded(part))) for part in kept)
+
+
+def _is_separator(token: str) -> bool:
+    return not (_NUMBER.fullmatch(token) or _LETTERS.fullmatch(token))

@@ -1,0 +1,36 @@
+"""Data sets of names alone: what is known of patients, without an image."""
+
+from pathlib import Path
+
+from helpers.data.dataset import Dataset
+from helpers.data.frame import Frame
+from helpers.data.grouping import group
+from helpers.data.ids import IdPolicy, keep
+from helpers.data.patient_names import patient_names
+from helpers.data.record import Case, Record
+
+HERE = Path("/data")
+
+
+def named_dataset(
+    *names: str, rule: str | None = None, root: Path = HERE, scored: int | None = None, **values
+) -> Dataset:
+    """A data set with kept ids.
+
+    Args:
+        rule: as `--group-by`.
+        root: where the files lie; a table of groups is looked for there.
+        scored: so many of the names are cases; the others are of another split. None for all.
+        values: of every record, before grouping.
+    """
+    read = tuple(Record(name, root / name, **values) for name in names)
+    grouped, notes = group(read, rule, root)
+    given = keep(grouped)
+    people = patient_names(
+        read, grouped, given, layout="images", rule=rule, root=root, policy=IdPolicy.KEEP, key_path=root / "id.key"
+    )
+    cases = tuple(
+        Case(Frame(one.case_id, record.path, patient=one.patient, sequence=one.sequence))
+        for record, one in zip(grouped[:scored], given[:scored], strict=True)
+    )
+    return Dataset(root, "images", cases, IdPolicy.KEEP, None, notes, people=people)
