@@ -32,6 +32,10 @@ _DIGESTED = (
     "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
     "hide more, since a digest can be tried out"
 )
+_ONE_FILE = (
+    "that depth is of the frames of this annotation file alone: where other files of its folder belong to the same "
+    "study, `vesselkit data check` of the folder with --save keeps one for all"
+)
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,8 @@ def open_dataset(
     order = time_order(records)
     depth = common_depth(path, (record.path for record in records), rules.bits)
     said = (*rules_notes(saved, None if tried is None else rules), *([] if depth.note is None else [depth.note]))
+    if path.is_file() and depth.bits is not None and rules.bits is None:
+        said = (*said, _ONE_FILE)
     notes = [*said, *found.notes, *grouping, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)

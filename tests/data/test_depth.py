@@ -1,6 +1,7 @@
 """Images of more than 8 bits have one depth in a data set, whichever of them are looked at."""
 
 import ast
+import json
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,22 @@ def test_a_part_of_the_data_set_has_the_depth_of_the_whole(tmp_path, split):
     dataset = opened(tmp_path, split=split, layout=None)
     assert dataset.depth.bits == 12
     assert {case.frame.bits for case in dataset.cases} == {12}
+
+
+def test_one_annotation_file_says_that_its_depth_is_its_own(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name, top in (("train", 700), ("test", 3000)):
+        png_16(tmp_path / "images" / f"{name}.png", with_top(top))
+        entry = {"image": f"images/{name}.png", "mask": [[0, 0, 2, 0, 2, 2]], "text": "vessel"}
+        (tmp_path / f"{name}.json").write_text(json.dumps([entry]))
+    alone = opened(tmp_path / "train.json", layout=None)
+    assert alone.depth.bits == 10
+    assert any("of this annotation file alone" in note for note in alone.rules_notes)
+    both = opened(tmp_path, layout=None)
+    assert both.depth.bits == 12 and not any("annotation file alone" in note for note in both.notes)
+    save_rules(tmp_path, Rules(bits=both.depth.bits), ())
+    kept = opened(tmp_path / "train.json", layout=None)
+    assert kept.depth.bits == 12 and not any("annotation file alone" in note for note in kept.notes)
 
 
 def test_rules_decide_and_decode_nothing(tmp_path, monkeypatch):
