@@ -83,11 +83,16 @@ def score_sequences(
 
 
 def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int, Scorable]]]:
-    """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only."""
+    """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only.
+
+    Frames of another split that lie between two frames count: those two are no neighbours.
+    """
     scored = {case.case_id: case for case in cases}
     groups = []
     for members in in_sequences(dataset.cases, lambda case: case.frame):
-        found = [(at, scored[case.case_id]) for at, case in enumerate(members) if case.case_id in scored]
+        known = [case.frame.position for case in members]
+        places = range(len(members)) if None in known else known
+        found = [(at, scored[case.case_id]) for at, case in zip(places, members, strict=True) if case.case_id in scored]
         positions = {position for position, _ in found}
         if any(position + 1 in positions for position in positions):
             groups.append(found)

@@ -66,17 +66,20 @@ def values(metrics, run):
     return {row["metric"]: row for row in found["metrics"]}
 
 
-def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=3):
+def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=3, positions=None):
     """Scores of sequences of `frames` frames of 2 x 4 pixels, whose truth is always the upper row.
 
     Args:
         masks_of: run -> mask of (patient, number), a text of rows; None for none.
+        positions: of the frames in their sequence; None for unknown ones.
     """
     truth = SimpleNamespace(mask=lambda width, height: drawn("#" * width + " " + "." * width))
     cases, rows = [], []
     for patient in patients:
         for number in range(frames):
-            frame = Frame(f"{patient}-{number}", None, None, patient_of(patient), f"{patient}-S", number)
+            position = None if positions is None else positions[number]
+            group = (patient_of(patient), f"{patient}-S", number)
+            frame = Frame(f"{patient}-{number}", None, None, *group, position=position)
             cases.append(Case(frame, truth))
             rows.append({"case_id": frame.case_id, "outcome": "scored", "dice": 0.5 + number / 8, "cldice": 0.25})
     places = {case.frame.case_id: case.frame for case in cases}
@@ -102,6 +105,16 @@ RUNS = {
     "still": lambda patient, number: "#### ....",
     "blinking": lambda patient, number: "#### ...." if number != 1 else None,
 }
+
+
+def test_neighbours_are_those_in_time():
+    runs = {"blinking": RUNS["blinking"]}
+    turned = plain_scores(["P1"], runs, positions=[0, 2, 1]).frames
+    assert (turned["number"].tolist(), turned["flicker"].tolist()[1:]) == ([0, 2, 1], [0, 1])
+    # The frame between the last two is of another split.
+    apart = plain_scores(["P1"], runs, positions=[4, 5, 7]).frames
+    assert apart["position"].tolist() == [4, 5, 7] and apart["flicker"].notna().tolist() == [False, True, False]
+    assert plain_scores(["P1"], runs, positions=[0, 2, 4]) is None
 
 
 def test_sequences_by_hand():
