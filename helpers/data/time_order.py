@@ -1,5 +1,6 @@
 """In which order the frames of a sequence were taken, and from what that is known. Drawn ids play no part in it."""
 
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -7,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import PurePosixPath
 
+from helpers.data.name_times import in_order_of_time
 from helpers.data.record import NumberFrom, Record
 from helpers.images.dicom_header import Moment
 from helpers.images.reading import IMAGE_SUFFIXES
@@ -26,6 +29,12 @@ _EPOCH = re.compile(r"(?<![\d.])\d{9,}\.\d+(?![\d.])")
 _DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 _DIGITS = re.compile(r"([0-9]+)")
 _POINT = re.compile(r"(\d+\.\d+|\d+)")
+_END = re.compile(r"\d+$")
+_UNIT = re.compile(r"[ _.-]?(?:h|m|s|ms|us|hr|min|sec)(?![a-z])")
+_HEX = re.compile(r"[0-9a-f]+")
+_SEPARATED = re.compile(r"[ _.-]+")
+_LAST_LETTER = re.compile(r"[a-z](?![^\W\d_])")
+_NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 class OrderFrom(StrEnum):
@@ -136,7 +145,7 @@ def _by_moment(members: Sequence[Record], moment: Moment) -> list[Record] | None
 
 def _by_name(members: Sequence[Record], numbers: list[Record] | None) -> tuple[OrderFrom, Sequence[Record], str | None]:
     """As `_ordered`, by names; numbers at their ends decide where the names are of different forms."""
-    texts = {record.name: _text(record) for record in members}
+    texts, doubt = _texts(members)
     stems = [parts[-1] for parts in texts.values()]
     epochs = any(_EPOCH.search(stem) for stem in stems)
     letters = _letters(stems)
@@ -148,8 +157,11 @@ def _by_name(members: Sequence[Record], numbers: list[Record] | None) -> tuple[O
 
     keys = {record.name: key(record, epochs) for record in members}
     ordered = sorted(members, key=lambda record: (keys[record.name], record.name))
+    forms = len({_form(stem) for stem in stems})
+    if numbers is None and forms > 1:
+        numbers = _sorted_by(members, {name: _ending(parts[-1]) for name, parts in texts.items()})
     if numbers and numbers != ordered:
-        if len({_form(stem) for stem in stems}) > 1:
+        if forms > 1:
             return OrderFrom.NUMBERS, numbers, "the numbers at the end of names give another order than whole names"
         return OrderFrom.NAMES, ordered, "the numbers at the end of names give another order than whole names"
     if len(set(keys.values())) < len(members):
@@ -158,15 +170,62 @@ def _by_name(members: Sequence[Record], numbers: list[Record] | None) -> tuple[O
         others = sorted(members, key=lambda record: (key(record, True), record.name))
         if others != ordered:
             return OrderFrom.NAMES, ordered, "names hold points, as 1.10: they may be decimals, which order otherwise"
-    if letters is None and len(members) > 1 and _are_words(stems):
-        return OrderFrom.NAMES, ordered, "names differ in words alone, which tell no order"
-    return OrderFrom.NAMES, ordered, None
+    if letters is None and doubt is None:
+        doubt = _doubt([texts[record.name] for record in ordered], [keys[record.name] for record in ordered])
+    return OrderFrom.NAMES, ordered, doubt
+
+
+def _texts(members: Sequence[Record]) -> tuple[dict[str, tuple[str, ...]], str | None]:
+    """What is compared of each record's name, by the name, and what its dates leave in doubt."""
+    parts = [_text(record) for record in members]
+
+    def order(stems: Sequence[str]) -> Sequence[int]:
+        return sorted(range(len(stems)), key=lambda at: (_natural(stems[at], False), at))
+
+    stems, doubt = in_order_of_time([one[-1] for one in parts], order)
+    return {record.name: (*one[:-1], stem) for record, one, stem in zip(members, parts, stems, strict=True)}, doubt
+
+
+def _doubt(texts: Sequence[tuple[str, ...]], keys: Sequence[tuple]) -> str | None:
+    """What leaves the natural order of names in doubt.
+
+    Args:
+        texts, keys: of the names, in their order.
+    """
+    for (folders, last, _), (other_folders, other_last, _) in pairwise(keys):
+        pairs = [*zip(folders, other_folders, strict=False), (last, other_last)]
+        first, second = next(((a, b) for a, b in pairs if a != b), ((), ()))
+        at = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
+        if at is None:
+            continue
+        if at % 2:
+            units = [key[at + 1][1] for key in (first, second)]
+            if units[0] != units[1] and any(_UNIT.match(unit) for unit in units):
+                return "numbers in names have different units"
+        elif not _tell_order(first[at][1], second[at][1]):
+            return "names differ in words, which tell no order"
+    names = [_SEPARATED.sub("", "/".join(parts)) for parts in texts]
+    rests = [name[len(os.path.commonprefix(names)) :] for name in names]
+    is_hexadecimal = len(set(map(len, rests))) == 1 and all(map(_HEX.fullmatch, rests))
+    if is_hexadecimal and not all(map(str.isdecimal, rests)) and sorted(rests, key=lambda rest: int(rest, 16)) != rests:
+        return "names may be hexadecimal numbers, which order otherwise"
+    return None
+
+
+def _tell_order(one: str, other: str) -> bool:
+    """Whether two texts between numbers differ in the last letter of a word alone, or in no letter at all."""
+    if _NO_LETTERS.sub("", one) == _NO_LETTERS.sub("", other):
+        return True
+    start = len(os.path.commonprefix((one, other)))
+    rests = one[start:], other[start:]
+    return rests[0][1:] == rests[1][1:] and all(_LAST_LETTER.match(rest) for rest in rests)
 
 
 def _text(record: Record) -> tuple[str, ...]:
     """Folders that tell something and the stem of a record's file, in one spelling."""
     name = record.name if record.index is None else record.name.rpartition("#")[0]
-    path = PurePosixPath(unicodedata.normalize("NFKC", name).casefold())
+    digits = (str(unicodedata.decimal(letter, letter)) for letter in unicodedata.normalize("NFKC", name).casefold())
+    path = PurePosixPath("".join(digits))
     while path.suffix in _SUFFIXES:  # no other: what stands behind the last point of a UID is its number
         path = path.with_suffix("")
     return *(part for part in path.parts[:-1] if part not in STRUCTURE), path.name
@@ -178,6 +237,11 @@ def _natural(text: str, decimals: bool) -> tuple:
     return tuple(
         (Decimal(part), "") if place % 2 else (Decimal(0), part.strip(_SEPARATORS)) for place, part in enumerate(parts)
     )
+
+
+def _ending(stem: str) -> int | None:
+    found = _END.search(stem)
+    return None if found is None else int(found[0])
 
 
 def _form(stem: str) -> str:
@@ -199,7 +263,7 @@ def _varying(stems: Sequence[str]) -> list[str] | None:
 def _letters(stems: Sequence[str]) -> dict[str, str] | None:
     """What a, b, ... z, aa, ab, ... stands in each stem, where they follow each other without a gap; None else."""
     parts = _varying(stems)
-    if parts is None or len({len(part) for part in parts}) == 1 or max(map(len, parts)) > 3:
+    if parts is None or max(map(len, parts)) > 3:
         return None
     places = sorted(_place(part) for part in parts)
     if places != list(range(places[0], places[0] + len(places))):
@@ -213,8 +277,3 @@ def _place(letters: str) -> int:
     for letter in letters:
         place = 26 * place + ord(letter) - ord("a") + 1
     return place
-
-
-def _are_words(stems: Sequence[str]) -> bool:
-    parts = _varying(stems)
-    return parts is not None and len({len(part) for part in parts}) > 1

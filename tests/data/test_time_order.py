@@ -2,6 +2,7 @@
 
 import random
 import string
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def spreadsheet(place):
         place, last = divmod(place, 26)
         letters, place = string.ascii_lowercase[last] + letters, place - 1
     return letters
+
+
+def days(count):
+    """Days of which some are after the 12th, so that it is clear which number is the month."""
+    return [date(2023, 12, 25) + timedelta(days=at) for at in range(count)]
 
 
 # Each gives the names of frames in order of time, without their suffix.
@@ -47,6 +53,17 @@ SCHEMES = {
     "milliseconds": lambda n: [f"{1704450600000 + 66 * at}" for at in range(n)],
     "seconds with trimmed decimals": lambda n: [f"{1704450600 + at / 8}" for at in range(n)],
     "full width digits": lambda n: ["".join(chr(0xFF10 + int(d)) for d in str(at)) for at in range(n)],
+    "day first": lambda n: [f"{day:%d.%m.%Y}" for day in days(n)],
+    "day first, in one number": lambda n: [f"run_{day:%d%m%Y}_1" for day in days(n)],
+    "month first": lambda n: [f"{day:%m-%d-%Y}" for day in days(n)],
+    "names of months": lambda n: [f"{day:%d-%b-%Y}" for day in days(n)],
+    "names of months, year first": lambda n: [f"{day:%Y_%B_%d}" for day in days(n)],
+    "am and pm": lambda n: [
+        f"{(23 + at) // 2 % 12 or 12}-{30 * (at % 2 == 0):02d}-00 PM" for at in range(1, min(n, 22) + 1)
+    ],
+    "across noon": lambda n: [f"20240105_{(at + 11) % 12 + 1:02d}{'ap'[at > 11]}m" for at in range(min(n, 24))],
+    "digits of another script": lambda n: ["".join(chr(0x0660 + int(d)) for d in str(at)) for at in range(n)],
+    "letters of equal length": lambda n: [f"x{spreadsheet(26 + at)}" for at in range(n)],
     "folders": lambda n: [f"part{at // 4}/{at % 4}" for at in range(n)],
 }
 
@@ -159,6 +176,23 @@ def test_frames_of_several_files_go_file_by_file():
         (("x", "y", "z", "aa"), ["x", "y", "z", "aa"]),
         (("1.05", "1.10"), ["1.05", "1.10"]),
         (("a", "c", "e"), ["a", "c", "e"]),
+        (("1a", "1b", "2a", "10a"), ["1a", "1b", "2a", "10a"]),
+        (("a1", "a2", "a10", "b1"), ["a1", "a2", "a10", "b1"]),
+        (("before", "later"), None),
+        (("mon", "tue", "wed"), None),
+        (("frame_1", "frame_2", "frame_last"), None),
+        (("Jan_1", "Feb_1", "Mar_1"), None),
+        (("59s", "1m00s", "1m10s"), None),
+        (("800ms", "1s"), None),
+        (("08", "09", "0a", "0b", "10"), None),
+        (("1_12", "2_10", "11_2"), ["1_12", "2_10", "11_2"]),
+        (("一", "二", "三"), None),
+        (("01.02.2024", "02.01.2024"), None),  # which is the month?
+        (("01.02.2024", "02.02.2024"), ["01.02.2024", "02.02.2024"]),
+        (("01.02.2024_1", "01.02.2024_2"), ["01.02.2024_1", "01.02.2024_2"]),
+        (("31.12.23", "01.01.24"), None),
+        (("LAO/1", "RAO/1"), None),
+        (("A/1", "B/1"), ["A/1", "B/1"]),
     ],
 )
 def test_names_that_leave_doubt_are_told(names, wanted):
@@ -185,6 +219,12 @@ def test_numbers_of_whole_names_are_frame_numbers_and_no_rule_s(tmp_path):
     for number in (2, 10):
         Image.new("L", (8, 8), number).save(tmp_path / f"P1_S1_{number}.png")
     assert open_dataset(tmp_path).notes[-1] == "frames of a sequence in order of: frame numbers"
+
+
+def test_numbers_at_the_end_decide_so_too_under_a_rule_that_names_no_frame():
+    names = ("LAO_1.png", "RAO_2.png", "LAO_3.png")
+    found = time_order(Record(name, Path("/x"), sequence="S", **RULE) for name in names)
+    assert (found.positions, len(found.doubts)) == ({name: at for at, name in enumerate(names)}, 1)
 
 
 def test_single_frames_need_no_order():
