@@ -38,6 +38,9 @@ __all__ = ["read_dicom_frame"]
 # gdcm keeps the low BitsStored bits of these, also where the codestream has more.
 _CUT_SYNTAXES = frozenset({JPEGLossless, JPEGLosslessSV1})
 
+# Pixels that prove that a bit is never used.
+_ENOUGH = 1024
+
 _PILLOW_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless})
 
 _PIXEL_KEYWORDS = (
@@ -169,7 +172,14 @@ def _stored(path: Path, words: np.ndarray, header: Dataset) -> np.ndarray:
     if not (0 < bits <= header.BitsAllocated and above >= 0 and below >= 0):
         raise UnreadableImage(path, "BitsAllocated, BitsStored and HighBit of the header contradict. Export it again")
     if not syntax.is_encapsulated or syntax == RLELossless:  # both keep whole words
-        return (words << above) >> (above + below)
+        values = (words << above) >> (above + below)
+        if below == 0 and _lie_higher(words, values, above):
+            raise UnreadableImage(
+                path,
+                f"the grey values lie {above} bits higher than HighBit says, as compression by some archives leaves "
+                "them. Export it from the original file",
+            )
+        return values
     if below:
         raise UnreadableImage(
             path, "expected HighBit one below BitsStored in a compressed file, found another. Export it uncompressed"
@@ -182,6 +192,17 @@ def _stored(path: Path, words: np.ndarray, header: Dataset) -> np.ndarray:
             path, f"found values beyond the {bits} bits that the header states. Export it uncompressed"
         )
     return words
+
+
+def _lie_higher(words: np.ndarray, values: np.ndarray, above: int) -> bool:
+    """Whether words (H, W) hold grey in the bits above HighBit, which old overlays may use too.
+
+    Grey that lies higher leaves as many of the lowest bits unused in every pixel, which no overlay does.
+    """
+    unused = (1 << above) - 1
+    return bool(
+        words.size >= _ENOUGH and above and not (words & unused).any() and values.any() and (words != values).any()
+    )
 
 
 def _padding(words: np.ndarray, values: np.ndarray, header: Dataset) -> np.ndarray | None:

@@ -168,3 +168,16 @@ def test_padding_in_bits_that_hold_no_values(tmp_path):
     )
     assert (grey(write(tmp_path / "b", signed)) == [[0, 0, 255]]).all()
     assert (grey(write(tmp_path / "c", angiogram(np.array([[-500]]), PixelRepresentation=1))) == 3).all()
+
+
+def test_greys_above_the_high_bit_of_the_header_are_refused(tmp_path):
+    greys = np.arange(64 * 64).reshape(64, 64) % 1024
+    moved = vr(angiogram(greys << 6), "PixelData", kind="OW")
+    with pytest.raises(UnreadableImage, match="6 bits higher than HighBit says"):
+        read_dicom_frame(write(tmp_path / "moved", moved))
+
+
+def test_overlays_above_the_stored_bits_of_a_dark_frame_are_no_greys(tmp_path):
+    overlay = np.where(np.arange(64 * 64).reshape(64, 64) % 7 == 0, 0x8400, 0)
+    assert (grey(write(tmp_path / "black", angiogram(overlay))) == 0).all()
+    assert (grey(write(tmp_path / "dark", angiogram(overlay | 40))) == 10).all()
