@@ -17,6 +17,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.enclosed import enclosed_polygons
 from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
 from helpers.data.ids import IdPolicy
+from helpers.data.labels import DECIDE_LABELS
 from helpers.data.other_frame import suggestions
 from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.readers.looks import Look, look_of
@@ -105,7 +106,11 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         for fault in dataset.faults
     ]
     annotated = any(case.truth is not None for case in dataset.cases)
-    undecided = None if dataset.masks is None else dataset.masks.judgement.reason
+    undecided = {
+        found.reason
+        for found in (dataset.labels, None if dataset.masks is None else dataset.masks.judgement)
+        if found is not None and found.reason is not None
+    }
     by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
@@ -168,7 +173,7 @@ _ORDER_ADVICE = "look at its order in a film; (?P<frame>...) in --group-by, or a
 
 
 def _truth_findings(
-    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
+    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: set[str]
 ) -> Iterator[Finding]:
     truth = case.truth
     if truth is None:
@@ -176,7 +181,7 @@ def _truth_findings(
             yield _finding("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
         return
     problems = truth.problems(*(size or (None, None)))
-    if undecided is not None and undecided in problems:
+    if undecided.intersection(problems):
         return
     by_kind: dict[str, list[Finding]] = defaultdict(list)
     for problem in problems:
@@ -224,7 +229,13 @@ def _problem_finding(problem: str, case: Case) -> Finding:
 
 
 def _value_findings(dataset: Dataset) -> Iterator[Finding]:
-    """What the values of all mask files together mean: one finding, not one for each case."""
+    """What labels, and the values of all mask files, mean: one finding, not one for each case."""
+    labels = dataset.labels
+    if labels is not None and labels.reason is not None:
+        what = labels.reason.removesuffix(f". {DECIDE_LABELS}")
+        yield Finding(Severity.ERROR, "undecided_labels", None, what, DECIDE_LABELS)
+    elif labels is not None and labels.text:
+        yield Finding(Severity.NOTE, "labels", None, labels.text, "check that it is meant so")
     if dataset.masks is None:
         return
     judgement = dataset.masks.judgement

@@ -16,6 +16,7 @@ from helpers.data.id_key import default_key_path
 from helpers.data.id_map import pseudonyms
 from helpers.data.ids import IdPolicy, Names, keep
 from helpers.data.ignored import ignored_of, rescaled_ignored_of
+from helpers.data.labels import LabelChoice, choose_labels
 from helpers.data.mask_survey import MaskSurvey
 from helpers.data.patient_names import PatientNames, patient_names
 from helpers.data.readers.detection import dataset_root, read_records, saved_rules
@@ -57,6 +58,7 @@ class Dataset:
         depth: how its still images of more than 8 bits are read.
         masks: the values of all mask files of the whole data set; None where there is none.
         people: original names of patients of the whole data set, and how they are read; they stay on this machine.
+        labels: what the labels of annotated shapes mean; None where there is none.
     """
 
     root: Path = field(repr=False)
@@ -73,6 +75,7 @@ class Dataset:
     depth: CommonDepth = field(default=CommonDepth(), repr=False)
     masks: MaskSurvey | None = field(default=None, repr=False, compare=False)
     people: PatientNames = field(default_factory=PatientNames, repr=False)
+    labels: LabelChoice | None = field(default=None, repr=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -167,6 +170,7 @@ def open_dataset(
     root = _base(found.records[0])
     records, grouping = group(found.records, rules.group_by, root)
     records, masks = _surveyed(records, rules)
+    records, labels = _labelled(records, rules)
     policy = rules.ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
     if policy is IdPolicy.PUBLIC and not found.public:
         raise UsageProblem(
@@ -211,7 +215,18 @@ def open_dataset(
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
     opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
-    return replace(opened, unread=found.unread, depth=depth, masks=masks, people=people)
+    return replace(opened, unread=found.unread, depth=depth, masks=masks, people=people, labels=labels)
+
+
+def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], LabelChoice | None]:
+    """The records with what their labels mean, where there are several labels, or a rule for them."""
+    choice = choose_labels([record.labelled for record in records if record.labelled is not None], rules)
+    if choice is None or (choice.reason is None and not choice.text):
+        return tuple(records), choice
+    return tuple(
+        record if record.labelled is None else replace(record, truth=replace(record.labelled, choice=choice))
+        for record in records
+    ), choice
 
 
 def _surveyed(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], MaskSurvey | None]:

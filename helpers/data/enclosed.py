@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 
 from helpers.data.dataset import RescaledTruth
+from helpers.data.labels import LabelledTruth, united
 from helpers.data.rasterise import enclosed
 from helpers.data.record import Truth
 from helpers.data.truth import PolygonTruth, UnionTruth
@@ -20,6 +21,10 @@ def enclosed_polygons(truth: Truth, width: int, height: int) -> int:
         return enclosed_polygons(truth.given, *(truth.size or (width, height)))
     if isinstance(truth, UnionTruth):
         return sum(enclosed_polygons(part, width, height) for part in truth.parts)
+    if isinstance(truth, LabelledTruth):
+        if not truth.in_order:
+            return sum(enclosed_polygons(part, width, height) for _, part in truth.parts)
+        truth = united(truth)
     if not isinstance(truth, PolygonTruth):
         return 0
     objects: dict[Hashable, list[tuple[float, ...]]] = defaultdict(list)

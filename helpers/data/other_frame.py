@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.data.labels import LabelledTruth
 from helpers.data.rasterise import TOLERANCE
 from helpers.data.record import Case, Truth
 from helpers.data.truth import PolygonTruth, Size, UnionTruth
@@ -84,8 +85,11 @@ def _holds(size: Size, reach: tuple[float, float]) -> bool:
 
 def _reach(truth: Truth | None) -> tuple[float, float] | None:
     """Largest x and y of the polygons of a truth that states no size; None for any other, and for odd coordinates."""
-    if isinstance(truth, UnionTruth) and truth.size is None:
-        found = [reach for reach in map(_reach, truth.parts) if reach is not None]
+    parts = [part for _, part in truth.parts] if isinstance(truth, LabelledTruth) else None
+    if isinstance(truth, UnionTruth):
+        parts = truth.parts
+    if parts is not None and truth.size is None:
+        found = [reach for reach in map(_reach, parts) if reach is not None]
         return tuple(max(values) for values in zip(*found, strict=True)) if found else None
     if not isinstance(truth, PolygonTruth) or truth.size is not None:
         return None

@@ -55,6 +55,8 @@ class Record:
         split: None where the layout has none.
         from_header: which of `patient` and `sequence` a file's header states; such names are never kept as ids.
         provenance: where the annotation came from, for people: annotation file, position in it, texts, second reader.
+        labelled: the truth with its shapes under their labels, where a source states labels that may not all be
+            vessels; None where it does not.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Record:
     split: str | None = None
     from_header: frozenset[str] = frozenset()
     provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    labelled: Truth | None = None
 
 
 @dataclass(frozen=True)

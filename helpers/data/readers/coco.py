@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from helpers.data.labels import LabelledTruth, label_of
 from helpers.data.readers.annotation import (
     image_path,
     images_beside,
@@ -91,12 +92,21 @@ def load_coco(path: Path) -> CocoFile:
 
 
 def read_coco(
-    root: Path, files: Sequence[Path], *, layout: str = "coco", public: bool = False, lesions: bool = False
+    root: Path,
+    files: Sequence[Path],
+    *,
+    layout: str = "coco",
+    public: bool = False,
+    lesions: bool = False,
+    labelled: bool = False,
 ) -> Reading:
     """One record for each image; its truth is the union of its annotations of every category.
 
     Annotations of the category `stenosis` are passed over and counted, unless `lesions`: then they alone count. In a
     file without any annotation the images have no truth; else an image without one has an empty mask.
+
+    Args:
+        labelled: whether the categories may be other things than vessels, and are kept apart.
     """
     records: dict[str, Record] = {}
     faults = []
@@ -122,7 +132,10 @@ def read_coco(
             if image_id in coco.repeated:
                 truth = BrokenTruth("several images of the file have the same id; its annotations could be any's")
             provenance = {"annotation": record_name(root, file), "image_id": image_id, "objects": len(kept)}
-            records[name] = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
+            record = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
+            if labelled and truth is not None and not isinstance(truth, BrokenTruth):
+                record = replace(record, labelled=_labelled(coco, kept, image))
+            records[name] = record
     notes = []
     if passed_over:
         notes.append(f"{passed_over} annotations of {'vessels' if lesions else 'lesions'} were passed over")
@@ -187,6 +200,11 @@ def is_arcade_lesions(file: Path) -> bool:
     return any(file.match(pattern) for pattern in _ARCADE[True])
 
 
+def is_arcade_vessels(file: Path) -> bool:
+    """Whether an annotation file lies where ARCADE's vessel task has its own: all its categories are vessels."""
+    return any(file.match(pattern) for pattern in _ARCADE[False])
+
+
 def read_arcade(root: Path, lesions: bool = False) -> Reading:
     """ARCADE: vessels from `syntax`; lesions only where they are asked for by name."""
     layout = "arcade_stenosis" if lesions else "arcade"
@@ -197,6 +215,15 @@ def read_arcade(root: Path, lesions: bool = False) -> Reading:
             f"{'stenosis' if lesions else 'syntax'}/"
         )
     return read_coco(root, files, layout=layout, public=True, lesions=lesions)
+
+
+def _labelled(coco: CocoFile, items: Sequence[dict], image: dict) -> LabelledTruth:
+    """The annotations of one image under their categories."""
+    by_label: dict[str, list[dict]] = defaultdict(list)
+    for item in items:
+        by_label[label_of(coco.categories.get(_key(item.get("category_id"))))].append(item)
+    parts = tuple((label, coco_truth([item], image)) for label, group in by_label.items() for item in group)
+    return LabelledTruth(parts, in_order=False, size=stated_size(image.get("width"), image.get("height")))
 
 
 def _category(coco: CocoFile, item: dict) -> str:

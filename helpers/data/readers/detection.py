@@ -7,7 +7,14 @@ from pathlib import Path
 
 from helpers.data.ids import IdPolicy
 from helpers.data.readers.annotation import image_path, normalised, reading, record_name, split_of, walk
-from helpers.data.readers.coco import arcade_files, is_arcade_lesions, is_coco, read_arcade, read_coco
+from helpers.data.readers.coco import (
+    arcade_files,
+    is_arcade_lesions,
+    is_arcade_vessels,
+    is_coco,
+    read_arcade,
+    read_coco,
+)
 from helpers.data.readers.dicom import read_dicom
 from helpers.data.readers.labelme import is_labelme, read_labelme
 from helpers.data.readers.layouts import BY_NAME, GENERIC, PUBLISHED
@@ -123,7 +130,7 @@ def _read_coco(root: Path, files: list[Path]) -> Reading:
                 f"{file}: ARCADE's stenosis task outlines lesions, not vessels. Name the folder above it, with "
                 "--layout arcade for the vessels or --layout arcade_stenosis for the lesions"
             )
-    return read_coco(root, files)
+    return read_coco(root, files, labelled=not all(is_arcade_vessels(file) for file in files))
 
 
 def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
