@@ -105,7 +105,7 @@ def check(
         write_report(report, opened, folder)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if save:
-        kept = found.to_keep(opened)
+        kept = found.to_keep(opened, tried)
         if kept.decided():
             path = save_rules(opened.root, kept, LAYOUTS)
             typer.echo(f"rules saved in {path}: {kept.to_text()}", err=as_json)

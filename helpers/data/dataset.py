@@ -21,7 +21,7 @@ from helpers.data.mask_survey import MaskSurvey
 from helpers.data.patient_names import PatientNames, patient_names
 from helpers.data.readers.detection import dataset_root, read_records, saved_rules
 from helpers.data.record import Case, Fault, Record
-from helpers.data.rules import Rules, rules_notes, with_options, with_trial
+from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
 from helpers.data.time_order import TimeOrder, time_order
 from helpers.data.truth import AuditedTruth, MaskFileTruth, Size
 from helpers.data.values import Choice
@@ -168,7 +168,7 @@ def open_dataset(
     found = read_records(path, asked, replace(saved.rules, layout=rules.layout))
     _refuse_twins(path, found.records)
     root = _base(found.records[0])
-    records, grouping = group(found.records, rules.group_by, root)
+    records, grouping = _grouped(found.records, rules, saved, root)
     records, masks = _surveyed(records, rules)
     records, labels = _labelled(records, rules)
     policy = rules.ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
@@ -227,6 +227,19 @@ def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ..
         record if record.labelled is None else replace(record, truth=replace(record.labelled, choice=choice))
         for record in records
     ), choice
+
+
+def _grouped(
+    records: tuple[Record, ...], rules: Rules, saved: Saved, root: Path
+) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """As `group`; a rule of a folder above is searched in names relative to that folder."""
+    above = saved.above
+    if above is None or above.rules.group_by is None or above.rules.group_by != rules.group_by:
+        return group(records, rules.group_by, root)
+    start = root.relative_to(above.folder).as_posix()
+    whole = tuple(replace(record, name=f"{start}/{record.name}") for record in records)
+    grouped, notes = group(whole, rules.group_by, above.folder)
+    return tuple(replace(one, name=record.name) for one, record in zip(grouped, records, strict=True)), notes
 
 
 def _surveyed(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], MaskSurvey | None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids import IdPolicy
 from helpers.data.other_frame import parse_size
-from helpers.data.rules import Rules
+from helpers.data.readers.detection import saved_rules
+from helpers.data.rules import Rules, Saved, with_trial
 from helpers.errors import UsageProblem
 
 _log = logging.getLogger(__name__)
@@ -61,13 +62,18 @@ class Opening:
             _log.info(note)
         return opened
 
-    def to_keep(self, opened: Dataset) -> Rules:
-        """The rules that a data set was opened by and what was found for certain: its depth, and its folder's layout.
+    def to_keep(self, opened: Dataset, tried: Rules) -> Rules:
+        """The rules to save: those of the data set's own, what was asked for, what was found for certain.
 
-        The layout of an annotation file is the file's own, and plain images are found again each time: kept, they would
-        make frames of masks that are added later.
+        Found are the depth of the frames and the layout of a folder. That of an annotation file is the file's own, and
+        plain images are found again each time: kept, they would make frames of masks that are added later.
+
+        Args:
+            tried: as for `open`.
         """
-        rules = opened.rules
+        given = Rules(layout=self.layout, ids=None if self.ids is None else IdPolicy(self.ids), group_by=self.group_by)
+        rules = with_trial(Saved(saved_rules(opened.root).own), replace(tried, **given.decided()))
         if rules.layout is None and opened.layout != "images" and self.data.is_dir():
             rules = replace(rules, layout=opened.layout)
-        return rules if opened.depth.bits is None else replace(rules, bits=opened.depth.bits)
+        found = opened.depth.bits if opened.rules.bits is None else rules.bits
+        return rules if found is None else replace(rules, bits=found)

@@ -14,6 +14,7 @@ from typing import Any
 from helpers.atomic import write_json_atomic
 from helpers.data.id_key import FOLDER, make_folder
 from helpers.data.ids import IdPolicy
+from helpers.data.rule_values import choice, text, texts, whole
 from helpers.data.safe_json import read_json
 from helpers.errors import RefusedInput
 
@@ -80,16 +81,50 @@ RULES = tuple(one.name for one in fields(Rules))
 
 
 @dataclass(frozen=True)
+class Above:
+    """Rules of a folder above, of which the data set is a part.
+
+    Attributes:
+        rules: those that count, since the data set has none of its own for them.
+    """
+
+    folder: Path = field(repr=False)
+    files: tuple[Path, ...] = field(repr=False)
+    rules: Rules
+
+
+@dataclass(frozen=True)
 class Saved:
-    """The rules of a data set and the files that they came from."""
+    """The rules of a data set and the files that they came from.
+
+    Attributes:
+        rules: all that count, those from above among them.
+        files: those in the data set's own folder, or beside it.
+        above: None where none comes from above.
+    """
 
     rules: Rules = Rules()
     files: tuple[Path, ...] = field(default=(), repr=False)
+    above: Above | None = None
+
+    @property
+    def own(self) -> Rules:
+        """The rules of the data set's own files."""
+        return self.rules if self.above is None else replace(self.rules, **dict.fromkeys(self.above.rules.decided()))
 
     def to_text(self) -> str:
         """A note for people, without names; '' where there are none."""
-        decided = self.rules.to_text()
-        return f"rules kept with the data ({' and '.join(map(_file, self.files))}): {decided}" if decided else ""
+        own = self.own.to_text()
+        said = [f"rules kept with the data ({_files(self.files)}): {own}"] if own else []
+        if self.above is not None:
+            said.append(f"rules kept in a folder above ({_files(self.above.files)}): {self.above.rules.to_text()}")
+        return "; ".join(said)
+
+    def says(self, name: str) -> str:
+        """Where a rule comes from, for people."""
+        if self.above is not None and name in self.above.rules.decided():
+            return f"the rules kept in a folder above ({_files(self.above.files)})"
+        return f"the rules kept with the data ({_files(self.files[-1:])})"
 
 
 def read_rules(root: Path, layouts: Collection[str]) -> Saved:
@@ -101,7 +136,7 @@ def read_rules(root: Path, layouts: Collection[str]) -> Saved:
         RefusedInput: where a file of the kit's holds what it cannot, is of a newer version, or contradicts another.
     """
     rules, files = Rules(), []
-    for path in _paths(root):
+    for path in rules_paths(root):
         found = _own(path, layouts)
         if found is None:
             continue
@@ -124,8 +159,8 @@ def with_options(saved: Saved, given: Rules) -> Rules:
             continue
         ours, theirs = getattr(saved.rules, name), getattr(given, name)
         raise RefusedInput(
-            f"{option_of(name)} {_said(theirs)}: the rules kept with the data ({_file(saved.files[-1])}) say {name} "
-            f"{_said(ours)}. Leave the option out to go by them; {_ADVICE}"
+            f"{option_of(name)} {_said(theirs)}: {saved.says(name)} say {name} {_said(ours)}. "
+            f" Leave the option out to go by them; {_ADVICE}"
         )
     return replace(saved.rules, **given.decided())
 
@@ -168,9 +203,9 @@ def save_rules(root: Path, rules: Rules, layouts: Collection[str]) -> Path:
     Raises:
         RefusedInput: where no file can be written, or another that stays contradicts.
     """
-    found = {path: _own(path, layouts) for path in _paths(root)}
+    found = {path: _own(path, layouts) for path in rules_paths(root)}
     held = [path for path, own in found.items() if own is not None and not _foreign_keys(path)]
-    first, hidden, beside = _paths(root)
+    first, hidden, beside = rules_paths(root)
     free = first if not first.exists() else hidden
     targets = dict.fromkeys((*held[:1], free, beside))
     refused: OSError | None = None
@@ -216,13 +251,13 @@ def parse_rules(path: Path, value: Mapping[str, Any], layouts: Collection[str]) 
     if strays:
         raise RefusedInput(f"{path}: expected rules out of {', '.join(RULES)}, found {strays[0]!r}. Take it out")
     rules = Rules(
-        layout=_choice(path, value, "layout", layouts),
-        ids=_choice(path, value, "ids", tuple(IdPolicy), IdPolicy),
-        group_by=_text(path, value, "group_by"),
-        values=_choice(path, value, "values", VALUES),
-        vessel=_texts(path, value, "vessel"),
-        ignore=_texts(path, value, "ignore"),
-        bits=_whole(path, value, "bits"),
+        layout=choice(path, value, "layout", layouts),
+        ids=choice(path, value, "ids", tuple(IdPolicy), IdPolicy),
+        group_by=text(path, value, "group_by"),
+        values=choice(path, value, "values", VALUES),
+        vessel=texts(path, value, "vessel"),
+        ignore=texts(path, value, "ignore"),
+        bits=whole(path, value, "bits", BITS),
     )
     both = in_both(rules)
     if both:
@@ -235,7 +270,8 @@ def in_both(rules: Rules) -> str | None:
     return next((one for one in rules.vessel or () if one in (rules.ignore or ())), None)
 
 
-def _paths(root: Path) -> tuple[Path, Path, Path]:
+def rules_paths(root: Path) -> tuple[Path, Path, Path]:
+    """The files that may hold the rules of the folder `root`: in it, hidden in it, beside it."""
     root = Path(root)
     return root / NAME, root / FOLDER / NAME, root.with_name(f"{root.name}{BESIDE}")
 
@@ -290,45 +326,12 @@ def _refuse_contradiction(path: Path, rules: Rules, others: Iterable[Path], thei
             )
 
 
-def _choice(path: Path, value: Mapping[str, Any], name: str, known: Collection[str], kind: type = str) -> Any:
-    given = value.get(name)
-    if given is None:
-        return None
-    if not isinstance(given, str) or given not in known:
-        raise _wrong(path, name, f"one of {', '.join(known)}", given)
-    return kind(given)
-
-
-def _text(path: Path, value: Mapping[str, Any], name: str) -> str | None:
-    given = value.get(name)
-    if given is not None and (not isinstance(given, str) or not given.strip()):
-        raise _wrong(path, name, "a text", given)
-    return given
-
-
-def _texts(path: Path, value: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    given = value.get(name)
-    if given is None:
-        return None
-    sound = isinstance(given, list) and given and all(isinstance(one, str) and one.strip() for one in given)
-    if not sound or len(set(given)) < len(given):
-        raise _wrong(path, name, "a list of different texts", given)
-    return tuple(given)
-
-
-def _whole(path: Path, value: Mapping[str, Any], name: str) -> int | None:
-    given = value.get(name)
-    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given not in BITS):
-        raise _wrong(path, name, f"a whole number from {BITS[0]} to {BITS[-1]}", given)
-    return given
-
-
-def _wrong(path: Path, name: str, expected: str, given: Any) -> RefusedInput:
-    return RefusedInput(f"{path}: {name}: expected {expected}, found {given!r}. Correct it, or save the rules again")
-
-
 def _said(value: Any) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _files(paths: Iterable[Path]) -> str:
+    return " and ".join(map(_file, paths))
 
 
 def _file(path: Path) -> str:

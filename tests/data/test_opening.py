@@ -7,6 +7,7 @@ from PIL import Image
 
 from helpers.data.ids import IdPolicy
 from helpers.data.opening import Opening
+from helpers.data.rules import Rules
 from helpers.errors import UsageProblem
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import InferSettings
@@ -37,7 +38,7 @@ def test_a_notebook_opens_it_as_its_parameters_say(data):
 def test_the_layout_of_a_folder_is_kept_that_of_an_annotation_file_is_its_own(data):
     for path, kept in ((data, "sa2va"), (data / "train.json", None)):
         opening = Opening(path, ids="keep")
-        assert opening.to_keep(opening.open()).layout == kept
+        assert opening.to_keep(opening.open(), Rules()).layout == kept
 
 
 def test_words_that_mean_nothing_are_refused(data):

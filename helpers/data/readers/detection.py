@@ -26,6 +26,7 @@ from helpers.data.readers.unread import unread_annotations
 from helpers.data.readers.video import read_video
 from helpers.data.record import Reading, Record
 from helpers.data.rules import Rules, Saved, is_rules_file, read_rules
+from helpers.data.rules_above import with_rules_above
 from helpers.data.safe_json import read_json
 from helpers.data.safe_path import UnsafePath
 from helpers.errors import RefusedInput, UsageProblem
@@ -80,8 +81,8 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
 
 
 def saved_rules(root: Path) -> Saved:
-    """The rules kept with the data set in the folder `root`. Raises `RefusedInput` as `read_rules`."""
-    return read_rules(root, LAYOUTS) if root.is_dir() else Saved()
+    """The rules kept with the data set in the folder `root` or above it. Raises `RefusedInput` as `read_rules`."""
+    return with_rules_above(read_rules(root, LAYOUTS), root.absolute(), LAYOUTS) if root.is_dir() else Saved()
 
 
 def dataset_root(path: Path) -> Path:
