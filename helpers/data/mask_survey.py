@@ -41,6 +41,7 @@ class MaskSurvey:
         files: list[Found] = []
         raw: list[Found] = []
         named: set[str] = set()
+        refusals: list[str] = []
         for path in tqdm(self._paths, desc="mask values", unit="file", disable=None):
             try:
                 plane = read_plane(path)
@@ -49,7 +50,8 @@ class MaskSurvey:
             raw.append(look(plane.values, plane.names))
             try:
                 drawn = draw(plane, self.choice)
-            except Undecided:
+            except Undecided as error:
+                refusals.append(str(error))
                 files.append(raw[-1])
                 continue
             files.append(drawn.found)
@@ -59,7 +61,8 @@ class MaskSurvey:
         highest = max((found.high for found in files if found.high == found.high), default=0.0)
         if self.choice.vessel and raw and not named & set(self.choice.vessel):
             listed = ", ".join(self.choice.vessel)
-            return Judgement(f"expected vessel as {listed} in the masks, found none of these: {shares(raw)}. {DECIDE}")
+            said = refusals[0] if refusals else f"expected vessel as {listed} in the masks, found none of these"
+            return Judgement(f"{said}: {shares(raw)}. {DECIDE}")
         if self.choice.vessel or self.choice.values:
             return Judgement(None, notes, highest=highest)
         judged = judge(files, DECIDE)

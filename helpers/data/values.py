@@ -20,6 +20,8 @@ import numpy as np
 from helpers.data.rules import Rules
 
 FULL = (1, 255, 65535)
+# Rounding leaves shares so far outside 0 .. 1.
+NEAR = 1e-3
 
 # Up to so many values are labels unless they are a mask's; smoothing and JPEG leave more.
 FEW = 8
@@ -58,8 +60,9 @@ class Found:
         full: of greys, the value of white.
         low, high: the extremes; NaN where a value is none.
         whole: whether all values are whole numbers.
-        counts: pixels by value's name, the smallest values first, at most 32 of them.
+        counts: pixels by value's name, of the 32 most frequent values at most, the smallest first.
         distinct: number of values.
+        pixels: of all values.
         coloured: whether the values stand for colours.
         dtype: the type of number.
     """
@@ -70,6 +73,7 @@ class Found:
     whole: bool
     counts: Mapping[str, int] = field(repr=False)
     distinct: int
+    pixels: int
     one: str | None = None
     full: int | None = None
     coloured: bool = False
@@ -104,10 +108,13 @@ def look(values: np.ndarray, names: Mapping[int, str] | None = None) -> Found:
     finite = bool(np.isfinite(found).all())
     whole = finite and bool((found == np.floor(found)).all())
     low, high = (float(found[0]), float(found[-1])) if finite else (np.nan, np.nan)
-    listed = {name_of(value, names): int(count) for value, count in zip(found[:_LISTED], pixels, strict=False)}
+    frequent = np.sort(np.argsort(-pixels, kind="stable")[:_LISTED])
+    listed = {name_of(found[at], names): int(pixels[at]) for at in frequent}
     kind, one, full = _kind(values, found, pixels, whole, names)
     named = None if one is None else name_of(one, names)
-    return Found(kind, low, high, whole, listed, len(found), named, full, names is not None, values.dtype.name)
+    return Found(
+        kind, low, high, whole, listed, len(found), values.size, named, full, names is not None, values.dtype.name
+    )
 
 
 def judge(files: Iterable[Found], advice: str) -> Judgement:
@@ -145,7 +152,7 @@ def shares(files: Sequence[Found]) -> str:
     counts: Counter[str] = Counter()
     for found in files:
         counts.update(found.counts)
-    pixels = sum(counts.values())
+    pixels = sum(found.pixels for found in files)
     shown = sorted((name for name, _ in counts.most_common(_SHOWN)), key=_order)
     more = max((found.distinct for found in files), default=0) > _LISTED or len(counts) > len(shown)
     return ", ".join(f"{name}: {counts[name] / pixels:.2%}" for name in shown) + (" and more" if more else "")
@@ -165,10 +172,12 @@ def half(full: int) -> float:
 
 def full_of(low: float, high: float, whole: bool) -> int | None:
     """The value of white: 255 or 65535 of whole numbers, 1 or 255 of others; None where values lie outside."""
+    if not whole and low >= -NEAR and high <= 1 + NEAR:
+        return 1
     if not low >= 0:
         return None
     if not whole:
-        return next((full for full in FULL[:2] if high <= full), None)
+        return 255 if high <= 255 else None
     return next((full for full in FULL[1:] if high <= full), None)
 
 

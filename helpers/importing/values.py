@@ -12,7 +12,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from PIL import Image
 
-from helpers.data.values import Found, Kind, full_of, judge, shares
+from helpers.data.values import NEAR, Found, Kind, full_of, judge, shares
 from helpers.errors import RefusedInput
 from helpers.images.reading import DECODE_ERRORS, MAX_PIXELS
 
@@ -21,8 +21,6 @@ SUFFIXES = (".png", ".npz", ".npy")
 # Stored for a mask's pixels: as far from 0 as a probability of 0.9997.
 MASK_LOGIT = 8.0
 _LEAST = 1e-4
-# Rounding leaves probabilities so far outside 0 .. 1.
-_NEAR = 1e-3
 # Floating values up to here may be percentages.
 _PERCENT = 100
 
@@ -129,7 +127,7 @@ def _full(files: Sequence[Found]) -> int:
     """What stands for 1 in files of one type. Raises `RefusedInput` where nothing can."""
     low, high = min(found.low for found in files), max(found.high for found in files)
     integer = np.dtype(files[0].dtype).kind in "bui"
-    if low >= -_NEAR and high <= 1 + _NEAR:
+    if low >= -NEAR and high <= 1 + NEAR:
         return 1
     full = full_of(low, high, integer)
     if full is None or (not integer and high <= _PERCENT):
@@ -141,7 +139,7 @@ def _full(files: Sequence[Found]) -> int:
 
 
 def _is_share(found: Found) -> bool:
-    return found.low >= -_NEAR and found.high <= 1 + _NEAR
+    return found.low >= -NEAR and found.high <= 1 + NEAR
 
 
 def _clipped(files: Sequence[Found]) -> tuple[str, ...]:

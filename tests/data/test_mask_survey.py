@@ -137,3 +137,9 @@ def test_an_index_that_is_another_entrys_grey_is_not_guessed(folder):
     Image.new("L", image.size).save(root / "images" / "0.png")
     assert masks(open_dataset(root, tried=Rules(vessel=("2",)))) == [None]
     assert masks(open_dataset(root, tried=Rules(vessel=("#020202",)))) == [(pytest.approx(1 / 3), 0)]
+
+
+def test_values_that_cannot_be_named_are_not_said_to_be_absent(folder):
+    root = folder((0, 1, 2) * 9, suffix="jpg")
+    opened = open_dataset(root, tried=Rules(vessel=("1",)))
+    assert opened.masks.judgement.reason.startswith("a mask of smeared greys or colours holds no exact values to name")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.data.mask_file import Plane, Undecided, draw
-from helpers.data.values import Choice, Kind, judge, look
+from helpers.data.values import Choice, Kind, judge, look, shares
 
 # Each as its values, the kind, and where that is sure, which of the values are vessel.
 TABLE = (
@@ -172,6 +172,8 @@ def test_probabilities_are_cut_at_half_of_what_is_full():
     wide = decided((0, 200, 40000), Choice("probability"), np.uint16)
     assert wide.mask[0, ::4].tolist() == [False, False, True]
     assert decided((0, 0.4, 0.5, 0.9), Choice("probability"), float).mask[0, ::4].tolist() == [False, False, True, True]
+    near = decided((-1e-7, 0.4, 0.5, 1.0005), Choice("probability"), float)
+    assert near.mask[0, ::4].tolist() == [False, False, True, True]
     dark = draw(Plane(areas((0, 200), np.uint16)), Choice("probability"), highest=65000.0)
     assert not dark.mask.any()
     for values in ((-1, 0, 5), (0.5, 300.5), (0, np.nan)):
@@ -184,3 +186,10 @@ def test_smeared_masks_hold_no_values_to_name():
         draw(Plane(smoothed()), Choice(ignore=("255",)))
     with pytest.raises(Undecided, match="smeared"):
         draw(Plane(areas((0, 1, 255), np.uint8), lossy=True), Choice(vessel=("255",)))
+
+
+def test_shares_are_those_of_all_pixels_however_many_values_there_are():
+    values = np.zeros((40, 100), np.uint8)
+    values[:20], values[20] = 255, np.arange(100)
+    assert shares([look(values)]).split(", ")[0] == "0: 47.52%"
+    assert "255: 50.00%" in shares([look(values)]) and shares([look(values)]).endswith(" and more")
