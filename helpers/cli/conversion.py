@@ -54,6 +54,14 @@ Template = Annotated[
 ]
 
 
+TrainingKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--id-key", metavar="FILE", help="Key of the hashes of training images' names. Else a key of this machine."
+    ),
+]
+
+
 def convert(
     checkpoint: Checkpoint,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder to write; it must not exist.")],
@@ -63,12 +71,15 @@ def convert(
     train_config: TrainConfig = None,
     lora_alpha: LoraAlpha = None,
     template: Template = None,
+    id_key: TrainingKey = None,
     dtype: Annotated[
         Precision, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
     ] = Precision.BFLOAT16,
 ) -> None:
     from helpers.conversion import ConversionRequest
     from helpers.conversion import convert as run_conversion
+    from helpers.data.machine_key import key_at
+    from helpers.lineage.keeping import keep_names_of_export
 
     request = ConversionRequest(
         checkpoint=input_path(checkpoint, "--checkpoint"),
@@ -81,8 +92,13 @@ def convert(
         template=template,
         dtype=dtype.value,
     )
+    key_file = None if id_key is None else typed_path(id_key)
+    if key_file is not None:
+        key_at(key_file)  # one that cannot be read or made is told before the work
     record = run_conversion(request)
     typer.echo(record.summary())
+    kept = keep_names_of_export(request.output, request.checkpoint, request.train_config, key_file)
+    typer.echo(f"note: {kept.text}", err=True)
     typer.echo(f"written to {request.output}")
 
 

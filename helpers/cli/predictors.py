@@ -3,6 +3,7 @@
 The packages are imported inside the functions, so that `--help` need not wait for torch.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ from helpers.errors import UsageProblem
 if TYPE_CHECKING:
     from helpers.inference.predictor import Predictor
     from helpers.quantization.layers import Quantization
+
+_log = logging.getLogger(__name__)
 
 
 class ModeName(StrEnum):
@@ -116,11 +119,18 @@ def composed(checkpoint: Path, sources: Mapping[str, Any], running: Running) -> 
         sources: as `helpers.inference.composition.compose` takes them.
     """
     from helpers.inference.composition import compose
+    from helpers.lineage.keeping import keep_training_names
 
     quantization = running.quantization()
-    return lambda: running.predictor(
-        *compose(checkpoint, **sources, device=running.device, dtype=running.dtype, quantization=quantization)
-    )
+
+    def load() -> Any:
+        options = {"device": running.device, "dtype": running.dtype, "quantization": quantization}
+        model, tokenizer, identity = compose(checkpoint, **sources, **options)
+        kept = keep_training_names(checkpoint, sources["train_config"], identity["tensors_sha256"])
+        _log.info("%s", kept.text)
+        return running.predictor(model, tokenizer, identity)
+
+    return load
 
 
 def vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:

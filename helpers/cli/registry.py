@@ -28,7 +28,8 @@ COMMANDS = (
         "convert",
         "Turn a checkpoint into a HuggingFace folder, every tensor accounted for.",
         "vesselkit convert --checkpoint CKPT --output DIR [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON]"
-        " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--dtype bfloat16|float16|float32]",
+        " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--id-key FILE]"
+        " [--dtype bfloat16|float16|float32]",
     ),
     Command(
         "verify",

@@ -173,6 +173,9 @@ class ConvertSettings(ResultSettings):
         None, description="scale of the LoRA matrices; 0: from the training config"
     )
     template: _OptionalText = Field(None, description="chat template; empty: from the training config")
+    id_key: Annotated[Path | None, _Unset] = Field(
+        None, description="file of the key of hashes of training images' names; empty: a key of this machine"
+    )
     dtype: Literal["bfloat16", "float16", "float32"] = Field(
         "bfloat16", description="of the exported weights: bfloat16, float16 or float32"
     )

@@ -1,5 +1,6 @@
 """The whole way, as `vesselkit pipeline` and `make demo` go it."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -12,12 +13,15 @@ from helpers.data.opening import Opening
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.inference.prompts import check_prompts
 from helpers.inference.run import predict
+from helpers.lineage.keeping import keep_names_of_export
 from helpers.notebook.execution import execute_notebook
 from helpers.only_process import only_process
 from helpers.paths import Stage, project_of, project_root, stage_folder
 from helpers.pipeline.reuse import verified_conversion
 from helpers.vesselness.predictor import VesselnessPredictor
 from helpers.vesselness.settings import Tuned, read_settings
+
+_log = logging.getLogger(__name__)
 
 MODEL_RUN, BASELINE_RUN = "model", "frangi"
 _DAY = 86_400
@@ -145,9 +149,12 @@ def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
     folder = stage_folder(project, Stage.CONVERT)
     found = verified_conversion(folder, request.checkpoint, request.base, request.sam2, request.train_config)
     if found is not None:
+        kept = keep_names_of_export(found, request.checkpoint, request.train_config, request.opening.id_key)
+        _log.info("%s", kept.text)
         yield Step("01_convert", found, time.perf_counter() - started, reused=True)
         return found
     given = {name: getattr(request, name) for name in ("checkpoint", "base", "sam2", "sam2_config", "train_config")}
+    given["id_key"] = request.opening.id_key
     sources = {name: None if one is None else str(one) for name, one in given.items()}
     model = _new_result("01_convert", project, Stage.CONVERT, sources)
     yield Step("01_convert", model, time.perf_counter() - started)

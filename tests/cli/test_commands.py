@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 import helpers.conversion
 from helpers import doctor
 from helpers.conversion import ConversionRequest
+from helpers.data.id_key import fingerprint, read_key
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,24 @@ def test_convert_passes_every_option(call, inputs, monkeypatch):
             dtype="float32",
         )
     ]
+
+
+def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call, inputs, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(inputs / "config"))
+    (inputs / "train.json").write_text('[{"image": "P1_1.png"}]')
+    (inputs / "cfg.py").write_text("data = 'train.json'\n")
+
+    monkeypatch.setattr(helpers.conversion, "convert", lambda request: Record())
+    record = SimpleNamespace(values={"tensors_sha256": "ab"})
+    monkeypatch.setattr("helpers.lineage.keeping.read_record", lambda folder: record)
+    options = ("--checkpoint", "c.pth", "--output", "out", "--train-config", "cfg.py", "--id-key", "keys/my.key")
+    ended = call("convert", *options)
+    assert ended.code == 0 and "note: names of 1 training images were kept on this machine as hashes" in ended.err
+    kept = json.loads((inputs / "config/vesselkit/training-names/ab.json").read_text())
+    assert kept["key_fingerprint"] == fingerprint(read_key(inputs / "keys/my.key"))
+    (inputs / "keys/my.key").write_text("no key")
+    ended = call("convert", *options)  # told before the work
+    assert ended.code == 3 and "expected 64 hexadecimal digits" in ended.err
 
 
 def test_convert_leaves_open_what_was_not_given(call, inputs, monkeypatch):

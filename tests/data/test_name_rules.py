@@ -39,7 +39,7 @@ def test_which_rule_grouped_a_data_set():
     [
         ("images/pat7_02_034.png", "pat7"),
         ("pat7_02_034.png", "pat7"),
-        ("/home/doe/train/images/pat7_02_034.jpg", "pat7"),
+        ("/mnt/doe/train/images/pat7_02_034.jpg", "pat7"),
         ("C:\\data\\images\\pat7_02_034.png", "pat7"),
         ("pat7_02_034", "pat7"),
         ("00012_3.png", None),
