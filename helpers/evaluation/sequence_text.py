@@ -30,6 +30,21 @@ def sequence_difference_rows(found: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def stepless_text(found: Mapping[str, Any]) -> str:
+    """How many sequences have no step from frame to frame; empty where all have one.
+
+    Args:
+        found: `sequences` of a summary, not null.
+    """
+    count = found.get("stepless", 0)
+    if not count:
+        return ""
+    return (
+        f"{count} of {found['sequences']} sequences have no two neighbouring frames of one size, so that nothing is "
+        "said of their changes from frame to frame"
+    )
+
+
 def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") -> str:
     """The section of `summary.md` on sequences; empty where there are none.
 
@@ -42,7 +57,7 @@ def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") 
     names = [escaped(run["run"]) for run in found["runs"]]
     parts = [
         f"## {heading}\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
-        "nothing lies between them in the data set.",
+        "nothing lies between them in the data set." + (f" {stepless_text(found)}." if stepless_text(found) else ""),
         table(["", *names], sequence_rows(found)),
     ]
     if found["comparisons"]:

@@ -68,6 +68,7 @@ def score_sequences(
     record = {
         "unit": "patient" if sequences["patient"].notna().all() else "sequence",
         "sequences": len(groups),
+        "stepless": int((sequences[sequences["run"] == first]["steps"] == 0).sum()),
         "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
         "comparisons": [
             {
@@ -112,8 +113,9 @@ def _frame_rows(
         for subject in subjects:
             scores = tables[subject.name].loc[case.case_id]
             changed = None
-            if follows:
-                both = scored_pixels(_either(before[3], ignored))
+            unseen = _either(before[3], ignored) if follows else None
+            if follows and (unseen is None or not unseen.all()):
+                both = scored_pixels(unseen)
                 pair = before[1], truth, before[2][subject.name], masks[subject.name]
                 changed = step(*map(both, pair))
             rows.append(

@@ -66,21 +66,24 @@ def values(metrics, run):
     return {row["metric"]: row for row in found["metrics"]}
 
 
-def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=3, positions=None):
+def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=3, positions=None, ignored=None):
     """Scores of sequences of `frames` frames of 2 x 4 pixels, whose truth is always the upper row.
 
     Args:
         masks_of: run -> mask of (patient, number), a text of rows; None for none.
         positions: of the frames in their sequence; None for unknown ones.
+        ignored: pixels that are not scored, a text of rows for each number; None for none.
     """
-    truth = SimpleNamespace(mask=lambda width, height: drawn("#" * width + " " + "." * width))
+    upper = {"mask": lambda width, height: drawn("#" * width + " " + "." * width)}
     cases, rows = [], []
     for patient in patients:
         for number in range(frames):
             position = None if positions is None else positions[number]
             group = (patient_of(patient), f"{patient}-S", number)
             frame = Frame(f"{patient}-{number}", None, None, *group, position=position)
-            cases.append(Case(frame, truth))
+            names = () if ignored is None else ("ignored", "rescaled_ignored")
+            left_out = {name: lambda *_, text=(ignored or ())[number]: drawn(text) for name in names}
+            cases.append(Case(frame, SimpleNamespace(**upper, **left_out)))
             rows.append({"case_id": frame.case_id, "outcome": "scored", "dice": 0.5 + number / 8, "cldice": 0.25})
     places = {case.frame.case_id: case.frame for case in cases}
 
@@ -115,6 +118,14 @@ def test_neighbours_are_those_in_time():
     apart = plain_scores(["P1"], runs, positions=[4, 5, 7]).frames
     assert apart["position"].tolist() == [4, 5, 7] and apart["flicker"].notna().tolist() == [False, True, False]
     assert plain_scores(["P1"], runs, positions=[0, 2, 4]) is None
+
+
+def test_a_step_between_frames_that_share_no_scored_pixel_is_none():
+    ignored = ["#### ....", ".... ####", ".... ####"]
+    found = plain_scores(["P1"], {"blinking": RUNS["blinking"]}, ignored=ignored)
+    assert found.frames["flicker"].isna().tolist() == [True, True, False]
+    assert found.sequences["steps"].tolist() == [1] and found.record["stepless"] == 0
+    assert plain_scores(["P1"], {"still": RUNS["still"]}, frames=2, ignored=ignored).record["stepless"] == 1
 
 
 def test_sequences_by_hand():

@@ -41,7 +41,8 @@ def write_run(folder: Path, dataset: Dataset, noise: float, failing: int = 0) ->
     rng = np.random.default_rng(1)
     mark = start_run(folder, {"prompts": {"p1": "vessel"}, "threshold": 0.5, "combine": "union"}).config_sha256
     for number, case in enumerate(dataset.cases):
-        truth = case.truth.mask(SIDE, SIDE)
+        width, height = case.truth.size
+        truth = case.truth.mask(width, height)
         logits = round_for_storage(
             8 * (gaussian_filter(truth.astype(float), 0.7) - 0.5) + rng.normal(0, noise, truth.shape)
         )
@@ -51,14 +52,14 @@ def write_run(folder: Path, dataset: Dataset, noise: float, failing: int = 0) ->
             "case_id": case.case_id,
             "prompt_id": "p1",
             "seg_count": int(not failed),
-            "width": SIDE,
-            "height": SIDE,
+            "width": width,
+            "height": height,
         }
         known["status"] = PredictionStatus.NO_SEG if failed else PredictionStatus.OK
         if not failed:
             known |= {"seg_index": 0, "mask_pixels": int(mask.sum()), "mask_fraction": float(mask.mean())}
         row = PredictionRow(**{**dict.fromkeys(COLUMNS), **known})
-        maps = {} if failed else {"p1": StoredLogits(logits[None], Upsampling.NONE, None, SIDE, SIDE)}
+        maps = {} if failed else {"p1": StoredLogits(logits[None], Upsampling.NONE, None, width, height)}
         masks = {} if failed else {"p1": mask}
         commit_case(folder, mark, CaseResult(case.case_id, (row,), maps, masks, {"read_seconds": 0.1, "batch_size": 1}))
     assert finish_run(folder, [case.case_id for case in dataset.cases], {})

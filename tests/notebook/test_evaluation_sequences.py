@@ -1,6 +1,7 @@
 """Sequences in notebook 03."""
 
 import pytest
+from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.notebook.evaluation import choose_runs, evaluate_runs
@@ -41,6 +42,37 @@ def test_tables_and_the_most_restless_sequence(evaluated):
     own = sequences[sequences["run"] == "noisy"]
     worst = own.sort_values("flicker").iloc[-1]["sequence"]
     assert worst in restless_figure(results).get_suptitle()
+
+
+def test_frames_of_mixed_sizes_have_no_steps_and_it_is_said(evaluated, tmp_path):
+    """Each sequence has two frames, the second of them larger: nothing flickers, and nothing fails."""
+
+    def grown(path):
+        if path.stem.endswith("002"):
+            image = Image.open(path)
+            image.resize((image.width * 2, image.height * 2), Image.Resampling.NEAREST).save(path)
+        return True
+
+    results = evaluated(grown)
+    *tables, note = sequence_tables(results)
+    assert note.iloc[0, 0].startswith("6 of 6 sequences have no two neighbouring frames of one size")
+    means = tables[0].set_index(tables[0].columns[0])
+    assert means.loc["Flicker", "noisy"] == "" and means.loc["Dice", "noisy"] != ""
+    assert restless_figure(results) is None
+    assert "6 of 6 sequences have" in (tmp_path / "scores/summary.md").read_text(encoding="utf-8")
+    assert all(path.is_file() for path in (tmp_path / "scores").iterdir())
+
+
+def test_one_sequence_of_one_size_is_the_most_restless(evaluated):
+    def grown(path):
+        if path.stem.endswith("002") and not path.stem.startswith("P03"):
+            image = Image.open(path)
+            image.resize((image.width * 2, image.height * 2), Image.Resampling.NEAREST).save(path)
+        return True
+
+    results = evaluated(grown)
+    assert "P03_S01" in restless_figure(results).get_suptitle().replace("-", "_")
+    assert sequence_tables(results)[-1].iloc[0, 0].startswith("5 of 6 sequences")
 
 
 def test_single_frames_are_said_to_be_such(evaluated):
