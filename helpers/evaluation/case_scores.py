@@ -41,7 +41,7 @@ class CaseArrays:
         logits: floating (H, W), finite; None where the run stores none.
         logits_expected: whether the run stores logits, so that a case without them counts as 0 in `pr_auc`.
         spacing_mm: height and width of a pixel; None where unknown.
-        ignored: bool (H, W), pixels that are not scored; None where there is none.
+        ignored: mask (H, W) of the pixels that are not scored; None where there is none.
     """
 
     case_id: str
@@ -113,9 +113,9 @@ def score_case(case: CaseArrays) -> CaseScores:
     outcome = Outcome.SCORED
     if case.prediction is None:
         outcome = Outcome.MISSING if case.missing else Outcome.FAILED
-    truth, prediction = _checked(case)
-    if case.ignored is not None and case.ignored.any():
-        return _without_ignored(case, outcome, truth, prediction)
+    truth, prediction, ignored = _checked(case)
+    if ignored is not None and ignored.any():
+        return _without_ignored(case, outcome, truth, prediction, ignored)
     counts = count_pixels(truth, prediction)
     truth_box, prediction_box = crop_pair(truth, prediction)
     histogram = None if case.logits is None else logit_histogram(truth, case.logits)
@@ -132,9 +132,11 @@ def score_case(case: CaseArrays) -> CaseScores:
     return _scores(case, outcome, prediction, counts, values, histogram)
 
 
-def _without_ignored(case: CaseArrays, outcome: Outcome, truth: np.ndarray, prediction: np.ndarray) -> CaseScores:
+def _without_ignored(
+    case: CaseArrays, outcome: Outcome, truth: np.ndarray, prediction: np.ndarray, ignored: np.ndarray
+) -> CaseScores:
     """The scores of a case of which some pixels are not scored."""
-    kept = scored_pixels(case.ignored)
+    kept = scored_pixels(ignored)
     counts = count_pixels(kept(truth), kept(prediction))
     histogram = None if case.logits is None else logit_histogram(kept(truth), kept(case.logits))
     values = {
@@ -196,8 +198,8 @@ def _pr_auc(histogram: LogitHistogram | None, expected: bool, counts: PixelCount
     return 0.0 if expected and not counts.truth_empty else np.nan
 
 
-def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and prediction of a case as bool masks (H, W), an empty one where there is none."""
+def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Truth, prediction, an empty one where there is none, and ignored pixels of a case as bool masks (H, W)."""
     truth = as_mask(f"case {case.case_id}: ground truth", case.truth)
     prediction = np.zeros_like(truth)
     if case.prediction is not None:
@@ -214,7 +216,8 @@ def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray]:
             f"case {case.case_id}: expected finite logits, found NaN or infinity. Predict the case again, "
             "or score it as failed"
         )
-    if case.ignored is not None and as_masks(truth=truth, ignored_pixels=case.ignored)[1].all():
+    ignored = None if case.ignored is None else as_masks(truth=truth, ignored_pixels=case.ignored)[1]
+    if ignored is not None and ignored.all():
         raise RefusedInput(
             f"case {case.case_id}: expected pixels to score beside those that are ignored, found none. Leave the case "
             "out, or decide otherwise with `vesselkit data check`"
@@ -223,4 +226,4 @@ def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray]:
         raise RefusedInput(
             f"case {case.case_id}: expected a pixel spacing above 0 mm, got {case.spacing_mm}. Leave it out if unknown"
         )
-    return truth, prediction
+    return truth, prediction, ignored

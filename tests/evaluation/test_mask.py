@@ -87,9 +87,16 @@ def _scored(truth: Any, prediction: Any) -> dict[str, float]:
     return dict(score_case(CaseArrays("c1", truth, prediction, logits=LOGITS, spacing_mm=(0.3, 0.2))).values)
 
 
+def _scored_in_part(truth: Any, prediction: Any, mask: Any) -> dict[str, float]:
+    """The scores beside pixels that are not scored."""
+    case = CaseArrays("c1", truth, prediction, logits=LOGITS, ignored=mask)
+    return {**score_case(case).values, **asdict(score_case(case).counts)}
+
+
 FUNCTIONS = _public_functions()
 ENTRIES: dict[str, tuple[Callable, list[str]]] = {
     "score_case, truth and prediction": (_scored, ["truth", "prediction"]),
+    "score_case, ignored pixels": (_scored_in_part, ["truth", "prediction", "mask"]),
     **{
         name: (
             partial(function, Processing(2, 3)) if name.endswith(".apply") else function,
