@@ -75,11 +75,18 @@ def tell_making(run: Path, case_ids: Iterable[str], made_with: Mapping[str, str 
         made_with: of this process, as `making` gives it.
     """
     finished = _finished_with(run)
-    found = Counter(
-        making_text(part.made_with or finished)
-        for case_id in case_ids
-        if part_path(run, case_id).exists() and (part := part_or_none(run, case_id)) is not None
+    tell_mixture(
+        Counter(
+            making_text(part.made_with or finished)
+            for case_id in case_ids
+            if part_path(run, case_id).exists() and (part := part_or_none(run, case_id)) is not None
+        ),
+        made_with,
     )
+
+
+def tell_mixture(found: Mapping[str | None, int], made_with: Mapping[str, str | None]) -> None:
+    """The same of numbers of cases by `making_text`."""
     for text, count in found.items():
         before = {} if text is None else json.loads(text)
         other = [name for name in made_with if made_with[name] != before.get(name, made_with[name])]

@@ -1,25 +1,28 @@
 """Predictions of expressions into parts, one file for each frame, so that a stopped run goes on."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm.auto import tqdm
 
-from helpers.data.rle import BadRle, decode, encode
+from helpers.data.rle import encode
 from helpers.errors import RefusedInput
 from helpers.inference.ahead import Loaded, load
 from helpers.inference.assembly import Failure, Thresholding
 from helpers.inference.committing import result_of
 from helpers.inference.pipeline import predict_batch
 from helpers.inference.predictor import Predictor
+from helpers.inference.resuming import tell, tell_mixture
 from helpers.refseg.expressions import Expression
+from helpers.refseg.parts import ImagePart, PredictedExpression, part_path, read_part, reason_to_predict, write_part
 from helpers.runs.config import config_sha256, differences, other_configuration
 from helpers.runs.durable import json_bytes, write_durable
+from helpers.runs.making import making, making_text, mixture
 from helpers.runs.masks import Combine
 
 CONFIG_NAME = "refseg.json"
@@ -35,26 +38,11 @@ THRESHOLDING = Thresholding(0.5, Combine.UNION)
 _PROMPTS_AT_ONCE = 32
 
 
-@dataclass(frozen=True)
-class PredictedExpression:
-    """What was predicted for one expression.
+class Predicted(NamedTuple):
+    """The predictions of all expressions, in their order, and what must be known before they are believed."""
 
-    Attributes:
-        status: as in docs/run-format.md.
-        answer: the model's text; None where there is none.
-        message: what went wrong; None where nothing did.
-        rle: COCO code of the mask; None where there is none.
-    """
-
-    expression_id: str
-    status: str
-    answer: str | None
-    message: str | None
-    rle: Mapping[str, Any] | None = field(repr=False)
-
-    def mask(self) -> np.ndarray | None:
-        """The mask, bool (H, W); None where there is none."""
-        return None if self.rle is None else decode(self.rle)
+    expressions: list[PredictedExpression]
+    warnings: list[str]
 
 
 def prompt_of(template: str, text: str) -> str:
@@ -86,30 +74,57 @@ def start(folder: Path, values: Mapping[str, Any]) -> str:
 
 def predict_expressions(
     expressions: Sequence[Expression], predictor: Predictor, folder: Path, template: str, mark: str
-) -> list[PredictedExpression]:
-    """The predictions of all expressions, in their order; frames that are done are read from their parts.
+) -> Predicted:
+    """Predict all expressions; images that are done, and the same ones still, are read from their parts.
 
     Args:
         expressions: those of a frame stand together.
         template: prompt with `{expression}` in it.
         mark: SHA-256 that `start` gave.
     """
-    found: list[PredictedExpression] = []
+    groups = {key: tuple(group) for key, group in groupby(expressions, key=lambda item: item.frame.case_id)}
+    parts, reasons = {}, {}
+    for case_id, items in groups.items():
+        path = part_path(folder, case_id)
+        part = read_part(path, mark, [item.expression_id for item in items])
+        reason = reason_to_predict(path, part, items[0].frame)
+        if reason is None:
+            parts[case_id] = part
+        else:
+            reasons[case_id] = reason
+    tell(reasons)
+    made_with = making(str(predictor.settings.get("device", "cpu")))
+    if reasons:
+        tell_mixture(Counter(making_text(part.made_with) for part in parts.values()), made_with)
     with tqdm(total=len(expressions), desc="refseg", unit="expression") as bar:
-        for case_id, group in groupby(expressions, key=lambda item: item.frame.case_id):
-            items = list(group)
-            path = folder / "parts" / f"{case_id}.json"
-            done = _read_part(path, mark)
-            if done is None:
-                done = _predict_frame(items, predictor, template)
-                content = {"config_sha256": mark, "expressions": [asdict(one) for one in done]}
-                write_durable(path, json_bytes(content))
-            found += done
+        for case_id, items in groups.items():
+            if case_id in reasons:
+                parts[case_id] = _predict_frame(items, predictor, template, mark, made_with)
+                write_part(part_path(folder, case_id), parts[case_id])
             bar.update(len(items))
-    return found
+    found = [one for case_id in groups for one in parts[case_id].expressions]
+    return Predicted(found, _warnings(list(parts.values())))
 
 
-def _predict_frame(items: Sequence[Expression], predictor: Predictor, template: str) -> list[PredictedExpression]:
+def _warnings(parts: Sequence[ImagePart]) -> list[str]:
+    unchecked = sum(not part.checked for part in parts)
+    found = mixture(Counter(making_text(part.made_with) for part in parts))
+    warnings = [] if found is None else [found]
+    if unchecked:
+        warnings.append(
+            f"predictions of {unchecked} of {len(parts)} images keep no digest, so that they could not be checked. "
+            "Predict into a new folder to have them"
+        )
+    return warnings
+
+
+def _predict_frame(
+    items: Sequence[Expression],
+    predictor: Predictor,
+    template: str,
+    mark: str,
+    made_with: Mapping[str, str | None],
+) -> ImagePart:
     prompts = [prompt_of(template, item.text) for item in items]
     distinct = list(dict.fromkeys(prompts))
     loaded = load(items[0].frame, predictor)
@@ -117,10 +132,12 @@ def _predict_frame(items: Sequence[Expression], predictor: Predictor, template: 
     for begin in range(0, len(distinct), _PROMPTS_AT_ONCE):
         for prompt, one in _answers(predictor, loaded, distinct[begin : begin + _PROMPTS_AT_ONCE]):
             by_prompt[prompt] = one
-    return [
-        PredictedExpression(**{**asdict(by_prompt[prompt]), "expression_id": item.expression_id})
+    found = [
+        replace(by_prompt[prompt], expression_id=item.expression_id)
         for item, prompt in zip(items, prompts, strict=True)
     ]
+    pixels = None if loaded.facts is None else loaded.facts.image_sha256
+    return ImagePart(mark, found, pixels, loaded.source, made_with)
 
 
 def _answers(predictor: Predictor, loaded: Loaded, prompts: Sequence[str]) -> Iterator[tuple[str, PredictedExpression]]:
@@ -138,17 +155,3 @@ def _answers(predictor: Predictor, loaded: Loaded, prompts: Sequence[str]) -> It
         row, mask = rows[prompt_id], result.masks.get(prompt_id)
         code = None if mask is None else encode(mask)
         yield prompt, PredictedExpression("", str(row.status), row.text, row.message, code)
-
-
-def _read_part(path: Path, mark: str) -> list[PredictedExpression] | None:
-    """A part of this configuration; None where there is none that is whole."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["config_sha256"] != mark:
-            return None
-        found = [PredictedExpression(**values) for values in content["expressions"]]
-        for one in found:
-            one.mask()
-    except (OSError, ValueError, KeyError, TypeError, BadRle):
-        return None
-    return found

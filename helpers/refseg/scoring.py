@@ -16,7 +16,7 @@ from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, Outcome, scores_table
 from helpers.evaluation.markdown import escaped
 from helpers.refseg.expressions import Expression
-from helpers.refseg.prediction import PredictedExpression
+from helpers.refseg.parts import PredictedExpression
 
 TABLE_NAME, SUMMARY_NAME, TEXT_NAME = "expressions.parquet", "summary.json", "summary.md"
 _TITLES = {"ciou": "cIoU", "giou": "gIoU"}
@@ -75,12 +75,19 @@ def results(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def write(folder: Path, table: pd.DataFrame, context: Mapping[str, Any], left_out: Mapping[str, int]) -> str:
+def write(
+    folder: Path,
+    table: pd.DataFrame,
+    context: Mapping[str, Any],
+    left_out: Mapping[str, int],
+    warnings: Sequence[str] = (),
+) -> str:
     """Write table, summary.json and summary.md; gives the text of the last.
 
     Args:
         context: JSON object that says what was asked, without paths.
         left_out: numbers of entries passed over, by reason.
+        warnings: sentences that must be known before the numbers are believed.
     """
     failed = int((table["outcome"] != Outcome.SCORED).sum())
     summary = {
@@ -93,6 +100,7 @@ def write(folder: Path, table: pd.DataFrame, context: Mapping[str, Any], left_ou
         "failed": failed,
         "statuses": {str(name): int(count) for name, count in table["status"].value_counts().items()},
         "left_out": dict(left_out),
+        "warnings": list(warnings),
         "results": results(table),
     }
     text = _text(summary)
@@ -109,6 +117,7 @@ def _text(summary: Mapping[str, Any]) -> str:
         "scored as empty."
     ]
     lines += [f"{count} {reason} left out." for reason, count in summary["left_out"].items()]
+    lines += ["", *(f"**warning:** {escaped(text)}" for text in summary["warnings"])] if summary["warnings"] else []
     lines += ["", "| metric | value | 95 % interval | drawn units |", "| --- | --- | --- | --- |"]
     for row in summary["results"]:
         known = row["low"] is not None

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,12 +14,9 @@ from helpers.runs.durable import json_bytes, write_soon
 from helpers.runs.logits import StoredLogits, npz_bytes
 from helpers.runs.masks import png_bytes
 from helpers.runs.rows import PredictionRow
+from helpers.runs.sealing import sealed, unsealed
 from helpers.runs.sources import write_source
 from helpers.runs.timings import timing_path
-
-# How a part's JSON ends, and its last entry, of which the name comes last in the order of names.
-_END = b"\n}\n"
-_SEAL = b',\n "sha256": "%s"'
 
 _RANDOM_END = 9  # of the name of a half-written file: a dash and eight digits
 
@@ -130,14 +126,14 @@ def commit_case(
         **({} if made_with is None else {"made_with": dict(made_with)}),
         "rows": [row.to_json() for row in result.rows],
     }
-    write_soon(part_path(run, result.case_id), _sealed(part))
+    write_soon(part_path(run, result.case_id), sealed(part))
 
 
 def read_part(run: Path, case_id: str) -> Part:
     """The part of a committed case. Raises RefusedInput where there is none, it is no part, or it was changed."""
     path = part_path(run, case_id)
     try:
-        values = json.loads(_unsealed(path.read_bytes()))
+        values = json.loads(unsealed(path.read_bytes()))
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
         artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
         return Part(values["case_id"], values["config_sha256"], rows, artefacts, values.get("made_with"))
@@ -186,21 +182,6 @@ def _half_written_case(name: str) -> str | None:
     if not name.startswith(PARTIAL_PREFIX):
         return None
     return name.removeprefix(PARTIAL_PREFIX)[:-_RANDOM_END].removesuffix(".json")
-
-
-def _sealed(part: Mapping[str, Any]) -> bytes:
-    """The JSON of a part with, last, the SHA-256 of its JSON without, so that a changed one is noticed."""
-    content = json_bytes(part)
-    return content.removesuffix(_END) + _SEAL % hashlib.sha256(content).hexdigest().encode() + _END
-
-
-def _unsealed(content: bytes) -> bytes:
-    """The JSON of a part without its digest. Raises ValueError where that does not fit."""
-    seal = len(_SEAL % bytes(64)) + len(_END)
-    inner = content[:-seal] + _END
-    if content != inner.removesuffix(_END) + _SEAL % hashlib.sha256(inner).hexdigest().encode() + _END:
-        raise ValueError("changed since it was written")
-    return inner
 
 
 def part_or_none(run: Path, case_id: str) -> Part | None:
