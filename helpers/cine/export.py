@@ -16,8 +16,9 @@ from helpers.cine.opacity import MaximumOpacity
 from helpers.cine.page import page_text
 from helpers.data.dataset import Dataset
 from helpers.data.record import Case
-from helpers.errors import UsageProblem
+from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.metrics_folder import Metrics
+from helpers.evaluation.scored import name_in, outdated
 from helpers.evaluation.subjects import Subject, require_same_ids
 from helpers.figures.panels import png_bytes
 from helpers.figures.sequences import sequence_figure
@@ -76,7 +77,7 @@ def write_cine(
     shown = [case.case_id for name in wanted for case in groups[name]]
     for one in subjects:
         one.run.require_whole(shown, one.prompt_id)
-    curves = None if metrics is None else metrics.frames()
+    curves = None if metrics is None else _curves(metrics, subjects, shown)
     stamp = stamp_text(*(one.run.stamp for one in subjects))
     with partial_folder(output) as folder:
         record = {
@@ -94,6 +95,30 @@ def write_cine(
         write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in subjects], record, stamp))
         write_json_atomic(folder / RECORD_NAME, record)
     return record
+
+
+def _curves(metrics: Metrics, subjects: Sequence[Subject], case_ids: Sequence[str]) -> pd.DataFrame | None:
+    """The rows of `frames.parquet` of these runs; None where no sequences were scored.
+
+    Raises:
+        RefusedInput: where a run was not scored, or frames to be shown were predicted again since.
+    """
+    names = {one.name: name_in(metrics, one) for one in subjects}
+    missing = [name for name, found in names.items() if found is None]
+    if missing:
+        raise RefusedInput(
+            f"{metrics.folder}: expected scores of run {missing[0]} and its prompt, found those of "
+            f"{', '.join(metrics.runs)}. Evaluate these runs, or leave the metrics out"
+        )
+    for one in subjects:
+        other = outdated(metrics, names[one.name], one) & set(case_ids)
+        if other:
+            raise RefusedInput(
+                f"{metrics.folder}: expected scores of what run {one.name} says, found {len(other)} frames that were "
+                "predicted again since they were scored. Evaluate the runs again, or leave the metrics out"
+            )
+    frames = metrics.frames()
+    return None if frames is None else frames[frames["run"].isin(names.values())]
 
 
 def _write_sequence(

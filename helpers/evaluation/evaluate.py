@@ -25,6 +25,7 @@ from helpers.evaluation.loading import Scorable, scorable, score_subject, yardst
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
     FRAMES_NAME,
+    PREDICTION,
     RELIABILITY_NAME,
     SCHEMA,
     SCHEMA_VERSION,
@@ -40,6 +41,7 @@ from helpers.evaluation.metrics_folder import (
 from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.postprocessing import Processing, gains, processed_scores
 from helpers.evaluation.report import summary_text
+from helpers.evaluation.scored import require_unchanged
 from helpers.evaluation.sequences import score_sequences
 from helpers.evaluation.standing import counts, joint, p_value_note, title
 from helpers.evaluation.studies import Scored, open_development, study
@@ -167,6 +169,8 @@ def evaluate(
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
     table = table[["run", *table.columns.drop("run")]]
+    table[PREDICTION] = [subject.prediction(case.case_id) for subject in subjects for case in cases]
+    require_unchanged(subjects)
     check_output(output)  # again, since scoring takes its time
     with replacing_folder(output) as folder:
         written = {

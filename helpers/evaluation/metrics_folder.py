@@ -31,6 +31,8 @@ SEQUENCES_NAME = "sequences.parquet"
 _HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, THRESHOLDS_NAME, RELIABILITY_NAME, HISTOGRAMS_NAME)
 _OF_SEQUENCES = (FRAMES_NAME, SEQUENCES_NAME)  # only where there are some
 
+PREDICTION = "prediction"  # column of the table, see `Metrics.predictions`
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -54,13 +56,14 @@ class Metrics:
 
     def table(self) -> pd.DataFrame:
         """One row for each run and case: `run`, then the columns of `case_scores.scores_table`."""
-        return self._table.copy()
+        return self._table.drop(columns=PREDICTION, errors="ignore")
 
     def scores(self, run: str) -> pd.DataFrame:
         """The table of scores of one run. Raises RefusedInput for a name that is not there."""
         if run not in self.runs:
             raise RefusedInput(f"{self.folder}: expected one of the runs {', '.join(self.runs)}, got {run!r}")
-        found = self._table[self._table["run"] == run].drop(columns="run").reset_index(drop=True)
+        table = self.table()
+        found = table[table["run"] == run].drop(columns="run").reset_index(drop=True)
         return found.astype({"sequence": object, "patient": object})
 
     def histograms(self, run: str) -> dict[str, LogitHistogram]:
@@ -88,6 +91,13 @@ class Metrics:
     def sequences(self) -> pd.DataFrame | None:
         """One row for each run and sequence; None where none were scored."""
         return self._of_sequences(SEQUENCES_NAME)
+
+    def predictions(self, run: str) -> dict[str, str | None] | None:
+        """Case id -> fingerprint of what was scored, None where the run had nothing; None for earlier versions."""
+        if PREDICTION not in self._table.columns:
+            return None
+        table = self._table.loc[self._table["run"] == run, ["case_id", PREDICTION]].astype(object)
+        return dict(table.where(table.notna(), None).itertuples(index=False, name=None))
 
     def _of_sequences(self, name: str) -> pd.DataFrame | None:
         return pd.read_parquet(self.folder / name) if name in self.summary["files"] else None

@@ -61,6 +61,10 @@ class Subject:
         """The stored mask, bool (H, W); None where the run has none, or not the case. Raises as `Run.mask`."""
         return self.run.mask(case_id, self.prompt_id) if case_id in self.run.cases() else None
 
+    def prediction(self, case_id: str) -> str | None:
+        """Fingerprint of what the run says of a case, see `Run.fingerprint`; None where it does not have it."""
+        return self.run.fingerprint(case_id, self.prompt_id) if case_id in self.run.cases() else None
+
     def status(self, case_id: str) -> str:
         """How the prediction of a case ended."""
         if case_id not in self.run.cases():

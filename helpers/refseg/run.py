@@ -61,11 +61,11 @@ def refseg(
         },
     }
     mark = start(output, config)
-    predicted = predict_expressions(found.items, predictor, output, template, mark)
-    table = score(found.items, predicted.expressions, sizes, processes)
+    predictions, warnings = predict_expressions(found.items, predictor, output, template, mark)
+    table = score(found.items, predictions, sizes, processes)
     context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
-    text = write(output, table, context, found.left_out, predicted.warnings)
-    if all_failed(PredictionStatus(one.status) for one in predicted.expressions):
+    text = write(output, table, context, found.left_out, warnings)
+    if all_failed(PredictionStatus(one.status) for one in predictions):
         raise VesselkitError(
             f"every expression ended in an error, so that nothing was predicted; the first: {predictions[0].status}"
             f"{': ' + predictions[0].message if predictions[0].message else ''}. The table is in {output}"

@@ -1,5 +1,6 @@
 """The cases of a review: runs, their data set and scores, opened once; a case's arrays are read when asked for."""
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from helpers.evaluation.aggregation import both_empty
 from helpers.evaluation.centreline import skeleton
 from helpers.evaluation.definitions import BY_METRIC, Better
 from helpers.evaluation.metrics_folder import Metrics
+from helpers.evaluation.scored import name_in, outdated
 from helpers.evaluation.subjects import Subject, open_subjects, require_predicted, require_same_ids
 from helpers.figures.panels import GroundTruth, PredictedMask
 from helpers.images.reading import UnreadableImage
@@ -27,6 +29,8 @@ from helpers.review.verdicts import VerdictRecord, is_on
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import open_run
 from helpers.stamp import stamp_text
+
+logger = logging.getLogger(__name__)
 
 _NO_TRUTH = "no ground truth"
 _BROKEN_TRUTH = "the ground truth does not fit its frame, or cannot be read: see the data check"
@@ -74,9 +78,7 @@ class ReviewSource:
 
     def predictions(self, case_id: str) -> tuple[str | None, ...]:
         """Fingerprints of what the runs say of a case, the reviewed one first; None where one does not have it."""
-        return tuple(
-            one.run.fingerprint(case_id, one.prompt_id) if case_id in one.run.cases() else None for one in self.subjects
-        )
+        return tuple(one.prediction(case_id) for one in self.subjects)
 
     def places(self, record: VerdictRecord) -> tuple[int, ...]:
         """Which of the runs, the reviewed one being 0, a record is on, as they are now; none for another prompt."""
@@ -112,19 +114,24 @@ class ReviewSource:
 
     @cached_property
     def _table(self) -> pd.DataFrame | None:
-        """Scores of this run and prompt; None without metrics."""
+        """Scores of what this run and prompt say now; None without metrics."""
         if self.metrics is None:
             return None
-        wanted = (self._subject.run.config.config_sha256, self.prompt)
-        names = [
-            one["name"] for one in self.metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted
-        ]
-        if not names:
+        name = name_in(self.metrics, self._subject)
+        if name is None:
             raise RefusedInput(
                 f"{self.metrics.folder}: expected scores of run {self._subject.name} and prompt {self.prompt}, found "
                 f"those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
             )
-        return self.metrics.scores(names[0])
+        table, other = self.metrics.scores(name), outdated(self.metrics, name, self._subject)
+        if other:
+            logger.warning(
+                "%d of %d cases have no scores here: they were predicted again since they were scored. Evaluate the "
+                "run again to have them",
+                len(other),
+                len(table),
+            )
+        return table[~table["case_id"].isin(other)].reset_index(drop=True)
 
     @cached_property
     def metric_names(self) -> tuple[str, ...]:

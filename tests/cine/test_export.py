@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -149,3 +150,19 @@ def test_the_films_play_in_a_browser(films):
     sized = [np.asarray(Image.fromarray(one).resize((width, height)), np.int16) for one in decoded]
     errors = [np.abs(pixels - one).mean() for one in sized]
     assert int(np.argmin(errors)) == 3 and errors[3] < 4
+
+
+def test_curves_are_of_these_runs_as_they_are_now_or_refused(world, tmp_path):
+    root, dataset = world
+    predict(dataset.frames, PlainPredictor(), tmp_path / "run", ("vessels",))
+    evaluate([tmp_path / "run"], dataset, tmp_path / "scores", processes=1, draws=50)
+    metrics = open_metrics(tmp_path / "scores")
+    with pytest.raises(RefusedInput, match="expected scores of run two and its prompt, found those of run"):
+        write_cine(open_subjects([root / "two"]), dataset, tmp_path / "films", metrics=metrics)
+    (tmp_path / "run" / "parts" / f"{dataset.cases[0].case_id}.json").unlink()
+    (tmp_path / "run" / "manifest.json").unlink()
+    darker = PlainPredictor({150: lambda answer: replace(answer, logits=-answer.logits)})
+    predict(dataset.frames, darker, tmp_path / "run", ("vessels",))
+    with pytest.raises(RefusedInput, match="found 1 frames that were predicted again since"):
+        write_cine(open_subjects([tmp_path / "run"]), dataset, tmp_path / "films", metrics=metrics)
+    assert not (tmp_path / "films").exists()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.facts import review_facts
 from helpers.review.session import ReviewSession
 from helpers.review.source import open_source
@@ -56,3 +58,15 @@ def test_verdicts_on_two_runs_are_told_apart_after_one_was_predicted_again(tmp_p
     predict_again(tmp_path / "other", FAILED)
     again = open_source(tmp_path / "run", dataset, against=tmp_path / "other")
     assert (again.places(mine), again.places(theirs)) == ((0,), (1,))
+
+
+def test_scores_of_what_is_there_no_more_are_left_out_and_it_is_said(tmp_path, caplog):
+    dataset = write_data(tmp_path / "data")
+    run = write_run(tmp_path / "run")
+    evaluate([run], dataset, tmp_path / "m", processes=1, draws=20)
+    metrics = open_metrics(tmp_path / "m")
+    assert FAILED in open_source(run, dataset, metrics=metrics).scores and not caplog.records
+    source = open_source(predict_again(run, FAILED), dataset, metrics=metrics)
+    assert FAILED not in source.scores and GRIDDED in source.scores
+    assert "1 of 5 cases have no scores here: they were predicted again" in caplog.text
+    assert next(case for case in source.cases if case.case_id == FAILED).scores == {}
