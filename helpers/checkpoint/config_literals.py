@@ -3,9 +3,18 @@
 import ast
 import re
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from helpers.checkpoint.config_effects import (
+    bound_names,
+    global_names,
+    is_apart,
+    names_in,
+    only_reads,
+    outer_names,
+    reaches_all,
+)
+from helpers.checkpoint.config_scope import DottedName, Scope, Unread, parts
 from helpers.errors import RefusedInput
 
 MAX_TEXT_BYTES = 5_000_000
@@ -20,28 +29,19 @@ _ALL_PAIRS = object()
 
 
 @dataclass(frozen=True)
-class Unread:
-    """Stands where the text is more than a literal. `text` is the beginning of that place's source."""
-
-    text: str
-
-
-class DottedName(str):
-    """An imported name or attribute chain, such as 'transformers.AutoTokenizer.from_pretrained'; never resolved."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
 class ConfigValues:
     """What a config text assigns.
 
     `values`: name -> literal, list, tuple, dict, DottedName or Unread. `skipped`: the beginnings of
     statements that are not plain assignments and were not followed (inherited files, loops, ...).
+    `elsewhere`: those of them by which other files may give any name a value; `inherited`: those that
+    take over another config.
     """
 
     values: dict[str, object]
     skipped: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
+    inherited: tuple[str, ...] = ()
 
 
 def read_config_values(text: str, origin: str) -> ConfigValues:
@@ -87,108 +87,102 @@ class _Reader:
     def __init__(self, text: str, origin: str) -> None:
         self._lines = re.split(rb"\r\n|\r|\n", text.encode("utf-8", "surrogatepass"))
         self._origin = origin
-        self._values: dict[str, object] = {}
-        self._imported: dict[str, DottedName] = {}
+        self._scope = Scope()
         self._skipped: list[str] = []
-        self._changed: dict[int, Unread] = {}
-        self._kept: list[object] = []
+        self._elsewhere: list[str] = []
+        self._inherited: list[str] = []
+        self._everything: Unread | None = None
         self._expanded = 0
 
     def result(self) -> ConfigValues:
         """All values, with every list or dict that was changed in place after its assignment replaced by Unread."""
-        values = {name: self._without_changed(value) for name, value in self._values.items()}
-        return ConfigValues(values, tuple(self._skipped))
+        values = self._scope.values.items()
+        read = {name: self._everything or self._scope.known_value(value) for name, value in values}
+        return ConfigValues(read, tuple(self._skipped), tuple(self._elsewhere), tuple(self._inherited))
 
     def take(self, statement: ast.stmt) -> None:
+        if self._everything is None and reaches_all(statement):
+            self._everything = Unread(self._source(statement))
         match statement:
             case ast.Import() | ast.ImportFrom():
                 self._take_import(statement)
             case ast.Assign(value=value, targets=targets) if all(isinstance(target, ast.Name) for target in targets):
                 read = self._value(value, 0)
-                self._note_side_effects(statement)
+                self._note_effects(statement)
                 for target in targets:
-                    self._assign(target.id, read)
-            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
-                read = self._value(value, 0)
-                self._note_side_effects(statement)
-                self._assign(name, read)
+                    self._scope.assign(target.id, read)
+            case ast.AnnAssign(target=ast.Name(id=name), value=value):
+                read = None if value is None else self._value(value, 0)
+                self._note_effects(statement)
+                if value is not None:
+                    self._scope.assign(name, read)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._take_function(statement)
             case _:
                 self._skip(statement)
-
-    def _assign(self, name: str, value: object) -> None:
-        self._imported.pop(name, None)
-        self._values[name] = value
 
     def _take_import(self, statement: ast.Import | ast.ImportFrom) -> None:
         module = "" if isinstance(statement, ast.Import) else "." * statement.level + (statement.module or "") + "."
         for alias in statement.names:
             if alias.name == "*":
-                self._skipped.append(self._source(statement))
+                self._take_all_names(self._source(statement))
                 continue
             bound = alias.asname or (alias.name.split(".")[0] if module == "" else alias.name)
             full = alias.name if alias.asname or module else bound
-            self._values.pop(bound, None)
-            self._imported[bound] = DottedName(module + full)
+            self._scope.bind_import(bound, DottedName(module + full))
+
+    def _take_all_names(self, text: str) -> None:
+        """A star import may give any name another value."""
+        self._skipped.append(text)
+        self._elsewhere.append(text)
+        for name, value in list(self._scope.values.items()):
+            marker = self._scope.unread(text, (name,))
+            self._scope.assign(name, value if isinstance(value, Unread) else marker)
+
+    def _take_function(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Not run: what it may change, whenever it is called, is no longer known."""
+        outer = outer_names(function)
+        marker = self._scope.unread(self._source(function), outer, outer, global_names(function))
+        self._skipped.append(marker.text)
+        self._scope.assign(function.name, marker)
+        self._scope.note_function(marker, function)
+        if not self._scope.only_reads(function.name):
+            self._scope.touch(marker, marker)
 
     def _skip(self, statement: ast.stmt) -> None:
         """Not followed: whatever it may assign or change is no longer known."""
-        marker = Unread(self._source(statement))
+        names = names_in(statement)
+        reading = only_reads(statement, self._scope)
+        late = () if reading else names
+        marker = self._scope.unread(self._source(statement), names, late, global_names(statement))
         self._skipped.append(marker.text)
-        is_function = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
-        has_own_names = is_function and not any(isinstance(node, ast.Global) for node in ast.walk(statement))
-        for node in ast.walk(statement):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                self._assign(node.name, marker)
-            elif isinstance(node, ast.alias) and node.name != "*" and not has_own_names:
-                self._assign((node.asname or node.name).split(".")[0], marker)
-            elif isinstance(node, ast.Name):
-                self._mark_changed(node.id, marker)
-                if not isinstance(node.ctx, ast.Load) and not has_own_names:
-                    self._assign(node.id, marker)
+        if isinstance(statement, ast.With) and "read_base" in names:
+            self._inherited.append(marker.text)
+        if not reading:
+            self._scope.touch(marker, marker)
+        for name in bound_names(statement):
+            self._scope.assign(name, marker)
 
-    def _note_side_effects(self, statement: ast.stmt) -> None:
-        """A method call or a walrus inside a value may change a name read earlier."""
-        marker = Unread(self._source(statement))
+    def _note_effects(self, statement: ast.stmt) -> None:
+        """A call or a walrus inside a value may change what names stand for."""
+        names = names_in(statement)
+        marker = self._scope.unread(self._source(statement), names)
+        self._scope.note_calls(statement, marker)
         for node in ast.walk(statement):
             if isinstance(node, ast.NamedExpr):
-                self._assign(node.target.id, marker)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                root = node.func.value
-                while isinstance(root, ast.Attribute | ast.Subscript):
-                    root = root.value
-                if isinstance(root, ast.Name):
-                    self._mark_changed(root.id, marker)
-
-    def _mark_changed(self, name: str, marker: Unread) -> None:
-        """Other values may hold the same list or dict; it is marked by identity, not by name."""
-        pending = [self._values.get(name)]
-        while pending:
-            value = pending.pop()
-            if isinstance(value, list | dict) and id(value) not in self._changed:
-                self._changed[id(value)] = marker
-                self._kept.append(value)
-                pending.extend(_parts(value))
-            elif isinstance(value, tuple):
-                pending.extend(value)
-
-    def _without_changed(self, value: object) -> object:
-        if id(value) in self._changed:
-            return self._changed[id(value)]
-        if isinstance(value, dict):
-            return {key: self._without_changed(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._without_changed(item) for item in value]
-        if isinstance(value, tuple):
-            return tuple(self._without_changed(item) for item in value)
-        return value
+                self._scope.assign(node.target.id, marker)
 
     def _value(self, node: ast.expr, depth: int) -> object:
         if depth > _MAX_DEPTH:
             raise _too_deep(self._origin)
         value = self._literal(node, depth)
-        return Unread(self._source(node)) if value is _NOT_LITERAL else value
+        if value is not _NOT_LITERAL:
+            return value
+        names = frozenset() if is_apart(node, self._scope) else names_in(node)
+        late = names if any(isinstance(one, ast.Lambda) for one in ast.walk(node)) else ()
+        return self._scope.unread(self._source(node), names, late)
 
     def _literal(self, node: ast.expr, depth: int) -> object:
         match node:
@@ -198,6 +192,8 @@ class _Reader:
                 return self._named(name)
             case ast.Attribute():
                 return self._dotted(node)
+            case ast.Subscript(value=held, slice=place):
+                return self._item(self._value(held, depth + 1), self._value(place, depth + 1))
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 if any(isinstance(item, ast.Starred) for item in items):
                     return _NOT_LITERAL
@@ -224,8 +220,7 @@ class _Reader:
 
     def _is_builtin_dict(self, args: list[ast.expr]) -> bool:
         return (
-            "dict" not in self._values
-            and "dict" not in self._imported
+            self._scope.is_builtin("dict")
             and len(args) <= 1
             and not any(isinstance(item, ast.Starred) for item in args)
         )
@@ -244,10 +239,24 @@ class _Reader:
         return merged
 
     def _named(self, name: str) -> object:
-        if name in self._values:
-            self._charge(self._values[name])
-            return self._values[name]
-        return self._imported.get(name, _NOT_LITERAL)
+        if name in self._scope.values:
+            return self._used_again(self._scope.values[name])
+        return self._scope.imported.get(name, _NOT_LITERAL)
+
+    def _item(self, held: object, place: object) -> object:
+        """The item of a dict, list or tuple under a literal; an attribute of an imported table, by its name."""
+        if isinstance(held, DottedName) and isinstance(place, str) and place.isidentifier():
+            return DottedName(f"{held}.{place}")
+        if isinstance(held, dict) and isinstance(place, str | int | float | None) and place in held:
+            return self._used_again(held[place])
+        if isinstance(held, list | tuple) and isinstance(place, int) and -len(held) <= place < len(held):
+            return self._used_again(held[place])
+        return _NOT_LITERAL
+
+    def _used_again(self, value: object) -> object:
+        """A value under another name; a copy of a list or dict that was changed would be one of its earlier state."""
+        self._charge(value)
+        return _NOT_LITERAL if self._scope.is_changed(value) else value
 
     def _dotted(self, node: ast.Attribute) -> object:
         parts: list[str] = []
@@ -255,9 +264,9 @@ class _Reader:
         while isinstance(root, ast.Attribute):
             parts.append(root.attr)
             root = root.value
-        if not isinstance(root, ast.Name) or root.id in self._values or len(parts) > _MAX_DEPTH:
+        if not isinstance(root, ast.Name) or root.id in self._scope.values or len(parts) > _MAX_DEPTH:
             return _NOT_LITERAL
-        return DottedName(".".join([self._imported.get(root.id, root.id), *reversed(parts)]))
+        return DottedName(".".join([self._scope.imported.get(root.id, root.id), *reversed(parts)]))
 
     def _charge(self, value: object) -> None:
         """Count a value that is used again, and refuse one that grew too large or too deep that way."""
@@ -270,7 +279,7 @@ class _Reader:
             if self._expanded > _MAX_EXPANDED:
                 raise RefusedInput(f"{self._origin} uses its names so often that the values grow without end.")
             if isinstance(item, dict | list | tuple):
-                pending.extend((part, depth + 1) for part in _parts(item))
+                pending.extend((part, depth + 1) for part in parts(item))
 
     def _source(self, node: ast.AST) -> str:
         line = self._lines[node.lineno - 1]
@@ -280,23 +289,19 @@ class _Reader:
         return line[start:end].decode("utf-8", "replace").strip()[:_SHOWN_CHARACTERS]
 
 
-def _parts(value: dict | list | tuple) -> Iterable[object]:
-    return value.values() if isinstance(value, dict) else value
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _combine(left: object, operator: ast.operator, right: object) -> object:
-    """left + right of strings, lists or tuples, or + - * / of numbers; _NOT_LITERAL when it is neither."""
+    """left + right of strings, lists or tuples, or + - * / // of numbers; _NOT_LITERAL when it is neither."""
     if isinstance(operator, ast.Add) and not isinstance(left, DottedName) and not isinstance(right, DottedName):
         for kind in (str, list, tuple):
             if isinstance(left, kind) and isinstance(right, kind):
                 return left + right
     if not (_is_number(left) and _is_number(right)):
         return _NOT_LITERAL
-    if max(abs(left), abs(right)) > _MAX_NUMBER or (isinstance(operator, ast.Div) and right == 0):
+    if max(abs(left), abs(right)) > _MAX_NUMBER or (isinstance(operator, ast.Div | ast.FloorDiv) and right == 0):
         return _NOT_LITERAL
     match operator:
         case ast.Add():
@@ -307,5 +312,7 @@ def _combine(left: object, operator: ast.operator, right: object) -> object:
             return left * right
         case ast.Div():
             return left / right
+        case ast.FloorDiv():
+            return left // right
         case _:
             return _NOT_LITERAL

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.checkpoint.adapters import AdapterPart
 from helpers.checkpoint.digest import sha256_source
 from helpers.checkpoint.inspection_text import bytes_text, printable, shown
 from helpers.checkpoint.meta import CheckpointMeta
@@ -238,6 +239,7 @@ def _meta_dict(meta: CheckpointMeta) -> dict[str, object]:
 
 
 def _config_dict(config: TrainingConfig) -> dict[str, object]:
+    vision = config.adapters.get(AdapterPart.VISION)
     return {
         "lora_alpha": config.lora_alpha,
         "lora_rank": config.lora_rank,
@@ -248,4 +250,5 @@ def _config_dict(config: TrainingConfig) -> dict[str, object]:
         "sam2_config": config.sam2_config,
         "pretrained_pth": config.pretrained_pth,
         "unread": list(config.unread),
+        **({} if vision is None else {"vision_lora_alpha": vision.alpha, "vision_lora_rank": vision.rank}),
     }

@@ -1,9 +1,17 @@
 """The few facts a conversion needs from a training config, read without executing it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.checkpoint.adapters import (
+    AdapterPart,
+    AdapterSettings,
+    find_adapters,
+    shown_unread,
+    unread_entry,
+    values_under,
+)
 from helpers.checkpoint.config_literals import MAX_TEXT_BYTES, DottedName, Unread, read_config_values
 from helpers.errors import RefusedInput
 
@@ -11,7 +19,6 @@ __all__ = ["TrainingConfig", "Unread", "read_training_config", "read_training_co
 
 _TEMPLATE_TABLE = "PROMPT_TEMPLATE"
 _INHERITED = "_base_"
-_MAX_LORA_NUMBER = 1e9
 
 
 @dataclass(frozen=True)
@@ -20,12 +27,13 @@ class TrainingConfig:
 
     Attributes:
         origin: where the text is from, for messages.
-        lora_alpha, lora_rank: of the language model's LoRA.
+        adapters: settings of its LoRA, by the part of the model that each changes.
         template: name of the prompt template, such as 'qwen_chat'.
         special_tokens: in the order in which they were added to the tokenizer.
         base_path: the base model on the training machine.
         sam2_path, sam2_config: SAM2's file and its own config name, where the config gives them.
-        pretrained_pth: a full checkpoint that training began from.
+        pretrained_pth: a full checkpoint that training loaded before LoRA was attached.
+        inherited: the text by which it takes over another config, which is not followed.
         unread: 'field: source text' for each field above whose value is more than a literal, and
             each inherited config, which is not followed.
         text: the whole config.
@@ -33,17 +41,35 @@ class TrainingConfig:
     """
 
     origin: str
-    lora_alpha: float | None
-    lora_rank: int | None
+    adapters: Mapping[AdapterPart, AdapterSettings]
     template: str | None
     special_tokens: tuple[str, ...] | None
     base_path: str | None
     sam2_path: str | None
     sam2_config: str | None
     pretrained_pth: str | None
+    inherited: str | None
     unread: tuple[str, ...]
     text: str
     values: dict[str, object]
+
+    @property
+    def lora_alpha(self) -> float | None:
+        """Of the language model's LoRA."""
+        return self.adapter(AdapterPart.LANGUAGE).alpha
+
+    @property
+    def lora_rank(self) -> int | None:
+        """Of the language model's LoRA."""
+        return self.adapter(AdapterPart.LANGUAGE).rank
+
+    def adapter(self, part: AdapterPart) -> AdapterSettings:
+        """The settings of one part's LoRA; all of them None where the config has none."""
+        return self.adapters.get(part, AdapterSettings())
+
+    def unread_text(self, field: str) -> str | None:
+        """The source text of a field that was found and not understood; None where there is none."""
+        return next((entry.partition(": ")[2] for entry in self.unread if entry.startswith(f"{field}: ")), None)
 
 
 def read_training_config_file(path: Path) -> TrainingConfig:
@@ -68,17 +94,16 @@ def read_training_config(text: str, origin: str) -> TrainingConfig:
     """
     read = read_config_values(text, origin)
     values = read.values
-    model = values.get("model")
+    elsewhere = Unread(read.elsewhere[0]) if read.elsewhere else None
+    model = values.get("model", elsewhere)
+    inherited = (*(() if _INHERITED not in values else (f"{_INHERITED} = {values[_INHERITED]!r}",)), *read.inherited)
     unread = _Unread()
-    adapters = list(_dicts_with(model, "lora_alpha"))
-    if not adapters:
-        unread.note_value("lora_alpha", _unread_adapter(model))
-    alpha = _only_number(origin, "lora_alpha", adapters, unread)
-    rank = _only_number(origin, "r", adapters, unread)
-    if rank is not None and not rank.is_integer():
-        unread.note_value("lora_rank", rank)
-        rank = None
-    template = _template([values.get("template"), _at(model, "template"), values.get("prompt_template")], unread)
+    adapters = find_adapters(model, origin)
+    for part, adapter in adapters.items():
+        for entry in adapter.unread:
+            unread.note_entry(unread_entry(part, entry))
+    templates = [values.get("template", elsewhere), _at(model, "template"), values.get("prompt_template")]
+    template = _template(templates, unread)
     tokens = _special_tokens([_at(model, "special_tokens"), values.get("special_tokens")], unread)
     tokenizers = [values.get("tokenizer"), *_dicts_with(model, "pretrained_model_name_or_path")]
     base_paths = [
@@ -86,25 +111,24 @@ def read_training_config(text: str, origin: str) -> TrainingConfig:
         values.get("path"),
         *(_at(item, "pretrained_model_name_or_path") for item in tokenizers),
     ]
-    pretrained = [_at(model, "pretrained_pth"), values.get("pretrained_pth")]
     base_path = _first_text("base_path", base_paths, unread)
     sam2_path = _first_text("sam2_path", [_at(model, "grounding_encoder", "ckpt_path")], unread)
     sam2_config = _first_text("sam2_config", [_at(model, "grounding_encoder", "cfg_path")], unread)
-    pretrained_pth = _first_text("pretrained_pth", pretrained, unread)
+    pretrained_pth = _pretrained(model, values.get("pretrained_pth"), unread)
     if _INHERITED in values:
         unread.note(_INHERITED, f"{values[_INHERITED]!r} (inherited config, not followed)")
     for line in read.skipped:
         unread.note("statement", line)
     return TrainingConfig(
         origin=origin,
-        lora_alpha=alpha,
-        lora_rank=None if rank is None else int(rank),
+        adapters=adapters,
         template=template,
         special_tokens=tokens,
         base_path=base_path,
         sam2_path=sam2_path,
         sam2_config=sam2_config,
         pretrained_pth=pretrained_pth,
+        inherited=inherited[0] if inherited else None,
         unread=tuple(unread.entries),
         text=text,
         values=values,
@@ -118,18 +142,35 @@ class _Unread:
         self.entries: list[str] = []
 
     def note(self, field: str, text: str) -> None:
-        entry = f"{field}: {text}"
+        self.note_entry(f"{field}: {text}")
+
+    def note_entry(self, entry: str) -> None:
         if entry not in self.entries:
             self.entries.append(entry)
 
     def note_value(self, field: str, value: object) -> None:
         """Note a value of the wrong kind; None, nothing found, is no such value."""
-        if isinstance(value, Unread):
-            self.note(field, value.text)
-        elif isinstance(value, DottedName):
-            self.note(field, f"{value} (imported name, not followed)")
-        elif value is not None:
-            self.note(field, f"{value!r} (of an unexpected type)"[:200])
+        if value is not None:
+            self.note(field, shown_unread(value))
+
+
+def _pretrained(model: object, beside: object, unread: _Unread) -> str | None:
+    """The file that training loaded; where the model speaks of none, a name beside it may be meant for it."""
+    if isinstance(model, dict):
+        given = list(values_under(model, "pretrained_pth")) or [beside]
+    else:
+        given = [model if isinstance(model, Unread) else beside]
+    named = []
+    for value in given:
+        if _is_plain_text(value) and value:
+            named.append(str(value))
+        else:
+            unread.note_value("pretrained_pth", value)
+            named += [] if value is None else [None]
+    if len(set(named)) > 1 and None not in named:
+        unread.note("pretrained_pth", f"contradiction between {' and '.join(dict.fromkeys(named))}")
+        return None
+    return None if not named or None in named else named[0]
 
 
 def _at(value: object, *keys: str) -> object:
@@ -153,55 +194,24 @@ def _dicts_with(value: object, key: str) -> Iterator[dict[object, object]]:
             yield from _dicts_with(item, key)
 
 
-def _unread_adapter(value: object) -> Unread | None:
-    """The marker in the place where the LoRA settings should be."""
-    if isinstance(value, Unread):
-        return value
-    if not isinstance(value, dict):
-        return None
-    for key, item in value.items():
-        holds_adapter = key == "mllm" or (isinstance(key, str) and "lora" in key)
-        found = _unread_adapter(item) if holds_adapter or isinstance(item, dict) else None
-        if found is not None:
-            return found
-    return None
-
-
-def _only_number(origin: str, key: str, adapters: Iterable[dict[object, object]], unread: _Unread) -> float | None:
-    """The positive number under a key of every adapter; two different ones are refused."""
-    field = "lora_rank" if key == "r" else key
-    found: set[float] = set()
-    not_read = False
-    for adapter in adapters:
-        value = adapter.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_LORA_NUMBER:
-            found.add(float(value))
-        elif value is not None:
-            not_read = True
-            unread.note_value(field, value)
-    if len(found) > 1:
-        raise RefusedInput(
-            f"{origin} gives different values of {field} in its model: {', '.join(f'{v:g}' for v in sorted(found))}. "
-            "Expected one LoRA; which value is meant cannot be told. Correct a copy of the config and give that."
-        )
-    return None if not_read or not found else found.pop()
-
-
 def _template(candidates: Iterable[object], unread: _Unread) -> str | None:
-    """The template's name. An entry that is not understood counts only when no other gives the name."""
+    """The template's name. A table of its texts beside it says nothing more; what is not read may name another."""
     names: list[str] = []
-    others: list[object] = []
+    tables: list[object] = []
     for value in candidates:
         name = _template_name(value)
-        if name is None:
-            others.append(value)
-        elif name not in names:
-            names.append(name)
+        if name is not None:
+            names += [name] if name not in names else []
+        elif isinstance(value, dict):
+            tables.append(value)
+        elif value is not None:
+            unread.note_value("template", value)
+            return None
     if len(names) > 1:
         unread.note("template", f"contradiction between {' and '.join(names)}")
         return None
     if not names:
-        for value in others:
+        for value in tables:
             unread.note_value("template", value)
         return None
     return names[0]

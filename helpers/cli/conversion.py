@@ -40,6 +40,14 @@ TrainConfig = Annotated[
     ),
 ]
 
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrained",
+        metavar="FILE_OR_DIR",
+        help="The Sa2VA that training loaded over --base before LoRA, its .pth or folder; none: nothing was loaded.",
+    ),
+]
 Sam2Config = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +79,7 @@ def convert(
     train_config: TrainConfig = None,
     lora_alpha: LoraAlpha = None,
     template: Template = None,
+    pretrained: Pretrained = None,
     id_key: TrainingKey = None,
     dtype: Annotated[
         Precision, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
@@ -91,6 +100,7 @@ def convert(
         lora_alpha=lora_alpha,
         template=template,
         dtype=dtype.value,
+        pretrained=file_or_none(pretrained),
     )
     key_file = None if id_key is None else typed_path(id_key)
     if key_file is not None:
@@ -108,6 +118,7 @@ def verify(
     base: Base = None,
     sam2: Sam2 = None,
     train_config: TrainConfig = None,
+    pretrained: Pretrained = None,
 ) -> None:
     from helpers.conversion import verify as run_verification
 
@@ -117,10 +128,16 @@ def verify(
         base=optional_input_path(base, "--base"),
         sam2=optional_input_path(sam2, "--sam2"),
         train_config=optional_input_path(train_config, "--train-config"),
+        pretrained=file_or_none(pretrained),
     )
     typer.echo(report.to_text())
     if not report.ok:
         raise typer.Exit(1)
+
+
+def file_or_none(given: str | None) -> Path | str | None:
+    """`none` as it is, anything else as the path of a file or folder; one of that name is given as ./none."""
+    return given if given in (None, "none") else input_path(Path(given), "--pretrained")
 
 
 def preset_or_file(given: str | None) -> str | None:

@@ -13,7 +13,17 @@ from typing import Annotated, Any
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path
-from helpers.cli.conversion import Base, LoraAlpha, Sam2, Sam2Config, Template, TrainConfig, preset_or_file
+from helpers.cli.conversion import (
+    Base,
+    LoraAlpha,
+    Pretrained,
+    Sam2,
+    Sam2Config,
+    Template,
+    TrainConfig,
+    file_or_none,
+    preset_or_file,
+)
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
 from helpers.cli.predictors import (
     BatchSize,
@@ -75,6 +85,7 @@ def predict(
     train_config: TrainConfig = None,
     lora_alpha: LoraAlpha = None,
     template: Template = None,
+    pretrained: Pretrained = None,
     prompt: Annotated[
         list[str] | None,
         typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
@@ -130,6 +141,7 @@ def predict(
         "train_config": train_config,
         "lora_alpha": lora_alpha,
         "template": template,
+        "pretrained": pretrained,
     }
     strays = [name.replace("_", "-") for name, value in composing.items() if value is not None]
     if model is not None and strays:
@@ -185,6 +197,7 @@ def predict(
             "sam2": optional_input_path(sam2, "--sam2"),
             "sam2_config": preset_or_file(sam2_config),
             "train_config": optional_input_path(train_config, "--train-config"),
+            "pretrained": file_or_none(pretrained),
         }
         identity, open_predictor = None, composed(input_path(checkpoint, "--checkpoint"), sources, running)
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}

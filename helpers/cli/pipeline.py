@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
-from helpers.cli.conversion import Base, Sam2, TrainConfig, preset_or_file
+from helpers.cli.conversion import (
+    Base,
+    LoraAlpha,
+    Pretrained,
+    Sam2,
+    Template,
+    TrainConfig,
+    file_or_none,
+    preset_or_file,
+)
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, RescaleFrom, Split, opening
 from helpers.cli.evaluation import ExcludeTraining, Training
 from helpers.cli.predictors import Device, Dtype
@@ -24,6 +33,9 @@ def pipeline(
         str | None, typer.Option("--sam2-config", metavar="PRESET_OR_JSON", help="SAM2's sizes. Else found out.")
     ] = None,
     train_config: TrainConfig = None,
+    lora_alpha: LoraAlpha = None,
+    template: Template = None,
+    pretrained: Pretrained = None,
     prompt: Annotated[
         list[str] | None, typer.Option("--prompt", metavar="TEXT", help="May be given again. Else the documented one.")
     ] = None,
@@ -51,6 +63,9 @@ def pipeline(
         "sam2": optional_input_path(sam2, "--sam2"),
         "sam2_config": preset_or_file(sam2_config),
         "train_config": optional_input_path(train_config, "--train-config"),
+        "lora_alpha": lora_alpha,
+        "template": template,
+        "pretrained": file_or_none(pretrained),
         "prompts": tuple(prompt) if prompt else None,
         "baseline": optional_input_path(baseline, "--baseline"),
         "training": optional_input_path(training, "--training"),

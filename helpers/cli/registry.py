@@ -28,13 +28,14 @@ COMMANDS = (
         "convert",
         "Turn a checkpoint into a HuggingFace folder, every tensor accounted for.",
         "vesselkit convert --checkpoint CKPT --output DIR [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON]"
-        " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--id-key FILE]"
+        " [--train-config CFG.py] [--lora-alpha A] [--template NAME] [--pretrained FILE_OR_DIR] [--id-key FILE]"
         " [--dtype bfloat16|float16|float32]",
     ),
     Command(
         "verify",
         "Redo the accounting of a converted folder against its sources.",
-        "vesselkit verify DIR --checkpoint CKPT [--base DIR] [--sam2 FILE] [--train-config CFG.py]",
+        "vesselkit verify DIR --checkpoint CKPT [--base DIR] [--sam2 FILE] [--train-config CFG.py]"
+        " [--pretrained FILE_OR_DIR]",
     ),
     Command(
         "data check",
@@ -53,7 +54,8 @@ COMMANDS = (
         "Run a model over a data set: text, logits and masks, resumable.",
         "vesselkit predict --data DATASET --output RUN [--model DIR|frangi] [--model-config FILE] [--checkpoint CKPT]"
         " [--base DIR] [--sam2 FILE] [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A]"
-        " [--template NAME] [--prompt TEXT ...] [--mode frame|track|track-both|fused] [--batch-size auto]"
+        " [--template NAME] [--pretrained FILE_OR_DIR] [--prompt TEXT ...]"
+        " [--mode frame|track|track-both|fused] [--batch-size auto]"
         " [--device auto] [--dtype auto] [--quantize int8|nf4] [--cuda-graphs] [--threshold 0.5]"
         " [--combine union|first|best] [--limit N] [--case-list FILE] [--shard I/N] [--layout NAME]"
         " [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--split NAME] [--max-new-tokens 64]"
@@ -128,9 +130,10 @@ COMMANDS = (
         "pipeline",
         "Go from a checkpoint to a report in one command.",
         "vesselkit pipeline --checkpoint CKPT --data DATASET --output DIR [--base DIR] [--sam2 FILE]"
-        " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--prompt TEXT ...] [--baseline FILE]"
-        " [--training FILE] [--exclude-training] [--device auto] [--dtype auto] [--limit N] [--split NAME]"
-        " [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
+        " [--sam2-config PRESET_OR_JSON] [--train-config CFG.py] [--lora-alpha A] [--template NAME]"
+        " [--pretrained FILE_OR_DIR] [--prompt TEXT ...] [--baseline FILE] [--training FILE] [--exclude-training]"
+        " [--device auto] [--dtype auto] [--limit N] [--split NAME] [--layout NAME] [--ids keep|pseudonym]"
+        " [--id-key FILE] [--group-by RULE] [--rescale-from WxH]",
     ),
     Command(
         "synth",

@@ -14,6 +14,7 @@ model = {
     "train_config": None,
     "lora_alpha": None,
     "template": None,
+    "pretrained": None,
     "prompt": "Please segment the blood vessels.",
     "threshold": 0.5,
     "combine": "union",

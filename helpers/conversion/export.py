@@ -11,11 +11,19 @@ from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.atomic import partial_folder, require_free_space
 from helpers.checkpoint.digest import sha256_file, sha256_files
-from helpers.conversion.fit import require_base_fits, require_whole_checkpoint
+from helpers.conversion.embeddings import require_embeddings
+from helpers.conversion.fit import (
+    require_base_fits,
+    require_trained_beside,
+    require_whole_checkpoint,
+    vision_lora_notes,
+)
 from helpers.conversion.model_config import native_config, require_fields, target_shapes, ties_head
-from helpers.conversion.plan import EMBEDDINGS, Plan, Role, make_plan
+from helpers.conversion.plan import Plan, Role
+from helpers.conversion.planning import make_plan
+from helpers.conversion.pretrained import PRETRAINED, missing_pretrained, pretrained_notes
 from helpers.conversion.record import RECORD_NAME, ConversionRecord, InputFile, build_values, read_record
-from helpers.conversion.request import ConversionRequest, Sources, open_sources, require_embedding_rows
+from helpers.conversion.request import ConversionRequest, Sources, open_sources
 from helpers.conversion.shards import (
     Shard,
     WrittenFile,
@@ -97,18 +105,8 @@ def plan_conversion(
     require_base_fits(sources)
     require_whole_checkpoint(sources)
     stored = find_stored(sources)
-    rows_of = stored.get(EMBEDDINGS)
-    if rows_of is not None and rows_of[0] is not Role.CHECKPOINT and Role.CHECKPOINT not in sources.native:
-        base = sources.opened[rows_of[0]].path.name
-        if sources.opened[rows_of[0]].tensors[rows_of[1]].shape[0] != tokenizer.length:
-            raise RefusedInput(
-                f"{sources.opened[Role.CHECKPOINT].path.name} holds no embed_tokens, and the base {base} has no rows "
-                f"for {' '.join(sources.special_tokens)}; the embedding of [SEG] is nowhere. Train with "
-                "modules_to_save=['embed_tokens', 'lm_head']"
-            )
-    if rows_of is not None:
-        rows = sources.opened[rows_of[0]].tensors[rows_of[1]].shape[0]
-        require_embedding_rows(sources, rows, tokenizer.length, tokenizer.ids["[SEG]"])
+    rows, row_notes = require_embeddings(sources, stored, tokenizer)
+    require_trained_beside(sources)
     tied, notes = decide_tie(sources, ties_head(official), stored, weights)
     config = native_config(
         official,
@@ -119,16 +117,31 @@ def plan_conversion(
         tokenizer,
         tied,
         dtype,
+        rows,
     )
     plan = make_plan(
         shapes,
         target_shapes(config),
         native=sources.native,
-        lora_alpha=sources.lora_alpha,
-        rank_stabilised=sources.rank_stabilised,
+        scales=sources.scales,
         tied=tied,
+        names={role: source.path.name for role, source in sources.opened.items()},
     )
-    return plan, config, notes
+    require_pretrained(sources, plan)
+    return plan, config, [*row_notes, *notes, *vision_lora_notes(sources), *pretrained_notes(sources.opened, plan)]
+
+
+def require_pretrained(sources: Sources, plan: Plan) -> None:
+    """Stop where the training config names a Sa2VA that was not given, and the plan takes what it would hold elsewhere.
+
+    Raises:
+        UsageProblem, RefusedInput: see `missing_pretrained`.
+    """
+    problem = None
+    if PRETRAINED not in sources.settings:
+        problem = missing_pretrained(sources.run, sources.opened.get(Role.BASE))
+    if problem is not None and any(part.role is not Role.CHECKPOINT for target in plan.targets for part in target.rows):
+        raise problem
 
 
 def write_code_and_config(folder: Path, config: Sa2VAConfig) -> None:

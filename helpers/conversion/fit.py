@@ -1,16 +1,35 @@
 """Whether a base is the one that a checkpoint was trained on, as far as sizes can tell."""
 
 import re
+from dataclasses import dataclass
 
-from helpers.checkpoint.source import CheckpointKind
-from helpers.conversion.key_map import SAM2, LoraName, canonical_name
+from helpers.checkpoint.adapters import AdapterPart
+from helpers.checkpoint.source import CheckpointKind, TensorSource
+from helpers.conversion.key_map import SAM2, LoraName, canonical_name, inverse
+from helpers.conversion.lora_settings import adapter_part
 from helpers.conversion.plan import EMBEDDINGS, Role
 from helpers.conversion.request import Sources
 from helpers.errors import RefusedInput
 
 _LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:self_attn\.[qkv]_proj|mlp\.(?:gate|up)_proj)\.weight")
 
-_ANY_LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.")
+
+@dataclass(frozen=True)
+class _Layers:
+    """Where the layers of a part stand: beginning of their names, and the section of a config with their number."""
+
+    prefix: str
+    sections: tuple[str, ...]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.prefix) + r"(\d+)\.")
+
+
+_LAYERS = {
+    AdapterPart.LANGUAGE: _Layers("language_model.model.layers.", ("llm_config", "text_config")),
+    AdapterPart.VISION: _Layers("vision_model.encoder.layers.", ("vision_config",)),
+}
 
 
 def checkpoint_sizes(sources: Sources) -> dict[str, int]:
@@ -79,12 +98,35 @@ def require_whole_checkpoint(sources: Sources) -> None:
     if checkpoint.kind is not CheckpointKind.MMENGINE:
         return
     found = {canonical_name(name) for name in checkpoint.tensors}
+    beneath = _names_beneath(sources)
     missing = [name for name in _ALWAYS_SAVED if name not in found]
-    for role, source in sources.opened.items():
-        if role is not Role.CHECKPOINT and role not in sources.native:
-            names = (canonical_name(name) for name in source.tensors)
-            missing += [name for name in names if str(name).startswith(_DECODER) and name not in found]
-    missing += _layers_without_lora(found, sources)
+    missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
+    missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
+    _refuse_incomplete(checkpoint, missing)
+
+
+def vision_lora_notes(sources: Sources) -> list[str]:
+    """What a reader should know of LoRA on some layers of the vision tower: which it is on is the run's choice."""
+    found = {canonical_name(name) for name in sources.opened[Role.CHECKPOINT].tensors}
+    missing = _layers_without_lora(AdapterPart.VISION, found, sources)
+    return [f"LoRA is on some layers of the vision tower; not, for example, on {missing[0]}"] if missing else []
+
+
+def require_trained_beside(sources: Sources) -> None:
+    """Stop where a checkpoint lacks what the settings of its LoRA say was trained as a whole beside it.
+
+    Raises:
+        RefusedInput: naming what is missing: modules, or biases.
+    """
+    checkpoint = sources.opened[Role.CHECKPOINT]
+    found = {canonical_name(name) for name in checkpoint.tensors}
+    beneath = _names_beneath(sources)
+    _refuse_incomplete(
+        checkpoint, [name for part in AdapterPart for name in _trained_beside(part, found, beneath, sources)]
+    )
+
+
+def _refuse_incomplete(checkpoint: TensorSource, missing: list[str]) -> None:
     if missing:
         raise RefusedInput(
             f"{checkpoint.path.name} lacks {len(missing)} tensors that training saves, for example {missing[0]}; the "
@@ -92,15 +134,43 @@ def require_whole_checkpoint(sources: Sources) -> None:
         )
 
 
-def _layers_without_lora(found: set[str | LoraName], sources: Sources) -> list[str]:
+def _names_beneath(sources: Sources) -> tuple[str, ...]:
+    """Canonical names of all that lies beneath the checkpoint, each once."""
+    names: dict[str, None] = {}
+    for role, source in sources.opened.items():
+        if role is not Role.CHECKPOINT:
+            native = role in sources.native
+            found = inverse(source.tensors) if native else map(canonical_name, source.tensors)
+            names |= dict.fromkeys(name for name in found if isinstance(name, str))
+    return tuple(names)
+
+
+def _layers_without_lora(part: AdapterPart, found: set[str | LoraName], sources: Sources) -> list[str]:
     """Weights without LoRA although other layers have it, unless the run's config chose its layers."""
-    if sources.chosen_layers:
+    adapter, layers = sources.run.adapter(part), _LAYERS[part]
+    if adapter is not None and adapter.chosen_layers:
         return []
-    weights = {name.weight for name in found if isinstance(name, LoraName)}
-    indices = {int(match.group(1)) for weight in weights if (match := _ANY_LAYER.match(weight))}
-    kinds = {_ANY_LAYER.sub("", weight) for weight in weights if _ANY_LAYER.match(weight)}
-    config = sources.official
-    text = config.get("llm_config") or config.get("text_config") or {}
-    layers = range(text.get("num_hidden_layers") or max(indices, default=-1) + 1)
-    expected = [f"language_model.model.layers.{layer}.{kind}" for layer in layers for kind in sorted(kinds)]
+    weights = {name.weight for name in found if isinstance(name, LoraName) and layers.pattern.match(name.weight)}
+    indices = {int(layers.pattern.match(weight).group(1)) for weight in weights}
+    kinds = {layers.pattern.sub("", weight, count=1) for weight in weights}
+    sizes = next((sources.official[key] for key in layers.sections if key in sources.official), {})
+    count = sizes.get("num_hidden_layers") or max(indices, default=-1) + 1
+    expected = [f"{layers.prefix}{layer}.{kind}" for layer in range(count) for kind in sorted(kinds)]
     return [f"{weight} (LoRA)" for weight in expected if weight not in weights]
+
+
+def _trained_beside(
+    part: AdapterPart, found: set[str | LoraName], beneath: tuple[str, ...], sources: Sources
+) -> list[str]:
+    """What the adapter's settings say was trained beside it, as a whole, and the checkpoint lacks."""
+    adapter = sources.run.adapter(part)
+    weights = {name.weight for name in found if isinstance(name, LoraName) and adapter_part(name.weight) is part}
+    if adapter is None or not weights:
+        return []
+    modules = [name for name in beneath if adapter_part(name) is part]
+    saved = [name for name in modules if name.rpartition(".")[0].rpartition(".")[2] in adapter.saved_modules]
+    biases = [name for name in modules if name.endswith(".bias")]
+    if adapter.bias == "lora_only":
+        biases = [name for name in biases if f"{name.removesuffix('bias')}weight" in weights]
+    expected = [*saved, *(biases if adapter.bias != "none" else [])]
+    return [name for name in expected if name not in found]

@@ -190,6 +190,13 @@ def canonical_name(stored: str) -> str | LoraName:
     return name
 
 
+def is_wrapped(stored: str) -> bool:
+    """Whether a stored name is one that peft gives, which a model has only once LoRA is attached to it."""
+    return any(mark in stored for mark in _WRAPPED)
+
+
+_WRAPPED = (".lora_", ".base_model.model.", ".modules_to_save.", ".original_module.", ".base_layer.")
+
 _SAM2_ROOTS = (
     "image_encoder.",
     "sam_prompt_encoder.",

@@ -40,6 +40,7 @@ def native_config(
     tokenizer: TokenizerFacts,
     tied: bool,
     dtype: str,
+    rows: int | None = None,
 ) -> Sa2VAConfig:
     """The configuration of the export.
 
@@ -49,6 +50,7 @@ def native_config(
         sam2: preset name or sizes.
         tied: whether the output head shares the embeddings.
         dtype: name of the dtype of the weights, as in torch.
+        rows: of the embeddings, at least one for each id of the tokenizer; None for just as many.
     Raises:
         RefusedInput: for a language model or a setting that the native modules do not compute.
     """
@@ -75,7 +77,11 @@ def native_config(
             "ps_version": official.get("ps_version", "v1"),
             "select_layer": official.get("select_layer", -1),
         }
-    text |= {"vocab_size": tokenizer.length, "eos_token_id": tokenizer.eos, "pad_token_id": tokenizer.pad}
+    text |= {
+        "vocab_size": tokenizer.length if rows is None else rows,
+        "eos_token_id": tokenizer.eos,
+        "pad_token_id": tokenizer.pad,
+    }
     try:
         config = Sa2VAConfig(vision_config=vision, text_config=text, **common)
         target_shapes(config)  # an unknown activation or rotary type shows only when the modules are made

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,8 @@ class ConversionRecord:
         for target in values["targets"]:
             counts[target["origin"]] = counts.get(target["origin"], 0) + 1
         origins = ", ".join(f"{count} from {name}" for name, count in sorted(counts.items()))
+        merged = Counter(target["rows"][0]["source"] for target in values["targets"] if target["origin"] == "merged")
+        origins += "".join(f", LoRA merged onto {count} of the {name}" for name, count in sorted(merged.items()))
         lines = [
             f"{len(values['targets'])} tensors, {values['total_bytes'] / 1e9:.3f} GB {values['dtype']}: {origins}",
             f"every one of {sum(len(found) for found in values['sources'].values())} source tensors is accounted for",
@@ -55,10 +58,16 @@ class ConversionRecord:
             lines.append(f"{changed} of {len(values['changes'])} tensors with a base counterpart differ from it")
         for name, setting in values["settings"].items():
             if setting["value"] is not None:
-                shown = setting["value"] if isinstance(setting["value"], str | float) else " ".join(setting["value"])
-                lines.append(f"{name}: {shown} (from {setting['source']})")
+                lines.append(f"{name}: {shown_value(setting['value'])} (from {setting['source']})")
         lines += [f"note: {note}" for note in values["notes"]]
         return "\n".join(lines)
+
+
+def shown_value(value: object) -> str:
+    """A setting's value in one line."""
+    if value is None:
+        return "none"
+    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
 
 
 def build_values(

@@ -2,25 +2,27 @@
 
 import logging
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
+from helpers.checkpoint.adapters import AdapterPart
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
-from helpers.checkpoint.train_config import TrainingConfig, read_training_config, read_training_config_file
-from helpers.conversion.key_map import SAM2, LoraName, canonical_name
-from helpers.conversion.lora_settings import read_lora_settings
+from helpers.conversion.base import base_setting, config_folder, settle_base
+from helpers.conversion.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.conversion.plan import Role
-from helpers.conversion.settings import Candidate, Setting, check_template, read_sam2_sizes, settle
+from helpers.conversion.pretrained import PRETRAINED, open_pretrained, require_base_of_run, settle_pretrained
+from helpers.conversion.run_config import RunConfig, open_run_config
+from helpers.conversion.settings import Candidate, Setting, check_template, settle, settle_sam2_sizes
 from helpers.conversion.tokenizer import has_tokenizer
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.paths import project_root
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
-from helpers.sa2va.sam2_sizes import PRESETS, Sam2Sizes
+from helpers.sa2va.sam2_sizes import Sam2Sizes
 
 _log = logging.getLogger(__name__)
 
+_BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
+_WRITTEN_OUT = "as --train-config a copy of the config with the value written out"
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -33,6 +35,7 @@ class ConversionRequest:
         output: the folder to write; it must not exist. None where the model is composed in memory.
         base: the InternVL folder (or a Sa2VA folder) that the run started from.
         sam2: the SAM 2.0 file.
+        pretrained: a Sa2VA that the run loaded over `base`, its .pth or folder; 'none' where it loaded none.
         sam2_config: a preset's name or a JSON file of sizes.
         train_config: the training run's config file; read, never executed.
         lora_alpha: LoRA alpha, where no config names it or it must be overridden.
@@ -51,6 +54,7 @@ class ConversionRequest:
     template: str | None = None
     dtype: str = "bfloat16"
     shard_bytes: int = 2_000_000_000
+    pretrained: Path | str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class Sources:
         opened: by role; CHECKPOINT is always there.
         folder: where config.json is read from.
         tokenizer_folder: where the tokenizer is read from.
-        settings: lora_alpha, rank_stabilised, template, special_tokens, base and sam2_config, with their origins.
+        settings: lora_alpha, rank_stabilised, template, special_tokens, base and sam2_config, with their origins; where
+            there are any, those of the vision tower's LoRA, and the pretrained Sa2VA.
         sam2_sizes: sizes of SAM2.
-        chosen_layers: whether the run put LoRA on some layers only.
+        run: what is known of the training run.
         text_files: config files that were read, by what they are.
         notes: what a reader of the record should know.
     """
@@ -73,7 +78,7 @@ class Sources:
     tokenizer_folder: Path
     settings: Mapping[str, Setting]
     sam2_sizes: Sam2Sizes
-    chosen_layers: bool
+    run: RunConfig
     text_files: Mapping[str, Path]
     notes: tuple[str, ...]
 
@@ -84,12 +89,9 @@ class Sources:
         return source.config
 
     @property
-    def lora_alpha(self) -> float | None:
-        return self.settings["lora_alpha"].value
-
-    @property
-    def rank_stabilised(self) -> bool:
-        return bool(self.settings["rank_stabilised"].value)
+    def scales(self) -> Mapping[AdapterPart, LoraScale]:
+        """By which the LoRA of each part is merged."""
+        return lora_scales(self.settings)
 
     @property
     def template(self) -> str:
@@ -114,52 +116,42 @@ def open_sources(request: ConversionRequest) -> Sources:
     """
     _check_options(request)
     checkpoint = open_source(request.checkpoint)
-    configs = _training_configs(request, checkpoint)
+    run = open_run_config(request.train_config, checkpoint)
     opened = {Role.CHECKPOINT: checkpoint}
-    base = _settle_base(request, configs, checkpoint)
+    pretrained = open_pretrained(request.pretrained)
+    if pretrained is not None:
+        opened[Role.PRETRAINED] = pretrained
+    base = settle_base(request.base, checkpoint, run)
     if base.value is not None:
         opened[Role.BASE] = open_source(Path(base.value))
     if request.sam2 is not None:
         opened[Role.SAM2] = open_source(request.sam2)
-    folder = _folder(opened)
+    settled = settle_pretrained(request.pretrained, run, checkpoint, opened.get(Role.BASE))
+    folder = config_folder(checkpoint, opened.get(Role.BASE))
     _require_kinds(opened)
-    loras = [read_lora_settings(config) for config in configs]
-    settings = _settings(request, configs, opened)
-    file_given = request.train_config is not None
-    settings["rank_stabilised"] = settle(
-        "rank_stabilised",
-        [
-            Candidate(lora.rank_stabilised, config.origin, explicit=file_given and index == 0)
-            for index, (lora, config) in enumerate(zip(loras, configs, strict=True))
-        ],
-        "--train-config",
-    )
-    settings["base"] = _base_setting(base, configs)
-    sizes, settings["sam2_config"] = _sam2_sizes(request, opened)
-    notes = [
-        f"the training config loaded {config.pretrained_pth} before training; where its weights fitted, they are the "
-        "base: convert that file first and pass the resulting folder as --base"
-        for config in configs
-        if config.pretrained_pth and opened.get(Role.BASE, checkpoint).kind is CheckpointKind.INTERNVL_BASE
-    ]
-    notes += [f"{config.origin}: not read: {entry}" for config in configs for entry in config.unread]
+    settings = _settings(request, run, opened)
+    require_base_of_run(run, checkpoint, opened.get(Role.BASE))
+    settings |= settle_lora(request.lora_alpha, run, checkpoint)
+    settings["base"] = base_setting(base, run, is_pretrained=settled.source == base.source == "--base")
+    if settled.value is not None:
+        settings[PRETRAINED] = settled
+    sizes, settings["sam2_config"] = settle_sam2_sizes(request.sam2_config, opened.values())
+    notes = list(run.notes)
+    if run.governing is not None:
+        notes += [f"{run.governing.origin}: not read: {entry}" for entry in run.governing.unread]
     notes += [
         f"{source.path.name}: left aside: {name} ({reason})"
         for source in opened.values()
         for name, reason in source.ignored.items()
     ]
-    notes += _rank_notes(configs, checkpoint)
     for note in notes:
         _log.warning("%s", note)
-    chosen = any(lora.chosen_layers for lora in loras)
     texts = {"train_config": request.train_config} if request.train_config else {}
     if request.sam2_config and Path(request.sam2_config).is_file():
         texts["sam2_config"] = Path(request.sam2_config)
-    tokenizer_folder = next(
-        (place for place in (folder, *(s.path for s in opened.values() if s.path.is_dir())) if has_tokenizer(place)),
-        folder,
-    )
-    return Sources(opened, folder, tokenizer_folder, settings, sizes, chosen, texts, tuple(notes))
+    beside = (source.path for role, source in opened.items() if role is not Role.PRETRAINED and source.path.is_dir())
+    tokenizer_folder = next((place for place in (folder, *beside) if has_tokenizer(place)), folder)
+    return Sources(opened, folder, tokenizer_folder, settings, sizes, run, texts, tuple(notes))
 
 
 def _check_options(request: ConversionRequest) -> None:
@@ -177,66 +169,6 @@ def _check_options(request: ConversionRequest) -> None:
         raise UsageProblem(f"--lora-alpha: expected a positive number, got {request.lora_alpha}")
 
 
-def _training_configs(request: ConversionRequest, checkpoint: TensorSource) -> list[TrainingConfig]:
-    """The config file first, the text in the checkpoint second."""
-    configs = []
-    if request.train_config is not None:
-        given = read_training_config_file(request.train_config)
-        options = {"lora_alpha": request.lora_alpha, "template": request.template}
-        unread = [entry for entry in given.unread if options.get(entry.split(":")[0], "") is None]
-        if unread:
-            raise UsageProblem(
-                f"--train-config {request.train_config}: {unread[0]} is not a plain value and is not computed; pass "
-                f"--{unread[0].split(':')[0].replace('_', '-')}"
-            )
-        configs.append(given)
-    text = checkpoint.meta.config_text if checkpoint.meta else None
-    if text:
-        configs.append(read_training_config(text, f"the config text in {request.checkpoint.name}"))
-    return configs
-
-
-def _candidates(request: ConversionRequest, configs: list[TrainingConfig], field: str) -> list[Candidate]:
-    file_given = request.train_config is not None
-    return [
-        Candidate(getattr(config, field), config.origin, explicit=file_given and index == 0)
-        for index, config in enumerate(configs)
-    ]
-
-
-def _settle_base(request: ConversionRequest, configs: list[TrainingConfig], checkpoint: TensorSource) -> Setting:
-    """The base folder: the option, else the training config's path where it exists on this machine."""
-    if request.base is not None:
-        return Setting("base", str(request.base), "--base")
-    named = settle("base", _candidates(request, configs, "base_path"), "--base")
-    if named.value is None:
-        return Setting("base", None, None)
-    near = [project_root(), *list(request.checkpoint.resolve().parents)[:3]]
-    found = next((folder / named.value for folder in near if (folder / named.value / "config.json").is_file()), None)
-    if found is not None:
-        return Setting("base", str(found), named.source)
-    if not checkpoint.path.is_dir():
-        raise UsageProblem(
-            f"{request.checkpoint.name} needs its base for the config, the tokenizer and what was not trained. "
-            f"The training config names {named.value!r}, which is not here: pass --base with that InternVL folder"
-        )
-    return Setting("base", None, None)
-
-
-def _base_setting(base: Setting, configs: list[TrainingConfig]) -> Setting:
-    """The base by its folder's name, and the other names that configs give."""
-    name = Path(base.value).name if base.value else None
-    others = tuple(
-        Candidate(config.base_path, config.origin)
-        for config in configs
-        # Path knows no backslashes here, and the run may have been on Windows.
-        if name is not None and config.base_path and PureWindowsPath(config.base_path).name != name
-    )
-    for other in others:
-        _log.warning("base: %s from %s, but %s names %s", name, base.source, other.source, other.value)
-    return Setting("base", name, base.source, others)
-
-
 def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
     """Stop where a file is not of the kind that its option asks for, or has adapters beside its weights."""
     sam2 = opened.get(Role.SAM2)
@@ -244,6 +176,12 @@ def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
         raise RefusedInput(
             f"--sam2 {sam2.path.name}: expected a SAM 2.0 file such as sam2_hiera_large.pt, this is of kind "
             f"'{sam2.kind.value}'"
+        )
+    base = opened.get(Role.BASE)
+    if base is not None and base.kind not in _BASES:
+        raise RefusedInput(
+            f"--base {base.path.name}: expected the folder of an InternVL model or of a Sa2VA, this is of kind "
+            f"'{base.kind.value}'"
         )
     for source in opened.values():
         adapters = [name for name in source.ignored if name.startswith("adapter_model")]
@@ -254,33 +192,25 @@ def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
             )
 
 
-def _folder(opened: Mapping[Role, TensorSource]) -> Path:
-    """Where config and tokenizer are: the checkpoint's own folder, else the base's."""
-    for role in (Role.CHECKPOINT, Role.BASE):
-        source = opened.get(role)
-        if source is not None and source.path.is_dir() and source.config is not None:
-            return source.path
-    raise UsageProblem(
-        f"{opened[Role.CHECKPOINT].path.name} holds no config.json and no tokenizer; pass --base with the "
-        "InternVL folder that the run started from"
-    )
-
-
-def _settings(
-    request: ConversionRequest, configs: list[TrainingConfig], opened: Mapping[Role, TensorSource]
-) -> dict[str, Setting]:
-    alpha = [Candidate(request.lora_alpha, "--lora-alpha", explicit=True)]
-    alpha += _candidates(request, configs, "lora_alpha")
-    template = [Candidate(request.template, "--template", explicit=True)]
-    template += _candidates(request, configs, "template")
-    for source in opened.values():
-        # An InternVL base names its own template, which is not the one that Sa2VA trains with.
-        if source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE) and source.config:
+def _settings(request: ConversionRequest, run: RunConfig, opened: Mapping[Role, TensorSource]) -> dict[str, Setting]:
+    if request.template is None:
+        run.require_read("template", f"pass --template, or {_WRITTEN_OUT}")
+    run.require_read("special_tokens", f"pass {_WRITTEN_OUT}")
+    template = [Candidate(request.template, "--template", explicit=True), *run.candidates("template")]
+    for role, source in opened.items():
+        # An InternVL base names its own template, which is not the one that Sa2VA trains with; and a run may take
+        # another than the Sa2VA that it loaded.
+        is_sa2va = source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
+        if is_sa2va and source.config and role is not Role.PRETRAINED:
             template.append(Candidate(source.config.get("template"), f"config.json of {source.path.name}"))
+    tokens = run.candidates("special_tokens")
+    checkpoint = opened[Role.CHECKPOINT]
+    if checkpoint.kind is CheckpointKind.NATIVE:
+        stored = checkpoint.config.get("special_tokens")
+        tokens.append(Candidate(stored and tuple(stored), f"config.json of {checkpoint.path.name}"))
     settled = {
-        "lora_alpha": settle("lora_alpha", alpha, "--lora-alpha"),
-        "template": settle("template", template, "--template"),
-        "special_tokens": settle("special_tokens", _candidates(request, configs, "special_tokens"), "--train-config"),
+        "template": settle("template", template, "--template", run.overridden("template")),
+        "special_tokens": settle("special_tokens", tokens, "--train-config", run.overridden("special_tokens")),
     }
     check_template(settled["template"])
     if settled["special_tokens"].value is None:
@@ -289,74 +219,3 @@ def _settings(
     if not tokens.value or "[SEG]" not in tokens.value:
         raise RefusedInput(f"special_tokens: {tokens.source} gives {list(tokens.value)}; expected [SEG] among them")
     return settled
-
-
-def _sam2_sizes(request: ConversionRequest, opened: Mapping[Role, TensorSource]) -> tuple[Sam2Sizes, Setting]:
-    """SAM2's sizes: the option, else a native folder's config, else the preset whose image encoder the tensors fit."""
-    if request.sam2_config is not None:
-        sizes = read_sam2_sizes(request.sam2_config)
-        stored = [
-            Candidate(source.config["sam2_config"], f"config.json of {source.path.name}")
-            for source in opened.values()
-            if source.kind is CheckpointKind.NATIVE and Sam2Sizes.from_dict(source.config["sam2_config"]) != sizes
-        ]
-        return sizes, Setting("sam2_config", Path(request.sam2_config).name, "--sam2-config", tuple(stored))
-    for source in opened.values():
-        if source.kind is CheckpointKind.NATIVE:
-            sizes = Sam2Sizes.from_dict(source.config["sam2_config"])
-            return sizes, Setting("sam2_config", "as stored", f"config.json of {source.path.name}")
-    for source in opened.values():
-        names = {canonical_name(name): tensor.shape for name, tensor in source.tensors.items()}
-        patch = names.get(f"{SAM2}image_encoder.trunk.patch_embed.proj.weight")
-        if patch is None:
-            continue
-        pattern = re.compile(re.escape(SAM2) + r"image_encoder\.trunk\.blocks\.(\d+)\.")
-        found = (pattern.match(name) for name in names if not isinstance(name, LoraName))
-        blocks = len({match.group(1) for match in found if match})
-        for preset, sizes in PRESETS.items():
-            if (sizes.embed_dim, sum(sizes.stages)) == (patch[0], blocks):
-                return sizes, Setting("sam2_config", preset, f"tensor shapes of {source.path.name}")
-        raise UsageProblem(
-            f"{source.path.name}: SAM2 with width {patch[0]} and {blocks} blocks is none of {sorted(PRESETS)}; "
-            "pass --sam2-config with a JSON file of its sizes"
-        )
-    raise UsageProblem(
-        "SAM2: no source holds its image encoder; pass --sam2 with the SAM 2.0 file the run started from "
-        "(for the official configs: sam2_hiera_large.pt)"
-    )
-
-
-def _rank_notes(configs: list[TrainingConfig], checkpoint: TensorSource) -> list[str]:
-    """The rank is read from the tensors; a config that says otherwise may belong to another run."""
-    ranks = set()
-    for name, tensor in checkpoint.tensors.items():
-        found = canonical_name(name)
-        if isinstance(found, LoraName) and found.factor == "A":
-            ranks.add(tensor.shape[0])
-    return [
-        f"{config.origin} says LoRA rank {config.lora_rank}, the tensors have {sorted(ranks)}: the tensors' rank is "
-        "used; check that this config belongs to this run, since alpha comes from it"
-        for config in configs
-        if ranks and config.lora_rank is not None and ranks != {config.lora_rank}
-    ]
-
-
-def require_embedding_rows(sources: Sources, rows: int, tokenizer_length: int, seg_id: int) -> None:
-    """Stop where tokenizer, embedding and config place `[SEG]` differently.
-
-    Raises:
-        RefusedInput: with the three ids.
-    """
-    count = len(sources.special_tokens)
-    ids = {"tokenizer": seg_id, "embedding": rows - count}
-    config = sources.official
-    if "sa2va_format_version" in config:
-        ids["config"] = config["token_ids"]["[SEG]"]
-    elif "sa2va" in str(config.get("model_type", "")):
-        ids["config"] = config["llm_config"]["vocab_size"] - count
-    if len(set(ids.values())) > 1 or rows != tokenizer_length:
-        listed = ", ".join(f"{name} {number}" for name, number in ids.items())
-        raise RefusedInput(
-            f"the id of [SEG] differs: {listed} (embedding rows {rows}, tokenizer length {tokenizer_length}); the "
-            f"tokenizer of {sources.folder.name} is not the one the run used"
-        )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers.checkpoint.inspection import CheckpointInspection
 from helpers.checkpoint.training_folder import TrainingCheckpoint
-from helpers.conversion.record import ConversionRecord
+from helpers.conversion.record import ConversionRecord, shown_value
 
 _LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:\w+\.)*?(\w+)\.(?:weight|bias)\Z")
 _TOP_PARTS = ("vision_tower", "multi_modal_projector", "seg_projection")
@@ -103,10 +103,10 @@ def setting_table(record: ConversionRecord) -> pd.DataFrame:
     rows = [
         {
             "setting": name,
-            "value": _shown(setting["value"]),
+            "value": shown_value(setting["value"]),
             "source": setting["source"] or "no source",
             "overrides": "; ".join(
-                f"{_shown(other['value'])} from {other['source']}" for other in setting["overrides"]
+                f"{shown_value(other['value'])} from {other['source']}" for other in setting["overrides"]
             ),
         }
         for name, setting in record.values["settings"].items()
@@ -179,13 +179,6 @@ def part_of(name: str) -> str:
 
 def _megabytes(nbytes: int) -> float:
     return round(nbytes / 1e6, 3)
-
-
-def _shown(value: object) -> str:
-    """A setting's value in one line."""
-    if value is None:
-        return "none"
-    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _table(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:

@@ -33,7 +33,8 @@ def decide_tie(
 
     Raises:
         RefusedInput: where a LoRA run trained only the embeddings of a tied base, so that the head that was used in
-            training (the base's, with random rows for the new tokens) is nowhere.
+            training (the base's, with random rows for the new tokens) is nowhere; or where a pretrained file unties
+            what the base ties, and the checkpoint holds neither.
     """
     if not base_ties:
         return False, []
@@ -42,15 +43,22 @@ def decide_tie(
         return True, []
     trained = embeddings[0] is Role.CHECKPOINT
     if head is None or (trained and head[0] is not Role.CHECKPOINT):
-        if trained and ".modules_to_save." in embeddings[1]:
+        if not (trained and ".modules_to_save." in embeddings[1]):
+            return True, []
+        if head is None or head[0] is not Role.PRETRAINED:
             raise RefusedInput(
                 f"{sources.opened[Role.CHECKPOINT].path.name}: the base ties lm_head to the embeddings, and this LoRA "
                 "checkpoint holds trained embeddings but no lm_head; the head used in training cannot be restored. "
                 "Train with modules_to_save=['embed_tokens', 'lm_head']"
             )
-        return True, []
     if weights.equal(head, embeddings):
         return True, ["the base ties lm_head to the embeddings and the trained ones are equal: the export stays tied"]
+    if head[0] is embeddings[0] is Role.PRETRAINED:
+        raise RefusedInput(
+            f"{sources.opened[Role.PRETRAINED].path.name}: the base ties lm_head to the embeddings, these two differ, "
+            "and the checkpoint holds neither; which of them training used cannot be told. Train with "
+            "modules_to_save=['embed_tokens', 'lm_head']"
+        )
     return False, [
         "the base ties lm_head to the embeddings but the trained ones differ: the export is untied and keeps both"
     ]

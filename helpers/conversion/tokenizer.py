@@ -34,7 +34,7 @@ class TokenizerFacts:
     """What the rest of a conversion needs to know of a tokenizer.
 
     Attributes:
-        length: number of ids, special tokens included; the embeddings must have as many rows.
+        length: one more than the largest id; the embeddings must have at least as many rows.
         ids: id of every token that the forward path looks for.
         added: the special tokens that the base did not have.
         eos, pad: ids, None where the tokenizer has none.
@@ -53,10 +53,9 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
     Args:
         source: a folder with tokenizer files; any code beside them is left alone.
         target: an existing folder.
-        special_tokens: in the order of their ids; those the source already has keep their ids.
+        special_tokens: those that the source lacks are added in this order; those that it has keep their ids.
     Raises:
-        RefusedInput: where the source has no tokenizer files, lacks InternVL's image tokens, or holds the special
-            tokens in another order.
+        RefusedInput: where the source has no tokenizer files, or lacks InternVL's image tokens.
     """
     present = [path.name for path in tokenizer_files(source)]
     if not has_tokenizer(source):
@@ -83,7 +82,6 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
     added = tuple(token for token in special_tokens if token not in known)
     tokenizer.add_tokens(list(added), special_tokens=True)
     vocabulary = tokenizer.get_vocab()
-    _check_order(source, vocabulary, special_tokens)
     missing = [token for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT) if token not in known]
     if missing:
         raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
@@ -93,7 +91,8 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
     (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
     _write_slow_files(target)
     ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
-    return TokenizerFacts(len(tokenizer), ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    length = max(len(tokenizer), max(vocabulary.values()) + 1)  # ids may leave gaps
+    return TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
 
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
@@ -105,15 +104,6 @@ def has_tokenizer(folder: Path) -> bool:
     """Whether a folder holds enough files to make a tokenizer."""
     names = {path.name for path in tokenizer_files(folder)}
     return bool(names & {"tokenizer.json", "tokenizer.model"}) or {"vocab.json", "merges.txt"} <= names
-
-
-def _check_order(source: Path, vocabulary: Mapping[str, int], special_tokens: Sequence[str]) -> None:
-    ids = [vocabulary[token] for token in special_tokens]
-    if ids != list(range(ids[0], ids[0] + len(ids))):
-        raise RefusedInput(
-            f"{source}: the special tokens {list(special_tokens)} have ids {ids}; expected consecutive ids in this "
-            "order, which is how training adds them. The tokenizer is not that of the run"
-        )
 
 
 def _drop_remote_code(config: Path) -> None:

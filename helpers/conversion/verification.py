@@ -14,6 +14,7 @@ from helpers.checkpoint.digest import sha256_files
 from helpers.checkpoint.source import TensorSource, open_source
 from helpers.conversion.export import hash_inputs, plan_conversion, write_code_and_config
 from helpers.conversion.plan import Plan, Target
+from helpers.conversion.pretrained import NOTHING, PRETRAINED
 from helpers.conversion.record import RECORD_NAME, ConversionRecord, read_record, target_values
 from helpers.conversion.request import ConversionRequest, Sources, open_sources
 from helpers.conversion.shards import fingerprint, raw_bytes
@@ -56,6 +57,7 @@ def verify(
     base: Path | None = None,
     sam2: Path | None = None,
     train_config: Path | None = None,
+    pretrained: Path | str | None = None,
 ) -> VerificationReport:
     """Compare a converted folder with the sources it claims to come from.
 
@@ -84,6 +86,7 @@ def verify(
             train_config=train_config,
             lora_alpha=settings["lora_alpha"],
             template=settings["template"],
+            pretrained=pretrained or _recorded_nothing(record),
             dtype=record.values["dtype"],
         )
         sources = open_sources(request)
@@ -98,6 +101,12 @@ def verify(
     digests = _check_tensors(exported, plan, weights, report)
     _check_record(record, plan, digests, getattr(torch, request.dtype), report)
     return report
+
+
+def _recorded_nothing(record: ConversionRecord) -> str | None:
+    """What was stated when no file was read need not be stated again."""
+    found = record.values["settings"].get(PRETRAINED, {}).get("value")
+    return NOTHING if found == NOTHING else None
 
 
 def _check_files(record: ConversionRecord, report: VerificationReport) -> None:

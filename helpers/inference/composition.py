@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 
 from helpers.conversion.export import check_changes, counterparts, plan_conversion, write_code_and_config
 from helpers.conversion.plan import Plan
+from helpers.conversion.pretrained import NOTHING
 from helpers.conversion.request import ConversionRequest, open_sources
 from helpers.conversion.shards import fingerprint, raw_bytes
 from helpers.conversion.tokenizer import write_tokenizer
@@ -22,6 +23,8 @@ from helpers.inference.loading import ModelIdentity, choose_device, choose_dtype
 from helpers.inference.memory import require_memory
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
+
+__all__ = ["NOTHING", "Composed", "compose"]
 
 
 class Composed(NamedTuple):
@@ -41,6 +44,7 @@ def compose(
     train_config: Path | None = None,
     lora_alpha: float | None = None,
     template: str | None = None,
+    pretrained: Path | str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     quantization: Quantization | None = None,
@@ -50,7 +54,7 @@ def compose(
     The identity's fingerprint is the `tensors_sha256` of that conversion.
 
     Args:
-        checkpoint, base, sam2, sam2_config, train_config, lora_alpha, template: see `ConversionRequest`.
+        checkpoint, base, sam2, sam2_config, train_config, lora_alpha, template, pretrained: see `ConversionRequest`.
         device, dtype: see `choose_device` and `choose_dtype`.
         quantization: of the language model's weights; None leaves them in the dtype.
     Raises:
@@ -62,7 +66,7 @@ def compose(
     torch_dtype = chosen_dtype.main
     name = str(torch_dtype).removeprefix("torch.")
     request = ConversionRequest(
-        Path(checkpoint), None, base, sam2, sam2_config, train_config, lora_alpha, template, dtype=name
+        Path(checkpoint), None, base, sam2, sam2_config, train_config, lora_alpha, template, name, pretrained=pretrained
     )
     sources = open_sources(request)
     with tempfile.TemporaryDirectory() as temporary:

@@ -74,6 +74,11 @@ def _sizes_file(value: str | None) -> str | None:
     return str(_existing(paths.resolve(value)))
 
 
+def _file_or_none(value: str | None) -> Path | str | None:
+    """`none` as it is, anything else as an absolute path."""
+    return value if value in (None, "none") else _existing(paths.resolve(value))
+
+
 def _size(value: str | None) -> str | None:
     if value is not None:
         try:
@@ -117,6 +122,7 @@ _Checkpoint = Annotated[
     AfterValidator(_existing),
 ]
 
+_OF_THE_RESULT = ("project", "name", "id_key")
 _LATEST_RUN = "run folder, or name of a run of the project; empty: its latest of a model, else its latest"
 
 
@@ -173,12 +179,20 @@ class ConvertSettings(ResultSettings):
         None, description="scale of the LoRA matrices; 0: from the training config"
     )
     template: _OptionalText = Field(None, description="chat template; empty: from the training config")
+    pretrained: Annotated[str | None, _Unset, AfterValidator(_file_or_none)] = Field(
+        None, description="Sa2VA that training loaded over the base; none: nothing was loaded; empty: not said"
+    )
     id_key: Annotated[Path | None, _Unset] = Field(
         None, description="file of the key of hashes of training images' names; empty: a key of this machine"
     )
     dtype: Literal["bfloat16", "float16", "float32"] = Field(
         "bfloat16", description="of the exported weights: bfloat16, float16 or float32"
     )
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """What a conversion is asked for, by the names of `ConversionRequest`."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in _OF_THE_RESULT}
 
 
 class InferSettings(DataSettings):

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 MODEL_RUN, BASELINE_RUN = "model", "frangi"
 _DAY = 86_400
+_CONVERSION = ("checkpoint", "base", "sam2", "sam2_config", "train_config", "lora_alpha", "template", "pretrained")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class PipelineRequest:
     """What `vesselkit pipeline` is asked for; None means that the sources decide.
 
     Attributes:
-        checkpoint, base, sam2, sam2_config, train_config: as in `ConversionRequest`.
+        checkpoint, base, sam2, sam2_config, train_config, lora_alpha, template, pretrained: as in `ConversionRequest`.
         opening: how the data set is opened; the notebooks know no `rescale`.
         output: absolute path of the folder for all results; steps that are done there are not done again.
         prompts: asked of every frame.
@@ -49,6 +50,9 @@ class PipelineRequest:
     sam2: Path | None = None
     sam2_config: str | None = None
     train_config: Path | None = None
+    lora_alpha: float | None = None
+    template: str | None = None
+    pretrained: Path | str | None = None
     prompts: tuple[str, ...] | None = None
     baseline: Path | None = None
     training: Path | None = None
@@ -147,15 +151,23 @@ def _convert(request: PipelineRequest, project: str) -> Iterator[Step]:
     """The step of the conversion; returns the model's folder."""
     started = time.perf_counter()
     folder = stage_folder(project, Stage.CONVERT)
-    found = verified_conversion(folder, request.checkpoint, request.base, request.sam2, request.train_config)
+    found = verified_conversion(
+        folder,
+        request.checkpoint,
+        request.base,
+        request.sam2,
+        request.train_config,
+        pretrained=request.pretrained,
+        lora_alpha=request.lora_alpha,
+        template=request.template,
+    )
     if found is not None:
         kept = keep_names_of_export(found, request.checkpoint, request.train_config, request.opening.id_key)
         _log.info("%s", kept.text)
         yield Step("01_convert", found, time.perf_counter() - started, reused=True)
         return found
-    given = {name: getattr(request, name) for name in ("checkpoint", "base", "sam2", "sam2_config", "train_config")}
-    given["id_key"] = request.opening.id_key
-    sources = {name: None if one is None else str(one) for name, one in given.items()}
+    given = {name: getattr(request, name) for name in _CONVERSION} | {"id_key": request.opening.id_key}
+    sources = {name: str(one) if isinstance(one, Path) else one for name, one in given.items()}
     model = _new_result("01_convert", project, Stage.CONVERT, sources)
     yield Step("01_convert", model, time.perf_counter() - started)
     return model

@@ -15,7 +15,7 @@ from helpers.errors import UsageProblem
 from helpers.inference.ahead import load
 from helpers.inference.assembly import Thresholding
 from helpers.inference.committing import result_of
-from helpers.inference.composition import compose
+from helpers.inference.composition import NOTHING, compose
 from helpers.inference.loading import check_folder, choose_device, choose_dtype, load_model
 from helpers.inference.pipeline import predict_batch
 from helpers.inference.prompts import DEFAULT_PROMPT
@@ -45,6 +45,7 @@ class Sa2VAForPrediction(BaseModel):
         train_config: str | None = None,
         lora_alpha: float | None = None,
         template: str | None = None,
+        pretrained: str | None = None,
         prompt: str = DEFAULT_PROMPT,
         threshold: float = 0.5,
         combine: str = "union",
@@ -56,8 +57,8 @@ class Sa2VAForPrediction(BaseModel):
 
         Args:
             model_dir: folder that `vesselkit convert` wrote; None where `load_from` names a checkpoint.
-            base, sam2, sam2_config, train_config, lora_alpha, template: what a checkpoint is composed with, see
-                `helpers.inference.composition.compose`.
+            base, sam2, sam2_config, train_config, lora_alpha, template, pretrained: what a checkpoint is composed with,
+                see `helpers.inference.composition.compose`.
             prompt: the user's words.
             threshold, combine: as in `vesselkit predict`.
             device, dtype, token_limit: likewise.
@@ -79,6 +80,7 @@ class Sa2VAForPrediction(BaseModel):
             "train_config": _path(train_config),
             "lora_alpha": lora_alpha,
             "template": template,
+            "pretrained": pretrained if pretrained == NOTHING else _path(pretrained),
         }
         self._prompts = {_PROMPT_ID: prompt}
         self._thresholding = Thresholding(threshold, Combine(combine))

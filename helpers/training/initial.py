@@ -10,7 +10,8 @@ from transformers import AutoTokenizer
 
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.conversion.model_config import native_config, require_fields, target_shapes, ties_head
-from helpers.conversion.plan import EMBEDDINGS, LM_HEAD, Role, make_plan
+from helpers.conversion.plan import EMBEDDINGS, LM_HEAD, Role
+from helpers.conversion.planning import make_plan
 from helpers.conversion.settings import Setting, check_template, read_sam2_sizes
 from helpers.conversion.tokenizer import write_tokenizer
 from helpers.conversion.weights import Weights

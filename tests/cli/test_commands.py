@@ -64,6 +64,7 @@ def test_convert_passes_every_option(call, inputs, monkeypatch):
         "--train-config": "cfg.py",
         "--lora-alpha": "32",
         "--template": "qwen_chat",
+        "--pretrained": "s.pt",
         "--dtype": "float32",
     }
     ended = call("convert", *chain.from_iterable(options.items()))
@@ -79,6 +80,7 @@ def test_convert_passes_every_option(call, inputs, monkeypatch):
             lora_alpha=32.0,
             template="qwen_chat",
             dtype="float32",
+            pretrained=inputs / "s.pt",
         )
     ]
 
@@ -109,7 +111,7 @@ def test_convert_leaves_open_what_was_not_given(call, inputs, monkeypatch):
 
 
 def test_convert_names_the_option_whose_file_is_absent(call, inputs):
-    for option in ("--base", "--sam2", "--train-config", "--sam2-config"):
+    for option in ("--base", "--sam2", "--train-config", "--sam2-config", "--pretrained"):
         ended = call(*["convert", "--checkpoint", "c.pth", "--output", "out"], option, "absent.json")
         assert ended.code == 2 and ended.err.startswith(f"Error: {option} absent.json: expected an existing file")
 
@@ -123,9 +125,11 @@ def test_verify_exits_with_findings(call, inputs, monkeypatch, ok, code):
         return Report(ok)
 
     monkeypatch.setattr(helpers.conversion, "verify", verify)
-    ended = call(*["verify", "base", "--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py"])
+    given = ["--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py", "--pretrained", "none"]
+    ended = call("verify", "base", *given)
     assert (ended.code, ended.out, ended.err) == (code, "the report\n", "")
     sources = {"checkpoint": inputs / "c.pth", "base": None, "sam2": inputs / "s.pt", "train_config": inputs / "cfg.py"}
+    sources["pretrained"] = "none"
     assert seen == [(inputs / "base", sources)]
 
 

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from helpers.conversion.plan import Fate, Origin, Role, make_plan
+from helpers.checkpoint.adapters import AdapterPart
+from helpers.conversion.lora_settings import LoraScale
+from helpers.conversion.plan import Fate, Origin, Role
+from helpers.conversion.planning import make_plan
 from tests.real_sizes import (
     base_shapes,
     count,
@@ -60,7 +63,11 @@ def test_every_tensor_of_an_export_is_consumed_once_and_every_target_filled_once
 def test_the_partial_checkpoint_and_its_bases_add_up():
     partial, base, sam2 = partial_shapes(), base_shapes(), sam2_shapes()
     assert (len(partial), len(sam2)) == (535, 900)
-    plan = make_plan({Role.CHECKPOINT: partial, Role.BASE: base, Role.SAM2: sam2}, native_shapes(), lora_alpha=128)
+    plan = make_plan(
+        {Role.CHECKPOINT: partial, Role.BASE: base, Role.SAM2: sam2},
+        native_shapes(),
+        scales={AdapterPart.LANGUAGE: LoraScale(128)},
+    )
     origins = [target.origin for target in plan.targets]
     assert origins.count(Origin.MERGED) == 28 * 7
     assert {target.lora.scale for target in plan.targets if target.lora} == {2.0}

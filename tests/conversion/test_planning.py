@@ -2,13 +2,20 @@
 
 import pytest
 
-from helpers.conversion.plan import Fate, Origin, Role, make_plan
+from helpers.checkpoint.adapters import AdapterPart
+from helpers.conversion.lora_settings import LoraScale
+from helpers.conversion.plan import Fate, Origin, Role
+from helpers.conversion.planning import make_plan
 from helpers.errors import RefusedInput
 
 Q = "language_model.model.layers.0.self_attn.q_proj.weight"
 LORA = "mllm.model.language_model.base_model.model.model.layers.0.self_attn.q_proj.lora_{}.default.weight"
 HEAD = "language_model.lm_head.weight"
 EMBED = "language_model.model.embed_tokens.weight"
+
+
+def scaled(part=AdapterPart.LANGUAGE, **settings):
+    return {part: LoraScale(8, **settings)}
 
 
 def lora_sources(**changes):
@@ -21,7 +28,7 @@ TARGETS = {Q: (6, 4), "multi_modal_projector.layer_norm.weight": (8,)}
 
 
 def test_lora_merges_into_the_base_and_the_checkpoint_overrides_it():
-    plan = make_plan(lora_sources(), TARGETS, lora_alpha=8)
+    plan = make_plan(lora_sources(), TARGETS, scales=scaled())
     merged, norm = plan.targets
     assert (merged.origin, merged.lora.scale) == (Origin.MERGED, 4.0)
     assert (merged.rows[0].role, merged.rows[0].name) == (Role.BASE, Q)
@@ -37,7 +44,7 @@ def test_lora_merges_into_the_base_and_the_checkpoint_overrides_it():
 
 
 def test_rank_stabilised_lora_divides_by_the_root_of_the_rank():
-    plan = make_plan(lora_sources(), TARGETS, lora_alpha=8, rank_stabilised=True)
+    plan = make_plan(lora_sources(), TARGETS, scales=scaled(rank_stabilised=True))
     assert plan.targets[0].lora.scale == pytest.approx(8 / 2**0.5)
 
 
@@ -50,7 +57,7 @@ def test_fused_rows_are_split_in_order():
 
 def refused(message, sources, targets=TARGETS, **options):
     with pytest.raises(RefusedInput, match=message):
-        make_plan(sources, targets, **({"lora_alpha": 8} | options))
+        make_plan(sources, targets, **({"scales": scaled()} | options))
 
 
 def test_target_without_a_source_is_named():
@@ -94,7 +101,7 @@ def test_two_adapters_are_refused():
 
 
 def test_unknown_alpha_asks_for_the_option():
-    refused("Pass --lora-alpha", lora_sources(), lora_alpha=None)
+    refused("Pass --lora-alpha", lora_sources(), scales=None)
 
 
 def test_factors_in_a_base_are_refused():
@@ -130,5 +137,5 @@ def test_sources_with_native_names_pass_through():
 
 def test_rotary_buffers_of_old_bases_are_recomputed():
     name = "language_model.model.layers.0.self_attn.rotary_emb.inv_freq"
-    plan = make_plan(lora_sources(base={name: (2,)}), TARGETS, lora_alpha=8)
+    plan = make_plan(lora_sources(base={name: (2,)}), TARGETS, scales=scaled())
     assert plan.fates[Role.BASE][name].fate is Fate.RECOMPUTED
