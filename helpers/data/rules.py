@@ -160,7 +160,7 @@ def with_options(saved: Saved, given: Rules) -> Rules:
         ours, theirs = getattr(saved.rules, name), getattr(given, name)
         raise RefusedInput(
             f"{option_of(name)} {_said(theirs)}: {saved.says(name)} say {name} {_said(ours)}. "
-            f" Leave the option out to go by them; {_ADVICE}"
+            f"Leave the option out to go by them; {_ADVICE}"
         )
     return replace(saved.rules, **given.decided())
 
