@@ -221,7 +221,7 @@ def open_dataset(
 def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], LabelChoice | None]:
     """The records with what their labels mean, where there are several labels, or a rule for them."""
     choice = choose_labels([record.labelled for record in records if record.labelled is not None], rules)
-    if choice is None or (choice.reason is None and not choice.text):
+    if choice is None or not choice.apart:
         return tuple(records), choice
     return tuple(
         record if record.labelled is None else replace(record, truth=replace(record.labelled, choice=choice))

@@ -31,12 +31,14 @@ class LabelChoice:
         vessel, ignore: the labels that are; all others are background.
         reason: why that is open, with labels and counts; None where it is not.
         text: what is what, with counts, for the check.
+        apart: whether labels are to be told apart; else all are vessel.
     """
 
     vessel: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset({IGNORE})
     reason: str | None = None
     text: str = ""
+    apart: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class LabelledTruth:
         in_order: whether a later part covers the earlier ones, as where LabelMe draws; else vessels are united.
         size: width and height that the source states; None where it does not.
         lines: labels of shapes without an area.
-        choice: of the data set; None takes all but the reserved labels for vessel.
+        choice: of the data set; None takes all but the reserved labels and lesions for vessel.
+        lesions: labels of lesions, which are vessel only where a rule says so.
     """
 
     parts: tuple[tuple[str, AuditedTruth], ...]
@@ -56,6 +59,7 @@ class LabelledTruth:
     size: Size | None = None
     lines: tuple[str, ...] = ()
     choice: LabelChoice | None = field(default=None, repr=False)
+    lesions: frozenset[str] = frozenset()
 
     def counts(self) -> Counter[str]:
         """Number of parts and lines of each label."""
@@ -116,7 +120,7 @@ class LabelledTruth:
     def _choice(self) -> LabelChoice:
         if self.choice is not None:
             return self.choice
-        return LabelChoice(frozenset(self.counts()) - {IGNORE, BACKGROUND})
+        return LabelChoice(frozenset(self.counts()) - {IGNORE, BACKGROUND} - self.lesions)
 
 
 def choose_labels(truths: Iterable[LabelledTruth], rules: Rules) -> LabelChoice | None:
@@ -125,12 +129,14 @@ def choose_labels(truths: Iterable[LabelledTruth], rules: Rules) -> LabelChoice 
     LabelMe's reserved labels mean what they mean there, unless a rule says otherwise.
     """
     counts: Counter[str] = Counter()
+    lesions: set[str] = set()
     for truth in truths:
         counts.update(truth.counts())
+        lesions |= truth.lesions
     if not counts:
         return None
     ignore = frozenset(rules.ignore or ()) | ({IGNORE} - set(rules.vessel or ()))
-    left = frozenset(counts) - ignore - {BACKGROUND}
+    left = frozenset(counts) - ignore - {BACKGROUND} - lesions
     if rules.vessel is not None:
         vessel = frozenset(rules.vessel)
         if not vessel & counts.keys():
@@ -139,6 +145,8 @@ def choose_labels(truths: Iterable[LabelledTruth], rules: Rules) -> LabelChoice 
     elif len(left) > 1:
         reason = f"expected one label, found several, which may be no vessels: {_counted(counts)}. {DECIDE_LABELS}"
         return LabelChoice(left, ignore, reason)
+    elif not left and lesions - ignore:
+        return LabelChoice(left, ignore, f"expected vessels, found lesions alone: {_counted(counts)}. {DECIDE_LABELS}")
     else:
         vessel = left
     kinds = {"vessel": vessel, "ignored": ignore, "background": counts.keys() - vessel - ignore}
@@ -147,7 +155,8 @@ def choose_labels(truths: Iterable[LabelledTruth], rules: Rules) -> LabelChoice 
         for kind, names in kinds.items()
         if names & counts.keys()
     )
-    return LabelChoice(vessel, ignore, None, "; ".join(told) if len(counts) > 1 or rules.vessel or rules.ignore else "")
+    apart = bool(len(counts) > 1 or rules.vessel or rules.ignore)
+    return LabelChoice(vessel, ignore, None, "; ".join(told) if apart or UNLABELLED not in counts else "", apart)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -146,6 +146,32 @@ def test_one_category_is_vessel_whatever_others_the_file_lists(coco):
     assert columns(coco({"segmentation": [LEFT]}, {"segmentation": [MIDDLE], "category_id": 0})) is None
 
 
+@pytest.mark.parametrize(
+    ("shapes", "rules", "expected"),
+    [
+        ((0, 1), Rules(), (4, 0)),
+        ((0, 1), Rules(vessel=("Stenosis",)), (4, 0)),
+        ((0, 1), Rules(vessel=("vessel", "Stenosis")), (6, 0)),
+        ((0, 1), Rules(ignore=("Stenosis",)), (4, 2)),
+        ((1,), Rules(), None),
+        ((1,), Rules(vessel=("Stenosis",)), (4, 0)),
+    ],
+)
+def test_lesions_of_coco_are_background_unless_a_rule_names_them(coco, shapes, rules, expected):
+    flat = {0: LEFT, 1: MIDDLE}
+    given = [{"segmentation": [flat[at]], "category_id": at} for at in shapes]
+    root = coco(*given, names=("vessel", "Stenosis"))
+    assert columns(root, rules) == expected
+    said = [found.what for found in audit(open_dataset(root, tried=rules)).findings if "labels" in found.kind]
+    assert len(said) == 1 and "'Stenosis' 1" in said[0]
+
+
+@pytest.mark.parametrize("label", ["vessel", "catheter"])
+def test_one_label_is_named_by_the_check(labelme, label):
+    report = audit(open_dataset(labelme([shape(label, LEFT)])))
+    assert [(found.kind, found.what) for found in report.findings] == [("labels", f"vessel: '{label}' 1")]
+
+
 def test_labels_that_differ_in_case_or_blanks_are_several(labelme):
     root = labelme([shape("vessel", LEFT), shape("Vessel", MIDDLE), shape("vessel ", RIGHT)])
     assert "'Vessel' 1, 'vessel' 1, 'vessel ' 1" in audit(open_dataset(root)).to_text()

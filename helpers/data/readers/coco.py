@@ -126,15 +126,16 @@ def read_coco(
                 continue
             given = coco.by_image.get(image_id, [])
             kept = [item for item in given if (_category(coco, item) == LESION) is lesions]
-            passed_over += len(given) - len(kept)
-            empty += bool(coco.by_image) and not kept
+            if not labelled:  # else they are labels like others, and the labels are told
+                passed_over += len(given) - len(kept)
+            empty += bool(coco.by_image) and not (given if labelled else kept)
             truth = coco_truth(kept, image) if coco.by_image else None
             if image_id in coco.repeated:
                 truth = BrokenTruth("several images of the file have the same id; its annotations could be any's")
             provenance = {"annotation": record_name(root, file), "image_id": image_id, "objects": len(kept)}
             record = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
             if labelled and truth is not None and not isinstance(truth, BrokenTruth):
-                record = replace(record, labelled=_labelled(coco, kept, image))
+                record = replace(record, labelled=_labelled(coco, given, image))
             records[name] = record
     notes = []
     if passed_over:
@@ -223,7 +224,9 @@ def _labelled(coco: CocoFile, items: Sequence[dict], image: dict) -> LabelledTru
     for item in items:
         by_label[label_of(coco.categories.get(_key(item.get("category_id"))))].append(item)
     parts = tuple((label, coco_truth([item], image)) for label, group in by_label.items() for item in group)
-    return LabelledTruth(parts, in_order=False, size=stated_size(image.get("width"), image.get("height")))
+    lesions = frozenset(label for label in by_label if label.casefold() == LESION)
+    size = stated_size(image.get("width"), image.get("height"))
+    return LabelledTruth(parts, in_order=False, size=size, lesions=lesions)
 
 
 def _category(coco: CocoFile, item: dict) -> str:
