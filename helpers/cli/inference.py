@@ -170,7 +170,9 @@ def predict(
     from helpers.inference.run import predict as run_prediction
     from helpers.inference.sequences import Mode, first_frames, sequences_of
     from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
+    from helpers.runs.emptiness import empty_warning
     from helpers.runs.masks import Combine
+    from helpers.runs.reading import open_run
 
     process = launched(Launcher(launcher.value))
     if process is not None:
@@ -218,6 +220,9 @@ def predict(
         raise typer.Exit(1)
     if summary.complete:
         typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
+        warning = empty_warning(open_run(folder))
+        if warning is not None:
+            typer.echo(warning)
 
 
 def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:

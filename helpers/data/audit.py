@@ -106,11 +106,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         for fault in dataset.faults
     ]
     annotated = any(case.truth is not None for case in dataset.cases)
-    undecided = {
-        found.reason
-        for found in (dataset.labels, None if dataset.masks is None else dataset.masks.judgement)
-        if found is not None and found.reason is not None
-    }
+    undecided = dataset.undecided
     by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
@@ -173,7 +169,7 @@ _ORDER_ADVICE = "look at its order in a film; (?P<frame>...) in --group-by, or a
 
 
 def _truth_findings(
-    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: set[str]
+    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
 ) -> Iterator[Finding]:
     truth = case.truth
     if truth is None:
@@ -181,7 +177,7 @@ def _truth_findings(
             yield _finding("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
         return
     problems = truth.problems(*(size or (None, None)))
-    if undecided.intersection(problems):
+    if undecided is not None and undecided in problems:
         return
     by_kind: dict[str, list[Finding]] = defaultdict(list)
     for problem in problems:

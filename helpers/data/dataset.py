@@ -83,6 +83,17 @@ class Dataset:
         return tuple(case.frame for case in self.cases)
 
     @property
+    def undecided(self) -> str | None:
+        """Why the ground truth cannot be used before something is decided about it; None where it can. Reads masks."""
+        found = (self.labels, None if self.masks is None else self.masks.judgement)
+        return next((one.reason for one in found if one is not None and one.reason is not None), None)
+
+    def require_decided(self) -> None:
+        """Raise RefusedInput where the ground truth cannot be used before something is decided about it."""
+        if self.undecided is not None:
+            raise RefusedInput(f"{self.root}: the ground truth cannot be used yet: {self.undecided}")
+
+    @property
     def identity(self) -> dict[str, Any]:
         """JSON object without names, for a run's configuration: how its case ids and grey values came about."""
         deep = {"bits": self.depth.bits, "ranges": list(self.depth.ranges)}

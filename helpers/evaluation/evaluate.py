@@ -115,6 +115,7 @@ def evaluate(
     untold += require_whole(subjects, choice.case_ids)
     require_same_frames(subjects, dataset, choice.case_ids)
     others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)
+    dataset.require_decided()
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
     checked = checked_data(dataset, subjects, choice.case_ids)
     yardsticks = pd.DataFrame(

@@ -30,7 +30,7 @@ class Scores:
 
     Attributes:
         configuration: prompt, threshold, combine, limit, predictor settings, and the hashes of the data's listing
-            and of its pixels.
+            and of its pixels; what was decided about the ground truth, where something was.
         cases: `case_id`, `sequence`, `patient` (None where unknown), `outcome`, one column for each of `METRICS`, and
             where it is known `training`, how the patient stands to the model's training data.
         excluded: whether patients of whom training saw frames were left out.
@@ -49,6 +49,9 @@ def scores_of(metrics: Metrics) -> Scores:
     configuration = {name: run[name] for name in _CONFIGURATION}
     configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")
     configuration["images_sha256"] = run.get("data_sha256")
+    rules = metrics.summary["dataset"].get("rules")
+    if rules:  # earlier baselines have none, as data sets of which nothing was decided
+        configuration["truth_rules"] = rules
     table = metrics.scores(run["name"])
     standing = metrics.summary.get("standing") or {"excluded": False, "runs": []}
     title = next((one["title"] for one in standing["runs"] if one["run"] == run["name"]), UNKNOWN_TITLE)

@@ -8,6 +8,8 @@ from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.standing import title_of
 from helpers.pipeline.pipeline import Step
+from helpers.runs.emptiness import empty_warning
+from helpers.runs.reading import open_run
 from helpers.tables_text import aligned
 
 REPORT_NAME, REVIEW_NAME = "evaluation.html", "review.html"
@@ -24,9 +26,11 @@ def step_text(step: Step) -> str:
 
 
 def closing_text(steps: Sequence[Step]) -> str:
-    """The headline table where there was ground truth, and where to look."""
+    """The headline table where there was ground truth, and where to look; a run of empty masks is warned of last."""
     results = {step.name: step.result for step in steps}
+    warning = empty_warning(open_run(results["02_infer"]))
     lines = [f"masks and pictures: {results['02_infer']}", f"review by eye: {results['04_review'] / REVIEW_NAME}"]
+    lines += [] if warning is None else [warning]
     scores = results.get("03_evaluate")
     if scores is None:
         return "\n".join(["no ground truth in the data set: nothing to score", *lines])

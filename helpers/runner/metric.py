@@ -48,6 +48,7 @@ class VesselMetric(BaseMetric):
         """
         self._dataset_meta = meta
         dataset = meta["dataset"]
+        dataset.require_decided()
         with_truth = [case.case_id for case in dataset.cases if case.truth is not None]
         self._scorable = {found.case_id: found for found in scorable(dataset, with_truth, [])}
 

@@ -34,6 +34,12 @@ TEXT = "blood vessels"
 
 Transform = Callable[[Image.Image, np.ndarray, np.random.Generator], tuple[Image.Image, np.ndarray]]
 
+# Training knows vessel and background alone.
+_NO_IGNORED = (
+    "expected a ground truth of vessel and background, found pixels that are not scored, which training would take for "
+    "background. Train on a copy of the data set in which they are decided"
+)
+
 
 @DATASETS.register_module()
 class SegmentationSamples(TorchDataset):
@@ -86,6 +92,11 @@ class SegmentationSamples(TorchDataset):
             check_prompt(str(prompt).replace("{text}", text), "train_dataloader.dataset.prompts")
         opened = opened_by_config("train_dataloader", data, opening)
         self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
+        opened.require_decided()
+        if opened.rules.ignore:
+            raise RefusedInput(
+                f"{data}: {_NO_IGNORED}. The rule `ignore` of the data set is {', '.join(opened.rules.ignore)}"
+            )
         if not self.cases:
             raise RefusedInput(f"{data}: expected cases with a ground truth, found none among {len(opened.cases)}")
         groups = in_sequences(opened.cases, lambda case: case.frame)
@@ -156,11 +167,7 @@ class SegmentationSamples(TorchDataset):
             if case.truth is not None:
                 mask = case.truth.mask(image.width, image.height)
                 if ignored_of(case.truth, image.width, image.height) is not None:
-                    raise RefusedInput(
-                        f"case {case.case_id}: its ground truth has pixels that are not scored, which training would "
-                        "take for background. Train on annotations without such pixels, or on a copy in which "
-                        "`vesselkit data check --vessel --save` decides them"
-                    )
+                    raise RefusedInput(f"case {case.case_id}: {_NO_IGNORED}")
         except UnreadableImage as error:  # which torch cannot hand on from another process, and which names a file
             raise RefusedInput(f"case {case.case_id} cannot be read: {error.reason}") from error
         for transform in self._transforms:

@@ -92,6 +92,7 @@ def tune(dataset: Dataset, *, split: str | None = None, processes: int = 2) -> T
     cases = [case for case in dataset.cases if case.truth is not None]
     if not cases:
         raise UsageProblem("data: expected cases with ground truth to tune on, found none. Check --data and --split")
+    dataset.require_decided()
     listed = unit_table(cases)
     choice = choose(dice_curves(cases, candidates(), processes=processes), listed)
     tuned_on = TunedOn(tuple(case.case_id for case in cases), dataset.key_fingerprint)

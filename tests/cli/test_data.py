@@ -129,3 +129,11 @@ def test_the_depth_of_16_bit_frames_is_shown_and_kept(call, tmp_path):
     checked = call("data", "check", "deep", "--bits", "14", "--save")
     assert checked.code == 0, checked.out
     assert "read as 14 bits, 0 to 16383: by the rules of the data set" in call("data", "check", "deep").out
+
+
+def test_a_prediction_of_empty_masks_is_warned_of_in_the_last_line(call, tmp_path):
+    (tmp_path / "dark").mkdir()
+    for number in (1, 2):
+        Image.new("L", (64, 64), number).save(tmp_path / "dark" / f"{number}.png")
+    ended = call("predict", "--model", "frangi", "--data", "dark", "--output", "run")
+    assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all 2 masks are empty")

@@ -23,6 +23,7 @@ from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.overlap import count_pixels, dice
 from helpers.evaluation.postprocessing import Processing
+from helpers.gate.baseline import scores_of
 from helpers.inference.run import predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
@@ -371,7 +372,7 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     case_id = dataset.cases[0].case_id
     everything = {case.case_id: np.ones((SIDE, SIDE), bool) for case in dataset.cases}
     run = write_run(tmp_path / "run", everything)
-    with pytest.raises(RefusedInput, match=r"that cannot, the first .*77: .*--ignore VALUE --save"):
+    with pytest.raises(RefusedInput, match=r"cannot be used yet: .*77: .*--ignore VALUE --save"):
         evaluate([run], open_dataset(tmp_path / "data"), tmp_path / "none")
     dataset = open_dataset(tmp_path / "data", tried=Rules(ignore=("77",)))
     found = evaluate([run], dataset, tmp_path / "out", draws=10)
@@ -379,7 +380,9 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     assert found.summary["dataset"]["ignored"] == {"cases": 1, "pixels": 4 * SIDE}
     assert "Ground truth as decided: ignore 77" in found.text
     assert f"{4 * SIDE} pixels of 1 cases are ignored" in found.text
-    table = open_metrics(tmp_path / "out").scores("run").set_index("case_id")
+    metrics = open_metrics(tmp_path / "out")
+    assert scores_of(metrics).configuration["truth_rules"] == {"ignore": ["77"]}
+    table = metrics.scores("run").set_index("case_id")
     vessel = int((values == 255).sum())
     assert table.loc[case_id, "dice"] == pytest.approx(2 * vessel / (vessel + SIDE * (SIDE - 4)))
     assert table["cldice"].isna().sum() == 1 and np.isnan(table.loc[case_id, "hd95_px"])

@@ -119,3 +119,16 @@ def test_several_frames_without_sequences_are_refused(tmp_path):
     data = str(write_pairs(tmp_path / "data"))
     with pytest.raises(UsageProblem, match="sequences to take frames from, got 0.5 and 0 frames in sequences"):
         SegmentationSamples(data, several=0.5)
+
+
+def test_pixels_that_are_not_scored_are_not_trained_on_as_background(tmp_path):
+    folder = write_pairs(tmp_path / "data")
+    mask = np.asarray(Image.open(folder / "masks/c1.png")).copy()
+    mask[:2] = 9
+    Image.fromarray(mask).save(folder / "masks/c1.png")
+    with pytest.raises(RefusedInput, match=r"cannot be used yet: .*9: .*--ignore VALUE --save"):
+        SegmentationSamples(str(folder), sam2_size=64)
+    rules = {"schema": "vesselkit.dataset", "schema_version": 1, "ids": "public", "ignore": ["9"]}
+    (folder / "dataset.json").write_text(json.dumps(rules))
+    with pytest.raises(RefusedInput, match="which training would take for background.*`ignore` of the data set is 9"):
+        SegmentationSamples(str(folder), sam2_size=64)
