@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from helpers.errors import RefusedInput
-from helpers.paths import PARTIAL_PREFIX
+from helpers.paths import PARTIAL_PREFIX, followed
 from helpers.system import DISK_FULL
 
 _log = logging.getLogger(__name__)
@@ -27,10 +27,11 @@ def partial_folder(target: Path) -> Iterator[Path]:
     left of the same target is told of: whether another one is still writing it cannot be seen from here.
 
     Raises:
+        UsageProblem: before the block, where the target is a symbolic link that leads to nothing.
         RefusedInput: before the block, where the target exists and is not an empty folder, or its parent cannot be
             written; after it, where the disk is full.
     """
-    target = Path(target)
+    target = followed(Path(target))
     _refuse_taken(target)
     with _built(target, _take_free_name) as partial:
         yield partial
@@ -42,7 +43,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
     Whether the earlier one may go is for the caller to check.
     """
-    with _built(Path(target), _replace) as partial:
+    with _built(followed(Path(target)), _replace) as partial:
         yield partial
 
 
@@ -104,9 +105,10 @@ def require_writable(target: Path) -> None:
     Args:
         target: file or folder that will be written, in a folder that need not exist yet.
     Raises:
+        UsageProblem: where the target is a symbolic link that leads to nothing.
         RefusedInput: naming the folder, and why.
     """
-    existing = _nearest_existing(target.absolute().parent)
+    existing = _nearest_existing(followed(target.absolute()).parent)
     probe = _partial_path(existing / "probe")
     try:
         probe.mkdir()
@@ -156,6 +158,7 @@ def write_bytes_whole(path: Path, content: bytes) -> None:
 
 
 def _write(path: Path, content: bytes, settle: Callable[[IO[bytes]], None]) -> None:
+    path = followed(path) if path.is_symlink() else path
     partial = _partial_path(path)
     try:
         with partial.open("wb") as file:

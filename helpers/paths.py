@@ -66,6 +66,23 @@ def resolve(path: str | Path) -> Path:
     return expanded if expanded.is_absolute() else project_root() / expanded
 
 
+def followed(path: Path) -> Path:
+    """Where a file or folder that is to be written comes to lie: what a symbolic link points to, else the path itself.
+
+    Links are followed as by a shell, so that the link stays. One that leads to nothing is not: its disk may be away.
+
+    Raises:
+        UsageProblem: where the path, or a folder above it, is a link that leads to nothing.
+    """
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            raise UsageProblem(
+                f"{path}: expected a place to write to, found the symbolic link {place.name} that leads to nothing "
+                f"({os.readlink(place)}). Make what it points to, or remove the link"
+            )
+    return path.resolve() if path.is_symlink() else path
+
+
 def plain_name(name: str, what: str) -> str:
     """The name itself, where it can be a folder's name on any system.
 

@@ -18,7 +18,7 @@ from helpers.atomic import (
     write_json_atomic,
     write_text_atomic,
 )
-from helpers.errors import RefusedInput
+from helpers.errors import RefusedInput, UsageProblem
 
 
 def names(folder):
@@ -195,3 +195,24 @@ def test_too_little_space_is_said_with_both_numbers(tmp_path, monkeypatch):
 
 def test_space_is_asked_of_the_nearest_folder_that_exists(tmp_path):
     require_free_space(tmp_path / "not" / "yet", 1, "a byte")
+
+
+def test_links_stay_and_what_they_lead_to_is_written(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "file").write_text("old")
+    for name, target in (("folder", "real"), ("link", "file"), ("away", "nowhere")):
+        (tmp_path / name).symlink_to(target)
+    with partial_folder(tmp_path / "folder") as partial:
+        (partial / "a").write_text("1")
+    with replacing_folder(tmp_path / "folder") as partial:
+        (partial / "b").write_text("2")
+    write_text_atomic(tmp_path / "link", "new")
+    assert [path.name for path in (tmp_path / "real").iterdir()] == ["b"] and (tmp_path / "file").read_text() == "new"
+    assert (tmp_path / "folder").is_symlink() and (tmp_path / "link").is_symlink()
+    for write in (partial_folder, replacing_folder):
+        with pytest.raises(UsageProblem, match="leads to nothing"), write(tmp_path / "away"):
+            pytest.fail("the work was begun")
+    for refuse in (lambda: write_text_atomic(tmp_path / "away", ""), lambda: require_writable(tmp_path / "away")):
+        with pytest.raises(UsageProblem, match="leads to nothing"):
+            refuse()
+    assert not (tmp_path / "nowhere").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from helpers import paths
 from helpers.errors import UsageProblem
-from helpers.paths import Stage
+from helpers.paths import Stage, followed
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -149,3 +149,14 @@ def test_where_the_clock_was_set_back_the_newest_of_several_must_be_named(root):
 def test_without_a_result_the_message_says_what_to_run(root):
     with pytest.raises(UsageProblem, match=r"finished result of 'convert'.*run notebooks/01_convert.ipynb .*'study'"):
         paths.latest_complete("study", Stage.CONVERT)
+
+
+def test_links_are_followed_and_those_that_lead_to_nothing_are_not(tmp_path):
+    (tmp_path / "real").mkdir()
+    for name, target in (("link", "real"), ("second", "link"), ("away", "nowhere"), ("loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+    assert followed(tmp_path / "link") == followed(tmp_path / "second") == tmp_path / "real"
+    assert followed(tmp_path / "link/new") == tmp_path / "link/new" and followed(tmp_path / "new") == tmp_path / "new"
+    for name in ("away", "loop", "away/new", "loop/new"):
+        with pytest.raises(UsageProblem, match=rf"{name.split('/')[0]} that leads to nothing \((nowhere|loop)\)"):
+            followed(tmp_path / name)

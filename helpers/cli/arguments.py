@@ -4,10 +4,15 @@ Notebooks have no working directory that a reader could see; there relative path
 (`helpers.paths.resolve`).
 """
 
+import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import UsageProblem
+from helpers.atomic import require_writable
+from helpers.errors import RefusedInput, UsageProblem
+from helpers.paths import followed
 
 
 def typed_path(given: Path) -> Path:
@@ -47,21 +52,82 @@ def optional_input_path(given: Path | None, option: str) -> Path | None:
     return None if given is None else input_path(given, option)
 
 
-def output_path(given: Path, option: str, data: Path) -> Path:
-    """The absolute path of an output that must not lie in a data set.
+def output_folder(given: Path, option: str, data: Path | None = None) -> Path:
+    """The absolute path of a folder to write.
+
+    Of a symbolic link it is the folder that it points to, see `helpers.paths.followed`.
 
     Args:
         given: as typed.
         option: its name, for the message.
-        data: folder or annotation file of the data set, as typed. An annotation file names its images, so that nothing
-            beside it is taken for them.
+        data: folder or annotation file of the data set that it must not lie in, as typed; None where there is none. An
+            annotation file names its images, so that nothing beside it is taken for them.
     Raises:
-        UsageProblem: where the path lies in the data set's folder.
+        UsageProblem: where the path lies in the data set's folder, or is a link that leads to nothing.
+        RefusedInput: where it is a file, or cannot be written.
     """
-    path, root = typed_path(given), typed_path(data)
-    if root.is_dir() and path.resolve().is_relative_to(root.resolve()):
+    path = _output(given, option, data)
+    if path.exists() and not path.is_dir():
+        raise RefusedInput(f"{option} {given}: expected a folder to write, found a file. Name another one")
+    return path
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a file may be that a command writes over.
+
+    Attributes:
+        name: for the message, such as `a baseline of the gate`.
+        is_one: whether content is such a file's.
+    """
+
+    name: str
+    is_one: Callable[[bytes], bool]
+
+
+def json_with(name: str, *keys: str, schema: str | None = None) -> Earlier:
+    """A JSON object with these keys, and with this `schema` where one is given."""
+
+    def is_one(content: bytes) -> bool:
+        try:
+            found = json.loads(content)
+        except ValueError:
+            return False
+        return isinstance(found, dict) and set(keys) <= set(found) and schema in (None, found.get("schema"))
+
+    return Earlier(name, is_one)
+
+
+def output_file(given: Path, option: str, earlier: Earlier, data: Path | None = None) -> Path:
+    """The absolute path of a file to write.
+
+    Args:
+        given, option, data: as for `output_folder`.
+        earlier: what may be written over; an empty file may, too.
+    Raises:
+        UsageProblem: as `output_folder`.
+        RefusedInput: where it is a folder or a file of another kind, or cannot be written.
+    """
+    path = _output(given, option, data)
+    if path.is_dir():
+        raise RefusedInput(f"{option} {given}: expected a file to write, found a folder. Name a file in it")
+    if path.exists():
+        content = path.read_bytes() if path.is_file() else None  # a pipe would wait for its writer
+        if content != b"" and (content is None or not earlier.is_one(content)):
+            raise RefusedInput(
+                f"{option} {given}: expected a new file, or {earlier.name} to replace, found another file. Name "
+                "another one, or move this one away"
+            )
+    return path
+
+
+def _output(given: Path, option: str, data: Path | None) -> Path:
+    path = followed(typed_path(given))
+    root = None if data is None else typed_path(data)
+    if root is not None and root.is_dir() and path.resolve().is_relative_to(root.resolve()):
         raise UsageProblem(
             f"{option} {given}: expected a place outside the data set {data}, got one inside it; what is written there "
             "would be taken for frames when the data set is next opened. Name another folder"
         )
+    require_writable(path)
     return path

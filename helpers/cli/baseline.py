@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, output_path, typed_path
+from helpers.cli.arguments import input_path, json_with, output_file, output_folder
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.cli.predictors import Threshold
+
+_SETTINGS = json_with("settings of the baseline", "settings", schema="vesselkit.vesselness")
 
 
 class BaselineName(StrEnum):
@@ -41,9 +43,9 @@ def tune(
     from helpers.tuning.choice import tune as choose_settings  # here, so that --help need not wait
     from helpers.tuning.choice import write_choice
 
+    path = output_file(output, "--output", _SETTINGS)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     result = choose_settings(dataset, split=split, processes=processes)
-    path = typed_path(output)
     write_choice(result, path)
     typer.echo(f"{result.to_text()}\nwritten to {path}\nnext: vesselkit predict --model {baseline} --model-config FILE")
 
@@ -72,7 +74,7 @@ def import_masks(
     from helpers.runs.status import all_failed
 
     source = input_path(folder, "DIR")
-    run = output_path(output, "--output", data)
+    run = output_folder(output, "--output", data)
     dataset = opening(data, layout, ids, id_key, group_by, split).open()
     meaning = None if values is None else Meaning(values.value)
     summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)

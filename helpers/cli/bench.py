@@ -11,12 +11,14 @@ import typer
 
 from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, json_with, output_file, output_folder
 from helpers.cli.data import Data, opening
 from helpers.cli.predictors import BatchSize, Device, Dtype, Quantize, batch_size_of, checked_quantization
 from helpers.errors import RefusedInput, UsageProblem
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+_MEASURED = json_with("earlier measurements", "loop", "pipeline", "ratio")
 
 
 class PresetName(StrEnum):
@@ -65,6 +67,7 @@ def bench_model(
     from helpers.figures.saving import save_figure
     from helpers.inference.loading import choose_device, choose_dtype
 
+    folder = None if output is None else output_folder(output, "--output")
     chosen = choose_device(device)
     gpu = chosen.type == "cuda"
     if memory_cap is not None and (not gpu or memory_cap <= 0):
@@ -85,8 +88,7 @@ def bench_model(
             f"the {preset.value} model and one image do not fit in the memory of {chosen}; take a smaller preset, or "
             "--quantize nf4"
         ) from error
-    if output is not None:
-        folder = typed_path(output)
+    if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json_atomic(folder / "bench.json", found.to_dict())
         write_text_atomic(folder / "bench.txt", found.to_text() + "\n")
@@ -115,12 +117,14 @@ def bench_predict(
     _positive("--rounds", rounds)
     size = batch_size_of(batch_size)
     folder = input_path(model, "--model")
+    written = None if output is None else output_file(output, "--output", _MEASURED)
     quantization = checked_quantization(device, dtype, quantize)
     check_folder(folder)
     frames = opening(data).open().frames[:count]
     found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
-    if output is not None:
-        write_json_atomic(typed_path(output), found.to_dict())
+    if written is not None:
+        written.parent.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(written, found.to_dict())
     typer.echo(found.to_text())
 
 

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from helpers.atomic import write_json_atomic
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, json_with, output_file
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
 from helpers.cli.predictors import Device
 from helpers.errors import UsageProblem
+
+_REPORT = json_with("what this command found earlier", "device", "frames", "results", "ok")
 
 
 def check_precision(
@@ -36,6 +38,7 @@ def check_precision(
 
     if count < 1:
         raise UsageProblem(f"--n: expected at least 1, got {count}")
+    written = None if output is None else output_file(output, "--output", _REPORT)
     asked = DEFAULT_PROMPT if prompt is None else prompt
     check_prompt(asked)
     folder = input_path(model, "--model")
@@ -43,8 +46,9 @@ def check_precision(
     check_folder(folder)
     frames = opening(data, layout, ids, id_key, group_by, split).open().frames[:count]
     found = check(folder, frames, asked, device)
-    if output is not None:
-        write_json_atomic(typed_path(output), found.to_dict())
+    if written is not None:
+        written.parent.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(written, found.to_dict())
     typer.echo(found.to_text())
     if not found.ok:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_folder, typed_path
 
 
 class Precision(StrEnum):
@@ -92,7 +92,7 @@ def convert(
 
     request = ConversionRequest(
         checkpoint=input_path(checkpoint, "--checkpoint"),
-        output=typed_path(output),
+        output=output_folder(output, "--output"),
         base=optional_input_path(base, "--base"),
         sam2=optional_input_path(sam2, "--sam2"),
         sam2_config=preset_or_file(sam2_config),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, output_path, typed_path
+from helpers.cli.arguments import input_path, output_folder, typed_path
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def check(
     from helpers.data.readers.detection import LAYOUTS
     from helpers.data.rules import Rules, in_both, save_rules
 
-    folder = None if output is None else output_path(output, "--output", dataset)
+    folder = None if output is None else output_folder(output, "--output", dataset)
     listed = (tuple(dict.fromkeys(one)) if one else None for one in (vessel, ignore))
     tried = Rules(None, None, None, None if values is None else values.value, *listed, bits)
     if in_both(tried):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_path
+from helpers.cli.arguments import input_path, optional_input_path, output_folder
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
 
@@ -75,7 +75,7 @@ def evaluate(
     from helpers.evaluation.postprocessing import Processing
 
     processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
-    folder = output_path(output, "--output", data)
+    folder = output_folder(output, "--output", data)
     check_output(folder)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     for note in dataset.notes:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, typed_path
+from helpers.cli.arguments import input_path, json_with, output_file
 from helpers.errors import UsageProblem
+
+_BASELINE = json_with("a baseline of the gate", "configuration", "cases", schema="vesselkit.gate")
 
 
 def gate(
@@ -26,7 +28,7 @@ def gate(
         if not 0 <= value <= 1:
             raise UsageProblem(f"{name}: expected 0 to 1, got {value}")
     folder = input_path(metrics, "--metrics")
-    file = typed_path(baseline) if update else input_path(baseline, "--baseline")
+    file = output_file(baseline, "--baseline", _BASELINE) if update else input_path(baseline, "--baseline")
 
     from helpers.evaluation.metrics_folder import open_metrics  # here, so that --help need not wait
     from helpers.gate.baseline import read_baseline, scores_of, write_baseline

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_path
+from helpers.cli.arguments import input_path, optional_input_path, output_folder
 from helpers.cli.conversion import (
     Base,
     LoraAlpha,
@@ -185,7 +185,7 @@ def predict(
     prompts = tuple(prompt or (DEFAULT_PROMPT,))
     size = batch_size_of(batch_size)
     check_parameters(prompts, threshold, size, limit)
-    folder = output_path(output, "--output", data)
+    folder = output_folder(output, "--output", data)
     check_output(folder)
     running = Running(device, dtype, max_new_tokens, mode, quantize, cuda_graphs)
     if plain:

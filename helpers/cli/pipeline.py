@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
+from helpers.cli.arguments import input_path, optional_input_path, output_folder
 from helpers.cli.conversion import (
     Base,
     LoraAlpha,
@@ -58,7 +58,7 @@ def pipeline(
     request = {
         "checkpoint": input_path(checkpoint, "--checkpoint"),
         "opening": opening(data, layout, ids, id_key, group_by, split, rescale_from=rescale_from),
-        "output": output_path(output, "--output", data),
+        "output": output_folder(output, "--output", data),
         "base": optional_input_path(base, "--base"),
         "sam2": optional_input_path(sam2, "--sam2"),
         "sam2_config": preset_or_file(sam2_config),
@@ -94,7 +94,7 @@ def train(
         int, typer.Option("--processes", metavar="1", min=1, help="Processes that train, one on each GPU.")
     ] = 1,
 ) -> None:
-    folder = typed_path(output)
+    folder = output_folder(output, "--output")
 
     from helpers.demo.recipe import TrainingRecipe, train_demo  # here, so that --help need not wait
 

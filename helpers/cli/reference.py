@@ -23,6 +23,9 @@ Written by `make docs` from the code; a test compares.
 
 Relative paths mean the working directory, as in every shell. (In notebooks they mean the project root.)
 
+An output that is a symbolic link is written where the link leads; one that leads to nothing is refused before the work,
+as is a file of another kind than the one that the command writes.
+
 `vesselkit --debug COMMAND ...` shows where an error arose.
 """
 

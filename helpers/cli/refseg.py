@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, output_path
+from helpers.cli.arguments import input_path, output_folder
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
 from helpers.cli.predictors import Device, Dtype, Running, TokenLimit, exported
 from helpers.errors import UsageProblem
@@ -47,7 +47,7 @@ def refseg(
     if prompt is not None:
         check_prompt(prompt)
     folder = input_path(model_path, "--model_path")
-    output = output_path(output_dir, "--output_dir", data_path)
+    output = output_folder(output_dir, "--output_dir", data_path)
 
     from helpers.refseg.run import refseg as run_refseg
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_path, typed_path
+from helpers.cli.arguments import Earlier, input_path, optional_input_path, output_file, output_folder, typed_path
 from helpers.cli.cine import write_films
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
+from helpers.paths import followed
 
 if TYPE_CHECKING:  # so that --help need not wait
     from helpers.data.dataset import Dataset
@@ -23,6 +24,8 @@ Metrics = Annotated[
 ]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="ID", help="Such as p1. Else the first of the run.")]
 Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
+
+_PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)
 
 
 class Sort(StrEnum):
@@ -66,7 +69,7 @@ def report(
     given = optional_input_path(verdicts, "--verdicts")
     if output.suffix.lower() != ".html":
         raise UsageProblem(f"--output: expected a name that ends in .html, got {output.name}")
-    written = output_path(output, "--output", data)
+    written = output_file(output, "--output", _PAGE, data)
     source = _source(
         run,
         opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open(),
@@ -107,7 +110,7 @@ def review(
     rescale_from: RescaleFrom = None,
 ) -> None:
     files = [input_path(path, "--import") for path in taken or ()]
-    folder = None if export is None else output_path(export, "--export", data)
+    folder = None if export is None else output_folder(export, "--export", data)
 
     from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
     from helpers.review.export import write_export
@@ -118,7 +121,7 @@ def review(
     other = optional_input_path(against, "--against")
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     source = _source(run, dataset, metrics, prompt, other)
-    store = VerdictStore(typed_path(verdicts))
+    store = VerdictStore(followed(typed_path(verdicts)))
     for path in files:
         found = read_lines(path)
         ours = [one for one in found if source.places(one)]
@@ -196,7 +199,7 @@ def visualize(
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
     from helpers.review.session import Order, ranked
 
-    folder = output_path(output, "--output", data)
+    folder = output_folder(output, "--output", data)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     if films:
         shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt, "rate": rate}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import typed_path
+from helpers.cli.arguments import output_folder
 from helpers.synthesis.layout import SynthLayout
 
 
@@ -23,7 +23,7 @@ def synth(
 ) -> None:
     from helpers.synthesis.writing import Recipe, write_dataset  # here, so that --help need not wait
 
-    folder = typed_path(output)
+    folder = output_folder(output, "--output")
     record = write_dataset(Recipe(patients, sequences, frames, seed, size), layout, folder, processes)
     counts = ", ".join(f"{count} {split}" for split, count in record["frames"].items())
     typer.echo(f"synthetic frames: {counts}")

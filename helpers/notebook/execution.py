@@ -54,7 +54,7 @@ def execute_notebook(
         Stopped: by an interrupt.
         OSError: where the copy cannot be written.
     """
-    notebook, output = paths.resolve(Path(notebook)), paths.resolve(Path(output))
+    notebook, output = paths.resolve(Path(notebook)), paths.followed(paths.resolve(Path(output)))
     if output.suffix != ".ipynb" or output == notebook:
         raise UsageProblem(f"{output}: expected a name that ends in .ipynb, other than the notebook that is run")
     if timeout_s <= 0:
