@@ -115,15 +115,14 @@ def review(
     from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
     from helpers.review.export import write_export
     from helpers.review.session import ReviewSession
-    from helpers.review.store import VerdictStore, read_lines
+    from helpers.review.store import VerdictStore, read_taken
     from helpers.review.verdicts import current, elsewhere
 
     other = optional_input_path(against, "--against")
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     source = _source(run, dataset, metrics, prompt, other)
     store = VerdictStore(followed(typed_path(verdicts)))
-    for path in files:
-        found = read_lines(path)
+    for found in [read_taken(path) for path in files]:  # all are read before any is taken
         ours = [one for one in found if source.places(one)]
         typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
     records = store.records()

@@ -240,7 +240,7 @@ class ReviewSession:
         mine = [one for one in self._own if one.verdict and one.id not in gone]
         if not mine:
             return None
-        last = max(reversed(mine), key=lambda one: one.time)
+        last = max(reversed(mine), key=lambda one: one.moment)
         return self.add(
             VerdictRecord(
                 new_id(),

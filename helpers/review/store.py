@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from helpers.errors import RefusedInput
 from helpers.paths import plain_name
-from helpers.review.verdicts import VerdictRecord
+from helpers.review.verdicts import NoMoment, VerdictRecord
 
 logger = logging.getLogger(__name__)
 
@@ -73,20 +73,46 @@ def read_lines(path: Path) -> tuple[VerdictRecord, ...]:
     Raises:
         RefusedInput: for a file that cannot be read, is too large, or holds lines and none of them is a record.
     """
+    return _without_spoilt(path, *_parsed(path))
+
+
+def read_taken(path: Path) -> tuple[VerdictRecord, ...]:
+    """The records of a file from elsewhere, as `read_lines` gives them.
+
+    Raises:
+        RefusedInput: as `read_lines`, and for a record whose time names no moment: which verdict stands is unknown.
+    """
+    found, spoilt = _parsed(path)
+    timeless = {number: error for number, error in spoilt.items() if isinstance(error, NoMoment)}
+    if timeless:
+        number, error = next(iter(timeless.items()))
+        raise RefusedInput(
+            f"{path}: line {number}: {error}. So it is in {len(timeless)} lines, and which of a reviewer's verdicts is "
+            "the last cannot be told. Take the file as the page wrote it, or correct the times; nothing was taken over"
+        )
+    return _without_spoilt(path, found, spoilt)
+
+
+def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:
+    """The records of a file, and by number of the line what is wrong with the others."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise RefusedInput(f"{path}: expected a file of verdicts, found more than {_MAX_BYTES:,} bytes")
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise RefusedInput(f"{path}: expected a file of verdicts ({error.strerror}). Check the path") from error
-    found, spoilt = [], []
+    found, spoilt = [], {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             found.append(VerdictRecord.from_json(json.loads(line)))
-        except (ValueError, RecursionError):
-            spoilt.append(number)
+        except (ValueError, RecursionError) as error:
+            spoilt[number] = error
+    return found, spoilt
+
+
+def _without_spoilt(path: Path, found: list[VerdictRecord], spoilt: dict[int, Exception]) -> tuple[VerdictRecord, ...]:
     if spoilt and not found and len(spoilt) > 1:
         raise RefusedInput(f"{path}: expected verdicts as docs/review.md has them, one a line, found none. Check it")
     if spoilt:

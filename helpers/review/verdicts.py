@@ -1,7 +1,7 @@
 """What a reviewer says of a case, as one line of a file that is only ever appended to (docs/review.md)."""
 
-import contextlib
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,17 @@ from typing import Any
 SCHEMA, SCHEMA_VERSION = "vesselkit.verdict", 1
 MAX_NOTE = 2000
 
+# What Python and a browser read alike. Without a zone a text is a moment of nobody knows where.
+_MOMENT = re.compile(
+    r"[12]\d{3}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+
 _TEXTS = ("id", "time", "reviewer", "run", "prompt", "case_id", "note")
+
+
+class NoMoment(ValueError):
+    """A time that names no moment."""
 
 
 class Verdict(StrEnum):
@@ -42,7 +52,7 @@ class VerdictRecord:
 
     Attributes:
         id: 32 hexadecimal digits, drawn for the record; the same record is never counted twice.
-        time: UTC, ISO 8601.
+        time: ISO 8601 with its zone, in UTC where the kit wrote it; see `moment`.
         run: fingerprint of the reviewed run, as a whole.
         verdict: None where the record only takes back an earlier one.
         reasons: each once.
@@ -64,6 +74,11 @@ class VerdictRecord:
     threshold: float | None = None
     withdraws: str | None = None
     prediction: str | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """When the record was given, aware, to the microsecond. Raises NoMoment as `moment_of`."""
+        return moment_of(self.time)
 
     def __post_init__(self) -> None:
         if (self.verdict is None) is (self.withdraws is None):
@@ -89,6 +104,7 @@ class VerdictRecord:
         if not all(isinstance(values.get(name), str) for name in _TEXTS):
             raise ValueError(f"expected texts as {', '.join(_TEXTS)}")
         "".join(values[name] for name in _TEXTS).encode()  # half a character, which no table takes, is a ValueError
+        moment_of(values["time"])
         threshold, withdraws, reasons = (values.get(name) for name in ("threshold", "withdraws", "reasons"))
         prediction = values.get("prediction")
         if not isinstance(threshold, int | float | None) or not isinstance(withdraws, str | None):
@@ -107,6 +123,22 @@ class VerdictRecord:
             withdraws=withdraws,
             prediction=prediction,
         )
+
+
+def moment_of(text: str) -> datetime:
+    """The moment that a time of a record names, aware, to the microsecond.
+
+    Args:
+        text: such as 2026-05-01T12:00:00.000Z or 2026-05-01T14:00+02:00, of the years 1000 to 2999.
+    Raises:
+        NoMoment: for anything else.
+    """
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text)
+    except ValueError:  # a day that its month does not have
+        pass
+    raise NoMoment(f"time: expected a moment with its zone, such as 2026-05-01T12:00:00Z, got {text[:40]!r}")
 
 
 def is_on(record: VerdictRecord, run: str, prediction: str | None) -> bool:
@@ -133,14 +165,13 @@ def new_id() -> str:
 
 
 def now(after: Iterable[VerdictRecord] = ()) -> str:
-    """The present time as records carry it, but later than that of the given records.
+    """The present time as records carry it, but later than the moments of the given records.
 
     The last verdict stands, and a clock may have been set back since the one before.
     """
-    time, last = datetime.now(UTC), max((record.time for record in after), default="")
-    if _written(time) <= last:
-        with contextlib.suppress(ValueError, OverflowError):  # records from elsewhere may carry any text
-            time = max(time, datetime.fromisoformat(last).astimezone(UTC) + timedelta(milliseconds=1))
+    time, last = datetime.now(UTC), max((record.moment for record in after), default=None)
+    if last is not None and moment_of(_written(time)) <= last:
+        time = max(time, last.astimezone(UTC) + timedelta(milliseconds=1))
     return _written(time)
 
 
@@ -156,7 +187,7 @@ def current(records: Iterable[VerdictRecord]) -> dict[str, dict[str, VerdictReco
     Args:
         records: of one run and prompt, in any order but among those of the same moment.
     """
-    records = sorted(records, key=lambda record: record.time)
+    records = sorted(records, key=lambda record: record.moment)
     gone = {(record.reviewer, record.withdraws) for record in records if record.withdraws}
     found: dict[str, dict[str, VerdictRecord]] = {}
     for record in records:

@@ -205,10 +205,23 @@ export function arranged(cases, order, metric, lowerIsBetter, kept) {
   });
 }
 
+// The moment that a record's time names, in microseconds of the epoch; NaN where it names none: `verdicts.moment_of`.
+export function momentOf(time) {
+  const found =
+    /^([12]\d{3})-(\d\d)-(\d\d)T((?:[01]\d|2[0-3]):[0-5]\d)(:[0-5]\d)?(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+      .exec(time);
+  if (!found || (found[6] && !found[5])) return NaN;
+  const [, year, month, day, minutes, seconds = ":00", fraction = "", zone] = found;
+  const date = new Date(Date.UTC(+year, +month - 1, +day));
+  if (date.getUTCMonth() !== +month - 1 || date.getUTCDate() !== +day) return NaN;
+  const whole = Date.parse(`${year}-${month}-${day}T${minutes}${seconds}.000${zone}`);
+  return whole * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6));
+}
+
 // A reviewer's records in the order in which they were given.
 function recordsOf(records, reviewer) {
   const mine = records.filter((one) => one.reviewer === reviewer);
-  return mine.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  return mine.sort((a, b) => momentOf(a.time) - momentOf(b.time));
 }
 
 // Case id -> the verdict of a reviewer that stands.
@@ -226,9 +239,9 @@ export function standing(records, reviewer) {
 
 // The present time, but later than that of the given records: a clock may have been set back since.
 export function timeAfter(records, now = new Date()) {
-  const time = now.toISOString(), last = records.map((one) => one.time).sort().pop();
-  if (last === undefined || time > last || Number.isNaN(Date.parse(last))) return time;
-  return new Date(Date.parse(last) + 1).toISOString();
+  const last = records.reduce((latest, one) => Math.max(latest, momentOf(one.time)), -Infinity);
+  if (now.getTime() * 1000 > last) return now.toISOString();
+  return new Date(Math.floor(last / 1000) + 1).toISOString();
 }
 
 // Whether a record is on what a run says of the record's case now. Records of earlier versions name the run as a whole.
@@ -1273,7 +1286,7 @@ export class Viewer {
 
   async undo() {
     const all = this.facts.runs.flatMap((_, place) => [...this.given(place).values()]);
-    const last = all.sort((a, b) => (a.time < b.time ? -1 : 1)).pop();
+    const last = all.sort((a, b) => momentOf(a.time) - momentOf(b.time)).pop();
     if (!last) {
       this.tell("There is no verdict to take back.");
       return;
@@ -1343,7 +1356,7 @@ export class Viewer {
     const { verdict, threshold = null, withdraws = null, prediction = null } = one;
     return one.schema === "vesselkit.verdict" && one.schema_version === 1 && this.isOurs(one) &&
       texts.every((name) => typeof one[name] === "string") && (prediction === null || typeof prediction === "string") &&
-      NAME.test(one.reviewer) &&
+      NAME.test(one.reviewer) && !Number.isNaN(momentOf(one.time)) &&
       Array.isArray(one.reasons) && one.reasons.every((reason) => this.facts.reasons.includes(reason)) &&
       (threshold === null || (typeof threshold === "number" && threshold >= 0 && threshold <= 1)) &&
       (verdict === null ? typeof withdraws === "string" : VERDICTS.includes(verdict) && withdraws === null);

@@ -145,7 +145,7 @@ def test_steps_never_leave_the_queue(tmp_path_factory, steps):
 def test_verdicts_on_the_other_run_are_kept_apart(tmp_path):
     both = ReviewSession(CASES, VerdictStore(tmp_path), "ann", "run", "p1", others=("other",))
     record = both.give(Verdict.ACCEPT)
-    both.add(replace(record, id="0" * 32, run="other", verdict=Verdict.REJECT, time=record.time + "z"))
+    both.add(replace(record, id="0" * 32, run="other", verdict=Verdict.REJECT, time="2999-01-01T00:00:00Z"))
     assert both.verdicts["c1"].verdict is Verdict.ACCEPT and len(both.records) == 2
     assert both.verdicts_on("other")["ann"]["c1"].verdict is Verdict.REJECT
     assert both.undo().run == "other" and both.verdicts_on("other") == {}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.review.store import VerdictStore, read_lines
+from helpers.review.store import VerdictStore, read_lines, read_taken
 from helpers.review.verdicts import Verdict
 from tests.review.test_verdicts import record
 
@@ -113,3 +113,17 @@ def test_a_file_that_windows_wrote_is_read(tmp_path):
     store = VerdictStore(tmp_path)
     store.append(record(3))
     assert store.records() == (record(1), record(2), record(3))
+
+
+def test_a_file_from_elsewhere_with_a_time_of_no_moment_is_refused_whole_a_cut_line_is_passed_over(tmp_path, caplog):
+    path = tmp_path / "downloaded.jsonl"
+    timeless = record(2).to_line().replace(record(2).time, "May 1st")
+    path.write_text(record(1).to_line() + timeless + record(3).to_line()[:50])
+    with pytest.raises(
+        RefusedInput, match="downloaded.jsonl: line 2: time: expected a moment .* got 'May 1st'.* 1 lines"
+    ):
+        read_taken(path)
+    assert read_lines(path) == (record(1),)  # in a store it is one of the damaged lines
+    path.write_text(record(1).to_line() + record(3).to_line()[:50])
+    caplog.clear()
+    assert read_taken(path) == (record(1),) and "1 lines that were cut" in caplog.text

@@ -2,11 +2,25 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, is_on, now
+from helpers.review.verdicts import NoMoment, Reason, Verdict, VerdictRecord, current, is_on, moment_of, now
+
+MOMENTS = (
+    "2026-05-01T12:00:00.000Z", "2026-05-01T12:00:00Z", "2026-05-01T12:00Z", "2026-05-01T14:00:00.5+02:00",
+    "2024-02-29T23:59:59.999999-11:30", "2026-05-01T12:00:00.123456789Z", "1000-01-01T00:00:00+23:59",
+)  # fmt: skip
+NO_MOMENTS = (
+    "", "soon", "2026-05-01", "2026-05-01T12:00:00", "12:00:00Z", "1777636800", "2026-05-01 12:00:00Z",
+    "2026-05-01t12:00:00z", "20260501T120000Z", "2026-02-29T12:00:00Z", "2026-13-01T12:00:00Z", "2026-05-01T24:00:00Z",
+    "2026-05-01T12:00:60Z", "2026-05-01T12:00.5Z", "2026-05-01T12:00:00+0200", "2026-W18-5T12:00:00Z",
+    "01/05/2026 12:00", "2026-05-01T12:00:00,5Z", "0000-01-01T00:00:00Z", "2026-05-01T12:00:00Z\n",
+    "٢٠٢٦-05-01T12:00:00Z", "2026-00-10T12:00:00Z", "2026-05-00T12:00:00Z",
+)  # fmt: skip
 
 
 def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraws=None, run="run", **more):
@@ -60,9 +74,24 @@ def test_a_time_is_later_than_the_records_before_whatever_the_clock_says(last):
     assert now() == now([record(1)]) or now([record(1)]).startswith(now()[:15])
 
 
-@pytest.mark.parametrize("last", ["soon", "9999-12-31T23:59:59.999Z", ""])
-def test_texts_that_are_no_time_leave_the_clock_its_own(last):
-    assert now([replace(record(1), time=last)])[:4] == str(datetime.now(UTC).year)
+@pytest.mark.parametrize("time", NO_MOMENTS)
+def test_a_time_that_names_no_moment_is_no_record(time):
+    with pytest.raises(NoMoment, match="expected a moment with its zone"):
+        VerdictRecord.from_json({**json.loads(record(1).to_line()), "time": time})
+
+
+@settings(max_examples=40)
+@given(moments=st.lists(st.integers(0, 10**10), min_size=2, max_size=5, unique=True), data=st.data())
+def test_the_verdict_of_the_last_moment_stands_however_its_time_is_written(moments, data):
+    records = []
+    for number, moment in enumerate(moments):
+        zone = timezone(timedelta(minutes=data.draw(st.integers(-1439, 1439))))
+        time = (datetime(2026, 5, 1, tzinfo=UTC) + timedelta(microseconds=moment)).astimezone(zone)
+        text = time.isoformat().replace("+00:00", data.draw(st.sampled_from(["Z", "+00:00"])))
+        records.append(replace(record(number), time=text))
+    last = moments.index(max(moments))
+    assert current(records) == {"ann": {"a": records[last]}}
+    assert moment_of(now(records)) > records[last].moment
 
 
 def test_nobody_takes_back_the_verdict_of_another():

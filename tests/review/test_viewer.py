@@ -1,6 +1,7 @@
 """The viewer's arithmetic in a browser is that of Python, pixel for pixel."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from helpers.review.facts import viewer_module
 from helpers.review.payload import maps_json, packed
 from helpers.review.session import Order, ReviewCase, ReviewSession
 from helpers.review.store import VerdictStore
+from helpers.review.verdicts import moment_of
 from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
 from helpers.runs.masks import Combine
 from tests.review.runs import smooth_logits, tube, two_step
 from tests.review.test_session import CASES
+from tests.review.test_verdicts import MOMENTS, NO_MOMENTS
 
 THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.123, 1 / 3]
 NONE = Upsampling.NONE
@@ -153,4 +156,12 @@ def test_a_record_is_later_than_those_before_whatever_the_clock_says(call):
     assert call(body, [], now) == now
     assert call(body, ["2025-05-01T12:00:00.000Z", now], later) == later
     assert call(body, [later, now], now) == "2027-05-01T12:00:00.001Z"
-    assert call(body, ["soon"], now) == now
+    assert call(body, ["2026-05-01T14:00:00.000+02:00"], now) == "2026-05-01T12:00:00.001Z"
+    assert call(body, ["2026-05-01T13:00:00.000+02:00"], now) == now
+
+
+def test_a_moment_is_that_of_the_records(call):
+    body = "return given[0].map(kit.momentOf).map((found) => (Number.isNaN(found) ? null : found));"
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    wanted = [(moment_of(time) - epoch) // timedelta(microseconds=1) for time in MOMENTS]
+    assert call(body, [*MOMENTS, *NO_MOMENTS]) == [*wanted, *[None] * len(NO_MOMENTS)]
