@@ -60,7 +60,8 @@ def scores_of(metrics: Metrics) -> Scores:
 
 
 def write_baseline(path: Path, scores: Scores) -> None:
-    """Write scores as a baseline; an earlier one is replaced."""
+    """Write scores as a baseline, in a folder that is made where it is missing; an earlier one is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     cases = scores.cases.astype(object).where(scores.cases.notna(), None)
     write_json_atomic(
         path,

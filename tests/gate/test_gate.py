@@ -67,8 +67,8 @@ def test_lost_cases_failures_and_other_configurations_fail():
 
 
 def test_a_baseline_comes_back(tmp_path):
-    write_baseline(tmp_path / "b.json", drawn(EVEN))
-    assert check(read_baseline(tmp_path / "b.json"), drawn(EVEN)).passed
+    write_baseline(tmp_path / "folder" / "b.json", drawn(EVEN))
+    assert check(read_baseline(tmp_path / "folder" / "b.json"), drawn(EVEN)).passed
     for text in ("", "{}", '{"schema": "vesselkit.run", "schema_version": 1, "cases": [], "configuration": {}}'):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(RefusedInput, match=r"bad\.json: expected"):
