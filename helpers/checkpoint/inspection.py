@@ -6,11 +6,12 @@ from pathlib import Path
 
 from helpers.checkpoint.adapters import AdapterPart
 from helpers.checkpoint.digest import sha256_source
-from helpers.checkpoint.inspection_text import bytes_text, printable, shown
+from helpers.checkpoint.foreign_folder import ADAPTER_CONFIG
+from helpers.checkpoint.inspection_text import bytes_text, empty_text, printable, shown
 from helpers.checkpoint.meta import CheckpointMeta
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.checkpoint.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
-from helpers.checkpoint.train_config import TrainingConfig, read_training_config
+from helpers.checkpoint.train_config import TrainingConfig, adapter_training_config, read_training_config
 from helpers.checkpoint.training_folder import TrainingCheckpoint, is_training_folder, list_checkpoints
 from helpers.checkpoint.training_log import LogScope, list_runs, read_training_log
 from helpers.errors import RefusedInput
@@ -22,6 +23,7 @@ class CheckpointInspection:
     """What one checkpoint holds. `nbytes` and those in `groups` count tensor values; `file_bytes` the files.
 
     `config_problem` says why the training config in the file could not be read; None otherwise.
+    `empty_tensors` counts those without any value.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class CheckpointInspection:
     config_problem: str | None
     other_entries: dict[str, str]
     ignored: dict[str, str]
+    empty_tensors: int = 0
 
     @property
     def tensors(self) -> int:
@@ -78,6 +81,7 @@ class CheckpointInspection:
             "training_config_text": None if self.meta is None else self.meta.config_text,
             "other_entries": self.other_entries,
             "ignored": self.ignored,
+            **({"empty_tensors": self.empty_tensors} if self.empty_tensors else {}),
         }
 
     def to_text(self) -> str:
@@ -102,6 +106,8 @@ class CheckpointInspection:
         if self.config_problem is not None:
             rows.append(("training config", f"not read: {self.config_problem}"))
         rows.append(("vocabulary size", shown(self.vocabulary_size)))
+        if self.empty_tensors:
+            rows.append(("empty tensors", empty_text(self.empty_tensors, self.tensors)))
         rows += [("other entry", f"{name} ({kind})") for name, kind in self.other_entries.items()]
         rows += [("not read", f"{name} ({kind})") for name, kind in self.ignored.items()]
         return rows
@@ -196,6 +202,7 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
             config_problem=problem,
             other_entries=dict(source.other_entries),
             ignored=dict(source.ignored),
+            empty_tensors=len(source.empty),
         )
 
 
@@ -218,6 +225,8 @@ def inspect_training_folder(path: Path) -> TrainingFolderInspection:
 
 
 def _config(source: TensorSource) -> tuple[TrainingConfig | None, str | None]:
+    if source.adapter is not None:
+        return adapter_training_config(source.adapter, f"the {ADAPTER_CONFIG} in {source.path}"), None
     if source.meta is None or source.meta.config_text is None:
         return None, None
     try:

@@ -25,3 +25,11 @@ def shown(value: object) -> str:
 def printable(text: str) -> str:
     """The text without control characters: a file's text must not steer the terminal. Line ends and tabs stay."""
     return "".join(mark if mark.isprintable() or mark in "\n\t" else "?" for mark in text)
+
+
+def empty_text(count: int, tensors: int) -> str:
+    """What empty tensors of a checkpoint mean."""
+    return (
+        f"{count} of {tensors} hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the shares of "
+        "its processes, and the values are not in this file"
+    )

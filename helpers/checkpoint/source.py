@@ -8,10 +8,19 @@ from types import MappingProxyType, TracebackType
 
 import torch
 
+from helpers.checkpoint.foreign_folder import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    adapter_weights,
+    is_adapter_folder,
+    refuse_adapters_within,
+    refuse_cache_folder,
+    refuse_universal,
+)
 from helpers.checkpoint.meta import CheckpointMeta
 from helpers.checkpoint.training_folder import refuse_deepspeed, refuse_training_folder
 from helpers.checkpoint.weight_file import TensorInfo, WeightFile, open_weight_file
-from helpers.checkpoint.weight_folder import open_weight_folder, read_config
+from helpers.checkpoint.weight_folder import holds_weights, open_weight_folder, read_config, read_json_object
 from helpers.errors import RefusedInput
 
 __all__ = ["CheckpointKind", "CheckpointMeta", "TensorInfo", "TensorSource", "open_source"]
@@ -29,7 +38,8 @@ class CheckpointKind(Enum):
 
     MMENGINE: a training checkpoint with a meta entry. FLAT: the training key names without it.
     SAM2: a SAM2 model alone. HF_EXPORT: an official Sa2VA export. INTERNVL_BASE: an official
-    InternVL model, without SAM2. NATIVE: a folder written by this kit. OTHER: none of these.
+    InternVL model, without SAM2. NATIVE: a folder written by this kit. PEFT_ADAPTER: a folder with
+    LoRA alone, as peft saves it. OTHER: none of these.
     """
 
     MMENGINE = "mmengine"
@@ -38,6 +48,7 @@ class CheckpointKind(Enum):
     HF_EXPORT = "hf_export"
     INTERNVL_BASE = "internvl_base"
     NATIVE = "native"
+    PEFT_ADAPTER = "peft_adapter"
     OTHER = "other"
 
 
@@ -50,6 +61,7 @@ class TensorSource:
         tensors: name -> TensorInfo, in the order stored.
         meta: mmengine's meta entry, None where the checkpoint has none.
         config: config.json of a folder, parsed; None for a file or a folder without one.
+        adapter: adapter_config.json of a folder that is an adapter, parsed; None for any other.
         files: the weight files, for hashing.
         ignored: what was found among the tensors, or beside the weight files, and is not read
             (name -> type or reason).
@@ -62,9 +74,11 @@ class TensorSource:
         weight_files: tuple[WeightFile, ...],
         config: dict[str, object] | None,
         left_aside: Mapping[str, str],
+        adapter: dict[str, object] | None = None,
     ) -> None:
         self.path = path
         self.config = config
+        self.adapter = adapter
         self._weight_files = weight_files
         self.files = tuple(file.path for file in weight_files)
         self._home = {name: file for file in weight_files for name in file.tensors}
@@ -78,8 +92,13 @@ class TensorSource:
             {name: kind for file in weight_files for name, kind in file.other_entries.items()}
         )
         self.meta: CheckpointMeta | None = next((file.meta for file in weight_files if file.meta), None)
-        self.kind = _kind(self.tensors, config, self.meta)
+        self.kind = _kind(self.tensors, config, self.meta) if adapter is None else CheckpointKind.PEFT_ADAPTER
         self._last_read: WeightFile | None = None
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Names of tensors without any value: ZeRO-3 leaves them where the shares of a parameter were not gathered."""
+        return tuple(name for name, info in self.tensors.items() if info.parameters == 0)
 
     def read(self, name: str) -> torch.Tensor:
         """The tensor as stored: its own shape and dtype, on the CPU, memory-mapped from its file.
@@ -117,27 +136,48 @@ def open_source(path: Path) -> TensorSource:
 
     Nothing but headers and names is read. Raises RefusedInput, naming the file and saying what to
     do, for anything that is not a whole checkpoint: a missing, truncated or foreign file, a pickle
-    that wants more than tensors, a training folder, a DeepSpeed checkpoint, a single part of a
-    sharded model, an index that disagrees with its files.
+    that wants more than tensors, a training folder, a DeepSpeed checkpoint, a folder of a download
+    cache, a single part of a sharded model, an index that disagrees with its files.
     """
     path = Path(path)
     if not path.exists():
         raise RefusedInput(f"{path} does not exist. Give the path of a checkpoint file or folder.")
+    refuse_universal(path)
+    if path.is_dir() and is_adapter_folder(path):
+        adapter = read_json_object(path / ADAPTER_CONFIG)
+        source = TensorSource(path, (open_weight_file(adapter_weights(path)),), None, {}, adapter)
+        return _with_tensors(source)
     refuse_deepspeed(path)
     if path.is_dir():
+        refuse_cache_folder(path)
         refuse_training_folder(path)
+        if not holds_weights(path):
+            refuse_adapters_within(path)
         weight_files, left_aside = open_weight_folder(path)
         source = TensorSource(path, weight_files, read_config(path), left_aside)
     else:
         _refuse_part_of_folder(path)
         source = TensorSource(path, (open_weight_file(path),), None, {})
+    return _with_tensors(source)
+
+
+def _with_tensors(source: TensorSource) -> TensorSource:
     if not source.tensors:
         entries = ", ".join([*source.other_entries, *source.ignored][:12]) or "nothing"
-        raise RefusedInput(f"{path} holds no tensors (it holds {entries}). Expected model weights: give a checkpoint.")
+        raise RefusedInput(
+            f"{source.path} holds no tensors (it holds {entries}). Expected model weights: give a checkpoint."
+        )
     return source
 
 
 def _refuse_part_of_folder(path: Path) -> None:
+    if path.name in ADAPTER_WEIGHTS:
+        beside = (
+            "" if (path.parent / ADAPTER_CONFIG).is_file() else f", with the {ADAPTER_CONFIG} that is missing there"
+        )
+        raise RefusedInput(
+            f"{path} is the LoRA of a peft adapter, without its settings. Give its folder: {path.parent}{beside}."
+        )
     if _SHARD_NAME.match(path.name) or path.suffix == ".json":
         raise RefusedInput(f"{path} is only a part of a model. Give its folder: {path.parent}.")
 

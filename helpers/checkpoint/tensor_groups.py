@@ -13,6 +13,7 @@ class TensorGroup(Enum):
 
     VISION_TOWER = "vision tower"
     PROJECTOR = "projector"
+    VISION_LORA = "vision tower LoRA"
     LORA = "language model LoRA"
     LANGUAGE_MODEL = "language model"
     EMBEDDINGS = "embeddings"
@@ -30,6 +31,7 @@ class TensorGroup(Enum):
 _PATTERNS: tuple[tuple[TensorGroup, re.Pattern[str]], ...] = tuple(
     (group, re.compile(pattern))
     for group, pattern in (
+        (TensorGroup.VISION_LORA, r"(^|\.)(vision_model|vision_tower)\..*\.lora_[AB]\."),
         (TensorGroup.LORA, r"\.lora_[AB]\."),
         (TensorGroup.SEG_PROJECTION, r"(^|\.)(text_hidden_fcs|seg_projection)\."),
         (TensorGroup.MASK_DECODER, r"(^|\.)(sam_)?mask_decoder\."),
@@ -80,7 +82,9 @@ def lora_ranks(tensors: Iterable[TensorInfo]) -> tuple[int, ...]:
 def vocabulary_size(tensors: Iterable[TensorInfo]) -> int | None:
     """Rows of the embedding matrix [vocabulary, hidden]; None where the checkpoint has none."""
     for info in tensors:
-        if group_of(info.name) is TensorGroup.EMBEDDINGS and len(info.shape) == 2:
+        # Beside a trained module peft keeps the original, which has the rows of before training.
+        is_original = ".original_module." in info.name
+        if group_of(info.name) is TensorGroup.EMBEDDINGS and len(info.shape) == 2 and not is_original:
             return info.shape[0]
     return None
 

@@ -8,6 +8,7 @@ from helpers.checkpoint.adapters import (
     AdapterPart,
     AdapterSettings,
     find_adapters,
+    read_adapter_file,
     shown_unread,
     unread_entry,
     values_under,
@@ -70,6 +71,26 @@ class TrainingConfig:
     def unread_text(self, field: str) -> str | None:
         """The source text of a field that was found and not understood; None where there is none."""
         return next((entry.partition(": ")[2] for entry in self.unread if entry.startswith(f"{field}: ")), None)
+
+
+def adapter_training_config(values: Mapping[str, object], origin: str) -> TrainingConfig:
+    """What peft's `adapter_config.json`, parsed, says of its training: the adapter's settings, whatever it is on."""
+    adapter = read_adapter_file(values)
+    base = values.get("base_model_name_or_path")
+    return TrainingConfig(
+        origin=origin,
+        adapters=dict.fromkeys(AdapterPart, adapter),
+        template=None,
+        special_tokens=None,
+        base_path=base if isinstance(base, str) and base else None,
+        sam2_path=None,
+        sam2_config=None,
+        pretrained_pth=None,
+        inherited=None,
+        unread=adapter.unread,
+        text="",
+        values={},
+    )
 
 
 def read_training_config_file(path: Path) -> TrainingConfig:

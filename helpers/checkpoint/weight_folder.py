@@ -47,6 +47,14 @@ def open_weight_folder(folder: Path) -> tuple[tuple[WeightFile, ...], Mapping[st
     )
 
 
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder holds a weight file, an index or a part of the formats that `open_weight_folder` looks for."""
+    return any(
+        (folder / single).exists() or (folder / index).exists() or any(folder.glob(pattern))
+        for single, index, pattern in _FORMATS
+    )
+
+
 def read_config(folder: Path) -> dict[str, object] | None:
     """The folder's config.json, None without one. Raises RefusedInput when it is not a JSON object."""
     path = folder / "config.json"

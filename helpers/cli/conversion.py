@@ -21,7 +21,12 @@ class Precision(StrEnum):
 
 
 Checkpoint = Annotated[
-    Path, typer.Option("--checkpoint", metavar="CKPT", help="iter_N.pth, a full checkpoint, or an official export.")
+    Path,
+    typer.Option(
+        "--checkpoint",
+        metavar="CKPT",
+        help="iter_N.pth, a full checkpoint, an official export, or a peft adapter's folder.",
+    ),
 ]
 Base = Annotated[
     Path | None,

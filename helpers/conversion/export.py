@@ -11,6 +11,7 @@ from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.atomic import partial_folder, require_free_space
 from helpers.checkpoint.digest import sha256_file, sha256_files
+from helpers.checkpoint.foreign_folder import ADAPTER_CONFIG
 from helpers.conversion.embeddings import require_embeddings
 from helpers.conversion.fit import (
     require_base_fits,
@@ -189,6 +190,8 @@ def hash_inputs(sources: Sources) -> list[InputFile]:
     """Every file that decided the export: weights, config and tokenizer, training config, SAM2 sizes."""
     files = [(role.value, path) for role, source in sources.opened.items() for path in source.files]
     files += [("config", sources.folder / "config.json")]
+    if sources.opened[Role.CHECKPOINT].adapter is not None:
+        files += [(Path(ADAPTER_CONFIG).stem, sources.opened[Role.CHECKPOINT].path / ADAPTER_CONFIG)]
     files += [("tokenizer", path) for path in tokenizer_files(sources.tokenizer_folder)]
     files += [(role, path) for role, path in sources.text_files.items()]
     digests = sha256_files([path for _, path in files], "hashing the sources")

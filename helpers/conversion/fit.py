@@ -95,12 +95,14 @@ def require_whole_checkpoint(sources: Sources) -> None:
         RefusedInput: naming what is missing: projector, `[SEG]` projection, mask decoder, or LoRA of some layers.
     """
     checkpoint = sources.opened[Role.CHECKPOINT]
-    if checkpoint.kind is not CheckpointKind.MMENGINE:
+    if checkpoint.kind not in (CheckpointKind.MMENGINE, CheckpointKind.PEFT_ADAPTER):
         return
     found = {canonical_name(name) for name in checkpoint.tensors}
     beneath = _names_beneath(sources)
-    missing = [name for name in _ALWAYS_SAVED if name not in found]
-    missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
+    missing = []
+    if checkpoint.kind is CheckpointKind.MMENGINE:
+        missing += [name for name in _ALWAYS_SAVED if name not in found]
+        missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
     missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
     _refuse_incomplete(checkpoint, missing)
 

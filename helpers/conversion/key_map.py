@@ -175,7 +175,7 @@ def canonical_name(stored: str) -> str | LoraName:
     Training prefixes go (`mllm.`, `model.`, peft's wrappers), `.gamma` becomes the export's `.g_weight`, and a bare
     SAM2 file's names get their prefix.
     """
-    name = stored.removeprefix("mllm.")
+    name = _of_adapter(stored.removeprefix("mllm."))
     if name.startswith(("model.language_model.", "model.vision_model.", "model.mlp1.")):
         name = name.removeprefix("model.")
     name = name.replace(".base_model.model.", ".")
@@ -188,6 +188,24 @@ def canonical_name(stored: str) -> str | LoraName:
     if match := _LORA.fullmatch(name):
         return LoraName(f"{match.group(1)}.weight", match.group(2))
     return name
+
+
+def _of_adapter(stored: str) -> str:
+    """A name in a file of peft's own, which begins with the module that was wrapped: the whole model, or a part."""
+    name = stored.removeprefix("base_model.model.")
+    if name != stored:
+        for prefix, beginnings in _WRAPPED_PARTS.items():
+            if name.startswith(beginnings):
+                return prefix + name
+    return stored
+
+
+_WRAPPED_PARTS = {
+    "language_model.": ("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."),
+    "vision_model.": ("encoder.layers.", "embeddings."),
+    "": ("language_model.", "vision_model.", "vision_tower.", "mlp1.", "multi_modal_projector.", "text_hidden_fcs.",
+         "seg_projection.", "grounding_encoder.", "sam2."),
+}  # fmt: skip
 
 
 def is_wrapped(stored: str) -> bool:

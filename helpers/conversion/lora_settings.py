@@ -64,6 +64,7 @@ def settle_lora(lora_alpha: float | None, run: RunConfig, checkpoint: TensorSour
         UsageProblem, RefusedInput: for a setting that was not read, a rank that is not the tensors', and variants whose
             merge is not W + scale * B @ A on the given base.
     """
+    run = run.lora
     ranks = tensor_ranks(checkpoint)
     for part, found in ranks.items():
         adapter = run.adapter(part)

@@ -150,6 +150,8 @@ def require_base_of_run(run: RunConfig, checkpoint: TensorSource, base: TensorSo
     config = run.governing
     if base is None or base.kind not in _SA2VA or config is None or _is_whole(checkpoint):
         return
+    if checkpoint.kind is CheckpointKind.PEFT_ADAPTER:  # what it names as its base may be a Sa2VA of any name
+        return
     if config.pretrained_pth is not None or run.unread(_FIELD) is not None or config.base_path is None:
         return
     began = PureWindowsPath(config.base_path).name  # a run on Windows writes backslashes

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoint.adapters import AdapterPart
+from helpers.checkpoint.inspection_text import empty_text
 from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.conversion.base import base_setting, config_folder, settle_base
 from helpers.conversion.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.conversion.plan import Role
 from helpers.conversion.pretrained import PRETRAINED, open_pretrained, require_base_of_run, settle_pretrained
 from helpers.conversion.run_config import RunConfig, open_run_config
-from helpers.conversion.settings import Candidate, Setting, check_template, settle, settle_sam2_sizes
+from helpers.conversion.settings import TEMPLATE_OPTION, Candidate, Setting, check_template, settle, settle_sam2_sizes
 from helpers.conversion.tokenizer import has_tokenizer
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
@@ -115,17 +116,18 @@ def open_sources(request: ConversionRequest) -> Sources:
         RefusedInput: for files that are refused, and sources that disagree.
     """
     _check_options(request)
-    checkpoint = open_source(request.checkpoint)
+    checkpoint = require_values(open_source(request.checkpoint))
     run = open_run_config(request.train_config, checkpoint)
     opened = {Role.CHECKPOINT: checkpoint}
     pretrained = open_pretrained(request.pretrained)
     if pretrained is not None:
-        opened[Role.PRETRAINED] = pretrained
+        opened[Role.PRETRAINED] = require_values(pretrained)
     base = settle_base(request.base, checkpoint, run)
     if base.value is not None:
-        opened[Role.BASE] = open_source(Path(base.value))
+        opened[Role.BASE] = require_values(open_source(Path(base.value)))
     if request.sam2 is not None:
-        opened[Role.SAM2] = open_source(request.sam2)
+        opened[Role.SAM2] = require_values(open_source(request.sam2))
+    require_sa2va_beneath(checkpoint, opened)
     settled = settle_pretrained(request.pretrained, run, checkpoint, opened.get(Role.BASE))
     folder = config_folder(checkpoint, opened.get(Role.BASE))
     _require_kinds(opened)
@@ -152,6 +154,34 @@ def open_sources(request: ConversionRequest) -> Sources:
     beside = (source.path for role, source in opened.items() if role is not Role.PRETRAINED and source.path.is_dir())
     tokenizer_folder = next((place for place in (folder, *beside) if has_tokenizer(place)), folder)
     return Sources(opened, folder, tokenizer_folder, settings, sizes, run, texts, tuple(notes))
+
+
+def require_values(source: TensorSource) -> TensorSource:
+    """The source itself. Raises RefusedInput where tensors of it are empty."""
+    if source.empty:
+        raise RefusedInput(
+            f"{source.path.name}: {empty_text(len(source.empty), len(source.tensors))}, for example {source.empty[0]}. "
+            "Consolidate the DeepSpeed folder that training wrote, with its zero_to_fp32.py, and give the result; or "
+            "train with stage3_gather_16bit_weights_on_model_save"
+        )
+    return source
+
+
+def require_sa2va_beneath(checkpoint: TensorSource, opened: Mapping[Role, TensorSource]) -> None:
+    """Stop where an adapter has no Sa2VA to be merged onto: it holds LoRA alone.
+
+    Raises:
+        UsageProblem: saying what to give.
+    """
+    base = opened.get(Role.BASE)
+    is_sa2va = base is not None and base.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
+    if checkpoint.kind is CheckpointKind.PEFT_ADAPTER and not is_sa2va and Role.PRETRAINED not in opened:
+        got = "no --base" if base is None else f"--base {base.path.name}, which is none"
+        raise UsageProblem(
+            f"{checkpoint.path.name} is a peft adapter: LoRA alone, which is merged onto the Sa2VA that it was trained "
+            f"on; got {got}. Pass that Sa2VA's folder as --base, or its .pth as --pretrained beside its InternVL "
+            "folder. Of a run of mmengine give the iter_N.pth instead, which holds what was trained beside LoRA too"
+        )
 
 
 def _check_options(request: ConversionRequest) -> None:
@@ -194,22 +224,28 @@ def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
 
 def _settings(request: ConversionRequest, run: RunConfig, opened: Mapping[Role, TensorSource]) -> dict[str, Setting]:
     if request.template is None:
-        run.require_read("template", f"pass --template, or {_WRITTEN_OUT}")
+        run.require_read("template", f"pass {TEMPLATE_OPTION}, or {_WRITTEN_OUT}")
     run.require_read("special_tokens", f"pass {_WRITTEN_OUT}")
-    template = [Candidate(request.template, "--template", explicit=True), *run.candidates("template")]
+    template = [Candidate(request.template, TEMPLATE_OPTION, explicit=True), *run.candidates("template")]
     for role, source in opened.items():
         # An InternVL base names its own template, which is not the one that Sa2VA trains with; and a run may take
         # another than the Sa2VA that it loaded.
         is_sa2va = source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
         if is_sa2va and source.config and role is not Role.PRETRAINED:
             template.append(Candidate(source.config.get("template"), f"config.json of {source.path.name}"))
+    if request.template is None:  # a name without a text is told as such, also where another source names another
+        for found in template:
+            if found.value is not None:
+                check_template(Setting("template", found.value, found.source))
     tokens = run.candidates("special_tokens")
     checkpoint = opened[Role.CHECKPOINT]
-    if checkpoint.kind is CheckpointKind.NATIVE:
-        stored = checkpoint.config.get("special_tokens")
-        tokens.append(Candidate(stored and tuple(stored), f"config.json of {checkpoint.path.name}"))
+    for source in (checkpoint, opened.get(Role.BASE)):
+        said = any(one.value is not None for one in tokens)
+        if source is not None and source.kind is CheckpointKind.NATIVE and not said:
+            stored = source.config.get("special_tokens")
+            tokens.append(Candidate(stored and tuple(stored), f"config.json of {source.path.name}"))
     settled = {
-        "template": settle("template", template, "--template", run.overridden("template")),
+        "template": settle("template", template, TEMPLATE_OPTION, run.overridden("template")),
         "special_tokens": settle("special_tokens", tokens, "--train-config", run.overridden("special_tokens")),
     }
     check_template(settled["template"])

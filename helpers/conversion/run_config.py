@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoint.adapters import AdapterPart, AdapterSettings
+from helpers.checkpoint.foreign_folder import ADAPTER_CONFIG
 from helpers.checkpoint.source import TensorSource
-from helpers.checkpoint.train_config import TrainingConfig, read_training_config, read_training_config_file
+from helpers.checkpoint.train_config import (
+    TrainingConfig,
+    adapter_training_config,
+    read_training_config,
+    read_training_config_file,
+)
 from helpers.conversion.settings import Candidate
 from helpers.errors import RefusedInput, UsageProblem
 
@@ -18,12 +24,14 @@ class RunConfig:
         governing: whose word counts; None where none was given or stored.
         superseded: the text in the checkpoint where `--train-config` stands in its place: recorded, never used.
         explicit: whether `--train-config` gave the governing one.
+        adapter_file: what an adapter's own settings say, where the checkpoint is one: of its LoRA they alone count.
         notes: what a reader of the record should know of it.
     """
 
     governing: TrainingConfig | None = None
     superseded: TrainingConfig | None = None
     explicit: bool = False
+    adapter_file: TrainingConfig | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -33,9 +41,15 @@ class RunConfig:
             return "no training config"
         return f"--train-config {self.governing.origin}" if self.explicit else self.governing.origin
 
+    @property
+    def lora(self) -> "RunConfig":
+        """Whose word on LoRA counts."""
+        return self if self.adapter_file is None else RunConfig(self.adapter_file)
+
     def adapter(self, part: AdapterPart) -> AdapterSettings | None:
         """The settings of one part's LoRA; None where there is no config, or it has none for this part."""
-        return None if self.governing is None else self.governing.adapters.get(part)
+        config = self.lora.governing
+        return None if config is None else config.adapters.get(part)
 
     def candidates(self, field: str) -> list[Candidate]:
         """The governing config's word on a field."""
@@ -77,10 +91,13 @@ def open_run_config(train_config: Path | None, checkpoint: TensorSource) -> RunC
     Raises:
         UsageProblem, RefusedInput: for a config that is not read, contradicts itself, or takes over another one.
     """
+    adapter = None
+    if checkpoint.adapter is not None:
+        adapter = adapter_training_config(checkpoint.adapter, f"the {ADAPTER_CONFIG} of {checkpoint.path.name}")
     text = checkpoint.meta.config_text if checkpoint.meta else None
     stored_origin = f"the config text in {checkpoint.path.name}"
     if train_config is None:
-        found = RunConfig(read_training_config(text, stored_origin) if text else None)
+        found = RunConfig(read_training_config(text, stored_origin) if text else adapter, adapter_file=adapter)
     else:
         superseded, notes = None, ()
         if text:
@@ -88,7 +105,7 @@ def open_run_config(train_config: Path | None, checkpoint: TensorSource) -> RunC
                 superseded = read_training_config(text, stored_origin)
             except RefusedInput as error:
                 notes = (f"{stored_origin} was not read, and --train-config stands in its place: {error}",)
-        found = RunConfig(read_training_config_file(train_config), superseded, True, notes)
+        found = RunConfig(read_training_config_file(train_config), superseded, True, adapter, notes)
     if found.governing is not None and found.governing.inherited is not None:
         raise found.problem(
             f"{found.origin} takes over another config ({found.governing.inherited}), which is not followed; pass as "

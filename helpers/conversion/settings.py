@@ -20,6 +20,8 @@ from helpers.sa2va.sam2_sizes import PRESETS, Sam2Sizes
 
 _log = logging.getLogger(__name__)
 
+TEMPLATE_OPTION = "--template"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -78,20 +80,24 @@ def check_template(setting: Setting) -> str:
     """The template's name, known to the kit.
 
     Raises:
-        UsageProblem: where no source names one.
-        RefusedInput: for a template the kit has no text for.
+        UsageProblem: where no source names one, or `--template` names an unknown one.
+        RefusedInput: for a template of the run that the kit has no text for.
     """
     if setting.value is None:
         raise UsageProblem(
             "template: no training config and no export names the chat template; pass --template, one of "
             f"{sorted(TEMPLATES)} (the one in the training config)"
         )
-    if setting.value not in TEMPLATES:
-        raise RefusedInput(
-            f"template: {setting.source} names {setting.value!r}; expected one of {sorted(TEMPLATES)}. "
-            "Decide with --template"
-        )
-    return setting.value
+    if setting.value in TEMPLATES:
+        return setting.value
+    if setting.source == TEMPLATE_OPTION:
+        raise UsageProblem(f"--template {setting.value}: expected one of {sorted(TEMPLATES)}")
+    raise RefusedInput(
+        f"template: {setting.source} names {setting.value!r}, and this version has the texts of {sorted(TEMPLATES)} "
+        f"only. The model knows prompts in the words of {setting.value!r} and in no other's, so that it cannot be "
+        "converted before these words are in TEMPLATES of helpers/sa2va/configuration_sa2va.py: take its INSTRUCTION "
+        "and STOP_WORDS from the code that trained it"
+    )
 
 
 def settle_sam2_sizes(asked: str | None, opened: Iterable[TensorSource]) -> tuple[Sam2Sizes, Setting]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from helpers.checkpoint.inspection import CheckpointInspection
+from helpers.checkpoint.inspection_text import empty_text
 from helpers.checkpoint.training_folder import TrainingCheckpoint
 from helpers.conversion.record import ConversionRecord, shown_value
 
@@ -49,6 +50,8 @@ def fact_table(inspection: CheckpointInspection) -> pd.DataFrame:
     if inspection.config_problem is not None:
         facts.append(("training config", f"not read: {inspection.config_problem}"))
     facts.append(("vocabulary", inspection.vocabulary_size))
+    if inspection.empty_tensors:
+        facts.append(("empty tensors", empty_text(inspection.empty_tensors, inspection.tensors)))
     rows = [{"fact": name, "value": "unknown" if value is None else str(value)} for name, value in facts]
     return _table(rows, ("fact", "value"))
 

@@ -19,6 +19,8 @@ TEMPLATES = {
         "<|start_header_id|>assistant<|end_header_id|>\n\n",
         ("<|eot_id|>",),
     ),
+    # Also with language models whose tokenizer has none of these words: they are then plain text.
+    "phi3_chat": ("<|user|>\n{input}<|end|>\n<|assistant|>\n", ("<|end|>",)),
 }
 
 _ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")

@@ -14,6 +14,10 @@ LM = "mllm.model.language_model.base_model.model."
         ("mllm.model.vision_model.encoder.layers.0.norm1.weight", TensorGroup.VISION_TOWER),
         ("model.vision_tower.encoder.layer.0.lambda_1", TensorGroup.VISION_TOWER),
         (LM + "model.layers.0.mlp.up_proj.lora_B.default.weight", TensorGroup.LORA),
+        (
+            "mllm.model.vision_model.base_model.model.encoder.layers.0.attn.qkv.lora_A.default.weight",
+            TensorGroup.VISION_LORA,
+        ),
         (LM + "model.embed_tokens.modules_to_save.default.weight", TensorGroup.EMBEDDINGS),
         (LM + "lm_head.modules_to_save.default.weight", TensorGroup.LM_HEAD),
         ("lm_head.weight", TensorGroup.LM_HEAD),
@@ -43,6 +47,7 @@ def test_groups_have_these_names_in_this_order():
     assert [group.value for group in TensorGroup] == [
         "vision tower",
         "projector",
+        "vision tower LoRA",
         "language model LoRA",
         "language model",
         "embeddings",

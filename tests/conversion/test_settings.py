@@ -4,10 +4,13 @@ import json
 import shutil
 
 import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
 
 from helpers.conversion import convert
-from helpers.errors import UsageProblem
+from helpers.errors import RefusedInput, UsageProblem
 from tests.conversion.exports import refused, without_config
+from tests.conversion.published import edit_config
 
 
 def test_alpha_that_nobody_names_is_asked_for(tmp_path, tiny):
@@ -29,6 +32,34 @@ def test_options_override_the_config_and_the_record_says_so(tmp_path, tiny):
     assert (template["value"], template["overrides"][0]["value"]) == ("internlm2_chat", "qwen_chat")
     assert record.values["tensors_sha256"] != plain.values["tensors_sha256"]
     assert json.loads((tmp_path / "out/config.json").read_text())["stop_words"] == ["<|im_end|>"]
+
+
+def test_phi3_chat_is_converted_as_it_is_named(tmp_path, tiny):
+    edit_config(tiny, lambda text: text.replace("template = 'qwen_chat'", "template = PROMPT_TEMPLATE.phi3_chat"))
+    record = convert(tiny.request(tmp_path / "out"))
+    assert record.values["settings"]["template"]["value"] == "phi3_chat"
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert (config["template"], config["stop_words"]) == ("phi3_chat", ["<|end|>"])
+    assert config["instruction"] == "<|user|>\n{input}<|end|>\n<|assistant|>\n"
+    model = AutoModel.from_pretrained(tmp_path / "out", trust_remote_code=True, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out", trust_remote_code=True)
+    said = tokenizer.encode("Sure, it is [SEG].<|end|>", add_special_tokens=False)
+    # The word is several tokens here, and ends an answer all the same.
+    assert model._ends(said, tokenizer) and not any(model._ends(said[:end], tokenizer) for end in range(1, len(said)))
+
+
+@pytest.mark.parametrize("name", ["vicuna", "mistral", "qwen_chat2", "PHI3_CHAT"])
+def test_a_template_without_a_text_is_refused_without_another_in_its_place(tmp_path, tiny, name):
+    edit_config(tiny, lambda text: text.replace("template = 'qwen_chat'", f"template = '{name}'"))
+    with pytest.raises(RefusedInput, match=f"names '{name}', and this version has the texts of") as raised:
+        convert(tiny.request(tmp_path / "out"))
+    assert "--template" not in str(raised.value) and "ecide" not in str(raised.value)
+
+
+def test_a_template_that_a_folder_contradicts_is_not_the_way_out_of_an_unknown_one(tmp_path, tiny, finished):
+    edit_config(tiny, lambda text: text.replace("template = 'qwen_chat'", "template = 'vicuna'"))
+    refused("names 'vicuna', and this version", tiny, tmp_path / "out", base=finished[1])
+    refused("--template vicuna: expected one of", tiny, tmp_path / "out", error=UsageProblem, template="vicuna")
 
 
 def test_a_config_file_overrides_the_text_in_the_checkpoint(tmp_path, tiny):

@@ -124,6 +124,7 @@ def test_what_a_checkpoint_holds():
         config=None,
         config_problem="a name is not known",
         vocabulary_size=None,
+        empty_tensors=0,
     )
     assert rows(tables.group_table(inspection)) == [("language model LoRA", 2, "float32, bfloat16", 10, 0.04)]
     facts = dict(rows(tables.fact_table(inspection)))

@@ -1,5 +1,6 @@
 """From the fixture's checkpoint to a report, and again: what is done is used again."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from helpers.conversion import ConversionRequest, convert
 from helpers.data.opening import Opening
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.settings import ConvertSettings
 from helpers.only_process import only_process
 from helpers.pipeline import PipelineRequest, run_pipeline
 from helpers.pipeline.report import beginning_text, closing_text, headline_text, step_text
@@ -124,3 +127,36 @@ def test_only_a_whole_conversion_of_these_sources_is_used_again(tmp_path):
     assert verified_conversion(tmp_path / "convert", *given) == folder
     sources.edit_checkpoint(lambda content: content["state_dict"]["text_hidden_fcs.0.bias"].add_(1))
     assert verified_conversion(tmp_path / "convert", *given) is None
+
+
+def test_the_pipeline_takes_what_the_conversion_takes(tmp_path, monkeypatch):
+    asked = []
+
+    def stop(name, project, parameters):
+        asked.append((name, parameters))
+        raise VesselkitError("enough")
+
+    monkeypatch.setattr("helpers.pipeline.pipeline._run_notebook", stop)
+    given = {"lora_alpha": 4.0, "template": "phi3_chat", "pretrained": "none"}
+    with pytest.raises(VesselkitError, match="enough"):
+        next(run_pipeline(request(tmp_path / "o", **given)))
+    ((name, parameters),) = asked
+    assert name == "01_convert" and {key: parameters[key] for key in given} == given
+    accepted = ConvertSettings(project="x", **{key: value for key, value in parameters.items() if value is not None})
+    assert {key: accepted.sources[key] for key in given} == given
+    fields = {one.name for one in dataclasses.fields(ConversionRequest)} - {"output", "dtype", "shard_bytes"}
+    assert fields <= {one.name for one in dataclasses.fields(PipelineRequest)} | {"id_key"}
+
+
+def test_a_conversion_with_other_options_is_not_used_again(tmp_path):
+    sources = copy_sources(tmp_path / "sources")
+    given = (tmp_path / "convert", sources.checkpoint, sources.base, sources.sam2)
+    plain = tmp_path / "convert/plain"
+    convert(sources.request(plain))
+    assert verified_conversion(*given) == plain
+    assert verified_conversion(*given, lora_alpha=4.0) is None
+    assert verified_conversion(*given, template="phi3_chat") is None
+    other = tmp_path / "convert/other"
+    convert(sources.request(other, lora_alpha=4.0))
+    assert verified_conversion(*given, lora_alpha=4.0) == other
+    assert verified_conversion(*given) == plain

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from helpers.sa2va.configuration_sa2va import Sa2VAConfig, portable_text_config, rope_settings
+from helpers.sa2va.processing_sa2va import build_prompt
 from helpers.sa2va.sam2_sizes import PRESETS, Sam2Sizes
 
 TEXT = {"model_type": "qwen2", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -46,6 +47,14 @@ def test_template_fills_instruction_and_stop_words():
     config = Sa2VAConfig(text_config=TEXT, template="internlm2_chat")
     assert config.instruction == "<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
     assert config.stop_words == ["<|im_end|>"]
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "qwen3", "llama"])
+def test_phi3_chat_is_the_same_text_whatever_the_language_model(model_type):
+    config = Sa2VAConfig(text_config=TEXT | {"model_type": model_type}, template="phi3_chat")
+    asked = build_prompt("<image>\nSegment the vessels.", "", config.instruction, "<img></img>")
+    assert asked == "<|user|>\n<img></img>\nSegment the vessels.<|end|>\n<|assistant|>\n"
+    assert config.stop_words == ["<|end|>"]
 
 
 @pytest.mark.parametrize(
