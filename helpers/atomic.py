@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from helpers.errors import RefusedInput
 from helpers.paths import PARTIAL_PREFIX, followed
-from helpers.system import DISK_FULL
+from helpers.system import DISK_FULL, in_words
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +64,10 @@ def _built(target: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
         place(partial, target)
         flush(target.parent)
     except OSError as error:
-        if error.errno in DISK_FULL:
+        words = in_words(error)
+        if words is not None and error.errno in DISK_FULL:
             raise RefusedInput(
-                f"{target.parent}: the disk became full; nothing was kept. Free some space and run again"
+                f"{target.parent}: the disk became full; nothing was kept. {words.advice} and run again"
             ) from error
         raise
     finally:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from helpers.errors import VesselkitError
 
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# No more can be written: the disk is full, a quota of it is used up, or files may not become that large.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 READ_ONLY = frozenset({errno.EROFS})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
 # What a disk or network drive answers that is broken or away; not every system has every one of these.
@@ -21,6 +22,10 @@ _AWAY = frozenset(
 _GONE = frozenset({errno.ENOENT})
 _NAME_TOO_LONG = frozenset({errno.ENAMETOOLONG})
 
+_FREE = {
+    errno.EDQUOT: "Free some space of yours, since your quota is used up",
+    errno.EFBIG: "Free some space, or have your quota or the largest size of a file (`ulimit -f`) raised",
+}
 _LOOK = "Check that the disk or network drive is there"
 
 OUT_OF_MEMORY = "the memory ran out"
@@ -38,7 +43,7 @@ class Words:
 def in_words(error: OSError) -> Words | None:
     """What an error of the disk means; None for one that says nothing of the disk."""
     if error.errno in DISK_FULL:
-        return Words("the disk became full", "Free some space")
+        return Words("the disk became full", _FREE.get(error.errno, "Free some space"))
     if error.errno in READ_ONLY:
         return Words(f"cannot be written ({error.strerror})", "Name another folder, or make this one writable")
     if error.errno in DENIED:

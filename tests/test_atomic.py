@@ -68,7 +68,7 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
         pytest.fail("the block ran")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, number):
     wanted = f"{tmp_path.name}: the disk became full; nothing was kept"
     with pytest.raises(RefusedInput, match=wanted), partial_folder(tmp_path / "result") as folder:

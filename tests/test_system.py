@@ -19,7 +19,8 @@ def system_error(number, path=None):
     ("number", "found", "advice"),
     [
         (errno.ENOSPC, "the disk became full", "Free some space"),
-        (errno.EDQUOT, "the disk became full", "Free some space"),
+        (errno.EDQUOT, "the disk became full", "your quota is used up"),
+        (errno.EFBIG, "the disk became full", "your quota or the largest size of a file (`ulimit -f`) raised"),
         (errno.EROFS, "cannot be written (Read-only file system)", "Name another folder"),
         (errno.EACCES, "access was denied (Permission denied)", "give yourself access"),
         (errno.EIO, "the disk or network drive failed (Input/output error)", "Check that the disk or network drive is"),

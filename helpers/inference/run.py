@@ -35,6 +35,7 @@ from helpers.runs.parts import read_part, remove_leftovers
 from helpers.runs.reading import open_run
 from helpers.runs.rows import listed
 from helpers.runs.status import FAILURES, PredictionStatus, all_failed
+from helpers.system import DISK_FULL
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
@@ -261,6 +262,8 @@ def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, de
             size = batch_size or _recorded_batch_size(output / CONFIG_NAME) or automatic_batch_size(device)
             return size, start_run(output, {**values, "batch_size": size}).config_sha256
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         raise RefusedInput(
             f"{output}: expected a folder to write the run to, and it cannot be ({error.strerror}). Name another one"
         ) from error
@@ -322,13 +325,16 @@ def _compute(
     write = Commit(output, mark, prompts, thresholding, frozenset(missing), made_with)
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
-    with (
-        tqdm(total=total, initial=total - len(missing), desc=described, unit="image") as bar,
-        stopping() as stop,
-    ):
+    done = total - len(missing)
+    with tqdm(total=total, initial=done, desc=described, unit="image") as bar, stopping() as stop:
+
+        def written(count: int) -> None:
+            nonlocal done  # a bar that is turned off, as TQDM_DISABLE does, counts nothing
+            done += count
+            bar.update(count)
+
         run = run_sequences if follows else run_batches
         asked = tuple(prompts.values())
-        run(open_batches, predictor, asked, write, stop=stop, written=bar.update)
-        done = bar.n
+        run(open_batches, predictor, asked, write, stop=stop, written=written)
     if done < total:
         raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")

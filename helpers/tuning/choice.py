@@ -15,6 +15,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.aggregation import patient_means, unit_of
+from helpers.system import DISK_FULL
 from helpers.tuning.curves import dice_curves, vesselness_thresholds
 from helpers.tuning.grid import candidates, with_threshold
 from helpers.vesselness.settings import SCHEMA, SCHEMA_VERSION, Settings, TunedOn
@@ -129,9 +130,11 @@ def choose(curves: np.ndarray, listed: pd.DataFrame) -> Choice:
 
 
 def write_choice(result: TuningResult, path: Path) -> None:
-    """Write the settings file. Raises RefusedInput where it cannot be written."""
+    """Write the settings file. Raises RefusedInput where it cannot be written, and OSError where the disk is full."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomic(path, result.to_json())
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         raise RefusedInput(f"{path}: cannot be written ({error.strerror}). Name another file") from error

@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ def test_a_read_only_place_is_refused_before_the_work(call, place, monkeypatch, 
     ("number", "said"),
     [
         (errno.ENOSPC, "the disk became full"),
+        (errno.EFBIG, "the disk became full"),
         (errno.EIO, "the disk or network drive failed (Input/output error)"),
     ],
 )
@@ -173,6 +175,7 @@ def test_an_earlier_result_outlives_a_fault(call, place, monkeypatch, tmp_path, 
     ("error", "said", "exit_code"),
     [
         (OSError(errno.ENOSPC, "full"), "the disk became full; the cases written before are kept. Free some space", 1),
+        (OSError(errno.EFBIG, "no"), "the disk became full; the cases written before are kept. Free some space, or", 1),
         (OSError(errno.EIO, "no"), "the disk or network drive failed (no); the cases written before are kept", 1),
         (None, "the same command goes on from there", 130),
     ],
@@ -271,3 +274,17 @@ def test_names_with_spaces_marks_and_other_scripts_are_taken(call, odd_place, tm
     ended = call(*one.arguments, one.option, str(output))
     assert ended.code == 0, ended.err
     assert output.exists() and [path.name for path in output.parent.iterdir()] == [one.output]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit of the size of files")
+@pytest.mark.parametrize("name", ["predict", "evaluate", "report", "visualize", "review"])
+def test_a_file_that_may_not_become_that_large_is_told_as_a_full_disk(call, place, tmp_path, name):
+    """The real limit, as a quota of some servers sets it, rather than an error that a test made up."""
+    one, before = stage(name, place), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        ended = call(*one.arguments, one.option, one.output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert ended.code in {1, 3} and "the disk became full" in ended.err and "Free some space, or have" in ended.err
+    assert "Traceback" not in ended.err and call(*one.arguments, one.option, one.output).code == 0

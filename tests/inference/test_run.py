@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -87,6 +88,14 @@ def test_a_run_of_which_every_case_is_an_error_says_so(frames, tmp_path):
     assert compute(frames[2:], tmp_path / "no_seg", empty).failure is None, "an answer without a mask is an answer"
     one_left = PlainPredictor(dict.fromkeys(MARKS[:-1], ValueError("no")))
     assert compute(frames, tmp_path / "one", one_left).failure is None
+
+
+def test_a_progress_bar_that_is_turned_off_stops_no_run(frames, tmp_path, monkeypatch):
+    """As by TQDM_DISABLE=1: such a bar counts nothing."""
+    monkeypatch.setattr(run_module, "tqdm", partial(run_module.tqdm, disable=True))
+    assert compute(frames, tmp_path / "run").complete
+    with pytest.raises(Stopped, match="stopped with 4 of 7 cases done"):
+        compute(frames, tmp_path / "stopped", interrupted_after(1))
 
 
 def test_shards_say_it_of_their_own_cases_and_the_last_one_of_the_run(frames, tmp_path):
