@@ -148,7 +148,7 @@ def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids:
     frames = [frame for frame in dataset.frames if frame.case_id in wanted and frame.case_id in known]
     other = []
     for frame in tqdm(frames, desc="comparing frames", unit="frame", disable=None, leave=False):
-        if any(is_as_found(run.folder, frame) for run in runs):
+        if any(is_as_found(run.folder, frame, known[frame.case_id]) for run in runs):
             continue
         if current_sha256(frame) not in (None, known[frame.case_id]):
             other.append(frame.case_id)

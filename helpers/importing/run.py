@@ -212,8 +212,9 @@ def _write(seen: list[_Seen], taken: Taken, values: Mapping[str, Any], output: P
                 answer = Answer(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
                 commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}), made_with)
-        if not is_finished(output):
-            finish_run(output, [one.case.case_id for one in seen], {})
+        case_ids = [one.case.case_id for one in seen]
+        if not is_finished(output, case_ids):
+            finish_run(output, case_ids, {})
     return all(copies), not any(filled)
 
 

@@ -118,7 +118,7 @@ def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
     if any(row.status is PredictionStatus.OOM for row in part.rows):
         return Reason.OUT_OF_MEMORY
     known = part.rows[0].image_sha256
-    if known is not None and is_as_found(run, frame):
+    if known is not None and is_as_found(run, frame, known):
         return None
     # Before the reading, so that a file which changes meanwhile counts as changed.
     state = file_state(frame.path, frame.bits)
@@ -128,5 +128,5 @@ def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
     if found != known:
         return Reason.CHANGED
     if state is not None:
-        write_source(run, frame.case_id, state)
+        write_source(run, frame.case_id, state, known)
     return None

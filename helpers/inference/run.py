@@ -170,7 +170,7 @@ def predict(
     with writing(), shard_lock(output, shard.index, shard.count):
         _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard, case_ids)
     with writing(), finishing_lock(output):
-        complete = is_finished(output) or finish_run(output, case_ids, {})
+        complete = is_finished(output, case_ids) or finish_run(output, case_ids, {})
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
     return RunSummary(output, shard, complete, len(chosen), failure)

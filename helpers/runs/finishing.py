@@ -20,11 +20,11 @@ from helpers import __version__
 from helpers.errors import RefusedInput
 from helpers.images.reading import natural_key
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.artefacts import ARTEFACTS_NAME, Artefacts, artefact_table, read_artefacts
+from helpers.runs.artefacts import ARTEFACTS_NAME, Artefacts, artefact_table, part_digests, read_artefacts
 from helpers.runs.coco import coco
 from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
 from helpers.runs.durable import json_bytes, settle, write_durable
-from helpers.runs.parts import done_part, part_path
+from helpers.runs.parts import Part, done_part, part_or_none, part_path
 from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.status import PredictionStatus
 from helpers.runs.timings import predict_summary, timing_table
@@ -106,13 +106,29 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     return True
 
 
-def is_finished(run: Path) -> bool:
-    """Whether a run has a manifest of its configuration, and the tables that it vouches for."""
+def is_finished(run: Path, case_ids: Iterable[str] = ()) -> bool:
+    """Whether a run has a manifest of its configuration, and the tables that it vouches for.
+
+    Args:
+        case_ids: of which the parts, where they are there, must say what the tables say.
+    """
     try:
-        read_timings(run, read_tables(run, read_config(run)).manifest)
+        tables = read_tables(run, read_config(run))
+        read_timings(run, tables.manifest)
     except RefusedInput:
         return False
-    return True
+    by_case: dict[str, list[PredictionRow]] = {}
+    for row in tables.rows:
+        by_case.setdefault(row.case_id, []).append(row)
+    return all(_is_in(part, by_case, tables) for part in (part_or_none(run, case_id) for case_id in case_ids) if part)
+
+
+def _is_in(part: Part, rows: Mapping[str, Sequence[PredictionRow]], tables: Tables) -> bool:
+    """Whether tables say of a case, of which these are all their rows by case id, what its part says."""
+    if list(in_key_order(part.rows)) != rows.get(part.case_id):
+        return False
+    artefacts = tables.artefacts
+    return artefacts is None or all(artefacts.digests.get(name) == one for name, one in part_digests(part).items())
 
 
 def read_tables(run: Path, config: RunConfig) -> Tables:

@@ -113,7 +113,7 @@ def commit_case(
         contents[mask_name(result.case_id, prompt_id)] = png_bytes(result.masks[prompt_id])
     write_soon(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
     if result.source is not None:
-        write_source(run, result.case_id, result.source)
+        write_source(run, result.case_id, result.source, result.rows[0].image_sha256)
     for name, content in contents.items():
         write_soon(run / name, content)
     part = {

@@ -32,15 +32,26 @@ def file_state(path: Path, bits: int | None = None) -> str | None:
     return hashlib.sha256(repr(facts if bits is None else (*facts, bits)).encode()).hexdigest()
 
 
-def write_source(run: Path, case_id: str, state: str) -> None:
-    """Keep the state that a case's image file had before it was read. A lost one costs a reading, see `is_as_found`."""
-    write_soon(source_path(run, case_id), json_bytes({"state": state}))
+def write_source(run: Path, case_id: str, state: str, image_sha256: str | None = None) -> None:
+    """Keep the state that a case's image file had before it was read. A lost one costs a reading, see `is_as_found`.
+
+    Args:
+        image_sha256: of the pixels that were then read; None where they could not be.
+    """
+    write_soon(source_path(run, case_id), json_bytes({"state": state, "image_sha256": image_sha256}))
 
 
-def is_as_found(run: Path, frame: Frame) -> bool:
-    """Whether a frame's file is in the state that the run found it in. If not, its pixels may still be the same."""
-    state = file_state(frame.path, frame.bits)
-    return state is not None and state == _kept_state(run, frame.case_id)
+def is_as_found(run: Path, frame: Frame, image_sha256: str | None = None) -> bool:
+    """Whether a frame's file is in the state that the run found it in. If not, its pixels may still be the same.
+
+    Args:
+        image_sha256: of the pixels that the run says it predicted; where others were found then, the answer is False.
+            None to ask for none. Earlier versions kept none.
+    """
+    state, kept = file_state(frame.path, frame.bits), _kept(run, frame.case_id)
+    if state is None or state != kept.get("state"):
+        return False
+    return image_sha256 is None or kept.get("image_sha256", image_sha256) == image_sha256
 
 
 def current_sha256(frame: Frame) -> str | None:
@@ -51,9 +62,10 @@ def current_sha256(frame: Frame) -> str | None:
         return None
 
 
-def _kept_state(run: Path, case_id: str) -> str | None:
-    """None where none was kept, which also a damaged file means: then the frame is read."""
+def _kept(run: Path, case_id: str) -> dict[str, str | None]:
+    """What `write_source` kept; empty where there is none, which also a damaged file means: then the frame is read."""
     try:
-        return json.loads(source_path(run, case_id).read_text(encoding="utf-8"))["state"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        values = json.loads(source_path(run, case_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

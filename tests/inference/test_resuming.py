@@ -4,13 +4,15 @@ import errno
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from helpers.errors import VesselkitError
+from helpers.errors import RefusedInput, VesselkitError
 from helpers.inference import ahead
 from helpers.inference.resuming import listed
 from helpers.inference.shards import Shard
@@ -278,3 +280,32 @@ def test_cases_that_say_no_version_are_known_by_the_manifest_or_said_to_be_unkno
     said = "with transformers 1.0, those to come are with" if finished else "do not say under which versions"
     assert f"4 cases of this run {'were computed ' if finished else ''}{said}" in caplog.text
     assert "4 of 5 cases with no versions kept; 1 of 5 cases with" in open_run(run).mixture
+
+
+def bring(case_id, run, other):
+    """Put a case of another run into a run, whole."""
+    for name in (f"masks/{case_id}/p1.png", f"logits/{case_id}/p1.npz", f"parts/{case_id}.json"):
+        (run / name).write_bytes((other / name).read_bytes())
+
+
+def test_a_case_of_a_run_of_other_frames_is_none_of_this_run(frames, tmp_path):
+    (tmp_path / "others").mkdir()
+    compute(draw_frames(tmp_path / "others", [6, 7, 8, 9, 10]), tmp_path / "other")
+    run = tmp_path / "run"
+    compute(frames, run)
+    whole = run_files(run)
+    bring("c02", run, tmp_path / "other")
+    with pytest.raises(RefusedInput, match="in 1 of 5 cases: c02"):
+        open_run(run).require_whole()
+    compute(frames, run)
+    assert run_files(run) == whole
+
+
+def test_a_case_that_another_machine_computed_of_the_same_frame_is_taken_into_the_tables(frames, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    compute(frames, run)
+    compute(frames, other, PlainPredictor({2: lambda answer: replace(answer, logits=answer.logits + 0.5)}))
+    bring("c02", run, other)
+    assert compute(frames, run).complete
+    open_run(run).require_whole()
+    assert np.array_equal(open_run(run).full_map("c02", "p1"), open_run(other).full_map("c02", "p1"))

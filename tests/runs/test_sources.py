@@ -66,3 +66,11 @@ def test_the_hash_is_of_the_pixels_and_absent_for_an_unreadable_file(frame):
     frame.path.write_bytes(b"broken")
     assert current_sha256(frame) is None
     assert file_state(frame.path.with_name("none")) is None
+
+
+def test_a_state_counts_for_the_pixels_that_were_found_in_it(frame, tmp_path):
+    run = tmp_path / "run"
+    write_source(run, "c1", file_state(frame.path), "aa")
+    assert is_as_found(run, frame, "aa") and is_as_found(run, frame) and not is_as_found(run, frame, "bb")
+    source_path(run, "c1").write_text(f'{{"state": "{file_state(frame.path)}"}}')  # as earlier versions kept it
+    assert is_as_found(run, frame, "aa")
