@@ -18,7 +18,7 @@ from tqdm import tqdm
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.runs.artefacts import Artefacts, part_digests
 from helpers.runs.coco import drawn_code
-from helpers.runs.config import RunConfig, read_config
+from helpers.runs.config import MANIFEST_NAME, RunConfig, read_config
 from helpers.runs.finishing import MEND, TABLE_NAME, in_order, read_tables, read_timings
 from helpers.runs.logits import StoredLogits, read_npz
 from helpers.runs.making import mixture
@@ -29,6 +29,9 @@ from helpers.runs.rows import PredictionRow, listed, to_arrow
 _OTHER = (
     "expected the file that the run wrote, found another. Predict the case again: give the run's command again, which "
     "mends it, or copy the file back"
+)
+_ANEW = (
+    "expected the file of the run as it was opened, found another: the run was predicted again meanwhile. Open it again"
 )
 
 
@@ -128,7 +131,7 @@ class Run:
             return None
         mask = read_png(self.folder / name, content)
         if self._digests(case_id) is None and not self._fits_codes(mask, case_id, prompt_id):
-            raise RefusedInput(f"{self.folder / name}: {_OTHER}")
+            raise self._another(name)
         return mask
 
     def full_map(self, case_id: str, prompt_id: str) -> np.ndarray | None:
@@ -224,8 +227,16 @@ class Run:
             ) from error
         digests = self._digests(case_id)
         if digests is not None and sha256(content).hexdigest() != digests.get(name):
-            raise RefusedInput(f"{path}: {_OTHER}")
+            raise self._another(name)
         return content
+
+    def _another(self, name: str) -> RefusedInput:
+        """The error for a file that is not the one that the run wrote, as far as this object knows."""
+        try:
+            now = json.loads((self.folder / MANIFEST_NAME).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            now = self.manifest["files"]
+        return RefusedInput(f"{self.folder / name}: {_OTHER if now == self.manifest['files'] else _ANEW}")
 
     def _digests(self, case_id: str) -> Mapping[str, str] | None:
         """SHA-256 of a case's files by path in the run; None where nothing vouches for them."""

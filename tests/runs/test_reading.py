@@ -91,6 +91,16 @@ def test_other_files_are_refused_when_they_are_used_and_all_others_are_read(run,
                 assert read(case_id, "p1") is not None and np.array_equal(one.mask(case_id, "p1"), MASKS[case_id])
 
 
+def test_a_run_that_was_predicted_again_since_it_was_opened_is_to_be_opened_again(tmp_path):
+    run = write(tmp_path / "run")
+    opened = open_run(run)
+    write(run, {**MASKS, "c2": ~MASKS["c2"]})
+    assert np.array_equal(opened.mask("c1", "p1"), MASKS["c1"])
+    with pytest.raises(RefusedInput, match="predicted again meanwhile. Open it again"):
+        opened.mask("c2", "p1")
+    assert np.array_equal(open_run(run).mask("c2", "p1"), ~MASKS["c2"])
+
+
 def test_files_of_cases_without_a_mask_are_none(run):
     (run / mask_name("c9", "p1")).parent.mkdir()
     shutil.copy(run / mask_name("c1", "p1"), run / mask_name("c9", "p1"))
