@@ -22,6 +22,7 @@ from helpers.data.other_frame import suggestions
 from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.readers.looks import Look, look_of
 from helpers.data.record import Case
+from helpers.data.spelling import spellings_text
 from helpers.data.values import DECIDE
 from helpers.errors import RefusedInput
 from helpers.images.depth import UNIT
@@ -131,6 +132,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
+    findings += _spelling_findings(dataset)
     findings += [
         Finding(Severity.WARNING, "order_doubtful", None, f"sequence {name}: {reason}", _ORDER_ADVICE)
         for name, reason in dataset.doubts.items()
@@ -289,18 +291,30 @@ def _twin_findings(by_pixels: dict[str, list[Case]]) -> Iterator[Finding]:
 
 
 def _split_findings(dataset: Dataset) -> Iterator[Finding]:
-    """Patients, and sequences of unknown patients, that lie in several splits."""
+    """Patients, in all their spellings, and sequences of unknown patients that lie in several splits."""
     for kind in ("patient", "sequence"):
         splits: dict[str, set[str]] = defaultdict(set)
+        ids: dict[str, set[str]] = defaultdict(set)
         for frame in dataset.frames:
-            name = getattr(frame, kind)
-            if name is not None and frame.split is not None and (kind == "patient" or frame.patient is None):
+            own = getattr(frame, kind)
+            if own is not None and frame.split is not None and (kind == "patient" or frame.patient is None):
+                name = dataset.people.spellings.of(own) if kind == "patient" else own
                 splits[name].add(frame.split)
+                ids[name].add(own)
         for name, found in splits.items():
             if len(found) > 1:
-                said = f"{kind} {name} lies in the splits {', '.join(sorted(found))}"
+                spelled = f", under the ids {', '.join(sorted(ids[name]))}," if len(ids[name]) > 1 else ""
+                said = f"{kind} {name}{spelled} lies in the splits {', '.join(sorted(found))}"
                 advice = f"put all frames of one {kind} into one split; scores are too good otherwise"
                 yield Finding(Severity.ERROR, f"{kind}_across_splits", None, said, advice)
+
+
+def _spelling_findings(dataset: Dataset) -> Iterator[Finding]:
+    """A warning where names of patients differ in spelling alone; it counts them and names nobody."""
+    said = spellings_text(dataset.people.spellings, {frame.patient for frame in dataset.frames})
+    if said is not None:
+        advice = "spell each patient in one way, so that its ids are one too; rename those who are several people"
+        yield Finding(Severity.WARNING, "patient_spellings", None, said, advice)
 
 
 def _unread_findings(dataset: Dataset) -> Iterator[Finding]:

@@ -7,9 +7,13 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from helpers.data.spelling import Spellings
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.definitions import BY_METRIC, DISTANCES, METRICS
 from helpers.evaluation.intervals import DRAWS, SEED, Interval, mean_interval, ratio_interval
+
+# Column of a table of scores where ids of patients are spellings of one: the id that each counts under.
+UNITED = "united"
 
 
 class Unit(StrEnum):
@@ -42,14 +46,32 @@ def unit_of(table: pd.DataFrame) -> Unit:
 
 def unit_keys(table: pd.DataFrame) -> pd.Series:
     """The independent unit of each case of a table of scores, see `unit_of`; str, under the table's index."""
-    unit = unit_of(table)
-    return table["case_id" if unit is Unit.CASE else unit]
+    return keys_of(table, unit_of(table))
+
+
+def keys_of(table: pd.DataFrame, unit: Unit) -> pd.Series:
+    """The unit of each case of a table of scores; str, under the table's index. Spellings of a patient are one unit."""
+    if unit is Unit.PATIENT:
+        return table[UNITED if UNITED in table else "patient"]
+    return table["case_id" if unit is Unit.CASE else "sequence"]
+
+
+def unit_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a table of scores that say which unit a case is of."""
+    return [name for name in ("case_id", "sequence", "patient", UNITED) if name in table]
+
+
+def with_united(table: pd.DataFrame, spellings: Spellings) -> pd.DataFrame:
+    """The table with a column `united` where ids of its patients are spellings of one; else as it is."""
+    if not spellings.among(table["patient"].dropna())[0]:
+        return table
+    return table.assign(**{UNITED: table["patient"].map(spellings.of, na_action="ignore").astype(object)})
 
 
 def sizes(table: pd.DataFrame) -> Sizes:
     """Numbers of cases, sequences and patients in a table of scores."""
     pairs = pd.DataFrame({"patient": table["patient"], "sequence": table["sequence"]}).drop_duplicates()
-    counted = [len(pairs), table["patient"].nunique()]
+    counted = [len(pairs), keys_of(table, Unit.PATIENT).nunique()]
     known = [table[name].notna().all() for name in ("sequence", "patient")]
     sequences, patients = (number if whole else None for number, whole in zip(counted, known, strict=True))
     return Sizes(cases=len(table), sequences=sequences, patients=patients)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from helpers.atomic import require_writable
 from helpers.errors import RefusedInput
+from helpers.evaluation.aggregation import unit_columns
 from helpers.evaluation.curve import LogitHistogram
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 3
@@ -64,7 +65,7 @@ class Metrics:
             raise RefusedInput(f"{self.folder}: expected one of the runs {', '.join(self.runs)}, got {run!r}")
         table = self.table()
         found = table[table["run"] == run].drop(columns="run").reset_index(drop=True)
-        return found.astype({"sequence": object, "patient": object})
+        return found.astype({name: object for name in unit_columns(found) if name != "case_id"})
 
     def histograms(self, run: str) -> dict[str, LogitHistogram]:
         """Case id -> histogram of its logits, of the cases that have logits."""

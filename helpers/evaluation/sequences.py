@@ -11,6 +11,7 @@ from tqdm import tqdm
 from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
 from helpers.data.ignored import ignored_of, scored_pixels
+from helpers.evaluation.aggregation import UNITED, Unit, keys_of
 from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
 from helpers.evaluation.loading import Scorable
 from helpers.evaluation.paired import holm, sign_flip_p
@@ -63,10 +64,12 @@ def score_sequences(
         {"run": run, "patient": found["patient"].iloc[0], "sequence": sequence, **_sequence_values(found)}
         for (run, sequence), found in frames.groupby(["run", "sequence"], sort=False)
     )
-    means = {subject.name: _unit_means(sequences[sequences["run"] == subject.name]) for subject in subjects}
+    sequences = _with_united(sequences, next(iter(tables.values())))
+    unit = Unit.PATIENT if sequences["patient"].notna().all() else Unit.SEQUENCE
+    means = {subject.name: _unit_means(sequences[sequences["run"] == subject.name], unit) for subject in subjects}
     first = subjects[0].name
     record = {
-        "unit": "patient" if sequences["patient"].notna().all() else "sequence",
+        "unit": str(unit),
         "sequences": len(groups),
         "stepless": int((sequences[sequences["run"] == first]["steps"] == 0).sum()),
         "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
@@ -74,7 +77,9 @@ def score_sequences(
             {
                 "first": first,
                 "second": name,
-                "metrics": _differences(means[first], found, trained_units((tables[first], tables[name])), draws, seed),
+                "metrics": _differences(
+                    means[first], found, trained_units((tables[first], tables[name]), unit), draws, seed
+                ),
             }
             for name, found in means.items()
             if name != first
@@ -164,10 +169,18 @@ def _sequence_values(frames: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _unit_means(sequences: pd.DataFrame) -> pd.DataFrame:
+def _with_united(sequences: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The sequences with the id that each patient counts under, where a table of scores has it."""
+    if UNITED not in scores:
+        return sequences
+    return sequences.assign(
+        **{UNITED: sequences["patient"].map(dict(zip(scores["patient"], scores[UNITED], strict=True)))}
+    )
+
+
+def _unit_means(sequences: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     """Means over the sequences of each patient; of each sequence where patients are not known for all."""
-    unit = "patient" if sequences["patient"].notna().all() else "sequence"
-    return sequences.groupby(unit, sort=False)[list(NAMES)].mean()
+    return sequences.groupby(keys_of(sequences, unit), sort=False)[list(NAMES)].mean()
 
 
 def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:

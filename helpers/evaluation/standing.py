@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.evaluation.aggregation import Unit, unit_keys, unit_of
+from helpers.evaluation.aggregation import Unit, keys_of, unit_keys, unit_of
 from helpers.evaluation.intervals import FEWEST_UNITS
 
 COLUMN = "training"  # of a table of scores
@@ -142,12 +142,16 @@ def p_value_note(found: Counts, first: str, second: str) -> str | None:
     )
 
 
-def trained_units(tables: Sequence[pd.DataFrame]) -> frozenset[str]:
-    """The units of which the training of any of several runs saw frames; their tables are of the same cases."""
+def trained_units(tables: Sequence[pd.DataFrame], unit: Unit | None = None) -> frozenset[str]:
+    """The units of which the training of any of several runs saw frames; their tables are of the same cases.
+
+    Args:
+        unit: what is taken as independent; None for what the tables know.
+    """
     if not any(COLUMN in table for table in tables):
         return frozenset()
     found = joint(tables)
-    return frozenset(unit_keys(found)[found[COLUMN] == Standing.TRAINING])
+    return frozenset(keys_of(found, unit or unit_of(found))[found[COLUMN] == Standing.TRAINING])
 
 
 def title_of(summary: Mapping[str, Any]) -> str:

@@ -99,7 +99,9 @@ def open_development(
     for name, scored in found.items():
         if not scored.histograms:
             raise RefusedInput(f"{folder}: expected logits of run {name} to choose on, found none. Predict with logits")
-        require_apart(chosen, scored.table)
+        of = dataset.people.spellings.of
+        both = [table.assign(patient=table["patient"].map(of, na_action="ignore")) for table in (chosen, scored.table)]
+        require_apart(*both)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from helpers.evaluation.aggregation import Unit, patient_means, unit_of
+from helpers.evaluation.aggregation import Unit, patient_means, unit_columns, unit_of
 from helpers.evaluation.curve import STEPS_PER_LOGIT, LogitHistogram, dice_curve, sweep, thresholds
 from helpers.evaluation.intervals import DRAWS, LEVEL, SEED, Interval, mean_interval
 from helpers.evaluation.overlap import PixelCounts, overlap_scores
@@ -127,7 +127,7 @@ def threshold_curves(
     places = [math.floor(logit(shown) * STEPS_PER_LOGIT) + len(thresholds()) // 2 for shown in _SHOWN]
     rows = [_scores_at(one, places) for one in filled(table, histograms)]
     names = [f"{metric}@{shown}" for metric in CURVES for shown in _SHOWN]
-    listed = table[["case_id", "sequence", "patient"]].reset_index(drop=True)
+    listed = table[unit_columns(table)].reset_index(drop=True)
     means = patient_means(pd.concat([listed, pd.DataFrame(rows, columns=names)], axis=1), names)[names].to_numpy()
     middle, low, high = _intervals(means, draws, seed)
     keys = pd.MultiIndex.from_product([CURVES, _SHOWN], names=["metric", "threshold"]).to_frame(index=False)
@@ -146,7 +146,7 @@ def _locked(
 def _unit_dice(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram]) -> np.ndarray:
     """Mean Dice of each unit at each candidate, float64 (units, candidates)."""
     curves = pd.DataFrame([dice_curve(one)[_CANDIDATES] for one in filled(table, histograms)])
-    listed = table[["case_id", "sequence", "patient"]].reset_index(drop=True)
+    listed = table[unit_columns(table)].reset_index(drop=True)
     return patient_means(pd.concat([listed, curves], axis=1), list(curves.columns))[list(curves.columns)].to_numpy()
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from helpers.data.dataset import Dataset
+from helpers.data.spelling import Spellings
 from helpers.errors import RefusedInput
-from helpers.evaluation.aggregation import unit_keys
+from helpers.evaluation.aggregation import unit_keys, with_united
 from helpers.evaluation.choice import Choice
 from helpers.evaluation.standing import COLUMN, Counts, Source, Standing, Standings, counts, joint_title, title
 from helpers.evaluation.subjects import Subject
@@ -31,6 +32,7 @@ class TrainingCheck:
         excluded: ids of the cases left out.
         excluded_patients: how many patients these are of.
         asked: whether TRAINING patients were to be left out.
+        spellings: of the data set's patients.
     """
 
     choice: Choice
@@ -39,10 +41,11 @@ class TrainingCheck:
     excluded: tuple[str, ...] = ()
     excluded_patients: int = 0
     asked: bool = False
+    spellings: Spellings = field(default_factory=Spellings, repr=False)
 
     def marked(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
-        """The table of scores of a subject with the standing of each case."""
-        return table.assign(**{COLUMN: self.standings[name].of(table["case_id"])})
+        """The table of scores of a subject with the standing of each case, and spellings of one patient united."""
+        return with_united(table, self.spellings).assign(**{COLUMN: self.standings[name].of(table["case_id"])})
 
     def record(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         """A JSON object: how the scored patients stand to the training data of each run.
@@ -119,7 +122,7 @@ def check_training(
     gone = set(excluded)
     patients = {group_of_case(case, dataset.people) or case.case_id for case in dataset.cases if case.case_id in gone}
     facts = _facts(data, listed, subjects, standings, choice.case_ids)
-    return TrainingCheck(choice, standings, facts, excluded, len(patients), exclude)
+    return TrainingCheck(choice, standings, facts, excluded, len(patients), exclude, spellings=dataset.people.spellings)
 
 
 def _without(choice: Choice, excluded: Sequence[str]) -> Choice:

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from helpers.data.ignored import as_it_is
-from helpers.evaluation.aggregation import patient_means
+from helpers.evaluation.aggregation import patient_means, unit_columns
 from helpers.evaluation.mask import as_mask
 from helpers.evaluation.overlap import count_pixels, dice
 
@@ -64,5 +64,5 @@ def yardstick_means(listed: pd.DataFrame, scores: pd.DataFrame) -> dict[str, flo
         scores: table of scores of the same cases; it says which patient and sequence each belongs to.
     """
     names = [field.name for field in fields(Yardsticks)]
-    keyed = scores[["case_id", "sequence", "patient"]].merge(listed, on="case_id", validate="one_to_one")
+    keyed = scores[unit_columns(scores)].merge(listed, on="case_id", validate="one_to_one")
     return {name: float(mean) for name, mean in patient_means(keyed, names)[names].mean().items()}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.evaluation.aggregation import Unit, capped, patient_means, sizes, unit_of
+from helpers.evaluation.aggregation import Unit, capped, keys_of, patient_means, sizes, unit_of
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, Better
 from helpers.evaluation.markdown import stands_beside
 from helpers.figures.style import caution, legend, look, new_figure, say, sizes_of, sizes_text
@@ -17,7 +17,6 @@ _WIDTH = 10.0
 _ROW = 0.34  # inches of one metric of one run
 _MOST_LABELS = 40
 _BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
-_UNITS_OF_KEYS = {Unit.PATIENT: "patient", Unit.SEQUENCE: "sequence", Unit.CASE: "case_id"}
 
 
 def headline_figure(summaries: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
@@ -147,8 +146,9 @@ def _draw_distribution(
     if all(table[metric].isna().all() for table in tables.values()):
         say(axis, f"{_label(metric)}: undefined for every case")
         return
-    cases = next(iter(tables.values())).dropna(subset=[metric])
-    spots = cases[_UNITS_OF_KEYS[unit]].map(places) + _BESIDE
+    first = next(iter(tables.values()))
+    cases = first.dropna(subset=[metric])
+    spots = keys_of(first, unit)[cases.index].map(places) + _BESIDE
     axis.plot(spots, cases[metric], linestyle="none", marker=".", color="0.45", markersize=4)
     for index, table in enumerate(tables.values()):
         means = patient_means(table, [metric]).dropna(subset=[metric])

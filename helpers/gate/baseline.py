@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers.atomic import write_json_atomic
 from helpers.errors import RefusedInput
+from helpers.evaluation.aggregation import UNITED
 from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.standing import COLUMN as STANDING
 from helpers.evaluation.standing import UNKNOWN_TITLE
@@ -21,7 +22,7 @@ METRICS = ("dice", "cldice")
 # Whatever else decides the masks of a given model: where it differs, scores are not those of the model alone.
 _CONFIGURATION = ("prompt", "threshold", "combine", "limit", "predictor")
 _COLUMNS = ("case_id", "sequence", "patient", "outcome", *METRICS)
-_ADDED = (STANDING,)  # where the metrics have it
+_ADDED = (STANDING, UNITED)  # where the metrics have it
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Scores:
         configuration: prompt, threshold, combine, limit, predictor settings, and the hashes of the data's listing
             and of its pixels; what was decided about the ground truth, where something was.
         cases: `case_id`, `sequence`, `patient` (None where unknown), `outcome`, one column for each of `METRICS`, and
-            where it is known `training`, how the patient stands to the model's training data.
+            where it is known `training`, how the patient stands to the model's training data, and `united`, where ids
+            are spellings of one patient.
         excluded: whether patients of whom training saw frames were left out.
         title: whose scores these are, see `helpers.evaluation.standing`.
     """

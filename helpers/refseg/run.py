@@ -7,6 +7,9 @@ from typing import Any
 from helpers.data.dataset import Dataset
 from helpers.data.frame import listing_sha256
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.evaluation.aggregation import with_united
+from helpers.evaluation.standing import COLUMN
+from helpers.evaluation.training_data import TrainingData
 from helpers.inference.predictor import Predictor
 from helpers.inference.prompts import check_prompt
 from helpers.refseg.expressions import check_truths, read_expressions
@@ -63,6 +66,9 @@ def refseg(
     mark = start(output, config)
     predictions, warnings = predict_expressions(found.items, predictor, output, template, mark)
     table = score(found.items, predictions, sizes, processes)
+    case_ids = list(dict.fromkeys(table["case_id"]))
+    standings = TrainingData(dataset).standings(identity, case_ids)
+    table = with_united(table, dataset.people.spellings).assign(**{COLUMN: standings.of(table["case_id"])})
     context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
     text = write(output, table, context, found.left_out, warnings)
     if all_failed(PredictionStatus(one.status) for one in predictions):

@@ -15,6 +15,7 @@ from helpers.evaluation.aggregation import pooled
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays, Outcome, scores_table
 from helpers.evaluation.markdown import escaped
+from helpers.evaluation.standing import counts, title
 from helpers.refseg.expressions import Expression
 from helpers.refseg.parts import PredictedExpression
 
@@ -60,11 +61,8 @@ def results(table: pd.DataFrame) -> list[dict[str, Any]]:
     own: expressions of one frame are not independent.
     """
     image_known = table["sequence"].notna()
-    unit_table = table.assign(
-        case_id=table["expression_id"], sequence=table["sequence"].where(image_known, table["case_id"])
-    )
     rows = []
-    for row in pooled(unit_table).to_dict("records"):
+    for row in pooled(_unit_table(table)).to_dict("records"):
         unit = "image" if row["unit"] == "sequence" and not image_known.any() else row["unit"]
         ends = {name: float(row[name]) if np.isfinite(row[name]) else None for name in ("mean", "low", "high")}
         few, independent = bool(row["few"]), bool(row["independent"])
@@ -98,6 +96,7 @@ def write(
         "expressions": len(table),
         "images": int(table["case_id"].nunique()),
         "failed": failed,
+        "title": title(counts(_unit_table(table))),
         "statuses": {str(name): int(count) for name, count in table["status"].value_counts().items()},
         "left_out": dict(left_out),
         "warnings": list(warnings),
@@ -111,7 +110,7 @@ def write(
 
 
 def _text(summary: Mapping[str, Any]) -> str:
-    lines = ["# Referring segmentation", ""]
+    lines = [f"# Referring segmentation: {summary['title']}", ""]
     lines += [
         f"{summary['expressions']} expressions of {summary['images']} images; {summary['failed']} without a mask, "
         "scored as empty."
@@ -127,6 +126,12 @@ def _text(summary: Mapping[str, Any]) -> str:
         value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"
         lines.append(f"| {_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |")
     return "\n".join([*lines, "", f"Prompt: {escaped(summary['config']['prompt'])}", ""])
+
+
+def _unit_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with expressions as cases; a frame of unknown sequence is one of its own."""
+    sequence = table["sequence"].where(table["sequence"].notna(), table["case_id"])
+    return table.assign(case_id=table["expression_id"], sequence=sequence)
 
 
 def _arrays(sizes: Mapping[str, tuple[int, int]], pair: tuple[Expression, PredictedExpression]) -> CaseArrays:

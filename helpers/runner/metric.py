@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from helpers.data.dataset import Dataset
 from helpers.data.ignored import ignored_of
 from helpers.errors import VesselkitError
-from helpers.evaluation.aggregation import pooled, summary
+from helpers.evaluation.aggregation import pooled, summary, with_united
 from helpers.evaluation.case_scores import CaseArrays, CaseScores, Outcome, score_case, scores_table
 from helpers.evaluation.definitions import DISTANCES
 from helpers.evaluation.loading import Scorable, scorable
@@ -82,6 +82,7 @@ class VesselMetric(BaseMetric):
                 "batch sampler vesselkit.FixedBatches"
             )
         table = scores_table([found[case_id] for case_id in self._scorable])
+        table = with_united(table, self._dataset_meta["dataset"].people.spellings)
         numbers: dict[str, float] = {}
         for row in (*summary(table).to_dict("records"), *pooled(table).to_dict("records")):
             if np.isfinite(row["mean"]):

@@ -13,8 +13,9 @@ from helpers import __version__
 from helpers.atomic import write_json_atomic
 from helpers.data.dataset import Dataset
 from helpers.data.record import Case
+from helpers.data.spelling import spellings_text
 from helpers.errors import RefusedInput, UsageProblem
-from helpers.evaluation.aggregation import patient_means, unit_of
+from helpers.evaluation.aggregation import patient_means, unit_keys, unit_of, with_united
 from helpers.system import DISK_FULL
 from helpers.tuning.curves import dice_curves, vesselness_thresholds
 from helpers.tuning.grid import candidates, with_threshold
@@ -40,7 +41,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """A choice with the data that it rests on. `unit` is what was averaged over: patients where they are known."""
+    """A choice with the data that it rests on. `unit` is what was averaged over: patients where they are known.
+
+    `united` says which ids are spellings of one patient; None where none are.
+    """
 
     choice: Choice
     tuned_on: TunedOn
@@ -48,6 +52,7 @@ class TuningResult:
     units: int
     left_out: int
     split: str | None
+    united: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The file that `vesselkit predict --model frangi --model-config` reads."""
@@ -77,7 +82,7 @@ class TuningResult:
             f"{chosen.ridge} of the {chosen.intensity}, scales {scales}, smallest "
             f"{chosen.smallest}, threshold {chosen.threshold:g}\n"
             f"Dice {self.choice.dice:.4f} on the {len(self.tuned_on.cases)} cases ({self.units} {self.unit}s) that "
-            "chose it: no result. Score it on other cases"
+            "chose it: no result. Score it on other cases" + (f"\nwarning: {self.united}" if self.united else "")
         )
 
 
@@ -94,12 +99,13 @@ def tune(dataset: Dataset, *, split: str | None = None, processes: int = 2) -> T
     if not cases:
         raise UsageProblem("data: expected cases with ground truth to tune on, found none. Check --data and --split")
     dataset.require_decided()
-    listed = unit_table(cases)
+    listed = with_united(unit_table(cases), dataset.people.spellings)
     choice = choose(dice_curves(cases, candidates(), processes=processes), listed)
     tuned_on = TunedOn(tuple(case.case_id for case in cases), dataset.key_fingerprint)
     unit = unit_of(listed)
-    units = listed["case_id" if unit == "case" else str(unit)].nunique()
-    return TuningResult(choice, tuned_on, str(unit), int(units), len(dataset.cases) - len(cases), split)
+    united = spellings_text(dataset.people.spellings, listed["patient"].dropna())
+    units = unit_keys(listed).nunique()
+    return TuningResult(choice, tuned_on, str(unit), int(units), len(dataset.cases) - len(cases), split, united)
 
 
 def unit_table(cases: Sequence[Case]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """A data set of vessel trees by six patients, and runs of any masks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,22 @@ SIDE = 64
 PATIENTS, FRAMES = 6, 2
 
 
-def write_data(folder: Path, truth_scale: int = 1, patients: int = PATIENTS) -> Dataset:
-    """Two frames of one sequence of each patient; `truth_scale` times as many pixels a side in their truths."""
+def write_data(
+    folder: Path, truth_scale: int = 1, patients: int = PATIENTS, spelled: Callable[[int, int], str] | None = None
+) -> Dataset:
+    """Two frames of one sequence of each patient; `truth_scale` times as many pixels a side in their truths.
+
+    Args:
+        spelled: name of a patient, from 1, in a frame, 1 or 2; None for P01, P02, ...
+    """
     rng = np.random.default_rng(0)
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for patient in range(1, patients + 1):
         for frame in range(1, FRAMES + 1):
             truth = vessel_tree(rng, SIDE)
-            name = f"P{patient:02d}_S01_{frame:03d}.png"
+            person = f"P{patient:02d}" if spelled is None else spelled(patient, frame)
+            name = f"{person}_S01_{frame:03d}.png"
             Image.fromarray(np.where(truth, 90, 170).astype(np.uint8)).save(folder / "images" / name)
             drawn = np.kron(truth, np.ones((truth_scale, truth_scale), bool))
             Image.fromarray(drawn.astype(np.uint8) * 255).save(folder / "masks" / name)

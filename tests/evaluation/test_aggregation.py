@@ -3,17 +3,22 @@
 import numpy as np
 import pytest
 
+from helpers.data.spelling import Spellings
 from helpers.evaluation.aggregation import (
     Sizes,
     Unit,
     capped,
+    keys_of,
     patient_means,
     pooled,
     sequence_means,
     sizes,
     summary,
     summary_of_scored,
+    unit_columns,
+    unit_keys,
     unit_of,
+    with_united,
 )
 from helpers.evaluation.definitions import METRICS
 from tests.evaluation.tables import TRUTH, of_patients, table
@@ -128,3 +133,15 @@ def test_the_interval_is_over_patients_not_frames():
     few_frames, many_frames = (row(summary(of_patients(numbers, frames)), "recall") for frames in (1, 12))
     assert (few_frames["low"], few_frames["high"]) == pytest.approx((many_frames["low"], many_frames["high"]))
     assert many_frames["n_units"] == 20 and many_frames["n_cases"] == 240 and not many_frames["few"]
+
+
+def test_spellings_of_a_patient_are_one_unit():
+    scored = table(("a", "s1", "P1", 10), ("b", "s2", "P2", 0), ("c", "s3", "P3", 0))
+    both = with_united(scored, Spellings({"P1": "P2", "P2": "P2"}))
+    assert list(both["united"]) == ["P2", "P2", "P3"] and list(both["patient"]) == ["P1", "P2", "P3"]
+    assert sizes(both) == Sizes(3, 3, 2) and sizes(scored) == Sizes(3, 3, 3)
+    assert patient_means(both, ["recall"]).to_dict("list") == {"patient": ["P2", "P3"], "recall": [0.5, 0.0]}
+    assert summary(both)["n_units"].iloc[0] == 2 and pooled(both)["n_units"].iloc[0] == 2
+    assert list(keys_of(both, Unit.SEQUENCE)) == ["s1", "s2", "s3"] and list(unit_keys(both)) == ["P2", "P2", "P3"]
+    assert unit_columns(both) == ["case_id", "sequence", "patient", "united"]
+    assert with_united(scored, Spellings({"P1": "P9", "P9": "P9"})) is scored  # the other one is not among these

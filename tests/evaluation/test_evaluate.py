@@ -23,7 +23,8 @@ from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.overlap import count_pixels, dice
 from helpers.evaluation.postprocessing import Processing
-from helpers.gate.baseline import scores_of
+from helpers.gate.baseline import read_baseline, scores_of, write_baseline
+from helpers.gate.check import check
 from helpers.inference.run import predict
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run
@@ -441,3 +442,46 @@ def commit_again(run, case_id, made_with):
     rows, maps = opened.prediction(case_id, "p1"), opened.logits(case_id, "p1")
     result = CaseResult(case_id, rows, {"p1": maps}, {"p1": opened.mask(case_id, "p1")}, {})
     commit_case(run, opened.config.config_sha256, result, made_with)
+
+
+def twice_spelled(patient, frame):
+    return f"P{patient:02d}" if frame == 1 else f"p{patient}"
+
+
+def test_a_patient_in_two_spellings_is_one_in_every_interval_and_two_in_every_id(tmp_path):
+    data = write_data(tmp_path / "data", patients=11, spelled=twice_spelled)
+    truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
+    runs = [
+        write_run(tmp_path / "a", truths),
+        write_run(tmp_path / "b", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()}),
+    ]
+    found = evaluate(runs, data, tmp_path / "m", processes=1, draws=50)
+    assert {row["n_patients"] for row in found.summary["runs"][0]["summary"]} == {11}
+    assert {row["n_units"] for row in found.summary["comparisons"][0]["metrics"]} == {11}
+    assert found.summary["studies"][0]["threshold"]["dice"]["n_units"] == 11
+    assert any("22 patient ids are spellings of 11 patients" in text for text in found.summary["warnings"])
+    table = open_metrics(tmp_path / "m").scores("a")
+    assert table["patient"].nunique() == 22 and table["united"].nunique() == 11
+    assert {case.case_id for case in data.cases} == set(table["case_id"])
+    baseline = scores_of(open_metrics(tmp_path / "m"))
+    write_baseline(tmp_path / "gate.json", baseline)
+    assert "11 patients" in check(read_baseline(tmp_path / "gate.json"), baseline).to_text()
+    (tmp_path / "list.txt").write_text("P3_S07_001.png")
+    seen = evaluate(runs, data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=50)
+    assert seen.summary["standing"]["title"] == "11 patients, 1 of them TRAINING patients"
+    assert set(seen.summary["training"]["leaked"]) == {"P03_S01_001", "p3_S01_002"}
+
+
+def test_a_spelling_on_the_other_side_is_no_other_patient(tmp_path):
+    key = tmp_path / "study.key"
+    for name, first in (("development", "P0{}"), ("scored", "p{}")):  # P04 is p4
+        offset = 0 if name == "development" else 3
+        write_data(tmp_path / name, patients=4, spelled=lambda patient, _: first.format(patient + offset))  # noqa: B023
+        (tmp_path / name / "dataset.json").unlink()
+        data = open_dataset(tmp_path / name, id_key=key)
+        truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
+        write_run(tmp_path / f"{name}_run", truths, dataset=data.identity)
+        if name == "development":
+            evaluate([tmp_path / "development_run"], data, tmp_path / "d", processes=1, draws=50)
+    with pytest.raises(RefusedInput, match="expected other patients than the scored ones, found 1 patients in both"):
+        evaluate([tmp_path / "scored_run"], data, tmp_path / "m", development=tmp_path / "d", processes=1)

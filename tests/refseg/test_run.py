@@ -39,6 +39,7 @@ def test_one_row_an_expression_and_both_numbers_by_hand(tmp_path):
     assert (found["ciou"]["unit"], found["ciou"]["n_units"], found["ciou"]["independent"]) == ("image", 2, False)
     assert (summary["expressions"], summary["images"], summary["failed"]) == (4, 2, 1)
     assert summary["left_out"] == {"entries that could not be read": 1}
+    assert summary["title"] == "training list unknown"
     assert "| cIoU | 0.400 |" in text and "1 without a mask" in text
 
 

@@ -36,6 +36,16 @@ def test_the_width_chooses_the_scale(tmp_path, small_grid, width, expected):
     assert isinstance(result.tuned_on, TunedOn) and len(result.tuned_on.cases) == 2
 
 
+def test_spellings_of_a_patient_weigh_as_one(tmp_path, small_grid):
+    save_pairs(tmp_path, [drawn_truth(2), drawn_truth(2, start=70), drawn_truth(2, start=40)])
+    for number, name in enumerate(("P12_001", "p012_002", "P13_001"), start=1):
+        for folder in ("images", "masks"):
+            (tmp_path / folder / f"Doe_Jane_{number}.png").rename(tmp_path / folder / f"{name}.png")
+    result = tune(open_dataset(tmp_path), split=None, processes=1)
+    assert (result.unit, result.units) == ("patient", 2)
+    assert "warning: 2 patient ids are spellings of 1 patient" in result.to_text()
+
+
 def test_the_curve_is_that_of_the_masks(tmp_path):
     save_pairs(tmp_path, [drawn_truth(4, 64)])
     (case,) = open_dataset(tmp_path).cases
