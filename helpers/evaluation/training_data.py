@@ -147,6 +147,8 @@ class TrainingData:
                 "give a list without the names of other data sets"
             )
         reasons += _lacking(read.absent, read.unread)
+        if not trained.names:
+            reasons.append("no name of a training image could be read: give the list (--training)")
         # The very files, by their bytes where these are here.
         files = {case_id for one in self.listed.files if one.role is Role.TRAINING for case_id in one.matched}
         by_id = {case.case_id: case for case in self.dataset.cases}

@@ -4,6 +4,7 @@ A config is read as text, never executed.
 """
 
 import ast
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,27 @@ from helpers.data.readers.detection import read_records
 from helpers.data.safe_json import read_json
 from helpers.errors import RefusedInput, UsageProblem
 
-_IMAGE_KEYS = ("image", "file_name", "image_path", "imagePath")
+_IMAGE_KEYS = frozenset(
+    ("image", "file_name", "image_path", "imagePath", "images", "file_names", "filename", "img", "img_path")
+    + ("image_file",)
+)
+_READ = (".json", ".jsonl")
+# Annotation files of other kinds, which a config may name: what is in them is not known.
+_UNREAD = (
+    ".parquet",
+    ".pkl",
+    ".pickle",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".lst",
+    ".xml",
+    ".h5",
+    ".hdf5",
+    ".npz",
+    ".arrow",
+    ".db",
+)
 _IMAGE_FOLDERS = (".", "images", "..", "../images")  # of an annotation file's folder, where its images may lie
 _VALIDATION = frozenset(("val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"))
 _TRAINING = frozenset(("train", "training"))
@@ -64,8 +85,8 @@ class TrainingFiles:
     Attributes:
         sources: with names of images.
         absent: number of annotation files that a config names and that are not here.
-        unread: number of files for training that are here and name no image that is understood, of inherited configs
-            that are not here, and of annotation files that are refused.
+        unread: number of files for training that are here and name no image that is understood, of annotation files of
+            kinds that are not read, of inherited configs that are not here, and of annotation files that are refused.
         named: the annotation files that the config names, as it names them.
     """
 
@@ -80,7 +101,8 @@ def read_training_files(path: Path) -> TrainingFiles:
 
     Args:
         path: a text file of one case id or image file a line; an annotation file (.json: LabelMe, COCO, RefCOCO or
-            Sa2VA); or an mmengine config (.py), of which every annotation file that it names and that is here is read.
+            Sa2VA; .jsonl: such a value a line); or an mmengine config (.py), of which every annotation file that it
+            names and that is here is read.
     Raises:
         RefusedInput: where a file cannot be read.
     """
@@ -108,7 +130,7 @@ def read_training_text(text: str, path: Path, folders: Sequence[Path], *, lenien
     roots = [base / folder for folder in config.folders for base in folders]
     places = {name: place_of(name, (*folders, *roots)) for name in config.roles}
     found = {place: config.roles[name] for name, place in places.items() if place is not None}
-    sources, unread = [], config.inherited_absent
+    sources, unread = [], config.inherited_absent + config.other_kinds
     for place, role in found.items():
         try:
             one = _named_images(place, role, roots)
@@ -145,6 +167,9 @@ def _entries(path: Path) -> Iterator[str]:
     if path.suffix == ".json":
         yield from _images(read_json(path))
         return
+    if path.suffix == ".jsonl":
+        yield from _images(_lines_of_json(path))
+        return
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -152,12 +177,22 @@ def _entries(path: Path) -> Iterator[str]:
     yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
+def _lines_of_json(path: Path) -> list[Any]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError, RecursionError) as error:
+        raise RefusedInput(f"{path}: expected one JSON value a line ({error}). Correct it, or give a list") from error
+
+
 def _images(value: Any) -> Iterator[str]:
-    """Every image that a JSON value names, at any depth."""
+    """Every image that a JSON value names, at any depth, one or several under a key."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _IMAGE_KEYS and isinstance(inner, str):
                 yield inner
+            elif key in _IMAGE_KEYS and isinstance(inner, list) and all(isinstance(one, str) for one in inner):
+                yield from inner
             else:
                 yield from _images(inner)
     elif isinstance(value, list):
@@ -199,6 +234,7 @@ class _Config:
         self.folders: list[str] = []
         self.samples: list[_Samples] = []
         self.inherited_absent = 0
+        self.other_kinds = 0
 
     def read(self, text: str, path: Path) -> None:
         """Take a config's text, and those of the configs that it inherits."""
@@ -207,17 +243,22 @@ class _Config:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise RefusedInput(f"{path}: expected a training config in Python ({error})") from error
         for given, words in _texts(tree, frozenset()):
-            if given.endswith(".json"):
+            if given.endswith(_READ):
                 self._take(given, words)
+            elif given.lower().endswith(_UNREAD) and self._role(given, words) is Role.TRAINING:
+                self.other_kinds += 1
             elif "/" in given:
                 self.folders.append(given)
         self.samples += _samples(tree)
         for inherited in _inherited(tree):
             self._inherit(inherited, path)
 
-    def _take(self, name: str, words: frozenset[str]) -> None:
+    def _role(self, name: str, words: frozenset[str]) -> Role:
         words = words | _words(PurePosixPath(name).stem)
-        role = Role.VALIDATION if words & _VALIDATION and not words & _TRAINING else Role.TRAINING
+        return Role.VALIDATION if words & _VALIDATION and not words & _TRAINING else Role.TRAINING
+
+    def _take(self, name: str, words: frozenset[str]) -> None:
+        role = self._role(name, words)
         # A file that is named twice counts as training data once it is used as such.
         self.roles[name] = Role.TRAINING if self.roles.get(name) is Role.TRAINING else role
 

@@ -120,7 +120,7 @@ class Matcher:
         found, doubtful, identified = set(), set(), set()
         for place, name in enumerate(names):
             candidates = self._by_stem.get(name.ends[0], ())
-            if len(candidates) > 1 or len(above[name.ends[0]]) > 1:
+            if len({one.path for one in candidates}) > 1 or len(above[name.ends[0]]) > 1:
                 if len(name.ends) == 1:
                     doubtful |= set(candidates)
                     continue

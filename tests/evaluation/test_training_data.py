@@ -7,6 +7,7 @@ import pytest
 
 from helpers.data.id_key import create_key
 from helpers.data.machine_key import key_at, machine_key_path
+from helpers.errors import RefusedInput
 from helpers.evaluation.kept_names import keep, kept_path
 from helpers.evaluation.standing import Source, Standing
 from helpers.evaluation.training_data import TrainingData
@@ -73,6 +74,48 @@ def test_lists_that_are_not_here_or_name_no_image_leave_the_others_unknown(tmp_p
     dataset = named_dataset(*NAMES)
     found = TrainingData(dataset, read_training_list(tmp_path / "config.py", dataset)).standings(None, ["P1_S1_001"])
     assert found.by_case == {"P1_S1_001": U} and len(found.reasons) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "val = 'val.json'\ntrain = 'train.parquet'\n",
+        "val = 'val.json'\n",
+        "other = 'other.json'\nmore = 'more.csv'\n",
+        "other = 'other.json'\nmore = 'gone.jsonl'\n",
+    ],
+)
+def test_training_data_that_was_not_read_leaves_nobody_unseen(tmp_path, text):
+    for name in ("val", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([{"image": "P9_S1_001.png"}]))
+    (tmp_path / "config.py").write_text(text)
+    dataset = named_dataset(*NAMES)
+    found = TrainingData(dataset, read_training_list(tmp_path / "config.py", dataset)).standings(None, ["P1_S1_001"])
+    assert found.by_case == {"P1_S1_001": U} and len(found.reasons) >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '[{"image": ["P1_S1_005.png", "P9_S1_001.png"]}]'),
+        ("a.json", '{"images": ["P1_S1_005.png"]}'),
+        ("a.json", '[{"img_path": "P1_S1_005.png"}]'),
+        ("a.jsonl", '{"image": "P9_S1_001.png"}\n\n{"image": "x/P1_S1_005.png"}\n'),
+    ],
+)
+def test_images_are_named_in_several_ways(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    (tmp_path / "config.py").write_text(f"data = '{name}'\n")
+    dataset = named_dataset(*NAMES)
+    for given in (name, "config.py"):
+        found = TrainingData(dataset, read_training_list(tmp_path / given, dataset)).standings(None, ["P1_S1_001"])
+        assert found.by_case == {"P1_S1_001": T}
+
+
+def test_a_broken_line_of_json_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"image": "a.png"}\n{')
+    with pytest.raises(RefusedInput, match=r"a\.jsonl: expected one JSON value a line"):
+        read_training_list(tmp_path / "a.jsonl", named_dataset(*NAMES))
 
 
 def test_unknown_patients_are_never_unseen(tmp_path):

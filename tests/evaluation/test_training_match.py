@@ -1,5 +1,7 @@
 """Training images known by name, held against the patients of a data set: plain names and hashed ones alike."""
 
+from dataclasses import replace
+
 import pytest
 
 from helpers.evaluation.name_marks import hashed, marks_of, plain
@@ -110,6 +112,16 @@ def test_equal_stems_are_told_apart_by_their_folder(mark):
     assert found.files == {"A-1.png"} and found.untold == 1
     doubtful = find(named_dataset("P1/1.png", "P2/1.png"), ["1.png"], mark)
     assert doubtful.doubtful == patients("p1", "p2") and not doubtful.files
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_all_frames_of_a_file_are_that_file(mark):
+    dataset = named_dataset("a.dcm", patient="P1", from_header=frozenset({"patient"}))
+    (one,) = dataset.people.known
+    frames = tuple(replace(one, name=f"a.dcm#{at}", case_id=f"a-{at}") for at in range(3))
+    people = replace(dataset.people, known=frames)
+    found = Matcher(people, mark).find([marks_of("a.dcm", mark)])
+    assert found.files == {"a-0", "a-1", "a-2"} and not found.doubtful and not found.untold
 
 
 def test_an_image_that_is_here_and_is_another_one(tmp_path):
