@@ -214,7 +214,8 @@ def visualize(
         order = Order(sort or (Sort.NATURAL if metrics is None else Sort.WORST))
         known = [case.case_id for case in ranked(source.cases, order, "dice")]
         wanted = _known(cases, known) or known[:n]
-        panels, title, stamp = run_panels(source, wanted), f"Run {source.subjects[0].name}", source.stamp
+        panels, stamp = run_panels(source, wanted), source.stamp
+        title = f"Run {source.subjects[0].name}" + ("" if source.title is None else f": {source.title}")
     count = write_pictures(panels, folder, title, stamp)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
 

@@ -154,14 +154,17 @@ def trained_units(tables: Sequence[pd.DataFrame], unit: Unit | None = None) -> f
     return frozenset(keys_of(found, unit or unit_of(found))[found[COLUMN] == Standing.TRAINING])
 
 
-def title_of(summary: Mapping[str, Any]) -> str:
+def title_of(summary: Mapping[str, Any], run: str | None = None) -> str:
     """What stands over the numbers of an evaluation; one of an earlier version did not ask for each patient.
 
     Args:
         summary: as `summary.json` holds it.
+        run: name of the one whose title is wanted; None for that of all runs together.
     """
     found = summary.get("standing")
-    return UNKNOWN_TITLE if found is None else str(found["title"])
+    if found is None:
+        return UNKNOWN_TITLE
+    return next((str(one["title"]) for one in found["runs"] if one["run"] == run), str(found["title"]))
 
 
 def titled(heading: str, of: Mapping[str, Any] | None) -> str:

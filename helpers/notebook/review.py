@@ -37,7 +37,9 @@ class Review:
     def text(self) -> str:
         """What is reviewed, by which scores, and how far it is; one line each."""
         metrics = self.source.metrics
-        scores = "none: cases stand in the order of their ids" if metrics is None else shown_path(metrics.folder)
+        scores = "none: cases stand in the order of their ids"
+        if metrics is not None:
+            scores = f"{shown_path(metrics.folder)}; {self.source.title}"
         run = self.source.subjects[0].run
         lines = [f"note: {text}" for text in (run.unchecked, run.mixture) if text is not None]
         lines += [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]

@@ -36,7 +36,8 @@ def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
         empty = Figure(figsize=(12, 1))
         empty.text(0.5, 0.5, f"none of the {len(wanted)} frames can be read", ha="center", va="center")
         return empty
-    heading = "; ".join(f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids)
+    parts = [f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids]
+    heading = "; ".join([*parts, *([] if source.title is None else [source.title])])
     return contact_sheet(panels, heading=heading, stamp=source.stamp)
 
 

@@ -18,6 +18,7 @@ from helpers.evaluation.centreline import skeleton
 from helpers.evaluation.definitions import BY_METRIC, Better
 from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.scored import name_in, outdated
+from helpers.evaluation.standing import COLUMN, title_of
 from helpers.evaluation.subjects import Subject, open_subjects, require_predicted, require_same_ids
 from helpers.figures.panels import GroundTruth, PredictedMask
 from helpers.images.reading import UnreadableImage
@@ -111,6 +112,17 @@ class ReviewSource:
         present = [metric for metric in BY_METRIC if metric in self._table.columns]
         rows = self._table[["case_id", *present]].to_dict("records")
         return {row.pop("case_id"): {name: _finite(value) for name, value in row.items()} for row in rows}
+
+    @cached_property
+    def title(self) -> str | None:
+        """Whose scores these are, see `helpers.evaluation.standing`; None without metrics."""
+        return None if self.metrics is None else title_of(self.metrics.summary, name_in(self.metrics, self._subject))
+
+    @cached_property
+    def standings(self) -> Mapping[str, str]:
+        """Case id -> how its patient stands to the training data; empty where the metrics do not say."""
+        table = self._table
+        return {} if table is None or COLUMN not in table else dict(zip(table["case_id"], table[COLUMN], strict=True))
 
     @cached_property
     def _table(self) -> pd.DataFrame | None:
@@ -208,6 +220,7 @@ class ReviewSource:
             "config": self._subject.run.config.config_sha256,
             "prompt": self.prompt,
             "stamp": self.stamp,
+            "title": self.title,
             "runs": [
                 {
                     "run": run,
@@ -231,6 +244,7 @@ class ReviewSource:
                     "status": case.status,
                     "scores": {name: value for name, value in case.scores.items() if value is not None},
                     "empty": case.empty,
+                    "training": self.standings.get(case.case_id),
                     "predictions": list(case.predictions),
                 }
                 for case in self.cases

@@ -437,6 +437,9 @@ export class Viewer {
     parts.id = make("h2", { className: "vk-id" });
     const stamp = make("strong", { className: "vk-stamp", textContent: this.facts.stamp ?? "" });
     stamp.hidden = !this.facts.stamp;
+    const standing = make("span", { className: "vk-chip vk-standing", textContent: this.facts.title ?? "" });
+    standing.hidden = !this.facts.title;
+    parts.trained = make("strong", { className: "vk-chip vk-warning", textContent: "TRAINING patient", hidden: true });
     parts.facts = make("span", { className: "vk-facts" });
     parts.status = make("span", { className: "vk-chip" });
     parts.warning = make("span", { className: "vk-chip vk-warning", hidden: true });
@@ -448,7 +451,8 @@ export class Viewer {
     parts.run = run;
     return make(
       "header", {},
-      make("div", { className: "vk-line" }, parts.id, stamp, parts.status, parts.given, parts.warning, parts.facts),
+      make("div", { className: "vk-line" }, parts.id, stamp, parts.status, parts.given, parts.warning, parts.trained,
+        parts.facts, standing),
       make("div", { className: "vk-line vk-right" }, run, parts.progress, parts.bar, help),
     );
   }
@@ -853,6 +857,7 @@ export class Viewer {
   describe() {
     const { parts, case: here, queue } = this;
     parts.id.textContent = here ? here.case_id : "no case";
+    parts.trained.hidden = here?.training !== "training";
     const facts = here ? [["patient", here.patient], ["sequence", here.sequence], ["frame", here.frame]] : [];
     parts.facts.textContent = facts.filter(([, value]) => value !== null).map((pair) => pair.join(" ")).join(" · ");
     parts.number.textContent = `${queue.length ? this.place + 1 : 0} / ${queue.length}`;

@@ -8,6 +8,7 @@ from mmengine.dist import is_main_process
 
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.evaluation.markdown import stands_beside
+from helpers.evaluation.standing import UNKNOWN_TITLE
 from helpers.inference.shards import Launcher
 from helpers.runner.config_file import exit_codes, parser_of, read_config, runner_of
 from helpers.runner.runner import Runner
@@ -43,8 +44,8 @@ def run_test(
 
 
 def metrics_text(metrics: Mapping[str, float]) -> str:
-    """The headline with intervals, pooled numbers and counts, one a line."""
-    lines = []
+    """Whose scores these are, the headline with intervals, pooled numbers and counts, one a line."""
+    lines = [f"{UNKNOWN_TITLE}: `vesselkit evaluate` tells patients that training saw"]
     for name in (*HEADLINE, "ciou", "giou"):
         if (value := metrics.get(f"vessel/{name}")) is not None:
             ends = [metrics.get(f"vessel/{name}_{end}") for end in ("low", "high")]

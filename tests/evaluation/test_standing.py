@@ -70,7 +70,9 @@ def test_two_runs_together_are_unseen_only_where_both_are():
 def test_titles_of_several_runs():
     assert joint_title({"a": "x", "b": "x"}) == "x"
     assert joint_title({"a": "x", "b": "y"}) == "a: x; b: y"
-    assert title_of({"standing": {"title": "x"}}) == "x" and title_of({}) == "training list unknown"
+    summary = {"standing": {"title": "a: x; b: y", "runs": [{"run": "a", "title": "x"}, {"run": "b", "title": "y"}]}}
+    assert (title_of(summary), title_of(summary, "b"), title_of(summary, "c")) == ("a: x; b: y", "y", "a: x; b: y")
+    assert title_of({}) == title_of({}, "a") == "training list unknown"
     assert titled("Headline", {"title": "x"}) == "Headline: x" and titled("Headline", None) == titled("Headline", {})
 
 

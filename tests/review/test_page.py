@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review import page as page_module
 from helpers.review.coding import coded_map
 from helpers.review.facts import review_facts
@@ -14,7 +16,7 @@ from helpers.review.source import open_source
 from helpers.runs.masks import Combine
 from helpers.stamp import VARIABLE
 from tests.review.opened_page import open_page
-from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, write_data, write_run
+from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL, write_data, write_run
 
 
 def test_the_threshold_moves_the_mask_and_its_scores(opened, made):
@@ -73,6 +75,25 @@ def test_markup_is_text(opened):
     opened.case(FAILED)
     assert MARKUP in opened.notes()[2] and MARKUP in opened.text(".vk-run")
     assert opened.page.locator("img").count() == 0
+
+
+def test_it_says_whose_scores_it_shows(opened, browser, tmp_path):
+    assert not opened.page.is_visible(".vk-standing")
+    data, run = write_data(tmp_path / "data"), write_run(tmp_path / "run")
+    (tmp_path / "list.txt").write_text("P1_S9_001.png")  # another frame of P1
+    evaluate([run], data, tmp_path / "scores", training=tmp_path / "list.txt", draws=10, processes=1)
+    source = open_source(run, data, metrics=open_metrics(tmp_path / "scores"))
+    document = source.document()
+    assert document["title"] == "3 patients, 1 of them TRAINING patients"
+    assert {case["training"] for case in document["cases"] if case["patient"] == "P1"} == {"training"}
+    assert {case["case_id"]: case["training"] for case in document["cases"]}[NO_TRUTH] is None  # not scored
+    for one in open_page(browser, write_page(source, tmp_path / "review.html")):
+        one.page.select_option("[data-control=sort]", label="by case id")  # scores put the worst first
+        one.case(GRIDDED)
+        assert one.text(".vk-standing") == "3 patients, 1 of them TRAINING patients"
+        assert one.page.is_visible("strong.vk-warning")
+        one.case(SEVERAL)
+        assert not one.page.is_visible("strong.vk-warning")
 
 
 def test_a_run_of_ones_own_has_no_stamp(opened):
