@@ -30,6 +30,6 @@ def printable(text: str) -> str:
 def empty_text(count: int, tensors: int) -> str:
     """What empty tensors of a checkpoint mean."""
     return (
-        f"{count} of {tensors} hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the shares of "
-        "its processes, and the values are not in this file"
+        f"{count} of {tensors} tensors hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the "
+        "shares of its processes, and the values are not in this file"
     )

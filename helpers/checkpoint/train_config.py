@@ -16,8 +16,9 @@ from helpers.checkpoint.adapters import (
 from helpers.checkpoint.config_literals import MAX_TEXT_BYTES, DottedName, Unread, read_config_values
 from helpers.errors import RefusedInput
 
-__all__ = ["TrainingConfig", "Unread", "read_training_config", "read_training_config_file"]
+__all__ = ["CONTRADICTION", "TrainingConfig", "Unread", "read_training_config", "read_training_config_file"]
 
+CONTRADICTION = "contradiction"
 _TEMPLATE_TABLE = "PROMPT_TEMPLATE"
 _INHERITED = "_base_"
 
@@ -189,7 +190,7 @@ def _pretrained(model: object, beside: object, unread: _Unread) -> str | None:
             unread.note_value("pretrained_pth", value)
             named += [] if value is None else [None]
     if len(set(named)) > 1 and None not in named:
-        unread.note("pretrained_pth", f"contradiction between {' and '.join(dict.fromkeys(named))}")
+        unread.note("pretrained_pth", f"{CONTRADICTION} between {' and '.join(dict.fromkeys(named))}")
         return None
     return None if not named or None in named else named[0]
 
@@ -229,7 +230,7 @@ def _template(candidates: Iterable[object], unread: _Unread) -> str | None:
             unread.note_value("template", value)
             return None
     if len(names) > 1:
-        unread.note("template", f"contradiction between {' and '.join(names)}")
+        unread.note("template", f"{CONTRADICTION} between {' and '.join(names)}")
         return None
     if not names:
         for value in tables:
@@ -258,7 +259,7 @@ def _special_tokens(candidates: Iterable[object], unread: _Unread) -> tuple[str,
         if tuple(value) not in found:
             found.append(tuple(value))
     if len(found) > 1:
-        unread.note("special_tokens", f"contradiction between {found[0]} and {found[1]}")
+        unread.note("special_tokens", f"{CONTRADICTION} between {found[0]} and {found[1]}")
         return None
     return found[0] if found else None
 

@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 from helpers.checkpoint.source import TensorSource
 from helpers.conversion.run_config import RunConfig
 from helpers.conversion.settings import Candidate, Setting, settle
-from helpers.errors import UsageProblem
+from helpers.errors import UsageProblem, VesselkitError
 from helpers.paths import project_root
 
 _log = logging.getLogger(__name__)
@@ -14,15 +14,18 @@ _log = logging.getLogger(__name__)
 _FIELD = "base_path"
 
 
-def settle_base(given: Path | None, checkpoint: TensorSource, run: RunConfig) -> Setting:
+def settle_base(
+    given: Path | None, checkpoint: TensorSource, run: RunConfig, more_is_missing: VesselkitError | None = None
+) -> Setting:
     """The base folder: the option, else the training config's path where it exists on this machine.
 
     Args:
         given: the option.
+        more_is_missing: what to say where the base is not the only thing that is needed and not here.
     Returns:
         The setting; its value is a path, None where there is no base.
     Raises:
-        UsageProblem: where a checkpoint file needs one that is not here.
+        UsageProblem, or `more_is_missing`: where a checkpoint file needs a base that is not here.
     """
     if given is not None:
         return Setting("base", str(given), "--base")
@@ -34,7 +37,7 @@ def settle_base(given: Path | None, checkpoint: TensorSource, run: RunConfig) ->
     if found is not None:
         return Setting("base", str(found), named.source)
     if not checkpoint.path.is_dir():
-        raise UsageProblem(
+        raise more_is_missing or UsageProblem(
             f"{checkpoint.path.name} needs its base for the config, the tokenizer and what was not trained. "
             f"The training config names {named.value!r}, which is not here: pass --base with that InternVL folder"
         )

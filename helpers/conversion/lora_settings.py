@@ -22,6 +22,7 @@ SETTING_NAMES: Mapping[AdapterPart, tuple[str, str]] = {
     AdapterPart.VISION: ("vision_lora_alpha", "vision_rank_stabilised"),
 }
 _SHOWN = 3
+_OWN_CONFIG = "the run's own config as --train-config"
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,10 @@ def _require_read(part: AdapterPart, adapter: AdapterSettings, run: RunConfig, a
         is_alpha = entry.startswith("lora_alpha: ")
         if alpha_given and is_alpha:
             continue
-        option = "--lora-alpha, or as " if is_alpha and part is AdapterPart.LANGUAGE else "as "
+        option = "--lora-alpha, or " if is_alpha and part is AdapterPart.LANGUAGE else ""
         raise run.problem(
             f"{run.origin}: {unread_entry(part, entry)} is not a plain value and is not computed; pass "
-            f"{option}--train-config a copy of the config with the value written out"
+            f"{option}{run.written_out}"
         )
 
 
@@ -121,8 +122,8 @@ def _require_rank(
         others = sorted(found - {adapter.rank} - adapter.pattern_ranks)
         raise run.problem(
             f"{run.origin} says LoRA rank {adapter.rank} for {part.value}, the tensors of {checkpoint.path.name} have "
-            f"{', '.join(map(str, others[:_SHOWN]))}: this config is not of this run, and alpha would come from it. "
-            "Pass the run's own as --train-config"
+            f"{', '.join(map(str, others[:_SHOWN]))}: settings and tensors are not of one run, and alpha is one of "
+            f"these settings. Pass {'the folder as peft saved it' if run.adapter_file else _OWN_CONFIG}"
         )
 
 

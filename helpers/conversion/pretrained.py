@@ -39,7 +39,7 @@ def open_pretrained(given: Path | str | None) -> TensorSource | None:
         raise RefusedInput(
             f"--pretrained {name}: expected a Sa2VA, its .pth or its folder; this is of kind '{source.kind.value}'"
         )
-    if source.kind is CheckpointKind.HF_EXPORT and source.path.suffix in (".pth", ".pt", ".bin"):
+    if source.kind is CheckpointKind.HF_EXPORT and source.path.is_file() and source.path.suffix != ".safetensors":
         raise RefusedInput(
             f"--pretrained {name}: its names lack the 'mllm.model.' of such files, so that training would have loaded "
             "SAM2 and the [SEG] projection alone, and what it did load cannot be told. Pass the .pth that training was "
@@ -78,7 +78,7 @@ def settle_pretrained(
     if is_sa2va and named is not None:
         return Setting(PRETRAINED, base.path.name, "--base", _other(overridden, base.path.name))
     problem = missing_pretrained(run, base)
-    if problem is not None and not _is_whole(checkpoint):
+    if problem is not None and not is_whole(checkpoint):
         raise problem
     return Setting(PRETRAINED, None, None)
 
@@ -148,7 +148,7 @@ def require_base_of_run(run: RunConfig, checkpoint: TensorSource, base: TensorSo
         RefusedInput: naming the base of the config.
     """
     config = run.governing
-    if base is None or base.kind not in _SA2VA or config is None or _is_whole(checkpoint):
+    if base is None or base.kind not in _SA2VA or config is None or is_whole(checkpoint):
         return
     if checkpoint.kind is CheckpointKind.PEFT_ADAPTER:  # what it names as its base may be a Sa2VA of any name
         return
@@ -164,7 +164,7 @@ def require_base_of_run(run: RunConfig, checkpoint: TensorSource, base: TensorSo
         )
 
 
-def _is_whole(checkpoint: TensorSource) -> bool:
+def is_whole(checkpoint: TensorSource) -> bool:
     """Whether every part of the model is in the checkpoint itself, so that no base lies beneath it."""
     if checkpoint.kind is CheckpointKind.NATIVE:
         return True

@@ -12,7 +12,14 @@ from helpers.checkpoint.source import CheckpointKind, TensorSource, open_source
 from helpers.conversion.base import base_setting, config_folder, settle_base
 from helpers.conversion.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.conversion.plan import Role
-from helpers.conversion.pretrained import PRETRAINED, open_pretrained, require_base_of_run, settle_pretrained
+from helpers.conversion.pretrained import (
+    PRETRAINED,
+    is_whole,
+    missing_pretrained,
+    open_pretrained,
+    require_base_of_run,
+    settle_pretrained,
+)
 from helpers.conversion.run_config import RunConfig, open_run_config
 from helpers.conversion.settings import TEMPLATE_OPTION, Candidate, Setting, check_template, settle, settle_sam2_sizes
 from helpers.conversion.tokenizer import has_tokenizer
@@ -23,7 +30,6 @@ from helpers.sa2va.sam2_sizes import Sam2Sizes
 _log = logging.getLogger(__name__)
 
 _BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
-_WRITTEN_OUT = "as --train-config a copy of the config with the value written out"
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -122,7 +128,8 @@ def open_sources(request: ConversionRequest) -> Sources:
     pretrained = open_pretrained(request.pretrained)
     if pretrained is not None:
         opened[Role.PRETRAINED] = require_values(pretrained)
-    base = settle_base(request.base, checkpoint, run)
+    beneath = None if request.pretrained is not None or is_whole(checkpoint) else missing_pretrained(run, None)
+    base = settle_base(request.base, checkpoint, run, beneath)
     if base.value is not None:
         opened[Role.BASE] = require_values(open_source(Path(base.value)))
     if request.sam2 is not None:
@@ -224,8 +231,8 @@ def _require_kinds(opened: Mapping[Role, TensorSource]) -> None:
 
 def _settings(request: ConversionRequest, run: RunConfig, opened: Mapping[Role, TensorSource]) -> dict[str, Setting]:
     if request.template is None:
-        run.require_read("template", f"pass {TEMPLATE_OPTION}, or {_WRITTEN_OUT}")
-    run.require_read("special_tokens", f"pass {_WRITTEN_OUT}")
+        run.require_read("template", f"pass {TEMPLATE_OPTION}, or {run.written_out}")
+    run.require_read("special_tokens", f"pass {run.written_out}")
     template = [Candidate(request.template, TEMPLATE_OPTION, explicit=True), *run.candidates("template")]
     for role, source in opened.items():
         # An InternVL base names its own template, which is not the one that Sa2VA trains with; and a run may take

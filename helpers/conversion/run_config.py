@@ -7,6 +7,7 @@ from helpers.checkpoint.adapters import AdapterPart, AdapterSettings
 from helpers.checkpoint.foreign_folder import ADAPTER_CONFIG
 from helpers.checkpoint.source import TensorSource
 from helpers.checkpoint.train_config import (
+    CONTRADICTION,
     TrainingConfig,
     adapter_training_config,
     read_training_config,
@@ -42,9 +43,16 @@ class RunConfig:
         return f"--train-config {self.governing.origin}" if self.explicit else self.governing.origin
 
     @property
+    def written_out(self) -> str:
+        """What to pass where a value of the governing config was not read."""
+        if self.governing is not None and self.governing is self.adapter_file:
+            return f"a copy of that folder with the value written out in its {ADAPTER_CONFIG}"
+        return "as --train-config a copy of the config with the value written out"
+
+    @property
     def lora(self) -> "RunConfig":
         """Whose word on LoRA counts."""
-        return self if self.adapter_file is None else RunConfig(self.adapter_file)
+        return self if self.adapter_file is None else RunConfig(self.adapter_file, adapter_file=self.adapter_file)
 
     def adapter(self, part: AdapterPart) -> AdapterSettings | None:
         """The settings of one part's LoRA; None where there is no config, or it has none for this part."""
@@ -78,7 +86,8 @@ class RunConfig:
         """
         text = self.unread(field)
         if text is not None:
-            raise self.problem(f"{self.origin}: {field}: {text} is not a plain value and is not computed; {advice}")
+            why = "" if text.startswith(CONTRADICTION) else " is not a plain value and is not computed"
+            raise self.problem(f"{self.origin}: {field}: {text}{why}; {advice}")
 
     def problem(self, message: str) -> UsageProblem | RefusedInput:
         """An error about the governing config, of the kind that its source asks for."""

@@ -48,6 +48,15 @@ def test_phi3_chat_is_converted_as_it_is_named(tmp_path, tiny):
     assert model._ends(said, tokenizer) and not any(model._ends(said[:end], tokenizer) for end in range(1, len(said)))
 
 
+def test_two_templates_in_one_config_are_told_and_decided_by_the_option(tmp_path, tiny):
+    edit_config(tiny, lambda text: text + "prompt_template = 'xtuner.utils.PROMPT_TEMPLATE.phi3_chat'\n")
+    said = "template: contradiction between qwen_chat and phi3_chat; pass --template"
+    refused(said, tiny, tmp_path / "out")
+    assert (
+        convert(tiny.request(tmp_path / "out", template="phi3_chat")).values["settings"]["template"]["overrides"] == []
+    )
+
+
 @pytest.mark.parametrize("name", ["vicuna", "mistral", "qwen_chat2", "PHI3_CHAT"])
 def test_a_template_without_a_text_is_refused_without_another_in_its_place(tmp_path, tiny, name):
     edit_config(tiny, lambda text: text.replace("template = 'qwen_chat'", f"template = '{name}'"))

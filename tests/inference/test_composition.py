@@ -10,6 +10,7 @@ from helpers.errors import RefusedInput
 from helpers.inference.composition import compose
 from helpers.inference.loading import check_folder, load_model
 from helpers.inference.sa2va import Sa2VAPredictor
+from tests.conversion.published import publish
 from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
 
@@ -37,6 +38,18 @@ def test_equal_tensors_and_fingerprints(tmp_path, dtype):
         for name, tensor in theirs.items():
             assert ours[name].dtype == tensor.dtype and torch.equal(ours[name], tensor), name
     assert tokenizer.get_vocab() == other_tokenizer.get_vocab()
+
+
+def test_a_fine_tune_of_a_sa2va_is_composed_onto_its_weights(tmp_path):
+    sources = copy_sources(tmp_path)
+    published = publish(sources, tmp_path)
+    record = convert(sources.request(tmp_path / "model", pretrained=published.file))
+    given = (sources.checkpoint, sources.base, sources.sam2)
+    options = {"sam2_config": str(sources.sizes), "device": "cpu", "dtype": "float32"}
+    _, _, identity = compose(*given, **options, pretrained=published.file)
+    assert identity["tensors_sha256"] == record.values["tensors_sha256"]
+    with pytest.raises(RefusedInput, match="names pretrained_pth"):
+        compose(*given, **options)
 
 
 def test_a_composed_model_predicts_as_the_exported_one(tmp_path):
