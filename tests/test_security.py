@@ -66,9 +66,10 @@ def faults(source, path=""):
     return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_module_runs_what_it_reads_or_reaches_for_the_network(module):
-    assert faults(module.read_text(encoding="utf-8"), module.relative_to(ROOT).as_posix()) == []
+def test_no_module_runs_what_it_reads_or_reaches_for_the_network():
+    assert len(MODULES) > 200
+    sources = {module.relative_to(ROOT).as_posix(): module.read_text(encoding="utf-8") for module in MODULES}
+    assert {path: found for path, source in sources.items() if (found := faults(source, path))} == {}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Inference and the vesselness baseline cannot read ground truth: of helpers.data they reach the module of `Frame`."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ ROOT = Path(helpers.__file__).resolve().parent
 ALLOWED = {"helpers.data", "helpers.data.frame"}
 
 
+@cache
 def module_file(name: str) -> Path | None:
     """The source of a module of the kit; None for what is no module, such as a function's name."""
     path = ROOT.parent.joinpath(*name.split("."))
@@ -18,7 +20,8 @@ def module_file(name: str) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
-def imported(name: str) -> set[str]:
+@cache
+def imported(name: str) -> frozenset[str]:
     """Modules of the kit that a module (no package) imports anywhere in its text, packages above them included."""
     names = set()
     for node in ast.walk(ast.parse(module_file(name).read_text(encoding="utf-8"))):
@@ -29,7 +32,7 @@ def imported(name: str) -> set[str]:
             source = ".".join([*above, *([node.module] if node.module else [])])
             names |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
     parents = {".".join(found.split(".")[:end]) for found in names for end in range(1, found.count(".") + 2)}
-    return {found for found in parents if found.split(".")[0] == "helpers" and module_file(found)}
+    return frozenset(found for found in parents if found.split(".")[0] == "helpers" and module_file(found))
 
 
 def reached(start: set[str]) -> dict[str, str]:
