@@ -1,5 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Each sets up .venv on first use.
-PYTHON ?= python3.11
+# Empty: .venv is made with the newest supported Python that works.
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.vesselkit-ready
@@ -19,10 +20,12 @@ help: ## list these targets
 
 setup: $(STAMP) ## install the pinned packages and vesselkit into .venv (done by the others when needed)
 
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || \
-	  { echo "make: '$(PYTHON)' is not Python 3.11 or 3.12; install one, or name it: make PYTHON=python3.12 ..." >&2; exit 2; }
-	@test -x $(BIN)/python || { echo "setting up $(VENV) (once, some minutes)"; $(PYTHON) -m venv $(VENV); }
+# Looked at each time, also where the stamp is newer: an upgrade of the system takes its Python away.
+.PHONY: environment
+environment:
+	@scripts/make_venv.sh "$(VENV)" "$(PYTHON)"
+
+$(STAMP): requirements.lock pyproject.toml | environment
 	$(BIN)/pip install --quiet --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
@@ -58,21 +61,23 @@ docs: $(STAMP) ## write docs/cli.md, docs/notebooks.md and the notebooks' cells 
 pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran
 	$(BIN)/python -m helpers.demo.pages
 
-# torch first and alone: a range alone would take the newest torch.
+# torch first and alone: a range alone would take the newest torch. The oldest Python finds what all of them take, save for
+# soupsieve, whose later versions want Python 3.11.5: Debian 12 has 3.11.2.
 lock: $(STAMP) ## resolve the newest versions again, into requirements.lock and environment.yml
 	rm -rf $(LOCK_VENV)
-	$(PYTHON) -m venv $(LOCK_VENV)
+	scripts/make_venv.sh $(LOCK_VENV) $(or $(PYTHON),python3.11)
 	$(LOCK_VENV)/bin/pip install --quiet torch==2.13.0
-	$(LOCK_VENV)/bin/pip install --quiet --editable '.[dev]'
+	$(LOCK_VENV)/bin/pip install --quiet --editable '.[dev]' 'soupsieve<3'
 	$(LOCK_VENV)/bin/pip freeze --exclude-editable > $(LOCK_VENV)/freeze.txt
 	$(BIN)/python scripts/write_lock.py $(LOCK_VENV)/freeze.txt
 
 # For a machine that has torch and transformers and no network.
-WHEELS_PYTHON ?= 3.12
 WHEELS := mmengine addict termcolor yapf platformdirs pydicom pycocotools av
 wheels: $(STAMP) ## collect in build/wheels what training needs where there is no network
-	$(BIN)/pip download --quiet --no-deps --only-binary :all: --python-version $(WHEELS_PYTHON) \
-	  --constraint requirements.lock --dest build/wheels $(WHEELS)
+	for version in 3.11 3.12 3.13 3.14; do \
+	  $(BIN)/pip download --quiet --no-deps --only-binary :all: --python-version $$version \
+	    --constraint requirements.lock --dest build/wheels $(WHEELS) || exit; \
+	done
 
 clean: ## remove caches and builds; .venv and outputs stay
 	rm -rf build vesselkit.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -142,7 +142,7 @@ def python_findings(version: str, supported: SpecifierSet) -> list[Finding]:
     """Whether this Python is one that the kit is tested with."""
     if supported.contains(version, prereleases=True):
         return []
-    remedy = "Make the environment again with a supported one, such as python3.11"
+    remedy = "Make the environment again with one of these; `make` takes the newest that it finds"
     return [Finding(Severity.REQUIRED, f"python: expected {supported}, found {version}", remedy)]
 
 

@@ -7,6 +7,7 @@ Local versions are dropped, since they name a build that only one index holds.
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOT_LOCKED = {"vesselkit", "pip", "setuptools", "wheel"}
 
 LOCK_HEADER = """\
-# Written by `make lock`. Every package of a fresh environment on Linux with Python 3.11; other systems add their own,
-# such as the CUDA packages that torch brings.
+# Written by `make lock`. Every package of a fresh environment on Linux with the oldest supported Python; each has
+# wheels for the later ones too. Other systems add their own, such as the CUDA packages that torch brings.
 """
 ENVIRONMENT_HEADER = """\
 # Written by `make lock`: the lines of requirements.lock, and the package itself.
@@ -24,7 +25,7 @@ channels:
   - conda-forge
   - nodefaults
 dependencies:
-  - python=3.11
+  - python{python}
   - pip
   - pip:
 """
@@ -48,15 +49,21 @@ def pins(freeze: Iterable[str]) -> list[str]:
     return sorted(found, key=str.lower)
 
 
-def environment(lines: Iterable[str]) -> str:
-    """The text of environment.yml."""
-    return ENVIRONMENT_HEADER + "".join(f"      - {line}\n" for line in (*lines, "-e ."))
+def environment(lines: Iterable[str], python: str) -> str:
+    """The text of environment.yml.
+
+    Args:
+        python: the supported range, such as ">=3.11,<3.15".
+    """
+    return ENVIRONMENT_HEADER.format(python=python) + "".join(f"      - {line}\n" for line in (*lines, "-e ."))
 
 
 def main() -> None:
     lines = pins(Path(sys.argv[1]).read_text(encoding="utf-8").splitlines())
     (ROOT / "requirements.lock").write_text(LOCK_HEADER + "".join(f"{line}\n" for line in lines), encoding="utf-8")
-    (ROOT / "environment.yml").write_text(environment(lines), encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = environment(lines, project["requires-python"])
+    (ROOT / "environment.yml").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

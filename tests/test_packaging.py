@@ -63,13 +63,16 @@ def test_the_supported_ranges_are_the_promised_ones():
     wanted = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
     assert wanted["torch"] == ">=2.10"
     assert wanted["transformers"] == "<6,>=4.57"
-    assert PROJECT["requires-python"] == ">=3.11,<3.13"
+    assert PROJECT["requires-python"] == ">=3.11,!=3.14.1,<3.15"
 
 
 def test_the_conda_environment_installs_the_lock_and_the_package():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, pip, section = environment["dependencies"]
-    assert environment["channels"][0] == "conda-forge" and (python, pip) == ("python=3.11", "pip")
+    assert environment["channels"][0] == "conda-forge" and (python, pip) == (
+        f"python{PROJECT['requires-python']}",
+        "pip",
+    )
     assert section == {"pip": [*pins(), "-e ."]}
 
 

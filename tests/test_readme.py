@@ -31,8 +31,8 @@ def quoted_messages(name):
 
 @cache
 def texts_of_the_code():
-    """Every piece of text in the package, and the Makefile."""
-    found = [(ROOT / "Makefile").read_text(encoding="utf-8")]
+    """Every piece of text in the package, the Makefile and what it calls to make the environment."""
+    found = [(ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "scripts/make_venv.sh")]
     for path in (ROOT / "helpers").rglob("*.py"):
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
