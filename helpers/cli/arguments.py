@@ -98,6 +98,27 @@ def json_with(name: str, *keys: str, schema: str | None = None) -> Earlier:
     return Earlier(name, is_one)
 
 
+def require_replaceable(folder: Path, option: str, file: str, earlier: Earlier) -> None:
+    """Refuse a folder in which other files than this command's could be written over.
+
+    Args:
+        folder: to write to, which need not exist.
+        option: its name, for the message.
+        file: the name of a file that the command always writes.
+        earlier: what that file holds where the folder is the command's own.
+    Raises:
+        RefusedInput: where the folder holds files, and that one is missing or another's.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    mark = folder / file
+    if not mark.is_file() or not earlier.is_one(mark.read_bytes()):
+        raise RefusedInput(
+            f"{option} {folder}: expected a new or empty folder, or {earlier.name} to replace, found other files. Name "
+            "another folder"
+        )
+
+
 def output_file(given: Path, option: str, earlier: Earlier, data: Path | None = None) -> Path:
     """The absolute path of a file to write.
 

@@ -11,13 +11,14 @@ import typer
 
 from helpers.atomic import write_json_atomic, write_text_atomic
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, json_with, output_file, output_folder
+from helpers.cli.arguments import input_path, json_with, output_file, output_folder, require_replaceable
 from helpers.cli.data import Data, opening
 from helpers.cli.predictors import BatchSize, Device, Dtype, Quantize, batch_size_of, checked_quantization
 from helpers.errors import RefusedInput, UsageProblem
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
+_BENCH = json_with("earlier measurements", "preset", "machine", "images")
 _MEASURED = json_with("earlier measurements", "loop", "pipeline", "ratio")
 
 
@@ -68,6 +69,8 @@ def bench_model(
     from helpers.inference.loading import choose_device, choose_dtype
 
     folder = None if output is None else output_folder(output, "--output")
+    if folder is not None:
+        require_replaceable(folder, "--output", "bench.json", _BENCH)
     chosen = choose_device(device)
     gpu = chosen.type == "cuda"
     if memory_cap is not None and (not gpu or memory_cap <= 0):

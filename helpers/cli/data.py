@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli import registry
-from helpers.cli.arguments import input_path, output_folder, typed_path
+from helpers.cli.arguments import input_path, json_with, output_folder, require_replaceable, typed_path
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
     from helpers.data.opening import Opening
+
+_AUDIT = json_with("an earlier check", "findings", "counts")
 
 app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 
@@ -94,6 +96,8 @@ def check(
     from helpers.data.rules import Rules, in_both, save_rules
 
     folder = None if output is None else output_folder(output, "--output", dataset)
+    if folder is not None:
+        require_replaceable(folder, "--output", "findings.json", _AUDIT)
     listed = (tuple(dict.fromkeys(one)) if one else None for one in (vessel, ignore))
     tried = Rules(None, None, None, None if values is None else values.value, *listed, bits)
     if in_both(tried):

@@ -108,7 +108,9 @@ def predict(
         CombineName,
         typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
     ] = CombineName.UNION,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N cases.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="Only the first N; more may be asked for later.")
+    ] = None,
     case_list: Annotated[
         Path | None,
         typer.Option("--case-list", metavar="FILE", help="Only these cases: a file with an id a line."),
@@ -163,12 +165,12 @@ def predict(
     from helpers.data.case_list import listed  # here, so that --help need not wait
     from helpers.inference.prompts import DEFAULT_PROMPT
     from helpers.inference.run import (
+        check_asking,
         check_output,
         check_parameters,
-        known_values,
     )
     from helpers.inference.run import predict as run_prediction
-    from helpers.inference.sequences import Mode, first_frames, sequences_of
+    from helpers.inference.sequences import Mode, first_frames, own_limit, sequences_of
     from helpers.inference.shards import WHOLE, Launcher, launched, parse_shard
     from helpers.runs.emptiness import empty_warning
     from helpers.runs.masks import Combine
@@ -205,15 +207,16 @@ def predict(
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
     dataset = opening(data, **options).open()
     frames = dataset.frames
-    if case_list is not None:
+    if case_list is None:
+        limit = own_limit(frames, limit)
+    else:
         frames = listed(frames, input_path(case_list, "--case-list"))
         limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
     if mode is not ModeName.FRAME:
         sequences_of(first_frames(frames, limit, Mode(mode.value)))  # refuses before the model is loaded
         size = 1
     settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
-    known = {**known_values(frames, prompts, **settings, mode=Mode(mode.value)), "model": identity, "batch_size": size}
-    check_output(folder, {name: value for name, value in known.items() if value is not None})
+    check_asking(folder, frames, prompts, model=identity, batch_size=size, mode=Mode(mode.value), **settings)
     summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
     typer.echo(summary.to_text(process))
     if summary.failure is not None and (summary.complete or process is None):  # a launcher would end the other ranks

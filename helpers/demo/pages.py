@@ -45,12 +45,12 @@ def _write_page(notebook: Path, page: Path) -> Path:
         for output in cell.get("outputs", []):
             picture = output.get("data", {}).get("image/png")
             if picture is not None:
-                _lessen(output.data, picture)
+                _lessen(output, picture)
     write_text_atomic(page, report_html(node, page.stem))
     return page
 
 
-def _lessen(data: dict[str, str], png: str) -> None:
+def _lessen(output: nbformat.NotebookNode, png: str) -> None:
     """Hold a picture (base64) as JPEG with the full resolution of its colours, where that is smaller."""
     kept = io.BytesIO()
     Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").save(
@@ -58,8 +58,9 @@ def _lessen(data: dict[str, str], png: str) -> None:
     )
     jpeg = base64.b64encode(kept.getvalue()).decode()
     if len(jpeg) < len(png):
-        del data["image/png"]
-        data["image/jpeg"] = jpeg
+        del output.data["image/png"]
+        output.data["image/jpeg"] = jpeg
+        output.metadata["image/jpeg"] = output.metadata.pop("image/png", {})  # the alternative text
 
 
 def main() -> int:

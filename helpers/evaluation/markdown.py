@@ -46,6 +46,20 @@ def stands_beside(row: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def written_side(row: Mapping[str, Any], side: str) -> str:
+    """One run's mean in a comparison, and what it leaves open: `12.300 (median 4.100, 2 of 40 cases at the cap)`.
+
+    Args:
+        row: of a comparison, an object of its JSON or a row of the table.
+        side: `first` or `second`.
+    """
+    beside = {key: row.get(f"{side}_{key}") for key in ("median", "n_infinite")}
+    if beside["n_infinite"] is not None and math.isnan(beside["n_infinite"]):
+        beside["n_infinite"] = None
+    notes = stands_beside({"metric": row["metric"], "n_cases": row["n_cases"], **beside})
+    return f"{row[side]:.3f}" + (f" ({', '.join(notes)})" if notes else "")
+
+
 def p_text(value: float | None) -> str:
     """A p-value; empty where there is none."""
     return "" if value is None else f"{value:.3g}"

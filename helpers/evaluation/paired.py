@@ -9,7 +9,7 @@ from scipy.stats import wilcoxon
 
 from helpers.errors import RefusedInput
 from helpers.evaluation.aggregation import Unit, capped, patient_means, unit_of
-from helpers.evaluation.definitions import BY_METRIC, COMPARED, Better
+from helpers.evaluation.definitions import BY_METRIC, COMPARED, DISTANCES, Better
 from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
 from helpers.evaluation.standing import trained_units
 
@@ -85,9 +85,11 @@ def compare(
     Returns:
         One row for each metric that some case has in both runs: metric, first and second (means of unit means over
         those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units and n_cases (of those
-        cases), n_tested (where training saw a unit), p_sign_flip, p_wilcoxon, and both corrected: p_sign_flip_holm,
-        p_wilcoxon_holm. Tests leave out units of which the training of either run saw frames. With fewer than 10
-        others, or where all masks are identical, all p-values are NaN: none is to be printed.
+        cases), n_tested (where training saw a unit), of a distance also first_median, second_median (over cases) and
+        first_n_infinite, second_n_infinite (cases at the cap; NaN for other metrics), p_sign_flip, p_wilcoxon, and both
+        corrected: p_sign_flip_holm, p_wilcoxon_holm. Tests leave out units of which the training of either run saw
+        frames. With fewer than 10 others, or where all masks are identical, all p-values are NaN: none is to be
+        printed.
     """
     unit = unit_of(pairing.first)
     first, second = capped(pairing.first), capped(pairing.second)
@@ -118,6 +120,7 @@ def compare(
                 "n_units": interval.units,
                 "n_cases": int(defined.sum()),
                 **({"n_tested": len(untrained)} if trained else {}),
+                **(_of_cases(pairing, metric, defined) if metric in DISTANCES else {}),
                 "p_sign_flip": sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan,
                 "p_wilcoxon": wilcoxon_p(untrained) if tested else np.nan,
             }
@@ -126,6 +129,15 @@ def compare(
     for column in ("p_sign_flip", "p_wilcoxon"):
         table[f"{column}_holm"] = holm(table[column].to_numpy())
     return table
+
+
+def _of_cases(pairing: Pairing, metric: str, defined: pd.Series) -> dict[str, float]:
+    """Of the cases that a distance is compared on: its median in each run, and the number at the cap."""
+    found: dict[str, float] = {}
+    for name, table in (("first", pairing.first), ("second", pairing.second)):
+        found[f"{name}_median"] = float(capped(table)[metric][defined].median())
+        found[f"{name}_n_infinite"] = int(np.isinf(table[metric][defined]).sum())
+    return found
 
 
 def changes(pairing: Pairing, metric: str = "dice", tolerance: float = 0.0) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 
 from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.evaluation.intervals import FEWEST_UNITS
-from helpers.evaluation.markdown import escaped, p_text, table, written_mean
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
 from helpers.evaluation.sequence_text import sequences_text
 from helpers.evaluation.standing import titled
 
@@ -131,8 +131,8 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     for row in found["metrics"]:
         tests = [p_text(row["p_sign_flip_holm"]), p_text(row["p_wilcoxon_holm"])]
         values = [
-            f"{row['first']:.3f}",
-            f"{row['second']:.3f}",
+            written_side(row, "first"),
+            written_side(row, "second"),
             written_mean({**row, "mean": row["difference"]}),
             *tests,
         ]

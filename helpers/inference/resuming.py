@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,19 +27,26 @@ class Reason(StrEnum):
     DAMAGED = "their files in the run are damaged or incomplete"
     CHANGED = "their image is another one than was predicted, or can be read now"
     OUT_OF_MEMORY = "the memory did not suffice last time"
+    CUT = "the limit of before cut their batch or sequence"
     SEQUENCE = "another frame of their sequence is computed again"
 
 
-def open_cases(run: Path, config_sha256: str, frames: Sequence[Frame]) -> dict[str, Reason]:
+def open_cases(
+    run: Path, config_sha256: str, frames: Sequence[Frame], earlier: Mapping[str, Collection[str]] | None = None
+) -> dict[str, Reason]:
     """The cases to compute, in the frames' order, with the reason.
 
     A case stays as it is where its part and artefacts are whole, its image still holds the pixels that were predicted,
     and the memory sufficed. An image that could not be read is tried again; one that cannot be read any more, as on a
     disk that is away, takes back no result.
+
+    Args:
+        earlier: SHA-256 of a configuration of before the run grew -> the cases that its parts count for, those whose
+            batch or sequence is the same now.
     """
     found = {}
     for frame in tqdm(frames, desc="check", unit="case", disable=None, leave=False):
-        reason = _reason(run, config_sha256, frame)
+        reason = _reason(run, config_sha256, frame, earlier or {})
         if reason is not None:
             found[frame.case_id] = reason
     return found
@@ -111,10 +118,12 @@ def _finished_with(run: Path) -> dict[str, str] | None:
         return None
 
 
-def _reason(run: Path, config_sha256: str, frame: Frame) -> Reason | None:
-    part = done_part(run, config_sha256, frame.case_id)
+def _reason(run: Path, config_sha256: str, frame: Frame, earlier: Mapping[str, Collection[str]]) -> Reason | None:
+    part = done_part(run, config_sha256, frame.case_id, earlier)
     if part is None:
         return Reason.DAMAGED if part_path(run, frame.case_id).exists() else Reason.NEW
+    if frame.case_id not in earlier.get(part.config_sha256, (frame.case_id,)):
+        return Reason.CUT
     if any(row.status is PredictionStatus.OOM for row in part.rows):
         return Reason.OUT_OF_MEMORY
     known = part.rows[0].image_sha256

@@ -1,10 +1,8 @@
 """Predictions of a data set into a run folder (docs/run-format.md): checked first, resumable, in shards."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,108 +10,38 @@ import torch
 from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame, listing_sha256, order_sha256
-from helpers.errors import RefusedInput, Stopped, UsageProblem
+from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.inference.assembly import Thresholding
 from helpers.inference.committing import Commit
-from helpers.inference.dtypes import DTYPES
 from helpers.inference.memory import WORKING_BYTES, free_bytes
 from helpers.inference.pipeline import run_batches, stopping
 from helpers.inference.predictor import Predictor
 from helpers.inference.prompts import DEFAULT_PROMPT, check_prompts
 from helpers.inference.resuming import Reason, open_cases, reopen, tell, tell_making
 from helpers.inference.sequences import Mode, first_frames, sequences_of, whole_sequences
-from helpers.inference.shards import WHOLE, Process, Shard, fixed_batches
+from helpers.inference.shards import WHOLE, Shard, fixed_batches
+from helpers.inference.summary import RunSummary
 from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.inference.writing import unwritten
 from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.config import CONFIG_NAME, differences, other_configuration, read_config, start_run
+from helpers.runs.config import CONFIG_NAME, RunConfig, check_asked, read_config, start_run
+from helpers.runs.extent import Extent, extent_of
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import finishing_lock, shard_lock, start_lock
 from helpers.runs.making import making
 from helpers.runs.masks import Combine, threshold_logit
 from helpers.runs.parts import read_part, remove_leftovers
-from helpers.runs.reading import open_run
-from helpers.runs.rows import listed
-from helpers.runs.status import FAILURES, PredictionStatus, all_failed
+from helpers.runs.status import all_failed
 from helpers.system import DISK_FULL
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({Reason.CHANGED, Reason.OUT_OF_MEMORY})
-
-# What may be another time: a disk that is there again, a machine with more memory.
-_TRIED_AGAIN = frozenset((str(PredictionStatus.READ_ERROR), str(PredictionStatus.OOM)))
-
-# Whose float16 a model can go beyond, and what to do then.
-_NARROW = frozenset(name for name, dtype in DTYPES.items() if torch.float16 in (dtype.main, dtype.sam2))
-_TOO_NARROW = (
-    "float16 may be too narrow for this model; `vesselkit check-precision` tells, and --dtype bfloat16 with another "
-    "folder predicts without it"
-)
 
 # With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
 # reads its weights once for all frames of a batch, hence not 1.
 CPU_BATCH = 2
 
 _MOST_ON_GPU = 16
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """Where a run stands after a shard of it ended.
-
-    Attributes:
-        folder: of the run.
-        shard: the share that was computed.
-        complete: whether all cases of all shards are there and the run is finished.
-        cases: number of cases of the whole run.
-        failure: what the first case ended with, where every case of the run, or of a shard that did not finish it,
-            ended in an error; None otherwise.
-    """
-
-    folder: Path
-    shard: Shard
-    complete: bool
-    cases: int
-    failure: str | None = None
-
-    def to_text(self, process: Process | None = None) -> str:
-        """What to tell the user: status counts of a finished run, or what is missing; the folder.
-
-        Args:
-            process: this one, where a launcher started several.
-        """
-        if not self.complete:
-            if process is not None:
-                return f"rank {process.rank} of {process.world} is done; the last rank finishes the run"
-            failed = "" if self.failure is None else f"{self._nothing_predicted}\n"
-            return (
-                f"shard {self.shard} is done; other shards are missing, and the last of them finishes the run\n"
-                f"{failed}written to {self.folder}\nnext: run the same command for the other shards"
-            )
-        run = open_run(self.folder)
-        counts = Counter(str(rows[0].status) for rows in run.predictions())
-        found = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        prompts = "" if len(run.prompts) == 1 else f" x {len(run.prompts)} prompts"
-        lines = [] if process is None else [f"rank {process.rank} of {process.world} finished the run"]
-        lines.append(f"{self.cases} cases{prompts}: {found}")
-        for status in FAILURES:
-            failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
-            if failed:
-                lines.append(f"{status}: {listed(failed)}")
-        if PredictionStatus.NAN_LOGITS in counts and run.config.values["predictor"].get("dtype") in _NARROW:
-            lines.append(f"{PredictionStatus.NAN_LOGITS}: {_TOO_NARROW}")
-        if counts.keys() & _TRIED_AGAIN:
-            lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
-        if run.mixture:
-            lines.append(f"note: {run.mixture}")
-        if self.failure is not None:
-            lines.append(self._nothing_predicted)
-        lines.append(f"written to {self.folder}: the masks in masks/, the table as predictions.parquet")
-        return "\n".join(lines)
-
-    @property
-    def _nothing_predicted(self) -> str:
-        return f"every case ended in an error, so that nothing was predicted; the first: {self.failure}"
 
 
 def predict(
@@ -142,12 +70,13 @@ def predict(
         combine: how the maps of several `[SEG]` become one mask.
         batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device. Of
             no effect on sequences.
-        limit: only so many frames, the first ones, in sequences the first ones in time; None for all.
+        limit: only so many frames, the first ones, in sequences the first ones in time; None for all. A run of the
+            first ones goes on where more are asked for.
         shard: this call's share of the batches.
         dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
     Raises:
         UsageProblem: for parameters that cannot work.
-        RefusedInput: where the folder holds a run of another configuration.
+        RefusedInput: where the folder holds a run of another configuration, or of more frames than are asked for.
         VesselkitError: where the shard is being computed by another process, or results cannot be written; what was
             computed before is kept.
         Stopped: where the run was asked to stop; as above.
@@ -158,22 +87,47 @@ def predict(
     mode = predictor.mode if isinstance(predictor, SequencePredictor) else Mode.FRAME
     chosen = first_frames(frames, limit, mode)
     case_ids = [frame.case_id for frame in chosen]
-    settings = {"threshold": threshold, "combine": combine, "limit": limit, "dataset": dataset, "mode": mode}
-    known = known_values(frames, prompts, **settings)
+    if mode is not Mode.FRAME:
+        sequences_of(chosen)  # refuses before the folder is made
+    settings = {"threshold": threshold, "combine": combine, "dataset": dataset, "mode": mode}
+    known = known_values(frames, prompts, limit=limit, **settings)
     values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
     asked = known["prompts"]
-    sequences = None if mode is Mode.FRAME else sequences_of(chosen)
-    batch_size = batch_size if sequences is None else 1
-    batch_size, mark = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")))
-    batches = fixed_batches(chosen, batch_size) if sequences is None else sequences
+
+    def extent_at(most: int | None) -> Extent:
+        return extent_of(known_values(frames, prompts, limit=most, **settings))
+
+    batch_size = batch_size if mode is Mode.FRAME else 1
+    batch_size, config = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")), extent_at)
+    batches = _batches(frames, limit, mode, batch_size)
+    uncut = {mark: _uncut(batches, _batches(frames, most, mode, batch_size)) for mark, most in config.earlier.items()}
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
+    thresholding = Thresholding(threshold, combine)
     with writing(), shard_lock(output, shard.index, shard.count):
-        _compute(own, predictor, output, asked, Thresholding(threshold, combine), mark, shard, case_ids)
+        _compute(own, predictor, output, asked, thresholding, config.config_sha256, uncut, shard, case_ids)
     with writing(), finishing_lock(output):
+        if read_config(output).config_sha256 != config.config_sha256:
+            raise VesselkitError(
+                f"{output}: another command asked for more cases meanwhile. What was computed counts; give that command"
+            )
         complete = is_finished(output, case_ids) or finish_run(output, case_ids, {})
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
-    return RunSummary(output, shard, complete, len(chosen), failure)
+    return RunSummary(output, shard, complete, len(chosen), len(frames), failure)
+
+
+def _batches(frames: Sequence[Frame], limit: int | None, mode: Mode, batch_size: int) -> tuple[tuple[Frame, ...], ...]:
+    """What is computed at once in a run of so many frames: batches, or whole sequences."""
+    chosen = first_frames(frames, limit, mode)
+    return fixed_batches(chosen, batch_size) if mode is Mode.FRAME else sequences_of(chosen)
+
+
+def _uncut(batches: Sequence[Sequence[Frame]], before: Sequence[Sequence[Frame]]) -> frozenset[str]:
+    """The cases of batches that were the same under a smaller limit."""
+    same = {tuple(frame.case_id for frame in batch) for batch in before}
+    return frozenset(
+        frame.case_id for batch in batches if tuple(one.case_id for one in batch) in same for frame in batch
+    )
 
 
 def check_parameters(
@@ -187,12 +141,17 @@ def check_parameters(
             raise UsageProblem(f"{name}: expected at least 1, got {number}")
 
 
-def check_output(output: Path, known: Mapping[str, Any] | None = None) -> None:
+def check_output(
+    output: Path,
+    known: Mapping[str, Any] | None = None,
+    extent_at: Callable[[int | None], Extent] | None = None,
+) -> None:
     """Raise RefusedInput where a folder holds something that is no run to go on with.
 
     Args:
         known: fields of the configuration that are known before the model is loaded; a run that differs in one of them
             is refused, with the fields.
+        extent_at: the extent of a limit in the data set, see `helpers.runs.extent`; None where it is not known.
     """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
@@ -200,9 +159,27 @@ def check_output(output: Path, known: Mapping[str, Any] | None = None) -> None:
         raise RefusedInput(f"{output}: expected a new folder, or a run to go on with, found neither. Name another one")
     if known and (output / CONFIG_NAME).is_file():
         stored = read_config(output).values
-        lines = differences({name: stored[name] for name in known if name in stored}, known)
-        if lines:
-            raise other_configuration(output, lines)
+        check_asked(output, {name: stored[name] for name in known if name in stored}, known, extent_at)
+
+
+def check_asking(
+    output: Path,
+    frames: Sequence[Frame],
+    prompts: Sequence[str],
+    *,
+    model: Mapping[str, Any] | None = None,
+    batch_size: int | None = None,
+    **settings: Any,
+) -> None:
+    """`check_output` with all of a run that is known before its model is loaded.
+
+    Args:
+        model: the predictor's identity; not compared where it is None, nor is the batch size.
+        settings: as `known_values` takes them.
+    """
+    given = {"model": model, "batch_size": batch_size}
+    known = known_values(frames, prompts, **settings) | {name: one for name, one in given.items() if one is not None}
+    check_output(output, known, lambda most: extent_of(known_values(frames, prompts, **{**settings, "limit": most})))
 
 
 def known_values(
@@ -255,12 +232,18 @@ def automatic_batch_size(device: str) -> int:
     return max(1, min(_MOST_ON_GPU, free // WORKING_BYTES))
 
 
-def _started(output: Path, values: Mapping[str, Any], batch_size: int | None, device: str) -> tuple[int, str]:
-    """The run's batch size and configuration hash; run.json is written, or compared where there is one."""
+def _started(
+    output: Path,
+    values: Mapping[str, Any],
+    batch_size: int | None,
+    device: str,
+    extent_at: Callable[[int | None], Extent],
+) -> tuple[int, RunConfig]:
+    """The run's batch size and configuration; run.json is written, or compared where there is one, and may grow."""
     try:
-        with start_lock(output):
+        with start_lock(output), finishing_lock(output):  # the latter, since a run that grows is no longer finished
             size = batch_size or _recorded_batch_size(output / CONFIG_NAME) or automatic_batch_size(device)
-            return size, start_run(output, {**values, "batch_size": size}).config_sha256
+            return size, start_run(output, {**values, "batch_size": size}, extent_at)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
@@ -301,15 +284,17 @@ def _compute(
     prompts: Mapping[str, str],
     thresholding: Thresholding,
     mark: str,
+    uncut: Mapping[str, frozenset[str]],
     shard: Shard,
     case_ids: Sequence[str],
 ) -> None:
     """Predict and commit what is missing of the batches; one with any case missing is computed whole again.
 
     Args:
+        uncut: as `earlier` of `open_cases`.
         case_ids: of the whole run.
     """
-    missing = open_cases(output, mark, [frame for batch in batches for frame in batch])
+    missing = open_cases(output, mark, [frame for batch in batches for frame in batch], uncut)
     follows = isinstance(predictor, SequencePredictor)
     if follows:
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)

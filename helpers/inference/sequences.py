@@ -41,6 +41,11 @@ def first_frames(frames: Sequence[Frame], limit: int | None, mode: Mode) -> tupl
     return tuple(frame for frame in frames if frame.case_id in wanted)
 
 
+def own_limit(frames: Sequence[Frame], limit: int | None) -> int | None:
+    """The limit; None where it takes all frames, since such a run is one of the whole data set."""
+    return None if limit is None or limit >= len(frames) else limit
+
+
 def sequences_of(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], ...]:
     """The frames of each sequence in order of time, sequences in the order of their first frames.
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from helpers.evaluation.aggregation import both_empty, capped, patient_means
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
-from helpers.evaluation.markdown import stands_beside
+from helpers.evaluation.markdown import stands_beside, written_side
 from helpers.evaluation.mask import as_masks
 from helpers.evaluation.paired import Change, Pairing
 from helpers.evaluation.yardsticks import yardstick_means
@@ -126,8 +126,8 @@ def written_comparison(compared: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             (
                 _title(row["metric"]),
-                f"{row['first']:.3f}",
-                f"{row['second']:.3f}",
+                written_side(row, "first"),
+                written_side(row, "second"),
                 f"{row['difference']:+.3f}{interval}",
                 _p_value(row["p_sign_flip_holm"]),
                 _p_value(row["p_wilcoxon_holm"]),

@@ -62,6 +62,7 @@ def execute_notebook(
     kernel = _check_kernel(notebook)
     _check_names(notebook, parameters)
     require_writable(output)
+    _check_output(output)
     portable = {name: _portable(value) for name, value in parameters.items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -108,6 +109,21 @@ def _check_kernel(notebook: Path) -> str:
         advice = f"Run: python -m ipykernel install --sys-prefix --name {name}"
         raise UsageProblem(f"{notebook.name}: its kernel {name!r} is not installed. {advice}") from error
     return name
+
+
+def _check_output(output: Path) -> None:
+    """Refuse to write over what is no executed copy, such as the notebook that someone works on."""
+    if not output.exists():
+        return
+    try:
+        executed = "papermill" in read_notebook(output).get("metadata", {})
+    except RefusedInput:
+        executed = False
+    if not executed:
+        raise RefusedInput(
+            f"{output}: expected a new file, or an executed copy to replace, found another file. Name another one, or "
+            "move this one away"
+        )
 
 
 def _check_names(notebook: Path, parameters: Mapping[str, Any]) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
 from helpers.inference.loading import ModelIdentity, check_folder, check_memory, choose_device, choose_dtype, load_model
-from helpers.inference.run import check_output, check_parameters, predict
+from helpers.inference.run import check_asking, check_output, check_parameters, predict
 from helpers.inference.sa2va import Sa2VAPredictor
+from helpers.inference.sequences import own_limit
 from helpers.notebook.settings import InferSettings
 from helpers.quantization.layers import Quantization
 from helpers.runs.masks import Combine
@@ -15,8 +16,12 @@ from helpers.runs.reading import Run, open_run
 
 
 def open_data(settings: InferSettings) -> Dataset:
-    """The data set of the notebook, its cases no more than `limit`."""
-    dataset = settings.opening.open()
+    """The data set of the notebook; a limit takes the first of its cases."""
+    return settings.opening.open()
+
+
+def first_cases(settings: InferSettings, dataset: Dataset) -> Dataset:
+    """The data set with no more cases than are predicted."""
     return replace(dataset, cases=dataset.cases[: settings.limit])
 
 
@@ -37,6 +42,13 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
     VesselkitError where every case ended in an error.
     """
     identity = asdict(check_folder(model))
+    asked = {
+        "threshold": settings.threshold,
+        "combine": Combine(settings.combine),
+        "limit": own_limit(dataset.frames, settings.limit),
+        "dataset": dataset.identity,
+    }
+    check_asking(output, dataset.frames, settings.prompts, model=identity, batch_size=settings.batch_size, **asked)
     loaded = load_model(model, settings.device, settings.dtype, _quantization(settings))
     predictor = Sa2VAPredictor(*loaded, identity)
     summary = predict(
@@ -44,11 +56,8 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
         predictor,
         output,
         settings.prompts,
-        threshold=settings.threshold,
-        combine=Combine(settings.combine),
         batch_size=settings.batch_size,
-        limit=settings.limit,
-        dataset=dataset.identity,
+        **asked,
     )
     if not summary.complete:
         raise VesselkitError(f"{output}: the run is not complete; run this notebook again with the same parameters")

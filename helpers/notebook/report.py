@@ -24,7 +24,8 @@ REPORT_NAME = "evaluation.html"
 _MIME = "application/vnd.vesselkit.report+json"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _NOTEBOOK_FORMAT = 4
-# Without the scripts that the template would take from the network: module loader, formulas, diagrams, widgets.
+# Without the scripts that the template would take from the network: module loader, formulas, diagrams, widgets. Of
+# pictures the template drops the alternative text, which nbconvert then misses.
 _TEMPLATE = """\
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -35,6 +36,11 @@ _TEMPLATE = """\
 <link rel="icon" href="data:,">
 <style>main { max-width: 1180px; margin: 0 auto; } .jp-OutputPrompt { display: none; }</style>
 {%- endblock -%}
+{%- macro told(html, alt) -%}
+{{ html if alt is none else html | replace('<img ', '<img alt="' ~ (alt | escape_html) ~ '" ', 1) }}
+{%- endmacro -%}
+{%- block data_png scoped -%}{{ told(super(), output | get_metadata('alt', 'image/png')) }}{%- endblock -%}
+{%- block data_jpg scoped -%}{{ told(super(), output | get_metadata('alt', 'image/jpeg')) }}{%- endblock -%}
 """
 
 

@@ -85,6 +85,9 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
                 for kind, words in (("text/plain", known), ("text/markdown", known), ("text/html", in_html)):
                     if kind in output.data:
                         output.data[kind] = _without_whole(output.data[kind], words)
+                for told in output.metadata.values():
+                    if isinstance(told, dict) and "alt" in told:
+                        told["alt"] = _without_whole(told["alt"], known)
 
 
 def _outlives_kernel(output: NotebookNode) -> bool:

@@ -212,7 +212,7 @@ class InferSettings(DataSettings):
     quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = Field(
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
     )
-    limit: _OptionalCount = Field(None, description="only the first cases; 0: all")
+    limit: _OptionalCount = Field(None, description="only the first cases, more may be asked for later; 0: all")
 
 
 class EvaluateSettings(DataSettings):

@@ -1,12 +1,16 @@
-"""Tables in a notebook's output."""
+"""Tables and pictures in a notebook's output."""
 
 import re
 from html import escape
 from itertools import count
+from pathlib import Path
 
 import pandas as pd
-from IPython.display import display
+from IPython.display import Image, display
+from matplotlib.figure import Figure
 
+from helpers.figures.description import description
+from helpers.figures.panels import png_bytes
 from helpers.stamp import stamp_text
 
 _MOST_ROWS, _KEPT_ROWS = 200, 10
@@ -27,6 +31,16 @@ def show_tables(*tables: pd.DataFrame) -> None:
         if stamp is not None:
             html, text = f"<p><em>{escape(stamp)}</em></p>\n{html}", f"{stamp}\n{text}"
         display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def show_figure(figure: Figure) -> None:
+    """Display a figure as a PNG whose alternative text says what is seen."""
+    display(Image(png_bytes(figure), alt=description(figure)))
+
+
+def show_picture(path: Path, seen: str) -> None:
+    """Display a picture from a file; `seen` is its alternative text."""
+    display(Image(filename=path, alt=seen))
 
 
 def _texts(table: pd.DataFrame) -> set[int]:

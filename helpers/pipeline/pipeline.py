@@ -13,6 +13,7 @@ from helpers.data.opening import Opening
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.inference.prompts import check_prompts
 from helpers.inference.run import predict
+from helpers.inference.sequences import own_limit
 from helpers.lineage.keeping import keep_names_of_export
 from helpers.notebook.execution import execute_notebook
 from helpers.only_process import only_process
@@ -123,9 +124,8 @@ def _steps(
     beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
     begins(BASELINE_RUN)
     started = time.perf_counter()
-    summary = predict(
-        dataset.frames, VesselnessPredictor(baseline), beside, limit=request.limit, dataset=dataset.identity
-    )
+    limit = own_limit(dataset.frames, request.limit)
+    summary = predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=limit, dataset=dataset.identity)
     if summary.failure is not None:
         raise VesselkitError(summary.to_text())
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)

@@ -1,7 +1,7 @@
 """Logits in 8 bits for the browser, and the arithmetic by which both sides turn them into maps of the frame's size.
 
-`viewer.js` does what `CodedMap.full_size` does, operation by operation in float32, so that the masks are the same in
-every pixel. docs/review.md describes the form.
+`viewer/arithmetic.js` does what `CodedMap.full_size` does, operation by operation in float32, so that the masks are the
+same in every pixel. docs/review.md describes the form.
 """
 
 from collections.abc import Sequence

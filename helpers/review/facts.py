@@ -1,5 +1,6 @@
 """What the viewer must know before its first case, and the viewer's own files."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +11,25 @@ from helpers.review.source import ReviewSource
 from helpers.review.verdicts import Reason, VerdictRecord
 
 _HERE = Path(__file__).parent
+VIEWER_PARTS = (
+    "arithmetic", "queue", "verdicts", "settings", "elements", "cases", "pictures", "panels", "controls", "judgement",
+    "header", "navigation", "keys", "view", "hosts",
+)  # fmt: skip
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
 
-def viewer_module() -> str:
-    """The source of the ES module."""
-    return (_HERE / "viewer.js").read_text(encoding="utf-8")
+def viewer_module(parts: Iterable[str] = VIEWER_PARTS) -> str:
+    """The source of the ES module: the files of `viewer/` as one, without their imports of each other.
+
+    Args:
+        parts: names of files, each behind those that it imports; what they import must be among them.
+    """
+    return "\n".join(_IMPORT.sub("", viewer_part(name)).lstrip("\n") for name in parts)
+
+
+def viewer_part(name: str) -> str:
+    """One file of `viewer/`, as it is."""
+    return (_HERE / "viewer" / f"{name}.js").read_text(encoding="utf-8")
 
 
 def viewer_style() -> str:

@@ -217,7 +217,7 @@ class ReviewSource:
         """What the viewer must know before the first case, as a JSON object, docs/review.md."""
         return {
             "run": self.run,
-            "config": self._subject.run.config.config_sha256,
+            "config": self._subject.run.config.first_sha256,
             "prompt": self.prompt,
             "stamp": self.stamp,
             "title": self.title,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
 
 from helpers.data.dataset import Dataset
 from helpers.data.ignored import ignored_of
@@ -15,6 +16,7 @@ from helpers.evaluation.case_scores import CaseArrays, CaseScores, Outcome, scor
 from helpers.evaluation.definitions import DISTANCES
 from helpers.evaluation.loading import Scorable, scorable
 from helpers.runner.registry import METRICS
+from helpers.runs.status import NO_ANSWER
 
 
 @METRICS.register_module()
@@ -61,9 +63,10 @@ class VesselMetric(BaseMetric):
         for sample in data_samples:
             wanted = self._scorable.get(sample["case_id"])
             scores = None if wanted is None else _scored(wanted, sample)
-            self.results.append((sample["case_id"], scores))
+            error = f"{sample['status']}: {sample['text']}" if sample["status"] in NO_ANSWER else None
+            self.results.append((sample["case_id"], scores, error))
 
-    def compute_metrics(self, results: Sequence[tuple[str, CaseScores | None]]) -> dict[str, float]:
+    def compute_metrics(self, results: Sequence[tuple[str, CaseScores | None, str | None]]) -> dict[str, float]:
         """Means with the ends of their intervals, pooled numbers and counts; what is undefined everywhere is left out.
 
         Beside a distance stand its median over cases and the number of cases at the cap.
@@ -74,7 +77,13 @@ class VesselMetric(BaseMetric):
             RefusedInput: where no case has a ground truth.
             VesselkitError: where a case was not predicted.
         """
-        found = dict(results)
+        found = {case_id: scores for case_id, scores, _ in results}
+        errors = {case_id: error for case_id, _, error in results if error is not None and case_id in self._scorable}
+        if errors:
+            MMLogger.get_current_instance().warning(
+                f"{len(errors)} of {len(self._scorable)} cases ended in an error, each scored as an empty mask; "
+                f"the first: {next(iter(errors.values()))}"
+            )
         missing = [case_id for case_id in self._scorable if case_id not in found]
         if missing:
             raise VesselkitError(
@@ -94,7 +103,7 @@ class VesselMetric(BaseMetric):
                     numbers[f"{row['metric']}_n_infinite"] = float(row["n_infinite"])
         # As floats, since mmengine's JSON log leaves whole numbers out.
         outcomes = {f"n_{outcome}": float((table["outcome"] == outcome).sum()) for outcome in Outcome}
-        return {**numbers, "n_cases": float(len(table)), **outcomes}
+        return {**numbers, "n_cases": float(len(table)), **outcomes, "n_errors": float(len(errors))}
 
 
 def _scored(wanted: Scorable, sample: Mapping[str, Any]) -> CaseScores:

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 from mmengine.dist import is_main_process
 
+from helpers.errors import VesselkitError
 from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.standing import UNKNOWN_TITLE
@@ -58,6 +59,21 @@ def metrics_text(metrics: Mapping[str, float]) -> str:
     return "\n".join([*lines, f"{counts['cases']:.0f} cases, {counts['failed']:.0f} of them failed"])
 
 
+def require_predicted(metrics: Mapping[str, float]) -> None:
+    """Refuse to call a test done of which every case ended in an error.
+
+    Args:
+        metrics: of `run_test`.
+    Raises:
+        VesselkitError: where no case was predicted.
+    """
+    errors = metrics.get("vessel/n_errors", 0)
+    if errors and errors == metrics.get("vessel/n_cases"):
+        raise VesselkitError(
+            f"every one of {errors:.0f} cases ended in an error, so that nothing was predicted. The log names the first"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with the exit codes of `vesselkit`."""
     parser = parser_of("helpers.runner.test", "Test Sa2VA with mmengine.", EXAMPLE)
@@ -73,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         if is_main_process():
             typer.echo(metrics_text(metrics))
+            require_predicted(metrics)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from helpers.errors import RefusedInput
 from helpers.runs.durable import json_bytes, write_durable
+from helpers.runs.extent import Asked, Extent, asked_for, extent_of, with_extent
 
 SCHEMA = "vesselkit.run"
 SCHEMA_VERSION = 1
@@ -21,10 +22,26 @@ MANIFEST_NAME = "manifest.json"
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The configuration of a run, a JSON object without names, and its SHA-256."""
+    """The configuration of a run, a JSON object without names, and its SHA-256.
+
+    Attributes:
+        grown_from: the extents that the run had before more cases were asked for, the oldest first, see
+            `helpers.runs.extent`.
+    """
 
     values: Mapping[str, Any]
     config_sha256: str
+    grown_from: tuple[Extent, ...] = ()
+
+    @property
+    def earlier(self) -> Mapping[str, int | None]:
+        """SHA-256 of the configuration as it was -> its limit, for each extent that the run had before."""
+        return {config_sha256(with_extent(self.values, extent)): extent["limit"] for extent in self.grown_from}
+
+    @property
+    def first_sha256(self) -> str:
+        """SHA-256 of the configuration that the run began with, which it keeps while it grows."""
+        return next(iter(self.earlier), self.config_sha256)
 
 
 def config_sha256(values: Mapping[str, Any]) -> str:
@@ -32,23 +49,61 @@ def config_sha256(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(_compact({"schema_version": SCHEMA_VERSION, "config": values}).encode()).hexdigest()
 
 
-def start_run(run: Path, values: Mapping[str, Any]) -> RunConfig:
-    """Write run.json into a new run folder, or check that the one that is there says the same.
+def start_run(
+    run: Path, values: Mapping[str, Any], extent_at: Callable[[int | None], Extent] | None = None
+) -> RunConfig:
+    """Write run.json into a new run folder, or check that the one that is there says the same, or fewer cases.
 
+    A run of fewer cases grows: it is no longer finished, and run.json says how far it goes now.
+
+    Args:
+        extent_at: the extent of a limit in the data set as it is now; None for a run that does not grow.
     Raises:
-        RefusedInput: where the folder holds a run of another configuration, of version 0 or a damaged one. The message
-            lists the fields that differ, with the stored and the new value.
+        RefusedInput: where the folder holds a run of another configuration or of more cases, of version 0 or a damaged
+            one. The message lists the fields that differ, with the stored and the new value.
     """
     path = run / CONFIG_NAME
     config = RunConfig(json.loads(_compact(values)), config_sha256(values))
     if not path.exists() and not (run / MANIFEST_NAME).exists():
-        content = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "config_sha256": config.config_sha256}
-        write_durable(path, json_bytes({**content, "config": config.values}))
+        _write(path, config)
         return config
     stored = read_config(run)
-    if stored.config_sha256 != config.config_sha256:
-        raise other_configuration(run, differences(stored.values, config.values))
-    return stored
+    check_asked(run, stored.values, config.values, extent_at)
+    if stored.config_sha256 == config.config_sha256:
+        return stored
+    grown = RunConfig(config.values, config.config_sha256, (*stored.grown_from, extent_of(stored.values)))
+    (run / MANIFEST_NAME).unlink(missing_ok=True)
+    _write(path, grown)
+    return grown
+
+
+def check_asked(
+    run: Path,
+    stored: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    extent_at: Callable[[int | None], Extent] | None = None,
+) -> None:
+    """Raise RefusedInput where a run folder does not go on with what is asked for.
+
+    Args:
+        stored, asked: fields of the two configurations, the same ones.
+        extent_at: as for `start_run`.
+    """
+    found = asked_for(stored, asked, extent_at)
+    if found is Asked.OTHER:
+        raise other_configuration(run, differences(stored, asked))
+    if found is Asked.FEWER:
+        cases, whole = stored["dataset"]["cases"], stored["limit"] is None
+        raise RefusedInput(
+            f"{run}: holds a run of {'all' if whole else 'the first'} {cases} cases, asked for were the first "
+            f"{asked['limit']} of them. Nothing was changed. Ask without the limit, or name another folder"
+        )
+
+
+def _write(path: Path, config: RunConfig) -> None:
+    content = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "config_sha256": config.config_sha256}
+    grown = {"grown_from": list(config.grown_from)} if config.grown_from else {}
+    write_durable(path, json_bytes({**content, **grown, "config": config.values}))
 
 
 def other_configuration(folder: Path, lines: Iterable[str], what: str = "a run") -> RefusedInput:
@@ -68,7 +123,8 @@ def read_config(run: Path) -> RunConfig:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = (content["schema"], content["schema_version"])
-        config = RunConfig(content["config"], content["config_sha256"])
+        grown = tuple({"limit": one["limit"], "dataset": dict(one["dataset"])} for one in content.get("grown_from", ()))
+        config = RunConfig(content["config"], content["config_sha256"], grown)
     except (ValueError, KeyError, TypeError) as error:
         raise RefusedInput(f"{path}: not readable as a run's configuration ({error!r}). Predict again") from error
     if found != (SCHEMA, SCHEMA_VERSION):

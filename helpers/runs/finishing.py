@@ -69,7 +69,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
         return False
     parts = []
     for case_id in case_ids:
-        part = done_part(run, config.config_sha256, case_id)
+        part = done_part(run, config.config_sha256, case_id, config.earlier)
         if part is None:
             return False
         parts.append(part)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,13 +143,16 @@ def read_part(run: Path, case_id: str) -> Part:
         ) from error
 
 
-def done_part(run: Path, config_sha256: str, case_id: str) -> Part | None:
+def done_part(run: Path, config_sha256: str, case_id: str, earlier: Collection[str] = ()) -> Part | None:
     """The part of a case that is there whole: of this configuration, its artefacts of the recorded size and SHA-256.
 
     None for another.
+
+    Args:
+        earlier: SHA-256 of configurations of before the run grew, whose parts count as well.
     """
     part = part_or_none(run, case_id)
-    if part is None or (part.case_id, part.config_sha256) != (case_id, config_sha256):
+    if part is None or part.case_id != case_id or part.config_sha256 not in (config_sha256, *earlier):
         return None
     return part if all(_is_whole(run / name, wanted) for name, wanted in part.artefacts.items()) else None
 

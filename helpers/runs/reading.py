@@ -151,7 +151,7 @@ class Run:
         `logits`.
         """
         row = self.prediction(case_id, prompt_id)[0]
-        facts = [self.config.config_sha256, case_id, prompt_id, row.image_sha256, str(row.status)]
+        facts = [self.config.first_sha256, case_id, prompt_id, row.image_sha256, str(row.status)]
         if row.mask_pixels is not None:
             # Without digests any other state of the run is another one.
             found = self._digests(case_id)
@@ -248,7 +248,8 @@ class Run:
                 self._parts[case_id] = None
                 return None
             rows = tuple(row for prompt_id in self.prompts for row in self.prediction(case_id, prompt_id))
-            if (part.case_id, part.config_sha256, part.rows) != (case_id, self.config.config_sha256, rows):
+            known = {self.config.config_sha256, *self.config.earlier}
+            if (part.case_id, part.rows) != (case_id, rows) or part.config_sha256 not in known:
                 path = part_path(self.folder, case_id)
                 raise RefusedInput(f"{path}: expected the part of what the table says, found another. {MEND}")
             self._parts[case_id] = part_digests(part)

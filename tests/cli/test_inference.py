@@ -95,10 +95,23 @@ def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monke
     assert open_run(tmp_path / "run").prompts == {"p1": "blood vessel"}
     assert call(*call_of, "--limit", "1").out == ended.out
     monkeypatch.setattr(loading, "load_model", None)
-    for change in (["--limit", "2"], ["--limit", "1", "--threshold", "0.4"], ["--limit", "1", "--batch-size", "7"]):
+    for change in (["--limit", "1", "--threshold", "0.4"], ["--limit", "1", "--batch-size", "7"]):
         other = call(*call_of, *change)
         assert other.code == 3 and "holds a run of another configuration" in other.err
         assert f"{change[-2].removeprefix('--').replace('-', '_')}: the run has" in other.err
+
+
+def test_a_run_of_the_first_cases_goes_on_with_the_others(call, model, tmp_path, monkeypatch):
+    draw_angiograms(tmp_path / "data", 2)
+    call_of = ("predict", "--model", str(model), "--data", "data", "--output", "run")
+    assert "only the first 1 of 2 cases were asked for" in call(*call_of, "--limit", "1").out
+    ended = call(*call_of, "--limit", "7")
+    assert ended.code == 0 and ended.out.startswith("2 cases: 2 ") and "asked for" not in ended.out
+    assert open_run(tmp_path / "run").config.values["limit"] is None
+    assert call(*call_of).out == ended.out
+    monkeypatch.setattr(loading, "load_model", None)
+    fewer = call(*call_of, "--limit", "1")
+    assert fewer.code == 3 and "holds a run of all 2 cases, asked for were the first 1 of them" in fewer.err
 
 
 def test_the_next_commands_open_the_data_set_in_the_same_way():

@@ -107,6 +107,19 @@ def test_no_file_of_another_kind_is_written_over(call, place, command):
         assert (place / f"mine{suffix}").read_text() == content
 
 
+@pytest.mark.parametrize(
+    ("asked", "mark"), [("data check data", "findings.json"), ("bench model --preset 1b", "bench.json")]
+)
+def test_no_folder_of_other_files_is_written_into(call, scored, asked, mark):
+    (scored / "mine").mkdir()
+    for content in ("", json.dumps({"schema": "vesselkit.run"})):
+        (scored / "mine" / mark).write_text(content)
+        ended = call(*asked.split(), "--output", "mine")
+        assert ended.code == 3 and "expected a new or empty folder" in ended.err
+        assert [path.name for path in (scored / "mine").iterdir()] == [mark]
+        assert (scored / "mine" / mark).read_text() == content
+
+
 @pytest.fixture
 def scored(tmp_path):
     """A data set, a run of it, and links to folders that are there."""
@@ -141,6 +154,7 @@ def test_what_is_written_through_a_link_lies_where_it_leads(call, scored):
     ok("visualize", "run", "--data", "data", "--n", "1", "--output", "v")
     assert (scored / "disk-v/index.html").is_file()
     ok("data", "check", "data", "--output", "c")
+    ok("data", "check", "data", "--output", "c")  # an earlier check is replaced
     assert (scored / "disk-c/findings.json").is_file()
     ok("review", "run", "--data", "data", "--verdicts", "verdicts", "--export", "r")
     assert (scored / "disk-r").is_dir() and any((scored / "disk-r").iterdir())

@@ -48,7 +48,12 @@ def test_pages_are_written_with_smaller_pictures_and_the_stamp(tmp_path):
     mixed[50:60] = (86, 180, 233)
     line_art = np.zeros((8, 300, 3), np.uint8)
     pictures = [
-        new_output("display_data", data={"image/png": base64.b64encode(png(one)).decode()}) for one in (mixed, line_art)
+        new_output(
+            "display_data",
+            data={"image/png": base64.b64encode(png(one)).decode()},
+            metadata={"image/png": {"alt": seen}},
+        )
+        for one, seen in ((mixed, "a frame"), (line_art, "a line"))
     ]
     node = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("secret = 1", outputs=pictures)])
     nbformat.write(node, tmp_path / "a.ipynb")
@@ -57,6 +62,7 @@ def test_pages_are_written_with_smaller_pictures_and_the_stamp(tmp_path):
     html = page.read_text(encoding="utf-8")
     assert page.name == "a.html" and "Title" in html and STAMP in html and "secret" not in html
     kept = [base64.b64decode(found) for found in re.findall(r'<img[^>]*src="data:image/\w+;base64,([^"]+)"', html)]
+    assert re.findall(r'<img alt="([^"]*)"', html) == ["a frame", "a line"]
     frame, line = (Image.open(io.BytesIO(one)) for one in kept)
     assert (frame.format, frame.size, line.format) == ("JPEG", (320, 200), "PNG")
     off = np.abs(np.asarray(frame, float) - mixed)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.errors import RefusedInput
 from helpers.evaluation.definitions import COMPARED
+from helpers.evaluation.markdown import written_side
 from helpers.evaluation.paired import changes, compare, holm, pair, sign_flip_p, wilcoxon_p
 from tests.evaluation.masks import steady
 from tests.evaluation.tables import of_patients, table
@@ -74,6 +75,17 @@ def test_cases_that_one_run_leaves_undefined_are_out_of_both_means():
 
 def test_a_metric_that_no_case_has_is_no_row():
     assert compare(pair(of_patients([5]), of_patients([6])), ("hd95_mm", "dice"))["metric"].tolist() == ["dice"]
+
+
+def test_beside_the_means_of_a_distance_stand_medians_and_cases_at_the_cap():
+    rows = compare(pair(of_patients([10, 5, 5]), of_patients([10, 10, None])), ("recall", "hd95_px"), draws=10)
+    recall, distance = row(rows, "recall"), row(rows, "hd95_px")
+    assert np.isnan(recall["first_median"]) and np.isnan(recall["second_n_infinite"])
+    assert (distance["first_n_infinite"], distance["second_n_infinite"]) == (0, 2)
+    assert distance["second_median"] == 0 < distance["first_median"]
+    assert written_side({"metric": "recall", **recall}, "first") == f"{recall['first']:.3f}"
+    side = written_side({"metric": "hd95_px", **distance}, "second")
+    assert side == f"{distance['second']:.3f} (median 0.000, 2 of 6 cases at the cap)"
 
 
 def test_runs_without_a_common_case_are_refused():

@@ -180,7 +180,6 @@ def test_a_finished_run_is_left_as_it_is(frames, tmp_path):
         ({"prompts": ["arteries"]}, "prompts"),
         ({"combine": Combine.BEST}, "combine"),
         ({"batch_size": 3}, "batch_size"),
-        ({"limit": 5}, "limit"),
         ({"dataset": {"key_fingerprint": "cd"}}, "dataset"),
     ],
 )

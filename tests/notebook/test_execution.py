@@ -22,6 +22,9 @@ from helpers.notebook.execution import execute_notebook
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
 
 
+EARLIER = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"papermill": {}}, "cells": []})  # executed
+
+
 def write_notebook(path, *sources, kernel="python3", parameters=PARAMETERS):
     cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
     node = new_notebook(cells=cells)
@@ -79,13 +82,23 @@ def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
     assert not trace.exists() and not (tmp_path / "out.ipynb").exists()
 
 
+@pytest.mark.parametrize("content", ["", "mine", EARLIER.replace("papermill", "kernelspec")])
+def test_only_an_executed_copy_is_written_over(tmp_path, content):
+    notebook, output = write_notebook(tmp_path / "in.ipynb", "1"), tmp_path / "out.ipynb"
+    output.write_text(content)
+    output.write_text(content)
+    with pytest.raises(RefusedInput, match="or an executed copy to replace, found another file"):
+        execute_notebook(notebook, output, {}, 120)
+    assert output.read_text() == content
+
+
 def test_a_failing_cell_is_reported_and_the_old_output_stays(tmp_path):
     notebook = write_notebook(tmp_path / "in.ipynb", "raise KeyError('no such case')")
     output = tmp_path / "out.ipynb"
-    output.write_text("earlier result")
+    output.write_text(EARLIER)
     with pytest.raises(VesselkitError, match=r"in.ipynb: cell \d failed with KeyError: 'no such case'"):
         execute_notebook(notebook, output, {}, 120)
-    assert output.read_text() == "earlier result"
+    assert output.read_text() == EARLIER
     assert "no such case" in (tmp_path / "out.failed.ipynb").read_text()
     assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "out.failed.ipynb", "out.ipynb"]
 
@@ -101,11 +114,11 @@ def test_a_kernel_that_dies_is_told_and_what_it_showed_is_kept(tmp_path):
     kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     notebook = write_notebook(tmp_path / "in.ipynb", "print('as far as here')", kill, "print('never')")
     output = tmp_path / "out.ipynb"
-    output.write_text("earlier result")
+    output.write_text(EARLIER)
     wanted = r"in.ipynb: the kernel died .*most often the memory ran out. See .*out.failed.ipynb"
     with pytest.raises(VesselkitError, match=wanted) as raised:
         execute_notebook(notebook, output, {}, 120)
-    assert raised.value.exit_code == 1 and output.read_text() == "earlier result"
+    assert raised.value.exit_code == 1 and output.read_text() == EARLIER
     assert outputs(tmp_path / "out.failed.ipynb") == "as far as here\n"
     assert sorted(os.listdir(tmp_path)) == ["in.ipynb", "out.failed.ipynb", "out.ipynb"]
 
@@ -153,7 +166,7 @@ def test_a_disk_that_becomes_full_under_the_notebook_leaves_the_earlier_copy(tmp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(execution.papermill, "execute_notebook", full)
-    (tmp_path / "out.ipynb").write_text("earlier result")
+    (tmp_path / "out.ipynb").write_text(EARLIER)
     with pytest.raises(OSError, match="No space left") as raised:
         execute_notebook(write_notebook(tmp_path / "in.ipynb"), tmp_path / "out.ipynb", {}, 120)
     assert raised.value.filename == str(tmp_path / "out.ipynb")

@@ -346,7 +346,7 @@ def test_prose_stands_between_cells_and_explains_each_figure(notebook):
         if cell.cell_type != "code":
             continue
         assert following is None or following.cell_type == "markdown"
-        if "png_bytes(" in cell.source:
+        if "show_figure(" in cell.source:
             figures += 1
             assert "**How to read it:**" in following.source and "**How it misleads:**" in following.source
     assert figures >= 1

@@ -33,7 +33,7 @@ def executed(path=WANTED, announced=True):
     outputs = [
         new_output("stream", name="stdout", text="printed words"),
         new_output("stream", name="stderr", text="to the error stream"),
-        new_output("display_data", data={"image/png": picture, "text/plain": "<Image>"}),
+        new_output("display_data", data={"image/png": picture}, metadata={"image/png": {"alt": "a <plain> figure"}}),
         new_output("display_data", data={"text/html": "<table><tr><td>0.781</td></tr></table>"}),
         new_output(
             "display_data",
@@ -71,6 +71,12 @@ def test_a_browser_shows_it(root):
     seen = look_at(report.write_report(write(root, executed())))
     assert not seen.console and not seen.asked and not seen.failed
     assert len(seen.widths) == 1 and seen.widths[0] > 100 and "0.781" in seen.text
+
+
+def test_pictures_keep_their_alternative_text_and_nothing_is_warned_of(root, caplog):
+    html = report.write_report(write(root, executed())).read_text(encoding="utf-8")
+    assert re.findall(r'<img alt="([^"]*)"', html) == ["a &lt;plain&gt; figure"]
+    assert not caplog.records
 
 
 def test_a_notebook_that_announces_nothing_gets_no_report(root):

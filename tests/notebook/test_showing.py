@@ -1,13 +1,16 @@
-"""Tables in notebooks lose nothing, and what they hold is text."""
+"""Tables in notebooks lose nothing, and what they hold is text; pictures say what is seen."""
 
 import re
 from unittest.mock import patch
 
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
 
+from helpers.figures.saving import save_figure
 from helpers.notebook import showing
-from helpers.notebook.showing import show_tables
+from helpers.notebook.showing import show_figure, show_picture, show_tables
 from helpers.stamp import VARIABLE
 
 
@@ -57,3 +60,15 @@ def test_the_stamp_stands_above_as_text(monkeypatch):
     monkeypatch.setenv(VARIABLE, "<b>tiny")
     ((html, text),) = shown(pd.DataFrame({"n": [1]}))
     assert html.startswith("<p><em>&lt;b&gt;tiny</em></p>") and text.startswith("<b>tiny\n")
+
+
+def test_pictures_carry_what_is_seen(tmp_path):
+    figure = Figure(figsize=(2, 1))
+    figure.suptitle("Dice by patient")
+    path, _ = save_figure(figure, tmp_path, "a")
+    with patch.object(showing, "display") as display:
+        show_figure(figure)
+        show_picture(path, "what the file shows")
+    for call, seen in zip(display.call_args_list, ("Dice by patient", "what the file shows"), strict=True):
+        data, metadata = DisplayFormatter().format(call.args[0])
+        assert "image/png" in data and metadata["image/png"]["alt"] == seen

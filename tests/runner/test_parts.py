@@ -1,5 +1,6 @@
 """Data set, batches, metric and hooks, without a model."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from mmengine.structures import BaseDataElement
 from helpers.data.frame import Frame
 from helpers.errors import UsageProblem, VesselkitError
 from helpers.runner import FixedBatches, FrameDataset, PanelHook, VesselMetric
+from helpers.runner.test import require_predicted
 from tests.evaluation.runs import SIDE, write_data
 
 
@@ -26,6 +28,8 @@ def samples(dataset, mask=None):
             "case_id": case.case_id,
             "mask": case.truth.mask(SIDE, SIDE) if mask is None else mask,
             "logits": np.zeros((SIDE, SIDE), np.float32),
+            "status": "ok",
+            "text": None,
         }
         for case in dataset.opened.cases
     ]
@@ -84,6 +88,19 @@ def test_truths_as_predictions_score_one_and_failures_count_as_empty(dataset):
     found = metric.evaluate(len(dataset))
     assert found["vessel/dice"] == pytest.approx(11 / 12)
     assert (found["vessel/n_cases"], found["vessel/n_failed"], found["vessel/n_scored"]) == (12, 1, 11)
+
+
+@pytest.mark.parametrize("failed", [1, 12])
+def test_a_test_of_errors_alone_is_not_called_done(dataset, failed):
+    metric = metric_of(dataset)
+    given = samples(dataset)
+    for sample in given[:failed]:
+        sample |= {"mask": None, "logits": None, "status": "error", "text": "the model broke"}
+    metric.process({}, given)
+    found = metric.evaluate(len(dataset))
+    assert found["vessel/n_errors"] == failed
+    with nullcontext() if failed < 12 else pytest.raises(VesselkitError, match="every one of 12 cases"):
+        require_predicted(found)
 
 
 def test_a_case_that_comes_twice_counts_once(dataset):

@@ -1,0 +1,20 @@
+// Elements of the page. Texts are only ever set as text, never as markup.
+
+export function make(tag, properties = {}, ...children) {
+  const { dataset, ...rest } = properties;
+  const node = Object.assign(document.createElement(tag), rest);
+  Object.assign(node.dataset, dataset);
+  node.append(...children);
+  return node;
+}
+
+export function label(text, control) {
+  return make("label", {}, make("span", { textContent: text }), control);
+}
+
+export function options(select, values, all) {
+  select.replaceChildren(make("option", { value: "", textContent: all }));
+  for (const [value, text] of values) select.append(make("option", { value, textContent: text }));
+}
+
+export const written = (value, digits = 3) => (value === null || value === undefined ? "–" : value.toFixed(digits));

@@ -1,0 +1,72 @@
+// What is looked at: the case, how its prediction ended, its verdict, and how far the reviewer is.
+
+import { make } from "./elements.js";
+
+export class Header {
+  constructor(viewer) {
+    const { facts } = viewer;
+    this.viewer = viewer;
+    this.id = make("h2", { className: "vk-id" });
+    const stamp = make("strong", { className: "vk-stamp", textContent: facts.stamp ?? "", hidden: !facts.stamp });
+    const title = facts.title ?? "";
+    const standing = make("span", { className: "vk-chip vk-standing", textContent: title, hidden: !title });
+    this.trained = make("strong", { className: "vk-chip vk-warning", textContent: "TRAINING patient", hidden: true });
+    this.about = make("span", { className: "vk-facts" });
+    this.status = make("span", { className: "vk-chip" });
+    this.warning = make("span", { className: "vk-chip vk-warning", hidden: true });
+    this.given = make("span", { className: "vk-chip", hidden: true });
+    this.run = make("span", { className: "vk-run" });
+    this.progress = make("span", { className: "vk-progress", role: "status" });
+    this.bar = make("progress", { max: 1, value: 0, ariaLabel: "reviewed" });
+    const help = make("button", { type: "button", textContent: "Keys ?", onclick: () => viewer.help.toggle() });
+    this.root = make(
+      "header", {},
+      make("div", { className: "vk-line" }, this.id, stamp, this.status, this.given, this.warning, this.trained, this.about,
+        standing),
+      make("div", { className: "vk-line vk-right" }, this.run, this.progress, this.bar, help),
+    );
+  }
+
+  showCase(here) {
+    this.id.textContent = here ? here.case_id : "no case";
+    this.trained.hidden = here?.training !== "training";
+    const facts = here ? [["patient", here.patient], ["sequence", here.sequence], ["frame", here.frame]] : [];
+    this.about.textContent = facts.filter(([, value]) => value !== null).map((pair) => pair.join(" ")).join(" · ");
+  }
+
+  // `letter`: what the run is called while its name is not to be known.
+  showPrediction(letter) {
+    const { facts, state, subject, prediction, data } = this.viewer;
+    // Blind, words that only one of the runs was asked would tell which it is.
+    const sameWords = facts.runs.every((one) => one.prompt_text === subject.prompt_text);
+    const words = state.blind && !sameWords ? "" : ` · ${subject.prompt_text}`;
+    this.run.textContent = `${state.blind ? letter : subject.name}${words}`;
+    this.status.textContent = prediction.status;
+    this.status.classList.toggle("vk-warning", prediction.status !== "ok");
+    this.status.title = prediction.words ?? "";
+    // Two empty masks are alike without having anything to do with each other.
+    const both = prediction.stored && data.truth?.some((value) => value);
+    const same = both && prediction.stored.every((value, i) => value === data.truth[i]);
+    this.warning.hidden = !same;
+    this.warning.textContent = same ? "identical to the ground truth: check its origin" : "";
+  }
+
+  showVerdict(mine, { reviewed, rejected }) {
+    const { cases, host, state } = this.viewer;
+    this.given.hidden = !mine;
+    this.given.className = `vk-chip vk-${mine?.verdict ?? "open"}`;
+    this.given.textContent = mine ? [mine.verdict, ...mine.reasons].join(" · ") : "";
+    this.given.title = mine?.note ?? "";
+    const of = state.blind ? "" : `, ${rejected} rejected`;
+    const whose = host.reviewer ? `${host.reviewer}: ` : "";
+    this.progress.textContent = `${whose}${reviewed} of ${cases.length} reviewed${of}`;
+    this.bar.value = cases.length ? reviewed / cases.length : 0;
+  }
+
+  // Leaves nothing of the case before.
+  clear() {
+    this.status.textContent = this.run.textContent = "–";
+    this.status.title = "";
+    this.warning.hidden = true;
+  }
+}

@@ -1,0 +1,192 @@
+// Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
+
+import { label, make } from "./elements.js";
+import { NAME, isRecord, latest, linesOf, newId, newIn, progressOf, recordsOf, timeAfter } from "./verdicts.js";
+
+const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
+
+export class Judgement {
+  constructor(viewer) {
+    Object.assign(this, { viewer, reasons: new Set(), keeping: false });
+    this.buttons = Object.entries(TEXTS).map(([verdict, text]) =>
+      make("button", {
+        type: "button", className: `vk-verdict vk-${verdict}`, textContent: text, dataset: { verdict },
+        onclick: () => this.give(verdict),
+      }),
+    );
+    this.tags = viewer.facts.reasons.map((reason, place) =>
+      make("button", {
+        type: "button", className: "vk-tag", textContent: `${place + 2} ${reason}`, ariaPressed: "false",
+        onclick: () => this.tag(place),
+      }),
+    );
+    this.note = make("input", { type: "text", maxLength: 2000, placeholder: "note (e)", dataset: { control: "note" } });
+    this.advance = make("input", { type: "checkbox", checked: true, dataset: { control: "advance" } });
+    this.said = make("p", { className: "vk-hint", role: "status" });
+    const undo = make("button", { type: "button", textContent: "Undo (z)", onclick: () => this.undo() });
+    this.root = make(
+      "section", { className: "vk-card" },
+      make("div", { className: "vk-line" }, ...this.buttons, undo),
+      make("div", { className: "vk-line" }, ...this.tags),
+      label("Note", this.note),
+      make("div", { className: "vk-line" },
+        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "go on after a verdict" }))),
+      ...(viewer.host.reviewer === null ? [this.file()] : []),
+      this.said,
+    );
+  }
+
+  // Where no kernel knows who reviews, the name is asked for, and verdicts come and go as a file.
+  file() {
+    const { viewer } = this;
+    this.reviewer = make("input", { type: "text", placeholder: "your name", dataset: { control: "reviewer" } });
+    this.reviewer.addEventListener("input", () => {
+      viewer.reviewer = this.reviewer.value.trim();
+      this.tell("");
+      this.show();
+    });
+    const download = make("button", { type: "button", textContent: "Download verdicts", onclick: () => this.download() });
+    this.picked = make("input", { type: "file", accept: ".jsonl", dataset: { control: "import" } });
+    this.picked.addEventListener("change", () => this.take(this.picked.files[0]));
+    return make("div", { className: "vk-line" }, label("Reviewer", this.reviewer), download, label("Import", this.picked));
+  }
+
+  tell(text) {
+    this.said.textContent = text;
+  }
+
+  // What was said of the case before stands ready to be changed.
+  recall() {
+    const before = this.viewer.case && this.viewer.given().get(this.viewer.case.case_id);
+    this.reasons = new Set(before?.reasons);
+    this.note.value = before?.note ?? "";
+  }
+
+  show() {
+    const { viewer } = this, { blind } = viewer.state, given = viewer.given();
+    const mine = viewer.case ? given.get(viewer.case.case_id) : undefined;
+    // Blind, a case counts once both have a verdict: their numbers apart would tell which is which.
+    const counted = blind ? viewer.facts.runs.map((_, place) => viewer.given(place)) : [given];
+    viewer.header.showVerdict(mine, progressOf(viewer.cases, counted));
+    this.tags.forEach((tag, place) => {
+      tag.ariaPressed = String(this.reasons.has(viewer.facts.reasons[place]));
+    });
+    this.buttons.forEach((button) => button.classList.toggle("vk-chosen", button.dataset.verdict === mine?.verdict));
+  }
+
+  tag(place) {
+    const reason = this.viewer.facts.reasons[place];
+    if (reason === undefined) return;
+    if (!this.reasons.delete(reason)) this.reasons.add(reason);
+    this.show();
+  }
+
+  async give(verdict) {
+    const { viewer } = this;
+    if (!viewer.case) return;
+    if (viewer.data?.case_id !== viewer.case.case_id) {
+      this.tell("NOT kept: this case is not on the screen yet.");
+      return;
+    }
+    const advance = this.advance.checked;
+    const kept = await this.keep({
+      case_id: viewer.case.case_id,
+      verdict,
+      reasons: viewer.facts.reasons.filter((reason) => this.reasons.has(reason)),
+      note: this.note.value,
+      threshold: viewer.prediction.stored ? viewer.state.threshold : null,
+      withdraws: null,
+    });
+    if (!kept) return;
+    this.tell(`${kept.case_id}: ${verdict}`);
+    if (!advance || viewer.case?.case_id !== kept.case_id) return;
+    const other = viewer.facts.runs.findIndex((_, place) => !viewer.isOn(kept, place));
+    if (viewer.state.blind && other >= 0 && !viewer.given(other).has(kept.case_id)) viewer.otherRun();
+    else if (viewer.place < viewer.queue.length - 1) viewer.step(1);
+    else this.tell(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
+  }
+
+  // What a reviewer at the end of the queue is to do next.
+  leftOver() {
+    const given = this.viewer.given(), open = this.viewer.queue.filter((one) => !given.has(one.case_id)).length;
+    if (open) return `This was the last case of the queue; ${open} before it have no verdict (u goes to the next one).`;
+    return "Every case of the queue has a verdict, and all are kept: you are done.";
+  }
+
+  async undo() {
+    const { viewer } = this;
+    const last = latest(viewer.facts.runs.map((_, place) => viewer.given(place)));
+    if (!last) {
+      this.tell("There is no verdict to take back.");
+      return;
+    }
+    const kept = await this.keep({
+      run: last.run, case_id: last.case_id, verdict: null, reasons: [], note: "", threshold: null, withdraws: last.id,
+      prediction: last.prediction ?? null,
+    });
+    if (!kept) return;
+    const place = viewer.queue.findIndex((one) => one.case_id === last.case_id);
+    if (place >= 0 && place !== viewer.place) await viewer.show(place);
+    if (place >= 0 && !viewer.isOn(last, viewer.run)) viewer.otherRun();
+    this.tell(`${last.case_id}: ${last.verdict} was taken back`);
+  }
+
+  async keep(values) {
+    const { viewer } = this;
+    if (!NAME.test(viewer.reviewer)) {
+      this.tell("Your name first, as Reviewer: letters, digits, '.', '_', '+', '-'.");
+      this.reviewer?.focus();
+      return null;
+    }
+    const record = {
+      schema: "vesselkit.verdict", schema_version: 1, id: newId(),
+      time: timeAfter(recordsOf(viewer.records, viewer.reviewer)),
+      reviewer: viewer.reviewer, run: viewer.subject.run, prompt: viewer.facts.prompt,
+      prediction: viewer.predictions.get(values.case_id)?.[viewer.run] ?? null, ...values,
+    };
+    // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
+    if (this.keeping) {
+      this.tell("The verdict before is still being kept: wait for it, then say it again.");
+      return null;
+    }
+    this.keeping = true;
+    try {
+      await viewer.host.save(record);
+    } catch (error) {
+      this.tell(`NOT kept: ${error.message}`);
+      return null;
+    } finally {
+      this.keeping = false;
+    }
+    viewer.records.push(record);
+    this.show();
+    return record;
+  }
+
+  download() {
+    const mine = this.viewer.records.filter((one) => this.isOurs(one));
+    const url = URL.createObjectURL(new Blob([linesOf(mine)], { type: "application/jsonl" }));
+    make("a", { href: url, download: `verdicts-${this.viewer.reviewer || "all"}.jsonl` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    this.tell(`${mine.length} records written to your downloads`);
+  }
+
+  isOurs(record) {
+    const { facts } = this.viewer;
+    return record.prompt === facts.prompt && facts.runs.some((_, place) => this.viewer.isOn(record, place));
+  }
+
+  async take(file) {
+    if (!file) return;
+    const { viewer } = this;
+    const fits = (one) => isRecord(one, viewer.facts.reasons) && this.isOurs(one);
+    const { found, others } = newIn(await file.text(), viewer.records.map((one) => one.id), fits);
+    for (const one of found) {
+      await viewer.host.save(one);
+      viewer.records.push(one);
+    }
+    this.picked.value = "";
+    this.show();
+    this.tell(`${found.length} records taken over, ${others} lines passed over`);
+  }
+}

@@ -1,0 +1,95 @@
+// The keys, what they do, and the list of them that `?` shows.
+
+import { make } from "./elements.js";
+
+// key, what `event.key` is, what it does. One table for the handler and for the list that `?` shows.
+const KEYS = [
+  ["Cases", [
+    ["→ or n", ["ArrowRight", "n"], "next case", (v) => v.step(1)],
+    ["← or p", ["ArrowLeft", "p"], "previous case", (v) => v.step(-1)],
+    ["Home, End", ["Home", "End"], "first, last case", (v, key) => v.step(key === "Home" ? -Infinity : Infinity)],
+    ["u", ["u"], "next case without a verdict", (v) => v.nextOpen()],
+    [", and .", [",", "."], "frame before, after in the sequence", (v, key) => v.stepFrame(key === "." ? 1 : -1)],
+    ["y", ["y"], "play the sequence, stop", (v) => v.navigation.play()],
+    ["g", ["g"], "sort and filters (Tab: next, Esc leaves)", (v) => v.navigation.sort.focus()],
+  ]],
+  ["Verdict", [
+    ["a", ["a"], "accept", (v) => v.judgement.give("accept")],
+    ["f", ["f"], "to be fixed", (v) => v.judgement.give("fix")],
+    ["r", ["r"], "reject", (v) => v.judgement.give("reject")],
+    ["2 … 9", ["2", "3", "4", "5", "6", "7", "8", "9"], "reason tag 2 … 9 on, off", (v, key) => v.judgement.tag(Number(key) - 2)],
+    ["e", ["e"], "write a note (Esc leaves it)", (v) => v.judgement.note.focus()],
+    ["z", ["z"], "take the last verdict back", (v) => v.judgement.undo()],
+  ]],
+  ["Mask", [
+    ["↑ and ↓", ["ArrowUp", "ArrowDown"], "threshold up, down", (v, key) => v.nudge("threshold", key === "ArrowUp" ? 1 : -1)],
+    ["t", ["t"], "the run's own threshold", (v) => v.set("threshold", v.subject.threshold)],
+    ["o and O", ["o", "O"], "more, less opaque", (v, key) => v.nudge("opacity", key === "o" ? 1 : -1)],
+    ["c", ["c"], "contours only", (v) => v.toggle("contour")],
+    ["d and D", ["d", "D"], "contours wider, thinner", (v, key) => v.nudge("width", key === "d" ? 1 : -1)],
+    ["m", ["m"], "map of errors on black", (v) => v.toggle("map")],
+    ["k", ["k"], "centreline that was missed", (v) => v.toggle("centreline")],
+    ["v", ["v"], "other colours", (v) => v.toggle("palette")],
+    ["s", ["s"], "swipe: truth | prediction", (v) => v.toggle("swipe")],
+    ["[ and ]", ["[", "]"], "line of the swipe left, right", (v, key) => v.nudge("divide", key === "]" ? 4 : -4)],
+    ["Space", [" "], "hold: hide all colours", (v) => v.hide(true)],
+    ["b", ["b"], "the other run", (v) => v.otherRun()],
+    ["x", ["x"], "blind A/B, with two runs", (v) => v.blindly()],
+  ]],
+  ["Picture", [
+    ["w and W", ["w", "W"], "window wider, narrower", (v, key) => v.nudge("window", key === "w" ? 4 : -4)],
+    ["l and L", ["l", "L"], "level up, down", (v, key) => v.nudge("level", key === "l" ? 4 : -4)],
+    ["i", ["i"], "invert", (v) => v.toggle("invert")],
+    ["q", ["q"], "all settings of mask and picture back", (v) => v.reset()],
+    ["+ and −", ["+", "=", "-"], "zoom in, out", (v, key) => v.panels.zoomBy(key === "-" ? 1 / 1.25 : 1.25)],
+    ["h and H", ["h", "H"], "move left, right", (v, key) => v.panels.pan(key === "h" ? -1 : 1, 0)],
+    ["j and J", ["j", "J"], "move down, up", (v, key) => v.panels.pan(0, key === "j" ? 1 : -1)],
+    ["0", ["0"], "fit", (v) => v.panels.fit()],
+    ["1", ["1"], "one pixel to one", (v) => v.panels.actualSize()],
+  ]],
+  ["Help", [
+    ["?", ["?"], "these keys, on and off", (v) => v.help.toggle()],
+  ]],
+];
+const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
+
+// Whether a key belongs to the element that has the focus: what is typed into a field never judges.
+function isTaken(target, key) {
+  const typing = target.matches?.("select, textarea, input:not([type=range]):not([type=checkbox])");
+  const sliding = target.matches?.("input[type=range]") && /^(Arrow|Home|End)/.test(key);
+  const pressing = target.matches?.("button, input[type=checkbox]") && key === " ";
+  return typing || sliding || pressing;
+}
+
+export function pressed(viewer, event) {
+  const { target, key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (key === "Escape") {
+    viewer.help.root.hidden = true;
+    viewer.takeKeys();
+    return;
+  }
+  const act = BY_KEY.get(key);
+  if (isTaken(target, key) || !act) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (!(event.repeat && "afrz y".includes(key))) act(viewer, key);
+}
+
+export class Help {
+  constructor() {
+    this.root = make("div", { className: "vk-help", hidden: true, role: "dialog", ariaLabel: "Keys" });
+    for (const [title, rows] of KEYS) {
+      const list = make("dl", {});
+      for (const [keys, , does] of rows) list.append(make("dt", { textContent: keys }), make("dd", { textContent: does }));
+      this.root.append(make("div", {}, make("h3", { textContent: title }), list));
+    }
+    this.root.append(
+      make("p", { textContent: "Wheel: zoom. Drag: move. Double click: fit. Esc closes this list and leaves a field." }),
+    );
+  }
+
+  toggle() {
+    this.root.hidden = !this.root.hidden;
+  }
+}

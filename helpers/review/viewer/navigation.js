@@ -1,0 +1,92 @@
+// The queue on the screen: its order and filters, the place in it, and the frames of a sequence.
+
+import { label, make, options } from "./elements.js";
+import { arranged, distinct, isKept } from "./queue.js";
+import { VERDICTS } from "./verdicts.js";
+
+const PLAY_MS = 180;
+
+export class Navigation {
+  constructor(viewer) {
+    Object.assign(this, { viewer, filters: {}, playing: null });
+    const { facts, cases } = viewer;
+    const orders = facts.metrics.flatMap(({ name, title }) => [
+      [`worst:${name}`, `worst ${title} first`],
+      [`best:${name}`, `best ${title} first`],
+    ]);
+    this.sort = this.select("sort", orders, "by case id");
+    if (orders.length) this.sort.value = orders[0][0];
+    const pairs = (name) => distinct(cases, name).map((value) => [value, value]);
+    const fields = [label("Sort", this.sort)];
+    for (const [name, title] of [["patient", "Patient"], ["sequence", "Sequence"], ["status", "Status"]]) {
+      this.filters[name] = this.select(`${name}Filter`, pairs(name), "all");
+      if (pairs(name).length) fields.push(label(title, this.filters[name]));
+    }
+    this.verdict = this.select("verdictFilter", ["none", ...VERDICTS].map((one) => [one, one]), "all");
+    this.number = make("output", {});
+    this.slider = make("input", {
+      type: "range", min: 1, step: 1, dataset: { control: "case" },
+      oninput: () => viewer.show(Number(this.slider.value) - 1),
+    });
+    this.frame = make("input", {
+      type: "range", min: 1, step: 1, dataset: { control: "frame" },
+      oninput: () => viewer.showFrame(Number(this.frame.value) - 1),
+    });
+    this.frameNumber = make("output", {});
+    this.button = make("button", { type: "button", textContent: "▶ Play", onclick: () => this.play() });
+    this.frames = make("div", { className: "vk-field vk-wide", hidden: true },
+      label("Frame", this.frame), this.frameNumber, this.button);
+    const step = (text, name, count) =>
+      make("button", { type: "button", textContent: text, ariaLabel: name, onclick: () => viewer.step(count) });
+    this.root = make(
+      "nav", {}, ...fields, label("Verdict", this.verdict),
+      make("div", { className: "vk-field vk-wide" }, step("‹", "previous case", -1), label("Case", this.slider),
+        step("›", "next case", 1), this.number),
+      this.frames,
+    );
+  }
+
+  select(name, values, all) {
+    const found = make("select", { onchange: () => this.viewer.arrange(), dataset: { control: name } });
+    options(found, values, all);
+    return found;
+  }
+
+  // The cases that the filters leave in, in the chosen order.
+  queue() {
+    const [order, metric] = (this.sort.value || "natural:").split(":");
+    const { facts, cases } = this.viewer, given = this.viewer.given();
+    const lower = facts.metrics.find((one) => one.name === metric)?.lower_is_better;
+    const wanted = Object.fromEntries(Object.entries(this.filters).map(([name, { value }]) => [name, value]));
+    return arranged(cases, order, metric, lower, (one) => isKept(one, wanted, this.verdict.value, given));
+  }
+
+  show() {
+    const { queue, place, case: here } = this.viewer, frames = this.viewer.frames();
+    this.number.textContent = `${queue.length ? place + 1 : 0} / ${queue.length}`;
+    Object.assign(this.slider, { max: Math.max(queue.length, 1), value: place + 1 });
+    this.frames.hidden = frames.length < 2;
+    if (frames.length < 2) return;
+    Object.assign(this.frame, { max: frames.length, value: frames.indexOf(here) + 1 });
+    this.frameNumber.textContent = `${frames.indexOf(here) + 1} / ${frames.length}`;
+  }
+
+  async play() {
+    const { viewer } = this;
+    const mine = (this.playing = this.playing ? null : {}); // stopped and started again, an earlier loop ends
+    this.button.textContent = mine ? "■ Stop" : "▶ Play";
+    while (mine && this.playing === mine) {
+      const frames = viewer.frames();
+      if (frames.length < 2 || !this.root.isConnected) break;
+      await viewer.showFrame((frames.indexOf(viewer.case) + 1) % frames.length);
+      await new Promise((done) => setTimeout(done, PLAY_MS));
+    }
+    if (this.playing !== mine) return;
+    this.playing = null;
+    this.button.textContent = "▶ Play";
+  }
+
+  close() {
+    this.playing = null;
+  }
+}

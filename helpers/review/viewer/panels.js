@@ -1,0 +1,266 @@
+// The pictures on the screen: one panel each, all at the same zoom and place.
+
+import { make, written } from "./elements.js";
+import { MISS, PANELS } from "./pictures.js";
+
+export class Panels {
+  constructor(viewer) {
+    const titles = [...PANELS, ...viewer.beside.map(({ name }) => name)];
+    Object.assign(this, { viewer, at: null, cursor: null });
+    this.panels = titles.map((title, place) => this.build(title, place));
+    this.pixel = make("output", { className: "vk-pixel", textContent: "move over a picture to read its pixels" });
+    const button = (text, act) => make("button", { type: "button", textContent: text, onclick: act });
+    this.root = make(
+      "section", {},
+      make("div", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure)),
+      make("div", { className: "vk-line vk-tools" }, button("Fit", () => this.fit()), button("1:1", () => this.actualSize()),
+        button("−", () => this.zoomBy(1 / 1.25)), button("+", () => this.zoomBy(1.25)), this.pixel),
+    );
+    this.watch = new ResizeObserver(() => viewer.data && viewer.draw("view"));
+    this.panels.forEach((panel) => this.watch.observe(panel.canvas));
+  }
+
+  build(title, place) {
+    const canvas = make("canvas", { role: "img", ariaLabel: title, dataset: { panel: String(place) } });
+    const note = make("p", { className: "vk-note", hidden: true });
+    const caption = make("figcaption", {}, make("b", { textContent: title }));
+    const legend = make("span", { className: "vk-legend" });
+    // Beside others the prediction has its Dice in sight as they have theirs.
+    const dice = make("output", { dataset: { dice: String(place) }, title: "Dice" });
+    const { beside } = this.viewer;
+    caption.append(...(beside.length && (place === 2 || place >= PANELS.length) ? [dice] : []), legend);
+    const figure = make("figure", {}, caption, make("div", { className: "vk-frame" }, canvas, note));
+    const panel = { canvas, note, legend, dice, figure };
+    this.listen(panel);
+    return panel;
+  }
+
+  // -- mouse and zoom -------------------------------------------------------------------------------------------------
+
+  listen(panel) {
+    const { canvas } = panel, { viewer } = this;
+    canvas.addEventListener("wheel", (event) => {
+      if (!viewer.data) return;
+      event.preventDefault();
+      this.zoomBy(Math.exp(-event.deltaY / 400), this.toFrame(panel, event));
+    }, { passive: false });
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      viewer.takeKeys();
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!viewer.data) return;
+      if (event.buttons & 1) {
+        const zoom = this.zoomOf(panel);
+        this.at.x -= event.movementX / zoom;
+        this.at.y -= event.movementY / zoom;
+      }
+      this.cursor = this.toFrame(panel, event);
+      this.showPixel();
+      viewer.draw("view");
+    });
+    canvas.addEventListener("pointerleave", () => {
+      this.cursor = null;
+      viewer.draw("view");
+    });
+    canvas.addEventListener("dblclick", () => this.fit());
+  }
+
+  // Screen pixels to one pixel of the frame.
+  zoomOf({ canvas }) {
+    const { width, height } = this.viewer.data;
+    return this.at.zoom ?? Math.min(canvas.clientWidth / width, canvas.clientHeight / height);
+  }
+
+  toFrame(panel, event) {
+    const box = panel.canvas.getBoundingClientRect(), zoom = this.zoomOf(panel);
+    return {
+      x: (event.clientX - box.left - box.width / 2) / zoom + this.at.x,
+      y: (event.clientY - box.top - box.height / 2) / zoom + this.at.y,
+    };
+  }
+
+  fit() {
+    const { data } = this.viewer;
+    if (!data) return;
+    this.at = { zoom: null, x: data.width / 2, y: data.height / 2 };
+    this.viewer.draw("view");
+  }
+
+  actualSize() {
+    if (!this.viewer.data) return;
+    this.at.zoom = 1 / (globalThis.devicePixelRatio || 1);
+    this.viewer.draw("view");
+  }
+
+  // By a number of steps of 40 pixels of the screen.
+  pan(x, y) {
+    if (!this.viewer.data) return;
+    const step = 40 / this.zoomOf(this.panels[0]);
+    this.at.x += x * step;
+    this.at.y += y * step;
+    this.viewer.draw("view");
+  }
+
+  zoomBy(factor, around = null) {
+    if (!this.viewer.data) return;
+    const before = this.zoomOf(this.panels[0]);
+    const zoom = Math.min(Math.max(before * factor, 0.1), 40);
+    if (around) {
+      this.at.x = around.x + ((this.at.x - around.x) * before) / zoom;
+      this.at.y = around.y + ((this.at.y - around.y) * before) / zoom;
+    }
+    this.at.zoom = zoom;
+    this.viewer.draw("view");
+  }
+
+  // -- drawing --------------------------------------------------------------------------------------------------------
+
+  // Frames of one size keep zoom and place, so that a sequence can be played at a vessel.
+  take(data, before) {
+    const same = before && before.width === data.width && before.height === data.height;
+    if (!same || !this.at) this.at = { zoom: null, x: data.width / 2, y: data.height / 2 };
+    this.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
+  }
+
+  blit(from) {
+    const ratio = Math.min(globalThis.devicePixelRatio || 1, 2), { stamp } = this.viewer.facts;
+    this.panels.forEach((panel, place) => {
+      if (place < from) return;
+      const { canvas } = panel;
+      const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+      if (!width || !height) return;
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+      const context = canvas.getContext("2d", { alpha: false });
+      const zoom = this.zoomOf(panel) * ratio;
+      const left = Math.round(width / 2 - this.at.x * zoom), top = Math.round(height / 2 - this.at.y * zoom);
+      blacken(context);
+      context.setTransform(zoom, 0, 0, zoom, left, top);
+      context.imageSmoothingEnabled = zoom < 1;
+      if (place === 3 && this.viewer.state.swipe) this.swipe(context);
+      else context.drawImage(this.viewer.pictures.sources[place], 0, 0);
+      if (this.cursor) this.cross(context, zoom);
+      if (stamp) stampOn(context, stamp, width, height, ratio);
+    });
+  }
+
+  // Left of the line the ground truth's picture, right of it the prediction's.
+  swipe(context) {
+    const { data: { width, height }, state, pictures: { sources: [, truth, prediction] } } = this.viewer;
+    const at = Math.round(state.divide * width);
+    if (at > 0) context.drawImage(truth, 0, 0, at, height, 0, 0, at, height);
+    if (at < width) context.drawImage(prediction, at, 0, width - at, height, at, 0, width - at, height);
+    context.fillStyle = "#ffffff";
+    context.fillRect(at - 0.5, 0, 1, height);
+  }
+
+  cross(context, zoom) {
+    const { x, y } = this.cursor, arm = 9 / zoom, thin = 1 / zoom;
+    context.fillStyle = "#ffffffcc";
+    context.fillRect(x - arm, y - thin / 2, 2 * arm, thin);
+    context.fillRect(x - thin / 2, y - arm, thin, 2 * arm);
+  }
+
+  // -- what stands in and over the pictures -----------------------------------------------------------------------------
+
+  // Leaves nothing of the case before.
+  clear(text) {
+    this.cursor = null;
+    for (const { canvas, note, legend, dice } of this.panels) {
+      blacken(canvas.getContext("2d", { alpha: false }));
+      Object.assign(note, { textContent: text, hidden: false });
+      legend.replaceChildren();
+      legend.dataset.key = "";
+      dice.textContent = "";
+    }
+    this.pixel.textContent = "–";
+  }
+
+  note(place, text) {
+    const { note } = this.panels[place];
+    note.hidden = text === "";
+    note.textContent = text;
+    if (text !== "") this.viewer.pictures.wipe(place);
+  }
+
+  // Why a panel is empty, for each that is; and the Dice of the prediction and of the runs beside.
+  describe(prediction, beside, dice) {
+    const { data, pictures, state } = this.viewer;
+    const none = (one) => (one.stored === null ? [`no prediction: ${one.status}`, one.words].filter(Boolean).join("\n") : "");
+    const noTruth = data.truth ? "" : data.truth_note ?? "";
+    this.note(0, data.image === null ? "the frame cannot be read" : "");
+    this.note(1, noTruth);
+    this.note(2, none(prediction));
+    this.note(3, data.truth || prediction.stored ? "" : `${noTruth}\nno prediction: ${prediction.status}`);
+    this.panels[2].dice.textContent = written(dice);
+    beside.forEach((one, index) => {
+      const place = PANELS.length + index, panel = this.panels[place];
+      this.note(place, none(one));
+      panel.dice.textContent = written(pictures.diceBeside(index, one.stored !== null));
+      // Blind, nothing is on the screen that has a name.
+      panel.figure.hidden = state.blind;
+    });
+  }
+
+  showLegend(palette, there) {
+    const { data, state, beside } = this.viewer;
+    const entries = [
+      [],
+      data.truth ? [["truth", palette.truth]] : [],
+      there ? [["prediction", palette.prediction]] : [],
+      data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
+      ...beside.map(() => []),
+    ];
+    if (data.truth && there && state.centreline) entries[3].push(["centreline missed", MISS]);
+    if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];
+    this.panels.forEach(({ legend }, place) => {
+      const key = JSON.stringify(entries[place]);
+      if (legend.dataset.key === key) return;
+      legend.dataset.key = key;
+      legend.replaceChildren(
+        ...entries[place].map(([text, colour]) => {
+          const patch = make("i", {});
+          patch.style.background = `rgb(${colour.map(Math.round).join(",")})`;
+          return make("span", {}, patch, make("span", { textContent: text }));
+        }),
+      );
+    });
+  }
+
+  showPixel() {
+    const { cursor, pixel } = this, { data, prediction } = this.viewer;
+    if (!cursor) return;
+    const x = Math.floor(cursor.x), y = Math.floor(cursor.y);
+    if (x < 0 || y < 0 || x >= data.width || y >= data.height) {
+      pixel.textContent = "outside the frame";
+      return;
+    }
+    const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`];
+    if (data.image !== null) texts.push(`grey ${data.grey[i]}`);
+    if (prediction.full) texts.push(`probability ${(1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)}`);
+    if (data.truth) texts.push(data.truth[i] ? "vessel in the truth" : "background in the truth");
+    pixel.textContent = texts.join("   ");
+  }
+
+  close() {
+    this.watch.disconnect();
+  }
+}
+
+function blacken(context) {
+  const { width, height } = context.canvas;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = "#121212";
+  context.fillRect(0, 0, width, height);
+}
+
+// What is no result says so in the picture too, which can be copied out of the page.
+function stampOn(context, text, width, height, ratio) {
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.font = `${Math.round(11 * ratio)}px system-ui, sans-serif`;
+  const room = 4 * ratio, wide = Math.min(context.measureText(text).width, width - 2 * room);
+  context.fillStyle = "#121212cc";
+  context.fillRect(width - wide - 2 * room, height - 18 * ratio, wide + 2 * room, 18 * ratio);
+  context.fillStyle = "#e6b422";
+  context.fillText(text, width - wide - room, height - 5.5 * ratio, wide);
+}

@@ -1,0 +1,274 @@
+// The viewer: what is looked at and how, and the parts of the screen that show it.
+
+import { Cases } from "./cases.js";
+import { Controls } from "./controls.js";
+import { make } from "./elements.js";
+import { Header } from "./header.js";
+import { Judgement } from "./judgement.js";
+import { Help, pressed } from "./keys.js";
+import { Navigation } from "./navigation.js";
+import { Panels } from "./panels.js";
+import { Pictures } from "./pictures.js";
+import { byName, firstBlind, framesOf, nextOpen } from "./queue.js";
+import { DEFAULTS, limited, nudged } from "./settings.js";
+import { isOn, standing } from "./verdicts.js";
+
+const RANKS = ["view", "mask", "all"]; // what is to be drawn again: each with all before it
+
+// `host`: load(case_id) gives a payload, save(record) keeps a record and may fail; `reviewer` is null where it is asked
+// for on the screen, which then also offers verdicts as a file.
+export class Viewer {
+  constructor(root, facts, host) {
+    Object.assign(this, { root, facts, host, records: [...facts.verdicts], run: 0, data: null, queue: [], place: 0 });
+    this.predictions = new Map(facts.cases.map((one) => [one.case_id, one.predictions]));
+    this.beside = facts.beside;
+    this.state = { ...DEFAULTS, threshold: facts.runs[0].threshold };
+    this.reviewer = host.reviewer ?? "";
+    this.cases = [...facts.cases].sort((a, b) => byName.compare(a.case_id, b.case_id));
+    this.decoded = new Cases(host.load);
+    this.hidden = false;
+    this.asked = 0;
+    this.build();
+    this.arrange();
+  }
+
+  get subject() {
+    return this.facts.runs[this.run];
+  }
+
+  get prediction() {
+    return this.data?.predictions[this.run] ?? null;
+  }
+
+  get case() {
+    return this.queue[this.place] ?? null;
+  }
+
+  // Whether the threshold is the run's own.
+  get own() {
+    return this.state.threshold === this.subject.threshold;
+  }
+
+  // The verdicts of this reviewer on the run that is shown, or on that of another place.
+  given(place = this.run) {
+    return standing(this.records.filter((one) => this.isOn(one, place)), this.reviewer);
+  }
+
+  isOn(record, place) {
+    return isOn(record, this.facts.runs[place].run, this.predictions.get(record.case_id)?.[place]);
+  }
+
+  build() {
+    this.root.classList.add("vesselkit-review");
+    this.root.tabIndex = 0;
+    this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab keeps its own keys away from here
+    this.root.setAttribute("role", "application");
+    this.root.setAttribute("aria-label", "Review of a run. Press ? for the keys.");
+    this.pictures = new Pictures(this.beside.map(({ name }) => name));
+    this.header = new Header(this);
+    this.navigation = new Navigation(this);
+    this.panels = new Panels(this);
+    this.controls = new Controls(this);
+    this.judgement = new Judgement(this);
+    this.help = new Help();
+    const below = make("div", { className: "vk-below" }, this.controls.root, this.judgement.root);
+    this.root.replaceChildren(this.header.root, this.navigation.root, this.panels.root, below, this.help.root);
+    this.stop = new AbortController();
+    const { signal } = this.stop;
+    const keys = this.host.keysFrom ?? this.root;
+    keys.addEventListener("keydown", (event) => pressed(this, event), { signal });
+    keys.addEventListener("keyup", (event) => event.key === " " && this.hidden && this.hide(false), { signal });
+    // A button that was clicked gives the keys back; one that was reached by Tab keeps them.
+    this.root.addEventListener("click", (event) => {
+      if (event.detail > 0 && event.target.closest("button")) this.takeKeys();
+    }, { signal });
+    this.root.addEventListener("focusout", () => this.hidden && this.hide(false), { signal });
+  }
+
+  takeKeys() {
+    this.root.focus({ preventScroll: true });
+  }
+
+  tell(text) {
+    this.judgement.tell(text);
+  }
+
+  // -- the queue ------------------------------------------------------------------------------------------------------
+
+  arrange() {
+    const here = this.case?.case_id, { value } = this.navigation.sort;
+    this.queue = this.navigation.queue();
+    // A new order starts at its front; a filter keeps the case at hand where it is left in.
+    const kept = this.sorted === value ? this.queue.findIndex((one) => one.case_id === here) : 0;
+    this.sorted = value;
+    return this.show(Math.max(kept, 0));
+  }
+
+  step(count) {
+    return this.show(this.place + count);
+  }
+
+  nextOpen() {
+    const found = nextOpen(this.queue, this.place, this.given());
+    if (found < 0) this.tell("Every case in the queue has a verdict.");
+    else this.show(found);
+  }
+
+  frames() {
+    return framesOf(this.cases, this.case);
+  }
+
+  stepFrame(count) {
+    const frames = this.frames();
+    const place = frames.indexOf(this.case) + count;
+    if (frames[place]) this.showFrame(place);
+  }
+
+  showFrame(place) {
+    const one = this.frames()[place];
+    let found = this.queue.indexOf(one);
+    if (found < 0) {
+      // The filter leaves this frame out: it is shown all the same, in a queue of everything.
+      this.queue = this.cases;
+      found = this.cases.indexOf(one);
+    }
+    return this.show(found);
+  }
+
+  async show(place) {
+    this.place = Math.min(Math.max(place, 0), Math.max(this.queue.length - 1, 0));
+    if (this.state.blind && this.case) this.useRun(this.firstBlind());
+    this.judgement.recall();
+    this.header.showCase(this.case);
+    this.navigation.show();
+    this.judgement.show();
+    const ticket = ++this.asked;
+    if (!this.case) {
+      this.clear("no case in the queue");
+      return;
+    }
+    try {
+      const data = await this.decoded.of(this.case.case_id);
+      if (ticket !== this.asked) return;
+      this.panels.take(data, this.data);
+      this.data = data;
+      this.takeOver();
+      for (const ahead of [1, -1]) {
+        const next = this.queue[this.place + ahead];
+        if (next) this.decoded.of(next.case_id).catch(() => {}); // told of when it is its turn
+      }
+    } catch (error) {
+      if (ticket !== this.asked) return;
+      this.clear(`this case cannot be shown: ${error.message}`);
+    }
+  }
+
+  // Leaves nothing of the case before: no picture, score, status or pixel.
+  clear(text) {
+    this.data = null;
+    this.panels.clear(text);
+    this.controls.showScores({});
+    this.header.clear();
+  }
+
+  // -- settings -------------------------------------------------------------------------------------------------------
+
+  set(name, value) {
+    this.state[name] = limited(name, value);
+    this.draw(name === "divide" ? "view" : name === "threshold" ? "mask" : "all");
+  }
+
+  nudge(name, steps) {
+    this.set(name, nudged(name, this.state[name], steps));
+  }
+
+  toggle(name) {
+    this.state[name] = !this.state[name];
+    if (name === "blind") this.showRun(this.state.blind && this.case ? this.firstBlind() : 0);
+    this.draw("all");
+  }
+
+  blindly() {
+    if (this.facts.runs.length < 2) this.tell("Blind A/B takes two runs: this review has one.");
+    else this.toggle("blind");
+  }
+
+  reset() {
+    Object.assign(this.state, DEFAULTS, { threshold: this.subject.threshold, blind: this.state.blind });
+    this.draw("all");
+  }
+
+  hide(hidden) {
+    this.hidden = hidden;
+    this.draw("all");
+  }
+
+  firstBlind() {
+    return firstBlind(this.facts.run, this.case.case_id);
+  }
+
+  otherRun() {
+    if (this.facts.runs.length < 2) this.tell("This review has one run: there is no other to show.");
+    else this.showRun((this.run + 1) % this.facts.runs.length);
+  }
+
+  // Who looks at a run's own mask sees the other one's own mask too.
+  useRun(run) {
+    const { own } = this;
+    this.run = run;
+    if (own) this.state.threshold = this.subject.threshold;
+  }
+
+  showRun(run) {
+    this.useRun(run);
+    this.judgement.recall();
+    this.judgement.show();
+    if (this.data) this.takeOver();
+  }
+
+  // -- drawing --------------------------------------------------------------------------------------------------------
+
+  // What changes with the case or the run, but not with a slider.
+  takeOver() {
+    this.pictures.take(this.data);
+    this.header.showPrediction(this.case && this.run === this.firstBlind() ? "A" : "B");
+    this.panels.showPixel();
+    this.draw("all");
+  }
+
+  // One drawing a frame of the screen, however many events there are. With `mask` the original and the truth keep their
+  // pictures.
+  draw(what) {
+    const waiting = this.wanted !== undefined;
+    this.wanted = RANKS[Math.max(RANKS.indexOf(what), RANKS.indexOf(this.wanted))];
+    if (waiting) return;
+    requestAnimationFrame(() => {
+      const wanted = this.wanted;
+      this.wanted = undefined;
+      if (!this.data) return;
+      const start = performance.now();
+      if (wanted !== "view") this.compose(wanted === "all");
+      this.panels.blit(wanted === "mask" ? 2 : 0);
+      const detail = { milliseconds: performance.now() - start, what: wanted, case_id: this.data.case_id };
+      this.root.dispatchEvent(new CustomEvent("vesselkit:drawn", { detail }));
+    });
+  }
+
+  compose(all) {
+    const { data, state, prediction, own, hidden } = this;
+    const palette = this.facts.palettes[state.palette ? 1 : 0], there = prediction.stored !== null;
+    const beside = data.predictions.slice(this.facts.runs.length);
+    this.pictures.compose({ prediction, beside, own, state, palette, hidden }, all);
+    const scores = this.pictures.scores(there);
+    this.panels.describe(prediction, beside, scores.dice);
+    this.panels.showLegend(palette, there);
+    this.controls.showScores(scores);
+    this.controls.show(own, there);
+  }
+
+  close() {
+    this.navigation.close();
+    this.stop.abort();
+    this.panels.close();
+  }
+}
