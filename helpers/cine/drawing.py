@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from helpers.cine.frame import CineFrame
-from helpers.figures.panels import COLOUR_BLIND_SAFE, tint
+from helpers.figures.layout import MaskStyle
+from helpers.figures.masks import COLOUR_BLIND_SAFE, draw_agreement, draw_mask, draw_unscored
 from helpers.stamp import stamp_text
 
 _LONGER_SIDE = 448
-_OPACITY = 0.6
 _LINE, _GAP, _TEXT = 26, 4, 16  # pixels
 _INK, _PAPER, _GREY = (235, 235, 235), (20, 22, 26), (70, 74, 82)
 
@@ -74,7 +74,8 @@ def draw_frame(sheet: Sheet, frame: CineFrame, heading: str) -> np.ndarray:
             pen.multiline_text(middle, panel, _INK, font, anchor="mm", align="center")
         else:
             picture.paste(panel.resize(sheet.panel, Image.Resampling.BICUBIC), box)
-    _legend(pen, font, sheet)
+    unscored = frame.truth is not None and frame.truth.ignored is not None and frame.truth.ignored.any()
+    _legend(pen, font, sheet, ["missed", "false", "both", *(["unscored"] if unscored else [])])
     return np.asarray(picture)
 
 
@@ -93,18 +94,22 @@ def _panels(sheet: Sheet, frame: CineFrame) -> list[Image.Image | str]:
     grey = np.asarray(frame.image, np.float32) / 255
     palette, truth = COLOUR_BLIND_SAFE, frame.truth
     shown: list[Image.Image | str] = [frame.image]
-    shown.append("no ground truth" if truth is None else _tinted(grey, [(truth, palette.truth)]))
+    line = max(1, round(max(frame.image.size) / _LONGER_SIDE))
+    if truth is None:
+        shown.append("no ground truth")
+    else:
+        hatched = draw_unscored(grey, truth.ignored, line)
+        shown.append(_as_image(draw_mask(hatched, truth.mask, palette.truth, MaskStyle.FILL)))
     if len(sheet.runs) == 1:
         mask = frame.masks[0]
-        shown.append(_lacking(sheet, frame, 0) if mask is None else _tinted(grey, [(mask, palette.prediction)]))
+        shown.append(_lacking(sheet, frame, 0) if mask is None else _predicted(grey, mask))
     for place, mask in enumerate(frame.masks):
         if mask is None:
             shown.append(_lacking(sheet, frame, place))
         elif truth is None:
-            shown.append(_tinted(grey, [(mask, palette.prediction)]))
+            shown.append(_predicted(grey, mask))
         else:
-            layers = [(truth & ~mask, palette.missed), (mask & ~truth, palette.false), (truth & mask, palette.both)]
-            shown.append(_tinted(grey, layers))
+            shown.append(_as_image(draw_agreement(grey, truth.mask, mask, truth.ignored, line=line)))
     return shown
 
 
@@ -113,13 +118,17 @@ def _lacking(sheet: Sheet, frame: CineFrame, place: int) -> str:
     return f"no prediction: {frame.statuses[min(place, len(sheet.runs) - 1)]}"
 
 
-def _tinted(grey: np.ndarray, layers: list[tuple[np.ndarray, tuple[float, float, float]]]) -> Image.Image:
-    return Image.fromarray(np.rint(tint(grey, layers, _OPACITY) * 255).astype(np.uint8))
+def _predicted(grey: np.ndarray, mask: np.ndarray) -> Image.Image:
+    return _as_image(draw_mask(grey, mask, COLOUR_BLIND_SAFE.prediction, MaskStyle.FILL))
 
 
-def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont, sheet: Sheet) -> None:
+def _as_image(picture: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.rint(picture * 255).astype(np.uint8))
+
+
+def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont, sheet: Sheet, words: Sequence[str]) -> None:
     left, top = _GAP, sheet.size[1] - _LINE + 4
-    for word in ("missed", "false", "both"):
+    for word in words:
         colour = getattr(COLOUR_BLIND_SAFE, word)
         pen.rectangle((left, top + 2, left + 14, top + 16), tuple(round(255 * part) for part in colour))
         pen.text((left + 20, top), word, _INK, font)

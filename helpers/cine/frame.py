@@ -9,8 +9,8 @@ from PIL import Image
 from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
 from helpers.data.record import Case
-from helpers.errors import RefusedInput
 from helpers.evaluation.subjects import Subject, require_predicted
+from helpers.figures.panels import GroundTruth
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 
@@ -22,14 +22,14 @@ class CineFrame:
     Attributes:
         case_id: plain name.
         image: mode RGB; None where it cannot be read, which is a gap.
-        truth: bool (H, W); None without ground truth that fits.
+        truth: of the frame's size; None without ground truth that fits.
         masks: of each run, bool (H, W); None where there is none.
         statuses: how the prediction of each run ended.
     """
 
     case_id: str
     image: Image.Image | None = field(repr=False)
-    truth: np.ndarray | None = field(repr=False)
+    truth: GroundTruth | None
     masks: tuple[np.ndarray | None, ...] = field(repr=False)
     statuses: tuple[str, ...] = ()
 
@@ -56,16 +56,7 @@ def cine_frames(cases: Sequence[Case], subjects: Sequence[Subject]) -> Iterator[
         yield CineFrame(
             case.case_id,
             image,
-            _truth(case, image),
+            None if image is None else GroundTruth.fitting(case.truth, *image.size),
             tuple(None if image is None else subject.mask(case.case_id) for subject in subjects),
             tuple(subject.status(case.case_id) for subject in subjects),
         )
-
-
-def _truth(case: Case, image: Image.Image | None) -> np.ndarray | None:
-    if case.truth is None or image is None:
-        return None
-    try:
-        return case.truth.mask(image.width, image.height)
-    except RefusedInput:
-        return None

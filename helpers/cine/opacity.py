@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from helpers.cine.frame import CineFrame
+from helpers.figures.panels import GroundTruth
 
 
 class MaximumOpacity:
@@ -16,7 +17,7 @@ class MaximumOpacity:
             runs: how many there are.
         """
         self._darkest: np.ndarray | None = None
-        self._truth: np.ndarray | None = None
+        self._truth: GroundTruth | None = None
         self._masks: list[np.ndarray | None] = [None] * runs
 
     def add(self, frame: CineFrame) -> None:
@@ -29,7 +30,7 @@ class MaximumOpacity:
         if pixels.shape != self._darkest.shape:
             return
         np.minimum(self._darkest, pixels, out=self._darkest)
-        self._truth = _united(self._truth, frame.truth)
+        self._truth = _together(self._truth, frame.truth)
         self._masks = [_united(one, other) for one, other in zip(self._masks, frame.masks, strict=True)]
 
     def frame(self, name: str) -> CineFrame | None:
@@ -38,6 +39,13 @@ class MaximumOpacity:
             return None
         statuses = tuple("none in the sequence" if mask is None else "ok" for mask in self._masks)
         return CineFrame(name, Image.fromarray(self._darkest), self._truth, tuple(self._masks), statuses)
+
+
+def _together(one: GroundTruth | None, other: GroundTruth | None) -> GroundTruth | None:
+    """What is vessel in either; what is not scored in either cannot be said to be missed or false."""
+    if one is None or other is None:
+        return one if other is None else other
+    return GroundTruth(one.mask | other.mask, _united(one.ignored, other.ignored))
 
 
 def _united(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:

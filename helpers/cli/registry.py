@@ -99,7 +99,7 @@ COMMANDS = (
         "visualize",
         "Write the 4-panel pictures of a run, of ground truth alone, or films of sequences.",
         "vesselkit visualize RUN --data DATASET --output DIR [--n 5] [--cases ID ...] [--sort worst|best|natural]"
-        " [--films] [--against RUN2 ...] [--sequences ID ...] [--rate 10]"
+        " [--films] [--against RUN2 ...] [--sequences ID ...] [--rate 10] [--mask contour|fill] [--dpi 100]"
         " [--metrics DIR] [--prompt ID] [--layout NAME] [--ids keep|pseudonym] [--id-key FILE] [--group-by RULE]"
         " [--split NAME]"
         " [--rescale] [--rescale-from WxH]",

@@ -11,6 +11,7 @@ from helpers.cli.arguments import Earlier, input_path, optional_input_path, outp
 from helpers.cli.cine import write_films
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.errors import UsageProblem
+from helpers.figures.layout import DPI, MaskStyle, check_dpi
 from helpers.paths import followed
 
 if TYPE_CHECKING:  # so that --help need not wait
@@ -174,6 +175,20 @@ def visualize(
         typer.Option("--sequences", metavar="ID", help="Only films of this one. May be given again."),
     ] = None,
     rate: Annotated[float, typer.Option("--rate", metavar="10", help="Frames a second of films.")] = 10.0,
+    mask: Annotated[
+        MaskStyle | None,
+        typer.Option(
+            "--mask", metavar="contour|fill", help="How pictures draw a mask. Else contour, beside its pixels."
+        ),
+    ] = None,
+    dpi: Annotated[
+        float | None,
+        typer.Option(
+            "--dpi",
+            metavar="100",
+            help="Scale of pictures: 100 gives a frame's pixel one of the picture, 200 two by two. Else 100.",
+        ),
+    ] = None,
     metrics: Metrics = None,
     prompt: Prompt = None,
     layout: Layout = None,
@@ -194,6 +209,10 @@ def visualize(
         raise UsageProblem(f"--films: shows whole sequences of a run; {stray}")
     if not films and (against or sequences):
         raise UsageProblem("--against, --sequences: go with --films")
+    if films and (mask or dpi is not None):
+        raise UsageProblem("--mask, --dpi: go with pictures; leave them or --films out")
+    if dpi is not None:
+        check_dpi(dpi)
 
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
     from helpers.review.session import Order, ranked
@@ -216,7 +235,8 @@ def visualize(
         wanted = _known(cases, known) or known[:n]
         panels, stamp = run_panels(source, wanted), source.stamp
         title = f"Run {source.subjects[0].name}" + ("" if source.title is None else f": {source.title}")
-    count = write_pictures(panels, folder, title, stamp)
+    drawn = {"style": MaskStyle(mask or MaskStyle.CONTOUR), "dpi": DPI if dpi is None else dpi}
+    count = write_pictures(panels, folder, title, stamp, **drawn)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
 
 

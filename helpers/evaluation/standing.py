@@ -167,6 +167,11 @@ def title_of(summary: Mapping[str, Any], run: str | None = None) -> str:
     return next((str(one["title"]) for one in found["runs"] if one["run"] == run), str(found["title"]))
 
 
+def standing_note(standing: str | None) -> str:
+    """What stands beside the scores of one case, by its value of the column `training`; empty where nothing need."""
+    return "TRAINING patient" if standing == Standing.TRAINING else ""
+
+
 def titled(heading: str, of: Mapping[str, Any] | None) -> str:
     """A heading with the title of what holds one; as it is where there is none."""
     return heading if of is None or "title" not in of else f"{heading}: {of['title']}"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from helpers.data.findings import Finding, Severity
 from helpers.data.record import Case
 from helpers.errors import RefusedInput
+from helpers.figures.masks import contour
 from helpers.figures.panels import png_bytes
 from helpers.images.source import read_frame
 
@@ -52,13 +53,6 @@ def suspicious_sheet(findings: Sequence[Finding], cases: Sequence[Case]) -> byte
     return png_bytes(figure)
 
 
-def outline(mask: np.ndarray) -> np.ndarray:
-    """Pixels of `mask`, bool (H, W), that have a neighbour outside it to the left, right, above or below."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
-
-
 def _draw(axis: Axes, case: Case) -> None:
     try:
         frame = np.array(read_frame(case.frame.path, case.frame.index, case.frame.bits), dtype=np.float32) / 255.0
@@ -67,7 +61,7 @@ def _draw(axis: Axes, case: Case) -> None:
         return
     if case.truth is not None:
         try:
-            frame[outline(case.truth.mask(frame.shape[1], frame.shape[0]))] = _RED
+            frame[contour(case.truth.mask(frame.shape[1], frame.shape[0]))] = _RED
         except RefusedInput:
             axis.text(
                 0.5, 0.02, "truth cannot be drawn", transform=axis.transAxes, ha="center", color="red", fontsize=7

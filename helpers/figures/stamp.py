@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from helpers.stamp import stamp_text
 
 _MARK = "vesselkit-stamp"
+_LEAST_POINTS, _POINTS_AN_INCH = 8.0, 0.65
 
 
 def stamped(figure: Figure, *carried: str | None) -> Figure:
@@ -15,5 +16,8 @@ def stamped(figure: Figure, *carried: str | None) -> Figure:
     """
     text = stamp_text(*carried)
     if text and all(found.get_gid() != _MARK for found in figure.texts):
-        figure.text(0.995, 0.004, text, ha="right", va="bottom", fontsize=7, color="0.35", parse_math=False, gid=_MARK)
+        size = max(_LEAST_POINTS, _POINTS_AN_INCH * figure.get_figwidth())  # wide pictures are shown smaller
+        figure.text(
+            0.995, 0.004, text, ha="right", va="bottom", fontsize=size, color="0.35", parse_math=False, gid=_MARK
+        )
     return figure

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from helpers.data.record import Case
 from helpers.evaluation.aggregation import both_empty, sizes
+from helpers.evaluation.standing import COLUMN, standing_note
 from helpers.evaluation.subjects import Subject
 from helpers.figures.panels import contact_sheet
 from helpers.figures.style import new_figure, sizes_text
@@ -45,9 +46,9 @@ def case_sheet(
     for case_id in case_ids:
         panel = panel_case(by_id[case_id], subject.mask(case_id), subject.status(case_id))
         if panel is not None:
-            panels.append(
-                replace(panel, scores={name: float(rows.loc[case_id, metric]) for name, metric in _SHOWN.items()})
-            )
+            row = rows.loc[case_id]
+            shown = {name: float(row[metric]) for name, metric in _SHOWN.items()}
+            panels.append(replace(panel, scores=shown, note=standing_note(row.get(COLUMN))))
     heading = f"{heading} of {subject.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
     if not panels:
         return new_figure(6.0, 1.0, heading, "no frame of these cases can be read")

@@ -81,16 +81,7 @@ def panel_case(case: Case, mask: np.ndarray | None, status: str) -> PanelCase | 
     except UnreadableImage:
         return None
     predicted = None if mask is None else PredictedMask(mask)
-    return PanelCase(image, _truth(case, image.width, image.height), predicted, case.case_id, status)
-
-
-def _truth(case: Case, width: int, height: int) -> GroundTruth | None:
-    if case.truth is None:
-        return None
-    try:
-        return GroundTruth(case.truth.mask(width, height))
-    except RefusedInput:
-        return None
+    return PanelCase(image, GroundTruth.fitting(case.truth, *image.size), predicted, case.case_id, status)
 
 
 def _of_run(run: Run, cases: Sequence[Case]) -> list[Case]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from helpers.figures.panels import COLOUR_BLIND_SAFE, RED_GREEN
+from helpers.figures.masks import COLOUR_BLIND_SAFE, RED_GREEN
 from helpers.review.source import ReviewSource
 from helpers.review.verdicts import Reason, VerdictRecord
 

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from helpers.atomic import partial_folder, write_text_atomic
 from helpers.data.record import Case
-from helpers.errors import RefusedInput
+from helpers.figures.layout import DPI, MaskStyle
 from helpers.figures.panels import GroundTruth, PanelCase, contact_sheet, save_panel
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
@@ -26,8 +26,8 @@ _PAGE = """\
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:; \
 style-src 'unsafe-inline'">
 <title>{title}</title>
-<style>body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 24px auto; padding: 0 16px; }}
-img {{ width: 100%; }}</style>
+<style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 24px auto; padding: 0 16px; }}
+img {{ max-width: 100%; }}</style>
 <h1>{title}</h1>{stamp}
 {figures}
 </html>
@@ -52,18 +52,22 @@ def truth_panels(cases: Sequence[Case]) -> Iterable[PanelCase]:
             image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage:
             continue
-        try:
-            truth = None if case.truth is None else GroundTruth(case.truth.mask(image.width, image.height))
-        except RefusedInput:  # the data check says why
-            truth = None
-        yield PanelCase(image, truth, None, case.case_id, NOT_PREDICTED)
+        yield PanelCase(image, GroundTruth.fitting(case.truth, *image.size), None, case.case_id, NOT_PREDICTED)
 
 
-def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str, stamp: str | None = None) -> int:
+def write_pictures(
+    panels: Iterable[PanelCase],
+    folder: Path,
+    title: str,
+    stamp: str | None = None,
+    style: MaskStyle = MaskStyle.CONTOUR,
+    dpi: float = DPI,
+) -> int:
     """Write `<case_id>.png` for each and `index.html` into a new folder; how many there are.
 
     Args:
         stamp: that the run carries, see `helpers.stamp`.
+        style, dpi: as for `contact_sheet`.
     Raises:
         RefusedInput: where the folder holds something.
     """
@@ -71,8 +75,9 @@ def write_pictures(panels: Iterable[PanelCase], folder: Path, title: str, stamp:
     with partial_folder(folder) as partial:
         for panel in tqdm(panels, desc="pictures", unit="case", disable=None):
             name = f"{panel.case_id}.png"
-            save_panel(contact_sheet([panel], stamp=stamp), partial / name)
-            figures.append(f'<p><img src="{escape(name)}" alt="{escape(panel.title)}"></p>')
+            save_panel(contact_sheet([panel], stamp=stamp, style=style, dpi=dpi), partial / name)
+            image = f'<img src="{escape(name)}" alt="{escape(panel.title)}">'
+            figures.append(f'<p><a href="{escape(name)}" title="in full size">{image}</a></p>')
         said = stamp_text(stamp)
         page = _PAGE.format(
             title=escape(title),

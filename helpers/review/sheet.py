@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from helpers.evaluation.standing import standing_note
 from helpers.figures.panels import PanelCase, contact_sheet
 from helpers.review.payload import CaseView
 from helpers.review.source import ReviewSource
@@ -47,4 +48,5 @@ def panel_case(source: ReviewSource, view: CaseView) -> PanelCase | None:
         return None
     prediction, known = view.predictions[0], source.scores.get(view.case_id)
     scores = {} if known is None else {title: known.get(metric) for title, metric in _SHOWN.items() if metric in known}
-    return PanelCase(view.image, view.truth, prediction.mask, view.case_id, prediction.status, scores)
+    note = standing_note(source.standings.get(view.case_id)) if scores else ""
+    return PanelCase(view.image, view.truth, prediction.mask, view.case_id, prediction.status, scores, note)

@@ -310,7 +310,7 @@ def _truth(case: Case, width: int, height: int, has_frame: bool) -> tuple[Ground
     if case.truth is None:
         return None, _NO_TRUTH
     try:
-        return GroundTruth(case.truth.mask(width, height)), None
+        return GroundTruth.of(case.truth, width, height), None
     except RefusedInput:
         return None, _BROKEN_TRUTH if has_frame else _NO_FRAME
 

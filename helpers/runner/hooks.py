@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic
 from helpers.data.frame import Frame
-from helpers.data.ignored import ignored_of, scored_pixels
+from helpers.data.ignored import scored_pixels
 from helpers.data.record import Case
 from helpers.errors import UsageProblem
 from helpers.evaluation.overlap import count_pixels, overlap_scores
@@ -114,15 +114,15 @@ def _draw(case: Case, element: BaseDataElement, folder: Path) -> None:
         image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
     except UnreadableImage:
         return
-    truth = None if case.truth is None else case.truth.mask(image.width, image.height)
+    truth = None if case.truth is None else GroundTruth.of(case.truth, *image.size)
     scores = {}
     if truth is not None and element.mask is not None:
-        kept = scored_pixels(ignored_of(case.truth, image.width, image.height))
-        found = overlap_scores(count_pixels(kept(truth), kept(element.mask)))
+        kept = scored_pixels(truth.ignored)
+        found = overlap_scores(count_pixels(kept(truth.mask), kept(element.mask)))
         scores = {"Dice": found["dice"], "IoU": found["iou"]}
     figure = four_panel(
         image,
-        None if truth is None else GroundTruth(truth),
+        truth,
         None if element.mask is None else PredictedMask(element.mask),
         case_id=case.case_id,
         status=element.status,

@@ -7,19 +7,20 @@ from PIL import Image
 
 from helpers.cine.drawing import Sheet, draw_frame
 from helpers.cine.frame import CineFrame
-from helpers.figures.panels import COLOUR_BLIND_SAFE
+from helpers.figures.masks import COLOUR_BLIND_SAFE, OPACITY
+from helpers.figures.panels import GroundTruth
 
 PAPER = (20, 22, 26)
 
 
-def frame(truth=True, masks=(True,), image=True, statuses=("ok",)):
+def frame(truth=True, masks=(True,), image=True, statuses=("ok",), ignored=None):
     """A grey frame of 8 x 8 pixels; truth in the left half, masks in the upper half."""
     left, upper = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
     left[:, :4], upper[:4] = True, True
     return CineFrame(
         "c1",
         Image.new("RGB", (8, 8), (100, 100, 100)) if image else None,
-        left if truth else None,
+        GroundTruth(left, ignored) if truth else None,
         tuple(upper if mask else None for mask in masks),
         statuses,
     )
@@ -35,7 +36,7 @@ def panel(picture, sheet, place):
 
 
 def tinted(colour):
-    return tuple(round(0.4 * 100 + 0.6 * 255 * part) for part in colour)
+    return tuple(round((1 - OPACITY) * 100 + OPACITY * 255 * part) for part in colour)
 
 
 def test_four_panels_of_one_run():
@@ -64,6 +65,24 @@ def test_a_gap_is_shown_in_every_panel():
     picture = draw_frame(sheet, frame(False, (False,), False, ("read_error",)), "c1")
     assert [panel(picture, sheet, place)[0] for place in range(4)] == [(70, 74, 82)] * 4
     assert (picture > 200).sum() > (draw_frame(sheet, frame(), "c1") > 200).sum()  # words
+
+
+def test_pixels_that_are_not_scored_are_grey_and_neither_missed_nor_false():
+    sheet = Sheet.of(["run"], 8, 8)
+    lower = np.zeros((8, 8), bool)
+    lower[4:] = True
+    plain, hatched = draw_frame(sheet, frame(), "c1"), draw_frame(sheet, frame(ignored=lower), "c1")
+    for place in (1, 3):
+        left, top, side = 4 + place * (sheet.panel[0] + 4), 52, sheet.panel[1]
+        upper, ignored = (
+            hatched[top + y : top + y + 100, left : left + side].astype(int) for y in (0, side // 2 + 112)
+        )
+        assert np.array_equal(upper, plain[top : top + 100, left : left + side])
+        if place == 3:
+            assert np.ptp(ignored, axis=2).max() == 0, "grey alone"
+            assert ignored.min() < 110 and ignored.max() > 150
+    assert panel(hatched, sheet, 2) == panel(plain, sheet, 2), "the prediction's panel knows nothing of the truth"
+    assert (plain[-22:] != hatched[-22:]).any(), "the legend says so"
 
 
 def test_without_truth_the_overlay_is_the_prediction():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.review.session import ReviewSession
@@ -129,9 +130,21 @@ def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
         (("--sort", "worst"), "--metrics"),
         (("--n", "0"), "at least 1"),
         (("--cases", "x"), "got 'x'"),
+        (("--dpi", "5"), "dpi: expected 10 to 1200, got 5"),
+        (("--films", "--mask", "fill"), "--mask, --dpi: go with pictures"),
     ):
         ended = call("visualize", "run", "--data", "data", "--output", "c", *wrong)
         assert ended.code == 2 and words in ended.err and not (tmp_path / "c").exists()
+
+
+def test_the_scale_and_the_style_of_pictures(call, run, tmp_path):
+    pictures = {}
+    for name, options in {"plain": (), "large": ("--dpi", "200"), "filled": ("--mask", "fill")}.items():
+        assert call("visualize", "run", "--data", "data", "--output", name, "--cases", GRIDDED, *options).code == 0
+        pictures[name] = Image.open(tmp_path / name / f"{GRIDDED}.png")
+    plain, large, filled = pictures.values()
+    assert large.size == (2 * plain.width, 2 * plain.height) and filled.size == plain.size
+    assert filled.tobytes() != plain.tobytes()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from helpers.data.findings import Finding, Severity
 from helpers.data.frame import Frame
 from helpers.data.record import Case
 from helpers.data.truth import PolygonTruth
-from helpers.figures.audit import outline, suspicious_sheet
+from helpers.figures.audit import suspicious_sheet
 
 
 @pytest.fixture
@@ -21,15 +21,6 @@ def case(tmp_path):
 
 def finding(severity, case_id="C1"):
     return Finding(severity, "kind", case_id, "what $x$ was found " * 9, "advice")
-
-
-def test_the_outline_is_the_border_of_the_mask():
-    solid = np.zeros((5, 5), bool)
-    solid[1:4, 1:4] = True
-    expected = solid.copy()
-    expected[2, 2] = False
-    assert np.array_equal(outline(solid), expected)
-    assert np.array_equal(outline(np.ones((3, 3), bool)), expected[1:4, 1:4])
 
 
 def test_the_outline_is_red_in_the_picture(case):

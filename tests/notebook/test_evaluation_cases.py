@@ -52,6 +52,9 @@ def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):
     titles = [row.get_suptitle() for row in figure.subfigs]
     assert titles[0].startswith("b  |  no_seg  |  Dice 0.000")
     assert titles[1].startswith("a  |  ok  |  Dice 0.500") and "clDice" in titles[1] and "HD95 px" in titles[1]
+    assert not any("TRAINING" in title for title in titles)
+    seen = case_sheet(subject, scores.assign(training=["training", "unseen"]), data.cases, ["a", "b"], "Worst")
+    assert ["TRAINING patient" in row.get_suptitle() for row in seen.subfigs] == [True, False]
 
 
 def test_a_frame_that_cannot_be_read_is_said_to_be_so(subject, data):
