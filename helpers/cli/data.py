@@ -26,7 +26,7 @@ class Ids(StrEnum):
     PSEUDONYM = "pseudonym"
 
 
-Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder or annotation file.")]
+Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder, annotation file, one image or film.")]
 Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
 IdsOption = Annotated[
     Ids | None,
@@ -62,7 +62,7 @@ class TruthValuesName(StrEnum):
 
 @app.command("check", help=registry.command("data check").summary)
 def check(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder or annotation file.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, annotation file, one image or film.")],
     layout: Layout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every finding.")] = False,
     output: Annotated[

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,6 +41,10 @@ from helpers.cli.predictors import (
     vesselness,
 )
 from helpers.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from helpers.data.dataset import Dataset
+    from helpers.runs.reading import Run
 
 # A folder of this name is given as ./frangi.
 BASELINE = "frangi"
@@ -221,11 +225,22 @@ def predict(
     typer.echo(summary.to_text(process))
     if summary.failure is not None and (summary.complete or process is None):  # a launcher would end the other ranks
         raise typer.Exit(1)
+    if summary.complete and len(dataset.cases) == 1:
+        typer.echo(_one_frame(open_run(folder), dataset))
     if summary.complete:
         typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
         warning = empty_warning(open_run(folder))
         if warning is not None:
             typer.echo(warning)
+
+
+def _one_frame(run: "Run", dataset: "Dataset") -> str:
+    """Draw the only frame of a data set, and say what the model answered, a line for each prompt."""
+    from helpers.notebook.gallery import PANELS_FOLDER, write_panels
+
+    pictures = write_panels(run, dataset.cases, run.folder / PANELS_FOLDER)
+    answers = (f"answer to {run.prompts[rows[0].prompt_id]!r}: {rows[0].text}" for rows in run.predictions())
+    return "\n".join([*(answers if run.rows[0].text is not None else ()), *(f"picture: {path}" for path in pictures)])
 
 
 def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:

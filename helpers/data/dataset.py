@@ -34,7 +34,7 @@ _DIGESTED = (
     "hide more, since a digest can be tried out"
 )
 _ONE_FILE = (
-    "that depth is of the frames of this annotation file alone: where other files of its folder belong to the same "
+    "that depth is of the frames of this file alone: where other files of its folder belong to the same "
     "study, `vesselkit data check` of the folder with --save keeps one for all"
 )
 

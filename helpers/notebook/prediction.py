@@ -5,11 +5,13 @@ from pathlib import Path
 
 from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
+from helpers.inference.assembly import Thresholding
 from helpers.inference.loading import ModelIdentity, check_folder, check_memory, choose_device, choose_dtype, load_model
 from helpers.inference.run import check_asking, check_output, check_parameters, predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.inference.sequences import own_limit
 from helpers.notebook.settings import InferSettings
+from helpers.notebook.trying import PromptBox
 from helpers.quantization.layers import Quantization
 from helpers.runs.masks import Combine
 from helpers.runs.reading import Run, open_run
@@ -49,11 +51,9 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
         "dataset": dataset.identity,
     }
     check_asking(output, dataset.frames, settings.prompts, model=identity, batch_size=settings.batch_size, **asked)
-    loaded = load_model(model, settings.device, settings.dtype, _quantization(settings))
-    predictor = Sa2VAPredictor(*loaded, identity)
     summary = predict(
         dataset.frames,
-        predictor,
+        open_predictor(settings, model),
         output,
         settings.prompts,
         batch_size=settings.batch_size,
@@ -64,6 +64,20 @@ def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output:
     if summary.failure is not None:
         raise VesselkitError(summary.to_text())
     return open_run(output)
+
+
+def open_predictor(settings: InferSettings, model: Path) -> Sa2VAPredictor:
+    """The model of the notebook, loaded. Raises as `helpers.inference.loading.load_model`."""
+    identity = asdict(check_folder(model))
+    return Sa2VAPredictor(*load_model(model, settings.device, settings.dtype, _quantization(settings)), identity)
+
+
+def prompt_box(settings: InferSettings, model: Path, dataset: Dataset, run: Run) -> PromptBox:
+    """A box to try prompts in, on the frames of a data set; it loads the model when it is first used."""
+    thresholding = Thresholding(settings.threshold, Combine(settings.combine))
+    return PromptBox(
+        lambda: open_predictor(settings, model), dataset.cases, settings.prompts[0], thresholding, run.stamp
+    )
 
 
 def _quantization(settings: InferSettings) -> Quantization | None:

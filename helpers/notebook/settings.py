@@ -138,7 +138,7 @@ class ResultSettings(BaseModel):
 class DataSettings(ResultSettings):
     """Parameters of a notebook about a data set, as `Opening` takes them; `data` is absolute."""
 
-    data: _Data = Field(description="needed: data set, a folder or annotation file")
+    data: _Data = Field(description="needed: data set, a folder or annotation file; or one image, DICOM or video")
     layout: _OptionalText = Field(None, description="of the data set; empty: found out")
     ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = Field(
         None, description="keep or pseudonym; empty: keep those of public data sets, replace others"

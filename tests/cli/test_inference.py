@@ -114,6 +114,20 @@ def test_a_run_of_the_first_cases_goes_on_with_the_others(call, model, tmp_path,
     assert fewer.code == 3 and "holds a run of all 2 cases, asked for were the first 1 of them" in fewer.err
 
 
+def test_one_image_is_predicted_with_its_panels_and_not_scored(call, model, tmp_path):
+    draw_angiograms(tmp_path / "data", 1)
+    (image,) = (tmp_path / "data").rglob("*.png")
+    run = ("predict", "--model", str(model), "--data", str(image), "--output", "run")
+    for _ in range(2):
+        ended = call(*run)
+        (picture,) = (tmp_path / "run/panels").rglob("p1.png")
+        assert ended.code == 0 and f"picture: {picture}" in ended.out
+        assert "answer to 'Please segment the blood vessels.': " in ended.out
+    scored = call("evaluate", "--predictions", "run", "--data", str(image), "--output", "scores")
+    assert scored.code == 3 and "1 cases of the data set, 0 of them with ground truth" in scored.err
+    assert not (tmp_path / "scores").exists()
+
+
 def test_the_next_commands_open_the_data_set_in_the_same_way():
     opening = {"layout": None, "ids": Ids.KEEP, "group-by": "column:patient id"}
     look, score = next_steps(Path("run"), Path("my data"), opening, scores=True).splitlines()

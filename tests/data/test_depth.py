@@ -79,7 +79,7 @@ def test_one_annotation_file_says_that_its_depth_is_its_own(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps([entry]))
     alone = opened(tmp_path / "train.json", layout=None)
     assert alone.depth.bits == 10
-    assert any("of this annotation file alone" in note for note in alone.rules_notes)
+    assert any("of this file alone" in note for note in alone.rules_notes)
     both = opened(tmp_path, layout=None)
     assert both.depth.bits == 12 and not any("annotation file alone" in note for note in both.notes)
     save_rules(tmp_path, Rules(bits=both.depth.bits), ())

@@ -201,6 +201,9 @@ def account_shown(runs):
     text = printed(runs.executed["papermill 02_infer"])
     assert "read_error" in text and "4 pictures written" in text and "not an image of a known format" in text
     assert "unreadable" in text and "missing_truth" in text and "p1 and p2" in text
+    node = runs.executed["papermill 02_infer"]
+    (box,) = [cell for cell in node.cells if cell.cell_type == "code" and "prompt_box(" in cell.source]
+    assert box.outputs == [] and "widgets" not in node.metadata
 
 
 def nothing_names_an_image(runs):

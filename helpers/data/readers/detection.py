@@ -51,7 +51,7 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
     """Read a data set.
 
     Args:
-        root: its folder, or its annotation file.
+        root: its folder, its annotation file, or one file of frames: an image, a DICOM file, a video.
         layout: one of `LAYOUTS`; None to go by the rules, else to find out.
         rules: of the data set, which may say what it is and that its names are no secret; None for those kept with it.
     Raises:
@@ -88,7 +88,11 @@ def saved_rules(root: Path) -> Saved:
 def dataset_root(path: Path) -> Path:
     """The folder that a data set's names start from, links followed: the same however its folder or file is named."""
     path = Path(path).resolve()
-    return _root_of(path) if path.is_file() and path.suffix.lower() == ".json" else path
+    if not path.is_file():
+        return path
+    if path.suffix.lower() == ".json":
+        return _root_of(path)
+    return path if _frames_of(path) is None else path.parent
 
 
 def _read_folder(root: Path, layout: str, json_files: dict[str, list[Path]]) -> Reading:
@@ -139,9 +143,13 @@ def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
     file = file.absolute()
     if is_refs_pickle(file):
         raise pickle_refusal(file)
+    frames = _frames_of(file)
+    if frames is not None:
+        return _read_frames(file, frames, layout)
     if file.suffix.lower() != ".json":
         raise RefusedInput(
-            f"{file}: expected a folder or a JSON annotation file, found another file. Name the folder that holds it"
+            f"{file}: expected a folder, a JSON annotation file, or one image, DICOM or video file, found another "
+            "file. Name the folder that holds it"
         )
     kind = _kind(read_json(file))
     if kind is None or layout not in {None, kind}:
@@ -157,6 +165,27 @@ def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
         found = _read_folder(root, kind, {kind: [file]})
     found = replace(found, records=checked_orientation(found.records))
     return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
+
+
+def _frames_of(file: Path) -> str | None:
+    """The layout of one file of frames; None for another file."""
+    suffix = file.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return "images"
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "dicom" if suffix != ".json" and is_dicom(file) else None
+
+
+def _read_frames(file: Path, kind: str, layout: str | None) -> Reading:
+    """One file of frames, without ground truth, as if its folder held nothing else."""
+    if layout not in {None, kind}:
+        raise RefusedInput(f"{file}: expected layout {layout}, found one file of {_KINDS[kind]}. Leave --layout out")
+    if kind == "images":
+        found = reading(kind, [Record(file.name, file)], source=file.parent)
+    else:
+        found = (read_dicom if kind == "dicom" else read_video)(file.parent, file.name)
+    return replace(found, records=checked_orientation(found.records))
 
 
 def _root_of(file: Path) -> Path:

@@ -23,8 +23,8 @@ _FROM_HEADER = frozenset({"patient", "sequence"})
 _Instance = tuple[str, DicomFacts]
 
 
-def read_dicom(root: Path) -> Reading:
-    """Every frame of the angiograms under `root`, without ground truth.
+def read_dicom(root: Path, file: str | None = None) -> Reading:
+    """Every frame of the angiograms under `root`, or in one file there, without ground truth.
 
     A multi-frame instance is one sequence. The single-frame instances of one series form one sequence, numbered by
     their InstanceNumber. A file whose header cannot be read keeps a record, so that the loss shows. Directory files,
@@ -33,7 +33,7 @@ def read_dicom(root: Path) -> Reading:
     found.
     """
     root = Path(root).absolute()
-    names, links = files_under(root)
+    names, links = files_under(root) if file is None else ((file,), 0)
     records: list[Record] = []
     singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
     passed_over, damaged, nameless, masks, shuttered = 0, 0, 0, 0, 0

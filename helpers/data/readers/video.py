@@ -11,14 +11,14 @@ from helpers.images.video import VIDEO_SUFFIXES, is_video, video_frame_count
 __all__ = ["read_video"]
 
 
-def read_video(root: Path) -> Reading:
-    """Every frame of the videos under `root`, without ground truth.
+def read_video(root: Path, file: str | None = None) -> Reading:
+    """Every frame of the videos under `root`, or of one file there, without ground truth.
 
     The path of a video below `root` names its sequence; the patient is unknown. A video that cannot be opened keeps one
     record, so that the loss shows. Raises `RefusedInput` where there is no video.
     """
     root = Path(root).absolute()
-    names, links = files_under(root)
+    names, links = files_under(root) if file is None else ((file,), 0)
     records: list[Record] = []
     damaged = 0
     for name in (name for name in names if is_video(Path(name))):

@@ -88,7 +88,7 @@ def test_nothing_to_read_and_unknown_names(tmp_path):
         with pytest.raises(RefusedInput, match="expected"):
             read_records(root)
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(RefusedInput, match=r"notes\.txt: expected a folder or a JSON annotation file"):
+    with pytest.raises(RefusedInput, match=r"notes\.txt: expected a folder, a JSON annotation file, or one image"):
         read_records(tmp_path / "notes.txt")
     with pytest.raises(UsageProblem, match="unheard"):
         read_records(tmp_path, "unheard")
@@ -117,6 +117,36 @@ def test_frames_of_several_kinds_are_refused_with_their_counts(tmp_path):
         read_records(tmp_path)
     write_video(tmp_path / "films" / "a.avi", np.zeros((2, 4, 6), np.uint8))
     assert "1 video files lie beside and were passed over" in read_records(tmp_path, "paired").notes
+
+
+def test_one_image_is_a_data_set_without_truth_whatever_lies_beside_it(tmp_path):
+    frames(tmp_path, "images/Doe_1.png", "images/Doe_2.png", "masks/Doe_1.png")
+    reading = read_records(tmp_path / "images/Doe_1.png")
+    assert reading.layout == "images"
+    assert [(record.name, record.truth, record.index) for record in reading.records] == [("Doe_1.png", None, None)]
+
+
+def test_one_dicom_or_video_file_is_a_frame_or_a_sequence(tmp_path):
+    values = np.zeros((2, 4, 6), np.uint16)
+    for name, given in (("IM0001", values[0]), ("IM0002.dcm", values)):
+        dicom_files.write(tmp_path / name, dicom_files.angiogram(given))
+    write_video(tmp_path / "a.avi", values.astype(np.uint8))
+    single, cine, film = (read_records(tmp_path / name) for name in ("IM0001", "IM0002.dcm", "a.avi"))
+    assert [(one.layout, len(one.records)) for one in (single, cine, film)] == [
+        ("dicom", 1),
+        ("dicom", 2),
+        ("video", 2),
+    ]
+    assert single.records[0].index is None and len({record.sequence for record in cine.records}) == 1
+
+
+def test_one_file_of_another_kind_is_refused_in_one_sentence(tmp_path):
+    frames(tmp_path, "a.png")
+    (tmp_path / "a.docx").write_bytes(b"PK")
+    with pytest.raises(RefusedInput, match="or one image, DICOM or video file, found another file"):
+        read_records(tmp_path / "a.docx")
+    with pytest.raises(RefusedInput, match="expected layout coco, found one file of images. Leave --layout out"):
+        read_records(tmp_path / "a.png", "coco")
 
 
 @pytest.mark.parametrize(
