@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab review lint format lock docs pages wheels clean
+.PHONY: help setup demo test lab review lint format lock docs pages wheels pythons clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lab: $(STAMP) ## open JupyterLab; LAB="OPTIONS" passes it options
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"
 review: $(STAMP) ## review the latest run of `make demo` in the browser; REVIEW="-p data DATASET ..." for others
 	$(BIN)/python -m helpers.notebook.serve $(REVIEW)
+
+pythons: $(STAMP) ## set up, demo and quick tests on each supported Python at hand, in build/pythons
+	$(BIN)/python -m scripts.pythons build/pythons
 
 lint: $(STAMP) ## check style only
 	$(BIN)/ruff check

@@ -112,6 +112,7 @@ def test_make_help_names_the_targets():
         "format",
         "lock",
         "wheels",
+        "pythons",
         "docs",
         "pages",
         "clean",
