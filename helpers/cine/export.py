@@ -19,6 +19,7 @@ from helpers.data.record import Case
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.scored import name_in, outdated
+from helpers.evaluation.standing import title_of
 from helpers.evaluation.subjects import Subject, require_same_ids
 from helpers.figures.panels import png_bytes
 from helpers.figures.sequences import sequence_figure
@@ -83,6 +84,7 @@ def write_cine(
         record = {
             "format_version": FORMAT_VERSION,
             "rate": rate,
+            "title": None if curves is None else _title(metrics, subjects),
             "runs": [
                 {"name": one.name, "prompt": one.prompt_id, "config_sha256": one.run.config.config_sha256}
                 for one in subjects
@@ -119,6 +121,11 @@ def _curves(metrics: Metrics, subjects: Sequence[Subject], case_ids: Sequence[st
             )
     frames = metrics.frames()
     return None if frames is None else frames[frames["run"].isin(names.values())]
+
+
+def _title(metrics: Metrics, subjects: Sequence[Subject]) -> str:
+    """Whose scores the curves show: those of the run, or of all that the evaluation compared."""
+    return title_of(metrics.summary, name_in(metrics, subjects[0]) if len(subjects) == 1 else None)
 
 
 def _write_sequence(
