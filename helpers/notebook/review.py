@@ -21,6 +21,12 @@ from helpers.review.store import VerdictStore
 from helpers.review.verdicts import elsewhere
 from helpers.review.widget import ReviewWidget
 
+# JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
+# this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
+_PLACE_TEXT = "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept."
+_PLACE = f"""\
+<style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
+<p class="vesselkit-place">{_PLACE_TEXT}</p>"""
 VERDICTS_FOLDER = "verdicts"
 PAGE_NAME = "review.html"
 
@@ -52,7 +58,8 @@ class Review:
         return "\n".join(lines)
 
     def show(self) -> None:
-        """Display the viewer."""
+        """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
+        display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
         display(ReviewWidget(self.source, self.session))
 
     def write_page(self, most: int | None) -> Path:

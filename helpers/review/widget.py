@@ -17,7 +17,8 @@ class ReviewWidget(anywidget.AnyWidget):
     """The review of `source`; verdicts go through `session` to the disk before the browser is told that they are kept.
 
     Attributes:
-        facts: as `review_facts` gives them; the cases follow one by one, as they are asked for.
+        facts: as `review_facts` gives them, with the verdicts given since; the cases follow one by one, as they are
+            asked for.
         reviewer: whose verdicts these are.
     """
 
@@ -43,7 +44,9 @@ class ReviewWidget(anywidget.AnyWidget):
                 case {"kind": "load", "case_id": str(case_id)}:
                     return {"ticket": ticket, "payload": self._source.view(case_id).to_json()}
                 case {"kind": "save", "record": record}:
-                    self._session.add(VerdictRecord.from_json(record))
+                    kept = self._session.add(VerdictRecord.from_json(record))
+                    # Of no use to the page that sent it, so nothing is sent; a page that is loaded again asks for all.
+                    self.facts["verdicts"].append(kept.to_json())
                     return {"ticket": ticket}
                 case _:
                     return {"ticket": ticket, "error": "expected a case to load or a record to save"}

@@ -1,62 +1,19 @@
 """The viewer in a real JupyterLab: keys, a slider, verdicts that outlive the kernel."""
 
-import contextlib
-import os
-import re
-import socket
-import subprocess
-import sys
+import json
 import time
 import urllib.request
 
-import nbformat
 import pytest
 
-from helpers import paths
 from helpers.review.store import read_lines
-from tests.notebook.test_notebooks import REVIEW, parameters_cell
+from tests.notebook.test_notebooks import REVIEW
 from tests.review.controls import try_all
 from tests.review.runs import CASES, write_data, write_run
+from tests.review.servers import lab, write_notebook
 
-START_S, CELLS_S = 60, 90
-
-
-@contextlib.contextmanager
-def lab(folder, root):
-    """Address of a JupyterLab that serves `folder`, with its settings and kernels kept away from the user's."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home = folder / "home"
-    places = {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={folder}", "--allow-root", "--ServerApp.disable_check_xsrf=True",
-        f"--LabApp.user_settings_dir={home / 'settings'}", f"--LabApp.workspaces_dir={home / 'workspaces'}",
-    ]  # fmt: skip
-    environment = {**os.environ, **places, paths.ROOT_VARIABLE: str(root)}
-    with (folder / "lab.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    address, end = f"http://127.0.0.1:{port}", time.monotonic() + START_S
-    try:
-        while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/api", timeout=2):
-                break
-            assert process.poll() is None and time.monotonic() < end, (folder / "lab.log").read_text()
-            time.sleep(0.3)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def write_notebook(path, **values):
-    node = nbformat.read(REVIEW, as_version=4)
-    cell = parameters_cell(node)
-    for name, value in values.items():
-        cell.source, count = re.subn(rf"(?m)^({name}: \w+ =) .*$", lambda m, v=value: f"{m[1]} {v!r}", cell.source)
-        assert count == 1
-    nbformat.write(node, path)
+CELLS_S = 90
+PLACE = "vesselkit-place"
 
 
 def run_all(page):
@@ -72,6 +29,34 @@ def run_all(page):
     page.wait_for_timeout(500)
 
 
+def loaded_again(page):
+    """The page anew, at the cell of the viewer, which JupyterLab makes only when it is near."""
+    page.reload()
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+    end = time.monotonic() + 30
+    while not page.query_selector(".vesselkit-review, .vesselkit-place"):
+        assert time.monotonic() < end, "neither the viewer nor what is to be run stands in its place"
+        page.mouse.move(800, 500)
+        page.mouse.wheel(0, 400)
+        page.wait_for_timeout(200)
+    page.locator(".jp-OutputArea:has(.vesselkit-place)").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+
+
+def end_kernels(address):
+    with urllib.request.urlopen(f"{address}/api/sessions") as answer:
+        sessions = json.load(answer)
+    for one in sessions:
+        urllib.request.urlopen(urllib.request.Request(f"{address}/api/sessions/{one['id']}", method="DELETE")).close()
+
+
+def wait(reached):
+    end = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 @pytest.mark.slow
 @pytest.mark.longest
 def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
@@ -82,7 +67,7 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     write_run(root / "outputs/demo/predict/other", seed=7)
     write_run(root / "outputs/demo/predict/third", seed=9)
     named = {"predictions": "run", "against": ["other"], "beside": ["third"]}
-    write_notebook(folder / "review.ipynb", data="data", reviewer="ann", **named)
+    write_notebook(REVIEW, folder / "review.ipynb", data="data", reviewer="ann", **named)
     verdicts = root / "outputs/demo/review/run/verdicts/ann.jsonl"
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
     page = context.new_page()
@@ -118,6 +103,18 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             page.keyboard.press("d")  # would delete a cell in command mode
             assert page.locator(".jp-Notebook-cell, .jp-Cell").count() == cells
             page.screenshot(path=tmp_path / "lab.png")
+            page.keyboard.press("Control+s")
+            wait(lambda: PLACE in (folder / "review.ipynb").read_text())
+            loaded_again(page)
+            page.wait_for_selector(".vesselkit-review .vk-progress")
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
+            assert page.is_hidden(".vesselkit-place")
+            end_kernels(address)
+            loaded_again(page)
+            page.wait_for_selector(".vesselkit-place")
+            beside = page.locator(".jp-OutputArea:has(.vesselkit-place)")
+            assert beside.inner_text().strip() == page.inner_text(".vesselkit-place")
+            page.screenshot(path=tmp_path / "gone.png")
             run_all(page)
             assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             page.screenshot(path=tmp_path / "again.png")

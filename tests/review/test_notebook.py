@@ -92,6 +92,7 @@ def test_the_notebook_by_the_runner(root):
     node = nbformat.read(executed, as_version=4)
     folder = root / "outputs/demo/review/tuned"
     assert (folder / "contact_sheet.png").read_bytes().startswith(b"\x89PNG") and pictures(node) == 1
+    assert "No viewer below? Run all cells again" in nbformat.writes(node) and "model_id" not in nbformat.writes(node)
     assert "ann: 0 of 12 reviewed" in printed(node) and "scores: outputs/demo/evaluate/a" in printed(node)
     seen = look_at(folder / "review.html", folder / "screenshot.png")
     assert not seen.console and not seen.asked and not seen.failed

@@ -1,11 +1,6 @@
 """The viewer alone, on a page of Voila's."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -15,8 +10,7 @@ from helpers.review.store import read_lines
 from tests.notebook.test_notebooks import REVIEW, ROOT
 from tests.review.controls import try_all
 from tests.review.runs import CASES, write_data, write_run
-
-START_S = 60
+from tests.review.servers import START_S, voila
 
 
 def test_only_the_cells_that_lead_to_the_viewer_are_served():
@@ -38,38 +32,23 @@ def test_a_review_on_voila(browser, tmp_path):
     write_data(tmp_path / "data")
     write_run(tmp_path / "outputs/demo/predict/run")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "helpers.notebook.serve", "--no-browser", "--port", str(port)]
-    command += ["-p", "data", "data", "-p", "reviewer", "ann"]
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, paths.ROOT_VARIABLE: str(tmp_path)}, stdout=file, stderr=file
-        )
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     try:
-        end = time.monotonic() + START_S
-        while not (found := re.search(r"http://\S+token=\w+", log.read_text())):
-            assert process.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.2)
-        assert "viewer" not in page.request.get(found[0].split("?")[0]).text()  # without the token
-        page.goto(found[0])
-        page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
-        page.wait_for_timeout(500)
-        for key in ("r", "a"):  # without a click
-            page.keyboard.press(key)
-            page.wait_for_timeout(400)
-        assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
-        page.screenshot(path=tmp_path / "voila.png")
-        try_all(page)
+        with voila(tmp_path, tmp_path / "log", ["-p", "data", "data", "-p", "reviewer", "ann"]) as address:
+            assert "viewer" not in page.request.get(address.split("?")[0]).text()  # without the token
+            page.goto(address)
+            page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
+            page.wait_for_timeout(500)
+            for key in ("r", "a"):  # without a click
+                page.keyboard.press(key)
+                page.wait_for_timeout(400)
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
+            page.screenshot(path=tmp_path / "voila.png")
+            try_all(page)
     finally:
         page.close()
-        process.terminate()
-        process.wait(20)
     records = read_lines(tmp_path / "outputs/demo/review/run/verdicts/ann.jsonl")
     assert [(one.case_id, one.verdict) for one in records[:2]] == [(CASES[0], "reject"), (CASES[1], "accept")]
     assert all(re.match(r"(http|ws)://(localhost|127\.0\.0\.1)[:/]|data:|blob:", url) for url in asked)

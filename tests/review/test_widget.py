@@ -68,6 +68,16 @@ def test_a_verdict_is_on_the_disk_before_the_answer(parts):
     assert [VerdictRecord.from_json(one) for one in facts["verdicts"]] == list(session.store.records())
 
 
+def test_a_page_that_is_loaded_again_gets_the_verdicts_given_since(parts):
+    source, session = parts
+    widget = ReviewWidget(source, session)
+    assert widget.get_state()["facts"]["verdicts"] == []
+    record = given(source)
+    widget.answer({"ticket": 4, "kind": "save", "record": record})
+    widget.answer({"ticket": 5, "kind": "save", "record": {**record, "run": "other"}})
+    assert [one["id"] for one in widget.get_state()["facts"]["verdicts"]] == [record["id"]]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"reviewer": "bob"}, {"run": "other"}, {"case_id": "nobody"}, {"verdict": "maybe"}, {"note": "x" * 3000}],

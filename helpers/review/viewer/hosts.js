@@ -1,6 +1,7 @@
 // Where the viewer stands: in a notebook, with a kernel that answers, or on a page on the disk.
 
 import { make } from "./elements.js";
+import { isShortcut } from "./keys.js";
 import { Viewer } from "./view.js";
 
 const PATIENCE_MS = 20_000;
@@ -28,11 +29,20 @@ export default {
     model.on("msg:custom", answered);
     const root = document.createElement("div");
     el.append(root);
-    const viewer = new Viewer(root, model.get("facts"), {
+    const facts = model.get("facts");
+    const viewer = new Viewer(root, facts, {
       reviewer: model.get("reviewer"),
       load: async (caseId) => (await ask("load", { case_id: caseId })).payload,
-      save: (record) => ask("save", { record }),
+      save: async (record) => {
+        await ask("save", { record });
+        facts.verdicts.push(record); // for a second view of this widget
+      },
     });
+    // JupyterLab looks at each key before its target does. Shortcuts reach it, such as the one that saves; of its other
+    // keys none does, such as d d, which deletes a cell.
+    const keys = new AbortController();
+    const sift = (event) => root.toggleAttribute("data-lm-suppress-shortcuts", !isShortcut(event));
+    addEventListener("keydown", sift, { capture: true, signal: keys.signal });
     // Where nothing else has the keys, as on a page of Voila's, they need no click first.
     const shown = new ResizeObserver(() => {
       if (root.offsetWidth === 0) return;
@@ -42,6 +52,7 @@ export default {
     shown.observe(root);
     return () => {
       shown.disconnect();
+      keys.abort();
       model.off("msg:custom", answered);
       viewer.close();
     };

@@ -61,9 +61,16 @@ function isTaken(target, key) {
   return typing || sliding || pressing;
 }
 
+// Whether a key is one for the browser or JupyterLab around the viewer: with Ctrl, Cmd or Alt, or Shift + Enter, which
+// runs the cell. AltGr, which says Ctrl and Alt too, types a sign.
+export function isShortcut(event) {
+  const held = event.ctrlKey || event.metaKey || event.altKey;
+  return (held && !event.getModifierState("AltGraph")) || (event.shiftKey && event.key === "Enter");
+}
+
 export function pressed(viewer, event) {
   const { target, key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isShortcut(event)) return;
   if (key === "Escape") {
     viewer.help.root.hidden = true;
     viewer.takeKeys();

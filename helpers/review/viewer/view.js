@@ -61,7 +61,6 @@ export class Viewer {
   build() {
     this.root.classList.add("vesselkit-review");
     this.root.tabIndex = 0;
-    this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab keeps its own keys away from here
     this.root.setAttribute("role", "application");
     this.root.setAttribute("aria-label", "Review of a run. Press ? for the keys.");
     this.pictures = new Pictures(this.beside.map(({ name }) => name));
