@@ -39,8 +39,9 @@ test: $(STAMP) ## check style, run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 LAB ?= # such as: make lab LAB="--no-browser --port 8889"
-lab: $(STAMP) ## open JupyterLab; LAB="OPTIONS" passes it options
-	$(BIN)/jupyter lab --notebook-dir=. $(LAB)
+lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; LAB="OPTIONS" passes it options
+	@$(BIN)/python -m helpers.notebook.copies
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/outputs/notebooks $(LAB)
 
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"
 review: $(STAMP) ## review the latest run of `make demo` in the browser; REVIEW="-p data DATASET ..." for others

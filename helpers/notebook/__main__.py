@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from helpers import paths
 from helpers.errors import UsageProblem, VesselkitError
-from helpers.notebook.declared import parameter_types
+from helpers.notebook.declared import injected_values, parameter_types
 from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.session import shown_path, utc_name
@@ -18,6 +19,7 @@ from helpers.system import ended_as_by_interrupt, told_in_words
 
 _TRUTH = {"true": True, "false": False}
 _DEFAULT_TIMEOUT_S = 6 * 3600
+_EXECUTED = re.compile(r"^(\d{8}-\d{4}-)+")  # how the names of executed copies begin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +39,7 @@ def _run(options: argparse.Namespace) -> Path:
     """The executed copy. Raises as `execute_notebook`."""
     notebook = paths.resolve(options.notebook)
     types = parameter_types(notebook)
-    parameters = typed_parameters(types, options.parameters)
+    parameters = {**injected_values(notebook), **typed_parameters(types, options.parameters)}
     check_values(types, parameters)
     output = options.output or default_output(notebook, types, parameters)
     from helpers.notebook.execution import execute_notebook  # here, since it takes seconds; refusals need not wait
@@ -80,7 +82,7 @@ def default_output(notebook: Path, types: Mapping[str, tuple[str, str]], paramet
         raise UsageProblem(f"{notebook.name} has no parameter 'project'; name the executed copy with --output")
     project = parameters.get("project", types["project"][1].strip("'\""))
     folder = paths.stage_folder(project, Stage.NOTEBOOKS)
-    return paths.next_free(folder, f"{utc_name()}-{notebook.stem}", ".ipynb")
+    return paths.next_free(folder, f"{utc_name()}-{_EXECUTED.sub('', notebook.stem)}", ".ipynb")
 
 
 def _typed(text: str, kind: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from helpers.errors import RefusedInput, UsageProblem
 
 PARAMETERS_TAG = "parameters"
+INJECTED_TAG = "injected-parameters"  # of papermill's, behind that one
 
 _NOTEBOOK_FORMAT = 4
 
@@ -28,6 +29,26 @@ def read_notebook(notebook: Path) -> dict[str, Any]:
     if not isinstance(node, dict) or node.get("nbformat") != _NOTEBOOK_FORMAT:
         raise RefusedInput(f"{notebook}: expected a notebook of format {_NOTEBOOK_FORMAT}. Save it in JupyterLab once")
     return node
+
+
+def injected_values(notebook: Path) -> dict[str, Any]:
+    """The parameters that an executed copy was run with, or was given since; none of another notebook.
+
+    Raises as `read_notebook`, and RefusedInput where the cell holds other than plain values.
+    """
+    found: dict[str, Any] = {}
+    for cell in read_notebook(notebook).get("cells", []):
+        if INJECTED_TAG not in cell.get("metadata", {}).get("tags", []):
+            continue
+        try:
+            body = ast.parse("".join(cell["source"])).body
+            given = [(line.targets, ast.literal_eval(line.value)) for line in body if isinstance(line, ast.Assign)]
+        except (SyntaxError, ValueError) as error:
+            raise RefusedInput(
+                f"{notebook}: expected plain values in its cell tagged {INJECTED_TAG!r}. Correct it, or remove the cell"
+            ) from error
+        found |= {target.id: value for targets, value in given for target in targets if isinstance(target, ast.Name)}
+    return found
 
 
 def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:

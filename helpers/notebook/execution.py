@@ -20,9 +20,9 @@ from papermill.exceptions import PapermillExecutionError
 from helpers import paths
 from helpers.atomic import require_writable
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
-from helpers.notebook.declared import PARAMETERS_TAG, parameter_types, read_notebook
+from helpers.notebook.declared import PARAMETERS_TAG, injected_values, parameter_types, read_notebook
 from helpers.notebook.known import check_values
-from helpers.notebook.parameters import unknown_names
+from helpers.notebook.parameters import refuse_withheld, unknown_names
 from helpers.notebook.report import write_report
 from helpers.notebook.scrubbing import scrub
 from helpers.system import MORE_MEMORY, in_words
@@ -45,6 +45,7 @@ def execute_notebook(
 
     Args:
         parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
+            An executed copy is run with what it was run with before, but for these.
         timeout_s: seconds that any one cell may take.
     Raises:
         UsageProblem: bad parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
@@ -60,6 +61,7 @@ def execute_notebook(
     if timeout_s <= 0:
         raise UsageProblem(f"timeout_s: expected seconds above 0, got {timeout_s}")
     kernel = _check_kernel(notebook)
+    parameters = {**injected_values(notebook), **parameters}
     _check_names(notebook, parameters)
     require_writable(output)
     _check_output(output)
@@ -133,6 +135,7 @@ def _check_names(notebook: Path, parameters: Mapping[str, Any]) -> None:
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise UsageProblem(f"{notebook.name}: parameters refused (cell tagged {PARAMETERS_TAG!r}):\n{lines}")
+    refuse_withheld(parameters)
     check_values(types, parameters)
 
 

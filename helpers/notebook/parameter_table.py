@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from helpers.notebook.parameters import placeholder
+
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}
 _BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": [], "boolean": False}
 _CELL_TYPES = {"string": "str", "integer": "int", "number": "float", "array": "list", "boolean": "bool"}
@@ -107,5 +109,5 @@ def _shown(name: str, value: Any) -> str:
 
     text = str(value)
     if is_users_path(text):
-        return f"<{name}>"
+        return placeholder(name)
     return shown_path(value) if isinstance(value, Path) else text

@@ -22,6 +22,7 @@ def validate(model: type[Model], values: Mapping[str, Any]) -> Model:
     are taken as paths, relative ones from the project root. Declare inputs that must exist as pydantic's `FilePath`
     or `DirectoryPath`, outputs as `Path`. Unknown names are refused whatever the model's own configuration says.
     """
+    refuse_withheld(values)
     known = list(model.model_fields)
     problems = unknown_names(values, known)
     resolved = {
@@ -36,6 +37,22 @@ def validate(model: type[Model], values: Mapping[str, Any]) -> Model:
     if problems:
         raise UsageProblem("parameters refused:\n" + "\n".join(f"  {problem}" for problem in problems))
     return validated
+
+
+def placeholder(name: str) -> str:
+    """What stands in an executed copy for a path that was given as this parameter."""
+    return f"<{name}>"
+
+
+def refuse_withheld(values: Mapping[str, Any]) -> None:
+    """Raise UsageProblem where values hold the placeholders of an executed copy."""
+    all_of_them = set(map(placeholder, values))  # a path that was given twice has one of them in both places
+    withheld = [name for name, value in values.items() if all_of_them.intersection(texts_in(value))]
+    if withheld:
+        raise UsageProblem(
+            f"parameters refused:\n  {', '.join(withheld)}: given as a path, which an executed copy does not keep. "
+            "Give it again in place of what stands in <>, or with -p"
+        )
 
 
 def unknown_names(given: Mapping[str, Any], known: list[str]) -> list[str]:

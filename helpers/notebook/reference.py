@@ -29,7 +29,14 @@ python -m helpers.notebook notebooks/02_infer.ipynb -p data /data/study -p thres
 
 A list is written as JSON. All parameters are checked before any work, and all that is wrong is told at once. An empty
 text or a zero stands for "not given". Relative paths mean the project root. The notebook shows what it was given, with
-a placeholder for a path outside `outputs`, since paths can name people.
+a placeholder for a path outside `outputs`, since paths can name people. In project `demo`, where nothing is named, the
+inputs of `make demo` are taken.
+
+`make lab` opens working copies in `outputs/notebooks/`, which git does not see; the shipped notebooks stay as they
+are. A copy that was edited or run is never written over: where the shipped notebook is another by now, `make lab` says
+so. Copies run wherever they lie under `outputs/`. An executed copy can be opened and run again, also with
+`python -m helpers.notebook COPY`: with what it was run with, but for what `-p` says. Paths of yours it does not keep,
+and asks for them.
 """
 
 

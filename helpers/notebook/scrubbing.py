@@ -2,7 +2,7 @@
 
 Parameters that are paths become `<name of the parameter>`. In what a failed notebook printed, and in its error, paths
 and names of data files become `<path>` and `<file>`; the kit's words about an input are left out whole. What lies in
-`outputs` was named by the kit and stays.
+`outputs`, or belongs to the demo, was named by the kit and stays.
 
 Widgets live in a running kernel. What a notebook stores of them is their state, which no reader sees whole: that of
 closed and hidden ones is there too, with whatever pixels and texts it had. None of it is kept; what a notebook is to
@@ -21,11 +21,12 @@ from nbformat import NotebookNode
 from papermill.translators import PythonTranslator
 
 from helpers import paths
-from helpers.notebook.parameters import texts_in
+from helpers.notebook.declared import INJECTED_TAG
+from helpers.notebook.demo_inputs import is_demo_input
+from helpers.notebook.parameters import placeholder, texts_in
 
 WITHHELD = "not kept here, since it may name a file; it was shown where this notebook was started"
 
-_INJECTED_TAG = "injected-parameters"
 _OF_WIDGETS = {"application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"}
 _OUR_OWN_NAMES = ("project", "name")  # parameters that name results, never files of the user
 _ABOUT_FILES = re.compile(
@@ -71,7 +72,7 @@ def scrub(node: NotebookNode, *, failed: bool) -> None:
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _outlives_kernel(output)]
-        if _INJECTED_TAG in cell.metadata.get("tags", []):
+        if INJECTED_TAG in cell.metadata.get("tags", []):
             for found in known:
                 for text in found.texts[:1]:
                     literals = map(PythonTranslator.translate_str, (text, found.placeholder))
@@ -140,9 +141,9 @@ def _path_texts(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def is_users_path(text: str) -> bool:
     """Whether a text is taken for a path of the user: absolute, existing, or with a separator and no blanks.
 
-    What lies in `outputs` is not one.
+    What lies in `outputs` is not one, nor are the demo's files.
     """
-    if not text or _in_outputs(text):
+    if not text or _in_outputs(text) or is_demo_input(Path(text)):
         return False
     if os.path.isabs(text) or text.startswith("~"):
         return True
@@ -165,7 +166,7 @@ def _known(name: str, text: str) -> _Known:
     texts = [text, str(resolved)]
     if len(resolved.name) >= _LEAST_LETTERS:
         texts.append(resolved.name)
-    return _Known(tuple(dict.fromkeys(texts)), f"<{name}>")
+    return _Known(tuple(dict.fromkeys(texts)), placeholder(name))
 
 
 def _without(value: Any, name: str, known: list[_Known]) -> Any:
@@ -174,7 +175,7 @@ def _without(value: Any, name: str, known: list[_Known]) -> Any:
         return [_without(item, name, known) for item in value]
     if isinstance(value, dict):
         return {key: _without(item, name, known) for key, item in value.items()}
-    found = f"<{name}>"
+    found = placeholder(name)
     return found if any(one.placeholder == found and value == one.texts[0] for one in known) else value
 
 

@@ -25,7 +25,6 @@ from helpers.notebook.declared import parameter_types
 
 NOTEBOOK = Path("notebooks") / "04_review.ipynb"
 SERVED_TAG = "served"
-DEMO_DATA = Path("helpers") / "demo" / "files" / "data"  # of `make demo`
 
 # Voila's own, without the style sheets that it takes from the network.
 _TEMPLATE = """\
@@ -47,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    if "data" not in values and paths.resolve(DEMO_DATA).is_dir():
-        values["data"] = DEMO_DATA.as_posix()
     with tempfile.TemporaryDirectory(prefix="vesselkit-review-") as folder:
         served = Path(folder) / notebook.name
         nbformat.write(served_notebook(notebook, values), served)

@@ -9,7 +9,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, DirectoryPath, Field, FilePath
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    DirectoryPath,
+    Field,
+    FilePath,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from helpers import paths
@@ -18,6 +27,7 @@ from helpers.data.other_frame import parse_size
 from helpers.errors import UsageProblem
 from helpers.evaluation.intervals import DRAWS, SEED
 from helpers.inference.prompts import DEFAULT_PROMPT, check_prompt
+from helpers.notebook.demo_inputs import with_demo_checkpoint, with_demo_inputs
 from helpers.notebook.parameters import NOT_GIVEN
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
@@ -113,12 +123,12 @@ _OptionalText = Annotated[str | None, _Unset]
 _OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber]
 _Data = Annotated[
     Path,
-    _needed("give a path: a folder or annotation file. To try this notebook: helpers/demo/files/data"),
+    _needed("give a path: a folder or annotation file. Project demo takes the data of `make demo`"),
     AfterValidator(_existing),
 ]
 _Checkpoint = Annotated[
     Path,
-    _needed("give a path: iter_N.pth, or a folder of the official converter. To try this notebook: `make demo`"),
+    _needed("give a path: iter_N.pth, or a folder of the official converter. Project demo takes that of `make demo`"),
     AfterValidator(_existing),
 ]
 
@@ -137,6 +147,8 @@ class ResultSettings(BaseModel):
 
 class DataSettings(ResultSettings):
     """Parameters of a notebook about a data set, as `Opening` takes them; `data` is absolute."""
+
+    _of_demo = model_validator(mode="before")(with_demo_inputs)
 
     data: _Data = Field(description="needed: data set, a folder or annotation file; or one image, DICOM or video")
     layout: _OptionalText = Field(None, description="of the data set; empty: found out")
@@ -160,6 +172,8 @@ class DataSettings(ResultSettings):
 
 class ConvertSettings(ResultSettings):
     """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint."""
+
+    _of_demo = model_validator(mode="before")(with_demo_checkpoint)
 
     name: _OptionalName = Field(None, description="of the result; empty: from the checkpoint's name")
     checkpoint: _Checkpoint = Field(description="needed: iter_N.pth, or a folder of the official converter")

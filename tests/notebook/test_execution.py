@@ -65,6 +65,24 @@ def test_runs_with_braces_in_paths_and_leaves_no_outside_path(tmp_path, monkeypa
     assert sorted(os.listdir(output.parent)) == ["out.ipynb"]
 
 
+def test_an_executed_copy_is_run_again_with_what_it_was_run_with(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "print(threshold, images, many)")
+    once = execute_notebook(notebook, tmp_path / "a.ipynb", {"threshold": 0.3, "many": ["x"]}, 120)
+    again = execute_notebook(once, tmp_path / "b.ipynb", {"images": "outputs/y"}, 120)
+    assert outputs(again) == "0.3 outputs/y ['x']\n"
+    tags = [cell.metadata.get("tags", []) for cell in nbformat.read(again, as_version=4).cells]
+    assert tags.count(["injected-parameters"]) == 1
+
+
+def test_a_path_that_an_executed_copy_does_not_keep_is_asked_for(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "print(len(images), many)")
+    once = execute_notebook(notebook, tmp_path / "a.ipynb", {"images": "/data/DOE", "many": ["x", "/data/DOE"]}, 120)
+    with pytest.raises(UsageProblem, match=r"images, many: given as a path, .* Give it again in place"):
+        execute_notebook(once, tmp_path / "b.ipynb", {}, 120)
+    again = execute_notebook(once, tmp_path / "b.ipynb", {"images": "/data/DOE", "many": []}, 120)
+    assert outputs(again) == "9 []\n"
+
+
 def test_the_kernels_log_stays_off_the_terminal(tmp_path, capfd):
     notebook = write_notebook(
         tmp_path / "in.ipynb",

@@ -62,6 +62,7 @@ def test_executed_copies_go_to_the_projects_notebooks(tmp_path, monkeypatch):
     first.parent.mkdir(parents=True)
     first.touch()
     assert runner.default_output(tmp_path / "02_infer.ipynb", types, {}).name == "20261124-0731-02_infer-2.ipynb"
+    assert runner.default_output(first, types, {}).name == "20261124-0731-02_infer-2.ipynb"
     assert runner.default_output(tmp_path / "x.ipynb", types, {"project": "p"}).parents[1].name == "p"
     with pytest.raises(UsageProblem, match="--output"):
         runner.default_output(tmp_path / "x.ipynb", {}, {})

@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
 from helpers import paths
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.errors import RefusedInput
 from helpers.notebook import __main__ as runner
 from helpers.notebook.declared import parameter_types
 from helpers.notebook.execution import execute_notebook
@@ -239,8 +239,8 @@ WRONG = {
     },
 }
 NEEDED = {
-    CONVERT: "checkpoint: needed; give a path: iter_N.pth, or a folder of the official converter. To try this",
-    **dict.fromkeys((INFER, EVALUATE, REVIEW), "data: needed; give a path: a folder or annotation file. To try this"),
+    CONVERT: "checkpoint: needed; give a path: iter_N.pth, or a folder of the official converter. Project demo takes",
+    **dict.fromkeys((INFER, EVALUATE, REVIEW), "data: needed; give a path: a folder or annotation file. Project demo"),
 }
 
 
@@ -266,7 +266,7 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_as_it_stands_says_what_it_needs(notebook, tmp_path):
-    head, line = stopped(notebook, {}, tmp_path).split("\n")
+    head, line = stopped(notebook, {"project": "mystudy"}, tmp_path).split("\n")
     assert head == "parameters refused:" and line.startswith(f"  {NEEDED[notebook]}")
 
 
@@ -304,14 +304,11 @@ def test_names_that_are_none_stop_a_notebook_at_once(notebook, values, words, tm
     assert re.search(words, stopped(notebook, values, tmp_path))
 
 
-def test_what_a_notebook_may_be_tried_on_is_there():
-    for words in NEEDED.values():
-        field = words.split(":")[0]
-        model = ConvertSettings if field == "checkpoint" else ReviewSettings
-        with pytest.raises(UsageProblem) as caught:
-            validate(model, {"project": "demo", field: ""})
-        named = str(caught.value).split("To try this notebook: ")[1]
-        assert named == "`make demo`" or (ROOT / named).is_dir()
+@pytest.mark.parametrize("model", [ConvertSettings, InferSettings, EvaluateSettings, ReviewSettings])
+def test_what_project_demo_takes_is_there(model):
+    found = validate(model, {})
+    given = [value for value in found.model_dump().values() if isinstance(value, Path)]
+    assert given and all(path.exists() and path.is_relative_to(ROOT / "helpers/demo/files") for path in given)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from papermill.translators import PythonTranslator
 
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.notebook.execution import execute_notebook
-from helpers.notebook.scrubbing import WITHHELD, scrub, scrubbed
+from helpers.notebook.scrubbing import WITHHELD, is_users_path, scrub, scrubbed
 from helpers.paths import ROOT_VARIABLE
 from helpers.runs.masks import png_bytes
 from tests.notebook.test_execution import write_notebook
@@ -148,3 +148,8 @@ def test_a_picture_beside_a_widget_stays(tmp_path):
     assert [found.data for found in node.cells[0].outputs] == [
         {"image/png": "pixels"}
     ] and "widgets" not in node.metadata
+
+
+def test_the_demos_own_files_stay_so_that_its_copies_run_again():
+    assert not is_users_path("helpers/demo/files/data") and not is_users_path("outputs/demo/predict/model")
+    assert is_users_path("helpers/demo/other") and is_users_path("/data/helpers/demo/files/data")

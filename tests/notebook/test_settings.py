@@ -117,3 +117,55 @@ def test_what_an_evaluation_may_leave_out(root):
     assert {getattr(found, name) for name in (*unset, "processes")} == {None}
     assert (found.against, found.draws, found.data) == ([], 10_000, root / "frames")
     assert validate(EvaluateSettings, {**INFER, "training": "sizes.json"}).training == root / "sizes.json"
+
+
+@pytest.fixture
+def with_demo(root):
+    """A project root that has the demo's files."""
+    model = root / "helpers/demo/files/model"
+    (model / "ckpt").mkdir(parents=True)
+    (model / "base/internvl_base").mkdir(parents=True)
+    for name in ("ckpt/iter_200.pth", "base/sam2_base.pt", "sam2_sizes.json"):
+        (model / name).touch()
+    (root / "helpers/demo/files/data").mkdir()
+    return root / "helpers/demo/files"
+
+
+@pytest.mark.parametrize("given", [{}, {"data": ""}, {"project": "demo", "data": "", "model": ""}])
+def test_project_demo_takes_the_demos_data_where_nothing_is_named(with_demo, given):
+    assert validate(InferSettings, given).data == with_demo / "data"
+
+
+def test_project_demo_takes_the_demos_checkpoint_where_nothing_is_named(with_demo):
+    found = validate(ConvertSettings, {"checkpoint": "", "base": "", "sam2": "", "sam2_config": ""})
+    assert found.checkpoint == with_demo / "model/ckpt/iter_200.pth"
+    assert found.base == with_demo / "model/base/internvl_base" and found.sam2 == with_demo / "model/base/sam2_base.pt"
+    assert found.sam2_config == str(with_demo / "model/sam2_sizes.json")
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        (InferSettings, {"project": "mystudy"}),
+        (InferSettings, {"model": "frames"}),
+        (EvaluateSettings, {"predictions": "/data/run"}),
+        (EvaluateSettings, {"against": ["./results/run"]}),
+        (ConvertSettings, {"project": "mystudy"}),
+        (ConvertSettings, {"base": "frames"}),
+    ],
+)
+def test_inputs_of_ones_own_are_never_mixed_with_the_demos(with_demo, model, given):
+    name = "checkpoint" if model is ConvertSettings else "data"
+    for empty in ({}, {name: ""}):
+        with pytest.raises(UsageProblem, match=f"{name}: (needed|missing)"):
+            validate(model, {**given, **empty})
+    assert getattr(validate(model, {**given, name: "iter_1.pth"}), name) == with_demo.parents[2] / "iter_1.pth"
+
+
+def test_a_placeholder_of_an_executed_copy_is_one_clear_line(root):
+    with pytest.raises(UsageProblem) as caught:
+        validate(InferSettings, {**INFER, "data": "<data>", "model": "<model>"})
+    assert str(caught.value) == (
+        "parameters refused:\n  data, model: given as a path, which an executed copy does not keep. Give it again in "
+        "place of what stands in <>, or with -p"
+    )
