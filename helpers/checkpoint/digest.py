@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from helpers.checkpoint.source import TensorSource
 from helpers.errors import RefusedInput
+from helpers.progress import Bar
 
 _PIECE_BYTES = 4 << 20
 
@@ -27,8 +26,9 @@ def sha256_files(paths: Sequence[Path], what: str, progress: bool = True) -> lis
     Args:
         what: for the bar.
     """
-    total = sum(_size(path) for path in paths) if progress else 0
-    with tqdm(total=total, unit="B", unit_scale=True, desc=what, disable=not progress) as bar:
+    if not progress:
+        return [_digest(path, lambda count: None) for path in paths]
+    with Bar(what, sum(_size(path) for path in paths), unit="B") as bar:
         return [_digest(path, bar.update) for path in paths]
 
 

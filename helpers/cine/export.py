@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from helpers.atomic import partial_folder, write_bytes_atomic, write_json_atomic, write_text_atomic
 from helpers.cine.drawing import Sheet, draw_frame, png_of
@@ -26,6 +25,7 @@ from helpers.figures.sequences import sequence_figure
 from helpers.figures.stamp import stamped
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.progress import track
 from helpers.runs.status import FAILURES
 from helpers.stamp import stamp_text
 
@@ -91,7 +91,7 @@ def write_cine(
             ],
             "sequences": [
                 _write_sequence(folder, name, groups[name], subjects, curves, rate, stamp)
-                for name in tqdm(wanted, desc="cine", unit="sequence", disable=None)
+                for name in track(wanted, "cine", unit="sequence")
             ],
         }
         write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in subjects], record, stamp))

@@ -1,6 +1,7 @@
 """`vesselkit`: the app, and the exit codes of its errors."""
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from helpers.cli import (
 )
 from helpers.errors import Stopped, UsageProblem, VesselkitError
 from helpers.system import ended_as_by_interrupt, told_in_words
+from helpers.terminal import Terminal
 
 EXIT_CODES = {
     0: "ok",
@@ -140,8 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     settings = Settings()
     try:
-        with ended_as_by_interrupt(), told_in_words():
-            app(args=None if arguments is None else list(arguments), prog_name="vesselkit", obj=settings)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        named = next((word for word in given if not word.startswith("-")), "vesselkit")
+        with ended_as_by_interrupt(), told_in_words(), Terminal(sys.stderr).at_work(named):
+            app(args=given, prog_name="vesselkit", obj=settings)
     except VesselkitError as error:
         if settings.debug:
             logging.getLogger(__name__).debug("where the error arose:", exc_info=error)

@@ -1,7 +1,6 @@
 """Commands about checkpoints."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,5 +19,5 @@ def inspect(
 ) -> None:
     from helpers.checkpoint.inspection import inspect_checkpoint  # here, so that --help need not wait for torch
 
-    found = inspect_checkpoint(input_path(ckpt, "CKPT"), progress=sys.stderr.isatty())
+    found = inspect_checkpoint(input_path(ckpt, "CKPT"), progress=True)
     typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) if as_json else found.to_text())

@@ -74,11 +74,9 @@ def pipeline(
     from helpers.pipeline import PipelineRequest, run_pipeline  # here, so that --help need not wait
     from helpers.pipeline.report import beginning_text, closing_text, step_text
 
-    def begins(name: str) -> None:
-        typer.echo(beginning_text(name))
-
     steps = []
-    for step in run_pipeline(PipelineRequest(**request, device=device, dtype=dtype, limit=limit), begins):
+    asked = PipelineRequest(**request, device=device, dtype=dtype, limit=limit)
+    for step in run_pipeline(asked, lambda beginning: typer.echo(beginning_text(beginning))):
         steps.append(step)
         typer.echo(step_text(step))
     typer.echo(closing_text(steps))

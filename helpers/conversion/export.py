@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.atomic import partial_folder, require_free_space
@@ -38,6 +37,7 @@ from helpers.conversion.ties import decide_tie, find_stored
 from helpers.conversion.tokenizer import TokenizerFacts, tokenizer_files, write_tokenizer
 from helpers.conversion.weights import Change, Weights
 from helpers.errors import RefusedInput
+from helpers.progress import Bar
 from helpers.sa2va.configuration_sa2va import Sa2VAConfig
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
 
@@ -208,7 +208,7 @@ def _write_weights(
     targets = {target.name: target for target in plan.targets}
     changes = counterparts(plan)
     files, digests = [], {}
-    with tqdm(total=len(targets), unit="tensor", desc="converting") as bar:
+    with Bar("converting", len(targets), unit="tensor") as bar:
 
         def blocks(names: tuple[str, ...]) -> Iterator[tuple[str, Iterator[torch.Tensor]]]:
             for name in names:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 
 from helpers.checkpoint.digest import sha256_files
 from helpers.checkpoint.source import TensorSource, open_source
@@ -21,6 +20,7 @@ from helpers.conversion.shards import fingerprint, raw_bytes
 from helpers.conversion.tokenizer import write_tokenizer
 from helpers.conversion.weights import Weights
 from helpers.errors import RefusedInput
+from helpers.progress import track
 
 
 @dataclass
@@ -160,7 +160,7 @@ def _check_tensors(exported: TensorSource, plan: Plan, weights: Weights, report:
     planned = {target.name for target in plan.targets}
     report.findings += [f"tensor with no source: {name}" for name in sorted(set(exported.tensors) - planned)]
     digests = {}
-    for target in tqdm(plan.targets, unit="tensor", desc="verifying"):
+    for target in track(plan.targets, "verifying", unit="tensor"):
         same, digests[target.name] = _compare(exported, target, weights)
         if target.name not in exported.tensors:
             report.findings.append(f"tensor missing: {target.name}")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
@@ -30,6 +29,7 @@ from helpers.images.dicom_header import DicomFacts
 from helpers.images.digest import pixel_sha256
 from helpers.images.reading import UnreadableImage, image_depth
 from helpers.images.source import read_frame
+from helpers.progress import track
 
 # Of a frame: more vessel than this is no angiogram's.
 FULL = 0.6
@@ -110,7 +110,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     undecided = dataset.undecided
     by_pixels: dict[str, list[Case]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
-    for case in tqdm(dataset.cases, desc="check", unit="frame", disable=None):
+    for case in track(dataset.cases, "check", unit="frame"):
         frame = seen.get(case.case_id)
         if frame is None:
             try:

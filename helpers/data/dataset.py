@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from helpers.data.depth import CommonDepth, common_depth
 from helpers.data.frame import Frame
@@ -28,6 +27,7 @@ from helpers.data.values import Choice
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.images.reading import UnreadableImage, natural_key
 from helpers.images.source import read_frame
+from helpers.progress import track
 
 _DIGESTED = (
     "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
@@ -298,7 +298,7 @@ def _case(record: Record, names: Names, order: TimeOrder, depth: CommonDepth) ->
 def _rescaled(cases: Sequence[Case]) -> tuple[list[Case], int]:
     """The cases with truths that fit, and how many did not before."""
     fitted, count = [], 0
-    for case in tqdm(cases, desc="sizes", unit="frame", disable=None):
+    for case in track(cases, "sizes", unit="frame"):
         truth = case.truth
         if truth is not None and truth.size is not None and truth.size != _size(case, truth.size):
             count += 1
@@ -310,7 +310,7 @@ def _rescaled(cases: Sequence[Case]) -> tuple[list[Case], int]:
 def _moved(cases: Sequence[Case], size: Size) -> tuple[list[Case], int]:
     """The cases with truths of no stated size taken as made for `size`, and how many of these change by it."""
     fitted, count = [], 0
-    for case in tqdm(cases, desc="sizes", unit="frame", disable=None):
+    for case in track(cases, "sizes", unit="frame"):
         if case.truth is not None and case.truth.size is None:
             count += _size(case, size) != size
             case = replace(case, truth=RescaledTruth(case.truth, size))

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from helpers.errors import RefusedInput
 from helpers.images.depth import UNIT, Depth, bits_for
 from helpers.images.reading import Grey, UnreadableImage, image_depth, image_grey
 from helpers.images.video import is_video
+from helpers.progress import track
 
 _SAVE = "`vesselkit data check DATASET --bits N --save` keeps what they have, such as 12"
 # Floats above 1 and below this are neither 0 to 1 nor the grey of a detector.
@@ -57,7 +56,7 @@ def common_depth(root: Path, paths: Iterable[Path], bits: int | None = None) -> 
             range.
     """
     stills = [path for path in dict.fromkeys(paths) if not is_video(path)]
-    found = {path: image_depth(path) for path in tqdm(stills, desc="headers", unit="file", disable=None, leave=False)}
+    found = {path: image_depth(path) for path in track(stills, "headers", unit="file")}
     deep = {path: depth for path, depth in found.items() if depth is not None}
     ranges = tuple(sorted({depth.full_scale for depth in deep.values() if depth.full_scale is not None}))
     stated = sum(depth.full_scale is not None for depth in deep.values())
@@ -135,7 +134,7 @@ def _largest(paths: Iterable[Path]) -> dict[Path, Grey]:
     paths = list(paths)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         found = threads.map(_grey, paths)
-        shown = tqdm(found, desc="depth", unit="image", total=len(paths), disable=None if paths else True, leave=False)
+        shown = track(found, "depth", unit="image", total=len(paths))
         return {path: grey for path, grey in zip(paths, shown, strict=True) if grey is not None}
 
 

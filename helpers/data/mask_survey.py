@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from helpers.data.mask_file import Undecided, draw, read_plane
 from helpers.data.values import DECIDE, Choice, Found, Judgement, judge, look, shares
 from helpers.images.reading import UnreadableImage
+from helpers.progress import track
 
 
 class MaskSurvey:
@@ -42,7 +41,7 @@ class MaskSurvey:
         raw: list[Found] = []
         named: set[str] = set()
         refusals: list[str] = []
-        for path in tqdm(self._paths, desc="mask values", unit="file", disable=None):
+        for path in track(self._paths, "mask values", unit="file"):
             try:
                 plane = read_plane(path)
             except UnreadableImage:

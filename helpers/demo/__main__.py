@@ -4,23 +4,18 @@ import argparse
 import logging
 import sys
 
-from helpers.demo.files import STAMP
-from helpers.demo.pipeline import remove_results, run_demo
 from helpers.errors import VesselkitError
-from helpers.pipeline.report import beginning_text, closing_text, step_text
 from helpers.system import ended_as_by_interrupt, told_in_words
-
-NOTICE = f"Demo: {STAMP}. Not for clinical use."
+from helpers.terminal import Terminal
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m helpers.demo", description=f"{__doc__} {NOTICE}")
+    parser = argparse.ArgumentParser(prog="python -m helpers.demo", description=f"{__doc__} Not for clinical use.")
     parser.add_argument("--fresh", action="store_true", help="remove earlier results of the demo first")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    print(NOTICE)
     try:
-        with ended_as_by_interrupt(), told_in_words():
+        with ended_as_by_interrupt(), told_in_words(), Terminal(sys.stderr).at_work("demo"):
             _run(arguments.fresh)
     except VesselkitError as error:
         sys.stderr.write(f"Error: {error}\n")
@@ -28,14 +23,22 @@ def main() -> None:
 
 
 def _run(fresh: bool) -> None:
+    # Here, since these take seconds, in which the terminal is to show life.
+    from helpers.demo.files import STAMP
+    from helpers.demo.pipeline import remove_results, run_demo
+    from helpers.pipeline.report import beginning_text, closing_text, step_text
+
+    notice = f"Demo: {STAMP}. Not for clinical use."
+    print(notice, flush=True)
     if fresh:
         remove_results()
     steps = []
-    for step in run_demo(lambda name: print(beginning_text(name), flush=True)):
+    for step in run_demo(lambda beginning: print(beginning_text(beginning), flush=True)):
         steps.append(step)
         print(step_text(step), flush=True)
     print(closing_text(steps))
-    print(NOTICE)
+    print("next: `make review` opens the review of these masks, `make lab` the notebooks")
+    print(notice)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from helpers.atomic import partial_folder, write_json_atomic
+from helpers.progress import track
 from helpers.synthesis.sequence import draw_frame
 
 # Of the test's ranges, and behind all numbers that a recipe draws.
@@ -23,7 +23,7 @@ def write_demo_data(folder: Path) -> None:
     with partial_folder(folder) as partial:
         for name in ("images", "masks"):
             (partial / name).mkdir(parents=True)
-        for place in tqdm(places, desc="drawing", unit="frame", disable=None):
+        for place in track(places, "drawing", unit="frame"):
             drawn = draw_frame(SEED, *place, SIDE)
             _write(partial / "images" / f"{drawn.frame_id}.jpg", drawn.image, quality=_QUALITY)
             _write(partial / "masks" / f"{drawn.frame_id}.png", drawn.mask.astype(np.uint8) * 255, optimize=True)

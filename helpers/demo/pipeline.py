@@ -9,11 +9,11 @@ from pathlib import Path
 from helpers.data.opening import Opening
 from helpers.demo.files import BASELINE, DATA, MODEL, STAMP
 from helpers.paths import project_root
-from helpers.pipeline import PipelineRequest, Step, run_pipeline
+from helpers.pipeline import Beginning, PipelineRequest, Step, run_pipeline
 from helpers.stamp import VARIABLE
 
 
-def run_demo(begins: Callable[[str], None] = lambda name: None) -> Iterator[Step]:
+def run_demo(begins: Callable[[Beginning], None] = lambda beginning: None) -> Iterator[Step]:
     """Convert the demo's checkpoint, predict its frames, hold it against Frangi; every figure and table is stamped."""
     request = PipelineRequest(
         checkpoint=MODEL.checkpoint,

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from helpers.evaluation.case_scores import CaseArrays, CaseScores, score_case
+from helpers.progress import track
 from helpers.worker_processes import shared
 
 _CHUNK = 8
@@ -28,8 +27,8 @@ def score_many(
         VesselkitError: as `shared`.
     """
     work = partial(_load_and_score, load)
-    show = partial(tqdm, total=len(keys), desc="scoring", unit="case", disable=not progress)
-    return list(show(shared(work, keys, processes, chunk=_CHUNK)))
+    scored = shared(work, keys, processes, chunk=_CHUNK)
+    return list(track(scored, "scoring", total=len(keys), unit="case") if progress else scored)
 
 
 def _load_and_score(load: Callable[[Key], CaseArrays], key: Key) -> CaseScores:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from helpers.data.dataset import Dataset, RescaledTruth
 from helpers.data.ignored import ignored_of, scored_pixels
 from helpers.data.record import Case, Truth
@@ -19,6 +17,7 @@ from helpers.evaluation.yardsticks import Yardsticks, yardsticks
 from helpers.images.dicom_header import dicom_facts, is_dicom
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.progress import track
 from helpers.runs.config import MANIFEST_NAME
 from helpers.runs.reading import Run, open_run
 from helpers.runs.sources import file_state
@@ -52,7 +51,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     found, problems = [], []
     chosen = [case for case in dataset.cases if case.case_id in wanted]
     spacings = {path: _spacing(path) for path in {case.frame.path for case in chosen}}  # a cine has many cases
-    for case in tqdm(chosen, desc="checking", unit="case", disable=None):
+    for case in track(chosen, "checking", unit="case"):
         truth = case.truth
         size = sizes.get(case.case_id) or _size(case)
         if isinstance(truth, BrokenTruth):
@@ -104,7 +103,7 @@ def yardsticks_of(cases: Sequence[Scorable]) -> list[Yardsticks]:
         RefusedInput: naming the first of all that cannot be drawn.
     """
     found, problems = [], []
-    for wanted in tqdm(cases, desc="yardsticks", unit="case", disable=None):
+    for wanted in track(cases, "yardsticks", unit="case"):
         try:
             found.append(_yardsticks(wanted.case.truth, wanted.size))
         except UnreadableImage as error:

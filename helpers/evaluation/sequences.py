@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.data.frame import in_sequences
@@ -18,6 +17,7 @@ from helpers.evaluation.paired import holm, sign_flip_p
 from helpers.evaluation.standing import trained_units
 from helpers.evaluation.subjects import Subject
 from helpers.evaluation.temporal import TEMPORAL, end_gaps, step
+from helpers.progress import track
 
 NAMES = tuple(metric.name for metric in TEMPORAL)
 _STEPS = ("flicker", "temporal_dice", "truth_dice")
@@ -57,7 +57,7 @@ def score_sequences(
         return None
     frames = pd.DataFrame(
         row
-        for group in tqdm(groups, desc="sequences", unit="sequence", disable=None)
+        for group in track(groups, "sequences", unit="sequence")
         for row in _frame_rows(group, subjects, {name: table.set_index("case_id") for name, table in tables.items()})
     )
     sequences = pd.DataFrame(

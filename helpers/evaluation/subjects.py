@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation.case_scores import Outcome
 from helpers.images.digest import pixel_sha256
+from helpers.progress import track
 from helpers.runs.reading import Run, open_run, require_comparable
 from helpers.runs.sources import current_sha256, is_as_found
 
@@ -147,7 +147,7 @@ def require_same_frames(subjects: Sequence[Subject], dataset: Dataset, case_ids:
     wanted = set(case_ids)
     frames = [frame for frame in dataset.frames if frame.case_id in wanted and frame.case_id in known]
     other = []
-    for frame in tqdm(frames, desc="comparing frames", unit="frame", disable=None, leave=False):
+    for frame in track(frames, "comparing frames", unit="frame"):
         if any(is_as_found(run.folder, frame, known[frame.case_id]) for run in runs):
             continue
         if current_sha256(frame) not in (None, known[frame.case_id]):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from helpers.data.dataset import Dataset
 from helpers.data.ignored import ignored_of
@@ -33,6 +32,7 @@ from helpers.inference.assembly import FrameFacts, Thresholding, answered, frame
 from helpers.inference.predictor import Answer
 from helpers.inference.resuming import open_cases, reopen, tell, tell_making
 from helpers.inference.run import check_output, check_parameters, known_values, writing
+from helpers.progress import track
 from helpers.runs.config import start_run
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.lock import shard_lock, start_lock
@@ -130,7 +130,7 @@ def import_masks(
             "none of a case. Check the folder and --data"
         )
     cases = [case for case in dataset.cases if case.case_id in matched]
-    seen = [_seen(case, folder / matched[case.case_id]) for case in tqdm(cases, desc="check", unit="case")]
+    seen = [_seen(case, folder / matched[case.case_id]) for case in track(cases, "check", unit="case")]
     try:
         files = [one.found for one in seen]
         taken = meaning_of(files) if meaning is None else stated(files, meaning)
@@ -203,7 +203,7 @@ def _write(seen: list[_Seen], taken: Taken, values: Mapping[str, Any], output: P
             tell_making(output, [one.case.case_id for one in seen if one.case.case_id not in missing], made_with)
         reopen(output, missing)
         remove_leftovers(output, missing)
-        for one in tqdm(seen, desc="import", unit="case"):
+        for one in track(seen, "import", unit="case"):
             logits = to_logits(read_values(one.path), taken)
             mask = logits > np.float32(threshold_logit(threshold))
             copies.append(_is_truth(one, mask))

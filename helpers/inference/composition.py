@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tqdm.auto import tqdm
 from transformers import AutoTokenizer
 
 from helpers.conversion.export import check_changes, counterparts, plan_conversion, write_code_and_config
@@ -21,6 +20,7 @@ from helpers.conversion.weights import Weights
 from helpers.inference.filling import fill, without_values
 from helpers.inference.loading import ModelIdentity, choose_device, choose_dtype, files_fingerprint
 from helpers.inference.memory import require_memory
+from helpers.progress import track
 from helpers.quantization.layers import Quantization
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
 
@@ -95,7 +95,7 @@ class _Filling:
 
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
         changes = counterparts(self._plan)
-        for target in tqdm(self._plan.targets, unit="tensor", desc="composing"):
+        for target in track(self._plan.targets, "composing", unit="tensor"):
             tensor = torch.empty(target.shape, dtype=self._dtype)
             digest, start = hashlib.sha256(), 0
             for block in self._weights.blocks(target, changes.get(target.name)):

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from helpers.data.frame import Frame
+from helpers.progress import track
 from helpers.runs.config import MANIFEST_NAME
 from helpers.runs.making import PACKAGES, making_text, making_words
 from helpers.runs.parts import done_part, part_or_none, part_path
@@ -45,7 +44,7 @@ def open_cases(
             batch or sequence is the same now.
     """
     found = {}
-    for frame in tqdm(frames, desc="check", unit="case", disable=None, leave=False):
+    for frame in track(frames, "check", unit="case"):
         reason = _reason(run, config_sha256, frame, earlier or {})
         if reason is not None:
             found[frame.case_id] = reason

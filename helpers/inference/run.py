@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
 from helpers.data.frame import Frame, listing_sha256, order_sha256
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
@@ -24,6 +23,7 @@ from helpers.inference.summary import RunSummary
 from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.inference.writing import unwritten
 from helpers.paths import PARTIAL_PREFIX
+from helpers.progress import Bar
 from helpers.runs.config import CONFIG_NAME, RunConfig, check_asked, read_config, start_run
 from helpers.runs.extent import Extent, extent_of
 from helpers.runs.finishing import finish_run, is_finished
@@ -310,16 +310,9 @@ def _compute(
     write = Commit(output, mark, prompts, thresholding, frozenset(missing), made_with)
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
-    done = total - len(missing)
-    with tqdm(total=total, initial=done, desc=described, unit="image") as bar, stopping() as stop:
-
-        def written(count: int) -> None:
-            nonlocal done  # a bar that is turned off, as TQDM_DISABLE does, counts nothing
-            done += count
-            bar.update(count)
-
+    with Bar(described, total, initial=total - len(missing), unit="image") as bar, stopping() as stop:
         run = run_sequences if follows else run_batches
         asked = tuple(prompts.values())
-        run(open_batches, predictor, asked, write, stop=stop, written=written)
-    if done < total:
-        raise Stopped(f"stopped with {done} of {total} cases done; the same command goes on from there ({output})")
+        run(open_batches, predictor, asked, write, stop=stop, written=bar.update)
+    if bar.done < total:
+        raise Stopped(f"stopped with {bar.done} of {total} cases done; the same command goes on from there ({output})")

@@ -16,6 +16,7 @@ from helpers.notebook.parameters import unknown_names
 from helpers.notebook.session import shown_path, utc_name
 from helpers.paths import Stage
 from helpers.system import ended_as_by_interrupt, told_in_words
+from helpers.terminal import Terminal
 
 _TRUTH = {"true": True, "false": False}
 _DEFAULT_TIMEOUT_S = 6 * 3600
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one notebook; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        with ended_as_by_interrupt(), told_in_words():
+        with ended_as_by_interrupt(), told_in_words(), Terminal(sys.stderr).at_work(Path(options.notebook).stem):
             written = _run(options)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
@@ -44,7 +45,7 @@ def _run(options: argparse.Namespace) -> Path:
     output = options.output or default_output(notebook, types, parameters)
     from helpers.notebook.execution import execute_notebook  # here, since it takes seconds; refusals need not wait
 
-    return execute_notebook(notebook, Path(output), parameters, options.timeout, progress=True)
+    return execute_notebook(notebook, Path(output), parameters, options.timeout)
 
 
 def typed_parameters(types: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from tqdm import tqdm
 
 from helpers import paths
 from helpers.atomic import write_json_atomic
 from helpers.data.dataset import Dataset
 from helpers.errors import VesselkitError
 from helpers.notebook.parameters import texts_in
+from helpers.progress import track
 from helpers.runs.config import CONFIG_NAME, MANIFEST_NAME
 from helpers.runs.sources import file_state
 
@@ -83,7 +83,7 @@ class Fingerprints:
 
     def _listing(self, path: Path) -> str:
         digest = hashlib.sha256()
-        for file in tqdm(sorted(_files(path)), desc="hashing inputs", unit="file", disable=None, leave=False):
+        for file in track(sorted(_files(path)), "hashing inputs", unit="file"):
             name = file.relative_to(path).as_posix()
             digest.update(f"{name}\0{self.content(file)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()

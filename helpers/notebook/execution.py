@@ -25,6 +25,7 @@ from helpers.notebook.known import check_values
 from helpers.notebook.parameters import refuse_withheld, unknown_names
 from helpers.notebook.report import write_report
 from helpers.notebook.scrubbing import scrub
+from helpers.notebook.watching import ENGINE
 from helpers.system import MORE_MEMORY, in_words
 
 _NOTEBOOK_FORMAT = 4
@@ -33,10 +34,10 @@ _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by th
 _QUIET = ["--IPKernelApp.log_level=50"]
 
 
-def execute_notebook(
-    notebook: Path, output: Path, parameters: Mapping[str, Any], timeout_s: int, *, progress: bool = False
-) -> Path:
+def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any], timeout_s: int) -> Path:
     """Run `notebook` and write the executed copy to `output`; the folder it is called from plays no part.
+
+    What it is at shows as a bar (`helpers.progress`): the cell by its heading, and the bars of the kernel.
 
     Paths are resolved from the project root. The executed copy holds no path of the user, since folders can carry
     names: see `helpers.notebook.scrubbing`. Parameters of the kit's own notebooks are checked before a kernel starts.
@@ -76,9 +77,11 @@ def execute_notebook(
                 _escaped(running),
                 parameters=portable,
                 kernel_name=kernel,
-                progress_bar=progress,
+                engine_name=ENGINE,
+                progress_bar=False,
                 execution_timeout=timeout_s,
                 extra_arguments=_QUIET,
+                shown_as=notebook.stem,
             )
         except KeyboardInterrupt:
             _keep(running, failed, notebook.name, output.name)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic
 from helpers.data.record import Case
@@ -15,6 +14,7 @@ from helpers.figures.panels import GroundTruth, PanelCase, PredictedMask, contac
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
 from helpers.notebook.run_tables import prediction_table
+from helpers.progress import track
 from helpers.runs.reading import Run
 
 PANELS_FOLDER = "panels"
@@ -46,7 +46,7 @@ def write_panels(run: Run, cases: Sequence[Case], folder: Path) -> tuple[Path, .
     for prompt_id in run.prompts:
         chosen = _of_run(run, cases)
         described = f"panels, {prompt_id}"
-        for panel in tqdm(panel_cases(run, cases, prompt_id), total=len(chosen), desc=described, unit="image"):
+        for panel in track(panel_cases(run, cases, prompt_id), described, total=len(chosen), unit="image"):
             path = folder / panel.case_id / f"{prompt_id}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes_atomic(path, png_bytes(contact_sheet([panel], stamp=run.stamp)))

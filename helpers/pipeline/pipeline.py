@@ -65,6 +65,15 @@ class PipelineRequest:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """A step that begins, the `number`th of `total`."""
+
+    name: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Step:
     """One finished step: what it left behind, and how long it took, in seconds."""
 
@@ -74,10 +83,12 @@ class Step:
     reused: bool = False
 
 
-def run_pipeline(request: PipelineRequest, begins: Callable[[str], None] = lambda name: None) -> Iterator[Step]:
+def run_pipeline(
+    request: PipelineRequest, begins: Callable[[Beginning], None] = lambda beginning: None
+) -> Iterator[Step]:
     """Convert, predict, predict the baseline, evaluate where there is ground truth, and write the review's page.
 
-    `begins` is called with the name of each step that begins; each step is yielded when it is done.
+    `begins` is called with each step that begins; each step is yielded when it is done.
 
     The data set is opened before anything else, so that a wrong path costs no conversion. A conversion of the same
     sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
@@ -98,10 +109,16 @@ def run_pipeline(request: PipelineRequest, begins: Callable[[str], None] = lambd
 
 
 def _steps(
-    request: PipelineRequest, dataset: Dataset, baseline: Tuned, begins: Callable[[str], None]
+    request: PipelineRequest, dataset: Dataset, baseline: Tuned, told: Callable[[Beginning], None]
 ) -> Iterator[Step]:
     """The steps of `run_pipeline`, which has checked the request."""
     project = project_of(request.output)
+    has_truth = any(case.truth is not None for case in dataset.cases[: request.limit])
+    names = ["01_convert", "02_infer", BASELINE_RUN, *(["03_evaluate"] if has_truth else []), "04_review"]
+
+    def begins(name: str) -> None:
+        told(Beginning(name, names.index(name) + 1, len(names)))
+
     begins("01_convert")
     model = yield from _convert(request, project)
     run = stage_folder(project, Stage.PREDICT) / MODEL_RUN
@@ -131,7 +148,7 @@ def _steps(
     yield Step(BASELINE_RUN, beside, time.perf_counter() - started)
     both = {"predictions": str(run), "against": [str(beside)], **_data(request.opening)}
     metrics = None
-    if any(case.truth is not None for case in dataset.cases[: request.limit]):
+    if has_truth:
         begins("03_evaluate")
         training = None if request.training is None else str(request.training)
         started = time.perf_counter()

@@ -7,29 +7,41 @@ from helpers.evaluation.definitions import BY_METRIC, HEADLINE
 from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.standing import title_of
-from helpers.pipeline.pipeline import Step
+from helpers.pipeline.pipeline import BASELINE_RUN, Beginning, Step
 from helpers.runs.emptiness import empty_warning
 from helpers.runs.reading import open_run
 from helpers.tables_text import aligned
 
+_WORK = {
+    "01_convert": "the checkpoint becomes a HuggingFace folder",
+    "02_infer": "the model predicts every frame",
+    BASELINE_RUN: "Frangi's filter predicts every frame, to hold the model against",
+    "03_evaluate": "both are scored against the ground truth",
+    "04_review": "the review's page is written",
+}
 REPORT_NAME, REVIEW_NAME = "evaluation.html", "review.html"
 
 
-def beginning_text(name: str) -> str:
-    """One line for a step that begins: predicting may take hours, and says nothing until it is done."""
-    return f"{name:12s} begins"
+def beginning_text(beginning: Beginning) -> str:
+    """One line for a step that begins: `2/5 02_infer: the model predicts every frame`."""
+    return f"{beginning.number}/{beginning.total} {beginning.name}: {_WORK[beginning.name]}"
 
 
 def step_text(step: Step) -> str:
-    """One line for a finished step."""
-    return f"{step.name:12s} {step.seconds:6.1f} s  {step.result}{'  (verified, used again)' if step.reused else ''}"
+    """One line for a finished step: how long it took, and where its result is."""
+    how = "verified and taken over" if step.reused else "done"
+    return f"    {how} in {step.seconds:.1f} s: {step.result}"
 
 
 def closing_text(steps: Sequence[Step]) -> str:
     """The headline table where there was ground truth, and where to look; a run of empty masks is warned of last."""
     results = {step.name: step.result for step in steps}
     warning = empty_warning(open_run(results["02_infer"]))
-    lines = [f"masks and pictures: {results['02_infer']}", f"review by eye: {results['04_review'] / REVIEW_NAME}"]
+    lines = [
+        f"model, for vesselkit predict --model: {results['01_convert']}",
+        f"masks and pictures: {results['02_infer']}",
+        f"review by eye, in a browser: {results['04_review'] / REVIEW_NAME}",
+    ]
     lines += [] if warning is None else [warning]
     scores = results.get("03_evaluate")
     if scores is None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
 from helpers.data.dataset import Dataset
 from helpers.data.frame import Frame
 from helpers.data.readers.annotation import image_path, polygon_truth
@@ -19,6 +17,7 @@ from helpers.data.safe_path import UnsafePath
 from helpers.data.truth import AuditedTruth
 from helpers.errors import RefusedInput
 from helpers.images.source import read_frame
+from helpers.progress import track
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def check_truths(expressions: Expressions) -> dict[str, tuple[int, int]]:
     """
     sizes: dict[str, tuple[int, int]] = {}
     problems = []
-    for item in tqdm(expressions.items, desc="checking", unit="expression", disable=None):
+    for item in track(expressions.items, "checking", unit="expression"):
         if item.frame.case_id not in sizes:
             sizes[item.frame.case_id] = read_frame(item.frame.path, item.frame.index, item.frame.bits).size
         found = item.truth.problems(*sizes[item.frame.case_id])

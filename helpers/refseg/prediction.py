@@ -8,8 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
 from helpers.data.rle import encode
 from helpers.errors import RefusedInput
 from helpers.inference.ahead import Loaded, load
@@ -18,6 +16,7 @@ from helpers.inference.committing import result_of
 from helpers.inference.pipeline import predict_batch
 from helpers.inference.predictor import Predictor
 from helpers.inference.resuming import tell, tell_mixture
+from helpers.progress import Bar
 from helpers.refseg.expressions import Expression
 from helpers.refseg.parts import ImagePart, PredictedExpression, part_path, read_part, reason_to_predict, write_part
 from helpers.runs.config import config_sha256, differences, other_configuration
@@ -96,7 +95,7 @@ def predict_expressions(
     made_with = making(str(predictor.settings.get("device", "cpu")))
     if reasons:
         tell_mixture(Counter(making_text(part.made_with) for part in parts.values()), made_with)
-    with tqdm(total=len(expressions), desc="refseg", unit="expression") as bar:
+    with Bar("refseg", len(expressions), unit="expression") as bar:
         for case_id, items in groups.items():
             if case_id in reasons:
                 parts[case_id] = _predict_frame(items, predictor, template, mark, made_with)

@@ -8,10 +8,9 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from helpers.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.progress import track
 from helpers.review.facts import review_facts, viewer_module, viewer_style
 from helpers.review.source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
@@ -82,7 +81,7 @@ def write_page(
     require_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     require_free_space(path.parent, 500_000 * len(wanted), "the page")
-    payloads = (_script(source.view(case_id).to_json()) for case_id in tqdm(wanted, "page", unit="case", disable=None))
+    payloads = (_script(source.view(case_id).to_json()) for case_id in track(wanted, "page", unit="case"))
     if len(wanted) > MAX_IN_ONE_FILE:
         cases, facts["folder"] = "", folder.name
         _write_cases(folder, payloads)

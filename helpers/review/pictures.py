@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from helpers.atomic import partial_folder, write_text_atomic
 from helpers.data.record import Case
 from helpers.figures.layout import DPI, MaskStyle
 from helpers.figures.panels import GroundTruth, PanelCase, contact_sheet, save_panel
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.progress import track
 from helpers.review.sheet import panel_case
 from helpers.review.source import ReviewSource
 from helpers.stamp import stamp_text
@@ -73,7 +72,7 @@ def write_pictures(
     """
     figures = []
     with partial_folder(folder) as partial:
-        for panel in tqdm(panels, desc="pictures", unit="case", disable=None):
+        for panel in track(panels, "pictures", unit="case"):
             name = f"{panel.case_id}.png"
             save_panel(contact_sheet([panel], stamp=stamp, style=style, dpi=dpi), partial / name)
             image = f'<img src="{escape(name)}" alt="{escape(panel.title)}">'

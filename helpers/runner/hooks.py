@@ -8,7 +8,6 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.structures import BaseDataElement
-from tqdm.auto import tqdm
 
 from helpers.atomic import write_bytes_atomic
 from helpers.data.frame import Frame
@@ -19,6 +18,7 @@ from helpers.evaluation.overlap import count_pixels, overlap_scores
 from helpers.figures.panels import GroundTruth, PredictedMask, four_panel, png_bytes
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.progress import Bar
 from helpers.runner.registry import HOOKS
 
 
@@ -93,20 +93,23 @@ class ProgressHook(Hook):
     """Shows how many batches of this process are done."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bar: Bar | None = None
 
     def before_test_epoch(self, runner: Any) -> None:
         """Start the bar, in the first process alone."""
-        hidden = None if is_main_process() else True
-        self._bar = tqdm(total=len(runner.test_dataloader), desc="test", unit="batch", disable=hidden)
+        if is_main_process():
+            self._bar = Bar("test", len(runner.test_dataloader), unit="batch")
+            self._bar.begin()
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Go on by one batch."""
-        self._bar.update()
+        if self._bar is not None:
+            self._bar.update()
 
     def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
         """End the bar."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.end()
 
 
 def _draw(case: Case, element: BaseDataElement, folder: Path) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm import tqdm
 
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.progress import track
 from helpers.runs.artefacts import Artefacts, part_digests
 from helpers.runs.coco import drawn_code
 from helpers.runs.config import MANIFEST_NAME, RunConfig, read_config
@@ -194,7 +194,7 @@ class Run:
         prompts = self.prompts if prompt_id is None else (prompt_id,)
         chosen = [case_id for case_id in self.cases() if case_id in wanted]
         spoilt: dict[str, Path] = {}
-        for case_id in tqdm(chosen, desc="checking files", unit="case", disable=None, leave=False):
+        for case_id in track(chosen, "checking files", unit="case"):
             for prompt, name in product(prompts, (logits_name, mask_name)):
                 try:
                     self._artefact(name(case_id, prompt), case_id, prompt)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from helpers.atomic import partial_folder, write_json_atomic
 from helpers.data.rle import encode
+from helpers.progress import Bar
 from helpers.synthesis import parameters
 from helpers.synthesis.layout import SynthLayout
 from helpers.synthesis.outline import polygons
@@ -83,7 +83,7 @@ def write_dataset(recipe: Recipe, layout: SynthLayout, folder: Path, processes: 
 
 def _frames(recipe: Recipe, write: Callable[[tuple[int, int]], list[_Written]], processes: int) -> Iterator[_Written]:
     places = [(p, s) for p in recipe.drawn for s in range(1, recipe.sequences + 1)]
-    with tqdm(total=len(places) * recipe.frames, desc="synthesis", unit="frame", disable=None) as bar:
+    with Bar("synthesis", len(places) * recipe.frames, unit="frame") as bar:
         for done in shared(write, places, processes):
             bar.update(len(done))
             yield from done

@@ -6,9 +6,9 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from tqdm.auto import tqdm
 
 from helpers.errors import UsageProblem
+from helpers.progress import Bar
 from helpers.runner.registry import HOOKS
 
 
@@ -52,22 +52,25 @@ class LossBarHook(Hook):
     def __init__(self, every: int = 10) -> None:
         """Choose how often the loss is read, which waits for the GPU."""
         self._every = every
-        self._bar: tqdm | None = None
+        self._bar: Bar | None = None
 
     def before_train(self, runner: Any) -> None:
         """Start the bar where the run starts."""
-        hidden = None if is_main_process() else True
-        self._bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="iter", disable=hidden)
+        if is_main_process():
+            self._bar = Bar("train", runner.max_iters, initial=runner.iter, unit="iter")
+            self._bar.begin()
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
     ) -> None:
         """Go on by one iteration."""
+        if self._bar is None:
+            return
         if outputs and self.every_n_train_iters(runner, self._every):
-            losses = {name: f"{value.item():.3f}" for name, value in outputs.items()}
-            self._bar.set_postfix(losses, refresh=False)
+            self._bar.tell(", ".join(f"{name} {value.item():.3f}" for name, value in outputs.items()))
         self._bar.update()
 
     def after_train(self, runner: Any) -> None:
         """End the bar."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.end()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from helpers.data.ignored import ignored_of, scored_pixels
 from helpers.data.record import Case
@@ -12,6 +11,7 @@ from helpers.errors import RefusedInput
 from helpers.evaluation.curve import dice_curve, logit_histogram, thresholds
 from helpers.images.reading import UnreadableImage
 from helpers.images.source import read_frame
+from helpers.progress import track
 from helpers.vesselness.maps import cleaned, combined, field_of_view, ridge_map, threshold_at, to_logits
 from helpers.vesselness.predictor import grey_values
 from helpers.vesselness.settings import Settings
@@ -34,7 +34,7 @@ def dice_curves(cases: Sequence[Case], candidates: Sequence[Settings], *, proces
     """
     work = partial(case_curves, candidates=tuple(candidates))
     curves = shared(work, cases, min(processes, len(cases)))
-    return np.stack(list(tqdm(curves, total=len(cases), desc="tune", unit="case")))
+    return np.stack(list(track(curves, "tune", total=len(cases), unit="case")))
 
 
 def case_curves(case: Case, candidates: Sequence[Settings]) -> np.ndarray:

@@ -11,12 +11,10 @@ import random
 import shutil
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from helpers.data.dataset import open_dataset
 from helpers.data.frame import Frame
@@ -35,7 +33,6 @@ def fork(frames: list[Frame], predictor: Sa2VAPredictor, run: Path) -> int:
     if child:
         return child
     failed = 1
-    tqdm.set_lock(threading.RLock())  # its own lock is shared by forks, and one that is killed may hold it
     try:
         predict(frames, predictor, run, batch_size=2)
         failed = 0
