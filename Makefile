@@ -26,7 +26,7 @@ environment:
 	@scripts/make_venv.sh "$(VENV)" "$(PYTHON)"
 
 $(STAMP): requirements.lock pyproject.toml | environment
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	@scripts/install_lock.sh "$(VENV)" requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 

@@ -1,9 +1,11 @@
 """Bars in a terminal, one line that moves; as plain lines where the error stream is a file or a pipe."""
 
+import os
 import shutil
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -26,22 +28,22 @@ class Terminal:
     Work that took 5 s leaves a line with its time behind.
     """
 
-    def __init__(self, stream: TextIO, *, moves: bool | None = None, line_s: float = _LINE_S) -> None:
+    def __init__(self, stream: TextIO, *, moves: bool | None = None, line_s: float | None = None) -> None:
         """Choose the stream.
 
         Args:
             moves: whether the line may be drawn over; None where the stream is a terminal.
-            line_s: silence before a plain line.
+            line_s: silence before a plain line; None for 8 s.
         """
-        self._stream, self._line_s = stream, line_s
+        self._stream, self._line_s = stream, _LINE_S if line_s is None else line_s
         self._moves = stream.isatty() if moves is None else moves
-        self._lock = threading.RLock()
-        self._bars: list[Bar] = []
-        self._drawn = ""  # the line on the screen that may be drawn over
         self._written = time.monotonic()
         self._broken = False  # whether others left the cursor in the middle of a line
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            # A fork has neither the thread that draws nor its hold of the lock, and would wait for ever.
+            this = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: None if this() is None else this()._forget())
 
     def begun(self, bar: Bar) -> None:
         """Show it from the next moment on."""
@@ -53,7 +55,7 @@ class Terminal:
                 self._clear()
                 self._write(f"{_taken_over(bar)}\n")
             if self._thread is None:
-                self._wake.clear()
+                self._wake = threading.Event()
                 self._thread = threading.Thread(target=self._keep_drawing, name="progress", daemon=True)
                 self._thread.start()
 
@@ -94,7 +96,16 @@ class Terminal:
             self._clear()
             self._written = time.monotonic()
             self._broken = bool(text) and not text.endswith("\n")
-            return stream.write(text)
+            count = stream.write(text)
+            stream.flush()  # else a file or pipe sees it late, and a silence before
+            return count
+
+    def _forget(self) -> None:
+        self._lock = threading.RLock()
+        self._bars: list[Bar] = []
+        self._drawn = ""  # the line on the screen that may be drawn over
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def _keep_drawing(self) -> None:
         wake = self._wake

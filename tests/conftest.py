@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from helpers import terminal
 from tests.offline.no_network import block
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -48,6 +49,13 @@ def drawn_images(tmp_path_factory) -> list[Image.Image]:
 
     folder = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 10)
     return [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch):
+    """What commands write does not depend on how long they take, as on a machine with much to do."""
+    for name in ("_FIRST_LINE_S", "_LINE_S", "_WORTH_S"):
+        monkeypatch.setattr(terminal, name, 3600.0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,9 @@
 """Bars in words and as a line that moves; what others print keeps clear of it, and no silence lasts."""
 
 import io
+import os
 import sys
+import threading
 import time
 
 import pytest
@@ -67,7 +69,7 @@ def test_ends_have_their_time():
     assert ended_text(bar("predict", 1, unit="image", seconds=72, done=1)) == "predict: 1 of 1 image in 01:12"
 
 
-def test_a_file_gets_a_line_after_each_silence_and_none_without(monkeypatch):
+def test_a_file_gets_a_line_after_each_silence_and_none_without():
     screen = Screen()
     terminal = Terminal(screen, line_s=0.2)
     with shown_on(terminal), Bar("predict"), Bar("predict", 3, unit="image") as work:
@@ -97,13 +99,26 @@ def test_what_others_print_counts_as_life_and_goes_over_the_line(monkeypatch):
     assert sys.stdout is screen and sys.stderr is screen
 
 
-def test_what_is_taken_over_is_said_and_long_work_leaves_a_line(monkeypatch):
+def test_what_is_taken_over_is_said_and_long_work_leaves_a_line():
     screen = Screen()
     with shown_on(Terminal(screen)), Bar("predict", 4, unit="image", initial=3) as work:
         assert screen.getvalue() == "predict: 3 of 4 images are there already\n"
         work.update()
-        work.began -= 60
-    assert screen.getvalue().splitlines()[1] == "predict: 4 of 4 images in 01:00"
+        work.began -= 3601
+    assert screen.getvalue().splitlines()[1] == "predict: 4 of 4 images in 1:00:01"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no fork")
+def test_a_fork_that_prints_while_the_line_is_drawn_goes_on():
+    terminal = Terminal(Screen(), moves=True)
+    with terminal._lock:  # as the thread holds it that draws
+        child = os.fork()
+        if not child:
+            thread = threading.Thread(target=terminal.pass_on, args=(io.StringIO(), "printed\n"))
+            thread.start()
+            thread.join(5)
+            os._exit(thread.is_alive())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_work_that_fails_or_is_left_leaves_nothing_on_the_screen():

@@ -8,6 +8,7 @@ import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file, output_folder
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
+from helpers.cli.next_command import next_text
 from helpers.cli.predictors import Threshold
 
 _SETTINGS = json_with("settings of the baseline", "settings", schema="vesselkit.vesselness")
@@ -47,7 +48,9 @@ def tune(
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     result = choose_settings(dataset, split=split, processes=processes)
     write_choice(result, path)
-    typer.echo(f"{result.to_text()}\nwritten to {path}\nnext: vesselkit predict --model {baseline} --model-config FILE")
+    typer.echo(f"{result.to_text()}\nwritten to {path}")
+    words = ["predict", "--model", str(baseline), "--model-config", str(path), "--data", "DATASET", "--output", "RUN"]
+    typer.echo(next_text(words))
 
 
 def import_masks(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_folder, typed_path
+from helpers.cli.next_command import next_text
 
 
 class Precision(StrEnum):
@@ -115,6 +116,7 @@ def convert(
     kept = keep_names_of_export(request.output, request.checkpoint, request.train_config, key_file)
     typer.echo(f"note: {kept.text}", err=True)
     typer.echo(f"written to {request.output}")
+    typer.echo(_predict_text(request.output))
 
 
 def verify(
@@ -138,6 +140,11 @@ def verify(
     typer.echo(report.to_text())
     if not report.ok:
         raise typer.Exit(1)
+    typer.echo(_predict_text(input_path(folder, "DIR")))
+
+
+def _predict_text(model: Path) -> str:
+    return next_text(["predict", "--model", str(model), "--data", "DATASET", "--output", "RUN"])
 
 
 def file_or_none(given: str | None) -> Path | str | None:

@@ -7,6 +7,7 @@ import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, output_folder
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
+from helpers.cli.next_command import data_words, next_text
 from helpers.errors import UsageProblem
 
 Training = Annotated[
@@ -94,5 +95,10 @@ def evaluate(
     )
     typer.echo(found.text.split("\n## Second table")[0])
     typer.echo(f"written to {folder}")
+    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+    options |= {"rescale-from": rescale_from}
+    given = [*data_words(data, options), *(["--rescale"] if rescale else [])]
+    page = ["report", str(runs[0]), *given, "--metrics", str(folder)]
+    typer.echo(next_text([*page, "--output", f"{folder}-review.html"]))
     for checked in found.summary["data_check"]:
         typer.echo(f"warning: {check_text(checked)}")

@@ -4,7 +4,6 @@ The packages are imported inside the commands, so that `--help` need not wait fo
 """
 
 import logging
-import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +24,7 @@ from helpers.cli.conversion import (
     preset_or_file,
 )
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
+from helpers.cli.next_command import data_words, next_text
 from helpers.cli.predictors import (
     BatchSize,
     CudaGraphs,
@@ -250,8 +250,7 @@ def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: boo
         options: fields of `Opening` by which the data set was opened; None for those that were not given.
         scores: whether there is ground truth.
     """
-    given = [(name.replace("_", "-"), str(value)) for name, value in options.items() if value is not None]
-    shared = ["--data", str(data), *(text for name, value in given for text in (f"--{name}", value)), "--output"]
-    look = shlex.join(["vesselkit", "visualize", str(run), *shared, f"{run}-pictures"])
-    score = shlex.join(["vesselkit", "evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
-    return f"next: {look}" + (f"\nnext: {score}" if scores else "")
+    shared = [*data_words(data, options), "--output"]
+    look = next_text(["visualize", str(run), *shared, f"{run}-pictures"])
+    score = next_text(["evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
+    return f"{look}\n{score}" if scores else look

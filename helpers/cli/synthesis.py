@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import output_folder
+from helpers.cli.next_command import next_text
 from helpers.synthesis.layout import SynthLayout
 
 
@@ -30,3 +31,4 @@ def synth(
     for trait, share in record["shares_of_frames"].items():
         typer.echo(f"{trait.replace('_', ' ')}: {100 * share:.1f} % of frames")
     typer.echo(f"written to {folder}")
+    typer.echo(next_text(["data", "check", str(folder)]))

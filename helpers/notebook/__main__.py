@@ -10,7 +10,7 @@ from typing import Any
 
 from helpers import paths
 from helpers.errors import UsageProblem, VesselkitError
-from helpers.notebook.declared import injected_values, parameter_types
+from helpers.notebook.declared import injected_values, parameter_types, read_notebook
 from helpers.notebook.known import check_values
 from helpers.notebook.parameters import unknown_names
 from helpers.notebook.session import shown_path, utc_name
@@ -32,8 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stderr.write(f"executed notebook: {shown_path(written)}\n")
+    sys.stderr.write("".join(f"{line}\n" for line in [f"executed notebook: {shown_path(written)}", *results(written)]))
     return 0
+
+
+def results(executed: Path) -> list[str]:
+    """The lines of an executed notebook that say where its results are: `results: outputs/demo/predict/first`."""
+    outputs = [output for cell in read_notebook(executed)["cells"] for output in cell.get("outputs", [])]
+    printed = "".join("".join(output["text"]) for output in outputs if output.get("name") == "stdout")
+    return list(dict.fromkeys(line for line in printed.splitlines() if line.startswith("results: ")))
 
 
 def _run(options: argparse.Namespace) -> Path:

@@ -25,11 +25,13 @@ from helpers.errors import UsageProblem
 from helpers.notebook.batch_file import Batch, Job
 from helpers.notebook.batch_index import JobState, JobStatus, write_index
 from helpers.only_process import only_process
+from helpers.progress import Bar
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _GRACE_S = 5.0
+_LAST_BYTES = 500  # of what a job says of its progress: its last line
 _ASIDE = ".notebook-*"  # folders of notebooks that were running when their process was killed
 
 
@@ -46,6 +48,7 @@ class _Running:
     job: Job
     process: subprocess.Popen
     errors: IO[str]
+    progress: IO[bytes]  # lines that say what the job is at
     slot: Slot
     since: float  # seconds since 1970, to be shown
     clock: float  # of a clock that nobody sets
@@ -100,6 +103,8 @@ def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) ->
     waiting = [job for job in batch.jobs if states[job.number].status is JobStatus.WAITING]
     free, running = list(slots), list[_Running]()
     write_index(batch, states)
+    bar = Bar("jobs", len(batch.jobs), unit="job", initial=len(batch.jobs) - len(waiting), even=False)
+    bar.begin()
     try:
         while waiting or running:
             while waiting and free:
@@ -114,9 +119,12 @@ def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) ->
                 free.append(one.slot)
                 states[one.job.number] = _ended(batch, one, told)
                 write_index(batch, states)
+                bar.update()
             if not ended:
+                bar.tell("; ".join(filter(None, map(_at, running))))
                 time.sleep(_POLL_S)
     finally:
+        bar.end()
         for one in running:  # only after an interrupt or an error
             _stop(one)
             states[one.job.number] = replace(states[one.job.number], status=JobStatus.STOPPED)
@@ -139,16 +147,24 @@ def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
         "timeout_s": batch.settings.timeout_s,
     }
     errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115, closed when it has ended
+    progress = tempfile.TemporaryFile("a+b")  # noqa: SIM115, as above; the job appends, wherever this process reads
     process = subprocess.Popen(
         [sys.executable, "-m", "helpers.notebook.batch_job"],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=environment, text=True,
+        stdin=subprocess.PIPE, stdout=progress, stderr=errors, env=environment, text=True,
     )  # fmt: skip
     try:
         process.stdin.write(json.dumps(told) + "\n")
         process.stdin.flush()  # and left open: its end tells the job that this process has died
     except BrokenPipeError:
         pass  # it has died already; its exit code and error text say why
-    return _Running(job, process, errors, slot, time.time(), time.monotonic())
+    return _Running(job, process, errors, progress, slot, time.time(), time.monotonic())
+
+
+def _at(one: _Running) -> str:
+    """What a job that runs said last; empty before its first word."""
+    one.progress.seek(max(0, one.progress.seek(0, os.SEEK_END) - _LAST_BYTES))
+    found = one.progress.read().decode(errors="replace").splitlines()
+    return f"{one.job.name}: {found[-1]}" if found else ""
 
 
 def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState:
@@ -159,6 +175,7 @@ def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState
     one.errors.seek(0)
     words = one.errors.read().strip()
     one.errors.close()
+    one.progress.close()
     output = batch.folder / f"{one.job.name}.ipynb"
     if code == 0 and output.is_file():
         mark = {"key": one.job.key, "started": one.since, "seconds": seconds, "notebook": output.name}
@@ -203,6 +220,7 @@ def _stop(one: _Running) -> None:
     one.process.wait()
     _close_input(one)
     one.errors.close()
+    one.progress.close()
 
 
 def _close_input(one: _Running) -> None:

@@ -15,8 +15,10 @@ import psutil
 from helpers.errors import VesselkitError
 from helpers.notebook.execution import execute_notebook
 from helpers.system import told_in_words
+from helpers.terminal import Terminal
 
 _ORPHANED = 1
+_LINE_S = 0.5  # between lines on its progress, of which whoever started it shows the last
 
 
 def main() -> int:
@@ -24,7 +26,7 @@ def main() -> int:
     told = json.loads(_line())
     threading.Thread(target=_end_with_the_batch, daemon=True).start()
     try:
-        with told_in_words():
+        with told_in_words(), Terminal(sys.stdout, moves=False, line_s=_LINE_S).at_work("starts"):
             execute_notebook(Path(told["notebook"]), Path(told["output"]), told["parameters"], told["timeout_s"])
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from helpers.checkpoint.digest import sha256_file
 from helpers.checkpoint.inspection import CheckpointInspection, TrainingFolderInspection, inspect_checkpoint
 from helpers.checkpoint.inspection_text import bytes_text
+from tests.bars import recorded
 from tests.checkpoint.samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
 
 
@@ -151,11 +152,12 @@ def test_training_folder(mmengine_file):
     assert found.to_text() == FOLDER_TEXT.format(path=folder, size=bytes_text(size))
 
 
-def test_the_bar_is_shown_only_when_asked_for(mmengine_file, capsys):
-    inspect_checkpoint(mmengine_file)
-    assert capsys.readouterr().err == ""
-    inspect_checkpoint(mmengine_file, progress=True)
-    assert "sha256" in capsys.readouterr().err
+def test_the_bar_is_shown_only_when_asked_for(mmengine_file):
+    with recorded() as seen:
+        inspect_checkpoint(mmengine_file)
+        assert not seen.told
+        inspect_checkpoint(mmengine_file, progress=True)
+    assert "sha256" in seen.ends
 
 
 def test_training_folder_without_log(mmengine_file):

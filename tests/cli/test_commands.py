@@ -68,7 +68,12 @@ def test_convert_passes_every_option(call, inputs, monkeypatch):
         "--dtype": "float32",
     }
     ended = call("convert", *chain.from_iterable(options.items()))
-    assert ended.code == 0 and ended.out == f"the summary\nwritten to {inputs / 'out'}\n"
+    written = inputs / "out"
+    assert ended.code == 0 and ended.out.splitlines() == [
+        "the summary",
+        f"written to {written}",
+        f"next: vesselkit predict --model {written} --data DATASET --output RUN",
+    ]
     assert seen == [
         ConversionRequest(
             checkpoint=inputs / "c.pth",
@@ -127,7 +132,8 @@ def test_verify_exits_with_findings(call, inputs, monkeypatch, ok, code):
     monkeypatch.setattr(helpers.conversion, "verify", verify)
     given = ["--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py", "--pretrained", "none"]
     ended = call("verify", "base", *given)
-    assert (ended.code, ended.out, ended.err) == (code, "the report\n", "")
+    following = f"next: vesselkit predict --model {inputs / 'base'} --data DATASET --output RUN\n"
+    assert (ended.code, ended.out, ended.err) == (code, f"the report\n{following if ok else ''}", "")
     sources = {"checkpoint": inputs / "c.pth", "base": None, "sam2": inputs / "s.pt", "train_config": inputs / "cfg.py"}
     sources["pretrained"] = "none"
     assert seen == [(inputs / "base", sources)]

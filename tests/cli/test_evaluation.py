@@ -42,8 +42,12 @@ def test_the_last_words_are_what_the_check_found(call, tmp_path):
     Image.new("L", (SIDE, SIDE)).save(tmp_path / "data/masks/P01_S01_001.png")
     write_run(tmp_path / "run", {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases})
     ended = call("evaluate", "--predictions", "run", "--data", "data", "--output", "m", "--processes", "1")
-    *_, written, last = ended.out.strip().splitlines()
-    assert ended.code == 0 and written.startswith("written to ")
+    *_, written, following, last = ended.out.strip().splitlines()
+    assert ended.code == 0 and written == f"written to {tmp_path / 'm'}"
+    assert following == (
+        f"next: vesselkit report {tmp_path / 'run'} --data data --metrics {tmp_path / 'm'} "
+        f"--output {tmp_path / 'm'}-review.html"
+    )
     assert last.startswith("warning: data check, empty_truth: P01_S01_001: the ground truth is empty; check")
     checked = call("data", "check", "data")
     assert "empty_truth" in checked.out and checked.code == 0

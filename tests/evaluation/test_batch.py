@@ -8,6 +8,7 @@ import pytest
 from helpers.errors import RefusedInput
 from helpers.evaluation.batch import score_many
 from helpers.evaluation.case_scores import CaseArrays
+from tests.bars import recorded
 from tests.evaluation.masks import faulty, vessel_tree
 
 
@@ -40,11 +41,12 @@ def test_with_one_process_everything_runs_in_this_one():
     assert found.case_id == "c3" and keys == [3]
 
 
-def test_the_bar_is_shown_unless_it_is_not_wanted(capsys):
-    score_many(partial(made, 32), [1], processes=1, progress=False)
-    assert capsys.readouterr().err == ""
-    score_many(partial(made, 32), [1], processes=1)
-    assert "scoring: 100%" in capsys.readouterr().err
+def test_the_bar_is_shown_unless_it_is_not_wanted():
+    with recorded() as seen:
+        score_many(partial(made, 32), [1, 2], processes=1, progress=False)
+        assert not seen.told
+        score_many(partial(made, 32), [1, 2], processes=1)
+    assert seen.ends == {"scoring": 2}
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -14,6 +14,7 @@ from helpers.errors import UsageProblem, VesselkitError
 from helpers.notebook import batch as runner
 from helpers.notebook.batch_file import read_batch
 from helpers.notebook.batch_index import JobState, JobStatus, write_index
+from tests.bars import recorded
 from tests.notebook.test_batch_file import write_batch
 from tests.notebook.test_execution import write_notebook
 
@@ -55,7 +56,10 @@ def tree_once(process, root, done):
 def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
     path = write_batch(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
     lines = []
-    states = runner.run_batch(read_batch(path), lines.append)
+    with recorded() as seen:
+        states = runner.run_batch(read_batch(path), lines.append)
+    assert seen.told[0] == ("begun", "jobs", 2, "job", 0, 0) and seen.told[-1] == ("ended", "jobs")
+    assert any("job-002" in one[3] for one in seen.told if one[0] == "moved")
     assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
     assert any("failed (exit code 1)" in line and "AssertionError" in line for line in lines)
     folder = root / "outputs" / "demo" / "notebooks" / "batch-trial"

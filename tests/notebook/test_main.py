@@ -80,11 +80,12 @@ def test_exit_codes_and_messages(tmp_path, capsys):
 
 
 def test_a_run_and_the_exit_code_of_its_error(tmp_path, capfd):
-    source = "from helpers.errors import RefusedInput\nif threshold > 0.5:\n    raise RefusedInput('no such frame')"
+    source = "from helpers.errors import RefusedInput\nprint('results: outputs/a')\n"
+    source += "if threshold > 0.5:\n    raise RefusedInput('no such frame')"
     notebook = str(write_notebook(tmp_path / "in.ipynb", source))
     output = tmp_path / "out.ipynb"
     assert runner.main([notebook, "-p", "threshold", "0.4", "--output", str(output), "--timeout", "60"]) == 0
-    assert output.is_file() and "executed notebook: out.ipynb" in capfd.readouterr().err
+    assert output.is_file() and "executed notebook: out.ipynb\nresults: outputs/a\n" in capfd.readouterr().err
     assert runner.main([notebook, "-p", "threshold", "0.6", "--output", str(output), "--timeout", "60"]) == 3
     assert "no such frame" in capfd.readouterr().err
 

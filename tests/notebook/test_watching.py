@@ -7,6 +7,7 @@ from helpers.kernel_bars import MIME, PassedOn, Widgets
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.watching import headings, settled
 from helpers.progress import Bar, shown_on, track
+from tests.bars import recorded
 
 COUNTING = """
 from helpers.progress import Bar, track
@@ -15,22 +16,6 @@ with Bar("predict", 5, unit="image", initial=2) as work:
     work.update(3)
 """
 OTHERS = "import sys\nfor n in (1, 2): print(f'\\rLoading: {n}0%|##| {n}/9 [00:0{n}<00:08]', end='', file=sys.stderr)"
-
-
-class Record:
-    """Keeps what it is shown."""
-
-    def __init__(self):
-        self.told = []
-
-    def begun(self, bar):
-        self.told.append(("begun", bar.what, bar.total, bar.unit, bar.initial, bar.done))
-
-    def moved(self, bar):
-        self.told.append(("moved", bar.what, bar.done, bar.note))
-
-    def ended(self, bar):
-        self.told.append(("ended", bar.what))
 
 
 def test_the_cell_by_its_heading_and_the_kernels_bars(tmp_path):
@@ -44,8 +29,7 @@ def test_the_cell_by_its_heading_and_the_kernels_bars(tmp_path):
     node = new_notebook(cells=cells)
     node.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
     nbformat.write(node, tmp_path / "in.ipynb")
-    seen = Record()
-    with shown_on(seen):
+    with recorded() as seen:
         execute_notebook(tmp_path / "in.ipynb", tmp_path / "out.ipynb", {}, 120)
     assert seen.told[0] == ("begun", "in", 3, "cell", 0, 0) and seen.told[-1] == ("ended", "in")
     notes = list(dict.fromkeys(one[3] for one in seen.told if one[0] == "moved" and one[1] == "in"))
