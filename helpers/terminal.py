@@ -16,14 +16,14 @@ from helpers.progress import Bar, shown_on
 
 _REDRAW_S = 0.5
 _FIRST_S = 1.0  # what ends before is not worth a line
-_LINE_S = 8.0  # of silence before a plain line, so that none lasts 10 s
+_LINE_S = 6.0  # of silence before a plain line, so that none lasts 10 s
 _FIRST_LINE_S = 3.0  # before the first, since Python itself took some seconds to start
 _WORTH_S = 5.0  # work that took longer leaves a line behind
 _WIDTH = 100
 
 
 class Terminal:
-    """Shows the innermost bar, and where it belongs. One line that moves, or a plain line after each 8 s of silence.
+    """Shows the innermost bar, and where it belongs. One line that moves, or a plain line after each 6 s of silence.
 
     Work that took 5 s leaves a line with its time behind.
     """
@@ -33,7 +33,7 @@ class Terminal:
 
         Args:
             moves: whether the line may be drawn over; None where the stream is a terminal.
-            line_s: silence before a plain line; None for 8 s.
+            line_s: silence before a plain line; None for 6 s.
         """
         self._stream, self._line_s = stream, _LINE_S if line_s is None else line_s
         self._moves = stream.isatty() if moves is None else moves
@@ -163,7 +163,7 @@ def meter(bars: list[Bar], width: int) -> str:
 
 
 def plain_text(bars: list[Bar]) -> str:
-    """The innermost bar as words, after those that it belongs to: `predict: 12 of 96 images, 0.5/s, 02:48 left`."""
+    """The innermost bar as words, after those that it belongs to: `predict: 12 of 96 images, 2 s each, 02:48 left`."""
     parts = [_place(one) for one in _outer(bars)]
     bar = bars[-1]
     if bar.total is None or not bar.even:
@@ -172,8 +172,10 @@ def plain_text(bars: list[Bar]) -> str:
     made = bar.done - bar.initial
     if made and bar.seconds > 0:
         rate = made / bar.seconds
-        left = tqdm.format_interval((bar.total - bar.done) / rate)
-        words += f", {_amount(rate, bar.unit)}/s, {left} left" if bar.unit == "B" else f", {rate:.2g}/s, {left} left"
+        each = (
+            f"{_amount(rate, 'B')}/s" if bar.unit == "B" else f"{rate:.2g}/s" if rate >= 1 else f"{1 / rate:.2g} s each"
+        )
+        words += f", {each}, {tqdm.format_interval((bar.total - bar.done) / rate)} left"
     else:
         words += f", at work for {tqdm.format_interval(bar.seconds)}"
     return ", ".join(filter(None, [*parts, words, bar.note]))

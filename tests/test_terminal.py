@@ -39,15 +39,15 @@ def test_words_say_how_far_how_fast_and_how_long_still():
     assert plain_text([bar("predict", seconds=65)]) == "predict: at work for 01:05"
     assert plain_text([bar("predict", 96, unit="image", seconds=3)]) == "predict: 0 of 96 images, at work for 00:03"
     half = bar("predict", 96, unit="image", seconds=24.001, done=12)
-    assert plain_text([bar("pipeline"), half]) == "predict: 12 of 96 images, 0.5/s, 02:48 left"
+    assert plain_text([bar("pipeline"), half]) == "predict: 12 of 96 images, 2 s each, 02:48 left"
     inside = [bar("demo"), cells(3, "Prediction"), half]
-    assert plain_text(inside) == "02_infer, cell 4 of 9 (Prediction), predict: 12 of 96 images, 0.5/s, 02:48 left"
+    assert plain_text(inside) == "02_infer, cell 4 of 9 (Prediction), predict: 12 of 96 images, 2 s each, 02:48 left"
     assert plain_text(inside[:2]) == "02_infer, cell 4 of 9 (Prediction): at work for 00:00"
 
 
 def test_what_was_there_before_makes_nothing_faster():
     resumed = bar("predict", 96, unit="image", initial=90, seconds=4.001, done=2)
-    assert plain_text([resumed]) == "predict: 92 of 96 images, 0.5/s, 00:08 left"
+    assert plain_text([resumed]) == "predict: 92 of 96 images, 2 s each, 00:08 left"
 
 
 def test_bytes_are_written_as_such_and_notes_follow():
