@@ -18,6 +18,7 @@ from helpers.paths import Stage, project_root
 
 _NOTEBOOK_FORMAT = 4
 _NOTICE = f"*What `make demo` gave ({STAMP}). Code is left out. Not for clinical use.*"
+_WIDTH = 1200  # pixels
 _QUALITY = 65  # of a picture in a page, so that pages stay small enough for the repository
 
 
@@ -51,11 +52,14 @@ def _write_page(notebook: Path, page: Path) -> Path:
 
 
 def _lessen(output: nbformat.NotebookNode, png: str) -> None:
-    """Hold a picture (base64) as JPEG with the full resolution of its colours, where that is smaller."""
+    """Hold a picture (base64) as JPEG with the full resolution of its colours, where that is smaller.
+
+    One that is wider than pages show it is made so wide: 4-panel pictures have the pixels of their frames.
+    """
     kept = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").save(
-        kept, "JPEG", quality=_QUALITY, subsampling=0, optimize=True
-    )
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.thumbnail((_WIDTH, picture.height), Image.Resampling.LANCZOS)
+    picture.save(kept, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
     jpeg = base64.b64encode(kept.getvalue()).decode()
     if len(jpeg) < len(png):
         del output.data["image/png"]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
+from helpers.evaluation.headline import headline
 from helpers.evaluation.intervals import FEWEST_UNITS
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
 from helpers.evaluation.sequence_text import sequences_text
@@ -12,7 +13,12 @@ from helpers.evaluation.standing import titled
 
 def summary_text(summary: Mapping[str, Any]) -> str:
     """`summary.md` of a summary, see docs/metrics-format.md."""
-    parts = ["# Evaluation", _rests_on(summary), _means(summary, HEADLINE, "Headline")]
+    parts = [
+        "# Evaluation",
+        f"**{escaped(headline(summary))}**",
+        _rests_on(summary),
+        _means(summary, HEADLINE, "Headline"),
+    ]
     parts += [_scored_only(summary), _pooled(summary), _yardsticks(summary)]
     parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)

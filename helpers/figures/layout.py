@@ -13,7 +13,7 @@ _LEAST_DPI, _MOST_DPI = 10, 1200
 _LEAST_SIDE = 256  # pixels of a panel's longer side; smaller frames are multiplied
 _SIDE_OF_A_LINE = 340  # pixels of a panel for each of a line
 _LEAST_WIDTH = 1000  # pixels of a sheet, so that its words fit
-_FONTS = 88  # a sheet's width in font sizes: words can still be read where a page shrinks the sheet to 1000 pixels
+_FONTS = 76  # a sheet's width in font sizes: words can still be read where a page shrinks the sheet to 1000 pixels
 _COLUMNS = 4
 
 Size = tuple[int, int]  # width, height

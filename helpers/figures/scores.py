@@ -14,7 +14,7 @@ from helpers.figures.style import caution, legend, look, new_figure, say, sizes_
 
 DISTRIBUTION_METRICS = ("dice", "cldice", "nsd_2px")
 _WIDTH = 10.0
-_ROW = 0.34  # inches of one metric of one run
+_ROW = 0.28  # inches of one metric of one run
 _MOST_LABELS = 40
 _BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
 

@@ -15,6 +15,7 @@ from helpers.errors import UsageProblem
 from helpers.evaluation.aggregation import sizes, summary, summary_of_scored
 from helpers.evaluation.case_scores import Outcome
 from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.headline import headline
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
 from helpers.evaluation.postprocessing import Processing
@@ -27,6 +28,7 @@ from helpers.notebook.session import shown_path
 from helpers.notebook.settings import EvaluateSettings, ReviewSettings
 from helpers.paths import Stage
 from helpers.runs.config import read_config
+from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.reading import Run, open_run
 from helpers.stamp import stamp_notebook
 
@@ -93,6 +95,24 @@ class Results:
     def title(self) -> str:
         """Whose scores these are: of patients that training saw, never saw, or of whom that is not known."""
         return title_of(self.metrics.summary)
+
+    @property
+    def headline(self) -> str:
+        """The one sentence of this evaluation."""
+        return headline(self.metrics.summary)
+
+    @property
+    def fingerprint_table(self) -> pd.DataFrame:
+        """What the scores were made from and hold, by the SHA-256 of each, in the order of its making."""
+        summary, rows = self.metrics.summary, []
+        rows.append(("data set", "frames that were scored", summary["dataset"]["listing_sha256"]))
+        for subject in self.subjects:
+            rows.append((f"run {subject.name}", "configuration", subject.run.config.config_sha256))
+            rows.append((f"run {subject.name}", TABLE_NAME, subject.run.manifest["files"][TABLE_NAME]))
+        training = summary["training"] or {"files": ()}
+        rows += [(f"{one['role']} list", "file", one["sha256"]) for one in training["files"]]
+        rows += [("evaluation", name, found) for name, found in sorted(summary["files"].items())]
+        return pd.DataFrame(rows, columns=["fingerprints", "of", "SHA-256"])
 
     @property
     def left_out(self) -> int:

@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from helpers import paths
 from helpers.atomic import write_text_atomic
 from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.notebook.reading_order import STYLE, in_reading_order, with_contents
 from helpers.notebook.session import shown_path
 
 REPORT_NAME = "evaluation.html"
@@ -26,7 +27,8 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _NOTEBOOK_FORMAT = 4
 # Without the scripts that the template would take from the network: module loader, formulas, diagrams, widgets. Of
 # pictures the template drops the alternative text, which nbconvert then misses.
-_TEMPLATE = """\
+_TEMPLATE = (
+    """\
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
@@ -34,14 +36,20 @@ _TEMPLATE = """\
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block extra_css -%}
 <link rel="icon" href="data:,">
-<style>main { max-width: 1180px; margin: 0 auto; } .jp-OutputPrompt { display: none; }</style>
+{%- endblock -%}
+{%- block html_head_css -%}
+"""
+    + STYLE
+    + """
 {%- endblock -%}
 {%- macro told(html, alt) -%}
-{{ html if alt is none else html | replace('<img ', '<img alt="' ~ (alt | escape_html) ~ '" ', 1) }}
+{%- set words = '' if alt is none else ' alt="' ~ (alt | escape_html) ~ '"' -%}
+{{ html | replace('<img ', '<img' ~ words ~ ' tabindex="0" ', 1) }}
 {%- endmacro -%}
 {%- block data_png scoped -%}{{ told(super(), output | get_metadata('alt', 'image/png')) }}{%- endblock -%}
 {%- block data_jpg scoped -%}{{ told(super(), output | get_metadata('alt', 'image/jpeg')) }}{%- endblock -%}
 """
+)
 
 
 def announce_report(folder: Path) -> None:
@@ -94,7 +102,8 @@ def _is_below(path: Path, folder: Path) -> bool:
 def report_html(node: nbformat.NotebookNode, title: str) -> str:
     """The notebook's prose and outputs as HTML that refers to nothing outside itself.
 
-    Code is left out, and so are progress bars and what went to the error stream.
+    Its cells stand in the order of `in_reading_order`, beside a list of contents. Code is left out, and so are progress
+    bars and what went to the error stream.
     """
     shown = nbformat.from_dict(node)
     shown.metadata.pop("widgets", None)
@@ -102,9 +111,10 @@ def report_html(node: nbformat.NotebookNode, title: str) -> str:
     for cell in shown.cells:
         if cell.cell_type == "code":
             cell.outputs = [found for found in cell.outputs if _is_shown(found)]
+    shown.cells = in_reading_order(shown.cells)
     exporter = HTMLExporter(raw_template=_TEMPLATE, exclude_input=True, embed_images=True)
     html, _ = exporter.from_notebook_node(shown)
-    return html
+    return with_contents(html)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

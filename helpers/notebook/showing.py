@@ -1,6 +1,7 @@
-"""Tables and pictures in a notebook's output."""
+"""Sentences, tables and pictures in a notebook's output."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 from itertools import count
 from pathlib import Path
@@ -31,6 +32,19 @@ def show_tables(*tables: pd.DataFrame) -> None:
         if stamp is not None:
             html, text = f"<p><em>{escape(stamp)}</em></p>\n{html}", f"{stamp}\n{text}"
         display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def show_headline(sentence: str, warnings: Sequence[str] = ()) -> None:
+    """Display a sentence in large letters, and below it what must be known before it is believed."""
+    stamp = stamp_text()
+    said = [f"WARNING: {one}" for one in warnings]
+    html = f'<p style="font-size: 1.4em; line-height: 1.4"><strong>{escape(sentence)}</strong></p>'
+    if said:
+        html += f"\n<ul>{''.join(f'<li>{escape(one)}</li>' for one in said)}</ul>"
+    lines = [sentence, *said]
+    if stamp is not None:
+        html, lines = f"<p><em>{escape(stamp)}</em></p>\n{html}", [stamp, *lines]
+    display({"text/html": html, "text/plain": "\n".join(lines)}, raw=True)
 
 
 def show_figure(figure: Figure) -> None:

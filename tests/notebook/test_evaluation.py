@@ -12,6 +12,7 @@ import pytest
 
 from helpers import paths
 from helpers.errors import RefusedInput, UsageProblem
+from helpers.evaluation.headline import headline as headline_of
 from helpers.inference.run import predict
 from helpers.notebook.evaluation import choose_runs, evaluate_runs
 from helpers.notebook.execution import execute_notebook
@@ -27,6 +28,9 @@ from tests.notebook.test_notebooks import ROOT, printed
 EVALUATE = ROOT / "notebooks/03_evaluate.ipynb"
 FIGURES = (
     "headline",
+    "worst_case",
+    "middle_case",
+    "best_case",
     "patients",
     "precision_recall",
     "threshold",
@@ -162,6 +166,9 @@ def html_shows_what_the_files_say(folder, summary, table):
     ):
         assert words in text
     assert "DIFFERENT" not in text
+    places = [text.index(headline_of(summary)), text.index("How to read it")]
+    places += [text.rindex("About this page"), text.index("SHA-256")]  # the list of contents names the page's parts
+    assert places == sorted(places) and text.rindex("Parameters are checked") > places[-1]
 
 
 def nothing_names_this_machine(root, folder, node):

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
 from helpers.evaluation.subjects import Subject
-from helpers.notebook.evaluation_cases import case_sheet, masks_of, ranked_cases
+from helpers.notebook.evaluation_cases import case_sheet, masks_of, ranked_cases, telling_cases
 from helpers.notebook.evaluation_tables import median_case
 from helpers.runs.reading import open_run
 from tests.evaluation.tables import of_patients
@@ -46,6 +46,18 @@ def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst():
     assert median_case(scores) == "P1-F0" and median_case(empty) == "e"
 
 
+def test_the_worst_the_middle_and_the_best_and_none_twice():
+    assert telling_cases(of_patients([3, 9, 5, 7, 6], frames=1)) == {
+        "Worst case": "P0-F0", "Middle case": "P4-F0", "Best case": "P1-F0"
+    }  # fmt: skip
+    assert telling_cases(of_patients([3, 9], frames=1)) == {"Worst case": "P0-F0", "Best case": "P1-F0"}
+    assert telling_cases(of_patients([3], frames=1)) == {"The only case": "P0-F0"}
+    assert telling_cases(of_patients([4, 4, 4], frames=1)) == {"One case of many with the same Dice": "P1-F0"}
+    assert telling_cases(of_patients([None, None], frames=1)) == {"One case of many with the same Dice": "P0-F0"}
+    nothing = np.zeros((4, 12), bool)
+    assert telling_cases(scores_table([score_case(CaseArrays("e", nothing, nothing))])) == {}
+
+
 def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):
     figure = case_sheet(subject, scores, data.cases, ["b", "a"], "Worst")
     assert figure.get_suptitle() == "Worst of small:p2, 2 of 2 cases, sequences unknown, patients unknown"
@@ -53,6 +65,8 @@ def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):
     assert titles[0].startswith("b  |  no_seg  |  Dice 0.000")
     assert titles[1].startswith("a  |  ok  |  Dice 0.500") and "clDice" in titles[1] and "HD95 px" in titles[1]
     assert not any("TRAINING" in title for title in titles)
+    told = case_sheet(subject, scores, data.cases, ["b"], "Worst", "training list unknown")
+    assert told.get_suptitle().replace("\n", " ").endswith("patients unknown; training list unknown")
     seen = case_sheet(subject, scores.assign(training=["training", "unseen"]), data.cases, ["a", "b"], "Worst")
     assert ["TRAINING patient" in row.get_suptitle() for row in seen.subfigs] == [True, False]
 

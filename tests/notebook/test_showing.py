@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.figures.saving import save_figure
 from helpers.notebook import showing
-from helpers.notebook.showing import show_figure, show_picture, show_tables
+from helpers.notebook.showing import show_figure, show_headline, show_picture, show_tables
 from helpers.stamp import VARIABLE
 
 
@@ -26,6 +26,12 @@ def shown(*tables):
     found = [call.args[0] for call in display.call_args_list]
     assert all(call.kwargs == {"raw": True} for call in display.call_args_list)
     return [(data["text/html"], data["text/plain"]) for data in found]
+
+
+def shown_headline(*given):
+    with patch.object(showing, "display") as display:
+        show_headline(*given)
+    return display.call_args[0][0]
 
 
 def test_long_texts_stay_whole_and_missing_values_are_blank():
@@ -60,6 +66,16 @@ def test_the_stamp_stands_above_as_text(monkeypatch):
     monkeypatch.setenv(VARIABLE, "<b>tiny")
     ((html, text),) = shown(pd.DataFrame({"n": [1]}))
     assert html.startswith("<p><em>&lt;b&gt;tiny</em></p>") and text.startswith("<b>tiny\n")
+
+
+def test_a_headline_is_never_without_its_warnings(monkeypatch):
+    data = shown_headline("<model>: Dice 0.8", ["few & far"])
+    assert "&lt;model&gt;: Dice 0.8" in data["text/html"] and "<li>WARNING: few &amp; far</li>" in data["text/html"]
+    assert data["text/plain"] == "<model>: Dice 0.8\nWARNING: few & far"
+    assert "<ul>" not in shown_headline("x")["text/html"]
+    monkeypatch.setenv(VARIABLE, "synthetic <b>")
+    assert shown_headline("x")["text/html"].startswith("<p><em>synthetic &lt;b&gt;</em></p>")
+    assert shown_headline("x")["text/plain"] == "synthetic <b>\nx"
 
 
 def test_pictures_carry_what_is_seen(tmp_path):

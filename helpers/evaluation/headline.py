@@ -1,0 +1,97 @@
+"""The one sentence of an evaluation: how good, on how much, how sure, on whom, and against what."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from helpers.evaluation.case_scores import Outcome
+from helpers.evaluation.intervals import FEWEST_UNITS
+from helpers.evaluation.standing import title_of
+
+_METRIC = "dice"
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """The sentence about the first run of an evaluation. It holds names of runs as they are.
+
+    Where no case has a mask it says so in place of a mean; a mean without an interval says why it has none.
+
+    Args:
+        summary: as `summary.json` holds it, docs/metrics-format.md.
+    """
+    run = summary["runs"][0]
+    found = _row(run["summary"])
+    sizes = _sizes(summary["dataset"], found)
+    scored = run["outcomes"][Outcome.SCORED]
+    if not scored:
+        return f"{run['name']}: no mask to score: all {sizes} failed or are missing; {_whose(summary, run)}."
+    if found["mean"] is None:
+        return f"{run['name']}: Dice is defined for none of {sizes}; {_whose(summary, run)}."
+    parts = [f"{run['name']}: mean Dice {found['mean']:.3f}{_interval(found)}, {sizes}"]
+    failed = sum(run["outcomes"].values()) - scored
+    if failed:
+        parts.append(f"{failed} without a mask count as empty")
+    parts.append(_whose(summary, run))
+    return f"{'; '.join(parts)}. {_against(summary, run)}."
+
+
+def _whose(summary: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Whose scores, as a clause."""
+    title = title_of(summary, run["name"])
+    return title if "unknown" in title else f"scores of {title}"
+
+
+def _against(summary: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """The paired difference of the first run from each other one."""
+    if not summary["comparisons"]:
+        return "No other run was given to compare with"
+    own = title_of(summary, run["name"])
+    said = "; ".join(_difference(one, own) for one in summary["comparisons"])
+    return said[0].upper() + said[1:]
+
+
+def _difference(compared: Mapping[str, Any], own: str) -> str:
+    """`difference from frangi, paired on the same 96 cases: +0.050 (+0.020 to +0.081)`: the first run less the other.
+
+    Whose scores it compares is said where the training of the other makes it something else than `own`.
+    """
+    found = next((row for row in compared["metrics"] if row["metric"] == _METRIC), None)
+    if found is None:
+        return f"not comparable with {compared['second']}: no case has a Dice in both"
+    # A comparison holds the other run less the first.
+    turned = {**found, "low": _negative(found["high"]), "high": _negative(found["low"])}
+    same = " (the two hold the same masks)" if compared["identical"] == found["n_cases"] else ""
+    title = compared.get("title", own)
+    whose = "" if title == own else f" (of both: {title})"
+    return (
+        f"difference from {compared['second']}, paired on the same {found['n_cases']} cases: "
+        f"{-found['difference'] + 0.0:+.3f}{_interval(turned, '', '+')}{same}{whose}"
+    )
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value + 0.0  # no -0
+
+
+def _interval(row: Mapping[str, Any], label: str = "95 % interval ", sign: str = "") -> str:
+    if row["low"] is None:
+        return f" (no interval from {_counted(row['n_units'], row['unit'])})"
+    return f" ({label}{row['low']:{sign}.3f} to {row['high']:{sign}.3f})"
+
+
+def _sizes(dataset: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """`96 cases of 12 patients`, or `90 of the data set's 96 cases, 6 sequences (fewer than 10), patients unknown`."""
+    whole, cases = dataset["cases"], row["n_cases"]
+    counted = _counted(cases, "case") if cases == whole else f"{cases} of the data set's {_counted(whole, 'case')}"
+    few = f" (fewer than {FEWEST_UNITS})" if row["n_units"] < FEWEST_UNITS else ""
+    if row["n_patients"] is not None:
+        return f"{counted}{' of' if cases == whole else ','} {_counted(row['n_patients'], 'patient')}{few}"
+    sequences = "" if row["n_sequences"] is None else f", {_counted(row['n_sequences'], 'sequence')}"
+    return f"{counted}{sequences}{few}, patients unknown"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next(row for row in rows if row["metric"] == _METRIC)
