@@ -97,7 +97,7 @@ class PromptBox:
         self._cases = {case.case_id: case for case in cases}
         self._thresholding = thresholding
         self._stamp = stamp
-        wide = widgets.Layout(width="100%")
+        wide = widgets.Layout(width="auto")  # within the margins, which 100 % would go beyond
         self.prompt = widgets.Text(prompt, description="prompt", layout=wide)
         self.frame = widgets.Dropdown(options=list(self._cases), description="frame")
         self.button = widgets.Button(description="Try", button_style="primary")
