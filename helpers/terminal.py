@@ -170,7 +170,9 @@ def plain_text(bars: list[Bar]) -> str:
         return ", ".join([*parts, f"{_place(bar)}: at work for {tqdm.format_interval(bar.seconds)}"])
     words = _share(bar, bar.done)
     made = bar.done - bar.initial
-    if made and bar.seconds > 0:
+    if bar.done >= bar.total:
+        words += f", ends what is left, at work for {tqdm.format_interval(bar.seconds)}"
+    elif made and bar.seconds > 0:
         rate = made / bar.seconds
         each = (
             f"{_amount(rate, 'B')}/s" if bar.unit == "B" else f"{rate:.2g}/s" if rate >= 1 else f"{1 / rate:.2g} s each"

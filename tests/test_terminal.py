@@ -50,6 +50,11 @@ def test_what_was_there_before_makes_nothing_faster():
     assert plain_text([resumed]) == "predict: 92 of 96 images, 2 s each, 00:08 left"
 
 
+def test_of_what_is_done_no_time_is_left_to_tell():
+    done = bar("scoring", 6, unit="case", seconds=65, done=6)
+    assert plain_text([done]) == "scoring: 6 of 6 cases, ends what is left, at work for 01:05"
+
+
 def test_bytes_are_written_as_such_and_notes_follow():
     read = bar("sha256", 8_000_000, unit="B", seconds=2.0, done=4_000_000)
     assert plain_text([read]) == "sha256: 4.00MB of 8.00MB, 2.00MB/s, 00:02 left"
