@@ -35,8 +35,8 @@ style-src 'unsafe-inline'; img-src 'self' file: data:; media-src 'self' file:">
 <body>
 <main class="vesselkit-review vesselkit-films">
 <header>
-<div class="vk-line"><h2 class="vk-id" id="name"></h2>{chips}</div>
-<div class="vk-line vk-right"><span>{runs}</span><button type="button" id="keys">Keys ?</button></div>
+<h2 class="vk-id" id="name"></h2>{chips}
+<div class="vk-right"><span>{runs}</span><button type="button" id="keys">Keys ?</button></div>
 </header>
 <div class="vk-line">
 <label><span>Sequence</span><select id="sequence">{options}</select></label>
@@ -44,7 +44,7 @@ style-src 'unsafe-inline'; img-src 'self' file: data:; media-src 'self' file:">
 <button type="button" id="look-picture">Maximum opacity (2)</button>
 <button type="button" id="look-curves">Curves (3)</button>
 </div>
-<div class="vk-stage">
+<div class="films-stage">
 <video id="film" muted loop playsinline aria-label="film"></video>
 <img id="picture" alt="darkest value of each pixel, masks united" hidden>
 <img id="curves" alt="scores over the frames" hidden>
@@ -53,7 +53,7 @@ style-src 'unsafe-inline'; img-src 'self' file: data:; media-src 'self' file:">
 <button type="button" id="before" aria-label="frame before">‹</button>
 <button type="button" id="play">▶ Play</button>
 <button type="button" id="after" aria-label="next frame">›</button>
-<div class="vk-field vk-wide"><label><span>Frame</span><input id="place" type="range" min="1" step="1"></label>\
+<div class="vk-field films-frame"><label><span>Frame</span><input id="place" type="range" min="1" step="1"></label>\
 <output id="shown"></output></div>
 <label><span>Speed</span><select id="speed"><option>0.25</option><option>0.5</option><option selected>1</option>\
 <option>2</option></select></label>
@@ -78,7 +78,7 @@ def page_text(runs: Sequence[str], record: Mapping[str, Any], stamp: str | None 
         stamp: what stands in the heading; None for nothing.
     """
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("player.css", "player.js"))
-    chips = [("strong", "vk-stamp", stamp), ("span", "vk-chip", record["title"])]
+    chips = [("strong", "vk-stamp", stamp), ("span", "vk-chip vk-standing", record["title"])]
     return _PAGE.format(
         style=viewer_style() + style,
         chips="".join(f'<{tag} class="{kind}">{html.escape(text)}</{tag}>' for tag, kind, text in chips if text),

@@ -67,7 +67,7 @@ def at(page, number):
 
 def in_sight(page):
     return page.eval_on_selector_all(
-        ".vk-stage > *", "found => found.filter((one) => !one.hidden).map((one) => one.id)"
+        ".films-stage > *", "found => found.filter((one) => !one.hidden).map((one) => one.id)"
     )
 
 
@@ -152,7 +152,7 @@ def test_everything_is_in_the_window_and_has_a_name(page):
     for width, height in ((1280, 800), (1920, 1080), (900, 600)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(FITS), (width, height)
-        assert page.locator(".vk-stage").bounding_box()["height"] > height / 2
+        assert page.locator(".films-stage").bounding_box()["height"] > height / 2
     nameless = """found => found.filter((one) => !one.hidden && !one.labels?.length && !one.ariaLabel && !one.alt &&
         !one.textContent.trim()).map((one) => one.id)"""
     assert page.eval_on_selector_all("button, input, select, video, img", nameless) == []

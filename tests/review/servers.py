@@ -16,7 +16,7 @@ import nbformat
 from helpers import paths
 from tests.notebook.test_notebooks import parameters_cell
 
-START_S = 60
+START_S, END_S = 180, 60  # on a machine that others use too
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def _running(command: list[str], more: dict[str, str], log: Path, begun: Callabl
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(END_S)
 
 
 def _free_port() -> int:
