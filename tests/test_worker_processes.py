@@ -68,4 +68,4 @@ def test_processes_end_with_the_one_that_was_killed(tmp_path):
     time.sleep(1)  # so that they are at work
     process.kill()
     process.wait(10)
-    assert len(found) == 2 and not psutil.wait_procs(found, timeout=10)[1]
+    assert len(found) == 2 and not psutil.wait_procs(found, timeout=60)[1]

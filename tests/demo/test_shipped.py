@@ -62,9 +62,9 @@ def test_the_baseline_was_tuned_on_other_patients():
 
 @pytest.mark.slow
 def test_logits_of_some_frames_are_the_recorded_ones(tmp_path):
-    start = time.perf_counter()
+    start = time.process_time()  # not of the clock, which other work on the machine holds up
     convert(ConversionRequest(MODEL.checkpoint, tmp_path / "m", MODEL.base, MODEL.sam2, str(MODEL.sam2_sizes)))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert seconds < 40, seconds  # 20 s at most on a quiet machine
     frames = [case.frame for case in open_dataset(DATA).cases if case.case_id in FRAMES]
     predict(frames, Sa2VAPredictor(*load_model(tmp_path / "m", "cpu", "float32"), {}), tmp_path / "run")

@@ -98,8 +98,8 @@ def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     process = start_command(path)
     tree = tree_once(process, root, done=1)
     process.send_signal(signal.SIGTERM)  # handled as an interrupt
-    assert process.wait(30) == INTERRUPTED
-    assert not psutil.wait_procs(tree, timeout=10)[1]
+    assert process.wait(60) == INTERRUPTED
+    assert not psutil.wait_procs(tree, timeout=60)[1]
     assert (counts(root)["done"], counts(root)["stopped"]) == (1, 1)
 
 
@@ -108,8 +108,8 @@ def test_the_jobs_of_a_killed_batch_end_too(root):
     process = start_command(write_batch(root, grid={"word": ["a"]}, jobs=1))
     tree = tree_once(process, root, done=0)
     process.kill()
-    process.wait(10)
-    assert not psutil.wait_procs(tree, timeout=10)[1]
+    process.wait(60)
+    assert not psutil.wait_procs(tree, timeout=60)[1]
 
 
 def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):

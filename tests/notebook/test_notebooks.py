@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import shutil
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ CONVERT, INFER, EVALUATE, REVIEW = NOTEBOOKS
 PLANTED = "DOE_JOHN_1961"
 PROMPTS = ("Please segment the blood vessels.", "Segment the vessels, please.")
 TIMEOUT_S = 300
-REFUSAL_LIMIT_S = 10
+LAST_CHECK = 4  # cells: the parameters, those given, what reads them, what looks for the run they name
 
 
 def tiny_sources() -> dict[str, str] | None:
@@ -246,10 +245,9 @@ NEEDED = {
 
 def stopped(notebook, values, folder):
     """What a notebook says that papermill alone runs, which stops at its parameters before any work."""
-    start = time.perf_counter()
     with pytest.raises(PapermillExecutionError) as caught:
         papermill.execute_notebook(notebook, folder / "out.ipynb", parameters=values, progress_bar=False)
-    assert time.perf_counter() - start < REFUSAL_LIMIT_S
+    assert caught.value.exec_count <= LAST_CHECK
     assert caught.value.ename == "UsageProblem"
     return caught.value.evalue
 
@@ -282,10 +280,8 @@ def test_the_runner_refuses_each_before_a_kernel_starts(notebook, name, capsys):
         ("-p", one, text if isinstance(text, str) else json.dumps(text))
         for one, text in {**needed, name: value}.items()
     ]
-    start = time.perf_counter()
     with patch("jupyter_client.manager.KernelManager.start_kernel", side_effect=AssertionError("a kernel was started")):
         assert runner.main([str(notebook), *(part for one in given for part in one)]) == 2
-    assert time.perf_counter() - start < REFUSAL_LIMIT_S
     said = capsys.readouterr().err
     assert words.split(";")[0].split(": ")[0] in said and said.count("\n") == 2
     assert (
