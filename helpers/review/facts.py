@@ -12,8 +12,8 @@ from helpers.review.verdicts import Reason, VerdictRecord
 
 _HERE = Path(__file__).parent
 VIEWER_PARTS = (
-    "arithmetic", "queue", "verdicts", "settings", "elements", "cases", "pictures", "panels", "controls", "judgement",
-    "header", "navigation", "keys", "view", "hosts",
+    "arithmetic", "queue", "verdicts", "settings", "layout", "elements", "cases", "pictures", "panels", "controls",
+    "judgement", "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 

@@ -10,9 +10,10 @@ from tests.review.runs import CASES, SEVERAL
 TELL_WHAT_IS_DRAWN = """document.addEventListener(
     "vesselkit:drawn", (event) => { document.body.dataset.drawn = event.detail.case_id; }, true);"""
 
-_ROW = re.compile(r'^    \["[^"]+", \[(.*?)\], "', re.MULTILINE)  # of the table that `?` shows
+_ROW = re.compile(r'^    \["[^"]+", \[(.*?)\],\s+"', re.MULTILINE | re.DOTALL)  # of the table that `?` shows
 _BEFORE = {"t": "ArrowUp", "d": "c", "D": "c d", "w": "W", "q": "i", "0": "1", "z": "a", ",": ".", "[": "s", "]": "s"}
-_AFTER = {"?", "x", "y", "b"}  # what stays switched on, whatever comes next
+_PANELS = {f"Shift+{digit}" for digit in range(1, 10)}
+_AFTER = {"?", "x", "y", "b", "G", "Enter", *_PANELS}  # what stays switched on, whatever comes next
 _SLIDERS = {"width": "c", "divide": "s"}  # what makes a slider count
 
 # All that a reader sees: texts, what is chosen, where the keys go, and the pictures.
@@ -44,11 +45,14 @@ def try_all(page) -> None:
     for key in keys:
         _begin(page, _BEFORE.get(key, "").split())
         before = page.evaluate(_SEEN)
-        page.keyboard.down(key)
+        parts = ["Shift", f"Digit{key[-1]}"] if key in _PANELS else [key]
+        for part in parts:
+            page.keyboard.down(part)
         _wait(page, f"before => ({_SEEN})() !== before", before, f"key {key!r}")
-        page.keyboard.up(key)
+        for part in reversed(parts):
+            page.keyboard.up(part)
         if key in _AFTER:
-            page.keyboard.press(key)
+            page.keyboard.press("+".join(parts))
     for name in page.eval_on_selector_all("[type=range]", "found => found.map((one) => one.dataset.control)"):
         _begin(page, _SLIDERS.get(name, "").split())
         before = page.evaluate(_PICTURES)
@@ -64,6 +68,7 @@ def _begin(page, keys) -> None:
     page.evaluate(
         """(place) => {
             const slider = document.querySelector("[data-control=case]");
+            document.querySelectorAll(".vesselkit-review details").forEach((fold) => { fold.open = true; });
             document.querySelector(".vesselkit-review").focus();
             document.body.dataset.drawn = "";
             slider.value = place;

@@ -12,7 +12,7 @@ from helpers.runs.masks import Combine
 from tests.review.node import node
 from tests.review.runs import smooth_logits, tube, two_step
 
-PURE = ("arithmetic", "queue", "verdicts", "settings")
+PURE = ("arithmetic", "queue", "verdicts", "settings", "layout")
 LONGEST = 350  # lines of a file
 DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 IMPORTED = re.compile(r'^import \{ ([^}]*) \} from "\./(\w+)\.js";$', re.MULTILINE)
@@ -33,7 +33,7 @@ def record(number, case_id, verdict, **others):
     }  # fmt: skip
 
 
-# -- joining -----------------------------------------------------------------------------------------------------------
+# -- joining ----------------------------------------------------------------------------------------------------------
 
 
 def test_each_file_imports_what_files_before_it_export_and_no_name_is_declared_twice():
@@ -55,7 +55,7 @@ def test_pure_files_import_no_others():
         assert not re.search(r"\b(document|localStorage|addEventListener)\b", viewer_part(name)), name
 
 
-# -- arithmetic --------------------------------------------------------------------------------------------------------
+# -- arithmetic -------------------------------------------------------------------------------------------------------
 
 
 def test_masks_of_a_map_are_those_of_python(call):
@@ -100,7 +100,7 @@ def test_a_packed_mask_comes_back(call):
     assert np.array_equal(np.reshape(found, mask.shape), mask)
 
 
-# -- the queue ---------------------------------------------------------------------------------------------------------
+# -- the queue --------------------------------------------------------------------------------------------------------
 
 CASES = [
     {"case_id": "c1", "patient": "P1", "sequence": "S1", "status": "ok", "scores": {"dice": 0.9}},
@@ -149,7 +149,7 @@ def test_frames_of_a_sequence_and_which_run_is_a(call):
     assert first == call("return Array.from({ length: 64 }, (_, i) => kit.firstBlind('run', `c${i}`));")
 
 
-# -- verdicts ----------------------------------------------------------------------------------------------------------
+# -- verdicts ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_last_verdict_stands_and_one_taken_back_does_not(call):
@@ -191,10 +191,47 @@ def test_a_record_is_on_what_the_run_says_of_the_case_now(call):
     assert call(body, {"run": "new"}, "new", "q") is True and call(body, {"run": "old"}, "new", "q") is False
 
 
-# -- settings ----------------------------------------------------------------------------------------------------------
+# -- settings ---------------------------------------------------------------------------------------------------------
 
 
 def test_steps_of_a_slider_are_those_that_it_gives_itself_and_end_at_its_ends(call):
     body = "let value = given[1]; for (const step of given[2]) value = kit.nudged(given[0], value, step); return value;"
     assert call(body, "threshold", 0.345, [1]) == 0.35 and call(body, "threshold", 0.5, [1] * 500) == 0.995
     assert call(body, "window", 255, [4]) == 255 and call(body, "opacity", 0.6, [-1] * 3) == 0.45
+
+
+# -- the room ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "ratio", "wanted"),
+    [
+        (4, (1000, 300), 1, (4, 1)), (4, (600, 640), 1, (2, 2)), (4, (600, 600), 4, (1, 4)),
+        (4, (600, 600), 0.25, (4, 1)), (1, (500, 520), 1, (1, 1)),
+        (6, (900, 640), 1, (3, 2)), (5, (900, 640), 1, (3, 2)),
+    ],
+)  # fmt: skip
+def test_the_grid_makes_pictures_largest(call, count, size, ratio, wanted):
+    found = call("return kit.gridOf(...given);", count, *size, ratio)
+    assert (found["columns"], found["rows"]) == wanted
+    assert found["width"] / found["height"] == pytest.approx(ratio, rel=0.05)
+    assert found["columns"] * found["width"] <= size[0] and found["rows"] * (found["height"] + 20) <= size[1]
+
+
+def test_controls_stand_beside_the_pictures_and_take_the_width_that_is_left(call):
+    narrow, wide, column = (
+        call("return kit.shared(4, ...given, 1);", *size) for size in ((700, 560), (1300, 560), (500, 900))
+    )
+    assert narrow["side"] < wide["side"] and column["side"] is None
+    assert narrow["side"] + 2 * narrow["width"] <= 700 and 2 * column["width"] <= 500
+
+
+def test_tiles_in_sight(call):
+    found = call("return kit.tiled(10, { width: 100, height: 50 }, 330, 100, 60);")
+    assert found == {"columns": 3, "total": 200, "from": 3, "to": 10}
+    assert call("return kit.tiled(0, { width: 100, height: 50 }, 30, 100, 0);") == {
+        "columns": 1,
+        "total": 0,
+        "from": 0,
+        "to": 0,
+    }

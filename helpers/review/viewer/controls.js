@@ -1,25 +1,29 @@
 // Scores of the mask that is shown, and the sliders and switches of mask and picture.
 
-import { label, make, written } from "./elements.js";
+import { button, fold, label, make, written } from "./elements.js";
 import { SLIDERS, TOGGLES } from "./settings.js";
 
-const SCORES = { dice: "Dice", precision: "Precision", recall: "Recall", centreline: "Centreline found" };
+const SCORES = { dice: "Dice", precision: "Precision", recall: "Recall", centreline: "Centreline" };
+const RARE = ["width", "divide", "invert", "palette", "blind"]; // in a fold where room lacks
 const DIGITS = { threshold: 3, opacity: 2, divide: 2 };
 
 export class Controls {
   constructor(viewer) {
     Object.assign(this, { viewer, sliders: {}, values: {}, toggles: {}, scores: {} });
     this.atThreshold = make("p", { className: "vk-hint" });
-    const button = (text, act) => make("button", { type: "button", textContent: text, onclick: act });
     this.other = button("Other run", () => viewer.otherRun());
     this.other.hidden = viewer.facts.runs.length < 2;
+    const rare = (name) => RARE.includes(name), often = (name) => !rare(name);
+    const names = Object.keys(SLIDERS), switches = Object.keys(TOGGLES);
+    const all = (className, wanted, part) => make("div", { className }, ...wanted.map(part));
+    const sliders = (kept) => all("vk-grid", names.filter(kept), (name) => this.slider(name));
+    const toggles = (kept) => all("vk-toggles", switches.filter(kept), (name) => this.toggle(name));
     this.root = make(
-      "section", { className: "vk-card" },
-      make("div", { className: "vk-scores" }, ...Object.entries(SCORES).map(([name, title]) => this.score(name, title))),
-      this.atThreshold,
-      make("div", { className: "vk-grid" }, ...Object.keys(SLIDERS).map((name) => this.slider(name))),
-      make("div", { className: "vk-line" }, ...Object.keys(TOGGLES).map((name) => this.toggle(name)),
-        button("Reset", () => viewer.reset()), this.other),
+      "section", { className: "vk-controls" },
+      all("vk-scores", Object.entries(SCORES), ([name, title]) => this.score(name, title)),
+      this.atThreshold, sliders(often), toggles(often),
+      fold(["More of mask and picture"], sliders(rare), toggles(rare),
+        make("div", { className: "vk-line" }, button("Reset (q)", () => viewer.reset()), this.other)),
     );
   }
 
@@ -51,6 +55,11 @@ export class Controls {
     for (const [name, output] of Object.entries(this.scores)) output.textContent = written(values[name]);
   }
 
+  clear() {
+    this.showScores({});
+    this.atThreshold.textContent = "";
+  }
+
   show(own, there) {
     const { sliders, values, toggles, atThreshold } = this, { state, subject, prediction } = this.viewer;
     for (const [name, input] of Object.entries(sliders)) {
@@ -70,7 +79,7 @@ export class Controls {
     }
     atThreshold.textContent = !there ? "" : own
       ? `the run's own mask, at its threshold${at}`
-      : `not the run's mask, which has its own threshold${at} (t goes back)`;
+      : `not the run's mask (t: its threshold${at})`;
     atThreshold.classList.toggle("vk-warns", !own);
   }
 }

@@ -18,3 +18,12 @@ export function options(select, values, all) {
 }
 
 export const written = (value, digits = 3) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+
+export function button(text, act, properties = {}) {
+  return make("button", { type: "button", textContent: text, onclick: act, ...properties });
+}
+
+// What is rarely used, behind its title: texts and elements.
+export function fold(title, ...children) {
+  return make("details", { className: "vk-fold" }, make("summary", {}, ...title), ...children);
+}

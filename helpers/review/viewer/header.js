@@ -1,6 +1,6 @@
 // What is looked at: the case, how its prediction ended, its verdict, and how far the reviewer is.
 
-import { make } from "./elements.js";
+import { button, make } from "./elements.js";
 
 export class Header {
   constructor(viewer) {
@@ -9,7 +9,7 @@ export class Header {
     this.id = make("h2", { className: "vk-id" });
     const stamp = make("strong", { className: "vk-stamp", textContent: facts.stamp ?? "", hidden: !facts.stamp });
     const title = facts.title ?? "";
-    const standing = make("span", { className: "vk-chip vk-standing", textContent: title, hidden: !title });
+    const standing = make("span", { className: "vk-chip vk-standing", textContent: title, title, hidden: !title });
     this.trained = make("strong", { className: "vk-chip vk-warning", textContent: "TRAINING patient", hidden: true });
     this.about = make("span", { className: "vk-facts" });
     this.status = make("span", { className: "vk-chip" });
@@ -18,12 +18,10 @@ export class Header {
     this.run = make("span", { className: "vk-run" });
     this.progress = make("span", { className: "vk-progress", role: "status" });
     this.bar = make("progress", { max: 1, value: 0, ariaLabel: "reviewed" });
-    const help = make("button", { type: "button", textContent: "Keys ?", onclick: () => viewer.help.toggle() });
+    const help = button("Keys ?", () => viewer.help.toggle());
     this.root = make(
-      "header", {},
-      make("div", { className: "vk-line" }, this.id, stamp, this.status, this.given, this.warning, this.trained, this.about,
-        standing),
-      make("div", { className: "vk-line vk-right" }, this.run, this.progress, this.bar, help),
+      "header", {}, this.id, stamp, this.status, this.given, this.warning, this.trained, standing, this.run, this.about,
+      make("div", { className: "vk-right" }, this.progress, this.bar, help),
     );
   }
 
@@ -32,22 +30,25 @@ export class Header {
     this.trained.hidden = here?.training !== "training";
     const facts = here ? [["patient", here.patient], ["sequence", here.sequence], ["frame", here.frame]] : [];
     this.about.textContent = facts.filter(([, value]) => value !== null).map((pair) => pair.join(" ")).join(" · ");
+    this.about.title = this.about.textContent;
+    this.id.title = this.id.textContent;
   }
 
   // `letter`: what the run is called while its name is not to be known.
   showPrediction(letter) {
-    const { facts, state, subject, prediction, data } = this.viewer;
+    const { facts, state, subject, prediction, data, panels } = this.viewer;
     // Blind, words that only one of the runs was asked would tell which it is.
     const sameWords = facts.runs.every((one) => one.prompt_text === subject.prompt_text);
     const words = state.blind && !sameWords ? "" : ` · ${subject.prompt_text}`;
     this.run.textContent = `${state.blind ? letter : subject.name}${words}`;
+    this.run.title = this.run.textContent;
     this.status.textContent = prediction.status;
     this.status.classList.toggle("vk-warning", prediction.status !== "ok");
     this.status.title = prediction.words ?? "";
     // Two empty masks are alike without having anything to do with each other.
     const both = prediction.stored && data.truth?.some((value) => value);
     const same = both && prediction.stored.every((value, i) => value === data.truth[i]);
-    this.warning.hidden = !same;
+    this.warning.hidden = !same || panels.truthHidden;
     this.warning.textContent = same ? "identical to the ground truth: check its origin" : "";
   }
 
@@ -66,7 +67,7 @@ export class Header {
   // Leaves nothing of the case before.
   clear() {
     this.status.textContent = this.run.textContent = "–";
-    this.status.title = "";
+    this.status.title = this.run.title = "";
     this.warning.hidden = true;
   }
 }

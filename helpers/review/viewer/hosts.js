@@ -10,15 +10,17 @@ export default {
   render({ model, el }) {
     const waiting = new Map();
     let last = 0;
-    const ask = (kind, values) =>
-      new Promise((done, failed) => {
-        const ticket = ++last;
-        waiting.set(ticket, { done, failed });
-        model.send({ ticket, kind, ...values });
-        setTimeout(() => {
-          if (waiting.delete(ticket)) failed(new Error("the kernel does not answer. Is it busy, or was it restarted?"));
-        }, PATIENCE_MS);
-      });
+    const ask = (kind, values) => {
+      const ticket = ++last;
+      const answer = new Promise((done, failed) => waiting.set(ticket, { done, failed }));
+      model.send({ ticket, kind, ...values });
+      // A kernel that runs other cells answers once they end: what comes late is not lost.
+      const silence = new Promise((_, failed) => setTimeout(() => {
+        const error = new Error("the kernel does not answer. Is it busy, or was it restarted?");
+        failed(Object.assign(error, { late: answer }));
+      }, PATIENCE_MS));
+      return Promise.race([answer, silence]);
+    };
     const answered = ({ ticket, error, ...values }) => {
       const found = waiting.get(ticket);
       if (!found) return;

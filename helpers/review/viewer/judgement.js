@@ -1,6 +1,6 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
-import { label, make } from "./elements.js";
+import { button, label, make } from "./elements.js";
 import { NAME, isRecord, latest, linesOf, newId, newIn, progressOf, recordsOf, timeAfter } from "./verdicts.js";
 
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
@@ -9,29 +9,23 @@ export class Judgement {
   constructor(viewer) {
     Object.assign(this, { viewer, reasons: new Set(), keeping: false });
     this.buttons = Object.entries(TEXTS).map(([verdict, text]) =>
-      make("button", {
-        type: "button", className: `vk-verdict vk-${verdict}`, textContent: text, dataset: { verdict },
-        onclick: () => this.give(verdict),
-      }),
+      button(text, () => this.give(verdict), { className: `vk-verdict vk-${verdict}`, dataset: { verdict } }),
     );
     this.tags = viewer.facts.reasons.map((reason, place) =>
-      make("button", {
-        type: "button", className: "vk-tag", textContent: `${place + 2} ${reason}`, ariaPressed: "false",
-        onclick: () => this.tag(place),
-      }),
+      button(`${place + 2} ${reason}`, () => this.tag(place), { className: "vk-tag", ariaPressed: "false" }),
     );
     this.note = make("input", { type: "text", maxLength: 2000, placeholder: "note (e)", dataset: { control: "note" } });
     this.advance = make("input", { type: "checkbox", checked: true, dataset: { control: "advance" } });
     this.said = make("p", { className: "vk-hint", role: "status" });
-    const undo = make("button", { type: "button", textContent: "Undo (z)", onclick: () => this.undo() });
     this.root = make(
       "section", { className: "vk-card" },
-      make("div", { className: "vk-line" }, ...this.buttons, undo),
-      make("div", { className: "vk-line" }, ...this.tags),
+      ...(viewer.host.reviewer === null ? [this.file()] : []),
+      make("div", { className: "vk-verdicts" }, ...this.buttons),
+      make("div", { className: "vk-tags" }, ...this.tags),
       label("Note", this.note),
       make("div", { className: "vk-line" },
-        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "go on after a verdict" }))),
-      ...(viewer.host.reviewer === null ? [this.file()] : []),
+        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "go on after a verdict" })),
+        make("span", { className: "vk-space" }), button("Undo (z)", () => this.undo())),
       this.said,
     );
   }
@@ -45,10 +39,12 @@ export class Judgement {
       this.tell("");
       this.show();
     });
-    const download = make("button", { type: "button", textContent: "Download verdicts", onclick: () => this.download() });
+    const download = button("Download verdicts", () => this.download());
     this.picked = make("input", { type: "file", accept: ".jsonl", dataset: { control: "import" } });
     this.picked.addEventListener("change", () => this.take(this.picked.files[0]));
-    return make("div", { className: "vk-line" }, label("Reviewer", this.reviewer), download, label("Import", this.picked));
+    const picked = make("label", { className: "vk-import" }, make("span", { textContent: "Import" }), this.picked);
+    const both = make("div", { className: "vk-line" }, download, picked);
+    return make("div", { className: "vk-file" }, label("Reviewer", this.reviewer), both);
   }
 
   tell(text) {
@@ -71,7 +67,11 @@ export class Judgement {
     this.tags.forEach((tag, place) => {
       tag.ariaPressed = String(this.reasons.has(viewer.facts.reasons[place]));
     });
-    this.buttons.forEach((button) => button.classList.toggle("vk-chosen", button.dataset.verdict === mine?.verdict));
+    for (const one of this.buttons) {
+      one.classList.toggle("vk-chosen", one.dataset.verdict === mine?.verdict);
+      one.ariaPressed = String(one.dataset.verdict === mine?.verdict);
+    }
+    viewer.thumbnails.show();
   }
 
   tag(place) {

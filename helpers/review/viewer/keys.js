@@ -11,18 +11,20 @@ const KEYS = [
     ["u", ["u"], "next case without a verdict", (v) => v.nextOpen()],
     [", and .", [",", "."], "frame before, after in the sequence", (v, key) => v.stepFrame(key === "." ? 1 : -1)],
     ["y", ["y"], "play the sequence, stop", (v) => v.navigation.play()],
-    ["g", ["g"], "sort and filters (Tab: next, Esc leaves)", (v) => v.navigation.sort.focus()],
+    ["G", ["G"], "thumbnails of all cases; Enter opens one", (v) => v.thumbnails.toggle()],
+    ["g", ["g"], "sort and filters (Tab: next, Esc leaves)", (v) => v.navigation.focus()],
   ]],
   ["Verdict", [
     ["a", ["a"], "accept", (v) => v.judgement.give("accept")],
     ["f", ["f"], "to be fixed", (v) => v.judgement.give("fix")],
     ["r", ["r"], "reject", (v) => v.judgement.give("reject")],
-    ["2 … 9", ["2", "3", "4", "5", "6", "7", "8", "9"], "reason tag 2 … 9 on, off", (v, key) => v.judgement.tag(Number(key) - 2)],
+    ["2 … 9", ["2", "3", "4", "5", "6", "7", "8", "9"], "reason tag 2 … 9 on, off",
+      (v, key) => v.judgement.tag(Number(key) - 2)],
     ["e", ["e"], "write a note (Esc leaves it)", (v) => v.judgement.note.focus()],
     ["z", ["z"], "take the last verdict back", (v) => v.judgement.undo()],
   ]],
   ["Mask", [
-    ["↑ and ↓", ["ArrowUp", "ArrowDown"], "threshold up, down", (v, key) => v.nudge("threshold", key === "ArrowUp" ? 1 : -1)],
+    ["↑ and ↓", ["ArrowUp", "ArrowDown"], "threshold up, down", (v, key) => v.upDown(key === "ArrowUp" ? 1 : -1)],
     ["t", ["t"], "the run's own threshold", (v) => v.set("threshold", v.subject.threshold)],
     ["o and O", ["o", "O"], "more, less opaque", (v, key) => v.nudge("opacity", key === "o" ? 1 : -1)],
     ["c", ["c"], "contours only", (v) => v.toggle("contour")],
@@ -37,6 +39,9 @@ const KEYS = [
     ["x", ["x"], "blind A/B, with two runs", (v) => v.blindly()],
   ]],
   ["Picture", [
+    ["Enter", ["Enter"], "one panel over all the room, and back", (v) => v.enlarge()],
+    ["Shift + 1 … 9", ["Shift+1", "Shift+2", "Shift+3", "Shift+4", "Shift+5", "Shift+6", "Shift+7", "Shift+8",
+      "Shift+9"], "panel 1 … 9 on, off", (v, key) => v.panels.turn(Number(key.at(-1)) - 1)],
     ["w and W", ["w", "W"], "window wider, narrower", (v, key) => v.nudge("window", key === "w" ? 4 : -4)],
     ["l and L", ["l", "L"], "level up, down", (v, key) => v.nudge("level", key === "l" ? 4 : -4)],
     ["i", ["i"], "invert", (v) => v.toggle("invert")],
@@ -53,11 +58,20 @@ const KEYS = [
 ];
 const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
 
+const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter"]); // not again while they are held
+const FIELDS = "select, textarea, input:not([type=range]):not([type=checkbox])";
+
+// A digit with Shift is another sign on each keyboard: where that sign means nothing here, the digit's place counts.
+function nameOf({ key, code, shiftKey }) {
+  const digit = /^Digit([1-9])$/.exec(code)?.[1];
+  return shiftKey && digit && !BY_KEY.has(key) ? `Shift+${digit}` : key;
+}
+
 // Whether a key belongs to the element that has the focus: what is typed into a field never judges.
 function isTaken(target, key) {
-  const typing = target.matches?.("select, textarea, input:not([type=range]):not([type=checkbox])");
+  const typing = target.matches?.(FIELDS);
   const sliding = target.matches?.("input[type=range]") && /^(Arrow|Home|End)/.test(key);
-  const pressing = target.matches?.("button, input[type=checkbox]") && key === " ";
+  const pressing = target.matches?.("button, summary, input[type=checkbox]") && (key === " " || key === "Enter");
   return typing || sliding || pressing;
 }
 
@@ -69,18 +83,22 @@ export function isShortcut(event) {
 }
 
 export function pressed(viewer, event) {
-  const { target, key } = event;
+  const { target } = event, key = nameOf(event);
   if (isShortcut(event)) return;
   if (key === "Escape") {
+    const left = !viewer.help.root.hidden || target.matches?.(FIELDS);
     viewer.help.root.hidden = true;
     viewer.takeKeys();
+    if (!left && viewer.thumbnails.open) viewer.thumbnails.toggle();
     return;
   }
   const act = BY_KEY.get(key);
   if (isTaken(target, key) || !act) return;
   event.preventDefault();
   event.stopPropagation();
-  if (!(event.repeat && "afrz y".includes(key))) act(viewer, key);
+  if (event.repeat && ONCE.has(key)) return;
+  act(viewer, key);
+  viewer.stage.reveal();
 }
 
 export class Help {
@@ -88,11 +106,13 @@ export class Help {
     this.root = make("div", { className: "vk-help", hidden: true, role: "dialog", ariaLabel: "Keys" });
     for (const [title, rows] of KEYS) {
       const list = make("dl", {});
-      for (const [keys, , does] of rows) list.append(make("dt", { textContent: keys }), make("dd", { textContent: does }));
+      const row = ([keys, , does]) => [make("dt", { textContent: keys }), make("dd", { textContent: does })];
+      list.append(...rows.flatMap(row));
       this.root.append(make("div", {}, make("h3", { textContent: title }), list));
     }
     this.root.append(
-      make("p", { textContent: "Wheel: zoom. Drag: move. Double click: fit. Esc closes this list and leaves a field." }),
+      make("p", { textContent: "Wheel: zoom. Drag: move. Double click: one panel over all the room, and back." }),
+      make("p", { textContent: "Esc closes this list and the thumbnails, and leaves a field." }),
     );
   }
 

@@ -1,6 +1,6 @@
 // The queue on the screen: its order and filters, the place in it, and the frames of a sequence.
 
-import { label, make, options } from "./elements.js";
+import { button, fold, label, make, options } from "./elements.js";
 import { arranged, distinct, isKept } from "./queue.js";
 import { VERDICTS } from "./verdicts.js";
 
@@ -33,16 +33,19 @@ export class Navigation {
       oninput: () => viewer.showFrame(Number(this.frame.value) - 1),
     });
     this.frameNumber = make("output", {});
-    this.button = make("button", { type: "button", textContent: "▶ Play", onclick: () => this.play() });
-    this.frames = make("div", { className: "vk-field vk-wide", hidden: true },
+    this.button = button("▶ Play", () => this.play());
+    this.frames = make("div", { className: "vk-field", hidden: true },
       label("Frame", this.frame), this.frameNumber, this.button);
-    const step = (text, name, count) =>
-      make("button", { type: "button", textContent: text, ariaLabel: name, onclick: () => viewer.step(count) });
+    const step = (text, name, count) => button(text, () => viewer.step(count), { ariaLabel: name, title: name });
+    // What is left out shows even where the fold is closed.
+    this.order = make("span", { className: "vk-order" });
+    fields.push(label("Verdict", this.verdict));
+    this.fold = fold(["Sort and filters ", this.order], make("div", { className: "vk-filters" }, ...fields));
     this.root = make(
-      "nav", {}, ...fields, label("Verdict", this.verdict),
-      make("div", { className: "vk-field vk-wide" }, step("‹", "previous case", -1), label("Case", this.slider),
-        step("›", "next case", 1), this.number),
-      this.frames,
+      "nav", {},
+      make("div", { className: "vk-field" }, step("‹", "previous case", -1), label("Case", this.slider), this.number,
+        step("›", "next case", 1), viewer.thumbnails.button),
+      this.frames, this.fold,
     );
   }
 
@@ -50,6 +53,10 @@ export class Navigation {
     const found = make("select", { onchange: () => this.viewer.arrange(), dataset: { control: name } });
     options(found, values, all);
     return found;
+  }
+
+  get metric() {
+    return this.sort.value.split(":")[1] ?? "";
   }
 
   // The cases that the filters leave in, in the chosen order.
@@ -66,6 +73,8 @@ export class Navigation {
     this.number.textContent = `${queue.length ? place + 1 : 0} / ${queue.length}`;
     Object.assign(this.slider, { max: Math.max(queue.length, 1), value: place + 1 });
     this.frames.hidden = frames.length < 2;
+    const set = [...Object.values(this.filters), this.verdict].filter(({ value }) => value !== "");
+    this.order.textContent = [this.sort, ...set].map((one) => one.selectedOptions[0].textContent).join(" · ");
     if (frames.length < 2) return;
     Object.assign(this.frame, { max: frames.length, value: frames.indexOf(here) + 1 });
     this.frameNumber.textContent = `${frames.indexOf(here) + 1} / ${frames.length}`;
@@ -86,7 +95,12 @@ export class Navigation {
     this.button.textContent = "▶ Play";
   }
 
-  close() {
-    this.playing = null;
+  focus() {
+    this.fold.open = true;
+    this.sort.focus();
+  }
+
+  stop() {
+    if (this.playing) this.play();
   }
 }

@@ -1,21 +1,32 @@
 // The pictures on the screen: one panel each, all at the same zoom and place.
 
-import { make, written } from "./elements.js";
+import { button, make, written } from "./elements.js";
 import { MISS, PANELS } from "./pictures.js";
+
+const TRUTH = 1, OVERLAY = 3;
 
 export class Panels {
   constructor(viewer) {
     const titles = [...PANELS, ...viewer.beside.map(({ name }) => name)];
-    Object.assign(this, { viewer, at: null, cursor: null });
+    Object.assign(this, { viewer, at: null, cursor: null, ratio: 1, off: new Set(), alone: null, last: OVERLAY });
     this.panels = titles.map((title, place) => this.build(title, place));
     this.pixel = make("output", { className: "vk-pixel", textContent: "move over a picture to read its pixels" });
-    const button = (text, act) => make("button", { type: "button", textContent: text, onclick: act });
-    this.root = make(
-      "section", {},
-      make("div", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure)),
-      make("div", { className: "vk-line vk-tools" }, button("Fit", () => this.fit()), button("1:1", () => this.actualSize()),
-        button("−", () => this.zoomBy(1 / 1.25)), button("+", () => this.zoomBy(1.25)), this.pixel),
+    this.root = make("section", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure));
+    this.switches = this.panels.map((panel, place) =>
+      button(String(place + 1), () => this.turn(place), {
+        className: "vk-switch", ariaLabel: `${titles[place]}, on or off`, title: `${titles[place]}: on, off`,
+        dataset: { switch: String(place) },
+      }),
     );
+    this.tools = make(
+      "div", { className: "vk-line vk-tools" },
+      make("span", { className: "vk-word", textContent: "Panels" }), ...this.switches,
+      button("Fit", () => this.fit(), { title: "all of the frame" }),
+      button("1:1", () => this.actualSize(), { title: "one pixel to one" }),
+      button("−", () => this.zoomBy(1 / 1.25), { ariaLabel: "zoom out" }),
+      button("+", () => this.zoomBy(1.25), { ariaLabel: "zoom in" }),
+    );
+    this.arrange();
     this.watch = new ResizeObserver(() => viewer.data && viewer.draw("view"));
     this.panels.forEach((panel) => this.watch.observe(panel.canvas));
   }
@@ -23,16 +34,71 @@ export class Panels {
   build(title, place) {
     const canvas = make("canvas", { role: "img", ariaLabel: title, dataset: { panel: String(place) } });
     const note = make("p", { className: "vk-note", hidden: true });
-    const caption = make("figcaption", {}, make("b", { textContent: title }));
+    const caption = make("figcaption", {}, make("b", { textContent: title, dataset: { number: String(place + 1) } }));
     const legend = make("span", { className: "vk-legend" });
     // Beside others the prediction has its Dice in sight as they have theirs.
     const dice = make("output", { dataset: { dice: String(place) }, title: "Dice" });
     const { beside } = this.viewer;
     caption.append(...(beside.length && (place === 2 || place >= PANELS.length) ? [dice] : []), legend);
     const figure = make("figure", {}, caption, make("div", { className: "vk-frame" }, canvas, note));
-    const panel = { canvas, note, legend, dice, figure };
+    const panel = { place, canvas, note, legend, dice, figure };
     this.listen(panel);
     return panel;
+  }
+
+  // -- which are shown ------------------------------------------------------------------------------------------------
+
+  // Blind, no run is on the screen that has a name.
+  there(place) {
+    return place < PANELS.length || !this.viewer.state.blind;
+  }
+
+  shown() {
+    const on = this.panels.filter(({ place }) => this.there(place) && !this.off.has(place));
+    const alone = on.find(({ place }) => place === this.alone);
+    return alone ? [alone] : on;
+  }
+
+  // Whether the reviewer wants no ground truth on the screen, nor what is measured against it.
+  get truthHidden() {
+    return this.off.has(TRUTH) && this.off.has(OVERLAY);
+  }
+
+  turn(place) {
+    if (place >= this.panels.length || !this.there(place)) return this.viewer.tell(`There is no panel ${place + 1}.`);
+    if (this.alone !== null) {
+      // One panel has all the room: another takes its place.
+      this.off.delete(place);
+      this.alone = place === this.alone ? null : place;
+    } else if (!this.off.delete(place)) {
+      if (this.shown().length === 1) return this.viewer.tell("One panel stays on.");
+      this.off.add(place);
+    }
+    this.change();
+  }
+
+  // One panel over all the room, and back: the one under the mouse, else the last.
+  enlarge(place = this.panels.find(({ figure }) => figure.matches(":hover"))?.place ?? this.last) {
+    const [first] = this.shown();
+    const found = this.shown().some((panel) => panel.place === place) ? place : first.place;
+    this.alone = this.alone === null ? found : null;
+    this.last = found;
+    this.change();
+  }
+
+  change() {
+    this.arrange();
+    this.viewer.stage.fit();
+    this.viewer.draw("all");
+  }
+
+  arrange() {
+    const shown = this.shown();
+    this.panels.forEach((panel, place) => {
+      panel.figure.hidden = !shown.includes(panel);
+      this.switches[place].hidden = !this.there(place);
+      this.switches[place].ariaPressed = String(shown.includes(panel));
+    });
   }
 
   // -- mouse and zoom -------------------------------------------------------------------------------------------------
@@ -63,7 +129,7 @@ export class Panels {
       this.cursor = null;
       viewer.draw("view");
     });
-    canvas.addEventListener("dblclick", () => this.fit());
+    panel.figure.addEventListener("dblclick", () => this.enlarge(panel.place));
   }
 
   // Screen pixels to one pixel of the frame.
@@ -96,7 +162,7 @@ export class Panels {
   // By a number of steps of 40 pixels of the screen.
   pan(x, y) {
     if (!this.viewer.data) return;
-    const step = 40 / this.zoomOf(this.panels[0]);
+    const step = 40 / this.zoomOf(this.shown()[0]);
     this.at.x += x * step;
     this.at.y += y * step;
     this.viewer.draw("view");
@@ -104,7 +170,7 @@ export class Panels {
 
   zoomBy(factor, around = null) {
     if (!this.viewer.data) return;
-    const before = this.zoomOf(this.panels[0]);
+    const before = this.zoomOf(this.shown()[0]);
     const zoom = Math.min(Math.max(before * factor, 0.1), 40);
     if (around) {
       this.at.x = around.x + ((this.at.x - around.x) * before) / zoom;
@@ -120,7 +186,9 @@ export class Panels {
   take(data, before) {
     const same = before && before.width === data.width && before.height === data.height;
     if (!same || !this.at) this.at = { zoom: null, x: data.width / 2, y: data.height / 2 };
-    this.panels.forEach(({ figure }) => figure.style.setProperty("--vk-ratio", `${data.width} / ${data.height}`));
+    if (this.ratio === data.width / data.height) return;
+    this.ratio = data.width / data.height;
+    this.viewer.stage.fit();
   }
 
   blit(from) {
@@ -161,7 +229,7 @@ export class Panels {
     context.fillRect(x - thin / 2, y - arm, thin, 2 * arm);
   }
 
-  // -- what stands in and over the pictures -----------------------------------------------------------------------------
+  // -- what stands in and over the pictures ---------------------------------------------------------------------------
 
   // Leaves nothing of the case before.
   clear(text) {
@@ -185,8 +253,9 @@ export class Panels {
 
   // Why a panel is empty, for each that is; and the Dice of the prediction and of the runs beside.
   describe(prediction, beside, dice) {
-    const { data, pictures, state } = this.viewer;
-    const none = (one) => (one.stored === null ? [`no prediction: ${one.status}`, one.words].filter(Boolean).join("\n") : "");
+    const { data, pictures } = this.viewer;
+    const why = (one) => [`no prediction: ${one.status}`, one.words].filter(Boolean).join("\n");
+    const none = (one) => (one.stored === null ? why(one) : "");
     const noTruth = data.truth ? "" : data.truth_note ?? "";
     this.note(0, data.image === null ? "the frame cannot be read" : "");
     this.note(1, noTruth);
@@ -196,9 +265,7 @@ export class Panels {
     beside.forEach((one, index) => {
       const place = PANELS.length + index, panel = this.panels[place];
       this.note(place, none(one));
-      panel.dice.textContent = written(pictures.diceBeside(index, one.stored !== null));
-      // Blind, nothing is on the screen that has a name.
-      panel.figure.hidden = state.blind;
+      panel.dice.textContent = written(this.truthHidden ? null : pictures.diceBeside(index, one.stored !== null));
     });
   }
 
@@ -211,12 +278,13 @@ export class Panels {
       data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
       ...beside.map(() => []),
     ];
-    if (data.truth && there && state.centreline) entries[3].push(["centreline missed", MISS]);
+    if (data.truth && there && state.centreline) entries[3].push(["centreline", MISS]);
     if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];
     this.panels.forEach(({ legend }, place) => {
       const key = JSON.stringify(entries[place]);
       if (legend.dataset.key === key) return;
       legend.dataset.key = key;
+      legend.title = entries[place].map(([text]) => text).join(", ");
       legend.replaceChildren(
         ...entries[place].map(([text, colour]) => {
           const patch = make("i", {});
@@ -238,7 +306,7 @@ export class Panels {
     const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`];
     if (data.image !== null) texts.push(`grey ${data.grey[i]}`);
     if (prediction.full) texts.push(`probability ${(1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)}`);
-    if (data.truth) texts.push(data.truth[i] ? "vessel in the truth" : "background in the truth");
+    if (data.truth && !this.truthHidden) texts.push(data.truth[i] ? "vessel in the truth" : "background in the truth");
     pixel.textContent = texts.join("   ");
   }
 

@@ -26,8 +26,8 @@ export class Pictures {
     this.distances = {};
   }
 
-  // `shown`: prediction (of the run that is judged), beside (of the others), own (whether each is at its own threshold),
-  // state, palette, hidden (all colours). Unless `all`, the original and the truth keep their pictures.
+  // `shown`: prediction (of the run that is judged), beside (of the others), own (whether each is at its own
+  // threshold), state, palette, hidden (all colours). Unless `all`, the original and the truth keep their pictures.
   compose(shown, all) {
     const { prediction, beside, own, state, hidden } = shown, { data, mask } = this;
     const there = prediction.stored !== null;
@@ -44,7 +44,8 @@ export class Pictures {
       this.paint(1, data.grey, this.truth, tables.truth);
     }
     this.paint(2, data.grey, lined, tables.prediction);
-    this.paintOverlay(lined, state.centreline && data.centreline && there && !hidden ? this.missed() : null, tables.overlay);
+    const missed = state.centreline && data.centreline && there && !hidden ? this.missed() : null;
+    this.paintOverlay(lined, missed, tables.overlay);
     // The runs beside, each at its own threshold as long as the one that is judged is at its own.
     beside.forEach((one, index) => {
       const other = this.masksBeside[index];
@@ -115,7 +116,7 @@ export class Pictures {
     source.getContext("2d").clearRect(0, 0, source.width, source.height);
   }
 
-  // Dice, precision, recall and the share of the centreline that was found, of the mask that is shown; null without one.
+  // Dice, precision, recall and the share of the centreline that was found, of the mask that is shown.
   scores(there) {
     const { data, mask } = this;
     if (!there || !data.truth) return {};

@@ -2,8 +2,8 @@
 
 export const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-// The same order as `ReviewSession.arrange`: stable, cases without a value first under worst, last under best, and cases
-// where nothing is to be seen behind all others.
+// The same order as `ReviewSession.arrange`: stable, cases without a value first under worst, last under best, and
+// cases where nothing is to be seen behind all others.
 export function arranged(cases, order, metric, lowerIsBetter, kept) {
   const found = cases.filter(kept);
   if (order === "natural") return found;

@@ -18,8 +18,8 @@ export function momentOf(time) {
 
 // A reviewer's records in the order in which they were given.
 export function recordsOf(records, reviewer) {
-  const mine = records.filter((one) => one.reviewer === reviewer);
-  return mine.sort((a, b) => momentOf(a.time) - momentOf(b.time));
+  const mine = records.filter((one) => one.reviewer === reviewer).map((one) => [momentOf(one.time), one]);
+  return mine.sort(([a], [b]) => a - b).map(([, one]) => one);
 }
 
 // Case id -> the verdict of a reviewer that stands.
@@ -62,7 +62,8 @@ export function latest(given) {
 // How many cases have a verdict in all of `given`, and how many the first of these rejects.
 export function progressOf(cases, given) {
   const ids = new Set(cases.map((one) => one.case_id));
-  const counted = [...given[0].values()].filter((one) => ids.has(one.case_id) && given.every((all) => all.has(one.case_id)));
+  const counts = ({ case_id }) => ids.has(case_id) && given.every((all) => all.has(case_id));
+  const counted = [...given[0].values()].filter(counts);
   return { reviewed: counted.length, rejected: counted.filter((one) => one.verdict === "reject").length };
 }
 

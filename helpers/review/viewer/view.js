@@ -11,6 +11,8 @@ import { Panels } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { byName, firstBlind, framesOf, nextOpen } from "./queue.js";
 import { DEFAULTS, limited, nudged } from "./settings.js";
+import { Stage } from "./stage.js";
+import { Thumbnails } from "./thumbnails.js";
 import { isOn, standing } from "./verdicts.js";
 
 const RANKS = ["view", "mask", "all"]; // what is to be drawn again: each with all before it
@@ -49,6 +51,19 @@ export class Viewer {
     return this.state.threshold === this.subject.threshold;
   }
 
+  get palette() {
+    return this.facts.palettes[this.state.palette ? 1 : 0];
+  }
+
+  // What a case was scored, by the metric that the queue is sorted by: of the first run, and nothing where it would
+  // tell which run is which, or where the reviewer wants no ground truth.
+  scoreOf(one) {
+    if (this.run !== 0 || this.state.blind || this.panels.truthHidden) return null;
+    const metric = this.facts.metrics.find(({ name }) => name === (this.navigation.metric || "dice"));
+    const value = metric && one.scores[metric.name];
+    return value === undefined || value === null ? null : { title: metric.title, value };
+  }
+
   // The verdicts of this reviewer on the run that is shown, or on that of another place.
   given(place = this.run) {
     return standing(this.records.filter((one) => this.isOn(one, place)), this.reviewer);
@@ -64,22 +79,27 @@ export class Viewer {
     this.root.setAttribute("role", "application");
     this.root.setAttribute("aria-label", "Review of a run. Press ? for the keys.");
     this.pictures = new Pictures(this.beside.map(({ name }) => name));
+    this.thumbnails = new Thumbnails(this);
     this.header = new Header(this);
     this.navigation = new Navigation(this);
     this.panels = new Panels(this);
     this.controls = new Controls(this);
     this.judgement = new Judgement(this);
     this.help = new Help();
-    const below = make("div", { className: "vk-below" }, this.controls.root, this.judgement.root);
-    this.root.replaceChildren(this.header.root, this.navigation.root, this.panels.root, below, this.help.root);
+    const scrolled = make("div", { className: "vk-scrolled" },
+      this.navigation.root, this.panels.tools, this.controls.root, this.panels.pixel);
+    const side = make("div", { className: "vk-side" }, scrolled, this.judgement.root);
+    this.stage = new Stage(this, this.header.root, side);
+    this.root.replaceChildren(this.header.root, this.stage.body, this.help.root);
     this.stop = new AbortController();
     const { signal } = this.stop;
+    this.stage.begin();
     const keys = this.host.keysFrom ?? this.root;
     keys.addEventListener("keydown", (event) => pressed(this, event), { signal });
     keys.addEventListener("keyup", (event) => event.key === " " && this.hidden && this.hide(false), { signal });
     // A button that was clicked gives the keys back; one that was reached by Tab keeps them.
     this.root.addEventListener("click", (event) => {
-      if (event.detail > 0 && event.target.closest("button")) this.takeKeys();
+      if (event.detail > 0 && event.target.closest("button, summary")) this.takeKeys();
     }, { signal });
     this.root.addEventListener("focusout", () => this.hidden && this.hide(false), { signal });
   }
@@ -105,6 +125,17 @@ export class Viewer {
 
   step(count) {
     return this.show(this.place + count);
+  }
+
+  // A row of thumbnails, or a step of the threshold.
+  upDown(steps) {
+    if (this.thumbnails.open) this.thumbnails.step(-steps);
+    else this.nudge("threshold", steps);
+  }
+
+  enlarge() {
+    if (this.thumbnails.open) this.thumbnails.toggle();
+    else this.panels.enlarge();
   }
 
   nextOpen() {
@@ -142,8 +173,9 @@ export class Viewer {
     this.navigation.show();
     this.judgement.show();
     const ticket = ++this.asked;
-    if (!this.case) {
-      this.clear("no case in the queue");
+    if (!this.case || this.thumbnails.open) {
+      this.clear(this.case ? "" : "no case in the queue"); // no verdict on a case that is seen as a thumbnail
+      this.thumbnails.reach();
       return;
     }
     try {
@@ -159,6 +191,8 @@ export class Viewer {
     } catch (error) {
       if (ticket !== this.asked) return;
       this.clear(`this case cannot be shown: ${error.message}`);
+      const again = () => ticket === this.asked && this.show(this.place);
+      error.late?.then(again, again);
     }
   }
 
@@ -166,7 +200,7 @@ export class Viewer {
   clear(text) {
     this.data = null;
     this.panels.clear(text);
-    this.controls.showScores({});
+    this.controls.clear();
     this.header.clear();
   }
 
@@ -183,7 +217,10 @@ export class Viewer {
 
   toggle(name) {
     this.state[name] = !this.state[name];
-    if (name === "blind") this.showRun(this.state.blind && this.case ? this.firstBlind() : 0);
+    if (name === "blind") {
+      this.showRun(this.state.blind && this.case ? this.firstBlind() : 0);
+      this.panels.change();
+    }
     this.draw("all");
   }
 
@@ -254,11 +291,10 @@ export class Viewer {
   }
 
   compose(all) {
-    const { data, state, prediction, own, hidden } = this;
-    const palette = this.facts.palettes[state.palette ? 1 : 0], there = prediction.stored !== null;
+    const { data, state, prediction, own, hidden, palette } = this, there = prediction.stored !== null;
     const beside = data.predictions.slice(this.facts.runs.length);
     this.pictures.compose({ prediction, beside, own, state, palette, hidden }, all);
-    const scores = this.pictures.scores(there);
+    const scores = this.panels.truthHidden ? {} : this.pictures.scores(there);
     this.panels.describe(prediction, beside, scores.dice);
     this.panels.showLegend(palette, there);
     this.controls.showScores(scores);
@@ -266,8 +302,9 @@ export class Viewer {
   }
 
   close() {
-    this.navigation.close();
+    this.navigation.stop();
     this.stop.abort();
     this.panels.close();
+    this.stage.close();
   }
 }
