@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -122,19 +122,22 @@ class Terminal:
 
     def _draw(self, text: str) -> None:
         start = "\n" if self._broken else "\r"
-        self._stream.write(f"{start}{text}{' ' * (len(self._drawn) - len(text))}")
-        self._stream.flush()
+        self._put(f"{start}{text}{' ' * (len(self._drawn) - len(text))}")
         self._drawn, self._broken = text, False
+
+    def _put(self, text: str) -> None:
+        """Write to the stream. Where its reader has gone, as a terminal that was closed, the work goes on without."""
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _clear(self) -> None:
         if self._drawn:
-            self._stream.write(f"\r{' ' * len(self._drawn)}\r")
-            self._stream.flush()
+            self._put(f"\r{' ' * len(self._drawn)}\r")
             self._drawn = ""
 
     def _write(self, text: str) -> None:
-        self._stream.write("\n" + text if self._broken else text)
-        self._stream.flush()
+        self._put("\n" + text if self._broken else text)
         self._written, self._broken = time.monotonic(), False
 
 

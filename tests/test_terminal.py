@@ -134,3 +134,21 @@ def test_work_that_fails_or_is_left_leaves_nothing_on_the_screen():
         with pytest.raises(ValueError, match="broken"), Bar("fails", 2):
             raise ValueError("broken")
     assert not terminal._bars and screen.getvalue() == ""
+
+
+class Gone(Screen):
+    """A terminal that was closed."""
+
+    def write(self, text):
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_work_goes_on_where_nobody_can_read_any_more(moves):
+    shown = Terminal(Gone(), moves=moves, line_s=0.01)
+    with shown_on(shown), Bar("predict", 3, unit="image", initial=1) as work:
+        work.began -= 10
+        time.sleep(0.05)
+        assert shown._thread.is_alive()
+        work.update(2)
+    assert work.done == 3

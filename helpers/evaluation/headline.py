@@ -63,7 +63,7 @@ def _difference(compared: Mapping[str, Any], own: str) -> str:
     title = compared.get("title", own)
     whose = "" if title == own else f" (of both: {title})"
     return (
-        f"difference from {compared['second']}, paired on the same {found['n_cases']} cases: "
+        f"difference from {compared['second']}, paired on the same {_counted(found['n_cases'], 'case')}: "
         f"{-found['difference'] + 0.0:+.3f}{_interval(turned, '', '+')}{same}{whose}"
     )
 

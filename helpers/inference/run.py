@@ -104,16 +104,22 @@ def predict(
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
     thresholding = Thresholding(threshold, combine)
     with writing(), shard_lock(output, shard.index, shard.count):
+        _refuse_grown(output, config)  # before it takes back what the larger run has computed
         _compute(own, predictor, output, asked, thresholding, config.config_sha256, uncut, shard, case_ids)
     with writing(), finishing_lock(output):
-        if read_config(output).config_sha256 != config.config_sha256:
-            raise VesselkitError(
-                f"{output}: another command asked for more cases meanwhile. What was computed counts; give that command"
-            )
+        _refuse_grown(output, config)
         complete = is_finished(output, case_ids) or finish_run(output, case_ids, {})
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
     return RunSummary(output, shard, complete, len(chosen), len(frames), failure)
+
+
+def _refuse_grown(output: Path, config: RunConfig) -> None:
+    """Raise VesselkitError where the run is no longer of the cases that this command asked for."""
+    if read_config(output).config_sha256 != config.config_sha256:
+        raise VesselkitError(
+            f"{output}: another command asked for more cases meanwhile. What was computed counts; give that command"
+        )
 
 
 def _batches(frames: Sequence[Frame], limit: int | None, mode: Mode, batch_size: int) -> tuple[tuple[Frame, ...], ...]:

@@ -41,14 +41,23 @@ def injected_values(notebook: Path) -> dict[str, Any]:
         if INJECTED_TAG not in cell.get("metadata", {}).get("tags", []):
             continue
         try:
-            body = ast.parse("".join(cell["source"])).body
-            given = [(line.targets, ast.literal_eval(line.value)) for line in body if isinstance(line, ast.Assign)]
+            found |= dict(_assigned(line) for line in ast.parse("".join(cell["source"])).body)
         except (SyntaxError, ValueError) as error:
             raise RefusedInput(
-                f"{notebook}: expected plain values in its cell tagged {INJECTED_TAG!r}. Correct it, or remove the cell"
+                f"{notebook}: expected lines such as limit = 4 with plain values in its cell tagged {INJECTED_TAG!r}. "
+                "Correct it, or remove the cell"
             ) from error
-        found |= {target.id: value for targets, value in given for target in targets if isinstance(target, ast.Name)}
     return found
+
+
+def _assigned(line: ast.stmt) -> tuple[str, Any]:
+    """Name and value of `limit = 4` or `limit: int = 4`. Raises ValueError for any other line: it would be lost."""
+    match line:
+        case ast.Assign(targets=[ast.Name(name)], value=value) | ast.AnnAssign(
+            ast.Name(name), value=ast.expr() as value
+        ):
+            return name, ast.literal_eval(value)
+    raise ValueError(ast.unparse(line))
 
 
 def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:

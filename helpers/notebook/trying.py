@@ -104,6 +104,8 @@ class PromptBox:
         self.said = widgets.HTML()
         self.picture = widgets.Image(format="png", layout=widgets.Layout(width="100%", display="none"))
         self.button.on_click(lambda _: self.press())
+        for chosen in (self.prompt, self.frame):  # what is shown is of another frame or prompt then
+            chosen.observe(lambda _: self._clear(), "value")
         self.widget = widgets.VBox(
             [
                 self.prompt,
@@ -116,7 +118,7 @@ class PromptBox:
     def press(self) -> None:
         """Look at the chosen frame with the text in the box; what goes wrong is a line in the box."""
         self.button.disabled = True
-        self.picture.layout.display = "none"
+        self._clear()
         try:
             check_prompt(self.prompt.value)
             loaded = self._load()
@@ -149,6 +151,10 @@ class PromptBox:
         if found.picture is not None:
             self.picture.value = found.picture
             self.picture.layout.display = ""
+
+    def _clear(self) -> None:
+        self.picture.layout.display = "none"
+        self._say()
 
     def _say(self, *lines: str) -> None:
         self.said.value = "<br>".join(escape(line) for line in lines)

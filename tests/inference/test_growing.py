@@ -1,6 +1,7 @@
 """A run of the first cases goes on with the others, and says at any time how far it goes."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -166,6 +167,24 @@ def test_a_command_of_before_cannot_finish_a_run_that_grew_meanwhile(frames, fol
     with pytest.raises(VesselkitError, match="another command asked for more cases meanwhile"):
         compute(frames, folder, limit=4)
     assert not is_finished(folder)
+
+
+def test_a_command_of_before_takes_nothing_back_from_a_run_that_grew_before_it_computed(frames, folder, monkeypatch):
+    compute(frames, folder, limit=3)
+    begins = run_module.shard_lock
+
+    @contextmanager
+    def late(*given):
+        monkeypatch.setattr(run_module, "shard_lock", begins)
+        compute(frames, folder)
+        with begins(*given):
+            yield
+
+    monkeypatch.setattr(run_module, "shard_lock", late)
+    with pytest.raises(VesselkitError, match="another command asked for more cases meanwhile"):
+        compute(frames, folder, limit=3)
+    compute(frames, folder.with_name("whole"))
+    assert results(folder) == results(folder.with_name("whole"))
 
 
 def test_verdicts_and_scores_of_a_case_stay_its_own_while_the_run_grows(frames, folder):

@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from helpers import paths
 from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook import execution
+from helpers.notebook.declared import injected_values
 from helpers.notebook.execution import execute_notebook
 
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
@@ -72,6 +73,29 @@ def test_an_executed_copy_is_run_again_with_what_it_was_run_with(tmp_path):
     assert outputs(again) == "0.3 outputs/y ['x']\n"
     tags = [cell.metadata.get("tags", []) for cell in nbformat.read(again, as_version=4).cells]
     assert tags.count(["injected-parameters"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("threshold: float = 0.3", {"threshold": 0.3}),
+        ("threshold += 0.1", None),
+        ("threshold, many = 0.3, []", None),
+        ("threshold = 1 / 3", None),
+        ("threshold: float", None),
+        ("print(threshold)", None),
+    ],
+)
+def test_no_line_of_what_a_copy_was_run_with_is_lost(tmp_path, line, found):
+    notebook = write_notebook(tmp_path / "in.ipynb", "print(threshold)")
+    node = nbformat.read(notebook, as_version=4)
+    node.cells.insert(1, nbformat.v4.new_code_cell(f"# Parameters\n{line}", metadata={"tags": ["injected-parameters"]}))
+    nbformat.write(node, notebook)
+    if found is not None:
+        assert injected_values(notebook) == found
+        return
+    with pytest.raises(RefusedInput, match="expected lines such as limit = 4 with plain values"):
+        injected_values(notebook)
 
 
 def test_a_path_that_an_executed_copy_does_not_keep_is_asked_for(tmp_path):

@@ -76,6 +76,15 @@ def test_a_press_shows_panels_answer_and_seconds_and_loads_once(cases, drawn):
     assert not box.button.disabled
 
 
+def test_another_frame_or_prompt_takes_away_what_is_of_the_one_before(cases, drawn):
+    box = box_of(cases, PlainPredictor())
+    for choose in (lambda: setattr(box.frame, "value", "c02"), lambda: setattr(box.prompt, "value", "Segment.")):
+        box.button.click()
+        assert box.picture.layout.display == "" and "answer" in box.said.value
+        choose()
+        assert box.picture.layout.display == "none" and box.said.value == ""
+
+
 def test_the_box_says_that_it_measures_nothing(cases):
     assert NOTICE == "looking, not measuring: nothing is kept or scored"
     (row,) = [child for child in box_of(cases, PlainPredictor()).widget.children if hasattr(child, "children")]
