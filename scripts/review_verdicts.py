@@ -181,8 +181,15 @@ class _Hand:
             self._page.screenshot(path=self._shots / f"{self._name}-{moment}.png")
 
     def _fits(self) -> bool:
-        seen = self._page.evaluate(_SIGHT)
+        seen = self._sight()
         return seen["picture"]["whole"] and seen["picture"]["height"] >= self._least and seen["buttons"]
+
+    def _sight(self) -> dict[str, Any]:
+        """What is on the screen once nothing moves on it."""
+        seen = None
+        while seen != (seen := self._page.evaluate(_SIGHT)):
+            self._page.wait_for_timeout(SETTLE_MS)
+        return seen
 
     def _see_both(self) -> None:
         """Turn the wheel until the largest picture is whole on the screen, then until the buttons are."""
@@ -191,16 +198,15 @@ class _Hand:
 
     def _turn(self, reached: Any, upwards: Any) -> None:
         """One scroll: notch after notch, beside the pictures, where the wheel would zoom."""
-        seen, turned = self._page.evaluate(_SIGHT), 0
+        seen, turned = self._sight(), 0
         if reached(seen):
             return
         box = self._page.locator(".vesselkit-review").bounding_box()
         self._page.mouse.move(box["x"] + 4, min(max(box["y"] + 4, 300), 500))
         while not reached(seen) and turned < MOST_NOTCHES:
             self._page.mouse.wheel(0, -NOTCH if upwards(seen) else NOTCH)
-            self._page.wait_for_timeout(SETTLE_MS)
             turned += 1
-            seen = self._page.evaluate(_SIGHT)
+            seen = self._sight()
         self._scrolls, self._notches = self._scrolls + 1, self._notches + turned
 
     def _case(self) -> str:
@@ -239,16 +245,29 @@ def _lab(page: Any, root: Path, code: Path) -> Iterator[Any]:
         page.goto(f"{address}/lab/tree/04_review.ipynb?reset")
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=CELLS_MS)
         page.wait_for_selector("#jp-left-stack .jp-FileBrowser", timeout=CELLS_MS)
-        for entry in ("Run", "Run All Cells"):
-            page.get_by_role("menuitem", name=entry, exact=True).click()
+        _run_all(page)
         found = page.wait_for_selector(f".vesselkit-review .vk-id, {_FAILED}", state="attached", timeout=CELLS_MS)
         if page.query_selector(_FAILED):
             sys.exit(f"review_verdicts: a cell failed: {found.inner_text()}")
         with contextlib.suppress(TimeoutError):  # asks about news of Jupyter, over the viewer
-            page.locator(".Toastify__toast-button", has_text="No").click(timeout=5000)
+            page.get_by_role("button", name="No", exact=True).click(timeout=5000)
         # The cells below the viewer go on for a while, and take the notebook with them.
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=CELLS_MS)
         yield lambda: (root / "outputs/demo/review").glob(f"*/verdicts/{REVIEWER}.jsonl")
+
+
+def _run_all(page: Any) -> None:
+    """By the menu; again where JupyterLab, whose kernel may still start, let it pass."""
+    for _ in range(CASE_MS // ASK_MS):
+        if page.query_selector(".jp-Dialog"):  # such as which kernel, before one is there
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".jp-Dialog", state="detached", timeout=ASK_MS)
+        for entry in ("Run", "Run All Cells"):
+            page.get_by_role("menuitem", name=entry, exact=True).click()
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_selector(".jp-InputPrompt:has-text('[*]'), .jp-OutputArea-output", timeout=ASK_MS)
+            return
+    sys.exit("review_verdicts: JupyterLab runs no cell")
 
 
 @contextlib.contextmanager
