@@ -55,12 +55,14 @@ class CaseView:
 
     def to_json(self) -> dict[str, Any]:
         """The case as a JSON object, docs/review.md."""
+        ignored = None if self.truth is None else self.truth.ignored
         return {
             "case_id": self.case_id,
             "width": self.width,
             "height": self.height,
             "image": None if self.image is None else _png(self.image),
             "truth": None if self.truth is None else packed(self.truth.mask),
+            "ignored": None if ignored is None or not ignored.any() else packed(ignored),
             "truth_note": self.truth_note,
             "centreline": None if self.centreline is None else packed(self.centreline),
             "predictions": [None if one is None else _prediction(one) for one in self.predictions],

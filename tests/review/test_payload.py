@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zlib
+from dataclasses import replace
 from unittest.mock import PropertyMock, patch
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.errors import RefusedInput
+from helpers.figures.panels import GroundTruth
 from helpers.images.digest import pixel_sha256
 from helpers.images.source import read_frame
 from helpers.review.payload import packed
@@ -51,6 +53,16 @@ def test_a_case_is_complete(source):
     (prediction,) = payload["predictions"]
     assert np.array_equal(unpacked(prediction["mask"], HEIGHT, WIDTH), source.subjects[0].run.mask(GRIDDED, "p1"))
     assert len(source.view(SEVERAL).to_json()["predictions"][0]["maps"]["codes"]) == 2
+
+
+def test_pixels_that_the_truth_does_not_score_are_told(source):
+    view = source.view(GRIDDED)
+    assert view.to_json()["ignored"] is None and source.view(NO_TRUTH).to_json()["ignored"] is None
+    ignored = np.zeros((HEIGHT, WIDTH), bool)
+    partly = replace(view, truth=GroundTruth(view.truth.mask, ignored))
+    assert partly.to_json()["ignored"] is None
+    ignored[:, :10] = True
+    assert np.array_equal(unpacked(partly.to_json()["ignored"], HEIGHT, WIDTH), ignored)
 
 
 def test_what_is_not_there_is_said_and_nothing_stands_in_for_it(source):

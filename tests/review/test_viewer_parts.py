@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from helpers.figures.layout import line_width
+from helpers.figures.masks import hatch
 from helpers.review.coding import coded_map
 from helpers.review.facts import VIEWER_PARTS, viewer_module, viewer_part
 from helpers.review.payload import maps_json, packed
@@ -78,6 +80,18 @@ def test_scores_count_pixels(call):
     )  # fmt: skip
     assert found == {"dice": pytest.approx(2 / 3), "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3)}
     assert call("return kit.scoresOf([9, 0, 0, 0]);") == {"dice": 1, "precision": None, "recall": None}
+
+
+def test_pixels_that_are_not_scored_count_in_nothing_and_have_the_stripes_of_pictures(call):
+    body = "const [truth, mask, ignored] = given.map((one) => Uint8Array.from(one)); "
+    assert call(f"{body} return kit.countsOf(truth, mask, ignored);", [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]) == [
+        0, 0, 1, 1,
+    ]  # fmt: skip
+    body = "return Array.from(kit.striped(Uint8Array.from(given[0]), given[1], given[2]));"
+    for width, height in ((23, 17), (700, 5)):
+        mask = tube(0.1, width, height)
+        found = call(body, mask.ravel().astype(int).tolist(), width, height)
+        assert np.array_equal(np.reshape(found, mask.shape), hatch(mask, 3 * line_width((width, height)))), width
 
 
 def test_distances_count_steps_straight_or_diagonal(call):

@@ -74,11 +74,20 @@ export function maskAt(full, threshold, mask = new Uint8Array(full.length)) {
   return mask;
 }
 
-// Pixels in the prediction alone (1), in the truth alone (2) and in both (3).
-export function countsOf(truth, mask) {
+// Pixels in the prediction alone (1), in the truth alone (2) and in both (3); those in `ignored` are not scored.
+export function countsOf(truth, mask, ignored = null) {
   const counts = [0, 0, 0, 0];
-  for (let i = 0; i < mask.length; i++) counts[mask[i] | (truth[i] << 1)]++;
+  for (let i = 0; i < mask.length; i++) if (!ignored?.[i]) counts[mask[i] | (truth[i] << 1)]++;
   return counts;
+}
+
+// Those pixels of a mask that lie on slanted stripes, as wide as `helpers/figures/masks.py` has them.
+export function striped(mask, width, height) {
+  const stripe = 3 * Math.max(1, Math.round(Math.max(width, height) / 340)), found = new Uint8Array(mask.length);
+  for (let i = 0; i < mask.length; i++) {
+    if (Math.floor(((i % width) + Math.floor(i / width)) / stripe) % 2 === 0) found[i] = mask[i];
+  }
+  return found;
 }
 
 export function scoresOf([, alone, missed, both]) {

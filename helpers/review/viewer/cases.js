@@ -17,9 +17,10 @@ async function greyOf(url, width, height) {
 async function decoded(payload) {
   const { width, height } = payload, count = width * height;
   const mask = (text) => (text === null ? null : unpackedMask(text, count));
-  const [grey, truth, centreline] = await Promise.all([
+  const [grey, truth, ignored, centreline] = await Promise.all([
     payload.image === null ? new Uint8Array(count) : greyOf(payload.image, width, height),
     mask(payload.truth),
+    mask(payload.ignored),
     mask(payload.centreline),
   ]);
   const predictions = await Promise.all(
@@ -34,7 +35,7 @@ async function decoded(payload) {
           },
     ),
   );
-  return { ...payload, grey, truth, centreline, predictions };
+  return { ...payload, grey, truth, ignored, centreline, predictions };
 }
 
 // A few cases are kept decoded, so that the memory stays flat however many are paged through.

@@ -1,5 +1,6 @@
 // What is looked at: the case, how its prediction ended, its verdict, and how far the reviewer is.
 
+import { countsOf } from "./arithmetic.js";
 import { button, make } from "./elements.js";
 
 export class Header {
@@ -46,8 +47,9 @@ export class Header {
     this.status.classList.toggle("vk-warning", prediction.status !== "ok");
     this.status.title = prediction.words ?? "";
     // Two empty masks are alike without having anything to do with each other.
-    const both = prediction.stored && data.truth?.some((value) => value);
-    const same = both && prediction.stored.every((value, i) => value === data.truth[i]);
+    const [, alone, missed, found] = prediction.stored && data.truth
+      ? countsOf(data.truth, prediction.stored, data.ignored) : [0, 0, 0, 0];
+    const same = found > 0 && alone + missed === 0;
     this.warning.hidden = !same || panels.truthHidden;
     this.warning.textContent = same ? "identical to the ground truth: check its origin" : "";
   }

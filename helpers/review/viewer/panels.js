@@ -278,6 +278,7 @@ export class Panels {
       data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
       ...beside.map(() => []),
     ];
+    if (data.ignored) [1, 3].forEach((place) => entries[place].push(["not scored", palette.unscored]));
     if (data.truth && there && state.centreline) entries[3].push(["centreline", MISS]);
     if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];
     this.panels.forEach(({ legend }, place) => {
@@ -306,7 +307,10 @@ export class Panels {
     const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`];
     if (data.image !== null) texts.push(`grey ${data.grey[i]}`);
     if (prediction.full) texts.push(`probability ${(1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)}`);
-    if (data.truth && !this.truthHidden) texts.push(data.truth[i] ? "vessel in the truth" : "background in the truth");
+    if (data.truth && !this.truthHidden) {
+      const said = data.truth[i] ? "vessel" : "background";
+      texts.push(data.ignored?.[i] ? "not scored" : `${said} in the truth`);
+    }
     pixel.textContent = texts.join("   ");
   }
 

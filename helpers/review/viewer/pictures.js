@@ -1,6 +1,6 @@
 // What the panels show of a case, composed in pixels of the frame, and the masks that this takes.
 
-import { countsOf, distancesTo, lookup, maskAt, outlineOf, scoresOf } from "./arithmetic.js";
+import { countsOf, distancesTo, lookup, maskAt, outlineOf, scoresOf, striped } from "./arithmetic.js";
 
 export const PANELS = ["Original", "Ground truth", "Prediction", "Overlay"];
 export const MISS = [255, 0, 255];
@@ -23,6 +23,7 @@ export class Pictures {
     this.mask = new Uint8Array(count);
     this.masksBeside = this.beside.map(() => new Uint8Array(count));
     this.nothing = new Uint8Array(count);
+    this.stripes = data.ignored && striped(data.ignored, width, height);
     this.distances = {};
   }
 
@@ -42,10 +43,12 @@ export class Pictures {
     if (all) {
       this.paint(0, data.grey, null, tables.plain);
       this.paint(1, data.grey, this.truth, tables.truth);
+      this.cover(1, this.truth, tables.unscored);
     }
     this.paint(2, data.grey, lined, tables.prediction);
     const missed = state.centreline && data.centreline && there && !hidden ? this.missed() : null;
     this.paintOverlay(lined, missed, tables.overlay);
+    this.cover(3, this.nothing, tables.unscored);
     // The runs beside, each at its own threshold as long as the one that is judged is at its own.
     beside.forEach((one, index) => {
       const other = this.masksBeside[index];
@@ -65,6 +68,7 @@ export class Pictures {
       plain: lookup(state, [], 0),
       truth: lookup(state, [palette.truth], opacity),
       prediction: lookup(state, [palette.prediction], opacity),
+      unscored: lookup(state, [palette.unscored], hidden ? 0 : 1, state.map && !hidden),
       // Without truth nothing is false, without a prediction nothing is missed.
       overlay: lookup(
         state,
@@ -85,9 +89,9 @@ export class Pictures {
 
   // The truth's centreline where the mask does not cover it, thick enough to be seen.
   missed() {
-    const { width, height, centreline } = this.data;
+    const { width, height, centreline, ignored } = this.data;
     const found = new Uint8Array(centreline.length);
-    for (let i = 0; i < found.length; i++) found[i] = centreline[i] & (this.mask[i] ^ 1);
+    for (let i = 0; i < found.length; i++) found[i] = ignored?.[i] ? 0 : centreline[i] & (this.mask[i] ^ 1);
     return distancesTo(found, width, height).map((steps) => (steps <= 1 ? 1 : 0));
   }
 
@@ -106,6 +110,14 @@ export class Pictures {
     this.upload(3);
   }
 
+  // Grey stripes where nothing is scored, and no other colour: nothing is missed or false there. `over` lies on them.
+  cover(place, over, table) {
+    const { pixels } = this.buffers[place], { grey, ignored } = this.data;
+    if (!ignored) return;
+    for (let i = 0; i < pixels.length; i++) if (ignored[i] && !over[i]) pixels[i] = table[(this.stripes[i] << 8) | grey[i]];
+    this.upload(place);
+  }
+
   upload(place) {
     this.sources[place].getContext("2d").putImageData(this.buffers[place].image, 0, 0);
   }
@@ -121,12 +133,15 @@ export class Pictures {
     const { data, mask } = this;
     if (!there || !data.truth) return {};
     let found = 0, all = 0;
-    if (data.centreline) for (let i = 0; i < mask.length; i++) if (data.centreline[i]) all++, (found += mask[i]);
-    return { ...scoresOf(countsOf(data.truth, mask)), centreline: all ? found / all : null };
+    const { truth, centreline, ignored } = data;
+    if (centreline) {
+      for (let i = 0; i < mask.length; i++) if (centreline[i] && !ignored?.[i]) all++, (found += mask[i]);
+    }
+    return { ...scoresOf(countsOf(truth, mask, ignored)), centreline: all ? found / all : null };
   }
 
   diceBeside(index, there) {
-    const { truth } = this.data;
-    return there && truth ? scoresOf(countsOf(truth, this.masksBeside[index])).dice : null;
+    const { truth, ignored } = this.data;
+    return there && truth ? scoresOf(countsOf(truth, this.masksBeside[index], ignored)).dice : null;
   }
 }
