@@ -29,7 +29,7 @@ from helpers.inference.memory import limit_memory
 from helpers.inference.prompts import DEFAULT_PROMPT
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.quantization.layers import Quantization
-from helpers.sa2va.modeling_sa2va import upsample_logits
+from helpers.sa2va.parts import upsample_logits
 
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
 _ALMOST = 0.97  # of the highest rate

@@ -9,7 +9,8 @@ import torch
 from helpers.conversion.model_config import native_config
 from helpers.conversion.tokenizer import TokenizerFacts
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
-from helpers.sa2va.modeling_sa2va import Sa2VAModel, SegProjection
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.parts import SegProjection
 from helpers.sa2va.sam2_sizes import Sam2Sizes
 
 TEMPLATE = "qwen_chat"

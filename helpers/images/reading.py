@@ -6,11 +6,8 @@ are known. What cannot be read faithfully is refused, never guessed.
 
 import gzip
 import re
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -19,9 +16,18 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from helpers.errors import RefusedInput
 from helpers.images.depth import Depth, depth_of, grey_values, is_widened, may_be_deep
-from helpers.images.stacks import PLANES_REASON, is_in_planes, planes_differ, stack_reason
-from helpers.images.tags import BITS, PHOTOMETRIC, WHITE_IS_ZERO, tags_of
-from helpers.sa2va.image_mode import is_deep_grey, scale_grey, to_rgb
+from helpers.sa2va import image_file
+from helpers.sa2va.image_file import (
+    DECODE_ERRORS,
+    FORMATS,
+    MAX_PIXELS,
+    UnfitImage,
+    layout_reason,
+    size_reason,
+    upright,
+)
+from helpers.sa2va.image_mode import scale_grey, to_rgb
+from helpers.sa2va.image_stacks import PLANES_REASON, is_in_planes, planes_differ
 from helpers.system import in_words
 
 __all__ = [
@@ -42,30 +48,9 @@ __all__ = [
 ]
 
 
-MAX_PIXELS = 64_000_000
-
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".pnm", ".pbm", ".jp2"}
 )
-
-# A closed list: formats left out would start other programs (EPS) or are not frames.
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
-
-# Of a gzipped file, STARE's, when unpacked: 24-bit colour without compression, and a header.
-_MAX_UNPACKED = 3 * MAX_PIXELS + 4096
-
-# What Pillow's decoders raise on damaged files, besides OSError.
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 Result = TypeVar("Result")
 
@@ -132,7 +117,7 @@ def image_depth(path: Path) -> Depth | None:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             if not may_be_deep(file.read(132)):
                 return None
-        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=FORMATS) as image:
             return depth_of(image, file)
     except (UnreadableImage, UnidentifiedImageError, Image.DecompressionBombError, *DECODE_ERRORS):
         return None  # whoever reads the frame says why
@@ -165,10 +150,10 @@ def _read(path: Path, max_pixels: int, finish: Callable[[ImageFile.ImageFile, De
             raise UnreadableImage(path, "the file is empty (0 bytes). Copy it again from its source")
         # Open files are handed to Pillow, not paths: from a path it maps raw TIFF data into memory and then
         # turns a frame with an EXIF orientation wrongly.
-        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=FORMATS) as image:
             _check_header(path, image, file, max_pixels)
             image.verify()  # finds bad checksums, but leaves the object unusable: hence the second opening
-        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
+        with open_unpacked(path) as file, Image.open(file, formats=FORMATS) as image:
             depth, in_planes = depth_of(image, file), is_in_planes(image)
             image.load()
             if in_planes and planes_differ(image):
@@ -178,7 +163,7 @@ def _read(path: Path, max_pixels: int, finish: Callable[[ImageFile.ImageFile, De
         raise BadSize(path, f"too many pixels; at most {max_pixels:,} are read. Shrink or crop it") from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(
-            path, f"not an image of a known format ({', '.join(_FORMATS)}). Export it as PNG"
+            path, f"not an image of a known format ({', '.join(FORMATS)}). Export it as PNG"
         ) from error
     except DECODE_ERRORS as error:
         words = in_words(error) if isinstance(error, OSError) else None
@@ -189,27 +174,12 @@ def _read(path: Path, max_pixels: int, finish: Callable[[ImageFile.ImageFile, De
         raise UnreadableImage(path, reason) from error
 
 
-def upright(image: Image.Image, orientation: int | None) -> Image.Image:
-    """An image turned as its EXIF orientation says; unknown ones and None leave it as it is."""
-    transposition = _TRANSPOSITIONS.get(orientation)
-    return image if transposition is None else image.transpose(transposition)
-
-
 def open_unpacked(path: Path) -> IO[bytes]:
-    """The bytes of an image file, those of a `.gz` unpacked in memory.
-
-    Raises `UnreadableImage` where it is no regular file or unpacks to more than an image may have, and what `gzip`
-    raises on damaged ones.
-    """
-    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
-        raise UnreadableImage(path, "expected an image file, found no regular file. Replace it by one")
-    if path.suffix.lower() != ".gz":
-        return path.open("rb")
-    with gzip.open(path) as packed:
-        content = packed.read(_MAX_UNPACKED + 1)
-    if len(content) > _MAX_UNPACKED:
-        raise UnreadableImage(path, f"it unpacks to more than {_MAX_UNPACKED:,} bytes. Check where it is from")
-    return BytesIO(content)
+    """As `helpers.sa2va.image_file.open_unpacked`, but raises `UnreadableImage`."""
+    try:
+        return image_file.open_unpacked(path)
+    except UnfitImage as error:
+        raise UnreadableImage(path, str(error)) from error
 
 
 def _to_rgb(path: Path, image: Image.Image, depth: Depth | None, bits: int | None) -> Image.Image:
@@ -238,26 +208,12 @@ def _scaled(path: Path, values: np.ndarray, depth: Depth, bits: int | None) -> I
 
 def _check_header(path: Path, image: ImageFile.ImageFile, file: IO[bytes], max_pixels: int) -> None:
     """Refuse by size, frame count and pixel layout, all known before decoding."""
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise BadSize(path, f"the image has no pixels ({width}x{height}). Export it again")
-    if width * height > max_pixels:
-        found = f"{width}x{height} = {width * height:,} pixels"
-        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
-    reason = stack_reason(image, file)
+    reason = size_reason(image, max_pixels)
+    if reason is not None:
+        raise BadSize(path, reason)
+    reason = layout_reason(image, file)
     if reason is not None:
         raise UnreadableImage(path, reason)
-    layouts = [str(tile.args) for tile in image.tile]
-    tags = tags_of(image)
-    samples = tags.get(BITS) or (8,)
-    is_cut = image.mode not in {"I", "F"} and not image.mode.startswith("I;")
-    if is_cut and (any(";16" in layout for layout in layouts) or max(samples) > 8):
-        reason = f"16 bits per channel in colour or with alpha (read as {image.mode}) would be cut to 8 bits."
-        raise UnreadableImage(path, f"{reason} Save it as 16-bit grey or as 8-bit")
-    if is_deep_grey(image) and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
-        raise UnreadableImage(
-            path, "grey of more than 8 bits with white as 0 would come out inverted. Save it with black as 0"
-        )
 
 
 def natural_key(name: str) -> tuple:

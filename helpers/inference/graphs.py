@@ -13,7 +13,7 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 
 from helpers.sa2va.answering import Answer
-from helpers.sa2va.modeling_sa2va import MaskLogits, Sam2Features
+from helpers.sa2va.parts import MaskLogits, Sam2Features
 
 Tensors = tuple[torch.Tensor, ...]
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from transformers import Sam2VideoModel
 
+from .wide import compute_wide
+
 
 class Candidates(NamedTuple):
     """SAM2's three masks for each object.
@@ -52,6 +54,8 @@ def decode(
     if prompts is not None:
         # A batch of S pairs with one prompt each.
         sparse = torch.cat([sparse.to(prompts), prompts[:, None, None]], dim=2)
+    if embedding.dtype is torch.float16:
+        compute_wide(sam2.mask_decoder.transformer)
     positions = sam2.get_image_wide_positional_embeddings().to(embedding)
     masks, iou, tokens, object_score = sam2.mask_decoder(
         image_embeddings=embedding,

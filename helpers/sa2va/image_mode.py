@@ -84,11 +84,11 @@ _NEARLY_ALL = 0.99
 
 
 def given_as_rgb(images: list[Image.Image]) -> list[Image.Image]:
-    """`to_rgb` of one image, or of the frames of one sequence, as a user opened them.
+    """`to_rgb` of one image, or of the frames of one sequence, as `given_image` returns them.
 
     Deep grey of all of them has one depth, the smallest that holds their largest value. What goes wrong here without an
-    error gives a UserWarning: a depth that the images themselves decide; colour or alpha of 16 bits, of which Pillow
-    keeps the upper 8, as far as an image was not loaded yet; and images of one value each, or of black and white alone.
+    error gives a UserWarning: a depth that the images themselves decide, and images of one value each, or of black and
+    white alone.
     Raises ValueError as `to_rgb`.
     """
     deep = [image for image in images if is_deep_grey(image)]
@@ -97,12 +97,6 @@ def given_as_rgb(images: list[Image.Image]) -> list[Image.Image]:
             f"grey values of mode {deep[0].mode} are scaled by the smallest of {', '.join(map(str, BIT_DEPTHS))} bits "
             "that holds the largest of what was given, so that a darker image of the same detector may be scaled "
             "otherwise. For frames of one study use `vesselkit predict`, which takes one depth for all"
-        )
-    cut = next((image for image in images if _is_cut(image)), None)
-    if cut is not None:
-        _warn(
-            f"16 bits per channel in colour or with alpha are opened as {cut.mode}, the upper 8 bits of each: values "
-            "of 10 or 12 bits come out nearly black. Save the image as 16-bit grey or as 8-bit"
         )
     full_scale = _full_scale(deep) if len(deep) > 1 else None
     found = [to_rgb(image, full_scale) for image in images]
@@ -121,10 +115,6 @@ def _full_scale(images: list[Image.Image]) -> int | None:
         return None
     unit = all(image.mode == "F" for image in images) and highest <= 1
     return 1 if unit else 2 ** bit_depth_for(int(np.ceil(highest))) - 1
-
-
-def _is_cut(image: Image.Image) -> bool:
-    return not is_deep_grey(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _shows_nothing(rgb: Image.Image) -> bool:

@@ -5,23 +5,29 @@ and the SAM2 decoder prompted by them. Shapes in comments: T tiles, K tokens a t
 `[SEG]`, D SAM2 width.
 """
 
-import json
-import os
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import transformers
-from PIL import Image
-from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel, Sam2VideoModel
 from transformers.models.internvl.modeling_internvl import InternVLMultiModalProjector
-from transformers.utils import logging
 
 from .answering import Answer, GreedyDecoding
 from .configuration_sa2va import Sa2VAConfig
 from .decoding import Candidates, decode
+from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
+from .loading import require_one_device, warn_of_float32
+from .official_calls import INSTEAD, in_order, instead_of, say_once, texts_for
+from .parts import (
+    MaskLogits,
+    Prediction,
+    Sam2Features,
+    SegProjection,
+    fit_memory_width,
+    pixel_shuffle,
+    set_query_key_epsilon,
+    upsample_logits,
+)
 from .processing_sa2va import (
     IMAGE_CONTEXT,
     build_prompt,
@@ -35,103 +41,6 @@ from .processing_sa2va import (
 from .sam2_sizes import sam2_video_config
 from .tracking import Tracker
 from .video import predict_video
-
-logger = logging.get_logger(__name__)
-
-
-@dataclass
-class Sam2Features:
-    """What SAM2's encoder gives for a batch of B images; computed once however many `[SEG]` follow.
-
-    Attributes:
-        embedding: (B, D, 64, 64), no-memory embedding added.
-        high_resolution: (B, D / 8, 256, 256) and (B, D / 4, 128, 128), after the decoder's `conv_s0` and `conv_s1`.
-    """
-
-    embedding: torch.Tensor
-    high_resolution: tuple[torch.Tensor, torch.Tensor]
-
-
-@dataclass
-class MaskLogits:
-    """Masks of S `[SEG]` tokens.
-
-    Attributes:
-        low_resolution: (S, 256, 256) float32, the candidate of highest predicted IoU.
-        predicted_iou: (S, 3), SAM2's own estimates for its three candidates, in [0, 1].
-        object_score: (S,) logits that an object is there at all. Sa2VA never gates masks by it.
-    """
-
-    low_resolution: torch.Tensor
-    predicted_iou: torch.Tensor
-    object_score: torch.Tensor
-
-
-@dataclass
-class Prediction:
-    """Everything one call computed.
-
-    Attributes:
-        text: the decoded answer, special tokens included.
-        answer: its tokens and `[SEG]` states.
-        masks: None where the answer holds no `[SEG]` or no image was given.
-        logits: (S, H, W) float32 on the image's own grid; S may be 0.
-    """
-
-    text: str
-    answer: Answer
-    masks: MaskLogits | None
-    logits: torch.Tensor
-
-
-class SegProjection(nn.Module):
-    """From the language model's hidden state at `[SEG]` to a prompt token of SAM2."""
-
-    def __init__(self, language_width: int, sam2_width: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(language_width, language_width)
-        self.linear_2 = nn.Linear(language_width, sam2_width)
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        return self.linear_2(nn.functional.relu(self.linear_1(hidden_states)))
-
-
-def pixel_shuffle(features: torch.Tensor, factor: float) -> torch.Tensor:
-    """Trade vision tokens for channels, InternVL's 'v2' order.
-
-    Args:
-        features: (T, side, side, C).
-        factor: 0.5 makes (T, side / 2, side / 2, 4 C).
-    """
-    tiles, side, _, channels = features.shape
-    small = int(side * factor)
-    features = features.view(tiles, side, small, int(channels / factor)).permute(0, 2, 1, 3).contiguous()
-    features = features.view(tiles, small, small, int(channels / factor**2))
-    return features.permute(0, 2, 1, 3).contiguous()
-
-
-def upsample_logits(low_resolution: torch.Tensor, image_size: int, height: int, width: int) -> torch.Tensor:
-    """SAM2's two bilinear steps: to the square network input, then to the image. (S, h, w) -> (S, height, width)."""
-    square = nn.functional.interpolate(low_resolution[:, None], size=(image_size, image_size), mode="bilinear")
-    return nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0]
-
-
-def _set_query_key_epsilon(vision_tower: nn.Module, epsilon: float) -> None:
-    """Give query and key norms the tower's epsilon, as InternVL does: transformers fixes theirs at 1e-6."""
-    for layer in vision_tower.encoder.layer:
-        for norm in (layer.attention.q_norm, layer.attention.k_norm):
-            if hasattr(norm, "variance_epsilon"):
-                norm.variance_epsilon = epsilon
-
-
-def _fit_memory_width(sam2: Sam2VideoModel, memory_width: int) -> None:
-    """Give the memory's keys and values their width: transformers fixes it at 64, that of the published models."""
-    for layer in sam2.memory_attention.layers:
-        attention = layer.cross_attn_image
-        for name in ("k_proj", "v_proj"):
-            fixed = getattr(attention, name)
-            if fixed.in_features != memory_width:
-                setattr(attention, name, nn.Linear(memory_width, fixed.out_features, bias=fixed.bias is not None))
 
 
 class Sa2VAModel(PreTrainedModel):
@@ -160,7 +69,7 @@ class Sa2VAModel(PreTrainedModel):
     def __init__(self, config: Sa2VAConfig):
         super().__init__(config)
         self.vision_tower = AutoModel.from_config(config.vision_config)
-        _set_query_key_epsilon(self.vision_tower, config.vision_config.layer_norm_eps)
+        set_query_key_epsilon(self.vision_tower, config.vision_config.layer_norm_eps)
         self.multi_modal_projector = InternVLMultiModalProjector(config)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         sam2_config = sam2_video_config(config.sam2_sizes)
@@ -168,16 +77,24 @@ class Sa2VAModel(PreTrainedModel):
         uses_flash = "flash" in str(config._attn_implementation)
         sam2_config._attn_implementation = "sdpa" if uses_flash else config._attn_implementation
         self.sam2 = Sam2VideoModel(sam2_config)
-        _fit_memory_width(self.sam2, config.sam2_sizes.mem_dim)
+        fit_memory_width(self.sam2, config.sam2_sizes.mem_dim)
         self.seg_projection = SegProjection(config.hidden_size, config.sam2_sizes.d_model)
         self.post_init()
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in transformers; on version 4, which would take float32 silently, a call without a dtype warns."""
+        """As in transformers; on version 4, which would take float32 silently, a call without a dtype warns.
+
+        `use_flash_attn`, which the official models take, is said to have no effect.
+        """
+        if kwargs.pop("use_flash_attn", None) is not None:
+            say_once(
+                "use_flash_attn: has no effect, attention goes through torch's own kernels; "
+                "attn_implementation='flash_attention_2' asks for that package"
+            )
         asked = kwargs.get("dtype", kwargs.get("torch_dtype"))
         if asked is None and int(transformers.__version__.split(".")[0]) < 5:
-            _warn_of_float32(pretrained_model_name_or_path)
+            warn_of_float32(pretrained_model_name_or_path)
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def get_input_embeddings(self):
@@ -279,6 +196,11 @@ class Sa2VAModel(PreTrainedModel):
         """Most tokens of an answer. Raises ValueError where it is below 1 or the tokenizer is not the model's own."""
         if tokenizer is None:
             raise ValueError("tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got None")
+        if not hasattr(tokenizer, "convert_tokens_to_ids"):
+            raise ValueError(
+                "tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got "
+                f"{type(tokenizer).__name__}"
+            )
         strays = {token: tokenizer.convert_tokens_to_ids(token) for token in self.config.token_ids}
         if strays != dict(self.config.token_ids):
             raise ValueError(
@@ -289,13 +211,26 @@ class Sa2VAModel(PreTrainedModel):
             raise ValueError(f"max_new_tokens: expected at least 1, got {limit}")
         return limit
 
+    def __getattr__(self, name):
+        """What the official models have beside `predict_forward` is answered with what to call, see `INSTEAD`.
+
+        No methods: transformers would make a class with a method `generate` another class, one that can generate.
+        """
+        if name in INSTEAD:
+            raise AttributeError(instead_of(name))
+        return super().__getattr__(name)
+
+    def forward(self, *args, **kwargs):
+        """Refused: names the call that takes its place."""
+        raise NotImplementedError(instead_of("forward"))
+
     def predict(
         self, image=None, text="", past_text="", mask_prompts=None, tokenizer=None, token_limit=None
     ) -> Prediction:
         """One answer with its masks; `predict_forward` wraps it in the official return value.
 
         Args:
-            image: PIL image of any mode, as it was opened, or None for a text-only call; see `given_as_rgb`.
+            image: see `one_picture`, or None for a text-only call.
             text: the user's words.
             past_text: earlier turns, written out; the same image must be given again.
             mask_prompts: region prompts, see `region_cells`.
@@ -304,8 +239,8 @@ class Sa2VAModel(PreTrainedModel):
         """
         config = self.config
         limit = self._checked_limit(tokenizer, token_limit)
-        if image is not None and not isinstance(image, Image.Image):
-            raise ValueError(f"image: expected a PIL image, got {type(image).__name__}; open it with PIL.Image.open")
+        if image is not None:
+            image = one_picture(image)
         if image is None and IMAGE_CONTEXT in past_text:
             raise ValueError("past_text holds an image, and image is None; give the same image again")
         if image is None and mask_prompts is not None:
@@ -351,28 +286,55 @@ class Sa2VAModel(PreTrainedModel):
         """The official call.
 
         Args:
-            image: PIL image of any mode, as `PIL.Image.open` gives it: 16-bit grey is scaled, 8-bit grey kept. Warns
-                where the depth is a guess, and where the image holds nothing to segment.
-            video: PIL images of any mode and of one size, in place of `image`; deep grey has one depth in all. The
+            image: a PIL image of any mode, best as `PIL.Image.open` gives it, a path, or a numpy uint8 array, see
+                `one_picture`: 16-bit grey is scaled, 8-bit grey kept. Warns where the depth is a guess, where the EXIF
+                orientation turns it, and where it holds nothing to segment. A list of images
+                gives a list of results, one a call.
+            video: a list of such images, of one size, in place of `image`; deep grey has one depth in all. The
                 language model sees the first five, SAM2 is prompted on these and follows the others.
-            text: the request; `<image>` is put in front where it is missing.
+            text: the request; `<image>` is put in front where it is missing. For a list of images one for all, or a
+                list with one for each. It may come second in place, and the tokenizer third: (image, text, tokenizer).
             past_text, mask_prompts, tokenizer: see `predict`.
-            processor: ignored, kept for calls written for the official models.
+            processor: without effect, which is said once; kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.
         Returns:
             `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
             `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
             which the masks are sigmoid > 0.5.
+        Raises:
+            ValueError: in one line, where an argument is not what is expected, the model is spread over several
+                devices, or its numbers overflow their dtype.
         """
+        video, text, tokenizer = in_order(video, text, tokenizer)
+        if processor is not None:
+            say_once("processor: has no effect, the model prepares its images itself; the tokenizer is what it needs")
+        require_one_device(self)
+        texts = texts_for(image, text)
+        if video is not None and (image is not None or mask_prompts is not None):
+            raise ValueError("video: goes with neither image nor mask_prompts; leave them out")
+        if texts is not None:
+            if past_text or mask_prompts is not None:
+                raise ValueError(
+                    "image: a list goes with neither past_text nor mask_prompts; give its images one by one"
+                )
+            for number, one in enumerate(image, 1):
+                require_kind(one, f"image {number} of {len(image)}")
+            return [
+                self.predict_forward(one, text=words, tokenizer=tokenizer, max_new_tokens=max_new_tokens)
+                for one, words in zip(image, texts, strict=True)
+            ]
         if video is None:
             found = self.predict(image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens)
             frames = found.logits[:, None]
-        elif image is not None or mask_prompts is not None:
-            raise ValueError("video: goes with neither image nor mask_prompts; leave them out")
         else:
             limit = self._checked_limit(tokenizer, max_new_tokens)
             found = predict_video(self, video, text or "", past_text, tokenizer, limit)
             frames = found.logits
+        if not frames.isfinite().all():
+            raise ValueError(
+                f"the masks hold values that are no numbers: the model overflows {self.dtype}; load it with "
+                "dtype=torch.bfloat16 or torch.float32"
+            )
         masks = (frames.sigmoid() > 0.5).cpu().numpy()
         logits = frames.cpu().numpy().astype(np.float32, copy=False)
         return {
@@ -380,23 +342,6 @@ class Sa2VAModel(PreTrainedModel):
             "prediction_masks": list(masks),
             "prediction_logits": list(logits),
         }
-
-
-def _warn_of_float32(folder) -> None:
-    """Say what a load without a dtype costs, where the folder's weights are narrower than float32."""
-    config = os.path.join(str(folder), "config.json")
-    if not os.path.isfile(config):
-        return
-    with open(config, encoding="utf-8") as file:
-        stored = json.load(file).get("dtype")
-    if stored not in ("bfloat16", "float16"):
-        return
-    weights = [name for name in os.listdir(str(folder)) if name.endswith(".safetensors")]
-    stored_bytes = sum(os.path.getsize(os.path.join(str(folder), name)) for name in weights)
-    logger.warning(
-        f"loading {stored} weights as float32, {2 * stored_bytes / 1e9:.3g} GB instead of {stored_bytes / 1e9:.3g} GB; "
-        f"pass dtype=torch.{stored} to from_pretrained"
-    )
 
 
 Sa2VAModel.register_for_auto_class("AutoModel")

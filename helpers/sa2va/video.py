@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .answering import Answer
+from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
 from .processing_sa2va import build_prompt, image_bytes, image_text, normalise_sam2, normalise_tiles, sam2_bytes
 from .tracking import FrameFeatures, FrameMasks, Tracker
@@ -34,11 +35,14 @@ class VideoPrediction:
 
 
 def checked_frames(video) -> list[Image.Image]:
-    """The frames of a sequence as RGB. Raises ValueError where they are no PIL images of one size."""
-    frames = list(video)
-    strays = sorted({type(frame).__name__ for frame in frames if not isinstance(frame, Image.Image)})
-    if strays or not frames:
-        raise ValueError(f"video: expected a list of PIL images, got {strays or 'none'}")
+    """The frames of a sequence as RGB, see `one_picture`. Raises ValueError where they are not of one size, or none."""
+    if not isinstance(video, (list, tuple)) or not video:
+        found = "an empty list" if isinstance(video, (list, tuple)) else type(video).__name__
+        raise ValueError(f"video: expected a list of images, one a frame; got {found}")
+    names = [f"video, frame {number} of {len(video)}" for number in range(1, len(video) + 1)]
+    for frame, name in zip(video, names, strict=True):
+        require_kind(frame, name)
+    frames = [one_picture(frame, name) for frame, name in zip(video, names, strict=True)]
     sizes = sorted({frame.size for frame in frames})
     if len(sizes) > 1:
         raise ValueError(f"video: expected frames of one size, got {sizes}")
@@ -83,7 +87,7 @@ def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int
 
     Args:
         model: a `Sa2VAModel`.
-        video: PIL images of any mode and of one size, at least one.
+        video: images of one size, at least one, see `one_picture`.
         text: the user's words; `<image>` stands for all frames that the language model sees.
         past_text: earlier turns, written out; the same frames must be given again.
         limit: most tokens of the answer.

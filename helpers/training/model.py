@@ -14,7 +14,8 @@ from helpers.errors import UsageProblem
 from helpers.inference.composition import compose
 from helpers.runner.registry import MODELS
 from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
-from helpers.sa2va.modeling_sa2va import Sa2VAModel, Sam2Features, pixel_shuffle
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.parts import Sam2Features, pixel_shuffle
 from helpers.sa2va.processing_sa2va import IMAGE_CONTEXT, build_prompt, image_text, normalise_sam2, normalise_tiles
 from helpers.training.initial import Initial, from_bases
 from helpers.training.layout import Trained, load_trained, trained_tensors

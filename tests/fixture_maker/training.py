@@ -8,7 +8,8 @@ from torch import nn
 from tqdm import trange
 
 from helpers.demo.tokenizer import TURN_END
-from helpers.sa2va.modeling_sa2va import MaskLogits, Sa2VAModel, Sam2Features, pixel_shuffle
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.parts import MaskLogits, Sam2Features, pixel_shuffle
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 from helpers.training.lora import LoraLinear, add_adapters
 from tests.fixture_maker.conversation import TURNS, Part, Turn

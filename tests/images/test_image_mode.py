@@ -1,9 +1,6 @@
 """Every Pillow mode becomes 8-bit RGB with values that can be checked by eye."""
 
-import io
-import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
@@ -182,19 +179,6 @@ def test_an_image_without_anything_to_segment_is_warned_of(image):
 
 def test_a_constant_image_of_16_bits_has_both_warnings():
     assert len(told(Image.fromarray(np.full((8, 8), 3000, np.uint16)))) == 2
-
-
-@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
-def test_colour_and_alpha_of_16_bits_that_pillow_cuts_are_warned_of(colour, channels):
-    values = np.repeat(VARIED[..., None].astype(">u2") * 257, channels, axis=2)
-    rows = b"".join(b"\0" + row.tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    packed = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    ]
-    (text,) = told(Image.open(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))))
-    assert "the upper 8 bits" in text
 
 
 def test_frames_of_one_sequence_have_one_depth():

@@ -185,7 +185,7 @@ def test_a_gzipped_image_is_unpacked(tmp_path, monkeypatch):
     packed = tmp_path / "im0001.ppm.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert read_image(packed).tobytes() == bytes([10, 20, 30] * 6)
-    monkeypatch.setattr("helpers.images.reading._MAX_UNPACKED", 10)
+    monkeypatch.setattr("helpers.sa2va.image_file.MAX_UNPACKED", 10)
     with pytest.raises(UnreadableImage, match="unpacks to more than 10 bytes"):
         read_image(packed)
     packed.write_bytes(packed.read_bytes()[:20])

@@ -12,7 +12,7 @@ from helpers.inference import sa2va
 from helpers.inference.inputs import RawImage, resized
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.runs.logits import Upsampling
-from helpers.sa2va.modeling_sa2va import upsample_logits
+from helpers.sa2va.parts import upsample_logits
 from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from tests.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
 from tests.tiny_sources import FIXTURES, fixture_sources

@@ -23,7 +23,7 @@ from helpers.inference.tracking import SequencePredictor, run_sequences
 from helpers.runs.reading import open_run
 from helpers.runs.status import PredictionStatus
 from helpers.sa2va.answering import Answer
-from helpers.sa2va.modeling_sa2va import upsample_logits
+from helpers.sa2va.parts import upsample_logits
 from helpers.synthesis.sequence import draw_frame
 from tests.images.dicom_files import angiogram, write
 from tests.inference.run_files import run_files

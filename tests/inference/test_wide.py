@@ -5,7 +5,8 @@ import torch
 
 from helpers.bench.presets import Preset, preset_config
 from helpers.inference.wide import make_wide
-from helpers.sa2va.modeling_sa2va import Sa2VAModel, Sam2Features
+from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.parts import Sam2Features
 
 S, SIDE = 2, 256 // 16
 
@@ -36,11 +37,25 @@ def masks(model, dtype):
 def test_a_decoder_in_float16_does_not_overflow(model):
     expected = masks(model, torch.float32)
     model.half()
-    assert not masks(model, torch.float16).isfinite().all()
-    make_wide(model)
     found = masks(model, torch.float16)
-    assert found.isfinite().all()
+    weights = list(model.sam2.mask_decoder.transformer.parameters())
+    assert {weight.dtype for weight in weights} == {torch.float16}
+    make_wide(model)
+    assert {weight.dtype for weight in weights} == {torch.float32}
+    assert torch.equal(masks(model, torch.float16), found) and found.isfinite().all()
     assert ((found > 0) == (expected > 0)).float().mean() > 0.99
+
+
+def test_a_model_that_is_widened_again_computes_as_before(model):
+    expected = masks(model, torch.float32)
+    masks(model.half(), torch.float16)
+    wide = masks(model.float(), torch.float32)
+    assert ((wide > 0) == (expected > 0)).float().mean() > 0.99
+
+
+def test_without_float32_the_decoder_would_overflow(model, monkeypatch):
+    monkeypatch.setattr("helpers.sa2va.decoding.compute_wide", lambda transformer: None)
+    assert not masks(model.half(), torch.float16).isfinite().all()
 
 
 def test_other_dtypes_stay(model):

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from helpers.sa2va.modeling_sa2va import pixel_shuffle, upsample_logits
+from helpers.sa2va.parts import pixel_shuffle, upsample_logits
 from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 from tests.golden_cases import CASES_WITH_MASKS, IMAGE_CASES, load_case
 from tests.tiny_sources import FIXTURES

@@ -6,7 +6,7 @@ from typing import IO
 
 from PIL import Image, ImageChops, ImageFile
 
-from helpers.images.tags import BITS, DEPTH, DESCRIPTION, PLANAR, SAMPLES, plain, tags_of
+from .image_tags import BITS, DEPTH, DESCRIPTION, PLANAR, SAMPLES, plain, tags_of
 
 _IMAGEJ = re.compile(r"\AImageJ=.*?^images=(\d+)\s*$", re.DOTALL | re.MULTILINE)
 _ADVICE = "Save each wanted frame as a PNG of its own"
@@ -15,22 +15,23 @@ _PER_PLANE = 2
 _DROPPED = frozenset({"LX", "RGBX", "RGBXX", "RGBXXX"})
 
 
-def stack_reason(image: ImageFile.ImageFile, file: IO[bytes]) -> str | None:
-    """Why an opened image, not decoded yet, holds more than one picture and what to do; None where it holds one.
+def stack_reason(image: ImageFile.ImageFile, file: IO[bytes] | None) -> str | None:
+    """Why an opened image holds more than one picture and what to do; None where it holds one.
 
     Args:
-        file: that it was opened from; it stands where it stood afterwards.
+        file: that it was opened from; it stands where it stood afterwards. None for an image that is decoded already:
+            what follows behind its first picture is then not looked for in the file of some formats.
     """
     frames = getattr(image, "n_frames", 1)
     if frames == 1 and image.format == "TIFF":
         frames = _tiff_pictures(image)
-    if frames == 1 and image.format in {"PPM", "JPEG2000"}:
+    if frames == 1 and file is not None and image.format in {"PPM", "JPEG2000"}:
         position = file.tell()
         frames = _netpbm_pictures(image, file) if image.format == "PPM" else _codestreams(file)
         file.seek(position)
     if frames > 1:
         return f"expected one frame, found {frames}. {_ADVICE}"
-    if image.format == "TIFF" and _DROPPED & {arg for tile in image.tile for arg in _words(tile.args)}:
+    if image.format == "TIFF" and _DROPPED & {arg for tile in image.tile for arg in _words(tile[3])}:
         return f"expected one grey sample a pixel, or colour, found further samples of unknown meaning. {_ADVICE}"
     return None
 
@@ -86,17 +87,17 @@ def _shape(text: str) -> int:
 
 def _netpbm_pictures(image: ImageFile.ImageFile, file: IO[bytes]) -> int:
     """2 where another picture follows behind the first of a binary PBM, PGM or PPM, else 1."""
-    (tile,) = image.tile
-    words = _words(tile.args)
-    if tile.codec_name == "ppm_plain":
+    ((codec, _, offset, args),) = (tuple(tile) for tile in image.tile)
+    words = _words(args)
+    if codec == "ppm_plain":
         return 1
     if image.mode == "1":
         size = (image.width + 7) // 8 * image.height
     else:
-        deep = image.mode == "I" or (tile.codec_name == "ppm" and words[-1] > 255)
+        deep = image.mode == "I" or (codec == "ppm" and words[-1] > 255)
         width = 4 if image.mode == "F" else 2 if deep else 1
         size = image.width * image.height * len(image.getbands()) * width
-    file.seek(tile.offset + size)
+    file.seek(offset + size)
     return 2 if re.match(rb"\s*P[1-7fF]\s", file.read(64)) else 1
 
 

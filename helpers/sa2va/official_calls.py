@@ -1,0 +1,74 @@
+"""How calls that were written for the official models are understood, and what is answered to those that are not.
+
+The official order is image, video, text, past_text, mask_prompts, tokenizer, processor; image, text, tokenizer is taken
+too. What has no effect here is said once in a process.
+"""
+
+from typing import Any
+
+from transformers.utils import logging
+
+_CALL = "model.predict_forward(image=image, text=text, tokenizer=tokenizer)"
+
+# What is not here -> what is to know beside the call that takes its place.
+INSTEAD = {
+    "chat": "",
+    "forward": "",
+    "generate": "; answers are greedy, and max_new_tokens=N limits them",
+    "preparing_for_generation": " alone; max_new_tokens=N goes there, the dtype to from_pretrained",
+}
+
+
+def say_once(text: str) -> None:
+    """Warn once in a process, however many models are loaded."""
+    logging.get_logger("transformers").warning_once(text)
+
+
+def instead_of(name: str) -> str:
+    """One line that says what takes the place of a call of the official models, a key of `INSTEAD`."""
+    return f"{name}: call {_CALL}{INSTEAD[name]}"
+
+
+def in_order(video: Any, text: Any, tokenizer: Any) -> tuple[Any, Any, Any]:
+    """Video, text and tokenizer of a call that may have named image, text, tokenizer by their place.
+
+    Raises:
+        ValueError: where two texts or two tokenizers come.
+    """
+    is_text = isinstance(video, str) or (_is_tokenizer(text) and video is not None)
+    if not is_text:
+        return video, text, tokenizer
+    if text is not None and (tokenizer is not None or not _is_tokenizer(text)):
+        raise ValueError(
+            f"text: two values stand in its place, {type(video).__name__} and {type(text).__name__}; name them: {_CALL}"
+        )
+    return None, video, tokenizer if text is None else text
+
+
+def texts_for(image: Any, text: Any) -> list[str] | None:
+    """The text of each image of a list; None where `image` is none.
+
+    Args:
+        image: what was given as `image`; a list or tuple counts as several.
+        text: one text for all, or a list with one for each.
+    Raises:
+        ValueError: where text is of another type or number.
+    """
+    several = isinstance(image, (list, tuple))
+    if isinstance(text, (list, tuple)):
+        if not several or len(text) != len(image):
+            images = len(image) if several else 1
+            raise ValueError(f"text: expected one text, or one for each image; got {len(text)} for {images}")
+        texts = list(text)
+    else:
+        texts = [text] * len(image) if several else [text]
+    strays = sorted({type(one).__name__ for one in texts if not isinstance(one, str | None)})
+    if strays:
+        raise ValueError(f"text: expected str, got {strays[0]}")
+    if several and not image:
+        raise ValueError("image: expected at least one image, got an empty list")
+    return [one or "" for one in texts] if several else None
+
+
+def _is_tokenizer(given: Any) -> bool:
+    return hasattr(given, "convert_tokens_to_ids")
