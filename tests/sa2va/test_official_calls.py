@@ -1,10 +1,8 @@
 """Calls as users of the official models write them work with equal masks, or are refused in one line."""
 
 import copy
-import json
 import logging
 import pickle
-import shutil
 import sys
 
 import numpy as np
@@ -218,16 +216,6 @@ def test_auto_classes_answer(fixture_folder, loaded, path, expected):
     assert config.token_ids == loaded[0].config.token_ids and config.sam2_sizes == loaded[0].config.sam2_sizes
     processor = AutoProcessor.from_pretrained(fixture_folder, trust_remote_code=True)
     assert same(loaded[0].predict_forward(path, TEXT, processor), expected)  # the tokenizer: there is no processor
-
-
-def test_an_export_with_the_code_of_its_day_still_loads(fixture_folder, tmp_path):
-    """The code travels with the weights; only its own files are asked for."""
-    old = tmp_path / "old"
-    shutil.copytree(fixture_folder, old)
-    config = json.loads((old / "config.json").read_text())
-    assert config["sa2va_format_version"] == 1
-    (old / "notes.py").write_text("raise RuntimeError\n")
-    assert AutoModel.from_pretrained(old, trust_remote_code=True).config.sa2va_format_version == 1
 
 
 TOKENIZER = type("Tokenizer", (), {"convert_tokens_to_ids": None})()
