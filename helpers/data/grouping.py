@@ -18,6 +18,8 @@ from helpers.errors import UsageProblem
 _GROUPS = {"patient", "sequence", "frame"}
 _COLUMN = "column:"
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
+_PATIENT_COLUMNS = ("patient", "patient_id", "patientid", "subject", "subject_id")
+_DELIMITERS = (",", ";", "\t")  # the second is what spreadsheets write where a comma marks decimals
 
 # Only names that look like a patient's number are taken for patients: LAO, good or 2021 are folders as well.
 _NUMBERED_PATIENT = r"(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+"
@@ -70,7 +72,7 @@ def group(records: Sequence[Record], rule: str | None, folder: Path) -> tuple[tu
     for where, found in (("folders", _by_folders(records)), ("file names", _by_stems(records))):
         if found is not None:
             return found, (f"grouping by {where}: {_counts(found)}; where that is wrong, name a rule with --group-by",)
-    return records, (_UNKNOWN + _suggestion(records),)
+    return records, (_UNKNOWN + (_suggested_column(folder) or _suggestion(records)),)
 
 
 def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
@@ -124,8 +126,12 @@ def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, s
     tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
     fitting = [(path, rows) for path, rows in tables if rows and column in rows[0]]
     if len(fitting) != 1:
+        there = "; ".join(
+            f"{path.name} has {', '.join(map(repr, rows[0])) if rows else 'no rows'}" for path, rows in tables
+        )
         raise UsageProblem(
-            f"--group-by {rule}: expected one CSV file in {folder} with the column {column!r}, found {len(fitting)}"
+            f"--group-by {rule}: expected one CSV file in {folder} with the column {column!r}, found {len(fitting)}. "
+            f"{there or 'No CSV file is there'}"
         )
     path, rows = fitting[0]
     named = next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
@@ -166,7 +172,9 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
+            head = file.readline()
+            file.seek(0)
+            return list(csv.DictReader(file, delimiter=max(_DELIMITERS, key=head.count)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageProblem(f"{path}: expected a CSV file in UTF-8, {type(error).__name__}. Save it so") from error
 
@@ -238,6 +246,19 @@ def _suggestion(records: tuple[Record, ...]) -> str:
             grouped = tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
             return f"; were they patients, --group-by '{rule}' would give {_counts(grouped)}"
     return ""
+
+
+def _suggested_column(folder: Path) -> str:
+    """The column of patients of the one CSV file in the folder that has one and names of files; '' without it."""
+    found = []
+    for path in sorted(folder.glob("*.csv")):
+        try:
+            columns = list(_rows(path)[0])
+        except (UsageProblem, IndexError):  # the table may be about something else
+            continue
+        if any(name in columns for name in _NAME_COLUMNS):
+            found += [name for name in columns if str(name).casefold() in _PATIENT_COLUMNS]
+    return f"; a CSV file beside the data names patients: --group-by column:{found[0]}" if len(found) == 1 else ""
 
 
 def _trailing_number(record: Record) -> int | None:

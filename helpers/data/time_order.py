@@ -21,6 +21,7 @@ from helpers.images.video import VIDEO_SUFFIXES
 STRUCTURE = frozenset(
     ("images", "image", "imgs", "img", "frames", "original", "originals", "angiograms", "data")
     + ("train", "training", "val", "valid", "validation", "test", "testing")
+    + ("imagestr", "imagests", "img_dir", "jpegimages", "default")  # of nnU-Net, mmsegmentation, VOC and CVAT
 )
 
 _SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | {".gz", ".dcm", ".dicom", ".dic", ".ima"}

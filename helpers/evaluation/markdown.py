@@ -8,7 +8,7 @@ from typing import Any
 from helpers.evaluation.definitions import DISTANCES
 from helpers.evaluation.intervals import FEWEST_UNITS
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&])")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#!&]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore within a word is plain
 
 
 def escaped(text: object) -> str:

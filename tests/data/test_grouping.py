@@ -139,6 +139,34 @@ def test_a_column_groups(tmp_path):
     assert groups(["a/1.png", "b/2.png"], "column:who", tmp_path) == [("A", "s", 4), ("B", None, None)]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_of_a_spreadsheet_is_read(tmp_path, delimiter):
+    (tmp_path / "list.csv").write_text("file,who,age\n1.png,A,60\n2.png,B,61\n".replace(",", delimiter))
+    assert groups(["1.png", "2.png"], "column:who", tmp_path) == [("A", None, None), ("B", None, None)]
+
+
+def test_a_column_that_no_table_has_is_refused_with_those_there(tmp_path):
+    (tmp_path / "list.csv").write_text("file;who\nDoe.png;A\n")
+    with pytest.raises(UsageProblem, match=r"list.csv has 'file', 'who'$") as refusal:
+        groups(["Doe.png"], "column:patient", tmp_path)
+    assert "Doe" not in str(refusal.value)
+
+
+def test_a_table_of_patients_beside_the_data_is_suggested_and_not_taken(tmp_path):
+    (tmp_path / "list.csv").write_text("file,Patient_ID\n1.png,A\n2.png,A\n")
+    (tmp_path / "other.csv").write_text("patient,age\nA,60\n")
+    (tmp_path / "empty.csv").write_text("")
+    found, notes = group(records("1.png", "2.png"), None, tmp_path)
+    assert [record.patient for record in found] == [None, None]
+    assert notes[0].endswith("a CSV file beside the data names patients: --group-by column:Patient_ID")
+
+
+def test_folders_of_a_layout_are_never_suggested_as_patients():
+    for folders in (("imagesTr", "imagesTs"), ("img_dir/train", "img_dir/val"), ("images/default", "images/default")):
+        _, notes = group(records(*(f"{folder}/x_{n}.png" for folder in folders for n in (1, 2))), None, HERE)
+        assert "(?P<patient>[^/]+)/" not in notes[0]
+
+
 def test_a_column_that_lacks_an_image_is_refused(tmp_path):
     (tmp_path / "list.csv").write_text("file,who\n1.png,A\n1.png,B\n")
     with pytest.raises(UsageProblem, match="2 of 2"):

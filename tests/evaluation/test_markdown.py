@@ -7,9 +7,10 @@ KNOWN = {"mean": 0.78125, "low": None, "high": None, "few": False, "unit": "pati
 
 def test_text_of_data_is_shown_as_it_is_on_one_line():
     assert escaped("a_b*c [d](e) <f> |g|\n#1  & !`h`{i}\\") == (
-        r"a\_b\*c \[d\](e) \<f\> \|g\| \#1 \& \!\`h\`\{i\}" + "\\\\"
+        r"a_b\*c \[d\](e) \<f\> \|g\| \#1 \& \!\`h\`\{i\}" + "\\\\"
     )
     assert escaped(7) == "7"
+    assert escaped("1_run a__b _c_ d_") == r"1_run a\_\_b \_c\_ d\_"
 
 
 def test_a_mean_with_what_it_leaves_open():

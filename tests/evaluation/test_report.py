@@ -149,7 +149,7 @@ capped at the frame's diagonal; the median is over cases.
 
 | metric | ours | base\\|line | n |
 | --- | --- | --- | --- |
-| **warning:** look\\_out |  |  |  |
+| **warning:** look_out |  |  |  |
 | Dice | 0.700 [0.650, 0.750] | 0.600 [0.550, 0.650] | 24 cases, 13 sequences, 12 patients |
 | IoU |  | 0.500 | 24 cases, 13 sequences, 12 patients |
 | Precision | 0.800 (1 undefined, fewer than 10 patients) |  | 24 cases, 13 sequences, 12 patients |
@@ -189,7 +189,7 @@ capped at the frame's diagonal; the median is over cases.
 
 | metric | ours | base\\|line | n |
 | --- | --- | --- | --- |
-| **warning:** look\\_out |  |  |  |
+| **warning:** look_out |  |  |  |
 | Specificity | 0.990 [0.980, 1.000] |  | 24 cases, 13 sequences, 12 patients |
 
 ## Threshold and calibration
