@@ -80,7 +80,8 @@ def evaluate(
     check_output(folder)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     for note in dataset.notes:
-        typer.echo(note)
+        if note not in dataset.rules_notes:  # these were said when it was opened
+            typer.echo(note)
     found = run_evaluation(
         runs,
         dataset,

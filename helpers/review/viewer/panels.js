@@ -14,13 +14,13 @@ export class Panels {
     this.root = make("section", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure));
     this.switches = this.panels.map((panel, place) =>
       button(String(place + 1), () => this.turn(place), {
-        className: "vk-switch", ariaLabel: `${titles[place]}, on or off`, title: `${titles[place]}: on, off`,
-        dataset: { switch: String(place) },
+        className: "vk-switch", ariaLabel: `${titles[place]}, on or off`,
+        title: `${titles[place]}: on, off (Shift + ${place + 1})`, dataset: { switch: String(place) },
       }),
     );
     this.tools = make(
       "div", { className: "vk-line vk-tools" },
-      make("span", { className: "vk-word", textContent: "Panels" }), ...this.switches,
+      make("span", { className: "vk-word", textContent: "Panels ⇧" }), ...this.switches,
       button("Fit", () => this.fit(), { title: "all of the frame" }),
       button("1:1", () => this.actualSize(), { title: "one pixel to one" }),
       button("−", () => this.zoomBy(1 / 1.25), { ariaLabel: "zoom out" }),
@@ -34,7 +34,7 @@ export class Panels {
   build(title, place) {
     const canvas = make("canvas", { role: "img", ariaLabel: title, dataset: { panel: String(place) } });
     const note = make("p", { className: "vk-note", hidden: true });
-    const caption = make("figcaption", {}, make("b", { textContent: title, dataset: { number: String(place + 1) } }));
+    const caption = make("figcaption", {}, make("b", { textContent: title, dataset: { number: `⇧${place + 1}` } }));
     const legend = make("span", { className: "vk-legend" });
     // Beside others the prediction has its Dice in sight as they have theirs.
     const dice = make("output", { dataset: { dice: String(place) }, title: "Dice" });
