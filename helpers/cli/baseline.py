@@ -8,7 +8,7 @@ import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file, output_folder
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
-from helpers.cli.next_command import next_text
+from helpers.cli.next_command import next_steps, next_text
 from helpers.cli.predictors import Threshold
 
 _SETTINGS = json_with("settings of the baseline", "settings", schema="vesselkit.vesselness")
@@ -85,3 +85,6 @@ def import_masks(
     if all_failed(row.status for row in open_run(run).rows):
         typer.echo("every case ended in an error: nothing of what was imported can be scored")
         raise typer.Exit(1)
+    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+    if not (summary.empty or summary.copies):  # these warnings are the last words
+        typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))

@@ -9,6 +9,7 @@ import typer
 
 from helpers.cli import registry
 from helpers.cli.arguments import input_path, json_with, output_folder, require_replaceable, typed_path
+from helpers.cli.next_command import data_words, next_text, option_words
 from helpers.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -117,6 +118,14 @@ def check(
             typer.echo("no rules saved: nothing was decided beside what each command finds by itself", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
+    if not as_json:
+        shared = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by}
+        if tried.decided() and not save:  # other commands know no such options
+            shared |= {"rescale": rescale, "rescale_from": rescale_from, "values": values, "vessel": vessel}
+            words = ["data", "check", str(dataset), *option_words({**shared, "ignore": ignore, "bits": bits})]
+            typer.echo(next_text([*words, "--save"]))
+        else:
+            typer.echo(next_text(["predict", "--model", "MODEL", *data_words(dataset, shared), "--output", "RUN"]))
 
 
 def opening(

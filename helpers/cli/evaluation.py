@@ -97,9 +97,7 @@ def evaluate(
     typer.echo(found.text.split("\n## Second table")[0])
     typer.echo(f"written to {folder}")
     options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
-    options |= {"rescale-from": rescale_from}
-    given = [*data_words(data, options), *(["--rescale"] if rescale else [])]
-    page = ["report", str(runs[0]), *given, "--metrics", str(folder)]
-    typer.echo(next_text([*page, "--output", f"{folder}-review.html"]))
+    options |= {"rescale": rescale, "rescale_from": rescale_from, "prompt": prompt, "metrics": folder}
+    typer.echo(next_text(["report", str(runs[0]), *data_words(data, options), "--output", f"{folder}-review.html"]))
     for checked in found.summary["data_check"]:
         typer.echo(f"warning: {check_text(checked)}")

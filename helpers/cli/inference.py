@@ -4,10 +4,9 @@ The packages are imported inside the commands, so that `--help` need not wait fo
 """
 
 import logging
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +23,7 @@ from helpers.cli.conversion import (
     preset_or_file,
 )
 from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
-from helpers.cli.next_command import data_words, next_text
+from helpers.cli.next_command import next_steps
 from helpers.cli.predictors import (
     BatchSize,
     CudaGraphs,
@@ -241,16 +240,3 @@ def _one_frame(run: "Run", dataset: "Dataset") -> str:
     pictures = write_panels(run, dataset.cases, run.folder / PANELS_FOLDER)
     answers = (f"answer to {run.prompts[rows[0].prompt_id]!r}: {rows[0].text}" for rows in run.predictions())
     return "\n".join([*(answers if run.rows[0].text is not None else ()), *(f"picture: {path}" for path in pictures)])
-
-
-def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:
-    """The commands that go on from a finished run, as they can be pasted.
-
-    Args:
-        options: fields of `Opening` by which the data set was opened; None for those that were not given.
-        scores: whether there is ground truth.
-    """
-    shared = [*data_words(data, options), "--output"]
-    look = next_text(["visualize", str(run), *shared, f"{run}-pictures"])
-    score = next_text(["evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
-    return f"{look}\n{score}" if scores else look

@@ -11,11 +11,38 @@ def next_text(words: Sequence[str]) -> str:
     return f"next: {shlex.join(['vesselkit', *words])}"
 
 
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """Options as they are typed.
+
+    Args:
+        options: by name, with `_` or `-`; None and False were not given, True has no value, of a list each item is
+            given by itself.
+    """
+    words = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one is not None and one is not False:
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return words
+
+
 def data_words(data: Path, options: Mapping[str, Any]) -> list[str]:
     """How the data set was opened, as options.
 
     Args:
-        options: fields of `Opening`; None for those that were not given.
+        options: fields of `Opening`, as for `option_words`.
     """
-    given = [(name.replace("_", "-"), str(value)) for name, value in options.items() if value is not None]
-    return ["--data", str(data), *(text for name, value in given for text in (f"--{name}", value))]
+    return ["--data", str(data), *option_words(options)]
+
+
+def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:
+    """The commands that go on from a finished run.
+
+    Args:
+        options: as for `data_words`.
+        scores: whether there is ground truth.
+    """
+    shared = [*data_words(data, options), "--output"]
+    look = next_text(["visualize", str(run), *shared, f"{run}-pictures"])
+    score = next_text(["evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
+    return f"{look}\n{score}" if scores else look

@@ -10,6 +10,7 @@ import typer
 from helpers.cli.arguments import Earlier, input_path, optional_input_path, output_file, output_folder, typed_path
 from helpers.cli.cine import write_films
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
+from helpers.cli.next_command import data_words, next_text
 from helpers.errors import UsageProblem
 from helpers.figures.layout import DPI, MaskStyle, check_dpi
 from helpers.paths import followed
@@ -83,6 +84,11 @@ def report(
     path = write_page(source, written, case_ids=cases or None, records=records)
     scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
     typer.echo(f"{len(cases or source.cases)} cases, {scored}: {path}")
+    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+    options |= {"rescale": rescale, "rescale_from": rescale_from, "prompt": prompt, "against": against}
+    typer.echo("what a reviewer downloads from the page, FILE below, comes back with the next command")
+    options |= {"verdicts": verdicts or f"{run}-verdicts", "import": "FILE"}
+    typer.echo(next_text(["review", str(run), *data_words(data, options)]))
 
 
 def review(
@@ -238,6 +244,10 @@ def visualize(
     drawn = {"style": MaskStyle(mask or MaskStyle.CONTOUR), "dpi": DPI if dpi is None else dpi}
     count = write_pictures(panels, folder, title, stamp, **drawn)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
+    if run is not None:
+        options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
+        options |= {"rescale": rescale, "rescale_from": rescale_from, "prompt": prompt, "metrics": metrics}
+        typer.echo(next_text(["report", str(run), *data_words(data, options), "--output", f"{run}-review.html"]))
 
 
 def _known(wanted: list[str] | None, known: list[str]) -> list[str]:

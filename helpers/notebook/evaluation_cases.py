@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from helpers.data.record import Case
 from helpers.evaluation.aggregation import both_empty, sizes
-from helpers.evaluation.standing import COLUMN, standing_note
+from helpers.evaluation.standing import COLUMN, standing_note, title_of
 from helpers.evaluation.subjects import Subject
 from helpers.figures.panels import contact_sheet
 from helpers.figures.style import new_figure, sizes_text
@@ -51,8 +51,9 @@ def telling_cases(scores: pd.DataFrame) -> dict[str, str]:
 def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure]:
     """Name for its file -> picture of one of the `telling_cases` of the first run, from the data set's cases."""
     subject, scores = results.subjects[0], results.scores[results.first]
+    title = title_of(results.metrics.summary, results.first)
     return {
-        name.lower().replace(" ", "_"): case_sheet(subject, scores, cases, [case_id], name, results.title)
+        name.lower().replace(" ", "_"): case_sheet(subject, scores, cases, [case_id], name, title)
         for name, case_id in telling_cases(scores).items()
     }
 

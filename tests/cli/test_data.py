@@ -1,6 +1,7 @@
 """`vesselkit data check` and `vesselkit who`."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -70,7 +71,11 @@ def test_an_output_inside_the_data_set_is_refused_before_any_work(call, folder, 
 
 def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path, caplog):
     rule = r"Doe_(?P<patient>\d)_(?P<frame>\d)"
-    assert call("data", "check", "set", "--group-by", rule, "--ids", "keep").code == 0
+    checked = call("data", "check", "set", "--group-by", rule, "--ids", "keep")
+    following = (
+        f"next: vesselkit predict --model MODEL --data set --ids keep --group-by {shlex.quote(rule)} --output RUN"
+    )
+    assert checked.code == 0 and checked.out.splitlines()[-1] == following
     assert not (folder / "dataset.json").exists()
     saved = call("data", "check", "set", "--group-by", rule, "--ids", "keep", "--save")
     assert (
@@ -88,6 +93,13 @@ def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path,
     passed = call("predict", "--model", "frangi", "--data", "set", "--output", "run", "--ids", "keep")
     assert passed.code == 0 and [text for text in caplog.messages if text.startswith("rules kept with the data")]
     assert "Doe_(" not in caplog.text
+
+
+def test_what_other_commands_have_no_options_for_is_to_be_saved(call, folder):
+    tried = call("data", "check", "set", "--vessel", "255", "--rescale")
+    assert tried.code == 0
+    assert tried.out.splitlines()[-1] == "next: vesselkit data check set --rescale --vessel 255 --save"
+    assert "next: vesselkit predict" in call("data", "check", "set", "--vessel", "255", "--save").out
 
 
 def test_what_was_found_is_saved_without_any_option(call, folder):

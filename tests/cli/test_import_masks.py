@@ -31,6 +31,7 @@ def test_masks_become_a_run(call, drawn):
     ended = call(*CALL)
     assert ended.code == 0, ended.err
     assert "2 cases imported, 1 missing, 1 files of no case\nvalues taken as mask (found out)" in ended.out
+    assert ended.out.splitlines()[-1] == "next: vesselkit evaluate --predictions run --data data --output run-scores"
     assert "WARNING" not in ended.out and "Doe" not in ended.out + ended.err
     run = open_run(drawn / "run")
     expected = sorted(np.roll(truth, 1, axis=0).tobytes() for truth in TRUTHS[:2])

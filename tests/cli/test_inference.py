@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from helpers.cli.data import Ids
-from helpers.cli.inference import next_steps
+from helpers.cli.next_command import next_steps
 from helpers.inference import loading
 from helpers.runs.reading import open_run
 from tests.inference.fixture_model import draw_angiograms
