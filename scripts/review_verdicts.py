@@ -36,13 +36,14 @@ NOTCH, MOST_NOTCHES = 100, 40  # pixels that a wheel moves at once
 SETTLE_MS = 120
 ANSWERS = ("accept", "fix", "reject")  # in turn; the last two with a reason
 
-# What of the viewer is on the screen: not cut by the window, nor by anything that scrolls.
+# What of the viewer is on the screen: not cut by the window, nor by anything around it. What the body cuts is the
+# window's matter: its own box, which has no height in JupyterLab, cuts nothing.
 _SIGHT = """() => {
     const root = document.querySelector(".vesselkit-review");
     const inSight = (node) => {
         const box = node.getBoundingClientRect();
         let [left, top, right, bottom] = [0, 0, innerWidth, innerHeight];
-        for (let up = node.parentElement; up; up = up.parentElement) {
+        for (let up = node.parentElement; up && up !== document.body; up = up.parentElement) {
             const style = getComputedStyle(up);
             if (style.overflowX === "visible" && style.overflowY === "visible") continue;
             const cut = up.getBoundingClientRect();
@@ -243,17 +244,27 @@ def _lab(page: Any, root: Path, code: Path) -> Iterator[Any]:
     write_notebook(code / "notebooks/04_review.ipynb", folder / "04_review.ipynb", **values)
     with lab(folder, root) as address:
         page.goto(f"{address}/lab/tree/04_review.ipynb?reset")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=CELLS_MS)
         page.wait_for_selector("#jp-left-stack .jp-FileBrowser", timeout=CELLS_MS)
+        _wait_for_kernel(page, address)
         _run_all(page)
         found = page.wait_for_selector(f".vesselkit-review .vk-id, {_FAILED}", state="attached", timeout=CELLS_MS)
         if page.query_selector(_FAILED):
             sys.exit(f"review_verdicts: a cell failed: {found.inner_text()}")
-        with contextlib.suppress(TimeoutError):  # asks about news of Jupyter, over the viewer
-            page.get_by_role("button", name="No", exact=True).click(timeout=5000)
         # The cells below the viewer go on for a while, and take the notebook with them.
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=CELLS_MS)
         yield lambda: (root / "outputs/demo/review").glob(f"*/verdicts/{REVIEWER}.jsonl")
+
+
+def _wait_for_kernel(page: Any, address: str) -> None:
+    """Until the notebook's kernel has started, and JupyterLab knows that it is idle."""
+    end = time.monotonic() + CELLS_MS / 1000
+    while not any(
+        one["kernel"]["execution_state"] == "idle" for one in page.request.get(f"{address}/api/sessions").json()
+    ):
+        if time.monotonic() > end:
+            sys.exit("review_verdicts: JupyterLab starts no kernel")
+        page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=CELLS_MS)
 
 
 def _run_all(page: Any) -> None:

@@ -1,6 +1,7 @@
 """A real JupyterLab and Voila, each on a port of its own, with settings and kernels kept away from the user's."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -36,7 +37,10 @@ def lab(folder: Path, root: Path) -> Iterator[str]:
             return address
         return None
 
-    home.mkdir(parents=True, exist_ok=True)
+    # What a person answers once: whether JupyterLab may ask for news of itself, in a window over the notebook.
+    answered = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    answered.parent.mkdir(parents=True, exist_ok=True)
+    answered.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     with _running(command, {**places, paths.ROOT_VARIABLE: str(root)}, home / "lab.log", answers) as found:
         yield found
 
