@@ -9,8 +9,10 @@ _IN_A_NOTEBOOK = """() => {
     send: (message) => sent.push(message), get: (name) => ({ facts, reviewer: "ann" })[name],
     on: (_, heard) => { globalThis.heard = heard; }, off: () => {},
   };
-  globalThis.answer = () => {
-    for (const { ticket, case_id } of sent.splice(0)) heard({ ticket, payload: payload(case_id) });
+  globalThis.answer = (error) => {
+    for (const { ticket, case_id } of sent.splice(0)) {
+      heard({ ticket, error, payload: case_id && payload(case_id) });
+    }
   };
   document.body.append(root);
   kit.default.render({ model, el: root });
@@ -30,11 +32,46 @@ def test_a_case_that_comes_late_is_shown(browser):
     page.evaluate("() => answer()")  # the cell before has ended
     page.wait_for_function("() => sent.length === 1")
     page.evaluate("() => answer()")
-    for _ in range(100):
-        page.clock.run_for(50)
-        if "no prediction: no_seg" in page.text_content("figure:nth-child(3) .vk-note"):
-            break
-    else:
-        raise AssertionError("the case was not shown")
+    _run_until(page, lambda: "no prediction: no_seg" in page.text_content("figure:nth-child(3) .vk-note"))
     assert page.text_content(".vk-note >> nth=0") == ""
     page.close()
+
+
+def test_a_verdict_that_waits_for_the_kernel_is_never_said_to_be_lost(browser):
+    """A kernel that is busy for longer than any patience: the verdict waits for it, and then counts."""
+    page = open_tools(browser)
+    page.clock.install()
+    page.evaluate(_IN_A_NOTEBOOK)
+    page.evaluate("() => answer()")
+    _run_until(page, lambda: "no_seg" in page.text_content("figure:nth-child(3) .vk-note"))
+    said = ".vk-card [role=status]"
+    page.keyboard.press("a")
+    page.clock.run_for(1000)
+    assert page.inner_text(said) == ""
+    page.clock.run_for(1000)
+    waits = page.inner_text(said)
+    assert waits.startswith("Waiting for the kernel to keep this verdict")
+    page.clock.run_for(120_000)
+    assert page.inner_text(said) == waits and page.inner_text(".vk-progress") == "ann: 0 of 1 reviewed, 0 rejected"
+    page.keyboard.press("r")
+    assert "still waits to be kept" in page.inner_text(said)
+    assert page.evaluate("() => sent.filter(({ kind }) => kind === 'save').length") == 1
+    page.evaluate("() => answer()")  # the cell before has ended
+    _run_until(page, lambda: page.inner_text(".vk-progress") == "ann: 1 of 1 reviewed, 0 rejected")
+    assert page.inner_text(said).startswith("c0: accept")
+    page.keyboard.press("z")
+    page.clock.run_for(60_000)
+    assert page.inner_text(said) == waits
+    page.evaluate("() => answer('the disk is full')")
+    _run_until(page, lambda: page.inner_text(said) == "NOT kept: the disk is full")
+    page.clock.run_for(5000)
+    assert page.inner_text(said) == "NOT kept: the disk is full"
+    page.close()
+
+
+def _run_until(page, reached):
+    for _ in range(100):
+        page.clock.run_for(50)
+        if reached():
+            return
+    raise AssertionError("the screen did not get there")

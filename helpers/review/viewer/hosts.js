@@ -14,7 +14,10 @@ export default {
       const ticket = ++last;
       const answer = new Promise((done, failed) => waiting.set(ticket, { done, failed }));
       model.send({ ticket, kind, ...values });
-      // A kernel that runs other cells answers once they end: what comes late is not lost.
+      return answer;
+    };
+    // A kernel that runs other cells answers once they end: what comes late is not lost.
+    const patiently = (answer) => {
       const silence = new Promise((_, failed) => setTimeout(() => {
         const error = new Error("the kernel does not answer. Is it busy, or was it restarted?");
         failed(Object.assign(error, { late: answer }));
@@ -34,8 +37,8 @@ export default {
     const facts = model.get("facts");
     const viewer = new Viewer(root, facts, {
       reviewer: model.get("reviewer"),
-      load: async (caseId) => (await ask("load", { case_id: caseId })).payload,
-      save: async (record) => {
+      load: async (caseId) => (await patiently(ask("load", { case_id: caseId }))).payload,
+      save: async (record) => { // waits for as long as it takes: what the kernel has been sent, it may yet keep
         await ask("save", { record });
         facts.verdicts.push(record); // for a second view of this widget
       },

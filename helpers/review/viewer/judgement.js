@@ -3,6 +3,7 @@
 import { button, label, make } from "./elements.js";
 import { NAME, isRecord, latest, linesOf, newId, newIn, progressOf, recordsOf, timeAfter } from "./verdicts.js";
 
+const SOON_MS = 1500;
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
 
 export class Judgement {
@@ -146,16 +147,20 @@ export class Judgement {
     };
     // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
     if (this.keeping) {
-      this.tell("The verdict before is still being kept: wait for it, then say it again.");
+      this.tell("The verdict before still waits to be kept: say this one again after it.");
       return null;
     }
     this.keeping = true;
+    const late = setTimeout(() => this.tell(
+      "Waiting for the kernel to keep this verdict: it is busy, or was restarted (then run the notebook again).",
+    ), SOON_MS);
     try {
       await viewer.host.save(record);
     } catch (error) {
       this.tell(`NOT kept: ${error.message}`);
       return null;
     } finally {
+      clearTimeout(late);
       this.keeping = false;
     }
     viewer.records.push(record);
