@@ -34,10 +34,10 @@ style-src 'unsafe-inline'; img-src 'self' file: data:; media-src 'self' file:">
 </head>
 <body>
 <main class="vesselkit-review vesselkit-films">
-<header>
+<header><div class="vk-case">
 <h2 class="vk-id" id="name"></h2>{chips}
 <div class="vk-right"><span>{runs}</span><button type="button" id="keys">Keys ?</button></div>
-</header>
+</div></header>
 <div class="vk-line">
 <label><span>Sequence</span><select id="sequence">{options}</select></label>
 <button type="button" id="look-film">Film (1)</button>

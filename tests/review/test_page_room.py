@@ -15,8 +15,9 @@ LAB = (848, 600)  # what JupyterLab leaves of 1280 x 800 beside its file browser
 MANY = 2000
 
 # A viewer in a box of a given size that scrolls, with more below it.
-_OPEN = """([count, box, ratio]) => {
+_OPEN = """([count, box, ratio, more]) => {
   const { facts, payload } = made(count, ratio);
+  Object.assign(facts, more);
   const outer = document.createElement("div"), root = document.createElement("div");
   const below = document.createElement("p");
   outer.style.cssText = `width: ${box[0]}px; height: ${box[1]}px; overflow: auto`;
@@ -33,11 +34,11 @@ _OPEN = """([count, box, ratio]) => {
 
 @pytest.fixture
 def many(browser):
-    """`many(count, box, ratio)`: a page with a viewer of as many cases."""
+    """`many(count, box, ratio, more)`: a page with a viewer of as many cases; `more` facts replace those made."""
     page = open_tools(browser)
 
-    def show(count=3, box=LAB, ratio=1.0):
-        page.evaluate(_OPEN, [count, box, ratio])
+    def show(count=3, box=LAB, ratio=1.0, **more):
+        page.evaluate(_OPEN, [count, box, ratio, more])
         page.wait_for_function("() => viewer.data !== null")
         page.wait_for_timeout(100)
         return page
@@ -188,6 +189,36 @@ def test_a_click_opens_a_case_and_none_is_judged_as_a_thumbnail(shown):
     shown.wait(lambda: shown.page.evaluate("document.body.dataset.drawn") == FAILED)
     shown.judge("a")
     assert shown.text(".vk-progress").startswith("1 of 6")
+
+
+def test_the_heading_has_its_words_in_sight_beside_the_file_browser_of_jupyterlab(many):
+    """No word of it ends in dots, and the reasons of a verdict are whole words too."""
+    reasons = ["missed branch", "broken vessel", "false vessel", "catheter", "wrong ground truth", "image quality"]
+    page = many(stamp="synthetic, tiny model", title="training list unknown", reasons=reasons)
+    page.keyboard.press("r")
+    page.wait_for_function("() => viewer.records.length === 1")
+    page.keyboard.press("p")
+    page.wait_for_function("() => document.querySelector('.vk-chip.vk-reject').offsetWidth > 0")
+    assert page.inner_text(".vk-progress") == "ann: 1 of 3 reviewed, 1 rejected"
+    right = boxes(page, ".vesselkit-review")[0][2]
+    assert all(box[2] <= right for box in boxes(page, "header *, .vk-card *"))
+    cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline')"
+    assert page.eval_on_selector_all("header *, .vk-card :not(input)", f"{cut}.map((one) => one.textContent)") == []
+
+
+def test_who_and_how_far_stay_in_sight_whatever_else_is_long(many):
+    page = many(
+        3,
+        (660, 600),
+        stamp="s" * 200,
+        title="3 patients, 1 of them TRAINING patients",
+        runs=[{"run": "r", "name": "n" * 200, "threshold": 0.5, "prompt_text": "p" * 300}],
+    )
+    right = boxes(page, ".vesselkit-review")[0][2]
+    for name in (".vk-id", ".vk-progress", ".vk-right button", ".vk-standing"):
+        (box,) = boxes(page, name)
+        assert box[2] <= right, name
+        assert page.eval_on_selector(name, "one => one.scrollWidth <= one.clientWidth || one.clientWidth === 0"), name
 
 
 def test_no_thumbnail_holds_ground_truth_and_blind_ones_hold_no_mask_and_no_score(shown):

@@ -121,7 +121,7 @@ def test_no_verdict_goes_to_a_case_that_is_not_on_the_screen(made, browser, tmp_
         one.press("n", "a")
         assert "not on the screen yet" in text(".vk-card [role=status]")
         one.wait(lambda notes=one.notes: "is missing" in notes()[2])
-        shown = [text(name) for name in ("[data-score=dice]", "[data-score=centreline]", ".vk-chip", ".vk-run")]
+        shown = [text(name) for name in ("[data-score=dice]", "[data-score=centreline]", ".vk-status", ".vk-run")]
         assert shown == ["–"] * 4 and text(".vk-id") == SAME  # nothing of the case before
         one.press("a")
         assert text(".vk-progress").startswith("0 of 6")

@@ -13,16 +13,21 @@ export class Header {
     const standing = make("span", { className: "vk-chip vk-standing", textContent: title, title, hidden: !title });
     this.trained = make("strong", { className: "vk-chip vk-warning", textContent: "TRAINING patient", hidden: true });
     this.about = make("span", { className: "vk-facts" });
-    this.status = make("span", { className: "vk-chip" });
+    this.status = make("span", { className: "vk-chip vk-status" });
     this.warning = make("span", { className: "vk-chip vk-warning", hidden: true });
     this.given = make("span", { className: "vk-chip", hidden: true });
     this.run = make("span", { className: "vk-run" });
-    this.progress = make("span", { className: "vk-progress", role: "status" });
+    this.reviewer = make("span", { className: "vk-reviewer" });
+    this.counted = make("span", {});
+    this.progress = make("span", { className: "vk-progress", role: "status" }, this.reviewer, this.counted);
     this.bar = make("progress", { max: 1, value: 0, ariaLabel: "reviewed" });
     const help = button("Keys ?", () => viewer.help.toggle());
+    const right = make("div", { className: "vk-right" }, this.progress, this.bar, help);
     this.root = make(
-      "header", {}, this.id, stamp, this.status, this.given, this.warning, this.trained, standing, this.run, this.about,
-      make("div", { className: "vk-right" }, this.progress, this.bar, help),
+      "header", {},
+      make("div", { className: "vk-case" }, this.id, stamp, right),
+      make("div", { className: "vk-about" },
+        this.status, standing, this.trained, this.warning, this.given, this.run, this.about),
     );
   }
 
@@ -59,10 +64,10 @@ export class Header {
     this.given.hidden = !mine;
     this.given.className = `vk-chip vk-${mine?.verdict ?? "open"}`;
     this.given.textContent = mine ? [mine.verdict, ...mine.reasons].join(" · ") : "";
-    this.given.title = mine?.note ?? "";
+    this.given.title = [this.given.textContent, mine?.note].filter(Boolean).join("\n");
     const of = state.blind ? "" : `, ${rejected} rejected`;
-    const whose = host.reviewer ? `${host.reviewer}: ` : "";
-    this.progress.textContent = `${whose}${reviewed} of ${cases.length} reviewed${of}`;
+    this.reviewer.textContent = this.reviewer.title = host.reviewer ? `${host.reviewer}:` : "";
+    this.counted.textContent = `${host.reviewer ? " " : ""}${reviewed} of ${cases.length} reviewed${of}`;
     this.bar.value = cases.length ? reviewed / cases.length : 0;
   }
 

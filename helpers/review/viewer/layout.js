@@ -2,7 +2,7 @@
 
 export const GAP = 6;
 export const CAPTION = 20; // height of a panel's caption
-const SIDE = { least: 268, most: 400 }; // width of what stands beside the pictures
+const SIDE = { least: 274, most: 400 }; // width of what stands beside the pictures
 const NARROW = 640; // a viewer that is not wider has its controls below the pictures
 const PART_ABOVE = 0.6; // of the height, for the pictures above the controls
 
