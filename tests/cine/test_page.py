@@ -62,7 +62,7 @@ def page(opened):
 
 
 def at(page, number):
-    page.locator("#shown", has_text=f"frame {number} of {FRAMES}").wait_for(timeout=5000)
+    page.locator("#shown", has_text=f"frame {number} of {FRAMES}").wait_for(timeout=60_000)
 
 
 def in_sight(page):
@@ -98,10 +98,10 @@ def test_keys_step_play_and_change_the_sequence(page, films):
         at(page, number)
     for key in (" ", "y"):
         page.keyboard.press(key)
-        page.locator("#play", has_text="■ Stop").wait_for(timeout=5000)
+        page.locator("#play", has_text="■ Stop").wait_for(timeout=60_000)
         assert not page.evaluate("film.paused")
         page.keyboard.press(key)
-        page.locator("#play", has_text="▶ Play").wait_for(timeout=5000)
+        page.locator("#play", has_text="▶ Play").wait_for(timeout=60_000)
         assert page.evaluate("film.paused")
     page.keyboard.press("-")
     assert page.evaluate("film.playbackRate") == 0.5 and page.input_value("#speed") == "0.5"

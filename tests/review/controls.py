@@ -7,6 +7,7 @@ import time
 from helpers.review.facts import viewer_module
 from tests.review.runs import CASES, SEVERAL
 
+PATIENCE_S = 60  # on a machine that others use too; a wait ends as soon as there is what it waits for
 TELL_WHAT_IS_DRAWN = """document.addEventListener(
     "vesselkit:drawn", (event) => { document.body.dataset.drawn = event.detail.case_id; }, true);"""
 
@@ -63,6 +64,12 @@ def try_all(page) -> None:
         _wait(page, f"before => ({_PICTURES})() !== before", before, f"slider {name}")
 
 
+def wait_until_drawn(page) -> None:
+    """Until the case that is named is on the screen; the page has had `TELL_WHAT_IS_DRAWN` from its start."""
+    drawn = "() => document.body.dataset.drawn === document.querySelector('.vk-id')?.textContent"
+    page.wait_for_function(drawn, timeout=PATIENCE_S * 1000)
+
+
 def _begin(page, keys) -> None:
     """Back to one case and the settings of the start, then these keys."""
     page.evaluate(
@@ -84,14 +91,14 @@ def _begin(page, keys) -> None:
 
 def _rest(page) -> None:
     """Until nothing moves on the screen any more, such as what a kernel was asked to keep."""
-    seen, end = None, time.monotonic() + 10
+    seen, end = None, time.monotonic() + PATIENCE_S
     while seen != (seen := page.evaluate(_SEEN)):
         assert time.monotonic() < end, "the screen does not come to rest"
         page.wait_for_timeout(100)
 
 
 def _wait(page, reached, value, what) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE_S
     while not page.evaluate(reached, value):
         assert time.monotonic() < end, f"{what}: nothing changed on the screen"
         page.wait_for_timeout(30)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.review.controls import TELL_WHAT_IS_DRAWN
+from tests.review.controls import PATIENCE_S, TELL_WHAT_IS_DRAWN
 from tests.review.runs import CASES, HEIGHT, WIDTH
 
 
@@ -47,7 +47,7 @@ class Opened:
 
     def wait(self, reached):
         """Until a state is reached, for what a page loads or decodes by itself."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while not reached():
             assert time.monotonic() < end, "the page did not get there"
             self.page.wait_for_timeout(30)

@@ -39,7 +39,7 @@ def page(browser, made):
     source, _ = made
     context = browser.new_context(viewport={"width": 1500, "height": 950})
     page = context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(60_000)
     module = base64.b64encode(viewer_module().encode()).decode()
     page.evaluate(_RENDER, [module, review_facts(source), source.view(GRIDDED).to_json()])
     yield page

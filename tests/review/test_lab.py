@@ -8,11 +8,11 @@ import pytest
 
 from helpers.review.store import read_lines
 from tests.notebook.test_notebooks import REVIEW
-from tests.review.controls import try_all
+from tests.review.controls import TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 from tests.review.runs import CASES, write_data, write_run
 from tests.review.servers import lab, write_notebook
 
-CELLS_S = 90
+CELLS_S = 180
 PLACE = "vesselkit-place"
 
 
@@ -23,17 +23,18 @@ def run_all(page):
     page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
     page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel and Run All Cells").click()
     page.click(".jp-Dialog button.jp-mod-warn, .jp-Dialog button.jp-mod-accept")
-    page.wait_for_function("() => !document.querySelector('.vesselkit-review')", timeout=30_000)
+    page.wait_for_function("() => !document.querySelector('.vesselkit-review')", timeout=60_000)
+    page.evaluate("() => { delete document.body.dataset.drawn; }")
     page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=CELLS_S * 1000)
     page.locator(".vesselkit-review").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    wait_until_drawn(page)
 
 
 def loaded_again(page):
     """The page anew, at the cell of the viewer, which JupyterLab makes only when it is near."""
     page.reload()
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not page.query_selector(".vesselkit-review, .vesselkit-place"):
         assert time.monotonic() < end, "neither the viewer nor what is to be run stands in its place"
         page.mouse.move(800, 500)
@@ -51,7 +52,7 @@ def end_kernels(address):
 
 
 def wait(reached):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -71,6 +72,7 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     verdicts = root / "outputs/demo/review/run/verdicts/ann.jsonl"
     context = browser.new_context(viewport={"width": 1500, "height": 1000})
     page = context.new_page()
+    page.add_init_script(TELL_WHAT_IS_DRAWN)
     try:
         with lab(folder, root) as address:
             page.goto(f"{address}/lab/tree/review.ipynb?reset")
@@ -84,15 +86,15 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             # r, a and z mean other things in JupyterLab's own command mode
             for key, said in {"3": "", "r": "reject", "f": "fix", "a": "accept", "z": "taken back"}.items():
                 page.keyboard.press(key)
-                page.wait_for_selector(f".vk-card [role=status]:text('{said}')", timeout=20_000, state="attached")
-                page.wait_for_timeout(250)
+                page.wait_for_selector(f".vk-card [role=status]:text('{said}')", timeout=60_000, state="attached")
+                wait_until_drawn(page)
             assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
             found = read_lines(verdicts)
             assert [one.verdict for one in found] == ["reject", "fix", "accept", None]
             assert found[0].reasons == ("broken vessel",) and found[0].case_id == CASES[0]
             page.keyboard.press("Home")
             page.wait_for_function("(id) => document.querySelector('.vk-id').textContent === id", arg=CASES[0])
-            page.wait_for_timeout(500)
+            wait_until_drawn(page)
             before = page.inner_text("[data-score=precision]")
             for _ in range(60):
                 page.keyboard.press("ArrowDown")

@@ -8,7 +8,7 @@ from helpers import paths
 from helpers.notebook.serve import main, served_notebook
 from helpers.review.store import read_lines
 from tests.notebook.test_notebooks import REVIEW, ROOT
-from tests.review.controls import try_all
+from tests.review.controls import PATIENCE_S, TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 from tests.review.runs import CASES, write_data, write_run
 from tests.review.servers import START_S, voila
 
@@ -33,6 +33,7 @@ def test_a_review_on_voila(browser, tmp_path):
     write_run(tmp_path / "outputs/demo/predict/run")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.add_init_script(TELL_WHAT_IS_DRAWN)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     try:
@@ -40,11 +41,10 @@ def test_a_review_on_voila(browser, tmp_path):
             assert "viewer" not in page.request.get(address.split("?")[0]).text()  # without the token
             page.goto(address)
             page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
-            page.wait_for_timeout(500)
-            for key in ("r", "a"):  # without a click
-                page.keyboard.press(key)
-                page.wait_for_timeout(400)
-            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
+            for key, counted in {"r": "1 of 6 reviewed, 1 rejected", "a": "2 of 6 reviewed, 1 rejected"}.items():
+                wait_until_drawn(page)
+                page.keyboard.press(key)  # without a click
+                page.wait_for_selector(f".vk-progress:has-text('ann: {counted}')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "voila.png")
             try_all(page)
     finally:
