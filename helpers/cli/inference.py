@@ -67,9 +67,7 @@ class CombineName(StrEnum):
 
 def predict(
     data: Data,
-    output: Annotated[
-        Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped is gone on with.")
-    ],
+    output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped goes on.")],
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote, or frangi. Or give --checkpoint."),

@@ -20,7 +20,7 @@ def refseg(
         ),
     ],
     output_dir: Annotated[
-        Path, typer.Option("--output_dir", metavar="DIR", help="Folder to write; one that was stopped is gone on with.")
+        Path, typer.Option("--output_dir", metavar="DIR", help="Folder to write; one that was stopped goes on.")
     ],
     prompt: Annotated[
         str | None,

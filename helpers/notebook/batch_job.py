@@ -51,7 +51,7 @@ def _end_with_the_batch() -> None:
         pass
     for process in psutil.Process().children(recursive=True):
         try:
-            process.kill()  # a run that it computed can be gone on with
+            process.kill()  # a run that it computed goes on another time
         except psutil.NoSuchProcess:
             continue
     os._exit(_ORPHANED)

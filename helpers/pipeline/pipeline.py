@@ -91,7 +91,7 @@ def run_pipeline(
     `begins` is called with each step that begins; each step is yielded when it is done.
 
     The data set is opened before anything else, so that a wrong path costs no conversion. A conversion of the same
-    sources is verified and used again, runs that were stopped are gone on with, the evaluation is made anew.
+    sources is verified and used again, runs that were stopped go on, the evaluation is made anew.
 
     Raises:
         UsageProblem, RefusedInput, VesselkitError: as the notebooks; also where the output cannot be written, or

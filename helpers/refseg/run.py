@@ -32,7 +32,7 @@ def refseg(
     Args:
         identity: of the model, JSON without paths.
         open_predictor: loads it, once all else was checked.
-        output: folder to write; predictions that are there are gone on with.
+        output: folder to write; predictions that are there stay.
         prompt: with `{expression}` in it; None for the protocol's.
         processes: that score.
     Returns:

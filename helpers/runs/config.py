@@ -95,8 +95,8 @@ def check_asked(
     if found is Asked.FEWER:
         cases, whole = stored["dataset"]["cases"], stored["limit"] is None
         raise RefusedInput(
-            f"{run}: holds a run of {'all' if whole else 'the first'} {cases} cases, asked for were the first "
-            f"{asked['limit']} of them. Nothing was changed. Ask without the limit, or name another folder"
+            f"{run}: holds a run of {'all' if whole else 'the first'} {cases} cases, and the command asks for "
+            f"the first {asked['limit']} of them. Nothing was changed. Leave the limit out, or name another folder"
         )
 
 

@@ -111,7 +111,7 @@ def test_a_run_of_the_first_cases_goes_on_with_the_others(call, model, tmp_path,
     assert call(*call_of).out == ended.out
     monkeypatch.setattr(loading, "load_model", None)
     fewer = call(*call_of, "--limit", "1")
-    assert fewer.code == 3 and "holds a run of all 2 cases, asked for were the first 1 of them" in fewer.err
+    assert fewer.code == 3 and "holds a run of all 2 cases, and the command asks for the first 1 of them" in fewer.err
 
 
 def test_one_image_is_predicted_with_its_panels_and_not_scored(call, model, tmp_path):

@@ -108,7 +108,9 @@ def test_shards_go_on_with_a_run_of_the_first_cases(frames, folder):
 def test_fewer_cases_are_told_and_nothing_is_changed(frames, folder, before, told):
     compute(frames, folder, limit=before)
     kept = run_files(folder)
-    with pytest.raises(RefusedInput, match=f"holds a run of {told} cases, asked for were the first 4 of them"):
+    with pytest.raises(
+        RefusedInput, match=f"holds a run of {told} cases, and the command asks for the first 4 of them"
+    ):
         compute(frames, folder, limit=4)
     assert run_files(folder) == kept
 
@@ -147,7 +149,7 @@ def test_it_is_told_before_a_model_is_loaded(frames, folder):
     compute(frames, folder, limit=4)
     check(limit=None, batch_size=2, model={"name": "plain"})
     check(limit=6)
-    with pytest.raises(RefusedInput, match="asked for were the first 2"):
+    with pytest.raises(RefusedInput, match="the command asks for the first 2"):
         check(limit=2)
     with pytest.raises(RefusedInput, match="model.name"):
         check(limit=None, model={"name": "other"})

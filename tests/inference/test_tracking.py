@@ -16,6 +16,7 @@ from helpers.inference import tracking
 from helpers.inference.assembly import Failure
 from helpers.inference.loading import load_model
 from helpers.inference.pipeline import Stop
+from helpers.inference.resuming import Reason
 from helpers.inference.run import predict
 from helpers.inference.sa2va import Sa2VAPredictor
 from helpers.inference.sequences import Mode
@@ -191,6 +192,25 @@ def test_a_stopped_run_goes_on_and_becomes_the_uninterrupted_one(loaded, drawn, 
     assert run_files(run) == run_files(whole)
     values = open_run(run).config.values
     assert values["mode"] == "track" and values["batch_size"] == 1
+
+
+def test_a_sequence_that_a_limit_cut_is_followed_anew_when_the_run_grows(loaded, drawn, tmp_path, caplog):
+    second = [replace(frame, case_id=f"d{frame.number}", sequence="P1-S2") for frame in drawn[:2]]
+    frames = [second[1], drawn[1], second[0], drawn[0]]
+    model, run, whole = predictor(loaded, Mode.TRACK), tmp_path / "run", tmp_path / "whole"
+    assert predict(frames, model, run, limit=3).complete  # those of the first in order, then the start of the other
+    kept = {case_id: (run / f"parts/{case_id}.json").read_bytes() for case_id in open_run(run).cases()}
+    assert sorted(kept) == ["c1", "d1", "d2"]
+    with caplog.at_level(logging.WARNING):
+        assert predict(frames, model, run).complete
+    assert predict(frames, model, whole).complete
+    assert f"1 cases are computed again ({Reason.CUT}): c1" in caplog.text
+    assert all((run / f"parts/{one}.json").read_bytes() == kept[one] for one in ("d1", "d2"))
+    results = ("logits/", "masks/", "predictions.parquet", "artefacts.parquet", "coco.json", "manifest.json")
+    grown, at_once = (
+        {name: content for name, content in run_files(one).items() if name.startswith(results)} for one in (run, whole)
+    )
+    assert grown == at_once
 
 
 def test_another_mode_is_another_run_and_a_changed_frame_redoes_its_sequence(loaded, drawn, tmp_path, caplog):
