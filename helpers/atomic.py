@@ -32,7 +32,7 @@ def partial_folder(target: Path) -> Iterator[Path]:
             written; after it, where the disk is full.
     """
     target = followed(Path(target))
-    _refuse_taken(target)
+    require_new(target)
     with _built(target, _take_free_name) as partial:
         yield partial
 
@@ -78,7 +78,7 @@ def _built(target: Path, place: Callable[[Path, Path], None]) -> Iterator[Path]:
 
 
 def _take_free_name(fresh: Path, target: Path) -> None:
-    _refuse_taken(target)
+    require_new(target)
     if target.exists():
         target.rmdir()
     os.replace(fresh, target)
@@ -209,7 +209,8 @@ def _partial_path(target: Path) -> Path:
     return target.with_name(f"{PARTIAL_PREFIX}{target.name}-{secrets.token_hex(4)}")
 
 
-def _refuse_taken(target: Path) -> None:
+def require_new(target: Path) -> None:
+    """Raise RefusedInput where a folder that is to be made exists and holds something, or is a file."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise RefusedInput(f"{target}: exists already; name a new folder, or move this one away")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.atomic import require_writable
+from helpers.atomic import require_new, require_writable
 from helpers.errors import RefusedInput, UsageProblem
 from helpers.paths import followed
 
@@ -69,6 +69,13 @@ def output_folder(given: Path, option: str, data: Path | None = None) -> Path:
     path = _output(given, option, data)
     if path.exists() and not path.is_dir():
         raise RefusedInput(f"{option} {given}: expected a folder to write, found a file. Name another one")
+    return path
+
+
+def new_folder(given: Path, option: str, data: Path | None = None) -> Path:
+    """`output_folder` of one that must be new or empty, which is refused before any work. Raises as that."""
+    path = output_folder(given, option, data)
+    require_new(path)
     return path
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helpers.cli.arguments import Earlier, input_path, optional_input_path, output_file, output_folder, typed_path
+from helpers.cli.arguments import Earlier, input_path, new_folder, optional_input_path, output_file, typed_path
 from helpers.cli.cine import write_films
 from helpers.cli.data import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.cli.next_command import data_words, next_text
@@ -117,7 +117,7 @@ def review(
     rescale_from: RescaleFrom = None,
 ) -> None:
     files = [input_path(path, "--import") for path in taken or ()]
-    folder = None if export is None else output_folder(export, "--export", data)
+    folder = None if export is None else new_folder(export, "--export", data)
 
     from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
     from helpers.review.export import write_export
@@ -223,7 +223,7 @@ def visualize(
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
     from helpers.review.session import Order, ranked
 
-    folder = output_folder(output, "--output", data)
+    folder = new_folder(output, "--output", data)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
     if films:
         shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt, "rate": rate}

@@ -142,6 +142,23 @@ def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
         assert ended.code == 2 and words in ended.err and not (tmp_path / "c").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("visualize", "run", "--output"),
+        ("visualize", "run", "--films", "--output"),
+        ("review", "run", "--verdicts", "v", "--export"),
+    ],
+)
+def test_a_folder_of_other_files_is_refused_before_any_work(call, run, tmp_path, words):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/index.html").write_text("mine")
+    (tmp_path / "data/dataset.json").write_text("no JSON")  # which opening the data set would tell
+    ended = call(*words, "taken", "--data", "data")
+    assert ended.code == 3 and f"{tmp_path / 'taken'}: exists already; name a new folder" in ended.err
+    assert [path.read_text() for path in (tmp_path / "taken").iterdir()] == ["mine"]
+
+
 def test_the_scale_and_the_style_of_pictures(call, run, tmp_path):
     pictures = {}
     for name, options in {"plain": (), "large": ("--dpi", "200"), "filled": ("--mask", "fill")}.items():
