@@ -1,5 +1,6 @@
 """The conversion itself: plan, write, check, record."""
 
+import copy
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,7 @@ from helpers.errors import RefusedInput
 from helpers.progress import Bar
 from helpers.sa2va.configuration_sa2va import Sa2VAConfig
 from helpers.sa2va.modeling_sa2va import Sa2VAModel
+from helpers.sa2va.segmentation_pipeline import PIPELINES
 
 _log = logging.getLogger(__name__)
 
@@ -146,12 +148,13 @@ def require_pretrained(sources: Sources, plan: Plan) -> None:
 
 
 def write_code_and_config(folder: Path, config: Sa2VAConfig) -> None:
-    """Copy the model's code files beside the weights and write config.json, which names them in its auto_map."""
+    """Copy the model's code files beside the weights and write config.json, which names them."""
     with torch.device("meta"):
         model = Sa2VAModel(config)
     custom_object_save(config, folder, config=config)
     custom_object_save(model, folder, config=config)
     config.auto_map["AutoModelForCausalLM"] = config.auto_map["AutoModel"]
+    config.custom_pipelines = copy.deepcopy(PIPELINES)  # transformers puts classes in
     _write_json(folder / "config.json", json.loads(config.to_json_string(use_diff=False)))
 
 

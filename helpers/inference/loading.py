@@ -176,13 +176,14 @@ def _stored_tensors(model_dir: Path, device: torch.device) -> Iterator[tuple[str
 def _code_elsewhere(values: Any, place: str = "") -> Iterator[str]:
     """Where settings name code of another repository, which transformers would fetch and run: dotted names.
 
-    `auto_map` names a class as `repository--module.Class`; attention and expert layers may be named as kernels of a
-    repository, `owner/name`, which versions before 5.3 took without asking; so may settings say that code is trusted.
+    `auto_map` and `custom_pipelines` name a class as `repository--module.Class`; attention and expert layers may be
+    named as kernels of a repository, `owner/name`, which versions before 5.3 took without asking; so may settings say
+    that code is trusted.
     """
     if isinstance(values, Mapping):
         for name, value in values.items():
             here = f"{place}.{name}" if place else str(name)
-            if str(name) == "auto_map":
+            if str(name) in ("auto_map", "custom_pipelines"):
                 yield from (here for text in _texts_in(value) if "--" in text)
             elif str(name).removesuffix("_internal").endswith("_implementation"):
                 yield from (here for text in _texts_in(value) if "/" in text)

@@ -5,6 +5,8 @@ and the SAM2 decoder prompted by them. Shapes in comments: T tiles, K tokens a t
 `[SEG]`, D SAM2 width.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 import transformers
@@ -17,7 +19,7 @@ from .decoding import Candidates, decode
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
 from .loading import require_one_device, warn_of_float32
-from .official_calls import INSTEAD, in_order, instead_of, say_once, texts_for
+from .official_calls import INSTEAD, in_order, instead_of, say_once, texts_for, without_flash
 from .parts import (
     MaskLogits,
     Prediction,
@@ -42,6 +44,14 @@ from .sam2_sizes import sam2_video_config
 from .tracking import Tracker
 from .video import predict_video
 
+if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
+    from .image_depth import Depth  # noqa: F401
+    from .image_file import upright  # noqa: F401
+    from .image_stacks import is_in_planes  # noqa: F401
+    from .image_tags import tags_of  # noqa: F401
+    from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
+    from .wide import compute_wide  # noqa: F401
+
 
 class Sa2VAModel(PreTrainedModel):
     """Sa2VA with the official call `predict_forward`."""
@@ -53,13 +63,9 @@ class Sa2VAModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = [
-        "InternVLVisionLayer",
-        "Qwen2DecoderLayer",
-        "Qwen3DecoderLayer",
-        "LlamaDecoderLayer",
-        "Sam2MultiScaleBlock",
+        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Sam2MultiScaleBlock",
         "Sam2VideoTwoWayAttentionBlock",
-    ]
+    ]  # fmt: skip
     _tied_weights_keys = (
         {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}
         if int(transformers.__version__.split(".")[0]) >= 5
@@ -87,11 +93,7 @@ class Sa2VAModel(PreTrainedModel):
 
         `use_flash_attn`, which the official models take, is said to have no effect.
         """
-        if kwargs.pop("use_flash_attn", None) is not None:
-            say_once(
-                "use_flash_attn: has no effect, attention goes through torch's own kernels; "
-                "attn_implementation='flash_attention_2' asks for that package"
-            )
+        without_flash(kwargs)
         asked = kwargs.get("dtype", kwargs.get("torch_dtype"))
         if asked is None and int(transformers.__version__.split(".")[0]) < 5:
             warn_of_float32(pretrained_model_name_or_path)

@@ -24,6 +24,15 @@ def say_once(text: str) -> None:
     logging.get_logger("transformers").warning_once(text)
 
 
+def without_flash(settings: dict[str, Any]) -> None:
+    """Take `use_flash_attn` out of the arguments of `from_pretrained`, and say that it has no effect."""
+    if settings.pop("use_flash_attn", None) is not None:
+        say_once(
+            "use_flash_attn: has no effect, attention goes through torch's own kernels; "
+            "attn_implementation='flash_attention_2' asks for that package"
+        )
+
+
 def instead_of(name: str) -> str:
     """One line that says what takes the place of a call of the official models, a key of `INSTEAD`."""
     return f"{name}: call {_CALL}{INSTEAD[name]}"

@@ -59,6 +59,7 @@ def test_added_and_missing_code_is_refused(folder):
     [
         ("config.json", {"auto_map": {"AutoModel": "someone/else--modeling.Model"}}, "auto_map"),
         ("config.json", {"vision": [{"auto_map": {"AutoModel": "a/b--c.D"}}]}, r"vision\.0\.auto_map"),
+        ("config.json", {"custom_pipelines": {"image-segmentation": {"impl": "a/b--c.D"}}}, "custom_pipelines"),
         ("config.json", {"_attn_implementation_internal": "someone/kernels"}, "_attn_implementation_internal"),
         ("config.json", {"text": {"attn_implementation": {"": "a/b@main"}}}, r"text\.attn_implementation"),
         ("config.json", {"_experts_implementation": "a/b"}, "_experts_implementation"),

@@ -4,17 +4,21 @@ import copy
 import logging
 import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoProcessor, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoProcessor, AutoTokenizer, pipeline
+from transformers.dynamic_module_utils import get_relative_imports
 
+import helpers.sa2va
 from helpers.sa2va.loading import require_one_device
 from helpers.sa2va.official_calls import in_order, texts_for
 from tests.tiny_sources import FIXTURES
 
+CODE = Path(helpers.sa2va.__file__).parent
 TEXT = "Please segment the vessels."
 
 
@@ -211,11 +215,35 @@ def test_a_saved_model_loads_with_every_tensor(fixture_folder, loaded, path, exp
     assert code == {file.name for file in tmp_path.glob("*.py")}
 
 
+def test_the_model_names_every_file_of_its_code():
+    """Of a folder, transformers 4 takes along what the file of the class imports, and not what that imports in turn."""
+    names = {path.stem for path in CODE.glob("*.py")} - {"__init__", "modeling_sa2va"}
+    assert set(get_relative_imports(CODE / "modeling_sa2va.py")) == names
+    assert set(get_relative_imports(CODE / "configuration_sa2va.py")) == {"sam2_sizes"}
+    for alone in ("sam2_sizes", "segmentation_pipeline"):
+        assert get_relative_imports(CODE / f"{alone}.py") == []
+
+
 def test_auto_classes_answer(fixture_folder, loaded, path, expected):
     config = AutoConfig.from_pretrained(fixture_folder, trust_remote_code=True)
     assert config.token_ids == loaded[0].config.token_ids and config.sam2_sizes == loaded[0].config.sam2_sizes
     processor = AutoProcessor.from_pretrained(fixture_folder, trust_remote_code=True)
     assert same(loaded[0].predict_forward(path, TEXT, processor), expected)  # the tokenizer: there is no processor
+
+
+def test_the_pipeline_of_transformers_gives_the_same_masks(fixture_folder, loaded, path, expected, tmp_path):
+    pipe = pipeline("image-segmentation", model=str(fixture_folder), trust_remote_code=True, dtype=torch.float32)
+    (found,) = pipe(Image.open(path), prompt=TEXT)
+    assert np.array_equal(np.asarray(found["mask"]), expected["prediction_masks"][0][0] * np.uint8(255))
+    assert found["mask"].size == Image.open(path).size and (found["label"], found["score"]) == (TEXT, None)
+    several = pipe([path, str(path)], prompt=TEXT)
+    assert [len(masks) for masks in several] == [1, 1] and several[1][0]["mask"] == found["mask"]
+    with pytest.raises(ValueError, match="prompt: expected the user's words"):
+        pipe(path)
+    with pytest.raises(TypeError, match="threshold"):
+        pipe(path, prompt=TEXT, threshold=0.3)
+    pipe.save_pretrained(tmp_path)
+    assert (tmp_path / "segmentation_pipeline.py").is_file()
 
 
 TOKENIZER = type("Tokenizer", (), {"convert_tokens_to_ids": None})()

@@ -1,0 +1,57 @@
+"""`transformers.pipeline("image-segmentation", model=FOLDER, trust_remote_code=True)` for an exported folder."""
+
+from PIL import Image
+from transformers import AutoTokenizer, Pipeline
+
+# What config.json says of it, so that transformers finds it.
+PIPELINES = {
+    "image-segmentation": {"impl": "segmentation_pipeline.Sa2VASegmentation", "pt": ["AutoModel"], "type": "image"}
+}
+
+
+class Sa2VASegmentation(Pipeline):
+    """Masks of what a prompt asks for, through `predict_forward`."""
+
+    _load_tokenizer = True
+    _load_processor = _load_image_processor = _load_feature_extractor = _load_video_processor = False
+
+    def __init__(self, model, tokenizer=None, **settings):
+        if tokenizer is None:  # transformers 4 loads none for tasks on images
+            tokenizer = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=True)
+        super().__init__(model=model, tokenizer=tokenizer, **settings)
+
+    def __call__(self, images, prompt=None):
+        """The masks of an image, or a list of those of each of several.
+
+        Args:
+            images: what `predict_forward` takes as `image`, or a list of such.
+            prompt: the user's words, for instance "Please segment the blood vessels.".
+        Returns:
+            For each `[SEG]` of the answer {"mask": PIL image (L, 0 or 255) of the image's size, "label": the prompt,
+            "score": None, since the model gives none}; an empty list where the answer has no `[SEG]`.
+        Raises:
+            ValueError: without a prompt, and as `predict_forward`.
+        """
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise ValueError("prompt: expected the user's words, as in pipe(image, prompt='Segment the vessels.')")
+        if isinstance(images, (list, tuple)):
+            return [self(image, prompt) for image in images]
+        return super().__call__(images, prompt=prompt)
+
+    def _sanitize_parameters(self, prompt=None, **others):
+        if others:
+            raise ValueError(f"{', '.join(sorted(others))}: expected the image and prompt= alone")
+        return {}, {} if prompt is None else {"prompt": prompt}, {}
+
+    def preprocess(self, inputs):
+        return {"image": inputs}
+
+    def _forward(self, model_inputs, prompt):
+        result = self.model.predict_forward(image=model_inputs["image"], text=prompt, tokenizer=self.tokenizer)
+        return {"masks": result["prediction_masks"], "prompt": prompt}
+
+    def postprocess(self, model_outputs):
+        return [
+            {"score": None, "label": model_outputs["prompt"], "mask": Image.fromarray(mask[0]).convert("L")}
+            for mask in model_outputs["masks"]
+        ]
