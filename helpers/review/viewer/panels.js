@@ -20,7 +20,7 @@ export class Panels {
     );
     this.tools = make(
       "div", { className: "vk-line vk-tools" },
-      make("span", { className: "vk-word", textContent: "Panels ⇧" }), ...this.switches,
+      make("span", { className: "vk-word", textContent: "Panels" }), ...this.switches,
       button("Fit", () => this.fit(), { title: "all of the frame" }),
       button("1:1", () => this.actualSize(), { title: "one pixel to one" }),
       button("−", () => this.zoomBy(1 / 1.25), { ariaLabel: "zoom out" }),
