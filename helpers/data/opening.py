@@ -40,7 +40,7 @@ class Opening:
         """The data set. What its rules are is logged.
 
         Args:
-            tried: as for `open_dataset`.
+            tried: as for `open_dataset`. Where rules are tried, nothing is logged: the report on them says it.
         Raises:
             UsageProblem: for words that mean nothing, and as `open_dataset`.
             RefusedInput: as `open_dataset`.
@@ -58,7 +58,7 @@ class Opening:
             rescale_from=None if self.rescale_from is None else parse_size(self.rescale_from),
             tried=tried,
         )
-        for note in opened.rules_notes:
+        for note in opened.rules_notes if tried is None else ():
             _log.info(note)
         return opened
 
