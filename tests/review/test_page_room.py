@@ -191,7 +191,7 @@ def test_a_click_opens_a_case_and_none_is_judged_as_a_thumbnail(shown):
     assert shown.text(".vk-progress").startswith("1 of 6")
 
 
-def test_the_heading_has_its_words_in_sight_beside_the_file_browser_of_jupyterlab(many):
+def test_heading_and_tools_have_their_words_in_sight_beside_the_file_browser_of_jupyterlab(many):
     """No word of it ends in dots, and the reasons of a verdict are whole words too."""
     reasons = ["missed branch", "broken vessel", "false vessel", "catheter", "wrong ground truth", "image quality"]
     page = many(stamp="synthetic, tiny model", title="training list unknown", reasons=reasons)
@@ -202,6 +202,7 @@ def test_the_heading_has_its_words_in_sight_beside_the_file_browser_of_jupyterla
     assert page.inner_text(".vk-progress") == "ann: 1 of 3 reviewed, 1 rejected"
     right = boxes(page, ".vesselkit-review")[0][2]
     assert all(box[2] <= right for box in boxes(page, "header *, .vk-card *"))
+    assert len({box[1] for box in boxes(page, ".vk-tools button")}) == 1  # in one line
     cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline')"
     assert page.eval_on_selector_all("header *, .vk-card :not(input)", f"{cut}.map((one) => one.textContent)") == []
 
