@@ -83,7 +83,7 @@ def test_both_languages_show_every_notebook_and_its_page():
 
 
 def test_the_picture_is_small():
-    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 400_000
+    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 200_000
 
 
 @pytest.mark.parametrize("name", READMES)

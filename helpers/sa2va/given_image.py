@@ -21,7 +21,7 @@ from .image_file import (
     size_reason,
     upright,
 )
-from .image_mode import is_deep_grey, scale_grey
+from .image_mode import bit_depth_for, is_deep_grey, scale_grey
 from .image_stacks import PLANES_REASON, is_in_planes, planes_differ
 from .image_tags import tags_of
 
@@ -141,9 +141,22 @@ def _of_opened(image: ImageFile.ImageFile) -> tuple[Image.Image, int | None]:
         raise UnfitImage(PLANES_REASON)
     # Read behind load(): for TIFF, Pillow has then applied and removed the tag by itself.
     orientation = image.getexif().get(_ORIENTATION)
-    if depth is None or depth.full_scale is None:
+    if depth is None:
         return image, orientation
-    return Image.fromarray(scale_grey(grey_values(image, depth), depth.full_scale)), orientation
+    values = grey_values(image, depth)
+    white = depth.full_scale or _remarked_white(values, depth)
+    return (image if white is None else Image.fromarray(scale_grey(values, white))), orientation
+
+
+def _remarked_white(values: np.ndarray, depth: Depth) -> int | None:
+    """The white (H, W) values have by their file's remark; None where it has none, or they do not fit it."""
+    largest = values.max()
+    if depth.significant_bits is not None:
+        white = 2**depth.significant_bits - 1
+        return white if largest <= white else None
+    if depth.noted_maximum is not None:
+        return 2 ** bit_depth_for(int(max(largest, depth.noted_maximum))) - 1
+    return None
 
 
 def _known_depth(image: ImageFile.ImageFile) -> Depth | None:

@@ -307,7 +307,7 @@ class Sa2VAModel(PreTrainedModel):
             ValueError: in one line, where an argument is not what is expected, the model is spread over several
                 devices, or its numbers overflow their dtype.
         """
-        video, text, tokenizer = in_order(video, text, tokenizer)
+        video, text, tokenizer = in_order(image, video, text, tokenizer)
         if processor is not None:
             say_once("processor: has no effect, the model prepares its images itself; the tokenizer is what it needs")
         require_one_device(self)

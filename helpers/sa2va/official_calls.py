@@ -38,12 +38,17 @@ def instead_of(name: str) -> str:
     return f"{name}: call {_CALL}{INSTEAD[name]}"
 
 
-def in_order(video: Any, text: Any, tokenizer: Any) -> tuple[Any, Any, Any]:
+def in_order(image: Any, video: Any, text: Any, tokenizer: Any) -> tuple[Any, Any, Any]:
     """Video, text and tokenizer of a call that may have named image, text, tokenizer by their place.
 
     Raises:
-        ValueError: where two texts or two tokenizers come.
+        ValueError: where two texts or two tokenizers come, or a text stands for a video without an image: it may be
+            the path of a film.
     """
+    if image is None and isinstance(video, str):
+        raise ValueError(
+            f"video: expected a list of images, one a frame; got the text {video!r}. Without an image, name text="
+        )
     is_text = isinstance(video, str) or (_is_tokenizer(text) and video is not None)
     if not is_text:
         return video, text, tokenizer

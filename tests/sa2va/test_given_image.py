@@ -15,6 +15,7 @@ from helpers.images.reading import UnreadableImage, read_image
 from helpers.sa2va.given_image import one_picture, require_kind
 from helpers.sa2va.image_mode import to_rgb
 from tests.images.dicom_files import jpeg_2000_bytes
+from tests.images.test_depth import VALUES, png_16
 
 GREY = np.arange(100, 220, dtype=np.uint8).reshape(10, 12)
 DEEP = GREY.astype(np.uint16) * 16
@@ -199,6 +200,16 @@ def test_a_turned_image_says_that_masks_lie_on_the_upright_one(files, suffix):
         if suffix != "tif":
             with pytest.raises(ValueError, match="carries the EXIF orientation 6"):
                 one_picture(image.convert("RGB"))
+
+
+@pytest.mark.parametrize(("sbit", "white"), [(10, 1023), (12, 4095), (9, 1023), (None, 1023)])
+def test_significant_bits_of_a_png_decide_as_in_a_data_set_of_it(tmp_path, sbit, white):
+    """Nine bits do not hold 1000: then its largest value decides."""
+    path = png_16(tmp_path / "a.png", VALUES, sbit)
+    wanted = np.rint(VALUES.astype(float) * 255 / white).astype(np.uint8)
+    with Image.open(path) as opened:
+        for given in (path, opened):
+            assert np.array_equal(np.asarray(to_rgb(one_picture(given)))[..., 0], wanted)
 
 
 def test_a_closed_file_is_told(files):

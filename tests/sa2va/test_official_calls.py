@@ -155,6 +155,14 @@ def test_transformers_takes_the_class_as_it_is(loaded):
         ({"text": 7}, "text: expected str, got int"),
         ({"image": [Image.new("L", (4, 4))], "past_text": "x"}, "image: a list goes with neither past_text"),
         ({"video": "film.mp4", "text": "Hello"}, "text: two values stand in its place, str and str"),
+        (
+            {"image": None, "video": "film.mp4", "text": None},
+            "video: expected a list of images, one a frame; got the t",
+        ),
+        (
+            {"image": None, "video": "film.mp4", "text": "Hello"},
+            "video: expected a list of images, one a frame; got th",
+        ),
         ({"image": None, "video": Image.new("L", (4, 4))}, "video: expected a list of images, one a frame; got "),
         ({"image": None, "video": [np.zeros((4, 4))]}, "video, frame 1 of 1: expected a PIL image"),
         ({"video": [Image.new("L", (4, 4))]}, "video: goes with neither image"),
@@ -261,13 +269,13 @@ TOKENIZER = type("Tokenizer", (), {"convert_tokens_to_ids": None})()
     ],
 )
 def test_places_are_told_apart_by_what_stands_there(given, expected):
-    assert in_order(*given) == expected
+    assert in_order("image", *given) == expected
 
 
 @pytest.mark.parametrize("given", [("a", "b", TOKENIZER), ("a", TOKENIZER, TOKENIZER), ("a", "b", None)])
 def test_two_values_in_one_place_are_refused(given):
     with pytest.raises(ValueError, match="two values stand in its place"):
-        in_order(*given)
+        in_order("image", *given)
 
 
 def test_texts_follow_the_images():
