@@ -17,7 +17,7 @@ class Sa2VASegmentation(Pipeline):
 
     def __init__(self, model, tokenizer=None, **settings):
         if tokenizer is None:  # transformers 4 loads none for tasks on images
-            tokenizer = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=True)
+            tokenizer = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=True, local_files_only=True)
         super().__init__(model=model, tokenizer=tokenizer, **settings)
 
     def __call__(self, images, prompt=None):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 
 from helpers.atomic import flush
@@ -54,17 +55,18 @@ class TrainingRunner(Runner):
         return checkpoint
 
     def save_checkpoint(self, out_dir: str, filename: str, *arguments: Any, **options: Any) -> None:
-        """As mmengine's, under the final name only once it is whole and on the disk.
+        """As mmengine's, by the first process alone, under the final name only once it is whole and on the disk.
 
         Raises:
             OSError: naming the file, where it cannot be written; nothing half-written is left.
         """
+        if not is_main_process():  # another would find the first one's file half-written
+            return
         partial, final = Path(out_dir) / f"{filename}{PARTIAL_SUFFIX}", Path(out_dir) / filename
         try:
             super().save_checkpoint(out_dir, partial.name, *arguments, **options)
-            if partial.exists():  # the first process alone writes
-                flush(partial)
-                os.replace(partial, final)
+            flush(partial)
+            os.replace(partial, final)
         except BaseException as error:
             partial.unlink(missing_ok=True)
             if isinstance(error, OSError):

@@ -176,3 +176,10 @@ def test_names_of_any_kind_are_taken_and_come_back_from_the_checkpoint(tmp_path)
     last = run_training(CONFIG, work_dir=place / "work", options=options)
     assert last == place / "work" / "iter_1.pth"
     convert(ConversionRequest(last, place / "model", sam2=sources.sam2, sam2_config=str(sources.sizes)))
+
+
+def test_another_process_leaves_the_first_ones_half_written_checkpoint_alone(tmp_path, monkeypatch):
+    (tmp_path / f"iter_4.pth{runner.PARTIAL_SUFFIX}").write_bytes(b"half")
+    monkeypatch.setattr(runner, "is_main_process", lambda: False)
+    runner.TrainingRunner.save_checkpoint(None, str(tmp_path), "iter_4.pth")
+    assert [path.name for path in tmp_path.iterdir()] == [f"iter_4.pth{runner.PARTIAL_SUFFIX}"]
