@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from helpers.notebook.parameters import placeholder
+from helpers.paths import project_root
 
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}
 _BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": [], "boolean": False}
@@ -110,4 +111,6 @@ def _shown(name: str, value: Any) -> str:
     text = str(value)
     if is_users_path(text):
         return placeholder(name)
-    return shown_path(value) if isinstance(value, Path) else text
+    # A text may hold a path too: a setting that takes a name or a file.
+    is_path = isinstance(value, Path) or Path(text).is_relative_to(project_root())
+    return shown_path(Path(text)) if is_path else text

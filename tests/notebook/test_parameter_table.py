@@ -11,7 +11,7 @@ from helpers.notebook import showing
 from helpers.notebook.known import SETTINGS
 from helpers.notebook.parameter_table import declared, show_parameters
 from helpers.notebook.parameters import validate
-from helpers.notebook.settings import EvaluateSettings, InferSettings, ReviewSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 
 
 @pytest.fixture
@@ -70,3 +70,10 @@ def test_given_values_are_shown_and_paths_of_the_user_are_not(root):
     runs = {"data": "DOE_JOHN", "predictions": str(root / "DOE_JOHN"), "beside": ["a", "DOE_JOHN/b"]}
     found = shown(validate(ReviewSettings, runs))
     assert found["predictions"] == "<predictions>" and found["beside"] == "a; <beside>"
+
+
+def test_no_value_inside_the_project_shows_where_the_project_lies(root):
+    (root / "outputs/sizes.json").write_text("{}")
+    given = {"checkpoint": "DOE_JOHN", "base": "DOE_JOHN", "sam2_config": "outputs/sizes.json"}
+    found = shown(validate(ConvertSettings, given))
+    assert found["sam2_config"] == "outputs/sizes.json" and not [text for text in found.values() if str(root) in text]
