@@ -112,7 +112,8 @@ def scrubbed(text: str, known: list[_Known]) -> str:
 def _without_whole(text: str, known: list[_Known]) -> str:
     for found in known:
         text = _replaced(text, found, found.whole)
-    return text
+    # Where the project lies is nobody's concern; a path in it is told from its root.
+    return text.replace(f"{paths.project_root()}{os.sep}", "")
 
 
 def _replaced(text: str, found: _Known, wanted: tuple[str, ...]) -> str:

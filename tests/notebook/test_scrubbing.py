@@ -84,6 +84,20 @@ def test_paths_at_any_depth_and_in_what_is_displayed_are_taken_out():
     assert found == {"text/plain": "<folders>", "text/html": "<td>&lt;folders&gt;</td>", "image/png": "abc"}
 
 
+def test_nothing_says_where_the_project_lies(tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    inside = f"{tmp_path.resolve()}/outputs/demo"
+    shown = {"text/plain": inside, "text/html": f"<td>{inside}</td>", "text/markdown": f"`{inside}`"}
+    outputs = [new_output("stream", text=f"results: {inside}\n"), new_output("display_data", data=shown)]
+    node = new_notebook(cells=[new_code_cell("1", outputs=outputs)])
+    scrub(node, failed=False)
+    said, displayed = node.cells[0].outputs
+    assert said.text == "results: outputs/demo\n" and displayed.data["text/plain"] == "outputs/demo"
+    assert (
+        displayed.data["text/html"] == "<td>outputs/demo</td>" and displayed.data["text/markdown"] == "`outputs/demo`"
+    )
+
+
 def test_a_misspelt_path_is_refused_before_a_kernel_starts_and_leaves_nothing(tmp_path, monkeypatch):
     def never(*_, **__):
         raise AssertionError("a kernel was started")
