@@ -1,9 +1,8 @@
 """Look at a whole data set before anything runs on it."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,8 +12,7 @@ from PIL import Image
 
 from helpers.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
-from helpers.data.enclosed import enclosed_polygons
-from helpers.data.findings import Finding, Severity, counts, ordered, to_csv, to_text
+from helpers.data.findings import Finding, Severity, counts, of_case, ordered, to_csv, to_text
 from helpers.data.ids import IdPolicy
 from helpers.data.labels import DECIDE_LABELS
 from helpers.data.other_frame import suggestions
@@ -22,8 +20,8 @@ from helpers.data.privacy import header_facts, header_signs, name_signs
 from helpers.data.readers.looks import Look, look_of
 from helpers.data.record import Case
 from helpers.data.spelling import spellings_text
+from helpers.data.truth_findings import truth_findings
 from helpers.data.values import DECIDE
-from helpers.errors import RefusedInput
 from helpers.images.depth import UNIT
 from helpers.images.dicom_header import DicomFacts
 from helpers.images.digest import pixel_sha256
@@ -31,16 +29,8 @@ from helpers.images.reading import UnreadableImage, image_depth
 from helpers.images.source import read_frame
 from helpers.progress import track
 
-# Of a frame: more vessel than this is no angiogram's.
-FULL = 0.6
-# How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
-_OTHER_SIZE = 0.05
-
 # By how much the channels of a pixel differ in a colour, beyond what JPEG makes of grey, and in what share of a frame.
 _COLOURED, _COLOURED_SHARE = 32, 0.005
-
-_REMARKS = ("mask not binary", "mask in colour")
-_REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
 
 
 @dataclass(frozen=True)
@@ -116,18 +106,18 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
             try:
                 image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
             except UnreadableImage as error:
-                findings.append(_finding("error", "unreadable", case, error.reason, "copy or export the file again"))
-                findings += _truth_findings(case, None, annotated, undecided)
+                findings.append(of_case("error", "unreadable", case, error.reason, "copy or export the file again"))
+                findings += truth_findings(case, None, annotated, undecided)
                 continue
             frame = SeenFrame(image.size, pixel_sha256(image))
             if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is Look.MASK:
                 said = "the frame looks like a mask: few values, or nearly all of it black and white"
-                findings.append(_finding("warning", "mask_like", case, said, "take it out where it is no frame"))
+                findings.append(of_case("warning", "mask_like", case, said, "take it out where it is no frame"))
             findings += _colour_findings(case, image, dataset.ids)
         by_pixels[frame.pixels].append(case)
         sizes[case.case_id] = frame.size
         findings += _depth_findings(case)
-        findings += _truth_findings(case, frame.size, annotated, undecided)
+        findings += truth_findings(case, frame.size, annotated, undecided)
     findings += _value_findings(dataset)
     findings += _other_frame_findings(dataset, sizes)
     findings += _twin_findings(by_pixels)
@@ -170,62 +160,6 @@ def write_report(report: Report, dataset: Dataset, output: Path) -> None:
 _ORDER_ADVICE = "look at its order in a film; (?P<frame>...) in --group-by, or a CSV column frame, states it"
 
 
-def _truth_findings(
-    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
-) -> Iterator[Finding]:
-    truth = case.truth
-    if truth is None:
-        if annotated:
-            yield _finding("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
-        return
-    problems = truth.problems(*(size or (None, None)))
-    if undecided is not None and undecided in problems:
-        return
-    by_kind: dict[str, list[Finding]] = defaultdict(list)
-    for problem in problems:
-        found = _problem_finding(problem, case)
-        by_kind[found.kind].append(found)
-    for first, *others in by_kind.values():
-        yield replace(first, what=f"{first.what}; and {len(others)} more such") if others else first
-    if size is None or not all(problem.startswith(_REMARKS) for problem in problems):
-        return
-    try:
-        share = float(np.mean(truth.mask(*size)))
-    except RefusedInput:
-        yield _finding("error", "broken_truth", case, "the ground truth cannot be drawn", "correct the annotation")
-        return
-    if share == 0:
-        yield _finding("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
-    elif share > FULL:
-        said = f"the ground truth fills {share:.0%} of the frame"
-        yield _finding("warning", "full_truth", case, said, "check whether vessel and background are swapped")
-    count = enclosed_polygons(truth, *size)
-    if count:
-        said = (
-            f"{count} polygons lie wholly inside another one of their object; if they are holes, these count as vessel"
-        )
-        yield _finding(
-            "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
-        )
-
-
-def _problem_finding(problem: str, case: Case) -> Finding:
-    """A truth's own problem, with its kind and what to do."""
-    if problem.startswith(_REMARKS):
-        return _finding("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
-    fit = "export frame and annotation at the same size, or ask for rescaling"
-    if problem.startswith("made for"):
-        return _finding("error", "size_mismatch", case, problem, fit)
-    reach = _REACHES.search(problem)
-    if reach and float(reach[1]) > int(reach[2]) * (1 + _OTHER_SIZE):
-        return _finding("error", "size_mismatch", case, problem, f"it seems made for a larger image: {fit}")
-    if "reaches" in problem:
-        return _finding("error", "out_of_bounds", case, problem, "move the polygon into the image")
-    if re.search(r"has \d+ points?$", problem):
-        return _finding("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
-    return _finding("error", "broken_truth", case, problem, "correct the annotation")
-
-
 def _value_findings(dataset: Dataset) -> Iterator[Finding]:
     """What labels, and the values of all mask files, mean: one finding, not one for each case."""
     labels = dataset.labels
@@ -263,7 +197,7 @@ def _colour_findings(case: Case, image: Image.Image, ids: IdPolicy) -> Iterator[
         return
     said = "the frame is in colour, and angiograms are grey"
     advice = "look whether it holds drawings, or three frames as the channels of one picture: save each as a grey image"
-    yield _finding("note" if ids is IdPolicy.PUBLIC else "warning", "in_colour", case, said, advice)
+    yield of_case("note" if ids is IdPolicy.PUBLIC else "warning", "in_colour", case, said, advice)
 
 
 def _depth_findings(case: Case) -> Iterator[Finding]:
@@ -277,7 +211,7 @@ def _depth_findings(case: Case) -> Iterator[Finding]:
         said = "floats of 0 to 1"
     else:
         said = f"more than 8 bits a pixel, {case.frame.bits} in its data set"
-    yield _finding("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
+    yield of_case("note", "deep_pixels", case, said, "it is read as 8 bits; check that its contrast is kept")
 
 
 def _twin_findings(by_pixels: dict[str, list[Case]]) -> Iterator[Finding]:
@@ -285,9 +219,9 @@ def _twin_findings(by_pixels: dict[str, list[Case]]) -> Iterator[Finding]:
         for case in others:
             if case.frame.split != first.frame.split:
                 said = f"same pixels as {first.case_id}, in another split ({case.frame.split}, {first.frame.split})"
-                yield _finding("error", "duplicate_across_splits", case, said, "keep it in one split only")
+                yield of_case("error", "duplicate_across_splits", case, said, "keep it in one split only")
             else:
-                yield _finding("warning", "duplicate", case, f"same pixels as {first.case_id}", "remove one of them")
+                yield of_case("warning", "duplicate", case, f"same pixels as {first.case_id}", "remove one of them")
 
 
 def _split_findings(dataset: Dataset) -> Iterator[Finding]:
@@ -334,17 +268,17 @@ def _privacy_findings(dataset: Dataset) -> Iterator[Finding]:
             signs = name_signs(_below(dataset.root, path))
             if signs:
                 said = f"the file's path looks like it holds {' and '.join(signs)}"
-                yield _finding("warning", "name_in_path", case, said, _PATH_ADVICE[dataset.ids])
+                yield of_case("warning", "name_in_path", case, said, _PATH_ADVICE[dataset.ids])
         if path in seen:
             continue
         seen.add(path)
         filled, burned_in = header_signs(path)
         if filled:
             said = f"the DICOM header identifies: {', '.join(filled)}"
-            yield _finding("warning", "identity_in_header", case, said, "it is never copied; do not pass the file on")
+            yield of_case("warning", "identity_in_header", case, said, "it is never copied; do not pass the file on")
         if burned_in:
             said = "the header says that text is burned into the pixels"
-            yield _finding("warning", "burned_in", case, said, "cover the text before any picture leaves this machine")
+            yield of_case("warning", "burned_in", case, said, "cover the text before any picture leaves this machine")
 
 
 def _header_findings(dataset: Dataset) -> Iterator[Finding]:
@@ -360,14 +294,14 @@ def _header_findings(dataset: Dataset) -> Iterator[Finding]:
             continue
         if (case.frame.index or 0) + 1 in facts.mask_frames:
             said = "the header makes this frame a mask of a subtraction: it shows no contrast agent"
-            yield _finding("warning", "mask_frame", case, said, "leave it out of scores; its vessels are not filled")
+            yield of_case("warning", "mask_frame", case, said, "leave it out of scores; its vessels are not filled")
         if is_first and facts.shutters:
             said = f"the header asks for a display shutter ({', '.join(facts.shutters)})"
             advice = "it is not applied: a viewer hides what the frames hold there"
-            yield _finding("note", "display_shutter", case, said, advice)
+            yield of_case("note", "display_shutter", case, said, advice)
         if is_first and facts.padded:
             said = "the header names a value of pixels that are padding"
-            yield _finding("note", "padding", case, said, "they are read as black; check that they hold no vessels")
+            yield of_case("note", "padding", case, said, "they are read as black; check that they hold no vessels")
 
 
 _PATH_ADVICE = {
@@ -378,7 +312,3 @@ _PATH_ADVICE = {
 
 def _below(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-
-
-def _finding(severity: str, kind: str, case: Case, what: str, advice: str) -> Finding:
-    return Finding(Severity(severity), kind, case.case_id, what, advice)

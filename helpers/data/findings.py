@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
+from helpers.data.record import Case
 from helpers.tables_text import aligned, safe_text
 
 # Of one kind, in the text for people; the files hold all.
@@ -40,6 +41,11 @@ class Finding:
     case_id: str | None
     what: str
     advice: str
+
+
+def of_case(severity: str, kind: str, case: Case, what: str, advice: str) -> Finding:
+    """A finding about one case. Raises ValueError for a severity that is none of `Severity`."""
+    return Finding(Severity(severity), kind, case.case_id, what, advice)
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -120,7 +120,7 @@ def compare(
                 "n_units": interval.units,
                 "n_cases": int(defined.sum()),
                 **({"n_tested": len(untrained)} if trained else {}),
-                **(_of_cases(pairing, metric, defined) if metric in DISTANCES else {}),
+                **(_of_cases(pairing, (first, second), metric, defined) if metric in DISTANCES else {}),
                 "p_sign_flip": sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan,
                 "p_wilcoxon": wilcoxon_p(untrained) if tested else np.nan,
             }
@@ -131,11 +131,13 @@ def compare(
     return table
 
 
-def _of_cases(pairing: Pairing, metric: str, defined: pd.Series) -> dict[str, float]:
+def _of_cases(
+    pairing: Pairing, capped_tables: tuple[pd.DataFrame, pd.DataFrame], metric: str, defined: pd.Series
+) -> dict[str, float]:
     """Of the cases that a distance is compared on: its median in each run, and the number at the cap."""
     found: dict[str, float] = {}
-    for name, table in (("first", pairing.first), ("second", pairing.second)):
-        found[f"{name}_median"] = float(capped(table)[metric][defined].median())
+    for name, table, bounded in zip(("first", "second"), (pairing.first, pairing.second), capped_tables, strict=True):
+        found[f"{name}_median"] = float(bounded[metric][defined].median())
         found[f"{name}_n_infinite"] = int(np.isinf(table[metric][defined]).sum())
     return found
 

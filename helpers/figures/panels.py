@@ -48,7 +48,7 @@ class GroundTruth:
 
     @classmethod
     def fitting(cls, truth: Truth | None, width: int, height: int) -> "GroundTruth | None":
-        """The same; None where there is no truth, or none that fits: the data check says why."""
+        """The truth of a frame of that size; None without one, and for one that does not fit: see the data check."""
         try:
             return None if truth is None else cls.of(truth, width, height)
         except RefusedInput:
@@ -154,7 +154,7 @@ def contact_sheet(
         dpi: scale of the picture: at 100 a pixel of the frame is one of the picture, at 200 two by two; its size in
             inches stays. A sheet of more than 80 million pixels is drawn smaller, and says so.
     Raises:
-        UsageProblem: where there is no case, or `opacity` or `dpi` is out of range.
+        UsageProblem: without a case, and for an `opacity` or a `dpi` out of range.
     """
     if not cases:
         raise UsageProblem("contact sheet: expected at least one case, got none")

@@ -115,7 +115,7 @@ def predict(
 
 
 def _refuse_grown(output: Path, config: RunConfig) -> None:
-    """Raise VesselkitError where the run is no longer of the cases that this command asked for."""
+    """Raise VesselkitError if another command has enlarged the run since this one began."""
     if read_config(output).config_sha256 != config.config_sha256:
         raise VesselkitError(
             f"{output}: another command asked for more cases meanwhile. What was computed counts; give that command"

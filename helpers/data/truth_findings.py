@@ -1,0 +1,84 @@
+"""What an audit finds in the ground truth of one case."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from helpers.data.enclosed import enclosed_polygons
+from helpers.data.findings import Finding, of_case
+from helpers.data.record import Case
+from helpers.errors import RefusedInput
+
+# Of a frame: no angiogram holds more vessel than this.
+FULL = 0.6
+# How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
+_OTHER_SIZE = 0.05
+
+_REMARKS = ("mask not binary", "mask in colour")
+_REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
+
+
+def truth_findings(
+    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
+) -> Iterator[Finding]:
+    """Problems of a case's annotation, one finding for each kind, and a mask that is empty, full or has filled holes.
+
+    Args:
+        size: width and height of the frame, pixels; None where it cannot be read.
+        annotated: whether other cases of the data set have a ground truth.
+        undecided: the problem that stands once for the whole data set, and not here; None without one.
+    """
+    truth = case.truth
+    if truth is None:
+        if annotated:
+            yield of_case("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
+        return
+    problems = truth.problems(*(size or (None, None)))
+    if undecided is not None and undecided in problems:
+        return
+    by_kind: dict[str, list[Finding]] = defaultdict(list)
+    for problem in problems:
+        found = _problem_finding(problem, case)
+        by_kind[found.kind].append(found)
+    for first, *others in by_kind.values():
+        yield replace(first, what=f"{first.what}; and {len(others)} more such") if others else first
+    if size is None or not all(problem.startswith(_REMARKS) for problem in problems):
+        return
+    try:
+        share = float(np.mean(truth.mask(*size)))
+    except RefusedInput:
+        yield of_case("error", "broken_truth", case, "the ground truth cannot be drawn", "correct the annotation")
+        return
+    if share == 0:
+        yield of_case("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
+    elif share > FULL:
+        said = f"the ground truth fills {share:.0%} of the frame"
+        yield of_case("warning", "full_truth", case, said, "check whether vessel and background are swapped")
+    count = enclosed_polygons(truth, *size)
+    if count:
+        said = (
+            f"{count} polygons lie wholly inside another one of their object; if they are holes, these count as vessel"
+        )
+        yield of_case(
+            "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
+        )
+
+
+def _problem_finding(problem: str, case: Case) -> Finding:
+    """A truth's own problem, with its kind and what to do."""
+    if problem.startswith(_REMARKS):
+        return of_case("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
+    fit = "export frame and annotation at the same size, or ask for rescaling"
+    if problem.startswith("made for"):
+        return of_case("error", "size_mismatch", case, problem, fit)
+    reach = _REACHES.search(problem)
+    if reach and float(reach[1]) > int(reach[2]) * (1 + _OTHER_SIZE):
+        return of_case("error", "size_mismatch", case, problem, f"it seems made for a larger image: {fit}")
+    if "reaches" in problem:
+        return of_case("error", "out_of_bounds", case, problem, "move the polygon into the image")
+    if re.search(r"has \d+ points?$", problem):
+        return of_case("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
+    return of_case("error", "broken_truth", case, problem, "correct the annotation")
