@@ -66,14 +66,26 @@ def same(found, expected):
     )
 
 
+class Kept(logging.Handler):
+    """Keeps messages; caplog's own handler hears them twice where CI=1 makes transformers' logger propagate."""
+
+    def __init__(self):
+        super().__init__()
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
 @pytest.fixture
-def said(caplog):
+def said():
     """What is warned of through transformers' logger, from a state in which nothing was said yet."""
     logger = logging.getLogger("transformers")
     type(logger).warning_once.cache_clear()
-    logger.addHandler(caplog.handler)
-    yield lambda: [record.getMessage() for record in caplog.records]
-    logger.removeHandler(caplog.handler)
+    kept = Kept()
+    logger.addHandler(kept)
+    yield lambda: kept.messages
+    logger.removeHandler(kept)
 
 
 def test_image_text_and_tokenizer_are_taken_by_place(loaded, path, expected):
@@ -219,7 +231,10 @@ def test_a_saved_model_loads_with_every_tensor(fixture_folder, loaded, path, exp
     assert not any(told.values())
     ours, theirs = model.state_dict(), again.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert same(again.eval().predict_forward(path, TEXT, AutoTokenizer.from_pretrained(tmp_path)), expected)
+    found = again.eval().predict_forward(path, TEXT, AutoTokenizer.from_pretrained(tmp_path))
+    assert found["prediction"] == expected["prediction"]
+    # Not bit for bit: the weights lie elsewhere in memory, and several threads then add in another order.
+    assert np.allclose(found["prediction_logits"], expected["prediction_logits"], atol=1e-4)
     code = {file.name for file in fixture_folder.glob("*.py")}
     assert code == {file.name for file in tmp_path.glob("*.py")}
 
