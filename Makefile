@@ -31,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml | environment
 	@touch $@
 
 demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, through the notebooks
-	$(BIN)/python -m helpers.demo
+	$(BIN)/python -m helpers.dev.demo
 
 test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
@@ -40,7 +40,7 @@ test: $(STAMP) ## check style, run the tests
 
 LAB ?= # such as: make lab LAB="--no-browser --port 8889"
 lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; LAB="OPTIONS" passes it options
-	@$(BIN)/python -m helpers.notebook.copies
+	@$(BIN)/python -m helpers.notebook.working_copies
 	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/outputs/notebooks $(LAB)
 
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"
@@ -59,11 +59,11 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format
 
 docs: $(STAMP) ## write docs/cli.md, docs/notebooks.md and the notebooks' cells of parameters again
-	$(BIN)/python -m helpers.cli.reference
-	$(BIN)/python -m helpers.notebook.reference
+	$(BIN)/python -m helpers.cli.commands_page
+	$(BIN)/python -m helpers.notebook.parameters_page
 
 pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran
-	$(BIN)/python -m helpers.demo.pages
+	$(BIN)/python -m helpers.dev.demo.pages
 
 # torch first and alone: a range alone would take the newest torch. The oldest Python finds what all of them take, save for
 # soupsieve, whose later versions want Python 3.11.5: Debian 12 has 3.11.2.

@@ -1,3 +1,7 @@
 """vesselkit: convert, run, score and review Sa2VA vessel segmentation models."""
 
-__version__ = "0.1.0"
+from helpers.core import old_names
+
+__version__ = "0.2.0"
+
+old_names.install()

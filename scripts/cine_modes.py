@@ -13,21 +13,21 @@ from pathlib import Path
 
 import torch
 
-from helpers.cine.frame import sequence_cases
+from helpers.data.cases import Case
 from helpers.data.dataset import open_dataset
-from helpers.data.record import Case
+from helpers.data.frames.frame_source import read_frame
+from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
+from helpers.dev.synthesis.sequence_parameters import Split
+from helpers.dev.synthesis.written_layouts import SynthLayout
 from helpers.evaluation.evaluate import evaluate
-from helpers.images.source import read_frame
-from helpers.inference.loading import load_model
-from helpers.inference.run import DEFAULT_PROMPT, predict
-from helpers.inference.sa2va import Sa2VAPredictor
-from helpers.inference.sequences import Mode
-from helpers.inference.tracking import SequencePredictor
-from helpers.sa2va.image_mode import to_rgb
-from helpers.sa2va.video import FRAMES_SEEN, frame_tiles
-from helpers.synthesis.layout import SynthLayout
-from helpers.synthesis.parameters import Split
-from helpers.synthesis.writing import Recipe, write_dataset
+from helpers.model.image_mode import to_rgb
+from helpers.model.video import FRAMES_SEEN, frame_tiles
+from helpers.prediction.engine.model_loading import load_model
+from helpers.prediction.run import DEFAULT_PROMPT, predict
+from helpers.prediction.sa2va_predictor import Sa2VAPredictor
+from helpers.prediction.sequences.sequence_answers import Mode
+from helpers.prediction.sequences.sequence_tracking import SequencePredictor
+from helpers.review.films.film_frame import sequence_cases
 from scripts.train_answer import answers_with_seg, train_answer
 from scripts.train_memory import Film, train_memory
 

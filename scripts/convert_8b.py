@@ -19,11 +19,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers.atomic import require_free_space
-from helpers.checkpoint.source import open_source
-from helpers.conversion.key_map import restore_map
-from helpers.conversion.shards import index_json, lay_out, tensor_bytes, write_shard
-from helpers.conversion.weights import row_blocks
+from helpers.checkpoints.convert.key_map import restore_map
+from helpers.checkpoints.convert.weights import index_json, lay_out, row_blocks, tensor_bytes, write_shard
+from helpers.checkpoints.read.weight_source import open_source
+from helpers.core.atomic import require_free_space
 from tests.real_sizes import (
     BASE_VOCABULARY,
     LANGUAGE,

@@ -9,7 +9,7 @@ import argparse
 import numpy as np
 from tqdm import tqdm
 
-from helpers.evaluation.intervals import DRAWS, Interval, mean_interval
+from helpers.metrics.intervals import DRAWS, Interval, mean_interval
 
 CLUSTERS = 36
 TRUE_MEAN = 0.80

@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.inference.predictor import Answer
-from helpers.inference.run import predict
-from helpers.runs.logits import Upsampling
+from helpers.prediction.predictor import FramePrediction
+from helpers.prediction.run import predict
+from helpers.runs.stored_logits import Upsampling
 
 SIDE, GRID = 512, 256
 TREES = 8
@@ -42,8 +42,8 @@ class GreyPredictor:
         cells = np.asarray(image.convert("L"), np.float32).reshape(GRID, 2, GRID, 2).mean(axis=(1, 3))
         return ((VESSEL + BACKGROUND) / 2 - cells) / 10
 
-    def predict(self, prepared: Sequence[np.ndarray], prompts: Sequence[str]) -> list[list[Answer]]:
-        answers = [Answer("[SEG].", False, one[None], Upsampling.SAM2_TWO_STEP, 1024) for one in prepared]
+    def predict(self, prepared: Sequence[np.ndarray], prompts: Sequence[str]) -> list[list[FramePrediction]]:
+        answers = [FramePrediction("[SEG].", False, one[None], Upsampling.SAM2_TWO_STEP, 1024) for one in prepared]
         return [[answer] * len(prompts) for answer in answers]
 
 

@@ -5,8 +5,8 @@ docs/metrics.md has the table. Run from the repository root: python -m scripts.f
 
 import numpy as np
 
-from helpers.evaluation.case_scores import CaseArrays, score_case
-from helpers.evaluation.definitions import BY_METRIC
+from helpers.metrics.case_scores import CaseArrays, score_case
+from helpers.metrics.definitions import BY_METRIC
 
 SIDE = 200
 _WHOLE = ("hd95_px", "betti0_error", "broken_branches", "broken_length_px")

@@ -12,19 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers.atomic import partial_folder, write_text_atomic
+from helpers.core.atomic import partial_folder, write_text_atomic
+from helpers.data.cases import Case
 from helpers.data.dataset import Dataset, open_dataset
-from helpers.data.record import Case
-from helpers.evaluation.aggregation import pooled, summary, unit_keys
-from helpers.evaluation.batch import score_many
-from helpers.evaluation.case_scores import CaseArrays, scores_table
-from helpers.images.source import read_frame
-from helpers.tuning.choice import choose, unit_table
-from helpers.tuning.curves import dice_curves
-from helpers.tuning.grid import candidates
-from helpers.vesselness.maps import to_logits, vesselness
-from helpers.vesselness.predictor import grey_values
-from helpers.vesselness.settings import Settings
+from helpers.data.frames.frame_source import read_frame
+from helpers.evaluation.case_arrays import score_many
+from helpers.evaluation.frangi_tuning import candidates, choose, dice_curves, unit_table
+from helpers.evaluation.score_table import pooled, scores_table, summary, unit_keys
+from helpers.metrics.case_scores import CaseArrays
+from helpers.prediction.frangi.frangi_predictor import grey_values, to_logits, vesselness
+from helpers.prediction.frangi.frangi_settings import FrangiSettings
 
 HEADLINE = ("dice", "iou", "precision", "recall", "cldice", "nsd_2px", "hd95_px", "pr_auc")
 
@@ -36,7 +33,7 @@ def fold_numbers(units: Sequence[str], folds: int, seed: int) -> np.ndarray:
     return np.array([dealt[unit] for unit in units])
 
 
-def predicted(keyed: tuple[Case, Settings]) -> CaseArrays:
+def predicted(keyed: tuple[Case, FrangiSettings]) -> CaseArrays:
     """The arrays to score of a case under settings that did not see it."""
     case, settings = keyed
     image = read_frame(case.frame.path, case.frame.index, case.frame.bits)

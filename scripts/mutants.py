@@ -169,7 +169,7 @@ def _other_values(value: object) -> list:
 
 def sample(root: Path, package: str, count: int, seed: int) -> tuple[list[Mutant], int]:
     """`count` mutants of the package in random order, or all where there are fewer; and how many it has."""
-    files = [path.relative_to(root).as_posix() for path in sorted((root / "helpers" / package).glob("*.py"))]
+    files = [path.relative_to(root).as_posix() for path in sorted((root / "helpers" / package).rglob("*.py"))]
     found = {name: list(mutants(name, ast.parse((root / name).read_bytes()))) for name in files}
     total = sum(map(len, found.values()))
     exact = {name: min(count, total) * len(listed) / max(total, 1) for name, listed in found.items()}

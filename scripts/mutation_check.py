@@ -3,8 +3,8 @@
     python -m scripts.mutation_check FOLDER --package evaluation --mutants 300
 
 A sample of the mutants of a package (`scripts/mutants.py`), spread over its modules by how many each has, runs against
-the mirror tests: `tests/PACKAGE/test_x.py` for `x.py`; where that is absent, the tests of the package that import the
-module, or else those of the modules that import it. FOLDER/PACKAGE.jsonl keeps what came of each, so that a second call
+the mirror tests: `tests/PART/test_x.py` for `PART/x.py` and what else there imports the module; where there is
+none, those of the modules that import it. FOLDER/PACKAGE.jsonl keeps what came of each, so that a second call
 goes on after the last; `--again` runs those that survived once more, after tests were added. A mutant that takes five
 times as long as its tests do without a fault, and ten seconds, counts as killed.
 
@@ -38,22 +38,22 @@ PRELOADED += ("skimage.measure", "skimage.morphology", "sklearn.metrics", "surfa
 
 def mirror_tests(root: Path, path: str) -> list[str]:
     """The test files that a module is held against, from the root."""
-    package, module = Path(path).parent.name, Path(path).stem
+    package, module = Path(path).parent.relative_to("helpers").as_posix(), Path(path).stem
     return sorted(_tests_of(root, package, module, set()))
 
 
 def _tests_of(root: Path, package: str, module: str, seen: set[str]) -> set[str]:
     folder = root / "tests" / package
-    if (folder / f"test_{module}.py").exists():
-        return {f"tests/{package}/test_{module}.py"}
     found = {f"tests/{package}/{name}.py" for name in _importers(folder, package, module) if name.startswith("test_")}
+    if (folder / f"test_{module}.py").exists():
+        found.add(f"tests/{package}/test_{module}.py")
     for name in set() if found else _importers(root / "helpers" / package, package, module) - seen:
         found |= _tests_of(root, package, name, seen | {module})
     return found
 
 
 def _importers(folder: Path, package: str, module: str) -> set[str]:
-    found = set()
+    found, package = set(), package.replace("/", ".")
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.ImportFrom) and (

@@ -18,12 +18,12 @@ import torch
 from PIL import Image
 
 from helpers.data.dataset import open_dataset
-from helpers.images.source import read_frame
-from helpers.inference.dtypes import dtype_of
-from helpers.inference.loading import load_model
-from helpers.inference.run import DEFAULT_PROMPT
-from helpers.inference.sa2va import Sa2VAPredictor
-from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, tile_pixels
+from helpers.data.frames.frame_source import read_frame
+from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, tile_pixels
+from helpers.prediction.engine.dtypes import dtype_of
+from helpers.prediction.engine.model_loading import load_model
+from helpers.prediction.run import DEFAULT_PROMPT
+from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 
 PROMPTS = (
     DEFAULT_PROMPT,

@@ -24,12 +24,12 @@ from typing import Any
 
 from playwright.sync_api import TimeoutError
 
-from helpers import paths
-from helpers.review.store import read_lines
+from helpers.core import paths
+from helpers.review.verdicts import read_lines
 from tests.browser import chromium
 from tests.review.servers import lab, voila, write_notebook
 
-DATA, STAGES = "helpers/demo/files/data", ("predict", "evaluate", "baseline")
+DATA, STAGES = "helpers/dev/demo/files/data", ("predict", "evaluate", "baseline")
 REVIEWER = "measured"
 CELLS_MS, CASE_MS, ASK_MS = 600_000, 90_000, 15_000
 NOTCH, MOST_NOTCHES = 100, 40  # pixels that a wheel moves at once

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.bench.noise import write_noise
+from helpers.dev.bench.stand_in import write_noise
 
 SIDE = 512
 _PATIENCE = 300  # seconds until a process that waits for the others gives up
@@ -34,14 +34,14 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
     """One process: its share of the batches, after a warm-up. Prints when it started and ended."""
     import torch
 
-    from helpers.bench.presets import Preset
-    from helpers.bench.stand_in import stand_in
-    from helpers.data.frame import Frame
-    from helpers.inference.dtypes import MIXED
-    from helpers.inference.graphs import GraphedModel
-    from helpers.inference.run import predict
-    from helpers.inference.sa2va import Sa2VAPredictor
-    from helpers.inference.shards import Shard
+    from helpers.data.frames.frame import Frame
+    from helpers.dev.bench.model_presets import Preset
+    from helpers.dev.bench.stand_in import stand_in
+    from helpers.prediction.engine.cuda_graphs import GraphedModel
+    from helpers.prediction.engine.dtypes import MIXED
+    from helpers.prediction.run import predict
+    from helpers.prediction.sa2va_predictor import Sa2VAPredictor
+    from helpers.prediction.work_shards import WorkShard
 
     chosen = torch.device(device)
     cuda = chosen.type == "cuda"
@@ -58,7 +58,7 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
             raise SystemExit("the other processes did not come")
         time.sleep(0.01)
     start = time.time()
-    predict(frames, predictor, folder / f"run-{count}", batch_size=batch_size, shard=Shard(index + 1, count))
+    predict(frames, predictor, folder / f"run-{count}", batch_size=batch_size, shard=WorkShard(index + 1, count))
     print(json.dumps({"start": start, "end": time.time()}), flush=True)
 
 

@@ -62,17 +62,17 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
     """The 8B within the memory of smaller cards; what does not fit by the estimate is told and left out."""
     import torch
 
-    from helpers.bench.measuring import Plan, measure_model
-    from helpers.bench.presets import Preset, preset_config
-    from helpers.conversion.model_config import target_shapes
-    from helpers.errors import UsageProblem
-    from helpers.inference.dtypes import DTYPES, MIXED
-    from helpers.inference.memory import limit_memory, require_memory
-    from helpers.quantization.layers import Quantization
+    from helpers.checkpoints.convert.model_config import target_shapes
+    from helpers.core.errors import UsageProblem
+    from helpers.dev.bench.measuring import BenchPlan, measure_model
+    from helpers.dev.bench.model_presets import Preset, preset_config
+    from helpers.model.quantization.layers import Quantization
+    from helpers.prediction.engine.dtypes import DTYPES, MIXED
+    from helpers.prediction.engine.memory_estimate import limit_memory, require_memory
 
     chosen = torch.device(device)
     shapes = target_shapes(preset_config(Preset(preset)))
-    plan = Plan(sides=(512,), batch_sizes=(1, 2, 4), calls=8, files=0, graphs=False)
+    plan = BenchPlan(sides=(512,), batch_sizes=(1, 2, 4), calls=8, files=0, graphs=False)
     for cap, name, bits in CARDS:
         quantization = None if bits is None else Quantization(bits)
         dtype = DTYPES.get(name, MIXED)
@@ -111,14 +111,13 @@ def check_device(device: str, preset: str) -> None:
     import torch
     from PIL import Image
 
-    from helpers.bench.noise import draw_noise
-    from helpers.bench.presets import Preset
-    from helpers.bench.stand_in import stand_in
-    from helpers.inference.dtypes import MIXED
-    from helpers.inference.graphs import GraphedModel
-    from helpers.inference.inputs import resized
-    from helpers.inference.run import DEFAULT_PROMPT
-    from helpers.inference.sa2va import Sa2VAPredictor
+    from helpers.dev.bench.model_presets import Preset
+    from helpers.dev.bench.stand_in import draw_noise, stand_in
+    from helpers.prediction.engine.cuda_graphs import GraphedModel
+    from helpers.prediction.engine.device_inputs import resized
+    from helpers.prediction.engine.dtypes import MIXED
+    from helpers.prediction.run import DEFAULT_PROMPT
+    from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 
     print(f"the disk answers in {1e3 * disk_seconds():.1f} ms")
     chosen = torch.device(device)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from helpers.sa2va.processing_sa2va import build_prompt, image_text, normalise_tiles
-from helpers.sa2va.video import FRAMES_SEEN, answer_frames
-from helpers.training.lora import LoraLinear, add_adapters
-from helpers.training.samples import ANSWERS
+from helpers.model.processing_sa2va import build_prompt, image_text, normalise_tiles
+from helpers.model.video import FRAMES_SEEN, answer_frames
+from helpers.train.fine_tuning.samples import ANSWERS
+from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
 from scripts.descent import descend
 
 

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from helpers.data.record import Case
-from helpers.errors import VesselkitError
-from helpers.images.source import read_frame
-from helpers.sa2va.image_mode import to_rgb
-from helpers.sa2va.processing_sa2va import sam2_bytes
-from helpers.sa2va.tracking import FrameFeatures, Tracker
-from helpers.sa2va.video import FRAMES_SEEN, answer_frames, encode_frame, frame_tiles
+from helpers.core.errors import VesselkitError
+from helpers.data.cases import Case
+from helpers.data.frames.frame_source import read_frame
+from helpers.model.image_mode import to_rgb
+from helpers.model.processing_sa2va import sam2_bytes
+from helpers.model.tracking import FrameFeatures, Tracker
+from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frame, frame_tiles
 from scripts.descent import descend
 
 TRAINED = ("memory_attention.", "memory_encoder.", "object_pointer_proj.", "memory_temporal_positional_encoding")

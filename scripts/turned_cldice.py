@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from helpers.evaluation.centreline import centreline_scores, skeleton
-from helpers.evaluation.crop import crop_pair
-from helpers.evaluation.yardsticks import through_grid
-from helpers.synthesis.sequence import draw_frame
-from helpers.vesselness.predictor import VesselnessPredictor
-from helpers.vesselness.settings import Tuned
+from helpers.dev.synthesis.sequence import draw_frame
+from helpers.metrics.centreline import centreline_scores, skeleton
+from helpers.metrics.masks import crop_pair
+from helpers.metrics.reference_bounds import through_grid
+from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
+from helpers.prediction.frangi.frangi_settings import Tuned
 
 SEED = 7
 FRAME = 6  # of a sequence, by when contrast has arrived in most

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from helpers.progress import shown_on
+from helpers.core.progress import shown_on
 
 
 class Record:

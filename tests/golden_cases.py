@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from helpers.conversion import ConversionRequest, convert
+from helpers.checkpoints.convert import ConversionRequest, convert
 
 IMAGE_CASES = (
     "img_a_seg1",

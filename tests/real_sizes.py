@@ -4,9 +4,9 @@ import re
 
 import torch
 
-from helpers.conversion.key_map import SAM2, inverse, places, restore_map
-from helpers.conversion.model_config import target_shapes
-from helpers.sa2va.configuration_sa2va import Sa2VAConfig
+from helpers.checkpoints.convert.key_map import SAM2, inverse, places, restore_map
+from helpers.checkpoints.convert.model_config import target_shapes
+from helpers.model.configuration_sa2va import Sa2VAConfig
 
 Shapes = dict[str, tuple[int, ...]]
 VOCABULARY = 151679

@@ -3,18 +3,15 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import helpers
-from helpers.cine import export
 from helpers.cli.registry import available_names
-from helpers.sa2va import configuration_sa2va
-from tests.inference.test_imports import imported, inference_modules, reached
+from helpers.model import configuration_sa2va
+from helpers.review.films import film_export
+from tests.test_layers import RANK
 
 ROOT = Path(helpers.__file__).resolve().parent
 DOCS = ROOT.parent / "docs"
 TEXT = (DOCS / "architecture.md").read_text(encoding="utf-8")
-PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
 
 def rows(title):
@@ -28,46 +25,9 @@ def words(cell):
     return re.findall(r"`([^`]+)`", cell)
 
 
-ALLOWED = {words(package)[0]: set(words(may)) for package, _, may in rows("Packages")}
-NEVER = [
-    (package, set(words(others)) or PACKAGES - {package})
-    for group, others in re.findall(r"^- ((?:`\w+` )+)never reach ([^;\n]*)", TEXT, re.MULTILINE)
-    for package in words(group)
-]
-
-
-def package_of(module):
-    return ".".join(module.split(".")[1:2])
-
-
-def packages_from(package):
-    return {package_of(name) for name in reached(inference_modules(package))} & PACKAGES - {package}
-
-
-def test_every_package_has_its_row():
-    assert set(ALLOWED) == PACKAGES
-
-
-@pytest.mark.parametrize("package", sorted(PACKAGES - {"cli"}))
-def test_packages_import_what_the_page_allows(package):
-    modules = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in (ROOT / package).rglob("*.py")]
-    found = {package_of(name) for module in modules for name in imported(module.removesuffix(".__init__"))}
-    assert found & PACKAGES - {package} <= ALLOWED[package]
-
-
-@pytest.mark.parametrize(("package", "others"), NEVER)
-def test_what_must_not_be_reached_is_not(package, others):
-    assert not packages_from(package) & others
-
-
-def test_only_the_demo_and_the_bench_reach_training():
-    found = {name for name in PACKAGES if packages_from(name) & {"training", "demo"}}
-    assert found - {"cli"} == {"demo", "bench"}
-
-
-def test_the_rules_were_read():
-    assert ("review", {"checkpoint", "conversion", "inference", "training"}) in NEVER
-    assert ("sa2va", PACKAGES - {"sa2va"}) in NEVER and len(NEVER) == 12
+def test_packages_are_listed_from_the_top_layer_down():
+    listed = [words(cells[0])[0] for cells in rows("Packages")]
+    assert sorted(listed, key=lambda package: -RANK[package]) == listed and set(listed) == set(RANK)
 
 
 def schemas():
@@ -82,7 +42,7 @@ def test_artefacts_have_the_schemas_and_versions_of_the_code():
     named = {(words(schema)[0], version) for _, _, schema, version, _ in rows("Artefacts")}
     others = {
         ("sa2va_format_version", str(configuration_sa2va.FORMAT_VERSION)),
-        ("format_version", str(export.FORMAT_VERSION)),
+        ("format_version", str(film_export.FORMAT_VERSION)),
     }
     assert named == schemas() | others
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
-from helpers.conversion import convert
-from helpers.conversion.key_map import LoraName, canonical_name, places
+from helpers.checkpoints.convert import convert
+from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
 from tests.fixture_maker.conversation import QUESTION, SEGMENT, TURNS
 from tests.fixture_maker.recording import CASES, STRIDE
 from tests.tiny_sources import FIXTURES, fixture_sources

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.data.dataset import open_dataset
-from helpers.tuning import choice
-from helpers.vesselness.settings import Settings
+from helpers.evaluation import frangi_tuning
+from helpers.prediction.frangi.frangi_settings import FrangiSettings
 from scripts import frangi_folds
 from scripts.frangi_folds import fold_numbers, out_of_fold
-from tests.vesselness.drawn import drawn_truth, save_pairs
+from tests.prediction.frangi.drawn import drawn_truth, save_pairs
 
 
 @given(units=st.lists(st.sampled_from("abcdefgh"), min_size=1), seed=st.integers(0, 5))
@@ -24,10 +24,10 @@ def test_folds_hold_whole_units_and_are_even(units, seed):
 
 
 def test_every_case_is_scored_out_of_its_fold(tmp_path, monkeypatch):
-    grid = (Settings(scales=(4.0,), smallest=0),)
-    for module in (choice, frangi_folds):
+    grid = (FrangiSettings(scales=(4.0,), smallest=0),)
+    for module in (frangi_tuning, frangi_folds):
         monkeypatch.setattr(module, "candidates", lambda: grid)
-    asked, choose = [], choice.choose
+    asked, choose = [], frangi_tuning.choose
     monkeypatch.setattr(frangi_folds, "choose", lambda curves, listed: asked.append(listed) or choose(curves, listed))
     save_pairs(tmp_path, [drawn_truth(4, 64, start) for start in (20, 25, 30)])
     table, lines = out_of_fold(open_dataset(tmp_path), folds=3, seed=0, processes=1)

@@ -12,16 +12,16 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from PIL import Image
 
-from helpers.cine.export import write_cine
+from helpers.core.tables import safe_text
+from helpers.core.watermark import VARIABLE
+from helpers.data.audit.findings import AuditFinding, AuditSeverity, to_csv
 from helpers.data.dataset import open_dataset
-from helpers.data.findings import Finding, Severity, to_csv
-from helpers.data.ids import IdPolicy
-from helpers.review.export import verdict_table
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.review.films.film_export import write_cine
 from helpers.review.page import write_page
 from helpers.review.pictures import run_panels, write_pictures
-from helpers.review.source import open_source
-from helpers.stamp import VARIABLE
-from helpers.tables_text import safe_text
+from helpers.review.review_source import open_source
+from helpers.review.verdict_export import verdict_table
 from tests.browser import chromium
 from tests.notebook.test_notebooks import INFER
 from tests.review.runs import CASES, GRIDDED, SAME, write_data, write_run
@@ -71,7 +71,7 @@ def test_pages_run_nothing_of_the_texts_that_they_show(hostile, tmp_path):
 def test_spreadsheets_run_nothing(tmp_path, text):
     source = open_source(write_run(tmp_path / "run"), write_data(tmp_path / "data"))
     verdicts = verdict_table(source, {"ann": {SAME: record(1, SAME, note=text)}})
-    findings = to_csv([Finding(Severity.ERROR, "kind", text, text, text)])
+    findings = to_csv([AuditFinding(AuditSeverity.ERROR, "kind", text, text, text)])
     for table in (verdicts, findings):
         rows = list(csv.reader(io.StringIO(table, newline="")))
         cells = [cell for row in rows for cell in row]

@@ -27,7 +27,8 @@ NETWORK = {
 }  # fmt: skip
 # The first two after the folder's code was checked; the third is that folder's own code, which runs already.
 TRUSTING = {
-    "helpers/inference/loading.py", "helpers/inference/composition.py", "helpers/sa2va/segmentation_pipeline.py",
+    "helpers/prediction/engine/model_loading.py", "helpers/prediction/engine/composition.py",
+    "helpers/model/segmentation_pipeline.py",
 }  # fmt: skip
 
 

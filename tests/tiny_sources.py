@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from helpers.conversion import ConversionRequest
+from helpers.checkpoints.convert import ConversionRequest
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -42,7 +42,7 @@ class TinySources:
 
     def content(self) -> dict:
         """The checkpoint's meta and state dict; the log history is left out."""
-        from helpers.checkpoint.unpickle import load_torch_file
+        from helpers.checkpoints.read.unpickle import load_torch_file
 
         stored = load_torch_file(self.checkpoint)
         state = {name: tensor.clone() for name, tensor in stored["state_dict"].items()}

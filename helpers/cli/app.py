@@ -12,26 +12,21 @@ from typer.core import TyperGroup
 
 from helpers import __version__
 from helpers.cli import (
-    baseline,
-    batch,
-    bench,
+    baselines,
+    bench_command,
     check_precision,
-    checkpoint,
-    conversion,
-    data,
-    evaluation,
-    gate,
-    inference,
-    machine,
-    pipeline,
+    convert,
+    data_set,
+    doctor,
+    evaluate_runs,
+    predict,
     refseg,
     registry,
-    review,
-    synthesis,
+    review_commands,
+    whole_way,
 )
-from helpers.errors import Stopped, UsageProblem, VesselkitError
-from helpers.system import ended_as_by_interrupt, told_in_words
-from helpers.terminal import Terminal
+from helpers.core.errors import Stopped, UsageProblem, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.core.terminal import Terminal
 
 EXIT_CODES = {
     0: "ok",
@@ -43,7 +38,7 @@ EXIT_CODES = {
 
 
 @dataclass
-class Settings:
+class AppSettings:
     """Options that stand before the command's name.
 
     Attributes:
@@ -99,7 +94,7 @@ def _before_command(
         bool, typer.Option("--version", help="Show the version and stop.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    settings = context.ensure_object(Settings)
+    settings = context.ensure_object(AppSettings)
     settings.debug = debug
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("helpers").setLevel(logging.DEBUG if debug else logging.NOTSET)
@@ -107,29 +102,29 @@ def _before_command(
 
 
 for _name, _function in (
-    ("inspect", checkpoint.inspect),
-    ("convert", conversion.convert),
-    ("verify", conversion.verify),
-    ("who", data.who),
-    ("predict", inference.predict),
-    ("import-masks", baseline.import_masks),
-    ("tune", baseline.tune),
-    ("evaluate", evaluation.evaluate),
+    ("inspect", convert.inspect),
+    ("convert", convert.convert),
+    ("verify", convert.verify),
+    ("who", data_set.who),
+    ("predict", predict.predict),
+    ("import-masks", baselines.import_masks),
+    ("tune", baselines.tune),
+    ("evaluate", evaluate_runs.evaluate),
     ("refseg", refseg.refseg),
-    ("gate", gate.gate),
-    ("visualize", review.visualize),
-    ("review", review.review),
-    ("report", review.report),
-    ("run", batch.run),
-    ("synth", synthesis.synth),
-    ("pipeline", pipeline.pipeline),
-    ("train", pipeline.train),
+    ("gate", evaluate_runs.gate),
+    ("visualize", review_commands.visualize),
+    ("review", review_commands.review),
+    ("report", review_commands.report),
+    ("run", whole_way.run),
+    ("synth", bench_command.synth),
+    ("pipeline", whole_way.pipeline),
+    ("train", whole_way.train),
     ("check-precision", check_precision.check_precision),
-    ("doctor", machine.doctor),
+    ("doctor", doctor.doctor),
 ):
     app.command(_name, help=registry.command(_name).summary)(_function)
-app.add_typer(data.app, name="data", cls=KitGroup)
-app.add_typer(bench.bench_app, name="bench", cls=KitGroup)
+app.add_typer(data_set.app, name="data", cls=KitGroup)
+app.add_typer(bench_command.bench_app, name="bench", cls=KitGroup)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -140,11 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always, but for an unexpected error, which goes on with its traceback.
     """
-    settings = Settings()
+    settings = AppSettings()
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         named = next((word for word in given if not word.startswith("-")), "vesselkit")
-        with ended_as_by_interrupt(), told_in_words(), Terminal(sys.stderr).at_work(named):
+        with exit_as_interrupted(), explain_os_errors(), Terminal(sys.stderr).at_work(named):
             app(args=given, prog_name="vesselkit", obj=settings)
     except VesselkitError as error:
         if settings.debug:

@@ -1,18 +1,20 @@
 """Paths typed on the command line: relative ones mean the working directory, as in every shell.
 
 Notebooks have no working directory that a reader could see; there relative paths mean the project root
-(`helpers.paths.resolve`).
+(`helpers.core.paths.resolve`).
 """
 
 import json
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from helpers.atomic import require_new, require_writable
-from helpers.errors import RefusedInput, UsageProblem
-from helpers.paths import followed
+from helpers.core.atomic import require_new, require_writable
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.paths import followed
 
 
 def typed_path(given: Path) -> Path:
@@ -55,7 +57,7 @@ def optional_input_path(given: Path | None, option: str) -> Path | None:
 def output_folder(given: Path, option: str, data: Path | None = None) -> Path:
     """The absolute path of a folder to write.
 
-    Of a symbolic link it is the folder that it points to, see `helpers.paths.followed`.
+    Of a symbolic link it is the folder that it points to, see `helpers.core.paths.followed`.
 
     Args:
         given: as typed.
@@ -159,3 +161,45 @@ def _output(given: Path, option: str, data: Path | None) -> Path:
         )
     require_writable(path)
     return path
+
+
+def next_text(words: Sequence[str]) -> str:
+    """`next: vesselkit ...`; what a shell would take apart is quoted."""
+    return f"next: {shlex.join(['vesselkit', *words])}"
+
+
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """Options as they are typed.
+
+    Args:
+        options: by name, with `_` or `-`; None and False were not given, True has no value, of a list each item is
+            given by itself.
+    """
+    words = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one is not None and one is not False:
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return words
+
+
+def data_words(data: Path, options: Mapping[str, Any]) -> list[str]:
+    """How the data set was opened, as options.
+
+    Args:
+        options: fields of `Opening`, as for `option_words`.
+    """
+    return ["--data", str(data), *option_words(options)]
+
+
+def next_steps(run: Path, data: Path, options: Mapping[str, Any], *, scores: bool) -> str:
+    """The commands that go on from a finished run.
+
+    Args:
+        options: as for `data_words`.
+        scores: whether there is ground truth.
+    """
+    shared = [*data_words(data, options), "--output"]
+    look = next_text(["visualize", str(run), *shared, f"{run}-pictures"])
+    score = next_text(["evaluate", "--predictions", str(run), *shared, f"{run}-scores"])
+    return f"{look}\n{score}" if scores else look

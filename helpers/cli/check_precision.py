@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from helpers.atomic import write_json_atomic
 from helpers.cli.arguments import input_path, json_with, output_file
-from helpers.cli.data import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
+from helpers.cli.data_set import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
 from helpers.cli.predictors import Device
-from helpers.errors import UsageProblem
+from helpers.core.atomic import write_json_atomic
+from helpers.core.errors import UsageProblem
 
 _REPORT = json_with("what this command found earlier", "device", "frames", "results", "ok")
 
@@ -32,9 +32,12 @@ def check_precision(
     group_by: GroupBy = None,
     split: Split = None,
 ) -> None:
-    from helpers.inference.loading import check_folder, choose_device  # here, so that --help need not wait
-    from helpers.inference.precision import check_precision as check
-    from helpers.inference.prompts import DEFAULT_PROMPT, check_prompt
+    from helpers.prediction.engine.model_loading import (  # here, so that --help need not wait
+        check_folder,
+        choose_device,
+    )
+    from helpers.prediction.precision import check_precision as check
+    from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt
 
     if count < 1:
         raise UsageProblem(f"--n: expected at least 1, got {count}")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from helpers.errors import UsageProblem
+from helpers.core.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from helpers.inference.predictor import Predictor
-    from helpers.quantization.layers import Quantization
+    from helpers.model.quantization.layers import Quantization
+    from helpers.prediction.predictor import Predictor
 
 _log = logging.getLogger(__name__)
 
@@ -89,10 +89,10 @@ class Running:
 
     def predictor(self, model: Any, tokenizer: Any, identity: Mapping[str, Any]) -> Any:
         """The predictor of frames or of sequences around a loaded model."""
-        from helpers.inference.graphs import GraphedModel
-        from helpers.inference.sa2va import Sa2VAPredictor
-        from helpers.inference.sequences import Mode
-        from helpers.inference.tracking import SequencePredictor
+        from helpers.prediction.engine.cuda_graphs import GraphedModel
+        from helpers.prediction.sa2va_predictor import Sa2VAPredictor
+        from helpers.prediction.sequences.sequence_answers import Mode
+        from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 
         model = GraphedModel(model) if self.cuda_graphs else model
         if self.mode is ModeName.FRAME:
@@ -102,7 +102,7 @@ class Running:
 
 def exported(folder: Path, running: Running) -> tuple[Mapping[str, Any], Callable[[], Any]]:
     """Check an exported folder and what it shall run on; its identity, and a function that loads it."""
-    from helpers.inference.loading import check_folder, check_memory, load_model
+    from helpers.prediction.engine.model_loading import check_folder, check_memory, load_model
 
     quantization = running.quantization()
     identity = asdict(check_folder(folder))
@@ -116,10 +116,10 @@ def composed(checkpoint: Path, sources: Mapping[str, Any], running: Running) -> 
     """Check what a composed model shall run on; the function that is returned composes it.
 
     Args:
-        sources: as `helpers.inference.composition.compose` takes them.
+        sources: as `helpers.prediction.engine.composition.compose` takes them.
     """
-    from helpers.inference.composition import compose
-    from helpers.lineage.keeping import keep_training_names
+    from helpers.evaluation.leakage.keeping import keep_training_names
+    from helpers.prediction.engine.composition import compose
 
     quantization = running.quantization()
 
@@ -135,8 +135,8 @@ def composed(checkpoint: Path, sources: Mapping[str, Any], running: Running) -> 
 
 def vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Predictor"]]:
     """The baseline under the settings of a file, or its defaults."""
-    from helpers.vesselness.predictor import VesselnessPredictor
-    from helpers.vesselness.settings import Tuned, read_settings
+    from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
+    from helpers.prediction.frangi.frangi_settings import Tuned, read_settings
 
     predictor = VesselnessPredictor(Tuned() if config is None else read_settings(config))
     return predictor.identity, lambda: predictor
@@ -146,8 +146,8 @@ def checked_quantization(
     device: str, dtype: str, quantize: QuantizationName | None, *, cuda_graphs: bool = False
 ) -> "Quantization | None":
     """Check that a device does what is asked of it; the quantization."""
-    from helpers.inference.loading import choose_device, choose_dtype
-    from helpers.quantization.layers import Quantization
+    from helpers.model.quantization.layers import Quantization
+    from helpers.prediction.engine.model_loading import choose_device, choose_dtype
 
     chosen = choose_device(device)
     choose_dtype(dtype, chosen)

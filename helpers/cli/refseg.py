@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, output_folder
-from helpers.cli.data import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
+from helpers.cli.data_set import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
 from helpers.cli.predictors import Device, Dtype, Running, TokenLimit, exported
-from helpers.errors import UsageProblem
+from helpers.core.errors import UsageProblem
 
 
 def refseg(
@@ -42,14 +42,14 @@ def refseg(
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
 
-    from helpers.inference.prompts import check_prompt  # here, so that --help need not wait
+    from helpers.prediction.predictor import check_prompt
 
     if prompt is not None:
         check_prompt(prompt)
     folder = input_path(model_path, "--model_path")
     output = output_folder(output_dir, "--output_dir", data_path)
 
-    from helpers.refseg.run import refseg as run_refseg
+    from helpers.evaluation.refcoco.refcoco_run import refseg as run_refseg
 
     options = (layout, ids, id_key, group_by, split, rescale, rescale_from)
     dataset = opening(data_path, *options, option="--data_path").open()

@@ -1,1 +1,1 @@
-"""Data sets in: frames with case ids that say nothing of the patient, and their ground truth where there is one."""
+"""Data sets: frames under case ids that say nothing of the patient, and their ground truth where there is one."""

@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from helpers.data.depth import CommonDepth, common_depth
-from helpers.data.frame import Frame
-from helpers.data.grouping import group
-from helpers.data.id_key import default_key_path
-from helpers.data.id_map import pseudonyms
-from helpers.data.ids import IdPolicy, Names, keep
-from helpers.data.ignored import ignored_of, rescaled_ignored_of
-from helpers.data.labels import LabelChoice, choose_labels
-from helpers.data.mask_survey import MaskSurvey
-from helpers.data.patient_names import PatientNames, patient_names
-from helpers.data.readers.detection import dataset_root, read_records, saved_rules
-from helpers.data.record import Case, Fault, Record
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.progress import track
+from helpers.data.cases import Case, Fault, Record
+from helpers.data.frames.frame import Frame
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import UnreadableImage, natural_key
+from helpers.data.frames.set_depth import CommonDepth, common_depth
+from helpers.data.groups.grouping import group
+from helpers.data.groups.time_order import TimeOrder, time_order
+from helpers.data.ids.case_ids import IdPolicy, Names, keep_original_names
+from helpers.data.ids.id_key import default_key_path
+from helpers.data.ids.id_map import pseudonyms
+from helpers.data.ids.patient_names import PatientNames, patient_names
+from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
-from helpers.data.time_order import TimeOrder, time_order
-from helpers.data.truth import AuditedTruth, MaskFileTruth, Size
-from helpers.data.values import Choice
-from helpers.errors import RefusedInput, UsageProblem
-from helpers.images.reading import UnreadableImage, natural_key
-from helpers.images.source import read_frame
-from helpers.progress import track
+from helpers.data.truth.ground_truth import AuditedTruth, MaskFileTruth, Size
+from helpers.data.truth.ignored_pixels import ignored_of, rescaled_ignored_of
+from helpers.data.truth.mask_survey import MaskSurvey
+from helpers.data.truth.mask_values import ValueChoice
+from helpers.data.truth.shape_labels import LabelChoice, choose_labels
 
 _DIGESTED = (
     "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
@@ -160,7 +160,7 @@ def open_dataset(
         layout: name of its layout; None to find out.
         ids: where the ids come from; None keeps the names of public data sets and replaces all others.
         id_key: file of the key; None for `.vesselkit/id.key` in the data set's folder. Created where missing.
-        group_by: as in `helpers.data.grouping.group`.
+        group_by: as in `helpers.data.groups.grouping.group`.
         split: only the cases of this one; None for all.
         rescale: fit truths that were made for another size to their frames, and count them in the notes.
         rescale_from: width and height of the images on which annotations that state no size were drawn; they are
@@ -258,7 +258,7 @@ def _surveyed(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ..
     paths = [record.truth.path for record in records if isinstance(record.truth, MaskFileTruth)]
     if not paths:
         return tuple(records), None
-    survey = MaskSurvey(paths, Choice.of(rules))
+    survey = MaskSurvey(paths, ValueChoice.of(rules))
     return tuple(
         replace(record, truth=replace(record.truth, survey=survey))
         if isinstance(record.truth, MaskFileTruth)
@@ -272,7 +272,7 @@ def _named(
 ) -> tuple[tuple[Names, ...], str | None]:
     if policy is IdPolicy.PSEUDONYM:
         return pseudonyms(records, key, root)
-    return keep(records), None
+    return keep_original_names(records), None
 
 
 def _case(record: Record, names: Names, order: TimeOrder, depth: CommonDepth) -> Case:

@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from helpers.core.errors import UsageProblem
 from helpers.data.dataset import Dataset, open_dataset
-from helpers.data.ids import IdPolicy
-from helpers.data.other_frame import parse_size
-from helpers.data.readers.detection import saved_rules
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.layouts.detection import saved_rules
 from helpers.data.rules import Rules, Saved, with_trial
-from helpers.errors import UsageProblem
+from helpers.data.truth.other_frame import parse_size
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import RefusedInput
+from helpers.core.errors import RefusedInput
 
 
 def choice(path: Path, value: Mapping[str, Any], name: str, known: Collection[str], kind: type = str) -> Any:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic import write_json_atomic
-from helpers.data.id_key import FOLDER, make_folder
-from helpers.data.ids import IdPolicy
+from helpers.core.atomic import write_json_atomic
+from helpers.core.errors import RefusedInput
+from helpers.core.safe_json import read_json
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.ids.id_key import FOLDER, make_folder
 from helpers.data.rule_values import choice, text, texts, whole
-from helpers.data.safe_json import read_json
-from helpers.errors import RefusedInput
 
 SCHEMA = "vesselkit.dataset"
 VERSION = 1
@@ -38,7 +38,7 @@ class Rules:
     Attributes:
         layout: one of the layouts of docs/datasets.md.
         ids: `public` where the data set's names are no secret, `keep`, or `pseudonym`.
-        group_by: as in `helpers.data.grouping.group`. It may hold a name: for the data set's own folder alone.
+        group_by: as in `helpers.data.groups.grouping.group`. It may hold a name: for the data set's own folder alone.
         values: of mask files: `mask`, vessel where above 0; `probability`, vessel from half the full value.
         vessel: the values, colours (`#rrggbb`) or labels that are vessel; all others are background.
         ignore: those whose pixels are not scored.

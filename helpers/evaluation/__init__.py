@@ -1,1 +1,1 @@
-"""Scores of vessel masks, on arrays and tables: no files, no run folders."""
+"""From runs and ground truth to a metrics folder: which cases, their scores, tables, comparisons."""

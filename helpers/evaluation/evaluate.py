@@ -11,17 +11,14 @@ from typing import Any
 import pandas as pd
 
 from helpers import __version__
-from helpers.atomic import replacing_folder, write_json_atomic, write_text_atomic
+from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_atomic
 from helpers.data.dataset import Dataset
-from helpers.data.frame import listing_sha256
+from helpers.data.frames.frame import listing_sha256
 from helpers.data.rules import TRUTH_RULES
-from helpers.evaluation.aggregation import pooled, summary, summary_of_scored
-from helpers.evaluation.case_scores import Outcome, scores_table
-from helpers.evaluation.choice import choose_cases
-from helpers.evaluation.data_check import checked_data, score_warnings
-from helpers.evaluation.definitions import definitions
-from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
-from helpers.evaluation.loading import Scorable, scorable, score_subject, yardsticks_of
+from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
+from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
+from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
+from helpers.evaluation.leakage.training_check import check_training
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
     FRAMES_NAME,
@@ -36,25 +33,32 @@ from helpers.evaluation.metrics_folder import (
     THRESHOLDS_NAME,
     YARDSTICKS_NAME,
     check_output,
+    require_unchanged,
     write_tables,
 )
 from helpers.evaluation.paired import changes, compare, pair
-from helpers.evaluation.postprocessing import Processing, gains, processed_scores
-from helpers.evaluation.report import summary_text
-from helpers.evaluation.scored import require_unchanged
-from helpers.evaluation.sequences import score_sequences
-from helpers.evaluation.standing import counts, joint, p_value_note, title
-from helpers.evaluation.studies import Scored, open_development, study
-from helpers.evaluation.subjects import (
-    Subject,
-    open_subjects,
+from helpers.evaluation.score_table import (
+    definitions,
+    pooled,
+    reference_bound_means,
+    scores_table,
+    summary,
+    summary_of_scored,
+)
+from helpers.evaluation.scored_runs import (
+    ScoredRun,
+    open_scored_runs,
     require_same_frames,
     require_same_ids,
     require_untuned,
     require_whole,
 )
-from helpers.evaluation.training_check import check_training
-from helpers.evaluation.yardsticks import yardstick_means
+from helpers.evaluation.sequence_scores import score_sequences
+from helpers.evaluation.summary_text import summary_text
+from helpers.evaluation.threshold_and_calibration import Scored, open_development, operating_point
+from helpers.metrics.case_scores import CaseScoring
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
+from helpers.metrics.postprocessing import Processing
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def evaluate(
     """
     output = Path(output)
     check_output(output)
-    subjects = open_subjects(runs, names, prompt)
+    subjects = open_scored_runs(runs, names, prompt)
     require_same_ids(subjects, dataset)
     check = check_training(subjects, dataset, choose_cases(subjects, dataset), training, exclude_training)
     choice = check.choice
@@ -119,9 +123,12 @@ def evaluate(
     cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
     checked = checked_data(dataset, subjects, choice.case_ids)
     yardsticks = pd.DataFrame(
-        [{"case_id": case.case_id, **asdict(found)} for case, found in zip(cases, yardsticks_of(cases), strict=True)]
+        [
+            {"case_id": case.case_id, **asdict(found)}
+            for case, found in zip(cases, reference_bounds_of(cases), strict=True)
+        ]
     )
-    scores = {subject.name: score_subject(subject, cases, processes) for subject in subjects}
+    scores = {subject.name: score_run(subject, cases, processes) for subject in subjects}
     tables = {name: check.marked(name, scores_table(found)) for name, found in scores.items()}
     histograms = {
         name: {case.case_id: case.histogram for case in one if case.histogram is not None}
@@ -129,7 +136,7 @@ def evaluate(
     }
     compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
     studies = [
-        study(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
+        operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
         for name, table in tables.items()
     ]
     temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
@@ -159,7 +166,7 @@ def evaluate(
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
         "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
-        "yardsticks": yardstick_means(yardsticks, tables[subjects[0].name]),
+        "yardsticks": reference_bound_means(yardsticks, tables[subjects[0].name]),
         "comparisons": compared,
         "studies": [one.record for one in studies],
         "processing": None
@@ -201,16 +208,16 @@ def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _described(subject: Subject, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
+def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
     """A run and its results, as a JSON object."""
     outcomes = Counter(table["outcome"])
-    failures = (table["outcome"] != Outcome.SCORED).any()
+    failures = (table["outcome"] != CaseScoring.SCORED).any()
     scored_only = summary_of_scored(table, draws=draws, seed=seed) if failures else None
     rows = [subject.run.prediction(case_id, subject.prompt_id)[0] for case_id in subject.run.cases()]
     scored = set(table["case_id"])
     return {
         **subject.facts(),
-        "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in Outcome},
+        "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
         "summary": _records(summary(table, draws=draws, seed=seed)),
         "scored_only": None if scored_only is None else _records(scored_only),
@@ -257,7 +264,7 @@ def _comparisons(
 
 
 def _processed(
-    subjects: Sequence[Subject],
+    subjects: Sequence[ScoredRun],
     cases: Sequence[Scorable],
     tables: Mapping[str, pd.DataFrame],
     processing: Processing,

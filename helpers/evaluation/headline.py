@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from helpers.evaluation.case_scores import Outcome
-from helpers.evaluation.intervals import FEWEST_UNITS
-from helpers.evaluation.standing import title_of
+from helpers.evaluation.leakage.standing import title_of
+from helpers.metrics.case_scores import CaseScoring
+from helpers.metrics.intervals import FEWEST_UNITS
 
 _METRIC = "dice"
 
@@ -21,7 +21,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     run = summary["runs"][0]
     found = _row(run["summary"])
     sizes = _sizes(summary["dataset"], found)
-    scored = run["outcomes"][Outcome.SCORED]
+    scored = run["outcomes"][CaseScoring.SCORED]
     if not scored:
         return f"{run['name']}: no mask to score: all {sizes} failed or are missing; {_whose(summary, run)}."
     if found["mean"] is None:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from helpers.evaluation.definitions import DISTANCES
-from helpers.evaluation.intervals import FEWEST_UNITS
+from helpers.metrics.definitions import DISTANCES
+from helpers.metrics.intervals import FEWEST_UNITS
 
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|#!&]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore within a word is plain
 

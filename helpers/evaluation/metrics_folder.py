@@ -1,7 +1,7 @@
 """The metrics folder (docs/metrics-format.md): written whole or not at all, read by notebooks, gate and review."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.atomic import require_writable
-from helpers.errors import RefusedInput
-from helpers.evaluation.aggregation import unit_columns
-from helpers.evaluation.curve import LogitHistogram
+from helpers.core.atomic import require_writable
+from helpers.core.errors import RefusedInput
+from helpers.evaluation.score_table import unit_columns
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.metrics.case_scores import mask_digest
+from helpers.metrics.threshold_curve import LogitHistogram
+from helpers.runs.run_folder import open_run
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 3
 _READ = (2, SCHEMA_VERSION)  # 2 does not know how patients stand to training data
@@ -178,3 +181,37 @@ def write_tables(
     np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)
     names = dict.fromkeys((*_HASHED, *tables))
     return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def require_unchanged(subjects: Sequence[ScoredRun]) -> None:
+    """Raise RefusedInput where a run is not what it was when the subjects were opened."""
+    for run in {subject.run.folder: subject.run for subject in subjects}.values():
+        if open_run(run.folder).manifest["files"] != run.manifest["files"]:
+            raise RefusedInput(
+                f"{run.folder}: expected the run as it was when the work began, found it predicted again meanwhile. "
+                "Give the same command again"
+            )
+
+
+def name_in(metrics: Metrics, subject: ScoredRun) -> str | None:
+    """The name that a subject's run and prompt have in a metrics folder; None where it has no scores of them."""
+    wanted = (subject.run.config.config_sha256, subject.prompt_id)
+    found = [one["name"] for one in metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted]
+    return found[0] if found else None
+
+
+def outdated(metrics: Metrics, name: str, subject: ScoredRun) -> frozenset[str]:
+    """Cases whose scores under a name are of something else than what the subject's run says of them now.
+
+    Metrics folders of earlier versions say only which mask was scored; then masks are compared.
+    """
+    scored = metrics.predictions(name)
+    if scored is not None:
+        return frozenset(case_id for case_id, found in scored.items() if found != subject.prediction(case_id))
+    found = set()
+    for row in metrics.scores(name).itertuples():
+        mask = subject.mask(row.case_id)
+        shown = np.zeros((row.height, row.width), bool) if mask is None else mask
+        if mask_digest(shown) != row.prediction_digest:
+            found.add(row.case_id)
+    return frozenset(found)

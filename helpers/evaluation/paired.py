@@ -5,22 +5,16 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
 
-from helpers.errors import RefusedInput
-from helpers.evaluation.aggregation import Unit, capped, patient_means, unit_of
-from helpers.evaluation.definitions import BY_METRIC, COMPARED, DISTANCES, Better
-from helpers.evaluation.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
-from helpers.evaluation.standing import trained_units
-
-# Up to this many units all sign patterns are tried; beyond, that many random ones.
-_EXACT_UNITS = 13
-
-# Equal differences that were reached by other sums differ in their last digits, and are ties all the same.
-_DECIMALS = 12
+from helpers.core.errors import RefusedInput
+from helpers.evaluation.leakage.standing import trained_units
+from helpers.evaluation.score_table import Unit, capped, patient_means, unit_of
+from helpers.metrics.definitions import BY_METRIC, COMPARED, DISTANCES, Better
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
+from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
 
 
-class Change(StrEnum):
+class CaseChange(StrEnum):
     """How a case fares against the other run."""
 
     BETTER = "better"
@@ -154,7 +148,7 @@ def changes(pairing: Pairing, metric: str = "dice", tolerance: float = 0.0) -> p
     before, after = capped(pairing.first)[metric], capped(pairing.second)[metric]
     difference = after - before
     gain = difference if BY_METRIC[metric].better is Better.HIGHER else -difference
-    verdict = np.select([gain > tolerance, gain < -tolerance], [Change.BETTER, Change.WORSE], Change.SAME)
+    verdict = np.select([gain > tolerance, gain < -tolerance], [CaseChange.BETTER, CaseChange.WORSE], CaseChange.SAME)
     table = pd.DataFrame(
         {
             "case_id": pairing.first["case_id"],
@@ -166,39 +160,6 @@ def changes(pairing: Pairing, metric: str = "dice", tolerance: float = 0.0) -> p
     )
     order = gain[gain.notna()].sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
-
-
-def sign_flip_p(differences: np.ndarray, *, draws: int = DRAWS, seed: int = SEED) -> float:
-    """Two-sided p-value of the sign-flip permutation test that the mean difference is 0.
-
-    All patterns of signs are tried for up to 13 units; beyond, `draws` random ones beside the observed.
-
-    Args:
-        differences: one for each independent unit, float (n,), n at least 1.
-    """
-    values = np.asarray(differences, np.float64)
-    observed = abs(values.sum()) - 10.0**-_DECIMALS * np.abs(values).sum()
-    if values.size <= _EXACT_UNITS:
-        bits = np.arange(2**values.size)[:, None] >> np.arange(values.size) & 1
-        return float(np.mean(np.abs((2 * bits - 1) @ values) >= observed))
-    signs = 2 * np.random.default_rng(seed).integers(0, 2, size=(draws, values.size), dtype=np.int8) - 1
-    return float((1 + np.count_nonzero(np.abs(signs @ values) >= observed)) / (1 + draws))
-
-
-def wilcoxon_p(differences: np.ndarray) -> float:
-    """Two-sided p-value of Wilcoxon's signed-rank test with Pratt's treatment of zeros; 1 where all are 0."""
-    values = np.round(differences, _DECIMALS)
-    return float(wilcoxon(values, zero_method="pratt").pvalue) if values.any() else 1.0
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction, float (n,); NaN, a test that was not made, stays and is not counted."""
-    corrected = np.full(len(p_values), np.nan)
-    made = np.flatnonzero(~np.isnan(p_values))
-    order = made[np.argsort(p_values[made], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * factors))
-    return corrected
 
 
 def _unit_values(table: pd.DataFrame, metric: str, defined: pd.Series) -> pd.Series:

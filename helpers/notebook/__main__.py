@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers import paths
-from helpers.errors import UsageProblem, VesselkitError
-from helpers.notebook.declared import injected_values, parameter_types, read_notebook
-from helpers.notebook.known import check_values
+from helpers.core import paths
+from helpers.core.errors import UsageProblem, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.core.paths import Stage
+from helpers.core.terminal import Terminal
+from helpers.notebook.declared_parameters import injected_values, parameter_types, read_notebook
+from helpers.notebook.kit_notebooks import check_values
+from helpers.notebook.notebook_session import shown_path, utc_name
 from helpers.notebook.parameters import unknown_names
-from helpers.notebook.session import shown_path, utc_name
-from helpers.paths import Stage
-from helpers.system import ended_as_by_interrupt, told_in_words
-from helpers.terminal import Terminal
 
 _TRUTH = {"true": True, "false": False}
 _DEFAULT_TIMEOUT_S = 6 * 3600
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one notebook; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        with ended_as_by_interrupt(), told_in_words(), Terminal(sys.stderr).at_work(Path(options.notebook).stem):
+        with exit_as_interrupted(), explain_os_errors(), Terminal(sys.stderr).at_work(Path(options.notebook).stem):
             written = _run(options)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")

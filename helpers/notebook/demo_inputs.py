@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers import paths
+from helpers.core import paths
 
 PROJECT = "demo"
-FILES = Path("helpers") / "demo" / "files"  # from the project root
+FILES = Path("helpers") / "dev" / "demo" / "files"  # from the project root
 DATA = FILES / "data"
 
 _CHECKPOINTS = ("checkpoint", "base", "sam2", "sam2_config", "train_config", "pretrained")

@@ -1,18 +1,24 @@
 """Scores as the tables that notebook 03 shows: numbers with their intervals and with what they rest on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from helpers.evaluation.aggregation import both_empty, capped, patient_means
-from helpers.evaluation.definitions import BY_METRIC, HEADLINE, METRICS
+from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.markdown import stands_beside, written_side
-from helpers.evaluation.mask import as_masks
-from helpers.evaluation.paired import Change, Pairing
-from helpers.evaluation.yardsticks import yardstick_means
-from helpers.figures.style import caution, sizes_of, sizes_text
+from helpers.evaluation.paired import CaseChange, Pairing, changes, compare, pair
+from helpers.evaluation.score_table import both_empty, capped, patient_means, reference_bound_means, sizes
+from helpers.evaluation.sequence_scores import sequence_difference_rows, sequence_rows, stepless_text
+from helpers.metrics.definitions import BY_METRIC, HEADLINE, METRICS
+from helpers.metrics.masks import as_masks
+from helpers.notebook.evaluate_notebook import Results
+from helpers.review.figures.score_figures import difference_figure, sequence_figure
+from helpers.review.figures.style import caution, sizes_of, sizes_text
 
+_MOST_CHANGED = 5
 SECOND = tuple(metric for metric in METRICS if metric not in HEADLINE)
 
 
@@ -34,7 +40,7 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
     intervals do not say.
 
     Args:
-        summaries: name of a run -> its table of `helpers.evaluation.aggregation.summary`.
+        summaries: name of a run -> its table of `helpers.evaluation.score_table.summary`.
     """
     tables = {name: table.set_index("metric") for name, table in summaries.items()}
     rows = []
@@ -51,7 +57,7 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
     return pd.DataFrame(rows, columns=["metric", *summaries])
 
 
-def yardstick_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+def reference_bound_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Dice of the three yardsticks, averaged like the scores.
 
     Args:
@@ -63,7 +69,7 @@ def yardstick_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFr
         "all_empty": "empty mask",
         "all_foreground": "mask of all pixels",
     }
-    means = yardstick_means(yardsticks, scores)
+    means = reference_bound_means(yardsticks, scores)
     return pd.DataFrame({"yardstick": names.values(), "Dice": [round(means[name], 3) for name in names]})
 
 
@@ -147,7 +153,7 @@ def _tested(row: pd.Series) -> str:
 def change_counts(changed: pd.DataFrame) -> pd.DataFrame:
     """How many cases got better or worse, from a table of `helpers.evaluation.paired.changes`."""
     counts = changed["change"].value_counts()
-    return pd.DataFrame({str(kind): [int(counts.get(str(kind), 0))] for kind in Change})
+    return pd.DataFrame({str(kind): [int(counts.get(str(kind), 0))] for kind in CaseChange})
 
 
 def _written(table: pd.DataFrame, metric: str) -> str:
@@ -171,3 +177,100 @@ def _title(metric: str) -> str:
 
 def _p_value(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.4f}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The first run against another one.
+
+    Attributes:
+        number: from 1, in the order of the parameters.
+        text: which runs, on what, and whether their masks are the same.
+        tables: differences by metric, numbers of changed cases, and those that changed most either way.
+    """
+
+    number: int
+    text: str
+    tables: tuple[pd.DataFrame, ...] = field(repr=False)
+    figure: Figure = field(repr=False)
+
+
+def compared_with_first(results: Results) -> Iterator[Comparison]:
+    """One comparison for each other run, in order: differences are those of the first run less the other."""
+    for number, subject in enumerate(results.subjects[1:], start=1):
+        pairing = pair(results.scores[subject.name], results.scores[results.first])
+        compared = compare(pairing, draws=results.draws, seed=results.seed)
+        together = counts(joint((pairing.first, pairing.second)))
+        shown = title(together, results.left_out)
+        note = sizes_text(sizes(pairing.first))
+        tests = p_value_note(together, subject.name, results.first)
+        changed = changes(pairing)
+        differences = _named(written_comparison(compared), subject.name, results.first)
+        yield Comparison(
+            number,
+            f"{_text(results.first, subject.name, pairing, note)}\n{shown}",
+            (with_warnings(differences, [*results.training_warnings, *([tests] if tests else [])], shown),
+             change_counts(changed),
+             _named(_ends(changed).round(3), f"Dice, {subject.name}", f"Dice, {results.first}")),
+            difference_figure(
+                unit_differences(pairing, list(compared["metric"])),
+                compared,
+                first=subject.name,
+                second=results.first,
+                sizes_note=f"{note}; {shown}",
+            ),
+        )  # fmt: skip
+
+
+def _ends(changed: pd.DataFrame) -> pd.DataFrame:
+    """The first and last rows, each once."""
+    if len(changed) <= 2 * _MOST_CHANGED:
+        return changed
+    return pd.concat([changed.head(_MOST_CHANGED), changed.tail(_MOST_CHANGED)])
+
+
+def _named(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    return table.rename(columns={"first": first, "second": second})
+
+
+def _text(first: str, other: str, pairing: Pairing, note: str) -> str:
+    words = (
+        f"{first} against {other}: {note}; masks identical in {len(pairing.identical)} of {len(pairing.first)} cases"
+    )
+    if pairing.all_identical:
+        words += "\nThe two runs hold THE SAME MASKS: there is nothing to compare. Check that they are the runs meant"
+    left_out = len(pairing.only_first) + len(pairing.only_second)
+    return f"{words}\n{left_out} cases left out, since only one of the two was scored on them" if left_out else words
+
+
+def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
+    """Means with intervals, a column for each run, and differences from the first; one row that says so without any.
+
+    A table of its own says where sequences have no step from frame to frame.
+    """
+    found = results.metrics.summary["sequences"]
+    if found is None:
+        return (pd.DataFrame({"sequences": ["no two neighbouring frames of a sequence were scored"]}),)
+    title = f"{found['sequences']} sequences, means of {found['unit']} means; {results.title}"
+    tables = [pd.DataFrame(sequence_rows(found), columns=[title, *(run["run"] for run in found["runs"])])]
+    if found["comparisons"]:
+        columns = [f"{one['second']} less {one['first']}" for one in found["comparisons"]]
+        tables.append(pd.DataFrame(sequence_difference_rows(found), columns=["paired", *columns]))
+    note = stepless_text(found)
+    if note:
+        tables.append(pd.DataFrame({"without a step": [note]}))
+    return tuple(tables)
+
+
+def restless_figure(results: Results) -> Figure | None:
+    """Curves of the sequence in which the first run flickers most; None where no step between frames was scored."""
+    frames, sequences = results.metrics.frames(), results.metrics.sequences()
+    if frames is None or sequences is None:
+        return None
+    own = sequences[(sequences["run"] == results.first) & sequences["flicker"].notna()]
+    if own.empty:
+        return None
+    worst = own.loc[own["flicker"].idxmax(), "sequence"]
+    return sequence_figure(
+        frames[frames["sequence"] == worst], list(results.scores), f"{worst}, the most flicker; {results.title}"
+    )

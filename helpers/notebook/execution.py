@@ -17,16 +17,15 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from helpers import paths
-from helpers.atomic import require_writable
-from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
-from helpers.notebook.declared import PARAMETERS_TAG, injected_values, parameter_types, read_notebook
-from helpers.notebook.known import check_values
+from helpers.core import paths
+from helpers.core.atomic import require_writable
+from helpers.core.errors import MORE_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
+from helpers.notebook.declared_parameters import PARAMETERS_TAG, injected_values, parameter_types, read_notebook
+from helpers.notebook.kit_notebooks import check_values
+from helpers.notebook.notebook_report import write_report
 from helpers.notebook.parameters import refuse_withheld, unknown_names
-from helpers.notebook.report import write_report
 from helpers.notebook.scrubbing import scrub
 from helpers.notebook.watching import ENGINE
-from helpers.system import MORE_MEMORY, in_words
 
 _NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
@@ -37,12 +36,12 @@ _QUIET = ["--IPKernelApp.log_level=50"]
 def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any], timeout_s: int) -> Path:
     """Run `notebook` and write the executed copy to `output`; the folder it is called from plays no part.
 
-    What it is at shows as a bar (`helpers.progress`): the cell by its heading, and the bars of the kernel.
+    What it is at shows as a bar (`helpers.core.progress`): the cell by its heading, and the bars of the kernel.
 
     Paths are resolved from the project root. The executed copy holds no path of the user, since folders can carry
     names: see `helpers.notebook.scrubbing`. Parameters of the kit's own notebooks are checked before a kernel starts.
     A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched. One that announces
-    a report (`helpers.notebook.report`) gets it written.
+    a report (`helpers.notebook.notebook_report`) gets it written.
 
     Args:
         parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.

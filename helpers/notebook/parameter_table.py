@@ -1,18 +1,45 @@
 """The parameters of a notebook as its reader sees them, from the types that check them.
 
-`python -m helpers.notebook.reference` writes them where they are read.
+`python -m helpers.notebook.parameters_page` writes them where they are read.
 """
 
 import json
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from helpers.core.atomic import write_text_atomic
+from helpers.core.paths import project_root
+from helpers.core.tables import markdown_table
+from helpers.notebook.declared_parameters import PARAMETERS_TAG, read_notebook
+from helpers.notebook.kit_notebooks import SETTINGS
 from helpers.notebook.parameters import placeholder
-from helpers.paths import project_root
 
+_INTRODUCTION = """\
+# Parameters of the notebooks
+
+Written by `make docs` from the types that check the parameters; a test compares.
+
+Each notebook has its parameters in its first code cell: edit them there, or give them on the command line:
+
+```
+python -m helpers.notebook notebooks/02_infer.ipynb -p data /data/study -p threshold 0.4 -p prompts '["Vessels."]'
+```
+
+A list is written as JSON. All parameters are checked before any work, and all that is wrong is told at once. An empty
+text or a zero stands for "not given". Relative paths mean the project root. The notebook shows what it was given, with
+a placeholder for a path outside `outputs`, since paths can name people. In project `demo`, where nothing is named, the
+inputs of `make demo` are taken.
+
+`make lab` opens working copies in `outputs/notebooks/`, which git does not see; the shipped notebooks stay as they
+are. A copy that was edited or run is never written over: where the shipped notebook is another by now, `make lab` says
+so. Copies run wherever they lie under `outputs/`. An executed copy can be opened and run again, also with
+`python -m helpers.notebook COPY`: with what it was run with, but for what `-p` says. Paths of yours it does not keep,
+and asks for them.
+"""
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}
 _BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": [], "boolean": False}
 _CELL_TYPES = {"string": "str", "integer": "int", "number": "float", "array": "list", "boolean": "bool"}
@@ -105,8 +132,8 @@ def _given(parameter: Parameter, value: Any) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
+    from helpers.notebook.notebook_session import shown_path
     from helpers.notebook.scrubbing import is_users_path  # here, as above
-    from helpers.notebook.session import shown_path
 
     text = str(value)
     if is_users_path(text):
@@ -114,3 +141,35 @@ def _shown(name: str, value: Any) -> str:
     # A text may hold a path too: a setting that takes a name or a file.
     is_path = isinstance(value, Path) or Path(text).is_relative_to(project_root())
     return shown_path(Path(text)) if is_path else text
+
+
+def reference_text() -> str:
+    """The whole of docs/notebooks.md."""
+    return "\n".join([_INTRODUCTION, *(_section(name, model) for name, model in SETTINGS.items())])
+
+
+def cell_text(model: type[BaseModel]) -> str:
+    """The source of a notebook's cell of parameters."""
+    return "\n".join(one.line for one in declared(model))
+
+
+def write_cell(notebook: Path, model: type[BaseModel]) -> None:
+    """Write the cell of parameters into a notebook, of which all else stays as it is."""
+    node = read_notebook(notebook)
+    (cell,) = (one for one in node["cells"] if PARAMETERS_TAG in one["metadata"].get("tags", ()))
+    cell["source"] = cell_text(model).splitlines(keepends=True)
+    write_text_atomic(notebook, json.dumps(node, indent=1, ensure_ascii=False) + "\n")
+
+
+def _section(name: str, model: type[BaseModel]) -> str:
+    rows = (
+        (f"`{one.name}`", one.takes, f"`{one.default_text}`", escape(one.meaning, quote=False))
+        for one in declared(model)
+    )
+    return f"## {name}\n\n" + markdown_table(("parameter", "takes", "default", "meaning"), rows)
+
+
+if __name__ == "__main__":
+    write_text_atomic(project_root() / "docs" / "notebooks.md", reference_text())
+    for name, model in SETTINGS.items():
+        write_cell(project_root() / "notebooks" / f"{name}.ipynb", model)

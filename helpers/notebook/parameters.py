@@ -7,8 +7,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from helpers import paths
-from helpers.errors import UsageProblem
+from helpers.core import paths
+from helpers.core.errors import UsageProblem
 
 NOT_GIVEN = "not_given"  # type of a pydantic error about a value that is needed and empty
 

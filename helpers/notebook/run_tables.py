@@ -1,11 +1,14 @@
 """A run as the tables that notebooks show: one row a case and prompt, statuses, and how far prompts agree."""
 
+from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from helpers.runs.reading import Run
+from helpers.core.paths import Stage, stage_folder
+from helpers.runs.run_folder import Run
 from helpers.runs.status import PredictionStatus
 
 _KEY = ["case_id", "prompt_id"]
@@ -87,3 +90,30 @@ def _dice(first: np.ndarray | None, second: np.ndarray | None) -> float | None:
         return None
     size = int(first.sum()) + int(second.sum())
     return 2 * int((first & second).sum()) / size if size else 1.0
+
+
+@dataclass(frozen=True)
+class ShownBench:
+    """One bench.
+
+    Attributes:
+        words: its tables as text, or how to make one.
+        picture: its figure; None where there is none.
+    """
+
+    words: str
+    picture: Path | None
+
+
+def newest_bench(project: str) -> ShownBench:
+    """The newest bench below `outputs/<project>/bench`, in that folder or one of its own."""
+    folder = stage_folder(project, Stage.PREDICT).parent / "bench"
+    texts = [*folder.glob("bench.txt"), *folder.glob("*/bench.txt")]
+    if not texts:
+        return ShownBench(
+            f"none yet; vesselkit bench model --preset 8b --output outputs/{folder.parent.name}/bench/8b makes one",
+            None,
+        )
+    newest = max(texts, key=lambda path: path.stat().st_mtime_ns)
+    picture = newest.with_name("bench.png")
+    return ShownBench(newest.read_text(encoding="utf-8"), picture if picture.is_file() else None)

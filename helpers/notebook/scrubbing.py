@@ -20,8 +20,8 @@ from typing import Any
 from nbformat import NotebookNode
 from papermill.translators import PythonTranslator
 
-from helpers import paths
-from helpers.notebook.declared import INJECTED_TAG
+from helpers.core import paths
+from helpers.notebook.declared_parameters import INJECTED_TAG
 from helpers.notebook.demo_inputs import is_demo_input
 from helpers.notebook.parameters import placeholder, texts_in
 

@@ -18,10 +18,10 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from voila.app import Voila
 
-from helpers import paths
-from helpers.errors import VesselkitError
+from helpers.core import paths
+from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
-from helpers.notebook.declared import parameter_types
+from helpers.notebook.declared_parameters import parameter_types
 
 NOTEBOOK = Path("notebooks") / "04_review.ipynb"
 SERVED_TAG = "served"

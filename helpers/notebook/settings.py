@@ -1,7 +1,7 @@
 """The parameters of the kit's notebooks: what each notebook accepts, what it means, and what is refused at once.
 
 An empty string or a zero stands for "not given" where a notebook cannot write None. The notebooks' cells of parameters
-and docs/notebooks.md are written from here, by `helpers.notebook.reference`.
+and docs/notebooks.md are written from here, by `helpers.notebook.parameter_table`.
 """
 
 import re
@@ -21,14 +21,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from helpers import paths
+from helpers.core import paths
+from helpers.core.errors import UsageProblem
 from helpers.data.opening import Opening
-from helpers.data.other_frame import parse_size
-from helpers.errors import UsageProblem
-from helpers.evaluation.intervals import DRAWS, SEED
-from helpers.inference.prompts import DEFAULT_PROMPT, check_prompt
+from helpers.data.truth.other_frame import parse_size
+from helpers.metrics.intervals import DRAWS, SEED
 from helpers.notebook.demo_inputs import with_demo_checkpoint, with_demo_inputs
 from helpers.notebook.parameters import NOT_GIVEN
+from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
 

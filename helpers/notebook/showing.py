@@ -10,9 +10,9 @@ import pandas as pd
 from IPython.display import Image, display
 from matplotlib.figure import Figure
 
-from helpers.figures.description import description
-from helpers.figures.panels import png_bytes
-from helpers.stamp import stamp_text
+from helpers.core.watermark import stamp_text
+from helpers.review.figures.panels import png_bytes
+from helpers.review.figures.style import description
 
 _MOST_ROWS, _KEPT_ROWS = 200, 10
 _GAP = "..."

@@ -14,8 +14,8 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from papermill.utils import merge_kwargs, remove_args
 from traitlets import Unicode
 
-from helpers.kernel_bars import MIME, VARIABLE, Message
-from helpers.progress import Bar
+from helpers.core.kernel_bars import MIME, VARIABLE, Message
+from helpers.core.progress import Bar
 
 ENGINE = "vesselkit"
 

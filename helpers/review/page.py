@@ -8,12 +8,12 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
-from helpers.errors import RefusedInput, UsageProblem
-from helpers.progress import track
-from helpers.review.facts import review_facts, viewer_module, viewer_style
-from helpers.review.source import ReviewSource
+from helpers.core.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.progress import track
+from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
+from helpers.review.viewer_facts import review_facts, viewer_module, viewer_style
 
 MAX_IN_ONE_FILE = 150  # cases; of 512 x 512 about 0.3 MB each
 

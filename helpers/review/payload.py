@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from helpers.figures.panels import GroundTruth, PredictedMask
-from helpers.review.coding import CodedMap
+from helpers.review.figures.panels import GroundTruth, PredictedMask
+from helpers.review.logit_coding import CodedMap
 
 
 @dataclass(frozen=True)
-class Prediction:
+class CodedPrediction:
     """What one run said of a case.
 
     Attributes:
@@ -51,7 +51,7 @@ class CaseView:
     truth: GroundTruth | None
     truth_note: str | None
     centreline: np.ndarray | None = field(repr=False)
-    predictions: Sequence[Prediction | None]
+    predictions: Sequence[CodedPrediction | None]
 
     def to_json(self) -> dict[str, Any]:
         """The case as a JSON object, docs/review.md."""
@@ -74,7 +74,7 @@ def packed(mask: np.ndarray) -> str:
     return _text(zlib.compress(np.packbits(mask).tobytes(), 9))
 
 
-def _prediction(one: Prediction) -> dict[str, Any]:
+def _prediction(one: CodedPrediction) -> dict[str, Any]:
     return {
         "status": one.status,
         "words": one.words,

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from helpers.errors import UsageProblem
-from helpers.images.reading import natural_key
-from helpers.paths import plain_name
-from helpers.review.store import VerdictStore
-from helpers.review.verdicts import Reason, Verdict, VerdictRecord, current, is_on, new_id, now
+from helpers.core.errors import UsageProblem
+from helpers.core.paths import plain_name
+from helpers.data.frames.image_reading import natural_key
+from helpers.review.verdicts import Verdict, VerdictReason, VerdictRecord, VerdictStore, current, is_on, new_id, now
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class ReviewCase:
     predictions: tuple[str | None, ...] = ()
 
 
-class Order(Enum):
+class QueueOrder(Enum):
     """How the queue is sorted."""
 
     NATURAL = "natural"  # by case id, frames of a sequence in order of time
@@ -48,7 +47,7 @@ class Order(Enum):
 
 
 def ranked(
-    cases: Iterable[ReviewCase], order: Order, metric: str, *, lower_is_better: bool = False
+    cases: Iterable[ReviewCase], order: QueueOrder, metric: str, *, lower_is_better: bool = False
 ) -> list[ReviewCase]:
     """Cases in an order; those of equal values as in NATURAL, those without a value first under WORST, last under BEST.
 
@@ -56,7 +55,7 @@ def ranked(
     to be seen stand behind all others under WORST and BEST: a Dice of 1 makes no best case of them.
     """
     found = _in_time(sorted(cases, key=lambda case: natural_key(case.case_id)))
-    if order is Order.NATURAL:
+    if order is QueueOrder.NATURAL:
         return found
 
     def badness(case: ReviewCase) -> float:
@@ -65,7 +64,7 @@ def ranked(
             return math.inf
         return value if lower_is_better else -value
 
-    shown = sorted((case for case in found if not case.empty), key=badness, reverse=order is Order.WORST)
+    shown = sorted((case for case in found if not case.empty), key=badness, reverse=order is QueueOrder.WORST)
     return [*shown, *(case for case in found if case.empty)]
 
 
@@ -154,7 +153,7 @@ class ReviewSession:
         """The case at hand; None for an empty queue."""
         return self._by_id[self._queue[self._place]] if self._queue else None
 
-    def arrange(self, order: Order = Order.NATURAL, metric: str = "dice") -> None:
+    def arrange(self, order: QueueOrder = QueueOrder.NATURAL, metric: str = "dice") -> None:
         """Sort the queue. The case at hand stays at hand.
 
         Args:
@@ -162,7 +161,7 @@ class ReviewSession:
         Raises:
             UsageProblem: for a metric that no case has.
         """
-        if order is not Order.NATURAL and self.cases and not any(metric in case.scores for case in self.cases):
+        if order is not QueueOrder.NATURAL and self.cases and not any(metric in case.scores for case in self.cases):
             known = sorted({name for case in self.cases for name in case.scores})
             raise UsageProblem(f"sort: expected one of {', '.join(known) or 'no metrics'}, got {metric!r}")
         here, lower = self.case, metric in self.lower_is_better
@@ -199,7 +198,7 @@ class ReviewSession:
     def give(
         self,
         verdict: Verdict,
-        reasons: Sequence[Reason] = (),
+        reasons: Sequence[VerdictReason] = (),
         note: str = "",
         threshold: float | None = None,
         case_id: str | None = None,
@@ -214,7 +213,7 @@ class ReviewSession:
             raise UsageProblem(f"expected a case of the run to give a verdict on, got {case_id!r}")
         record = VerdictRecord(
             new_id(), now(self._own), self.reviewer, self.run, self.prompt, case_id, Verdict(verdict),
-            tuple(dict.fromkeys(Reason(reason) for reason in reasons)), note, threshold, None,
+            tuple(dict.fromkeys(VerdictReason(reason) for reason in reasons)), note, threshold, None,
             self._prediction(case_id, 0),
         )  # fmt: skip
         return self.add(record)

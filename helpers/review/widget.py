@@ -5,12 +5,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from helpers.errors import VesselkitError
-from helpers.review.facts import review_facts, viewer_module, viewer_style
+from helpers.core.errors import VesselkitError, in_words
+from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
-from helpers.review.source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
-from helpers.system import in_words
+from helpers.review.viewer_facts import review_facts, viewer_module, viewer_style
 
 
 class ReviewWidget(anywidget.AnyWidget):

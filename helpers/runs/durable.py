@@ -1,13 +1,17 @@
 """Writing into a run folder: whole or absent, on the disk when it matters, equal bytes for equal content."""
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic import flush, write_bytes_atomic, write_bytes_whole
+from helpers.core.atomic import flush, write_bytes_atomic, write_bytes_whole
 
+# How a JSON object ends as `json_bytes` writes it, and its last entry.
+_END = b"\n}\n"
+_SEAL = b',\n "sha256": "%s"'
 _THREADS = 16  # that ask for files to be on the disk; each mostly waits
 
 
@@ -25,7 +29,7 @@ def write_durable(path: Path, content: bytes) -> None:
         flush(one)
 
 
-def settle(root: Path, paths: Iterable[Path]) -> None:
+def fsync_all(root: Path, paths: Iterable[Path]) -> None:
     """Put files that `write_soon` wrote below a folder, and their names, on the disk. Returns once they are there.
 
     Raises:
@@ -63,3 +67,18 @@ def json_bytes(values: Any) -> bytes:
 def _flush_each(paths: Iterable[Path]) -> None:
     for path in paths:
         flush(path)
+
+
+def sealed(values: Mapping[str, Any]) -> bytes:
+    """A JSON object, at least one field and none named `sha256`, with its seal."""
+    content = json_bytes(values)
+    return content.removesuffix(_END) + _SEAL % hashlib.sha256(content).hexdigest().encode() + _END
+
+
+def unsealed(content: bytes) -> bytes:
+    """The JSON of a sealed object without its seal. Raises ValueError where that does not fit."""
+    seal = len(_SEAL % bytes(64)) + len(_END)
+    inner = content[:-seal] + _END
+    if content != inner.removesuffix(_END) + _SEAL % hashlib.sha256(inner).hexdigest().encode() + _END:
+        raise ValueError("changed since it was written")
+    return inner

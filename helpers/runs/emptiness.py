@@ -1,6 +1,6 @@
 """Runs whose masks are all empty: a finished run that predicted nothing looks like any other."""
 
-from helpers.runs.reading import Run
+from helpers.runs.run_folder import Run
 from helpers.runs.status import FAILURES
 
 

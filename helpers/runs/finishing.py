@@ -17,18 +17,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from helpers import __version__
-from helpers.errors import RefusedInput
-from helpers.images.reading import natural_key
-from helpers.paths import PARTIAL_PREFIX
-from helpers.runs.artefacts import ARTEFACTS_NAME, Artefacts, artefact_table, part_digests, read_artefacts
-from helpers.runs.coco import coco
-from helpers.runs.config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
-from helpers.runs.durable import json_bytes, settle, write_durable
-from helpers.runs.parts import Part, done_part, part_or_none, part_path
-from helpers.runs.rows import PredictionRow, in_key_order, to_arrow
+from helpers.core.errors import RefusedInput
+from helpers.core.paths import PARTIAL_PREFIX
+from helpers.core.watermark import new_stamp
+from helpers.data.frames.image_reading import natural_key
+from helpers.runs.case_parts import (
+    ARTEFACTS_NAME,
+    Artefacts,
+    CasePart,
+    artefact_table,
+    done_part,
+    part_digests,
+    part_or_none,
+    part_path,
+    read_artefacts,
+)
+from helpers.runs.coco_export import coco
+from helpers.runs.durable import fsync_all, json_bytes, write_durable
+from helpers.runs.result_rows import PredictionRow, in_key_order, to_arrow
+from helpers.runs.run_config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
 from helpers.runs.status import PredictionStatus
 from helpers.runs.timings import predict_summary, timing_table
-from helpers.stamp import new_stamp
 
 TABLE_NAME = "predictions.parquet"
 TIMINGS_NAME = "timings.parquet"
@@ -76,7 +85,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     for path in run.glob(f"{PARTIAL_PREFIX}*"):
         path.unlink()
     names = [run / name for part in parts for name in part.artefacts]
-    settle(run, [*names, *(part_path(run, part.case_id) for part in parts)])
+    fsync_all(run, [*names, *(part_path(run, part.case_id) for part in parts)])
     rows = in_key_order(row for part in parts for row in part.rows)
     prompts = in_order(config.values["prompts"])
     timings = timing_table(run, case_ids)
@@ -123,7 +132,7 @@ def is_finished(run: Path, case_ids: Iterable[str] = ()) -> bool:
     return all(_is_in(part, by_case, tables) for part in (part_or_none(run, case_id) for case_id in case_ids) if part)
 
 
-def _is_in(part: Part, rows: Mapping[str, Sequence[PredictionRow]], tables: Tables) -> bool:
+def _is_in(part: CasePart, rows: Mapping[str, Sequence[PredictionRow]], tables: Tables) -> bool:
     """Whether tables say of a case, of which these are all their rows by case id, what its part says."""
     if list(in_key_order(part.rows)) != rows.get(part.case_id):
         return False

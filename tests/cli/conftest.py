@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from helpers.cli.app import main
-from helpers.paths import ROOT_VARIABLE
+from helpers.core.paths import ROOT_VARIABLE
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import pytest
 from typer.main import get_command
 
 from helpers import __version__
-from helpers.checkpoint import inspection
+from helpers.checkpoints.read import inspection
 from helpers.cli import registry
 from helpers.cli.app import app, main
-from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
+from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from helpers.cli.arguments import (
     output_folder,
     typed_path,
 )
-from helpers.errors import RefusedInput, UsageProblem
-from helpers.paths import ROOT_VARIABLE
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.paths import ROOT_VARIABLE
 
 OURS = json_with("one of ours", "cases", schema="ours")
 

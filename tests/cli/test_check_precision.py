@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from helpers.inference import precision
-from helpers.inference.precision import Kind, KindResult, PrecisionReport
-from helpers.inference.stages import StageRange
-from tests.inference.fixture_model import draw_angiograms
+from helpers.prediction import precision
+from helpers.prediction.precision import KindResult, PrecisionKind, PrecisionReport, StageRange
+from tests.prediction.engine.fixture_model import draw_angiograms
 
 STAGES = (StageRange("vision tower", 3.0, 0), StageRange("language model", 6e4, 5))
 
@@ -26,8 +25,8 @@ def test_a_kind_that_must_not_be_used_is_a_finding(call, model, tmp_path, monkey
 
     def check(folder, frames, prompt, device):
         asked.append((folder, len(frames), prompt, device))
-        results = [KindResult(Kind("bfloat16"), None, STAGES[:1], 2, [1.0, 1.0], 17 << 30)]
-        results.append(KindResult(Kind("float16"), refused, STAGES, 1, [0.5, None], 17 << 30))
+        results = [KindResult(PrecisionKind("bfloat16"), None, STAGES[:1], 2, [1.0, 1.0], 17 << 30)]
+        results.append(KindResult(PrecisionKind("float16"), refused, STAGES, 1, [0.5, None], 17 << 30))
         return PrecisionReport("Some GPU", 2, results)
 
     monkeypatch.setattr(precision, "check_precision", check)

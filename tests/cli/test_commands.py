@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import helpers.conversion
-from helpers import doctor
-from helpers.conversion import ConversionRequest
-from helpers.data.id_key import fingerprint, read_key
+import helpers.checkpoints.convert
+from helpers.checkpoints.convert import ConversionRequest
+from helpers.cli import doctor
+from helpers.data.ids.id_key import fingerprint, read_key
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def test_inspect_refuses_text(call, tmp_path):
 
 def test_convert_passes_every_option(call, inputs, monkeypatch):
     seen = []
-    monkeypatch.setattr(helpers.conversion, "convert", lambda request: seen.append(request) or Record())
+    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: seen.append(request) or Record())
     options = {
         "--checkpoint": "c.pth",
         "--output": "out",
@@ -95,9 +95,9 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
     (inputs / "train.json").write_text('[{"image": "P1_1.png"}]')
     (inputs / "cfg.py").write_text("data = 'train.json'\n")
 
-    monkeypatch.setattr(helpers.conversion, "convert", lambda request: Record())
+    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: Record())
     record = SimpleNamespace(values={"tensors_sha256": "ab"})
-    monkeypatch.setattr("helpers.lineage.keeping.read_record", lambda folder: record)
+    monkeypatch.setattr("helpers.evaluation.leakage.keeping.read_record", lambda folder: record)
     options = ("--checkpoint", "c.pth", "--output", "out", "--train-config", "cfg.py", "--id-key", "keys/my.key")
     ended = call("convert", *options)
     assert ended.code == 0 and "note: names of 1 training images were kept on this machine as hashes" in ended.err
@@ -110,7 +110,7 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
 
 def test_convert_leaves_open_what_was_not_given(call, inputs, monkeypatch):
     seen = []
-    monkeypatch.setattr(helpers.conversion, "convert", lambda request: seen.append(request) or Record())
+    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: seen.append(request) or Record())
     assert call(*["convert", "--checkpoint", "c.pth", "--output", "out", "--sam2-config", "hiera_l"]).code == 0
     assert seen == [ConversionRequest(inputs / "c.pth", inputs / "out", sam2_config="hiera_l")]
 
@@ -129,7 +129,7 @@ def test_verify_exits_with_findings(call, inputs, monkeypatch, ok, code):
         seen.append((folder, sources))
         return Report(ok)
 
-    monkeypatch.setattr(helpers.conversion, "verify", verify)
+    monkeypatch.setattr(helpers.checkpoints.convert, "verify", verify)
     given = ["--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py", "--pretrained", "none"]
     ended = call("verify", "base", *given)
     following = f"next: vesselkit predict --model {inputs / 'base'} --data DATASET --output RUN\n"

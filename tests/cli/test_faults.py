@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.review.verdicts import Verdict
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
 from tests.evaluation.runs import SIDE, write_data, write_run
 from tests.review.test_verdicts import record
 from tests.tiny_sources import fixture_sources
@@ -64,17 +64,19 @@ def stage(name, place):
         "convert": Stage(
             ("convert", "--checkpoint", str(sources.checkpoint), "--base", str(sources.base), "--sam2",
              str(sources.sam2), "--sam2-config", str(sources.sizes), "--dtype", "float32"),
-            "model", ("helpers.conversion.export", "write_shard"),
+            "model", ("helpers.checkpoints.convert.export", "write_shard"),
         ),
         "predict": Stage(
-            ("predict", "--model", "frangi", "--data", data), "run", ("helpers.inference.committing", "result_of")
+            ("predict", "--model", "frangi", "--data", data),
+            "run",
+            ("helpers.prediction.engine.case_writer", "result_of"),
         ),
         "evaluate": Stage(evaluated, "scores", ("helpers.evaluation.evaluate", "score_sequences")),
         "report": Stage(("report", run, "--data", data), "review.html", ("helpers.review.page", "viewer_style")),
         "visualize": Stage(("visualize", run, "--data", data), "pictures", ("helpers.review.pictures", "save_panel")),
         "review": Stage(
             ("review", run, "--data", data, "--verdicts", str(place / "verdicts")), "export",
-            ("helpers.review.export", "verdict_table"), "--export",
+            ("helpers.review.verdict_export", "verdict_table"), "--export",
         ),
     }[name]  # fmt: skip
 
@@ -191,7 +193,7 @@ def test_a_prediction_goes_on_after_a_fault(call, place, monkeypatch, tmp_path, 
     with monkeypatch.context() as patch:
         patched(patch, one.inside, act)
         if error is None:
-            asked = ("helpers.inference.pipeline", "predict_batch")
+            asked = ("helpers.prediction.engine.batch_pipeline", "predict_batch")
             patched(patch, asked, lambda: os.kill(os.getpid(), signal.SIGTERM))
         ended = call(*one.arguments, one.option, one.output)
     assert ended.code == exit_code and said in ended.err
@@ -217,9 +219,9 @@ def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_
     ("name", "inside"),
     [
         ("evaluate", ("helpers.evaluation.evaluate", "scorable")),
-        ("report", ("helpers.cli.review", "_source")),
-        ("visualize", ("helpers.cli.review", "_source")),
-        ("review", ("helpers.cli.review", "_source")),
+        ("report", ("helpers.cli.review_commands", "_source")),
+        ("visualize", ("helpers.cli.review_commands", "_source")),
+        ("review", ("helpers.cli.review_commands", "_source")),
     ],
 )
 def test_data_that_go_away_while_a_command_works_are_told_and_cost_no_earlier_result(

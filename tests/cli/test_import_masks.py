@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
+from tests.prediction.frangi.drawn import drawn_truth, save_mask, save_pairs
 from tests.runs.stored_masks import check_mask
-from tests.vesselness.drawn import drawn_truth, save_mask, save_pairs
 
 TRUTHS = [drawn_truth(4, 40, 10), drawn_truth(4, 40, 20), drawn_truth(4, 40, 30)]
 CALL = ("import-masks", "theirs", "--name", "nnunet", "--data", "data", "--output", "run")
@@ -65,7 +65,7 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(call, drawn, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("helpers.importing.run.commit_case", full)
+        patched.setattr("helpers.prediction.imports.import_run.commit_case", full)
         ended = call(*CALL)
     assert ended.code == 1 and "the disk became full" in ended.err
     assert call(*CALL).code == 0

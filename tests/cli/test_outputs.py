@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers.cli.app import app
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
 from tests.evaluation.runs import SIDE, write_data, write_run
 
 OPTIONS = {"--output", "--output_dir", "--export"}

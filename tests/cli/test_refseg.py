@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.inference.fixture_model import convert_fixture
+from tests.prediction.engine.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES
 
 ARGUMENTS = ("refseg", "--model_path", "model", "--data_path", "data", "--output_dir", "out")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from helpers.cli.reference import parameters
+from helpers.cli.commands_page import parameters
 from helpers.cli.registry import COMMANDS, available_names, command
 
 FIXED = (

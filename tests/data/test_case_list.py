@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.data.case_list import listed
-from helpers.data.frame import Frame
-from helpers.errors import RefusedInput
+from helpers.core.errors import RefusedInput
+from helpers.data.cases import listed
+from helpers.data.frames.frame import Frame
 
 FRAMES = tuple(Frame(name, Path(f"{name}.png")) for name in "abcd")
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import RescaledTruth, open_dataset
-from helpers.data.ids import IdPolicy
-from helpers.data.truth import PolygonTruth
-from helpers.data.who import origin
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.ids.original_file import origin
+from helpers.data.truth.ground_truth import PolygonTruth
 
 
 def picture(path, value=0, size=(8, 6)):

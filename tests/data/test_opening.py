@@ -5,10 +5,10 @@ import json
 import pytest
 from PIL import Image
 
-from helpers.data.ids import IdPolicy
+from helpers.core.errors import UsageProblem
+from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.opening import Opening
 from helpers.data.rules import Rules
-from helpers.errors import UsageProblem
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import InferSettings
 

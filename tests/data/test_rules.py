@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import helpers.data.rules as module
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
-from helpers.data.ids import IdPolicy
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.opening import Opening
-from helpers.data.readers.detection import LAYOUTS
 from helpers.data.rules import BITS, VALUES, Rules, Saved, parse_rules, read_rules, save_rules, with_options
-from helpers.errors import RefusedInput
 
 SECTION = {"schema": "vesselkit.dataset", "schema_version": 1}
 COCO = {"images": [{"id": 1, "file_name": "P1_1.png", "width": 8, "height": 8}], "annotations": [], "categories": []}
@@ -147,7 +147,7 @@ def test_an_interrupted_save_leaves_what_was_there(folder, monkeypatch, code):
     def fail(source, target):
         raise OSError(code, "no more")
 
-    monkeypatch.setattr("helpers.atomic.os.replace", fail)
+    monkeypatch.setattr("helpers.core.atomic.os.replace", fail)
     with pytest.raises(RefusedInput, match="Nothing was saved"):
         save_rules(folder, Rules(bits=13), LAYOUTS)
     assert sorted((path, path.read_bytes()) for path in folder.iterdir()) == before

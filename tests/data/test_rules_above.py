@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.opening import Opening
-from helpers.data.readers.detection import LAYOUTS
 from helpers.data.rules import Rules, save_rules
-from helpers.errors import RefusedInput
-from helpers.images.source import read_frame
 
 
 @pytest.fixture

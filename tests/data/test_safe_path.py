@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.data.safe_path import UnsafePath, inside, leads_inside
+from helpers.data.layouts.file_walk import UnsafePath, inside, leads_inside
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from helpers.data.cases import Case, Record
 from helpers.data.dataset import Dataset
-from helpers.data.frame import Frame
-from helpers.data.grouping import group
-from helpers.data.ids import IdPolicy, keep
-from helpers.data.patient_names import patient_names
-from helpers.data.record import Case, Record
+from helpers.data.frames.frame import Frame
+from helpers.data.groups.grouping import group
+from helpers.data.ids.case_ids import IdPolicy, keep_original_names
+from helpers.data.ids.patient_names import patient_names
 
 HERE = Path("/data")
 
@@ -25,7 +25,7 @@ def named_dataset(
     """
     read = tuple(Record(name, root / name, **values) for name in names)
     grouped, notes = group(read, rule, root)
-    given = keep(grouped)
+    given = keep_original_names(grouped)
     people = patient_names(
         read, grouped, given, layout="images", rule=rule, root=root, policy=IdPolicy.KEEP, key_path=root / "id.key"
     )

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
+from helpers.evaluation.score_table import scores_table
+from helpers.metrics.case_scores import CaseArrays, score_case
 
 TRUTH = np.zeros((4, 12), bool)
 TRUTH[1, 1:11] = True

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from helpers.data.spelling import Spellings
-from helpers.evaluation.aggregation import (
-    Sizes,
+from helpers.data.groups.name_parts import Spellings
+from helpers.evaluation.score_table import (
+    SampleSizes,
     Unit,
     capped,
     keys_of,
@@ -20,7 +20,7 @@ from helpers.evaluation.aggregation import (
     unit_of,
     with_united,
 )
-from helpers.evaluation.definitions import METRICS
+from helpers.metrics.definitions import METRICS
 from tests.evaluation.tables import TRUTH, of_patients, table
 
 # Patient A: a sequence of recall 1 and 0.5, another of 0.1; patient B: one frame of 0.9.
@@ -38,7 +38,7 @@ def test_frames_then_sequences_then_patients():
 
 
 def test_sizes_stand_next_to_every_number():
-    assert sizes(NESTED) == Sizes(cases=4, sequences=3, patients=2)
+    assert sizes(NESTED) == SampleSizes(cases=4, sequences=3, patients=2)
     rows = summary(NESTED)
     assert list(rows["metric"]) == list(METRICS)
     assert (rows[["n_cases", "n_sequences", "n_patients"]] == [4, 3, 2]).all().all()
@@ -62,9 +62,9 @@ def test_sequences_of_the_same_name_are_told_apart_by_patient():
 @pytest.mark.parametrize(
     ("sequences", "patients", "unit", "expected"),
     [
-        (("S1", "S1"), ("P1", "P2"), Unit.PATIENT, Sizes(2, 2, 2)),
-        (("S1", "S2"), ("P1", None), Unit.SEQUENCE, Sizes(2, 2, None)),
-        ((None, "S2"), (None, None), Unit.CASE, Sizes(2, None, None)),
+        (("S1", "S1"), ("P1", "P2"), Unit.PATIENT, SampleSizes(2, 2, 2)),
+        (("S1", "S2"), ("P1", None), Unit.SEQUENCE, SampleSizes(2, 2, None)),
+        ((None, "S2"), (None, None), Unit.CASE, SampleSizes(2, None, None)),
     ],
 )
 def test_the_unit_is_the_largest_that_is_known(sequences, patients, unit, expected):
@@ -139,7 +139,7 @@ def test_spellings_of_a_patient_are_one_unit():
     scored = table(("a", "s1", "P1", 10), ("b", "s2", "P2", 0), ("c", "s3", "P3", 0))
     both = with_united(scored, Spellings({"P1": "P2", "P2": "P2"}))
     assert list(both["united"]) == ["P2", "P2", "P3"] and list(both["patient"]) == ["P1", "P2", "P3"]
-    assert sizes(both) == Sizes(3, 3, 2) and sizes(scored) == Sizes(3, 3, 3)
+    assert sizes(both) == SampleSizes(3, 3, 2) and sizes(scored) == SampleSizes(3, 3, 3)
     assert patient_means(both, ["recall"]).to_dict("list") == {"patient": ["P2", "P3"], "recall": [0.5, 0.0]}
     assert summary(both)["n_units"].iloc[0] == 2 and pooled(both)["n_units"].iloc[0] == 2
     assert list(keys_of(both, Unit.SEQUENCE)) == ["s1", "s2", "s3"] and list(unit_keys(both)) == ["P2", "P2", "P3"]

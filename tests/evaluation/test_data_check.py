@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data.audit import audit
+from helpers.data.audit.audit import audit
+from helpers.data.audit.findings import AuditSeverity
 from helpers.data.dataset import open_dataset
-from helpers.data.findings import Severity
-from helpers.evaluation.data_check import check_text, checked_data, score_warnings
+from helpers.evaluation.case_choice import check_text, checked_data, score_warnings
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.subjects import open_subjects
-from helpers.inference.run import predict
+from helpers.evaluation.scored_runs import open_scored_runs
+from helpers.prediction.run import predict
 from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.inference.plain_predictor import PlainPredictor
+from tests.prediction.engine.plain_predictor import PlainPredictor
 
 FIRST, SECOND, THIRD = "P01_S01_001", "P01_S01_002", "P02_S01_001"
 
@@ -40,7 +40,7 @@ def test_all_that_the_check_warns_of_is_among_the_warnings(faulty, tmp_path):
     found = evaluate([write_run(tmp_path / "run", masks_of(faulty))], faulty, tmp_path / "m", processes=1, draws=10)
     by_check = {}
     for one in audit(faulty).findings:
-        if one.severity is not Severity.NOTE:
+        if one.severity is not AuditSeverity.NOTE:
             by_check.setdefault(one.kind, []).append(one)
     assert {"empty_truth", "full_truth", "mask_not_binary", "duplicate"} <= set(by_check)
     assert [(one["kind"], one["count"]) for one in found.summary["data_check"]] == [
@@ -63,13 +63,13 @@ def test_a_data_set_in_order_adds_nothing(tmp_path):
 def test_frames_that_a_run_read_are_not_read_again_and_found_all_the_same(faulty, tmp_path, monkeypatch):
     run = tmp_path / "run"
     predict(faulty.frames, PlainPredictor(), run, dataset=faulty.identity)
-    subjects, case_ids = open_subjects([run]), [case.case_id for case in faulty.cases]
+    subjects, case_ids = open_scored_runs([run]), [case.case_id for case in faulty.cases]
     before = checked_data(faulty, subjects, [])
 
     def read(*asked):
         raise AssertionError("a frame was read again")
 
-    monkeypatch.setattr("helpers.data.audit.read_frame", read)
+    monkeypatch.setattr("helpers.data.audit.audit.read_frame", read)
     assert checked_data(faulty, subjects, case_ids) == before
     with pytest.raises(AssertionError, match="read again"):
         checked_data(faulty, subjects, case_ids[:-1])
@@ -81,7 +81,7 @@ def test_privacy_is_told_and_is_no_warning_of_scores(tmp_path):
     for folder in ("images", "masks"):
         (data.root / folder / f"{FIRST}.png").rename(data.root / folder / "Doe_Jane_001.png")
     private = open_dataset(data.root)
-    found = checked_data(private, open_subjects([write_run(tmp_path / "run", masks_of(private))]), [])
+    found = checked_data(private, open_scored_runs([write_run(tmp_path / "run", masks_of(private))]), [])
     (one,) = [one for one in found if one["kind"] == "name_in_path"]
     assert one["of_privacy"] and "family and a given name" in check_text(one) and "Doe" not in str(found)
     assert not any("name_in_path" in text for text in score_warnings(found))
@@ -93,5 +93,5 @@ def test_notes_are_left_out_and_errors_are_not(tmp_path):
     (data.root / "images" / f"{THIRD}.png").write_bytes(b"broken")
     deep = np.full((SIDE, SIDE), 3000, np.uint16)
     Image.fromarray(deep).save(data.root / "images" / f"{FIRST}.png")
-    kinds = {one["kind"]: one["severity"] for one in checked_data(open_dataset(data.root), open_subjects([run]), [])}
+    kinds = {one["kind"]: one["severity"] for one in checked_data(open_dataset(data.root), open_scored_runs([run]), [])}
     assert kinds["unreadable"] == "error" and "deep_pixels" not in kinds

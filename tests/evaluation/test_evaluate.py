@@ -10,32 +10,31 @@ import pytest
 from PIL import Image
 
 from helpers import __version__
+from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import open_dataset
-from helpers.data.frame import listing_sha256
+from helpers.data.frames.frame import listing_sha256
 from helpers.data.rules import Rules
-from helpers.errors import RefusedInput, UsageProblem
 from helpers.evaluation import evaluate as evaluating
-from helpers.evaluation.aggregation import summary
-from helpers.evaluation.case_scores import CaseArrays, score_case
-from helpers.evaluation.curve import counts_at
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.evaluation.overlap import count_pixels, dice
-from helpers.evaluation.postprocessing import Processing
-from helpers.gate.baseline import read_baseline, scores_of, write_baseline
-from helpers.gate.check import check
-from helpers.inference.run import predict
-from helpers.runs.config import start_run
+from helpers.evaluation.regression_gate import check, read_baseline, scores_of, write_baseline
+from helpers.evaluation.score_table import summary
+from helpers.metrics.case_scores import CaseArrays, score_case
+from helpers.metrics.overlap import count_pixels, dice
+from helpers.metrics.postprocessing import Processing
+from helpers.metrics.threshold_curve import counts_at
+from helpers.prediction.run import predict
+from helpers.runs.case_parts import CaseResult, commit_case, logits_name, mask_name
 from helpers.runs.finishing import finish_run
-from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
-from helpers.runs.masks import png_bytes
-from helpers.runs.parts import CaseResult, commit_case, logits_name, mask_name
-from helpers.runs.reading import open_run
-from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.mask_files import png_bytes
+from helpers.runs.result_rows import COLUMNS, PredictionRow
+from helpers.runs.run_config import start_run
+from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
+from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
 from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.inference.plain_predictor import PlainPredictor
+from tests.prediction.engine.plain_predictor import PlainPredictor
 
 
 @pytest.fixture(scope="module")

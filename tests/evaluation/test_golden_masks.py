@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score
 
-from helpers.evaluation.case_scores import CaseArrays, score_case
+from helpers.metrics.case_scores import CaseArrays, score_case
 from tests.evaluation.independent import by_package, cldice_by_points
 from tests.evaluation.masks import faulty
 from tests.golden_cases import CASES_WITH_MASKS, load_case

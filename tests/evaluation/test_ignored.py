@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from helpers.data.ignored import scored_pixels
-from helpers.errors import RefusedInput
-from helpers.evaluation.aggregation import summary
-from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
-from helpers.evaluation.definitions import METRICS
-from helpers.evaluation.yardsticks import yardsticks
+from helpers.core.errors import RefusedInput
+from helpers.data.truth.ignored_pixels import scored_pixels
+from helpers.evaluation.score_table import scores_table, summary
+from helpers.metrics.case_scores import CaseArrays, score_case
+from helpers.metrics.definitions import METRICS
+from helpers.metrics.reference_bounds import reference_bounds
 
 OF_COUNTS = {"dice", "iou", "precision", "recall", "specificity", "pr_auc"}
 MASKS = arrays.arrays(bool, (6, 8))
@@ -63,4 +63,7 @@ def test_a_case_that_is_ignored_as_a_whole_is_refused():
 def test_yardsticks_leave_ignored_pixels_out():
     truth, ignored = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
     truth[:2], ignored[2:] = True, True
-    assert yardsticks(truth, scored_pixels(ignored)).all_foreground == 1 and yardsticks(truth).all_foreground < 1
+    assert (
+        reference_bounds(truth, scored_pixels(ignored)).all_foreground == 1
+        and reference_bounds(truth).all_foreground < 1
+    )

@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["helpers.evaluation.evaluate", "helpers.notebook.evaluation", "helpers.review.source"]
+    "module", ["helpers.evaluation.evaluate", "helpers.notebook.evaluate_notebook", "helpers.review.review_source"]
 )
 def test_models_are_not_loaded(module):
     script = f"import sys, {module}; print(sorted({{'torch', 'transformers'}} & set(sys.modules)))"

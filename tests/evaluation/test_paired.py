@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import RefusedInput
-from helpers.evaluation.definitions import COMPARED
+from helpers.core.errors import RefusedInput
 from helpers.evaluation.markdown import written_side
-from helpers.evaluation.paired import changes, compare, holm, pair, sign_flip_p, wilcoxon_p
+from helpers.evaluation.paired import changes, compare, pair
+from helpers.metrics.definitions import COMPARED
+from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
 from tests.evaluation.masks import steady
 from tests.evaluation.tables import of_patients, table
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.evaluation.case_scores import CaseArrays, score_case
+from helpers.metrics.case_scores import CaseArrays, score_case
 from scripts import fault_table, turned_cldice
 from tests.evaluation.masks import faulty, vessel_tree
 

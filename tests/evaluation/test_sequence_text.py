@@ -1,6 +1,6 @@
 """The words of temporal scores, of results that are written by hand."""
 
-from helpers.evaluation.sequence_text import sequence_difference_rows, sequence_rows, sequences_text
+from helpers.evaluation.sequence_scores import sequence_difference_rows, sequence_rows, sequences_text
 
 NAMES = ("dice", "cldice", "flicker", "temporal_dice", "temporal_dice_gap", "first_gap", "last_gap")
 UNKNOWN = {"low": None, "high": None, "few": False, "n_units": 12}

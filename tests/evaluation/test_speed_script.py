@@ -3,7 +3,7 @@
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.inference.run import predict
+from helpers.prediction.run import predict
 from scripts.evaluation_speed import SIDE, GreyPredictor, write_data
 
 

@@ -5,7 +5,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from helpers.conversion import ConversionRequest, convert
+from helpers.checkpoints.convert import ConversionRequest, convert
 from tests.fixture_maker.checkpoint import build_checkpoint
 from tests.fixture_maker.recording import record_outputs
 

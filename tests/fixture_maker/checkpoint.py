@@ -12,14 +12,13 @@ from mmengine.logging import HistoryBuffer
 from PIL import Image
 from transformers import AutoTokenizer
 
-from helpers.atomic import partial_folder
-from helpers.conversion.tokenizer import write_tokenizer
-from helpers.demo.base import FIXTURE, TEMPLATE, build_base, official_config
-from helpers.demo.checkpoint import DemoCheckpoint, official_tensors, write_base
-from helpers.demo.tokenizer import CORPUS, write_tokenizer_folder
-from helpers.sa2va.configuration_sa2va import SPECIAL_TOKENS
-from helpers.sa2va.modeling_sa2va import Sa2VAModel
-from helpers.training.layout import trained_tensors
+from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
+from helpers.core.atomic import partial_folder
+from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
+from helpers.dev.demo.untrained_base import FIXTURE, TEMPLATE, build_base, official_config
+from helpers.model.configuration_sa2va import SPECIAL_TOKENS
+from helpers.model.modeling_sa2va import Sa2VAModel
+from helpers.train.fine_tuning.checkpoint_layout import trained_tensors
 from tests.fixture_maker.images import TubeImage, draw_image
 from tests.fixture_maker.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
 

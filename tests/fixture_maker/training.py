@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from tqdm import trange
 
-from helpers.demo.tokenizer import TURN_END
-from helpers.sa2va.modeling_sa2va import Sa2VAModel
-from helpers.sa2va.parts import MaskLogits, Sam2Features, pixel_shuffle
-from helpers.sa2va.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
-from helpers.training.lora import LoraLinear, add_adapters
+from helpers.dev.demo.tiny_files import TURN_END
+from helpers.model.components import MaskLogits, Sam2Features, pixel_shuffle
+from helpers.model.modeling_sa2va import Sa2VAModel
+from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
+from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
 from tests.fixture_maker.conversation import TURNS, Part, Turn
 from tests.fixture_maker.images import TubeImage, draw_image
 

@@ -8,12 +8,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from helpers.data.dataset import Dataset, open_dataset
-from helpers.runs.config import start_run
+from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
-from helpers.runs.parts import CaseResult, commit_case
-from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.result_rows import COLUMNS, PredictionRow
+from helpers.runs.run_config import start_run
 from helpers.runs.status import PredictionStatus
+from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
 from tests.evaluation.masks import vessel_tree
 
 SIDE = 64

@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image
 
 from helpers.data.dataset import open_dataset
-from helpers.runs.config import start_run
+from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.logits import StoredLogits, Upsampling
-from helpers.runs.parts import CaseResult, commit_case
-from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.result_rows import COLUMNS, PredictionRow
+from helpers.runs.run_config import start_run
 from helpers.runs.status import PredictionStatus
+from helpers.runs.stored_logits import StoredLogits, Upsampling
 
 WIDTH, HEIGHT = 12, 8
 PROMPTS = {"p1": "vessel", "p2": "<b>vessels</b>"}

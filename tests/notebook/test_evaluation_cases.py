@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluation.case_scores import CaseArrays, score_case, scores_table
-from helpers.evaluation.subjects import Subject
-from helpers.notebook.evaluation_cases import case_sheet, masks_of, ranked_cases, telling_cases
+from helpers.evaluation.score_table import scores_table
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.metrics.case_scores import CaseArrays, score_case
+from helpers.notebook.case_pictures import case_sheet, masks_of, ranked_cases, telling_cases
 from helpers.notebook.evaluation_tables import median_case
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
 from tests.evaluation.tables import of_patients
 from tests.notebook.small_run import mask_of, write_data, write_run
 
@@ -20,7 +21,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def subject(tmp_path):
-    return Subject("small:p2", open_run(write_run(tmp_path / "run")), "p2")
+    return ScoredRun("small:p2", open_run(write_run(tmp_path / "run")), "p2")
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from helpers.evaluation.subjects import Subject
-from helpers.notebook.evaluation import Results
-from helpers.notebook.evaluation_comparison import compared_with_first
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.notebook.evaluate_notebook import Results
+from helpers.notebook.evaluation_tables import compared_with_first
 from tests.evaluation.tables import of_patients
 
 
@@ -27,7 +27,7 @@ class Tables:
 
 
 def results(**tables):
-    return Results(Tables(tables), tuple(Subject(name, None, "p1") for name in tables), seed=0, draws=200)
+    return Results(Tables(tables), tuple(ScoredRun(name, None, "p1") for name in tables), seed=0, draws=200)
 
 
 def test_differences_are_the_first_run_less_the_other():
@@ -51,7 +51,7 @@ def test_the_same_masks_are_called_out_and_untested():
 
 def test_leakage_stands_in_the_table():
     tables = Tables({"a": of_patients([5, 6]), "b": of_patients([6, 7])}, ("all are training data",))
-    subjects = tuple(Subject(name, None, "p1") for name in tables.tables)
+    subjects = tuple(ScoredRun(name, None, "p1") for name in tables.tables)
     (found,) = compared_with_first(Results(tables, subjects, seed=0, draws=200))
     assert found.tables[0].iloc[0].tolist() == ["WARNING: all are training data", *[""] * 6]
 

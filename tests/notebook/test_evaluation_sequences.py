@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from helpers.data.dataset import open_dataset
-from helpers.notebook.evaluation import choose_runs, evaluate_runs
-from helpers.notebook.evaluation_sequences import restless_figure, sequence_tables
+from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs
+from helpers.notebook.evaluation_tables import restless_figure, sequence_tables
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
 from tests.notebook.scored_runs import write_data, write_run

@@ -5,18 +5,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, jaccard_score
 
-from helpers.evaluation.aggregation import summary
 from helpers.evaluation.paired import changes, compare, pair
+from helpers.evaluation.score_table import summary
 from helpers.notebook.evaluation_tables import (
     SECOND,
     change_counts,
     definition_table,
     median_case,
+    reference_bound_table,
     unit_differences,
     with_warnings,
     written_comparison,
     written_scores,
-    yardstick_table,
 )
 from tests.evaluation.tables import TRUTH, found, of_patients, table
 
@@ -61,7 +61,7 @@ def test_yardsticks_are_averaged_over_patients():
     values = pd.DataFrame(
         {"case_id": ["c", "a", "b"], "ceiling": [1.0, 0.5, 0.7], "all_empty": 0.0, "all_foreground": 0.2}
     )
-    assert yardstick_table(values, scores)["Dice"].tolist() == [0.8, 0.0, 0.2]
+    assert reference_bound_table(values, scores)["Dice"].tolist() == [0.8, 0.0, 0.2]
 
 
 def test_median_case():

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers import paths
-from helpers.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
+from helpers.core import paths
+from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook import execution
-from helpers.notebook.declared import injected_values
+from helpers.notebook.declared_parameters import injected_values
 from helpers.notebook.execution import execute_notebook
 
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'

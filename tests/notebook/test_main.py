@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from helpers import paths
-from helpers.errors import UsageProblem
+from helpers.core import paths
+from helpers.core.errors import UsageProblem
 from helpers.notebook import __main__ as runner
-from helpers.notebook.declared import parameter_types
+from helpers.notebook.declared_parameters import parameter_types
 from tests.notebook.test_execution import write_notebook
 
 TYPES = {
@@ -80,7 +80,7 @@ def test_exit_codes_and_messages(tmp_path, capsys):
 
 
 def test_a_run_and_the_exit_code_of_its_error(tmp_path, capfd):
-    source = "from helpers.errors import RefusedInput\nprint('results: outputs/a')\n"
+    source = "from helpers.core.errors import RefusedInput\nprint('results: outputs/a')\n"
     source += "if threshold > 0.5:\n    raise RefusedInput('no such frame')"
     notebook = str(write_notebook(tmp_path / "in.ipynb", source))
     output = tmp_path / "out.ipynb"

@@ -17,14 +17,14 @@ from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
-from helpers import paths
-from helpers.errors import RefusedInput
+from helpers.core import paths
+from helpers.core.errors import RefusedInput
 from helpers.notebook import __main__ as runner
-from helpers.notebook.declared import parameter_types
+from helpers.notebook.declared_parameters import parameter_types
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = tuple(
@@ -304,7 +304,7 @@ def test_names_that_are_none_stop_a_notebook_at_once(notebook, values, words, tm
 def test_what_project_demo_takes_is_there(model):
     found = validate(model, {})
     given = [value for value in found.model_dump().values() if isinstance(value, Path)]
-    assert given and all(path.exists() and path.is_relative_to(ROOT / "helpers/demo/files") for path in given)
+    assert given and all(path.exists() and path.is_relative_to(ROOT / "helpers/dev/demo/files") for path in given)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from unittest.mock import patch
 
 import pytest
 
-from helpers import paths
+from helpers.core import paths
 from helpers.notebook import showing
-from helpers.notebook.known import SETTINGS
+from helpers.notebook.kit_notebooks import SETTINGS
 from helpers.notebook.parameter_table import declared, show_parameters
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings

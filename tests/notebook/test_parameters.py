@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, DirectoryPath, Field
 
-from helpers import paths
-from helpers.errors import UsageProblem
+from helpers.core import paths
+from helpers.core.errors import UsageProblem
 from helpers.notebook.parameters import validate
 
 

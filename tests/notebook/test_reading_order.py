@@ -4,8 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers.notebook.reading_order import in_reading_order, with_contents
-from helpers.notebook.report import report_html
+from helpers.notebook.notebook_report import in_reading_order, report_html, with_contents
 from tests.browser import chromium
 from tests.notebook.test_notebooks import EVALUATE, NOTEBOOKS
 

@@ -12,7 +12,7 @@ from helpers.notebook.run_tables import (
     status_table,
     time_table,
 )
-from helpers.runs.reading import open_run
+from helpers.runs.run_folder import open_run
 from tests.notebook.small_run import write_run
 
 

@@ -9,11 +9,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.translators import PythonTranslator
 
-from helpers.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.core.paths import ROOT_VARIABLE
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.scrubbing import WITHHELD, is_users_path, scrub, scrubbed
-from helpers.paths import ROOT_VARIABLE
-from helpers.runs.masks import png_bytes
+from helpers.runs.mask_files import png_bytes
 from tests.notebook.test_execution import write_notebook
 from tests.notebook.test_notebooks import INFER
 
@@ -51,12 +51,12 @@ def test_paths_and_data_files_are_taken_out_and_prose_stays(text, kept):
         ),
         ("open(images + '/scan')", None, WITHHELD),
         (
-            "from helpers.errors import RefusedInput\nraise RefusedInput(images[9:] + ' is no frame')",
+            "from helpers.core.errors import RefusedInput\nraise RefusedInput(images[9:] + ' is no frame')",
             RefusedInput,
             f"RefusedInput: {WITHHELD}",
         ),
         (
-            "from helpers.errors import UsageProblem\nraise UsageProblem('no patient in ' + images[9:])",
+            "from helpers.core.errors import UsageProblem\nraise UsageProblem('no patient in ' + images[9:])",
             UsageProblem,
             f"UsageProblem: {WITHHELD}",
         ),
@@ -165,5 +165,5 @@ def test_a_picture_beside_a_widget_stays(tmp_path):
 
 
 def test_the_demos_own_files_stay_so_that_its_copies_run_again():
-    assert not is_users_path("helpers/demo/files/data") and not is_users_path("outputs/demo/predict/model")
-    assert is_users_path("helpers/demo/other") and is_users_path("/data/helpers/demo/files/data")
+    assert not is_users_path("helpers/dev/demo/files/data") and not is_users_path("outputs/demo/predict/model")
+    assert is_users_path("helpers/dev/demo/other") and is_users_path("/data/helpers/dev/demo/files/data")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from helpers import paths
-from helpers.errors import UsageProblem
+from helpers.core import paths
+from helpers.core.errors import UsageProblem
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings
 
@@ -122,13 +122,13 @@ def test_what_an_evaluation_may_leave_out(root):
 @pytest.fixture
 def with_demo(root):
     """A project root that has the demo's files."""
-    model = root / "helpers/demo/files/model"
+    model = root / "helpers/dev/demo/files/model"
     (model / "ckpt").mkdir(parents=True)
     (model / "base/internvl_base").mkdir(parents=True)
     for name in ("ckpt/iter_200.pth", "base/sam2_base.pt", "sam2_sizes.json"):
         (model / name).touch()
-    (root / "helpers/demo/files/data").mkdir()
-    return root / "helpers/demo/files"
+    (root / "helpers/dev/demo/files/data").mkdir()
+    return root / "helpers/dev/demo/files"
 
 
 @pytest.mark.parametrize("given", [{}, {"data": ""}, {"project": "demo", "data": "", "model": ""}])

@@ -8,10 +8,10 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 
-from helpers.figures.saving import save_figure
+from helpers.core.watermark import VARIABLE
 from helpers.notebook import showing
 from helpers.notebook.showing import show_figure, show_headline, show_picture, show_tables
-from helpers.stamp import VARIABLE
+from helpers.review.figures.saving import save_figure
 
 
 @pytest.fixture(autouse=True)

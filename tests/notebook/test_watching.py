@@ -3,14 +3,14 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers.kernel_bars import MIME, PassedOn, Widgets
+from helpers.core.kernel_bars import MIME, PassedOn, Widgets
+from helpers.core.progress import Bar, shown_on, track
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.watching import headings, settled
-from helpers.progress import Bar, shown_on, track
 from tests.bars import recorded
 
 COUNTING = """
-from helpers.progress import Bar, track
+from helpers.core.progress import Bar, track
 print(len(list(track("abc", "reading", unit="file"))))
 with Bar("predict", 5, unit="image", initial=2) as work:
     work.update(3)

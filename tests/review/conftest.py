@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.review.page import write_page
-from helpers.review.source import open_source
+from helpers.review.review_source import open_source
 from tests.browser import chromium
 from tests.review.opened_page import open_page
 from tests.review.runs import write_data, write_run

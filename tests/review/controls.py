@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from helpers.review.facts import viewer_module
+from helpers.review.viewer_facts import viewer_module
 from tests.review.runs import CASES, SEVERAL
 
 PATIENCE_S = 60  # on a machine that others use too; a wait ends as soon as there is what it waits for

@@ -2,7 +2,7 @@
 
 import base64
 
-from helpers.review.facts import viewer_module, viewer_style
+from helpers.review.viewer_facts import viewer_module, viewer_style
 
 # `made(count, ratio)`: facts of that many cases, and what a host gives of each: a black frame, no truth, no mask.
 _MADE = """async ([module, style]) => {

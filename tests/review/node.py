@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helpers.review.facts import viewer_module
+from helpers.review.viewer_facts import viewer_module
 
 # One call a line on stdin, its answer a line on stdout.
 _ANSWER = """

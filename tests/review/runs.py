@@ -8,13 +8,13 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from helpers.data.dataset import Dataset, open_dataset
-from helpers.runs.config import read_config, start_run
+from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
-from helpers.runs.masks import Combine, combined_mask
-from helpers.runs.parts import CaseResult, commit_case
-from helpers.runs.rows import COLUMNS, PredictionRow
+from helpers.runs.mask_files import Combine, combined_mask
+from helpers.runs.result_rows import COLUMNS, PredictionRow
+from helpers.runs.run_config import read_config, start_run
 from helpers.runs.status import PredictionStatus
+from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
 
 WIDTH, HEIGHT = 96, 80
 GRID, NETWORK = 64, 256

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from helpers import paths
+from helpers.core import paths
 from tests.notebook.test_notebooks import parameters_cell
 
 START_S, END_S = 180, 60  # on a machine that others use too

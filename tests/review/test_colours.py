@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from helpers.figures.panels import COLOUR_BLIND_SAFE
-from helpers.review.facts import viewer_module, viewer_style
+from helpers.review.figures.panels import COLOUR_BLIND_SAFE
+from helpers.review.viewer_facts import viewer_module, viewer_style
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 VISION = {

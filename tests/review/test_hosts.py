@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from helpers.review.facts import review_facts, viewer_module
+from helpers.review.viewer_facts import review_facts, viewer_module
 from tests.review.runs import GRIDDED
 
 # `answer` sends what was asked since.

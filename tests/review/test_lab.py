@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from helpers.review.store import read_lines
+from helpers.review.verdicts import read_lines
 from tests.notebook.test_notebooks import REVIEW
 from tests.review.controls import TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 from tests.review.runs import CASES, write_data, write_run

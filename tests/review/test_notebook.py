@@ -4,17 +4,16 @@ import nbformat
 import numpy as np
 import pytest
 
-from helpers import paths
+from helpers.core import paths
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
-from helpers.errors import RefusedInput
 from helpers.evaluation.evaluate import evaluate
-from helpers.notebook.evaluation import choose_runs
+from helpers.notebook.evaluate_notebook import choose_runs
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
-from helpers.notebook.review import open_review, review_folder
+from helpers.notebook.review_notebook import open_review, review_folder
 from helpers.notebook.settings import ReviewSettings
-from helpers.review.store import VerdictStore
-from helpers.review.verdicts import Verdict
+from helpers.review.verdicts import Verdict, VerdictStore
 from tests.browser import look_at
 from tests.evaluation.runs import SIDE, write_data, write_run
 from tests.notebook.test_notebooks import ROOT, pictures, printed

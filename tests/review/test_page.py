@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from helpers.errors import RefusedInput, UsageProblem
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.watermark import VARIABLE
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review import page as page_module
-from helpers.review.coding import coded_map
-from helpers.review.facts import review_facts
+from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
-from helpers.review.source import open_source
-from helpers.runs.masks import Combine
-from helpers.stamp import VARIABLE
+from helpers.review.review_source import open_source
+from helpers.review.viewer_facts import review_facts
+from helpers.runs.mask_files import Combine
 from tests.review.opened_page import open_page
 from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL, write_data, write_run
 

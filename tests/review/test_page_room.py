@@ -6,7 +6,7 @@ import pytest
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.page import write_page
-from helpers.review.source import open_source
+from helpers.review.review_source import open_source
 from tests.review.made_viewer import open_tools
 from tests.review.opened_page import open_page
 from tests.review.runs import CASES, FAILED, GRIDDED, SAME, write_data, write_run

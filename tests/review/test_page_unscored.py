@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from helpers.evaluation.overlap import count_pixels, overlap_scores
-from helpers.figures.masks import COLOUR_BLIND_SAFE, hatch
+from helpers.metrics.overlap import count_pixels, overlap_scores
+from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, hatch
 from helpers.review.page import write_page
-from helpers.review.source import open_source
+from helpers.review.review_source import open_source
 from tests.review.runs import GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
 
 GREY = np.rint(255 * np.array(COLOUR_BLIND_SAFE.unscored))

@@ -6,9 +6,8 @@ import numpy as np
 
 from helpers.review import page as page_module
 from helpers.review.page import write_page
-from helpers.review.source import open_source
-from helpers.review.store import read_lines
-from helpers.review.verdicts import Verdict
+from helpers.review.review_source import open_source
+from helpers.review.verdicts import Verdict, read_lines
 from tests.review.opened_page import open_page
 from tests.review.runs import (
     CASES,

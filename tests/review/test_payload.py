@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers.errors import RefusedInput
-from helpers.figures.panels import GroundTruth
-from helpers.images.digest import pixel_sha256
-from helpers.images.source import read_frame
+from helpers.core.errors import RefusedInput
+from helpers.data.frames.frame_source import pixel_sha256, read_frame
+from helpers.review.figures.panels import GroundTruth
 from helpers.review.payload import packed
-from helpers.review.source import open_source
-from helpers.runs.reading import Run
+from helpers.review.review_source import open_source
+from helpers.runs.run_folder import Run
 from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL, WIDTH, write_data, write_run
 
 

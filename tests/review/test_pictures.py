@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.errors import RefusedInput
+from helpers.core.errors import RefusedInput
 from helpers.review.pictures import run_panels, truth_panels, write_pictures
-from helpers.review.source import open_source
+from helpers.review.review_source import open_source
 from tests.browser import look_at
 from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, NO_TRUTH, SAME, write_data, write_run
 

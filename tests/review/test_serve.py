@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from helpers import paths
+from helpers.core import paths
 from helpers.notebook.serve import main, served_notebook
-from helpers.review.store import read_lines
+from helpers.review.verdicts import read_lines
 from tests.notebook.test_notebooks import REVIEW, ROOT
 from tests.review.controls import PATIENCE_S, TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 from tests.review.runs import CASES, write_data, write_run

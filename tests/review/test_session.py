@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import UsageProblem
+from helpers.core.errors import UsageProblem
 from helpers.review import verdicts
-from helpers.review.session import Order, ReviewCase, ReviewSession
-from helpers.review.store import VerdictStore
-from helpers.review.verdicts import Reason, Verdict
+from helpers.review.session import QueueOrder, ReviewCase, ReviewSession
+from helpers.review.verdicts import Verdict, VerdictReason, VerdictStore
 
 CASES = (
     ReviewCase("c10", "P1", "P1-S1", 2, "ok", {"dice": 0.9, "hd95_px": 3.0}),
@@ -28,21 +27,21 @@ def session(folder, reviewer="ann", cases=CASES):
 def test_orders(tmp_path):
     one = session(tmp_path)
     assert one.queue == ("c1", "c2", "c3", "c10")
-    one.arrange(Order.WORST)
+    one.arrange(QueueOrder.WORST)
     assert one.queue == ("c3", "c1", "c2", "c10")  # what has no score is looked at first
-    one.arrange(Order.BEST)
+    one.arrange(QueueOrder.BEST)
     assert one.queue == ("c10", "c2", "c1", "c3")
-    one.arrange(Order.WORST, "hd95_px")
+    one.arrange(QueueOrder.WORST, "hd95_px")
     assert one.queue == ("c1", "c3", "c2", "c10")
     with pytest.raises(UsageProblem, match="one of dice, hd95_px, got 'cldice'"):
-        one.arrange(Order.WORST, "cldice")
+        one.arrange(QueueOrder.WORST, "cldice")
 
 
 def test_frames_of_a_sequence_stand_in_order_of_time(tmp_path):
     placed = [replace(case, position=place) for case, place in zip(CASES, (0, 1, None, None), strict=True)]
     one = session(tmp_path, cases=placed)
     assert one.queue == ("c1", "c10", "c3", "c2")
-    one.arrange(Order.WORST)
+    one.arrange(QueueOrder.WORST)
     assert one.queue == ("c3", "c1", "c2", "c10")
 
 
@@ -50,10 +49,10 @@ def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst(tmp_path)
     nothing = [ReviewCase(f"e{at}", "P3", None, at, "ok", {"dice": 1.0, "hd95_px": 0.0}, empty=True) for at in (2, 1)]
     one = session(tmp_path, cases=(nothing[0], *CASES, nothing[1]))
     for order, metric, ahead in (
-        (Order.WORST, "dice", ("c3", "c1", "c2", "c10")),
-        (Order.BEST, "dice", ("c10", "c2", "c1", "c3")),
-        (Order.WORST, "hd95_px", ("c1", "c3", "c2", "c10")),
-        (Order.BEST, "hd95_px", ("c10", "c2", "c1", "c3")),
+        (QueueOrder.WORST, "dice", ("c3", "c1", "c2", "c10")),
+        (QueueOrder.BEST, "dice", ("c10", "c2", "c1", "c3")),
+        (QueueOrder.WORST, "hd95_px", ("c1", "c3", "c2", "c10")),
+        (QueueOrder.BEST, "hd95_px", ("c10", "c2", "c1", "c3")),
     ):
         one.arrange(order, metric)
         assert one.queue == (*ahead, "e1", "e2"), (order, metric)
@@ -64,9 +63,9 @@ def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst(tmp_path)
 def test_the_case_at_hand_stays_at_hand(tmp_path):
     one = session(tmp_path)
     assert one.step(1).case_id == "c2"
-    one.arrange(Order.BEST)
+    one.arrange(QueueOrder.BEST)
     assert one.queue[1] == "c2" and one.case.case_id == "c2"
-    one.arrange(Order.WORST)
+    one.arrange(QueueOrder.WORST)
     assert one.queue[2] == "c2" and one.case.case_id == "c2" and one.step(1).case_id == "c10"
 
 
@@ -79,12 +78,12 @@ def test_a_queue_without_cases(tmp_path):
 
 def test_verdicts_count_and_outlive_the_session(tmp_path):
     one = session(tmp_path)
-    one.give(Verdict.REJECT, [Reason.CATHETER, Reason.CATHETER], "see left", 0.4)
+    one.give(Verdict.REJECT, [VerdictReason.CATHETER, VerdictReason.CATHETER], "see left", 0.4)
     one.step(1)
     one.give(Verdict.ACCEPT)
     again = session(tmp_path)
     assert again.progress() == "2 of 4 reviewed: 1 accept, 0 fix, 1 reject"
-    assert again.verdicts["c1"].reasons == (Reason.CATHETER,) and again.verdicts["c1"].threshold == 0.4
+    assert again.verdicts["c1"].reasons == (VerdictReason.CATHETER,) and again.verdicts["c1"].threshold == 0.4
 
 
 def test_undo_goes_back_step_by_step(tmp_path):

@@ -7,9 +7,9 @@ from PIL import Image
 
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.review.session import Order, ranked
-from helpers.review.sheet import panel_case, sheet, worst_median_best
-from helpers.review.source import ReviewSource, open_source
+from helpers.review.pictures import panel_case, sheet, worst_median_best
+from helpers.review.review_source import ReviewSource, open_source
+from helpers.review.session import QueueOrder, ranked
 from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, HEIGHT, WIDTH, write_data, write_run
 
 
@@ -49,5 +49,5 @@ def test_a_frame_without_vessel_in_truth_and_mask_is_marked_by_its_scores(tmp_pa
     assert [case.case_id for case in source.cases if case.empty] == [FAILED]
     assert [case["case_id"] for case in source.document()["cases"] if case["empty"]] == [FAILED]
     assert FAILED not in sum(worst_median_best(source, 2).values(), [])
-    assert ranked(source.cases, Order.BEST, "dice")[-1].case_id == FAILED
+    assert ranked(source.cases, QueueOrder.BEST, "dice")[-1].case_id == FAILED
     assert not any(case.empty for case in open_source(run, data).cases)

@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 from helpers.data.dataset import open_dataset
-from helpers.evaluation.centreline import skeleton
-from helpers.figures.panels import GroundTruth, PredictedMask
+from helpers.metrics.centreline import skeleton
 from helpers.review import page as page_module
-from helpers.review.coding import coded_map
+from helpers.review.figures.panels import GroundTruth, PredictedMask
+from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
-from helpers.review.payload import CaseView, Prediction
+from helpers.review.payload import CaseView, CodedPrediction
+from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
-from helpers.review.source import open_source
-from helpers.review.store import VerdictStore
+from helpers.review.verdicts import VerdictStore
 from helpers.review.widget import ReviewWidget
-from helpers.runs.masks import Combine
+from helpers.runs.mask_files import Combine
 from tests.review.runs import smooth_logits, tube, two_step, write_many
 
 LIMIT_MS = {512: 16, 1024: 40}
@@ -65,7 +65,7 @@ class Made:
         maps = coded_map(two_step(smooth_logits(0, grid=grid), side, side, network), Combine.UNION, [None])
         truth, rng = tube(0.1, side, side), np.random.default_rng(0)
         image = Image.fromarray(rng.integers(60, 200, (side, side)).astype(np.uint8))
-        prediction = Prediction("ok", None, PredictedMask(maps.mask(0.5)), maps)
+        prediction = CodedPrediction("ok", None, PredictedMask(maps.mask(0.5)), maps)
         view = CaseView("c", side, side, image, GroundTruth(truth), None, skeleton(truth), [prediction])
         self.sent = view.to_json()
 

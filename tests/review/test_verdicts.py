@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.review.verdicts import NoMoment, Reason, Verdict, VerdictRecord, current, is_on, moment_of, now
+from helpers.review.verdicts import NoMoment, Verdict, VerdictReason, VerdictRecord, current, is_on, moment_of, now
 
 MOMENTS = (
     "2026-05-01T12:00:00.000Z", "2026-05-01T12:00:00Z", "2026-05-01T12:00Z", "2026-05-01T14:00:00.5+02:00",
@@ -31,7 +31,7 @@ def record(number, case_id="a", verdict=Verdict.ACCEPT, reviewer="ann", withdraw
 
 
 def test_a_record_survives_its_line():
-    one = record(1, note='"quotes"\n=1+1 <b>é', reasons=(Reason.CATHETER,), threshold=0.35)
+    one = record(1, note='"quotes"\n=1+1 <b>é', reasons=(VerdictReason.CATHETER,), threshold=0.35)
     one = replace(one, prediction="f" * 64)
     line = one.to_line()
     assert line.count("\n") == 1 and VerdictRecord.from_json(json.loads(line)) == one

@@ -9,14 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
-from helpers.review.coding import coded_map
-from helpers.review.facts import viewer_module
+from helpers.review.logit_coding import coded_map
 from helpers.review.payload import maps_json, packed
-from helpers.review.session import Order, ReviewCase, ReviewSession
-from helpers.review.store import VerdictStore
-from helpers.review.verdicts import moment_of
-from helpers.runs.logits import StoredLogits, Upsampling, round_for_storage
-from helpers.runs.masks import Combine
+from helpers.review.session import QueueOrder, ReviewCase, ReviewSession
+from helpers.review.verdicts import VerdictStore, moment_of
+from helpers.review.viewer_facts import viewer_module
+from helpers.runs.mask_files import Combine
+from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
 from tests.review.runs import smooth_logits, tube, two_step
 from tests.review.test_session import CASES
 from tests.review.test_verdicts import MOMENTS, NO_MOMENTS
@@ -139,7 +138,7 @@ def test_the_queue_is_that_of_the_session(call, tmp_path):
         }
         for c in mixed
     ]
-    for order in Order:
+    for order in QueueOrder:
         for metric in ("dice", "hd95_px"):
             session.arrange(order, metric)
             found = call(

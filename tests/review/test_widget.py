@@ -6,12 +6,11 @@ import os
 
 import pytest
 
+from helpers.core.watermark import VARIABLE
+from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
-from helpers.review.source import open_source
-from helpers.review.store import VerdictStore
-from helpers.review.verdicts import Verdict, VerdictRecord
+from helpers.review.verdicts import Verdict, VerdictRecord, VerdictStore
 from helpers.review.widget import ReviewWidget
-from helpers.stamp import VARIABLE
 from tests.review.runs import GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
 

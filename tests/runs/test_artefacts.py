@@ -2,12 +2,19 @@
 
 import pyarrow.parquet as pq
 
-from helpers.runs.artefacts import ARTEFACTS_NAME, artefact_table, read_artefacts
-from helpers.runs.config import start_run
+from helpers.runs.case_parts import (
+    ARTEFACTS_NAME,
+    artefact_table,
+    commit_case,
+    logits_name,
+    mask_name,
+    read_artefacts,
+    read_part,
+)
 from helpers.runs.finishing import finish_run, parquet_bytes
-from helpers.runs.making import making_text
-from helpers.runs.parts import commit_case, logits_name, mask_name, read_part
-from tests.runs.test_parts import VALUES, failed, result
+from helpers.runs.provenance import making_text
+from helpers.runs.run_config import start_run
+from tests.runs.test_case_parts import VALUES, failed, result
 
 MADE = {"torch": "2.0", "gpu": None}
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from helpers.runs.config import start_run
+from helpers.runs.case_parts import commit_case
 from helpers.runs.emptiness import empty_warning
 from helpers.runs.finishing import finish_run
-from helpers.runs.parts import commit_case
-from helpers.runs.reading import open_run
-from tests.runs.test_parts import VALUES, failed
-from tests.runs.test_reading import MASKS, write
+from helpers.runs.run_config import start_run
+from helpers.runs.run_folder import open_run
+from tests.runs.test_case_parts import VALUES, failed
+from tests.runs.test_run_folder import MASKS, write
 
 EMPTY = {case_id: np.zeros_like(mask) for case_id, mask in MASKS.items()}
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.runs.durable import json_bytes
-from helpers.runs.sealing import sealed, unsealed
+from helpers.runs.durable import json_bytes, sealed, unsealed
 
 VALUES = {"case_id": "c1", "rows": [{"text": "a, \u00e9"}, None], "share": 0.25}
 

@@ -1,4 +1,4 @@
-// What `helpers/review/coding.py` does in float32 is done here operation by operation. No function needs a page.
+// What `helpers/review/logit_coding.py` does in float32 is done here operation by operation. No function needs a page.
 
 const fround = Math.fround;
 
@@ -81,7 +81,7 @@ export function countsOf(truth, mask, ignored = null) {
   return counts;
 }
 
-// Those pixels of a mask that lie on slanted stripes, as wide as `helpers/figures/masks.py` has them.
+// Those pixels of a mask that lie on slanted stripes, as wide as `helpers/review/figures/mask_drawing.py` has them.
 export function striped(mask, width, height) {
   const stripe = 3 * Math.max(1, Math.round(Math.max(width, height) / 340)), found = new Uint8Array(mask.length);
   for (let i = 0; i < mask.length; i++) {

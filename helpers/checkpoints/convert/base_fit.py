@@ -1,0 +1,178 @@
+"""Whether a base is the one that a checkpoint was trained on, as far as sizes can tell."""
+
+import re
+from dataclasses import dataclass
+
+from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, inverse
+from helpers.checkpoints.convert.lora_settings import adapter_part
+from helpers.checkpoints.convert.plan import EMBEDDINGS, SourceRole
+from helpers.checkpoints.convert.request import Sources
+from helpers.checkpoints.read.adapters import AdapterPart
+from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource
+from helpers.core.errors import RefusedInput
+
+_LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:self_attn\.[qkv]_proj|mlp\.(?:gate|up)_proj)\.weight")
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Where the layers of a part stand: beginning of their names, and the section of a config with their number."""
+
+    prefix: str
+    sections: tuple[str, ...]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.prefix) + r"(\d+)\.")
+
+
+_LAYERS = {
+    AdapterPart.LANGUAGE: _Layers("language_model.model.layers.", ("llm_config", "text_config")),
+    AdapterPart.VISION: _Layers("vision_model.encoder.layers.", ("vision_config",)),
+}
+
+
+def checkpoint_sizes(sources: Sources) -> dict[str, int]:
+    """Sizes that the trained tensors show: language width, language layers, vision width."""
+    sizes: dict[str, int] = {}
+    layers = set()
+    for name, tensor in sources.opened[SourceRole.CHECKPOINT].tensors.items():
+        found = canonical_name(name)
+        is_factor = isinstance(found, LoraName)
+        canonical = found.weight if is_factor else found
+        match = _LAYER.fullmatch(canonical)
+        if match:
+            layers.add(int(match.group(1)))
+            if not is_factor or found.factor == "A":
+                sizes["language width"] = tensor.shape[1]
+        elif canonical == EMBEDDINGS:
+            sizes["language width"] = tensor.shape[1]
+        elif canonical == "mlp1.0.weight":
+            sizes["vision width"] = tensor.shape[0] // 4
+    if layers:
+        sizes["language layers"] = max(layers) + 1
+    return sizes
+
+
+def require_base_fits(sources: Sources) -> None:
+    """Stop where the base's config has other sizes than the trained tensors.
+
+    Raises:
+        RefusedInput: naming both, size by size.
+    """
+    if SourceRole.BASE not in sources.opened or sources.folder != sources.opened[SourceRole.BASE].path:
+        return
+    config = sources.official
+    text = config.get("llm_config", config.get("text_config", {}))
+    base = {
+        "language width": text.get("hidden_size"),
+        "language layers": text.get("num_hidden_layers"),
+        "vision width": config.get("vision_config", {}).get("hidden_size"),
+    }
+    trained = checkpoint_sizes(sources)
+    different = [name for name, size in trained.items() if base[name] is not None and base[name] != size]
+    if different:
+        listed = "; ".join(f"{name}: checkpoint {trained[name]}, base {base[name]}" for name in different)
+        raise RefusedInput(
+            f"the base {sources.folder.name} does not fit the checkpoint "
+            f"{sources.opened[SourceRole.CHECKPOINT].path.name} ({listed}); pass as --base the InternVL folder that "
+            "the run started from"
+        )
+
+
+_ALWAYS_SAVED = tuple(
+    f"{module}.{kind}"
+    for module in ("mlp1.0", "mlp1.1", "mlp1.3", "text_hidden_fcs.0", "text_hidden_fcs.2")
+    for kind in ("weight", "bias")
+)
+_DECODER = SAM2 + "sam_mask_decoder."
+
+
+def require_whole_checkpoint(sources: Sources) -> None:
+    """Stop where a training checkpoint lacks tensors that every run saves, so that the base's would pass for trained.
+
+    Raises:
+        RefusedInput: naming what is missing: projector, `[SEG]` projection, mask decoder, or LoRA of some layers.
+    """
+    checkpoint = sources.opened[SourceRole.CHECKPOINT]
+    if checkpoint.kind not in (CheckpointKind.MMENGINE, CheckpointKind.PEFT_ADAPTER):
+        return
+    found = {canonical_name(name) for name in checkpoint.tensors}
+    beneath = _names_beneath(sources)
+    missing = []
+    if checkpoint.kind is CheckpointKind.MMENGINE:
+        missing += [name for name in _ALWAYS_SAVED if name not in found]
+        missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
+    missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
+    _refuse_incomplete(checkpoint, missing)
+
+
+def vision_lora_notes(sources: Sources) -> list[str]:
+    """What a reader should know of LoRA on some layers of the vision tower: which it is on is the run's choice."""
+    found = {canonical_name(name) for name in sources.opened[SourceRole.CHECKPOINT].tensors}
+    missing = _layers_without_lora(AdapterPart.VISION, found, sources)
+    return [f"LoRA is on some layers of the vision tower; not, for example, on {missing[0]}"] if missing else []
+
+
+def require_trained_beside(sources: Sources) -> None:
+    """Stop where a checkpoint lacks what the settings of its LoRA say was trained as a whole beside it.
+
+    Raises:
+        RefusedInput: naming what is missing: modules, or biases.
+    """
+    checkpoint = sources.opened[SourceRole.CHECKPOINT]
+    found = {canonical_name(name) for name in checkpoint.tensors}
+    beneath = _names_beneath(sources)
+    _refuse_incomplete(
+        checkpoint, [name for part in AdapterPart for name in _trained_beside(part, found, beneath, sources)]
+    )
+
+
+def _refuse_incomplete(checkpoint: TensorSource, missing: list[str]) -> None:
+    if missing:
+        raise RefusedInput(
+            f"{checkpoint.path.name} lacks {len(missing)} tensors that training saves, for example {missing[0]}; the "
+            "base's would pass for trained ones. The file is incomplete: use the checkpoint as training wrote it"
+        )
+
+
+def _names_beneath(sources: Sources) -> tuple[str, ...]:
+    """Canonical names of all that lies beneath the checkpoint, each once."""
+    names: dict[str, None] = {}
+    for role, source in sources.opened.items():
+        if role is not SourceRole.CHECKPOINT:
+            native = role in sources.native
+            found = inverse(source.tensors) if native else map(canonical_name, source.tensors)
+            names |= dict.fromkeys(name for name in found if isinstance(name, str))
+    return tuple(names)
+
+
+def _layers_without_lora(part: AdapterPart, found: set[str | LoraName], sources: Sources) -> list[str]:
+    """Weights without LoRA although other layers have it, unless the run's config chose its layers."""
+    adapter, layers = sources.run.adapter(part), _LAYERS[part]
+    if adapter is not None and adapter.chosen_layers:
+        return []
+    weights = {name.weight for name in found if isinstance(name, LoraName) and layers.pattern.match(name.weight)}
+    indices = {int(layers.pattern.match(weight).group(1)) for weight in weights}
+    kinds = {layers.pattern.sub("", weight, count=1) for weight in weights}
+    sizes = next((sources.official[key] for key in layers.sections if key in sources.official), {})
+    count = sizes.get("num_hidden_layers") or max(indices, default=-1) + 1
+    expected = [f"{layers.prefix}{layer}.{kind}" for layer in range(count) for kind in sorted(kinds)]
+    return [f"{weight} (LoRA)" for weight in expected if weight not in weights]
+
+
+def _trained_beside(
+    part: AdapterPart, found: set[str | LoraName], beneath: tuple[str, ...], sources: Sources
+) -> list[str]:
+    """What the adapter's settings say was trained beside it, as a whole, and the checkpoint lacks."""
+    adapter = sources.run.adapter(part)
+    weights = {name.weight for name in found if isinstance(name, LoraName) and adapter_part(name.weight) is part}
+    if adapter is None or not weights:
+        return []
+    modules = [name for name in beneath if adapter_part(name) is part]
+    saved = [name for name in modules if name.rpartition(".")[0].rpartition(".")[2] in adapter.saved_modules]
+    biases = [name for name in modules if name.endswith(".bias")]
+    if adapter.bias == "lora_only":
+        biases = [name for name in biases if f"{name.removesuffix('bias')}weight" in weights]
+    expected = [*saved, *(biases if adapter.bias != "none" else [])]
+    return [name for name in expected if name not in found]

@@ -1,0 +1,158 @@
+"""`conversion.json`, version 1: the full account of a conversion (docs/conversion-record.md)."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from helpers import __version__
+from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, Target
+from helpers.checkpoints.convert.settings import Setting
+from helpers.checkpoints.convert.weights import TensorChange
+from helpers.core.errors import RefusedInput
+
+RECORD_NAME = "conversion.json"
+SCHEMA = "vesselkit.conversion"
+SCHEMA_VERSION = 1
+_FIELDS = ("settings", "dtype", "tensors_sha256", "inputs", "outputs", "targets", "sources", "changes", "notes",
+           "left_aside", "total_bytes")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that was read. Only its name is kept: folders of users' machines do not belong in an export."""
+
+    role: str
+    name: str
+    sha256: str
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class ConversionRecord:
+    """What a conversion did; `values` is the JSON object, `folder` where it stands."""
+
+    folder: Path
+    values: Mapping[str, Any]
+
+    def summary(self) -> str:
+        """A few lines for a person."""
+        values = self.values
+        counts: dict[str, int] = {}
+        for target in values["targets"]:
+            counts[target["origin"]] = counts.get(target["origin"], 0) + 1
+        origins = ", ".join(f"{count} from {name}" for name, count in sorted(counts.items()))
+        merged = Counter(target["rows"][0]["source"] for target in values["targets"] if target["origin"] == "merged")
+        origins += "".join(f", LoRA merged onto {count} of the {name}" for name, count in sorted(merged.items()))
+        lines = [
+            f"{len(values['targets'])} tensors, {values['total_bytes'] / 1e9:.3f} GB {values['dtype']}: {origins}",
+            f"every one of {sum(len(found) for found in values['sources'].values())} source tensors is accounted for",
+        ]
+        if values["changes"]:
+            changed = sum(change["change_norm"] > 0 for change in values["changes"])
+            lines.append(f"{changed} of {len(values['changes'])} tensors with a base counterpart differ from it")
+        for name, setting in values["settings"].items():
+            if setting["value"] is not None:
+                lines.append(f"{name}: {shown_value(setting['value'])} (from {setting['source']})")
+        lines += [f"note: {note}" for note in values["notes"]]
+        return "\n".join(lines)
+
+
+def shown_value(value: object) -> str:
+    """A setting's value in one line."""
+    if value is None:
+        return "none"
+    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+
+
+def build_values(
+    plan: ConversionPlan,
+    *,
+    changes: Mapping[str, TensorChange],
+    inputs: list[InputFile],
+    outputs: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Setting],
+    notes: list[str],
+    left_aside: Mapping[str, Mapping[str, str]],
+    dtype: str,
+    total_bytes: int,
+    digests: Mapping[str, str],
+    fingerprint: str,
+) -> dict:
+    """The JSON object of a finished conversion."""
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "vesselkit": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "transformers", "safetensors", "tokenizers")},
+        },
+        "settings": {name: setting.to_dict() for name, setting in settings.items()},
+        "notes": notes,
+        "left_aside": left_aside,
+        "dtype": dtype,
+        "total_bytes": total_bytes,
+        "tensors_sha256": fingerprint,
+        "inputs": [vars(found) for found in inputs],
+        "outputs": outputs,
+        "targets": [target_values(target, digests[target.name]) for target in plan.targets],
+        "sources": {
+            role.value: {name: {"fate": fate.fate.value, "targets": list(fate.targets)} for name, fate in fates.items()}
+            for role, fates in plan.fates.items()
+        },
+        "changes": [
+            {"target": name, "base_norm": change.base_norm, "change_norm": change.change_norm}
+            for name, change in changes.items()
+        ],
+    }
+
+
+def read_record(folder: Path) -> ConversionRecord:
+    """The record of a finished conversion.
+
+    Raises:
+        RefusedInput: where the folder has none, or one of another schema.
+    """
+    path = folder / RECORD_NAME
+    if not path.is_file():
+        raise RefusedInput(f"{path}: not found; expected a folder written by `vesselkit convert`")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RefusedInput(f"{path}: not readable as JSON ({error}); convert again") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA or values.get("schema_version") != SCHEMA_VERSION:
+        raise RefusedInput(
+            f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found another file; convert again with this version"
+        )
+    missing = [name for name in _FIELDS if name not in values]
+    if missing:
+        raise RefusedInput(f"{path}: lacks {missing}; the file is damaged, convert again")
+    return ConversionRecord(folder, values)
+
+
+def target_values(target: Target, digest: str) -> dict:
+    values = {
+        "name": target.name,
+        "shape": list(target.shape),
+        "origin": target.origin.value,
+        "rows": [_rows(part) for part in target.rows],
+        "sha256": digest,
+    }
+    if target.lora:
+        values["lora"] = _lora(target.lora)
+    return values
+
+
+def _rows(part: Rows) -> dict:
+    return {"source": part.role.value, "tensor": part.name, "start": part.start, "stop": part.stop}
+
+
+def _lora(lora: Lora) -> dict:
+    return {"a": lora.a, "b": lora.b, "start": lora.start, "stop": lora.stop, "scale": lora.scale}

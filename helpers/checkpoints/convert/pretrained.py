@@ -1,0 +1,180 @@
+"""A whole Sa2VA that training loaded over its InternVL base before LoRA was attached: which, and whether it fits."""
+
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
+
+from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, is_wrapped
+from helpers.checkpoints.convert.plan import ConversionPlan, Fate, SourceRole
+from helpers.checkpoints.convert.settings import Candidate, Setting, TrainingRunConfig
+from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
+from helpers.core.errors import RefusedInput, UsageProblem
+
+NOTHING = "none"  # what `--pretrained` takes where nothing was loaded
+PRETRAINED = "pretrained"  # its name in the record
+_FIELD = "pretrained_pth"
+_SA2VA = (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
+_WHOLE_PARTS = ("vision_model.", "language_model.", SAM2 + "image_encoder.")
+_SHOWN = 5
+
+
+def open_pretrained(given: Path | str | None) -> TensorSource | None:
+    """The file or folder of `--pretrained`; None for None and `none`.
+
+    Raises:
+        RefusedInput: for what is no whole Sa2VA.
+    """
+    if given is None or given == NOTHING:
+        return None
+    source = open_source(Path(given))
+    name = source.path.name
+    wrapped = next((stored for stored in source.tensors if is_wrapped(stored)), None)
+    if wrapped is not None:
+        raise RefusedInput(
+            f"--pretrained {name} is a checkpoint of LoRA (it holds {wrapped}), expected a whole Sa2VA. Convert it "
+            "first and pass the folder. The official training takes none of its LoRA: for such a run pass --pretrained "
+            f"{NOTHING}"
+        )
+    if source.kind not in (CheckpointKind.FLAT, CheckpointKind.MMENGINE, *_SA2VA):
+        raise RefusedInput(
+            f"--pretrained {name}: expected a Sa2VA, its .pth or its folder; this is of kind '{source.kind.value}'"
+        )
+    if source.kind is CheckpointKind.HF_EXPORT and source.path.is_file() and source.path.suffix != ".safetensors":
+        raise RefusedInput(
+            f"--pretrained {name}: its names lack the 'mllm.model.' of such files, so that training would have loaded "
+            "SAM2 and the [SEG] projection alone, and what it did load cannot be told. Pass the .pth that training was "
+            "given, or the folder of that Sa2VA"
+        )
+    return source
+
+
+def settle_pretrained(
+    given: Path | str | None, run: TrainingRunConfig, checkpoint: TensorSource, base: TensorSource | None
+) -> Setting:
+    """Which Sa2VA lies beneath the trained tensors: the option's, a Sa2VA that is the base itself, or none.
+
+    Args:
+        given: the option; a path, `none`, or None.
+        base: that of `--base`.
+    Raises:
+        UsageProblem: for options that contradict each other.
+        RefusedInput: where the config names a Sa2VA that neither option gives.
+    """
+    named = None if run.governing is None else run.governing.pretrained_pth
+    overridden = [Candidate(named, run.origin), *run.overridden(_FIELD)]
+    is_sa2va = base is not None and base.kind in _SA2VA
+    if given == NOTHING:
+        if is_sa2va:
+            raise UsageProblem(
+                f"--pretrained {NOTHING} says that training loaded no Sa2VA, and --base {base.path.name} is one. Pass "
+                "the InternVL folder as --base"
+            )
+        return Setting(PRETRAINED, NOTHING, "--pretrained", _other(overridden, None))
+    if given is not None:
+        if base is None or is_sa2va:
+            got = "no --base" if base is None else f"--base {base.path.name}, a Sa2VA itself"
+            raise UsageProblem(f"--pretrained: is read over the InternVL folder of --base, got {got}")
+        return Setting(PRETRAINED, Path(given).name, "--pretrained", _other(overridden, Path(given).name))
+    if is_sa2va and named is not None:
+        return Setting(PRETRAINED, base.path.name, "--base", _other(overridden, base.path.name))
+    problem = missing_pretrained(run, base)
+    if problem is not None and not is_whole(checkpoint):
+        raise problem
+    return Setting(PRETRAINED, None, None)
+
+
+def missing_pretrained(run: TrainingRunConfig, base: TensorSource | None) -> UsageProblem | RefusedInput | None:
+    """The error where the config names a Sa2VA, or may name one, and the base is an InternVL folder; None elsewhere."""
+    if run.governing is None or (base is not None and base.kind in _SA2VA):
+        return None
+    named, unread = run.governing.pretrained_pth, run.unread(_FIELD)
+    if named is None and unread is None:
+        return None
+    folder = "the InternVL folder" if base is None else base.path.name
+    said = f"names {_FIELD}={named!r}" if unread is None else f"gives {_FIELD} as {unread}, which is not computed"
+    loaded = "training loaded that Sa2VA" if unread is None else "where that is a Sa2VA, training loaded it"
+    return RefusedInput(
+        f"{run.origin} {said}: {loaded} over {folder} before LoRA was attached, so that LoRA belongs on its weights. "
+        f"Pass its folder as --base, or --base {folder} with --pretrained FILE_OR_DIR, its .pth or folder. Where "
+        f"nothing of it was loaded, as by a loader that skips tensors of another shape, --pretrained {NOTHING} says so"
+    )
+
+
+def misfit_message(pretrained: str, base: str, misfits: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
+    """What is said of a Sa2VA whose tensors have other shapes.
+
+    Args:
+        pretrained, base: names of the files.
+        misfits: stored name -> its shape, the model's shape.
+    """
+    shown = "; ".join(
+        f"{name} {list(came)}, in the model {list(to)}" for name, (came, to) in list(misfits.items())[:_SHOWN]
+    )
+    return (
+        f"--pretrained {pretrained} does not fit --base {base}: {len(misfits)} of its tensors have another shape, and "
+        f"training stops there too ({shown}{'; ...' if len(misfits) > _SHOWN else ''}). Pass the Sa2VA that the run "
+        "loaded, over the base that it was loaded over. Where the run's loader skips tensors of another shape, next to "
+        "nothing of that file was loaded, and the checkpoint holds what fitted itself (the mask decoder): pass "
+        f"--pretrained {NOTHING}, which states that nothing of it was loaded"
+    )
+
+
+def pretrained_notes(opened: Mapping[SourceRole, TensorSource], plan: ConversionPlan) -> list[str]:
+    """What a reader should know of a Sa2VA that was read over the base: what nothing took, and what it lacks."""
+    source = opened.get(SourceRole.PRETRAINED)
+    if source is None:
+        return []
+    name, notes = source.path.name, []
+    spare = [stored for stored, fate in plan.fates[SourceRole.PRETRAINED].items() if fate.fate is Fate.NOT_TAKEN]
+    if spare:
+        notes.append(
+            f"{name}: {len(spare)} of its {len(source.tensors)} tensors have no place in the model and were passed "
+            f"over, as in training, for example {spare[0]}"
+        )
+    kept = [target.name for target in plan.targets if target.rows[0].role in (SourceRole.BASE, SourceRole.SAM2)]
+    if kept:
+        notes.append(f"{name} lacks {len(kept)} tensors of the model, which keep the base's values: {_some(kept)}")
+    return notes
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def require_base_of_run(run: TrainingRunConfig, checkpoint: TensorSource, base: TensorSource | None) -> None:
+    """Stop where the base is a Sa2VA, and the run's config says that none was loaded.
+
+    Raises:
+        RefusedInput: naming the base of the config.
+    """
+    config = run.governing
+    if base is None or base.kind not in _SA2VA or config is None or is_whole(checkpoint):
+        return
+    if checkpoint.kind is CheckpointKind.PEFT_ADAPTER:  # what it names as its base may be a Sa2VA of any name
+        return
+    if config.pretrained_pth is not None or run.unread(_FIELD) is not None or config.base_path is None:
+        return
+    began = PureWindowsPath(config.base_path).name  # a run on Windows writes backslashes
+    if began != base.path.name:
+        raise RefusedInput(
+            f"--base {base.path.name} is a Sa2VA, and {run.origin} names no {_FIELD}: the run began from {began}, "
+            "where its LoRA belongs. Either the base already holds this fine-tune, or it was trained otherwise. Pass "
+            f"{began} as --base; where training did load this Sa2VA, name it as {_FIELD} in a copy of the config and "
+            "pass that as --train-config"
+        )
+
+
+def is_whole(checkpoint: TensorSource) -> bool:
+    """Whether every part of the model is in the checkpoint itself, so that no base lies beneath it."""
+    if checkpoint.kind is CheckpointKind.NATIVE:
+        return True
+    names = [canonical_name(name) for name in checkpoint.tensors]
+    if any(isinstance(name, LoraName) for name in names):
+        return False
+    return all(any(str(name).startswith(part) for name in names) for part in _WHOLE_PARTS)
+
+
+def _other(said: list[Candidate], name: str | None) -> tuple[Candidate, ...]:
+    """What names another file than the one that counts."""
+    return tuple(
+        candidate for candidate in said if candidate.value is not None and PureWindowsPath(candidate.value).name != name
+    )

@@ -1,0 +1,144 @@
+"""The tokenizer files of an export: those of the base, with Sa2VA's special tokens added in order.
+
+The files are written for both major versions of transformers: `tokenizer.json`, which both read, and the vocabulary,
+merges and added-token files that version 4 needs for its slow tokenizer and version 5 no longer writes.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from helpers.checkpoints.read.weight_folder import read_json_object
+from helpers.core.errors import RefusedInput
+from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
+
+_COPIED = (
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "tokenizer.json",
+    "added_tokens.json",
+    "tokenizer_config.json",
+)
+
+
+@dataclass(frozen=True)
+class TokenizerFacts:
+    """What the rest of a conversion needs to know of a tokenizer.
+
+    Attributes:
+        length: one more than the largest id; the embeddings must have at least as many rows.
+        ids: id of every token that the forward path looks for.
+        added: the special tokens that the base did not have.
+        eos, pad: ids, None where the tokenizer has none.
+    """
+
+    length: int
+    ids: Mapping[str, int]
+    added: tuple[str, ...]
+    eos: int | None
+    pad: int | None
+
+
+def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -> TokenizerFacts:
+    """Write `source`'s tokenizer with `special_tokens` to the folder `target`.
+
+    Args:
+        source: a folder with tokenizer files; any code beside them is left alone.
+        target: an existing folder.
+        special_tokens: those that the source lacks are added in this order; those that it has keep their ids.
+    Raises:
+        RefusedInput: where the source has no tokenizer files, or lacks InternVL's image tokens.
+    """
+    present = [path.name for path in tokenizer_files(source)]
+    if not has_tokenizer(source):
+        raise RefusedInput(
+            f"{source}: expected tokenizer files (tokenizer.json, or vocab.json and merges.txt), found "
+            f"{present or 'none'}; --base must name the InternVL folder the run started from"
+        )
+    with tempfile.TemporaryDirectory() as staging:
+        # Without config.json, so that no code named there is looked for.
+        for name in present:
+            shutil.copyfile(source / name, Path(staging) / name)
+        for name in present:
+            if name.endswith(".json"):
+                read_json_object(source / name)
+        try:
+            _drop_remote_code(Path(staging) / "tokenizer_config.json")
+            tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RefusedInput(
+                f"{source}: its tokenizer files {present} cannot be read ({type(error).__name__}: {error}); copy or "
+                "download them again"
+            ) from error
+    known = tokenizer.get_vocab()
+    added = tuple(token for token in special_tokens if token not in known)
+    tokenizer.add_tokens(list(added), special_tokens=True)
+    vocabulary = tokenizer.get_vocab()
+    missing = [token for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT) if token not in known]
+    if missing:
+        raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
+    for name in present:
+        shutil.copyfile(source / name, target / name)
+    # Not by its own `save`, whose errors of the disk are of no kind that can be told from others.
+    (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
+    _write_slow_files(target)
+    ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
+    length = max(len(tokenizer), max(vocabulary.values()) + 1)  # ids may leave gaps
+    return TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """The tokenizer files of a folder, as far as they are there."""
+    return tuple(folder / name for name in _COPIED if (folder / name).is_file())
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds enough files to make a tokenizer."""
+    names = {path.name for path in tokenizer_files(folder)}
+    return bool(names & {"tokenizer.json", "tokenizer.model"}) or {"vocab.json", "merges.txt"} <= names
+
+
+def _drop_remote_code(config: Path) -> None:
+    if config.is_file():
+        values = json.loads(config.read_text(encoding="utf-8"))
+        values.pop("auto_map", None)
+        config.write_text(json.dumps(values), encoding="utf-8")
+
+
+def _write_slow_files(target: Path) -> None:
+    """Bring the files of the slow tokenizer up to date with `tokenizer.json`.
+
+    The vocabulary and merges are cut out of `tokenizer.json` where the base had none.
+    """
+    fast = json.loads((target / "tokenizer.json").read_text(encoding="utf-8"))
+    model = fast["model"]
+    if model.get("type") == "BPE" and not (target / "tokenizer.model").is_file():
+        if not (target / "vocab.json").is_file():
+            _write_json(target / "vocab.json", model["vocab"])
+        if not (target / "merges.txt").is_file():
+            merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+            (target / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
+    tokens = {
+        str(token["id"]): {name: value for name, value in token.items() if name != "id"}
+        for token in fast["added_tokens"]
+    }
+    extra = {token["content"]: int(index) for index, token in tokens.items() if int(index) >= len(model["vocab"])}
+    if extra:
+        _write_json(target / "added_tokens.json", extra)
+    config_file = target / "tokenizer_config.json"
+    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+    config.pop("auto_map", None)
+    config["added_tokens_decoder"] = tokens
+    _write_json(config_file, config)
+
+
+def _write_json(path: Path, value) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

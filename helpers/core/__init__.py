@@ -1,0 +1,1 @@
+"""What every package stands on: errors, paths, whole writes, locks, progress. It knows no artefact."""

@@ -1,0 +1,160 @@
+"""What an audit finds: one row each, without names; and what it finds in the ground truth of one case."""
+
+import csv
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+
+import numpy as np
+
+from helpers.core.errors import RefusedInput
+from helpers.core.tables import aligned, safe_text
+from helpers.data.cases import Case
+from helpers.data.truth.enclosed_polygons import enclosed_polygons
+
+# Of a frame: no angiogram holds more vessel than this.
+FULL = 0.6
+# How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
+_OTHER_SIZE = 0.05
+_REMARKS = ("mask not binary", "mask in colour")
+_REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
+# Of one kind, in the text for people; the files hold all.
+_SHOWN = 5
+
+
+class AuditSeverity(StrEnum):
+    """ERROR: results would be wrong. WARNING: a person must look. NOTE: good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+_ORDER = tuple(AuditSeverity)
+
+
+@dataclass(frozen=True)
+class AuditFinding:
+    """One thing that is not in order.
+
+    Attributes:
+        kind: such as `size_mismatch`.
+        case_id: None where it concerns the data set as a whole.
+        what: what was found, without names.
+        advice: what to do.
+    """
+
+    severity: AuditSeverity
+    kind: str
+    case_id: str | None
+    what: str
+    advice: str
+
+
+def of_case(severity: str, kind: str, case: Case, what: str, advice: str) -> AuditFinding:
+    """A finding about one case. Raises ValueError for a severity that is none of `AuditSeverity`."""
+    return AuditFinding(AuditSeverity(severity), kind, case.case_id, what, advice)
+
+
+def ordered(findings: Iterable[AuditFinding]) -> tuple[AuditFinding, ...]:
+    """Errors first, kinds together, otherwise as they came."""
+    findings = tuple(findings)
+    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(found.kind for found in findings))}
+    return tuple(sorted(findings, key=lambda found: (_ORDER.index(found.severity), kinds[found.kind])))
+
+
+def counts(findings: Iterable[AuditFinding]) -> dict[str, int]:
+    """Number of findings of each severity, zeros included."""
+    found = Counter(finding.severity for finding in findings)
+    return {severity.value: found[severity] for severity in AuditSeverity}
+
+
+def to_csv(findings: Iterable[AuditFinding]) -> str:
+    """A table with a header; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([field.name for field in fields(AuditFinding)])
+    for found in findings:
+        writer.writerow([safe_text(value or "") for value in asdict(found).values()])
+    return buffer.getvalue()
+
+
+def to_text(findings: Sequence[AuditFinding]) -> str:
+    """A table for people, a few rows of each kind."""
+    rows = [("severity", "kind", "case", "what", "what to do")]
+    seen: Counter[tuple[AuditSeverity, str]] = Counter()
+    totals = Counter((found.severity, found.kind) for found in findings)
+    for found in findings:
+        group = found.severity, found.kind
+        seen[group] += 1
+        if seen[group] <= _SHOWN:
+            rows.append((found.severity.value, found.kind, found.case_id or "-", found.what, found.advice))
+        elif seen[group] == _SHOWN + 1:
+            rows.append((found.severity.value, found.kind, "...", f"and {totals[group] - _SHOWN} more", ""))
+    return aligned(rows)
+
+
+def truth_findings(
+    case: Case, size: tuple[int, int] | None, annotated: bool, undecided: str | None
+) -> Iterator[AuditFinding]:
+    """Problems of a case's annotation, one finding for each kind, and a mask that is empty, full or has filled holes.
+
+    Args:
+        size: width and height of the frame, pixels; None where it cannot be read.
+        annotated: whether other cases of the data set have a ground truth.
+        undecided: the problem that stands once for the whole data set, and not here; None without one.
+    """
+    truth = case.truth
+    if truth is None:
+        if annotated:
+            yield of_case("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
+        return
+    problems = truth.problems(*(size or (None, None)))
+    if undecided is not None and undecided in problems:
+        return
+    by_kind: dict[str, list[AuditFinding]] = defaultdict(list)
+    for problem in problems:
+        found = _problem_finding(problem, case)
+        by_kind[found.kind].append(found)
+    for first, *others in by_kind.values():
+        yield replace(first, what=f"{first.what}; and {len(others)} more such") if others else first
+    if size is None or not all(problem.startswith(_REMARKS) for problem in problems):
+        return
+    try:
+        share = float(np.mean(truth.mask(*size)))
+    except RefusedInput:
+        yield of_case("error", "broken_truth", case, "the ground truth cannot be drawn", "correct the annotation")
+        return
+    if share == 0:
+        yield of_case("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
+    elif share > FULL:
+        said = f"the ground truth fills {share:.0%} of the frame"
+        yield of_case("warning", "full_truth", case, said, "check whether vessel and background are swapped")
+    count = enclosed_polygons(truth, *size)
+    if count:
+        said = (
+            f"{count} polygons lie wholly inside another one of their object; if they are holes, these count as vessel"
+        )
+        yield of_case(
+            "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
+        )
+
+
+def _problem_finding(problem: str, case: Case) -> AuditFinding:
+    """A truth's own problem, with its kind and what to do."""
+    if problem.startswith(_REMARKS):
+        return of_case("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
+    fit = "export frame and annotation at the same size, or ask for rescaling"
+    if problem.startswith("made for"):
+        return of_case("error", "size_mismatch", case, problem, fit)
+    reach = _REACHES.search(problem)
+    if reach and float(reach[1]) > int(reach[2]) * (1 + _OTHER_SIZE):
+        return of_case("error", "size_mismatch", case, problem, f"it seems made for a larger image: {fit}")
+    if "reaches" in problem:
+        return of_case("error", "out_of_bounds", case, problem, "move the polygon into the image")
+    if re.search(r"has \d+ points?$", problem):
+        return of_case("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
+    return of_case("error", "broken_truth", case, problem, "correct the annotation")

@@ -1,0 +1,58 @@
+"""From a case id back to the original file, on the machine that holds the map or the data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.data.dataset import open_dataset
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.ids.id_key import default_key_path
+from helpers.data.ids.id_map import map_path, read_map
+from helpers.data.layouts.detection import dataset_root
+from helpers.data.rules import Rules
+
+
+@dataclass(frozen=True)
+class OriginalFile:
+    """Where the frame of a case lies.
+
+    Attributes:
+        paths: several where copies of a data set share a map.
+        kept: whether the id is the file's own name rather than a pseudonym.
+    """
+
+    paths: tuple[Path, ...]
+    kept: bool
+
+
+def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile:
+    """The file behind a case id: by the map, else by the names of the data set's own files.
+
+    Args:
+        dataset: folder or annotation file.
+        key: of another map than the data set's own; then that map alone is asked.
+    Raises:
+        UsageProblem: where the id is unknown, or nothing here can tell.
+    """
+    path = map_path(key or default_key_path(dataset_root(dataset)))
+    if path.is_file():
+        found = read_map(path).paths(case_id)
+        if found:
+            return OriginalFile(found, kept=False)
+    if key is not None:
+        asked = f"an id of the map {path}, found none such" if path.is_file() else f"the map of {key}, found none"
+        raise UsageProblem(f"{case_id}: expected {asked}. Pass the --id-key that the ids were made with")
+    try:
+        frames = open_dataset(dataset, tried=Rules(ids=IdPolicy.KEEP)).frames
+    except RefusedInput as error:
+        raise UsageProblem(
+            f"{dataset}: expected a data set with a map of its ids, found none. Pass --data DATASET, and --id-key FILE "
+            "where one was used"
+        ) from error
+    found = tuple(frame.path for frame in frames if frame.case_id == case_id)
+    if not found:
+        raise UsageProblem(
+            f"{case_id}: expected a case of {dataset}, found none, neither under a pseudonym nor under its own name. "
+            "Pass --data DATASET, and --id-key FILE where one was used"
+        )
+    return OriginalFile(found, kept=True)

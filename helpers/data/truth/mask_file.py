@@ -1,0 +1,238 @@
+"""Mask files: vessel or not, from any image format that data sets are published in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS, UnreadableImage, open_unpacked, upright
+from helpers.data.truth.mask_values import (
+    DECIDE,
+    FULL,
+    NOTHING,
+    Found,
+    ValueChoice,
+    ValueKind,
+    full_of,
+    half,
+    look,
+    said_other,
+    shares,
+)
+
+_FORMATS = ("PNG", "TIFF", "GIF", "BMP", "PPM", "JPEG")
+
+_LYING = frozenset({5, 6, 7, 8})
+
+_AS_GREY = "Export it as grey with 0 and 255"
+
+
+def mask_size(path: Path) -> tuple[int, int]:
+    """Width and height of a mask file in pixels, upright, from its header. Raises `UnreadableImage`."""
+    with _opened(path) as image:
+        width, height = image.size
+        # Of a TIFF, Pillow states the upright size by itself.
+        lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in _LYING
+        return (height, width) if lies else (width, height)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The pixels of a mask file, upright.
+
+    Attributes:
+        values: (H, W): greys as the file has them; for colours, numbers of which 0 is black.
+        names: the colour of each such number, `#rrggbb`; None for greys.
+        entries: (H, W), the palette's indices; None where there is no palette.
+        twins: whether two entries of the palette that are used look the same: as colours they are one, as labels two.
+        lossy: whether the file's compression alters values.
+    """
+
+    values: np.ndarray = field(repr=False)
+    names: Mapping[int, str] | None = None
+    entries: np.ndarray | None = field(default=None, repr=False)
+    twins: bool = False
+    lossy: bool = False
+
+    def where(self, name: str) -> np.ndarray:
+        """The pixels, bool (H, W), of a value that a user names: a number, a palette's index, or `#rrggbb`.
+
+        Raises:
+            ValueError: where a number means a grey and another index of the palette.
+        """
+        colour = _COLOUR.fullmatch(name.strip())
+        if colour:
+            code = int(colour[1], 16)
+            if self.names is not None:
+                return self.values == code
+            red, green, blue = code >> 16, code >> 8 & 255, code & 255
+            return self.values == (red if red == green == blue else -1)
+        try:
+            number = float(name)
+        except ValueError:
+            return np.zeros(self.values.shape, bool)
+        if self.entries is None:
+            return self.values == number if self.names is None else np.zeros(self.values.shape, bool)
+        found = self.entries == number
+        if self.names is None and (other := self.values == number).any() and (other != found).any():
+            raise ValueError(f"{name} is a grey and the index of another entry of the palette; name it as #rrggbb")
+        return found
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A mask file as it was understood.
+
+    Attributes:
+        mask: bool (H, W), vessel.
+        ignored: bool (H, W), pixels that are not scored; None where there is none.
+        found: the values, without those that are ignored.
+        remarks: without names.
+        named: which of the values that were named it holds.
+    """
+
+    mask: np.ndarray = field(repr=False)
+    ignored: np.ndarray | None = field(repr=False)
+    found: Found
+    remarks: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
+
+
+def read_mask(path: Path, choice: ValueChoice = NOTHING) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read a mask, upright, by the table of `helpers.data.truth.mask_values`, as if it were alone.
+
+    Of two colours, palette or not, one must be black; the other is vessel.
+
+    Returns:
+        The mask, bool (H, W), and remarks such as `mask not binary: values 0, 128`, without names.
+    Raises:
+        UnreadableImage: where the file is missing, damaged, too large, of several frames, transparent in parts, or of
+            values that are to be decided.
+    """
+    plane = read_plane(path)
+    try:
+        drawn = draw(plane, choice)
+    except Undecided as error:
+        raise UnreadableImage(path, f"{error}. {DECIDE}") from error
+    return drawn.mask, drawn.remarks
+
+
+def draw(plane: Plane, choice: ValueChoice, highest: float | None = None) -> Drawn:
+    """What a mask file holds, by what was decided, else by the table.
+
+    Args:
+        highest: value of all files that go together; None for a file alone.
+    Raises:
+        Undecided: where that leaves open what its values mean.
+    """
+    values, ignored, named = plane.values, None, set()
+    if choice.named:
+        parts = _named_parts(plane, choice)
+        named = {name for name, part in parts.items() if part.any()}
+        if choice.ignore:
+            ignored = np.logical_or.reduce([parts[name] for name in choice.ignore])
+            values = np.where(ignored, 0, values)
+            ignored = ignored if ignored.any() else None
+    found = look(values, plane.names)
+    remarks: tuple[str, ...] = ()
+    if choice.vessel:
+        mask = np.logical_or.reduce([parts[name] for name in choice.vessel])
+    elif choice.values == "mask":
+        _require(found, not found.low < 0 and np.isfinite(found.low))
+        mask = values != 0
+    elif choice.values == "probability" and found.one not in _WHITES:
+        highest = found.high if highest is None else max(highest, found.high)
+        full = full_of(found.low, highest, found.whole)
+        _require(found, full is not None and plane.names is None)
+        mask = values >= half(full)
+    else:
+        _require(found, found.kind in (ValueKind.EMPTY, ValueKind.MASK, ValueKind.GREY))
+        mask = values >= half(found.full) if found.kind is ValueKind.GREY else values != 0
+        remarks = _remarks(found)
+    if plane.twins and not choice.vessel:
+        raise Undecided("expected a colour of its own for each entry of the palette, found two entries of one colour")
+    return Drawn(mask, ignored, found, remarks, frozenset(named))
+
+
+def _named_parts(plane: Plane, choice: ValueChoice) -> dict[str, np.ndarray]:
+    found = look(plane.values, plane.names)
+    if found.kind is ValueKind.GREY or (plane.lossy and found.distinct > 2):
+        raise Undecided("a mask of smeared greys or colours holds no exact values to name; export it without loss")
+    try:
+        return {name: plane.where(name) for name in choice.named}
+    except ValueError as error:
+        raise Undecided(str(error)) from error
+
+
+def _require(found: Found, known: bool) -> None:
+    if not known:
+        raise Undecided(f"expected a mask of 0 and 255, or 0 and 1, found {said_other(found)}: {shares([found])}")
+
+
+def _remarks(found: Found) -> tuple[str, ...]:
+    if found.coloured:
+        return ("mask in colour: all that is not black was taken",) if found.kind is ValueKind.MASK else ()
+    if found.kind is ValueKind.EMPTY or found.one in _WHITES:
+        return ()
+    listed = list(found.counts)[:8]
+    return (f"mask not binary: values {', '.join(listed)}" + (", ..." if found.distinct > len(listed) else ""),)
+
+
+class Undecided(ValueError):
+    """The values of a mask leave open what they mean. Its text says which they are, without names."""
+
+
+def read_plane(path: Path) -> Plane:
+    """The pixels of a mask file. Raises `UnreadableImage` as `read_mask`, but for their values."""
+    with _opened(path) as image:
+        try:
+            image.load()
+            # Read after load(): for TIFF, Pillow has then applied and removed the tag by itself.
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+            alpha = image.getchannel("A").getextrema()[0] if "A" in image.getbands() else 255
+            entries = np.asarray(upright(image, orientation)) if image.mode == "P" else None
+            shown = upright(image if image.mode in _GREYS else image.convert("RGB"), orientation)
+            values = np.asarray(shown)
+            lossy = image.format == "JPEG"
+        except Image.DecompressionBombError as error:
+            raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
+        except DECODE_ERRORS as error:
+            raise UnreadableImage(path, "it is damaged or cut short. Copy it again from its source") from error
+    if alpha < 255:
+        raise UnreadableImage(path, f"expected a mask without transparency, found some. {_AS_GREY}")
+    if values.ndim == 2:
+        return Plane(values, lossy=lossy)
+    codes = values.astype(np.int32) @ np.int32([1 << 16, 1 << 8, 1])
+    found = np.unique(codes)
+    twins = entries is not None and len(np.unique(entries.astype(np.int64) << 24 | codes)) > len(found)
+    if not (values != values[..., :1]).any():
+        return Plane(values[..., 0], None, entries, twins, lossy)
+    return Plane(codes, {int(code): f"#{code:06x}" for code in found}, entries, twins, lossy)
+
+
+_COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
+_WHITES = frozenset(map(str, FULL))
+_GREYS = frozenset({"1", "L", "I", "F"}) | {"I;16", "I;16L", "I;16B", "I;16N"}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image of a mask file with its size and frame count checked, its pixels not yet decoded."""
+    try:
+        with open_unpacked(path) as file, Image.open(file, formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS or width < 1 or height < 1:
+                raise UnreadableImage(path, f"{width}x{height} pixels; at most {MAX_PIXELS:,} are read")
+            if getattr(image, "n_frames", 1) > 1:
+                raise UnreadableImage(path, f"expected one mask, found {image.n_frames} frames. Save them apart")
+            yield image
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(path, "not an image of a known format. Export it as PNG") from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
+    except DECODE_ERRORS as error:
+        raise UnreadableImage(path, "it is missing, damaged or cut short. Copy it again from its source") from error

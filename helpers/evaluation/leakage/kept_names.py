@@ -1,0 +1,142 @@
+"""Names of a model's training images as hashes, kept on the machine that converted it (docs/training-names.md).
+
+The file lies in the user's configuration folder, under the fingerprint of the model's tensors that its runs record. It
+holds no name, and without the key nothing of it can be tried out.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from helpers.core.errors import RefusedInput
+from helpers.data.ids.id_key import fingerprint, machine_folder, read_key, write_private
+from helpers.evaluation.leakage.name_marks import NameMarks, hashed, marks_of
+from helpers.evaluation.leakage.training_files import ListRole, NamedImages, TrainingFiles
+
+_SCHEMA, _VERSION = "vesselkit.training-names", 1
+
+
+@dataclass(frozen=True)
+class KeptNames:
+    """The hashed names of one model's training images.
+
+    Attributes:
+        key_fingerprint: of the key that they were hashed under.
+        files: a JSON object for each annotation file: role, sha256, entries.
+        absent, unread: as in `TrainingFiles`.
+        names: of training images, without their parts.
+        validation: of validation images.
+        parts: of all training images.
+    """
+
+    key_fingerprint: str
+    files: tuple[dict[str, Any], ...]
+    absent: int
+    unread: int
+    names: tuple[NameMarks, ...] = field(repr=False)
+    validation: tuple[NameMarks, ...] = field(repr=False)
+    parts: frozenset[str] = field(repr=False)
+
+
+def kept_path(tensors_sha256: str) -> Path:
+    """Where the names of a model's training images lie, by the fingerprint of its tensors."""
+    return machine_folder() / "training-names" / f"{tensors_sha256}.json"
+
+
+def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
+    """Hash the names of training images and write them; an earlier file of that model is replaced.
+
+    Raises:
+        UsageProblem: where the folder cannot be written.
+    """
+    mark, forms, parts = hashed(key), {}, set()
+    names = []
+    for source in read.sources:
+        for name in source.names:
+            one = marks_of(name, mark, source.file(name))
+            training = source.role is ListRole.TRAINING
+            parts |= one.parts if training else set()
+            names.append(
+                {
+                    "role": str(source.role),
+                    "ends": one.ends,
+                    "size": one.size,
+                    "words": sorted(one.words),
+                    "forms": forms.setdefault(one.forms, len(forms)),
+                }
+            )
+    path = kept_path(tensors_sha256)
+    content = {
+        "schema": _SCHEMA,
+        "schema_version": _VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "key_fingerprint": fingerprint(key),
+        "tensors_sha256": tensors_sha256,
+        "files": [_described(source) for source in read.sources],
+        "absent": read.absent,
+        "unread": read.unread,
+        "names": names,
+        "forms": [sorted(one) for one in forms],
+        "parts": sorted(parts),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_private(path, json.dumps(content, separators=(",", ":")) + "\n")
+    return path
+
+
+def read_kept(tensors_sha256: str) -> KeptNames | None:
+    """The names that were kept of a model; None where none were.
+
+    Raises:
+        RefusedInput: for a damaged file, or one of another version.
+    """
+    path = kept_path(tensors_sha256)
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if (values["schema"], values["schema_version"]) != (_SCHEMA, _VERSION):
+            raise ValueError(f"{values['schema']} {values['schema_version']}")
+        forms = [frozenset(one) for one in values["forms"]]
+        names = [(one["role"], _marks(one, forms)) for one in values["names"]]
+        return KeptNames(
+            str(values["key_fingerprint"]),
+            tuple(values["files"]),
+            int(values["absent"]),
+            int(values["unread"]),
+            tuple(marks for role, marks in names if role == ListRole.TRAINING),
+            tuple(marks for role, marks in names if role == ListRole.VALIDATION),
+            frozenset(values["parts"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise RefusedInput(
+            f"{path}: expected {_SCHEMA} version {_VERSION}, found something else ({error!r}). Convert the model again"
+        ) from error
+
+
+def key_of(kept: KeptNames, paths: Iterable[Path | None]) -> bytes | None:
+    """The key that names were hashed under, out of some key files; None where none of them is it."""
+    for path in paths:
+        if path is None or not path.is_file():
+            continue
+        key = read_key(path)
+        if fingerprint(key) == kept.key_fingerprint:
+            return key
+    return None
+
+
+def _described(source: NamedImages) -> dict[str, Any]:
+    return {"role": str(source.role), "sha256": source.sha256, "entries": len(source.names)}
+
+
+def _marks(values: dict[str, Any], forms: list[frozenset[str]]) -> NameMarks:
+    size = values["size"]
+    return NameMarks(
+        tuple(values["ends"]),
+        size=None if size is None else (size[0], size[1]),
+        words=frozenset(values["words"]),
+        forms=forms[values["forms"]],
+    )

@@ -1,0 +1,265 @@
+"""What is known of the training data of each run, and how the scored patients stand to it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from helpers.core.errors import RefusedInput
+from helpers.data.dataset import Dataset
+from helpers.data.ids.id_key import machine_key_path
+from helpers.evaluation.leakage.kept_names import KeptNames, key_of, read_kept
+from helpers.evaluation.leakage.name_marks import hashed, marks_of, plain
+from helpers.evaluation.leakage.standing import Source, Standing, Standings
+from helpers.evaluation.leakage.training_files import ListRole
+from helpers.evaluation.leakage.training_list import TrainingList
+from helpers.evaluation.leakage.training_match import Group, Matcher, TrainedGroups, group_of, group_of_case, told_by
+
+UNCHECKED = "whether scored cases are training data was not checked (--training)"
+
+_CASE_ID = re.compile(r"(P\d+)(?:-S\d+)?-F\d+")
+_NO_PATIENTS = "patients of the data set are not known, so that none is known to be unseen: name a rule with --group-by"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one source says of a model's training data.
+
+    Attributes:
+        trained: groups and files of the data set that are training data.
+        validation: groups that checkpoints were chosen on.
+        complete: whether every training image is understood.
+        reasons: why not, and what decides it.
+        files: facts of the lists that it comes from.
+        absent: number of lists that are not here.
+    """
+
+    source: Source
+    trained: TrainedGroups = field(repr=False)
+    complete: bool
+    reasons: tuple[str, ...] = ()
+    validation: TrainedGroups | None = field(default=None, repr=False)
+    files: tuple[Mapping[str, Any], ...] = ()
+    absent: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training data of the runs of an evaluation, as far as it is known.
+
+    Attributes:
+        listed: given for all of them; None where none was given.
+    """
+
+    dataset: Dataset = field(repr=False)
+    listed: TrainingList | None = field(default=None, repr=False)
+
+    def standings(self, model: Mapping[str, Any] | None, case_ids: Sequence[str]) -> Standings:
+        """How cases stand to the training data of a run.
+
+        Args:
+            model: identity of the run's model; None where it has none.
+        """
+        evidence, reasons = self._evidence(model)
+        wanted = set(case_ids)
+        groups = {
+            case.case_id: group_of_case(case, self.dataset.people)
+            for case in self.dataset.cases
+            if case.case_id in wanted
+        }
+        by_case = {case_id: _standing(case_id, group, evidence) for case_id, group in groups.items()}
+        unknown = Standing.UNKNOWN in by_case.values()
+        if evidence and unknown:
+            reasons += [reason for one in evidence for reason in one.reasons]
+            if any(group is None or not group.is_patient for group in groups.values()):
+                reasons.append(_NO_PATIENTS)
+        sources = tuple(one.source for one in evidence) or (Source.UNKNOWN,)
+        return Standings(by_case, sources, tuple(dict.fromkeys(reasons)) if unknown else ())
+
+    def kept_facts(self, model: Mapping[str, Any] | None, case_ids: Sequence[str]) -> dict[str, Any] | None:
+        """Facts of the names that `convert` kept, as `TrainingList.facts` has them; None where there are none."""
+        evidence, _ = self._evidence(model)
+        kept = next((one for one in evidence if one.source is Source.KEPT), None)
+        if kept is None:
+            return None
+        scored = set(case_ids)
+        cases = [case for case in self.dataset.cases if case.case_id in scored]
+        groups = {case.case_id: group_of_case(case, self.dataset.people) for case in cases}
+        validated = set() if kept.validation is None else set(kept.validation.files)
+        files = len(kept.trained.files & scored)
+        warnings = []
+        if files:
+            warnings.append(
+                f"{files} of {len(scored)} scored cases are training data; these scores say nothing of new patients"
+            )
+        if validated & scored - kept.trained.files:
+            warnings.append(
+                f"{len(validated & scored - kept.trained.files)} of {len(scored)} scored cases are validation data of "
+                "the training config; where the checkpoint was chosen on them, these scores are too good"
+            )
+        return {
+            "leaked": sorted(kept.trained.files & scored),
+            "validated": sorted(validated & scored - kept.trained.files),
+            "doubtful": sorted(
+                case_id for case_id, group in groups.items() if group is not None and group in kept.trained.doubtful
+            ),
+            "files": [dict(one) for one in kept.files],
+            "files_absent": kept.absent,
+            "warnings": warnings,
+        }
+
+    @property
+    def list_is_understood(self) -> bool:
+        """Whether a list was given of which every name is understood."""
+        return self.listed is not None and self._by_list.complete
+
+    def validation_cases(self, model: Mapping[str, Any] | None, case_ids: Sequence[str]) -> frozenset[str]:
+        """The cases of patients of whom a training config names frames as validation data."""
+        evidence, _ = self._evidence(model)
+        groups = {group for one in evidence if one.validation is not None for group in one.validation.groups}
+        wanted = set(case_ids)
+        return frozenset(
+            case.case_id
+            for case in self.dataset.cases
+            if case.case_id in wanted and group_of_case(case, self.dataset.people) in groups
+        )
+
+    def _evidence(self, model: Mapping[str, Any] | None) -> tuple[list[Evidence], list[str]]:
+        """What all sources say of a model, and why one of them says nothing."""
+        model = model or {}
+        if model.get("kind") == "vesselness":
+            return [self._tuned(model.get("tuned_on"))], []
+        found = [] if self.listed is None else [self._by_list]
+        fingerprint = model.get("tensors_sha256")
+        kept, reason = (None, None) if fingerprint is None else self._by_kept(str(fingerprint))
+        return found + ([] if kept is None else [kept]), [] if reason is None else [reason]
+
+    @cached_property
+    def _by_list(self) -> Evidence:
+        read, people = self.listed.read, self.dataset.people
+        trained, validation = (self._of_names(role) for role in (ListRole.TRAINING, ListRole.VALIDATION))
+        reasons = []
+        if trained.untold:
+            reasons.append(
+                f"{trained.untold} of {trained.names} names of training images are not understood by the grouping of "
+                "this data set: whose frames they are is not known. Name a rule that reads them too (--group-by), or "
+                "give a list without the names of other data sets"
+            )
+        reasons += _lacking(read.absent, read.unread)
+        if not trained.names:
+            reasons.append("no name of a training image could be read: give the list (--training)")
+        # The very files, by their bytes where these are here.
+        files = {case_id for one in self.listed.files if one.role is ListRole.TRAINING for case_id in one.matched}
+        by_id = {case.case_id: case for case in self.dataset.cases}
+        groups = {group_of_case(by_id[case_id], people) for case_id in files} - {None}
+        trained = TrainedGroups(
+            trained.groups | groups, trained.files | files, trained.doubtful, trained.names, trained.untold
+        )
+        return Evidence(Source.LIST, trained, not reasons, tuple(reasons), validation)
+
+    def _of_names(self, role: ListRole) -> TrainedGroups:
+        """What the names of a list's sources of one role say; those that are case ids say it by themselves."""
+        people, matcher = self.dataset.people, Matcher(self.dataset.people, plain)
+        pairs = [(name, one.file(name)) for one in self.listed.read.sources if one.role is role for name in one.names]
+        by_id = {name: group for name, _ in pairs if (group := self._of_id(name)) is not None}
+        names = [(name, file) for name, file in pairs if name not in by_id and name not in people.by_case]
+        told = told_by(people, [name for name, _ in names])
+        found = matcher.find([marks_of(name, plain, file) for name, file in names], told)
+        files = {name for name, _ in pairs if name in people.by_case}
+        return TrainedGroups(
+            found.groups | set(by_id.values()), found.files | files, found.doubtful, len(pairs), found.untold
+        )
+
+    def _of_id(self, name: str) -> Group | None:
+        """The group of a case id, also of a frame that the data set has no more: the id names its patient."""
+        people = self.dataset.people
+        known = people.by_case.get(name)
+        if known is not None:
+            return group_of(known.patient, known.sequence)
+        match = _CASE_ID.fullmatch(name)
+        if match is None:
+            return None
+        return next((group_of(patient, None) for patient, given in people.ids.items() if given == match[1]), None)
+
+    def _by_kept(self, fingerprint: str) -> tuple[Evidence | None, str | None]:
+        """What `convert` kept of a model, or why that cannot be asked; neither where it kept nothing here."""
+        if fingerprint not in self._kept:
+            self._kept[fingerprint] = self._read_kept(fingerprint)
+        return self._kept[fingerprint]
+
+    @cached_property
+    def _kept(self) -> dict[str, tuple[Evidence | None, str | None]]:
+        return {}
+
+    def _read_kept(self, fingerprint: str) -> tuple[Evidence | None, str | None]:
+        people = self.dataset.people
+        try:
+            kept = read_kept(fingerprint)
+            key = None if kept is None else key_of(kept, (people.key_path, machine_key_path()))
+        except RefusedInput:
+            return None, "the names of its training images that were kept on this machine are damaged: convert it again"
+        if kept is None:
+            return None, None
+        if key is None:
+            return None, (
+                f"the names of its training images were kept under key {kept.key_fingerprint}, which is not here: give "
+                "that key (--id-key), or the list (--training)"
+            )
+        return self._of_kept(kept, Matcher(people, hashed(key))), None
+
+    def _of_kept(self, kept: KeptNames, matcher: Matcher) -> Evidence:
+        trained = matcher.find(kept.names, parts=kept.parts)
+        reasons = []
+        if trained.untold:
+            reasons.append(
+                f"training list unknown for this grouping: of {trained.untold} of {trained.names} training images it "
+                "cannot be told whose frames they are, since their names are not like those of this data set. Give "
+                "the list (--training)"
+            )
+        reasons += _lacking(kept.absent, kept.unread)
+        files = tuple({**one, "matched": None} for one in kept.files)
+        validation = matcher.find(kept.validation)
+        complete = not reasons and trained.names > 0
+        return Evidence(Source.KEPT, trained, complete, tuple(reasons), validation, files, kept.absent)
+
+    def _tuned(self, tuned_on: Mapping[str, Any] | None) -> Evidence:
+        """Parameters that were chosen on cases: their patients count as training patients."""
+        if not tuned_on:
+            return Evidence(Source.NOTHING, TrainedGroups(frozenset(), frozenset(), frozenset(), 0, 0), True)
+        cases = list(tuned_on.get("cases", ()))
+        same_key = tuned_on.get("key_fingerprint") == self.dataset.key_fingerprint
+        told = {case_id: self._of_id(case_id) for case_id in cases} if same_key else {}
+        untold = sum(told.get(case_id) is None for case_id in cases)
+        groups = frozenset(group for group in told.values() if group is not None)
+        files = frozenset(case_id for case_id in told if case_id in self.dataset.people.by_case)
+        reasons = ()
+        if untold:
+            reasons = (
+                f"of {untold} of {len(cases)} cases that its parameters were chosen on the patient is not known here",
+            )
+        return Evidence(
+            Source.TUNED, TrainedGroups(groups, files, frozenset(), len(cases), untold), not untold, reasons
+        )
+
+
+def _standing(case_id: str, group: Group | None, evidence: Sequence[Evidence]) -> Standing:
+    if any(case_id in one.trained.files or (group is not None and group in one.trained.groups) for one in evidence):
+        return Standing.TRAINING
+    known = group is not None and group.is_patient
+    if known and any(one.complete and group not in one.trained.doubtful for one in evidence):
+        return Standing.UNSEEN
+    return Standing.UNKNOWN
+
+
+def _lacking(absent: int, unread: int) -> list[str]:
+    """Why a training config's data is known in part only."""
+    found = []
+    if absent:
+        found.append(f"{absent} annotation files of the training config are not here: give the list (--training)")
+    if unread:
+        found.append(
+            f"{unread} files of the training config name no image that is understood, or are not here: give the list "
+            "(--training)"
+        )
+    return found

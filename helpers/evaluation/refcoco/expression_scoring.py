@@ -1,0 +1,147 @@
+"""Scores of expressions: the engine's, pooled as in the RefCOCO protocol."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import __version__
+from helpers.core.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.data.truth.ignored_pixels import ignored_of
+from helpers.evaluation.case_arrays import score_many
+from helpers.evaluation.leakage.standing import counts, title
+from helpers.evaluation.markdown import escaped
+from helpers.evaluation.refcoco.expression_parts import PredictedExpression
+from helpers.evaluation.refcoco.expressions import Expression
+from helpers.evaluation.score_table import pooled, scores_table
+from helpers.metrics.case_scores import CaseArrays, CaseScoring
+
+TABLE_NAME, SUMMARY_NAME, TEXT_NAME = "expressions.parquet", "summary.json", "summary.md"
+_TITLES = {"ciou": "cIoU", "giou": "gIoU"}
+
+
+def score(
+    expressions: Sequence[Expression],
+    predictions: Sequence[PredictedExpression],
+    sizes: Mapping[str, tuple[int, int]],
+    processes: int = 2,
+) -> pd.DataFrame:
+    """One row for each expression: its words, what was answered, then the columns of `scores_table`.
+
+    Args:
+        sizes: width and height of each case's frame.
+    Raises:
+        RefusedInput: as `score_case`.
+    """
+    pairs = list(zip(expressions, predictions, strict=True))
+    scores = scores_table(score_many(partial(_arrays, sizes), pairs, processes)).rename(
+        columns={"case_id": "expression_id"}
+    )
+    told = pd.DataFrame(
+        {
+            "case_id": [item.frame.case_id for item in expressions],
+            "split": [item.frame.split for item in expressions],
+            "expression": [item.text for item in expressions],
+            "status": [one.status for one in predictions],
+            "answer": [one.answer for one in predictions],
+            "message": [one.message for one in predictions],
+            "rle": [None if one.rle is None else one.rle["counts"] for one in predictions],
+        }
+    )
+    return pd.concat([scores[["expression_id"]], told, scores.drop(columns="expression_id")], axis=1)
+
+
+def results(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """cIoU and gIoU with intervals, as JSON objects.
+
+    Whole patients are drawn where all are known, else whole sequences, where a frame of unknown sequence is one of its
+    own: expressions of one frame are not independent.
+    """
+    image_known = table["sequence"].notna()
+    rows = []
+    for row in pooled(_unit_table(table)).to_dict("records"):
+        unit = "image" if row["unit"] == "sequence" and not image_known.any() else row["unit"]
+        ends = {name: float(row[name]) if np.isfinite(row[name]) else None for name in ("mean", "low", "high")}
+        few, independent = bool(row["few"]), bool(row["independent"])
+        rows.append(
+            {"metric": row["metric"], **ends, "unit": unit, "n_units": row["n_units"], "few": few}
+            | {"independent": independent}
+        )
+    return rows
+
+
+def write(
+    folder: Path,
+    table: pd.DataFrame,
+    context: Mapping[str, Any],
+    left_out: Mapping[str, int],
+    warnings: Sequence[str] = (),
+) -> str:
+    """Write table, summary.json and summary.md; gives the text of the last.
+
+    Args:
+        context: JSON object that says what was asked, without paths.
+        left_out: numbers of entries passed over, by reason.
+        warnings: sentences that must be known before the numbers are believed.
+    """
+    failed = int((table["outcome"] != CaseScoring.SCORED).sum())
+    summary = {
+        "schema": "vesselkit.refseg.summary",
+        "schema_version": 1,
+        "version": __version__,
+        "config": dict(context),
+        "expressions": len(table),
+        "images": int(table["case_id"].nunique()),
+        "failed": failed,
+        "title": title(counts(_unit_table(table))),
+        "statuses": {str(name): int(count) for name, count in table["status"].value_counts().items()},
+        "left_out": dict(left_out),
+        "warnings": list(warnings),
+        "results": results(table),
+    }
+    text = _text(summary)
+    write_bytes_atomic(folder / TABLE_NAME, table.to_parquet(index=False))
+    write_text_atomic(folder / TEXT_NAME, text)
+    write_json_atomic(folder / SUMMARY_NAME, summary)
+    return text
+
+
+def _text(summary: Mapping[str, Any]) -> str:
+    lines = [f"# Referring segmentation: {summary['title']}", ""]
+    lines += [
+        f"{summary['expressions']} expressions of {summary['images']} images; {summary['failed']} without a mask, "
+        "scored as empty."
+    ]
+    lines += [f"{count} {reason} left out." for reason, count in summary["left_out"].items()]
+    lines += ["", *(f"**warning:** {escaped(text)}" for text in summary["warnings"])] if summary["warnings"] else []
+    lines += ["", "| metric | value | 95 % interval | drawn units |", "| --- | --- | --- | --- |"]
+    for row in summary["results"]:
+        known = row["low"] is not None
+        interval = f"[{row['low']:.3f}, {row['high']:.3f}]" if known else "none"
+        doubt = ", too few to rely on" if row["few"] else ""
+        doubt += "" if row["independent"] else ", not known to be independent"
+        value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"
+        lines.append(f"| {_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |")
+    return "\n".join([*lines, "", f"Prompt: {escaped(summary['config']['prompt'])}", ""])
+
+
+def _unit_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with expressions as cases; a frame of unknown sequence is one of its own."""
+    sequence = table["sequence"].where(table["sequence"].notna(), table["case_id"])
+    return table.assign(case_id=table["expression_id"], sequence=sequence)
+
+
+def _arrays(sizes: Mapping[str, tuple[int, int]], pair: tuple[Expression, PredictedExpression]) -> CaseArrays:
+    item, predicted = pair
+    width, height = sizes[item.frame.case_id]
+    return CaseArrays(
+        case_id=item.expression_id,
+        truth=item.truth.mask(width, height),
+        ignored=ignored_of(item.truth, width, height),
+        prediction=predicted.mask(),
+        sequence=item.frame.sequence,
+        patient=item.frame.patient,
+    )

@@ -1,0 +1,300 @@
+"""Runs scored as sequences: a row for each frame and for each sequence, means with intervals, runs compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.core.progress import track
+from helpers.data.dataset import Dataset
+from helpers.data.frames.frame import in_sequences
+from helpers.data.truth.ignored_pixels import ignored_of, scored_pixels
+from helpers.evaluation.case_arrays import Scorable
+from helpers.evaluation.leakage.standing import trained_units
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean
+from helpers.evaluation.score_table import UNITED, Unit, keys_of
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
+from helpers.metrics.significance import holm, sign_flip_p
+from helpers.metrics.temporal import TEMPORAL, end_gaps, step
+
+NAMES = tuple(metric.name for metric in TEMPORAL)
+_STEPS = ("flicker", "temporal_dice", "truth_dice")
+
+
+@dataclass(frozen=True)
+class SequenceScores:
+    """The temporal part of an evaluation.
+
+    Attributes:
+        frames: a row for each run and frame, docs/metrics-format.md.
+        sequences: a row for each run and sequence.
+        record: a JSON object: `runs` with their means, `comparisons` with the first.
+    """
+
+    frames: pd.DataFrame = field(repr=False)
+    sequences: pd.DataFrame = field(repr=False)
+    record: Mapping[str, Any] = field(repr=False)
+
+
+def score_sequences(
+    subjects: Sequence[ScoredRun],
+    dataset: Dataset,
+    cases: Sequence[Scorable],
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> SequenceScores | None:
+    """Temporal scores of runs on the same cases; None where no two neighbouring frames are scored.
+
+    Args:
+        tables: of scores, by the subjects' names.
+    """
+    groups = _groups(dataset, cases)
+    if not groups:
+        return None
+    frames = pd.DataFrame(
+        row
+        for group in track(groups, "sequences", unit="sequence")
+        for row in _frame_rows(group, subjects, {name: table.set_index("case_id") for name, table in tables.items()})
+    )
+    sequences = pd.DataFrame(
+        {"run": run, "patient": found["patient"].iloc[0], "sequence": sequence, **_sequence_values(found)}
+        for (run, sequence), found in frames.groupby(["run", "sequence"], sort=False)
+    )
+    sequences = _with_united(sequences, next(iter(tables.values())))
+    unit = Unit.PATIENT if sequences["patient"].notna().all() else Unit.SEQUENCE
+    means = {subject.name: _unit_means(sequences[sequences["run"] == subject.name], unit) for subject in subjects}
+    first = subjects[0].name
+    record = {
+        "unit": str(unit),
+        "sequences": len(groups),
+        "stepless": int((sequences[sequences["run"] == first]["steps"] == 0).sum()),
+        "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
+        "comparisons": [
+            {
+                "first": first,
+                "second": name,
+                "metrics": _differences(
+                    means[first], found, trained_units((tables[first], tables[name]), unit), draws, seed
+                ),
+            }
+            for name, found in means.items()
+            if name != first
+        ],
+    }
+    return SequenceScores(frames, sequences, record)
+
+
+def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int, Scorable]]]:
+    """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only.
+
+    Frames of another split that lie between two frames count: those two are no neighbours.
+    """
+    scored = {case.case_id: case for case in cases}
+    groups = []
+    for members in in_sequences(dataset.cases, lambda case: case.frame):
+        known = [case.frame.position for case in members]
+        places = range(len(members)) if None in known else known
+        found = [(at, scored[case.case_id]) for at, case in zip(places, members, strict=True) if case.case_id in scored]
+        positions = {position for position, _ in found}
+        if any(position + 1 in positions for position in positions):
+            groups.append(found)
+    return groups
+
+
+def _frame_rows(
+    group: Sequence[tuple[int, Scorable]], subjects: Sequence[ScoredRun], tables: Mapping[str, pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """Rows of one sequence. The steps of a row are those from the frame before; NaN where that is not scored."""
+    rows, before = [], None
+    for position, case in group:
+        truth, ignored = case.case.truth.mask(*case.size), ignored_of(case.case.truth, *case.size)
+        kept = scored_pixels(ignored)
+        masks = {subject.name: _mask(subject, case) for subject in subjects}
+        follows = before is not None and before[0] == position - 1 and before[1].shape == truth.shape
+        for subject in subjects:
+            scores = tables[subject.name].loc[case.case_id]
+            changed = None
+            unseen = _either(before[3], ignored) if follows else None
+            if follows and (unseen is None or not unseen.all()):
+                both = scored_pixels(unseen)
+                pair = before[1], truth, before[2][subject.name], masks[subject.name]
+                changed = step(*map(both, pair))
+            rows.append(
+                {
+                    "run": subject.name,
+                    "patient": case.case.frame.patient,
+                    "sequence": case.case.frame.sequence,
+                    "case_id": case.case_id,
+                    "position": position,
+                    "number": case.case.frame.number,
+                    "outcome": scores["outcome"],
+                    "dice": scores["dice"],
+                    "cldice": scores["cldice"],
+                    "truth_pixels": int(truth.sum()),
+                    "mask_pixels": int(kept(masks[subject.name]).sum()),
+                    **{name: np.nan if changed is None else getattr(changed, name) for name in _STEPS},
+                }
+            )
+        before = (position, truth, masks, ignored)
+    return rows
+
+
+def _either(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    """Pixels that are ignored in one frame or the other."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first | second
+
+
+def _mask(subject: ScoredRun, case: Scorable) -> np.ndarray:
+    """The stored mask, bool (H, W); empty where there is none."""
+    mask = subject.mask(case.case_id)
+    return np.zeros(case.size[::-1], bool) if mask is None else mask
+
+
+def _sequence_values(frames: pd.DataFrame) -> dict[str, Any]:
+    """The numbers of one run and sequence, from its rows in order of time."""
+    first, last = end_gaps(frames["dice"], frames["truth_pixels"] > 0)
+    return {
+        "frames": len(frames),
+        "steps": int(frames["flicker"].notna().sum()),
+        **{name: frames[name].mean() for name in ("dice", "cldice", "flicker", "temporal_dice", "truth_dice")},
+        "temporal_dice_gap": (frames["temporal_dice"] - frames["truth_dice"]).abs().mean(),
+        "first_gap": first,
+        "last_gap": last,
+    }
+
+
+def _with_united(sequences: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The sequences with the id that each patient counts under, where a table of scores has it."""
+    if UNITED not in scores:
+        return sequences
+    return sequences.assign(
+        **{UNITED: sequences["patient"].map(dict(zip(scores["patient"], scores[UNITED], strict=True)))}
+    )
+
+
+def _unit_means(sequences: pd.DataFrame, unit: Unit) -> pd.DataFrame:
+    """Means over the sequences of each patient; of each sequence where patients are not known for all."""
+    return sequences.groupby(keys_of(sequences, unit), sort=False)[list(NAMES)].mean()
+
+
+def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for name in NAMES:
+        found = mean_interval(units[name].to_numpy(), draws=draws, seed=seed)
+        rows.append(
+            {
+                "metric": name,
+                "mean": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "few": found.few,
+                "n_units": found.units,
+            }
+        )
+    return rows
+
+
+def _differences(
+    first: pd.DataFrame, second: pd.DataFrame, trained: frozenset[str], draws: int, seed: int
+) -> list[dict[str, Any]]:
+    """Second less first in unit means, each with an interval and a test; Holm's correction is over `NAMES`.
+
+    Args:
+        trained: units that a training saw frames of; tests leave them out.
+    """
+    rows = []
+    for name in NAMES:
+        differences = (second[name] - first[name]).dropna()
+        found = mean_interval(differences.to_numpy(), draws=draws, seed=seed)
+        untrained = differences[~differences.index.isin(trained)].to_numpy()
+        tested = len(untrained) >= FEWEST_UNITS and untrained.any()
+        p = sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan
+        rows.append(
+            {
+                "metric": name,
+                "difference": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "few": found.few,
+                "n_units": found.units,
+                **({"n_tested": len(untrained)} if trained else {}),
+                "p_sign_flip": p,
+            }
+        )
+    corrected = holm(np.array([row["p_sign_flip"] for row in rows]))
+    for row, value in zip(rows, corrected, strict=True):
+        row["p_sign_flip"] = _plain(row["p_sign_flip"])
+        row["p_sign_flip_holm"] = _plain(value)
+    return rows
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def sequence_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """Temporal scores: a metric's title, then a mean with its interval for each run.
+
+    Args:
+        found: `sequences` of a summary, not null.
+    """
+    tables = [{row["metric"]: {**row, "unit": found["unit"]} for row in run["metrics"]} for run in found["runs"]]
+    return [[metric.title, *(written_mean(table[metric.name]) for table in tables)] for metric in TEMPORAL]
+
+
+def sequence_difference_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """The same for differences from the first run; a text for each other run, with its p-value."""
+    rows = []
+    for metric in TEMPORAL:
+        texts = []
+        for one in found["comparisons"]:
+            row = next(row for row in one["metrics"] if row["metric"] == metric.name)
+            p = "" if row["p_sign_flip_holm"] is None else f", p {p_text(row['p_sign_flip_holm'])}"
+            texts.append(written_mean({**row, "mean": row["difference"], "unit": found["unit"]}) + p)
+        rows.append([metric.title, *texts])
+    return rows
+
+
+def stepless_text(found: Mapping[str, Any]) -> str:
+    """How many sequences have no step from frame to frame; empty where all have one.
+
+    Args:
+        found: `sequences` of a summary, not null.
+    """
+    count = found.get("stepless", 0)
+    if not count:
+        return ""
+    return (
+        f"{count} of {found['sequences']} sequences have no two neighbouring frames of one size, so that nothing is "
+        "said of their changes from frame to frame"
+    )
+
+
+def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") -> str:
+    """The section of `summary.md` on sequences; empty where there are none.
+
+    Args:
+        found: `sequences` of a summary.
+        heading: in Markdown.
+    """
+    if found is None:
+        return ""
+    names = [escaped(run["run"]) for run in found["runs"]]
+    parts = [
+        f"## {heading}\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
+        "nothing lies between them in the data set." + (f" {stepless_text(found)}." if stepless_text(found) else ""),
+        table(["", *names], sequence_rows(found)),
+    ]
+    if found["comparisons"]:
+        others = [f"{escaped(one['second'])} less {escaped(one['first'])}" for one in found["comparisons"]]
+        shown = table(["", *others], sequence_difference_rows(found))
+        parts += ["Paired, with Holm's correction over these metrics:", shown]
+    parts.append("\n".join(f"* {metric.title}: {metric.text} (better: {metric.better})" for metric in TEMPORAL))
+    return "\n\n".join(parts)

@@ -1,0 +1,276 @@
+"""The words of an evaluation: warnings, and `summary.md` for people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from helpers.evaluation.headline import headline
+from helpers.evaluation.leakage.standing import titled
+from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
+from helpers.evaluation.sequence_scores import sequences_text
+from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
+from helpers.metrics.intervals import FEWEST_UNITS
+
+
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """`summary.md` of a summary, see docs/metrics-format.md."""
+    parts = [
+        "# Evaluation",
+        f"**{escaped(headline(summary))}**",
+        _rests_on(summary),
+        _means(summary, HEADLINE, "Headline"),
+    ]
+    parts += [_scored_only(summary), _pooled(summary), _reference_bounds(summary)]
+    parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
+    second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
+    parts += [_means(summary, second, "Second table")]
+    parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
+    parts += [_operating_points(summary), _processing(summary), _definitions(summary)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rests_on(summary: Mapping[str, Any]) -> str:
+    data, lines = summary["dataset"], []
+    lines.append(f"{data['scored']} cases of {data['cases']} in the data set ({data['without_truth']} without truth).")
+    for name, count in data["left_out"].items():
+        lines.append(f"{count} {name}.")
+    if data.get("rules"):
+        said = (
+            f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in data["rules"].items()
+        )
+        lines.append(f"Ground truth as decided: {escaped('; '.join(said))}.")
+    if data.get("ignored"):
+        lines.append(
+            f"{data['ignored']['pixels']} pixels of {data['ignored']['cases']} cases are ignored: they are left out of "
+            "the overlap, and metrics of shape are undefined there."
+        )
+    for run in summary["runs"]:
+        outcomes = ", ".join(f"{count} {word}" for word, count in run["outcomes"].items())
+        lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")
+    if summary["training"] is not None:
+        for file in summary["training"]["files"]:
+            listed = f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} entries"
+            kept = file["matched"] is None
+            lines.append(
+                f"{listed}, by the hashes that were kept on this machine."
+                if kept
+                else f"{listed}, {file['matched']} cases of the data set among them."
+            )
+    lines += _standing_lines(summary)
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def _standing_lines(summary: Mapping[str, Any]) -> list[str]:
+    """How each run's training stands to the patients; nothing for a summary that does not know it."""
+    found = summary.get("standing")
+    if found is None:
+        return []
+    lines = [f"**{escaped(one['run'])}**: {escaped(one['title'])}." for one in found["runs"]]
+    if found["excluded"]:
+        lines.append(
+            f"{found['excluded_patients']} TRAINING patients with {found['excluded_cases']} cases left out, as asked "
+            "for."
+        )
+    return lines
+
+
+def _heading(summary: Mapping[str, Any], heading: str) -> str:
+    return escaped(titled(heading, summary.get("standing")))
+
+
+def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> str:
+    """Means with intervals, warnings as rows of the table itself."""
+    runs = summary["runs"]
+    rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
+    shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
+    head = ["metric", *(escaped(run["name"]) for run in runs), "n"]
+    lines = _warning_rows(summary["warnings"], len(head))
+    for metric in shown:
+        found = [rows[run["name"]][metric] for run in runs]
+        unit = BY_METRIC[metric].unit
+        name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
+        lines.append([name, *(written_mean(row) for row in found), _count(found[0])])
+    return (
+        f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing "
+        "predictions count as empty masks. Infinite distances are capped at the frame's diagonal; the median is over "
+        "cases.\n\n" + table(head, lines)
+    )
+
+
+def _scored_only(summary: Mapping[str, Any]) -> str:
+    lines = []
+    for run in summary["runs"]:
+        if run["scored_only"] is not None:
+            found = {row["metric"]: row for row in run["scored_only"]}
+            shown = ", ".join(
+                f"{BY_METRIC[metric].title} {written_mean(found[metric])}" for metric in ("dice", "iou", "cldice")
+            )
+            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(found['dice'])})")
+    return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _pooled(summary: Mapping[str, Any]) -> str:
+    lines = [
+        f"* {escaped(run['name'])}: "
+        + ", ".join(f"{'cIoU' if row['metric'] == 'ciou' else 'gIoU'} {written_mean(row)}" for row in run["pooled"])
+        for run in summary["runs"]
+    ]
+    return "Pooled, as in the RefCOCO protocol:\n\n" + "\n".join(lines)
+
+
+def _reference_bounds(summary: Mapping[str, Any]) -> str:
+    found = summary["yardsticks"]
+    return (
+        f"## Yardsticks\n\nMean of {_unit(summary)} means of the Dice of: the ground truth passed down to the 256 grid "
+        f"and back {found['ceiling']:.3f}; an empty mask {found['all_empty']:.3f}; a full mask "
+        f"{found['all_foreground']:.3f}."
+    )
+
+
+def _training_warnings(summary: Mapping[str, Any]) -> list[str]:
+    return [] if summary["training"] is None else summary["training"]["warnings"]
+
+
+def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    first, second = escaped(found["first"]), escaped(found["second"])
+    head = ["metric", first, second, "difference", "p (sign flip, Holm)", "p (Wilcoxon, Holm)", "n"]
+    lines = _warning_rows((*warnings, *found["warnings"]), len(head))
+    for row in found["metrics"]:
+        tests = [p_text(row["p_sign_flip_holm"]), p_text(row["p_wilcoxon_holm"])]
+        values = [
+            written_side(row, "first"),
+            written_side(row, "second"),
+            written_mean({**row, "mean": row["difference"]}),
+            *tests,
+        ]
+        count = f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"
+        if row.get("n_tested", row["n_units"]) != row["n_units"]:
+            count += f", {row['n_tested']} of them tested"
+        lines.append([BY_METRIC[row["metric"]].title, *values, count])
+    counts = found["changes"]
+    heading = escaped(titled(f"{found['second']} against {found['first']}", found))
+    return (
+        f"## {heading}\n\nDifferences of {second} less {first}, paired, over the family of {len(COMPARED)} metrics "
+        f"fixed beforehand. By Dice {counts.get('better', 0)} cases are better, {counts.get('worse', 0)} worse, "
+        f"{counts.get('same', 0)} the same; {found['identical']} masks are identical.\n\n" + table(head, lines)
+    )
+
+
+def _warning_rows(warnings: Iterable[str], columns: int) -> list[list[str]]:
+    return [[f"**warning:** {escaped(text)}", *[""] * (columns - 1)] for text in warnings]
+
+
+def operating_point_rows(studies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The locked threshold beside 0.5, calibration and temperature: a title, then a text for each run.
+
+    Args:
+        studies: of a summary, one for each run.
+    """
+    rows = [
+        ("Dice at 0.5", lambda found: _estimate(found["threshold"], "dice_at_half")),
+        ("Dice at the locked threshold", lambda found: _estimate(found["threshold"], "dice")),
+        ("gain", lambda found: _estimate(found["threshold"], "gain")),
+        ("locked threshold", _locked),
+        ("ECE, 15 bins of equal width", lambda found: _estimate(found["calibration"], "ece")),
+        ("ECE, 15 bins of equal mass", lambda found: _number(found["calibration"], "ece_equal_mass")),
+        ("Brier score", lambda found: _estimate(found["calibration"], "brier")),
+        ("Brier score of the share of vessel", lambda found: _number(found["calibration"], "brier_of_share")),
+        ("temperature", lambda found: _number(found["temperature"], "temperature")),
+        ("ECE after scaling by the temperature", _scaled_error),
+        ("chosen on", _chosen_on),
+        ("notes", lambda found: "; ".join(found["notes"])),
+    ]
+    return [[title, *(text(found) for found in studies)] for title, text in rows]
+
+
+def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Masks as they are, processed, and the paired difference: a metric's title, then a text for each run.
+
+    Args:
+        runs: of `processing` of a summary.
+    """
+    tables = [{row["metric"]: row for row in run["metrics"]} for run in runs]
+    return [
+        [BY_METRIC[metric].title, *(_change(table.get(metric)) for table in tables)]
+        for metric in COMPARED
+        if any(metric in table for table in tables)
+    ]
+
+
+def _operating_points(summary: Mapping[str, Any]) -> str:
+    names = [escaped(found["run"]) for found in summary["studies"]]
+    rows = ([escaped(text) for text in row] for row in operating_point_rows(summary["studies"]))
+    return (
+        f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "
+        "was chosen on it; 95 % intervals draw whole units.\n\n" + table(["", *names], rows)
+    )
+
+
+def _scaled_error(found: Mapping[str, Any]) -> str:
+    return "" if found["temperature"] is None else _estimate(found["temperature"]["calibration"], "ece")
+
+
+def _chosen_on(found: Mapping[str, Any]) -> str:
+    chosen = found["threshold"]
+    if chosen is None:
+        return ""
+    if chosen["chosen_on"] is not None:
+        return f"{len(chosen['chosen_on'])} development cases"
+    return f"cross-validation, {len(chosen['fold_thresholds'])} folds of {chosen['unit']}s"
+
+
+def _locked(found: Mapping[str, Any]) -> str:
+    chosen = found["threshold"]
+    if chosen is None:
+        return ""
+    folds = chosen["fold_thresholds"]
+    return f"{chosen['threshold']:.3f}" + (f" (folds {min(folds):.3f} to {max(folds):.3f})" if folds else "")
+
+
+def _estimate(part: Mapping[str, Any] | None, name: str) -> str:
+    if part is None:
+        return ""
+    value = part[name]
+    interval = "" if value["low"] is None else f" [{value['low']:.3f}, {value['high']:.3f}]"
+    few = f" (fewer than {FEWEST_UNITS} units)" if value["n_units"] < FEWEST_UNITS else ""
+    return f"{value['mean']:.3f}{interval}{few}"
+
+
+def _number(part: Mapping[str, Any] | None, name: str) -> str:
+    return "" if part is None else f"{part[name]:.3f}"
+
+
+def _processing(summary: Mapping[str, Any]) -> str:
+    found = summary["processing"]
+    if found is None:
+        return ""
+    names = [escaped(run["run"]) for run in found["runs"]]
+    return (
+        f"## {_heading(summary, 'Post-processing')}\n\nGaps closed with a disk of {found['close_gaps']} px, then "
+        f"pieces of fewer than {found['remove_small']} px removed (0: not done). As it is, processed, and the paired "
+        "difference; it is not part of any other table.\n\n" + table(["metric", *names], processing_rows(found["runs"]))
+    )
+
+
+def _change(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['first']:.3f}, {row['second']:.3f}, {written_mean({**row, 'mean': row['difference']})}"
+
+
+def _definitions(summary: Mapping[str, Any]) -> str:
+    lines = [
+        f"* {row['title']} (`{row['metric']}`): {row['text']}; {row['computed_by']}" for row in summary["definitions"]
+    ]
+    return "## Definitions\n\n" + "\n".join(lines)
+
+
+def _unit(summary: Mapping[str, Any]) -> str:
+    return summary["runs"][0]["summary"][0]["unit"]
+
+
+def _count(row: Mapping[str, Any]) -> str:
+    parts = [f"{row['n_cases']} cases"]
+    for name in ("sequences", "patients"):
+        number = row[f"n_{name}"]
+        parts.append(f"{name} unknown" if number is None else f"{number} {name}")
+    return ", ".join(parts)

@@ -1,1 +1,0 @@
-"""The regression gate: later scores held against recorded ones."""

@@ -1,1 +1,0 @@
-"""Angiogram frames read from image files."""

@@ -1,1 +1,0 @@
-"""Predictions of an exported model for a folder of frames. Nothing in this package can read ground truth."""

@@ -1,0 +1,1 @@
+"""Scores of vessel masks on arrays: no files, no tables."""

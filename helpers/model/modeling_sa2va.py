@@ -1,0 +1,336 @@
+"""Sa2VA on transformers' own modules: InternVL's vision tower and projector, a language model, SAM 2.0.
+
+Only the glue is written here: pixel shuffle, the prompt, greedy answering that keeps the hidden states of `[SEG]`,
+and the SAM2 decoder prompted by them. Shapes in comments: T tiles, K tokens a tile, H language width, S number of
+`[SEG]`, D SAM2 width.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel, Sam2VideoModel
+from transformers.models.internvl.modeling_internvl import InternVLMultiModalProjector
+
+from .components import (
+    ImagePrediction,
+    MaskLogits,
+    Sam2Features,
+    SegProjection,
+    fit_memory_width,
+    pixel_shuffle,
+    set_query_key_epsilon,
+    upsample_logits,
+)
+from .configuration_sa2va import Sa2VAConfig
+from .generation import GeneratedText, GreedyDecoding, checked_limit
+from .given_image import one_picture, require_kind
+from .image_mode import given_as_rgb
+from .mask_decoding import Candidates, decode
+from .official_calls import (
+    INSTEAD,
+    in_order,
+    instead_of,
+    require_one_device,
+    say_once,
+    texts_for,
+    warn_of_float32,
+    without_flash,
+)  # fmt: skip
+from .processing_sa2va import (
+    IMAGE_CONTEXT,
+    build_prompt,
+    cut_tiles,
+    image_text,
+    region_cells,
+    region_text,
+    sam2_pixels,
+    tile_pixels,
+)
+from .sam2_sizes import sam2_video_config
+from .tracking import Tracker
+from .video import predict_video
+
+if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
+    from .image_depth import Depth  # noqa: F401
+    from .image_file import upright  # noqa: F401
+    from .image_stacks import is_in_planes  # noqa: F401
+    from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
+
+
+class Sa2VAModel(PreTrainedModel):
+    """Sa2VA with the official call `predict_forward`."""
+
+    config_class = Sa2VAConfig
+    base_model_prefix = ""
+    main_input_name = "pixel_values"
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    _no_split_modules = [
+        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Sam2MultiScaleBlock",
+        "Sam2VideoTwoWayAttentionBlock",
+    ]  # fmt: skip
+    _tied_weights_keys = (
+        {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}
+        if int(transformers.__version__.split(".")[0]) >= 5
+        else ["language_model.lm_head.weight"]
+    )
+
+    def __init__(self, config: Sa2VAConfig):
+        super().__init__(config)
+        self.vision_tower = AutoModel.from_config(config.vision_config)
+        set_query_key_epsilon(self.vision_tower, config.vision_config.layer_norm_eps)
+        self.multi_modal_projector = InternVLMultiModalProjector(config)
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        sam2_config = sam2_video_config(config.sam2_sizes)
+        # Flash attention takes no additive masks, which SAM2's memory needs.
+        uses_flash = "flash" in str(config._attn_implementation)
+        sam2_config._attn_implementation = "sdpa" if uses_flash else config._attn_implementation
+        self.sam2 = Sam2VideoModel(sam2_config)
+        fit_memory_width(self.sam2, config.sam2_sizes.mem_dim)
+        self.seg_projection = SegProjection(config.hidden_size, config.sam2_sizes.d_model)
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in transformers; on version 4, which would take float32 silently, a call without a dtype warns.
+
+        `use_flash_attn`, which the official models take, is said to have no effect.
+        """
+        without_flash(kwargs)
+        asked = kwargs.get("dtype", kwargs.get("torch_dtype"))
+        if asked is None and int(transformers.__version__.split(".")[0]) < 5:
+            warn_of_float32(pretrained_model_name_or_path)
+        return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    def get_input_embeddings(self):
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value):
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self):
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, value):
+        self.language_model.set_output_embeddings(value)
+
+    def encode_tiles(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Image tokens of normalised tiles: (T, 3, 448, 448) -> (T, K, H)."""
+        states = self.vision_tower(pixel_values=pixel_values).last_hidden_state[:, 1:]  # without the class token
+        side = int(states.shape[1] ** 0.5)
+        grid = pixel_shuffle(states.reshape(len(states), side, side, -1), self.config.downsample_ratio)
+        return self.multi_modal_projector(grid.flatten(1, 2))
+
+    def embed_prompt(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor | None) -> torch.Tensor:
+        """Embeddings of a prompt, image placeholders replaced in order.
+
+        Args:
+            input_ids: (N,) int64.
+            visual_tokens: (M, H) for the M placeholders in the prompt; None without an image.
+        Returns:
+            (1, N, H).
+        Raises:
+            ValueError: where M differs from the number of placeholders.
+        """
+        embeddings = self.get_input_embeddings()(input_ids)
+        if visual_tokens is not None:
+            places = input_ids == self.config.token_ids[IMAGE_CONTEXT]
+            if int(places.sum()) != len(visual_tokens):
+                raise ValueError(
+                    f"the prompt holds {int(places.sum())} {IMAGE_CONTEXT} tokens, the image gives "
+                    f"{len(visual_tokens)}; past_text must hold the same image, written out once"
+                )
+            embeddings = embeddings.clone()
+            embeddings[places] = visual_tokens.to(embeddings)
+        return embeddings[None]
+
+    def answer(self, prompt_embeddings: torch.Tensor, tokenizer, token_limit: int) -> GeneratedText:
+        """Greedy answer to one prompt, (1, N, H); see `answers`."""
+        return self.answers([prompt_embeddings[0]], tokenizer, token_limit)[0]
+
+    def answers(
+        self, prompts: list[torch.Tensor], tokenizer, token_limit: int, drafts: list[list[int]] | None = None
+    ) -> list[GeneratedText]:
+        """Greedy answers to prompts of any lengths, (N, H) each, computed together; see `GreedyDecoding.answers`."""
+        decoding = GreedyDecoding(
+            self.language_model,
+            self.config.token_ids["[SEG]"],
+            lambda token_ids: self._ends(token_ids, tokenizer),
+            token_limit,
+        )
+        return decoding.answers(prompts, drafts)
+
+    def _ends(self, token_ids: list[int], tokenizer) -> bool:
+        if token_ids[-1] == tokenizer.eos_token_id:
+            return True
+        text = tokenizer.decode(token_ids).replace("\r", "").replace("\n", "")
+        return any(text.endswith(word) for word in self.config.stop_words)
+
+    def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
+        """SAM2's image encoder: (B, 3, 1024, 1024) -> features of the B images."""
+        stride_4, stride_8, stride_16 = self.sam2.get_image_embeddings(pixel_values)
+        return Sam2Features(stride_16, (stride_4, stride_8))
+
+    def decode_masks(
+        self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
+    ) -> MaskLogits:
+        """Masks of (S, H) hidden states, all in one pass of the decoder.
+
+        Args:
+            features: of B images.
+            image_index: (S,) int64, the image that each `[SEG]` is about; None where B is 1.
+        """
+        found = self.decode_candidates(features, seg_states, image_index)
+        return MaskLogits(found.logits[found.best].float(), found.predicted_iou, found.object_score)
+
+    def decode_candidates(
+        self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
+    ) -> Candidates:
+        """All three masks for each `[SEG]`, of which `decode_masks` takes the best. Arguments as there."""
+        prompts = self.seg_projection(seg_states)
+        if image_index is None:
+            image_index = torch.zeros(len(prompts), dtype=torch.long, device=prompts.device)
+        high_resolution = tuple(level[image_index] for level in features.high_resolution)
+        return decode(self.sam2, features.embedding[image_index], high_resolution, prompts)
+
+    def tracker(self, seg_states: torch.Tensor) -> Tracker:
+        """What follows the objects of (S, H) hidden states through a sequence."""
+        return Tracker(self.sam2, self.seg_projection(seg_states))
+
+    def __getattr__(self, name):
+        """What the official models have beside `predict_forward` is answered with what to call, see `INSTEAD`.
+
+        No methods: transformers would make a class with a method `generate` another class, one that can generate.
+        """
+        if name in INSTEAD:
+            raise AttributeError(instead_of(name))
+        return super().__getattr__(name)
+
+    def forward(self, *args, **kwargs):
+        """Refused: names the call that takes its place."""
+        raise NotImplementedError(instead_of("forward"))
+
+    def predict(
+        self, image=None, text="", past_text="", mask_prompts=None, tokenizer=None, token_limit=None
+    ) -> ImagePrediction:
+        """One answer with its masks; `predict_forward` wraps it in the official return value.
+
+        Args:
+            image: see `one_picture`, or None for a text-only call.
+            text: the user's words.
+            past_text: earlier turns, written out; the same image must be given again.
+            mask_prompts: region prompts, see `region_cells`.
+            tokenizer: that of the model's own folder.
+            token_limit: most tokens of the answer; None takes the config's.
+        """
+        config = self.config
+        limit = checked_limit(self.config, tokenizer, token_limit)
+        if image is not None:
+            image = one_picture(image)
+        if image is None and IMAGE_CONTEXT in past_text:
+            raise ValueError("past_text holds an image, and image is None; give the same image again")
+        if image is None and mask_prompts is not None:
+            raise ValueError("mask_prompts: regions need an image, and image is None")
+        visual_tokens, image_tokens, region_tokens = None, None, ""
+        if image is not None:
+            (image,) = given_as_rgb([image])
+            tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+            image_tokens = image_text(len(tiles), config.tokens_per_tile)
+            encoded = self.encode_tiles(tile_pixels(tiles).to(self.device, self.dtype))
+            visual_tokens = encoded.flatten(0, 1)
+            if mask_prompts is not None:
+                cells = region_cells(mask_prompts, int(config.tokens_per_tile**0.5))
+                region_tokens = region_text(cells)
+                last_tile = encoded[-1]  # the thumbnail, or the only tile
+                rows = [last_tile[region.flatten().to(last_tile.device)] for region in cells]
+                visual_tokens = torch.cat([visual_tokens, *rows])
+        prompt = build_prompt(text, past_text, config.instruction, image_tokens, region_tokens)
+        input_ids = torch.tensor(tokenizer.encode(prompt), device=self.device)
+        answer = self.answer(self.embed_prompt(input_ids, visual_tokens), tokenizer, limit)
+        words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+        if image is None or not len(answer.seg_states):
+            height, width = (0, 0) if image is None else (image.height, image.width)
+            return ImagePrediction(words, answer, None, torch.zeros((0, height, width)))
+        side = config.sam2_sizes.image_size
+        pixels = sam2_pixels(image, side, config.sam2_pixel_constants, self.dtype).to(self.device)
+        masks = self.decode_masks(self.encode_sam2(pixels), answer.seg_states)
+        logits = upsample_logits(masks.low_resolution, side, image.height, image.width)
+        return ImagePrediction(words, answer, masks, logits)
+
+    @torch.inference_mode()
+    def predict_forward(
+        self,
+        image=None,
+        video=None,
+        text=None,
+        past_text="",
+        mask_prompts=None,
+        tokenizer=None,
+        processor=None,
+        max_new_tokens=None,
+    ) -> dict:
+        """The official call.
+
+        Args:
+            image: a PIL image of any mode, best as `PIL.Image.open` gives it, a path, or a numpy uint8 array, see
+                `one_picture`: 16-bit grey is scaled, 8-bit grey kept. Warns where the depth is a guess, where the EXIF
+                orientation turns it, and where it holds nothing to segment. A list of images
+                gives a list of results, one a call.
+            video: a list of such images, of one size, in place of `image`; deep grey has one depth in all. The
+                language model sees the first five, SAM2 is prompted on these and follows the others.
+            text: the request; `<image>` is put in front where it is missing. For a list of images one for all, or a
+                list with one for each. It may come second in place, and the tokenizer third: (image, text, tokenizer).
+            past_text, mask_prompts, tokenizer: see `predict`.
+            processor: without effect, which is said once; kept for calls written for the official models.
+            max_new_tokens: most tokens of the answer; None takes the config's.
+        Returns:
+            `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
+            `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
+            which the masks are sigmoid > 0.5.
+        Raises:
+            ValueError: in one line, where an argument is not what is expected, the model is spread over several
+                devices, or its numbers overflow their dtype.
+        """
+        video, text, tokenizer = in_order(image, video, text, tokenizer)
+        if processor is not None:
+            say_once("processor: has no effect, the model prepares its images itself; the tokenizer is what it needs")
+        require_one_device(self)
+        texts = texts_for(image, text)
+        if video is not None and (image is not None or mask_prompts is not None):
+            raise ValueError("video: goes with neither image nor mask_prompts; leave them out")
+        if texts is not None:
+            if past_text or mask_prompts is not None:
+                raise ValueError(
+                    "image: a list goes with neither past_text nor mask_prompts; give its images one by one"
+                )
+            for number, one in enumerate(image, 1):
+                require_kind(one, f"image {number} of {len(image)}")
+            return [
+                self.predict_forward(one, text=words, tokenizer=tokenizer, max_new_tokens=max_new_tokens)
+                for one, words in zip(image, texts, strict=True)
+            ]
+        if video is None:
+            found = self.predict(image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens)
+            frames = found.logits[:, None]
+        else:
+            limit = checked_limit(self.config, tokenizer, max_new_tokens)
+            found = predict_video(self, video, text or "", past_text, tokenizer, limit)
+            frames = found.logits
+        if not frames.isfinite().all():
+            raise ValueError(
+                f"the masks hold values that are no numbers: the model overflows {self.dtype}; load it with "
+                "dtype=torch.bfloat16 or torch.float32"
+            )
+        masks = (frames.sigmoid() > 0.5).cpu().numpy()
+        logits = frames.cpu().numpy().astype(np.float32, copy=False)
+        return {
+            "prediction": found.text,
+            "prediction_masks": list(masks),
+            "prediction_logits": list(logits),
+        }
+
+
+Sa2VAModel.register_for_auto_class("AutoModel")

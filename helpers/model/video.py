@@ -1,0 +1,107 @@
+"""Sequences: the language model sees a few frames, SAM2 is prompted on these and follows the others.
+
+Shapes: n frames of H x W, S number of `[SEG]`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import nn
+
+from .generation import GeneratedText
+from .given_image import one_picture, require_kind
+from .image_mode import given_as_rgb
+from .processing_sa2va import build_prompt, image_bytes, image_text, normalise_sam2, normalise_tiles, sam2_bytes
+from .tracking import FrameFeatures, FrameMasks, Tracker
+
+FRAMES_SEEN = 5
+
+
+@dataclass
+class VideoPrediction:
+    """What one call computed for a sequence.
+
+    Attributes:
+        text: the decoded answer, special tokens included.
+        answer: its tokens and `[SEG]` states.
+        logits: (S, n, H, W) float32 on the CPU; S may be 0.
+    """
+
+    text: str
+    answer: GeneratedText
+    logits: torch.Tensor
+
+
+def checked_frames(video) -> list[Image.Image]:
+    """The frames of a sequence as RGB, see `one_picture`. Raises ValueError where they are not of one size, or none."""
+    if not isinstance(video, (list, tuple)) or not video:
+        found = "an empty list" if isinstance(video, (list, tuple)) else type(video).__name__
+        raise ValueError(f"video: expected a list of images, one a frame; got {found}")
+    names = [f"video, frame {number} of {len(video)}" for number in range(1, len(video) + 1)]
+    for frame, name in zip(video, names, strict=True):
+        require_kind(frame, name)
+    frames = [one_picture(frame, name) for frame, name in zip(video, names, strict=True)]
+    sizes = sorted({frame.size for frame in frames})
+    if len(sizes) > 1:
+        raise ValueError(f"video: expected frames of one size, got {sizes}")
+    return given_as_rgb(frames)
+
+
+def frame_tiles(frames: list[Image.Image], side: int) -> torch.Tensor:
+    """RGB frames as the language model sees them, each stretched to one tile: (n, 3, side, side) uint8."""
+    return image_bytes([frame.resize((side, side), Image.Resampling.BICUBIC) for frame in frames])
+
+
+def answer_frames(model, tiles: torch.Tensor, text: str, past_text: str, tokenizer, limit: int) -> GeneratedText:
+    """The language model's answer about a few frames, see `frame_tiles`."""
+    config = model.config
+    pixels = normalise_tiles(tiles.to(model.device)).to(model.dtype)
+    visual = model.encode_tiles(pixels).flatten(0, 1)
+    image_tokens = "\n".join([image_text(1, config.tokens_per_tile)] * len(tiles))
+    prompt = build_prompt(text, past_text, config.instruction, image_tokens)
+    input_ids = torch.tensor(tokenizer.encode(prompt), device=model.device)
+    return model.answer(model.embed_prompt(input_ids, visual), tokenizer, limit)
+
+
+def encode_frame(model, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
+    """SAM2's features of one frame, (1, 3, side, side) uint8, see `sam2_bytes`.
+
+    Bytes are divided in float32 in every dtype, as in the official code.
+    """
+    constants = model.config.sam2_pixel_constants
+    return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.sam2.dtype))
+
+
+def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
+    """Masks of all RGB frames in order: the first `seen` by their prompt, the others followed."""
+    tracker = model.tracker(seg_states)
+    for number, frame in enumerate(frames):
+        features = encode_frame(model, tracker, sam2_bytes(frame, model.config.sam2_sizes.image_size))
+        yield tracker.prompt(number, features) if number < seen else tracker.follow(number, features)
+
+
+def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int) -> VideoPrediction:
+    """One answer with its masks on every frame.
+
+    Args:
+        model: a `Sa2VAModel`.
+        video: images of one size, at least one, see `one_picture`.
+        text: the user's words; `<image>` stands for all frames that the language model sees.
+        past_text: earlier turns, written out; the same frames must be given again.
+        limit: most tokens of the answer.
+    """
+    frames = checked_frames(video)
+    tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
+    answer = answer_frames(model, tiles, text, past_text, tokenizer, limit)
+    words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+    width, height = frames[0].size
+    count = len(answer.seg_states)
+    logits = torch.zeros((count, len(frames), height, width))
+    if count:
+        side = (model.config.sam2_sizes.image_size,) * 2
+        for number, masks in enumerate(frame_masks(model, frames, len(tiles), answer.seg_states)):
+            square = nn.functional.interpolate(masks.low_resolution[:, None], size=side, mode="bilinear")
+            logits[:, number] = nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0].cpu()
+    return VideoPrediction(words, answer, logits)

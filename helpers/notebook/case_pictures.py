@@ -1,0 +1,187 @@
+"""The 4-panel pictures of notebooks: first cases of a run, best and worst cases of an evaluation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.core.atomic import write_bytes_atomic
+from helpers.core.errors import RefusedInput
+from helpers.core.progress import track
+from helpers.data.cases import Case
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.evaluation.leakage.standing import COLUMN, standing_note, title_of
+from helpers.evaluation.score_table import both_empty, sizes
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.notebook.evaluate_notebook import Results
+from helpers.notebook.evaluation_tables import median_case
+from helpers.notebook.run_tables import prediction_table
+from helpers.review.figures.panels import GroundTruth, PanelCase, PredictedMask, contact_sheet, png_bytes
+from helpers.review.figures.style import new_figure, sizes_text
+from helpers.runs.run_folder import Run
+
+_SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
+PANELS_FOLDER = "panels"
+
+
+def gallery(run: Run, cases: Sequence[Case], count: int) -> Figure:
+    """The first `count` cases of a run whose frames can be read, with its first prompt; a notice where there is none.
+
+    Arguments and errors as for `write_panels`.
+    """
+    panels = list(islice(panel_cases(run, cases, "p1"), count))
+    if panels:
+        return contact_sheet(panels, stamp=run.stamp)
+    figure = Figure(figsize=(6.0, 1.0))
+    figure.text(0.5, 0.5, "no frame of this run can be read", ha="center", va="center")
+    return figure
+
+
+def write_panels(run: Run, cases: Sequence[Case], folder: Path) -> tuple[Path, ...]:
+    """Write `<case_id>/<prompt_id>.png` into `folder` for every frame that can be read, and return their paths.
+
+    Args:
+        cases: of the data set that the run was made from; those that the run lacks are left out.
+    Raises:
+        RefusedInput: where the data set lacks a case of the run.
+        UsageProblem: where a frame has another size than its mask.
+    """
+    written = []
+    for prompt_id in run.prompts:
+        chosen = _of_run(run, cases)
+        described = f"panels, {prompt_id}"
+        for panel in track(panel_cases(run, cases, prompt_id), described, total=len(chosen), unit="image"):
+            path = folder / panel.case_id / f"{prompt_id}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes_atomic(path, png_bytes(contact_sheet([panel], stamp=run.stamp)))
+            written.append(path)
+    return tuple(written)
+
+
+def panel_cases(run: Run, cases: Sequence[Case], prompt_id: str) -> Iterator[PanelCase]:
+    """What the pictures show, in the order of `cases`.
+
+    Frames that cannot be read are left out: the error would name the file. A truth that cannot be drawn on its frame
+    leaves its panel empty; the data check says why.
+    """
+    table = prediction_table(run)
+    statuses = table[table["prompt_id"] == prompt_id].set_index("case_id")["status"]
+    for case in _of_run(run, cases):
+        mask = run.mask(case.case_id, prompt_id)
+        panel = panel_case(case, mask, statuses[case.case_id])
+        if panel is not None:
+            yield panel
+
+
+def panel_case(case: Case, mask: np.ndarray | None, status: str) -> PanelCase | None:
+    """What the picture of one case shows; None where its frame cannot be read.
+
+    Args:
+        mask: of the prediction, bool (H, W); None where there is none.
+        status: how the prediction ended.
+    """
+    try:
+        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
+    except UnreadableImage:
+        return None
+    predicted = None if mask is None else PredictedMask(mask)
+    return PanelCase(image, GroundTruth.fitting(case.truth, *image.size), predicted, case.case_id, status)
+
+
+def _of_run(run: Run, cases: Sequence[Case]) -> list[Case]:
+    """The cases of the data set that the run has."""
+    wanted = set(prediction_table(run)["case_id"])
+    chosen = [case for case in cases if case.case_id in wanted]
+    missing = sorted(wanted - {case.case_id for case in chosen})
+    if missing:
+        raise RefusedInput(
+            f"expected the data set that the run was made from, found {len(cases)} cases and no {missing[0]}. "
+            "Name the same data set, layout and key of case ids"
+        )
+    return chosen
+
+
+def ranked_cases(scores: pd.DataFrame, count: int) -> tuple[list[str], list[str]]:
+    """Ids of the `count` cases of lowest Dice, lowest first, and of highest, highest first; no case is in both.
+
+    Cases where neither ground truth nor mask holds a pixel are in neither.
+    """
+    shown = scores[~both_empty(scores)]
+    ranked = shown.sort_values(["dice", "case_id"], kind="stable")["case_id"].tolist()
+    count = min(count, max(1, len(ranked) // 2))
+    best = [case_id for case_id in ranked[::-1] if case_id not in ranked[:count]]
+    return ranked[:count], best[:count]
+
+
+def telling_cases(scores: pd.DataFrame) -> dict[str, str]:
+    """What a case stands for -> its id: the worst, the middle and the best by Dice; none comes twice.
+
+    Cases where neither ground truth nor mask holds a pixel are left out. One alone where all have the same Dice, none
+    where nothing is to be seen in any.
+    """
+    shown = scores[~both_empty(scores)]
+    if shown.empty:
+        return {}
+    if shown["dice"].nunique() == 1:
+        return {"The only case" if len(shown) == 1 else "One case of many with the same Dice": median_case(scores)}
+    worst, best = ranked_cases(scores, 1)
+    found = {"Worst case": worst[0], "Middle case": median_case(scores), "Best case": best[0]}
+    return {name: case_id for name, case_id in found.items() if name != "Middle case" or case_id not in worst + best}
+
+
+def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure]:
+    """Name for its file -> picture of one of the `telling_cases` of the first run, from the data set's cases."""
+    subject, scores = results.subjects[0], results.scores[results.first]
+    title = title_of(results.metrics.summary, results.first)
+    return {
+        name.lower().replace(" ", "_"): case_sheet(subject, scores, cases, [case_id], name, title)
+        for name, case_id in telling_cases(scores).items()
+    }
+
+
+def case_sheet(
+    subject: ScoredRun,
+    scores: pd.DataFrame,
+    cases: Sequence[Case],
+    case_ids: Sequence[str],
+    heading: str,
+    title: str | None = None,
+) -> Figure:
+    """One row of panels for each of some cases, with Dice, clDice and HD95; a notice where no frame can be read.
+
+    Args:
+        scores: of the subject.
+        cases: of the data set.
+        heading: what these cases are.
+        title: whose scores these are.
+    """
+    by_id = {case.case_id: case for case in cases}
+    rows = scores.set_index("case_id")
+    panels = []
+    for case_id in case_ids:
+        panel = panel_case(by_id[case_id], subject.mask(case_id), subject.status(case_id))
+        if panel is not None:
+            row = rows.loc[case_id]
+            shown = {name: float(row[metric]) for name, metric in _SHOWN.items()}
+            panels.append(replace(panel, scores=shown, note=standing_note(row.get(COLUMN))))
+    heading = f"{heading} of {subject.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
+    heading += "" if title is None else f"; {title}"
+    if not panels:
+        return new_figure(6.0, 1.0, heading, "no frame of these cases can be read")
+    return contact_sheet(panels, heading=heading)
+
+
+def masks_of(
+    subject: ScoredRun, scores: pd.DataFrame, cases: Sequence[Case], case_id: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ground truth and scored mask of a case, bool (H, W) each; an empty mask where there is none."""
+    case = next(case for case in cases if case.case_id == case_id)
+    row = scores.set_index("case_id").loc[case_id]
+    truth = case.truth.mask(int(row["width"]), int(row["height"]))
+    mask = subject.mask(case_id)
+    return truth, np.zeros_like(truth) if mask is None else mask

@@ -1,0 +1,42 @@
+"""The kit's own notebooks, told by their parameters, and the check of these before a kernel starts."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from helpers.notebook.parameters import validate
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
+
+SETTINGS: Mapping[str, type[BaseModel]] = {
+    "01_convert": ConvertSettings,
+    "02_infer": InferSettings,
+    "03_evaluate": EvaluateSettings,
+    "04_review": ReviewSettings,
+}  # name of a notebook -> its parameters
+
+
+def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
+    """The settings of the kit's own notebook that has these parameters; None for another notebook.
+
+    Args:
+        types: name -> (type, default as source text), as `declared_parameters.parameter_types` gives them.
+    """
+    return next((model for model in SETTINGS.values() if set(model.model_fields) == set(types)), None)
+
+
+def with_defaults(types: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a notebook: its defaults, and the given ones in their place."""
+    return {**{name: ast.literal_eval(default) for name, (_, default) in types.items()}, **given}
+
+
+def check_values(types: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> None:
+    """Refuse what a notebook of the kit would refuse in its first cell; other notebooks are left to themselves.
+
+    Raises:
+        UsageProblem: listing everything that is wrong.
+    """
+    model = known_model(types)
+    if model is not None:
+        validate(model, with_defaults(types, given))

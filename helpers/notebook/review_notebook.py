@@ -1,0 +1,120 @@
+"""What `04_review` does: open a run, its data set and its scores for review, and keep the verdicts by the run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from IPython.display import display
+
+from helpers.core import paths
+from helpers.core.errors import RefusedInput
+from helpers.core.paths import Stage
+from helpers.data.dataset import Dataset
+from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
+from helpers.notebook.evaluate_notebook import ChosenRun
+from helpers.notebook.notebook_session import ResultFolder, shown_path
+from helpers.notebook.settings import ReviewSettings
+from helpers.review.agreement import agreements, preferences
+from helpers.review.page import write_page
+from helpers.review.review_source import ReviewSource, open_source
+from helpers.review.session import QueueOrder, ReviewSession
+from helpers.review.verdicts import VerdictStore, elsewhere
+from helpers.review.widget import ReviewWidget
+
+# JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
+# this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
+_PLACE_TEXT = "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept."
+_PLACE = f"""\
+<style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
+<p class="vesselkit-place">{_PLACE_TEXT}</p>"""
+VERDICTS_FOLDER = "verdicts"
+PAGE_NAME = "review.html"
+
+
+@dataclass(frozen=True)
+class Review:
+    """An opened review, and the folder that its verdicts and pictures lie in."""
+
+    source: ReviewSource
+    session: ReviewSession
+    folder: Path = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """What is reviewed, by which scores, and how far it is; one line each."""
+        metrics = self.source.metrics
+        scores = "none: cases stand in the order of their ids"
+        if metrics is not None:
+            scores = f"{shown_path(metrics.folder)}; {self.source.title}"
+        run = self.source.subjects[0].run
+        lines = [f"note: {text}" for text in (run.unchecked, run.mixture) if text is not None]
+        lines += [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
+        lines += map(str, agreements(self.session.all_verdicts))
+        for other, subject in zip(self.session.others, self.source.subjects[1:], strict=True):
+            names = (self.source.subjects[0].name, subject.name)
+            lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
+        if self.session.elsewhere:
+            lines.append(elsewhere(self.session.elsewhere))
+        return "\n".join(lines)
+
+    def show(self) -> None:
+        """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
+        display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
+        display(ReviewWidget(self.source, self.session))
+
+    def write_page(self, most: int | None) -> Path:
+        """Write the page that needs no server, with the verdicts given so far.
+
+        Args:
+            most: cases to take, the worst first where there are scores; None for all.
+        """
+        self.session.reload()
+        if "dice" in self.source.metric_names:
+            self.session.arrange(QueueOrder.WORST)
+        cases, records = self.session.queue[:most], self.session.records
+        return write_page(self.source, self.folder / PAGE_NAME, case_ids=cases, records=records)
+
+
+def review_folder(settings: ReviewSettings, chosen: ChosenRun) -> ResultFolder:
+    """The folder of this review, which goes on where it was left: that of the given name, or of the run's."""
+    name = settings.name or paths.plain_name(chosen.name, "name")
+    return ResultFolder(paths.stage_folder(settings.project, Stage.REVIEW) / name, name)
+
+
+def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset: Dataset, folder: Path) -> Review:
+    """Open the review of the first of the chosen runs, the one `against` in its place on request, the others beside it.
+
+    Raises:
+        UsageProblem: where the run has no such prompt.
+        RefusedInput: where data set or scores are not those of the run.
+    """
+    run = chosen[0].run
+    prompt = settings.prompt or next(iter(run.prompts))
+    if settings.metrics is not None:
+        metrics = open_metrics(settings.metrics)
+    else:
+        metrics = _latest_metrics(settings.project, run.config.config_sha256, prompt)
+    others = [one.run.folder for one in chosen[1:]]
+    against = others.pop(0) if settings.against else None
+    source = open_source(run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt)
+    session = ReviewSession(
+        source.cases, VerdictStore(folder / VERDICTS_FOLDER), settings.reviewer, source.run, source.prompt,
+        source.lower_is_better,
+        source.fingerprints[1:],
+    )  # fmt: skip
+    return Review(source, session, folder)
+
+
+def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:
+    """The newest evaluation of the project that scored this run and prompt; None where there is none.
+
+    Those of another version or damaged are passed over: the review goes on without scores, and says so.
+    """
+    for folder in paths.newest_first(paths.stage_folder(project, Stage.EVALUATE), SUMMARY_NAME):
+        try:
+            metrics = open_metrics(folder)
+        except RefusedInput:
+            continue
+        scored = [(one["config_sha256"], one["prompt_id"]) for one in metrics.summary["runs"]]
+        if (config_sha256, prompt) in scored:
+            return metrics
+    return None

@@ -1,0 +1,95 @@
+"""Working copies of the notebooks in `outputs/notebooks`, so that the shipped ones stay as they are: `make lab`.
+
+`python -m helpers.notebook.working_copies`
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from helpers.core.atomic import write_text_atomic
+from helpers.core.errors import VesselkitError
+from helpers.core.paths import project_root
+from helpers.notebook.declared_parameters import read_notebook
+from helpers.notebook.kit_notebooks import SETTINGS
+
+# Of the notebook's metadata: SHA-256 of the cells that a copy was made with.
+_MARK = "vesselkit_copied"
+
+
+class State(StrEnum):
+    """How a working copy stands to its notebook."""
+
+    NEW = "copied"
+    SAME = "there"
+    RENEWED = "renewed, since the shipped notebook is another by now and this copy was not used"
+    BEHIND = "kept, since it was edited or run; the shipped notebook is another by now. To have that, rename this copy"
+
+
+@dataclass(frozen=True)
+class WorkingCopy:
+    """A copy to work on, and what became of it just now."""
+
+    path: Path
+    state: State
+
+
+def working_copies(shipped: Path, folder: Path) -> tuple[WorkingCopy, ...]:
+    """Make or renew the copies of the kit's notebooks; one that was edited or run is never written over.
+
+    Args:
+        shipped: folder of the notebooks.
+        folder: of the copies; made where it is missing.
+    Raises:
+        RefusedInput: where a file there is no notebook.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return tuple(_copy(shipped / f"{name}.ipynb", folder / f"{name}.ipynb") for name in SETTINGS)
+
+
+def _copy(notebook: Path, copy: Path) -> WorkingCopy:
+    node = read_notebook(notebook)
+    mark = _cells_sha256(node)
+    if not copy.exists():
+        state = State.NEW
+    else:
+        there = read_notebook(copy)
+        before = there["metadata"].get(_MARK)
+        if before == mark:
+            return WorkingCopy(copy, State.SAME)
+        used = _cells_sha256(there) != before or any(cell.get("outputs") for cell in there["cells"])
+        if used:
+            return WorkingCopy(copy, State.BEHIND)
+        state = State.RENEWED
+    node["metadata"][_MARK] = mark
+    write_text_atomic(copy, json.dumps(node, indent=1, ensure_ascii=False) + "\n")
+    return WorkingCopy(copy, state)
+
+
+def _cells_sha256(node: Mapping[str, Any]) -> str:
+    """SHA-256 of the cells without their outputs, however their lines are stored."""
+    cells = [[cell["cell_type"], "".join(cell["source"])] for cell in node["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def main() -> int:
+    """Make the copies and say where they are; the exit code is that of the kit's commands."""
+    root = project_root()
+    try:
+        made = working_copies(root / "notebooks", root / "outputs" / "notebooks")
+    except VesselkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write("working copies of the notebooks, which git does not see:\n")
+    for one in made:
+        sys.stdout.write(f"  {one.path.relative_to(root)}: {one.state}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

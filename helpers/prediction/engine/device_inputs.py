@@ -1,0 +1,140 @@
+"""What a model takes of an image: made by Pillow, or by the GPU with the same bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from PIL import Image
+
+from helpers.model.configuration_sa2va import Sa2VAConfig
+from helpers.model.image_mode import to_rgb
+from helpers.model.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
+from helpers.prediction.engine.batch_pipeline import chunks
+from helpers.prediction.engine.resizing import Resizes, Tiling, find_resizes
+
+# A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.
+RESIZED_PIXELS = 2048 * 2048
+RESIZED_SIZES = 16
+
+# Images of one size that a device resizes at once: each takes some 40 MB meanwhile.
+RESIZED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image as the model takes it, still as bytes: a quarter of the memory of float32.
+
+    Attributes:
+        tiles: uint8 (T, 3, tile_size, tile_size), the thumbnail last.
+        square: uint8 (1, 3, S, S), stretched for SAM2.
+        width, height: of the image in pixels.
+    """
+
+    tiles: torch.Tensor = field(repr=False)
+    square: torch.Tensor = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """An image that the device itself brings to the sizes of `PreparedImage`, with the same bytes.
+
+    Attributes:
+        pixels: uint8 (3, H, W).
+        resizes: of an image of this size.
+    """
+
+    pixels: torch.Tensor = field(repr=False)
+    resizes: Resizes
+
+
+def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedImage]:
+    """The inputs of images, in their order, on a device; images of one size are resized together."""
+    made: dict[int, PreparedImage] = {}
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        sizes.setdefault(tuple(image.pixels.shape), []).append(index)
+    for (_, height, width), places in sizes.items():
+        for part in chunks(len(places), RESIZED_AT_ONCE):
+            # In the order that they lie in, which makes this a plain copy; the device brings the channels to the front.
+            pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
+            pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()
+            tiles, squares = images[places[0]].resizes.apply(pixels)
+            # In Pillow's order of bytes, so that what is computed from them is the same to the last bit. A slice of a
+            # clone has its strides too, which `contiguous` and `unflatten` do not give a single tile.
+            count = tiles.shape[1]
+            tiles = tiles.flatten(0, 1).clone(memory_format=torch.channels_last)
+            squares = squares.clone(memory_format=torch.channels_last)
+            for row, place in enumerate(places[part]):
+                shown = tiles[row * count : (row + 1) * count]
+                made[place] = PreparedImage(shown, squares[row : row + 1], width, height)
+    return [made[index] for index in range(len(images))]
+
+
+class ImageInputs:
+    """Makes the inputs of a model of images."""
+
+    def __init__(self, config: Sa2VAConfig, device: torch.device, resizes_itself: bool):
+        """Make inputs for a model.
+
+        Args:
+            config, device: of the model.
+            resizes_itself: whether the device resizes.
+        """
+        self._config = config
+        self._device = device
+        self._resizes_itself = resizes_itself
+        self._resizes: dict[tuple[int, int], Resizes | None] = {}
+        self._aside = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
+        """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""
+        config = self._config
+        image = to_rgb(image)
+        resizes = self._find_resizes(image.height, image.width)
+        if resizes is not None:
+            return RawImage(image_bytes([image])[0], resizes)
+        tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+        square = sam2_bytes(image, config.sam2_sizes.image_size)
+        return PreparedImage(image_bytes(tiles), square, image.width, image.height)
+
+    def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
+        """`on_device` of a GPU, beside what it computes; elsewhere the inputs as they are.
+
+        On one thread at a time; returns once all are there.
+        """
+        if self._aside is None:
+            return prepared
+        with torch.cuda.stream(self._aside):
+            gathered = self.on_device(prepared)
+            self._aside.synchronize()
+        return gathered
+
+    def on_device(self, prepared: Sequence[PreparedImage | RawImage]) -> list[PreparedImage]:
+        """All images there: what was resized before as it is, and the others resized."""
+        prepared = [self._brought(item) if isinstance(item, PreparedImage) else item for item in prepared]
+        made = iter(resized([item for item in prepared if isinstance(item, RawImage)], self._device))
+        return [next(made) if isinstance(item, RawImage) else item for item in prepared]
+
+    def _brought(self, image: PreparedImage) -> PreparedImage:
+        """An image that was gathered, or that Pillow resized, on the device."""
+        _keep_until_read(image.tiles, image.square)
+        return replace(image, tiles=image.tiles.to(self._device), square=image.square.to(self._device))
+
+    def _find_resizes(self, height: int, width: int) -> Resizes | None:
+        """How the device resizes images of a size; None where Pillow does."""
+        config, size = self._config, (height, width)
+        if not self._resizes_itself or height * width > RESIZED_PIXELS:
+            return None
+        if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
+            tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+            self._resizes[size] = find_resizes(height, width, tiling, config.sam2_sizes.image_size)
+        return self._resizes.get(size)
+
+
+def _keep_until_read(*gathered: torch.Tensor) -> None:
+    """Keep the memory of tensors from the next `gather` until what this thread launches from now on has read them."""
+    for tensor in gathered:
+        if tensor.is_cuda:
+            tensor.record_stream(torch.cuda.current_stream(tensor.device))

@@ -1,0 +1,42 @@
+"""SAM2's encoder without what transformers computes there and drops: the same outputs, to the last bit, sooner."""
+
+from types import MethodType
+
+import torch
+from torch import nn
+from transformers.models.sam2.modeling_sam2 import do_pool
+
+_ATTENTION, _POSITIONS = "Sam2MultiScaleAttention", "Sam2SinePositionEmbedding"
+
+
+def skip_unused_sam2_ops(model: nn.Module) -> None:
+    """Spare a Sa2VA model's image encoder the second, unused product of queries and keys, and all but one copy of
+    position encodings, which are the same for every image of a batch.
+
+    Only attention by PyTorch's own function is changed; other implementations stay as they are.
+    """
+    for module in model.sam2.vision_encoder.modules():
+        if type(module).__name__ == _ATTENTION and module.config._attn_implementation == "sdpa":
+            module.forward = MethodType(_attend, module)
+        elif type(module).__name__ == _POSITIONS:
+            module.forward = MethodType(_encode_positions, module)
+
+
+def _attend(self: nn.Module, hidden_states: torch.Tensor, **_options: object) -> torch.Tensor:
+    """Attention within windows (B, H, W, C), with pooled queries where the stage changes."""
+    batch, height, width, _ = hidden_states.shape
+    packed = self.qkv(hidden_states).reshape(batch, height * width, 3, self.num_attention_heads, -1)
+    query, key, value = packed.unbind(2)
+    if self.query_stride:
+        query = do_pool(query.reshape(batch, height, width, -1), self.query_stride)
+        height, width = query.shape[1:3]
+        query = query.reshape(batch, height * width, self.num_attention_heads, -1)
+    found = nn.functional.scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), scale=self.scale
+    )
+    return self.proj(found.transpose(1, 2).reshape(batch, height, width, -1))
+
+
+def _encode_positions(self: nn.Module, shape: torch.Size, *options: object) -> torch.Tensor:
+    """Position encodings (B, C, H, W) of a shape, held once."""
+    return type(self).forward(self, torch.Size((1, *shape[1:])), *options).expand(shape[0], -1, -1, -1)

@@ -1,0 +1,105 @@
+"""Which file belongs to which case: by case id, else by the frame's path below the data set, or its end."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from helpers.core.errors import RefusedInput
+from helpers.data.frames.frame import Frame
+
+# Endings of a file's stem that say what it is, not whose: `x_mask.png` may belong to `x.png`.
+ENDINGS = ("mask", "masks", "pred", "prediction", "prob", "probability", "logits", "seg", "segmentation", "vessels")
+
+_FIRST = "0000"
+
+
+def match(frames: Sequence[Frame], root: Path, names: Sequence[str]) -> tuple[dict[str, str], int]:
+    """The file of each case that has one.
+
+    A frame of a file of several frames is matched by its case id alone. `x` belongs to the frame `x_0000`, as nnU-Net
+    names the first channel of an image, where no other frame is named `x_` and four digits.
+
+    Args:
+        root: folder of the data set that frames are named from.
+        names: of the files, relative to their folder, with '/'.
+    Returns:
+        Case id -> name; and how many files belong to no case.
+    Raises:
+        RefusedInput: where a file fits several cases, or several files fit one.
+    """
+    keys = _keys(frames, root)
+    channels = _channels(frames, root)
+    found: dict[str, str] = {}
+    strays = 0
+    for name in names:
+        case_ids = _cases_of(name, keys) or _first_channel(name, channels)
+        if len(case_ids) > 1:
+            raise RefusedInput(
+                f"{name}: expected a file of one case, and {len(case_ids)} have such a name. Put the files into the "
+                "folders that the frames lie in, or name them by case id"
+            )
+        if not case_ids:
+            strays += 1
+            continue
+        (case_id,) = case_ids
+        if case_id in found:
+            raise RefusedInput(f"{name} and {found[case_id]}: expected one file for case {case_id}. Remove one of them")
+        found[case_id] = name
+    return found, strays
+
+
+def _keys(frames: Sequence[Frame], root: Path) -> Mapping[str, set[str]]:
+    keys = defaultdict(set)
+    for frame in frames:
+        keys[frame.case_id].add(frame.case_id)
+        if frame.index is None and frame.path.is_relative_to(root):
+            for tail in _tails(PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")):
+                keys[tail].add(frame.case_id)
+    return keys
+
+
+def _channels(frames: Sequence[Frame], root: Path) -> Mapping[str, set[tuple[str, str]]]:
+    """Case id and digits of the frames whose name ends in `_` and four digits, by what stands before."""
+    found = defaultdict(set)
+    for frame in frames:
+        if frame.index is None and frame.path.is_relative_to(root):
+            path = PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")
+            channel = re.fullmatch(r"(.+)_(\d{4})", path.name)
+            for tail in [] if channel is None else _tails(path.with_name(channel[1])):
+                found[tail].add((frame.case_id, channel[2]))
+    return found
+
+
+def _first_channel(name: str, channels: Mapping[str, set[tuple[str, str]]]) -> set[str]:
+    """The case of a first channel, where no other channel and no other frame has such a name."""
+    for tail in _tails(PurePosixPath(name).with_suffix("")):
+        found = channels.get(tail)
+        if found:
+            return {case_id for case_id, digits in found if len(found) > 1 or digits == _FIRST}
+    return set()
+
+
+def _cases_of(name: str, keys: Mapping[str, set[str]]) -> set[str]:
+    """Cases of the most specific key that fits: the name as it is before the name without an ending."""
+    whole = PurePosixPath(name).with_suffix("")
+    for path in (whole, *(whole.with_name(stem) for stem in _without_ending(whole.name))):
+        for tail in _tails(path):
+            if tail in keys:
+                return keys[tail]
+    return set()
+
+
+def _tails(path: PurePosixPath) -> list[str]:
+    """`a/b/c`, `b/c` and `c`, their letters composed."""
+    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _without_ending(stem: str) -> list[str]:
+    return [
+        stem[: -len(ending) - 1]
+        for ending in ENDINGS
+        if stem.lower().endswith((f"_{ending}", f"-{ending}")) and len(stem) > len(ending) + 1
+    ]

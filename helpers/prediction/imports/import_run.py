@@ -1,0 +1,230 @@
+"""A folder of masks becomes a run folder: everything is checked first, then written case by case."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.progress import track
+from helpers.data.cases import Case
+from helpers.data.dataset import Dataset
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.data.layouts.file_walk import files_under
+from helpers.data.truth.ignored_pixels import ignored_of
+from helpers.data.truth.mask_values import Found, look
+from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answered, frame_facts
+from helpers.prediction.imports.file_matching import match
+from helpers.prediction.imports.imported_values import (
+    SUFFIXES,
+    Meaning,
+    ReadAs,
+    holds_probabilities,
+    meaning_of,
+    read_values,
+    stated,
+    to_logits,
+)
+from helpers.prediction.predictor import FramePrediction
+from helpers.prediction.resume import open_cases, reopen, tell, tell_making
+from helpers.prediction.run import check_output, check_parameters, known_values, writing
+from helpers.runs.case_parts import commit_case, remove_leftovers
+from helpers.runs.finishing import finish_run, is_finished
+from helpers.runs.mask_files import Combine, threshold_logit
+from helpers.runs.provenance import making
+from helpers.runs.run_config import start_run
+from helpers.runs.shard_lock import shard_lock, start_lock
+from helpers.runs.stored_logits import Upsampling
+
+logger = logging.getLogger(__name__)
+
+PROMPT = "imported"
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What was imported.
+
+    Attributes:
+        cases: that got a mask.
+        missing: cases of the data set without a file; evaluation scores them as missing.
+        strays: files that belong to no case.
+        meaning: of the values; `stated` tells whether the user said so.
+        copies: whether all masks equal the ground truth to the pixel.
+        empty: whether no mask holds a pixel.
+        notes: what else was found.
+    """
+
+    folder: Path
+    cases: int
+    missing: int
+    strays: int
+    meaning: Meaning
+    stated: bool
+    copies: bool
+    empty: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """What to tell the user."""
+        lines = [
+            f"{self.cases} cases imported, {self.missing} missing, {self.strays} files of no case",
+            f"values taken as {self.meaning} ({'as stated' if self.stated else 'found out'})",
+        ]
+        lines += self.notes
+        if self.copies:
+            lines.append("WARNING: every mask equals the ground truth to the pixel. These are no predictions")
+        lines.append(f"written to {self.folder}")
+        if self.empty:
+            lines.append(f"WARNING: all {self.cases} masks are empty. Check the files, --values and --threshold")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file after its check."""
+
+    case: Case
+    path: Path = field(repr=False)
+    facts: FrameFacts
+    found: Found
+    digest: str
+
+
+def import_masks(
+    folder: Path,
+    name: str,
+    dataset: Dataset,
+    output: Path,
+    *,
+    meaning: Meaning | None = None,
+    threshold: float = 0.5,
+) -> ImportSummary:
+    """Import PNG, NPZ or NPY files as the predictions of a run with one prompt.
+
+    Args:
+        folder: of the files, with any folders below it.
+        name: of who or what made them, for people; it is written into the run.
+        meaning: of the values; None to find out from all files.
+        threshold: probability above which a pixel is in the mask.
+    Raises:
+        UsageProblem: for a name or threshold that cannot be.
+        RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
+        VesselkitError: where results cannot be written; what was written before is kept.
+    """
+    if not name.strip() or len(name) > 80 or not name.isprintable() or set("/\\") & set(name):
+        raise UsageProblem(f"name: expected a short plain name such as nnunet, got {name!r}")
+    check_parameters((PROMPT,), threshold)
+    check_output(output)
+    names = [found for found in files_under(folder)[0] if Path(found).suffix.lower() in SUFFIXES]
+    names, beside = _without_twins(folder, names)
+    matched, strays = match(dataset.frames, dataset.root, names)
+    if not matched:
+        raise RefusedInput(
+            f"{folder}: expected PNG, NPZ or NPY files named as the frames or by case id, found {len(names)} files, "
+            "none of a case. Check the folder and --data"
+        )
+    cases = [case for case in dataset.cases if case.case_id in matched]
+    seen = [_seen(case, folder / matched[case.case_id]) for case in track(cases, "check", unit="case")]
+    try:
+        files = [one.found for one in seen]
+        taken = meaning_of(files) if meaning is None else stated(files, meaning)
+    except RefusedInput as error:
+        raise RefusedInput(f"{folder}: {error}") from error
+    total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
+    settings = {"threshold": threshold, "combine": Combine.UNION, "limit": None}
+    values = {
+        **known_values(dataset.frames, (PROMPT,), **settings, dataset=dataset.identity),
+        "model": {"kind": "imported", "name": name, "masks_sha256": total},
+        "predictor": {
+            "device": "cpu",
+            "values": taken.meaning.value,
+            "values_stated": meaning is not None,
+            **({"values_full": taken.full} if taken.full != 1 else {}),
+            "missing": len(dataset.cases) - len(seen),
+        },
+        "batch_size": 1,
+    }
+    copies, empty = _write(seen, taken, values, output)
+    if copies:
+        logger.warning("every imported mask equals the ground truth to the pixel: these are no predictions")
+    missing = len(dataset.cases) - len(seen)
+    notes = [*taken.notes]
+    if beside:
+        notes.append(f"{beside} PNG files lie beside an NPZ of probabilities of the same name; the NPZ was taken")
+    return ImportSummary(
+        output, len(seen), missing, strays, taken.meaning, meaning is not None, copies, empty, tuple(notes)
+    )
+
+
+def _without_twins(folder: Path, names: list[str]) -> tuple[list[str], int]:
+    """The names without the PNG that nnU-Net leaves beside an NPZ of the same case, and how many these were."""
+    stems = {Path(name).with_suffix("") for name in names if holds_probabilities(folder / name)}
+    kept = [name for name in names if not (name.lower().endswith(".png") and Path(name).with_suffix("") in stems)]
+    return kept, len(names) - len(kept)
+
+
+def _seen(case: Case, path: Path) -> _Seen:
+    """Check one file against its frame."""
+    values = read_values(path)
+    try:
+        facts = frame_facts(read_frame(case.frame.path, case.frame.index, case.frame.bits))
+    except UnreadableImage as error:
+        raise RefusedInput(f"case {case.case_id}: its frame cannot be read ({error.reason})") from error
+    if values.shape != (facts.height, facts.width):
+        raise RefusedInput(
+            f"{path}: expected {facts.width}x{facts.height} pixels as its frame has, found "
+            f"{values.shape[1]}x{values.shape[0]}. Export it at the frame's size"
+        )
+    digest = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return _Seen(case, path, facts, look(values), digest.hexdigest())
+
+
+def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: Path) -> tuple[bool, bool]:
+    """Write the cases that are not there yet; whether all masks equal their ground truth, and whether all are empty."""
+    threshold = values["threshold"]
+    try:
+        starting = start_lock(output)
+    except OSError as error:
+        raise RefusedInput(f"{output}: cannot be written ({error.strerror}). Name another folder") from error
+    with starting:
+        mark = start_run(output, values).config_sha256
+    copies, filled = [], []
+    with writing(), shard_lock(output, 1, 1):
+        missing = open_cases(output, mark, [one.case.frame for one in seen])
+        tell(missing)
+        made_with = making("cpu")
+        if missing:
+            tell_making(output, [one.case.case_id for one in seen if one.case.case_id not in missing], made_with)
+        reopen(output, missing)
+        remove_leftovers(output, missing)
+        for one in track(seen, "import", unit="case"):
+            logits = to_logits(read_values(one.path), taken)
+            mask = logits > np.float32(threshold_logit(threshold))
+            copies.append(_is_truth(one, mask))
+            filled.append(bool(mask.any()))
+            if one.case.case_id in missing:
+                answer = FramePrediction(None, False, logits[None], Upsampling.NONE)
+                shown = Thresholding(threshold, Combine.UNION)
+                commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}), made_with)
+        case_ids = [one.case.case_id for one in seen]
+        if not is_finished(output, case_ids):
+            finish_run(output, case_ids, {})
+    return all(copies), not any(filled)
+
+
+def _is_truth(one: _Seen, mask: np.ndarray) -> bool:
+    """Whether a mask equals its ground truth; False where there is none to compare with."""
+    if one.case.truth is None:
+        return False
+    try:
+        truth, size = one.case.truth, (one.facts.width, one.facts.height)
+        differs, ignored = truth.mask(*size) != mask, ignored_of(truth, *size)
+        return not (differs if ignored is None else differs & ~ignored).any()
+    except (RefusedInput, UnreadableImage):  # evaluation and audit say so
+        return False

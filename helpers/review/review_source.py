@@ -1,0 +1,318 @@
+"""The cases of a review: runs, their data set and scores, opened once; a case's arrays are read when asked for."""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.watermark import stamp_text
+from helpers.data.cases import Case
+from helpers.data.dataset import Dataset
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.evaluation.leakage.standing import COLUMN, title_of
+from helpers.evaluation.metrics_folder import Metrics, name_in, outdated
+from helpers.evaluation.score_table import both_empty
+from helpers.evaluation.scored_runs import ScoredRun, open_scored_runs, require_predicted, require_same_ids
+from helpers.metrics.centreline import skeleton
+from helpers.metrics.definitions import BY_METRIC, Better
+from helpers.review.figures.panels import GroundTruth, PredictedMask
+from helpers.review.logit_coding import coded_map
+from helpers.review.payload import CaseView, CodedPrediction
+from helpers.review.session import QueueOrder, ReviewCase, ranked
+from helpers.review.verdicts import VerdictRecord, is_on
+from helpers.runs.finishing import TABLE_NAME
+from helpers.runs.run_folder import open_run
+
+logger = logging.getLogger(__name__)
+
+_NO_TRUTH = "no ground truth"
+_BROKEN_TRUTH = "the ground truth does not fit its frame, or cannot be read: see the data check"
+_NO_FRAME = "not shown: its frame cannot be read"
+
+
+@dataclass(frozen=True)
+class ReviewSource:
+    """What is reviewed.
+
+    Attributes:
+        subjects: the run that is reviewed, then others to show in its place; one prompt of each.
+        dataset: that the runs were made from.
+        metrics: scores of the first run; None where it was not evaluated.
+        beside: runs of the same frames to show at the same time, each in a panel of its own.
+    """
+
+    subjects: tuple[ScoredRun, ...]
+    dataset: Dataset = field(repr=False)
+    metrics: Metrics | None = field(default=None, repr=False)
+    beside: tuple[ScoredRun, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {case.case_id for case in self.dataset.cases}
+        missing = [case_id for case_id in self._subject.run.cases() if case_id not in known]
+        if missing:
+            raise RefusedInput(
+                f"expected the data set that run {self._subject.name} was made from, found one without {len(missing)} "
+                f"of its cases, the first {missing[0]}. Name the same data set, layout and key of case ids"
+            )
+
+    @property
+    def _subject(self) -> ScoredRun:
+        return self.subjects[0]
+
+    @property
+    def run(self) -> str:
+        """Fingerprint of what is reviewed as a whole: the SHA-256 of the run's table."""
+        return self.fingerprints[0]
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the reviewed run, then of the others."""
+        return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.subjects)
+
+    def predictions(self, case_id: str) -> tuple[str | None, ...]:
+        """Fingerprints of what the runs say of a case, the reviewed one first; None where one does not have it."""
+        return tuple(one.prediction(case_id) for one in self.subjects)
+
+    def places(self, record: VerdictRecord) -> tuple[int, ...]:
+        """Which of the runs, the reviewed one being 0, a record is on, as they are now; none for another prompt."""
+        if record.prompt != self.prompt or record.case_id not in self._cases_by_id:
+            return ()
+        found = zip(self.fingerprints, self._cases_by_id[record.case_id].predictions, strict=True)
+        return tuple(place for place, shown in enumerate(found) if is_on(record, *shown))
+
+    def require_whole(self, case_ids: Iterable[str]) -> None:
+        """Check the files of cases before many are shown. Raises RefusedInput as `Run.require_whole`."""
+        wanted = list(case_ids)
+        for one in (*self.subjects, *self.beside):
+            one.run.require_whole(wanted, one.prompt_id)
+
+    @property
+    def stamp(self) -> str | None:
+        """What must stand on all that is shown of these runs, see `core.watermark`; None for runs of one's own."""
+        return stamp_text(*(one.run.stamp for one in (*self.subjects, *self.beside)))
+
+    @property
+    def prompt(self) -> str:
+        """Id of the prompt."""
+        return self._subject.prompt_id
+
+    @cached_property
+    def scores(self) -> Mapping[str, Mapping[str, float | None]]:
+        """Case id -> metric -> value, None where undefined; empty without metrics of this run and prompt."""
+        if self._table is None:
+            return {}
+        present = [metric for metric in BY_METRIC if metric in self._table.columns]
+        rows = self._table[["case_id", *present]].to_dict("records")
+        return {row.pop("case_id"): {name: _finite(value) for name, value in row.items()} for row in rows}
+
+    @cached_property
+    def title(self) -> str | None:
+        """Whose scores these are, see `helpers.evaluation.leakage.standing`; None without metrics."""
+        return None if self.metrics is None else title_of(self.metrics.summary, name_in(self.metrics, self._subject))
+
+    @cached_property
+    def standings(self) -> Mapping[str, str]:
+        """Case id -> how its patient stands to the training data; empty where the metrics do not say."""
+        table = self._table
+        return {} if table is None or COLUMN not in table else dict(zip(table["case_id"], table[COLUMN], strict=True))
+
+    @cached_property
+    def _table(self) -> pd.DataFrame | None:
+        """Scores of what this run and prompt say now; None without metrics."""
+        if self.metrics is None:
+            return None
+        name = name_in(self.metrics, self._subject)
+        if name is None:
+            raise RefusedInput(
+                f"{self.metrics.folder}: expected scores of run {self._subject.name} and prompt {self.prompt}, found "
+                f"those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
+            )
+        table, other = self.metrics.scores(name), outdated(self.metrics, name, self._subject)
+        if other:
+            logger.warning(
+                "%d of %d cases have no scores here: they were predicted again since they were scored. Evaluate the "
+                "run again to have them",
+                len(other),
+                len(table),
+            )
+        return table[~table["case_id"].isin(other)].reset_index(drop=True)
+
+    @cached_property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics that at least one case has a value of."""
+        return tuple(m for m in BY_METRIC if any(row.get(m) is not None for row in self.scores.values()))
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """The metrics of which a small value is good."""
+        return frozenset(name for name in self.metric_names if BY_METRIC[name].better is Better.LOWER)
+
+    @cached_property
+    def cases(self) -> tuple[ReviewCase, ...]:
+        """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
+        run, found = self._subject.run, []
+        empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
+        for case_id in run.cases():
+            row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
+            found.append(
+                ReviewCase(
+                    case_id,
+                    frame.patient,
+                    frame.sequence,
+                    frame.number,
+                    str(row.status),
+                    self.scores.get(case_id, {}),
+                    frame.position,
+                    case_id in empty,
+                    self.predictions(case_id),
+                )
+            )
+        return tuple(ranked(found, QueueOrder.NATURAL, "dice"))
+
+    def view(self, case_id: str) -> CaseView:
+        """What the viewer shows of a case.
+
+        Raises:
+            UsageProblem: for a case that the data set does not have.
+            RefusedInput: for damaged files of a run, or where the frame is not the one that was predicted, or could be
+                read then and cannot be now.
+        """
+        case = self._by_id.get(case_id)
+        if case is None:
+            raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
+        shown = (*self.subjects, *self.beside)
+        predictions = [self._prediction(subject, case_id) for subject in shown]
+        try:
+            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
+        except UnreadableImage as error:
+            if any(one is not None and one.mask is not None for one in predictions):
+                raise RefusedInput(
+                    f"{case_id}: its frame was predicted and cannot be read now ({error.reason}). Check that the data "
+                    "set is there and whole"
+                ) from error
+            image = None  # the run's status says so
+        if image is not None:
+            require_predicted(case_id, image, shown)
+        width, height = image.size if image else self._size(case_id)
+        for one in predictions:
+            if one is not None and one.mask is not None and one.mask.mask.shape != (height, width):
+                expected, shape = f"{width}x{height}", one.mask.mask.shape
+                raise RefusedInput(
+                    f"{case_id}: expected a mask of {expected} pixels as the frame has, got {shape[1]}x{shape[0]}. "
+                    "The data set was changed since the run: predict it again"
+                )
+        truth, note = _truth(case, width, height, image is not None)
+        centreline = None if truth is None else skeleton(truth.mask)
+        return CaseView(case_id, width, height, image, truth, note, centreline, predictions)
+
+    def document(self) -> dict[str, Any]:
+        """What the viewer must know before the first case, as a JSON object, docs/review.md."""
+        return {
+            "run": self.run,
+            "config": self._subject.run.config.first_sha256,
+            "prompt": self.prompt,
+            "stamp": self.stamp,
+            "title": self.title,
+            "runs": [
+                {
+                    "run": run,
+                    "name": one.name,
+                    "threshold": one.run.threshold,
+                    "prompt_text": one.run.prompts[one.prompt_id],
+                }
+                for run, one in zip(self.fingerprints, self.subjects, strict=True)
+            ],
+            "beside": [{"name": one.name, "threshold": one.run.threshold} for one in self.beside],
+            "metrics": [
+                {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
+                for name in self.metric_names
+            ],
+            "cases": [
+                {
+                    "case_id": case.case_id,
+                    "patient": case.patient,
+                    "sequence": case.sequence,
+                    "frame": case.frame,
+                    "status": case.status,
+                    "scores": {name: value for name, value in case.scores.items() if value is not None},
+                    "empty": case.empty,
+                    "training": self.standings.get(case.case_id),
+                    "predictions": list(case.predictions),
+                }
+                for case in self.cases
+            ],
+        }
+
+    @cached_property
+    def _cases_by_id(self) -> Mapping[str, ReviewCase]:
+        return {case.case_id: case for case in self.cases}
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Case]:
+        return {case.case_id: case for case in self.dataset.cases}
+
+    def _size(self, case_id: str) -> tuple[int, int]:
+        """Width and height that a run saw; a small square where none could read the frame."""
+        for subject in self.subjects:
+            for row in subject.run.prediction(case_id, subject.prompt_id) if case_id in subject.run.cases() else ():
+                if row.width and row.height:
+                    return row.width, row.height
+        return 64, 64
+
+    def _prediction(self, subject: ScoredRun, case_id: str) -> CodedPrediction | None:
+        run, prompt = subject.run, subject.prompt_id
+        if case_id not in run.cases():
+            return None
+        rows = run.prediction(case_id, prompt)
+        mask, stored = run.mask(case_id, prompt), run.logits(case_id, prompt)
+        maps = None if stored is None else coded_map(stored, run.combine, [row.predicted_iou for row in rows])
+        words = rows[0].message or rows[0].text
+        return CodedPrediction(str(rows[0].status), words, None if mask is None else PredictedMask(mask), maps)
+
+
+def open_source(
+    run: Path,
+    dataset: Dataset,
+    *,
+    against: Path | None = None,
+    beside: Sequence[Path] = (),
+    metrics: Metrics | None = None,
+    prompt: str | None = None,
+) -> ReviewSource:
+    """Open a review.
+
+    Args:
+        against: another run of the same cases, to show in place of the first.
+        beside: further ones, to show at the same time.
+        prompt: id of the prompt; None for the first of the run.
+    Raises:
+        UsageProblem: where a run has no such prompt.
+        RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it.
+    """
+    judged = [run] if against is None else [run, against]
+    subjects = open_scored_runs([*judged, *beside], prompt=prompt or next(iter(open_run(run).prompts)))
+    require_same_ids(subjects, dataset)
+    source = ReviewSource(subjects[: len(judged)], dataset, metrics, subjects[len(judged) :])
+    _ = source.scores  # metrics of another run are refused now, not at the first case
+    return source
+
+
+def _truth(case: Case, width: int, height: int, has_frame: bool) -> tuple[GroundTruth | None, str | None]:
+    """The truth, or why there is none to show."""
+    if case.truth is None:
+        return None, _NO_TRUTH
+    try:
+        return GroundTruth.of(case.truth, width, height), None
+    except RefusedInput:
+        return None, _BROKEN_TRUTH if has_frame else _NO_FRAME
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,53 @@
+"""What the viewer must know before its first case, and the viewer's own files."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, RED_GREEN
+from helpers.review.review_source import ReviewSource
+from helpers.review.verdicts import VerdictReason, VerdictRecord
+
+_HERE = Path(__file__).parent
+VIEWER_PARTS = (
+    "arithmetic", "queue", "verdicts", "settings", "layout", "elements", "cases", "pictures", "panels", "controls",
+    "judgement", "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
+)  # fmt: skip
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+
+
+def viewer_module(parts: Iterable[str] = VIEWER_PARTS) -> str:
+    """The source of the ES module: the files of `viewer/` as one, without their imports of each other.
+
+    Args:
+        parts: names of files, each behind those that it imports; what they import must be among them.
+    """
+    return "\n".join(_IMPORT.sub("", viewer_part(name)).lstrip("\n") for name in parts)
+
+
+def viewer_part(name: str) -> str:
+    """One file of `viewer/`, as it is."""
+    return (_HERE / "viewer" / f"{name}.js").read_text(encoding="utf-8")
+
+
+def viewer_style() -> str:
+    """Its style sheet."""
+    return (_HERE / "viewer.css").read_text(encoding="utf-8")
+
+
+def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) -> dict[str, Any]:
+    """The facts of a review as a JSON object, docs/review.md.
+
+    Args:
+        records: verdicts given so far; those on what the runs do not say, or no longer say, are left out.
+    """
+    kept = [one for one in records if source.places(one)]
+    palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
+    return {
+        **source.document(),
+        "reasons": [reason.value for reason in VerdictReason],
+        "palettes": [{name: [255 * part for part in rgb] for name, rgb in palette.items()} for palette in palettes],
+        "verdicts": [record.to_json() for record in kept],
+    }

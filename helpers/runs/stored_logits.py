@@ -1,0 +1,113 @@
+"""Logits as a run stores them: on the predictor's own grid in float16, with the rule that makes them frame-sized."""
+
+import io
+import zlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+
+from helpers.core.errors import RefusedInput
+
+_FLOAT16_LIMIT = float(np.finfo(np.float16).max)
+
+# Of zlib. More takes three times as long on logits of bfloat16 and saves nothing.
+_COMPRESSION = 1
+
+
+class Upsampling(StrEnum):
+    """How stored logits become maps of the frame's size."""
+
+    SAM2_TWO_STEP = "sam2_two_step"  # bilinear to the square network input, then bilinear to the frame
+    NONE = "none"  # the maps have the frame's size
+
+
+@dataclass(frozen=True)
+class StoredLogits:
+    """The maps of one case and prompt.
+
+    Attributes:
+        logits: float16 (n, h, w), finite, one map for each `[SEG]`.
+        upsampling: how they become maps of the frame's size.
+        network_size: side of the square between the two steps of SAM2_TWO_STEP, in pixels; None for NONE.
+        width, height: of the frame, in pixels.
+    """
+
+    logits: np.ndarray = field(repr=False)
+    upsampling: Upsampling
+    network_size: int | None
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 3 or self.logits.dtype != np.float16:
+            raise ValueError(f"logits: expected float16 (n, h, w), got {self.logits.dtype} {self.logits.shape}")
+        if self.upsampling is Upsampling.NONE and self.logits.shape[1:] != (self.height, self.width):
+            raise ValueError(f"logits: expected maps of {(self.height, self.width)}, got {self.logits.shape[1:]}")
+        if not np.isfinite(self.logits).all():
+            raise ValueError("logits: expected finite values, got NaN or infinity")
+        if (self.network_size is None) is not (self.upsampling is Upsampling.NONE):
+            raise ValueError(f"network_size: does not fit the rule {self.upsampling}, got {self.network_size}")
+
+    def full_size(self) -> np.ndarray:
+        """Maps of the frame's size, float32 (n, H, W); on the CPU, so that they do not depend on the GPU at hand."""
+        if len(self.logits) == 0:
+            return np.zeros((0, self.height, self.width), np.float32)
+        values = self.logits.astype(np.float32)
+        if self.upsampling is Upsampling.NONE:
+            return values
+        import torch  # here, since a run is opened without it
+        from torch.nn.functional import interpolate
+
+        maps = torch.from_numpy(values)[:, None]
+        for size in ((self.network_size, self.network_size), (self.height, self.width)):
+            maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)
+        return maps[:, 0].numpy()
+
+
+def round_for_storage(logits: np.ndarray) -> np.ndarray:
+    """Logits of any shape as float16, limited to its range. Raises ValueError for NaN or infinity."""
+    if not np.isfinite(logits).all():
+        raise ValueError("logits: expected finite values to store, got NaN or infinity")
+    return np.clip(logits, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+
+
+def npz_bytes(stored: StoredLogits) -> bytes:
+    """The .npz file: `logits`, `upsampling`, `network_size` (0: none), `size` (H, W). Equal maps give equal bytes."""
+    arrays = {
+        "logits": stored.logits,
+        "upsampling": np.array(stored.upsampling.value),
+        "network_size": np.array(stored.network_size or 0, np.int64),
+        "size": np.array([stored.height, stored.width], np.int64),
+    }
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as archive:  # as `numpy.savez_compressed` makes it, but for the level of compression
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array)
+            archive.writestr(ZipInfo(f"{name}.npy"), content.getvalue(), ZIP_DEFLATED, _COMPRESSION)
+    return buffer.getvalue()
+
+
+def read_npz(path: Path, content: bytes | None = None) -> StoredLogits:
+    """The maps of a stored file. Raises RefusedInput for a file that is damaged or of another form.
+
+    Args:
+        content: of the file, where it was read already.
+    """
+    try:
+        with np.load(path if content is None else io.BytesIO(content), allow_pickle=False) as found:
+            height, width = (int(value) for value in found["size"])
+            return StoredLogits(
+                found["logits"],
+                Upsampling(str(found["upsampling"])),
+                int(found["network_size"]) or None,
+                width,
+                height,
+            )
+    except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
+        raise RefusedInput(
+            f"{path}: expected logits as docs/run-format.md has them, found {error}. Predict the case again"
+        ) from error

@@ -1,0 +1,45 @@
+"""mmengine's Runner as the kit starts it."""
+
+import os
+from typing import Any
+
+import mmengine.runner
+import torch
+import torch.distributed
+from mmengine.dist import is_distributed
+
+from helpers.core.errors import UsageProblem
+from helpers.prediction.work_shards import Launcher, launched
+from helpers.train.test_route.mmengine_registry import RUNNERS
+
+
+@RUNNERS.register_module()
+class Runner(mmengine.runner.Runner):
+    """A Runner that also starts several processes without GPUs, and keeps paths out of its work folder.
+
+    The kit's configs work under mmengine's own Runner as well, but for these two things.
+    """
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """As mmengine's, which fails for several processes where there is no GPU: it asks for one whatever the backend.
+
+        Raises:
+            UsageProblem: where the launcher's variables are missing.
+        """
+        process = None if self._launcher == "none" else launched(Launcher(self._launcher))
+        if process is None:
+            # One process needs no group, and mmengine would fail to make one without a GPU.
+            self._distributed = False
+        elif not torch.cuda.is_available() and not is_distributed():
+            if "MASTER_ADDR" not in os.environ:
+                raise UsageProblem(
+                    f"launcher {self._launcher}: expected MASTER_ADDR (and MASTER_PORT) of the first process, found "
+                    "none. Set them, or start the command with torchrun"
+                )
+            os.environ.setdefault("MASTER_PORT", "29500")
+            os.environ.setdefault("LOCAL_RANK", str(process.local_rank))
+            torch.distributed.init_process_group("gloo", rank=process.rank, world_size=process.world)
+        super().setup_env(env_cfg)
+
+    def dump_config(self) -> None:
+        """Write no copy of the config: it holds paths of this machine, which may name patients."""

@@ -1,0 +1,176 @@
+"""Sa2VA as mmengine's Runner tests it: the predictor of `vesselkit predict` behind `test_step`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+from helpers.core.errors import UsageProblem
+from helpers.data.frames.frame import Frame
+from helpers.prediction.engine.batch_pipeline import predict_batch
+from helpers.prediction.engine.case_result import Thresholding
+from helpers.prediction.engine.case_writer import result_of
+from helpers.prediction.engine.composition import NOTHING, compose
+from helpers.prediction.engine.model_loading import check_folder, choose_device, choose_dtype, load_model
+from helpers.prediction.engine.prefetch import load
+from helpers.prediction.predictor import DEFAULT_PROMPT
+from helpers.prediction.run import check_parameters
+from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
+from helpers.runs.case_parts import CaseResult
+from helpers.runs.mask_files import Combine, combined_map
+from helpers.train.test_route.mmengine_registry import MODEL_WRAPPERS, MODELS
+
+_PROMPT_ID = "p1"
+
+
+@MODELS.register_module()
+class Sa2VAForPrediction(BaseModel):
+    """Predicts frames with an exported folder, or with a model composed from a training checkpoint (`load_from`).
+
+    The weights are no parameters of this module: the kit puts them on their device, in their dtype.
+    """
+
+    def __init__(
+        self,
+        model_dir: str | None = None,
+        *,
+        base: str | None = None,
+        sam2: str | None = None,
+        sam2_config: str | None = None,
+        train_config: str | None = None,
+        lora_alpha: float | None = None,
+        template: str | None = None,
+        pretrained: str | None = None,
+        prompt: str = DEFAULT_PROMPT,
+        threshold: float = 0.5,
+        combine: str = "union",
+        device: str = "auto",
+        dtype: str = "auto",
+        token_limit: int = TOKEN_LIMIT,
+    ):
+        """Check the parameters, and load the folder where one is given.
+
+        Args:
+            model_dir: folder that `vesselkit convert` wrote; None where `load_from` names a checkpoint.
+            base, sam2, sam2_config, train_config, lora_alpha, template, pretrained: what a checkpoint is composed with,
+                see `helpers.prediction.engine.composition.compose`.
+            prompt: the user's words.
+            threshold, combine: as in `vesselkit predict`.
+            device, dtype, token_limit: likewise.
+        Raises:
+            UsageProblem: for parameters that cannot work.
+            RefusedInput: for a folder that cannot be loaded.
+        """
+        super().__init__()
+        check_parameters([prompt], threshold)
+        if combine not in {rule.value for rule in Combine}:
+            raise UsageProblem(f"model.combine: expected {', '.join(Combine)}, got {combine!r}")
+        choose_dtype(dtype, choose_device(device))
+        if token_limit < 1:
+            raise UsageProblem(f"model.token_limit: expected at least 1, got {token_limit}")
+        self._sources = {
+            "base": _path(base),
+            "sam2": _path(sam2),
+            "sam2_config": sam2_config,
+            "train_config": _path(train_config),
+            "lora_alpha": lora_alpha,
+            "template": template,
+            "pretrained": pretrained if pretrained == NOTHING else _path(pretrained),
+        }
+        self._prompts = {_PROMPT_ID: prompt}
+        self._thresholding = Thresholding(threshold, Combine(combine))
+        self._device, self._dtype, self._token_limit = device, dtype, token_limit
+        self._predictor: Sa2VAPredictor | None = None
+        if model_dir:
+            strays = [name for name, value in self._sources.items() if value is not None]
+            if strays:
+                raise UsageProblem(f"model.{strays[0]}: goes with load_from, and model.model_dir was given")
+            folder = Path(model_dir).expanduser()
+            identity = asdict(check_folder(folder))
+            self._predictor = Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a model was loaded or composed."""
+        return self._predictor is not None
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """JSON object that says which weights these are. Raises UsageProblem where there are none."""
+        return self._loaded().identity
+
+    def compose(self, checkpoint: Path) -> None:
+        """Compose the model from a checkpoint by the kit's reader, every tensor accounted for.
+
+        Raises:
+            UsageProblem: where `model_dir` was given too.
+            RefusedInput: as `vesselkit convert`.
+        """
+        if self._predictor is not None:
+            raise UsageProblem("load_from: model.model_dir was given too. Leave one of them out")
+        found = compose(checkpoint, **self._sources, device=self._device, dtype=self._dtype)
+        self._predictor = Sa2VAPredictor(*found, self._token_limit)
+
+    def test_step(self, data: Mapping[str, Sequence[Frame]]) -> list[BaseDataElement]:
+        """One element for each frame, see `forward`. Called by mmengine's test loop."""
+        return self(data["frame"])
+
+    def val_step(self, data: Mapping[str, Sequence[Frame]]) -> list[BaseDataElement]:
+        """As `test_step`."""
+        return self.test_step(data)
+
+    def forward(self, frames: Sequence[Frame]) -> list[BaseDataElement]:
+        """Predict one batch.
+
+        Each element has `case_id`, `status`, `text`, `logits` (float32 (H, W), the combined map from what a run would
+        store in float16) and `mask` (bool (H, W)); logits and mask are None for a frame that failed.
+        """
+        predictor = self._loaded()
+        loaded = [load(frame, predictor) for frame in frames]
+        outcomes = predict_batch(predictor, loaded, tuple(self._prompts.values()))
+        return [self._element(result_of(outcome, self._prompts, self._thresholding)) for outcome in outcomes]
+
+    def _element(self, result: CaseResult) -> BaseDataElement:
+        row, stored = result.rows[0], result.logits.get(_PROMPT_ID)
+        logits = None
+        if stored is not None:
+            iou = np.array([row.predicted_iou for row in result.rows], float)
+            logits = combined_map(stored.full_size(), self._thresholding.combine, iou)
+        element = BaseDataElement(metainfo={"case_id": result.case_id, "status": str(row.status), "text": row.text})
+        element.logits = logits
+        element.mask = result.masks.get(_PROMPT_ID)
+        return element
+
+    def _loaded(self) -> Sa2VAPredictor:
+        if self._predictor is None:
+            raise UsageProblem(
+                "expected weights, got none: give model.model_dir (a folder that `vesselkit convert` wrote), or "
+                "load_from (a checkpoint) with the hook vesselkit.ComposeHook"
+            )
+        return self._predictor
+
+
+@MODEL_WRAPPERS.register_module()
+class SeparateProcesses(nn.Module):
+    """In place of mmengine's DistributedDataParallel, which refuses a model without gradients: nothing is shared."""
+
+    def __init__(self, module: Sa2VAForPrediction):
+        super().__init__()
+        self.module = module
+
+    def test_step(self, data: Mapping[str, Sequence[Frame]]) -> list[BaseDataElement]:
+        """That of the model."""
+        return self.module.test_step(data)
+
+    def val_step(self, data: Mapping[str, Sequence[Frame]]) -> list[BaseDataElement]:
+        """That of the model."""
+        return self.module.val_step(data)
+
+
+def _path(given: str | None) -> Path | None:
+    return None if given is None else Path(given).expanduser()

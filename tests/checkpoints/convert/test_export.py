@@ -1,0 +1,188 @@
+"""Conversion end to end on the tiny fixture: what it writes, and what it leaves where it ends early."""
+
+import errno
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from helpers.checkpoints.convert import convert, read_record
+from helpers.checkpoints.convert import export as export_module
+from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
+from helpers.checkpoints.convert.plan import SourceRole
+from helpers.checkpoints.read import weight_file
+from helpers.core.errors import RefusedInput
+from tests.checkpoints.convert.exports import refused, stored_name
+from tests.tiny_sources import TinySources
+
+LORA_MARK = ".lora_"
+
+
+def test_every_target_names_its_source_and_every_source_its_fate(finished):
+    tiny, folder, _ = finished
+    values = read_record(folder).values
+    tensors = load_file(folder / "model.safetensors")
+    assert {target["name"] for target in values["targets"]} == set(tensors)
+    assert set(values["sources"]["checkpoint"]) == set(tiny.content()["state_dict"])
+    assert all(target["rows"] for target in values["targets"])
+    assert {fate["fate"] for fate in values["sources"]["checkpoint"].values()} == {"used", "merged"}
+    roles = {found["role"] for found in values["inputs"]}
+    assert roles == {"checkpoint", "base", "sam2", "config", "tokenizer", "sam2_config"}
+    assert all(len(found["sha256"]) == 64 for found in values["inputs"])
+
+
+def test_merged_weights_are_base_plus_scaled_product(finished):
+    tiny, folder, _ = finished
+    state = tiny.content()["state_dict"]
+    base = load_file(tiny.base / "model.safetensors")
+    merged = load_file(folder / "model.safetensors")
+    factors = {}
+    for name in state:
+        found = canonical_name(name)
+        if isinstance(found, LoraName):
+            factors.setdefault(found.weight, {})[found.factor] = state[name]
+    alpha = read_record(folder).values["settings"]["lora_alpha"]["value"]
+    assert factors
+    for weight, pair in factors.items():
+        scale = alpha / len(pair["A"])
+        expected = base[weight].float() + scale * pair["B"].float() @ pair["A"].float()
+        assert torch.allclose(merged[weight], expected, atol=1e-6), weight
+        assert not torch.equal(merged[weight], base[weight].float()), weight
+
+
+def test_trained_tensors_override_the_base(finished):
+    tiny, folder, _ = finished
+    exported = load_file(folder / "model.safetensors")
+    for name, tensor in tiny.content()["state_dict"].items():
+        if LORA_MARK not in name:
+            (place,) = places(canonical_name(name))
+            assert torch.equal(exported[place.target], tensor.float()), name
+
+
+def test_the_record_holds_no_folder_of_this_machine(finished):
+    _, folder, _ = finished
+    assert str(folder.parent) not in (folder / "conversion.json").read_text()
+
+
+def test_one_dtype_and_the_config_says_which(tmp_path, tiny):
+    convert(tiny.request(tmp_path / "half", dtype="bfloat16"))
+    tensors = load_file(tmp_path / "half/model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
+    assert json.loads((tmp_path / "half/config.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_shards_hold_the_same_tensors(tmp_path, finished):
+    tiny, folder, record = finished
+    sharded = convert(tiny.request(tmp_path / "shards", shard_bytes=200_000))
+    index = json.loads((tmp_path / "shards/model.safetensors.index.json").read_text())
+    assert len(set(index["weight_map"].values())) > 1
+    assert sharded.values["tensors_sha256"] == record.values["tensors_sha256"]
+    whole = load_file(folder / "model.safetensors")
+    for name, file in index["weight_map"].items():
+        assert torch.equal(load_file(tmp_path / "shards" / file)[name], whole[name])
+
+
+def test_a_finished_folder_converts_again_without_a_base(tmp_path, finished):
+    _, folder, record = finished
+    again = convert(TinySources(folder, None, None, None).request(tmp_path / "again", sam2_config=None))
+    assert again.values["tensors_sha256"] == record.values["tensors_sha256"]
+
+
+def test_changes_are_norms_against_the_base(finished):
+    tiny, _, record = finished
+    base = load_file(tiny.base / "model.safetensors")["mlp1.1.weight"].float()
+    state = tiny.content()["state_dict"]
+    trained = state[stored_name(state, "mlp1.1.weight")].float()
+    change = next(
+        change for change in record.values["changes"] if change["target"] == "multi_modal_projector.linear_1.weight"
+    )
+    assert change["base_norm"] == pytest.approx(base.norm().item(), rel=1e-5)
+    assert change["change_norm"] == pytest.approx((trained - base).norm().item(), rel=1e-5)
+
+
+def test_the_same_checkpoint_may_be_converted_twice(tmp_path, tiny):
+    first = convert(tiny.request(tmp_path / "first"))
+    second = convert(tiny.request(tmp_path / "second"))
+    assert first.values["tensors_sha256"] == second.values["tensors_sha256"]
+
+
+def test_a_disk_that_becomes_full_leaves_nothing(tmp_path, tiny, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(export_module, "write_shard", full)
+    refused("the disk became full", tiny, tmp_path / "out")
+
+
+def test_an_interrupt_leaves_nothing(tmp_path, tiny, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_module, "write_shard", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(tiny.request(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "sources"]
+
+
+def test_an_unreadable_neighbour_does_not_stop_a_conversion(tmp_path, tiny, caplog):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/conversion.json").write_text("[]")
+    convert(tiny.request(tmp_path / "out"))
+    assert "not compared with an earlier conversion" in caplog.text
+
+
+def test_folders_made_for_a_refused_output_are_removed(tmp_path, tiny):
+    tiny.edit_sam2(lambda state: state.pop("no_mem_embed"))
+    with pytest.raises(RefusedInput):
+        convert(tiny.request(tmp_path / "deep/er/out"))
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_base_that_goes_away_during_the_conversion_leaves_nothing(tmp_path, tiny, monkeypatch):
+    write, written = export_module.write_shard, []
+
+    def gone(*arguments):
+        if written:
+            shutil.rmtree(tiny.base)
+            (tmp_path / "sources" / tiny.sam2.name).unlink()
+        written.append(arguments[0])
+        return write(*arguments)
+
+    monkeypatch.setattr(export_module, "write_shard", gone)
+    monkeypatch.setattr(weight_file, "MAPPED_WINDOW_BYTES", 100_000)
+    refused(
+        "changed while it was being read. Run again when it is complete", tiny, tmp_path / "out", shard_bytes=200_000
+    )
+    assert len(written) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["sources"]
+
+
+def test_a_base_whose_disk_fails_is_told_with_the_file(tmp_path, tiny, monkeypatch):
+    real = Path.open
+
+    def opened(path, *arguments, **options):
+        if path == tiny.base / "model.safetensors":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    refused("model.safetensors .*Input/output error", tiny, tmp_path / "out")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be asked beforehand")
+def test_a_base_that_is_cut_during_the_conversion_is_told(tmp_path, tiny, monkeypatch):
+    plan = export_module.hash_inputs
+
+    def cut(sources):
+        found = plan(sources)
+        sources.opened[SourceRole.BASE].read("language_model.lm_head.weight")  # so that it is mapped
+        os.truncate(tiny.base / "model.safetensors", 5000)
+        return found
+
+    monkeypatch.setattr(export_module, "hash_inputs", cut)
+    refused("model.safetensors cannot be read any more", tiny, tmp_path / "out")

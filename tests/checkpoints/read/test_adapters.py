@@ -1,0 +1,141 @@
+"""Each setting belongs to the adapter under whose key it stands; what is not read is named, never filled in."""
+
+import pytest
+
+from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings, find_adapters, read_adapter_file
+from helpers.checkpoints.read.train_config import read_training_config
+from helpers.core.errors import RefusedInput
+
+LANGUAGE, VISION = AdapterPart.LANGUAGE, AdapterPart.VISION
+
+
+def adapters(text):
+    return read_training_config(f"model = dict(mllm=dict({text}))", "config.py").adapters
+
+
+def one(text):
+    return adapters(f"llm_lora=dict({text})")[LANGUAGE]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_each_part_has_its_own_whatever_comes_first(first):
+    texts = ["visual_encoder_lora=dict(r=2, lora_alpha=6, use_rslora=True)", "llm_lora=dict(r=4, lora_alpha=8)"]
+    found = adapters(", ".join(texts if first else reversed(texts)))
+    assert found[LANGUAGE] == AdapterSettings(8.0, 4)
+    assert found[VISION] == AdapterSettings(6.0, 2, rank_stabilised=True)
+
+
+def test_a_part_without_an_adapter_has_none():
+    assert set(adapters("visual_encoder_lora=dict(r=2, lora_alpha=6)")) == {VISION}
+    assert set(adapters("visual_encoder_lora=None, llm_lora=dict(lora_alpha=8)")) == {LANGUAGE}
+    assert adapters("llm_lora=None") == {} and adapters("lr=2") == {}
+
+
+def test_one_adapter_under_another_key_is_the_language_models():
+    assert adapters("lora=dict(r=4, lora_alpha=8), visual_encoder_lora=dict(lora_alpha=2)")[LANGUAGE].alpha == 8
+    assert adapters("llm_lora=dict(lora_alpha=8), lora_of_sam=dict(lora_alpha=2)")[LANGUAGE].alpha == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a=dict(lora_alpha=8), b=dict(lora_alpha=16)", "different values of lora_alpha .*: 8, 16.*llm_lora"),
+        ("a=dict(lora_alpha=8, r=2), b=dict(lora_alpha=8, r=4)", "different values of lora_rank .*: 2, 4"),
+        ("a=dict(lora_alpha=8), b=dict(lora_alpha=8, use_rslora=True)", "2 different adapters for llm_lora"),
+        ("a=dict(llm_lora=dict(lora_alpha=8)), b=dict(llm_lora=dict(lora_alpha=4))", "different values"),
+    ],
+)
+def test_adapters_of_one_part_that_differ_are_refused(text, said):
+    with pytest.raises(RefusedInput, match=said):
+        adapters(text)
+
+
+@pytest.mark.parametrize("setting", ["lora_alpha", "use_rslora", "use_dora", "bias", "rank_pattern", "alpha_pattern",
+                                     "init_lora_weights", "modules_to_save", "layers_to_transform", "lora_bias", "type",
+                                     "layer_replication", "fan_in_fan_out", "trainable_token_indices", "use_qalora",
+                                     "target_parameters", "alora_invocation_tokens"])  # fmt: skip
+@pytest.mark.parametrize("value", ["flag()", "os.getenv('X')", "1 if a else 2"])
+def test_what_is_not_read_is_named(setting, value):
+    assert one(f"r=4, {setting}={value}").unread == (f"{setting}: {value}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("r='4'", "lora_rank: '4'"),
+        ("r=4.5", "lora_rank: 4.5"),
+        ("lora_alpha=-1", "lora_alpha: -1"),
+        ("lora_alpha=True", "lora_alpha: True"),
+        ("use_rslora=1", "use_rslora: 1"),
+        ("bias='some'", "bias: 'some'"),
+        ("rank_pattern=dict(q_proj=rank())", "rank_pattern: "),
+        ("modules_to_save=[head()]", "modules_to_save: "),
+        ("modules_to_save='lm_head'", "modules_to_save: 'lm_head'"),
+    ],
+)
+def test_values_of_another_kind_are_not_read(text, entry):
+    (found,) = one(text).unread
+    assert found.startswith(entry)
+
+
+def test_an_adapter_that_is_not_read_at_all_is_named_for_its_part():
+    config = read_training_config("model = dict(mllm=dict(llm_lora=make(), visual_encoder_lora=dict(**other)))", "c")
+    assert config.unread == ("llm_lora: make()", "visual_encoder_lora: dict(**other)")
+    assert read_training_config("model = dict(mllm=build())", "c").unread_text("visual_encoder_lora") == "build()"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        (setting, value)
+        for setting in ("use_dora", "alpha_pattern", "lora_bias", "layer_replication", "init_lora_weights")
+        for value in ("True", "['x']", "dict(q=1)", "'pissa'", "3")
+        if (setting, value) != ("init_lora_weights", "True")
+    ],
+)
+def test_settings_with_another_merge_are_variants(setting, value):
+    (variant,) = one(f"{setting}={value}").variants
+    assert variant.startswith(setting)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["use_dora=False", "use_dora=None", "alpha_pattern={}", "alpha_pattern=None", "init_lora_weights='gaussian'",
+     "init_lora_weights=False", "init_lora_weights=None", "layer_replication=None", "target_parameters=[]",
+     "type='peft.LoraConfig'", "lora_dropout=drop()", "target_modules=find(model)", "task_type=TaskType.CAUSAL_LM"],
+)  # fmt: skip
+def test_settings_that_leave_the_merge_as_it_is(text):
+    assert one(f"lora_alpha=8, {text}") == AdapterSettings(8.0)
+
+
+def test_another_kind_of_adapter_is_a_variant():
+    assert one("type='peft.AdaLoraConfig'").variants == ("type peft.AdaLoraConfig",)
+    assert read_adapter_file({"peft_type": "IA3"}).variants == ("peft_type 'IA3'",)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("layers_to_transform=[1]", True),
+        ("layers_to_transform=None", False),
+        ("target_modules='all-linear'", False),
+        ("target_modules=['q_proj', 'v_proj']", False),
+        ("target_modules=r'.*layers\\.1\\..*'", True),
+        ("target_modules=['layers.1.q_proj']", True),
+    ],
+)
+def test_chosen_layers(text, chosen):
+    assert one(text).chosen_layers is chosen
+
+
+def test_the_rest_of_an_adapter():
+    found = one("rank_pattern=dict(q_proj=2), bias='all', modules_to_save=['lm_head'], use_rslora=False")
+    assert found == AdapterSettings(
+        pattern_ranks=frozenset({2}), bias="all", saved_modules=("lm_head",), rank_stabilised=False
+    )
+    file = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": True, "rank_pattern": {}, "alpha_pattern": {}}
+    assert read_adapter_file(file) == AdapterSettings(8.0, 4, rank_stabilised=True)
+
+
+def test_a_model_that_is_no_dict_has_no_adapters():
+    assert find_adapters(None, "c") == {} and find_adapters(3, "c") == {}

@@ -1,0 +1,89 @@
+import pytest
+
+from helpers.checkpoints.read.training_folder import is_training_folder, list_checkpoints
+from helpers.checkpoints.read.weight_source import open_source
+from helpers.core.errors import RefusedInput
+
+
+def test_checkpoints_are_ordered_by_number(tmp_path):
+    for name, size in {"iter_1000.pth": 3, "iter_200.pth": 2, "epoch_1.pth": 5, "best.pth": 1, "iter_x.pth": 1}.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    (tmp_path / "last_checkpoint").write_text("C:\\runs\\iter_1000.pth\n")
+    found = list_checkpoints(tmp_path)
+    assert [item.path.name for item in found] == ["iter_200.pth", "iter_1000.pth", "epoch_1.pth"]
+    assert [item.size for item in found] == [2, 3, 5]
+    assert [item.iteration for item in found] == [200, 1000, None]
+    assert [item.epoch for item in found] == [None, None, 1]
+    assert [item.is_last for item in found] == [False, True, False]
+
+
+def test_many_checkpoints_are_ordered_by_number(tmp_path):
+    wanted = [*(f"iter_{number}.pth" for number in (4, 30, 70, 500, 6000, 10000)), "epoch_9.pth", "epoch_12.pth"]
+    for name in sorted(wanted):
+        (tmp_path / name).touch()
+    assert [item.path.name for item in list_checkpoints(tmp_path)] == wanted
+
+
+def test_what_is_a_training_folder(tmp_path):
+    assert not is_training_folder(tmp_path)
+    assert not is_training_folder(tmp_path / "none")
+    (tmp_path / "run" / "vis_data").mkdir(parents=True)
+    (tmp_path / "run" / "vis_data" / "scalars.json").touch()
+    assert is_training_folder(tmp_path)
+    with pytest.raises(RefusedInput, match="without any checkpoint"):
+        open_source(tmp_path)
+
+
+@pytest.fixture
+def deepspeed_folder(tmp_path):
+    folder = tmp_path / "work dir" / "iter_500.pth"
+    folder.mkdir(parents=True)
+    (folder / "mp_rank_00_model_states.pt").write_bytes(b"x")
+    (folder / "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt").write_bytes(b"x")
+    (folder.parent / "latest").write_text("iter_500.pth")
+    (folder.parent / "zero_to_fp32.py").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("inner", ["", "mp_rank_00_model_states.pt", ".."])
+def test_deepspeed_is_refused_with_the_command(deepspeed_folder, inner):
+    with pytest.raises(RefusedInput) as refusal:
+        open_source((deepspeed_folder / inner).resolve())
+    message = str(refusal.value)
+    assert f"cd '{deepspeed_folder.parent}' && python zero_to_fp32.py . pytorch_model.bin --tag iter_500.pth" in message
+    assert "is not there" not in message
+
+
+def test_deepspeed_without_its_script(deepspeed_folder):
+    (deepspeed_folder.parent / "zero_to_fp32.py").unlink()
+    with pytest.raises(RefusedInput, match="zero_to_fp32.py is not there"):
+        open_source(deepspeed_folder)
+
+
+def test_older_deepspeed_with_rank_folders(tmp_path):
+    (tmp_path / "tag" / "zero_pp_rank_0").mkdir(parents=True)
+    with pytest.raises(RefusedInput, match="DeepSpeed checkpoint"):
+        open_source(tmp_path / "tag")
+
+
+@pytest.mark.parametrize("name", ["latest", "zero_to_fp32.py"])
+def test_either_file_beside_deepspeed_folders_tells(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(RefusedInput, match=r"python zero_to_fp32\.py \. pytorch_model\.bin\n"):
+        open_source(tmp_path)
+
+
+def test_the_refusal_of_a_training_folder_names_its_checkpoints(tmp_path):
+    for name in ("iter_1000.pth", "iter_200.pth"):
+        (tmp_path / name).touch()
+    (tmp_path / "last_checkpoint").write_bytes(b"/\xff/iter_1000.pth\nmore")
+    with pytest.raises(RefusedInput) as refusal:
+        open_source(tmp_path)
+    assert "It holds iter_200.pth, iter_1000.pth (last). " in str(refusal.value)
+    assert str(refusal.value).endswith(f"for example {tmp_path / 'iter_1000.pth'}.")
+
+
+def test_a_folder_of_deepspeed_has_no_size(tmp_path):
+    (tmp_path / "iter_5.pth").mkdir()
+    (only,) = list_checkpoints(tmp_path)
+    assert (only.size, only.iteration) == (None, 5)

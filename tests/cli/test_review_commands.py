@@ -1,0 +1,195 @@
+"""`visualize`, `report` and `review` on a tiny run."""
+
+import json
+import re
+
+import pytest
+from PIL import Image
+
+from helpers.core.watermark import VARIABLE
+from helpers.data.dataset import open_dataset
+from helpers.review.review_source import open_source
+from helpers.review.session import ReviewSession
+from helpers.review.verdicts import Verdict, VerdictStore
+from helpers.runs.run_folder import open_run
+from tests.review.runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
+from tests.review.test_verdicts import record
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_data(tmp_path / "data")
+    return write_run(tmp_path / "run")
+
+
+def fingerprint(run):
+    return json.loads((run / "manifest.json").read_text())["files"]["predictions.parquet"]
+
+
+def lines(run, *records):
+    return "".join(json.dumps({**one.to_json(), "run": fingerprint(run)}) + "\n" for one in records)
+
+
+def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/ann.jsonl").write_text(lines(run, record(1, SAME, note="<b>")))
+    arguments = ("report", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
+    ended = call(*arguments)
+    assert ended.code == 0 and ended.out.startswith("1 cases, without scores (--metrics adds them)")
+    assert ended.out.splitlines()[-1] == "next: vesselkit review run --data data --verdicts v --import FILE"
+    text = (tmp_path / "review.html").read_text()
+    assert "vesselkit-case-0" in text and "vesselkit-case-1" not in text and GRIDDED not in text
+    assert '"note": "\\u003cb\\u003e"' in text
+    assert call(*arguments, "--output", "x.txt").code == 2
+    assert call("report", "run", "--data", "data", "--verdicts", "none").code == 2
+
+
+def test_a_report_needs_the_runs_own_data_and_scores(call, run, tmp_path):
+    (tmp_path / "data/images" / f"{SAME}.png").unlink()
+    (tmp_path / "data/masks" / f"{SAME}.png").unlink()
+    ended = call("report", "run", "--data", "data")
+    assert ended.code == 3 and f"without 1 of its cases, the first {SAME}" in ended.err
+    assert not (tmp_path / "review.html").exists()
+
+
+def test_verdicts_in_and_out(call, run, tmp_path):
+    (tmp_path / "sent.jsonl").write_text(
+        lines(run, record(1, SAME), record(2, GRIDDED, "reject")) + record(3, SAME).to_line()
+    )
+    arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
+    ended = call(*arguments, "--export", "out")
+    assert ended.code == 0 and ended.out.splitlines()[:2] == [
+        "2 records taken over, 1 of another run passed over",
+        "ann: 2 of 6 reviewed: 1 accept, 0 fix, 1 reject",
+    ]
+    assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
+    ended = call("predict", "--model", "frangi", "--data", "out/to_correct/images", "--output", "again")
+    assert ended.code == 0 and open_run(tmp_path / "again").cases() == (GRIDDED,)
+    ended = call(
+        "predict", "--model", "frangi", "--data", "data", "--case-list", "out/rejected.txt", "--output", "some"
+    )
+    assert ended.code == 0 and open_run(tmp_path / "some").cases() == (GRIDDED,)
+    ended = call("evaluate", "--predictions", "some", "--data", "data", "--output", "scores")
+    assert ended.code == 0 and "1 scored, 0 failed, 0 missing" in ended.out
+    ended = call(*arguments)
+    assert ended.out.startswith("0 records taken over, 1 of another run")
+    assert call(*arguments, "--export", "out").code == 3
+    ended = call("review", "run", "--data", "data", "--verdicts", "empty")
+    assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
+
+
+def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
+    other = write_run(tmp_path / "other", seed=7)
+    sent = lines(run, record(1, SAME), record(2, GRIDDED)) + lines(other, record(3, SAME, "reject"))
+    (tmp_path / "sent.jsonl").write_text(sent)
+    arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
+    ended = call(*arguments, "--against", "other")
+    assert ended.code == 0 and ended.out.splitlines() == [
+        "3 records taken over, 0 of another run passed over",
+        "ann: 2 of 6 reviewed: 2 accept, 0 fix, 0 reject",
+        "ann: run better on 1, other better on 0, the same on 0 of 1 cases",
+    ]
+
+
+def test_a_page_with_runs_beside(call, run, tmp_path):
+    for name, seed in (("track", 5), ("fused", 9)):
+        write_run(tmp_path / name, seed=seed)
+    given = ("report", "run", "--data", "data", "--output", "page.html", "--beside", "track", "--beside")
+    assert call(*given, "fused").code == 0
+    assert '"beside": [{"name": "track", "threshold": 0.5}, {"name": "fused"' in (tmp_path / "page.html").read_text()
+    assert call(*given, "absent").code == 2
+
+
+def test_a_run_of_a_demonstration_keeps_its_stamp_and_ones_own_has_none(call, run, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "synthetic")
+    write_run(tmp_path / "demo")
+    monkeypatch.delenv(VARIABLE)
+    for name, stamp in (("run", None), ("demo", "synthetic")):
+        assert call("report", name, "--data", "data", "--output", f"{name}.html").code == 0
+        assert f'"stamp": {json.dumps(stamp)}' in (tmp_path / f"{name}.html").read_text()
+        assert call("visualize", name, "--data", "data", "--output", f"{name}-pictures", "--n", "1").code == 0
+        assert call("visualize", name, "--data", "data", "--output", f"{name}-films", "--films").code == 0
+        for kind in ("pictures", "films"):
+            page = (tmp_path / f"{name}-{kind}/index.html").read_text()
+            stamped = re.search("<strong[^>]*>synthetic</strong>", page)
+            assert (stamped is not None) is (stamp is not None)
+    for picture in (f"pictures/{CASES[0]}.png", "films/P1-S1.png"):
+        assert (tmp_path / f"run-{picture}").read_bytes() != (tmp_path / f"demo-{picture}").read_bytes()
+    assert call("report", "run", "--data", "data", "--beside", "demo", "--output", "both.html").code == 0
+    assert '"stamp": "synthetic"' in (tmp_path / "both.html").read_text()
+
+
+def names(folder):
+    return {path.stem for path in folder.glob("*.png")}
+
+
+def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
+    ended = call("visualize", "run", "--data", "data", "--output", "a", "--n", "2")
+    assert ended.code == 0 and ended.out.startswith("2 pictures, 0 frames") and names(tmp_path / "a") == set(CASES[:2])
+    assert ended.out.splitlines()[-1] == "next: vesselkit report run --data data --output run-review.html"
+    ended = call("visualize", "--data", "data", "--output", "b", "--cases", SAME)
+    assert ended.code == 0 and "next:" not in ended.out
+    assert names(tmp_path / "b") == {SAME} and "Ground truth" in (tmp_path / "b/index.html").read_text()
+    for wrong, words in (
+        (("--sort", "worst"), "--metrics"),
+        (("--n", "0"), "at least 1"),
+        (("--cases", "x"), "got 'x'"),
+        (("--dpi", "5"), "dpi: expected 10 to 1200, got 5"),
+        (("--films", "--mask", "fill"), "--mask, --dpi: go with pictures"),
+    ):
+        ended = call("visualize", "run", "--data", "data", "--output", "c", *wrong)
+        assert ended.code == 2 and words in ended.err and not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("visualize", "run", "--output"),
+        ("visualize", "run", "--films", "--output"),
+        ("review", "run", "--verdicts", "v", "--export"),
+    ],
+)
+def test_a_folder_of_other_files_is_refused_before_any_work(call, run, tmp_path, words):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/index.html").write_text("mine")
+    (tmp_path / "data/dataset.json").write_text("no JSON")  # which opening the data set would tell
+    ended = call(*words, "taken", "--data", "data")
+    assert ended.code == 3 and f"{tmp_path / 'taken'}: exists already; name a new folder" in ended.err
+    assert [path.read_text() for path in (tmp_path / "taken").iterdir()] == ["mine"]
+
+
+def test_the_scale_and_the_style_of_pictures(call, run, tmp_path):
+    pictures = {}
+    for name, options in {"plain": (), "large": ("--dpi", "200"), "filled": ("--mask", "fill")}.items():
+        assert call("visualize", "run", "--data", "data", "--output", name, "--cases", GRIDDED, *options).code == 0
+        pictures[name] = Image.open(tmp_path / name / f"{GRIDDED}.png")
+    plain, large, filled = pictures.values()
+    assert large.size == (2 * plain.width, 2 * plain.height) and filled.size == plain.size
+    assert filled.tobytes() != plain.tobytes()
+
+
+@pytest.fixture
+def mended(run, tmp_path):
+    """Two reviewers rejected three cases, of which the last was then predicted again."""
+    source = open_source(run, open_dataset(tmp_path / "data"))
+    for reviewer in ("ann", "bob"):
+        session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), reviewer, source.run, source.prompt)
+        for case_id in (GRIDDED, SAME, FAILED):
+            session.give(Verdict.REJECT, case_id=case_id)
+    predict_again(run, FAILED)
+
+
+def test_the_command_tells_exports_and_imports_those_that_stand(mended, call, tmp_path):
+    ended = call("review", "run", "--data", "data", "--verdicts", "v", "--export", "out")
+    assert ended.code == 0 and "ann: 2 of 6 reviewed" in ended.out and "ann and bob: 2 of 2" in ended.out
+    assert "2 verdicts play no part" in ended.out
+    assert (tmp_path / "out/rejected.txt").read_text().split() == [GRIDDED, SAME]
+    ended = call("review", "run", "--data", "data", "--verdicts", "w", "--import", "v/ann.jsonl")
+    assert ended.out.startswith("2 records taken over, 1 of another run passed over")
+
+
+def test_the_page_has_those_that_stand(mended, call, tmp_path):
+    assert call("report", "run", "--data", "data", "--verdicts", "v").code == 0
+    text = (tmp_path / "review.html").read_text()
+    facts = json.loads(text.split('id="vesselkit-facts">')[1].split("</script>")[0])
+    assert {one["case_id"] for one in facts["verdicts"]} == {GRIDDED, SAME}

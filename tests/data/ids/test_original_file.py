@@ -1,0 +1,54 @@
+"""The way back from an id to the file."""
+
+import pytest
+from PIL import Image
+
+from helpers.core.errors import UsageProblem
+from helpers.data.dataset import open_dataset
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.ids.original_file import origin
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in (1, 2):
+        Image.new("L", (4, 4), number).save(folder / f"Doe_1_{number}.png")
+    return folder
+
+
+def test_every_id_leads_to_its_own_frame(folder, tmp_path):
+    key = tmp_path / "keys" / "a.key"
+    for given in (None, key):
+        frames = open_dataset(folder, id_key=given).frames
+        assert [origin(frame.case_id, folder, given).paths for frame in frames] == [(frame.path,) for frame in frames]
+
+
+def test_a_copy_under_the_same_key_is_named_too(folder, tmp_path):
+    key = tmp_path / "a.key"
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    frame = open_dataset(folder, id_key=key).frames[0]
+    assert open_dataset(copy, id_key=key).frames[0].case_id == frame.case_id
+    assert origin(frame.case_id, tmp_path, key).paths == (frame.path, copy / frame.path.name)
+
+
+def test_kept_ids_need_no_map(folder):
+    frame = open_dataset(folder, ids=IdPolicy.KEEP).frames[0]
+    assert origin(frame.case_id, folder).paths == (frame.path,)
+
+
+def test_an_unknown_id_is_refused(folder, tmp_path):
+    for dataset, key, words in (
+        (folder, None, "neither under a pseudonym"),
+        (tmp_path / "set", tmp_path / "a.key", "--id-key"),
+        (tmp_path / "absent", None, "--data"),
+    ):
+        with pytest.raises(UsageProblem, match=words):
+            origin("P001", dataset, key)
+    open_dataset(folder)
+    with pytest.raises(UsageProblem, match="neither under"):
+        origin("P001", folder)

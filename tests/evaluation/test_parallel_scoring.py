@@ -1,0 +1,55 @@
+"""Many cases, in order, by one process or two."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from helpers.core.errors import RefusedInput
+from helpers.evaluation.case_arrays import score_many
+from helpers.metrics.case_scores import CaseArrays
+from tests.bars import recorded
+from tests.evaluation.masks import faulty, vessel_tree
+
+
+def made(side: int, number: int) -> CaseArrays:
+    rng = np.random.default_rng(number)
+    truth = vessel_tree(rng, side)
+    return CaseArrays(f"c{number}", truth, faulty(truth, rng) if number % 5 else None)
+
+
+def wrong(number: int) -> CaseArrays:
+    return CaseArrays(f"c{number}", np.zeros((4, 4), bool), np.zeros((number, 4), bool))
+
+
+def test_two_processes_give_what_one_gives():
+    load = partial(made, 32)
+    one, two = (score_many(load, range(12), processes, progress=False) for processes in (1, 2))
+    assert [case.case_id for case in two] == [f"c{number}" for number in range(12)]
+    for here, there in zip(one, two, strict=True):
+        assert (here.outcome, here.prediction_digest, here.counts) == (
+            there.outcome,
+            there.prediction_digest,
+            there.counts,
+        )
+        assert here.values == pytest.approx(dict(there.values), nan_ok=True)
+
+
+def test_with_one_process_everything_runs_in_this_one():
+    keys = []
+    (found,) = score_many(lambda key: keys.append(key) or made(32, key), [3], processes=1, progress=False)
+    assert found.case_id == "c3" and keys == [3]
+
+
+def test_the_bar_is_shown_unless_it_is_not_wanted():
+    with recorded() as seen:
+        score_many(partial(made, 32), [1, 2], processes=1, progress=False)
+        assert not seen.told
+        score_many(partial(made, 32), [1, 2], processes=1)
+    assert seen.ends == {"scoring": 2}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_case_that_cannot_be_scored_stops_the_batch(processes):
+    with pytest.raises(RefusedInput, match="case c5"):
+        score_many(wrong, [4, 5], processes, progress=False)

@@ -1,0 +1,132 @@
+"""The gate on drawn scores, and on the tiny model: as it is, with one weight perturbed, with one case dropped."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.core.errors import RefusedInput
+from helpers.data.dataset import open_dataset
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.regression_gate import METRICS, Scores, check, read_baseline, scores_of, write_baseline
+from helpers.prediction.engine.model_loading import load_model
+from helpers.prediction.run import predict
+from helpers.prediction.sa2va_predictor import Sa2VAPredictor
+from tests.tiny_sources import FIXTURES
+
+RECORDED = Path(__file__).with_name("fixture_gate.json")
+
+
+def drawn(dice, outcome="scored"):
+    count = len(dice)
+    cases = pd.DataFrame({"case_id": [f"P{k}-F1" for k in range(count)], "sequence": None, "outcome": outcome})
+    cases["patient"] = [f"P{k}" for k in range(count)]
+    return Scores({"threshold": 0.5}, cases.assign(dice=np.asarray(dice, float), cldice=0.9))
+
+
+EVEN = [0.8, 0.9, 0.7, 0.85]
+
+
+def test_equal_scores_pass():
+    found = check(drawn(EVEN), drawn(EVEN))
+    assert found.passed and "4 of 4 cases" in found.to_text() and "+0.0000" in found.to_text()
+
+
+def test_one_case_that_fell_is_named():
+    found = check(drawn(EVEN), drawn([0.8, 0.79, 0.7, 0.85]))
+    assert found.problems == ("P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",)
+
+
+def test_a_small_fall_of_all_is_seen_in_the_mean_and_one_by_chance_is_not():
+    fallen = check(drawn(EVEN), drawn(np.subtract(EVEN, 0.02)))
+    assert [problem.split(" (")[0] for problem in fallen.problems] == ["Dice: the mean fell by 0.0200, more than 0.01"]
+    assert check(drawn(EVEN), drawn(np.subtract(EVEN, 0.005))).passed
+    assert check(drawn(EVEN), drawn(np.add(EVEN, [-0.09, 0.02, 0.01, 0.0]))).passed  # the interval holds 0
+
+
+def test_with_one_unit_the_fall_alone_decides():
+    assert not check(drawn([0.8]), drawn([0.78])).passed
+
+
+def test_lost_cases_failures_and_other_configurations_fail():
+    fewer = drawn(EVEN)
+    fewer = replace(fewer, cases=fewer.cases[1:].reset_index(drop=True))
+    assert check(drawn(EVEN), fewer).problems == ("P0-F1: scored in the baseline, and not now",)
+    assert check(fewer, drawn(EVEN)).passed
+    apart = replace(fewer, cases=fewer.cases.assign(case_id=["a", "b", "c"]))
+    assert "no case of the baseline is among the scores" in check(drawn(EVEN), apart).problems
+    assert len([text for text in check(drawn(EVEN), drawn(EVEN, "failed")).problems if "now failed" in text]) == 4
+    other = replace(drawn(EVEN), configuration={"threshold": 0.4})
+    assert check(drawn(EVEN), other).problems == ("threshold: the baseline has 0.5, this run 0.4",)
+
+
+def test_a_baseline_comes_back(tmp_path):
+    write_baseline(tmp_path / "folder" / "b.json", drawn(EVEN))
+    assert check(read_baseline(tmp_path / "folder" / "b.json"), drawn(EVEN)).passed
+    for text in ("", "{}", '{"schema": "vesselkit.run", "schema_version": 1, "cases": [], "configuration": {}}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(RefusedInput, match=r"bad\.json: expected"):
+            read_baseline(tmp_path / "bad.json")
+
+
+def test_it_says_whose_scores_are_compared(tmp_path):
+    before, now = replace(drawn(EVEN), title="TRAINING patients (4)"), drawn(EVEN)
+    found = check(before, replace(now, title="patients that training never saw (4)"))
+    assert found.to_text().startswith("baseline: TRAINING patients (4)\nnow: patients that training never saw (4)\n")
+    cases = now.cases.assign(training="unseen")
+    write_baseline(tmp_path / "b.json", replace(before, cases=cases, excluded=True))
+    read = read_baseline(tmp_path / "b.json")
+    assert (read.title, read.excluded) == ("TRAINING patients (4)", True) and set(read.cases["training"]) == {"unseen"}
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_scores_with_and_without_training_patients_are_not_compared(excluded):
+    one, other = replace(drawn(EVEN), excluded=excluded), replace(drawn(EVEN), excluded=not excluded)
+    with pytest.raises(RefusedInput, match=r"expected scores of the same patients: .*\(--exclude-training\).*--update"):
+        check(one, other)
+    assert check(one, one).passed
+
+
+def test_a_baseline_of_version_1_is_read(tmp_path):
+    write_baseline(tmp_path / "b.json", drawn(EVEN))
+    values = json.loads((tmp_path / "b.json").read_text())
+    del values["exclude_training"], values["title"]
+    (tmp_path / "b.json").write_text(json.dumps({**values, "schema_version": 1}))
+    read = read_baseline(tmp_path / "b.json")
+    assert (read.title, read.excluded) == ("training list unknown", False) and check(read, drawn(EVEN)).passed
+    (tmp_path / "b.json").write_text(json.dumps({**values, "schema_version": 3}))
+    with pytest.raises(RefusedInput, match="version 2, found vesselkit.gate version 3"):
+        read_baseline(tmp_path / "b.json")
+
+
+@pytest.mark.slow
+def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not(fixture_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    dataset = open_dataset(FIXTURES)
+    model, tokenizer = load_model(fixture_folder, "cpu", "float32")
+    predictor = Sa2VAPredictor(model, tokenizer, {"of": "the fixture"})
+
+    def scored(name, data=dataset):
+        predict(data.frames, predictor, tmp_path / name, batch_size=1)
+        evaluate([tmp_path / name], data, tmp_path / f"{name}-scores", processes=1)
+        return scores_of(open_metrics(tmp_path / f"{name}-scores"))
+
+    recorded = read_baseline(RECORDED)
+    found = check(recorded, scored("same"))
+    assert found.passed, found.to_text()
+    hashed = replace(recorded, configuration={**recorded.configuration, "images_sha256": "of other images"})
+    assert [text.split(":")[0] for text in check(hashed, scored("same")).problems] == ["images_sha256"]
+    dropped = check(recorded, scored("dropped", replace(dataset, cases=dataset.cases[1:])))
+    assert f"{dataset.cases[0].case_id}: scored in the baseline, and not now" in dropped.problems
+    # One number, where the language model's [SEG] becomes SAM2's prompt.
+    weight = next(value for name, value in model.named_parameters() if "seg_projection" in name and value.dim() == 2)
+    with torch.no_grad():
+        weight[0, 0] += 1e4
+    perturbed = check(recorded, scored("perturbed"))
+    assert any("fell" in problem or "now failed" in problem for problem in perturbed.problems), perturbed.to_text()
+    assert set(METRICS) <= set(recorded.cases.columns)

@@ -1,0 +1,151 @@
+"""What is scored: its facts and names; equal ids of runs and data set mean equal frames, or nothing is scored."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.data.dataset import open_dataset
+from helpers.data.ids.case_ids import IdPolicy
+from helpers.data.rules import Rules
+from helpers.evaluation import scored_runs as module
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.scored_runs import open_scored_runs, require_same_frames, require_untuned
+from helpers.prediction.run import predict
+from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.prediction.engine.plain_predictor import PlainPredictor
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path / "data")
+
+
+def run_of(data, folder):
+    predict(data.frames, PlainPredictor(), folder)
+    return folder
+
+
+def with_inverted(data, folder, numbers):
+    """A copy of a data set in which some frames, by position, show something else."""
+    shutil.copytree(data.root, folder)
+    for number in numbers:
+        path = folder / data.frames[number].path.relative_to(data.root)
+        ImageOps.invert(Image.open(path).convert("RGB")).save(path)
+    return open_dataset(folder)
+
+
+def test_runs_of_other_data_with_the_same_kept_ids_are_refused(data, tmp_path):
+    first = run_of(data, tmp_path / "first")
+    second = run_of(with_inverted(data, tmp_path / "other", [2, 5]), tmp_path / "second")
+    assert len(open_scored_runs([first, first], names=["a", "b"])) == 2
+    said = f"first and second: .* other pixels in 2 of 12 common cases, the first {data.frames[2].case_id}"
+    with pytest.raises(RefusedInput, match=said):
+        open_scored_runs([first, second])
+
+
+def test_runs_of_one_name_are_numbered_past_names_that_are_taken(tmp_path):
+    folders = [write_run(tmp_path / name, {"a": None}) for name in ("x/run", "y/run", "z/run-2", "z/run")]
+    assert [subject.name for subject in open_scored_runs(folders)] == ["run", "run-2", "run-2-2", "run-3"]
+
+
+def test_a_run_is_not_scored_on_other_frames_than_it_was_made_for(data, tmp_path):
+    run = run_of(data, tmp_path / "run")
+    other = with_inverted(data, tmp_path / "other", [4])
+    with pytest.raises(RefusedInput, match=rf"other pixels in 1 of 12 cases .* the first {data.frames[4].case_id}"):
+        evaluate([run], other, tmp_path / "m", processes=1)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_run_is_not_scored_on_frames_of_another_depth(tmp_path):
+    for name, ramp in (("images", np.linspace(0, 3000, 64)), ("masks", np.arange(64) % 2 * 255)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        values = ramp.reshape(8, 8).astype(np.uint16 if name == "images" else np.uint8)
+        Image.fromarray(values).save(tmp_path / "data" / name / "a.png")
+    dataset = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP)
+    predict(dataset.frames, PlainPredictor(), tmp_path / "run", batch_size=1, dataset=dataset.identity)
+    deeper = open_dataset(tmp_path / "data", ids=IdPolicy.KEEP, tried=Rules(bits=14))
+    said = r"other pixels in 1 of 1 cases .* \(16-bit frames were read as 12 bits, and the data set has 14 bits\)"
+    with pytest.raises(RefusedInput, match=said):
+        evaluate([tmp_path / "run"], deeper, tmp_path / "m", processes=1)
+    evaluate([tmp_path / "run"], dataset, tmp_path / "m", processes=1)
+
+
+def test_frames_are_read_only_where_their_files_are_not_as_found(data, tmp_path, monkeypatch):
+    subjects = open_scored_runs([run_of(data, tmp_path / "run")])
+    copied = with_inverted(data, tmp_path / "copied", [])
+    (copied.root / copied.frames[0].path.relative_to(copied.root)).write_bytes(b"unreadable now")
+    read = []
+    monkeypatch.setattr(module, "current_sha256", lambda frame: read.append(frame.case_id))
+    require_same_frames(subjects, data, [frame.case_id for frame in data.frames])
+    assert read == []
+    require_same_frames(subjects, copied, [frame.case_id for frame in copied.frames[:3]])
+    assert read == [frame.case_id for frame in copied.frames[:3]]
+
+
+def test_the_model_is_named_for_people(tmp_path):
+    models = {
+        "sa2va": ({"folder_name": "vessel-4b"}, "vessel-4b"),
+        "floor": ({"kind": "vesselness", "ridge": "frangi", "tuned_on": None}, "frangi, default settings"),
+        "tuned": (
+            {"kind": "vesselness", "ridge": "sato", "tuned_on": {"cases": ["a", "b"]}},
+            "sato, tuned on 2 cases",
+        ),
+        "second": ({"kind": "imported", "name": "reader 2"}, "reader 2, imported"),
+        "none": (None, ""),
+    }
+    for name, (model, shown) in models.items():
+        (subject,) = open_scored_runs([write_run(tmp_path / name, {"a": None}, model=model)])
+        assert subject.model_name == shown
+
+
+def test_what_decides_the_masks(tmp_path):
+    config = {"model": {"a": 1}, "predictor": {"b": 2}, "limit": 9, "dataset": {"ids": "kept"}, "threshold": 0.25}
+    (subject,) = open_scored_runs([write_run(tmp_path / "run", {"a": None}, combine="first", **config)], names=["mine"])
+    assert subject.facts() == {
+        "name": "mine",
+        "prompt_id": "p1",
+        "prompt": "vessel",
+        "config_sha256": subject.run.config.config_sha256,
+        **config,
+        "combine": "first",
+        "data_sha256": subject.run.manifest["data_sha256"],
+    }
+    assert len(subject.facts()["data_sha256"]) == 64
+
+
+def test_a_mask_and_how_it_ended(tmp_path):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[3, 4] = True
+    (subject,) = open_scored_runs([write_run(tmp_path / "run", {"a": mask, "b": None})])
+    assert np.array_equal(subject.mask("a"), mask) and subject.mask("b") is None and subject.mask("c") is None
+    assert [subject.status(case_id) for case_id in "abc"] == ["ok", "no_seg", "missing"]
+
+
+def test_names_must_fit_the_runs(tmp_path):
+    runs = [write_run(tmp_path / name, {"a": None}) for name in ("x", "y")]
+    with pytest.raises(UsageProblem, match="at least one run"):
+        open_scored_runs([])
+    for names in (["one"], ["one", "two", "three"], ["one", "one"], ["one", " "]):
+        with pytest.raises(UsageProblem, match="a different one for each of the 2 runs"):
+            open_scored_runs(runs, names=names)
+    assert [subject.name for subject in open_scored_runs(runs, names=["two", "one"])] == ["two", "one"]
+
+
+def test_cases_that_parameters_were_chosen_on_are_not_scored(tmp_path):
+    def subjects(**model):
+        return open_scored_runs([write_run(tmp_path / f"run{len(list(tmp_path.iterdir()))}", {"a": None}, model=model)])
+
+    kept, keyed = SimpleNamespace(key_fingerprint=None), SimpleNamespace(key_fingerprint="k")
+    untuned, tuned = subjects(), subjects(tuned_on={"cases": ["a", "b"]})
+    elsewhere = subjects(tuned_on={"cases": ["a", "b"], "key_fingerprint": "k"})
+    assert require_untuned(untuned, keyed, ["a"]) == require_untuned(tuned, kept, ["c"]) == []
+    assert require_untuned(elsewhere, keyed, ["c"]) == []
+    for chosen, dataset in ((tuned, keyed), (elsewhere, kept)):
+        (warning,) = require_untuned(chosen, dataset, ["a"])
+        assert "were chosen on 2 cases under another key" in warning
+    with pytest.raises(RefusedInput, match="chosen on 1 of the cases to be scored, the first b"):
+        require_untuned([*elsewhere, *tuned], kept, ["b", "c"])

@@ -1,0 +1,103 @@
+"""Broken branches and recall by calibre, by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from scipy.ndimage import binary_erosion
+
+from helpers.metrics.branches import branch_labels, broken_branches, calibre_recall, local_width
+from helpers.metrics.centreline import skeleton
+from helpers.metrics.masks import crop_pair
+from tests.evaluation.masks import bar, drawn, filled_masks, masks, steady
+
+LINE = bar(5, 12, rows=slice(2, 3), columns=slice(1, 11))
+CROSS = drawn("""
+    ....#....
+    ....#....
+    ....#....
+    ....#....
+    #########
+    ....#....
+    ....#....
+    ....#....
+    ....#....
+""")
+
+
+def without(mask, rows, columns):
+    changed = mask.copy()
+    changed[rows, columns] = False
+    return changed
+
+
+def test_a_cross_has_four_branches():
+    assert branch_labels(CROSS).max() == 4
+    assert branch_labels(LINE).max() == 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_junctions_are_found_whichever_way_they_lie(turns):
+    """Where a stem meets a bar, four pixels have more than two neighbours; three branches are left."""
+    tee = np.rot90(drawn("####### ...#... ...#... ...#..."), turns)
+    labels = branch_labels(tee)
+    assert labels.max() == 3 and np.count_nonzero(labels) == tee.sum() - 4
+    assert sorted(np.bincount(labels.ravel())[1:]) == [2, 2, 2]
+
+
+def test_a_gap_of_three_pixels_breaks_a_branch():
+    found = without(LINE, 2, slice(4, 7))
+    assert broken_branches(LINE, found) == {"broken_branches": 1, "broken_length_px": 3}
+
+
+def test_a_gap_of_two_pixels_does_not():
+    assert broken_branches(LINE, without(LINE, 2, slice(4, 6))) == {"broken_branches": 0, "broken_length_px": 0}
+
+
+def test_two_gaps_break_one_branch_once():
+    found = without(without(LINE, 2, slice(1, 4)), 2, slice(6, 10))
+    assert broken_branches(LINE, found) == {"broken_branches": 1, "broken_length_px": 7}
+
+
+def test_a_missing_branch_is_broken_over_its_whole_length():
+    found = without(CROSS, slice(0, 4), 4)
+    assert broken_branches(CROSS, found) == {"broken_branches": 1, "broken_length_px": 3}
+
+
+def test_widths_of_bars():
+    for width in (1, 3, 5, 7):
+        mask = bar(13, 40, rows=slice(3, 3 + width), columns=slice(2, 38))
+        assert local_width(mask, skeleton(mask))[3, 20] == width
+    assert local_width(LINE, LINE)[0, 0] == 0
+
+
+def test_recall_is_told_apart_by_calibre():
+    thick = bar(40, 60, rows=slice(2, 15), columns=slice(2, 58))
+    medium = bar(40, 60, rows=slice(20, 27), columns=slice(2, 58))
+    thin = bar(40, 60, rows=slice(35, 36), columns=slice(2, 58))
+    truth = thick | medium | thin
+    line = skeleton(truth)
+    everything = calibre_recall(truth, line, truth)
+    assert everything == {"recall_thin": 1, "recall_medium": 1, "recall_thick": 1}
+    found = calibre_recall(truth, line, thick | medium)
+    assert found["recall_thin"] == 0 and found["recall_medium"] == 1
+    half = thin.copy()
+    half[:, 30:] = False
+    assert calibre_recall(truth, line, half)["recall_thin"] == pytest.approx(0.5)
+
+
+def test_a_calibre_that_the_frame_lacks_is_undefined():
+    found = calibre_recall(LINE, LINE, LINE)
+    assert found["recall_thin"] == 1 and np.isnan([found["recall_medium"], found["recall_thick"]]).all()
+
+
+@steady
+@given(filled_masks(), masks())
+def test_bounds_and_erosion(truth, found):
+    truth, found = crop_pair(truth, found)
+    line = skeleton(truth)
+    before, after = (calibre_recall(truth, line, mask) for mask in (found, binary_erosion(found)))
+    for name, value in before.items():
+        assert np.isnan(value) == np.isnan(after[name])
+        assert np.isnan(value) or 0 <= after[name] <= value <= 1
+    whole, eroded = (broken_branches(line, mask)["broken_length_px"] for mask in (found, binary_erosion(found)))
+    assert 0 <= whole <= eroded <= np.count_nonzero(line)

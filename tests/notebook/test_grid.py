@@ -1,0 +1,159 @@
+"""Batches run: failures do not stop the others, what is done is skipped, an interrupt keeps what is finished."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import filelock
+import psutil
+import pytest
+
+from helpers.core.errors import UsageProblem, VesselkitError
+from helpers.notebook import grid as runner
+from helpers.notebook.grid_file import read_batch
+from helpers.notebook.grid_index import JobState, JobStatus, write_index
+from tests.bars import recorded
+from tests.notebook.test_execution import write_notebook
+from tests.notebook.test_grid_file import write_batch
+
+INTERRUPTED = 130
+PARAMETERS = 'project: str = "demo"\nword: str = ""\n'
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("VESSELKIT_ROOT", str(tmp_path))
+    write_notebook(tmp_path / "nb.ipynb", "assert word != 'bad'\nprint(word)", parameters=PARAMETERS)
+    return tmp_path
+
+
+def start_command(batch):
+    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['run', {str(batch)!r}])"])
+
+
+def counts(root):
+    index = root / "outputs" / "demo" / "notebooks" / "batch-trial" / "index.json"
+    return json.loads(index.read_text())["counts"] if index.is_file() else {}
+
+
+def tree_once(process, root, done):
+    """The job and its kernel, once so many jobs are done and one is in its cell."""
+    end = time.monotonic() + 60
+    tree = []
+    while time.monotonic() < end and not (
+        counts(root).get("done") == done and counts(root)["running"] == 1 and len(tree) >= 2
+    ):
+        time.sleep(0.1)
+        tree = psutil.Process(process.pid).children(recursive=True)
+    time.sleep(1)
+    assert len(tree) >= 2
+    return tree
+
+
+@pytest.mark.slow
+def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
+    path = write_batch(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
+    lines = []
+    with recorded() as seen:
+        states = runner.run_batch(read_batch(path), lines.append)
+    assert seen.told[0] == ("begun", "jobs", 2, "job", 0, 0) and seen.told[-1] == ("ended", "jobs")
+    assert any("job-002" in one[3] for one in seen.told if one[0] == "moved")
+    assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
+    assert any("failed (exit code 1)" in line and "AssertionError" in line for line in lines)
+    folder = root / "outputs" / "demo" / "notebooks" / "batch-trial"
+    assert (folder / states[1].notebook).is_file() and (folder / states[2].notebook).is_file()
+    page = (folder / "index.html").read_text()
+    assert "&lt;b&gt;good" in page and "<b>good" not in page and f'href="{states[2].notebook}"' in page
+    assert str(root) not in page + (folder / "index.json").read_text()
+
+    write_batch(root, grid={"word": ["new", "<b>good</b>"]}, jobs=2)
+    before = (folder / states[2].notebook).stat().st_mtime_ns
+    again = runner.run_batch(read_batch(path))
+    assert [again[n].status for n in (1, 2)] == [JobStatus.DONE, JobStatus.KEPT]
+    assert (folder / states[2].notebook).stat().st_mtime_ns == before
+    index = json.loads((folder / "index.json").read_text())
+    assert index["counts"]["kept"] == 1 and index["jobs"][1]["seconds"] == states[2].seconds
+
+    (folder / states[2].notebook).unlink()  # a mark without its notebook counts for nothing
+    assert runner._kept(folder, read_batch(path).jobs[1]) is None
+
+
+def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_changes_no_times(root, monkeypatch):
+    source = "import os, signal\nif word == 'dies':\n    os.kill(os.getpid(), signal.SIGKILL)"
+    write_notebook(root / "nb.ipynb", source, parameters=PARAMETERS)
+    times = iter(range(2_000_000_000, 0, -10_000))
+    monkeypatch.setattr(runner.time, "time", lambda: next(times))
+    lines = []
+    states = runner.run_batch(read_batch(write_batch(root, grid={"word": ["dies", "lives"]}, jobs=1)), lines.append)
+    assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
+    assert any("the kernel died" in line and "the memory ran out" in line for line in lines)
+    assert states[1].notebook.endswith(".failed.ipynb") and all(0 < states[n].seconds < 60 for n in (1, 2))
+
+
+def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
+    write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
+    path = write_batch(root, grid={"word": ["quick", "slow"]}, jobs=1)
+    process = start_command(path)
+    tree = tree_once(process, root, done=1)
+    process.send_signal(signal.SIGTERM)  # handled as an interrupt
+    assert process.wait(60) == INTERRUPTED
+    assert not psutil.wait_procs(tree, timeout=60)[1]
+    assert (counts(root)["done"], counts(root)["stopped"]) == (1, 1)
+
+
+def test_the_jobs_of_a_killed_batch_end_too(root):
+    write_notebook(root / "nb.ipynb", "import time\ntime.sleep(300)", parameters=PARAMETERS)
+    process = start_command(write_batch(root, grid={"word": ["a"]}, jobs=1))
+    tree = tree_once(process, root, done=0)
+    process.kill()
+    process.wait(60)
+    assert not psutil.wait_procs(tree, timeout=60)[1]
+
+
+def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):
+    (root / "DOE JOHN").mkdir()
+    grid = {"word": [str(root / "a" / "plain-set"), str(root / "DOE JOHN"), "<i>", "x" * 5000]}
+    batch = read_batch(write_batch(root, grid=grid))
+    write_index(batch, {job.number: JobState() for job in batch.jobs})
+    text = (batch.folder / "index.html").read_text() + (batch.folder / "index.json").read_text()
+    assert "DOE" not in text and str(root) not in text and "&lt;i&gt;" in text
+    assert ">plain-set<" in text and ">word 2<" in text
+
+
+def test_one_process_at_a_time(root):
+    batch = read_batch(write_batch(root))
+    with filelock.FileLock(batch.folder / ".lock"), pytest.raises(VesselkitError, match="another process"):
+        runner.run_batch(batch)
+
+
+def test_slots(root, monkeypatch):
+    batch = read_batch(write_batch(root, grid={"word": list("abcdef")}, memory_gb=4))
+    monkeypatch.setattr(runner.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    memory = type("Memory", (), {"available": 13_000_000_000})
+    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(runner, "_visible_gpus", list)
+    assert runner.choose_slots(batch) == [runner.Slot(None, 2)] * 3  # 13 GB hold three jobs of 4 GB
+    memory.available = 1_000_000_000
+    assert runner.choose_slots(batch) == [runner.Slot(None, 8)]
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["3", "5"])
+    assert runner.choose_slots(batch) == [runner.Slot("3"), runner.Slot("5")]
+    assert runner.choose_slots(read_batch(write_batch(root, jobs=1))) == [runner.Slot("3")]
+
+
+def test_a_gpu_of_its_own_choice_is_refused(root, monkeypatch):
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["0"])
+    write_notebook(root / "nb.ipynb", parameters='project: str = "demo"\ndevice: str = "auto"\n')
+    batch = read_batch(write_batch(root, parameters={"device": "cuda:1"}))
+    with pytest.raises(UsageProblem, match="every job sees one GPU only"):
+        runner.choose_slots(batch)
+    cpu = read_batch(write_batch(root, parameters={"device": "cpu"}, jobs=1))
+    assert runner.choose_slots(cpu)[0].gpu is None
+
+
+def test_a_job_sees_its_gpu_only(root, monkeypatch):
+    check = "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == '7'"
+    write_notebook(root / "nb.ipynb", check, parameters=PARAMETERS)
+    monkeypatch.setattr(runner, "choose_slots", lambda _: [runner.Slot("7")])
+    assert runner.run_batch(read_batch(write_batch(root)))[1].status is JobStatus.DONE

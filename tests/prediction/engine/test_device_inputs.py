@@ -1,0 +1,85 @@
+"""Inputs on a device: gathered beside what it computes, and kept until they are read."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.prediction.engine import device_inputs
+from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
+from helpers.prediction.engine.model_loading import load_model
+
+META = torch.device("meta")
+
+
+@pytest.fixture(scope="module")
+def config(fixture_folder):
+    return load_model(fixture_folder, "cpu", "float32")[0].config
+
+
+class OnGPU:
+    """A tensor as it looks on a GPU, that notes which streams keep it."""
+
+    is_cuda, device = True, torch.device("cuda:0")
+
+    def __init__(self):
+        self.kept_for = []
+
+    def record_stream(self, stream):
+        self.kept_for.append(stream)
+
+    def to(self, device):
+        return self
+
+
+class Stream:
+    """A stream that notes what happens in it."""
+
+    def __init__(self, device):
+        self.events = []
+
+    def synchronize(self):
+        self.events.append("synchronized")
+
+
+def test_a_gpu_gathers_on_a_stream_of_its_own_and_returns_once_all_is_there(config, monkeypatch):
+    @contextmanager
+    def within(stream):
+        stream.events.append("entered")
+        yield
+        stream.events.append("left")
+
+    stream = Stream("cuda:0")
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
+    monkeypatch.setattr(torch.cuda, "stream", within)
+    made = ImageInputs(config, torch.device("cuda:0"), resizes_itself=True)
+    made.on_device = lambda prepared: stream.events.append("brought") or [*prepared, "there"]
+    assert made.gather(["raw"]) == ["raw", "there"]
+    assert stream.events == ["entered", "brought", "synchronized", "left"]
+
+
+def test_what_was_gathered_is_kept_until_the_stream_that_computes_has_read_it(config, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"the current one of {device}")
+    made = ImageInputs(config, torch.device("cuda:0"), resizes_itself=True)
+    images = [PreparedImage(OnGPU(), OnGPU(), 64, 64) for _ in range(2)]
+    assert made.on_device(images) == images
+    kept = [tensor.kept_for for image in images for tensor in (image.tiles, image.square)]
+    assert kept == 4 * [["the current one of cuda:0"]]
+
+
+def test_what_pillow_resized_goes_to_the_device_with_the_others(config, monkeypatch):
+    monkeypatch.setattr(device_inputs, "RESIZED_PIXELS", 900)
+    made = ImageInputs(config, torch.device("cpu"), resizes_itself=True)
+    small, large = (made.prepare(Image.new("RGB", (side, side))) for side in (30, 31))
+    assert isinstance(small, RawImage) and isinstance(large, PreparedImage)
+    elsewhere = ImageInputs(config, META, resizes_itself=True)
+    small = replace(small, pixels=small.pixels.to(META))
+    monkeypatch.setattr(
+        device_inputs, "resized", lambda images, device: [PreparedImage(small.pixels, small.pixels, 30, 30)]
+    )
+    found = elsewhere.on_device([large, small])
+    assert [image.tiles.device == image.square.device == META for image in found] == [True, True]
+    assert [image.width for image in found] == [31, 30] and found[0].tiles.shape == large.tiles.shape

@@ -1,0 +1,65 @@
+"""kill -9 at any moment costs at most the batches at work: the resumed run is the uninterrupted one, byte for byte."""
+
+import json
+import sys
+import time
+
+import pytest
+
+from tests.prediction.engine.fixture_model import command, draw_angiograms, run, start
+from tests.prediction.engine.run_files import run_files
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.longest
+def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 60)
+    driver = [
+        sys.executable,
+        "-m",
+        "tests.prediction.engine.kill_driver",
+        str(fixture_folder),
+        str(data),
+        str(tmp_path),
+        "20",
+    ]
+    found = json.loads(run(driver).splitlines()[-1])
+    assert found["kills"] == 20 and found["ended"]
+    assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 5, "kills at one moment only"
+    assert all(found["equal"].values()), found["equal"]
+    assert found["files"] >= 60 * 3
+
+
+def test_two_kills_of_the_command(fixture_folder, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 10)
+    arguments = ("predict", "--model", fixture_folder, "--data", data, "--batch-size", "2", "--output")
+    run(command(*arguments, tmp_path / "whole"))
+    for wanted in (1, 5):
+        process = start(command(*arguments, tmp_path / "run"))
+        until = time.monotonic() + 120
+        while len(list((tmp_path / "run").glob("parts/*.json"))) < wanted:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+    assert "10 ok" in run(command(*arguments, tmp_path / "run"))
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
+
+
+def test_a_kill_in_the_midst_of_a_sequence(fixture_folder, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 14)
+    for number, path in enumerate(sorted(data.iterdir())):
+        path.rename(data / f"P01_S{1 + number // 7:02d}_{number % 7:03d}.png")
+    arguments = ("predict", "--model", fixture_folder, "--data", data, "--mode", "track", "--output")
+    run(command(*arguments, tmp_path / "whole"))
+    process = start(command(*arguments, tmp_path / "run"))
+    until = time.monotonic() + 120
+    while len(list((tmp_path / "run").glob("parts/*.json"))) < 9:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert len(list((tmp_path / "run").glob("parts/*.json"))) < 14
+    run(command(*arguments, tmp_path / "run"))
+    assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")

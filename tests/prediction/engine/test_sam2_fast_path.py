@@ -1,0 +1,35 @@
+"""The lean encoder against that of transformers."""
+
+import torch
+
+from helpers.dev.bench.model_presets import Preset, preset_config
+from helpers.model.modeling_sa2va import Sa2VAModel
+from helpers.prediction.engine.materialize import without_values
+from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops
+
+
+def test_outputs_are_the_same_to_the_last_bit():
+    config = preset_config(Preset.TINY)
+    model = Sa2VAModel._from_config(config, dtype=torch.float32).eval().requires_grad_(False)
+    for parameter in model.sam2.parameters():
+        parameter.normal_(0, 0.1)
+    side = config.sam2_sizes.image_size
+    pixels = torch.randn(2, 3, side, side)
+    with torch.inference_mode():
+        expected, whole = model.encode_sam2(pixels), model.sam2.vision_encoder(pixels)
+        skip_unused_sam2_ops(model)
+        changed = [module for module in model.modules() if "forward" in vars(module)]
+        found, other = model.encode_sam2(pixels), model.sam2.vision_encoder(pixels)
+    assert len(changed) == sum(config.sam2_sizes.stages) + 1
+    assert expected.embedding.std() > 0
+    assert torch.equal(found.embedding, expected.embedding)
+    assert all(map(torch.equal, found.high_resolution, expected.high_resolution))
+    assert all(map(torch.equal, other.fpn_position_encoding, whole.fpn_position_encoding))
+
+
+def test_other_attention_stays():
+    config = preset_config(Preset.TINY)
+    model = without_values(lambda: Sa2VAModel._from_config(config, attn_implementation="eager"))
+    skip_unused_sam2_ops(model)
+    changed = [type(module).__name__ for module in model.modules() if "forward" in vars(module)]
+    assert changed == ["Sam2SinePositionEmbedding"]

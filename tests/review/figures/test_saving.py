@@ -1,0 +1,34 @@
+"""Figures as files: equal bytes for an equal figure, and nothing but the picture in them."""
+
+import io
+import xml.etree.ElementTree as ET
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers.review.figures.saving import save_figure, svg_bytes
+
+
+def made() -> Figure:
+    figure = Figure(figsize=(2, 1))
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1])
+    axis.imshow([[0.0, 1.0]], extent=(0, 1, 0, 1))
+    axis.set_title("case_0001")
+    return figure
+
+
+def test_equal_figures_give_equal_bytes():
+    assert svg_bytes(made()) == svg_bytes(made())
+
+
+def test_both_files_hold_the_picture_alone(tmp_path):
+    png, svg = save_figure(made(), tmp_path / "figures", "headline")
+    assert [png.name, svg.name] == ["headline.png", "headline.svg"]
+    with Image.open(io.BytesIO(png.read_bytes())) as image:
+        image.load()
+        assert set(image.info) <= {"dpi"} and image.width > image.height
+    content = svg.read_bytes()
+    assert ET.fromstring(content).tag.endswith("svg")
+    for word in (b"dc:date", b"Matplotlib", b"matplotlib.org", str(tmp_path).encode(), b"/usr/", b"font-family"):
+        assert word not in content

@@ -1,0 +1,46 @@
+"""What the model in training reads of a sample."""
+
+import json
+
+import pytest
+import torch
+
+from helpers.model.video import answer_frames
+from helpers.train.fine_tuning import Sa2VAForTraining
+from helpers.train.fine_tuning.fine_tune import run_training
+from tests.tiny_sources import fixture_sources
+from tests.train.fine_tuning.conftest import CONFIG, small_options
+from tests.train.fine_tuning.test_samples import write_sequence
+
+
+def test_several_frames_are_asked_for_as_where_sequences_are_tracked(monkeypatch):
+    sources = fixture_sources()
+    model = Sa2VAForTraining(
+        {"model_path": str(sources.base), "llm_lora": {"r": 2, "lora_alpha": 4}},
+        {"ckpt_path": str(sources.sam2), "cfg_path": str(sources.sizes)},
+    )
+    read = []
+
+    def embed_prompt(ids, visual):
+        read.append((ids.tolist(), visual.shape[0]))
+        raise InterruptedError
+
+    monkeypatch.setattr(model.sa2va, "embed_prompt", embed_prompt)
+    side = model.sa2va.config.tile_size
+    with pytest.raises(InterruptedError), torch.inference_mode():
+        frames = torch.zeros((5, 3, side, side), dtype=torch.uint8)
+        answer_frames(model.sa2va, frames, "Segment it.", "", model.tokenizer, 8)
+    asked, said = model._encode_turn("Segment it.", "Sure, it is [SEG].", 5, 5)
+    assert asked == read[0][0]
+    assert asked != model._encode_turn("Segment it.", "Sure, it is [SEG].", 5, 1)[0]
+    assert said.count(model.sa2va.config.token_ids["[SEG]"]) == 1
+
+
+def test_samples_of_several_frames_train(tmp_path):
+    data = str(write_sequence(tmp_path / "data", frames=3))
+    sequences = {"train_dataloader.dataset.data": data, "train_dataloader.dataset.several": 0.5}
+    options = small_options(**sequences, **{"train_dataloader.batch_size": 2})
+    run_training(CONFIG, work_dir=tmp_path / "run", options=options)
+    lines = next((tmp_path / "run").glob("*/vis_data/scalars.json")).read_text().splitlines()
+    losses = [json.loads(line)["llm_loss"] for line in lines]
+    assert len(losses) == 4 and losses[-1] < losses[0]
