@@ -4,14 +4,13 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from helpers.core.errors import RefusedInput
+from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.runs.durable import json_bytes, sealed, unsealed, write_soon
 from helpers.runs.mask_files import png_bytes
@@ -235,7 +234,7 @@ def artefact_table(parts: Sequence[CasePart], prompt_ids: Iterable[str]) -> pa.T
 def read_artefacts(content: bytes) -> Artefacts:
     """What the bytes of the table say."""
     digests, made_with = {}, {}
-    for row in pq.read_table(BytesIO(content)).to_pylist():
+    for row in table_of(content).to_pylist():
         made_with[row["case_id"]] = row["made_with"]
         for name, digest in ((mask_name, row["mask_sha256"]), (logits_name, row["logits_sha256"])):
             if digest is not None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from helpers import __version__
 from helpers.core.errors import RefusedInput
+from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.core.watermark import new_stamp
 from helpers.data.frames.image_reading import natural_key
@@ -159,7 +159,7 @@ def read_tables(run: Path, config: RunConfig) -> Tables:
     if found != (SCHEMA, SCHEMA_VERSION, config.config_sha256):
         raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
     contents = {name: _vouched(run / name, digest) for name, digest in wanted.items()}
-    rows = tuple(PredictionRow.from_json(values) for values in pq.read_table(BytesIO(contents[TABLE_NAME])).to_pylist())
+    rows = tuple(PredictionRow.from_json(values) for values in table_of(contents[TABLE_NAME]).to_pylist())
     derived = _derived(config, rows)
     other = [name for name in derived if name in manifest and _comparable(manifest[name]) != _comparable(derived[name])]
     if other:
@@ -177,7 +177,7 @@ def read_timings(run: Path, manifest: Mapping[str, Any]) -> pa.Table:
     timing = manifest.get("timing")
     digest = timing.get("sha256") if isinstance(timing, dict) else None
     try:
-        return pq.read_table(BytesIO(_vouched(path, digest)))
+        return table_of(_vouched(path, digest))
     except pa.ArrowInvalid as error:
         raise RefusedInput(f"{path}: not readable as a table ({error}). {MEND}") from error
 
@@ -214,9 +214,9 @@ def in_order(prompts: Mapping[str, str]) -> dict[str, str]:
 
 def parquet_bytes(table: pa.Table) -> bytes:
     """A table as a Parquet file; equal tables give equal bytes under one version of pyarrow."""
-    buffer = BytesIO()
+    buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+    return buffer.getvalue().to_pybytes()
 
 
 def data_sha256(rows: Sequence[PredictionRow]) -> str:

@@ -304,4 +304,4 @@ def require_comparable(first: Run, second: Run) -> None:
 
 def _pandas(table: pa.Table) -> pd.DataFrame:
     """A table whose integers stay integers where some are missing."""
-    return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return table.to_pandas(use_threads=False, types_mapper={pa.int64(): pd.Int64Dtype()}.get)
