@@ -21,6 +21,6 @@ def table_of(content: bytes) -> pa.Table:
         return file.read(use_threads=False)
 
 
-def read_frame(path: "Path") -> "pd.DataFrame":
+def read_pandas(path: "Path") -> "pd.DataFrame":
     """The table of a Parquet file for pandas. Raises OSError, and as `table_of`."""
     return table_of(path.read_bytes()).to_pandas(use_threads=False)

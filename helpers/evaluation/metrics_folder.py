@@ -13,7 +13,7 @@ import pandas as pd
 
 from helpers.core.atomic import require_writable
 from helpers.core.errors import RefusedInput
-from helpers.core.parquet import read_frame
+from helpers.core.parquet import read_pandas
 from helpers.evaluation.score_table import unit_columns
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.case_scores import mask_digest
@@ -57,7 +57,7 @@ class Metrics:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return read_frame(self.folder / TABLE_NAME)
+        return read_pandas(self.folder / TABLE_NAME)
 
     def table(self) -> pd.DataFrame:
         """One row for each run and case: `run`, then the columns of `case_scores.scores_table`."""
@@ -83,11 +83,11 @@ class Metrics:
 
     def changes(self) -> pd.DataFrame:
         """Which cases got better or worse: `first_run`, `second_run`, then the columns of `paired.changes`."""
-        return read_frame(self.folder / CHANGES_NAME)
+        return read_pandas(self.folder / CHANGES_NAME)
 
     def yardsticks(self) -> pd.DataFrame:
         """One row for each case: `case_id`, `ceiling`, `all_empty`, `all_foreground`."""
-        return read_frame(self.folder / YARDSTICKS_NAME)
+        return read_pandas(self.folder / YARDSTICKS_NAME)
 
     def frames(self) -> pd.DataFrame | None:
         """One row for each run and frame of a sequence; None where no sequences were scored."""
@@ -105,7 +105,7 @@ class Metrics:
         return dict(table.where(table.notna(), None).itertuples(index=False, name=None))
 
     def _of_sequences(self, name: str) -> pd.DataFrame | None:
-        return read_frame(self.folder / name) if name in self.summary["files"] else None
+        return read_pandas(self.folder / name) if name in self.summary["files"] else None
 
     def study(self, run: str) -> dict[str, Any]:
         """What was studied on the logits of a run: an entry of `studies` of the summary."""
@@ -120,7 +120,7 @@ class Metrics:
         return self._of_run(RELIABILITY_NAME, run)
 
     def _of_run(self, name: str, run: str) -> pd.DataFrame:
-        table = read_frame(self.folder / name)
+        table = read_pandas(self.folder / name)
         return table[table["run"] == run].drop(columns="run").reset_index(drop=True)
 
 

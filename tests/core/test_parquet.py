@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from helpers.core.parquet import read_frame, table_of
+from helpers.core.parquet import read_pandas, table_of
 from tests.test_layers import MODULES
 
 
@@ -21,7 +21,7 @@ def test_a_frame_is_read_as_pandas_reads_it(tmp_path):
         }
     )
     frame.to_parquet(path, index=False)
-    pd.testing.assert_frame_equal(read_frame(path), pd.read_parquet(path))
+    pd.testing.assert_frame_equal(read_pandas(path), pd.read_parquet(path))
     assert table_of(path.read_bytes()).column_names == list(frame)
 
 

@@ -15,10 +15,10 @@ from helpers.core.processes import parallel_map
 
 SLOW = (
     "import time\n"
-    "from helpers.core.processes import shared\n"
+    "from helpers.core.processes import parallel_map\n"
     "from tests.core.test_processes import wait\n"
     "if __name__ == '__main__':\n"
-    "    list(shared(wait, [60] * 4, 2))\n"
+    "    list(parallel_map(wait, [60] * 4, 2))\n"
 )
 
 

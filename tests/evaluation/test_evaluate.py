@@ -265,7 +265,7 @@ def test_a_broken_truth_is_found_before_anything_is_scored(tmp_path, truths, mon
     for case in data.cases[2:4]:
         content = case.truth.path.read_bytes()
         case.truth.path.write_bytes(content[: len(content) // 2])  # its header is whole
-    monkeypatch.setattr("helpers.evaluation.evaluate.score_subject", lambda *_: pytest.fail("scored"))
+    monkeypatch.setattr("helpers.evaluation.evaluate.score_run", lambda *_: pytest.fail("scored"))
     with pytest.raises(
         RefusedInput, match=f"found 2 that cannot, the first {data.cases[2].case_id}: the mask cannot be"
     ):

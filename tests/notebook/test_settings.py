@@ -159,7 +159,7 @@ def test_inputs_of_ones_own_are_never_mixed_with_the_demos(with_demo, model, giv
     for empty in ({}, {name: ""}):
         with pytest.raises(UsageProblem, match=f"{name}: (needed|missing)"):
             validate(model, {**given, **empty})
-    assert getattr(validate(model, {**given, name: "iter_1.pth"}), name) == with_demo.parents[2] / "iter_1.pth"
+    assert getattr(validate(model, {**given, name: "iter_1.pth"}), name) == with_demo.parents[3] / "iter_1.pth"
 
 
 def test_a_placeholder_of_an_executed_copy_is_one_clear_line(root):
