@@ -60,7 +60,7 @@ format: $(STAMP) ## format the code
 
 docs: $(STAMP) ## write docs/cli.md, docs/notebooks.md and the notebooks' cells of parameters again
 	$(BIN)/python -m helpers.cli.commands_page
-	$(BIN)/python -m helpers.notebook.parameters_page
+	$(BIN)/python -m helpers.notebook.parameter_table
 
 pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran
 	$(BIN)/python -m helpers.dev.demo.pages

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from helpers.core.vocabulary import Mode
 from helpers.data.cases import Case
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
@@ -25,7 +26,6 @@ from helpers.model.video import FRAMES_SEEN, frame_tiles
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import DEFAULT_PROMPT, predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from helpers.prediction.sequences.sequence_answers import Mode
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 from helpers.review.films.film_frame import sequence_cases
 from scripts.train_answer import answers_with_seg, train_answer

@@ -34,8 +34,8 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
     """One process: its share of the batches, after a warm-up. Prints when it started and ended."""
     import torch
 
+    from helpers.core.vocabulary import Preset
     from helpers.data.frames.frame import Frame
-    from helpers.dev.bench.model_presets import Preset
     from helpers.dev.bench.stand_in import stand_in
     from helpers.prediction.engine.cuda_graphs import GraphedModel
     from helpers.prediction.engine.dtypes import MIXED

@@ -64,9 +64,9 @@ def bench_cards(folder: Path, device: str, preset: str) -> None:
 
     from helpers.checkpoints.convert.model_config import target_shapes
     from helpers.core.errors import UsageProblem
+    from helpers.core.vocabulary import Preset, Quantization
     from helpers.dev.bench.measuring import BenchPlan, measure_model
-    from helpers.dev.bench.model_presets import Preset, preset_config
-    from helpers.model.quantization.layers import Quantization
+    from helpers.dev.bench.model_presets import preset_config
     from helpers.prediction.engine.dtypes import DTYPES, MIXED
     from helpers.prediction.engine.memory_estimate import limit_memory, require_memory
 
@@ -111,7 +111,7 @@ def check_device(device: str, preset: str) -> None:
     import torch
     from PIL import Image
 
-    from helpers.dev.bench.model_presets import Preset
+    from helpers.core.vocabulary import Preset
     from helpers.dev.bench.stand_in import draw_noise, stand_in
     from helpers.prediction.engine.cuda_graphs import GraphedModel
     from helpers.prediction.engine.device_inputs import resized

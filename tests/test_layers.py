@@ -107,7 +107,7 @@ NEVER = {
         ("evaluation.refcoco", "evaluation.leakage", "helpers.evaluation.frangi_tuning"),
     ),
     "metrics know no files": (("metrics",), ("checkpoints", "prediction", "runs", "evaluation"), ()),
-    "an export stands alone": (("model",), tuple(set(RANK) - {"model"}), ()),
+    "an export stands alone": (("model",), tuple(set(RANK) - {"model"}), ("model.quantization",)),
     "readers of checkpoints know no model": (("checkpoints.read",), tuple(set(RANK) - {"core", "checkpoints"}), ()),
 }
 

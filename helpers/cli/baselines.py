@@ -1,6 +1,5 @@
 """Commands about baselines and about masks that come from elsewhere."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +8,13 @@ import typer
 from helpers.cli.arguments import input_path, json_with, next_steps, next_text, output_file, output_folder
 from helpers.cli.data_set import Data, GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.cli.predictors import Threshold
+from helpers.core.vocabulary import Baseline, Meaning
 
 _SETTINGS = json_with("settings of the baseline", "settings", schema="vesselkit.vesselness")
 
 
-class BaselineName(StrEnum):
-    """What can be tuned."""
-
-    FRANGI = "frangi"
-
-
-class ValuesName(StrEnum):
-    """What the values of imported files are."""
-
-    MASK = "mask"
-    PROBABILITY = "probability"
-    LOGIT = "logit"
-
-
 def tune(
-    baseline: Annotated[BaselineName, typer.Argument(metavar="BASELINE", help="frangi.")],
+    baseline: Annotated[Baseline, typer.Argument(metavar="BASELINE", help="frangi.")],
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="JSON file of the chosen settings.")],
     split: Split = None,
@@ -58,7 +44,7 @@ def import_masks(
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder.")],
     values: Annotated[
-        ValuesName | None,
+        Meaning | None,
         typer.Option(
             "--values", metavar="mask|probability|logit", help="What the values are. Else found out, docs/baselines.md."
         ),
@@ -71,15 +57,13 @@ def import_masks(
     group_by: GroupBy = None,
 ) -> None:
     from helpers.prediction.imports.import_run import import_masks as run_import  # here, so that --help need not wait
-    from helpers.prediction.imports.imported_values import Meaning
     from helpers.runs.run_folder import open_run
     from helpers.runs.status import all_failed
 
     source = input_path(folder, "DIR")
     run = output_folder(output, "--output", data)
     dataset = opening(data, layout, ids, id_key, group_by, split).open()
-    meaning = None if values is None else Meaning(values.value)
-    summary = run_import(source, name, dataset, run, meaning=meaning, threshold=threshold)
+    summary = run_import(source, name, dataset, run, meaning=values, threshold=threshold)
     typer.echo(summary.to_text())
     if all_failed(row.status for row in open_run(run).rows):
         typer.echo("every case ended in an error: nothing of what was imported can be scored")

@@ -3,7 +3,6 @@
 The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from helpers.cli.data_set import Data, opening
 from helpers.cli.predictors import BatchSize, Device, Dtype, Quantize, batch_size_of, checked_quantization
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import Preset
 from helpers.dev.synthesis.written_layouts import SynthLayout
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
@@ -23,21 +23,11 @@ _BENCH = json_with("earlier measurements", "preset", "machine", "images")
 _MEASURED = json_with("earlier measurements", "loop", "pipeline", "ratio")
 
 
-class PresetName(StrEnum):
-    """Sizes of the published models, and of the kit's own."""
-
-    B1 = "1b"
-    B2 = "2b"
-    B4 = "4b"
-    B8 = "8b"
-    DEMO = "demo"
-
-
 @bench_app.command("model", help=registry.command("bench model").summary)
 def bench_model(
     preset: Annotated[
-        PresetName, typer.Option("--preset", metavar="1b|2b|4b|8b|demo", help="Size of the model.")
-    ] = PresetName.DEMO,
+        Preset, typer.Option("--preset", metavar="1b|2b|4b|8b|demo", help="Size of the model.")
+    ] = Preset.DEMO,
     side: Annotated[
         list[int] | None, typer.Option("--side", metavar="512", help="Side of the square images; may be given again.")
     ] = None,
@@ -65,7 +55,6 @@ def bench_model(
 
     from helpers.dev.bench.bench_result import bench_figure
     from helpers.dev.bench.measuring import BenchPlan, measure_model
-    from helpers.dev.bench.model_presets import Preset
     from helpers.prediction.engine.model_loading import choose_device, choose_dtype
     from helpers.review.figures.saving import save_figure
 
@@ -86,7 +75,7 @@ def bench_model(
     cap = None if memory_cap is None else int(memory_cap * (1 << 30))
     quantization = checked_quantization(device, dtype, quantize)
     try:
-        found = measure_model(Preset(preset.value), chosen, choose_dtype(dtype, chosen), plan, quantization, cap)
+        found = measure_model(preset, chosen, choose_dtype(dtype, chosen), plan, quantization, cap)
     except torch.OutOfMemoryError as error:
         raise RefusedInput(
             f"the {preset.value} model and one image do not fit in the memory of {chosen}; take a smaller preset, or "

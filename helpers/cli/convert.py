@@ -4,25 +4,17 @@ The packages are imported inside the commands, so that `--help` need not wait fo
 """
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from helpers.cli.arguments import input_path, next_text, optional_input_path, output_folder, typed_path
+from helpers.core.vocabulary import ExportDtype
 
 CheckpointPath = Annotated[
     Path, typer.Argument(metavar="CKPT", help="Checkpoint file, model folder or training folder.")
 ]
-
-
-class Precision(StrEnum):
-    """Number types of an export."""
-
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    FLOAT32 = "float32"
 
 
 Checkpoint = Annotated[
@@ -92,8 +84,8 @@ def convert(
     pretrained: Pretrained = None,
     id_key: TrainingKey = None,
     dtype: Annotated[
-        Precision, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
-    ] = Precision.BFLOAT16,
+        ExportDtype, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
+    ] = ExportDtype.BFLOAT16,
 ) -> None:
     from helpers.checkpoints.convert import ConversionRequest
     from helpers.checkpoints.convert import convert as run_conversion

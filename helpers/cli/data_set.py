@@ -1,7 +1,6 @@
 """Commands about data sets and the ids of their cases."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from helpers.cli.arguments import (
     typed_path,
 )
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import AskedIds, MaskValues
 
 if TYPE_CHECKING:
     from helpers.data.opening import Opening
@@ -28,17 +28,10 @@ _AUDIT = json_with("an earlier check", "findings", "counts")
 app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 
 
-class Ids(StrEnum):
-    """Where the ids of cases come from."""
-
-    KEEP = "keep"
-    PSEUDONYM = "pseudonym"
-
-
 Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder, annotation file, one image or film.")]
 Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
 IdsOption = Annotated[
-    Ids | None,
+    AskedIds | None,
     typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
 ]
 GroupBy = Annotated[
@@ -62,13 +55,6 @@ RescaleFrom = Annotated[
 ]
 
 
-class TruthValuesName(StrEnum):
-    """What the values of mask files are."""
-
-    MASK = "mask"
-    PROBABILITY = "probability"
-
-
 @app.command("check", help=registry.command("data check").summary)
 def check(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, annotation file, one image or film.")],
@@ -84,7 +70,7 @@ def check(
     rescale: Rescale = False,
     rescale_from: RescaleFrom = None,
     values: Annotated[
-        TruthValuesName | None,
+        MaskValues | None,
         typer.Option("--values", metavar="mask|probability", help="What the values of mask files are."),
     ] = None,
     vessel: Annotated[
@@ -142,7 +128,7 @@ def check(
 def opening(
     data: Path,
     layout: str | None = None,
-    ids: Ids | None = None,
+    ids: AskedIds | None = None,
     id_key: Path | None = None,
     group_by: str | None = None,
     split: str | None = None,

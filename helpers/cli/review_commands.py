@@ -1,7 +1,6 @@
 """Commands of the review by eye: the page from the disk, pictures, and verdicts in and out."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from helpers.cli.arguments import (
 from helpers.cli.data_set import GroupBy, IdKey, IdsOption, Layout, Rescale, RescaleFrom, Split, opening
 from helpers.core.errors import UsageProblem
 from helpers.core.paths import followed
+from helpers.core.vocabulary import QueueOrder
 from helpers.review.figures.sheet_layout import DPI, MaskStyle, check_dpi
 
 if TYPE_CHECKING:  # so that --help need not wait
@@ -66,14 +66,6 @@ Prompt = Annotated[str | None, typer.Option("--prompt", metavar="ID", help="Such
 Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
 
 _PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)
-
-
-class Sort(StrEnum):
-    """Which cases come first."""
-
-    WORST = "worst"
-    BEST = "best"
-    NATURAL = "natural"
 
 
 def report(
@@ -203,7 +195,7 @@ def visualize(
     n: Annotated[int, typer.Option("--n", metavar="5", help="How many cases.")] = 5,
     cases: Cases = None,
     sort: Annotated[
-        Sort | None,
+        QueueOrder | None,
         typer.Option("--sort", metavar="worst|best|natural", help="By Dice, or by case id. Else worst, with scores."),
     ] = None,
     films: Annotated[
@@ -244,7 +236,7 @@ def visualize(
 ) -> None:
     if n < 1:
         raise UsageProblem(f"--n: expected at least 1, got {n}")
-    if metrics is None and sort in (Sort.WORST, Sort.BEST):
+    if metrics is None and sort in (QueueOrder.WORST, QueueOrder.BEST):
         raise UsageProblem(f"--sort {sort}: expected scores to sort by; name the evaluation of the run with --metrics")
 
     if films and (run is None or cases or sort):
@@ -258,7 +250,7 @@ def visualize(
         check_dpi(dpi)
 
     from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
-    from helpers.review.session import QueueOrder, ranked
+    from helpers.review.session import ranked
 
     folder = new_folder(output, "--output", data)
     dataset = opening(data, layout, ids, id_key, group_by, split, rescale, rescale_from).open()
@@ -273,7 +265,7 @@ def visualize(
         stamp = None
     else:
         source = _source(run, dataset, metrics, prompt, None)
-        order = QueueOrder(sort or (Sort.NATURAL if metrics is None else Sort.WORST))
+        order = sort or (QueueOrder.NATURAL if metrics is None else QueueOrder.WORST)
         known = [case.case_id for case in ranked(source.cases, order, "dice")]
         wanted = _known(cases, known) or known[:n]
         panels, stamp = run_panels(source, wanted), source.stamp

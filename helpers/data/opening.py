@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import AskedIds
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.layouts.detection import saved_rules
@@ -12,8 +13,6 @@ from helpers.data.rules import Rules, Saved, with_trial
 from helpers.data.truth.other_frame import parse_size
 
 _log = logging.getLogger(__name__)
-
-_POLICIES = (IdPolicy.KEEP, IdPolicy.PSEUDONYM)
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Opening:
             UsageProblem: for words that mean nothing, and as `open_dataset`.
             RefusedInput: as `open_dataset`.
         """
-        if self.ids not in (None, *_POLICIES):
-            raise UsageProblem(f"ids: expected {' or '.join(_POLICIES)}, got {self.ids!r}")
+        if self.ids not in (None, *AskedIds):
+            raise UsageProblem(f"ids: expected {' or '.join(AskedIds)}, got {self.ids!r}")
         opened = open_dataset(
             self.data,
             layout=self.layout,

@@ -14,6 +14,7 @@ from typing import Any
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.vocabulary import MaskValues
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.id_key import FOLDER, make_folder
 from helpers.data.rule_values import choice, text, texts, whole
@@ -23,7 +24,7 @@ VERSION = 1
 NAME = "dataset.json"
 BESIDE = ".vesselkit.json"
 
-VALUES = ("mask", "probability")
+VALUES = tuple(MaskValues)
 BITS = range(8, 17)
 
 _OLD = frozenset({"ids", "layout"})

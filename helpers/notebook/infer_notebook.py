@@ -4,8 +4,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from helpers.core.errors import VesselkitError
+from helpers.core.vocabulary import Combine, Quantization
 from helpers.data.dataset import Dataset
-from helpers.model.quantization.layers import Quantization
 from helpers.notebook.prompt_box import PromptBox
 from helpers.notebook.settings import InferSettings
 from helpers.prediction.engine.case_result import Thresholding
@@ -20,7 +20,6 @@ from helpers.prediction.engine.model_loading import (
 from helpers.prediction.run import check_asking, check_output, check_parameters, predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences.sequence_answers import own_limit
-from helpers.runs.mask_files import Combine
 from helpers.runs.run_folder import Run, open_run
 
 

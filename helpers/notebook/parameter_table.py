@@ -1,6 +1,6 @@
 """The parameters of a notebook as its reader sees them, from the types that check them.
 
-`python -m helpers.notebook.parameters_page` writes them where they are read.
+`python -m helpers.notebook.parameter_table` writes them where they are read.
 """
 
 import json

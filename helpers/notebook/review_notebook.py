@@ -8,6 +8,7 @@ from IPython.display import display
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import Stage
+from helpers.core.vocabulary import QueueOrder
 from helpers.data.dataset import Dataset
 from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluate_notebook import ChosenRun
@@ -16,7 +17,7 @@ from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
 from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource, open_source
-from helpers.review.session import QueueOrder, ReviewSession
+from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore, elsewhere
 from helpers.review.widget import ReviewWidget
 

@@ -6,8 +6,9 @@ and docs/notebooks.md are written from here, by `helpers.notebook.parameter_tabl
 
 import re
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from helpers.core import paths
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import AskedIds, Combine, ComputeDtype, ExportDtype, Quantization
 from helpers.data.opening import Opening
 from helpers.data.truth.other_frame import parse_size
 from helpers.metrics.intervals import DRAWS, SEED
@@ -51,6 +53,19 @@ def _needed(advice: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _one_of(words: type[StrEnum]) -> tuple[Any, ...]:
+    """What makes a text one of these words, and says so in the parameters' table."""
+    names = [str(word) for word in words]
+    shown = [repr(name) for name in names]
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"expected {', '.join(shown[:-1])} or {shown[-1]}")
+        return value
+
+    return AfterValidator(check), Field(json_schema_extra={"enum": names})
 
 
 def _existing(path: Path) -> Path:
@@ -152,7 +167,7 @@ class DataSettings(ResultSettings):
 
     data: _Data = Field(description="needed: data set, a folder or annotation file; or one image, DICOM or video")
     layout: _OptionalText = Field(None, description="of the data set; empty: found out")
-    ids: Annotated[Literal["keep", "pseudonym"] | None, _Unset] = Field(
+    ids: Annotated[Annotated[str, *_one_of(AskedIds)] | None, _Unset] = Field(
         None, description="keep or pseudonym; empty: keep those of public data sets, replace others"
     )
     id_key: Annotated[Path | None, _Unset] = Field(
@@ -199,8 +214,8 @@ class ConvertSettings(ResultSettings):
     id_key: Annotated[Path | None, _Unset] = Field(
         None, description="file of the key of hashes of training images' names; empty: a key of this machine"
     )
-    dtype: Literal["bfloat16", "float16", "float32"] = Field(
-        "bfloat16", description="of the exported weights: bfloat16, float16 or float32"
+    dtype: Annotated[str, *_one_of(ExportDtype)] = Field(
+        ExportDtype.BFLOAT16.value, description="of the exported weights: bfloat16, float16 or float32"
     )
 
     @property
@@ -217,13 +232,16 @@ class InferSettings(DataSettings):
     )
     prompts: list[_Prompt] = Field([DEFAULT_PROMPT], min_length=1, description="each is asked of every frame")
     threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is in the mask")
-    combine: Literal["union", "first", "best"] = Field("union", description="of several [SEG]: union, first or best")
+    combine: Annotated[str, *_one_of(Combine)] = Field(
+        Combine.UNION.value, description="of several [SEG]: union, first or best"
+    )
     batch_size: _OptionalCount = Field(None, description="frames at a time; 0: what suits the device")
     device: Annotated[str, AfterValidator(_device)] = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    dtype: Literal["auto", "float32", "mixed", "bfloat16", "float16"] = Field(
-        "auto", description="that the model computes in: auto, float32, mixed (SAM2 in float16), bfloat16 or float16"
+    dtype: Annotated[str, *_one_of(ComputeDtype)] = Field(
+        ComputeDtype.AUTO.value,
+        description="that the model computes in: auto, float32, mixed (SAM2 in float16), bfloat16 or float16",
     )
-    quantize: Annotated[Literal["int8", "nf4"] | None, _Unset] = Field(
+    quantize: Annotated[Annotated[str, *_one_of(Quantization)] | None, _Unset] = Field(
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
     )
     limit: _OptionalCount = Field(None, description="only the first cases, more may be asked for later; 0: all")

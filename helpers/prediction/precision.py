@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Combine, Quantization
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
-from helpers.model.quantization.layers import Quantization
 from helpers.prediction.engine.dtypes import DTYPES
 from helpers.prediction.engine.model_loading import choose_device, choose_dtype, load_model
 from helpers.prediction.predictor import FramePrediction, check_prompt
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.runs.mask_files import Combine, combined_mask
+from helpers.runs.mask_files import combined_mask
 from helpers.runs.stored_logits import StoredLogits, round_for_storage
 
 # Modules whose outputs are looked at, by the stage that they belong to, in the order of the computation.

@@ -11,6 +11,7 @@ import torch
 from helpers.core.errors import DISK_FULL, RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.core.progress import Bar
+from helpers.core.vocabulary import Combine, Mode
 from helpers.data.frames.frame import Frame, listing_sha256, order_sha256
 from helpers.prediction.engine.batch_pipeline import run_batches, stopping
 from helpers.prediction.engine.case_result import Thresholding
@@ -20,12 +21,12 @@ from helpers.prediction.engine.write_threads import unwritten
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor, check_prompts
 from helpers.prediction.resume import RecomputeReason, open_cases, reopen, tell, tell_making
 from helpers.prediction.run_summary import RunSummary
-from helpers.prediction.sequences.sequence_answers import Mode, first_frames, sequences_of, whole_sequences
+from helpers.prediction.sequences.sequence_answers import first_frames, sequences_of, whole_sequences
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
 from helpers.prediction.work_shards import WHOLE, WorkShard, fixed_batches
 from helpers.runs.case_parts import read_part, remove_leftovers
 from helpers.runs.finishing import finish_run, is_finished
-from helpers.runs.mask_files import Combine, threshold_logit
+from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
 from helpers.runs.run_config import CONFIG_NAME, Extent, RunConfig, check_asked, extent_of, read_config, start_run
 from helpers.runs.shard_lock import finishing_lock, shard_lock, start_lock

@@ -8,22 +8,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Launcher
 from helpers.data.frames.frame import Frame
 
 _SHARD = re.compile(r"([0-9]+)/([0-9]+)")
-
-
-class Launcher(StrEnum):
-    """What started the processes of a run, as mmengine names it."""
-
-    NONE = "none"
-    PYTORCH = "pytorch"
-    SLURM = "slurm"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from helpers.runs.mask_files import Combine, combined_map, threshold_logit
+from helpers.core.vocabulary import Combine
+from helpers.runs.mask_files import combined_map, threshold_logit
 from helpers.runs.stored_logits import StoredLogits, Upsampling
 
 # For maps that are not resampled only their place between thresholds counts: these are all that the slider can set.

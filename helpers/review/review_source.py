@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import QueueOrder
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
@@ -25,7 +26,7 @@ from helpers.metrics.definitions import BY_METRIC, Better
 from helpers.review.figures.panels import GroundTruth, PredictedMask
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import CaseView, CodedPrediction
-from helpers.review.session import QueueOrder, ReviewCase, ranked
+from helpers.review.session import ReviewCase, ranked
 from helpers.review.verdicts import VerdictRecord, is_on
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.run_folder import open_run

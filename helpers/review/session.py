@@ -4,10 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 from helpers.core.errors import UsageProblem
 from helpers.core.paths import plain_name
+from helpers.core.vocabulary import QueueOrder
 from helpers.data.frames.image_reading import natural_key
 from helpers.review.verdicts import Verdict, VerdictReason, VerdictRecord, VerdictStore, current, is_on, new_id, now
 
@@ -36,14 +36,6 @@ class ReviewCase:
     position: int | None = None
     empty: bool = False
     predictions: tuple[str | None, ...] = ()
-
-
-class QueueOrder(Enum):
-    """How the queue is sorted."""
-
-    NATURAL = "natural"  # by case id, frames of a sequence in order of time
-    WORST = "worst"
-    BEST = "best"
 
 
 def ranked(

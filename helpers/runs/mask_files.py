@@ -3,21 +3,13 @@
 import io
 import math
 import zlib
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
-
-
-class Combine(StrEnum):
-    """How the maps of several `[SEG]` become one mask."""
-
-    UNION = "union"  # a pixel is inside where any map is above the threshold
-    FIRST = "first"  # the first map alone
-    BEST = "best"  # the map of the highest known predicted IoU alone; the first of several, or where none is known
+from helpers.core.vocabulary import Combine
 
 
 def threshold_logit(threshold: float) -> float:

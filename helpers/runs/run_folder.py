@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.vocabulary import Combine
 from helpers.runs.case_parts import Artefacts, logits_name, mask_name, part_digests, part_or_none, part_path
 from helpers.runs.coco_export import drawn_code
 from helpers.runs.finishing import MEND, TABLE_NAME, in_order, read_tables, read_timings
-from helpers.runs.mask_files import Combine, combined_map, read_png
+from helpers.runs.mask_files import combined_map, read_png
 from helpers.runs.provenance import mixture
 from helpers.runs.result_rows import PredictionRow, listed, to_arrow
 from helpers.runs.run_config import MANIFEST_NAME, RunConfig, read_config

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from helpers.cli.arguments import next_steps
-from helpers.cli.data_set import Ids
+from helpers.core.vocabulary import AskedIds
 from helpers.prediction.engine import model_loading
 from helpers.runs.run_folder import open_run
 from tests.prediction.engine.fixture_model import draw_angiograms
@@ -129,7 +129,7 @@ def test_one_image_is_predicted_with_its_panels_and_not_scored(call, model, tmp_
 
 
 def test_the_next_commands_open_the_data_set_in_the_same_way():
-    opening = {"layout": None, "ids": Ids.KEEP, "group-by": "column:patient id"}
+    opening = {"layout": None, "ids": AskedIds.KEEP, "group-by": "column:patient id"}
     look, score = next_steps(Path("run"), Path("my data"), opening, scores=True).splitlines()
     shared = "--data 'my data' --ids keep --group-by 'column:patient id' --output"
     assert look == f"next: vesselkit visualize run {shared} run-pictures"

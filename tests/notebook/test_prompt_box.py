@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import Combine
 from helpers.data.cases import Case
 from helpers.notebook import prompt_box
 from helpers.notebook.prompt_box import NOTICE, PromptBox, look
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.review.figures import panels
-from helpers.runs.mask_files import Combine
 from tests.prediction.engine.frames import draw_frames
 from tests.prediction.engine.plain_predictor import PlainPredictor
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Quantization
 from helpers.data.frames.frame import Frame
-from helpers.model.quantization.layers import Quantization
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.precision import PrecisionKind, check_precision, kinds_for
 from helpers.prediction.run import DEFAULT_PROMPT

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
+from helpers.core.vocabulary import Combine, Mode
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
@@ -27,11 +28,9 @@ from helpers.prediction.run import (
     listing_sha256,
     predict,
 )
-from helpers.prediction.sequences.sequence_answers import Mode
 from helpers.prediction.work_shards import WorkShard
 from helpers.runs import finishing
 from helpers.runs.durable import write_durable
-from helpers.runs.mask_files import Combine
 from helpers.runs.run_folder import open_run
 from helpers.runs.shard_lock import shard_lock
 from tests.prediction.engine.frames import draw_frames

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Launcher
 from helpers.data.frames.frame import Frame
-from helpers.prediction.work_shards import Launcher, Process, WorkShard, fixed_batches, launched, parse_shard
+from helpers.prediction.work_shards import Process, WorkShard, fixed_batches, launched, parse_shard
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
 

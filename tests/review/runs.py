@@ -7,10 +7,11 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from helpers.core.vocabulary import Combine
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.mask_files import Combine, combined_mask
+from helpers.runs.mask_files import combined_mask
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import read_config, start_run
 from helpers.runs.status import PredictionStatus

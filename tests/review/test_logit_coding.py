@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
+from helpers.core.vocabulary import Combine
 from helpers.review.logit_coding import SLIDER_STEP, coded_map, resized
-from helpers.runs.mask_files import Combine, combined_map, threshold_logit
+from helpers.runs.mask_files import combined_map, threshold_logit
 from helpers.runs.stored_logits import StoredLogits, Upsampling
 from tests.review.runs import smooth_logits, two_step
 

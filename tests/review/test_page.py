@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import Combine
 from helpers.core.watermark import VARIABLE
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
@@ -14,7 +15,6 @@ from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
 from helpers.review.viewer_facts import review_facts
-from helpers.runs.mask_files import Combine
 from tests.review.opened_page import open_page
 from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL, write_data, write_run
 

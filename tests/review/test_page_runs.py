@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from helpers.core.vocabulary import Combine
 from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
-from helpers.runs.mask_files import Combine
 from tests.review.opened_page import open_page
 from tests.review.runs import CASES, FAILED, GRIDDED, write_data, write_run
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import QueueOrder
 from helpers.review import verdicts
-from helpers.review.session import QueueOrder, ReviewCase, ReviewSession
+from helpers.review.session import ReviewCase, ReviewSession
 from helpers.review.verdicts import Verdict, VerdictReason, VerdictStore
 
 CASES = (

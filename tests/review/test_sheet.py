@@ -5,11 +5,12 @@ from unittest.mock import PropertyMock, patch
 
 from PIL import Image
 
+from helpers.core.vocabulary import QueueOrder
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.pictures import panel_case, sheet, worst_median_best
 from helpers.review.review_source import ReviewSource, open_source
-from helpers.review.session import QueueOrder, ranked
+from helpers.review.session import ranked
 from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, HEIGHT, WIDTH, write_data, write_run
 
 

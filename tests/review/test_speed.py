@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.core.vocabulary import Combine
 from helpers.data.dataset import open_dataset
 from helpers.metrics.centreline import skeleton
 from helpers.review import page as page_module
@@ -21,7 +22,6 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.review.widget import ReviewWidget
-from helpers.runs.mask_files import Combine
 from tests.review.runs import smooth_logits, tube, two_step, write_many
 
 LIMIT_MS = {512: 16, 1024: 40}

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
+from helpers.core.vocabulary import Combine, QueueOrder
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import maps_json, packed
-from helpers.review.session import QueueOrder, ReviewCase, ReviewSession
+from helpers.review.session import ReviewCase, ReviewSession
 from helpers.review.verdicts import VerdictStore, moment_of
 from helpers.review.viewer_facts import viewer_module
-from helpers.runs.mask_files import Combine
 from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
 from tests.review.runs import smooth_logits, tube, two_step
 from tests.review.test_session import CASES

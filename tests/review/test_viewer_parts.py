@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 
+from helpers.core.vocabulary import Combine
 from helpers.review.figures.mask_drawing import hatch
 from helpers.review.figures.sheet_layout import line_width
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import maps_json, packed
 from helpers.review.viewer_facts import VIEWER_PARTS, viewer_module, viewer_part
-from helpers.runs.mask_files import Combine
 from tests.review.node import node
 from tests.review.runs import smooth_logits, tube, two_step
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.runs.mask_files import Combine, combined_mask, png_bytes, read_png, threshold_logit
+from helpers.core.vocabulary import Combine
+from helpers.runs.mask_files import combined_mask, png_bytes, read_png, threshold_logit
 
 MAPS = np.array([[[3.0, -3.0, 0.0]], [[-3.0, 3.0, 0.5]]], np.float32)
 

@@ -32,13 +32,13 @@ from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.checkpoints.read.inspection import empty_text
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import ExportDtype
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.model.sam2_sizes import Sam2Sizes
 
 _log = logging.getLogger(__name__)
 
 _BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
-DTYPES = ("bfloat16", "float16", "float32")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ConversionRequest:
     train_config: Path | None = None
     lora_alpha: float | None = None
     template: str | None = None
-    dtype: str = "bfloat16"
+    dtype: str = ExportDtype.BFLOAT16
     shard_bytes: int = 2_000_000_000
     pretrained: Path | str | None = None
 
@@ -202,8 +202,8 @@ def require_sa2va_beneath(checkpoint: TensorSource, opened: Mapping[SourceRole, 
 
 
 def _check_options(request: ConversionRequest) -> None:
-    if request.dtype not in DTYPES:
-        raise UsageProblem(f"--dtype: expected one of {DTYPES}, got {request.dtype!r}")
+    if request.dtype not in tuple(ExportDtype):
+        raise UsageProblem(f"--dtype: expected one of {tuple(map(str, ExportDtype))}, got {request.dtype!r}")
     if (
         request.output is not None
         and request.output.exists()

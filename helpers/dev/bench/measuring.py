@@ -9,9 +9,10 @@ import torch
 import transformers
 from PIL import Image
 
+from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench.bench_result import ImageBench, Machine, ModelBench
 from helpers.dev.bench.file_rate import FilesBench, measure_files
-from helpers.dev.bench.model_presets import Preset, count_operations
+from helpers.dev.bench.model_presets import count_operations
 from helpers.dev.bench.stand_in import FORCED_ANSWER, draw_noise, stand_in
 from helpers.dev.bench.timing import (
     interleaved,
@@ -22,7 +23,6 @@ from helpers.dev.bench.timing import (
     timed_methods,
 )
 from helpers.model.components import upsample_logits
-from helpers.model.quantization.layers import Quantization
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.dtypes import ModelDtype, dtype_of
 from helpers.prediction.engine.memory_estimate import limit_memory

@@ -1,28 +1,17 @@
 """Sizes of the published models, the configuration that they stand for, and the operations of one image."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from helpers.core.vocabulary import Preset
 from helpers.dev.demo.untrained_base import DEMO, FIXTURE
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
 from helpers.model.sam2_sizes import PRESETS, Sam2Sizes
 from helpers.prediction.engine.cuda_graphs import stages
-
-
-class Preset(StrEnum):
-    """A model's size; those in B are Sa2VA on InternVL with SAM2 Hiera-L."""
-
-    B1 = "1b"
-    B2 = "2b"
-    B4 = "4b"
-    B8 = "8b"
-    DEMO = "demo"
-    TINY = "tiny"
 
 
 @dataclass(frozen=True)

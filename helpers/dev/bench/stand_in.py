@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from helpers.dev.bench.model_presets import Preset, preset_config, special_tokens
+from helpers.core.vocabulary import Preset, Quantization
+from helpers.dev.bench.model_presets import preset_config, special_tokens
 from helpers.model.modeling_sa2va import Sa2VAModel
-from helpers.model.quantization.layers import Quantization
 from helpers.prediction.engine.dtypes import ModelDtype
 from helpers.prediction.engine.materialize import fill, without_values
 

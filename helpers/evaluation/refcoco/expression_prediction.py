@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import Bar
+from helpers.core.vocabulary import Combine
 from helpers.data.truth.rle import encode
 from helpers.evaluation.refcoco.expression_parts import (
     ImagePart,
@@ -27,7 +28,6 @@ from helpers.prediction.engine.prefetch import Loaded, load
 from helpers.prediction.predictor import Predictor
 from helpers.prediction.resume import tell, tell_mixture
 from helpers.runs.durable import json_bytes, write_durable
-from helpers.runs.mask_files import Combine
 from helpers.runs.provenance import making, making_text, mixture
 from helpers.runs.run_config import config_sha256, differences, other_configuration
 

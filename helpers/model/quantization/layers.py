@@ -1,22 +1,15 @@
 """Linear layers with weights in 8 or 4 bits, and how they take the place of others."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import torch
 from torch import nn
 
+from helpers.core.vocabulary import Quantization
 from helpers.model.quantization.codes import decode_int8, decode_nf4, encode_int8, encode_nf4, nf4_block
 
 # The beginning of the names of all layers in few bits.
 _IN_FEW_BITS = "language_model.model.layers."
-
-
-class Quantization(StrEnum):
-    """How weights of the language model are stored."""
-
-    INT8 = "int8"  # 8 bits, one step size a row
-    NF4 = "nf4"  # 4 bits, quantiles of a normal distribution, one scale for 64 weights
 
 
 class QuantizedLinear(nn.Module):

@@ -9,12 +9,13 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from helpers.core.errors import VesselkitError
+from helpers.core.vocabulary import Combine
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.case_parts import CaseResult
-from helpers.runs.mask_files import Combine, combined_mask, threshold_logit
+from helpers.runs.mask_files import combined_mask, threshold_logit
 from helpers.runs.result_rows import PredictionRow
 from helpers.runs.status import PredictionStatus, status_of
 from helpers.runs.stored_logits import StoredLogits, round_for_storage

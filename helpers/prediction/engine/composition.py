@@ -17,8 +17,8 @@ from helpers.checkpoints.convert.request import ConversionRequest, open_sources
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.convert.weights import Weights, fingerprint, raw_bytes
 from helpers.core.progress import track
+from helpers.core.vocabulary import Quantization
 from helpers.model.modeling_sa2va import Sa2VAModel
-from helpers.model.quantization.layers import Quantization
 from helpers.prediction.engine.materialize import fill, without_values
 from helpers.prediction.engine.memory_estimate import require_memory
 from helpers.prediction.engine.model_loading import ModelIdentity, choose_device, choose_dtype, files_fingerprint

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from helpers.core.errors import RefusedInput
-from helpers.model.quantization.layers import Quantization, QuantizedLinear, replace, takes
+from helpers.core.vocabulary import Quantization
+from helpers.model.quantization.layers import QuantizedLinear, replace, takes
 from helpers.prediction.engine.dtypes import ModelDtype, make_mixed, supported_dtype, upcast_mask_decoder
 from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops
 

@@ -10,7 +10,8 @@ import psutil
 import torch
 
 from helpers.core.errors import UsageProblem
-from helpers.model.quantization.layers import Quantization, is_stored_in, stored_bytes
+from helpers.core.vocabulary import Quantization
+from helpers.model.quantization.layers import is_stored_in, stored_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert.tokenizer_files import tokenizer_files
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.model.quantization.layers import Quantization
+from helpers.core.vocabulary import Quantization
 from helpers.prediction.engine.dtypes import DTYPES, MIXED, ModelDtype, one_dtype
 from helpers.prediction.engine.materialize import fill, without_values
 from helpers.prediction.engine.memory_estimate import cuda_index, require_memory, stored_shapes

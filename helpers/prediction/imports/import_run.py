@@ -11,6 +11,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame
@@ -22,7 +23,6 @@ from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answ
 from helpers.prediction.imports.file_matching import match
 from helpers.prediction.imports.imported_values import (
     SUFFIXES,
-    Meaning,
     ReadAs,
     holds_probabilities,
     meaning_of,
@@ -35,7 +35,7 @@ from helpers.prediction.resume import open_cases, reopen, tell, tell_making
 from helpers.prediction.run import check_output, check_parameters, known_values, writing
 from helpers.runs.case_parts import commit_case, remove_leftovers
 from helpers.runs.finishing import finish_run, is_finished
-from helpers.runs.mask_files import Combine, threshold_logit
+from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
 from helpers.runs.run_config import start_run
 from helpers.runs.shard_lock import shard_lock, start_lock

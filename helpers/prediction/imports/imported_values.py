@@ -5,7 +5,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Meaning
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS
 from helpers.data.truth.mask_values import NEAR, Found, ValueKind, full_of, judge, shares
 
@@ -27,14 +27,6 @@ _PERCENT = 100
 # nnU-Net's names of its arrays of probabilities, the present one first.
 _PROBABILITIES = ("probabilities", "softmax")
 _ADVICE = "Say what the values are with --values mask, probability or logit, or export the vessel alone as 0 and 255"
-
-
-class Meaning(StrEnum):
-    """What the values of all files are."""
-
-    MASK = "mask"  # vessel where above 0
-    PROBABILITY = "probability"  # 0 .. 1, or shares of 255 or 65535
-    LOGIT = "logit"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 from scipy.ndimage import grey_closing
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame, in_sequences
 from helpers.model.video import encode_frame
 from helpers.prediction.predictor import FramePrediction
@@ -97,20 +97,6 @@ def _mean(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None
     if one is None or other is None:
         return None
     return np.array([(one.max() + other.max()) / 2], np.float32)
-
-
-class Mode(StrEnum):
-    """How a run goes through the frames of a sequence."""
-
-    FRAME = "frame"  # each frame by itself
-    TRACK = "track"  # the first frames are prompted, the others followed: the official route
-    TRACK_BOTH = "track-both"  # the frames of fullest vessels are prompted, the others followed both ways from there
-    FUSED = "fused"  # the mean of FRAME and TRACK_BOTH
-
-    @property
-    def chooses(self) -> bool:
-        """Whether the frames to prompt are chosen by their contrast."""
-        return self in {Mode.TRACK_BOTH, Mode.FUSED}
 
 
 def first_frames(frames: Sequence[Frame], limit: int | None, mode: Mode) -> tuple[Frame, ...]:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import sam2_bytes
@@ -22,14 +23,7 @@ from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_mem
 from helpers.prediction.engine.prefetch import Loaded, load
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.prediction.sequences.sequence_answers import (
-    Mode,
-    SequenceAnswer,
-    SequenceTracker,
-    fullest,
-    fullness,
-    fused,
-)
+from helpers.prediction.sequences.sequence_answers import SequenceAnswer, SequenceTracker, fullest, fullness, fused
 
 logger = logging.getLogger(__name__)
 

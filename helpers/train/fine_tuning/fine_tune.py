@@ -10,7 +10,8 @@ from mmengine.dist import barrier, is_main_process
 from helpers.core.atomic import require_writable
 from helpers.core.errors import exit_as_interrupted
 from helpers.core.processes import only_process
-from helpers.prediction.work_shards import Launcher, launched
+from helpers.core.vocabulary import Launcher
+from helpers.prediction.work_shards import launched
 from helpers.train.fine_tuning.training_runner import (
     PARTIAL_SUFFIX,
     TrainingRunner,

@@ -13,7 +13,7 @@ from mmengine.dist import is_distributed
 from mmengine.registry import RUNNERS
 
 from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
-from helpers.prediction.work_shards import Launcher
+from helpers.core.vocabulary import Launcher
 from helpers.train.test_route.mmengine_runner import Runner
 
 

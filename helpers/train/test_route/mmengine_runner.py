@@ -9,7 +9,8 @@ import torch.distributed
 from mmengine.dist import is_distributed
 
 from helpers.core.errors import UsageProblem
-from helpers.prediction.work_shards import Launcher, launched
+from helpers.core.vocabulary import Launcher
+from helpers.prediction.work_shards import launched
 from helpers.train.test_route.mmengine_registry import RUNNERS
 
 

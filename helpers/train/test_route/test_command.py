@@ -7,10 +7,10 @@ import typer
 from mmengine.dist import is_main_process
 
 from helpers.core.errors import VesselkitError
+from helpers.core.vocabulary import Launcher
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.markdown import stands_beside
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
-from helpers.prediction.work_shards import Launcher
 from helpers.train.test_route.config_file import exit_codes, parser_of, read_config, runner_of
 from helpers.train.test_route.mmengine_runner import Runner
 

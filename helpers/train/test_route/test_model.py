@@ -11,6 +11,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Combine
 from helpers.data.frames.frame import Frame
 from helpers.prediction.engine.batch_pipeline import predict_batch
 from helpers.prediction.engine.case_result import Thresholding
@@ -22,7 +23,7 @@ from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import check_parameters
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.case_parts import CaseResult
-from helpers.runs.mask_files import Combine, combined_map
+from helpers.runs.mask_files import combined_map
 from helpers.train.test_route.mmengine_registry import MODEL_WRAPPERS, MODELS
 
 _PROMPT_ID = "p1"

@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
+from helpers.core.vocabulary import Preset
 from helpers.dev.bench.file_rate import REST, STEPS, FilesBench, measure_files
-from helpers.dev.bench.model_presets import Preset
 from helpers.dev.bench.stand_in import stand_in
 from helpers.prediction.engine.dtypes import one_dtype
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor

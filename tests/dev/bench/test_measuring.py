@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
+from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench import measuring
 from helpers.dev.bench.measuring import ONE_PASS, STEP_BY_STEP, BenchPlan, measure_model, sufficient_batch
-from helpers.dev.bench.model_presets import Preset, count_operations
-from helpers.model.quantization.layers import Quantization
+from helpers.dev.bench.model_presets import count_operations
 from helpers.prediction.engine.dtypes import one_dtype
 
 PLAN = BenchPlan(sides=(448,), batch_sizes=(1, 2), calls=1, files=2, graphs=False)

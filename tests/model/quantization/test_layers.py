@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.model.quantization.layers import Quantization, QuantizedLinear, replace, stored_bytes, takes
+from helpers.core.vocabulary import Quantization
+from helpers.model.quantization.layers import QuantizedLinear, replace, stored_bytes, takes
 
 
 class Model(nn.Module):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_masks
 
+from helpers.core.vocabulary import Combine
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.prediction.engine.case_result import (
@@ -22,7 +23,6 @@ from helpers.prediction.engine.case_result import (
     nameless,
 )
 from helpers.prediction.predictor import FramePrediction
-from helpers.runs.mask_files import Combine
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_logits import Upsampling
 

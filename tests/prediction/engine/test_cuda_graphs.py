@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from helpers.dev.bench.model_presets import Preset, preset_config
+from helpers.core.vocabulary import Preset
+from helpers.dev.bench.model_presets import preset_config
 from helpers.dev.bench.stand_in import FORCED_ANSWER, stand_in
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.prediction.engine.cuda_graphs import MOST_SHAPES, GraphedModel, Replayed, stages

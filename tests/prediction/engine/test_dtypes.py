@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.dev.bench.model_presets import Preset
+from helpers.core.vocabulary import Preset
 from helpers.dev.bench.stand_in import stand_in
 from helpers.prediction.engine.dtypes import DTYPES, MIXED, dtype_of, one_dtype
 

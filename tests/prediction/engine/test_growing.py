@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from helpers.core.errors import RefusedInput, Stopped, VesselkitError
+from helpers.core.vocabulary import Combine
 from helpers.prediction import run as run_module
 from helpers.prediction.resume import RecomputeReason
 from helpers.prediction.run import check_asking, predict
@@ -15,7 +16,6 @@ from helpers.prediction.sequences.sequence_answers import own_limit
 from helpers.prediction.work_shards import WorkShard
 from helpers.runs.case_parts import read_part
 from helpers.runs.finishing import is_finished
-from helpers.runs.mask_files import Combine
 from helpers.runs.run_config import config_sha256, read_config
 from helpers.runs.run_folder import open_run
 from tests.prediction.engine.frames import draw_frames

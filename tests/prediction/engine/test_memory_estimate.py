@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from helpers.checkpoints.convert.model_config import target_shapes
 from helpers.core.errors import UsageProblem
-from helpers.dev.bench.model_presets import Preset, preset_config
-from helpers.model.quantization.layers import Quantization
+from helpers.core.vocabulary import Preset, Quantization
+from helpers.dev.bench.model_presets import preset_config
 from helpers.prediction.engine import memory_estimate
 from helpers.prediction.engine.memory_estimate import (
     WORKING_BYTES,

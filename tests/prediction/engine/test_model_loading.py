@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.model.quantization.layers import Quantization, quantization_of, takes
+from helpers.core.vocabulary import Quantization
+from helpers.model.quantization.layers import quantization_of, takes
 from helpers.prediction.engine import memory_estimate, model_loading
 from helpers.prediction.engine.dtypes import DTYPES, MIXED
 from helpers.prediction.engine.model_loading import check_folder, check_memory, choose_device, choose_dtype, load_model

@@ -2,7 +2,8 @@
 
 import torch
 
-from helpers.dev.bench.model_presets import Preset, preset_config
+from helpers.core.vocabulary import Preset
+from helpers.dev.bench.model_presets import preset_config
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.prediction.engine.materialize import without_values
 from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops

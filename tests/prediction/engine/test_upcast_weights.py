@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from helpers.dev.bench.model_presets import Preset, preset_config
+from helpers.core.vocabulary import Preset
+from helpers.dev.bench.model_presets import preset_config
 from helpers.model.components import Sam2Features
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.prediction.engine.dtypes import upcast_mask_decoder

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Meaning
 from helpers.data.truth.mask_values import look
 from helpers.prediction.imports.imported_values import (
-    Meaning,
     ReadAs,
     holds_probabilities,
     meaning_of,

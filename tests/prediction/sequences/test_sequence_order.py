@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame
 from helpers.dev.synthesis.sequence import draw_frame
 from helpers.prediction.resume import RecomputeReason
-from helpers.prediction.sequences.sequence_answers import (
-    Mode,
-    first_frames,
-    fullest,
-    fullness,
-    sequences_of,
-    whole_sequences,
-)
+from helpers.prediction.sequences.sequence_answers import first_frames, fullest, fullness, sequences_of, whole_sequences
 
 
 def frame(case_id, sequence=None, number=None):

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, Stopped
+from helpers.core.vocabulary import Mode
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import Frame
 from helpers.dev.synthesis.sequence import draw_frame
@@ -22,7 +23,6 @@ from helpers.prediction.resume import RecomputeReason
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences import sequence_tracking
-from helpers.prediction.sequences.sequence_answers import Mode
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus

@@ -1,0 +1,105 @@
+"""Words that commands, notebooks' parameters and packages share. Light to import: commands name them in their help."""
+
+from enum import StrEnum
+
+
+class ExportDtype(StrEnum):
+    """Number types of an export."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
+class ComputeDtype(StrEnum):
+    """What a model computes in; AUTO is what suits the device, MIXED is bfloat16 with SAM2 in float16."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    MIXED = "mixed"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+class AskedIds(StrEnum):
+    """Where a user says that the ids of cases shall come from."""
+
+    KEEP = "keep"
+    PSEUDONYM = "pseudonym"
+
+
+class MaskValues(StrEnum):
+    """What the values of a data set's mask files are."""
+
+    MASK = "mask"
+    PROBABILITY = "probability"
+
+
+class Baseline(StrEnum):
+    """Methods without a network that are given in place of a model's folder."""
+
+    FRANGI = "frangi"
+
+
+class Quantization(StrEnum):
+    """How weights of the language model are stored."""
+
+    INT8 = "int8"  # 8 bits, one step size a row
+    NF4 = "nf4"  # 4 bits, quantiles of a normal distribution, one scale for 64 weights
+
+
+class Launcher(StrEnum):
+    """What started the processes of a run, as mmengine names it."""
+
+    NONE = "none"
+    PYTORCH = "pytorch"
+    SLURM = "slurm"
+
+
+class Mode(StrEnum):
+    """How a run goes through the frames of a sequence."""
+
+    FRAME = "frame"  # each frame by itself
+    TRACK = "track"  # the first frames are prompted, the others followed: the official route
+    TRACK_BOTH = "track-both"  # the frames of fullest vessels are prompted, the others followed both ways from there
+    FUSED = "fused"  # the mean of FRAME and TRACK_BOTH
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the frames to prompt are chosen by their contrast."""
+        return self in {Mode.TRACK_BOTH, Mode.FUSED}
+
+
+class Combine(StrEnum):
+    """How the maps of several `[SEG]` become one mask."""
+
+    UNION = "union"  # a pixel is inside where any map is above the threshold
+    FIRST = "first"  # the first map alone
+    BEST = "best"  # the map of the highest known predicted IoU alone; the first of several, or where none is known
+
+
+class Meaning(StrEnum):
+    """What the values of all files are."""
+
+    MASK = "mask"  # vessel where above 0
+    PROBABILITY = "probability"  # 0 .. 1, or shares of 255 or 65535
+    LOGIT = "logit"
+
+
+class QueueOrder(StrEnum):
+    """How the queue is sorted."""
+
+    NATURAL = "natural"  # by case id, frames of a sequence in order of time
+    WORST = "worst"
+    BEST = "best"
+
+
+class Preset(StrEnum):
+    """A model's size; those in B are Sa2VA on InternVL with SAM2 Hiera-L."""
+
+    B1 = "1b"
+    B2 = "2b"
+    B4 = "4b"
+    B8 = "8b"
+    DEMO = "demo"
+    TINY = "tiny"
