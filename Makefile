@@ -59,7 +59,7 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format
 
 docs: $(STAMP) ## write docs/cli.md, docs/notebooks.md and the notebooks' cells of parameters again
-	$(BIN)/python -m helpers.cli.commands_page
+	$(BIN)/python -m typer helpers.cli.app utils docs --name vesselkit --title Commands --output docs/cli.md
 	$(BIN)/python -m helpers.notebook.parameter_table
 
 pages: $(STAMP) ## write docs/pages again from the notebooks that `make demo` ran

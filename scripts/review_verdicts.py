@@ -292,7 +292,7 @@ def _voila(page: Any, root: Path, code: Path) -> Iterator[Any]:
 @contextlib.contextmanager
 def _page(page: Any, root: Path, code: Path) -> Iterator[Any]:
     run = root / "outputs" / "demo" / "predict" / "model"
-    command = [Path(sys.executable).with_name("vesselkit"), "report", run, "--data", code / DATA]
+    command = [Path(sys.executable).with_name("vesselkit"), "review-page", run, "--data", code / DATA]
     subprocess.run([*command, "--output", root / "review.html"], check=True, capture_output=True)
     page.goto((root / "review.html").as_uri())
     page.fill("[data-control=reviewer]", REVIEWER)

@@ -1,9 +1,9 @@
 """Measure speed and memory of the published sizes on one GPU, and print the tables of docs/speed.md.
 
-`python -m scripts.speed_table FOLDER` runs `vesselkit bench model` for each size in a process of its own, then the 8B
-on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the trained demo model) it
-adds drafts, batches and precision on real answers; with `--gpus 2` it lets two share a run. Results are written as they
-come.
+`python -m scripts.speed_table FOLDER` runs `vesselkit dev bench model` for each size in a process of its own, then the
+8B on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the trained demo model)
+it adds drafts, batches and precision on real answers; with `--gpus 2` it lets two share a run. Results are written as
+they come.
 """
 
 import argparse
@@ -52,8 +52,8 @@ class Parts:
 def bench_preset(parts: Parts, folder: Path, preset: str, files: int, calls: int) -> None:
     """Latency, throughput, stages and files to files of a size; without CUDA graphs where they fail."""
     options = ["--preset", preset, "--side", "512", "--side", "768", "--batch-sizes", "1,2,4,8,16,32"]
-    more = ["--n", str(calls), "--files", str(files), "--output", str(folder / preset)]
-    command = [*VESSELKIT, "bench", "model", *options, *more]
+    more = ["--calls", str(calls), "--files", str(files), "--output", str(folder / preset)]
+    command = [*VESSELKIT, "dev", "bench", "model", *options, *more]
     if not parts.run(preset, command, 180):
         parts.run(f"{preset} without graphs", [*command, "--no-cuda-graphs"], 100)
 

@@ -2,77 +2,76 @@
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from helpers import __version__
 from helpers.cli import (
-    baselines,
-    bench_command,
+    bench,
     check_precision,
     convert,
-    data_set,
+    data,
     doctor,
-    evaluate_runs,
+    evaluate,
+    gate,
+    grid,
+    import_masks,
+    pipeline,
     predict,
     refseg,
-    registry,
-    review_commands,
-    whole_way,
+    review,
+    review_page,
+    synth,
+    train,
+    tune,
+    visualize,
 )
-from helpers.core.errors import Stopped, UsageProblem, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.cli.command_group import AppSettings, KitCommand, KitGroup, ordered, shows, spellings
+from helpers.core.errors import Stopped, VesselkitError, exit_as_interrupted, explain_os_errors
 from helpers.core.terminal import Terminal
 
 EXIT_CODES = {
     0: "ok",
-    1: "findings: the command ran, and what it looked at is not in order; or it failed unexpectedly",
+    1: "findings: the command ran, and what it looked at is not in order, or it failed unexpectedly",
     2: "usage: the call cannot work as it stands",
     3: "refused input: a file was read as far as needed and refused",
-    130: "stopped: by Ctrl-C or a scheduler; the same command goes on from what is finished, or starts anew",
+    130: "stopped by Ctrl-C or a scheduler: the same command goes on from what is finished, or starts anew",
 }
+_EPILOG = f"""\
+Exit codes: {"; ".join(f"{code} {text}" for code, text in EXIT_CODES.items())}.
 
-
-@dataclass
-class AppSettings:
-    """Options that stand before the command's name.
-
-    Attributes:
-        debug: whether an error shows where it arose.
-    """
-
-    debug: bool = False
-
-
-class KitGroup(TyperGroup):
-    """A group that refuses an option that is given twice where one is meant."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
-            _refuse_repetition(command.params, rest)
-        return name, command, rest
-
-
-def _refuse_repetition(parameters: Sequence[Any], given: Sequence[str]) -> None:
-    """Of an option given twice the last would be taken without a word. Raises UsageProblem."""
-    words = map(str, given)
-    counts = Counter(word.split("=")[0] for word in words if word.startswith("--"))
-    for parameter in parameters:
-        times = max((counts[option] for option in parameter.opts), default=0)
-        if times > 1 and not getattr(parameter, "multiple", False):
-            raise UsageProblem(f"{parameter.opts[0]}: expected once, got it {times} times")
-
+Relative paths mean the working directory, as in every shell. (In notebooks they mean the project root.) An output that
+is a symbolic link is written where the link leads; one that leads to nothing is refused before the work, as is a file
+of another kind than the one that the command writes. `vesselkit COMMAND --help-all` shows all options of a command.
+"""
+# In the order in which they are to be read.
+_ORDER = ("convert", "predict", "evaluate", "review", "pipeline", "visualize", "review-page", "doctor", "inspect")
+_ORDER += (
+    "verify",
+    "data",
+    "import-masks",
+    "check-precision",
+    "train",
+    "tune",
+    "gate",
+    "grid",
+    "refseg",
+    "init",
+    "dev",
+)
+# What `--help` of the two largest shows; `--help-all` shows the rest.
+_PREDICT = ("--data", "--output", "--model", "--prompt", "--mode", "--batch-size", "--device", "--dtype", "--threshold")
+_PREDICT += ("--limit",)
+_EVALUATE = ("--predictions", "--data", "--output", "--against", "--name", "--prompt-id", "--training")
+_EVALUATE += ("--exclude-training", "--development", "--processes")
 
 app = typer.Typer(
     name="vesselkit",
-    cls=KitGroup,
+    cls=ordered(*_ORDER),
     help="Convert, run, score and review Sa2VA vessel segmentation models. Not for clinical use.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 refused input, 130 stopped.",
+    epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -101,30 +100,46 @@ def _before_command(
     logging.getLogger("helpers.data.opening").setLevel(logging.INFO)  # by which rules a data set was read
 
 
-for _name, _function in (
-    ("inspect", convert.inspect),
-    ("convert", convert.convert),
-    ("verify", convert.verify),
-    ("who", data_set.who),
-    ("predict", predict.predict),
-    ("import-masks", baselines.import_masks),
-    ("tune", baselines.tune),
-    ("evaluate", evaluate_runs.evaluate),
-    ("refseg", refseg.refseg),
-    ("gate", evaluate_runs.gate),
-    ("visualize", review_commands.visualize),
-    ("review", review_commands.review),
-    ("report", review_commands.report),
-    ("run", whole_way.run),
-    ("synth", bench_command.synth),
-    ("pipeline", whole_way.pipeline),
-    ("train", whole_way.train),
-    ("check-precision", check_precision.check_precision),
-    ("doctor", doctor.doctor),
+_KIT = {"cls": KitCommand}
+_BARE_PROMPT = {"context_settings": spellings(prompt="prompt-id")}  # an id of a prompt; `predict` takes its text
+_SEED = {"model_path": "model", "data_path": "data", "output_dir": "output"}
+for _name, _function, _settings in (
+    ("convert", convert.convert, {"context_settings": spellings(output_dir="output")}),
+    ("predict", predict.predict, {"cls": shows(*_PREDICT), "context_settings": spellings(**_SEED)}),
+    (
+        "evaluate",
+        evaluate.evaluate,
+        {"cls": shows(*_EVALUATE), "context_settings": spellings(**_SEED, prompt="prompt-id")},
+    ),
+    ("review", review.review, _BARE_PROMPT),
+    ("pipeline", pipeline.pipeline, {"context_settings": spellings(baseline="model-config")}),
+    ("visualize", visualize.visualize, {"context_settings": spellings(prompt="prompt-id", against="beside")}),
+    ("review-page", review_page.review_page, _BARE_PROMPT),
+    ("doctor", doctor.doctor, {}),
+    ("inspect", convert.inspect, {}),
+    ("verify", convert.verify, {}),
+    ("import-masks", import_masks.import_masks, {}),
+    ("check-precision", check_precision.check_precision, {}),
+    ("train", train.train, {}),
+    ("tune", tune.tune, {}),
+    ("gate", gate.gate, {}),
+    ("grid", grid.grid, {}),
+    ("refseg", refseg.refseg, {"context_settings": spellings(**_SEED)}),
 ):
-    app.command(_name, help=registry.command(_name).summary)(_function)
-app.add_typer(data_set.app, name="data", cls=KitGroup)
-app.add_typer(bench_command.bench_app, name="bench", cls=KitGroup)
+    app.command(_name, **(_KIT | _settings))(_function)
+
+_data = typer.Typer(help="Check data sets, and find the file behind a case id.", no_args_is_help=True)
+_data.command("check", **_KIT)(data.check)
+_data.command("who", **_KIT)(data.who)
+_bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+_bench.command("predict", **_KIT)(bench.bench_predict)
+_bench.command("model", **_KIT, context_settings=spellings(n="calls"))(bench.bench_model)
+_dev = typer.Typer(help="Developers' tools: measurements, synthetic data, the demo's training.", no_args_is_help=True)
+_dev.command("synth", **_KIT, context_settings=spellings(sequences="sequences-each"))(synth.synth)
+_dev.command("train-demo", **_KIT)(train.train_demo)
+_dev.add_typer(_bench, name="bench", cls=KitGroup)
+app.add_typer(_data, name="data", cls=KitGroup)
+app.add_typer(_dev, name="dev", cls=KitGroup)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -137,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     settings = AppSettings()
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
+        given = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
         named = next((word for word in given if not word.startswith("-")), "vesselkit")
         with exit_as_interrupted(), explain_os_errors(), Terminal(sys.stderr).at_work(named):
             app(args=given, prog_name="vesselkit", obj=settings)
@@ -147,6 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except SystemExit as ended:
+        if not ended.code and settings.afterwards is not None:
+            settings.afterwards()
         if ended.code == Stopped.exit_code:  # Typer's answer to Ctrl-C, which says nothing
             typer.echo("Error: stopped; give the same command again, which goes on or starts anew", err=True)
         raise

@@ -6,18 +6,19 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file
-from helpers.cli.data_set import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
-from helpers.cli.predictors import Device
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
+from helpers.cli.predictors import Device, ModelFolder
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import UsageProblem
 
 _REPORT = json_with("what this command found earlier", "device", "frames", "results", "ok")
 
 
+@with_data_options(without=FRAMES_ONLY)
 def check_precision(
-    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
+    model: ModelFolder,
     data: Data,
-    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames to check with, the first ones.")] = 8,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 8,
     prompt: Annotated[
         str | None,
         typer.Option("--prompt", metavar="TEXT", help="Else 'Please segment the blood vessels.'"),
@@ -26,12 +27,9 @@ def check_precision(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all that was found.")
     ] = None,
-    layout: Layout = None,
-    ids: IdsOption = None,
-    id_key: IdKey = None,
-    group_by: GroupBy = None,
-    split: Split = None,
+    options: DataOptions = AS_FOUND,
 ) -> None:
+    """Compare reduced precision with full precision on your model and images."""
     from helpers.prediction.engine.model_loading import (  # here, so that --help need not wait
         check_folder,
         choose_device,
@@ -47,7 +45,7 @@ def check_precision(
     folder = input_path(model, "--model")
     choose_device(device)
     check_folder(folder)
-    frames = opening(data, layout, ids, id_key, group_by, split).open().frames[:count]
+    frames = options.opening(data).open().frames[:count]
     found = check(folder, frames, asked, device)
     if written is not None:
         written.parent.mkdir(parents=True, exist_ok=True)

@@ -87,6 +87,7 @@ def convert(
         ExportDtype, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
     ] = ExportDtype.BFLOAT16,
 ) -> None:
+    """Turn a checkpoint into a HuggingFace folder, every tensor accounted for."""
     from helpers.checkpoints.convert import ConversionRequest
     from helpers.checkpoints.convert import convert as run_conversion
     from helpers.data.ids.id_key import key_at
@@ -123,6 +124,7 @@ def verify(
     train_config: TrainConfig = None,
     pretrained: Pretrained = None,
 ) -> None:
+    """Redo the accounting of a converted folder against its sources."""
     from helpers.checkpoints.convert import verify as run_verification
 
     report = run_verification(
@@ -159,6 +161,7 @@ def inspect(
     ckpt: CheckpointPath,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
 ) -> None:
+    """Say what a checkpoint or training folder holds."""
     from helpers.checkpoints.read.inspection import inspect_checkpoint  # here, so that --help need not wait for torch
 
     found = inspect_checkpoint(input_path(ckpt, "CKPT"), progress=True)

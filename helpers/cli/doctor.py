@@ -257,9 +257,10 @@ def _gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    from helpers.cli.doctor import examine  # here, so that --help need not wait for torch
-
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
+) -> None:
+    """Say what this machine has, and what is missing."""
     report = examine()
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else report.to_text())
     if not report.ok:

@@ -1,10 +1,9 @@
-"""Commands that run a model over a data set.
+"""`vesselkit predict`.
 
 The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +21,14 @@ from helpers.cli.convert import (
     file_or_none,
     preset_or_file,
 )
-from helpers.cli.data_set import Data, GroupBy, IdKey, IdsOption, Layout, Split, opening
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
 from helpers.cli.predictors import (
     BatchSize,
     CudaGraphs,
     Device,
     Dtype,
-    ModeName,
+    LauncherOption,
+    ModelConfig,
     Quantize,
     Running,
     Threshold,
@@ -39,6 +39,7 @@ from helpers.cli.predictors import (
     vesselness,
 )
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Combine, Launcher, Mode
 
 if TYPE_CHECKING:
     from helpers.data.dataset import Dataset
@@ -48,22 +49,7 @@ if TYPE_CHECKING:
 BASELINE = "frangi"
 
 
-class LauncherName(StrEnum):
-    """What started the processes of a run."""
-
-    NONE = "none"
-    PYTORCH = "pytorch"
-    SLURM = "slurm"
-
-
-class CombineName(StrEnum):
-    """How the maps of several `[SEG]` become one mask."""
-
-    UNION = "union"
-    FIRST = "first"
-    BEST = "best"
-
-
+@with_data_options(without=FRAMES_ONLY)
 def predict(
     data: Data,
     output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder; one that was stopped goes on.")],
@@ -71,10 +57,7 @@ def predict(
         str | None,
         typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote, or frangi. Or give --checkpoint."),
     ] = None,
-    model_config: Annotated[
-        Path | None,
-        typer.Option("--model-config", metavar="FILE", help="Settings of frangi, as `vesselkit tune` wrote them."),
-    ] = None,
+    model_config: ModelConfig = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option("--checkpoint", metavar="CKPT", help="Checkpoint to compose the model from, in memory."),
@@ -91,13 +74,13 @@ def predict(
         typer.Option("--prompt", metavar="TEXT", help="May be given again. Else 'Please segment the blood vessels.'"),
     ] = None,
     mode: Annotated[
-        ModeName,
+        Mode,
         typer.Option(
             "--mode",
             metavar="frame|track|track-both|fused",
             help="Each frame by itself, or sequences followed; see the run folder's document.",
         ),
-    ] = ModeName.FRAME,
+    ] = Mode.FRAME,
     batch_size: BatchSize = "auto",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -105,9 +88,9 @@ def predict(
     cuda_graphs: CudaGraphs = False,
     threshold: Threshold = 0.5,
     combine: Annotated[
-        CombineName,
+        Combine,
         typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
-    ] = CombineName.UNION,
+    ] = Combine.UNION,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", help="Only the first N; more may be asked for later.")
     ] = None,
@@ -118,19 +101,11 @@ def predict(
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only this share of the batches, such as 1/4.")
     ] = None,
-    layout: Layout = None,
-    ids: IdsOption = None,
-    id_key: IdKey = None,
-    group_by: GroupBy = None,
-    split: Split = None,
+    options: DataOptions = AS_FOUND,
     max_new_tokens: TokenLimit = 64,
-    launcher: Annotated[
-        LauncherName,
-        typer.Option(
-            "--launcher", metavar="none|pytorch|slurm", help="What started the processes; torchrun needs no naming."
-        ),
-    ] = LauncherName.NONE,
+    launcher: LauncherOption = Launcher.NONE,
 ) -> None:
+    """Run a model over a data set: text, logits and masks, resumable."""
     if (model is None) == (checkpoint is None):
         raise UsageProblem(
             "model: expected --model DIR (a folder that `vesselkit convert` wrote) or --checkpoint CKPT, got "
@@ -151,13 +126,13 @@ def predict(
     plain = model == BASELINE
     if model_config is not None and not plain:
         raise UsageProblem(f"--model-config: goes with --model {BASELINE}. Leave it out")
-    if mode is not ModeName.FRAME and (plain or batch_size != "auto"):
+    if mode is not Mode.FRAME and (plain or batch_size != "auto"):
         stray = f"--model {BASELINE}" if plain else "--batch-size"
         raise UsageProblem(f"--mode {mode}: follows sequences with a Sa2VA model, frame by frame. Leave {stray} out")
     if plain and (quantize is not None or cuda_graphs):
         stray = "--quantize" if quantize is not None else "--cuda-graphs"
         raise UsageProblem(f"{stray}: --model {BASELINE} is no network. Leave it out")
-    if cuda_graphs and mode is not ModeName.FRAME:
+    if cuda_graphs and mode is not Mode.FRAME:
         raise UsageProblem(f"--cuda-graphs: goes with --mode frame, got {mode}. Leave it out")
     if plain and len(prompt or ()) > 1:
         raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
@@ -170,13 +145,12 @@ def predict(
         check_parameters,
     )
     from helpers.prediction.run import predict as run_prediction
-    from helpers.prediction.sequences.sequence_answers import Mode, first_frames, own_limit, sequences_of
-    from helpers.prediction.work_shards import WHOLE, Launcher, launched, parse_shard
+    from helpers.prediction.sequences.sequence_answers import first_frames, own_limit, sequences_of
+    from helpers.prediction.work_shards import WHOLE, launched, parse_shard
     from helpers.runs.emptiness import empty_warning
-    from helpers.runs.mask_files import Combine
     from helpers.runs.run_folder import open_run
 
-    process = launched(Launcher(launcher.value))
+    process = launched(launcher)
     if process is not None:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(logging.Formatter(f"rank {process.rank}: %(levelname)s: %(message)s"))
@@ -204,19 +178,18 @@ def predict(
             "pretrained": file_or_none(pretrained),
         }
         identity, open_predictor = None, composed(input_path(checkpoint, "--checkpoint"), sources, running)
-    options = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by, "split": split}
-    dataset = opening(data, **options).open()
+    dataset = options.opening(data).open()
     frames = dataset.frames
     if case_list is None:
         limit = own_limit(frames, limit)
     else:
         frames = listed(frames, input_path(case_list, "--case-list"))
         limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
-    if mode is not ModeName.FRAME:
-        sequences_of(first_frames(frames, limit, Mode(mode.value)))  # refuses before the model is loaded
+    if mode is not Mode.FRAME:
+        sequences_of(first_frames(frames, limit, mode))  # refuses before the model is loaded
         size = 1
-    settings = {"threshold": threshold, "combine": Combine(combine.value), "limit": limit, "dataset": dataset.identity}
-    check_asking(folder, frames, prompts, model=identity, batch_size=size, mode=Mode(mode.value), **settings)
+    settings = {"threshold": threshold, "combine": combine, "limit": limit, "dataset": dataset.identity}
+    check_asking(folder, frames, prompts, model=identity, batch_size=size, mode=mode, **settings)
     summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
     typer.echo(summary.to_text(process))
     if summary.failure is not None and (summary.complete or process is None):  # a launcher would end the other ranks
@@ -224,7 +197,7 @@ def predict(
     if summary.complete and len(dataset.cases) == 1:
         typer.echo(_one_frame(open_run(folder), dataset))
     if summary.complete:
-        typer.echo(next_steps(output, data, options, scores=any(case.truth for case in dataset.cases)))
+        typer.echo(next_steps(output, data, options.typed(), scores=any(case.truth for case in dataset.cases)))
         warning = empty_warning(open_run(folder))
         if warning is not None:
             typer.echo(warning)

@@ -6,37 +6,25 @@ The packages are imported inside the functions, so that `--help` need not wait f
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import Launcher, Mode, Quantization
 
 if TYPE_CHECKING:
-    from helpers.model.quantization.layers import Quantization
     from helpers.prediction.predictor import Predictor
 
 _log = logging.getLogger(__name__)
 
 
-class ModeName(StrEnum):
-    """How a run goes through the frames of a sequence."""
-
-    FRAME = "frame"
-    TRACK = "track"
-    TRACK_BOTH = "track-both"
-    FUSED = "fused"
-
-
-class QuantizationName(StrEnum):
-    """How the weights of the language model are held."""
-
-    INT8 = "int8"
-    NF4 = "nf4"
-
-
+ModelFolder = Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")]
+ModelConfig = Annotated[
+    Path | None,
+    typer.Option("--model-config", metavar="FILE", help="Settings of frangi, as `vesselkit tune` wrote them."),
+]
 BatchSize = Annotated[
     str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
 ]
@@ -48,7 +36,7 @@ Dtype = Annotated[
     ),
 ]
 Quantize = Annotated[
-    QuantizationName | None,
+    Quantization | None,
     typer.Option(
         "--quantize",
         metavar="int8|nf4",
@@ -61,6 +49,12 @@ CudaGraphs = Annotated[
 ]
 Threshold = Annotated[
     float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
+]
+LauncherOption = Annotated[
+    Launcher,
+    typer.Option(
+        "--launcher", metavar="none|pytorch|slurm", help="What started the processes; torchrun needs no naming."
+    ),
 ]
 TokenLimit = Annotated[int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")]
 
@@ -77,11 +71,11 @@ class Running:
     device: str
     dtype: str
     token_limit: int
-    mode: ModeName = ModeName.FRAME
-    quantize: QuantizationName | None = None
+    mode: Mode = Mode.FRAME
+    quantize: Quantization | None = None
     cuda_graphs: bool = False
 
-    def quantization(self) -> "Quantization | None":
+    def quantization(self) -> Quantization | None:
         """How weights are held. Raises UsageProblem where the device or the model cannot do what is asked."""
         if self.token_limit < 1:
             raise UsageProblem(f"--max-new-tokens: expected at least 1, got {self.token_limit}")
@@ -91,13 +85,12 @@ class Running:
         """The predictor of frames or of sequences around a loaded model."""
         from helpers.prediction.engine.cuda_graphs import GraphedModel
         from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-        from helpers.prediction.sequences.sequence_answers import Mode
         from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 
         model = GraphedModel(model) if self.cuda_graphs else model
-        if self.mode is ModeName.FRAME:
+        if self.mode is Mode.FRAME:
             return Sa2VAPredictor(model, tokenizer, identity, self.token_limit)
-        return SequencePredictor(model, tokenizer, identity, self.token_limit, mode=Mode(self.mode.value))
+        return SequencePredictor(model, tokenizer, identity, self.token_limit, mode=self.mode)
 
 
 def exported(folder: Path, running: Running) -> tuple[Mapping[str, Any], Callable[[], Any]]:
@@ -143,17 +136,16 @@ def vesselness(config: Path | None) -> tuple[Mapping[str, Any], Callable[[], "Pr
 
 
 def checked_quantization(
-    device: str, dtype: str, quantize: QuantizationName | None, *, cuda_graphs: bool = False
-) -> "Quantization | None":
+    device: str, dtype: str, quantize: Quantization | None, *, cuda_graphs: bool = False
+) -> Quantization | None:
     """Check that a device does what is asked of it; the quantization."""
-    from helpers.model.quantization.layers import Quantization
     from helpers.prediction.engine.model_loading import choose_device, choose_dtype
 
     chosen = choose_device(device)
     choose_dtype(dtype, chosen)
     if cuda_graphs and chosen.type != "cuda":
         raise UsageProblem(f"--cuda-graphs: expected a CUDA device, got {chosen.type}. Leave it out")
-    return None if quantize is None else Quantization(quantize.value)
+    return quantize
 
 
 def batch_size_of(given: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Referring segmentation, scored in the RefCOCO way."""
+"""`vesselkit refseg`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,39 +6,33 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, output_folder
-from helpers.cli.data_set import GroupBy, IdKey, IdsOption, Rescale, RescaleFrom, Split, opening
-from helpers.cli.predictors import Device, Dtype, Running, TokenLimit, exported
+from helpers.cli.options import AS_FOUND, DataOptions, with_data_options
+from helpers.cli.predictors import Device, Dtype, ModelFolder, Running, TokenLimit, exported
 from helpers.core.errors import UsageProblem
 
+_Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")]
 
+
+@with_data_options(layout=_Layout)
 def refseg(
-    model_path: Annotated[Path, typer.Option("--model_path", metavar="DIR", help="Folder that `convert` wrote.")],
-    data_path: Annotated[
+    model: ModelFolder,
+    data: Annotated[
         Path,
-        typer.Option(
-            "--data_path", metavar="DATASET", help="refs.json with instances.json, or Sa2VA JSON; its folder."
-        ),
+        typer.Option("--data", metavar="DATASET", help="refs.json with instances.json, or Sa2VA JSON; its folder."),
     ],
-    output_dir: Annotated[
-        Path, typer.Option("--output_dir", metavar="DIR", help="Folder to write; one that was stopped goes on.")
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder to write; one that was stopped goes on.")
     ],
     prompt: Annotated[
         str | None,
         typer.Option("--prompt", metavar="TEXT", help="With {expression}. Else 'Please segment {expression} in ...'."),
     ] = None,
-    split: Split = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")
-    ] = None,
-    ids: IdsOption = None,
-    id_key: IdKey = None,
-    group_by: GroupBy = None,
-    rescale: Rescale = False,
-    rescale_from: RescaleFrom = None,
+    options: DataOptions = AS_FOUND,
     device: Device = "auto",
     dtype: Dtype = "auto",
     max_new_tokens: TokenLimit = 64,
 ) -> None:
+    """Score referring segmentation in the RefCOCO way."""
     if prompt is not None and "{expression}" not in prompt:
         raise UsageProblem(f"--prompt: expected a text with {{expression}} in it, got {prompt!r}")
 
@@ -46,13 +40,12 @@ def refseg(
 
     if prompt is not None:
         check_prompt(prompt)
-    folder = input_path(model_path, "--model_path")
-    output = output_folder(output_dir, "--output_dir", data_path)
+    folder = input_path(model, "--model")
+    written = output_folder(output, "--output", data)
 
     from helpers.evaluation.refcoco.refcoco_run import refseg as run_refseg
 
-    options = (layout, ids, id_key, group_by, split, rescale, rescale_from)
-    dataset = opening(data_path, *options, option="--data_path").open()
+    dataset = options.opening(data).open()
     identity, open_predictor = exported(folder, Running(device, dtype, max_new_tokens))
-    typer.echo(run_refseg(dataset, identity, open_predictor, output, prompt))
-    typer.echo(f"written to {output}")
+    typer.echo(run_refseg(dataset, identity, open_predictor, written, prompt))
+    typer.echo(f"written to {written}")

@@ -9,7 +9,6 @@ from types import ModuleType
 
 # What README, docs and configs of 0.1 named.
 MOVED = {
-    "helpers.cli.reference": "helpers.cli.commands_page",
     "helpers.demo": "helpers.dev.demo",
     "helpers.demo.data": "helpers.dev.demo.demo_data",
     "helpers.demo.gate": "helpers.dev.demo.demo_gate",

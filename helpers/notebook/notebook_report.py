@@ -93,7 +93,7 @@ def announce_report(folder: Path) -> None:
     """Display where the report of this notebook goes, and how it comes to be there."""
     path = _announced(folder / REPORT_NAME)
     text = (
-        f"{path}: written when this notebook was run by `python -m helpers.notebook` or `vesselkit run`. "
+        f"{path}: written when this notebook was run by `python -m helpers.notebook` or `vesselkit grid`. "
         "In JupyterLab, save the notebook when it has ended, and run: "
         "python -m helpers.notebook.notebook_report notebooks/03_evaluate.ipynb"
     )

@@ -111,7 +111,7 @@ def newest_bench(project: str) -> ShownBench:
     texts = [*folder.glob("bench.txt"), *folder.glob("*/bench.txt")]
     if not texts:
         return ShownBench(
-            f"none yet; vesselkit bench model --preset 8b --output outputs/{folder.parent.name}/bench/8b makes one",
+            f"none yet; vesselkit dev bench model --preset 8b --output outputs/{folder.parent.name}/bench/8b makes one",
             None,
         )
     newest = max(texts, key=lambda path: path.stat().st_mtime_ns)

@@ -22,9 +22,11 @@ from helpers.core import paths
 from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
 from helpers.notebook.declared_parameters import parameter_types
+from helpers.notebook.kit_notebooks import check_values
 
 NOTEBOOK = Path("notebooks") / "04_review.ipynb"
 SERVED_TAG = "served"
+PORT = 8866
 
 # Voila's own, without the style sheets that it takes from the network.
 _TEMPLATE = """\
@@ -41,11 +43,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the review until it is interrupted; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        notebook = paths.resolve(NOTEBOOK)
-        values = typed_parameters(parameter_types(notebook), options.parameters)
+        values = typed_parameters(parameter_types(paths.resolve(NOTEBOOK)), options.parameters)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    serve(values, port=options.port, browser=not options.no_browser)
+    return 0
+
+
+def review_parameters(**given: Any) -> dict[str, Any]:
+    """Values for the review's notebook, checked; paths as texts, without those that are None.
+
+    Raises:
+        UsageProblem: listing everything that is wrong.
+    """
+    values = {name: _plain(value) for name, value in given.items() if value is not None}
+    check_values(parameter_types(paths.resolve(NOTEBOOK)), values)
+    return values
+
+
+def serve(values: Mapping[str, Any], *, port: int = PORT, browser: bool = True) -> None:
+    """Serve the review until it is interrupted.
+
+    Args:
+        values: parameters of the notebook.
+        port: on this machine.
+        browser: whether to open one; else the address alone is printed.
+    """
+    notebook = paths.resolve(NOTEBOOK)
     with tempfile.TemporaryDirectory(prefix="vesselkit-review-") as folder:
         served = Path(folder) / notebook.name
         nbformat.write(served_notebook(notebook, values), served)
@@ -54,11 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (template / "conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
         (template / "index.html.j2").write_text(_TEMPLATE, encoding="utf-8")
         os.environ |= {paths.ROOT_VARIABLE: str(paths.project_root()), "JUPYTER_PATH": folder}
-        command = [str(served), "--token", f"--port={options.port}", "--template=vesselkit"]
+        command = [str(served), "--token", f"--port={port}", "--template=vesselkit"]
         # Asked to end in any way, Voila ends its kernels, and the folder goes.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        Voila.launch_instance(command + (["--no-browser"] if options.no_browser else []))
-    return 0
+        Voila.launch_instance(command + ([] if browser else ["--no-browser"]))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def served_notebook(notebook: Path, values: Mapping[str, Any]) -> nbformat.NotebookNode:
@@ -78,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "-p", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[], dest="parameters",
         help="a parameter of notebooks/04_review.ipynb, such as: -p data DATASET -p reviewer ann",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=8866, help="default 8866")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
     parser.add_argument("--no-browser", action="store_true", help="print the address alone")
     return parser
 

@@ -1,15 +1,17 @@
 """Exit codes and messages of the command line."""
 
+import re
 import subprocess
 import sys
+from collections import defaultdict
 
 import pytest
 from typer.main import get_command
 
 from helpers import __version__
 from helpers.checkpoints.read import inspection
-from helpers.cli import registry
 from helpers.cli.app import app, main
+from helpers.cli.old_lines import RENAMED
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 
 
@@ -54,29 +56,77 @@ def test_an_unexpected_error_goes_on(call, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["--nonsense"], ["bench", "nothing"], ["inspect"], ["convert", "--dtype", "int3"], []],
+    [["nonsense"], ["--nonsense"], ["dev", "nothing"], ["inspect"], ["convert", "--dtype", "int3"], []],
 )
 def test_bad_usage_exits_2(call, arguments):
     assert call(*arguments).code == 2
 
 
-def test_help_and_version(call):
+def test_help_opens_with_the_four_that_are_used_most(call):
     shown = call("--help")
-    assert shown.code == 0 and all(f"\n  {name.split()[0]} " in shown.out for name in registry.available_names())
+    names = re.findall(r"^  ([a-z-]+) ", shown.out.split("\nCommands:\n")[1].split("\n\n")[0], re.MULTILINE)
+    assert shown.code == 0 and names[:4] == ["convert", "predict", "evaluate", "review"]
+    assert names[-1] == "dev" and len(names) <= 21
+    assert names == get_command(app).list_commands(None) and not RENAMED.keys() & set(names)
     assert call("--version").out == f"vesselkit {__version__}\n"
 
 
-def test_the_app_holds_exactly_the_available_commands():
-    found = get_command(app).commands
-    names = [f"{name} {inner}".strip() for name, one in found.items() for inner in getattr(one, "commands", {"": None})]
-    assert sorted(names) == sorted(registry.available_names())
+def test_the_two_largest_show_few_options_and_all_of_them_on_request(call):
+    for name, hidden in (("predict", "--lora-alpha"), ("evaluate", "--rescale-from")):
+        few, all_of_them = call(name, "--help"), call(name, "--help-all")
+        options = [re.findall(r"^  (--[a-z-]+)", shown.out, re.MULTILINE) for shown in (few, all_of_them)]
+        assert few.code == all_of_them.code == 0 and len(options[0]) <= 12
+        assert hidden not in few.out and hidden in options[1] and "--help-all" in options[0]
+        assert set(options[0]) - set(options[1]) == {"--help-all"}
+    assert call("gate", "--help").out == call("gate", "--help-all").out
+
+
+def test_help_says_nothing_of_old_names_and_spellings(call):
+    for name in ("predict", "evaluate", "refseg", "convert", "visualize", "pipeline"):
+        shown = call(name, "--help-all").out
+        assert "_path" not in shown and "--output_dir" not in shown
+        assert "--prompt ID" not in shown and "--baseline" not in shown
+
+
+# Options whose words differ with the command, and what they mean in all of them.
+ONE_MEANING = {
+    "--output": "what the command writes",
+    "--data": "the data set",
+    "--model": "what predicts",
+    "--checkpoint": "the trained weights",
+    "--dtype": "the number type of weights",
+    "--layout": "the layout of a data set",
+    "--prompt": "what the model is asked",
+    "--prompt-id": "which of a run's prompts",
+    "--against": "runs to compare with",
+    "--name": "what a run is called in tables",
+    "--values": "what the values of mask files are",
+    "--id-key": "the key under which names are hashed",
+    "--metrics": "a folder that `evaluate` wrote",
+    "--verdicts": "a folder of verdicts",
+}
+
+
+def test_no_option_has_two_meanings():
+    said = defaultdict(set)
+    for command in leaves(get_command(app)):
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                said[parameter.opts[0]].add((parameter.help, parameter.metavar, parameter.multiple))
+    differing = {option for option, meanings in said.items() if len(meanings) > 1}
+    assert differing == set(ONE_MEANING)
+
+
+def leaves(group):
+    for one in group.commands.values():
+        yield from leaves(one) if hasattr(one, "commands") else [one]
 
 
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [
         (("evaluate", "--predictions", "a", "--predictions", "b", "--data", "c", "--output", "d"), "--predictions"),
-        (("bench", "model", "--side", "512", "--side", "768", "--preset", "tiny", "--preset=1b"), "--preset"),
+        (("dev", "bench", "model", "--side", "512", "--side", "768", "--preset", "demo", "--preset=1b"), "--preset"),
     ],
 )
 def test_an_option_given_twice_where_one_is_meant_is_refused(call, arguments, option):

@@ -72,7 +72,9 @@ def stage(name, place):
             ("helpers.prediction.engine.case_writer", "result_of"),
         ),
         "evaluate": Stage(evaluated, "scores", ("helpers.evaluation.evaluate", "score_sequences")),
-        "report": Stage(("report", run, "--data", data), "review.html", ("helpers.review.page", "viewer_style")),
+        "review-page": Stage(
+            ("review-page", run, "--data", data), "review.html", ("helpers.review.page", "viewer_style")
+        ),
         "visualize": Stage(("visualize", run, "--data", data), "pictures", ("helpers.review.pictures", "save_panel")),
         "review": Stage(
             ("review", run, "--data", data, "--verdicts", str(place / "verdicts")), "export",
@@ -81,8 +83,8 @@ def stage(name, place):
     }[name]  # fmt: skip
 
 
-WHOLE_RESULTS = ("convert", "evaluate", "report", "visualize", "review")
-REPLACED = ("evaluate", "report")  # an earlier result of that name is
+WHOLE_RESULTS = ("convert", "evaluate", "review-page", "visualize", "review")
+REPLACED = ("evaluate", "review-page")  # an earlier result of that name is
 
 
 def content(folder):
@@ -219,9 +221,9 @@ def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_
     ("name", "inside"),
     [
         ("evaluate", ("helpers.evaluation.evaluate", "scorable")),
-        ("report", ("helpers.cli.review_commands", "_source")),
-        ("visualize", ("helpers.cli.review_commands", "_source")),
-        ("review", ("helpers.cli.review_commands", "_source")),
+        ("review-page", ("helpers.cli.review_page", "source_of")),
+        ("visualize", ("helpers.cli.visualize", "source_of")),
+        ("review", ("helpers.cli.review", "source_of")),
     ],
 )
 def test_data_that_go_away_while_a_command_works_are_told_and_cost_no_earlier_result(
@@ -246,8 +248,8 @@ TABLE, LOGITS, MASKS = "predictions.parquet", "logits/*/p1.npz", "masks/*/p1.png
 @pytest.mark.parametrize(
     ("name", "file"),
     [
-        *((name, TABLE) for name in ("evaluate", "report", "visualize", "review")),
-        *((name, LOGITS) for name in ("evaluate", "report", "visualize")),
+        *((name, TABLE) for name in ("evaluate", "review-page", "visualize", "review")),
+        *((name, LOGITS) for name in ("evaluate", "review-page", "visualize")),
         ("evaluate", MASKS),
     ],
 )
@@ -279,7 +281,7 @@ def test_names_with_spaces_marks_and_other_scripts_are_taken(call, odd_place, tm
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit of the size of files")
-@pytest.mark.parametrize("name", ["predict", "evaluate", "report", "visualize", "review"])
+@pytest.mark.parametrize("name", ["predict", "evaluate", "review-page", "visualize", "review"])
 def test_a_file_that_may_not_become_that_large_is_told_as_a_full_disk(call, place, tmp_path, name):
     """The real limit, as a quota of some servers sets it, rather than an error that a test made up."""
     one, before = stage(name, place), resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -13,7 +13,7 @@ from helpers.evaluation.metrics_folder import open_metrics
 from helpers.runs.run_folder import open_run
 from tests.evaluation.runs import SIDE, write_data, write_run
 
-OPTIONS = {"--output", "--output_dir", "--export"}
+OPTIONS = {"--output", "--export"}
 # Inputs that are there and of no use: what is refused for its output has looked at none of them.
 CALLS = {
     "convert": ("--checkpoint", "file.txt"),
@@ -21,20 +21,20 @@ CALLS = {
     "import-masks": ("empty", "--name", "theirs", "--data", "empty"),
     "tune": ("frangi", "--data", "empty"),
     "evaluate": ("--predictions", "empty", "--data", "empty"),
-    "refseg": ("--model_path", "empty", "--data_path", "empty"),
+    "refseg": ("--model", "empty", "--data", "empty"),
     "gate": ("--metrics", "empty", "--update"),
     "visualize": ("--data", "empty"),
     "review": ("empty", "--data", "empty", "--verdicts", "verdicts"),
-    "report": ("empty", "--data", "empty"),
-    "synth": ("--patients", "1"),
+    "review-page": ("empty", "--data", "empty"),
+    "dev synth": ("--patients", "1"),
     "pipeline": ("--checkpoint", "file.txt", "--data", "empty"),
-    "train": (),
+    "dev train-demo": (),
     "check-precision": ("--model", "empty", "--data", "empty"),
     "data check": ("empty",),
-    "bench model": (),
-    "bench predict": ("--model", "empty", "--data", "empty"),
+    "dev bench model": (),
+    "dev bench predict": ("--model", "empty", "--data", "empty"),
 }
-FILES = {"tune", "gate", "report", "check-precision", "bench predict"}
+FILES = {"tune", "gate", "review-page", "check-precision", "dev bench predict"}
 
 
 def output_option(command):
@@ -83,7 +83,7 @@ def test_every_command_that_writes_is_called_here():
 
 @pytest.mark.parametrize("command", CALLS)
 def test_links_that_cannot_be_followed_are_refused_before_the_work(call, place, command):
-    before, suffix = seen(place), ".html" if command == "report" else ""
+    before, suffix = seen(place), ".html" if command == "review-page" else ""
     asked = (*command.split(), *CALLS[command], WRITING[command])
     for output in ("away", "loop", "to-away", "away/new", "loop/new"):
         ended = call(*asked, output + suffix)
@@ -98,7 +98,7 @@ def test_links_that_cannot_be_followed_are_refused_before_the_work(call, place, 
 
 @pytest.mark.parametrize("command", sorted(FILES))
 def test_no_file_of_another_kind_is_written_over(call, place, command):
-    suffix = ".html" if command == "report" else ".json"
+    suffix = ".html" if command == "review-page" else ".json"
     asked = (*command.split(), *CALLS[command], WRITING[command])
     for content in ("mine", json.dumps({"schema": "vesselkit.run", "schema_version": 1, "files": {}})):
         (place / f"mine{suffix}").write_text(content)
@@ -108,7 +108,7 @@ def test_no_file_of_another_kind_is_written_over(call, place, command):
 
 
 @pytest.mark.parametrize(
-    ("asked", "mark"), [("data check data", "findings.json"), ("bench model --preset 1b", "bench.json")]
+    ("asked", "mark"), [("data check data", "findings.json"), ("dev bench model --preset 1b", "bench.json")]
 )
 def test_no_folder_of_other_files_is_written_into(call, scored, asked, mark):
     (scored / "mine").mkdir()
@@ -173,7 +173,7 @@ def test_a_file_that_is_written_through_a_link_lies_where_it_leads(call, scored)
     (scored / "page.html").symlink_to("disk-e/page.html")
     (scored / "disk-e/page.html").touch()
     for _ in range(2):
-        assert call("report", "run", "--data", "data", "--output", "page.html").code == 0
+        assert call("review-page", "run", "--data", "data", "--output", "page.html").code == 0
     assert (scored / "page.html").is_symlink() and "vesselkit-facts" in (scored / "disk-e/page.html").read_text()
 
 

@@ -174,13 +174,15 @@ def test_a_composed_model(call, tmp_path):
 
 def test_the_bench_measures_both_ways(call, model, tmp_path):
     draw_angiograms(tmp_path / "data", 2)
-    ended = call("bench", "predict", "--model", str(model), "--data", "data", "--rounds", "1", "--output", "b.json")
+    ended = call(
+        "dev", "bench", "predict", "--model", str(model), "--data", "data", "--rounds", "1", "--output", "b.json"
+    )
     assert ended.code == 0
     assert all(f"\n{column}: " in ended.out for column in ("loop", "pipeline", "ratio"))
     found = json.loads((tmp_path / "b.json").read_text())
     assert len(found["differing"]) == 2 and max(found["differing"]) <= 2
     assert found["frames"] == 2 and found["ratio"] == pytest.approx(found["pipeline"][0] / found["loop"][0])
-    assert call("bench", "predict", "--model", str(model), "--data", "data", "--n", "0").code == 2
+    assert call("dev", "bench", "predict", "--model", str(model), "--data", "data", "--n", "0").code == 2
 
 
 def test_frangi_has_no_weights_to_quantise(refused):

@@ -9,7 +9,7 @@ import pytest
 from tests.prediction.engine.fixture_model import convert_fixture
 from tests.tiny_sources import FIXTURES
 
-ARGUMENTS = ("refseg", "--model_path", "model", "--data_path", "data", "--output_dir", "out")
+ARGUMENTS = ("refseg", "--model", "model", "--data", "data", "--output", "out")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_fixture_answers_each_expression(call, tmp_path, data):
 
 def test_what_cannot_work_is_said_at_once(call, tmp_path, data):
     ended = call(*ARGUMENTS)
-    assert ended.code == 2 and "--model_path model: expected an existing" in ended.err
+    assert ended.code == 2 and "--model model: expected an existing" in ended.err
     (tmp_path / "model").mkdir()
     ended = call(*ARGUMENTS, "--prompt", "Segment it.")
     assert ended.code == 2 and "with {expression} in it" in ended.err

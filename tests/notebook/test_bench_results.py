@@ -16,7 +16,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_without_a_bench_it_says_how_to_make_one(folder):
     found = newest_bench("demo")
-    assert "vesselkit bench model --preset 8b --output outputs/demo/bench/8b" in found.words
+    assert "vesselkit dev bench model --preset 8b --output outputs/demo/bench/8b" in found.words
     assert found.picture is None
 
 

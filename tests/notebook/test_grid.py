@@ -30,7 +30,7 @@ def root(tmp_path, monkeypatch):
 
 
 def start_command(batch):
-    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['run', {str(batch)!r}])"])
+    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['grid', {str(batch)!r}])"])
 
 
 def counts(root):

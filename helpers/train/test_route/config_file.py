@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,5 +66,24 @@ def exit_codes() -> Iterator[None]:
     except VesselkitError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    leave_processes()
+
+
+def leave_processes() -> None:
+    """Leave the group of processes that a launcher started, where this is one of them."""
     if is_distributed():
         torch.distributed.destroy_process_group()
+
+
+def typed_values(given: Sequence[str]) -> dict[str, object]:
+    """Values by dotted name from texts such as `train_cfg.max_iters=10`, typed as mmengine types them.
+
+    Raises:
+        UsageProblem: for a text without a name or `=`.
+    """
+    for text in given:
+        if not text.partition("=")[0] or "=" not in text:
+            raise UsageProblem(f"--cfg-options: expected KEY=VALUE, got {text!r}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cfg-options", nargs="*", action=DictAction, default={})
+    return parser.parse_args(["--cfg-options", *given] if given else []).cfg_options

@@ -50,7 +50,20 @@ def test_record_states_shares_and_ranges(tmp_path):
 
 def test_command(tmp_path, capsys):
     out = tmp_path / "set"
-    call = ["synth", "--patients", "1", "--frames", "1", "--sequences", "2", "--size", "64", "--output", str(out)]
+    call = [
+        "dev",
+        "synth",
+        "--patients",
+        "1",
+        "--frames",
+        "1",
+        "--sequences-each",
+        "2",
+        "--size",
+        "64",
+        "--output",
+        str(out),
+    ]
     main_exit = _exit_code([*call, "--processes", "2"])
     assert main_exit == 0
     assert "2 train" in capsys.readouterr().out

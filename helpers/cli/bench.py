@@ -1,4 +1,4 @@
-"""`vesselkit bench`: models of the published sizes, and throughput of prediction on this machine.
+"""`vesselkit dev bench`: models of the published sizes, and throughput of prediction on this machine.
 
 The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
@@ -8,22 +8,17 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli import registry
-from helpers.cli.arguments import input_path, json_with, next_text, output_file, output_folder, require_replaceable
-from helpers.cli.data_set import Data, opening
-from helpers.cli.predictors import BatchSize, Device, Dtype, Quantize, batch_size_of, checked_quantization
+from helpers.cli.arguments import input_path, json_with, output_file, output_folder, require_replaceable
+from helpers.cli.options import Data, DataOptions
+from helpers.cli.predictors import BatchSize, Device, Dtype, ModelFolder, Quantize, batch_size_of, checked_quantization
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Preset
-from helpers.dev.synthesis.written_layouts import SynthLayout
-
-bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
 _BENCH = json_with("earlier measurements", "preset", "machine", "images")
 _MEASURED = json_with("earlier measurements", "loop", "pipeline", "ratio")
 
 
-@bench_app.command("model", help=registry.command("bench model").summary)
 def bench_model(
     preset: Annotated[
         Preset, typer.Option("--preset", metavar="1b|2b|4b|8b|demo", help="Size of the model.")
@@ -35,7 +30,7 @@ def bench_model(
         str | None,
         typer.Option("--batch-sizes", metavar="LIST", help="Such as 1,4,16. Else what suits the device."),
     ] = None,
-    calls: Annotated[int | None, typer.Option("--n", metavar="N", help="Calls for the latency.")] = None,
+    calls: Annotated[int | None, typer.Option("--calls", metavar="N", help="Calls for the latency.")] = None,
     files: Annotated[int, typer.Option("--files", metavar="0", help="Images from files to a run folder.")] = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -51,6 +46,7 @@ def bench_model(
         Path | None, typer.Option("--output", metavar="DIR", help="Folder for bench.json, .txt, .png and .svg.")
     ] = None,
 ) -> None:
+    """Measure latency, throughput and memory of a model of a given size."""
     import torch  # here, so that --help need not wait
 
     from helpers.dev.bench.bench_result import bench_figure
@@ -68,7 +64,7 @@ def bench_model(
     plan = BenchPlan(
         sides=tuple(_positive("--side", number) for number in side or (512,)),
         batch_sizes=_sizes(batch_sizes) if batch_sizes else (1, 2, 4, 8, 16) if gpu else (1, 2),
-        calls=_positive("--n", (20 if gpu else 3) if calls is None else calls),
+        calls=_positive("--calls", (20 if gpu else 3) if calls is None else calls),
         files=files,
         graphs=gpu and not no_graphs,
     )
@@ -89,11 +85,10 @@ def bench_model(
     typer.echo(found.to_text())
 
 
-@bench_app.command("predict", help=registry.command("bench predict").summary)
 def bench_predict(
-    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")],
+    model: ModelFolder,
     data: Data,
-    count: Annotated[int, typer.Option("--n", metavar="N", help="Frames of each round.")] = 24,
+    count: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 24,
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Rounds, each with both ways.")] = 3,
     batch_size: BatchSize = "auto",
     device: Device = "auto",
@@ -103,6 +98,7 @@ def bench_predict(
         Path | None, typer.Option("--output", metavar="FILE", help="JSON file of all measurements.")
     ] = None,
 ) -> None:
+    """Measure the throughput of prediction, files to files."""
     from helpers.dev.bench.predict_rate import measure  # here, so that --help need not wait
     from helpers.prediction.engine.model_loading import check_folder, load_model
 
@@ -113,7 +109,7 @@ def bench_predict(
     written = None if output is None else output_file(output, "--output", _MEASURED)
     quantization = checked_quantization(device, dtype, quantize)
     check_folder(folder)
-    frames = opening(data).open().frames[:count]
+    frames = DataOptions().opening(data).open().frames[:count]
     found = measure(*load_model(folder, device, dtype, quantization), frames, rounds=rounds, batch_size=size)
     if written is not None:
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -132,27 +128,3 @@ def _positive(option: str, number: int) -> int:
     if number < 1:
         raise UsageProblem(f"{option}: expected at least 1, got {number}")
     return number
-
-
-def synth(
-    patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, max=999, help="How many.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder of the data set.")],
-    seed: Annotated[int, typer.Option("--seed", metavar="0", min=0, help="The same seed gives the same pixels.")] = 0,
-    frames: Annotated[int, typer.Option("--frames", metavar="8", min=1, max=999, help="In each sequence.")] = 8,
-    sequences: Annotated[int, typer.Option("--sequences", metavar="2", min=1, max=99, help="Of each patient.")] = 2,
-    layout: Annotated[
-        SynthLayout, typer.Option("--layout", metavar="paired|sa2va|coco|labelme", help="See docs/datasets.md.")
-    ] = SynthLayout.PAIRED,
-    size: Annotated[int, typer.Option("--size", metavar="512", min=64, max=2048, help="Pixels of a side.")] = 512,
-    processes: Annotated[int, typer.Option("--processes", metavar="2", min=1, help="Processes at a time.")] = 2,
-) -> None:
-    from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset  # here, so that --help need not wait
-
-    folder = output_folder(output, "--output")
-    record = write_dataset(Recipe(patients, sequences, frames, seed, size), layout, folder, processes)
-    counts = ", ".join(f"{count} {split}" for split, count in record["frames"].items())
-    typer.echo(f"synthetic frames: {counts}")
-    for trait, share in record["shares_of_frames"].items():
-        typer.echo(f"{trait.replace('_', ' ')}: {100 * share:.1f} % of frames")
-    typer.echo(f"written to {folder}")
-    typer.echo(next_text(["data", "check", str(folder)]))

@@ -41,5 +41,5 @@ def test_what_cannot_work_is_said_before_anything_is_written(call, made, tmp_pat
 
 def test_films_need_a_run_and_pictures_have_nothing_beside_them(call, made):
     assert "name a RUN" in call("visualize", "--films", "--data", "data", "--output", "films").err
-    ended = call("visualize", "run", "--against", "run", "--data", "data", "--output", "films")
+    ended = call("visualize", "run", "--beside", "run", "--data", "data", "--output", "films")
     assert ended.code == 2 and "go with --films" in ended.err

@@ -45,7 +45,7 @@ def test_the_last_words_are_what_the_check_found(call, tmp_path):
     *_, written, following, last = ended.out.strip().splitlines()
     assert ended.code == 0 and written == f"written to {tmp_path / 'm'}"
     assert following == (
-        f"next: vesselkit report {tmp_path / 'run'} --data data --metrics {tmp_path / 'm'} "
+        f"next: vesselkit review-page {tmp_path / 'run'} --data data --metrics {tmp_path / 'm'} "
         f"--output {tmp_path / 'm'}-review.html"
     )
     assert last.startswith("warning: data check, empty_truth: P01_S01_001: the ground truth is empty; check")

@@ -8,10 +8,12 @@ from PIL import Image
 
 from helpers.core.watermark import VARIABLE
 from helpers.data.dataset import open_dataset
+from helpers.notebook import serve
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictStore
 from helpers.runs.run_folder import open_run
+from tests.notebook.test_notebooks import ROOT
 from tests.review.runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
 from tests.review.test_verdicts import record
 
@@ -33,7 +35,7 @@ def lines(run, *records):
 def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v/ann.jsonl").write_text(lines(run, record(1, SAME, note="<b>")))
-    arguments = ("report", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
+    arguments = ("review-page", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.startswith("1 cases, without scores (--metrics adds them)")
     assert ended.out.splitlines()[-1] == "next: vesselkit review run --data data --verdicts v --import FILE"
@@ -41,13 +43,13 @@ def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
     assert "vesselkit-case-0" in text and "vesselkit-case-1" not in text and GRIDDED not in text
     assert '"note": "\\u003cb\\u003e"' in text
     assert call(*arguments, "--output", "x.txt").code == 2
-    assert call("report", "run", "--data", "data", "--verdicts", "none").code == 2
+    assert call("review-page", "run", "--data", "data", "--verdicts", "none").code == 2
 
 
 def test_a_report_needs_the_runs_own_data_and_scores(call, run, tmp_path):
     (tmp_path / "data/images" / f"{SAME}.png").unlink()
     (tmp_path / "data/masks" / f"{SAME}.png").unlink()
-    ended = call("report", "run", "--data", "data")
+    ended = call("review-page", "run", "--data", "data")
     assert ended.code == 3 and f"without 1 of its cases, the first {SAME}" in ended.err
     assert not (tmp_path / "review.html").exists()
 
@@ -94,7 +96,7 @@ def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
 def test_a_page_with_runs_beside(call, run, tmp_path):
     for name, seed in (("track", 5), ("fused", 9)):
         write_run(tmp_path / name, seed=seed)
-    given = ("report", "run", "--data", "data", "--output", "page.html", "--beside", "track", "--beside")
+    given = ("review-page", "run", "--data", "data", "--output", "page.html", "--beside", "track", "--beside")
     assert call(*given, "fused").code == 0
     assert '"beside": [{"name": "track", "threshold": 0.5}, {"name": "fused"' in (tmp_path / "page.html").read_text()
     assert call(*given, "absent").code == 2
@@ -105,7 +107,7 @@ def test_a_run_of_a_demonstration_keeps_its_stamp_and_ones_own_has_none(call, ru
     write_run(tmp_path / "demo")
     monkeypatch.delenv(VARIABLE)
     for name, stamp in (("run", None), ("demo", "synthetic")):
-        assert call("report", name, "--data", "data", "--output", f"{name}.html").code == 0
+        assert call("review-page", name, "--data", "data", "--output", f"{name}.html").code == 0
         assert f'"stamp": {json.dumps(stamp)}' in (tmp_path / f"{name}.html").read_text()
         assert call("visualize", name, "--data", "data", "--output", f"{name}-pictures", "--n", "1").code == 0
         assert call("visualize", name, "--data", "data", "--output", f"{name}-films", "--films").code == 0
@@ -115,7 +117,7 @@ def test_a_run_of_a_demonstration_keeps_its_stamp_and_ones_own_has_none(call, ru
             assert (stamped is not None) is (stamp is not None)
     for picture in (f"pictures/{CASES[0]}.png", "films/P1-S1.png"):
         assert (tmp_path / f"run-{picture}").read_bytes() != (tmp_path / f"demo-{picture}").read_bytes()
-    assert call("report", "run", "--data", "data", "--beside", "demo", "--output", "both.html").code == 0
+    assert call("review-page", "run", "--data", "data", "--beside", "demo", "--output", "both.html").code == 0
     assert '"stamp": "synthetic"' in (tmp_path / "both.html").read_text()
 
 
@@ -126,7 +128,7 @@ def names(folder):
 def test_pictures_of_a_run_and_of_ground_truth_alone(call, run, tmp_path):
     ended = call("visualize", "run", "--data", "data", "--output", "a", "--n", "2")
     assert ended.code == 0 and ended.out.startswith("2 pictures, 0 frames") and names(tmp_path / "a") == set(CASES[:2])
-    assert ended.out.splitlines()[-1] == "next: vesselkit report run --data data --output run-review.html"
+    assert ended.out.splitlines()[-1] == "next: vesselkit review-page run --data data --output run-review.html"
     ended = call("visualize", "--data", "data", "--output", "b", "--cases", SAME)
     assert ended.code == 0 and "next:" not in ended.out
     assert names(tmp_path / "b") == {SAME} and "Ground truth" in (tmp_path / "b/index.html").read_text()
@@ -189,7 +191,63 @@ def test_the_command_tells_exports_and_imports_those_that_stand(mended, call, tm
 
 
 def test_the_page_has_those_that_stand(mended, call, tmp_path):
-    assert call("report", "run", "--data", "data", "--verdicts", "v").code == 0
+    assert call("review-page", "run", "--data", "data", "--verdicts", "v").code == 0
     text = (tmp_path / "review.html").read_text()
     facts = json.loads(text.split('id="vesselkit-facts">')[1].split("</script>")[0])
     assert {one["case_id"] for one in facts["verdicts"]} == {GRIDDED, SAME}
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """What the viewer was opened with."""
+    asked = []
+    monkeypatch.setattr(serve, "serve", lambda values, **where: asked.append((values, where)))
+    return asked
+
+
+def test_a_review_opens_the_viewer_of_a_run(call, tmp_path, monkeypatch, served):
+    write_data(tmp_path / "data")
+    write_run(tmp_path / "run")
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    ended = call("review", "run", "--data", "data", "--reviewer", "ann", "--port", "9000", "--no-browser")
+    kept = tmp_path / "run-review/review/run/verdicts"
+    assert ended.code == 0 and str(kept) in ended.out
+    assert ended.out.splitlines()[-1] == f"next: vesselkit review run --data data --verdicts {kept}"
+    ((values, where),) = served
+    assert where == {"port": 9000, "browser": False}
+    assert values == {
+        "project": str(tmp_path / "run-review"),
+        "predictions": str(tmp_path / "run"),
+        "data": str(tmp_path / "data"),
+        "against": [],
+        "beside": [],
+        "reviewer": "ann",
+    }
+
+
+def test_the_run_of_a_project_is_reviewed_in_its_project(call, tmp_path, served):
+    write_data(tmp_path / "data")
+    write_run(tmp_path / "outputs/p/predict/run")
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    assert call("review", "outputs/p/predict/run", "--data", "data").code == 0
+    assert served[0][0]["project"] == str(tmp_path / "outputs/p") and served[0][1] == {"port": 8866, "browser": True}
+
+
+def test_what_counts_verdicts_opens_nothing(call, tmp_path, served):
+    write_data(tmp_path / "data")
+    write_run(tmp_path / "run")
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    asked = ("review", "run", "--data", "data")
+    assert call(*asked, "--verdicts", "v").out == "no verdicts on this run and prompt\n"
+    for wrong, said in (
+        (("--export", "o"), "--verdicts: expected the folder of the verdicts"),
+        (("--import", "data"), "--verdicts: expected the folder of the verdicts"),
+        (("--verdicts", "v", "--reviewer", "ann"), "--reviewer: goes with the viewer"),
+        (("--verdicts", "v", "--no-browser"), "--no-browser: goes with the viewer"),
+        (("--rescale",), "--rescale: the viewer fits no ground truths"),
+        (("--reviewer", "a b"), "reviewer: "),
+        (("--prompt-id", "p9"), "p9"),
+    ):
+        ended = call(*asked, *wrong)
+        assert ended.code == 2 and said in ended.err, wrong
+    assert served == []

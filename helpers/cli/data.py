@@ -1,12 +1,11 @@
-"""Commands about data sets and the ids of their cases."""
+"""`vesselkit data`: check a data set, and find the file behind a case id."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from helpers.cli import registry
 from helpers.cli.arguments import (
     data_words,
     input_path,
@@ -17,58 +16,22 @@ from helpers.cli.arguments import (
     require_replaceable,
     typed_path,
 )
+from helpers.cli.options import AS_FOUND, DataArgument, DataOptions, IdKey, with_data_options
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import AskedIds, MaskValues
-
-if TYPE_CHECKING:
-    from helpers.data.opening import Opening
+from helpers.core.vocabulary import MaskValues
 
 _AUDIT = json_with("an earlier check", "findings", "counts")
 
-app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 
-
-Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder, annotation file, one image or film.")]
-Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="See docs/datasets.md. Else found out.")]
-IdsOption = Annotated[
-    AskedIds | None,
-    typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
-]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(
-        "--group-by", metavar="RULE", help="Regular expression with (?P<patient>...), or column:NAME of a CSV."
-    ),
-]
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only cases of this split.")]
-IdKey = Annotated[
-    Path | None,
-    typer.Option("--id-key", metavar="FILE", help="Key of the case ids. Else .vesselkit/id.key in the data set."),
-]
-
-Rescale = Annotated[bool, typer.Option("--rescale", help="Fit ground truths made for another size to their frames.")]
-RescaleFrom = Annotated[
-    str | None,
-    typer.Option(
-        "--rescale-from", metavar="WxH", help="Size of the images on which annotations that state none were drawn."
-    ),
-]
-
-
-@app.command("check", help=registry.command("data check").summary)
+@with_data_options(without=("split",))
 def check(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, annotation file, one image or film.")],
-    layout: Layout = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every finding.")] = False,
+    dataset: DataArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that was found.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="DIR", help="Folder for the table, JSON and a sheet of suspicious cases."),
     ] = None,
-    group_by: GroupBy = None,
-    ids: IdsOption = None,
-    id_key: IdKey = None,
-    rescale: Rescale = False,
-    rescale_from: RescaleFrom = None,
+    options: DataOptions = AS_FOUND,
     values: Annotated[
         MaskValues | None,
         typer.Option("--values", metavar="mask|probability", help="What the values of mask files are."),
@@ -86,6 +49,7 @@ def check(
     ] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep what these options decide with the data.")] = False,
 ) -> None:
+    """Audit a data set before anything runs on it."""
     from helpers.data.audit.audit import audit, write_report  # here, so that --help need not wait
     from helpers.data.layouts.detection import LAYOUTS
     from helpers.data.rules import Rules, in_both, save_rules
@@ -97,7 +61,7 @@ def check(
     tried = Rules(None, None, None, None if values is None else values.value, *listed, bits)
     if in_both(tried):
         raise UsageProblem(f"--vessel and --ignore: expected different values, got {in_both(tried)!r} as both")
-    found = opening(dataset, layout, ids, id_key, group_by, None, rescale, rescale_from, option="DATASET")
+    found = options.opening(dataset, "DATASET")
     opened = found.open(tried)
     report = audit(opened)
     if folder is not None:
@@ -116,39 +80,13 @@ def check(
     if not report.ok:
         raise typer.Exit(1)
     if not as_json:
-        shared = {"layout": layout, "ids": ids, "id_key": id_key, "group_by": group_by}
+        shared = options.typed(rescale=None, rescale_from=None)
         if tried.decided() and not save:  # other commands know no such options
-            shared |= {"rescale": rescale, "rescale_from": rescale_from, "values": values, "vessel": vessel}
-            words = ["data", "check", str(dataset), *option_words({**shared, "ignore": ignore, "bits": bits})]
+            typed = options.typed(values=values, vessel=vessel, ignore=ignore, bits=bits)
+            words = ["data", "check", str(dataset), *option_words(typed)]
             typer.echo(next_text([*words, "--save"]))
         else:
             typer.echo(next_text(["predict", "--model", "MODEL", *data_words(dataset, shared), "--output", "RUN"]))
-
-
-def opening(
-    data: Path,
-    layout: str | None = None,
-    ids: AskedIds | None = None,
-    id_key: Path | None = None,
-    group_by: str | None = None,
-    split: str | None = None,
-    rescale: bool = False,
-    rescale_from: str | None = None,
-    *,
-    option: str = "--data",
-) -> "Opening":
-    """The data set that the options of a command describe, as typed, yet to be opened.
-
-    Args:
-        option: the name of the first, for the message.
-    Raises:
-        UsageProblem: where the data set is not there.
-    """
-    from helpers.data.opening import Opening  # here, so that --help need not wait
-
-    folder = input_path(data, option)
-    policy, key = None if ids is None else ids.value, None if id_key is None else typed_path(id_key)
-    return Opening(folder, layout, policy, key, group_by, split, rescale, rescale_from)
 
 
 def who(
@@ -158,6 +96,7 @@ def who(
     ] = None,
     id_key: IdKey = None,
 ) -> None:
+    """Give the original path of a case id, on the machine that holds the map."""
     from helpers.data.ids.original_file import origin  # here, so that --help need not wait
 
     folder = input_path(data, "--data") if data is not None else typed_path(Path("."))

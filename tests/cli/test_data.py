@@ -1,4 +1,4 @@
-"""`vesselkit data check` and `vesselkit who`."""
+"""`vesselkit data check` and `vesselkit data who`."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ def test_a_sound_set_passes_and_an_id_leads_back(call, folder):
     found = json.loads(checked.out)
     assert (found["cases"], found["counts"]["error"]) == (2, 0) and "Doe" not in checked.out
     case_ids = json.loads((folder / ".vesselkit" / "id-map.json").read_text())["cases"]
-    asked = call("who", case_ids["images/Doe_1_2.png"], "--data", "set")
+    asked = call("data", "who", case_ids["images/Doe_1_2.png"], "--data", "set")
     assert (asked.code, asked.out) == (0, f"{folder / 'images' / 'Doe_1_2.png'}\n")
 
 
@@ -39,25 +39,25 @@ def test_errors_end_with_1_and_are_written(call, folder, tmp_path):
         "contact_sheet.png",
     }
     assert (tmp_path / "keys" / "my.key").is_file() and not (folder / ".vesselkit").exists()
-    assert call("who", "C1", "--id-key", "keys/my.key").code == 2
+    assert call("data", "who", "C1", "--id-key", "keys/my.key").code == 2
 
 
 def test_kept_ids_lead_back_without_a_map(call, folder):
     assert "name_in_path" not in call("data", "check", "set", "--ids", "keep").out
-    asked = call("who", "Doe_1_1", "--data", "set")
+    asked = call("data", "who", "Doe_1_1", "--data", "set")
     assert asked.out == f"{folder / 'images' / 'Doe_1_1.png'}\n" and "it is the original name" in asked.err
 
 
 def test_kept_ids_lead_back_beside_a_map_too(call, folder):
     call("data", "check", "set")
-    assert call("who", "Doe_1_1", "--data", "set").out == f"{folder / 'images' / 'Doe_1_1.png'}\n"
+    assert call("data", "who", "Doe_1_1", "--data", "set").out == f"{folder / 'images' / 'Doe_1_1.png'}\n"
 
 
 @pytest.mark.parametrize(
     "arguments", [["C1"], ["C1", "--data", "set"], ["C1", "--id-key", "x.key"], ["C1", "--data", "nowhere"]]
 )
 def test_an_unknown_id_says_what_to_pass(call, folder, arguments):
-    asked = call("who", *arguments)
+    asked = call("data", "who", *arguments)
     assert asked.code == 2 and "--" in asked.err and "Doe" not in asked.err
 
 

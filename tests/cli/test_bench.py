@@ -1,4 +1,4 @@
-"""`vesselkit bench model`: what it refuses, and the files that it writes."""
+"""`vesselkit dev bench model`: what it refuses, and the files that it writes."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.dev.bench.test_bench_result import FOUND
     "arguments, said",
     [
         (["--side", "0"], "--side: expected at least 1, got 0"),
-        (["--n", "0"], "--n: expected at least 1, got 0"),
+        (["--calls", "0"], "--calls: expected at least 1, got 0"),
         (["--batch-sizes", "1,x"], "--batch-sizes: expected numbers of at least 1 such as 1,4,16, got '1,x'"),
         (["--memory-cap", "11", "--device", "cpu"], "--memory-cap: expected a number above 0 and a GPU"),
         (["--dtype", "int3"], "dtype: expected auto or one of"),
@@ -23,7 +23,7 @@ from tests.dev.bench.test_bench_result import FOUND
 )
 def test_what_cannot_work_is_refused(call, monkeypatch, arguments, said):
     monkeypatch.setattr(measuring, "measure_model", None)
-    ended = call("bench", "model", *arguments)
+    ended = call("dev", "bench", "model", *arguments)
     assert ended.code == 2 and said in ended.err
 
 
@@ -31,8 +31,8 @@ def test_the_plan_and_the_files(call, monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(measuring, "measure_model", lambda *arguments: asked.append(arguments) or FOUND)
     ended = call(
-        "bench", "model", "--preset", "8b", "--device", "cpu", "--side", "512", "--side", "768", "--batch-sizes", "8,1",
-        "--n", "5", "--files", "3", "--quantize", "nf4", "--output", "found",
+        "dev", "bench", "model", "--preset", "8b", "--device", "cpu", "--side", "512", "--side", "768",
+        "--batch-sizes", "8,1", "--calls", "5", "--files", "3", "--quantize", "nf4", "--output", "found",
     )  # fmt: skip
     assert ended.code == 0 and ended.out.startswith("8b, bfloat16: random weights")
     ((preset, device, dtype, plan, quantization, cap),) = asked
@@ -48,5 +48,5 @@ def test_a_model_that_does_not_fit_is_told(call, monkeypatch):
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(measuring, "measure_model", fail)
-    ended = call("bench", "model", "--preset", "8b", "--device", "cpu")
+    ended = call("dev", "bench", "model", "--preset", "8b", "--device", "cpu")
     assert ended.code == 3 and "do not fit in the memory of cpu" in ended.err and "--quantize nf4" in ended.err

@@ -1,0 +1,89 @@
+"""`vesselkit evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import (
+    data_words,
+    input_path,
+    next_text,
+    optional_input_path,
+    output_folder,
+)
+from helpers.cli.options import AS_FOUND, Data, DataOptions, ExcludeTraining, Processes, Training, with_data_options
+
+
+@with_data_options()
+def evaluate(
+    predictions: Annotated[Path, typer.Option("--predictions", metavar="RUN", help="Finished run folder.")],
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder to write; an earlier evaluation is replaced.")
+    ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="RUN2", help="Run to compare with, on the same cases. May be given again."),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NAME", help="Of each run in all tables, in order. Else its folder's."),
+    ] = None,
+    prompt_id: Annotated[
+        str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Else every prompt of a run.")
+    ] = None,
+    training: Training = None,
+    exclude_training: ExcludeTraining = False,
+    development: Annotated[
+        Path | None,
+        typer.Option(
+            "--development",
+            metavar="DIR",
+            help="Evaluation of the same model on other patients, to choose a threshold on. Else cross-validation.",
+        ),
+    ] = None,
+    close_gaps: Annotated[
+        int, typer.Option("--close-gaps", metavar="0", help="Measure closing gaps with a disk of this radius.")
+    ] = 0,
+    remove_small: Annotated[
+        int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")
+    ] = 0,
+    options: DataOptions = AS_FOUND,
+    processes: Processes = 2,
+) -> None:
+    """Score runs against ground truth, with intervals and paired comparison."""
+    runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
+    trained_on = optional_input_path(training, "--training")
+    developed_on = optional_input_path(development, "--development")
+
+    from helpers.evaluation.case_choice import check_text
+    from helpers.evaluation.evaluate import evaluate as run_evaluation
+    from helpers.evaluation.metrics_folder import check_output
+    from helpers.metrics.postprocessing import Processing
+
+    processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
+    folder = output_folder(output, "--output", data)
+    check_output(folder)
+    dataset = options.opening(data).open()
+    for note in dataset.notes:
+        if note not in dataset.rules_notes:  # these were said when it was opened
+            typer.echo(note)
+    found = run_evaluation(
+        runs,
+        dataset,
+        folder,
+        names=name or None,
+        prompt=prompt_id,
+        training=trained_on,
+        exclude_training=exclude_training,
+        development=developed_on,
+        processing=processing if processing.active else None,
+        processes=processes,
+    )
+    typer.echo(found.text.split("\n## Second table")[0])
+    typer.echo(f"written to {folder}")
+    typed = options.typed(prompt_id=prompt_id, metrics=folder)
+    typer.echo(next_text(["review-page", str(runs[0]), *data_words(data, typed), "--output", f"{folder}-review.html"]))
+    for checked in found.summary["data_check"]:
+        typer.echo(f"warning: {check_text(checked)}")

@@ -1,0 +1,29 @@
+"""`vesselkit grid`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path
+from helpers.core.errors import Stopped
+
+
+def grid(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")]) -> None:
+    """Run notebooks over a grid of models, prompts and data sets."""
+    from helpers.notebook.grid import run_batch  # here, so that --help need not wait
+    from helpers.notebook.grid_file import read_batch
+    from helpers.notebook.grid_index import JobStatus
+
+    batch = read_batch(input_path(file, "BATCH"))
+    try:
+        states = run_batch(batch, told=lambda line: typer.echo(line, err=True))
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped; what is finished is kept, and the same command goes on from there ({batch.folder})"
+        ) from None
+    counts = {status: sum(state.status is status for state in states.values()) for status in JobStatus}
+    typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    typer.echo(f"index: {batch.folder / 'index.html'}")
+    if counts[JobStatus.FAILED]:
+        raise typer.Exit(1)

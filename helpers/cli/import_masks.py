@@ -1,0 +1,43 @@
+"""`vesselkit import-masks`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import input_path, next_steps, output_folder
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
+from helpers.cli.predictors import Threshold
+from helpers.core.vocabulary import Meaning
+
+
+@with_data_options(without=FRAMES_ONLY)
+def import_masks(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of PNG, NPZ or NPY files.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who or what made them, such as nnunet.")],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", metavar="RUN", help="Run folder.")],
+    values: Annotated[
+        Meaning | None,
+        typer.Option(
+            "--values", metavar="mask|probability|logit", help="What the values are. Else found out, docs/baselines.md."
+        ),
+    ] = None,
+    threshold: Threshold = 0.5,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Turn a folder of masks from elsewhere into a run folder."""
+    from helpers.prediction.imports.import_run import import_masks as run_import  # here, so that --help need not wait
+    from helpers.runs.run_folder import open_run
+    from helpers.runs.status import all_failed
+
+    source = input_path(folder, "DIR")
+    run = output_folder(output, "--output", data)
+    dataset = options.opening(data).open()
+    summary = run_import(source, name, dataset, run, meaning=values, threshold=threshold)
+    typer.echo(summary.to_text())
+    if all_failed(row.status for row in open_run(run).rows):
+        typer.echo("every case ended in an error: nothing of what was imported can be scored")
+        raise typer.Exit(1)
+    if not (summary.empty or summary.copies):  # these warnings are the last words
+        typer.echo(next_steps(output, data, options.typed(), scores=any(case.truth for case in dataset.cases)))

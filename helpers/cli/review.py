@@ -1,0 +1,136 @@
+"""`vesselkit review`: opens the viewer, or takes over, counts and exports its verdicts."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from helpers.cli.arguments import data_words, input_path, new_folder, next_text, optional_input_path, typed_path
+from helpers.cli.options import AS_FOUND, DataOptions, Metrics, PromptId, RunData, RunFolder, with_data_options
+from helpers.cli.reviewed_run import source_of
+from helpers.core.errors import UsageProblem
+from helpers.core.paths import Stage, followed, stage_folder
+
+if TYPE_CHECKING:  # so that --help need not wait
+    from helpers.review.review_source import ReviewSource
+
+
+@with_data_options()
+def review(
+    context: typer.Context,
+    run: RunFolder,
+    data: RunData,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts: count them, and open no viewer."),
+    ] = None,
+    taken: Annotated[
+        list[Path] | None,
+        typer.Option("--import", metavar="FILE", help="Downloaded verdicts to take over. May be given again."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, frames to correct."),
+    ] = None,
+    reviewer: Annotated[
+        str | None, typer.Option("--reviewer", metavar="NAME", help="Whose verdicts the viewer keeps. Else reviewer.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b shows it in its place."),
+    ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+    ] = None,
+    metrics: Metrics = None,
+    prompt_id: PromptId = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the viewer's address alone.")] = False,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Open a run's review in the browser; or count, take over and export its verdicts."""
+    of_viewer = {"reviewer": reviewer, "beside": beside, "port": port, "no-browser": no_browser}
+    strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []
+    if strays:
+        raise UsageProblem(
+            f"--{strays[0]}: goes with the viewer, which --verdicts does not open. Leave one of them out"
+        )
+    if verdicts is None and (taken or export):
+        raise UsageProblem(
+            "--verdicts: expected the folder of the verdicts that --import and --export go with, got none"
+        )
+    if verdicts is None and options.rescale:
+        raise UsageProblem(
+            "--rescale: the viewer fits no ground truths. Leave it out, or write a page with review-page"
+        )
+    files = [input_path(path, "--import") for path in taken or ()]
+    folder = None if export is None else new_folder(export, "--export", data)
+    others = [input_path(one, "--beside") for one in beside or ()]
+    other = optional_input_path(against, "--against")
+    source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others)
+    if verdicts is not None:
+        _count(source, followed(typed_path(verdicts)), files, folder)
+        return
+
+    viewer = {"against": [] if other is None else [other], "beside": others, "prompt": prompt_id, "reviewer": reviewer}
+    viewer |= {"metrics": optional_input_path(metrics, "--metrics")}
+    values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
+
+    from helpers.notebook.serve import PORT, serve  # here, so that --help need not wait
+
+    typer.echo(f"verdicts are kept in {kept}; Ctrl-C ends the viewer")
+    typed = options.typed(prompt_id=prompt_id, verdicts=kept)
+    typer.echo(next_text(["review", str(run), *data_words(data, typed)]))
+    # Once this command's line of progress is off the screen.
+    context.obj.afterwards = partial(serve, values, port=PORT if port is None else port, browser=not no_browser)
+
+
+def _viewer(run: Path, data: Path, options: DataOptions, shown: Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+    """The parameters of the viewer's notebook, and the folder of its verdicts: in the run's project, or beside it."""
+    from helpers.notebook.serve import review_parameters  # here, so that --help need not wait
+
+    inside = run.parent.name == Stage.PREDICT.value
+    project = run.parent.parent if inside else run.with_name(f"{run.name}-review")
+    opening = options.opening(data)
+    told = {name: getattr(opening, name) for name in ("data", "layout", "ids", "id_key", "group_by", "split")}
+    told |= {"rescale_from": opening.rescale_from, "project": project, "predictions": run}
+    return review_parameters(**told, **shown), stage_folder(str(project), Stage.REVIEW) / run.name / "verdicts"
+
+
+def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder: Path | None) -> None:
+    """Say what the verdicts in a folder come to, once those of downloaded files are taken over; export them."""
+    from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
+    from helpers.review.session import ReviewSession
+    from helpers.review.verdict_export import write_export
+    from helpers.review.verdicts import VerdictStore, current, elsewhere, read_taken
+
+    store = VerdictStore(verdicts)
+    for found in [read_taken(path) for path in files]:  # all are read before any is taken
+        ours = [one for one in found if source.places(one)]
+        typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
+    records = store.records()
+    verdicts_on = [
+        current(one for one in records if place in source.places(one)) for place in range(len(source.subjects))
+    ]
+    standing = verdicts_on[0]
+    for reviewer in sorted(standing):
+        session = ReviewSession(source.cases, store, reviewer, source.run, source.prompt)
+        typer.echo(f"{reviewer}: {session.progress()}")
+    for found in agreements(standing):
+        typer.echo(found)
+    for subject, theirs in zip(source.subjects[1:], verdicts_on[1:], strict=True):
+        for line in preferences((source.subjects[0].name, subject.name), standing, theirs):
+            typer.echo(line)
+    lapsed = sum(bool(one.verdict) and not source.places(one) for one in records)
+    if lapsed:
+        typer.echo(elsewhere(lapsed))
+    if not standing:
+        typer.echo("no verdicts on this run and prompt")
+    if folder is not None:
+        wanted = write_export(source, standing, folder)
+        typer.echo(f"{len(wanted)} cases to correct: {folder}")

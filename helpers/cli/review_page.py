@@ -1,0 +1,61 @@
+"""`vesselkit review-page`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import Earlier, data_words, input_path, next_text, optional_input_path, output_file
+from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, RunData, RunFolder, with_data_options
+from helpers.cli.reviewed_run import source_of
+from helpers.core.errors import UsageProblem
+
+_PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)
+
+
+@with_data_options()
+def review_page(
+    run: RunFolder,
+    data: RunData,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="review.html", help="Page to write; an earlier one is replaced.")
+    ] = Path("review.html"),
+    metrics: Metrics = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN2", help="Run to compare with; the key b shows it in its place."),
+    ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+    ] = None,
+    prompt_id: PromptId = None,
+    cases: Cases = None,
+    verdicts: Annotated[
+        Path | None, typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts to show from the start.")
+    ] = None,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Write a run's review as one HTML file that needs no server."""
+    from helpers.review.page import write_page  # here, so that --help need not wait
+    from helpers.review.verdicts import VerdictStore
+
+    given = optional_input_path(verdicts, "--verdicts")
+    if output.suffix.lower() != ".html":
+        raise UsageProblem(f"--output: expected a name that ends in .html, got {output.name}")
+    written = output_file(output, "--output", _PAGE, data)
+    source = source_of(
+        run,
+        options.opening(data).open(),
+        metrics,
+        prompt_id,
+        optional_input_path(against, "--against"),
+        [input_path(one, "--beside") for one in beside or ()],
+    )
+    records = () if given is None else VerdictStore(given).records()
+    path = write_page(source, written, case_ids=cases or None, records=records)
+    scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
+    typer.echo(f"{len(cases or source.cases)} cases, {scored}: {path}")
+    typer.echo("what a reviewer downloads from the page, FILE below, comes back with the next command")
+    typed = options.typed(prompt_id=prompt_id, against=against, verdicts=verdicts or f"{run}-verdicts")
+    typer.echo(next_text(["review", str(run), *data_words(data, typed | {"import": "FILE"})]))

@@ -1,0 +1,142 @@
+"""`vesselkit visualize`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from helpers.cli.arguments import data_words, input_path, new_folder, next_text, optional_input_path
+from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, with_data_options
+from helpers.cli.reviewed_run import source_of
+from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import QueueOrder
+from helpers.review.figures.sheet_layout import DPI, MaskStyle, check_dpi
+
+if TYPE_CHECKING:  # so that --help need not wait
+    from helpers.data.dataset import Dataset
+
+
+@with_data_options()
+def visualize(
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DATASET", help="Data set, that of the run where one is named.")
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder for the pictures.")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Finished run folder. Without one, ground truth alone.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 5,
+    cases: Cases = None,
+    sort: Annotated[
+        QueueOrder | None,
+        typer.Option("--sort", metavar="worst|best|natural", help="By Dice, or by case id. Else worst, with scores."),
+    ] = None,
+    films: Annotated[
+        bool, typer.Option("--films", help="Films of the run's sequences, with a page that plays them, not pictures.")
+    ] = False,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", metavar="RUN3", help="Run to show beside it. May be given again."),
+    ] = None,
+    sequences: Annotated[
+        list[str] | None,
+        typer.Option("--sequences", metavar="ID", help="Only films of this one. May be given again."),
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", metavar="10", help="Frames a second of films.")] = 10.0,
+    mask: Annotated[
+        MaskStyle | None,
+        typer.Option(
+            "--mask", metavar="contour|fill", help="How pictures draw a mask. Else contour, beside its pixels."
+        ),
+    ] = None,
+    dpi: Annotated[
+        float | None,
+        typer.Option(
+            "--dpi",
+            metavar="100",
+            help="Scale of pictures: 100 gives a frame's pixel one of the picture, 200 two by two. Else 100.",
+        ),
+    ] = None,
+    metrics: Metrics = None,
+    prompt_id: PromptId = None,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Write the 4-panel pictures of a run, of ground truth alone, or films of sequences."""
+    if n < 1:
+        raise UsageProblem(f"--n: expected at least 1, got {n}")
+    if metrics is None and sort in (QueueOrder.WORST, QueueOrder.BEST):
+        raise UsageProblem(f"--sort {sort}: expected scores to sort by; name the evaluation of the run with --metrics")
+
+    if films and (run is None or cases or sort):
+        stray = "name a RUN" if run is None else "leave --cases and --sort out"
+        raise UsageProblem(f"--films: shows whole sequences of a run; {stray}")
+    if not films and (beside or sequences):
+        raise UsageProblem("--beside, --sequences: go with --films")
+    if films and (mask or dpi is not None):
+        raise UsageProblem("--mask, --dpi: go with pictures; leave them or --films out")
+    if dpi is not None:
+        check_dpi(dpi)
+
+    from helpers.review.pictures import run_panels, truth_panels, write_pictures  # here, so that --help need not wait
+    from helpers.review.session import ranked
+
+    folder = new_folder(output, "--output", data)
+    dataset = options.opening(data).open()
+    if films:
+        shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt_id, "rate": rate}
+        typer.echo(_write_films([run, *(beside or ())], dataset, folder, **shown))
+        return
+    if run is None:
+        known = [case.case_id for case in dataset.cases]
+        wanted = _known(cases, known) or known[:n]
+        panels, title = truth_panels([case for case in dataset.cases if case.case_id in wanted]), "Ground truth"
+        stamp = None
+    else:
+        source = source_of(run, dataset, metrics, prompt_id, None)
+        order = sort or (QueueOrder.NATURAL if metrics is None else QueueOrder.WORST)
+        known = [case.case_id for case in ranked(source.cases, order, "dice")]
+        wanted = _known(cases, known) or known[:n]
+        panels, stamp = run_panels(source, wanted), source.stamp
+        title = f"Run {source.subjects[0].name}" + ("" if source.title is None else f": {source.title}")
+    drawn = {"style": MaskStyle(mask or MaskStyle.CONTOUR), "dpi": DPI if dpi is None else dpi}
+    count = write_pictures(panels, folder, title, stamp, **drawn)
+    typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
+    if run is not None:
+        typed = options.typed(prompt_id=prompt_id, metrics=metrics)
+        typer.echo(next_text(["review-page", str(run), *data_words(data, typed), "--output", f"{run}-review.html"]))
+
+
+def _write_films(
+    runs: Sequence[Path],
+    dataset: "Dataset",
+    folder: Path,
+    *,
+    sequences: Sequence[str] | None,
+    metrics: Path | None,
+    prompt: str | None,
+    rate: float,
+) -> str:
+    """Write the films of runs, the first of which they are about; what to tell the user."""
+    folders = [input_path(runs[0], "RUN"), *(input_path(other, "--beside") for other in runs[1:])]
+    scores = optional_input_path(metrics, "--metrics")
+
+    from helpers.evaluation.metrics_folder import open_metrics
+    from helpers.evaluation.scored_runs import open_scored_runs
+    from helpers.review.films.film_export import PAGE_NAME, write_cine  # here, so that --help need not wait
+    from helpers.runs.run_folder import open_run
+
+    subjects = open_scored_runs(folders, prompt=prompt or next(iter(open_run(folders[0]).prompts)))
+    opened = None if scores is None else open_metrics(scores)
+    record = write_cine(subjects, dataset, folder, sequences=sequences, metrics=opened, rate=rate)
+    frames = sum(one["frames"] for one in record["sequences"])
+    gaps = sum(len(one["gaps"]) for one in record["sequences"])
+    return f"{len(record['sequences'])} sequences of {frames} frames, {gaps} gaps: {folder / PAGE_NAME}"
+
+
+def _known(wanted: list[str] | None, known: list[str]) -> list[str]:
+    """The wanted cases, all of which are known."""
+    for case_id in wanted or ():
+        if case_id not in known:
+            raise UsageProblem(f"--cases: expected some of the {len(known)} cases, got {case_id!r}")
+    return wanted or []
