@@ -102,14 +102,15 @@ def _before_command(
 
 _KIT = {"cls": KitCommand}
 _BARE_PROMPT = {"context_settings": spellings(prompt="prompt-id")}  # an id of a prompt; `predict` takes its text
-_SEED = {"model_path": "model", "data_path": "data", "output_dir": "output"}
+_PLACES = {"data_path": "data", "output_dir": "output"}
+_SEED = {"model_path": "model", **_PLACES}
 for _name, _function, _settings in (
     ("convert", convert.convert, {"context_settings": spellings(output_dir="output")}),
     ("predict", predict.predict, {"cls": shows(*_PREDICT), "context_settings": spellings(**_SEED)}),
     (
         "evaluate",
         evaluate.evaluate,
-        {"cls": shows(*_EVALUATE), "context_settings": spellings(**_SEED, prompt="prompt-id")},
+        {"cls": shows(*_EVALUATE), "context_settings": spellings(**_PLACES, prompt="prompt-id")},
     ),
     ("review", review.review, _BARE_PROMPT),
     ("pipeline", pipeline.pipeline, {"context_settings": spellings(baseline="model-config")}),

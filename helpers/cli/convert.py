@@ -84,7 +84,7 @@ def convert(
     pretrained: Pretrained = None,
     id_key: TrainingKey = None,
     dtype: Annotated[
-        ExportDtype, typer.Option("--dtype", metavar="bfloat16|float16|float32", help="Of every tensor of the export.")
+        ExportDtype, typer.Option("--dtype", metavar="|".join(ExportDtype), help="Of every tensor of the export.")
     ] = ExportDtype.BFLOAT16,
 ) -> None:
     """Turn a checkpoint into a HuggingFace folder, every tensor accounted for."""

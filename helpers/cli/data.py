@@ -34,7 +34,7 @@ def check(
     options: DataOptions = AS_FOUND,
     values: Annotated[
         MaskValues | None,
-        typer.Option("--values", metavar="mask|probability", help="What the values of mask files are."),
+        typer.Option("--values", metavar="|".join(MaskValues), help="What the values of mask files are."),
     ] = None,
     vessel: Annotated[
         list[str] | None,

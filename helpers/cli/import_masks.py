@@ -20,7 +20,7 @@ def import_masks(
     values: Annotated[
         Meaning | None,
         typer.Option(
-            "--values", metavar="mask|probability|logit", help="What the values are. Else found out, docs/baselines.md."
+            "--values", metavar="|".join(Meaning), help="What the values are. Else found out, docs/baselines.md."
         ),
     ] = None,
     threshold: Threshold = 0.5,

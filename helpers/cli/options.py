@@ -30,7 +30,7 @@ _DATA_OPTIONS: dict[str, Any] = {
     ],
     "ids": Annotated[
         AskedIds | None,
-        typer.Option("--ids", metavar="keep|pseudonym", help="Else kept for public data sets, replaced for others."),
+        typer.Option("--ids", metavar="|".join(AskedIds), help="Else kept for public data sets, replaced for others."),
     ],
     "id_key": IdKey,
     "group_by": Annotated[

@@ -77,7 +77,7 @@ def predict(
         Mode,
         typer.Option(
             "--mode",
-            metavar="frame|track|track-both|fused",
+            metavar="|".join(Mode),
             help="Each frame by itself, or sequences followed; see the run folder's document.",
         ),
     ] = Mode.FRAME,
@@ -89,7 +89,7 @@ def predict(
     threshold: Threshold = 0.5,
     combine: Annotated[
         Combine,
-        typer.Option("--combine", metavar="union|first|best", help="How several [SEG] become one mask."),
+        typer.Option("--combine", metavar="|".join(Combine), help="How several [SEG] become one mask."),
     ] = Combine.UNION,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", help="Only the first N; more may be asked for later.")

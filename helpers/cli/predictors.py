@@ -39,7 +39,7 @@ Quantize = Annotated[
     Quantization | None,
     typer.Option(
         "--quantize",
-        metavar="int8|nf4",
+        metavar="|".join(Quantization),
         help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
     ),
 ]
@@ -53,7 +53,7 @@ Threshold = Annotated[
 LauncherOption = Annotated[
     Launcher,
     typer.Option(
-        "--launcher", metavar="none|pytorch|slurm", help="What started the processes; torchrun needs no naming."
+        "--launcher", metavar="|".join(Launcher), help="What started the processes; torchrun needs no naming."
     ),
 ]
 TokenLimit = Annotated[int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")]

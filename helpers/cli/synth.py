@@ -19,7 +19,7 @@ def synth(
         int, typer.Option("--sequences-each", metavar="2", min=1, max=99, help="Sequences of each patient.")
     ] = 2,
     layout: Annotated[
-        SynthLayout, typer.Option("--layout", metavar="paired|sa2va|coco|labelme", help="See docs/datasets.md.")
+        SynthLayout, typer.Option("--layout", metavar="|".join(SynthLayout), help="See docs/datasets.md.")
     ] = SynthLayout.PAIRED,
     size: Annotated[int, typer.Option("--size", metavar="512", min=64, max=2048, help="Pixels of a side.")] = 512,
     processes: Processes = 2,

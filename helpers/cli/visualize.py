@@ -30,7 +30,7 @@ def visualize(
     cases: Cases = None,
     sort: Annotated[
         QueueOrder | None,
-        typer.Option("--sort", metavar="worst|best|natural", help="By Dice, or by case id. Else worst, with scores."),
+        typer.Option("--sort", metavar="|".join(QueueOrder), help="By Dice, or by case id. Else worst, with scores."),
     ] = None,
     films: Annotated[
         bool, typer.Option("--films", help="Films of the run's sequences, with a page that plays them, not pictures.")
@@ -47,7 +47,7 @@ def visualize(
     mask: Annotated[
         MaskStyle | None,
         typer.Option(
-            "--mask", metavar="contour|fill", help="How pictures draw a mask. Else contour, beside its pixels."
+            "--mask", metavar="|".join(MaskStyle), help="How pictures draw a mask. Else contour, beside its pixels."
         ),
     ] = None,
     dpi: Annotated[
