@@ -23,7 +23,7 @@ from helpers.checkpoints.convert.key_map import restore_map
 from helpers.checkpoints.convert.weights import index_json, lay_out, row_blocks, tensor_bytes, write_shard
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.atomic import require_free_space
-from tests.real_sizes import (
+from tests.support.real_sizes import (
     BASE_VOCABULARY,
     LANGUAGE,
     VISION,

@@ -26,8 +26,8 @@ from playwright.sync_api import TimeoutError
 
 from helpers.core import paths
 from helpers.review.verdicts import read_lines
-from tests.browser import chromium
-from tests.review.servers import lab, voila, write_notebook
+from tests.support.browser import chromium
+from tests.support.servers import lab, voila, write_notebook
 
 DATA, STAGES = "helpers/dev/demo/files/data", ("predict", "evaluate", "baseline")
 REVIEWER = "measured"

@@ -10,10 +10,10 @@ from hypothesis import settings
 from PIL import Image
 
 from helpers.core import terminal
-from tests.offline.no_network import block
+from tests.support.offline.no_network import block
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-OFFLINE = Path(__file__).resolve().parent / "offline"
+OFFLINE = Path(__file__).resolve().parent / "support" / "offline"
 
 # The same examples in every run; how long one takes depends on what else the machine does.
 settings.register_profile("same", deadline=None, derandomize=True)
@@ -37,7 +37,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def fixture_folder(tmp_path_factory) -> Path:
     """The fixture's checkpoint as an exported folder, converted once for all tests that only read it."""
-    from tests.prediction.engine.fixture_model import convert_fixture  # here, since most tests run without a model
+    from tests.support.fixture_model import convert_fixture  # here, since most tests run without a model
 
     return convert_fixture(tmp_path_factory.mktemp("fixture") / "model")
 
@@ -45,7 +45,7 @@ def fixture_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def drawn_images(tmp_path_factory) -> list[Image.Image]:
     """Ten small frames of mode RGB, all different, see `draw_angiograms`."""
-    from tests.prediction.engine.fixture_model import draw_angiograms  # as above
+    from tests.support.fixture_model import draw_angiograms  # as above
 
     folder = draw_angiograms(tmp_path_factory.mktemp("frames") / "images", 10)
     return [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]

@@ -10,9 +10,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import convert
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
-from tests.fixture_maker.conversation import QUESTION, SEGMENT, TURNS
-from tests.fixture_maker.recording import CASES, STRIDE
-from tests.tiny_sources import FIXTURES, fixture_sources
+from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, TURNS
+from tests.support.fixture_maker.recording import CASES, STRIDE
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
 FACTS = json.loads((FIXTURES / "recorded.json").read_text())["cases"]
 ARRAYS = dict(np.load(FIXTURES / "recorded.npz"))

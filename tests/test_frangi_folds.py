@@ -11,7 +11,7 @@ from helpers.evaluation import frangi_tuning
 from helpers.prediction.frangi.frangi_settings import FrangiSettings
 from scripts import frangi_folds
 from scripts.frangi_folds import fold_numbers, out_of_fold
-from tests.prediction.frangi.drawn import drawn_truth, save_pairs
+from tests.support.drawn_angiograms import drawn_truth, save_pairs
 
 
 @given(units=st.lists(st.sampled_from("abcdefgh"), min_size=1), seed=st.integers(0, 5))

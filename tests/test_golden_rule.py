@@ -28,7 +28,7 @@ def test_a_skipped_golden_test_fails_the_session_where_goldens_are(tmp_path, gol
     folder = tmp_path / "clone" / "tests"
     folder.mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("conftest.py"), folder)
-    shutil.copytree(Path(__file__).with_name("offline"), folder / "offline")
+    shutil.copytree(Path(__file__).with_name("support") / "offline", folder / "support" / "offline")
     (folder / "test_it.py").write_text(TESTS)
     (tmp_path / "clone" / "pytest.ini").write_text("[pytest]\nmarkers = golden\n")
     if goldens:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.offline.no_network import NetworkTried
+from tests.support.offline.no_network import NetworkTried
 
 ELSEWHERE = "192.0.2.1"  # of the addresses that are kept for documentation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_sizes import base_shapes, native_shapes, partial_shapes, sam2_shapes
+from tests.support.real_sizes import base_shapes, native_shapes, partial_shapes, sam2_shapes
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}

@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.checkpoints.convert import convert
-from tests.tiny_sources import TinySources, copy_sources
+from tests.support.tiny_sources import TinySources, copy_sources
 
 
 @pytest.fixture

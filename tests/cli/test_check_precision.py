@@ -6,7 +6,7 @@ import pytest
 
 from helpers.prediction import precision
 from helpers.prediction.precision import KindResult, PrecisionKind, PrecisionReport, StageRange
-from tests.prediction.engine.fixture_model import draw_angiograms
+from tests.support.fixture_model import draw_angiograms
 
 STAGES = (StageRange("vision tower", 3.0, 0), StageRange("language model", 6e4, 5))
 

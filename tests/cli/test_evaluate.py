@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 def test_a_run_is_scored_and_its_headline_shown(call, tmp_path):

@@ -15,9 +15,9 @@ import pytest
 
 from helpers.review.verdicts import Verdict
 from helpers.runs.run_folder import open_run
-from tests.evaluation.runs import SIDE, write_data, write_run
 from tests.review.test_verdicts import record
-from tests.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 # A folder that root cannot write to either.
 READ_ONLY = Path("/proc")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.evaluation.evaluate import evaluate
-from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 def test_record_pass_and_fail(call, tmp_path):

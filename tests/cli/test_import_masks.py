@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from helpers.runs.run_folder import open_run
-from tests.prediction.frangi.drawn import drawn_truth, save_mask, save_pairs
-from tests.runs.stored_masks import check_mask
+from tests.support.drawn_angiograms import drawn_truth, save_mask, save_pairs
+from tests.support.stored_masks import check_mask
 
 TRUTHS = [drawn_truth(4, 40, 10), drawn_truth(4, 40, 20), drawn_truth(4, 40, 30)]
 CALL = ("import-masks", "theirs", "--name", "nnunet", "--data", "data", "--output", "run")

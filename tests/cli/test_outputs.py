@@ -11,7 +11,7 @@ from PIL import Image
 from helpers.cli.app import app
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.runs.run_folder import open_run
-from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 OPTIONS = {"--output", "--export"}
 # Inputs that are there and of no use: what is refused for its output has looked at none of them.

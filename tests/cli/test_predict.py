@@ -10,8 +10,8 @@ from helpers.cli.arguments import next_steps
 from helpers.core.vocabulary import AskedIds
 from helpers.prediction.engine import model_loading
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.fixture_model import draw_angiograms
-from tests.tiny_sources import fixture_sources
+from tests.support.fixture_model import draw_angiograms
+from tests.support.tiny_sources import fixture_sources
 
 TORCHRUN = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
 

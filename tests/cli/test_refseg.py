@@ -6,8 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.prediction.engine.fixture_model import convert_fixture
-from tests.tiny_sources import FIXTURES
+from tests.support.fixture_model import convert_fixture
+from tests.support.tiny_sources import FIXTURES
 
 ARGUMENTS = ("refseg", "--model", "model", "--data", "data", "--output", "out")
 

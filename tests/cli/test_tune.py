@@ -9,9 +9,9 @@ from helpers.data.frames.frame_source import read_frame
 from helpers.prediction.frangi.frangi_predictor import grey_values, vesselness
 from helpers.prediction.frangi.frangi_settings import read_settings
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.run_files import run_files
-from tests.prediction.frangi.drawn import drawn_truth, save_grey, save_pairs
-from tests.runs.stored_masks import check_mask
+from tests.support.drawn_angiograms import drawn_truth, save_grey, save_pairs
+from tests.support.run_files import run_files
+from tests.support.stored_masks import check_mask
 
 APPLY = ("predict", "--model", "frangi", "--data", "data", "--output")
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.prediction.run import predict
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.core.watermark import VARIABLE, stamp_notebook, stamp_text
 from helpers.runs.run_folder import open_run
-from tests.review.runs import write_run
+from tests.support.review_runs import write_run
 
 
 @pytest.fixture(autouse=True)

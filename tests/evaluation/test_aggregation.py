@@ -21,7 +21,7 @@ from helpers.evaluation.score_table import (
     with_united,
 )
 from helpers.metrics.definitions import METRICS
-from tests.evaluation.tables import TRUTH, of_patients, table
+from tests.support.score_tables import TRUTH, of_patients, table
 
 # Patient A: a sequence of recall 1 and 0.5, another of 0.1; patient B: one frame of 0.9.
 NESTED = table(("a1", "A1", "A", 10), ("a2", "A1", "A", 5), ("a3", "A2", "A", 1), ("b1", "B1", "B", 9))

@@ -16,8 +16,8 @@ from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth
 from helpers.evaluation.case_arrays import scorable
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
-from tests.data.frames.dicom_files import angiogram, write
-from tests.evaluation.runs import SIDE, write_run
+from tests.support.dicom_files import angiogram, write
+from tests.support.vessel_runs import SIDE, write_run
 
 TRUTH = np.zeros((SIDE, SIDE), bool)
 TRUTH[20:30, 10:50] = True

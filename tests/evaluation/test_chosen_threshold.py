@@ -10,8 +10,8 @@ from helpers.evaluation.score_table import Unit
 from helpers.metrics.intervals import mean_interval
 from helpers.metrics.overlap import dice
 from helpers.metrics.threshold_curve import ChosenBy, counts_at, logit_histogram
-from tests.evaluation.tables import TRUTH, of_patients, table
-from tests.evaluation.tables import found as first
+from tests.support.score_tables import TRUTH, of_patients, table
+from tests.support.score_tables import found as first
 
 DRAWS = 200
 

@@ -13,8 +13,8 @@ from helpers.evaluation.case_choice import check_text, checked_data, score_warni
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.prediction.run import predict
-from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 FIRST, SECOND, THIRD = "P01_S01_001", "P01_S01_002", "P02_S01_001"
 

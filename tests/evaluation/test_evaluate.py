@@ -33,8 +33,8 @@ from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
-from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
 from helpers.runs.run_folder import open_run
-from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 @pytest.fixture

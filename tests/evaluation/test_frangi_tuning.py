@@ -20,7 +20,7 @@ from helpers.evaluation.frangi_tuning import (
 )
 from helpers.prediction.frangi.frangi_predictor import grey_values, vesselness
 from helpers.prediction.frangi.frangi_settings import FrangiSettings, Tuned, TunedOn, read_settings
-from tests.prediction.frangi.drawn import drawn_truth, save_pairs
+from tests.support.drawn_angiograms import drawn_truth, save_pairs
 
 
 @pytest.fixture

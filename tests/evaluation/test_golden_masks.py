@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score
 
 from helpers.metrics.case_scores import CaseArrays, score_case
-from tests.evaluation.independent import by_package, cldice_by_points
-from tests.evaluation.masks import faulty
-from tests.golden_cases import CASES_WITH_MASKS, load_case
+from tests.support.drawn_masks import faulty
+from tests.support.golden_cases import CASES_WITH_MASKS, load_case
+from tests.support.independent_metrics import by_package, cldice_by_points
 
 
 @pytest.mark.golden

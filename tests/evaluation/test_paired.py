@@ -12,8 +12,8 @@ from helpers.evaluation.markdown import written_side
 from helpers.evaluation.paired import changes, compare, pair
 from helpers.metrics.definitions import COMPARED
 from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
-from tests.evaluation.masks import steady
-from tests.evaluation.tables import of_patients, table
+from tests.support.drawn_masks import steady
+from tests.support.score_tables import of_patients, table
 
 BEFORE = [5, 6, 4, 7, 5, 6, 5, 4, 6, 5, 7, 6]
 AFTER = [7, 8, 7, 9, 7, 9, 8, 6, 9, 7, 9, 8]

@@ -8,8 +8,8 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.case_arrays import score_many
 from helpers.metrics.case_scores import CaseArrays
-from tests.bars import recorded
-from tests.evaluation.masks import faulty, vessel_tree
+from tests.support.bars import recorded
+from tests.support.drawn_masks import faulty, vessel_tree
 
 
 def made(side: int, number: int) -> CaseArrays:

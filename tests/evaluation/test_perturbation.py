@@ -7,7 +7,7 @@ import pytest
 
 from helpers.metrics.case_scores import CaseArrays, score_case
 from scripts import fault_table, turned_cldice
-from tests.evaluation.masks import faulty, vessel_tree
+from tests.support.drawn_masks import faulty, vessel_tree
 
 METRICS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 

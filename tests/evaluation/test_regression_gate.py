@@ -17,7 +17,7 @@ from helpers.evaluation.regression_gate import METRICS, Scores, check, read_base
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from tests.tiny_sources import FIXTURES
+from tests.support.tiny_sources import FIXTURES
 
 RECORDED = Path(__file__).with_name("fixture_gate.json")
 

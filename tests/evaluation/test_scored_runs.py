@@ -15,8 +15,8 @@ from helpers.evaluation import scored_runs as module
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.scored_runs import open_scored_runs, require_same_frames, require_untuned
 from helpers.prediction.run import predict
-from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from helpers.evaluation.case_arrays import Scorable
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.sequence_scores import score_sequences
-from tests.evaluation.masks import drawn
-from tests.evaluation.runs import SIDE, write_run
+from tests.support.drawn_masks import drawn
+from tests.support.vessel_runs import SIDE, write_run
 
 PATIENTS, FRAMES = 3, 4
 

@@ -15,8 +15,8 @@ from helpers.evaluation.threshold_and_calibration import Scored, operating_point
 from helpers.metrics.calibration import scaled_by_folds
 from helpers.metrics.threshold_curve import logit_histogram
 from helpers.runs.stored_logits import round_for_storage
-from tests.evaluation.runs import SIDE, write_data, write_run
-from tests.evaluation.tables import TRUTH, of_patients
+from tests.support.score_tables import TRUTH, of_patients
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 DRAWS = 100
 QUICK = {"processes": 1, "draws": DRAWS}

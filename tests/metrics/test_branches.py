@@ -8,7 +8,7 @@ from scipy.ndimage import binary_erosion
 from helpers.metrics.branches import branch_labels, broken_branches, calibre_recall, local_width
 from helpers.metrics.centreline import skeleton
 from helpers.metrics.masks import crop_pair
-from tests.evaluation.masks import bar, drawn, filled_masks, masks, steady
+from tests.support.drawn_masks import bar, drawn, filled_masks, masks, steady
 
 LINE = bar(5, 12, rows=slice(2, 3), columns=slice(1, 11))
 CROSS = drawn("""

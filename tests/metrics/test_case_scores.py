@@ -8,7 +8,7 @@ from helpers.evaluation.score_table import scores_table
 from helpers.metrics.case_scores import CaseArrays, CaseScoring, mask_digest, score_case
 from helpers.metrics.definitions import METRICS
 from helpers.metrics.overlap import PixelCounts
-from tests.evaluation.masks import bar
+from tests.support.drawn_masks import bar
 
 TRUTH = bar(7, 9, rows=slice(3, 4), columns=slice(1, 9))
 HALF = bar(7, 9, rows=slice(3, 4), columns=slice(1, 5))

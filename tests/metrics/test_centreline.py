@@ -6,8 +6,8 @@ from hypothesis import given
 from scipy.ndimage import binary_erosion
 
 from helpers.metrics.centreline import centreline_scores, skeleton
-from tests.evaluation.independent import cldice_by_points
-from tests.evaluation.masks import bar, drawn, faulty, filled_masks, masks, steady, vessel_tree
+from tests.support.drawn_masks import bar, drawn, faulty, filled_masks, masks, steady, vessel_tree
+from tests.support.independent_metrics import cldice_by_points
 
 
 def scores(truth, found):

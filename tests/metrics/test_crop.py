@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.metrics.masks import bounding_box, crop_pair
-from tests.evaluation.masks import bar
+from tests.support.drawn_masks import bar
 
 
 def test_box_of_a_bar():

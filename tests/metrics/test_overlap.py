@@ -18,7 +18,7 @@ from helpers.metrics.overlap import (
     recall,
     specificity,
 )
-from tests.evaluation.masks import drawn, faulty, filled_masks, masks, steady, vessel_tree
+from tests.support.drawn_masks import drawn, faulty, filled_masks, masks, steady, vessel_tree
 
 TRUTH = drawn("""
     .....

@@ -10,8 +10,8 @@ from helpers.evaluation.case_arrays import gains, processed_scores, scorable, sc
 from helpers.evaluation.score_table import scores_table
 from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.metrics.postprocessing import Processing, closed, without_small
-from tests.evaluation.masks import bar, drawn, masks, steady
-from tests.evaluation.runs import SIDE, write_data, write_run
+from tests.support.drawn_masks import bar, drawn, masks, steady
+from tests.support.vessel_runs import SIDE, write_data, write_run
 
 BROKEN = drawn(
     """

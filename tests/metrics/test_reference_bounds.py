@@ -9,8 +9,8 @@ import pytest
 from helpers.evaluation.score_table import reference_bound_means
 from helpers.metrics.overlap import count_pixels, dice
 from helpers.metrics.reference_bounds import ReferenceBounds, reference_bounds, through_grid
-from tests.evaluation.masks import bar, vessel_tree
-from tests.evaluation.tables import table
+from tests.support.drawn_masks import bar, vessel_tree
+from tests.support.score_tables import table
 
 
 def test_of_a_block_that_fits_the_grid():

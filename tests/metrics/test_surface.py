@@ -12,8 +12,8 @@ from helpers.metrics.surface import (
     surface_distances,
     surface_scores,
 )
-from tests.evaluation.independent import by_package
-from tests.evaluation.masks import bar, drawn, faulty, filled_masks, steady, vessel_tree
+from tests.support.drawn_masks import bar, drawn, faulty, filled_masks, steady, vessel_tree
+from tests.support.independent_metrics import by_package
 
 
 def test_outline_lengths_of_one_pixel():

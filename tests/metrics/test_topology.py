@@ -5,7 +5,7 @@ from hypothesis import given
 from skimage.measure import euler_number
 
 from helpers.metrics.topology import BettiNumbers, betti_numbers, topology_scores
-from tests.evaluation.masks import drawn, filled_masks, masks, steady
+from tests.support.drawn_masks import drawn, filled_masks, masks, steady
 
 
 @pytest.mark.parametrize(

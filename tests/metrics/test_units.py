@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.chosen_threshold import filled, require_apart, unit_histograms
 from helpers.metrics.threshold_curve import ChosenBy, folds, is_flat, logit_histogram, resampled_counts
-from tests.evaluation.masks import steady
-from tests.evaluation.tables import TRUTH, table
+from tests.support.drawn_masks import steady
+from tests.support.score_tables import TRUTH, table
 
 HALF = logit_histogram(TRUTH, np.where(TRUTH, 1.0, -1.0))
 GRADED = logit_histogram(TRUTH, np.linspace(-3, 3, TRUTH.size).reshape(TRUTH.shape))

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import ConversionRequest, convert
-from tests.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ import pytest
 from filelock import FileLock
 from packaging.version import Version
 
-from tests.golden_cases import IMAGE_CASES, load_case, load_video
+from tests.support.golden_cases import IMAGE_CASES, load_case, load_video
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "tests/bare_environment.py"
+SCRIPT = ROOT / "tests/support/bare_environment.py"
 MODERN, OLD = version("transformers"), "4.57.6"
 NEWEST = f"{MODERN}-or-later"  # the newest that the registry has and the package supports
 VIDEO = "video8"

@@ -14,8 +14,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.model.components import pixel_shuffle, upsample_logits
 from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
-from tests.golden_cases import CASES_WITH_MASKS, IMAGE_CASES, load_case
-from tests.tiny_sources import FIXTURES
+from tests.support.golden_cases import CASES_WITH_MASKS, IMAGE_CASES, load_case
+from tests.support.tiny_sources import FIXTURES
 
 ROOT = Path(__file__).resolve().parents[2]
 golden = pytest.mark.golden

@@ -15,7 +15,7 @@ from transformers.dynamic_module_utils import get_relative_imports
 
 import helpers.model
 from helpers.model.official_calls import in_order, require_one_device, texts_for
-from tests.tiny_sources import FIXTURES
+from tests.support.tiny_sources import FIXTURES
 
 CODE = Path(helpers.model.__file__).parent
 TEXT = "Please segment the vessels."

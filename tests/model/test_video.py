@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import AutoModel
 
 from helpers.model.video import answer_frames, checked_frames, frame_masks, frame_tiles
-from tests.golden_cases import VIDEO_CASES, load_frames, load_video
+from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
 PIXELS_ALLOWED = 2

@@ -10,7 +10,7 @@ from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.notebook.case_pictures import gallery, panel_cases, write_panels
 from helpers.runs.run_folder import open_run
-from tests.notebook.small_run import mask_of, write_data, write_run
+from tests.support.small_run import mask_of, write_data, write_run
 
 
 @pytest.fixture

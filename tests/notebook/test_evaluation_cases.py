@@ -10,8 +10,8 @@ from helpers.metrics.case_scores import CaseArrays, score_case
 from helpers.notebook.case_pictures import case_sheet, masks_of, ranked_cases, telling_cases
 from helpers.notebook.evaluation_tables import median_case
 from helpers.runs.run_folder import open_run
-from tests.evaluation.tables import of_patients
-from tests.notebook.small_run import mask_of, write_data, write_run
+from tests.support.score_tables import of_patients
+from tests.support.small_run import mask_of, write_data, write_run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.notebook.evaluate_notebook import Results
 from helpers.notebook.evaluation_tables import compared_with_first
-from tests.evaluation.tables import of_patients
+from tests.support.score_tables import of_patients
 
 
 @dataclass(frozen=True)

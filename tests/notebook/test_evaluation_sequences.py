@@ -8,7 +8,7 @@ from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs
 from helpers.notebook.evaluation_tables import restless_figure, sequence_tables
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
-from tests.notebook.scored_runs import write_data, write_run
+from tests.support.scored_runs import write_data, write_run
 
 
 @pytest.fixture

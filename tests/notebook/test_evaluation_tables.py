@@ -18,7 +18,7 @@ from helpers.notebook.evaluation_tables import (
     written_comparison,
     written_scores,
 )
-from tests.evaluation.tables import TRUTH, found, of_patients, table
+from tests.support.score_tables import TRUTH, found, of_patients, table
 
 DRAWS = 200
 

@@ -14,9 +14,9 @@ from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.notebook import grid as runner
 from helpers.notebook.grid_file import read_batch
 from helpers.notebook.grid_index import JobState, JobStatus, write_index
-from tests.bars import recorded
 from tests.notebook.test_execution import write_notebook
 from tests.notebook.test_grid_file import write_batch
+from tests.support.bars import recorded
 
 INTERRUPTED = 130
 PARAMETERS = 'project: str = "demo"\nword: str = ""\n'

@@ -14,7 +14,7 @@ from helpers.core.errors import RefusedInput
 from helpers.notebook import notebook_report
 from helpers.notebook.execution import execute_notebook
 from helpers.review.figures.panels import png_bytes
-from tests.browser import look_at
+from tests.support.browser import look_at
 
 WANTED = "outputs/demo/evaluate/a/evaluation.html"
 _MIME = "application/vnd.vesselkit.report+json"

@@ -15,8 +15,8 @@ from helpers.notebook.prompt_box import NOTICE, PromptBox, look
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.review.figures import panels
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PlainPredictor
 
 THRESHOLDING = Thresholding(0.5, Combine.UNION)
 

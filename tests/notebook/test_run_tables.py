@@ -13,7 +13,7 @@ from helpers.notebook.run_tables import (
     time_table,
 )
 from helpers.runs.run_folder import open_run
-from tests.notebook.small_run import write_run
+from tests.support.small_run import write_run
 
 
 @pytest.fixture(scope="module")

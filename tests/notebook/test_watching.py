@@ -7,7 +7,7 @@ from helpers.core.kernel_bars import MIME, PassedOn, Widgets
 from helpers.core.progress import Bar, shown_on, track
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.watching import headings, settled
-from tests.bars import recorded
+from tests.support.bars import recorded
 
 COUNTING = """
 from helpers.core.progress import Bar, track

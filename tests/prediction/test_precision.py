@@ -13,7 +13,7 @@ from helpers.data.frames.frame import Frame
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.precision import PrecisionKind, check_precision, kinds_for
 from helpers.prediction.run import DEFAULT_PROMPT
-from tests.prediction.engine.fixture_model import draw_angiograms
+from tests.support.fixture_model import draw_angiograms
 
 KINDS = (PrecisionKind("float32"), PrecisionKind("float16"), PrecisionKind("float32", Quantization.INT8))
 

@@ -18,8 +18,8 @@ from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt, check_pro
 from helpers.prediction.run import predict
 from helpers.train.fine_tuning.samples import SegmentationSamples
 from helpers.train.test_route.test_model import Sa2VAForPrediction
-from tests.evaluation.refcoco.made_up import write_sa2va
-from tests.prediction.engine.fixture_model import draw_angiograms
+from tests.support.expressions import write_sa2va
+from tests.support.fixture_model import draw_angiograms
 
 HOPELESS = {
     "no words": "",

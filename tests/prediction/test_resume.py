@@ -19,10 +19,10 @@ from helpers.prediction.work_shards import WorkShard
 from helpers.runs import provenance
 from helpers.runs.case_parts import read_part
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PlainPredictor
-from tests.prediction.engine.run_files import run_files
 from tests.prediction.test_run import compute
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PlainPredictor
+from tests.support.run_files import run_files
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ from helpers.runs import finishing
 from helpers.runs.durable import write_durable
 from helpers.runs.run_folder import open_run
 from helpers.runs.shard_lock import shard_lock
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PROMPT, PlainPredictor
-from tests.prediction.engine.run_files import run_files
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PROMPT, PlainPredictor
+from tests.support.run_files import run_files
 
 MARKS = [1, 2, 3, 4, 5, 6, 7]
 

@@ -13,9 +13,9 @@ from helpers.prediction import sa2va_predictor
 from helpers.prediction.engine.device_inputs import RawImage, resized
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.runs.stored_logits import Upsampling
-from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
-from tests.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
-from tests.tiny_sources import FIXTURES, fixture_sources
+from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
+from tests.support.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
 PROMPTS = (SEGMENT.prompts[0], SEGMENT_PARTS.prompts[0], "<image>\n" + QUESTION.prompts[0])
 TOLERANCE = 1e-4

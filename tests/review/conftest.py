@@ -4,9 +4,9 @@ import pytest
 
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
-from tests.browser import chromium
-from tests.review.opened_page import open_page
-from tests.review.runs import write_data, write_run
+from tests.support.browser import chromium
+from tests.support.opened_page import open_page
+from tests.support.review_runs import write_data, write_run
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from helpers.review.viewer_facts import review_facts, viewer_module
-from tests.review.runs import GRIDDED
+from tests.support.review_runs import GRIDDED
 
 # `answer` sends what was asked since.
 _RENDER = """async ([source, facts, payload]) => {

@@ -15,8 +15,19 @@ from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
 from helpers.review.viewer_facts import review_facts
-from tests.review.opened_page import open_page
-from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, MARKUP, NO_TRUTH, SAME, SEVERAL, write_data, write_run
+from tests.support.opened_page import open_page
+from tests.support.review_runs import (
+    BROKEN,
+    CASES,
+    FAILED,
+    GRIDDED,
+    MARKUP,
+    NO_TRUTH,
+    SAME,
+    SEVERAL,
+    write_data,
+    write_run,
+)
 
 
 def test_the_threshold_moves_the_mask_and_its_scores(opened, made):

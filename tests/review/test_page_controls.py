@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tests.review.controls import try_all
-from tests.review.runs import CASES, GRIDDED
+from tests.support.review_runs import CASES, GRIDDED
+from tests.support.viewer_controls import try_all
 
 
 def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):

@@ -7,9 +7,9 @@ from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
-from tests.review.made_viewer import open_tools
-from tests.review.opened_page import open_page
-from tests.review.runs import CASES, FAILED, GRIDDED, SAME, write_data, write_run
+from tests.support.made_viewer import open_tools
+from tests.support.opened_page import open_page
+from tests.support.review_runs import CASES, FAILED, GRIDDED, SAME, write_data, write_run
 
 LAB = (848, 600)  # what JupyterLab leaves of 1280 x 800 beside its file browser
 MANY = 2000

@@ -7,8 +7,8 @@ from helpers.core.vocabulary import Combine
 from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
-from tests.review.opened_page import open_page
-from tests.review.runs import CASES, FAILED, GRIDDED, write_data, write_run
+from tests.support.opened_page import open_page
+from tests.support.review_runs import CASES, FAILED, GRIDDED, write_data, write_run
 
 
 @pytest.fixture(scope="module")

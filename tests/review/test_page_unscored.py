@@ -9,7 +9,7 @@ from helpers.metrics.overlap import count_pixels, overlap_scores
 from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, hatch
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
-from tests.review.runs import GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
+from tests.support.review_runs import GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
 
 GREY = np.rint(255 * np.array(COLOUR_BLIND_SAFE.unscored))
 LEFT = np.zeros((HEIGHT, WIDTH), bool)

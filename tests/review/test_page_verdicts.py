@@ -8,8 +8,9 @@ from helpers.review import page as page_module
 from helpers.review.page import write_page
 from helpers.review.review_source import open_source
 from helpers.review.verdicts import Verdict, read_lines
-from tests.review.opened_page import open_page
-from tests.review.runs import (
+from tests.review.test_verdicts import record
+from tests.support.opened_page import open_page
+from tests.support.review_runs import (
     CASES,
     FAILED,
     GRIDDED,
@@ -21,7 +22,6 @@ from tests.review.runs import (
     write_data,
     write_run,
 )  # fmt: skip
-from tests.review.test_verdicts import record
 
 
 def test_the_other_run_takes_its_place_with_its_threshold(opened, made):

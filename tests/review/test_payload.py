@@ -19,7 +19,7 @@ from helpers.review.figures.panels import GroundTruth
 from helpers.review.payload import packed
 from helpers.review.review_source import open_source
 from helpers.runs.run_folder import Run
-from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL, WIDTH, write_data, write_run
+from tests.support.review_runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SEVERAL, WIDTH, write_data, write_run
 
 
 @pytest.fixture(scope="module")

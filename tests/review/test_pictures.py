@@ -7,8 +7,8 @@ from PIL import Image
 from helpers.core.errors import RefusedInput
 from helpers.review.pictures import run_panels, truth_panels, write_pictures
 from helpers.review.review_source import open_source
-from tests.browser import look_at
-from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, NO_TRUTH, SAME, write_data, write_run
+from tests.support.browser import look_at
+from tests.support.review_runs import BROKEN, CASES, FAILED, GRIDDED, NO_TRUTH, SAME, write_data, write_run
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictStore
 from helpers.review.viewer_facts import review_facts
-from tests.review.runs import FAILED, GRIDDED, SAME, predict_again, write_data, write_run
 from tests.review.test_verdicts import record
+from tests.support.review_runs import FAILED, GRIDDED, SAME, predict_again, write_data, write_run
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from helpers.core import paths
 from helpers.notebook.serve import main, served_notebook
 from helpers.review.verdicts import read_lines
 from tests.notebook.test_notebooks import REVIEW, ROOT
-from tests.review.controls import PATIENCE_S, TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
-from tests.review.runs import CASES, write_data, write_run
-from tests.review.servers import START_S, voila
+from tests.support.review_runs import CASES, write_data, write_run
+from tests.support.servers import START_S, voila
+from tests.support.viewer_controls import PATIENCE_S, TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 
 
 def test_only_the_cells_that_lead_to_the_viewer_are_served():

@@ -11,7 +11,7 @@ from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.pictures import panel_case, sheet, worst_median_best
 from helpers.review.review_source import ReviewSource, open_source
 from helpers.review.session import ranked
-from tests.review.runs import BROKEN, CASES, FAILED, GRIDDED, HEIGHT, WIDTH, write_data, write_run
+from tests.support.review_runs import BROKEN, CASES, FAILED, GRIDDED, HEIGHT, WIDTH, write_data, write_run
 
 
 def test_worst_median_best_and_none_twice(tmp_path):

@@ -22,7 +22,7 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.review.widget import ReviewWidget
-from tests.review.runs import smooth_logits, tube, two_step, write_many
+from tests.support.review_runs import smooth_logits, tube, two_step, write_many
 
 LIMIT_MS = {512: 16, 1024: 40}
 STEPS = 80

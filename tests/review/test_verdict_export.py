@@ -17,8 +17,8 @@ from helpers.review.figures.panels import PredictedMask
 from helpers.review.review_source import open_source
 from helpers.review.verdict_export import ToCorrect, labelme, verdict_table, write_export
 from helpers.review.verdicts import Verdict, VerdictReason
-from tests.review.runs import BROKEN, FAILED, GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
 from tests.review.test_verdicts import record
+from tests.support.review_runs import BROKEN, FAILED, GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
 
 
 @pytest.fixture(scope="module")

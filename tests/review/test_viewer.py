@@ -16,9 +16,9 @@ from helpers.review.session import ReviewCase, ReviewSession
 from helpers.review.verdicts import VerdictStore, moment_of
 from helpers.review.viewer_facts import viewer_module
 from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
-from tests.review.runs import smooth_logits, tube, two_step
 from tests.review.test_session import CASES
 from tests.review.test_verdicts import MOMENTS, NO_MOMENTS
+from tests.support.review_runs import smooth_logits, tube, two_step
 
 THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.123, 1 / 3]
 NONE = Upsampling.NONE

@@ -11,8 +11,8 @@ from helpers.review.figures.sheet_layout import line_width
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import maps_json, packed
 from helpers.review.viewer_facts import VIEWER_PARTS, viewer_module, viewer_part
-from tests.review.node import node
-from tests.review.runs import smooth_logits, tube, two_step
+from tests.support.node import node
+from tests.support.review_runs import smooth_logits, tube, two_step
 
 PURE = ("arithmetic", "queue", "verdicts", "settings", "layout")
 LONGEST = 350  # lines of a file

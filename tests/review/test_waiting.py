@@ -1,6 +1,6 @@
 """A kernel that runs other cells answers late: what it says then is shown."""
 
-from tests.review.made_viewer import open_tools
+from tests.support.made_viewer import open_tools
 
 _IN_A_NOTEBOOK = """() => {
   const { facts, payload } = made(1), root = document.createElement("div");

@@ -11,8 +11,8 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictRecord, VerdictStore
 from helpers.review.widget import ReviewWidget
-from tests.review.runs import GRIDDED, SAME, write_data, write_run
 from tests.review.test_verdicts import record
+from tests.support.review_runs import GRIDDED, SAME, write_data, write_run
 
 
 @pytest.fixture

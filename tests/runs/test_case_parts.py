@@ -29,7 +29,7 @@ from helpers.runs.run_folder import open_run, require_comparable
 from helpers.runs.shard_lock import shard_lock
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_logits import StoredLogits, Upsampling
-from tests.runs.stored_masks import check_mask
+from tests.support.stored_masks import check_mask
 
 VALUES = {"prompts": {"p1": "vessels"}, "threshold": 0.5, "combine": "union", "dataset": {"key_fingerprint": "ab"}}
 MASK = np.array([[True, False, True], [False, False, True]])

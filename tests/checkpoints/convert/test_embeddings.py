@@ -15,9 +15,9 @@ from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.core.errors import RefusedInput
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
-from tests.checkpoints.convert.exports import refused
-from tests.checkpoints.convert.published import base_state, edit_config, exported, fine_tuned, publish
-from tests.tiny_sources import fixture_sources
+from tests.support.exports import refused
+from tests.support.published_sa2va import base_state, edit_config, exported, fine_tuned, publish
+from tests.support.tiny_sources import fixture_sources
 
 ROWS = 446  # of the fixture's base
 OF_THE_BASE = ("<box>", "</box>", "<ref>", "</ref>", "<img>")

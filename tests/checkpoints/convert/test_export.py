@@ -17,8 +17,8 @@ from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.read import weight_file
 from helpers.core.errors import RefusedInput
-from tests.checkpoints.convert.exports import refused, stored_name
-from tests.tiny_sources import TinySources
+from tests.support.exports import refused, stored_name
+from tests.support.tiny_sources import TinySources
 
 LORA_MARK = ".lora_"
 

@@ -12,7 +12,7 @@ from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.convert.key_map import inverse, restore_map
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
-from tests.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources
 
 VISION = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,

@@ -5,8 +5,8 @@ import torch
 
 from helpers.checkpoints.convert import convert
 from helpers.core.errors import RefusedInput, UsageProblem
-from tests.checkpoints.convert.exports import refused, without_config
-from tests.checkpoints.convert.published import base_state, edit_config, exported, fine_tuned
+from tests.support.exports import refused, without_config
+from tests.support.published_sa2va import base_state, edit_config, exported, fine_tuned
 
 VISION_KEY = "mllm.model.vision_model.base_model.model.encoder.layers.{}.{}.lora_{}.default.weight"
 MODULES = {"attn.qkv": (192, 64), "attn.proj": (64, 64), "mlp.fc1": (128, 64), "mlp.fc2": (64, 128)}

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from helpers.checkpoints.convert import convert, verify
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name
 from helpers.core.errors import RefusedInput, UsageProblem
-from tests.checkpoints.convert.exports import refused
-from tests.checkpoints.convert.published import fine_tuned, publish, require_equal
+from tests.support.exports import refused
+from tests.support.published_sa2va import fine_tuned, publish, require_equal
 
 SETTINGS = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": False, "use_dora": False, "bias": "none",
             "alpha_pattern": {}, "rank_pattern": {}, "init_lora_weights": True, "layer_replication": None,

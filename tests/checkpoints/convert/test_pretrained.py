@@ -7,8 +7,8 @@ import torch
 
 from helpers.checkpoints.convert import convert, verify
 from helpers.core.errors import RefusedInput, UsageProblem
-from tests.checkpoints.convert.exports import refused
-from tests.checkpoints.convert.published import (
+from tests.support.exports import refused
+from tests.support.published_sa2va import (
     NAME,
     base_state,
     edit_config,

@@ -8,7 +8,7 @@ from helpers.checkpoints.convert.lora_settings import LoraScale
 from helpers.checkpoints.convert.plan import Fate, SourceRole, TensorOrigin
 from helpers.checkpoints.convert.planning import make_plan
 from helpers.checkpoints.read.adapters import AdapterPart
-from tests.real_sizes import (
+from tests.support.real_sizes import (
     base_shapes,
     count,
     declared_uses,

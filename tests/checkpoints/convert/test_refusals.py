@@ -9,8 +9,8 @@ import torch
 
 from helpers.checkpoints.convert import convert
 from helpers.core.errors import RefusedInput, UsageProblem
-from tests.checkpoints.convert.exports import refused
-from tests.tiny_sources import TinySources
+from tests.support.exports import refused
+from tests.support.tiny_sources import TinySources
 
 
 def test_stops_on_a_target_without_a_source(tmp_path, tiny):

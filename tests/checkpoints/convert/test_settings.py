@@ -9,8 +9,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import convert
 from helpers.core.errors import RefusedInput, UsageProblem
-from tests.checkpoints.convert.exports import refused, without_config
-from tests.checkpoints.convert.published import edit_config
+from tests.support.exports import refused, without_config
+from tests.support.published_sa2va import edit_config
 
 
 def test_alpha_that_nobody_names_is_asked_for(tmp_path, tiny):

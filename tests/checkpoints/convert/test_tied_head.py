@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 
 from helpers.checkpoints.convert import convert, verify
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD
-from tests.checkpoints.convert.exports import refused, stored_name
-from tests.tiny_sources import TinySources
+from tests.support.exports import refused, stored_name
+from tests.support.tiny_sources import TinySources
 
 
 def tie_base(tiny: TinySources) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.checkpoints.read.samples import LORA, mmengine_entries
+from tests.support.checkpoint_samples import LORA, mmengine_entries
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "tiny_qwen2"
 

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from helpers.checkpoints.read.file_digest import sha256_file, sha256_files, sha256_source
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
-from tests.bars import recorded
-from tests.checkpoints.read.samples import EXPORT_TENSORS
+from tests.support.bars import recorded
+from tests.support.checkpoint_samples import EXPORT_TENSORS
 
 
 def test_known_digests(tmp_path):

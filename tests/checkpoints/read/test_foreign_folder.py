@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from helpers.checkpoints.read.inspection import inspect_checkpoint
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.core.errors import RefusedInput
-from tests.checkpoints.read.samples import EXPORT_TENSORS
+from tests.support.checkpoint_samples import EXPORT_TENSORS
 
 LORA = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
 

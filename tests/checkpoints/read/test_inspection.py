@@ -11,8 +11,8 @@ from helpers.checkpoints.read.inspection import (
     bytes_text,
     inspect_checkpoint,
 )
-from tests.bars import recorded
-from tests.checkpoints.read.samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
+from tests.support.bars import recorded
+from tests.support.checkpoint_samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
 
 
 def test_mmengine_checkpoint(mmengine_file):

@@ -7,7 +7,7 @@ import torch
 from helpers.checkpoints.read.train_config import read_training_config, read_training_config_file
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
-from tests.checkpoints.read.samples import CONFIG_TEXT, mmengine_entries
+from tests.support.checkpoint_samples import CONFIG_TEXT, mmengine_entries
 
 OFFICIAL_STYLE = """\
 from transformers import AutoTokenizer

@@ -9,7 +9,7 @@ import torch
 
 from helpers.checkpoints.read.unpickle import INERT_NAMES, InertValue, load_torch_file
 from helpers.core.errors import RefusedInput
-from tests.checkpoints.read.samples import Touch, mmengine_entries
+from tests.support.checkpoint_samples import Touch, mmengine_entries
 
 
 def test_mmengine_checkpoint_is_read_with_its_history_inert(mmengine_file, state_dict):

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from helpers.checkpoints.read.weight_file import SafetensorsFile
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.core.errors import RefusedInput
-from tests.checkpoints.read.samples import EXPORT_TENSORS, Touch, mmengine_entries, write_sharded
+from tests.support.checkpoint_samples import EXPORT_TENSORS, Touch, mmengine_entries, write_sharded
 
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 NAMES = list(EXPORT_TENSORS)

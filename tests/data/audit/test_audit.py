@@ -18,8 +18,8 @@ from helpers.data.frames.frame import Frame
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.truth.ground_truth import MaskFileTruth, PolygonTruth
 from helpers.review.figures.audit_sheet import save_suspicious_sheet
-from tests.data.frames.dicom_files import angiogram, write
-from tests.data.layouts import field
+from tests.support import field_data_sets as field
+from tests.support.dicom_files import angiogram, write
 
 SQUARE = (1, 1, 5, 1, 5, 5, 1, 5)
 

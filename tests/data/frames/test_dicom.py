@@ -20,7 +20,7 @@ from pydicom.uid import (
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import MAX_FRAMES, dicom_facts, dicom_frame_count, is_dicom
 from helpers.data.frames.image_reading import UnreadableImage
-from tests.data.frames.dicom_files import PLANTED, angiogram, gdcm_lossless_jpeg, jpeg_2000, write
+from tests.support.dicom_files import PLANTED, angiogram, gdcm_lossless_jpeg, jpeg_2000, write
 
 RAMP = np.array([[0, 1, 511], [512, 1022, 1023]])
 RAMP_8BIT = np.array([[0, 0, 127], [128, 255, 255]])  # 255 * value / 1023, rounded

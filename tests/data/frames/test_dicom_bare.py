@@ -9,7 +9,7 @@ from helpers.data.frames.dicom_bare import is_bare_dicom, looks_bare
 from helpers.data.frames.dicom_header import dicom_facts, is_dicom
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.series_folders import read_dicom
-from tests.data.frames.dicom_files import angiogram, write
+from tests.support.dicom_files import angiogram, write
 
 VALUES = np.arange(3 * 5 * 7).reshape(3, 5, 7) * 9
 

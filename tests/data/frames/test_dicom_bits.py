@@ -10,7 +10,7 @@ from pydicom.uid import RLELossless
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import dicom_facts
 from helpers.data.frames.image_reading import UnreadableImage
-from tests.data.frames.dicom_files import angiogram, gdcm_lossless_jpeg, jpeg_2000, write
+from tests.support.dicom_files import angiogram, gdcm_lossless_jpeg, jpeg_2000, write
 
 STATED = np.array([[0, 200, 800, 1023]])
 

@@ -8,7 +8,7 @@ from pydicom.uid import RLELossless
 
 from helpers.data.frames.dicom_header import dicom_facts, dicom_frame_count
 from helpers.data.frames.image_reading import UnreadableImage
-from tests.data.frames.dicom_files import angiogram, write
+from tests.support.dicom_files import angiogram, write
 
 VALUES = np.array([[0, 200, 800, 1023]])
 

@@ -11,8 +11,8 @@ from pydicom.errors import InvalidDicomError
 from helpers.data.frames import frame_source
 from helpers.data.frames.frame_source import frame_count, read_frame
 from helpers.data.frames.image_reading import DecoderFailure, UnreadableImage
-from tests.data.frames.dicom_files import angiogram, write
-from tests.data.frames.video_files import steps, write_video
+from tests.support.dicom_files import angiogram, write
+from tests.support.video_files import steps, write_video
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PIL import Image
 
 from helpers.data.frames.grey_depth import Depth, bits_for, is_widened, may_be_deep
 from helpers.data.frames.image_reading import UnreadableImage, image_depth, image_grey, read_image
-from tests.data.frames.dicom_files import jpeg_2000_bytes
+from tests.support.dicom_files import jpeg_2000_bytes
 
 VALUES = np.array([[0, 100, 500, 1000]], np.uint16)
 

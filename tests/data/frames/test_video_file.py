@@ -9,7 +9,7 @@ import pytest
 from helpers.data.frames import video_file
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.frames.video_file import is_video, read_video_frame, video_frame_count
-from tests.data.frames.video_files import steps, write_video
+from tests.support.video_files import steps, write_video
 
 
 def values(path, index):

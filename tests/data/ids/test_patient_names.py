@@ -10,7 +10,7 @@ from helpers.data.audit.audit import audit
 from helpers.data.audit.findings import AuditSeverity
 from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
-from tests.evaluation.named_data import named_dataset
+from tests.support.named_data import named_dataset
 
 NAMES = ["P12_001.png", "p12_002.png", "P012_003.png", "P13_001.png"]
 

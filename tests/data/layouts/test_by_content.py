@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
-from tests.data.layouts.field import frame, mask
+from tests.support.field_data_sets import frame, mask
 
 # Image and mask of one frame, with {} for its name; all of them are read as pairs.
 PAIRED = {

@@ -6,7 +6,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
 from helpers.data.truth.rle import encode
-from tests.data.layouts.made_up import OTHER, SQUARE, coco, frames, write
+from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 
 
 def run_lengths(compressed):

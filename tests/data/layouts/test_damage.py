@@ -12,7 +12,7 @@ from helpers.core.safe_json import read_json
 from helpers.data.frames.frame_source import frame_count, read_frame
 from helpers.data.layouts.detection import read_records
 from helpers.data.truth.mask_file import mask_size, read_mask
-from tests.data.layouts.made_up import SQUARE, coco
+from tests.support.annotation_files import SQUARE, coco
 
 POLYGON = {"label": "v", "points": [[1, 1], [3, 1], [3, 3]], "shape_type": "polygon"}
 CODE = {"size": [6, 8], "counts": [48]}

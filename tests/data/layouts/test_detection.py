@@ -5,9 +5,9 @@ import pytest
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.layouts.detection import LAYOUTS, read_records
-from tests.data.frames import dicom_files
-from tests.data.frames.video_files import write_video
-from tests.data.layouts.made_up import SQUARE, coco, frames, write
+from tests.support import dicom_files
+from tests.support.annotation_files import SQUARE, coco, frames, write
+from tests.support.video_files import write_video
 
 
 def test_plain_images_have_no_truth(tmp_path):

@@ -6,8 +6,8 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
-from tests.data.layouts.field import drawn, frame
-from tests.data.layouts.made_up import SQUARE, coco, write
+from tests.support.annotation_files import SQUARE, coco, write
+from tests.support.field_data_sets import drawn, frame
 
 TURNED = range(2, 9)
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from helpers.data.audit.audit import audit
 from helpers.data.dataset import open_dataset
-from tests.data.frames.dicom_files import angiogram
-from tests.data.frames.dicom_files import write as write_dicom
-from tests.data.frames.video_files import write_video
-from tests.data.layouts.field import HEIGHT, WIDTH, frame, mask
-from tests.data.layouts.made_up import coco, write
 from tests.data.layouts.test_labelme import labelme, shape
+from tests.support.annotation_files import coco, write
+from tests.support.dicom_files import angiogram
+from tests.support.dicom_files import write as write_dicom
+from tests.support.field_data_sets import HEIGHT, WIDTH, frame, mask
+from tests.support.video_files import write_video
 
 PAGE = Path(__file__).parents[3] / "docs" / "datasets.md"
 START, END = "<!-- layouts of the field -->\n", "<!-- end -->\n"

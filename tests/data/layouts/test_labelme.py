@@ -4,8 +4,8 @@ import pytest
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
-from tests.data.layouts.field import frame, mask
-from tests.data.layouts.made_up import OTHER, SQUARE, frames, write
+from tests.support.annotation_files import OTHER, SQUARE, frames, write
+from tests.support.field_data_sets import frame, mask
 
 
 def shape(flat, **more):

@@ -5,7 +5,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
 from helpers.data.layouts.sa2va_json import is_sa2va
-from tests.data.layouts.made_up import OTHER, SQUARE, frames, write
+from tests.support.annotation_files import OTHER, SQUARE, frames, write
 
 POINTS = [[1, 1], [3, 1], [3, 3], [1, 3]]
 

@@ -8,7 +8,7 @@ from pydicom.sequence import Sequence
 from helpers.core.errors import RefusedInput
 from helpers.data.groups.time_order import time_order
 from helpers.data.layouts.series_folders import read_dicom
-from tests.data.frames.dicom_files import PLANTED, angiogram, write
+from tests.support.dicom_files import PLANTED, angiogram, write
 
 FRAME = np.full((4, 4), 512)
 CINE = np.zeros((12, 4, 4), int)

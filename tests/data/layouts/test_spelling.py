@@ -11,9 +11,9 @@ from helpers.data.frames.frame import Frame
 from helpers.data.groups.grouping import group
 from helpers.data.layouts.detection import read_records
 from helpers.prediction.imports.file_matching import match
-from tests.data.layouts.field import frame, mask
-from tests.data.layouts.made_up import SQUARE, coco, write
 from tests.data.layouts.test_labelme import labelme, shape
+from tests.support.annotation_files import SQUARE, coco, write
+from tests.support.field_data_sets import frame, mask
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Gefäß_é/Ñandú") for form in ("NFC", "NFD"))
 WAYS = [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), (COMPOSED, COMPOSED)]

@@ -12,7 +12,7 @@ from helpers.data.audit.audit import audit
 from helpers.data.audit.findings import AuditSeverity
 from helpers.data.dataset import open_dataset
 from helpers.data.layouts.unread_kinds import kind_of, unread_annotations
-from tests.data.layouts.field import frame, mask
+from tests.support.field_data_sets import frame, mask
 
 CVAT = '<?xml version="1.0"?>\n<annotations>\n <version>1.1</version>\n <image id="0" name="a.png"><polygon/></image>'
 VOC = "<annotation><filename>a.png</filename><object><name>vessel</name><bndbox/></object></annotation>"

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.series_folders import read_video
-from tests.data.frames.video_files import steps, write_video
+from tests.support.video_files import steps, write_video
 
 
 def test_each_video_is_one_sequence(tmp_path):

@@ -8,7 +8,7 @@ from helpers.data.cases import listed
 from helpers.data.dataset import open_dataset
 from helpers.data.groups.grouping import group
 from helpers.data.layouts.detection import read_records
-from tests.data.layouts.made_up import SQUARE, coco, frames
+from tests.support.annotation_files import SQUARE, coco, frames
 
 NAMES = ("images/P1/a.png", "images/P2/a.png")
 

@@ -6,8 +6,8 @@ from helpers.data.audit.audit import audit
 from helpers.data.dataset import open_dataset
 from helpers.data.truth.enclosed_polygons import enclosed_polygons
 from helpers.data.truth.ground_truth import PolygonTruth, RleTruth, UnionTruth
-from tests.data.layouts.field import frame
-from tests.data.layouts.made_up import write
+from tests.support.annotation_files import write
+from tests.support.field_data_sets import frame
 
 OUTER, HOLE, APART = ([at, at, to, at, to, to, at, to] for at, to in ((4, 36), (12, 28), (1, 3)))
 

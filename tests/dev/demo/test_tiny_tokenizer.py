@@ -4,7 +4,7 @@ import numpy as np
 from transformers import AutoTokenizer
 
 from helpers.dev.demo.tiny_files import CORPUS, write_tokenizer_folder
-from tests.fixture_maker.images import draw_image
+from tests.support.fixture_maker.images import draw_image
 
 
 def test_the_same_texts_give_the_same_tokenizer(tmp_path):

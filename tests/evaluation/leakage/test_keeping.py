@@ -12,8 +12,8 @@ from helpers.data.ids.id_key import create_key, fingerprint, machine_key_path, r
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.leakage.keeping import keep_training_names
 from helpers.evaluation.leakage.kept_names import kept_path, read_kept
-from tests.evaluation.runs import write_data, write_run
-from tests.tiny_sources import copy_sources
+from tests.support.tiny_sources import copy_sources
+from tests.support.vessel_runs import write_data, write_run
 
 MODEL = "a" * 64
 

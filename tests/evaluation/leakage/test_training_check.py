@@ -8,7 +8,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
-from tests.evaluation.runs import write_data, write_run
+from tests.support.vessel_runs import write_data, write_run
 
 PATIENTS = 12
 NEVER = f"patients that training never saw ({PATIENTS})"

@@ -12,7 +12,7 @@ from helpers.evaluation.leakage.standing import Source, Standing
 from helpers.evaluation.leakage.training_data import TrainingData
 from helpers.evaluation.leakage.training_files import TrainingFiles, read_training_files
 from helpers.evaluation.leakage.training_list import read_training_list
-from tests.evaluation.named_data import named_dataset
+from tests.support.named_data import named_dataset
 
 NAMES = [f"P{patient}_S1_{frame:03d}.png" for patient in (1, 2, 3) for frame in (1, 2)]
 MODEL = {"folder_name": "m", "tensors_sha256": "f" * 64, "files_sha256": "0"}

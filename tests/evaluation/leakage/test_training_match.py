@@ -6,7 +6,7 @@ import pytest
 
 from helpers.evaluation.leakage.name_marks import hashed, marks_of, plain
 from helpers.evaluation.leakage.training_match import Group, Matcher, group_of, group_of_case, told_by
-from tests.evaluation.named_data import named_dataset
+from tests.support.named_data import named_dataset
 
 MARKS = [pytest.param(plain, id="plain"), pytest.param(hashed(b"k" * 32), id="hashed")]
 

@@ -11,9 +11,9 @@ from helpers.data.dataset import open_dataset
 from helpers.data.truth.rle import encode
 from helpers.evaluation.refcoco.expression_parts import part_path, read_part
 from helpers.runs.durable import json_bytes
-from tests.data.layouts.made_up import OTHER, SQUARE
-from tests.evaluation.refcoco.made_up import WordPredictor, write_sa2va
 from tests.evaluation.refcoco.test_refcoco_run import read, run
+from tests.support.annotation_files import OTHER, SQUARE
+from tests.support.expressions import WordPredictor, write_sa2va
 
 ENTRIES = [
     {"image": "a.png", "mask": [[SQUARE], [OTHER]], "text": ["left", "right"]},

@@ -5,8 +5,8 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.refcoco.expressions import check_truths, read_expressions
-from tests.data.layouts.made_up import OTHER, SQUARE, frames
-from tests.evaluation.refcoco.made_up import write_refcoco, write_sa2va
+from tests.support.annotation_files import OTHER, SQUARE, frames
+from tests.support.expressions import write_refcoco, write_sa2va
 
 
 def described(found):

@@ -9,8 +9,8 @@ from helpers.core.errors import RefusedInput, VesselkitError
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.refcoco.expression_prediction import DEFAULT_PROMPT, prompt_of
 from helpers.evaluation.refcoco.refcoco_run import refseg
-from tests.data.layouts.made_up import OTHER, SQUARE
-from tests.evaluation.refcoco.made_up import WordPredictor, write_refcoco, write_sa2va
+from tests.support.annotation_files import OTHER, SQUARE
+from tests.support.expressions import WordPredictor, write_refcoco, write_sa2va
 
 
 def run(dataset, output, predictor=None, prompt=None):

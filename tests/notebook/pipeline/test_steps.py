@@ -19,8 +19,8 @@ from helpers.notebook.pipeline import PipelineRequest, run_pipeline
 from helpers.notebook.pipeline.conversion_reuse import verified_conversion
 from helpers.notebook.pipeline.pipeline_report import beginning_text, closing_text, headline_text, step_text
 from helpers.notebook.settings import ConvertSettings
-from tests.prediction.engine.fixture_model import convert_fixture
-from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
+from tests.support.fixture_model import convert_fixture
+from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
 ODD = "Gefäße 血管 {x} 'y' & z"
 

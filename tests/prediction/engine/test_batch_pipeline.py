@@ -17,8 +17,8 @@ from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, predict_
 from helpers.prediction.engine.case_result import Failure
 from helpers.prediction.engine.prefetch import load
 from helpers.prediction.work_shards import fixed_batches
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PROMPT, PlainPredictor
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PROMPT, PlainPredictor
 
 
 def run(frames, predictor, size=2, **options):

@@ -10,8 +10,8 @@ from helpers.core.errors import RefusedInput
 from helpers.prediction.engine.composition import compose
 from helpers.prediction.engine.model_loading import check_folder, load_model
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from tests.checkpoints.convert.published import publish
-from tests.tiny_sources import FIXTURES, copy_sources, fixture_sources
+from tests.support.published_sa2va import publish
+from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
 
 def composed(sources, dtype="float32"):

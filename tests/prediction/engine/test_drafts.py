@@ -12,8 +12,8 @@ from transformers import AutoModel, AutoTokenizer
 from helpers.checkpoints.convert import convert
 from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, tile_pixels
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
-from tests.tiny_sources import FIXTURES, fixture_sources
+from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
 LIMIT = 24
 TOLERANCE = 1e-5

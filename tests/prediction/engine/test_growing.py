@@ -18,9 +18,9 @@ from helpers.runs.case_parts import read_part
 from helpers.runs.finishing import is_finished
 from helpers.runs.run_config import config_sha256, read_config
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PROMPT, PlainPredictor
-from tests.prediction.engine.run_files import run_files
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PROMPT, PlainPredictor
+from tests.support.run_files import run_files
 
 RESULTS = ("logits/", "masks/", "predictions.parquet", "artefacts.parquet", "coco.json", "manifest.json")
 

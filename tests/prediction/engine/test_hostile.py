@@ -17,8 +17,8 @@ from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.prediction.run import predict
 from helpers.runs.run_folder import open_run
-from tests.data.frames.dicom_files import PLANTED, angiogram, write
-from tests.prediction.engine.plain_predictor import PROMPT, PlainPredictor
+from tests.support.dicom_files import PLANTED, angiogram, write
+from tests.support.plain_predictor import PROMPT, PlainPredictor
 
 GOOD = ("good_1.png", "good_2.png")
 UNPLACED = "left out"

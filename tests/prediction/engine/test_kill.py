@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.prediction.engine.fixture_model import command, draw_angiograms, run, start
-from tests.prediction.engine.run_files import run_files
+from tests.support.fixture_model import command, draw_angiograms, run, start
+from tests.support.run_files import run_files
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
     driver = [
         sys.executable,
         "-m",
-        "tests.prediction.engine.kill_driver",
+        "tests.support.kill_driver",
         str(fixture_folder),
         str(data),
         str(tmp_path),

@@ -19,9 +19,9 @@ from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import DEFAULT_PROMPT, predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences.sequence_answers import SequenceAnswer, SequenceTracker
-from tests.prediction.engine.fixture_model import draw_angiograms
-from tests.prediction.engine.frames import draw_frames
-from tests.tiny_sources import fixture_sources
+from tests.support.drawn_frames import draw_frames
+from tests.support.fixture_model import draw_angiograms
+from tests.support.tiny_sources import fixture_sources
 
 SAM2 = {"sam2.a": torch.tensor([1.0, -65504.0]), "sam2.b": torch.tensor([0.0, float("inf")])}
 

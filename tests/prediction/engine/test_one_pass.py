@@ -6,7 +6,7 @@ import torch
 
 from helpers.prediction.engine.model_loading import load_model
 from scripts.one_pass import compare, least_overlap
-from tests.golden_cases import IMAGE_CASES, convert_golden, load_case
+from tests.support.golden_cases import IMAGE_CASES, convert_golden, load_case
 
 PROMPTS = (
     "Please segment the blood vessels.", "Please segment the blood vessels in this image.", "blood vessel",

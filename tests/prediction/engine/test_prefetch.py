@@ -12,9 +12,9 @@ from helpers.data.frames.image_reading import read_image
 from helpers.prediction.engine import prefetch
 from helpers.prediction.engine.batch_pipeline import Stop
 from helpers.prediction.predictor import Gathers
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PlainPredictor
 from tests.prediction.engine.test_batch_pipeline import run, statuses
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PlainPredictor
 
 
 class GatheringPredictor(PlainPredictor):

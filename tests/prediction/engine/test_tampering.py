@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from helpers.core.errors import RefusedInput
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.frames import draw_frames
-from tests.prediction.engine.plain_predictor import PlainPredictor
-from tests.prediction.engine.run_files import run_files
 from tests.prediction.test_run import compute
+from tests.support.drawn_frames import draw_frames
+from tests.support.plain_predictor import PlainPredictor
+from tests.support.run_files import run_files
 
 KINDS = (
     "masks/*/*.png", "logits/*/*.npz", "parts/*.json", "sources/*.json", "timings/*.json", "predictions.parquet",

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from helpers.runs.run_folder import open_run
-from tests.prediction.engine.fixture_model import COMMAND, command, draw_angiograms, run, start
-from tests.prediction.engine.run_files import run_files
+from tests.support.fixture_model import COMMAND, command, draw_angiograms, run, start
+from tests.support.run_files import run_files
 
 pytestmark = pytest.mark.slow
 

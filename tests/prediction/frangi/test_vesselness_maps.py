@@ -18,7 +18,7 @@ from helpers.prediction.frangi.frangi_predictor import (
 )
 from helpers.prediction.frangi.frangi_settings import FrangiSettings, Intensity, Ridge
 from helpers.runs.stored_logits import round_for_storage
-from tests.prediction.frangi.drawn import drawn_grey, drawn_truth
+from tests.support.drawn_angiograms import drawn_grey, drawn_truth
 
 SETTINGS = FrangiSettings(scales=(6.0, 8.0), smallest=500, threshold=1.0)
 

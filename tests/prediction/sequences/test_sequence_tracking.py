@@ -26,8 +26,8 @@ from helpers.prediction.sequences import sequence_tracking
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
-from tests.data.frames.dicom_files import angiogram, write
-from tests.prediction.engine.run_files import run_files
+from tests.support.dicom_files import angiogram, write
+from tests.support.run_files import run_files
 
 PROMPT = "Please segment the blood vessels."
 

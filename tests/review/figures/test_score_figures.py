@@ -7,7 +7,7 @@ import pytest
 from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.score_table import summary
 from helpers.review.figures.score_figures import difference_figure, distribution_figure, headline_figure
-from tests.evaluation.tables import of_patients, table
+from tests.support.score_tables import of_patients, table
 
 DRAWS = 200
 

@@ -12,7 +12,7 @@ from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.prediction.run import predict
 from helpers.review.films.film_export import write_cine
-from tests.prediction.engine.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor
 
 FRAMES = 5
 

@@ -14,8 +14,8 @@ from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.prediction.run import predict
 from helpers.review.films.film_export import write_cine
 from helpers.review.films.film_frame import sequence_cases
-from tests.prediction.engine.plain_predictor import PlainPredictor
 from tests.review.films.conftest import FRAMES
+from tests.support.plain_predictor import PlainPredictor
 
 
 def test_each_sequence_has_its_files_and_its_gaps(films):

@@ -10,8 +10,8 @@ from PIL import Image
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.films.film_page import page_text
-from tests.browser import chromium
 from tests.review.films.conftest import FRAMES
+from tests.support.browser import chromium
 
 LOADED = """() => new Promise((done, failed) => {
   const film = document.getElementById("film");

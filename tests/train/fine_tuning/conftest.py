@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prediction.engine.fixture_model import ROOT
-from tests.tiny_sources import FIXTURES, fixture_sources
+from tests.support.fixture_model import ROOT
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
 CONFIG = ROOT / "helpers/train/configs/train_sa2va.py"
 

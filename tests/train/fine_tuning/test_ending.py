@@ -15,7 +15,7 @@ from helpers.core.processes import only_process
 from helpers.train.fine_tuning import training_runner
 from helpers.train.fine_tuning.fine_tune import run_training
 from helpers.train.fine_tuning.training_runner import explain_ending, last_checkpoint, refuse_earlier
-from tests.tiny_sources import FIXTURES, copy_sources
+from tests.support.tiny_sources import FIXTURES, copy_sources
 from tests.train.fine_tuning.conftest import CONFIG, small_options
 from tests.train.fine_tuning.test_fine_tune import assert_equal_tensors
 

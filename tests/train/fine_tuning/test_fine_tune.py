@@ -14,8 +14,8 @@ from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.train.fine_tuning.fine_tune import run_training
-from tests.prediction.engine.fixture_model import ENVIRONMENT, ROOT
-from tests.tiny_sources import fixture_sources
+from tests.support.fixture_model import ENVIRONMENT, ROOT
+from tests.support.tiny_sources import fixture_sources
 from tests.train.fine_tuning.conftest import CONFIG, small_options
 
 

@@ -8,7 +8,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.train.fine_tuning.checkpoint_layout import TrainedPart, load_trained, trained_tensors
 from helpers.train.fine_tuning.starting_model import add_adapters, from_bases
-from tests.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources
 
 
 def start(seed=0, **changes):

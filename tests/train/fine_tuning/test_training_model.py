@@ -8,7 +8,7 @@ import torch
 from helpers.model.video import answer_frames
 from helpers.train.fine_tuning import Sa2VAForTraining
 from helpers.train.fine_tuning.fine_tune import run_training
-from tests.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources
 from tests.train.fine_tuning.conftest import CONFIG, small_options
 from tests.train.fine_tuning.test_samples import write_sequence
 

@@ -10,7 +10,7 @@ from helpers.evaluation.evaluate import evaluate
 from helpers.prediction.engine.model_loading import check_folder, load_model
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from tests.tiny_sources import FIXTURES
+from tests.support.tiny_sources import FIXTURES
 
 
 @dataclass(frozen=True)

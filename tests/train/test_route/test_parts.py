@@ -12,7 +12,7 @@ from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.data.frames.frame import Frame
 from helpers.train.test_route import FixedBatches, FrameDataset, PanelHook, VesselMetric
 from helpers.train.test_route.test_command import require_predicted
-from tests.evaluation.runs import SIDE, write_data
+from tests.support.vessel_runs import SIDE, write_data
 
 
 @pytest.fixture

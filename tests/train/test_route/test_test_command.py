@@ -12,8 +12,8 @@ from PIL import Image
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.metrics.definitions import METRICS
 from helpers.train.test_route.test_command import metrics_text, run_test
-from tests.prediction.engine.fixture_model import ENVIRONMENT, ROOT, run
-from tests.tiny_sources import fixture_sources
+from tests.support.fixture_model import ENVIRONMENT, ROOT, run
+from tests.support.tiny_sources import fixture_sources
 
 CONFIG = ROOT / "helpers/train/configs/evaluate_sa2va.py"
 

@@ -12,7 +12,7 @@ from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, 
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
-from tests.tiny_sources import TinySources
+from tests.support.tiny_sources import TinySources
 
 State = dict[str, torch.Tensor]
 NAME = "sa2va.pth"

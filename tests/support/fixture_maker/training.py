@@ -12,8 +12,8 @@ from helpers.model.components import MaskLogits, Sam2Features, pixel_shuffle
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
 from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
-from tests.fixture_maker.conversation import TURNS, Part, Turn
-from tests.fixture_maker.images import TubeImage, draw_image
+from tests.support.fixture_maker.conversation import TURNS, Part, Turn
+from tests.support.fixture_maker.images import TubeImage, draw_image
 
 LORA_RANK, LORA_ALPHA = 4, 8.0
 STEPS = 250

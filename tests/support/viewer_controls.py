@@ -5,7 +5,7 @@ import re
 import time
 
 from helpers.review.viewer_facts import viewer_module
-from tests.review.runs import CASES, SEVERAL
+from tests.support.review_runs import CASES, SEVERAL
 
 PATIENCE_S = 60  # on a machine that others use too; a wait ends as soon as there is what it waits for
 TELL_WHAT_IS_DRAWN = """document.addEventListener(
@@ -38,7 +38,7 @@ def try_all(page) -> None:
     """Press each key and move each slider, and see that it does something.
 
     Args:
-        page: a page with the run of `tests.review.runs`, in the order of its case ids, and a reviewer.
+        page: a page with the run of `tests.support.review_runs`, in the order of its case ids, and a reviewer.
     """
     page.evaluate(TELL_WHAT_IS_DRAWN)
     keys = all_keys()

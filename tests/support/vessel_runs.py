@@ -15,7 +15,7 @@ from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
-from tests.evaluation.masks import vessel_tree
+from tests.support.drawn_masks import vessel_tree
 
 SIDE = 64
 PATIENTS, FRAMES = 6, 2

@@ -4,7 +4,7 @@ import numpy as np
 
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.stored_logits import Upsampling
-from tests.data.layouts.made_up import OTHER, SQUARE, coco, frames, write
+from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 
 
 def write_refcoco(root):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.review.controls import PATIENCE_S, TELL_WHAT_IS_DRAWN
-from tests.review.runs import CASES, HEIGHT, WIDTH
+from tests.support.review_runs import CASES, HEIGHT, WIDTH
+from tests.support.viewer_controls import PATIENCE_S, TELL_WHAT_IS_DRAWN
 
 
 @dataclass

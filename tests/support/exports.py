@@ -7,7 +7,7 @@ import pytest
 from helpers.checkpoints.convert import convert
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.core.errors import RefusedInput
-from tests.tiny_sources import TinySources
+from tests.support.tiny_sources import TinySources
 
 
 def stored_name(names, canonical: str) -> str:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from helpers.checkpoints.convert import ConversionRequest
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 
 @dataclass(frozen=True)

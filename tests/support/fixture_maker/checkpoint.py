@@ -19,8 +19,8 @@ from helpers.dev.demo.untrained_base import FIXTURE, TEMPLATE, build_base, offic
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.train.fine_tuning.checkpoint_layout import trained_tensors
-from tests.fixture_maker.images import TubeImage, draw_image
-from tests.fixture_maker.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
+from tests.support.fixture_maker.images import TubeImage, draw_image
+from tests.support.fixture_maker.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
 
 IMAGE_SIZES = ((256, 256), (320, 160), (200, 300), (224, 224))  # width, height: 1, 3, 7 and 1 tiles
 _STARTED = "20260101_000000"  # stands for the time of the run, so that the same seed gives the same files

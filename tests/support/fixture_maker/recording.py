@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
-from tests.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS, TEXT_ONLY, Turn
+from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS, TEXT_ONLY, Turn
 
 ARRAYS, FACTS = "recorded.npz", "recorded.json"
 STRIDE = 4  # of the recorded logits, in pixels

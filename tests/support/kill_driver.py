@@ -1,7 +1,7 @@
 """Runs a prediction in forked processes, kills them with SIGKILL at random moments, and lets the last one finish.
 
 Forks save the seconds that imports and loading take in a process of its own:
-`python -m tests.prediction.engine.kill_driver MODEL DATA FOLDER KILLS`. Prints a JSON object.
+`python -m tests.support.kill_driver MODEL DATA FOLDER KILLS`. Prints a JSON object.
 """
 
 import json
@@ -21,7 +21,7 @@ from helpers.data.frames.frame import Frame
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from tests.prediction.engine.run_files import run_files
+from tests.support.run_files import run_files
 
 MOST_MORE_CASES, MOST_SECONDS = 3, 0.6
 FINISHING_KILLS = 5

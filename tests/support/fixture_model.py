@@ -8,9 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from helpers.checkpoints.convert import convert
-from tests.tiny_sources import FIXTURES, fixture_sources
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 # One thread, so that sums are taken in the same order in every process.
 ENVIRONMENT = {

@@ -1,4 +1,4 @@
-"""`python -m tests.fixture_maker FOLDER`: build the tests' tiny checkpoint with its recorded outputs."""
+"""`python -m tests.support.fixture_maker FOLDER`: build the tests' tiny checkpoint with its recorded outputs."""
 
 import argparse
 import logging
@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRequest, convert
-from tests.fixture_maker.checkpoint import build_checkpoint
-from tests.fixture_maker.recording import record_outputs
+from tests.support.fixture_maker.checkpoint import build_checkpoint
+from tests.support.fixture_maker.recording import record_outputs
 
 
 def build_fixture(folder: Path, seed: int = 0) -> None:
@@ -22,7 +22,7 @@ def build_fixture(folder: Path, seed: int = 0) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fixture_maker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.fixture_maker", description=__doc__)
     parser.add_argument("folder", type=Path, help="to write; it must not exist")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
     arguments = parser.parse_args()
