@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab review lint format lock docs pages wheels pythons clean
+.PHONY: help setup demo test quick lab review lint format lock docs pages wheels pythons clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,13 @@ test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Without models, browsers and what starts many processes: for the minutes between two commits.
+QUICK := not model and not browser and not slow and not longest and not bare
+quick: $(STAMP) ## check style, run the tests that need no model and no browser: two minutes
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "$(QUICK)"
 
 LAB ?= # such as: make lab LAB="--no-browser --port 8889"
 lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; LAB="OPTIONS" passes it options

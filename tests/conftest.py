@@ -19,6 +19,13 @@ OFFLINE = Path(__file__).resolve().parent / "support" / "offline"
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("same")
 
+# Who takes one of these, however far away, builds or loads a model, or opens a browser: left out of `make quick`.
+MODEL_FIXTURES = {
+    "fixture_folder", "fixture_folder_bfloat16", "converted_folder", "golden_model", "loaded", "finished", "tiny",
+    "trained", "predictor", "published",
+}  # fmt: skip
+BROWSER_FIXTURES = {"browser", "opened_film"}
+
 block()
 # The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
 _CONFIG = tempfile.TemporaryDirectory(prefix="vesselkit-config-")
@@ -69,8 +76,13 @@ def pytest_configure(config):
         config.pluginmanager.register(GoldenWatch(), "golden-watch")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
-    """Files with the longest tests come first, then those with slow ones: at the end no worker waits for another."""
+    """Marks by fixtures; files with the longest tests come first, then slow ones: at the end no worker waits."""
+    for item in items:
+        for name, fixtures in (("model", MODEL_FIXTURES), ("browser", BROWSER_FIXTURES)):
+            if fixtures.intersection(getattr(item, "fixturenames", ())):
+                item.add_marker(name)
     marked = {name: {item.path for item in items if item.get_closest_marker(name)} for name in ("longest", "slow")}
     items.sort(key=lambda item: (item.path not in marked["longest"], item.path not in marked["slow"]))
 

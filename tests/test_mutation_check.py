@@ -33,30 +33,31 @@ def found(source):
     return [(one.before, one.after) for one in mutants("m.py", ast.parse(source))]
 
 
-@pytest.mark.parametrize(
-    ("source", "faults"),
-    [
-        ("x = a < b", ["x = a <= b", "x = a >= b"]),
-        ("x = a == b != c", ["x = a != b != c", "x = a == b == c"]),
-        ("x = a + b", ["x = a - b"]),
-        ("x -= y", ["x += y"]),
-        ("x = a and b", ["x = a or b"]),
-        ("x = not a", ["x = a"]),
-        ("x = -a", ["x = a"]),
-        ("x = 4", ["x = 5", "x = 3"]),
-        ("x = 0.5", ["x = 1.5", "x = -0.5"]),
-        ("x = True", ["x = False"]),
-        ("x = 'name'", ["x = 'xname'"]),
-        ("x = f'{name}_low'", ["x = f'{name}x_low'"]),
-        ("f(x)", ["pass"]),
-        ("x = a[b:c]", ["x = a[:c]", "x = a[b:]"]),
-        ("x = a if b else c", ["x = a if not b else c"]),
-        ("x = [a for a in b if c]", ["x = [a for a in b if not c]"]),
-        ("x = f(key=None)", []),
-    ],
-)
-def test_faults(source, faults):
-    assert found(source) == [(source, fault) for fault in faults]
+FAULTS = {
+    "x = a < b": ["x = a <= b", "x = a >= b"],
+    "x = a == b != c": ["x = a != b != c", "x = a == b == c"],
+    "x = a + b": ["x = a - b"],
+    "x -= y": ["x += y"],
+    "x = a and b": ["x = a or b"],
+    "x = not a": ["x = a"],
+    "x = -a": ["x = a"],
+    "x = 4": ["x = 5", "x = 3"],
+    "x = 0.5": ["x = 1.5", "x = -0.5"],
+    "x = True": ["x = False"],
+    "x = 'name'": ["x = 'xname'"],
+    "x = f'{name}_low'": ["x = f'{name}x_low'"],
+    "f(x)": ["pass"],
+    "x = a[b:c]": ["x = a[:c]", "x = a[b:]"],
+    "x = a if b else c": ["x = a if not b else c"],
+    "x = [a for a in b if c]": ["x = [a for a in b if not c]"],
+    "x = f(key=None)": [],
+}
+
+
+def test_faults():
+    assert {source: found(source) for source in FAULTS} == {
+        source: [(source, fault) for fault in faults] for source, faults in FAULTS.items()
+    }
 
 
 def test_faults_of_a_function():
@@ -69,20 +70,19 @@ def test_faults_of_a_function():
     ]
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        '"""Of the module."""',
-        'x: Literal["a"]',
-        'def f(a: Literal["a"]) -> Literal["b"]:\n    """Of a function."""\n    return None',
-        "@cache(maxsize=1)\nclass A:\n    pass",
-        "x = 'words for people'",
-        "x = f'{name}: {value}'",
-        "x = f'{value:.2f}'",
-    ],
-)
-def test_what_is_left_alone(source):
-    assert found(source) == []
+LEFT_ALONE = [
+    '"""Of the module."""',
+    'x: Literal["a"]',
+    'def f(a: Literal["a"]) -> Literal["b"]:\n    """Of a function."""\n    return None',
+    "@cache(maxsize=1)\nclass A:\n    pass",
+    "x = 'words for people'",
+    "x = f'{name}: {value}'",
+    "x = f'{value:.2f}'",
+]
+
+
+def test_what_is_left_alone():
+    assert {source: faults for source in LEFT_ALONE if (faults := found(source))} == {}
 
 
 def test_the_tree_is_as_it_was_after_each():

@@ -106,6 +106,7 @@ def test_make_help_names_the_targets():
         "setup",
         "demo",
         "test",
+        "quick",
         "lab",
         "review",
         "lint",

@@ -4,8 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted([*(ROOT / "helpers").rglob("*.py"), *(ROOT / "scripts").glob("*.py")])
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -76,17 +74,16 @@ def test_no_module_runs_what_it_reads_or_reaches_for_the_network():
     assert {path: found for path, source in sources.items() if (found := faults(source, path))} == {}
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "pickle.loads(x)", "torch.load(x)", "torch.load(x, weights_only=False)", "torch.load(x, weights_only=safe)",
-        "np.load(x)", "eval(x)", "yaml.load(x)", "subprocess.run(x, shell=True)", "AutoModel.from_pretrained(x)",
-        "AutoModel.from_config(x, trust_remote_code=True)", "import requests", "from urllib.request import urlopen",
-        "import huggingface_hub.file_download", "import cv2",
-    ],
-)  # fmt: skip
-def test_each_of_these_would_be_noticed(source):
-    assert len(faults(source)) == 1
+NOTICED = [
+    "pickle.loads(x)", "torch.load(x)", "torch.load(x, weights_only=False)", "torch.load(x, weights_only=safe)",
+    "np.load(x)", "eval(x)", "yaml.load(x)", "subprocess.run(x, shell=True)", "AutoModel.from_pretrained(x)",
+    "AutoModel.from_config(x, trust_remote_code=True)", "import requests", "from urllib.request import urlopen",
+    "import huggingface_hub.file_download", "import cv2",
+]  # fmt: skip
+
+
+def test_each_of_these_would_be_noticed():
+    assert [source for source in NOTICED if len(faults(source)) != 1] == []
 
 
 def test_what_is_harmless_passes():

@@ -10,7 +10,7 @@ from helpers.review.verdicts import read_lines
 from tests.notebook.test_notebooks import REVIEW, ROOT
 from tests.support.review_runs import CASES, write_data, write_run
 from tests.support.servers import START_S, voila
-from tests.support.viewer_controls import PATIENCE_S, TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
+from tests.support.viewer_controls import PATIENCE_S, PICTURES, TELL_WHAT_IS_DRAWN, wait_until_drawn
 
 
 def test_only_the_cells_that_lead_to_the_viewer_are_served():
@@ -46,7 +46,10 @@ def test_a_review_on_voila(browser, tmp_path):
                 page.keyboard.press(key)  # without a click
                 page.wait_for_selector(f".vk-progress:has-text('ann: {counted}')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "voila.png")
-            try_all(page)
+            page.focus("[data-control=threshold]")
+            before = page.evaluate(PICTURES)
+            page.keyboard.press("End")
+            page.wait_for_function(f"before => ({PICTURES})() !== before", arg=before, timeout=PATIENCE_S * 1000)
     finally:
         page.close()
     records = read_lines(tmp_path / "outputs/demo/review/run/verdicts/ann.jsonl")

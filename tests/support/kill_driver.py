@@ -24,7 +24,7 @@ from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from tests.support.run_files import run_files
 
 MOST_MORE_CASES, MOST_SECONDS = 3, 0.6
-FINISHING_KILLS = 5
+FINISHING_KILLS = 3
 
 
 def fork(frames: list[Frame], predictor: Sa2VAPredictor, run: Path) -> int:

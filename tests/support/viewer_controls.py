@@ -26,7 +26,7 @@ _SEEN = """() => {
         ...all("canvas").map((one) => one.toDataURL()),
     ].join("|");
 }"""
-_PICTURES = "() => Array.from(document.querySelectorAll('.vesselkit-review canvas'), (one) => one.toDataURL()).join()"
+PICTURES = "() => Array.from(document.querySelectorAll('.vesselkit-review canvas'), (one) => one.toDataURL()).join()"
 
 
 def all_keys() -> list[str]:
@@ -56,12 +56,12 @@ def try_all(page) -> None:
             page.keyboard.press("+".join(parts))
     for name in page.eval_on_selector_all("[type=range]", "found => found.map((one) => one.dataset.control)"):
         _begin(page, _SLIDERS.get(name, "").split())
-        before = page.evaluate(_PICTURES)
+        before = page.evaluate(PICTURES)
         page.focus(f"[data-control={name}]")
         page.keyboard.press("End")
         if name == "window":  # it starts there
             page.keyboard.press("Home")
-        _wait(page, f"before => ({_PICTURES})() !== before", before, f"slider {name}")
+        _wait(page, f"before => ({PICTURES})() !== before", before, f"slider {name}")
 
 
 def wait_until_drawn(page) -> None:

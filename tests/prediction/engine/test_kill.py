@@ -13,8 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.longest
-def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
-    data = draw_angiograms(tmp_path / "data", 60)
+def test_kills_at_random_moments(fixture_folder, tmp_path):
+    data = draw_angiograms(tmp_path / "data", 30)
     driver = [
         sys.executable,
         "-m",
@@ -22,27 +22,26 @@ def test_twenty_kills_of_a_run_of_sixty_cases(fixture_folder, tmp_path):
         str(fixture_folder),
         str(data),
         str(tmp_path),
-        "20",
+        "10",
     ]
     found = json.loads(run(driver).splitlines()[-1])
-    assert found["kills"] == 20 and found["ended"]
-    assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 5, "kills at one moment only"
+    assert found["kills"] == 10 and found["ended"]
+    assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 3, "kills at one moment only"
     assert all(found["equal"].values()), found["equal"]
-    assert found["files"] >= 60 * 3
+    assert found["files"] >= 30 * 3
 
 
-def test_two_kills_of_the_command(fixture_folder, tmp_path):
+def test_a_kill_of_the_command(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 10)
     arguments = ("predict", "--model", fixture_folder, "--data", data, "--batch-size", "2", "--output")
     run(command(*arguments, tmp_path / "whole"))
-    for wanted in (1, 5):
-        process = start(command(*arguments, tmp_path / "run"))
-        until = time.monotonic() + 120
-        while len(list((tmp_path / "run").glob("parts/*.json"))) < wanted:
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.02)
-        process.kill()
-        process.communicate()
+    process = start(command(*arguments, tmp_path / "run"))
+    until = time.monotonic() + 120
+    while len(list((tmp_path / "run").glob("parts/*.json"))) < 3:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
     assert "10 ok" in run(command(*arguments, tmp_path / "run"))
     assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
 
