@@ -24,7 +24,8 @@ MODEL_FIXTURES = {
     "fixture_folder", "fixture_folder_bfloat16", "converted_folder", "golden_model", "loaded", "finished", "tiny",
     "trained", "predictor", "published",
 }  # fmt: skip
-BROWSER_FIXTURES = {"browser", "opened_film"}
+BROWSER_FIXTURES = {"browser", "opened"}
+MODEL_FOLDERS = ("tests/train/",)  # where nearly all do without such a fixture
 
 block()
 # The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
@@ -83,6 +84,8 @@ def pytest_collection_modifyitems(items):
         for name, fixtures in (("model", MODEL_FIXTURES), ("browser", BROWSER_FIXTURES)):
             if fixtures.intersection(getattr(item, "fixturenames", ())):
                 item.add_marker(name)
+        if item.nodeid.startswith(MODEL_FOLDERS):
+            item.add_marker("model")
     marked = {name: {item.path for item in items if item.get_closest_marker(name)} for name in ("longest", "slow")}
     items.sort(key=lambda item: (item.path not in marked["longest"], item.path not in marked["slow"]))
 

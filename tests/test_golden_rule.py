@@ -23,6 +23,7 @@ def test_other():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("goldens", "options"), [(True, []), (True, ["-n", "2"]), (False, [])])
 def test_a_skipped_golden_test_fails_the_session_where_goldens_are(tmp_path, goldens, options):
     folder = tmp_path / "clone" / "tests"

@@ -42,6 +42,7 @@ def hostile(tmp_path, monkeypatch):
     return open_source(run, data)
 
 
+@pytest.mark.browser
 def test_pages_run_nothing_of_the_texts_that_they_show(hostile, tmp_path):
     notes = [
         record(number, case, note=note, run=hostile.run)

@@ -54,7 +54,9 @@ def test_the_lock_holds_plain_pins_only():
 
 def test_the_lock_satisfies_every_requirement_of_the_package():
     locked = {Requirement(line).name.lower().replace("_", "-"): line.split("==")[1] for line in pins()}
-    for wanted in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]:
+    extras = {name: wanted for name, wanted in PROJECT["optional-dependencies"].items() if name != "grid"}  # clusters
+    assert set(extras) == {"lab", "train", "dicom", "video", "dev"}
+    for wanted in sum(extras.values(), PROJECT["dependencies"]):
         requirement = Requirement(wanted)
         assert requirement.specifier.contains(locked[requirement.name.lower().replace("_", "-")]), wanted
 
@@ -125,3 +127,17 @@ def test_importing_the_command_line_waits_for_no_large_library():
         "import sys, helpers.cli.app; sys.exit(bool({'torch', 'numpy', 'pandas', 'matplotlib'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_versions_of_the_checks_before_a_commit_are_pinned_and_ruffs_is_the_locks():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    revisions = {repository["repo"].rpartition("/")[2]: repository.get("rev") for repository in config["repos"]}
+    assert f"ruff=={revisions['ruff-pre-commit'].removeprefix('v')}" in pins()
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", revisions["codespell"])
+
+
+def test_licence_citation_and_changelog_are_those_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"] and citation["license"] == PROJECT["license"] == "Apache-2.0"
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").strip().startswith("Apache License")
+    assert f"## [{PROJECT['version']}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from helpers.cli import (
     gate,
     grid,
     import_masks,
+    init,
     pipeline,
     predict,
     refseg,
@@ -30,6 +31,7 @@ from helpers.cli import (
 )
 from helpers.cli.command_group import AppSettings, KitCommand, KitGroup, ordered, shows, spellings
 from helpers.core.errors import Stopped, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.core.extras import explain_missing_extras
 from helpers.core.terminal import Terminal
 
 EXIT_CODES = {
@@ -126,6 +128,7 @@ for _name, _function, _settings in (
     ("gate", gate.gate, {}),
     ("grid", grid.grid, {}),
     ("refseg", refseg.refseg, {"context_settings": spellings(**_SEED)}),
+    ("init", init.init, {}),
 ):
     app.command(_name, **(_KIT | _settings))(_function)
 
@@ -155,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         given = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
         named = next((word for word in given if not word.startswith("-")), "vesselkit")
-        with exit_as_interrupted(), explain_os_errors(), Terminal(sys.stderr).at_work(named):
+        with exit_as_interrupted(), explain_os_errors(), explain_missing_extras(), Terminal(sys.stderr).at_work(named):
             app(args=given, prog_name="vesselkit", obj=settings)
     except VesselkitError as error:
         if settings.debug:

@@ -14,6 +14,7 @@ from pathlib import Path
 from helpers.core.errors import UsageProblem
 
 ROOT_VARIABLE = "VESSELKIT_ROOT"
+PROJECT_MARK = ".vesselkit-project"  # a file that says that its folder is a project root, as `vesselkit init` leaves it
 PARTIAL_PREFIX = ".partial-"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -37,8 +38,9 @@ class Stage(Enum):
 def project_root() -> Path:
     """The project root.
 
-    The first of: the folder that the environment variable VESSELKIT_ROOT names; the nearest checkout of vesselkit at or
-    above the working directory; the checkout that this package runs from (an editable install); the working directory.
+    The first of: the folder that the environment variable VESSELKIT_ROOT names; the nearest checkout of vesselkit, or
+    project laid out by `vesselkit init`, at or above the working directory; the checkout that this package runs from
+    (an editable install); the working directory.
     The variable comes first, so that results can be kept outside a checkout.
 
     Raises:
@@ -52,9 +54,30 @@ def project_root() -> Path:
         return root.resolve()
     here = Path.cwd().resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-        if _is_checkout(folder):
+        if _is_checkout(folder) or (folder / PROJECT_MARK).is_file():
             return folder
     return here
+
+
+def packaged(path: Path) -> Path:
+    """A file or folder that comes with the kit, in the installed package.
+
+    Args:
+        path: relative to a checkout, below `helpers` or `notebooks`.
+    """
+    inside = path.relative_to("helpers") if path.parts[0] == "helpers" else Path("notebook") / path
+    return (Path(__file__).resolve().parents[1] / inside).resolve()
+
+
+def shipped(path: Path) -> Path:
+    """A file or folder that comes with the kit: the project's where it has one, else as `packaged`."""
+    in_project = project_root() / path
+    return in_project if in_project.exists() else packaged(path)
+
+
+def is_checkout() -> bool:
+    """Whether the package runs from a checkout of vesselkit, not from a wheel that was installed."""
+    return _is_checkout(Path(__file__).resolve().parents[2])
 
 
 def resolve(path: str | Path) -> Path:

@@ -10,10 +10,11 @@ from typing import Any
 
 from helpers.core import paths
 from helpers.core.errors import UsageProblem, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.core.extras import explain_missing_extras
 from helpers.core.paths import Stage
 from helpers.core.terminal import Terminal
 from helpers.notebook.declared_parameters import injected_values, parameter_types, read_notebook
-from helpers.notebook.kit_notebooks import check_values
+from helpers.notebook.kit_notebooks import check_values, named_notebook
 from helpers.notebook.notebook_session import shown_path, utc_name
 from helpers.notebook.parameters import unknown_names
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one notebook; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        with exit_as_interrupted(), explain_os_errors(), Terminal(sys.stderr).at_work(Path(options.notebook).stem):
+        name = Path(options.notebook).stem
+        with (
+            exit_as_interrupted(), explain_os_errors(), explain_missing_extras(), Terminal(sys.stderr).at_work(name)
+        ):  # fmt: skip
             written = _run(options)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
@@ -44,7 +48,7 @@ def results(executed: Path) -> list[str]:
 
 def _run(options: argparse.Namespace) -> Path:
     """The executed copy. Raises as `execute_notebook`."""
-    notebook = paths.resolve(options.notebook)
+    notebook = named_notebook(options.notebook)
     types = parameter_types(notebook)
     parameters = {**injected_values(notebook), **typed_parameters(types, options.parameters)}
     check_values(types, parameters)

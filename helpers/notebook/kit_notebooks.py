@@ -2,10 +2,12 @@
 
 import ast
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from helpers.core import paths
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 
@@ -15,6 +17,21 @@ SETTINGS: Mapping[str, type[BaseModel]] = {
     "03_evaluate": EvaluateSettings,
     "04_review": ReviewSettings,
 }  # name of a notebook -> its parameters
+
+
+def kit_notebook(name: str) -> Path:
+    """Where a notebook of the kit lies: in `notebooks` of the project, else in the installed package.
+
+    Args:
+        name: a key of SETTINGS.
+    """
+    return paths.shipped(Path("notebooks") / f"{name}.ipynb")
+
+
+def named_notebook(given: str | Path) -> Path:
+    """The notebook of a path; `notebooks/01_convert.ipynb` and its like are the kit's where the project has none."""
+    path, kits = Path(given), {Path("notebooks") / f"{name}.ipynb" for name in SETTINGS}
+    return kit_notebook(path.stem) if path in kits else paths.resolve(path)
 
 
 def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:

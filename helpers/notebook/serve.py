@@ -22,9 +22,8 @@ from helpers.core import paths
 from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
 from helpers.notebook.declared_parameters import parameter_types
-from helpers.notebook.kit_notebooks import check_values
+from helpers.notebook.kit_notebooks import check_values, kit_notebook
 
-NOTEBOOK = Path("notebooks") / "04_review.ipynb"
 SERVED_TAG = "served"
 PORT = 8866
 
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the review until it is interrupted; the exit code is that of the kit's commands."""
     options = _parser().parse_args(arguments)
     try:
-        values = typed_parameters(parameter_types(paths.resolve(NOTEBOOK)), options.parameters)
+        values = typed_parameters(parameter_types(kit_notebook("04_review")), options.parameters)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -58,7 +57,7 @@ def review_parameters(**given: Any) -> dict[str, Any]:
         UsageProblem: listing everything that is wrong.
     """
     values = {name: _plain(value) for name, value in given.items() if value is not None}
-    check_values(parameter_types(paths.resolve(NOTEBOOK)), values)
+    check_values(parameter_types(kit_notebook("04_review")), values)
     return values
 
 
@@ -70,7 +69,7 @@ def serve(values: Mapping[str, Any], *, port: int = PORT, browser: bool = True) 
         port: on this machine.
         browser: whether to open one; else the address alone is printed.
     """
-    notebook = paths.resolve(NOTEBOOK)
+    notebook = kit_notebook("04_review")
     with tempfile.TemporaryDirectory(prefix="vesselkit-review-") as folder:
         served = Path(folder) / notebook.name
         nbformat.write(served_notebook(notebook, values), served)

@@ -14,7 +14,7 @@ from typing import Any
 
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import VesselkitError
-from helpers.core.paths import project_root
+from helpers.core.paths import project_root, shipped
 from helpers.notebook.declared_parameters import read_notebook
 from helpers.notebook.kit_notebooks import SETTINGS
 
@@ -39,17 +39,17 @@ class WorkingCopy:
     state: State
 
 
-def working_copies(shipped: Path, folder: Path) -> tuple[WorkingCopy, ...]:
+def working_copies(source: Path, folder: Path) -> tuple[WorkingCopy, ...]:
     """Make or renew the copies of the kit's notebooks; one that was edited or run is never written over.
 
     Args:
-        shipped: folder of the notebooks.
+        source: folder of the notebooks.
         folder: of the copies; made where it is missing.
     Raises:
         RefusedInput: where a file there is no notebook.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return tuple(_copy(shipped / f"{name}.ipynb", folder / f"{name}.ipynb") for name in SETTINGS)
+    return tuple(_copy(source / f"{name}.ipynb", folder / f"{name}.ipynb") for name in SETTINGS)
 
 
 def _copy(notebook: Path, copy: Path) -> WorkingCopy:
@@ -81,7 +81,7 @@ def main() -> int:
     """Make the copies and say where they are; the exit code is that of the kit's commands."""
     root = project_root()
     try:
-        made = working_copies(root / "notebooks", root / "outputs" / "notebooks")
+        made = working_copies(shipped(Path("notebooks")), root / "outputs" / "notebooks")
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

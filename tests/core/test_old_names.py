@@ -24,6 +24,7 @@ def test_an_old_import_is_the_new_module(old, attribute):
     assert module is importlib.import_module(MOVED[old]) and hasattr(module, attribute)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", ["helpers.runner.test", "helpers.training.train", "helpers.notebook.report"])
 def test_an_old_command_runs_the_new_one(old):
     ran = subprocess.run([sys.executable, "-m", old, "--help"], capture_output=True, text=True, timeout=120)

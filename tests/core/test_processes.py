@@ -53,6 +53,7 @@ def test_what_goes_wrong_in_a_process_is_told(key, error, message):
         list(parallel_map(double, [1, key, 2], 2))
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_was_killed(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(SLOW)

@@ -22,6 +22,7 @@ def wrong(number: int) -> CaseArrays:
     return CaseArrays(f"c{number}", np.zeros((4, 4), bool), np.zeros((number, 4), bool))
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives():
     load = partial(made, 32)
     one, two = (score_many(load, range(12), processes, progress=False) for processes in (1, 2))

@@ -10,6 +10,8 @@ from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
 from tests.support.scored_runs import write_data, write_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def evaluated(tmp_path, monkeypatch):

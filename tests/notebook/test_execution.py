@@ -98,6 +98,7 @@ def test_no_line_of_what_a_copy_was_run_with_is_lost(tmp_path, line, found):
         injected_values(notebook)
 
 
+@pytest.mark.slow
 def test_a_path_that_an_executed_copy_does_not_keep_is_asked_for(tmp_path):
     notebook = write_notebook(tmp_path / "in.ipynb", "print(len(images), many)")
     once = execute_notebook(notebook, tmp_path / "a.ipynb", {"images": "/data/DOE", "many": ["x", "/data/DOE"]}, 120)

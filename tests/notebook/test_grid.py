@@ -18,6 +18,8 @@ from tests.notebook.test_execution import write_notebook
 from tests.notebook.test_grid_file import write_batch
 from tests.support.bars import recorded
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED = 130
 PARAMETERS = 'project: str = "demo"\nword: str = ""\n'
 

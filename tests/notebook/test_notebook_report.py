@@ -97,6 +97,7 @@ def test_the_command(root, capsys):
     assert notebook_report.main([str(root / "absent.ipynb")]) == 2 and "found none" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_runner_writes_the_report_of_what_it_ran(root):
     source = (
         "from pathlib import Path\nfrom helpers.notebook.notebook_report import announce_report\n"

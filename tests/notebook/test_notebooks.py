@@ -252,6 +252,7 @@ def stopped(notebook, values, folder):
     return caught.value.evalue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook, tmp_path):
     head, *lines = stopped(notebook, {name: value for name, (value, _) in WRONG[notebook].items()}, tmp_path).split(
@@ -262,6 +263,7 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
         assert sum(line.startswith(f"  {words}") for line in lines) == 1, words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_as_it_stands_says_what_it_needs(notebook, tmp_path):
     head, line = stopped(notebook, {"project": "mystudy"}, tmp_path).split("\n")

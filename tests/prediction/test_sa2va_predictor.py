@@ -157,6 +157,7 @@ def test_settings_name_what_decides(predictor):
     assert (settings["device"], settings["dtype"], settings["token_limit"]) == ("cpu", "float32", 24)
 
 
+@pytest.mark.model
 @pytest.mark.golden
 def test_one_batch_of_all_recorded_images(shared, tmp_path_factory):
     folder = convert_golden(shared, tmp_path_factory.mktemp("golden") / "model")

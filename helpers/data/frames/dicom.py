@@ -10,19 +10,14 @@ errors of pydicom, which quote values, are not chained.
 """
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
-from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
-from pydicom.pixels import apply_rescale, apply_windowing, pixel_array
-from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from helpers.data.frames.dicom_bare import open_dicom
 from helpers.data.frames.dicom_frames import move_to_pixels
 from helpers.data.frames.dicom_header import (
-    DICOM_ERRORS,
     MODALITIES,
     check_frame_count,
     damaged,
@@ -31,17 +26,24 @@ from helpers.data.frames.dicom_header import (
     read_header,
     text_of,
 )
+from helpers.data.frames.dicom_library import dicom_errors, pydicom
 from helpers.data.frames.image_reading import MAX_PIXELS, BadSize, UnreadableImage
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["read_dicom_frame"]
 
-# gdcm keeps the low BitsStored bits of these, also where the codestream has more.
-_CUT_SYNTAXES = frozenset({JPEGLossless, JPEGLosslessSV1})
+# gdcm keeps the low BitsStored bits of these two kinds of lossless JPEG, also where the codestream has more.
+_CUT_SYNTAXES = frozenset({"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
 
 # Pixels that prove that a bit is never used.
 _ENOUGH = 1024
 
-_PILLOW_SYNTAXES = frozenset({JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless})
+# Baseline JPEG, JPEG 2000 and lossless JPEG 2000.
+_PILLOW_SYNTAXES = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.90"})
+
+_RLE = "1.2.840.10008.1.2.5"
 
 _PIXEL_KEYWORDS = (
     *("Modality", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
@@ -68,15 +70,17 @@ def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
         # The words as they lie in the file: pydicom would keep their low BitsStored bits, wherever HighBit puts them.
         with open_dicom(path) as file:
             given = _coded_bits(file, header, index)
-            values = pixel_array(file, index=index, decoding_plugin=plugin, correct_unused_bits=False, **given)
+            values = pydicom().pixels.pixel_array(
+                file, index=index, decoding_plugin=plugin, correct_unused_bits=False, **given
+            )
         _read_functional_groups(header, index)
         frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
-    except DICOM_ERRORS as error:
+    except dicom_errors() as error:
         raise damaged(path, error) from None
     return Image.fromarray(frame).convert("RGB")
 
 
-def _check_pixels(path: Path, header: Dataset, index: int) -> None:
+def _check_pixels(path: Path, header: "Dataset", index: int) -> None:
     """Refuse by modality, size and frame number, all known before decoding."""
     if text_of(header, "Modality") not in MODALITIES:
         known = ", ".join(sorted(MODALITIES))
@@ -92,7 +96,7 @@ def _check_pixels(path: Path, header: Dataset, index: int) -> None:
         raise UnreadableImage(path, f"expected a frame of 0 to {count - 1}, was asked for {index}. Check the frame")
 
 
-def _read_functional_groups(header: Dataset, index: int) -> None:
+def _read_functional_groups(header: "Dataset", index: int) -> None:
     """Copy rescale and window of an enhanced file's frame `index` to where a plain file has them."""
     groups = [*header.get("SharedFunctionalGroupsSequence", [])]
     groups += [*header.get("PerFrameFunctionalGroupsSequence", [])][index : index + 1]
@@ -102,7 +106,7 @@ def _read_functional_groups(header: Dataset, index: int) -> None:
                 header.update({element.tag: element for element in item if element.keyword in _PIXEL_KEYWORDS})
 
 
-def _colour(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
+def _colour(path: Path, values: np.ndarray, header: "Dataset") -> np.ndarray:
     """Colour `values` (H, W, 3), which pydicom has brought to RGB, as uint8."""
     if header.get("PhotometricInterpretation") not in {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}:
         raise UnreadableImage(path, "expected RGB or YBR colour, found another kind. Export it as RGB or grey")
@@ -111,7 +115,7 @@ def _colour(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     return values
 
 
-def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
+def _grey(path: Path, values: np.ndarray, header: "Dataset") -> np.ndarray:
     """Stored grey `values` (H, W), integer, as uint8 (H, W) by the rule of this module."""
     photometric = header.get("PhotometricInterpretation")
     if photometric not in {"MONOCHROME1", "MONOCHROME2"}:
@@ -121,11 +125,11 @@ def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     ends = np.array(_ends(header))
     # The header was read without its modality LUT sequence: in an angiogram that leads back to the X-ray intensity
     # and is not meant for display.
-    values, ends = apply_rescale(values, header), apply_rescale(ends, header)
+    values, ends = (pydicom().pixels.apply_rescale(given, header) for given in (values, ends))
     if is_filled(header, "VOILUTSequence"):
         values, ends = _look_up(values, header.VOILUTSequence[0], header.file_meta.TransferSyntaxUID.is_little_endian)
     elif is_filled(header, "WindowCenter") and is_filled(header, "WindowWidth"):
-        values = apply_windowing(values, header)
+        values = pydicom().pixels.apply_windowing(values, header)
     else:
         ends = np.sort(ends)
     low, high = ends.astype(np.float64)
@@ -136,12 +140,12 @@ def _grey(path: Path, values: np.ndarray, header: Dataset) -> np.ndarray:
     return grey if padding is None else np.where(padding, np.uint8(0), grey)
 
 
-def _coded_bits(file: BinaryIO, header: Dataset, index: int) -> dict[str, int]:
+def _coded_bits(file: BinaryIO, header: "Dataset", index: int) -> dict[str, int]:
     """Bits of the codestream of a frame, for the decoder, where they are more than BitsStored and would be cut."""
     if header.file_meta.TransferSyntaxUID not in _CUT_SYNTAXES:
         return {}
     move_to_pixels(file)
-    stream = get_frame(file, index, number_of_frames=frame_count_of(header))
+    stream = pydicom().encaps.get_frame(file, index, number_of_frames=frame_count_of(header))
     file.seek(0)
     bits = _jpeg_precision(stream)
     return {} if bits is None or bits <= header.BitsStored else {"bits_stored": bits}
@@ -158,20 +162,20 @@ def _jpeg_precision(stream: bytes) -> int | None:
     return None
 
 
-def _ends(header: Dataset) -> tuple[int, int]:
+def _ends(header: "Dataset") -> tuple[int, int]:
     """The lowest and the highest value that BitsStored can hold."""
     bits = header.BitsStored
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.PixelRepresentation == 1 else (0, 2**bits - 1)
 
 
-def _stored(path: Path, words: np.ndarray, header: Dataset) -> np.ndarray:
+def _stored(path: Path, words: np.ndarray, header: "Dataset") -> np.ndarray:
     """The stored values (H, W) within decoded `words` (H, W), without what old files keep in the bits around them."""
     syntax, bits = header.file_meta.TransferSyntaxUID, header.BitsStored
     highest_bit = header.get("HighBit", bits - 1) if syntax.is_encapsulated else header.HighBit
     above, below = header.BitsAllocated - 1 - highest_bit, highest_bit + 1 - bits
     if not (0 < bits <= header.BitsAllocated and above >= 0 and below >= 0):
         raise UnreadableImage(path, "BitsAllocated, BitsStored and HighBit of the header contradict. Export it again")
-    if not syntax.is_encapsulated or syntax == RLELossless:  # both keep whole words
+    if not syntax.is_encapsulated or syntax == _RLE:  # both keep whole words
         values = (words << above) >> (above + below)
         if below == 0 and _lie_higher(words, values, above):
             raise UnreadableImage(
@@ -205,7 +209,7 @@ def _lie_higher(words: np.ndarray, values: np.ndarray, above: int) -> bool:
     )
 
 
-def _padding(words: np.ndarray, values: np.ndarray, header: Dataset) -> np.ndarray | None:
+def _padding(words: np.ndarray, values: np.ndarray, header: "Dataset") -> np.ndarray | None:
     """Where the header says that pixels are padding, bool (H, W); None where it names no padding.
 
     Args:
@@ -231,7 +235,7 @@ def _as_stored(number: int, dtype: np.dtype) -> int:
     return number - 2**width if number > 0 else number + 2**width
 
 
-def _look_up(values: np.ndarray, item: Dataset, is_little_endian: bool) -> tuple[np.ndarray, np.ndarray]:
+def _look_up(values: np.ndarray, item: "Dataset", is_little_endian: bool) -> tuple[np.ndarray, np.ndarray]:
     """Put `values` (H, W) through one LUT; returns them and the range (2,) of the LUT's output.
 
     Not pydicom's `apply_voi`: it counts the entries in the type of the output, too small for 8 bits out of 10.

@@ -11,10 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import pydicom
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from helpers.data.frames.dicom_library import pydicom
 
 __all__ = ["is_bare_dicom", "looks_bare", "open_dicom"]
 
@@ -75,7 +72,7 @@ def _is_proven(path: Path, size: int, changed: int) -> bool:
         content = _completed(path)
         if _DEFLATED in content[:_META]:  # inflated as a whole, so that its size cannot be bounded
             return False
-        header = pydicom.dcmread(BytesIO(content), specific_tags=list(_NEEDED + _COUNTED))
+        header = pydicom().dcmread(BytesIO(content), specific_tags=list(_NEEDED + _COUNTED))
         if header.file_meta.TransferSyntaxUID.is_encapsulated:
             return all(keyword in header for keyword in _NEEDED)
         samples = 2 if header.get("PhotometricInterpretation") == "YBR_FULL_422" else int(header.SamplesPerPixel)
@@ -91,8 +88,9 @@ def _completed(path: Path) -> bytes:
     content = path.read_bytes()
     if struct.unpack("<H", content[:2])[0] == _FILE_GROUP:
         return _PREAMBLE + content
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian if _VR.fullmatch(content[4:6]) else ImplicitVRLittleEndian
+    uid, meta = pydicom().uid, pydicom().dataset.FileMetaDataset()
+    is_explicit = _VR.fullmatch(content[4:6])
+    meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian if is_explicit else uid.ImplicitVRLittleEndian
     head = BytesIO()
-    write_file_meta_info(head, meta, enforce_standard=False)
+    pydicom().filewriter.write_file_meta_info(head, meta, enforce_standard=False)
     return _PREAMBLE + head.getvalue() + content

@@ -1,11 +1,12 @@
 """What a DICOM header says of its frames: how many there are, which are masks, what a shutter hides."""
 
 import struct
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.encaps import parse_basic_offsets
+from helpers.data.frames.dicom_library import pydicom
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["frame_count_of", "is_filled", "mask_frames", "move_to_pixels", "shutters", "stored_frames", "text_of"]
 
@@ -15,26 +16,26 @@ _PIXEL_DATA = 0x7FE0_0010
 _UNDEFINED_LENGTH = 0xFFFF_FFFF
 
 
-def frame_count_of(header: Dataset) -> int:
+def frame_count_of(header: "Dataset") -> int:
     return int(header.get("NumberOfFrames") or 1)
 
 
-def is_filled(header: Dataset, keyword: str) -> bool:
+def is_filled(header: "Dataset", keyword: str) -> bool:
     value = header.get(keyword)
     return bool(value is not None and str(value).strip(" ^=") and value != [])
 
 
-def text_of(header: Dataset, keyword: str) -> str | None:
+def text_of(header: "Dataset", keyword: str) -> str | None:
     return str(header.get(keyword) or "").strip() or None
 
 
 def move_to_pixels(file: BinaryIO) -> None:
     """Set `file` to the beginning of the compressed pixel data in it."""
-    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[])
+    header = pydicom().dcmread(file, stop_before_pixels=True, specific_tags=[])
     file.seek(8 if header.file_meta.TransferSyntaxUID.is_implicit_VR else 12, 1)
 
 
-def stored_frames(file: BinaryIO, header: Dataset) -> int | None:
+def stored_frames(file: BinaryIO, header: "Dataset") -> int | None:
     """How many whole frames lie in the pixel data that `file` stands before; None where it has no way to tell.
 
     Compressed files tell by their table of offsets alone, since a frame may be in several pieces.
@@ -53,7 +54,11 @@ def stored_frames(file: BinaryIO, header: Dataset) -> int | None:
     else:
         (length,) = struct.unpack(f"{order}L", start[8:12])
     if syntax.is_encapsulated:
-        return (len(parse_basic_offsets(file, endianness=order)) or None) if length == _UNDEFINED_LENGTH else None
+        return (
+            (len(pydicom().encaps.parse_basic_offsets(file, endianness=order)) or None)
+            if length == _UNDEFINED_LENGTH
+            else None
+        )
     samples = (
         2 if header.get("PhotometricInterpretation") == "YBR_FULL_422" else int(header.get("SamplesPerPixel") or 1)
     )
@@ -64,7 +69,7 @@ def stored_frames(file: BinaryIO, header: Dataset) -> int | None:
     return frame_count_of(header) if length == promised + promised % 2 else length // frame  # padded to even length
 
 
-def mask_frames(header: Dataset) -> tuple[int, ...]:
+def mask_frames(header: "Dataset") -> tuple[int, ...]:
     """Numbers, from 1, of the frames that a subtraction takes for its masks."""
     count, numbers = frame_count_of(header), set()
     for item in header.get("MaskSubtractionSequence") or []:
@@ -74,7 +79,7 @@ def mask_frames(header: Dataset) -> tuple[int, ...]:
     return tuple(sorted(number for number in numbers if 1 <= number <= count))
 
 
-def shutters(header: Dataset) -> tuple[str, ...]:
+def shutters(header: "Dataset") -> tuple[str, ...]:
     """Shapes of the display shutters of a file and, in an enhanced one, of any of its frames, in alphabetical order."""
     groups = [*(header.get("SharedFunctionalGroupsSequence") or [])]
     groups += [*(header.get("PerFrameFunctionalGroupsSequence") or [])]

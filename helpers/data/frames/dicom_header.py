@@ -4,30 +4,23 @@ No header value enters an exception's `reason`: a value can be a patient's name.
 pydicom, which quote values, are not chained.
 """
 
-import logging
 import re
-import struct
-import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-
-import pydicom
-import pydicom.config
-from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_file_meta_info
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from typing import TYPE_CHECKING
 
 from helpers.data.frames.dicom_bare import is_bare_dicom, open_dicom
 from helpers.data.frames.dicom_frames import frame_count_of, is_filled, mask_frames, shutters, stored_frames, text_of
+from helpers.data.frames.dicom_library import dicom_errors, pydicom
 from helpers.data.frames.image_reading import UnreadableImage
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
 __all__ = [
-    "DICOM_ERRORS",
     "MAX_FRAMES",
     "MODALITIES",
     "DicomFacts",
@@ -47,27 +40,6 @@ MAX_FRAMES = 10_000
 
 # RF is fluoroscopy; DS, DF and CF are retired names of subtraction, fluoroscopy and cine; OT is common in exports.
 MODALITIES = frozenset({"XA", "RF", "DS", "DF", "CF", "OT"})
-
-# pydicom warns with header values in the text.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-warnings.filterwarnings("ignore", module=r"pydicom\b")
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-
-# What pydicom and its decoders raise on damaged or hostile files.
-DICOM_ERRORS = (
-    InvalidDicomError,
-    BytesLengthException,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 
 _IDENTITY_KEYWORDS = (
     "AccessionNumber",
@@ -220,7 +192,7 @@ def dicom_facts(path: Path) -> DicomFacts:
             shutters=shutters(header),
             padded=is_filled(header, "PixelPaddingValue"),
         )
-    except DICOM_ERRORS as error:
+    except dicom_errors() as error:
         raise damaged(path, error) from None
     check_frame_count(path, facts.frame_count)
     if stored is not None and stored > facts.frame_count > 0:
@@ -238,11 +210,11 @@ def dicom_frame_count(path: Path) -> int:
     return count
 
 
-def read_header(path: Path, keywords: tuple[str, ...]) -> Dataset:
+def read_header(path: Path, keywords: tuple[str, ...]) -> "Dataset":
     return _read(Path(path), keywords)[0]
 
 
-def _read(path: Path, keywords: tuple[str, ...]) -> tuple[Dataset, int | None]:
+def _read(path: Path, keywords: tuple[str, ...]) -> "tuple[Dataset, int | None]":
     """The header of a file, and how many frames its pixel data holds; None where that cannot be told."""
     try:
         if not is_dicom(path):
@@ -252,13 +224,14 @@ def _read(path: Path, keywords: tuple[str, ...]) -> tuple[Dataset, int | None]:
         # Inflated as a whole while it is opened, so its size cannot be bounded.
         if (
             not is_bare_dicom(path)
-            and read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+            and pydicom().filereader.read_file_meta_info(path).get("TransferSyntaxUID")
+            == pydicom().uid.DeflatedExplicitVRLittleEndian
         ):
             raise UnreadableImage(path, "deflated DICOM files are not read. Export it uncompressed")
         with open_dicom(path) as file:
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+            header = pydicom().dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
             return header, stored_frames(file, header)
-    except DICOM_ERRORS as error:
+    except dicom_errors() as error:
         raise damaged(path, error) from None
 
 
@@ -271,7 +244,7 @@ def damaged(path: Path, error: Exception) -> UnreadableImage:
     )
 
 
-def _patient(header: Dataset) -> str | None:
+def _patient(header: "Dataset") -> str | None:
     """The first of id and name that tells patients apart."""
     for keyword in ("PatientID", "PatientName"):
         text = text_of(header, keyword)
@@ -280,7 +253,7 @@ def _patient(header: Dataset) -> str | None:
     return None
 
 
-def _moments(header: Dataset) -> dict[Moment, float]:
+def _moments(header: "Dataset") -> dict[Moment, float]:
     found = {}
     for moment, ways in _TIMES.items():
         for way in ways:
@@ -308,7 +281,7 @@ def _seconds(text: str) -> float | None:
     return start + clock + (zone if sign == "-" else -zone)
 
 
-def _spacing(header: Dataset) -> tuple[float, float] | None:
+def _spacing(header: "Dataset") -> tuple[float, float] | None:
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         if is_filled(header, keyword):
             rows, columns = (float(value) for value in header[keyword].value)

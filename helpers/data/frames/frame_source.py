@@ -1,13 +1,12 @@
 """Frames of any file the kit reads: still image, DICOM angiogram or video."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import av
 from PIL import Image
-from pydicom.errors import InvalidDicomError
 
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import dicom_frame_count, is_dicom
@@ -18,7 +17,6 @@ __all__ = ["frame_count", "read_frame"]
 
 # What decoders raise on files that nobody has tried them on. Running out of memory is not among them.
 _UNFORESEEN = (*DECODE_ERRORS, RuntimeError, ArithmeticError, LookupError, AttributeError, AssertionError)
-_UNFORESEEN += (av.FFmpegError, InvalidDicomError)
 
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 
@@ -61,11 +59,17 @@ def _guarded(path: Path) -> Iterator[None]:
     """Turn what a decoder raises unforeseen into `DecoderFailure`."""
     try:
         yield
-    except _UNFORESEEN as error:
+    except _unforeseen() as error:
         # Its text may quote what the file holds, such as a name out of a header: only the kind is kept, and no chain.
         raise DecoderFailure(
             path, f"the decoder failed ({type(error).__name__}). Export it again, as PNG for example"
         ) from None
+
+
+def _unforeseen() -> tuple[type[Exception], ...]:
+    """With the errors of av and pydicom where they are loaded: else they raise none."""
+    av, dicom = sys.modules.get("av"), sys.modules.get("pydicom.errors")
+    return (*_UNFORESEEN, *([av.FFmpegError] if av else []), *([dicom.InvalidDicomError] if dicom else []))
 
 
 def _reads_as_dicom(path: Path) -> bool:

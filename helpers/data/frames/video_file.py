@@ -9,11 +9,15 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 from PIL import Image
 
+from helpers.core.extras import needed
 from helpers.data.frames.image_reading import MAX_PIXELS, BadSize, UnreadableImage
+
+if TYPE_CHECKING:
+    import av
 
 __all__ = ["MAX_FRAMES", "VIDEO_SUFFIXES", "is_video", "read_video_frame", "video_frame_count"]
 
@@ -34,8 +38,10 @@ _ROTATIONS = {
     270: Image.Transpose.ROTATE_270,
 }
 
-# av.FFmpegError covers the decoders; the others come from damaged headers.
-_ERRORS = (av.FFmpegError, OSError, ValueError, IndexError)
+
+def _errors() -> tuple[type[Exception], ...]:
+    """FFmpegError covers the decoders; the others come from damaged headers."""
+    return needed("av").FFmpegError, OSError, ValueError, IndexError
 
 
 def is_video(path: Path) -> bool:
@@ -60,7 +66,7 @@ def video_frame_count(path: Path) -> int:
                 count += 1
                 if count > MAX_FRAMES:
                     raise UnreadableImage(path, f"more than {MAX_FRAMES:,} frames. Cut the video into parts")
-        except _ERRORS:
+        except _errors():
             is_whole = False
     if count == 0:
         raise UnreadableImage(path, "no frame of the video can be decoded. Copy it again from its source")
@@ -89,7 +95,7 @@ class _Decoder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._container = None
+        self._container: av.container.InputContainer | None = None
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._next = 0
         self._recent: deque[tuple[int, av.VideoFrame]] = deque(maxlen=_KEPT_FRAMES)
@@ -101,7 +107,7 @@ class _Decoder:
             # Within the lock: a frame keeps one converter, and two threads in it wait for each other for ever.
             return Image.fromarray(frame.to_ndarray(format="rgb24")), frame.rotation
 
-    def _frame(self, index: int, max_pixels: int) -> av.VideoFrame:
+    def _frame(self, index: int, max_pixels: int) -> "av.VideoFrame":
         for position, frame in self._recent:
             if position == index:
                 return frame
@@ -115,7 +121,7 @@ class _Decoder:
             self._close()
             reason = f"the video ends before frame {index}. Check the frame, or copy the file again"
             raise UnreadableImage(self._path, reason) from None
-        except _ERRORS as error:
+        except _errors() as error:
             self._close()
             raise _damaged(self._path, error) from error
         return self._recent[-1][1]
@@ -158,12 +164,12 @@ def _opened(path: Path) -> _Decoder:
     return decoder
 
 
-def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
+def _open(path: Path, max_pixels: int) -> "av.container.InputContainer":
     if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
         raise UnreadableImage(path, "expected a video file, found no regular file. Replace it by one")
     try:
-        container = av.open(str(path), container_options=_OPTIONS)
-    except _ERRORS as error:
+        container = needed("av").open(str(path), container_options=_OPTIONS)
+    except _errors() as error:
         raise _damaged(path, error) from error
     if not container.streams.video:
         container.close()
@@ -182,7 +188,7 @@ def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
     return container
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+def _frames(container: "av.container.InputContainer") -> "Iterator[av.VideoFrame]":
     """Decode frame by frame; raises ValueError at the first that is marked as damaged."""
     for packet in container.demux(video=0):
         if packet.is_corrupt:
@@ -202,7 +208,7 @@ def _packet_count(path: Path) -> int:
                 count += packet.size > 0
                 if count >= MAX_FRAMES:
                     break
-        except _ERRORS:
+        except _errors():
             return count
     return count
 

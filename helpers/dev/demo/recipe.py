@@ -20,7 +20,7 @@ from helpers.checkpoints.read.unpickle import load_torch_file
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import UsageProblem, VesselkitError
-from helpers.core.paths import project_root
+from helpers.core.paths import project_root, shipped
 from helpers.core.vocabulary import Launcher
 from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
 from helpers.dev.demo.untrained_base import DEMO, TEMPLATE, build_base, official_config
@@ -34,7 +34,7 @@ from helpers.train.fine_tuning.samples import PROMPTS, TEXT
 from helpers.train.test_route.config_file import read_config
 
 _log = logging.getLogger(__name__)
-_CONFIG = "helpers/train/configs/train_sa2va.py"
+_CONFIG = Path("helpers/train/configs/train_sa2va.py")
 _SIDE = 512
 
 
@@ -195,7 +195,7 @@ def _stage(
     }
     started = time.monotonic()
     if processes == 1:
-        run_training(project_root() / _CONFIG, work_dir=folder, resume=True, options=options)
+        run_training(shipped(_CONFIG), work_dir=folder, resume=True, options=options)
     else:
         _train_together(folder, options, processes)
     _log.info("%s: %.0f s", folder.name, time.monotonic() - started)
@@ -206,7 +206,7 @@ def _train_together(folder: Path, options: dict[str, Any], processes: int) -> No
     """One run by several processes, each of its own, since a process leaves a group only at its end."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.py"
-    read_config(project_root() / _CONFIG, _CONFIG, folder, Launcher.PYTORCH, options).dump(config)
+    read_config(shipped(_CONFIG), str(_CONFIG), folder, Launcher.PYTORCH, options).dump(config)
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m")
     train = ("helpers.train.fine_tuning.fine_tune", str(config), "--launcher", Launcher.PYTORCH.value, "--resume")
     code = subprocess.run([sys.executable, *launch, *train], cwd=project_root(), check=False).returncode

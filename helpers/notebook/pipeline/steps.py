@@ -9,12 +9,13 @@ from typing import Any
 
 from helpers.core.atomic import require_writable
 from helpers.core.errors import UsageProblem, VesselkitError
-from helpers.core.paths import Stage, project_of, project_root, stage_folder
+from helpers.core.paths import Stage, project_of, stage_folder
 from helpers.core.processes import only_process
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening
 from helpers.evaluation.leakage.keeping import keep_names_of_export
 from helpers.notebook.execution import execute_notebook
+from helpers.notebook.kit_notebooks import kit_notebook
 from helpers.notebook.pipeline.conversion_reuse import verified_conversion
 from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
 from helpers.prediction.frangi.frangi_settings import Tuned, read_settings
@@ -215,4 +216,4 @@ def _run_notebook(name: str, project: str, parameters: dict[str, Any]) -> None:
     output = stage_folder(project, Stage.NOTEBOOKS) / f"{name}.ipynb"
     output.parent.mkdir(parents=True, exist_ok=True)
     given = {key: value for key, value in parameters.items() if value is not None}
-    execute_notebook(project_root() / "notebooks" / f"{name}.ipynb", output, {"project": project, **given}, _DAY)
+    execute_notebook(kit_notebook(name), output, {"project": project, **given}, _DAY)

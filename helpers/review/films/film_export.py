@@ -5,13 +5,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from helpers.core.atomic import partial_folder, write_bytes_atomic, write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.extras import needed
 from helpers.core.progress import track
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
@@ -53,7 +53,7 @@ def write_mp4(path: Path, pictures: Iterable[np.ndarray], rate: float) -> int:
         pictures: uint8 (H, W, 3) of one size, H and W even.
         rate: frames a second.
     """
-    count = 0
+    av, count = needed("av"), 0
     with av.open(str(path), "w", format="mp4", container_options=_CONTAINER) as container:
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000), options=_ENCODER)
         stream.pix_fmt = "yuv420p"

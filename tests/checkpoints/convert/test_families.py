@@ -14,6 +14,8 @@ from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
 from tests.support.tiny_sources import fixture_sources
 
+pytestmark = pytest.mark.model
+
 VISION = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
         "intermediate_size": 24, "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 500000.0,

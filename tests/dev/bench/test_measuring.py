@@ -11,6 +11,8 @@ from helpers.dev.bench.measuring import ONE_PASS, STEP_BY_STEP, BenchPlan, measu
 from helpers.dev.bench.model_presets import count_operations
 from helpers.prediction.engine.dtypes import one_dtype
 
+pytestmark = pytest.mark.model
+
 PLAN = BenchPlan(sides=(448,), batch_sizes=(1, 2), calls=1, files=2, graphs=False)
 CPU, FLOAT32 = torch.device("cpu"), one_dtype(torch.float32)
 

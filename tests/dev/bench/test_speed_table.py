@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 
+import pytest
 import torch
 
 from helpers.core.errors import UsageProblem
@@ -11,6 +12,8 @@ from helpers.dev.bench import measuring
 from helpers.prediction.engine import memory_estimate
 from scripts import speed_table
 from tests.dev.bench.test_bench_result import FOUND, IMAGE
+
+pytestmark = pytest.mark.model
 
 
 def write(folder, name, found):
