@@ -57,9 +57,10 @@ review: $(STAMP) ## review the latest run of `make demo` in the browser; REVIEW=
 pythons: $(STAMP) ## set up, demo and quick tests on each supported Python at hand, in build/pythons
 	$(BIN)/python -m scripts.pythons build/pythons
 
-lint: $(STAMP) ## check style only
+lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix
@@ -91,5 +92,5 @@ wheels: $(STAMP) ## collect in build/wheels what training needs where there is n
 	done
 
 clean: ## remove caches and builds; .venv and outputs stay
-	rm -rf build vesselkit.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build vesselkit.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find helpers tests scripts notebooks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -57,6 +57,8 @@ def parallel_map(
 def _end_with_the_parent() -> None:
     """A worker waits for more work for ever, also where the process that would give it was killed."""
     parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("expected a worker of a pool, which has a parent process")
 
     def watch() -> None:
         parent.join()

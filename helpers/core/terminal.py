@@ -39,11 +39,13 @@ class Terminal:
         self._moves = stream.isatty() if moves is None else moves
         self._written = time.monotonic()
         self._broken = False  # whether others left the cursor in the middle of a line
+        self._bars: list[Bar] = []
+        self._thread: threading.Thread | None = None
         self._forget()
         if hasattr(os, "register_at_fork"):
             # A fork has neither the thread that draws nor its hold of the lock, and would wait for ever.
             this = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: None if this() is None else this()._forget())
+            os.register_at_fork(after_in_child=lambda: _forget_bars(this()))
 
     def begun(self, bar: Bar) -> None:
         """Show it from the next moment on."""
@@ -102,10 +104,10 @@ class Terminal:
 
     def _forget(self) -> None:
         self._lock = threading.RLock()
-        self._bars: list[Bar] = []
+        self._bars = []
         self._drawn = ""  # the line on the screen that may be drawn over
         self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = None
 
     def _keep_drawing(self) -> None:
         wake = self._wake
@@ -154,6 +156,11 @@ class _Beside:
         return getattr(self._stream, name)
 
 
+def _forget_bars(terminal: Terminal | None) -> None:
+    if terminal is not None:
+        terminal._forget()
+
+
 def meter(bars: list[Bar], width: int) -> str:
     """The innermost bar as tqdm draws it, after the names of those that it belongs to; at most `width` letters."""
     outer, bar = _outer(bars), bars[-1]
@@ -162,7 +169,8 @@ def meter(bars: list[Bar], width: int) -> str:
         return f"{lead}{_place(bar)} [{tqdm.format_interval(bar.seconds)}]"[:width]
     scale = {"unit": bar.unit, "unit_scale": bar.unit == "B", "initial": bar.initial}
     told = {"ncols": width, "prefix": f"{lead}{bar.what}", "postfix": bar.note}
-    return tqdm.format_meter(bar.done, bar.total, bar.seconds, **told, **scale)[:width]
+    text: str = tqdm.format_meter(bar.done, bar.total, bar.seconds, **told, **scale)
+    return text[:width]
 
 
 def plain_text(bars: list[Bar]) -> str:

@@ -5,7 +5,7 @@ from enum import StrEnum
 import numpy as np
 from scipy.ndimage import convolve, distance_transform_edt, generate_binary_structure, label
 
-from helpers.metrics.empties import empty_value
+from helpers.metrics.empties import decided_value
 from helpers.metrics.masks import as_mask, as_masks
 
 # Shorter stretches are the width of a brush: ends of centrelines move that much with the outline.
@@ -42,7 +42,8 @@ def branch_labels(skeleton: np.ndarray) -> np.ndarray:
     """
     skeleton = as_mask("skeleton", skeleton)
     neighbours = convolve(skeleton.astype(np.uint8), _NEIGHBOURS, mode="constant")
-    return label(skeleton & (neighbours <= 2), _EIGHT)[0]
+    branches: np.ndarray = label(skeleton & (neighbours <= 2), _EIGHT)[0]
+    return branches
 
 
 def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -105,7 +106,7 @@ def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np
     names = [f"recall_{calibre}" for calibre in Calibre]
     if not truth.any():
         empty = {"truth_empty": True, "prediction_empty": not prediction.any()}
-        return {name: empty_value(name, **empty) for name in names}
+        return {name: decided_value(name, **empty) for name in names}
     bounds = [*CALIBRE_FROM_PX.values()][1:]
     classes = np.digitize(local_width(truth, truth_skeleton)[truth], bounds)
     wanted = np.bincount(classes, minlength=len(names))

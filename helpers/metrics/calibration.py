@@ -145,7 +145,7 @@ def scaled_by_folds(units: UnitHistograms, *, draws: int = DRAWS, seed: int = SE
     """Fit a temperature where there is no development split. Raises RefusedInput with fewer than two units."""
     each, found = np.ones(len(units.names)), []
     for held_out in folds(len(units.names), seed=seed):
-        rest = np.delete(np.arange(len(units.names)), held_out)
+        rest: list[int] = np.delete(np.arange(len(units.names)), held_out).tolist()
         each[held_out] = fit_temperature(units.pooled(rest))
         found.append(float(each[held_out[0]]))
     return TemperatureScaling(
@@ -168,7 +168,7 @@ def _mass_bins(histogram: LogitHistogram) -> np.ndarray:
     """Which of `BINS` each bin of a histogram belongs to, by the rank of its middle pixel, int (8193,)."""
     counts = histogram.vessel + histogram.background
     ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
-    return np.minimum((ranks * BINS).astype(int), BINS - 1)
+    return np.asarray(np.minimum((ranks * BINS).astype(int), BINS - 1))
 
 
 def _sums(

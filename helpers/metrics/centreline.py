@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.morphology import skeletonize
 
-from helpers.metrics.empties import empty_value
+from helpers.metrics.empties import decided_value
 from helpers.metrics.masks import as_mask, as_masks
 
 # Another method moves clDice by about 0.01, so that the method is part of the metric's definition.
@@ -15,7 +15,7 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
 
     Raises RefusedInput as `as_mask`.
     """
-    return skeletonize(as_mask("mask", mask), method=SKELETON_METHOD).astype(bool, copy=False)
+    return np.asarray(skeletonize(as_mask("mask", mask), method=SKELETON_METHOD), bool)
 
 
 def centreline_scores(
@@ -40,9 +40,9 @@ def centreline_scores(
         prediction_skeleton=prediction_skeleton,
     )
     empty = {"truth_empty": not truth_skeleton.any(), "prediction_empty": not prediction_skeleton.any()}
-    decided = {name: empty_value(name, **empty) for name in ("cldice", "topology_precision", "topology_sensitivity")}
     if any(empty.values()):
-        return decided
+        names = ("cldice", "topology_precision", "topology_sensitivity")
+        return {name: decided_value(name, **empty) for name in names}
     precise = np.count_nonzero(prediction_skeleton & truth) / np.count_nonzero(prediction_skeleton)
     sensitive = np.count_nonzero(truth_skeleton & prediction) / np.count_nonzero(truth_skeleton)
     both = 2 * precise * sensitive / (precise + sensitive) if precise + sensitive else 0.0

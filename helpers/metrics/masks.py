@@ -29,7 +29,7 @@ def as_mask(name: str, array: Any) -> np.ndarray:
     if found.dtype == np.bool_:
         return found
     if found.dtype.kind in _NUMBERS:
-        inside = found != 0
+        inside: np.ndarray = found != 0
         vessel = found[inside]
         if not vessel.size or (vessel[0] in (1, 255) and (vessel == vessel[0]).all()):
             return inside

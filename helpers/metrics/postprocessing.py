@@ -48,7 +48,8 @@ def closed(mask: np.ndarray, radius: int) -> np.ndarray:
     if radius == 0:
         return mask
     wider = np.pad(mask, radius)
-    return binary_closing(wider, disk(radius))[radius:-radius, radius:-radius] | mask
+    found: np.ndarray = binary_closing(wider, disk(radius))[radius:-radius, radius:-radius] | mask
+    return found
 
 
 def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:
@@ -56,4 +57,4 @@ def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:
     components, _ = label(as_mask("mask", mask), _EIGHT)
     kept = np.bincount(components.ravel()) >= fewest
     kept[0] = False
-    return kept[components]
+    return np.asarray(kept[components])

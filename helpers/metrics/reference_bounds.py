@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,7 +43,7 @@ def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
     return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR)) > 0.5
 
 
-def reference_bounds(truth: np.ndarray, kept: Callable = as_it_is) -> ReferenceBounds:
+def reference_bounds(truth: np.ndarray, kept: Callable[..., Any] = as_it_is) -> ReferenceBounds:
     """The yardsticks of one case. Raises RefusedInput as `as_mask`.
 
     Args:

@@ -156,7 +156,8 @@ def _distances(target: np.ndarray, at: np.ndarray, spacing: tuple[float, float])
     """Distance to the nearest corner of `target` at the corners of `at`."""
     if not target.any() or not at.any():
         return np.full(np.count_nonzero(at), np.inf)
-    return distance_transform_edt(~target, sampling=spacing)[at]
+    found: np.ndarray = distance_transform_edt(~target, sampling=spacing)
+    return np.asarray(found[at])
 
 
 def _sorted(distances: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,4 +167,4 @@ def _sorted(distances: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.
 
 def _percentile(distances: np.ndarray, lengths: np.ndarray) -> float:
     reached = np.cumsum(lengths) / lengths.sum()
-    return float(distances[min(np.searchsorted(reached, PERCENTILE), distances.size - 1)])
+    return float(distances[min(int(np.searchsorted(reached, PERCENTILE)), distances.size - 1)])

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from helpers.core.errors import RefusedInput
-from helpers.metrics.empties import empty_value
+from helpers.metrics.empties import decided_value
 from helpers.metrics.intervals import DRAWS, SEED, drawn_units
 from helpers.metrics.masks import as_mask
 from helpers.metrics.overlap import PixelCounts
@@ -79,7 +79,7 @@ def dice_curve(histogram: LogitHistogram) -> np.ndarray:
     """Dice at each of `thresholds`, float64 (8193,); 1 where mask and ground truth are both empty."""
     hits, alarms = sweep(histogram)
     sizes = hits + alarms + histogram.vessel.sum()
-    return np.divide(2 * hits, sizes, out=np.ones(_BINS), where=sizes > 0)
+    return np.asarray(np.divide(2 * hits, sizes, out=np.ones(_BINS), where=sizes > 0))
 
 
 def pr_auc(histogram: LogitHistogram) -> float:
@@ -90,7 +90,7 @@ def pr_auc(histogram: LogitHistogram) -> float:
     """
     total = int(histogram.vessel.sum())
     if total == 0:
-        return empty_value("pr_auc", truth_empty=True, prediction_empty=False)
+        return decided_value("pr_auc", truth_empty=True, prediction_empty=False)
     hits = np.cumsum(histogram.vessel[::-1])
     called = hits + np.cumsum(histogram.background[::-1])
     precision = np.divide(hits, called, out=np.zeros(_BINS), where=called > 0)
@@ -99,7 +99,7 @@ def pr_auc(histogram: LogitHistogram) -> float:
 
 def _above(counts: np.ndarray) -> np.ndarray:
     """Pixels in higher bins than each."""
-    return counts.sum() - np.cumsum(counts)
+    return np.asarray(counts.sum() - np.cumsum(counts))
 
 
 class ChosenBy(StrEnum):
@@ -134,7 +134,7 @@ def is_flat(histograms: Mapping[str, LogitHistogram]) -> bool:
     used = np.zeros(len(thresholds()), bool)
     for one in histograms.values():
         used |= one.vessel + one.background > 0
-    return np.count_nonzero(used) <= 2
+    return bool(np.count_nonzero(used) <= 2)
 
 
 def folds(units: int, count: int = FOLDS, seed: int = SEED) -> list[np.ndarray]:

@@ -38,7 +38,7 @@ def coco(rows: Sequence[PredictionRow], prompts: Mapping[str, str]) -> dict[str,
 
 def drawn_code(row: PredictionRow) -> np.ndarray:
     """The mask of a row's own code, bool (H, W), which the kit wrote. The row must have one."""
-    return coco_masks.decode(_code(row)).astype(bool)
+    return np.asarray(coco_masks.decode(_code(row)), bool)
 
 
 def _code(row: PredictionRow) -> dict[str, Any]:

@@ -216,7 +216,8 @@ def parquet_bytes(table: pa.Table) -> bytes:
     """A table as a Parquet file; equal tables give equal bytes under one version of pyarrow."""
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue().to_pybytes()
+    content: bytes = buffer.getvalue().to_pybytes()
+    return content
 
 
 def data_sha256(rows: Sequence[PredictionRow]) -> str:

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import helpers
 from helpers.data.frames.frame import Frame
@@ -45,7 +46,7 @@ def mixture(counts: Mapping[str | None, int]) -> str | None:
     """
     if len(counts) < 2:
         return None
-    known = {text: json.loads(text) for text in counts if text is not None}
+    known: dict[str | None, Any] = {text: json.loads(text) for text in counts if text is not None}
     names = list(dict.fromkeys(name for made in known.values() for name in made))
     apart = [name for name in names if len({made.get(name) for made in known.values()}) > 1]
     shares = [

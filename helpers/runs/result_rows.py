@@ -75,7 +75,7 @@ def listed(case_ids: Iterable[str]) -> str:
 def in_key_order(rows: Iterable[PredictionRow]) -> tuple[PredictionRow, ...]:
     """Rows in natural order of their key: `c2` before `c10`, `p2` before `p10`, None first."""
 
-    def key(row: PredictionRow) -> tuple:
+    def key(row: PredictionRow) -> tuple[Any, ...]:
         frame, seg_index = (-1 if number is None else number for number in (row.frame, row.seg_index))
         return natural_key(row.case_id), frame, natural_key(row.prompt_id), seg_index
 

@@ -173,8 +173,8 @@ def read_config(run: Path) -> RunConfig:
     """The configuration of a run folder. Raises RefusedInput where there is none of this schema, or it was changed."""
     path = run / CONFIG_NAME
     if not path.is_file():
-        found = "a run of version 0" if (run / MANIFEST_NAME).is_file() else "none"
-        raise RefusedInput(f"{path}: expected a run of version {SCHEMA_VERSION}, found {found}. Predict again")
+        instead = "a run of version 0" if (run / MANIFEST_NAME).is_file() else "none"
+        raise RefusedInput(f"{path}: expected a run of version {SCHEMA_VERSION}, found {instead}. Predict again")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = (content["schema"], content["schema_version"])

@@ -59,7 +59,7 @@ class Run:
     @property
     def threshold(self) -> float:
         """Probability above which a pixel is in the masks."""
-        return self.config.values["threshold"]
+        return float(self.config.values["threshold"])
 
     @property
     def combine(self) -> Combine:
@@ -69,7 +69,8 @@ class Run:
     @property
     def key_fingerprint(self) -> str | None:
         """Fingerprint of the key of the case ids; None where they are the data set's own."""
-        return self.config.values.get("dataset", {}).get("key_fingerprint")
+        found: str | None = self.config.values.get("dataset", {}).get("key_fingerprint")
+        return found
 
     @property
     def stamp(self) -> str | None:

@@ -62,16 +62,18 @@ class StoredLogits:
         from torch.nn.functional import interpolate
 
         maps = torch.from_numpy(values)[:, None]
-        for size in ((self.network_size, self.network_size), (self.height, self.width)):
+        network = self.network_size or 0  # there is one, by the check above
+        for size in ((network, network), (self.height, self.width)):
             maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)
-        return maps[:, 0].numpy()
+        found: np.ndarray = maps[:, 0].numpy()
+        return found
 
 
 def round_for_storage(logits: np.ndarray) -> np.ndarray:
     """Logits of any shape as float16, limited to its range. Raises ValueError for NaN or infinity."""
     if not np.isfinite(logits).all():
         raise ValueError("logits: expected finite values to store, got NaN or infinity")
-    return np.clip(logits, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+    return np.asarray(np.clip(logits, -_FLOAT16_LIMIT, _FLOAT16_LIMIT), np.float16)
 
 
 def npz_bytes(stored: StoredLogits) -> bytes:
