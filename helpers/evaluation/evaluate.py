@@ -12,6 +12,7 @@ import pandas as pd
 
 from helpers import __version__
 from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_atomic
+from helpers.core.documents import document
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import listing_sha256
 from helpers.data.rules import TRUTH_RULES
@@ -142,9 +143,7 @@ def evaluate(
     temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
     common = [*choice.warnings, *untold, *check.warnings(tables), *_unit_warnings(tables[subjects[0].name])]
     common += score_warnings(checked)
-    found = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+    values = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "settings": {"seed": seed, "draws": draws, "level": LEVEL},
@@ -189,11 +188,11 @@ def evaluate(
             RELIABILITY_NAME: _stacked([one.reliability for one in studies]),
             **({} if temporal is None else {FRAMES_NAME: temporal.frames, SEQUENCES_NAME: temporal.sequences}),
         }
-        found["files"] = write_tables(folder, written, histograms)
-        text = summary_text(found)
+        record = document(SCHEMA, SCHEMA_VERSION, {**values, "files": write_tables(folder, written, histograms)})
+        text = summary_text(record)
         write_text_atomic(folder / TEXT_NAME, text)
-        write_json_atomic(folder / SUMMARY_NAME, found)
-    return Evaluation(output, found, text)
+        write_json_atomic(folder / SUMMARY_NAME, record)
+    return Evaluation(output, record, text)
 
 
 def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:

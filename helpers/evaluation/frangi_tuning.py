@@ -13,6 +13,7 @@ import skimage
 
 from helpers import __version__
 from helpers.core.atomic import write_json_atomic
+from helpers.core.documents import document
 from helpers.core.errors import DISK_FULL, RefusedInput, UsageProblem
 from helpers.core.processes import parallel_map
 from helpers.core.progress import track
@@ -140,9 +141,7 @@ class TuningResult:
 
     def to_json(self) -> dict[str, Any]:
         """The file that `vesselkit predict --model frangi --model-config` reads."""
-        return {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
+        values = {
             "kit_version": __version__,
             "scikit_image": skimage.__version__,
             "settings": self.choice.settings.to_json(),
@@ -157,6 +156,7 @@ class TuningResult:
             "dice_on_tuning_cases": round(self.choice.dice, 6),
             "grid": [{**settings.to_json(), "dice": round(dice, 6)} for settings, dice in self.choice.best],
         }
+        return document(SCHEMA, SCHEMA_VERSION, values)
 
     def to_text(self) -> str:
         """What to tell the user."""

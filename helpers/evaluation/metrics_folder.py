@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.core.atomic import require_writable
+from helpers.core.documents import read_document, refuse_damaged
 from helpers.core.errors import RefusedInput
 from helpers.core.parquet import read_pandas
 from helpers.evaluation.score_table import unit_columns
@@ -131,13 +132,9 @@ def open_metrics(folder: Path) -> Metrics:
         RefusedInput: for one of another version, changed since, or none.
     """
     path = Path(folder) / SUMMARY_NAME
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        found, files = (summary["schema"], summary["schema_version"]), dict(summary["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RefusedInput(f"{path}: expected the summary of a metrics folder ({error!r}). Evaluate again") from error
-    if found[0] != SCHEMA or found[1] not in _READ:
-        raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} {found[1]}")
+    summary = read_document(path, SCHEMA, _READ, ("files",), "Evaluate again")
+    with refuse_damaged(path, SCHEMA, _READ, "Evaluate again"):
+        files = dict(summary["files"])
     for name in (*_HASHED, *(name for name in _OF_SEQUENCES if name in files)):
         file = Path(folder) / name
         if not file.is_file() or sha256(file.read_bytes()).hexdigest() != files.get(name):

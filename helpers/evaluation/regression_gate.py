@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.core.atomic import write_json_atomic
+from helpers.core.documents import read_document, refuse_damaged, write_document
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.leakage.standing import COLUMN as STANDING
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
@@ -24,6 +24,7 @@ MEAN_TOLERANCE = 0.01
 SCHEMA, SCHEMA_VERSION = "vesselkit.gate", 2
 _READ = (1, SCHEMA_VERSION)  # 1 does not know how patients stand to training data
 METRICS = ("dice", "cldice")
+_RECORD = "Write it with --update"
 
 # Whatever else decides the masks of a given model: where it differs, scores are not those of the model alone.
 _CONFIGURATION = ("prompt", "threshold", "combine", "limit", "predictor")
@@ -71,11 +72,11 @@ def write_baseline(path: Path, scores: Scores) -> None:
     """Write scores as a baseline, in a folder that is made where it is missing; an earlier one is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cases = scores.cases.astype(object).where(scores.cases.notna(), None)
-    write_json_atomic(
+    write_document(
         path,
+        SCHEMA,
+        SCHEMA_VERSION,
         {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
             "configuration": dict(scores.configuration),
             "exclude_training": scores.excluded,
             "title": scores.title,
@@ -90,9 +91,8 @@ def read_baseline(path: Path) -> Scores:
     Raises:
         RefusedInput: where the file is none, of another version, or holds a case twice or none at all.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = (values["schema"], values["schema_version"])
+    values = read_document(path, SCHEMA, _READ, ("configuration", "cases"), _RECORD)
+    with refuse_damaged(path, SCHEMA, _READ, _RECORD):
         added = [name for name in _ADDED if any(name in case for case in values["cases"])]
         cases = pd.DataFrame(values["cases"], columns=[*_COLUMNS, *added])
         scores = Scores(
@@ -101,12 +101,8 @@ def read_baseline(path: Path) -> Scores:
             bool(values.get("exclude_training", False)),
             str(values.get("title", UNKNOWN_TITLE)),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RefusedInput(f"{path}: expected a baseline of the gate ({error!r}). Write it with --update") from error
-    if found[0] != SCHEMA or found[1] not in _READ:
-        raise RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} version {found[1]}")
     if cases.empty or cases["case_id"].duplicated().any():
-        raise RefusedInput(f"{path}: expected each of its cases once, and one at least. Write it with --update")
+        raise RefusedInput(f"{path}: expected each of its cases once, and one at least. {_RECORD}")
     return scores
 
 

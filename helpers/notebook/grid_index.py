@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core import paths
-from helpers.core.atomic import write_json_atomic, write_text_atomic
+from helpers.core.atomic import write_text_atomic
+from helpers.core.documents import write_document
 from helpers.core.errors import UsageProblem
 from helpers.notebook.grid_file import Batch
 from helpers.notebook.grid_job import existing_input
@@ -76,14 +77,12 @@ def write_index(batch: Batch, states: dict[int, JobState]) -> None:
     ]
     counts = {status.value: sum(row["status"] == status for row in rows) for status in JobStatus}
     index = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
         "notebook": batch.settings.notebook.name,
         "project": batch.settings.project,
         "counts": counts,
         "jobs": rows,
     }
-    write_json_atomic(batch.folder / "index.json", index)
+    write_document(batch.folder / "index.json", SCHEMA, SCHEMA_VERSION, index)
     write_text_atomic(batch.folder / "index.html", _page(batch, index))
 
 

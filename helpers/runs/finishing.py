@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from helpers import __version__
+from helpers.core.documents import document, parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
 from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
@@ -101,8 +102,6 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     manifest = {
         **extra,
         **({} if stamp is None else {"stamp": stamp}),
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config_sha256": config.config_sha256,
         **_derived(config, rows),
@@ -111,7 +110,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
         "machine": _machine(),
         "timing": {**predict_summary(timings), "sha256": sha256(timed).hexdigest()},
     }
-    write_durable(run / MANIFEST_NAME, json_bytes(manifest))
+    write_durable(run / MANIFEST_NAME, json_bytes(document(SCHEMA, SCHEMA_VERSION, manifest)))
     return True
 
 
@@ -149,14 +148,13 @@ def read_tables(run: Path, config: RunConfig) -> Tables:
     path = run / MANIFEST_NAME
     if not path.is_file():
         raise RefusedInput(f"{run}: the run is not finished. Give the same command again to go on with it")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = (manifest["schema"], manifest["schema_version"], manifest["config_sha256"])
+    manifest = parse_document(
+        path, path.read_bytes(), SCHEMA, SCHEMA_VERSION, ("config_sha256", "files"), "Predict again"
+    )
+    with refuse_damaged(path, SCHEMA, SCHEMA_VERSION, "Predict again"):
         wanted = {name: manifest["files"][name] for name in (TABLE_NAME, COCO_NAME)}
         wanted |= {name: digest for name, digest in manifest["files"].items() if name == ARTEFACTS_NAME}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RefusedInput(f"{path}: not readable as a manifest ({error!r}). Predict again") from error
-    if found != (SCHEMA, SCHEMA_VERSION, config.config_sha256):
+    if manifest["config_sha256"] != config.config_sha256:
         raise RefusedInput(f"{path}: does not belong to the configuration beside it. Predict again")
     contents = {name: _vouched(run / name, digest) for name, digest in wanted.items()}
     rows = tuple(PredictionRow.from_json(values) for values in table_of(contents[TABLE_NAME]).to_pylist())

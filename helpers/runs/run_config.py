@@ -8,6 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from helpers.core.documents import document, parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
 from helpers.runs.durable import json_bytes, write_durable
 
@@ -156,9 +157,9 @@ def check_asked(
 
 
 def _write(path: Path, config: RunConfig) -> None:
-    content = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "config_sha256": config.config_sha256}
     grown = {"grown_from": list(config.grown_from)} if config.grown_from else {}
-    write_durable(path, json_bytes({**content, **grown, "config": config.values}))
+    content = {"config_sha256": config.config_sha256, **grown, "config": config.values}
+    write_durable(path, json_bytes(document(SCHEMA, SCHEMA_VERSION, content)))
 
 
 def other_configuration(folder: Path, lines: Iterable[str], what: str = "a run") -> RefusedInput:
@@ -175,17 +176,12 @@ def read_config(run: Path) -> RunConfig:
     if not path.is_file():
         instead = "a run of version 0" if (run / MANIFEST_NAME).is_file() else "none"
         raise RefusedInput(f"{path}: expected a run of version {SCHEMA_VERSION}, found {instead}. Predict again")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = (content["schema"], content["schema_version"])
-        grown = tuple({"limit": one["limit"], "dataset": dict(one["dataset"])} for one in content.get("grown_from", ()))
-        config = RunConfig(content["config"], content["config_sha256"], grown)
-    except (ValueError, KeyError, TypeError) as error:
-        raise RefusedInput(f"{path}: not readable as a run's configuration ({error!r}). Predict again") from error
-    if found != (SCHEMA, SCHEMA_VERSION):
-        raise RefusedInput(
-            f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found {found[0]} {found[1]}. Predict again"
-        )
+    content = parse_document(
+        path, path.read_bytes(), SCHEMA, SCHEMA_VERSION, ("config", "config_sha256"), "Predict again"
+    )
+    with refuse_damaged(path, SCHEMA, SCHEMA_VERSION, "Predict again"):
+        grown = tuple({"limit": of["limit"], "dataset": dict(of["dataset"])} for of in content.get("grown_from", ()))
+        config = RunConfig(dict(content["config"]), content["config_sha256"], grown)
     if config_sha256(config.values) != config.config_sha256:
         raise RefusedInput(f"{path}: was changed after the run began (its hash does not fit). Predict again")
     return config

@@ -1,6 +1,5 @@
 """`conversion.json`, version 1: the full account of a conversion (docs/conversion-record.md)."""
 
-import json
 import platform
 from collections import Counter
 from collections.abc import Mapping
@@ -14,12 +13,13 @@ from helpers import __version__
 from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, Target
 from helpers.checkpoints.convert.settings import Setting
 from helpers.checkpoints.convert.weights import TensorChange
+from helpers.core.documents import document, read_document
 from helpers.core.errors import RefusedInput
 
 RECORD_NAME = "conversion.json"
 SCHEMA = "vesselkit.conversion"
 SCHEMA_VERSION = 1
-_FIELDS = ("settings", "dtype", "tensors_sha256", "inputs", "outputs", "targets", "sources", "changes", "notes",
+FIELDS = ("settings", "dtype", "tensors_sha256", "inputs", "outputs", "targets", "sources", "changes", "notes",
            "left_aside", "total_bytes")  # fmt: skip
 
 
@@ -85,9 +85,7 @@ def build_values(
     fingerprint: str,
 ) -> dict:
     """The JSON object of a finished conversion."""
-    return {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+    values = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "vesselkit": __version__,
@@ -112,6 +110,7 @@ def build_values(
             for name, change in changes.items()
         ],
     }
+    return document(SCHEMA, SCHEMA_VERSION, values)
 
 
 def read_record(folder: Path) -> ConversionRecord:
@@ -123,17 +122,7 @@ def read_record(folder: Path) -> ConversionRecord:
     path = folder / RECORD_NAME
     if not path.is_file():
         raise RefusedInput(f"{path}: not found; expected a folder written by `vesselkit convert`")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RefusedInput(f"{path}: not readable as JSON ({error}); convert again") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA or values.get("schema_version") != SCHEMA_VERSION:
-        raise RefusedInput(
-            f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, found another file; convert again with this version"
-        )
-    missing = [name for name in _FIELDS if name not in values]
-    if missing:
-        raise RefusedInput(f"{path}: lacks {missing}; the file is damaged, convert again")
+    values = read_document(path, SCHEMA, SCHEMA_VERSION, FIELDS, "Convert again with this version")
     return ConversionRecord(folder, values)
 
 

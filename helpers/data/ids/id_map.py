@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.cases import Record
 from helpers.data.ids.case_ids import GivenIds, Names, assign
@@ -12,6 +13,8 @@ from helpers.data.ids.id_key import create_key, fingerprint, keep_from_git, lock
 
 _SCHEMA = "vesselkit.id-map"
 _VERSION = 1
+_VERSION_KEY = "version"
+_RESTORE = "Restore it from a copy; without it earlier ids cannot be traced back"
 _KINDS = ("patients", "sequences", "cases")
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -49,17 +52,11 @@ def map_path(key: Path) -> Path:
 
 def read_map(path: Path) -> IdMap:
     """Read a map. Raises `RefusedInput` where it is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if (value["schema"], value["version"]) != (_SCHEMA, _VERSION):
-            raise ValueError
+    fields = ("key_fingerprint", "roots", *_KINDS)
+    value = read_document(path, _SCHEMA, _VERSION, fields, _RESTORE, _VERSION_KEY)
+    with refuse_damaged(path, _SCHEMA, _VERSION, _RESTORE):
         kinds = {kind: {str(name): str(given) for name, given in value[kind].items()} for kind in _KINDS}
         return IdMap(str(value["key_fingerprint"]), GivenIds(**kinds), tuple(map(str, value["roots"])))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RefusedInput(
-            f"{path}: expected {_SCHEMA} version {_VERSION}, found something else. Restore it from a copy; without it "
-            "earlier ids cannot be traced back"
-        ) from error
 
 
 def pseudonyms(records: tuple[Record, ...], key_path: Path, root: Path) -> tuple[tuple[Names, ...], str]:
@@ -104,13 +101,12 @@ def _assigned(records: tuple[Record, ...], key_path: Path, root: Path) -> tuple[
 
 
 def _write(path: Path, value: IdMap) -> None:
-    content = {
-        "schema": _SCHEMA,
-        "version": _VERSION,
+    values = {
         "key_fingerprint": value.key_fingerprint,
         "roots": list(value.roots),
         **{kind: dict(sorted(getattr(value.taken, kind).items())) for kind in _KINDS},
     }
+    content = document(_SCHEMA, _VERSION, values, _VERSION_KEY)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     # A name that is no UTF-8, as on disks of old systems, holds halves of characters, which JSON writes as escapes.
     write_private(path, _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

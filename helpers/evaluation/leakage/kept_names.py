@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from helpers.core.errors import RefusedInput
+from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.data.ids.id_key import fingerprint, machine_folder, read_key, write_private
 from helpers.evaluation.leakage.name_marks import NameMarks, hashed, marks_of
 from helpers.evaluation.leakage.training_files import ListRole, NamedImages, TrainingFiles
 
 _SCHEMA, _VERSION = "vesselkit.training-names", 1
+_CONVERT = "Convert the model again"
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
                 }
             )
     path = kept_path(tensors_sha256)
-    content = {
-        "schema": _SCHEMA,
-        "schema_version": _VERSION,
+    values = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "key_fingerprint": fingerprint(key),
         "tensors_sha256": tensors_sha256,
@@ -83,7 +82,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
         "parts": sorted(parts),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, json.dumps(content, separators=(",", ":")) + "\n")
+    write_private(path, json.dumps(document(_SCHEMA, _VERSION, values), separators=(",", ":")) + "\n")
     return path
 
 
@@ -96,10 +95,8 @@ def read_kept(tensors_sha256: str) -> KeptNames | None:
     path = kept_path(tensors_sha256)
     if not path.is_file():
         return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if (values["schema"], values["schema_version"]) != (_SCHEMA, _VERSION):
-            raise ValueError(f"{values['schema']} {values['schema_version']}")
+    values = read_document(path, _SCHEMA, _VERSION, advice=_CONVERT)
+    with refuse_damaged(path, _SCHEMA, _VERSION, _CONVERT):
         forms = [frozenset(one) for one in values["forms"]]
         names = [(one["role"], _marks(one, forms)) for one in values["names"]]
         return KeptNames(
@@ -111,10 +108,6 @@ def read_kept(tensors_sha256: str) -> KeptNames | None:
             tuple(marks for role, marks in names if role == ListRole.VALIDATION),
             frozenset(values["parts"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise RefusedInput(
-            f"{path}: expected {_SCHEMA} version {_VERSION}, found something else ({error!r}). Convert the model again"
-        ) from error
 
 
 def key_of(kept: KeptNames, paths: Iterable[Path | None]) -> bytes | None:

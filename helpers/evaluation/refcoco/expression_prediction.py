@@ -1,6 +1,5 @@
 """Predictions of expressions into parts, one file for each frame, so that a stopped run goes on."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers.core.documents import document, parse_document
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import Bar
 from helpers.core.vocabulary import Combine
@@ -32,6 +32,7 @@ from helpers.runs.provenance import making, making_text, mixture
 from helpers.runs.run_config import config_sha256, differences, other_configuration
 
 CONFIG_NAME = "refseg.json"
+_SCHEMA, _VERSION = "vesselkit.refseg", 1
 
 # As the RefCOCO evaluation of Sa2VA asks, the blank before `Please` included.
 DEFAULT_PROMPT = "<image>\n Please segment {expression} in this image."
@@ -64,17 +65,14 @@ def start(folder: Path, values: Mapping[str, Any]) -> str:
     """
     path = folder / CONFIG_NAME
     if path.is_file():
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))["config"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RefusedInput(f"{path}: not readable ({error!r}). Name another folder") from error
-        lines = differences(stored, values)
+        stored = parse_document(path, path.read_bytes(), _SCHEMA, _VERSION, ("config",), "Name another folder")
+        lines = differences(stored["config"], values)
         if lines:
             raise other_configuration(folder, lines, "predictions")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedInput(f"{folder}: expected a new folder or one of `vesselkit refseg`, found other files")
     else:
-        write_durable(path, json_bytes({"schema": "vesselkit.refseg", "schema_version": 1, "config": values}))
+        write_durable(path, json_bytes(document(_SCHEMA, _VERSION, {"config": values})))
     return config_sha256(values)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import __version__
-from helpers.core.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from helpers.core.atomic import write_bytes_atomic, write_text_atomic
+from helpers.core.documents import write_document
 from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.leakage.standing import counts, title
@@ -89,8 +90,6 @@ def write(
     """
     failed = int((table["outcome"] != CaseScoring.SCORED).sum())
     summary = {
-        "schema": "vesselkit.refseg.summary",
-        "schema_version": 1,
         "version": __version__,
         "config": dict(context),
         "expressions": len(table),
@@ -105,7 +104,7 @@ def write(
     text = _text(summary)
     write_bytes_atomic(folder / TABLE_NAME, table.to_parquet(index=False))
     write_text_atomic(folder / TEXT_NAME, text)
-    write_json_atomic(folder / SUMMARY_NAME, summary)
+    write_document(folder / SUMMARY_NAME, "vesselkit.refseg.summary", 1, summary)
     return text
 
 

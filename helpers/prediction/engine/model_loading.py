@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from helpers.checkpoints.convert.conversion_record import RECORD_NAME, read_record
 from helpers.checkpoints.convert.tokenizer_files import tokenizer_files
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Quantization
@@ -21,7 +22,6 @@ from helpers.prediction.engine.memory_estimate import cuda_index, require_memory
 
 logger = logging.getLogger(__name__)
 
-RECORD_NAME = "conversion.json"
 _FAMILY = "sa2va"
 _SETTINGS = (  # that transformers reads from a model folder
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
@@ -101,7 +101,7 @@ def check_folder(model_dir: Path) -> ModelIdentity:
     if not record_path.exists():
         logger.warning("no %s in the model folder: its code could not be checked", RECORD_NAME)
         return ModelIdentity(model_dir.name, None, files_fingerprint(model_dir))
-    record = _read_json(record_path, "a conversion record")
+    record = read_record(model_dir).values
     recorded = _recorded_code(record_path, record)
     present = {path.name: path for path in model_dir.glob("*.py")}
     for name in sorted(recorded.keys() | present.keys()):
@@ -113,7 +113,7 @@ def check_folder(model_dir: Path) -> ModelIdentity:
         if found != recorded[name]:
             expected = f"expected SHA-256 {recorded[name]} as recorded in {RECORD_NAME}, found {found}"
             raise RefusedInput(f"{present[name]}: {expected}. The code was changed after the export; convert again")
-    return ModelIdentity(model_dir.name, record.get("tensors_sha256"), files_fingerprint(model_dir))
+    return ModelIdentity(model_dir.name, record["tensors_sha256"], files_fingerprint(model_dir))
 
 
 def files_fingerprint(model_dir: Path) -> str:
@@ -205,7 +205,7 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(item)
 
 
-def _recorded_code(path: Path, record: dict) -> dict[str, str]:
+def _recorded_code(path: Path, record: Mapping[str, Any]) -> dict[str, str]:
     """SHA-256 by name of the Python files among the outputs of a conversion record."""
     try:
         return {name: entry["sha256"] for name, entry in record["outputs"].items() if name.endswith(".py")}

@@ -1,6 +1,5 @@
 """What decides a vesselness prediction, and the file that holds it (docs/baselines.md)."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,10 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from helpers.core.errors import RefusedInput
+from helpers.core.documents import read_document, refuse_damaged
 
 SCHEMA = "vesselkit.vesselness"
 SCHEMA_VERSION = 1
+_TUNE = "`vesselkit tune frangi` writes such settings: tune again, or leave --model-config out for the defaults"
 
 
 class Ridge(StrEnum):
@@ -94,19 +94,11 @@ class Tuned:
 
 def read_settings(path: Path) -> Tuned:
     """The settings of a file that `vesselkit tune frangi` wrote. Raises RefusedInput for anything else."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        found = (values["schema"], values["schema_version"])
-        if found != (SCHEMA, SCHEMA_VERSION):
-            raise ValueError(f"schema {found[0]}, version {found[1]}; this version reads {SCHEMA} {SCHEMA_VERSION}")
+    values = read_document(path, SCHEMA, SCHEMA_VERSION, ("settings", "tuned_on"), _TUNE)
+    with refuse_damaged(path, SCHEMA, SCHEMA_VERSION, _TUNE):
         given = values["tuned_on"]
         tuned_on = None if given is None else TunedOn(_names(given["cases"]), given["key_fingerprint"])
         return Tuned(FrangiSettings.from_json(values["settings"]), tuned_on)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RefusedInput(
-            f"{path}: expected settings as `vesselkit tune frangi` writes them, found {type(error).__name__}: {error}. "
-            "Tune again, or leave --model-config out for the defaults"
-        ) from error
 
 
 def _names(values: Any) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
+from helpers.checkpoints.convert.conversion_record import FIELDS, RECORD_NAME, SCHEMA, SCHEMA_VERSION
+from helpers.core.documents import write_document
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Quantization
 from helpers.model.quantization.layers import quantization_of, takes
@@ -29,9 +31,14 @@ def folder(tmp_path):
     (model / "config.json").write_text(json.dumps({"auto_map": {"AutoModel": "modeling.Model"}}))
     (model / "modeling.py").write_text(CODE)
     digest = hashlib.sha256(CODE.encode()).hexdigest()
-    record = {"tensors_sha256": "abc", "outputs": {"modeling.py": {"sha256": digest, "bytes": len(CODE)}}}
-    (model / "conversion.json").write_text(json.dumps(record))
+    write_record(model, outputs={"modeling.py": {"sha256": digest, "bytes": len(CODE)}})
     return model
+
+
+def write_record(model, **values):
+    """A conversion record whose fields are empty but for the given ones."""
+    values = {**dict.fromkeys(FIELDS), "tensors_sha256": "abc", **values}
+    write_document(model / RECORD_NAME, SCHEMA, SCHEMA_VERSION, values)
 
 
 def test_an_untouched_folder_passes(folder):
@@ -94,9 +101,16 @@ def test_broken_json(folder, content):
         check_folder(folder)
 
 
-@pytest.mark.parametrize("record", [{}, {"outputs": []}, {"outputs": {"modeling.py": "abc"}}])
-def test_a_broken_record_is_refused(folder, record):
-    (folder / "conversion.json").write_text(json.dumps(record))
+@pytest.mark.parametrize("record", [{}, {"schema": SCHEMA, "schema_version": 2}, {"schema": SCHEMA}])
+def test_another_file_in_place_of_the_record_is_refused(folder, record):
+    (folder / RECORD_NAME).write_text(json.dumps(record))
+    with pytest.raises(RefusedInput, match=r"conversion\.json: expected vesselkit\.conversion .*Convert again"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("outputs", [None, [], {"modeling.py": "abc"}])
+def test_a_broken_record_is_refused(folder, outputs):
+    write_record(folder, outputs=outputs)
     with pytest.raises(RefusedInput, match=r"conversion\.json: expected 'outputs'"):
         check_folder(folder)
 

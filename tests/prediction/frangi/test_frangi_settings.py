@@ -49,7 +49,7 @@ def test_what_is_written_is_read(tmp_path):
     ],
 )
 def test_anything_else_is_refused(tmp_path, change):
-    with pytest.raises(RefusedInput, match="f.json: expected settings as `vesselkit tune frangi` writes them"):
+    with pytest.raises(RefusedInput, match="f.json: expected vesselkit.vesselness version 1, .*tune again"):
         read(tmp_path / "f.json", GOOD | change)
 
 
