@@ -83,12 +83,6 @@ def pixel_shuffle(features: torch.Tensor, factor: float) -> torch.Tensor:
     return features.permute(0, 2, 1, 3).contiguous()
 
 
-def upsample_logits(low_resolution: torch.Tensor, image_size: int, height: int, width: int) -> torch.Tensor:
-    """SAM2's two bilinear steps: to the square network input, then to the image. (S, h, w) -> (S, height, width)."""
-    square = nn.functional.interpolate(low_resolution[:, None], size=(image_size, image_size), mode="bilinear")
-    return nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0]
-
-
 def set_query_key_epsilon(vision_tower: nn.Module, epsilon: float) -> None:
     """Give query and key norms the tower's epsilon, as InternVL does: transformers fixes theirs at 1e-6."""
     for layer in vision_tower.encoder.layer:

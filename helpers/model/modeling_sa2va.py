@@ -21,7 +21,6 @@ from .components import (
     fit_memory_width,
     pixel_shuffle,
     set_query_key_epsilon,
-    upsample_logits,
 )
 from .configuration_sa2va import Sa2VAConfig
 from .generation import GeneratedText, GreedyDecoding, checked_limit
@@ -47,6 +46,7 @@ from .processing_sa2va import (
     region_text,
     sam2_pixels,
     tile_pixels,
+    upsample_logits,
 )
 from .sam2_sizes import sam2_video_config
 from .tracking import Tracker

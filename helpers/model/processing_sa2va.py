@@ -1,11 +1,12 @@
-"""Inputs of a Sa2VA model: tiles for the vision tower, pixels for SAM2, and the prompt text.
+"""What goes into a Sa2VA model (tiles, pixels for SAM2, the prompt text), and its mask logits in the frame's size.
 
-Pure functions on PIL images, arrays and strings. Resizing is PIL's, which the trained models saw.
+Pure functions on PIL images, arrays, tensors and strings. Resizing is PIL's, which the trained models saw.
 """
 
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 IMAGE_START, IMAGE_END, IMAGE_CONTEXT = "<img>", "</img>", "<IMG_CONTEXT>"
 REGION_START, REGION_END = "<vp>", "</vp>"
@@ -157,3 +158,18 @@ def build_prompt(text: str, past_text: str, instruction: str, image_tokens: str 
         text = text if mentions else f"{IMAGE_PLACEHOLDER}\n{text}"
         text = text.replace(IMAGE_PLACEHOLDER, image_tokens + region_tokens)
     return past_text + instruction.replace("{input}", text)
+
+
+def upsample_logits(low_resolution: torch.Tensor, image_size: int, height: int, width: int) -> torch.Tensor:
+    """SAM2's two bilinear steps: to the square network input, then to the image.
+
+    Args:
+        low_resolution: (S, h, w) floating-point logits; S may be 0.
+        image_size: side of the square in pixels.
+    Returns:
+        (S, height, width), of the same dtype and device.
+    """
+    if not len(low_resolution):
+        return low_resolution.new_zeros((0, height, width))
+    square = interpolate(low_resolution[:, None], size=(image_size, image_size), mode="bilinear")
+    return interpolate(square, size=(height, width), mode="bilinear")[:, 0]

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torch import nn
 
 from .generation import GeneratedText
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
-from .processing_sa2va import build_prompt, image_bytes, image_text, normalise_sam2, normalise_tiles, sam2_bytes
+from .processing_sa2va import (
+    build_prompt,
+    image_bytes,
+    image_text,
+    normalise_sam2,
+    normalise_tiles,
+    sam2_bytes,
+    upsample_logits,
+)
 from .tracking import FrameFeatures, FrameMasks, Tracker
 
 FRAMES_SEEN = 5
@@ -100,8 +107,7 @@ def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int
     count = len(answer.seg_states)
     logits = torch.zeros((count, len(frames), height, width))
     if count:
-        side = (model.config.sam2_sizes.image_size,) * 2
+        side = model.config.sam2_sizes.image_size
         for number, masks in enumerate(frame_masks(model, frames, len(tiles), answer.seg_states)):
-            square = nn.functional.interpolate(masks.low_resolution[:, None], size=side, mode="bilinear")
-            logits[:, number] = nn.functional.interpolate(square, size=(height, width), mode="bilinear")[:, 0].cpu()
+            logits[:, number] = upsample_logits(masks.low_resolution, side, height, width).cpu()
     return VideoPrediction(words, answer, logits)

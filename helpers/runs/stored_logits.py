@@ -53,20 +53,16 @@ class StoredLogits:
 
     def full_size(self) -> np.ndarray:
         """Maps of the frame's size, float32 (n, H, W); on the CPU, so that they do not depend on the GPU at hand."""
-        if len(self.logits) == 0:
-            return np.zeros((0, self.height, self.width), np.float32)
         values = self.logits.astype(np.float32)
         if self.upsampling is Upsampling.NONE:
             return values
         import torch  # here, since a run is opened without it
-        from torch.nn.functional import interpolate
 
-        maps = torch.from_numpy(values)[:, None]
+        from helpers.model.processing_sa2va import upsample_logits
+
         network = self.network_size or 0  # there is one, by the check above
-        for size in ((network, network), (self.height, self.width)):
-            maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)
-        found: np.ndarray = maps[:, 0].numpy()
-        return found
+        maps: np.ndarray = upsample_logits(torch.from_numpy(values), network, self.height, self.width).numpy()
+        return maps
 
 
 def round_for_storage(logits: np.ndarray) -> np.ndarray:

@@ -12,8 +12,15 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from helpers.model.components import pixel_shuffle, upsample_logits
-from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
+from helpers.model.components import pixel_shuffle
+from helpers.model.processing_sa2va import (
+    build_prompt,
+    cut_tiles,
+    image_text,
+    sam2_pixels,
+    tile_pixels,
+    upsample_logits,
+)
 from tests.support.golden_cases import CASES_WITH_MASKS, IMAGE_CASES, load_case
 from tests.support.tiny_sources import FIXTURES
 

@@ -8,7 +8,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import convert
 from helpers.core.errors import UsageProblem
-from helpers.model.components import upsample_logits
+from helpers.model.processing_sa2va import upsample_logits
 from helpers.prediction import sa2va_predictor
 from helpers.prediction.engine.device_inputs import RawImage, resized
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor

@@ -22,7 +22,7 @@ from helpers.dev.bench.timing import (
     seconds_of,
     timed_methods,
 )
-from helpers.model.components import upsample_logits
+from helpers.model.processing_sa2va import upsample_logits
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.dtypes import ModelDtype, dtype_of
 from helpers.prediction.engine.memory_estimate import limit_memory

@@ -14,8 +14,8 @@ from helpers.core.vocabulary import Mode
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import Frame
 from helpers.dev.synthesis.sequence import draw_frame
-from helpers.model.components import upsample_logits
 from helpers.model.generation import GeneratedText
+from helpers.model.processing_sa2va import upsample_logits
 from helpers.prediction.engine.batch_pipeline import Stop
 from helpers.prediction.engine.case_result import Failure
 from helpers.prediction.engine.model_loading import load_model
