@@ -11,6 +11,7 @@ import numpy as np
 from helpers.core.errors import RefusedInput
 from helpers.data.frames.dicom_header import Moment
 from helpers.data.frames.frame import Frame
+from helpers.data.truth.truth_problem import TruthProblem
 
 _SHOWN = 3
 # Of a frame's number at most. It stands in the case id, and what is longer names something else: a patient, a date.
@@ -37,6 +38,24 @@ class Truth(Protocol):
 
         Raises:
             RefusedInput: where the annotation does not fit a frame of that size, or cannot be read.
+        """
+
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
+        """All that is wrong, without names and without raising. Any but a remark keeps the mask from being drawn.
+
+        Args:
+            width, height: of the frame in pixels; without them the annotation's own size is taken, where it has one.
+        """
+
+    def rescaled_mask(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray:
+        """The mask of an annotation made for another size, bool (height, width).
+
+        Polygons are scaled and drawn anew, pixels are taken from the nearest.
+
+        Args:
+            made_for: width and height of the annotation where it does not state them; its own statement goes first.
+        Raises:
+            RefusedInput: where no size is known, or the annotation is broken.
         """
 
 

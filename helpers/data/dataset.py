@@ -10,7 +10,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
-from helpers.data.cases import Case, Fault, Record
+from helpers.data.cases import Case, Fault, Record, Truth
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
@@ -23,11 +23,12 @@ from helpers.data.ids.id_map import pseudonyms
 from helpers.data.ids.patient_names import PatientNames, patient_names
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
-from helpers.data.truth.ground_truth import AuditedTruth, MaskFileTruth, Size
+from helpers.data.truth.ground_truth import MaskFileTruth, Size
 from helpers.data.truth.ignored_pixels import ignored_of, rescaled_ignored_of
 from helpers.data.truth.mask_survey import MaskSurvey
 from helpers.data.truth.mask_values import ValueChoice
 from helpers.data.truth.shape_labels import LabelChoice, choose_labels
+from helpers.data.truth.truth_problem import TruthProblem
 
 _DIGESTED = (
     "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
@@ -113,14 +114,14 @@ class RescaledTruth:
         made_for: width and height that it was drawn on by the user's word, where it does not state them.
     """
 
-    given: AuditedTruth
+    given: Truth
     made_for: Size | None = None
 
     @property
     def size(self) -> Size | None:
         return self.given.size or self.made_for
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         return self.given.problems(*(self.size or (width, height)))
 
     def mask(self, width: int, height: int) -> np.ndarray:

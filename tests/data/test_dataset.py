@@ -12,6 +12,7 @@ from helpers.data.dataset import RescaledTruth, open_dataset
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.original_file import origin
 from helpers.data.truth.ground_truth import PolygonTruth
+from helpers.data.truth.truth_problem import texts
 
 
 def picture(path, value=0, size=(8, 6)):
@@ -108,7 +109,7 @@ def test_a_rescaled_square_is_where_it_was():
     expected = np.zeros((4, 4), bool)
     expected[:2, :2] = True
     assert np.array_equal(truth.mask(4, 4), expected)
-    assert truth.problems(4, 4) == ()
+    assert texts(truth.problems(4, 4)) == ()
 
 
 def test_the_forty_coronary_cases_have_no_groups(shared, tmp_path):

@@ -2,10 +2,9 @@
 
 import csv
 import io
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
 import numpy as np
@@ -14,13 +13,10 @@ from helpers.core.errors import RefusedInput
 from helpers.core.tables import aligned, safe_text
 from helpers.data.cases import Case
 from helpers.data.truth.enclosed_polygons import enclosed_polygons
+from helpers.data.truth.truth_problem import ProblemKind, TruthProblem, texts
 
 # Of a frame: no angiogram holds more vessel than this.
 FULL = 0.6
-# How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
-_OTHER_SIZE = 0.05
-_REMARKS = ("mask not binary", "mask in colour")
-_REACHES = re.compile(r"reaches [xy]=(\S+) on a (\d+) px")
 # Of one kind, in the text for people; the files hold all.
 _SHOWN = 5
 
@@ -56,7 +52,7 @@ class AuditFinding:
 
 def of_case(severity: str, kind: str, case: Case, what: str, advice: str) -> AuditFinding:
     """A finding about one case. Raises ValueError for a severity that is none of `AuditSeverity`."""
-    return AuditFinding(AuditSeverity(severity), kind, case.case_id, what, advice)
+    return AuditFinding(AuditSeverity(severity), str(kind), case.case_id, what, advice)
 
 
 def ordered(findings: Iterable[AuditFinding]) -> tuple[AuditFinding, ...]:
@@ -113,15 +109,15 @@ def truth_findings(
             yield of_case("warning", "missing_truth", case, "has no ground truth, others have", "add its mask")
         return
     problems = truth.problems(*(size or (None, None)))
-    if undecided is not None and undecided in problems:
+    if undecided is not None and undecided in texts(problems):
         return
-    by_kind: dict[str, list[AuditFinding]] = defaultdict(list)
+    by_kind: dict[ProblemKind, list[TruthProblem]] = defaultdict(list)
     for problem in problems:
-        found = _problem_finding(problem, case)
-        by_kind[found.kind].append(found)
-    for first, *others in by_kind.values():
-        yield replace(first, what=f"{first.what}; and {len(others)} more such") if others else first
-    if size is None or not all(problem.startswith(_REMARKS) for problem in problems):
+        by_kind[problem.kind].append(problem)
+    for kind, (first, *others) in by_kind.items():
+        what = f"{first.text}; and {len(others)} more such" if others else first.text
+        yield of_case("warning" if kind.is_remark else "error", kind, case, what, first.advice)
+    if size is None or not all(problem.kind.is_remark for problem in problems):
         return
     try:
         share = float(np.mean(truth.mask(*size)))
@@ -141,20 +137,3 @@ def truth_findings(
         yield of_case(
             "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
         )
-
-
-def _problem_finding(problem: str, case: Case) -> AuditFinding:
-    """A truth's own problem, with its kind and what to do."""
-    if problem.startswith(_REMARKS):
-        return of_case("warning", "mask_not_binary", case, problem, "save masks as PNG with 0 and 255 alone")
-    fit = "export frame and annotation at the same size, or ask for rescaling"
-    if problem.startswith("made for"):
-        return of_case("error", "size_mismatch", case, problem, fit)
-    reach = _REACHES.search(problem)
-    if reach and float(reach[1]) > int(reach[2]) * (1 + _OTHER_SIZE):
-        return of_case("error", "size_mismatch", case, problem, f"it seems made for a larger image: {fit}")
-    if "reaches" in problem:
-        return of_case("error", "out_of_bounds", case, problem, "move the polygon into the image")
-    if re.search(r"has \d+ points?$", problem):
-        return of_case("error", "few_points", case, problem, "a polygon needs 3 points: complete or remove it")
-    return of_case("error", "broken_truth", case, problem, "correct the annotation")

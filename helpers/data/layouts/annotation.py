@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import RefusedInput
-from helpers.data.cases import Fault, Reading, Record
+from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES, natural_key
 from helpers.data.layouts.file_walk import UnsafePath, inside, leads_inside
-from helpers.data.truth.ground_truth import AuditedTruth, BrokenTruth, PolygonTruth, Size
+from helpers.data.truth.ground_truth import BrokenTruth, PolygonTruth, Size
 
 # Names of splits as folders and files have them.
 SPLITS = {
@@ -141,7 +141,7 @@ def polygons_of(value: Any) -> Iterator[tuple[float, ...]]:
             yield from polygons_of(part)
 
 
-def polygon_truth(value: Any, size: Size | None = None) -> AuditedTruth:
+def polygon_truth(value: Any, size: Size | None = None) -> Truth:
     """The truth of nested polygons; a `BrokenTruth` where they are none.
 
     In a list of lists of polygons each of these is an object; else all polygons are parts of one.
@@ -150,7 +150,7 @@ def polygon_truth(value: Any, size: Size | None = None) -> AuditedTruth:
     return objects_truth(value if several else [value], size)
 
 
-def objects_truth(values: Iterable[Any], size: Size | None = None) -> AuditedTruth:
+def objects_truth(values: Iterable[Any], size: Size | None = None) -> Truth:
     """As `polygon_truth`, of the nested polygons of each object."""
     polygons: list[tuple[float, ...]] = []
     objects: list[int] = []

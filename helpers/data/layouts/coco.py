@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
-from helpers.data.cases import Fault, Reading, Record
+from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.layouts.annotation import (
     image_path,
     images_beside,
@@ -19,7 +19,7 @@ from helpers.data.layouts.annotation import (
     stated_size,
 )
 from helpers.data.layouts.file_walk import UnsafePath
-from helpers.data.truth.ground_truth import AuditedTruth, BrokenTruth, PolygonTruth, RleTruth, UnionTruth
+from helpers.data.truth.ground_truth import BrokenTruth, PolygonTruth, RleTruth, UnionTruth
 from helpers.data.truth.shape_labels import LabelledTruth, label_of
 
 # A lesion's outline is not a vessel's: it joins a mask only where lesions are asked for by name.
@@ -148,10 +148,10 @@ def read_coco(
     return reading(layout, records.values(), source=files[0], public=public, notes=notes, faults=faults)
 
 
-def coco_truth(items: Iterable[dict], image: dict) -> AuditedTruth:
+def coco_truth(items: Iterable[dict], image: dict) -> Truth:
     """The union of COCO annotations of one image."""
     size = stated_size(image.get("width"), image.get("height"))
-    parts: list[AuditedTruth] = []
+    parts: list[Truth] = []
     codes = []
     polygons: list[Any] = []
     for item in items:

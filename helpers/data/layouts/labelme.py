@@ -13,7 +13,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
-from helpers.data.cases import Fault, Reading, Record
+from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS
 from helpers.data.layouts.annotation import (
     BadPolygons,
@@ -28,7 +28,7 @@ from helpers.data.layouts.annotation import (
 )
 from helpers.data.layouts.file_walk import UnsafePath
 from helpers.data.layouts.mask_looks import sample
-from helpers.data.truth.ground_truth import AuditedTruth, BrokenTruth, PolygonTruth, RleTruth, Size, UnionTruth
+from helpers.data.truth.ground_truth import BrokenTruth, PolygonTruth, RleTruth, Size, UnionTruth
 from helpers.data.truth.rle import encode
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelledTruth, label_of, united
 
@@ -100,13 +100,13 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
     return reading("labelme", records, source=root, notes=notes, faults=faults)
 
 
-def _truths(value: dict) -> tuple[AuditedTruth, LabelledTruth | None, int]:
+def _truths(value: dict) -> tuple[Truth, LabelledTruth | None, int]:
     """The truth whatever the labels are, the same under its labels, and how many shapes have no area."""
     size = stated_size(value.get("imageWidth"), value.get("imageHeight"))
     shapes = value["shapes"]
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         return BrokenTruth("expected shapes as a list of objects", size), None, 0
-    parts: list[tuple[str, AuditedTruth]] = []
+    parts: list[tuple[str, Truth]] = []
     lines: list[str] = []
     for number, shape in enumerate(shapes, 1):
         label = label_of(shape.get("label"))
@@ -120,7 +120,7 @@ def _truths(value: dict) -> tuple[AuditedTruth, LabelledTruth | None, int]:
     return _whatever_label(labelled), labelled, len(lines)
 
 
-def _whatever_label(labelled: LabelledTruth) -> AuditedTruth:
+def _whatever_label(labelled: LabelledTruth) -> Truth:
     """All shapes as one truth; the first that is broken where one is."""
     parts = [part for _, part in labelled.parts]
     broken = next((part for part in parts if isinstance(part, BrokenTruth)), None)
@@ -130,7 +130,7 @@ def _whatever_label(labelled: LabelledTruth) -> AuditedTruth:
     return UnionTruth((polygons, *drawn))
 
 
-def _shape_truth(shape: dict, number: int, size: Size | None) -> AuditedTruth:
+def _shape_truth(shape: dict, number: int, size: Size | None) -> Truth:
     """One shape with an area; a `BrokenTruth` where it cannot be read."""
     kind = _kind(shape)
     if kind not in _AREAS:
@@ -151,7 +151,7 @@ def _shape_truth(shape: dict, number: int, size: Size | None) -> AuditedTruth:
     return PolygonTruth((flat,), size, ((str(shape.get("label")), str(shape.get("group_id"))),))
 
 
-def _mask_truth(shape: dict, points: list[tuple[float, ...]], size: Size | None) -> AuditedTruth:
+def _mask_truth(shape: dict, points: list[tuple[float, ...]], size: Size | None) -> Truth:
     """A shape of pixels: a PNG, as text, of what lies between two corner pixels, both within."""
     if size is None:
         raise BadPolygons("it is a mask, and the file states no size of its image")

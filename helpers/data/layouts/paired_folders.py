@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
-from helpers.data.cases import Fault, Reading, Record
+from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES
 from helpers.data.layouts.annotation import MAX_DEPTH, comparable, reading, record_name
 from helpers.data.layouts.by_content import look_like_masks, paired_by_content
 from helpers.data.layouts.file_walk import leads_inside
 from helpers.data.layouts.own_pairs import find_pairs, mask_like
 from helpers.data.layouts.paired_table import PairedFiles, PairedLayout, PairedPart
-from helpers.data.truth.ground_truth import AuditedTruth, BrokenTruth, MaskFileTruth
+from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth
 
 # Below this depth no links of folders are followed, so that links in circles come to an end.
 _LINK_DEPTH = 3
@@ -187,7 +187,7 @@ def _read_part(folders: _Folders, base: str, part: PairedPart, found: _Found) ->
     for key, paths in images.items():
         given = masks.get(key, [])
         found.lacking += not given
-        truth: AuditedTruth | None = None
+        truth: Truth | None = None
         if len(paths) > 1:
             truth = BrokenTruth("several images have the same stem; their mask could be either's")
         elif len(given) > 1:

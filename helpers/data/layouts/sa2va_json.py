@@ -6,10 +6,10 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
-from helpers.data.cases import Fault, Reading, Record
+from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.layouts.annotation import image_path, images_beside, polygon_truth, reading, record_name, split_of
 from helpers.data.layouts.file_walk import UnsafePath
-from helpers.data.truth.ground_truth import AuditedTruth, BrokenTruth, UnionTruth
+from helpers.data.truth.ground_truth import BrokenTruth, UnionTruth
 
 
 def is_sa2va(value: Any) -> bool:
@@ -57,7 +57,7 @@ def read_sa2va(root: Path, files: Sequence[Path]) -> Reading:
 def _record(root: Path, name: str, path: Path, items: list[tuple[Path, int, dict]]) -> Record:
     splits = {split_of(file, root) for file, _, _ in items}
     if len(splits) > 1:
-        truth: AuditedTruth = BrokenTruth("the image is named by the annotation files of several splits")
+        truth: Truth = BrokenTruth("the image is named by the annotation files of several splits")
     else:
         parts = [polygon_truth(item.get("mask")) for _, _, item in items]
         truth = parts[0] if len(parts) == 1 else UnionTruth(tuple(parts))

@@ -8,7 +8,7 @@ name.
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import Image
@@ -22,33 +22,9 @@ from helpers.data.truth.mask_survey import MaskSurvey
 from helpers.data.truth.mask_values import DECIDE, NOTHING, Judgement
 from helpers.data.truth.polygons import draw_polygons, polygon_problems
 from helpers.data.truth.rle import BadRle, code_size, decode
+from helpers.data.truth.truth_problem import TruthProblem, not_binary, size_mismatch, texts
 
 Size = tuple[int, int]
-
-
-class AuditedTruth(Truth, Protocol):
-    """What every truth of this module offers beyond `Truth`."""
-
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
-        """All that is wrong, without names and without raising.
-
-        `mask not binary` and `mask in colour` are remarks: the mask can be drawn all the same. Any other keeps it from
-        being drawn.
-
-        Args:
-            width, height: of the frame in pixels; without them the annotation's own size is taken, where it has one.
-        """
-
-    def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
-        """The mask of an annotation made for another size, bool (height, width).
-
-        Polygons are scaled and drawn anew, pixels are taken from the nearest.
-
-        Args:
-            made_for: width and height of the annotation where it does not state them; its own statement goes first.
-        Raises:
-            RefusedInput: where no size is known, or the annotation is broken.
-        """
 
 
 @dataclass(frozen=True)
@@ -58,8 +34,8 @@ class BrokenTruth:
     reason: str
     size: Size | None = None
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
-        return (self.reason,)
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
+        return (TruthProblem(self.reason),)
 
     def mask(self, width: int, height: int) -> np.ndarray:
         _refuse(self.reason)
@@ -82,17 +58,17 @@ class PolygonTruth:
     size: Size | None = None
     objects: tuple[Hashable, ...] = field(default=(), repr=False)
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         width, height = _frame_size(self.size, width, height)
         found = _size_problems(self.size, width, height)
         for number, polygon in enumerate(self.polygons, 1):
-            found += tuple(f"polygon {number} {problem}" for problem in polygon_problems(polygon, width, height))
+            found += tuple(problem.within(f"polygon {number}") for problem in polygon_problems(polygon, width, height))
         return found
 
     def mask(self, width: int, height: int) -> np.ndarray:
         problems = self.problems(width, height)
         if problems:
-            _refuse("; ".join(problems[:3]))
+            _refuse("; ".join(texts(problems[:3])))
         return draw_polygons(self.polygons, width, height)
 
     def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
@@ -101,7 +77,7 @@ class PolygonTruth:
             _refuse("the annotation does not say what image size it was made for; state it")
         problems = self.problems(*source)
         if problems:
-            _refuse("; ".join(problems[:3]))
+            _refuse("; ".join(texts(problems[:3])))
         scale = (width / source[0], height / source[1])
         scaled = [(np.reshape(polygon, (-1, 2)) * scale).ravel() for polygon in self.polygons]
         return draw_polygons(scaled, width, height)
@@ -121,22 +97,22 @@ class RleTruth:
             return None
         return width, height
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         found = _size_problems(self.size, *_frame_size(self.size, width, height))
         if found:  # codes of an absurd size are not drawn just to look for more
             return found
         for number, code in enumerate(self.codes, 1):
             try:
                 if decode(code).shape[::-1] != self.size:
-                    found += (f"run-length code {number} is of another size than the first",)
+                    found += (TruthProblem(f"run-length code {number} is of another size than the first"),)
             except BadRle as error:
-                found += (f"run-length code {number}: {error}",)
+                found += (TruthProblem(f"run-length code {number}: {error}"),)
         return found
 
     def mask(self, width: int, height: int) -> np.ndarray:
         problems = self.problems(width, height)
         if problems:
-            _refuse("; ".join(problems[:3]))
+            _refuse("; ".join(texts(problems[:3])))
         united = np.zeros((height, width), dtype=bool)
         for code in self.codes:
             united |= decode(code)
@@ -144,7 +120,7 @@ class RleTruth:
 
     def rescaled_mask(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray:
         if self.size is None:
-            _refuse("; ".join(self.problems()[:3]))
+            _refuse("; ".join(texts(self.problems()[:3])))
         return _nearest(self.mask(*self.size), width, height)
 
 
@@ -166,14 +142,14 @@ class MaskFileTruth:
         except UnreadableImage:
             return None
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         try:
             drawn = self._drawn()
         except UnreadableImage as error:
-            return (f"the mask cannot be read: {error.reason}",)
+            return (TruthProblem(f"the mask cannot be read: {error.reason}"),)
         except Undecided as error:
-            return (str(error),)
-        return _size_problems(drawn.mask.shape[::-1], width, height) + drawn.remarks
+            return (TruthProblem(str(error)),)
+        return _size_problems(drawn.mask.shape[::-1], width, height) + tuple(map(not_binary, drawn.remarks))
 
     def mask(self, width: int, height: int) -> np.ndarray:
         return self._fitting(width, height).mask
@@ -197,7 +173,7 @@ class MaskFileTruth:
         drawn = self._understood()
         mismatch = _size_problems(drawn.mask.shape[::-1], width, height)
         if mismatch:
-            _refuse(mismatch[0])
+            _refuse(mismatch[0].text)
         return drawn
 
     def _understood(self) -> Drawn:
@@ -225,13 +201,13 @@ class MaskFileTruth:
 class UnionTruth:
     """The union of truths of different kinds on the same image."""
 
-    parts: tuple[AuditedTruth, ...]
+    parts: tuple[Truth, ...]
 
     @property
     def size(self) -> Size | None:
         return next((part.size for part in self.parts if part.size is not None), None)
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         width, height = _frame_size(self.size, width, height)
         return tuple(dict.fromkeys(problem for part in self.parts for problem in part.problems(width, height)))
 
@@ -261,10 +237,10 @@ def _frame_size(own: Size | None, width: int | None, height: int | None) -> tupl
     return width, height
 
 
-def _size_problems(own: Size | None, width: int | None, height: int | None) -> tuple[str, ...]:
+def _size_problems(own: Size | None, width: int | None, height: int | None) -> tuple[TruthProblem, ...]:
     if own is None or width is None or height is None or own == (width, height):
         return ()
-    return (f"made for {own[0]}x{own[1]}, the frame is {width}x{height}",)
+    return (size_mismatch(own, (width, height)),)
 
 
 def _nearest(mask: np.ndarray, width: int, height: int) -> np.ndarray:

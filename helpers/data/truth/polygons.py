@@ -20,6 +20,7 @@ from pycocotools import mask as coco_mask
 from skimage.measure import find_contours, label
 
 from helpers.data.truth.rle import decode
+from helpers.data.truth.truth_problem import TruthProblem, below_zero, beyond, few_points
 
 # How far outside the image a vertex may lie, in pixels: annotation tools round so. It is moved to the border.
 TOLERANCE = 1.0
@@ -28,7 +29,7 @@ TOLERANCE = 1.0
 _AT_ONCE = 256
 
 
-def polygon_problems(polygon: Sequence[float], width: int | None, height: int | None) -> tuple[str, ...]:
+def polygon_problems(polygon: Sequence[float], width: int | None, height: int | None) -> tuple[TruthProblem, ...]:
     """What keeps a polygon from being drawn.
 
     Args:
@@ -38,18 +39,18 @@ def polygon_problems(polygon: Sequence[float], width: int | None, height: int | 
         Such as `has 2 points` or `reaches x=799 on a 512 px wide image`; empty where it is sound.
     """
     if len(polygon) % 2:
-        return (f"has {len(polygon)} numbers, which are no pairs of x and y",)
+        return (TruthProblem(f"has {len(polygon)} numbers, which are no pairs of x and y"),)
     if not all(map(math.isfinite, polygon)):
-        return ("holds a coordinate that is not finite",)
+        return (TruthProblem("holds a coordinate that is not finite"),)
     points = len(polygon) // 2
     if points < 3:
-        return (f"has {points} point{'s' if points != 1 else ''}",)
+        return (few_points(points),)
     found = []
     for axis, values, limit, side in (("x", polygon[::2], width, "wide"), ("y", polygon[1::2], height, "high")):
         if min(values) < -TOLERANCE:
-            found.append(f"reaches {axis}={min(values):g}, outside the image")
+            found.append(below_zero(axis, min(values)))
         if limit is not None and max(values) > limit + TOLERANCE:
-            found.append(f"reaches {axis}={max(values):g} on a {limit} px {side} image")
+            found.append(beyond(axis, max(values), limit, side))
     return tuple(found)
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from helpers.core.errors import RefusedInput
+from helpers.data.cases import Truth
 from helpers.data.rules import Rules
-from helpers.data.truth.ground_truth import AuditedTruth, PolygonTruth, Size
+from helpers.data.truth.ground_truth import PolygonTruth, Size
+from helpers.data.truth.truth_problem import TruthProblem
 
 # LabelMe's own words: what no one scores, and what is cut out of the shapes before it.
 IGNORE = "__ignore__"
@@ -54,7 +56,7 @@ class LabelledTruth:
         lesions: labels of lesions, which are vessel only where a rule says so.
     """
 
-    parts: tuple[tuple[str, AuditedTruth], ...]
+    parts: tuple[tuple[str, Truth], ...]
     in_order: bool
     size: Size | None = None
     lines: tuple[str, ...] = ()
@@ -65,14 +67,14 @@ class LabelledTruth:
         """Number of parts and lines of each label."""
         return Counter([*(label for label, _ in self.parts), *self.lines])
 
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[str, ...]:
+    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         choice = self._choice()
         if choice.reason is not None:
-            return (choice.reason,)
+            return (TruthProblem(choice.reason),)
         size = (width, height) if width is not None and height is not None else self.size or (None, None)
         parts = [PolygonTruth((), self.size), *(part for _, part in self._drawn(choice))]
         found = (problem for part in parts for problem in part.problems(*size))
-        return tuple(dict.fromkeys([*self._lines_alone(choice), *found]))
+        return tuple(dict.fromkeys([*map(TruthProblem, self._lines_alone(choice)), *found]))
 
     def mask(self, width: int, height: int) -> np.ndarray:
         return self._painted(lambda part: part.mask(width, height))[0]
@@ -86,7 +88,7 @@ class LabelledTruth:
     def rescaled_ignored(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray | None:
         return self._painted(lambda part: part.rescaled_mask(width, height, self.size or made_for))[1]
 
-    def _painted(self, draw: Callable[[AuditedTruth], np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    def _painted(self, draw: Callable[[Truth], np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
         """Vessel, and ignored pixels where there are any, bool (height, width)."""
         choice = self._choice()
         for problem in (choice.reason, *self._lines_alone(choice)):
@@ -105,7 +107,7 @@ class LabelledTruth:
         ignored &= ~vessel
         return vessel, ignored if ignored.any() else None
 
-    def _drawn(self, choice: LabelChoice) -> list[tuple[str, AuditedTruth]]:
+    def _drawn(self, choice: LabelChoice) -> list[tuple[str, Truth]]:
         """The parts that play a part: where later ones cover earlier ones, all of them."""
         asked = choice.vessel | choice.ignore
         return [(label, part) for label, part in self.parts if self.in_order or label in asked]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.core.safe_json import read_json
-from helpers.data.cases import Case
+from helpers.data.cases import Case, Truth
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
@@ -17,7 +17,7 @@ from helpers.data.layouts.annotation import image_path, polygon_truth
 from helpers.data.layouts.coco import coco_truth, load_coco
 from helpers.data.layouts.file_walk import UnsafePath
 from helpers.data.layouts.refcoco_references import annotation_ids, sentences
-from helpers.data.truth.ground_truth import AuditedTruth
+from helpers.data.truth.truth_problem import texts
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Expression:
     expression_id: str
     frame: Frame
     text: str = field(repr=False)
-    truth: AuditedTruth = field(repr=False)
+    truth: Truth = field(repr=False)
 
 
 class Expressions(NamedTuple):
@@ -46,7 +46,7 @@ class Expressions(NamedTuple):
 class _Found(NamedTuple):
     case: Case
     text: str
-    truth: AuditedTruth
+    truth: Truth
 
 
 _MISFIT = "entries whose numbers of texts and objects differ"
@@ -92,8 +92,8 @@ def check_truths(expressions: Expressions) -> dict[str, tuple[int, int]]:
     for item in track(expressions.items, "checking", unit="expression"):
         if item.frame.case_id not in sizes:
             sizes[item.frame.case_id] = read_frame(item.frame.path, item.frame.index, item.frame.bits).size
-        found = item.truth.problems(*sizes[item.frame.case_id])
-        problems += [f"{item.expression_id}: {found[0]}"] if found else []
+        wrong = texts(item.truth.problems(*sizes[item.frame.case_id]))
+        problems += [f"{item.expression_id}: {wrong[0]}"] if wrong else []
     if problems:
         raise RefusedInput(
             f"expected a ground truth of every expression that fits its frame, found {len(problems)} that do not, the "

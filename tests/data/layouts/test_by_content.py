@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
+from helpers.data.truth.truth_problem import texts
 from tests.support.field_data_sets import frame, mask
 
 # Image and mask of one frame, with {} for its name; all of them are read as pairs.
@@ -116,7 +117,7 @@ def test_a_mask_of_a_format_that_is_not_read_is_told_and_not_dropped(tmp_path, f
         Image.open(path.with_suffix(".png")).save(path, lossless=True)
         path.with_suffix(".png").unlink()
     reading = read_records(tmp_path)
-    assert all("known format" in record.truth.problems()[0] for record in reading.records)
+    assert all("known format" in texts(record.truth.problems())[0] for record in reading.records)
 
 
 def test_masks_in_the_transparency_are_masks(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
 from helpers.data.truth.rle import encode
+from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 
 
@@ -31,7 +32,7 @@ def test_polygons_and_run_length_codes_are_united(tmp_path, compressed):
     mask = record.truth.mask(8, 6)
     assert mask.sum() == 4 + 4 + 3
     assert mask[4, 2:5].all()
-    assert record.truth.problems(8, 6) == ()
+    assert texts(record.truth.problems(8, 6)) == ()
 
 
 def test_images_without_annotation(tmp_path):
@@ -64,7 +65,7 @@ def test_a_broken_annotation_leaves_the_others_alone(tmp_path, segmentation, pro
     annotations = [{"image_id": 1, "segmentation": segmentation}, {"image_id": 2, "segmentation": [SQUARE]}]
     write(tmp_path / "data.json", coco(images, annotations))
     broken, sound = read_records(tmp_path).records
-    assert problem in "; ".join(broken.truth.problems(8, 6))
+    assert problem in "; ".join(texts(broken.truth.problems(8, 6)))
     with pytest.raises(RefusedInput):
         broken.truth.mask(8, 6)
     assert sound.truth.mask(8, 6).sum() == 4
@@ -95,7 +96,7 @@ def test_an_id_of_several_images_breaks_their_truths_and_no_other(tmp_path):
     annotations = [{"image_id": 1, "segmentation": [SQUARE]}, {"image_id": 2, "segmentation": [SQUARE]}]
     write(tmp_path / "data.json", coco(images, annotations))
     *broken, sound = read_records(tmp_path).records
-    assert all("the same id" in record.truth.problems(8, 6)[0] for record in broken) and len(broken) == 2
+    assert all("the same id" in texts(record.truth.problems(8, 6))[0] for record in broken) and len(broken) == 2
     assert sound.truth.mask(8, 6).sum() == 4
 
 

@@ -12,6 +12,7 @@ from helpers.core.safe_json import read_json
 from helpers.data.frames.frame_source import frame_count, read_frame
 from helpers.data.layouts.detection import read_records
 from helpers.data.truth.mask_file import mask_size, read_mask
+from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import SQUARE, coco
 
 POLYGON = {"label": "v", "points": [[1, 1], [3, 1], [3, 3]], "shape_type": "polygon"}
@@ -73,7 +74,7 @@ def test_damage_anywhere_is_a_fault_a_problem_or_a_refusal(tmp_path, layout):
 def outcome_of(truth):
     if truth is None:
         return "none"
-    problems = truth.problems(8, 6)
+    problems = texts(truth.problems(8, 6))
     if not problems:
         assert truth.mask(8, 6).shape == (6, 8)
         return "sound"

@@ -6,6 +6,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
+from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import SQUARE, coco, write
 from tests.support.field_data_sets import drawn, frame
 
@@ -37,9 +38,9 @@ def test_a_mask_without_the_orientation_of_its_image(tmp_path, suffix, orientati
     drawn(1, size=size[::-1] if lies else size).save(tmp_path / "masks" / "a.png")
     truth, upright = truth_of(tmp_path), size[::-1] if lies else size
     if lies:  # the size says that it was drawn on the upright picture
-        assert truth.problems(*upright) == () and truth.mask(*upright).any()
+        assert texts(truth.problems(*upright)) == () and truth.mask(*upright).any()
     else:
-        assert "EXIF orientation" in truth.problems(*upright)[0]
+        assert "EXIF orientation" in texts(truth.problems(*upright))[0]
         with pytest.raises(RefusedInput, match="EXIF orientation"):
             truth.mask(*upright)
 
@@ -50,7 +51,7 @@ def test_a_mask_of_the_picture_as_it_lies_does_not_fit(tmp_path, orientation):
     (tmp_path / "masks").mkdir()
     drawn(1).save(tmp_path / "masks" / "a.png")
     truth = truth_of(tmp_path)
-    assert "as it lies in its file" in truth.problems(40, 48)[0]
+    assert "as it lies in its file" in texts(truth.problems(40, 48))[0]
     with pytest.raises(RefusedInput, match="as it lies in its file"):  # nor is it squeezed to the frame's size
         truth.rescaled_mask(40, 48)
 
@@ -87,6 +88,6 @@ def test_polygons_of_a_turned_image(tmp_path, orientation, stated, doubtful, nam
     file = write(tmp_path / "all.json", coco([image], [{"image_id": 1, "segmentation": [SQUARE]}]))
     truth = truth_of(tmp_path if named == "folder" else file)
     upright = (40, 48) if orientation >= 5 else (48, 40)
-    said = truth.problems(*upright)
+    said = texts(truth.problems(*upright))
     assert any("nothing says" in problem for problem in said) is doubtful
     assert any("as it lies in its file" in problem for problem in said) is (not doubtful and stated != upright)

@@ -4,6 +4,7 @@ import pytest
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
+from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import OTHER, SQUARE, frames, write
 from tests.support.field_data_sets import frame, mask
 
@@ -73,15 +74,15 @@ def test_shapes_other_than_polygons(tmp_path):
     reading = read_records(tmp_path)
     assert reading.records[0].truth.mask(8, 6).sum() == 4
     assert reading.notes == ("1 points and lines, which have no area, were passed over",)
-    assert "neither a polygon nor a rectangle" in reading.records[1].truth.problems()[0]
+    assert "neither a polygon nor a rectangle" in texts(reading.records[1].truth.problems())[0]
 
 
 def test_an_annotation_for_another_size_is_refused_and_rescaled_on_request(tmp_path):
     frames(tmp_path, "a.png")
     write(tmp_path / "a.json", labelme("a.png", shape([2 * value for value in SQUARE]), width=16, height=12))
     truth = read_records(tmp_path).records[0].truth
-    assert truth.problems() == ()
-    assert truth.problems(8, 6)[0] == "made for 16x12, the frame is 8x6"
+    assert texts(truth.problems()) == ()
+    assert texts(truth.problems(8, 6))[0] == "made for 16x12, the frame is 8x6"
     with pytest.raises(RefusedInput, match="made for 16x12"):
         truth.mask(8, 6)
     assert truth.rescaled_mask(8, 6).sum() == 4
@@ -98,8 +99,8 @@ def test_faults_leave_the_others_alone(tmp_path):
     assert [record.name for record in reading.records] == ["a.png", "c.png", "e.png"]
     assert [fault.name for fault in reading.faults] == ["b.json", "d.json"]
     assert str(tmp_path) not in reading.faults[0].reason
-    assert reading.records[1].truth.problems() == ("expected shapes as a list of objects",)
-    assert "found str" in reading.records[2].truth.problems()[0]
+    assert texts(reading.records[1].truth.problems()) == ("expected shapes as a list of objects",)
+    assert "found str" in texts(reading.records[2].truth.problems())[0]
 
 
 def test_two_files_for_one_image_are_faults(tmp_path):

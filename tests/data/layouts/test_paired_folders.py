@@ -8,6 +8,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
+from helpers.data.truth.truth_problem import texts
 
 
 def test_the_shared_coronary_set_reads_as_40_cases(shared):
@@ -15,7 +16,7 @@ def test_the_shared_coronary_set_reads_as_40_cases(shared):
     assert (reading.layout, reading.public, len(reading.records), reading.faults) == ("paired", False, 40, ())
     assert reading.records[0].name == "images/case_001.png"
     for record in reading.records[:3]:
-        assert record.truth.problems(300, 300) == ()
+        assert texts(record.truth.problems(300, 300)) == ()
         assert 0.01 < record.truth.mask(300, 300).mean() < 0.3
 
 
@@ -124,7 +125,7 @@ def test_generic_pairs_in_splits(tmp_path, folders):
 def test_two_masks_of_one_image_are_a_broken_truth_and_the_others_stay(tmp_path):
     put(tmp_path, "images/a.png", "images/b.png", "masks/a.png", "masks/a_mask.png", "masks/b.png")
     first, second = read_records(tmp_path).records
-    assert first.truth.problems() == ("several masks have the stem of the image",)
+    assert texts(first.truth.problems()) == ("several masks have the stem of the image",)
     with pytest.raises(RefusedInput):
         first.truth.mask(6, 4)
     assert second.truth.mask(6, 4).all()
@@ -169,7 +170,7 @@ def test_dca1(tmp_path):
         ("Database_134_Angiograms/2.pgm", True),
         ("Database_134_Angiograms/10.pgm", True),
     ]
-    assert reading.records[0].truth.problems(6, 4) == ("mask not binary: values 200",)
+    assert texts(reading.records[0].truth.problems(6, 4)) == ("mask not binary: values 200",)
 
 
 def test_chuac_masks_are_of_another_size_and_rescaled_only_on_request(tmp_path):
@@ -178,7 +179,7 @@ def test_chuac_masks_are_of_another_size_and_rescaled_only_on_request(tmp_path):
     reading = read_records(tmp_path)
     assert (reading.layout, reading.public) == ("chuac", True)
     truth = reading.records[1].truth
-    assert truth.problems(3, 2) == ("made for 6x4, the frame is 3x2",)
+    assert texts(truth.problems(3, 2)) == ("made for 6x4, the frame is 3x2",)
     with pytest.raises(RefusedInput, match="made for 6x4"):
         truth.mask(3, 2)
     assert truth.rescaled_mask(3, 2).shape == (2, 3)
@@ -253,7 +254,7 @@ def test_fives_with_spaces_and_colour_masks(tmp_path):
     assert (reading.layout, reading.public) == ("fives", True)
     assert [record.split for record in reading.records] == ["test", "train"]
     assert reading.records[0].truth.mask(6, 4).all()
-    assert reading.records[0].truth.problems(6, 4) == ()
+    assert texts(reading.records[0].truth.problems(6, 4)) == ()
 
 
 def test_hrf_with_either_case_of_suffix(tmp_path):

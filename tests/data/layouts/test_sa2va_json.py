@@ -5,6 +5,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
 from helpers.data.layouts.sa2va_json import is_sa2va
+from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import OTHER, SQUARE, frames, write
 
 POINTS = [[1, 1], [3, 1], [3, 3], [1, 3]]
@@ -71,7 +72,7 @@ def test_one_file_for_each_split(tmp_path):
     write(tmp_path / "test.json", [{"image": name, "mask": SQUARE} for name in ("b.png", "c.png")])
     records = read_records(tmp_path).records
     assert [record.split for record in records] == ["train", None, "test"]
-    assert "several splits" in records[1].truth.problems()[0]
+    assert "several splits" in texts(records[1].truth.problems())[0]
 
 
 def test_two_files_without_a_split_are_refused_by_name(tmp_path):
@@ -98,7 +99,7 @@ def test_a_broken_annotation_leaves_the_others_alone(tmp_path, mask, problem):
     frames(tmp_path, "a.png", "b.png")
     write(tmp_path / "data.json", [{"image": "a.png", "mask": mask}, {"image": "b.png", "mask": SQUARE}])
     broken, sound = read_records(tmp_path).records
-    assert problem in "; ".join(broken.truth.problems(8, 6))
+    assert problem in "; ".join(texts(broken.truth.problems(8, 6)))
     with pytest.raises(RefusedInput, match="ground truth"):
         broken.truth.mask(8, 6)
     assert sound.truth.mask(8, 6).sum() == 4
@@ -110,7 +111,7 @@ def test_numbers_that_are_not_finite_break_their_polygon_alone(tmp_path, number)
     text = '[{"image": "a.png", "mask": [1, 1, NUMBER, 2, 3, 3]}, {"image": "b.png", "mask": [1, 1, 3, 1, 3, 3, 1, 3]}]'
     (tmp_path / "data.json").write_text(text.replace("NUMBER", number))
     broken, sound = read_records(tmp_path).records
-    assert broken.truth.problems(8, 6) == ("polygon 1 holds a coordinate that is not finite",)
+    assert texts(broken.truth.problems(8, 6)) == ("polygon 1 holds a coordinate that is not finite",)
     assert sound.truth.mask(8, 6).sum() == 4
 
 

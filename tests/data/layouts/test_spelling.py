@@ -10,6 +10,7 @@ from helpers.data.cases import Record
 from helpers.data.frames.frame import Frame
 from helpers.data.groups.grouping import group
 from helpers.data.layouts.detection import read_records
+from helpers.data.truth.truth_problem import texts
 from helpers.prediction.imports.file_matching import match
 from tests.data.layouts.test_labelme import labelme, shape
 from tests.support.annotation_files import SQUARE, coco, write
@@ -56,7 +57,7 @@ def test_a_name_that_is_there_in_both_spellings_is_refused(tmp_path, layout):
     except RefusedInput as refusal:
         assert "two files have this name" in str(refusal)
     else:
-        assert all(record.truth is None or record.truth.problems() for record in reading.records)
+        assert all(record.truth is None or texts(record.truth.problems()) for record in reading.records)
         assert reading.faults or any(record.truth for record in reading.records)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from helpers.core.errors import RefusedInput
 from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth, PolygonTruth, RleTruth, UnionTruth
 from helpers.data.truth.rle import encode
+from helpers.data.truth.truth_problem import texts
 from tests.data.truth.test_polygons import triangles
 
 SQUARE = (1.0, 1.0, 3.0, 1.0, 3.0, 3.0, 1.0, 3.0)
@@ -35,7 +36,7 @@ def test_every_kind_gives_the_same_mask(square, tmp_path):
         UnionTruth((PolygonTruth((SQUARE,)), RleTruth((encode(square),)))),
     )
     for truth in truths:
-        assert truth.problems(6, 4) == ()
+        assert texts(truth.problems(6, 4)) == ()
         assert (truth.mask(6, 4) == square).all()
         assert truth.size in {(6, 4), None}
 
@@ -43,7 +44,7 @@ def test_every_kind_gives_the_same_mask(square, tmp_path):
 def test_another_size_is_refused_and_rescaled_on_request(square, tmp_path):
     doubled = np.kron(square, np.ones((2, 2))) > 0
     for truth in (PolygonTruth((SQUARE,), (6, 4)), RleTruth((encode(square),)), mask_file(tmp_path / "m.png", square)):
-        assert truth.problems(12, 8) == ("made for 6x4, the frame is 12x8",)
+        assert texts(truth.problems(12, 8)) == ("made for 6x4, the frame is 12x8",)
         with pytest.raises(RefusedInput, match="made for 6x4, the frame is 12x8"):
             truth.mask(12, 8)
         assert (truth.rescaled_mask(12, 8) == doubled).all()
@@ -58,14 +59,14 @@ def test_polygons_of_no_stated_size_are_rescaled_from_a_given_one():
 
 def test_problems_list_all_and_number_the_polygons():
     truth = PolygonTruth((SQUARE, (1, 1, 2, 2), (1, 1, 799, 1, 2, 2)), (512, 512))
-    assert truth.problems() == ("polygon 2 has 2 points", "polygon 3 reaches x=799 on a 512 px wide image")
+    assert texts(truth.problems()) == ("polygon 2 has 2 points", "polygon 3 reaches x=799 on a 512 px wide image")
     with pytest.raises(RefusedInput, match="polygon 2 has 2 points; polygon 3 reaches x=799"):
         truth.mask(512, 512)
 
 
 def test_codes_of_different_sizes_are_a_problem(square):
     truth = RleTruth((encode(square), encode(square.T)))
-    assert truth.problems() == ("run-length code 2 is of another size than the first",)
+    assert texts(truth.problems()) == ("run-length code 2 is of another size than the first",)
 
 
 def test_damaged_sources_are_problems_first_and_refusals_when_asked(tmp_path):
@@ -74,13 +75,13 @@ def test_damaged_sources_are_problems_first_and_refusals_when_asked(tmp_path):
         for ask in (truth.mask, truth.rescaled_mask):
             with pytest.raises(RefusedInput):
                 ask(6, 4)
-        assert all("none.png" not in problem for problem in truth.problems())
+        assert all("none.png" not in problem for problem in texts(truth.problems()))
         assert len(truth.problems()) == 1
 
 
 def test_a_union_is_broken_by_any_of_its_parts(square):
     truth = UnionTruth((RleTruth((encode(square),)), BrokenTruth("it is cut")))
-    assert truth.problems(6, 4) == ("it is cut",)
+    assert texts(truth.problems(6, 4)) == ("it is cut",)
     with pytest.raises(RefusedInput, match="it is cut"):
         truth.mask(6, 4)
 

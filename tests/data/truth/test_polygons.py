@@ -56,7 +56,7 @@ def test_within_a_pixel_of_the_image_the_polygon_is_clipped():
 def test_problems_say_what_is_wrong(polygon, problem):
     found = polygon_problems(polygon, 512, 512)
     assert len(found) == 1
-    assert problem in found[0]
+    assert problem in found[0].text
 
 
 @given(st.lists(triangles(), min_size=1, max_size=4))

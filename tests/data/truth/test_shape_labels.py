@@ -18,6 +18,7 @@ from helpers.data.rules import Rules
 from helpers.data.truth.enclosed_polygons import enclosed_polygons
 from helpers.data.truth.ground_truth import PolygonTruth
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelledTruth, choose_labels
+from helpers.data.truth.truth_problem import texts
 
 
 def box(left, top, right, bottom):
@@ -223,7 +224,7 @@ def test_masks_of_labelme_are_pixels_between_two_corners(labelme, kind):
 def test_damaged_masks_of_labelme_are_broken_truths(labelme, flat, mask, words):
     root = labelme([shape("vessel", flat, "mask", mask=mask)])
     assert columns(root) is None
-    assert words in open_dataset(root).cases[0].truth.problems(8, 6)[0]
+    assert words in texts(open_dataset(root).cases[0].truth.problems(8, 6))[0]
 
 
 def test_rectangles_that_are_turned_and_other_shapes(labelme):
@@ -243,7 +244,7 @@ def test_vessels_drawn_as_lines_alone_are_no_empty_truth(labelme, kind):
     line = shape("vessel", [1, 1, 3, 3], kind)
     root = labelme([line])
     assert columns(root) is None and not audit(open_dataset(root)).ok
-    assert "no area" in open_dataset(root).cases[0].truth.problems(8, 6)[0]
+    assert "no area" in texts(open_dataset(root).cases[0].truth.problems(8, 6))[0]
     assert columns(labelme([line, shape("vessel", LEFT)])) == (4, 0)
     beside = labelme([line, shape("catheter", LEFT)])
     assert columns(beside) is None and columns(beside, Rules(vessel=("vessel",))) is None
