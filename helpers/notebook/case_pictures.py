@@ -1,7 +1,6 @@
 """The 4-panel pictures of notebooks: first cases of a run, best and worst cases of an evaluation."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,19 +12,18 @@ from helpers.core.atomic import write_bytes_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.data.cases import Case
-from helpers.data.frames.frame_source import read_frame
-from helpers.data.frames.image_reading import UnreadableImage
-from helpers.evaluation.leakage.standing import COLUMN, standing_note, title_of
-from helpers.evaluation.score_table import both_empty, sizes
+from helpers.evaluation.leakage.standing import COLUMN, title_of
+from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.notebook.evaluate_notebook import Results
-from helpers.notebook.evaluation_tables import median_case
+from helpers.notebook.evaluation_tables import shown_dice
 from helpers.notebook.run_tables import prediction_table
-from helpers.review.figures.panels import GroundTruth, PanelCase, PredictedMask, contact_sheet, png_bytes
+from helpers.review.case_panels import case_panel, with_scores
+from helpers.review.case_ranking import telling_cases
+from helpers.review.figures.panels import PanelCase, contact_sheet, png_bytes
 from helpers.review.figures.style import new_figure, sizes_text
 from helpers.runs.run_folder import Run
 
-_SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
 PANELS_FOLDER = "panels"
 
 
@@ -73,24 +71,9 @@ def panel_cases(run: Run, cases: Sequence[Case], prompt_id: str) -> Iterator[Pan
     statuses = table[table["prompt_id"] == prompt_id].set_index("case_id")["status"]
     for case in _of_run(run, cases):
         mask = run.mask(case.case_id, prompt_id)
-        panel = panel_case(case, mask, statuses[case.case_id])
+        panel = case_panel(case, mask, statuses[case.case_id])
         if panel is not None:
             yield panel
-
-
-def panel_case(case: Case, mask: np.ndarray | None, status: str) -> PanelCase | None:
-    """What the picture of one case shows; None where its frame cannot be read.
-
-    Args:
-        mask: of the prediction, bool (H, W); None where there is none.
-        status: how the prediction ended.
-    """
-    try:
-        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-    except UnreadableImage:
-        return None
-    predicted = None if mask is None else PredictedMask(mask)
-    return PanelCase(image, GroundTruth.fitting(case.truth, *image.size), predicted, case.case_id, status)
 
 
 def _of_run(run: Run, cases: Sequence[Case]) -> list[Case]:
@@ -111,36 +94,35 @@ def ranked_cases(scores: pd.DataFrame, count: int) -> tuple[list[str], list[str]
 
     Cases where neither ground truth nor mask holds a pixel are in neither.
     """
-    shown = scores[~both_empty(scores)]
-    ranked = shown.sort_values(["dice", "case_id"], kind="stable")["case_id"].tolist()
-    count = min(count, max(1, len(ranked) // 2))
-    best = [case_id for case_id in ranked[::-1] if case_id not in ranked[:count]]
-    return ranked[:count], best[:count]
+    telling = telling_cases(shown_dice(scores), count)
+    return list(telling.worst), list(telling.best)
 
 
-def telling_cases(scores: pd.DataFrame) -> dict[str, str]:
+def named_cases(scores: pd.DataFrame) -> dict[str, str]:
     """What a case stands for -> its id: the worst, the middle and the best by Dice; none comes twice.
 
     Cases where neither ground truth nor mask holds a pixel are left out. One alone where all have the same Dice, none
     where nothing is to be seen in any.
     """
-    shown = scores[~both_empty(scores)]
-    if shown.empty:
+    dice = shown_dice(scores)
+    telling = telling_cases(dice, 1)
+    if telling.median is None:
         return {}
-    if shown["dice"].nunique() == 1:
-        return {"The only case" if len(shown) == 1 else "One case of many with the same Dice": median_case(scores)}
-    worst, best = ranked_cases(scores, 1)
-    found = {"Worst case": worst[0], "Middle case": median_case(scores), "Best case": best[0]}
-    return {name: case_id for name, case_id in found.items() if name != "Middle case" or case_id not in worst + best}
+    if len(set(dice.values())) == 1:
+        name = "The only case" if len(dice) == 1 else "One case of many with the same Dice"
+        return {name: telling.median}
+    (worst,), (best,) = telling.worst, telling.best
+    middle = {} if telling.median in (worst, best) else {"Middle case": telling.median}
+    return {"Worst case": worst, **middle, "Best case": best}
 
 
 def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure]:
-    """Name for its file -> picture of one of the `telling_cases` of the first run, from the data set's cases."""
+    """Name for its file -> picture of one of the `named_cases` of the first run, from the data set's cases."""
     subject, scores = results.subjects[0], results.scores[results.first]
     title = title_of(results.metrics.summary, results.first)
     return {
         name.lower().replace(" ", "_"): case_sheet(subject, scores, cases, [case_id], name, title)
-        for name, case_id in telling_cases(scores).items()
+        for name, case_id in named_cases(scores).items()
     }
 
 
@@ -164,11 +146,10 @@ def case_sheet(
     rows = scores.set_index("case_id")
     panels = []
     for case_id in case_ids:
-        panel = panel_case(by_id[case_id], subject.mask(case_id), subject.status(case_id))
+        panel = case_panel(by_id[case_id], subject.mask(case_id), subject.status(case_id))
         if panel is not None:
             row = rows.loc[case_id]
-            shown = {name: float(row[metric]) for name, metric in _SHOWN.items()}
-            panels.append(replace(panel, scores=shown, note=standing_note(row.get(COLUMN))))
+            panels.append(with_scores(panel, row, row.get(COLUMN)))
     heading = f"{heading} of {subject.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
     heading += "" if title is None else f"; {title}"
     if not panels:

@@ -15,6 +15,7 @@ from helpers.evaluation.sequence_scores import sequence_difference_rows, sequenc
 from helpers.metrics.definitions import BY_METRIC, HEADLINE, METRICS
 from helpers.metrics.masks import as_masks
 from helpers.notebook.evaluate_notebook import Results
+from helpers.review.case_ranking import telling_cases
 from helpers.review.figures.score_figures import difference_figure, sequence_figure
 from helpers.review.figures.style import caution, sizes_of, sizes_text
 
@@ -75,9 +76,16 @@ def reference_bound_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.
 
 def median_case(scores: pd.DataFrame) -> str:
     """The case whose Dice is the median, of those where something is to be seen; the lower of two in the middle."""
-    shown = scores[~both_empty(scores)]
-    ranked = (scores if shown.empty else shown).sort_values(["dice", "case_id"], kind="stable")
-    return str(ranked["case_id"].iloc[(len(ranked) - 1) // 2])
+    return str(telling_cases(shown_dice(scores) or _dice(scores), 1).median)
+
+
+def shown_dice(scores: pd.DataFrame) -> dict[str, float]:
+    """Case id -> Dice, of the cases where something is to be seen."""
+    return _dice(scores[~both_empty(scores)])
+
+
+def _dice(scores: pd.DataFrame) -> dict[str, float]:
+    return dict(zip(scores["case_id"], scores["dice"], strict=True))
 
 
 def definition_table(

@@ -9,13 +9,13 @@ import ipywidgets as widgets
 
 from helpers.core.errors import MORE_MEMORY, VesselkitError
 from helpers.data.cases import Case
-from helpers.notebook.case_pictures import panel_case
 from helpers.prediction.engine.batch_pipeline import predict_batch
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Thresholding
 from helpers.prediction.engine.case_writer import result_of
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.engine.prefetch import load
 from helpers.prediction.predictor import Predictor, check_prompt
+from helpers.review.case_panels import case_panel
 from helpers.review.figures.panels import contact_sheet, png_bytes
 from helpers.runs.status import PredictionStatus
 
@@ -55,7 +55,7 @@ def look(
     seconds = time.perf_counter() - started
     result = result_of(outcome, {_PROMPT_ID: prompt}, thresholding)
     row = result.rows[0]
-    panel = panel_case(case, result.masks.get(_PROMPT_ID), str(row.status))
+    panel = case_panel(case, result.masks.get(_PROMPT_ID), str(row.status))
     picture = None if panel is None else png_bytes(contact_sheet([panel], stamp=stamp))
     return PromptResult(picture, row.text, _problem(row.status, row.message), seconds)
 

@@ -10,15 +10,12 @@ from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.progress import track
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
-from helpers.data.frames.frame_source import read_frame
-from helpers.data.frames.image_reading import UnreadableImage
-from helpers.evaluation.leakage.standing import standing_note
-from helpers.review.figures.panels import GroundTruth, PanelCase, contact_sheet, save_panel
+from helpers.review.case_panels import case_panel, with_scores
+from helpers.review.case_ranking import telling_cases
+from helpers.review.figures.panels import PanelCase, contact_sheet, save_panel
 from helpers.review.figures.sheet_layout import DPI, MaskStyle
 from helpers.review.payload import CaseView
 from helpers.review.review_source import ReviewSource
-
-_SHOWN = {"Dice": "dice", "clDice": "cldice", "HD95 px": "hd95_px"}
 
 
 def worst_median_best(source: ReviewSource, count: int = 2) -> dict[str, list[str]]:
@@ -26,14 +23,11 @@ def worst_median_best(source: ReviewSource, count: int = 2) -> dict[str, list[st
 
     Cases where nothing is to be seen are left out. Without scores of others, the first cases of the run.
     """
-    scores = {case.case_id: case.scores.get("dice") for case in source.cases if not case.empty}
-    ranked = sorted((case_id for case_id, value in scores.items() if value is not None), key=lambda c: scores[c])
-    if not ranked:
+    telling = telling_cases({case.case_id: case.scores.get("dice") for case in source.cases if not case.empty}, count)
+    if telling.median is None:
         return {"first": [case.case_id for case in source.cases[:count]]}
-    worst = ranked[:count]
-    median = [case_id for case_id in ranked[len(ranked) // 2 :][:1] if case_id not in worst]
-    best = [case_id for case_id in ranked[::-1][:count] if case_id not in worst + median]
-    return {"worst": worst, "median": median, "best": best}
+    median = [] if telling.median in telling.worst + telling.best else [telling.median]
+    return {"worst": list(telling.worst), "median": median, "best": list(telling.best)}
 
 
 def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
@@ -58,9 +52,8 @@ def panel_case(source: ReviewSource, view: CaseView) -> PanelCase | None:
     if view.image is None:
         return None
     prediction, known = view.predictions[0], source.scores.get(view.case_id)
-    scores = {} if known is None else {title: known.get(metric) for title, metric in _SHOWN.items() if metric in known}
-    note = standing_note(source.standings.get(view.case_id)) if scores else ""
-    return PanelCase(view.image, view.truth, prediction.mask, view.case_id, prediction.status, scores, note)
+    panel = PanelCase(view.image, view.truth, prediction.mask, view.case_id, prediction.status)
+    return panel if known is None else with_scores(panel, known, source.standings.get(view.case_id))
 
 
 INDEX_NAME = "index.html"
@@ -94,12 +87,7 @@ def run_panels(source: ReviewSource, case_ids: Iterable[str]) -> Iterable[PanelC
 
 def truth_panels(cases: Sequence[Case]) -> Iterable[PanelCase]:
     """The panels of ground truth alone, with the prediction marked as not there; without unreadable frames."""
-    for case in cases:
-        try:
-            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-        except UnreadableImage:
-            continue
-        yield PanelCase(image, GroundTruth.fitting(case.truth, *image.size), None, case.case_id, NOT_PREDICTED)
+    return (panel for case in cases if (panel := case_panel(case, None, NOT_PREDICTED)) is not None)
 
 
 def write_pictures(

@@ -23,7 +23,8 @@ from helpers.evaluation.score_table import both_empty
 from helpers.evaluation.scored_runs import ScoredRun, open_scored_runs, require_predicted, require_same_ids
 from helpers.metrics.centreline import skeleton
 from helpers.metrics.definitions import BY_METRIC, Better
-from helpers.review.figures.panels import GroundTruth, PredictedMask
+from helpers.review.case_panels import truth_of
+from helpers.review.figures.panels import PredictedMask
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import CaseView, CodedPrediction
 from helpers.review.session import ReviewCase, ranked
@@ -32,10 +33,6 @@ from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.run_folder import open_run
 
 logger = logging.getLogger(__name__)
-
-_NO_TRUTH = "no ground truth"
-_BROKEN_TRUTH = "the ground truth does not fit its frame, or cannot be read: see the data check"
-_NO_FRAME = "not shown: its frame cannot be read"
 
 
 @dataclass(frozen=True)
@@ -209,7 +206,7 @@ class ReviewSource:
                     f"{case_id}: expected a mask of {expected} pixels as the frame has, got {shape[1]}x{shape[0]}. "
                     "The data set was changed since the run: predict it again"
                 )
-        truth, note = _truth(case, width, height, image is not None)
+        truth, note = truth_of(case, width, height, image is not None)
         centreline = None if truth is None else skeleton(truth.mask)
         return CaseView(case_id, width, height, image, truth, note, centreline, predictions)
 
@@ -303,16 +300,6 @@ def open_source(
     source = ReviewSource(subjects[: len(judged)], dataset, metrics, subjects[len(judged) :])
     _ = source.scores  # metrics of another run are refused now, not at the first case
     return source
-
-
-def _truth(case: Case, width: int, height: int, has_frame: bool) -> tuple[GroundTruth | None, str | None]:
-    """The truth, or why there is none to show."""
-    if case.truth is None:
-        return None, _NO_TRUTH
-    try:
-        return GroundTruth.of(case.truth, width, height), None
-    except RefusedInput:
-        return None, _BROKEN_TRUTH if has_frame else _NO_FRAME
 
 
 def _finite(value: Any) -> float | None:

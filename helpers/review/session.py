@@ -1,6 +1,5 @@
 """A review without a screen: the queue of cases, where one stands in it, and the verdicts of one reviewer."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from helpers.core.errors import UsageProblem
 from helpers.core.paths import plain_name
 from helpers.core.vocabulary import QueueOrder
 from helpers.data.frames.image_reading import natural_key
+from helpers.review.case_ranking import by_score
 from helpers.review.verdicts import Verdict, VerdictReason, VerdictRecord, VerdictStore, current, is_on, new_id, now
 
 
@@ -46,18 +46,16 @@ def ranked(
     Where a sequence has cases in natural order of their ids, its frames stand in order of time. Cases where nothing is
     to be seen stand behind all others under WORST and BEST: a Dice of 1 makes no best case of them.
     """
-    found = _in_time(sorted(cases, key=lambda case: natural_key(case.case_id)))
+    natural = _in_time(sorted(cases, key=lambda case: natural_key(case.case_id)))
     if order is QueueOrder.NATURAL:
-        return found
-
-    def badness(case: ReviewCase) -> float:
-        value = case.scores.get(metric)
-        if value is None or math.isnan(value):
-            return math.inf
-        return value if lower_is_better else -value
-
-    shown = sorted((case for case in found if not case.empty), key=badness, reverse=order is QueueOrder.WORST)
-    return [*shown, *(case for case in found if case.empty)]
+        return natural
+    shown = by_score(
+        (case for case in natural if not case.empty),
+        lambda case: case.scores.get(metric),
+        worst_first=order is QueueOrder.WORST,
+        lower_is_better=lower_is_better,
+    )
+    return [*shown, *(case for case in natural if case.empty)]
 
 
 def _in_time(cases: Sequence[ReviewCase]) -> list[ReviewCase]:

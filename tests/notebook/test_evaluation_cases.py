@@ -7,7 +7,7 @@ import pytest
 from helpers.evaluation.score_table import scores_table
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.case_scores import CaseArrays, score_case
-from helpers.notebook.case_pictures import case_sheet, masks_of, ranked_cases, telling_cases
+from helpers.notebook.case_pictures import case_sheet, masks_of, named_cases, ranked_cases
 from helpers.notebook.evaluation_tables import median_case
 from helpers.runs.run_folder import open_run
 from tests.support.score_tables import of_patients
@@ -48,15 +48,15 @@ def test_frames_where_nothing_is_to_be_seen_are_neither_best_nor_worst():
 
 
 def test_the_worst_the_middle_and_the_best_and_none_twice():
-    assert telling_cases(of_patients([3, 9, 5, 7, 6], frames=1)) == {
+    assert named_cases(of_patients([3, 9, 5, 7, 6], frames=1)) == {
         "Worst case": "P0-F0", "Middle case": "P4-F0", "Best case": "P1-F0"
     }  # fmt: skip
-    assert telling_cases(of_patients([3, 9], frames=1)) == {"Worst case": "P0-F0", "Best case": "P1-F0"}
-    assert telling_cases(of_patients([3], frames=1)) == {"The only case": "P0-F0"}
-    assert telling_cases(of_patients([4, 4, 4], frames=1)) == {"One case of many with the same Dice": "P1-F0"}
-    assert telling_cases(of_patients([None, None], frames=1)) == {"One case of many with the same Dice": "P0-F0"}
+    assert named_cases(of_patients([3, 9], frames=1)) == {"Worst case": "P0-F0", "Best case": "P1-F0"}
+    assert named_cases(of_patients([3], frames=1)) == {"The only case": "P0-F0"}
+    assert named_cases(of_patients([4, 4, 4], frames=1)) == {"One case of many with the same Dice": "P1-F0"}
+    assert named_cases(of_patients([None, None], frames=1)) == {"One case of many with the same Dice": "P0-F0"}
     nothing = np.zeros((4, 12), bool)
-    assert telling_cases(scores_table([score_case(CaseArrays("e", nothing, nothing))])) == {}
+    assert named_cases(scores_table([score_case(CaseArrays("e", nothing, nothing))])) == {}
 
 
 def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):

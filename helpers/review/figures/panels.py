@@ -16,7 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.errors import UsageProblem
 from helpers.data.cases import Truth
 from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.review.figures.figure_watermark import stamped
@@ -53,14 +53,6 @@ class GroundTruth:
     def of(cls, truth: Truth, width: int, height: int) -> "GroundTruth":
         """The truth of a frame of that size. Raises RefusedInput as `Truth.mask`."""
         return cls(truth.mask(width, height), ignored_of(truth, width, height))
-
-    @classmethod
-    def fitting(cls, truth: Truth | None, width: int, height: int) -> "GroundTruth | None":
-        """The truth of a frame of that size; None without one, and for one that does not fit: see the data check."""
-        try:
-            return None if truth is None else cls.of(truth, width, height)
-        except RefusedInput:
-            return None
 
 
 @dataclass(frozen=True)

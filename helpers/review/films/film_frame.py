@@ -9,9 +9,8 @@ from PIL import Image
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import in_sequences
-from helpers.data.frames.frame_source import read_frame
-from helpers.data.frames.image_reading import UnreadableImage
 from helpers.evaluation.scored_runs import ScoredRun, require_predicted
+from helpers.review.case_panels import frame_and_truth
 from helpers.review.figures.panels import GroundTruth
 
 
@@ -47,16 +46,13 @@ def cine_frames(cases: Sequence[Case], subjects: Sequence[ScoredRun]) -> Iterato
         RefusedInput: where a frame is not the one that was predicted, or a run's file is damaged.
     """
     for case in cases:
-        try:
-            image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-        except UnreadableImage:  # the runs' status says so
-            image = None
+        image, truth = frame_and_truth(case)
         if image is not None:
             require_predicted(case.case_id, image, subjects)
         yield CineFrame(
             case.case_id,
             image,
-            None if image is None else GroundTruth.fitting(case.truth, *image.size),
+            truth,
             tuple(None if image is None else subject.mask(case.case_id) for subject in subjects),
             tuple(subject.status(case.case_id) for subject in subjects),
         )
