@@ -16,17 +16,19 @@ def escaped(text: object) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def written_mean(row: Mapping[str, Any]) -> str:
+def written_mean(row: Mapping[str, Any], sign: str = "") -> str:
     """A mean with its interval and what it leaves open, `0.781 [0.752, 0.809] (2 undefined)`; empty where unknown.
 
     Args:
-        row: of a summary: mean, low, high (None where unknown), few, unit, and what `stands_beside` looks at.
+        row: of a summary, an object of its JSON or a row of the table: mean, low, high (None or NaN where unknown),
+            few, unit, and what `stands_beside` looks at.
+        sign: "+" for differences, so that a gain is told from a mean.
     """
-    if row["mean"] is None:
+    if is_unknown(row["mean"]):
         return ""
-    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    interval = "" if is_unknown(row["low"]) else f" [{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"
     notes = [*stands_beside(row), *([f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else [])]
-    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
+    return f"{row['mean']:{sign}.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def stands_beside(row: Mapping[str, Any]) -> list[str]:
@@ -37,7 +39,7 @@ def stands_beside(row: Mapping[str, Any]) -> list[str]:
             n_undefined, n_infinite and n_cases.
     """
     median, notes = row.get("median"), []
-    if row.get("metric") in DISTANCES and median is not None and not math.isnan(median):
+    if row.get("metric") in DISTANCES and not is_unknown(median):
         notes.append(f"median {median:.3f}")
     if row.get("n_undefined"):
         notes.append(f"{int(row['n_undefined'])} undefined")
@@ -54,15 +56,20 @@ def written_side(row: Mapping[str, Any], side: str) -> str:
         side: `first` or `second`.
     """
     beside = {key: row.get(f"{side}_{key}") for key in ("median", "n_infinite")}
-    if beside["n_infinite"] is not None and math.isnan(beside["n_infinite"]):
+    if is_unknown(beside["n_infinite"]):
         beside["n_infinite"] = None
     notes = stands_beside({"metric": row["metric"], "n_cases": row["n_cases"], **beside})
     return f"{row[side]:.3f}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def p_text(value: float | None) -> str:
-    """A p-value; empty where there is none."""
-    return "" if value is None else f"{value:.3g}"
+    """A p-value in three digits, in `summary.md` and in notebooks; empty where there is none (None or NaN)."""
+    return "" if is_unknown(value) else f"{value:.3g}"
+
+
+def is_unknown(value: float | None) -> bool:
+    """Whether a number is missing: None in JSON, NaN in tables."""
+    return value is None or math.isnan(value)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

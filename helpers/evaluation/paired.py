@@ -125,6 +125,14 @@ def compare(
     return table
 
 
+def turned(compared: pd.DataFrame) -> pd.DataFrame:
+    """A table of `compare` with its two runs in the other order: the first less the second. Tests have two sides."""
+    names = {name: f"second{name.removeprefix('first')}" for name in compared if name.startswith("first")}
+    table = compared.rename(columns={**names, **{second: first for first, second in names.items()}})
+    table = table.assign(difference=0.0 - table["difference"], low=0.0 - compared["high"], high=0.0 - compared["low"])
+    return table[list(compared.columns)]
+
+
 def _of_cases(
     pairing: Pairing, capped_tables: tuple[pd.DataFrame, pd.DataFrame], metric: str, defined: pd.Series
 ) -> dict[str, float]:

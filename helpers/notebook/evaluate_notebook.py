@@ -19,7 +19,7 @@ from helpers.evaluation.headline import headline
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
-from helpers.evaluation.score_table import sizes, summary, summary_of_scored
+from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun, distinct_names, open_scored_runs
 from helpers.evaluation.summary_text import operating_point_rows, processing_rows
 from helpers.metrics.case_scores import CaseScoring
@@ -63,8 +63,6 @@ class Results:
 
     metrics: Metrics = field(repr=False)
     subjects: tuple[ScoredRun, ...]
-    seed: int
-    draws: int
 
     @cached_property
     def scores(self) -> Mapping[str, pd.DataFrame]:
@@ -74,17 +72,13 @@ class Results:
     @cached_property
     def summaries(self) -> Mapping[str, pd.DataFrame]:
         """Name -> means with intervals; failed and missing predictions count as empty masks."""
-        return {name: summary(table, draws=self.draws, seed=self.seed) for name, table in self.scores.items()}
+        return {subject.name: self.metrics.means(subject.name) for subject in self.subjects}
 
     @cached_property
     def summaries_of_scored(self) -> Mapping[str, pd.DataFrame]:
         """Name -> the same of the cases that have a mask, for the subjects where some have none."""
-        found = {}
-        for name, table in self.scores.items():
-            kept = summary_of_scored(table, draws=self.draws, seed=self.seed)
-            if kept is not None and (table["outcome"] != CaseScoring.SCORED).any():
-                found[f"{name}, without failures"] = kept
-        return found
+        tables = {subject.name: self.metrics.means_of_scored(subject.name) for subject in self.subjects}
+        return {f"{name}, without failures": table for name, table in tables.items() if table is not None}
 
     @property
     def first(self) -> str:
@@ -244,7 +238,7 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
         draws=settings.draws,
     )
     subjects = open_scored_runs(folders, names, settings.prompt)
-    return Results(open_metrics(output), subjects, settings.seed, settings.draws)
+    return Results(open_metrics(output), subjects)
 
 
 def _latest_run(project: str) -> tuple[Path, str]:

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
-from helpers.evaluation.markdown import stands_beside, written_side
-from helpers.evaluation.paired import CaseChange, Pairing, changes, compare, pair
+from helpers.evaluation.markdown import p_text, written_mean, written_side
+from helpers.evaluation.paired import CaseChange, Pairing, changes, pair, turned
 from helpers.evaluation.score_table import both_empty, capped, patient_means, reference_bound_means, sizes
 from helpers.evaluation.sequence_scores import sequence_difference_rows, sequence_rows, stepless_text
 from helpers.metrics.definitions import BY_METRIC, HEADLINE, METRICS
@@ -136,15 +136,14 @@ def written_comparison(compared: pd.DataFrame) -> pd.DataFrame:
     """A table of `helpers.evaluation.paired.compare` for people: no p-value where none may be given."""
     rows = []
     for _, row in compared.iterrows():
-        interval = "" if np.isnan(row["low"]) else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
         rows.append(
             (
                 _title(row["metric"]),
                 written_side(row, "first"),
                 written_side(row, "second"),
-                f"{row['difference']:+.3f}{interval}",
-                _p_value(row["p_sign_flip_holm"]),
-                _p_value(row["p_wilcoxon_holm"]),
+                written_mean({**row, "mean": row["difference"], "few": False}, sign="+"),
+                p_text(row["p_sign_flip_holm"]),
+                p_text(row["p_wilcoxon_holm"]),
                 f"{row['n_units']} {row['unit']}s, {row['n_cases']} cases" + _tested(row),
             )
         )
@@ -166,12 +165,8 @@ def change_counts(changed: pd.DataFrame) -> pd.DataFrame:
 
 def _written(table: pd.DataFrame, metric: str) -> str:
     """Mean and interval; empty where the metric is undefined for every case."""
-    if metric not in table.index or np.isnan(table.loc[metric, "mean"]):
-        return ""
-    row = table.loc[metric]
-    interval = "" if np.isnan(row["low"]) else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    notes = stands_beside({"metric": metric, **row})
-    return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
+    # That units are few is said once for the whole table, in its row of cautions.
+    return written_mean({"metric": metric, **table.loc[metric], "few": False}) if metric in table.index else ""
 
 
 def _title(metric: str) -> str:
@@ -181,10 +176,6 @@ def _title(metric: str) -> str:
         if definition.unit in ("1",) or definition.unit in definition.title
         else (f"{definition.title}, {definition.unit}")
     )
-
-
-def _p_value(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.4f}"
 
 
 @dataclass(frozen=True)
@@ -207,7 +198,7 @@ def compared_with_first(results: Results) -> Iterator[Comparison]:
     """One comparison for each other run, in order: differences are those of the first run less the other."""
     for number, subject in enumerate(results.subjects[1:], start=1):
         pairing = pair(results.scores[subject.name], results.scores[results.first])
-        compared = compare(pairing, draws=results.draws, seed=results.seed)
+        compared = turned(results.metrics.comparison(subject.name))
         together = counts(joint((pairing.first, pairing.second)))
         shown = title(together, results.left_out)
         note = sizes_text(sizes(pairing.first))

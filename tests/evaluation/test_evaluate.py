@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -18,8 +19,9 @@ from helpers.evaluation import evaluate as evaluating
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.regression_gate import check, read_baseline, scores_of, write_baseline
-from helpers.evaluation.score_table import summary
+from helpers.evaluation.score_table import summary, summary_of_scored
 from helpers.metrics.case_scores import CaseArrays, score_case
 from helpers.metrics.overlap import count_pixels, dice
 from helpers.metrics.postprocessing import Processing
@@ -484,3 +486,17 @@ def test_a_spelling_on_the_other_side_is_no_other_patient(tmp_path):
             evaluate([tmp_path / "development_run"], data, tmp_path / "d", processes=1, draws=50)
     with pytest.raises(RefusedInput, match="expected other patients than the scored ones, found 1 patients in both"):
         evaluate([tmp_path / "scored_run"], data, tmp_path / "m", development=tmp_path / "d", processes=1)
+
+
+def test_a_metrics_folder_gives_back_the_tables_that_its_summary_came_from(data, truths, good, tmp_path):
+    first = data.cases[0].case_id
+    other = write_run(tmp_path / "other", {**{name: np.roll(mask, 2, 1) for name, mask in truths.items()}, first: None})
+    evaluate([good, other], data, tmp_path / "m", names=["ours", "other"], processes=1, draws=50, seed=3)
+    metrics = open_metrics(tmp_path / "m")
+    ours, others = metrics.scores("ours"), metrics.scores("other")
+    pd.testing.assert_frame_equal(metrics.means("other"), summary(others, draws=50, seed=3))
+    assert metrics.means_of_scored("ours") is None
+    scored = summary_of_scored(others, draws=50, seed=3)
+    pd.testing.assert_frame_equal(metrics.means_of_scored("other"), scored)
+    compared = compare(pair(ours, others), draws=50, seed=3)
+    pd.testing.assert_frame_equal(metrics.comparison("other"), compared)

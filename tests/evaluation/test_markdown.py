@@ -19,7 +19,9 @@ def test_a_mean_with_what_it_leaves_open():
     noted = {**KNOWN, "n_undefined": 2, "n_infinite": 1, "n_cases": 9, "few": True}
     assert written_mean(noted) == "0.781 (2 undefined, 1 of 9 cases at the cap, fewer than 10 patients)"
     assert written_mean({**KNOWN, "n_undefined": 0, "n_infinite": 0}) == "0.781"
-    assert written_mean({**KNOWN, "mean": None}) == ""
+    assert written_mean({**KNOWN, "mean": None}) == written_mean({**KNOWN, "mean": float("nan")}) == ""
+    assert written_mean({**KNOWN, "low": float("nan"), "high": float("nan")}) == "0.781"
+    assert written_mean({**KNOWN, "low": -0.75, "high": 0.8}, sign="+") == "+0.781 [-0.750, +0.800]"
 
 
 def test_the_median_stands_beside_a_distance_alone():
@@ -33,7 +35,13 @@ def test_the_median_stands_beside_a_distance_alone():
 
 
 def test_p_values_have_three_digits():
-    assert [p_text(value) for value in (None, 0.5, 0.012345, 0.00001234)] == ["", "0.5", "0.0123", "1.23e-05"]
+    assert [p_text(value) for value in (None, float("nan"), 0.5, 0.012345, 0.00001234)] == [
+        "",
+        "",
+        "0.5",
+        "0.0123",
+        "1.23e-05",
+    ]
 
 
 def test_a_row_of_a_table():

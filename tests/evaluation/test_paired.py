@@ -3,13 +3,14 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.markdown import written_side
-from helpers.evaluation.paired import changes, compare, pair
+from helpers.evaluation.paired import changes, compare, pair, turned
 from helpers.metrics.definitions import COMPARED
 from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
 from tests.support.drawn_masks import steady
@@ -163,3 +164,10 @@ def test_holm_only_raises_and_keeps_the_order(values):
     found = holm(raw)
     assert (found >= raw).all() and (found <= 1).all()
     assert (np.diff(found[np.argsort(raw, kind="stable")]) >= 0).all()
+
+
+@pytest.mark.parametrize("before", [BEFORE, [*BEFORE[:-1], None]])
+def test_a_turned_comparison_is_that_of_the_runs_in_the_other_order(before):
+    first, second = of_patients(before), of_patients(AFTER)
+    turned_round = turned(compare(pair(first, second), draws=300))
+    pd.testing.assert_frame_equal(turned_round, compare(pair(second, first), draws=300), rtol=1e-12, atol=1e-12)

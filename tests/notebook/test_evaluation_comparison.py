@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.notebook.evaluate_notebook import Results
 from helpers.notebook.evaluation_tables import compared_with_first
@@ -25,9 +26,13 @@ class Tables:
     def scores(self, run):
         return self.tables[run]
 
+    def comparison(self, second):
+        first = next(iter(self.tables.values()))
+        return compare(pair(first, self.tables[second]), draws=200, seed=0)
+
 
 def results(**tables):
-    return Results(Tables(tables), tuple(ScoredRun(name, None, "p1") for name in tables), seed=0, draws=200)
+    return Results(Tables(tables), tuple(ScoredRun(name, None, "p1") for name in tables))
 
 
 def test_differences_are_the_first_run_less_the_other():
@@ -52,7 +57,7 @@ def test_the_same_masks_are_called_out_and_untested():
 def test_leakage_stands_in_the_table():
     tables = Tables({"a": of_patients([5, 6]), "b": of_patients([6, 7])}, ("all are training data",))
     subjects = tuple(ScoredRun(name, None, "p1") for name in tables.tables)
-    (found,) = compared_with_first(Results(tables, subjects, seed=0, draws=200))
+    (found,) = compared_with_first(Results(tables, subjects))
     assert found.tables[0].iloc[0].tolist() == ["WARNING: all are training data", *[""] * 6]
 
 

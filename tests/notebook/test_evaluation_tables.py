@@ -96,7 +96,7 @@ def test_no_p_value_from_too_few_patients():
     assert row["difference"] == "+0.200 [+0.100, +0.300]" and row["rests on"] == "2 patients, 4 cases"
     assert row["p, sign flip (Holm)"] == row["p, Wilcoxon (Holm)"] == ""
     many = compare(pair(of_patients([5] * 10), of_patients([6] * 10)), ("recall",), draws=DRAWS)
-    assert written_comparison(many).iloc[0]["p, sign flip (Holm)"] == f"{2 / 2**10:.4f}"
+    assert written_comparison(many).iloc[0]["p, sign flip (Holm)"] == "0.00195"
 
 
 def test_cases_that_changed_are_counted():
