@@ -1,6 +1,5 @@
 """Score runs on the same cases of a data set, into a metrics folder (docs/metrics-format.md)."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,6 +40,7 @@ from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.score_table import (
     definitions,
     pooled,
+    records_of,
     reference_bound_means,
     scores_table,
     summary,
@@ -218,9 +218,9 @@ def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int
         **subject.facts(),
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
-        "summary": _records(summary(table, draws=draws, seed=seed)),
-        "scored_only": None if scored_only is None else _records(scored_only),
-        "pooled": _records(pooled(table, draws=draws, seed=seed)),
+        "summary": records_of(summary(table, draws=draws, seed=seed)),
+        "scored_only": None if scored_only is None else records_of(scored_only),
+        "pooled": records_of(pooled(table, draws=draws, seed=seed)),
     }
 
 
@@ -253,7 +253,7 @@ def _comparisons(
                 "identical": len(pairing.identical),
                 "warnings": warnings,
                 "changes": {str(word): int(count) for word, count in found["change"].value_counts().items()},
-                "metrics": _records(compare(pairing, draws=draws, seed=seed)),
+                "metrics": records_of(compare(pairing, draws=draws, seed=seed)),
             }
         )
         changed.append(found.assign(first_run=names[0], second_run=name))
@@ -276,7 +276,7 @@ def _processed(
     runs = []
     for subject in subjects:
         processed = processed_scores(subject, cases, processing, processes)
-        rows = _records(gains(tables[subject.name], processed, draws=draws, seed=seed))
+        rows = records_of(gains(tables[subject.name], processed, draws=draws, seed=seed))
         runs.append({"run": subject.name, "metrics": rows})
     return {**asdict(processing), "runs": runs}
 
@@ -297,14 +297,3 @@ def _unit_warnings(table: pd.DataFrame) -> list[str]:
             f"intervals rest on {first['n_units']} {first['unit']}s, too few to rely on; no p-values are given"
         )
     return found
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as JSON objects, with None for what is missing or not a number."""
-    return [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value.item() if hasattr(value, "item") else value

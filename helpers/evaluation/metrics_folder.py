@@ -15,7 +15,7 @@ from helpers.core.atomic import require_writable
 from helpers.core.documents import read_document, refuse_damaged
 from helpers.core.errors import RefusedInput
 from helpers.core.parquet import read_pandas
-from helpers.evaluation.score_table import unit_columns
+from helpers.evaluation.score_table import table_of, unit_columns
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.threshold_curve import LogitHistogram
@@ -74,17 +74,17 @@ class Metrics:
 
     def means(self, run: str) -> pd.DataFrame:
         """Means of a run with their intervals, as `helpers.evaluation.score_table.summary` gave them."""
-        return _table_of(self._run(run)["summary"])
+        return table_of(self._run(run)["summary"])
 
     def means_of_scored(self, run: str) -> pd.DataFrame | None:
         """The same without failed and missing predictions; None where none failed, or none has a mask."""
         rows = self._run(run)["scored_only"]
-        return None if rows is None else _table_of(rows)
+        return None if rows is None else table_of(rows)
 
     def comparison(self, second: str) -> pd.DataFrame:
         """Differences of another run less the first, as `helpers.evaluation.paired.compare` gave them."""
         rows = next(found["metrics"] for found in self.summary["comparisons"] if found["second"] == second)
-        return _table_of(rows)
+        return table_of(rows)
 
     def _run(self, name: str) -> Mapping[str, Any]:
         return next(run for run in self.summary["runs"] if run["name"] == name)
@@ -140,14 +140,6 @@ class Metrics:
     def _of_run(self, name: str, run: str) -> pd.DataFrame:
         table = read_pandas(self.folder / name)
         return table[table["run"] == run].drop(columns="run").reset_index(drop=True)
-
-
-def _table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table that JSON objects came from: what is missing is NaN again, and NA in whole numbers."""
-    table = pd.DataFrame(rows)
-    whole = {name: "Int64" for name in ("n_sequences", "n_patients") if name in table}
-    empty = {name: float for name in table if name not in whole and table[name].isna().all()}
-    return table.astype({**whole, **empty})
 
 
 def open_metrics(folder: Path) -> Metrics:

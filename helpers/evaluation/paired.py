@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.leakage.standing import trained_units
-from helpers.evaluation.score_table import Unit, capped, patient_means, unit_of
+from helpers.evaluation.score_table import Unit, capped, patient_means, table_of, unit_of
 from helpers.metrics.definitions import BY_METRIC, COMPARED, DISTANCES, Better
 from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
 from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
@@ -105,10 +105,7 @@ def compare(
                 "metric": metric,
                 "first": before.to_numpy().mean(),
                 "second": after.to_numpy().mean(),
-                "difference": interval.estimate,
-                "low": np.nan if interval.low is None else interval.low,
-                "high": np.nan if interval.high is None else interval.high,
-                "few": interval.few,
+                **interval.row("difference"),
                 "unit": str(unit),
                 "independent": unit is Unit.PATIENT,
                 "n_units": interval.units,
@@ -119,7 +116,7 @@ def compare(
                 "p_wilcoxon": wilcoxon_p(untrained) if tested else np.nan,
             }
         )
-    table = pd.DataFrame(rows)
+    table = table_of(rows)
     for column in ("p_sign_flip", "p_wilcoxon"):
         table[f"{column}_holm"] = holm(table[column].to_numpy())
     return table

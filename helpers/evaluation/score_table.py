@@ -1,9 +1,11 @@
 """From the scores of cases to one number: the table, then frame, sequence, patient, and the mean over patients."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from helpers.core.errors import RefusedInput
 from helpers.data.groups.name_parts import Spellings
 from helpers.metrics.case_scores import CaseScores, CaseScoring
 from helpers.metrics.definitions import BY_METRIC, DEFINITIONS, DISTANCES, METRICS
-from helpers.metrics.intervals import DRAWS, SEED, Interval, mean_interval, ratio_interval
+from helpers.metrics.intervals import DRAWS, SEED, mean_interval, ratio_interval
 from helpers.metrics.reference_bounds import ReferenceBounds
 
 # Column of a table of scores where ids of patients are spellings of one: the id that each counts under.
@@ -165,17 +167,19 @@ def summary(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.
     """
     cases = capped(table)
     means = patient_means(cases)
+    intervals = {metric: mean_interval(means[metric].to_numpy(), draws=draws, seed=seed) for metric in METRICS}
     rows = [
         {
             "metric": metric,
-            **_described(mean_interval(means[metric].to_numpy(), draws=draws, seed=seed)),
+            **interval.row(),
+            "n_units": interval.units,
             "median": cases[metric].median(),
             "n_undefined": int(table[metric].isna().sum()),
             "n_infinite": int(np.isinf(table[metric]).sum()),
         }
-        for metric in METRICS
+        for metric, interval in intervals.items()
     ]
-    return _with_context(pd.DataFrame(rows), table)
+    return _with_context(table_of(rows), table)
 
 
 def summary_of_scored(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame | None:
@@ -199,25 +203,30 @@ def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.D
         }
     )
     sums = parts.groupby(unit_keys(table).to_numpy(), sort=False).sum()
-    rows = [
-        {"metric": name, **_described(ratio_interval(sums[top], sums[bottom], draws=draws, seed=seed))}
-        for name, top, bottom in (("ciou", "both", "either"), ("giou", "iou", "cases"))
-    ]
-    return _with_context(pd.DataFrame(rows).assign(n_undefined=0, n_infinite=0), table)
+    rows = []
+    for name, top, bottom in (("ciou", "both", "either"), ("giou", "iou", "cases")):
+        interval = ratio_interval(sums[top], sums[bottom], draws=draws, seed=seed)
+        rows.append({"metric": name, **interval.row(), "n_units": interval.units})
+    return _with_context(table_of(rows).assign(n_undefined=0, n_infinite=0), table)
 
 
-def _described(interval: Interval) -> dict[str, object]:
-    return {
-        "mean": _or_nan(interval.estimate),
-        "low": _or_nan(interval.low),
-        "high": _or_nan(interval.high),
-        "few": interval.few,
-        "n_units": interval.units,
-    }
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A table of JSON objects: None becomes NaN, and NA in counts that may be unknown. `records_of` turns it back."""
+    table = pd.DataFrame(rows)
+    counts = {name: "Int64" for name in ("n_sequences", "n_patients") if name in table}
+    empty = {name: float for name in table if name not in counts and table[name].isna().all()}
+    return table.astype({**counts, **empty})
 
 
-def _or_nan(value: float | None) -> float:
-    return np.nan if value is None else value
+def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON objects, with None for what is missing or not a finite number."""
+    return [{name: _json_value(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _json_value(value: Any) -> Any:
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value
 
 
 def _with_context(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from helpers.data.truth.ignored_pixels import ignored_of, scored_pixels
 from helpers.evaluation.case_arrays import Scorable
 from helpers.evaluation.leakage.standing import trained_units
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean
-from helpers.evaluation.score_table import UNITED, Unit, keys_of
+from helpers.evaluation.score_table import UNITED, Unit, keys_of, records_of, table_of
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
 from helpers.metrics.significance import holm, sign_flip_p
@@ -187,17 +187,8 @@ def _unit_means(sequences: pd.DataFrame, unit: Unit) -> pd.DataFrame:
 def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
     rows = []
     for name in NAMES:
-        found = mean_interval(units[name].to_numpy(), draws=draws, seed=seed)
-        rows.append(
-            {
-                "metric": name,
-                "mean": found.estimate,
-                "low": found.low,
-                "high": found.high,
-                "few": found.few,
-                "n_units": found.units,
-            }
-        )
+        interval = mean_interval(units[name].to_numpy(), draws=draws, seed=seed)
+        rows.append({"metric": name, **interval.row(), "n_units": interval.units})
     return rows
 
 
@@ -212,31 +203,21 @@ def _differences(
     rows = []
     for name in NAMES:
         differences = (second[name] - first[name]).dropna()
-        found = mean_interval(differences.to_numpy(), draws=draws, seed=seed)
+        interval = mean_interval(differences.to_numpy(), draws=draws, seed=seed)
         untrained = differences[~differences.index.isin(trained)].to_numpy()
         tested = len(untrained) >= FEWEST_UNITS and untrained.any()
         p = sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan
         rows.append(
             {
                 "metric": name,
-                "difference": found.estimate,
-                "low": found.low,
-                "high": found.high,
-                "few": found.few,
-                "n_units": found.units,
+                **interval.row("difference"),
+                "n_units": interval.units,
                 **({"n_tested": len(untrained)} if trained else {}),
                 "p_sign_flip": p,
             }
         )
-    corrected = holm(np.array([row["p_sign_flip"] for row in rows]))
-    for row, value in zip(rows, corrected, strict=True):
-        row["p_sign_flip"] = _plain(row["p_sign_flip"])
-        row["p_sign_flip_holm"] = _plain(value)
-    return rows
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    table = table_of(rows)
+    return records_of(table.assign(p_sign_flip_holm=holm(table["p_sign_flip"].to_numpy())))
 
 
 def sequence_rows(found: Mapping[str, Any]) -> list[list[str]]:

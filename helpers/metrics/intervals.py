@@ -43,6 +43,10 @@ class Interval:
         """Whether it rests on too few units to be relied on."""
         return self.units < FEWEST_UNITS
 
+    def row(self, name: str = "mean") -> dict[str, float | bool | None]:
+        """As a part of a JSON object or of a table's row: the estimate under `name`, then low, high and few."""
+        return {name: self.estimate, "low": self.low, "high": self.high, "few": self.few}
+
 
 def mean_interval(unit_values: np.ndarray, *, draws: int = DRAWS, seed: int = SEED) -> Interval:
     """Interval of the mean over units.
