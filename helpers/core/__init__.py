@@ -1,1 +1,1 @@
-"""What every package stands on: errors, paths, whole writes, locks, progress. It knows no artefact."""
+"""The base of every package: errors, paths, documents, whole writes, locks, progress. It knows no artefact."""

@@ -23,7 +23,7 @@ def partial_folder(target: Path) -> Iterator[Path]:
     """Build a folder in a temporary sibling that takes the target's name only when the block ends well.
 
     On any exception, an interrupt included, the sibling is removed and the exception goes on. What a killed process
-    left of the same target is told of: whether another one is still writing it cannot be seen from here.
+    left of the same target is logged: whether another one is still writing it cannot be seen from here.
 
     Raises:
         UsageProblem: before the block, where the target is a symbolic link that leads to nothing.

@@ -74,7 +74,7 @@ def in_words(error: OSError) -> OsErrorText | None:
     if error.errno in _AWAY:
         return OsErrorText(f"the disk or network drive failed ({error.strerror})", _LOOK)
     if error.errno in _GONE:
-        return OsErrorText(f"expected, and not there any more ({error.strerror})", _LOOK)
+        return OsErrorText(f"no longer exists ({error.strerror})", _LOOK)
     if error.errno in _NAME_TOO_LONG:
         return OsErrorText(f"a name is too long for this disk ({error.strerror})", "Name a folder with a shorter path")
     return None

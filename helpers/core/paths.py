@@ -1,4 +1,4 @@
-"""Where things are: one rule for relative paths, and the folders of results.
+"""Paths: one rule for relative ones, and the folders of results.
 
 A relative path means the project root, wherever a notebook runs. Paths typed in a shell are made absolute before they
 get here (`helpers.cli.arguments`).

@@ -1,4 +1,4 @@
-"""How far long work is. Libraries tell it here; who started them chooses where it is shown.
+"""Progress of long work: libraries report it here, and their caller chooses where it is shown.
 
 `track` and `Bar` are all that a library calls. Commands show bars in the terminal (`core.terminal`), notebooks as
 widgets, and a notebook that is run without a browser passes them on to the process that runs it

@@ -80,4 +80,4 @@ def _check(path: Path, value: Any, max_vertices: int) -> None:
 
 
 def _too_deep(path: Path) -> str:
-    return f"{path}: expected JSON of at most {MAX_DEPTH} levels, found more. This is no annotation file that is known"
+    return f"{path}: expected JSON of at most {MAX_DEPTH} levels, found more. This is not a known annotation file"

@@ -1,4 +1,4 @@
-"""What a reader finds, with the original names; and the case that it becomes once names are replaced by ids."""
+"""Records of a reader, with the original names, and the cases that they become once ids replace names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,7 +164,7 @@ def listed(frames: Sequence[Frame], path: Path) -> tuple[Frame, ...]:
     if strays:
         more = f" and {len(strays) - _SHOWN} more" if len(strays) > _SHOWN else ""
         raise RefusedInput(
-            f"{path}: expected case ids of this data set, {', '.join(strays[:_SHOWN])}{more} are none of it. "
+            f"{path}: expected case ids of this data set, {', '.join(strays[:_SHOWN])}{more} are not in it. "
             "Give the data set, --ids and --id-key of the run that the list came from"
         )
     return found

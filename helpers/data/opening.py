@@ -1,4 +1,4 @@
-"""How a data set is to be opened, in the plain words of options, notebook parameters and configs."""
+"""Options for opening a data set, in the plain words of commands, notebook parameters and configs."""
 
 import logging
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Which cases are scored: those with ground truth that every run was made for."""
+"""Choice of the scored cases: those with ground truth that every run was made for."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass

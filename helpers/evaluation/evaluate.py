@@ -100,7 +100,7 @@ def evaluate(
         prompt: id of the prompt to score; None scores each of a run's prompts.
         training: what the models were trained on, see `training_list.read_training_list`; None for what `convert` kept
             on this machine.
-        exclude_training: score no patient of whom training saw frames; they are counted.
+        exclude_training: leave out patients of whom training saw frames, and count them.
         development: metrics folder of the same models on other patients, to choose a threshold and a temperature on;
             None for cross-validation over units.
         processing: steps on the masks whose gain is measured beside the masks as they are; None for none.

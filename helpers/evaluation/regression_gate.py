@@ -131,7 +131,7 @@ class Findings:
 def check(
     baseline: Scores, now: Scores, *, case_tolerance: float = CASE_TOLERANCE, mean_tolerance: float = MEAN_TOLERANCE
 ) -> Findings:
-    """Hold scores against a baseline, on the cases of both.
+    """Compare scores with a baseline, on the cases of both.
 
     A mean is too low where it fell by more than `mean_tolerance` and the paired interval of the difference, over the
     means of patients (else sequences, else cases), lies below 0; where there are too few units for an interval, the

@@ -1,4 +1,4 @@
-"""What is scored: one prompt of one finished run, under a short name."""
+"""Scored runs: one prompt of a finished run each, under a short name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

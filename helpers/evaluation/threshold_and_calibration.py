@@ -1,4 +1,4 @@
-"""What a run's logits hold beyond its own threshold: one locked on other patients, reliability, and a temperature."""
+"""A run's logits beyond its own threshold: one locked on other patients, reliability, and a temperature."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Whether probabilities are what they say: reliability, calibration errors, and one temperature to mend them.
+"""Calibration of probabilities: reliability, calibration errors, and one temperature to correct them.
 
 All from logit histograms: a pixel counts with the middle of its bin, which is 1/256 logit wide, so that a probability
 is off by 0.0005 at most. Pixels are pooled, and drawn by unit; cases without logits have no probabilities and are left
@@ -84,7 +84,7 @@ class TemperatureScaling:
 def calibration(
     units: UnitHistograms, temperatures: np.ndarray | float = 1.0, *, draws: int = DRAWS, seed: int = SEED
 ) -> Calibration:
-    """Hold the probabilities of the logits, divided by `temperatures`, against the truth.
+    """Compare the probabilities of the logits, divided by `temperatures`, with the truth.
 
     Args:
         units: with at least one.

@@ -1,4 +1,4 @@
-"""How well centrelines agree: clDice, with its two halves."""
+"""Agreement of centrelines: clDice, with its two halves."""
 
 import numpy as np
 from skimage.morphology import skeletonize

@@ -1,4 +1,4 @@
-"""What each metric is, in which unit, and which library of which version computes it."""
+"""Definition of each metric, with its unit and the library that computes it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

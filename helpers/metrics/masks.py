@@ -1,4 +1,4 @@
-"""What the metrics take for a mask: bool, or numbers that leave no doubt; and the part that holds all vessels."""
+"""Masks as the metrics accept them (bool, or numbers that leave no doubt), cut to the part with all vessels."""
 
 from typing import Any
 

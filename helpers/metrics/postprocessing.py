@@ -1,4 +1,4 @@
-"""What may be done to a finished mask, off by default, and whether it helps: paired with the mask as it is."""
+"""Post-processing of a finished mask, off by default, to be compared with the mask as it is."""
 
 from dataclasses import asdict, dataclass
 

@@ -1,4 +1,4 @@
-"""What a score is to be held against: what the model's grid can hold, and two masks that show nothing."""
+"""Reference bounds of a score: the best that the model's grid can hold, and two masks that show nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How masks change from frame to frame of a sequence, against how the truth changes."""
+"""Changes of masks from frame to frame of a sequence, compared with those of the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

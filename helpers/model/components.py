@@ -1,4 +1,4 @@
-"""What a Sa2VA model is made of beside transformers' modules, and what it hands from one stage to the next.
+"""Modules of a Sa2VA model beside transformers' own, and the values that its stages pass on.
 
 Shapes: T tiles, S number of `[SEG]`, D SAM2 width.
 """

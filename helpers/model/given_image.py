@@ -33,7 +33,7 @@ _FORGETFUL = ("PPM", "JPEG2000")
 
 
 def require_kind(given, where: str) -> None:
-    """Refuse what is no image by its type, dtype or shape, or a path without a file; nothing is decoded.
+    """Refuse what is not an image by its type, dtype or shape, or a path without a file; nothing is decoded.
 
     Args:
         where: what the caller calls it, the beginning of the message.

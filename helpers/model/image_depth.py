@@ -1,4 +1,4 @@
-"""How deep the grey of a still image is: by its format, or by a remark in the file.
+"""Bit depth of a grey still image, by its format or by a remark in the file.
 
 A format that fixes the range (PGM's maxval, TIFF samples of 12 bits, the precision of JPEG 2000) decides for its file.
 All others keep grey of 9 to 16 bits in 16 alike, and one picture does not show how many of them its detector has.

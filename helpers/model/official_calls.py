@@ -1,4 +1,4 @@
-"""How calls that were written for the official models are understood, and what is answered to those that are not.
+"""Calls written for the official models: accepts those that this model understands, and answers the others with advice.
 
 The official order is image, video, text, past_text, mask_prompts, tokenizer, processor; image, text, tokenizer is taken
 too. What has no effect here is said once in a process.

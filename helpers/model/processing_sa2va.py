@@ -1,4 +1,4 @@
-"""What goes into a Sa2VA model (tiles, pixels for SAM2, the prompt text), and its mask logits in the frame's size.
+"""Inputs of a Sa2VA model (tiles, SAM2's pixels, the prompt text), and its mask logits in the frame's size.
 
 Pure functions on PIL images, arrays, tensors and strings. Resizing is PIL's, which the trained models saw.
 """

@@ -63,7 +63,7 @@ def _assigned(line: ast.stmt) -> tuple[str, Any]:
 def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
     """Name -> (type, default as source text) of each parameter of a notebook, in order; type `None` where unstated.
 
-    Raises as `read_notebook`, and RefusedInput where the cell is no Python.
+    Raises as `read_notebook`, and RefusedInput where the cell is not Python.
     """
     found = {}
     for cell in read_notebook(notebook).get("cells", []):
@@ -73,7 +73,7 @@ def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
         try:
             body = ast.parse(source).body
         except SyntaxError as error:
-            raise RefusedInput(f"{notebook}: its cell tagged {PARAMETERS_TAG!r} is no Python. Correct it") from error
+            raise RefusedInput(f"{notebook}: its cell tagged {PARAMETERS_TAG!r} is not Python. Correct it") from error
         for line in body:
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
                 found[line.target.id] = (ast.unparse(line.annotation), ast.get_source_segment(source, line.value))

@@ -1,4 +1,4 @@
-"""What notebooks of project `demo` take where nothing is named: the inputs of `make demo`."""
+"""Inputs of `make demo`, which notebooks of project `demo` take where none are named."""
 
 from collections.abc import Mapping
 from pathlib import Path

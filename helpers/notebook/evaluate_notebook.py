@@ -1,4 +1,4 @@
-"""What `03_evaluate` does: choose runs, score them against a data set, and hold what its tables and figures need."""
+"""Steps of `03_evaluate`: choose runs, score them on a data set, and keep the data of its tables and figures."""
 
 import os
 import re
@@ -242,7 +242,7 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
 
 
 def _latest_run(project: str) -> tuple[Path, str]:
-    """The project's latest finished run of a model, else its latest, and why: baselines are what is held against."""
+    """The project's latest finished run of a model, else its latest, and why: baselines are there for comparison."""
     folders = paths.all_complete(project, Stage.PREDICT)
     for folder in folders:
         model = read_config(folder).values.get("model") or {}

@@ -197,7 +197,7 @@ def _plain_stem(path: Path) -> str:
     try:
         return paths.plain_name(path.stem, "name")
     except UsageProblem as error:
-        raise UsageProblem(f"{path.name}: its own name is no plain name; add an entry 'name: ...'") from error
+        raise UsageProblem(f"{path.name}: its own name is not a plain name; add an entry 'name: ...'") from error
 
 
 def _grid_problems(settings: BatchSettings, types: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What `02_infer` does: open a data set, and predict it into a run folder."""
+"""Steps of `02_infer`: open a data set, and predict it into a run folder."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

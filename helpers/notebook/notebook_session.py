@@ -1,4 +1,4 @@
-"""What a notebook does before its work: read its parameters, find its inputs, name its results."""
+"""Beginning of a notebook: reads its parameters, finds its inputs, names its results."""
 
 import ast
 import re
@@ -123,7 +123,7 @@ def shown_path(path: Path) -> str:
 def require_verified(report: "VerificationReport") -> None:
     """Stop a notebook whose export does not hold what its sources do. Raises VesselkitError with all findings."""
     if not report.ok:
-        raise VesselkitError(f"the export is not what its sources make:\n{report.to_text()}")
+        raise VesselkitError(f"verification failed, the export does not match its sources:\n{report.to_text()}")
 
 
 def list_files(folder: Path) -> list[str]:
@@ -166,7 +166,7 @@ def _names_assigned_beside(known: set[str], cells: list[str]) -> set[str]:
 
 
 def _assigned_names(source: str) -> set[str]:
-    """Names that a cell's simple assignments set; none for a cell that is no plain Python."""
+    """Names that a cell's simple assignments set; none for a cell that is not plain Python."""
     try:
         body = ast.parse(source).body
     except SyntaxError:

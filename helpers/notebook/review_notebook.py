@@ -1,4 +1,4 @@
-"""What `04_review` does: open a run, its data set and its scores for review, and keep the verdicts by the run."""
+"""Steps of `04_review`: open a run, its data set and its scores for review, and keep verdicts by the run."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

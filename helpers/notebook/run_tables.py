@@ -51,7 +51,8 @@ def agreement_tables(run: Run) -> tuple[pd.DataFrame, ...]:
 
     Returns:
         The pairs of prompts: cases with both masks, median and lowest Dice, and the case of the lowest. Then the cases,
-        with a column for each pair; missing where either prompt left no mask: a failure is no empty mask.
+        with a column for each pair; missing where either prompt left no mask: a failed prediction is not counted
+        as an empty mask.
     """
     pairs = list(combinations(run.prompts, 2))
     if not pairs:

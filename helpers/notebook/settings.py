@@ -148,7 +148,7 @@ _Checkpoint = Annotated[
 ]
 
 _OF_THE_RESULT = ("project", "name", "id_key")
-_LATEST_RUN = "run folder, or name of a run of the project; empty: its latest of a model, else its latest"
+_LATEST_RUN = "run folder, or name of a run of the project; empty: its latest model run, else its latest run"
 
 
 class ResultSettings(BaseModel):
@@ -176,7 +176,7 @@ class DataSettings(ResultSettings):
     group_by: _OptionalText = Field(None, description="rule for patient and sequence; empty: found out")
     split: _OptionalText = Field(None, description="only this one, such as test; empty: all")
     rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = Field(
-        None, description="such as 800x800: images that annotations without a size were drawn on; empty: as they are"
+        None, description="image size assumed for annotations that state none, such as 800x800; empty: the frame's"
     )
 
     @property
@@ -244,7 +244,7 @@ class InferSettings(DataSettings):
     quantize: Annotated[Annotated[str, *_one_of(Quantization)] | None, _Unset] = Field(
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
     )
-    limit: _OptionalCount = Field(None, description="only the first cases, more may be asked for later; 0: all")
+    limit: _OptionalCount = Field(None, description="only the first cases, a later run may add more; 0: all")
 
 
 class EvaluateSettings(DataSettings):
@@ -258,15 +258,15 @@ class EvaluateSettings(DataSettings):
     training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
         None, description="list of case ids or configuration of the training; empty: what convert kept on this machine"
     )
-    exclude_training: bool = Field(False, description="score no patient of whom training saw frames; they are counted")
+    exclude_training: bool = Field(False, description="leave out patients of whom training saw frames, and count them")
     development: Annotated[DirectoryPath | None, _Unset] = Field(
         None,
         description="earlier evaluation of the same model on other patients, to choose a threshold on; empty: none",
     )
     close_gaps: int = Field(
-        0, ge=0, description="radius in pixels of a disk whose closing of gaps is measured; 0: none"
+        0, ge=0, description="close gaps with a disk of this radius in pixels and report the gain; 0: no"
     )
-    remove_small: int = Field(0, ge=0, description="pixels below which pieces are dropped, measured; 0: none")
+    remove_small: int = Field(0, ge=0, description="drop pieces below this number of pixels and report the gain; 0: no")
     seed: int = Field(SEED, ge=0, description="of the bootstrap that gives the intervals")
     draws: int = Field(DRAWS, ge=100, description="how often the bootstrap draws patients")
     processes: _OptionalCount = Field(None, description="processes that score cases; 0: one for each core")
@@ -275,14 +275,14 @@ class EvaluateSettings(DataSettings):
 class ReviewSettings(DataSettings):
     """Parameters of `04_review`. Runs are folders or names of runs of the project."""
 
-    name: _OptionalName = Field(None, description="of the review, which goes on under its name; empty: that of the run")
+    name: _OptionalName = Field(None, description="of the review, which the same name resumes; empty: that of the run")
     data: _Data = Field(description="needed: data set of the run, a folder or annotation file")
     predictions: _OptionalText = Field(None, description=_LATEST_RUN)
     against: list[_Words] = Field(
-        [], max_length=1, description="one run folder or name, to be shown in place of the first with the key b"
+        [], max_length=1, description="one run folder or name; the key b shows it in place of the first"
     )
     beside: list[_Words] = Field(
-        [], description="run folders or names, to be shown beside the first, each in a panel: modes of one data set"
+        [], description="run folders or names to show side by side with the first (same data set)"
     )
     metrics: Annotated[DirectoryPath | None, _Unset] = Field(
         None, description="evaluation of the run; empty: the project's latest one of this run, if any"

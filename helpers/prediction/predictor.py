@@ -1,4 +1,4 @@
-"""What predicts: Sa2VA, or anything else that turns frames into logits. It never sees ground truth."""
+"""Predictors: Sa2VA, or anything else that turns frames into logits. They never see ground truth."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which cases of a run folder are to be computed, and why: a resume looks at every case, also of a finished run."""
+"""Resuming a run folder: decides for every case, also of a finished run, whether to compute it, and why."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ class RecomputeReason(StrEnum):
 
     NEW = "not done yet"
     DAMAGED = "their files in the run are damaged or incomplete"
-    CHANGED = "their image is another one than was predicted, or can be read now"
+    CHANGED = "their image file changed since it was predicted, or has become readable"
     OUT_OF_MEMORY = "the memory did not suffice last time"
     CUT = "the limit of before cut their batch or sequence"
     SEQUENCE = "another frame of their sequence is computed again"

@@ -66,7 +66,7 @@ def predict(
         prompts: the user's words, each asked of every frame.
         threshold: probability above which a pixel is in the mask.
         combine: how the maps of several `[SEG]` become one mask.
-        batch_size: frames predicted together; None for that of the run to go on with, or one that suits the device. Of
+        batch_size: frames predicted together; None for that of the run to resume, or one that suits the device. Of
             no effect on sequences.
         limit: only so many frames, the first ones, in sequences the first ones in time; None for all. A run of the
             first ones goes on where more are asked for.
@@ -150,7 +150,7 @@ def check_output(
     known: Mapping[str, Any] | None = None,
     extent_at: Callable[[int | None], Extent] | None = None,
 ) -> None:
-    """Raise RefusedInput where a folder holds something that is no run to go on with.
+    """Raise RefusedInput where a folder holds something other than a run that can be resumed.
 
     Args:
         known: fields of the configuration that are known before the model is loaded; a run that differs in one of them
@@ -160,7 +160,7 @@ def check_output(
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not (output / CONFIG_NAME).is_file() and not _is_started(output):
-        raise RefusedInput(f"{output}: expected a new folder, or a run to go on with, found neither. Name another one")
+        raise RefusedInput(f"{output}: this folder is neither empty nor a run that can be resumed. Name another one")
     if known and (output / CONFIG_NAME).is_file():
         stored = read_config(output).values
         check_asked(output, {name: stored[name] for name in known if name in stored}, known, extent_at)

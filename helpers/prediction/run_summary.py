@@ -1,4 +1,4 @@
-"""What is told of a run when a command on it ends."""
+"""The closing report of a command on a run."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far two reviewers agree beyond chance, and which of two runs they prefer."""
+"""Agreement of two reviewers beyond chance, and their preference between two runs."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which cases come first: one order by score for the queue, for sheets and for notebooks."""
+"""Ranking of cases by score, the same for the queue, for sheets and for notebooks."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What the browser gets of one case: a picture, masks as packed bits, and logits in 8 bits."""
+"""One case as the browser gets it: a picture, masks as packed bits, and logits in 8 bits."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What a reviewer says of a case, as one line of a file that is only ever appended to (docs/review.md)."""
+"""Verdicts of reviewers: one line each, in files that only grow (docs/review.md)."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What the viewer must know before its first case, and the viewer's own files."""
+"""Facts that the viewer needs before its first case, and the viewer's own files."""
 
 import re
 from collections.abc import Iterable

@@ -51,7 +51,7 @@ class ReviewWidget(anywidget.AnyWidget):
                     return {"ticket": ticket, "error": "expected a case to load or a record to save"}
         except OSError as error:
             words = in_words(error)
-            said = str(error) if words is None else f"{words.found}. {words.advice}, then say it again"
+            said = str(error) if words is None else f"{words.found}. {words.advice}, then give the verdict again"
             return {"ticket": ticket, "error": said}
         except (VesselkitError, ValueError) as error:
             return {"ticket": ticket, "error": str(error)}

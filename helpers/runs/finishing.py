@@ -147,7 +147,7 @@ def read_tables(run: Path, config: RunConfig) -> Tables:
     """
     path = run / MANIFEST_NAME
     if not path.is_file():
-        raise RefusedInput(f"{run}: the run is not finished. Give the same command again to go on with it")
+        raise RefusedInput(f"{run}: the run is not finished. Give the same command again to resume it")
     manifest = parse_document(
         path, path.read_bytes(), SCHEMA, SCHEMA_VERSION, ("config_sha256", "files"), "Predict again"
     )

@@ -1,4 +1,4 @@
-"""What a run was made from and with: versions, devices, and the image files behind its cases."""
+"""Provenance of a run: versions, devices, and the image files behind its cases."""
 
 import hashlib
 import json

@@ -139,7 +139,7 @@ def check_asked(
     asked: Mapping[str, Any],
     extent_at: Callable[[int | None], Extent] | None = None,
 ) -> None:
-    """Raise RefusedInput where a run folder does not go on with what is asked for.
+    """Raise RefusedInput where a run folder cannot be resumed with what is asked for.
 
     Args:
         stored, asked: fields of the two configurations, the same ones.

@@ -165,7 +165,7 @@ class Run:
         """A sentence where the run cannot tell that its files are those that it wrote; None where it can.
 
         So it is where parts of a run are gone, or of the first form, that was finished before there was the table of
-        artefacts. Its masks are held against the table's codes.
+        artefacts. Its masks are checked against the table's codes.
         """
         if self.artefacts is not None:
             return None
@@ -224,7 +224,7 @@ class Run:
             content = path.read_bytes()
         except OSError as error:
             raise RefusedInput(
-                f"{path}: expected, since the table counts its pixels, and not found ({error.strerror}). {MEND}"
+                f"{path}: missing, although the results table counts its pixels ({error.strerror}). {MEND}"
             ) from error
         digests = self._digests(case_id)
         if digests is not None and sha256(content).hexdigest() != digests.get(name):

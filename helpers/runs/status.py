@@ -1,4 +1,4 @@
-"""How the prediction for one case and prompt ended."""
+"""Status of the prediction of one case and prompt."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -24,7 +24,7 @@ def system_error(number, path=None):
         (errno.EACCES, "access was denied (Permission denied)", "give yourself access"),
         (errno.EIO, "the disk or network drive failed (Input/output error)", "Check that the disk or network drive is"),
         (errno.ESTALE, "the disk or network drive failed (Stale file handle)", "Check that the disk or network drive"),
-        (errno.ENOENT, "expected, and not there any more (No such file", "Check that the disk or network drive is"),
+        (errno.ENOENT, "no longer exists (No such file", "Check that the disk or network drive is"),
         (errno.ENAMETOOLONG, "a name is too long for this disk", "shorter path"),
     ],
 )

@@ -20,8 +20,8 @@ def test_listed_frames_come_in_the_order_of_the_data_set(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a\nx\n", "x are none of it"),
-        (b"t\nu\nv\nw\nx\n", "t, u, v and 2 more are none of it"),
+        (b"a\nx\n", "x are not in it"),
+        (b"t\nu\nv\nw\nx\n", "t, u, v and 2 more are not in it"),
         (b" \n", "found none"),
         (b"\xff\xfe\x00", "UnicodeDecodeError"),
         (None, "FileNotFoundError"),

@@ -256,7 +256,7 @@ def test_a_second_process_on_a_shard_is_refused(frames, tmp_path):
 def test_a_folder_of_something_else_is_refused(frames, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/thesis.tex").write_text("mine")
-    with pytest.raises(RefusedInput, match="expected a new folder, or a run to go on with"):
+    with pytest.raises(RefusedInput, match="neither empty nor a run that can be resumed"):
         compute(frames, tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 

@@ -184,7 +184,7 @@ def test_thumbnails_stand_in_the_order_of_the_queue_with_scores_and_verdicts(sho
 def test_a_click_opens_a_case_and_none_is_judged_as_a_thumbnail(shown):
     shown.page.fill("[data-control=reviewer]", "ann")
     shown.press("Escape", "G", "a")
-    assert "NOT kept" in shown.text(".vk-card [role=status]") and shown.text(".vk-progress").startswith("0 of 6")
+    assert "Not saved" in shown.text(".vk-card [role=status]") and shown.text(".vk-progress").startswith("0 of 6")
     shown.page.click(f".vk-tile[title={FAILED}]")
     shown.wait(lambda: shown.page.evaluate("document.body.dataset.drawn") == FAILED)
     shown.judge("a")

@@ -71,7 +71,7 @@ def test_which_run_is_a_varies_and_stays(opened, made):
 
 def test_verdicts_by_keys_undo_download_and_import(opened, made, tmp_path):
     opened.press("a")
-    assert "name first" in opened.text(".vk-card [role=status]")
+    assert "Enter your name" in opened.text(".vk-card [role=status]")
     opened.page.fill("[data-control=reviewer]", "ann")
     opened.press("Escape")
     opened.judge("3", "r", "a", "f", "z")
@@ -118,7 +118,7 @@ def test_no_verdict_goes_to_a_case_that_is_not_on_the_screen(made, browser, tmp_
         one.judge("k")
         assert text("[data-score=dice]") != "–"
         one.press("n", "a")
-        assert "not on the screen yet" in text(".vk-card [role=status]")
+        assert "the case is still loading" in text(".vk-card [role=status]")
         one.wait(lambda notes=one.notes: "is missing" in notes()[2])
         shown = [text(name) for name in ("[data-score=dice]", "[data-score=centreline]", ".vk-status", ".vk-run")]
         assert shown == ["–"] * 4 and text(".vk-id") == SAME  # nothing of the case before

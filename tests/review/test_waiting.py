@@ -28,7 +28,7 @@ def test_a_case_that_comes_late_is_shown(browser):
         "this case cannot be shown: the kernel does not answer. Is it busy, or was it restarted?"
     )
     page.keyboard.press("a")
-    assert "not on the screen yet" in page.inner_text(".vk-card [role=status]")
+    assert "the case is still loading" in page.inner_text(".vk-card [role=status]")
     page.evaluate("() => answer()")  # the cell before has ended
     page.wait_for_function("() => sent.length === 1")
     page.evaluate("() => answer()")
@@ -50,11 +50,11 @@ def test_a_verdict_that_waits_for_the_kernel_is_never_said_to_be_lost(browser):
     assert page.inner_text(said) == ""
     page.clock.run_for(1000)
     waits = page.inner_text(said)
-    assert waits.startswith("Waiting for the kernel to keep this verdict")
+    assert waits.startswith("Waiting for the kernel to save this verdict")
     page.clock.run_for(120_000)
     assert page.inner_text(said) == waits and page.inner_text(".vk-progress") == "ann: 0 of 1 reviewed, 0 rejected"
     page.keyboard.press("r")
-    assert "still waits to be kept" in page.inner_text(said)
+    assert "Still saving the previous verdict" in page.inner_text(said)
     assert page.evaluate("() => sent.filter(({ kind }) => kind === 'save').length") == 1
     page.evaluate("() => answer()")  # the cell before has ended
     _run_until(page, lambda: page.inner_text(".vk-progress") == "ann: 1 of 1 reviewed, 0 rejected")
@@ -63,9 +63,9 @@ def test_a_verdict_that_waits_for_the_kernel_is_never_said_to_be_lost(browser):
     page.clock.run_for(60_000)
     assert page.inner_text(said) == waits
     page.evaluate("() => answer('the disk is full')")
-    _run_until(page, lambda: page.inner_text(said) == "NOT kept: the disk is full")
+    _run_until(page, lambda: page.inner_text(said) == "Not saved: the disk is full")
     page.clock.run_for(5000)
-    assert page.inner_text(said) == "NOT kept: the disk is full"
+    assert page.inner_text(said) == "Not saved: the disk is full"
     page.close()
 
 

@@ -106,7 +106,7 @@ def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "the disk became full. Free some space, then say it again"),
+        (errno.ENOSPC, "the disk became full. Free some space, then give the verdict again"),
         (errno.EROFS, "cannot be written (Read-only file system). Name another folder, or make this one writable"),
         (errno.EIO, "the disk or network drive failed (Input/output error)"),
     ],

@@ -1,4 +1,4 @@
-"""Whether a base is the one that a checkpoint was trained on, as far as sizes can tell."""
+"""Checks that a base is the one that a checkpoint was trained on, as far as sizes can tell."""
 
 import re
 from dataclasses import dataclass

@@ -222,9 +222,9 @@ def _scale(weight: str, scales: Mapping[AdapterPart, LoraScale]) -> LoraScale:
     if scale.alpha is None:
         told = "neither the checkpoint's own training config nor --train-config names it"
         if part is AdapterPart.LANGUAGE:
-            raise RefusedInput(f"LoRA alpha is unknown: it is no tensor, and {told}. Pass --lora-alpha")
+            raise RefusedInput(f"LoRA alpha is unknown: it is not a tensor, and {told}. Pass --lora-alpha")
         raise RefusedInput(
-            f"LoRA alpha of {part.value} is unknown: it is no tensor, and {told}; --lora-alpha is the language "
+            f"LoRA alpha of {part.value} is unknown: it is not a tensor, and {told}; --lora-alpha is the language "
             f"model's. Pass as --train-config a copy of the config with {part.value} written out"
         )
     return scale

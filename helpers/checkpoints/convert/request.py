@@ -1,4 +1,4 @@
-"""What a user asks of a conversion, and the sources that answer it."""
+"""A user's request for a conversion, and the sources that answer it."""
 
 import logging
 import math

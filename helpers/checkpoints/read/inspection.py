@@ -1,4 +1,4 @@
-"""What a checkpoint or a training folder holds, as a record, a JSON object and a table."""
+"""Content of a checkpoint or a training folder, as a record, a JSON object and a table."""
 
 import math
 from dataclasses import dataclass

@@ -97,7 +97,7 @@ def adapter_training_config(values: Mapping[str, object], origin: str) -> Traini
 def read_training_config_file(path: Path) -> TrainingConfig:
     """Read a training config from a Python file. Raises RefusedInput as `read_training_config` does."""
     if not path.is_file():
-        raise RefusedInput(f"{path} does not exist or is no file. Give the Python config that training used.")
+        raise RefusedInput(f"{path} does not exist or is not a file. Give the Python config that training used.")
     size = path.stat().st_size
     if size > MAX_TEXT_BYTES:
         raise RefusedInput(f"{path} is {size:,} bytes long; a training config has at most {MAX_TEXT_BYTES:,}.")

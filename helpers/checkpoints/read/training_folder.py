@@ -1,4 +1,4 @@
-"""What training leaves: mmengine's work folders with their log and meta entry, and DeepSpeed checkpoints."""
+"""Folders that training leaves: mmengine's work folders with log and meta entry, and DeepSpeed checkpoints."""
 
 import json
 import logging

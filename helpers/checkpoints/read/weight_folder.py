@@ -1,4 +1,4 @@
-"""Which files of a model folder hold its weights, checked against the folder's index."""
+"""Weight files of a model folder, checked against the folder's index."""
 
 import json
 from collections.abc import Mapping

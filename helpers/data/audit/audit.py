@@ -59,7 +59,7 @@ class AuditReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error."""
+        """Whether no finding is an error."""
         return not any(found.severity is AuditSeverity.ERROR for found in self.findings)
 
     def to_dict(self) -> dict[str, Any]:

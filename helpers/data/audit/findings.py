@@ -1,4 +1,4 @@
-"""What an audit finds: one row each, without names; and what it finds in the ground truth of one case."""
+"""Findings of an audit: one row each, without names; and those in the ground truth of one case."""
 
 import csv
 import io

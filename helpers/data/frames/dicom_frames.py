@@ -1,4 +1,4 @@
-"""What a DICOM header says of its frames: how many there are, which are masks, what a shutter hides."""
+"""Frames by a DICOM header: their number, which are masks, and what a shutter hides."""
 
 import struct
 from typing import TYPE_CHECKING, BinaryIO

@@ -40,7 +40,7 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile
         if found:
             return OriginalFile(found, kept=False)
     if key is not None:
-        asked = f"an id of the map {path}, found none such" if path.is_file() else f"the map of {key}, found none"
+        asked = f"an id of the map {path}, found no such id" if path.is_file() else f"the map of {key}, found none"
         raise UsageProblem(f"{case_id}: expected {asked}. Pass the --id-key that the ids were made with")
     try:
         frames = open_dataset(dataset, tried=Rules(ids=IdPolicy.KEEP)).frames

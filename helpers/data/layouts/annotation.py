@@ -1,4 +1,4 @@
-"""What the readers of annotation files share: finding the image, reading polygons, putting a reading together."""
+"""Common parts of the readers of annotation files: finding the image, reading polygons, building a reading."""
 
 import os
 import posixpath

@@ -1,4 +1,4 @@
-"""Whether image files look like masks or like frames, by their pixels; a few tell what their folder holds."""
+"""Tells masks from frames by their pixels; a few files tell what their folder holds."""
 
 import hashlib
 from collections import Counter

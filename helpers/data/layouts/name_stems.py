@@ -1,4 +1,4 @@
-"""How the names of masks follow from those of their images: the same stem, or with something before or behind it."""
+"""Names of masks from those of their images: the same stem, or one with a prefix or suffix."""
 
 import re
 from collections.abc import Collection, Iterator

@@ -144,7 +144,8 @@ def read_paired(root: Path, layout: PairedLayout) -> Reading:
             notes.append(f"{pairs.passed_over} image files outside the folders of images and masks were passed over")
     if base is None:
         raise RefusedInput(
-            f"{root}: expected layout {layout.name} ({layout.expected}), found none such. Check the path or --layout"
+            f"{root}: expected layout {layout.name} ({layout.expected}), found no such folders. Check the path or "
+            "--layout"
         )
     for part in parts:
         _read_part(folders, base, part, found)

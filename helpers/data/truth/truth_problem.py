@@ -1,4 +1,4 @@
-"""What is wrong with a ground truth: its kind, how much it weighs, and what to do, decided where it is found."""
+"""Problems of a ground truth, with their kind and advice, decided where they are found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What `vesselkit dev bench model` found, as JSON, as a table and as a figure."""
+"""Results of `vesselkit dev bench model`, as JSON, as a table and as a figure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -73,7 +73,7 @@ def keep_training_names(
 
 
 def _training_files(checkpoint: Path, train_config: Path | None) -> TrainingFiles | None:
-    """What the config says; None where there is no config. Raises RefusedInput where it is no Python."""
+    """What the config says; None where there is no config. Raises RefusedInput where it is not Python."""
     origin = checkpoint if train_config is None else train_config
     text = _own_text(checkpoint) if train_config is None else _text(train_config)
     if text is None:

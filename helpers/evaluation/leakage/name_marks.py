@@ -1,4 +1,4 @@
-"""What of a file's name is compared with training data, plain or hashed under a key that stays on this machine."""
+"""Parts of a file's name to compare with training data, plain or hashed under a key that stays on this machine."""
 
 import hashlib
 import hmac

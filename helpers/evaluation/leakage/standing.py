@@ -1,4 +1,4 @@
-"""How the scored patients stand to a model's training data: seen by it, never seen, or not known; and how that is said.
+"""Standing of scored patients to a model's training data (seen, never seen, unknown), and the words for it.
 
 A patient counts as never seen only where every name of a training image is understood. See docs/metrics-format.md.
 """

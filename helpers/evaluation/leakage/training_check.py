@@ -1,4 +1,4 @@
-"""The cases of an evaluation held against the training data of its runs: what is left out, said, and recorded."""
+"""Compares the cases of an evaluation with the training data of its runs: what is left out, said, and recorded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

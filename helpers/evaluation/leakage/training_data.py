@@ -1,4 +1,4 @@
-"""What is known of the training data of each run, and how the scored patients stand to it."""
+"""Training data of each run, as far as known, and the standing of the scored patients to it."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which cases of a data set a model was trained on: its training list held against the files of the data set.
+"""Cases of a data set that a model was trained on: compares its training list with the data set's files.
 
 Images are matched by name; see `_matched` for what tells equal names apart. Other frames of the same patients are found
 by `training_match`.

@@ -1,4 +1,4 @@
-"""Whose frames a model was trained on: the names of training images, held against the patients of a data set.
+"""Whose frames a model was trained on: the names of training images, compared with the patients of a data set.
 
 A name counts as understood where the file is one of the data set, where the data set's rule reads its patient, or where
 it has the shape of the data set's names, so that another text at the patient's place means another patient. As long as

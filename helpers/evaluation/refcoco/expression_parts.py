@@ -1,4 +1,4 @@
-"""What was predicted on one image, in a file of its own, so that a stopped run goes on; checked whenever it is read."""
+"""Predictions of one image in a file of its own, so that an interrupted run resumes; each read checks it."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -82,7 +82,7 @@ def read_expressions(dataset: Dataset) -> Expressions:
 
 
 def check_truths(expressions: Expressions) -> dict[str, tuple[int, int]]:
-    """Width and height of each case's frame; every ground truth is held against it.
+    """Width and height of each case's frame; every ground truth is checked against it.
 
     Raises:
         RefusedInput: where one cannot be drawn on its frame, or a frame cannot be read.

@@ -1,4 +1,4 @@
-"""Whether a conversion from before is of the same sources and still whole, so that it need not be made again."""
+"""Reuses an earlier conversion where it is of the same sources and still whole."""
 
 import logging
 from collections.abc import Mapping

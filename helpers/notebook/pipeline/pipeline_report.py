@@ -1,4 +1,4 @@
-"""What the pipeline says at its end."""
+"""Texts that the pipeline prints as it begins, after each step, and at its end."""
 
 from collections.abc import Sequence
 from pathlib import Path

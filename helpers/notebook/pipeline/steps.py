@@ -39,7 +39,7 @@ class PipelineRequest:
         opening: how the data set is opened; the notebooks know no `rescale`.
         output: absolute path of the folder for all results; steps that are done there are not done again.
         prompts: asked of every frame.
-        baseline: settings of the vesselness that the model is held against; None for the documented defaults.
+        baseline: settings of the vesselness that the model is compared with; None for the documented defaults.
         training: images that the model was trained on, see `vesselkit evaluate --training`.
         exclude_training: score no patient of whom training saw frames.
         device, dtype, batch_size, limit: as in notebook 02.
@@ -192,7 +192,7 @@ def _convert(request: PipelineRequest, project: str) -> Iterator[PipelineStep]:
 
 
 def _data(opening: Opening) -> dict[str, Any]:
-    """What notebooks 02 and 03 are told of the data set."""
+    """The data set's parameters of notebooks 02 and 03."""
     given = {one.name: getattr(opening, one.name) for one in fields(opening) if one.name != "rescale"}
     return {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
 

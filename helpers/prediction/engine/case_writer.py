@@ -1,4 +1,4 @@
-"""What becomes of an outcome: a case of the run folder."""
+"""Writes a predicted frame as a case of the run folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a model takes of an image: made by Pillow, or by the GPU with the same bytes."""
+"""Inputs of a model from an image: made by Pillow, or by the GPU with the same bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What a model needs of a device's memory, told before any of its weights are loaded; and what its want looks like."""
+"""Estimates a model's memory before any of its weights are loaded, and recognises out-of-memory errors."""
 
 import json
 import logging

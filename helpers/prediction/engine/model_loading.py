@@ -77,8 +77,8 @@ def check_folder(model_dir: Path) -> ModelIdentity:
 
     The folder's Python files must be those named in its conversion record, with the same SHA-256. Without a record
     this cannot be checked, and the log says so.
-    Raises `RefusedInput` for a folder that is no export, for changed, added or missing code, and for code that would
-    be taken from elsewhere.
+    Raises `RefusedInput` for a folder that is not an export, for changed, added or missing code, and for code that
+    would be taken from elsewhere.
     """
     if model_dir.is_file() or (not (model_dir / "config.json").exists() and any(model_dir.glob("*.pth"))):
         raise RefusedInput(

@@ -120,7 +120,7 @@ def _gathered(predictor: Predictor, reading: Sequence[Future[Loaded]]) -> list[L
         raise device_failure(error) from error
     except MODEL_ERRORS as error:  # `predict` meets it again where it lasts, and says of which frame
         words = nameless(f"{type(error).__name__}: {error}")
-        logger.warning("a batch is brought to the device when it is predicted, not ahead (%s)", words)
+        logger.warning("a batch could not be prefetched to the device and is copied when it is predicted (%s)", words)
         return loaded
     for place, prepared in zip(ready, gathered, strict=True):
         loaded[place] = replace(loaded[place], prepared=prepared)

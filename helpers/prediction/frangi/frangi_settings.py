@@ -1,4 +1,4 @@
-"""What decides a vesselness prediction, and the file that holds it (docs/baselines.md)."""
+"""Settings of a vesselness prediction, and the file that holds them (docs/baselines.md)."""
 
 import math
 from collections.abc import Mapping

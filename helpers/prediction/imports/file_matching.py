@@ -1,4 +1,4 @@
-"""Which file belongs to which case: by case id, else by the frame's path below the data set, or its end."""
+"""Matches files to cases: by case id, else by the frame's path below the data set, or its end."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""What is in an imported file, and what its values mean."""
+"""Content of an imported file, and the meaning of its values."""
 
 import io
 import zlib

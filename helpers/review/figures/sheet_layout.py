@@ -1,4 +1,4 @@
-"""How a sheet of pictures is drawn: at which scale, in which style, and where panels and words stand, in pixels."""
+"""Layout of a sheet of pictures: scale, style, and the places of panels and words in pixels."""
 
 import math
 import textwrap

@@ -1,4 +1,4 @@
-"""What the figures of an evaluation share: a look for each run, words for numbers, and alternative texts."""
+"""Common style of an evaluation's figures: a look for each run, words for numbers, and alternative texts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

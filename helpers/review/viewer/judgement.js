@@ -25,7 +25,7 @@ export class Judgement {
       make("div", { className: "vk-tags" }, ...this.tags),
       label("Note", this.note),
       make("div", { className: "vk-line" },
-        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "go on after a verdict" })),
+        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "advance automatically" })),
         make("span", { className: "vk-space" }), button("Undo (z)", () => this.undo())),
       this.said,
     );
@@ -86,7 +86,7 @@ export class Judgement {
     const { viewer } = this;
     if (!viewer.case) return;
     if (viewer.data?.case_id !== viewer.case.case_id) {
-      this.tell("NOT kept: this case is not on the screen yet.");
+      this.tell("Not saved: the case is still loading.");
       return;
     }
     const advance = this.advance.checked;
@@ -111,7 +111,7 @@ export class Judgement {
   leftOver() {
     const given = this.viewer.given(), open = this.viewer.queue.filter((one) => !given.has(one.case_id)).length;
     if (open) return `This was the last case of the queue; ${open} before it have no verdict (u goes to the next one).`;
-    return "Every case of the queue has a verdict, and all are kept: you are done.";
+    return "Every case of the queue has a verdict, and all are saved: you are done.";
   }
 
   async undo() {
@@ -135,7 +135,7 @@ export class Judgement {
   async keep(values) {
     const { viewer } = this;
     if (!NAME.test(viewer.reviewer)) {
-      this.tell("Your name first, as Reviewer: letters, digits, '.', '_', '+', '-'.");
+      this.tell("Enter your name under Reviewer first: letters, digits, '.', '_', '+', '-'.");
       this.reviewer?.focus();
       return null;
     }
@@ -147,17 +147,17 @@ export class Judgement {
     };
     // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
     if (this.keeping) {
-      this.tell("The verdict before still waits to be kept: say this one again after it.");
+      this.tell("Still saving the previous verdict: give this one again in a moment.");
       return null;
     }
     this.keeping = true;
     const late = setTimeout(() => this.tell(
-      "Waiting for the kernel to keep this verdict: it is busy, or was restarted (then run the notebook again).",
+      "Waiting for the kernel to save this verdict: it is busy, or was restarted (then run the notebook again).",
     ), SOON_MS);
     try {
       await viewer.host.save(record);
     } catch (error) {
-      this.tell(`NOT kept: ${error.message}`);
+      this.tell(`Not saved: ${error.message}`);
       return null;
     } finally {
       clearTimeout(late);

@@ -75,7 +75,7 @@ def test_another_image_under_the_same_name_is_predicted_again_and_one_saved_anew
             image.putpixel((0, 0), 77)
         image.save(frames[case_id].path, compress_level=level)
     assert again(*made) == 1
-    assert "1 cases are computed again (their image is another one than was predicted" in caplog.text
+    assert "1 cases are computed again (their image file changed since it was predicted" in caplog.text
 
 
 def test_parts_of_an_earlier_version_are_taken_and_said_to_be_unchecked(made):

@@ -93,8 +93,8 @@ def test_a_batch_that_cannot_be_gathered_is_predicted_as_it_was_prepared_and_tol
     predictor = GatheringPredictor(RuntimeError("no room on the device"))
     assert set(statuses(run(draw_frames(tmp_path, [1, 2, 3]), predictor)).values()) == {"answered"}
     assert predictor.batches == predictor.gathered and not any(predictor.given)
-    told = "a batch is brought to the device when it is predicted, not ahead (RuntimeError: no room on the device)"
-    assert caplog.messages == 2 * [told]
+    late = "a batch could not be prefetched to the device and is copied when it is predicted"
+    assert caplog.messages == 2 * [f"{late} (RuntimeError: no room on the device)"]
 
 
 def test_a_device_that_fails_while_it_gathers_ends_the_run(tmp_path):
