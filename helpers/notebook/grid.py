@@ -73,18 +73,28 @@ def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[i
 def choose_slots(batch: Batch) -> list[Slot]:
     """Where jobs run: the visible GPUs, or on CPU `jobs`, else free memory by `memory_gb`, between 1 and the cores."""
     settings = batch.settings
-    devices = {job.parameters.get("device", "auto") for job in batch.jobs}
-    gpus = [] if devices <= {"cpu"} else _visible_gpus()
+    gpus = _visible_gpus() if _wants_gpus(batch) else []
     if gpus:
-        chosen = sorted(device for device in devices if str(device).startswith("cuda:"))
-        if chosen:
-            raise UsageProblem(f"device: every job sees one GPU only; expected auto or cuda, got {', '.join(chosen)}")
+        own_gpus(batch)
         return [Slot(gpu) for gpu in gpus[: settings.jobs]]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     fitting = int(psutil.virtual_memory().available / 1e9 / settings.memory_gb)
     count = settings.jobs or max(1, min(cores, fitting))
     count = min(count, max(1, len(batch.jobs)))
     return [Slot(None, max(1, cores // count))] * count
+
+
+def own_gpus(batch: Batch) -> bool:
+    """Whether jobs are to have a GPU each. Raises UsageProblem where one names a GPU, since it sees its own alone."""
+    devices = {str(job.parameters.get("device")) for job in batch.jobs}
+    chosen = sorted(device for device in devices if device.startswith("cuda:"))
+    if chosen:
+        raise UsageProblem(f"device: every job sees one GPU only; expected auto or cuda, got {', '.join(chosen)}")
+    return _wants_gpus(batch)
+
+
+def _wants_gpus(batch: Batch) -> bool:
+    return not {job.parameters.get("device", "auto") for job in batch.jobs} <= {"cpu"}
 
 
 def _visible_gpus() -> list[str]:
@@ -99,7 +109,7 @@ def _visible_gpus() -> list[str]:
 def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) -> dict[int, JobState]:
     for left in batch.folder.glob(_ASIDE):
         shutil.rmtree(left)
-    states = {job.number: _kept(batch.folder, job) or JobState() for job in batch.jobs}
+    states = {job.number: kept_state(batch.folder, job) or JobState() for job in batch.jobs}
     waiting = [job for job in batch.jobs if states[job.number].status is JobStatus.WAITING]
     free, running = list(slots), list[_Running]()
     write_index(batch, states)
@@ -178,8 +188,7 @@ def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState
     one.progress.close()
     output = batch.folder / f"{one.job.name}.ipynb"
     if code == 0 and output.is_file():
-        mark = {"key": one.job.key, "started": one.since, "seconds": seconds, "notebook": output.name}
-        write_json_atomic(output.with_suffix(".json"), mark)
+        write_mark(one.job, output, one.since, seconds)
         told(f"{one.job.name}: done in {seconds} s")
         return JobState(JobStatus.DONE, output.name, one.since, seconds, code)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -187,7 +196,18 @@ def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState
     return JobState(JobStatus.FAILED, failed.name if failed.is_file() else None, one.since, seconds, code)
 
 
-def _kept(folder: Path, job: Job) -> JobState | None:
+def write_mark(job: Job, output: Path, since: float, seconds: float) -> None:
+    """Say that a job is done, beside its executed notebook.
+
+    Args:
+        since: seconds since 1970 when it began.
+        seconds: how long it took.
+    """
+    mark = {"key": job.key, "started": since, "seconds": seconds, "notebook": output.name}
+    write_json_atomic(output.with_suffix(".json"), mark)
+
+
+def kept_state(folder: Path, job: Job) -> JobState | None:
     """The state of a job that an earlier run finished, whatever its number was then."""
     for path in sorted(folder.glob(f"job-*-{job.short_key}.json")):
         try:

@@ -42,7 +42,10 @@ def _plain(name: str) -> str:
 
 
 class BatchSettings(BaseModel):
-    """What stands in a batch file. `jobs` and `name` None: chosen by the runner, by the file's own name."""
+    """What stands in a batch file. `jobs` and `name` None: chosen by the runner, by the file's own name.
+
+    `slurm` has parameters of `submitit.SlurmExecutor`, used where the jobs become a SLURM array alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +57,7 @@ class BatchSettings(BaseModel):
     jobs: Annotated[int, Field(ge=1)] | None = None
     memory_gb: float = Field(8.0, gt=0)
     timeout_s: int = Field(6 * 3600, ge=1)
+    slurm: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
     assert index["counts"]["kept"] == 1 and index["jobs"][1]["seconds"] == states[2].seconds
 
     (folder / states[2].notebook).unlink()  # a mark without its notebook counts for nothing
-    assert runner._kept(folder, read_batch(path).jobs[1]) is None
+    assert runner.kept_state(folder, read_batch(path).jobs[1]) is None
 
 
 def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_changes_no_times(root, monkeypatch):
