@@ -7,17 +7,28 @@ import typer
 
 from helpers.cli.arguments import input_path
 from helpers.core.errors import Stopped
+from helpers.core.vocabulary import GridLauncher
 
 
-def grid(file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")]) -> None:
+def grid(
+    file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")],
+    launcher: Annotated[
+        GridLauncher,
+        typer.Option(
+            "--launcher", metavar="local|slurm", help="slurm: submit the jobs as one SLURM array, and return."
+        ),
+    ] = GridLauncher.LOCAL,
+) -> None:
     """Run notebooks over a grid of models, prompts and data sets."""
     from helpers.notebook.grid import run_batch  # here, so that --help need not wait
+    from helpers.notebook.grid_array import submit_array
     from helpers.notebook.grid_file import read_batch
     from helpers.notebook.grid_index import JobStatus
 
     batch = read_batch(input_path(file, "BATCH"))
+    run = submit_array if launcher is GridLauncher.SLURM else run_batch
     try:
-        states = run_batch(batch, told=lambda line: typer.echo(line, err=True))
+        states = run(batch, told=lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped; what is finished is kept, and the same command goes on from there ({batch.folder})"

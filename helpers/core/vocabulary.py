@@ -56,6 +56,13 @@ class Launcher(StrEnum):
     SLURM = "slurm"
 
 
+class GridLauncher(StrEnum):
+    """Where the jobs of a grid run."""
+
+    LOCAL = "local"  # on this machine, a GPU for each
+    SLURM = "slurm"  # as tasks of one array
+
+
 class Mode(StrEnum):
     """How a run goes through the frames of a sequence."""
 

@@ -104,6 +104,7 @@ ONE_MEANING = {
     "--id-key": "the key under which names are hashed",
     "--metrics": "a folder that `evaluate` wrote",
     "--verdicts": "a folder of verdicts",
+    "--launcher": "what starts the processes of the work",
 }
 
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from helpers.cli.app import main
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.notebook import grid_array
 from helpers.notebook.grid_array import submit_array
@@ -125,11 +126,14 @@ def test_a_grid_becomes_one_array_whose_tasks_leave_notebooks_and_marks(root, cl
     once(lambda: ended(batch, 1))
 
 
-def test_where_slurm_does_not_answer_nothing_is_submitted_twice(root, cluster, monkeypatch):
+def test_where_slurm_does_not_answer_nothing_is_submitted_twice(root, cluster, monkeypatch, capsys):
     monkeypatch.setattr(grid_array, "run_task", print)
     path = write_batch(root, grid={"word": ["a", "b"]})
     submit_array(read_batch(path))
     (cluster / "queue").unlink()
+    with pytest.raises(SystemExit) as ended_with:
+        main(["grid", str(path), "--launcher", "slurm"])
+    assert ended_with.value.code == 1 and "must not be submitted twice" in capsys.readouterr().err
     with pytest.raises(VesselkitError, match=r"`squeue` failed .* must not be submitted twice"):
         submit_array(read_batch(path))
     assert (cluster / "submitted").read_text().count("\0") == 1
