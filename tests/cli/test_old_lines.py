@@ -27,6 +27,8 @@ TODAY = {
     "visualize": {**PROMPT, "against": "beside"},
     "refseg": SEED,
 }
+# Options that came since, with the default that does what the command did.
+SINCE = {"run": {"launcher": "local"}}
 # The names of options that are told of, by command.
 TOLD = {
     **{name: {"--prompt": "--prompt-id"} for name in ("evaluate", "review", "report")},
@@ -87,7 +89,7 @@ def test_an_old_line_means_what_it_meant(parsed, capsys, old):
     new = [*RENAMED.get(first, (first,)), *rest]
     before = given(FILE["defaults"].get(command, {}) | old["values"])
     assert path == " ".join(["vesselkit", *new])
-    assert values == {names.get(name, name): value for name, value in before.items()}
+    assert values == {names.get(name, name): value for name, value in before.items()} | SINCE.get(command, {})
     assert (f"warning: `vesselkit {first}` is now: vesselkit {' '.join(RENAMED.get(first, ()))} " in told) is (
         first in RENAMED
     )
