@@ -20,6 +20,8 @@ from helpers.notebook import execution
 from helpers.notebook.declared_parameters import injected_values
 from helpers.notebook.execution import execute_notebook
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = 'threshold: float = 0.5  # between 0 and 1\nimages: str = ""\nmany: list = []\n'
 
 
@@ -98,7 +100,6 @@ def test_no_line_of_what_a_copy_was_run_with_is_lost(tmp_path, line, found):
         injected_values(notebook)
 
 
-@pytest.mark.slow
 def test_a_path_that_an_executed_copy_does_not_keep_is_asked_for(tmp_path):
     notebook = write_notebook(tmp_path / "in.ipynb", "print(len(images), many)")
     once = execute_notebook(notebook, tmp_path / "a.ipynb", {"images": "/data/DOE", "many": ["x", "/data/DOE"]}, 120)

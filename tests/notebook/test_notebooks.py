@@ -291,6 +291,7 @@ def test_the_runner_refuses_each_before_a_kernel_starts(notebook, name, capsys):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("notebook", "values", "words"),
     [

@@ -13,6 +13,8 @@ from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from tests.support.published_sa2va import publish
 from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources
 
+pytestmark = pytest.mark.model
+
 
 def composed(sources, dtype="float32"):
     return compose(
