@@ -5,6 +5,13 @@ folder=$1
 lock=$2
 pip=$folder/bin/pip
 
+# A bare Debian lacks the desktop's libraries that mmengine's OpenCV wants; the build without windows loads there too.
+let_opencv_load() {
+  opencv=$(sed -n 's/^opencv-python==//p' "$lock")
+  [ -z "$opencv" ] || "$folder"/bin/python -c 'import cv2' 2>/dev/null ||
+    "$pip" install --no-deps --force-reinstall "opencv-python-headless==$opencv"
+}
+
 count() { find "$folder"/lib/python3*/site-packages -maxdepth 1 -name '*.dist-info' | wc -l | tr -d ' '; }
 
 # Of what is there already pip would write a line for each package.
@@ -15,7 +22,7 @@ trap '[ -z "$beat" ] || kill "$beat" 2>/dev/null || true; rm -f "$lacking" "$the
 "$pip" freeze --all --exclude-editable >"$there" 2>/dev/null
 grep -v '^#' "$lock" | grep -vxF -f "$there" >"$lacking" || true
 wanted=$(wc -l <"$lacking" | tr -d ' ')
-[ "$wanted" -gt 0 ] || { echo "all pinned packages are there"; exit 0; }
+[ "$wanted" -gt 0 ] || { echo "all pinned packages are there"; let_opencv_load; exit 0; }
 echo "installing $wanted pinned packages: pip downloads first, then unpacks"
 
 # pip before 25.1 says nothing while it unpacks, which takes a minute.
@@ -31,3 +38,4 @@ case $("$pip" --version) in
 esac
 # shellcheck disable=SC2046 # one word a package
 "$pip" install --constraint "$lock" $(cat "$lacking")
+let_opencv_load

@@ -16,13 +16,20 @@ esac
 """
 
 
-def install(folder, there, lock, version="26.0", code=0):
+PYTHON = """#!/bin/sh
+exit {code}
+"""
+
+
+def install(folder, there, lock, version="26.0", code=0, loads=True):
     """What the script says with a pip of its own, and its exit code."""
     for name in ("bin", "lib/python3.11/site-packages"):
         (folder / name).mkdir(parents=True)
     (folder / "there").write_text("\n".join(there) + "\n")
     (folder / "bin" / "pip").write_text(PIP.format(folder=folder, version=version, code=code))
-    (folder / "bin" / "pip").chmod(0o755)
+    (folder / "bin" / "python").write_text(PYTHON.format(code=0 if loads else 1))
+    for name in ("pip", "python"):
+        (folder / "bin" / name).chmod(0o755)
     (folder / "lock").write_text("# A comment.\n" + "\n".join(lock) + "\n")
     ran = subprocess.run(
         [SCRIPT, folder, folder / "lock"],
@@ -53,3 +60,11 @@ def test_nothing_is_asked_for_where_all_is_there(tmp_path):
 def test_a_failure_of_pip_is_one(tmp_path):
     code, said = install(tmp_path / "v", [], ["a==1"], code=3)
     assert code == 3 and said[-1].endswith("a==1")
+
+
+@pytest.mark.parametrize("there", [[], ["opencv-python==5.0"]])
+@pytest.mark.parametrize("loads", [True, False])
+def test_where_opencv_does_not_load_its_build_without_windows_takes_its_place(tmp_path, there, loads):
+    code, said = install(tmp_path / "v", there, ["opencv-python==5.0"], loads=loads)
+    instead = "asked: install --no-deps --force-reinstall opencv-python-headless==5.0"
+    assert code == 0 and (said[-1] == instead) is not loads
