@@ -11,7 +11,7 @@ from helpers.core.vocabulary import GridLauncher
 
 
 def grid(
-    file: Annotated[Path, typer.Argument(metavar="BATCH", help="A batch.yaml; see docs/batch-file.md.")],
+    file: Annotated[Path, typer.Argument(metavar="GRID", help="A grid.yaml; see docs/grid-file.md.")],
     launcher: Annotated[
         GridLauncher,
         typer.Option(
@@ -20,21 +20,21 @@ def grid(
     ] = GridLauncher.LOCAL,
 ) -> None:
     """Run notebooks over a grid of models, prompts and data sets."""
-    from helpers.notebook.grid import run_batch  # here, so that --help need not wait
+    from helpers.notebook.grid import run_grid  # here, so that --help need not wait
     from helpers.notebook.grid_array import submit_array
-    from helpers.notebook.grid_file import read_batch
+    from helpers.notebook.grid_file import read_grid
     from helpers.notebook.grid_index import JobStatus
 
-    batch = read_batch(input_path(file, "BATCH"))
-    run = submit_array if launcher is GridLauncher.SLURM else run_batch
+    grid = read_grid(input_path(file, "GRID"))
+    run = submit_array if launcher is GridLauncher.SLURM else run_grid
     try:
-        states = run(batch, told=lambda line: typer.echo(line, err=True))
+        states = run(grid, told=lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt:
         raise Stopped(
-            f"stopped; what is finished is kept, and the same command goes on from there ({batch.folder})"
+            f"stopped; what is finished is kept, and the same command resumes from there ({grid.folder})"
         ) from None
     counts = {status: sum(state.status is status for state in states.values()) for status in JobStatus}
     typer.echo(", ".join(f"{count} {status}" for status, count in counts.items() if count))
-    typer.echo(f"index: {batch.folder / 'index.html'}")
+    typer.echo(f"index: {grid.folder / 'index.html'}")
     if counts[JobStatus.FAILED]:
         raise typer.Exit(1)

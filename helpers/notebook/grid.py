@@ -1,4 +1,4 @@
-"""Run the jobs of a batch: one for each GPU, or as many as the memory allows; skip what is done; go on past failures.
+"""Run the jobs of a grid: one for each GPU, or as many as the memory allows; skip what is done; go on past failures.
 
 Each job is a process of its own, so that a job that dies takes no other with it and its memory is given back.
 """
@@ -24,7 +24,7 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import UsageProblem
 from helpers.core.processes import only_process
 from helpers.core.progress import Bar
-from helpers.notebook.grid_file import Batch, Job
+from helpers.notebook.grid_file import Grid, Job
 from helpers.notebook.grid_index import JobState, JobStatus, write_index
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class _Running:
     clock: float  # of a clock that nobody sets
 
 
-def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
+def run_grid(grid: Grid, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
     """Run what is not done yet; the state of every job by its number. The index is up to date after every change.
 
     An interrupt stops the jobs that run, keeps what is finished, and goes on to the caller.
@@ -63,72 +63,72 @@ def run_batch(batch: Batch, told: Callable[[str], None] | None = None) -> dict[i
         told: gets one line for each job that ends.
     Raises:
         UsageProblem: a job wants a GPU of its own choice where each sees one only.
-        VesselkitError: another process runs this batch.
+        VesselkitError: another process runs this grid.
     """
-    slots = choose_slots(batch)
-    with only_process(batch.folder, "runs this batch"):
-        return _run_locked(batch, slots, told or _log.info)
+    slots = choose_slots(grid)
+    with only_process(grid.folder, "runs this grid"):
+        return _run_locked(grid, slots, told or _log.info)
 
 
-def choose_slots(batch: Batch) -> list[Slot]:
+def choose_slots(grid: Grid) -> list[Slot]:
     """Where jobs run: the visible GPUs, or on CPU `jobs`, else free memory by `memory_gb`, between 1 and the cores."""
-    settings = batch.settings
-    gpus = _visible_gpus() if _wants_gpus(batch) else []
+    settings = grid.settings
+    gpus = _visible_gpus() if _wants_gpus(grid) else []
     if gpus:
-        own_gpus(batch)
+        own_gpus(grid)
         return [Slot(gpu) for gpu in gpus[: settings.jobs]]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     fitting = int(psutil.virtual_memory().available / 1e9 / settings.memory_gb)
     count = settings.jobs or max(1, min(cores, fitting))
-    count = min(count, max(1, len(batch.jobs)))
+    count = min(count, max(1, len(grid.jobs)))
     return [Slot(None, max(1, cores // count))] * count
 
 
-def own_gpus(batch: Batch) -> bool:
+def own_gpus(grid: Grid) -> bool:
     """Whether jobs are to have a GPU each. Raises UsageProblem where one names a GPU, since it sees its own alone."""
-    devices = {str(job.parameters.get("device")) for job in batch.jobs}
+    devices = {str(job.parameters.get("device")) for job in grid.jobs}
     chosen = sorted(device for device in devices if device.startswith("cuda:"))
     if chosen:
         raise UsageProblem(f"device: every job sees one GPU only; expected auto or cuda, got {', '.join(chosen)}")
-    return _wants_gpus(batch)
+    return _wants_gpus(grid)
 
 
-def _wants_gpus(batch: Batch) -> bool:
-    return not {job.parameters.get("device", "auto") for job in batch.jobs} <= {"cpu"}
+def _wants_gpus(grid: Grid) -> bool:
+    return not {job.parameters.get("device", "auto") for job in grid.jobs} <= {"cpu"}
 
 
 def _visible_gpus() -> list[str]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES writes them."""
-    import torch  # here, since refusing a batch file need not wait for it
+    import torch  # here, since refusing a grid file need not wait for it
 
     count = torch.cuda.device_count()
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return named[:count] if named else [str(index) for index in range(count)]
 
 
-def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) -> dict[int, JobState]:
-    for left in batch.folder.glob(_ASIDE):
+def _run_locked(grid: Grid, slots: list[Slot], told: Callable[[str], None]) -> dict[int, JobState]:
+    for left in grid.folder.glob(_ASIDE):
         shutil.rmtree(left)
-    states = {job.number: kept_state(batch.folder, job) or JobState() for job in batch.jobs}
-    waiting = [job for job in batch.jobs if states[job.number].status is JobStatus.WAITING]
+    states = {job.number: kept_state(grid.folder, job) or JobState() for job in grid.jobs}
+    waiting = [job for job in grid.jobs if states[job.number].status is JobStatus.WAITING]
     free, running = list(slots), list[_Running]()
-    write_index(batch, states)
-    bar = Bar("jobs", len(batch.jobs), unit="job", initial=len(batch.jobs) - len(waiting), even=False)
+    write_index(grid, states)
+    bar = Bar("jobs", len(grid.jobs), unit="job", initial=len(grid.jobs) - len(waiting), even=False)
     bar.begin()
     try:
         while waiting or running:
             while waiting and free:
                 job = waiting.pop(0)
-                started = _start(batch, job, free.pop(0))
+                started = _start(grid, job, free.pop(0))
                 running.append(started)
                 states[job.number] = JobState(JobStatus.RUNNING, started=started.since)
-                write_index(batch, states)
+                write_index(grid, states)
             ended = [one for one in running if one.process.poll() is not None]
             for one in ended:
                 running.remove(one)
                 free.append(one.slot)
-                states[one.job.number] = _ended(batch, one, told)
-                write_index(batch, states)
+                states[one.job.number] = _ended(grid, one, told)
+                write_index(grid, states)
                 bar.update()
             if not ended:
                 bar.tell("; ".join(filter(None, map(_at, running))))
@@ -139,11 +139,11 @@ def _run_locked(batch: Batch, slots: list[Slot], told: Callable[[str], None]) ->
             _stop(one)
             states[one.job.number] = replace(states[one.job.number], status=JobStatus.STOPPED)
         if running:
-            write_index(batch, states)
+            write_index(grid, states)
     return states
 
 
-def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
+def _start(grid: Grid, job: Job, slot: Slot) -> _Running:
     environment = dict(os.environ)
     environment[paths.ROOT_VARIABLE] = str(paths.project_root())
     if slot.gpu is not None:
@@ -151,10 +151,10 @@ def _start(batch: Batch, job: Job, slot: Slot) -> _Running:
     if slot.threads is not None:
         environment.setdefault("OMP_NUM_THREADS", str(slot.threads))
     told = {
-        "notebook": str(batch.settings.notebook),
-        "output": str(batch.folder / f"{job.name}.ipynb"),
+        "notebook": str(grid.settings.notebook),
+        "output": str(grid.folder / f"{job.name}.ipynb"),
         "parameters": job.parameters,
-        "timeout_s": batch.settings.timeout_s,
+        "timeout_s": grid.settings.timeout_s,
     }
     errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115, closed when it has ended
     progress = tempfile.TemporaryFile("a+b")  # noqa: SIM115, as above; the job appends, wherever this process reads
@@ -177,7 +177,7 @@ def _at(one: _Running) -> str:
     return f"{one.job.name}: {found[-1]}" if found else ""
 
 
-def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState:
+def _ended(grid: Grid, one: _Running, told: Callable[[str], None]) -> JobState:
     """The state of a job whose process has ended; the mark of a finished one is written here."""
     seconds = round(time.monotonic() - one.clock, 1)
     code = one.process.returncode
@@ -186,7 +186,7 @@ def _ended(batch: Batch, one: _Running, told: Callable[[str], None]) -> JobState
     words = one.errors.read().strip()
     one.errors.close()
     one.progress.close()
-    output = batch.folder / f"{one.job.name}.ipynb"
+    output = grid.folder / f"{one.job.name}.ipynb"
     if code == 0 and output.is_file():
         write_mark(one.job, output, one.since, seconds)
         told(f"{one.job.name}: done in {seconds} s")

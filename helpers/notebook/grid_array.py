@@ -22,7 +22,7 @@ from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
 from helpers.core.processes import only_process
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.grid import kept_state, own_gpus, write_mark
-from helpers.notebook.grid_file import Batch, Job
+from helpers.notebook.grid_file import Grid, Job
 from helpers.notebook.grid_index import JobState, JobStatus, write_index
 from helpers.runs.durable import json_bytes, write_durable
 
@@ -39,12 +39,12 @@ _ADVICE = "Remove the file once none of its tasks is in the queue"
 class ArrayTask:
     """What a task is given: the whole grid, for its index, and the one job that is the task's own."""
 
-    batch: Batch
+    grid: Grid
     job: Job
     root: Path
 
 
-def submit_array(batch: Batch, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
+def submit_array(grid: Grid, told: Callable[[str], None] | None = None) -> dict[int, JobState]:
     """Submit the jobs that are neither done nor in the queue as one array; the state of every job by its number.
 
     It returns once `sbatch` took them. A job in the queue counts as waiting, also while its task runs. Each task has
@@ -59,25 +59,25 @@ def submit_array(batch: Batch, told: Callable[[str], None] | None = None) -> dic
     """
     told = told or _log.info
     submitit = _submitit()
-    with only_process(batch.folder, "runs or submits this grid"):
-        queued = _queued(batch.folder)
-        states = _states(batch)
+    with only_process(grid.folder, "runs or submits this grid"):
+        queued = _queued(grid.folder)
+        states = _states(grid)
         done = {number for number, state in states.items() if state.status is JobStatus.KEPT}
-        fresh = [job for job in batch.jobs if job.number not in done and job.key not in queued]
-        states |= {job.number: JobState() for job in batch.jobs if job.number not in done}
+        fresh = [job for job in grid.jobs if job.number not in done and job.key not in queued]
+        states |= {job.number: JobState() for job in grid.jobs if job.number not in done}
         if fresh:
-            executor = submitit.SlurmExecutor(folder=batch.folder / _LOGS)
+            executor = submitit.SlurmExecutor(folder=grid.folder / _LOGS)
             try:
-                executor.update_parameters(**_parameters(batch))
+                executor.update_parameters(**_parameters(grid))
                 with _sbatch_errors(submitit), executor.batch():
-                    tasks = [executor.submit(run_task, ArrayTask(batch, job, paths.project_root())) for job in fresh]
+                    tasks = [executor.submit(run_task, ArrayTask(grid, job, paths.project_root())) for job in fresh]
             except ValueError as error:
                 raise UsageProblem(f"slurm: {error}") from error
-            _record(batch.folder, {**queued, **{job.key: task.job_id for job, task in zip(fresh, tasks, strict=True)}})
+            _record(grid.folder, {**queued, **{job.key: task.job_id for job, task in zip(fresh, tasks, strict=True)}})
             told(f"submitted {len(fresh)} jobs as SLURM array {tasks[0].job_id.partition('_')[0]}")
-        waiting = len(batch.jobs) - len(done) - len(fresh)
+        waiting = len(grid.jobs) - len(done) - len(fresh)
         told(f"{len(done)} jobs are done, {waiting} were in the queue already; the same command looks again")
-        write_index(batch, states)
+        write_index(grid, states)
     return states
 
 
@@ -88,25 +88,25 @@ def run_task(task: ArrayTask) -> None:
         VesselkitError: as `execute_notebook`; the task then fails for SLURM too, and its log has the text.
     """
     os.environ[paths.ROOT_VARIABLE] = str(task.root)
-    output = task.batch.folder / f"{task.job.name}.ipynb"
+    output = task.grid.folder / f"{task.job.name}.ipynb"
     since, clock = time.time(), time.monotonic()
     try:
         with explain_os_errors():
-            execute_notebook(task.batch.settings.notebook, output, task.job.parameters, task.batch.settings.timeout_s)
+            execute_notebook(task.grid.settings.notebook, output, task.job.parameters, task.grid.settings.timeout_s)
         write_mark(task.job, output, since, round(time.monotonic() - clock, 1))
     finally:
         # The tasks of other nodes write it too: the last one has the marks of all.
-        with FileLock(task.batch.folder / ".index.lock"):
-            write_index(task.batch, _states(task.batch))
+        with FileLock(task.grid.folder / ".index.lock"):
+            write_index(task.grid, _states(task.grid))
 
 
-def _states(batch: Batch) -> dict[int, JobState]:
+def _states(grid: Grid) -> dict[int, JobState]:
     """The jobs as their files in the grid's folder show them: kept, failed, or waiting."""
     states = {}
-    for job in batch.jobs:
-        failed = batch.folder / f"{job.name}.failed.ipynb"
+    for job in grid.jobs:
+        failed = grid.folder / f"{job.name}.failed.ipynb"
         otherwise = JobState(JobStatus.FAILED, failed.name) if failed.is_file() else JobState()
-        states[job.number] = kept_state(batch.folder, job) or otherwise
+        states[job.number] = kept_state(grid.folder, job) or otherwise
     return states
 
 
@@ -124,11 +124,11 @@ def _submitit() -> Any:
     return submitit
 
 
-def _parameters(batch: Batch) -> dict[str, Any]:
+def _parameters(grid: Grid) -> dict[str, Any]:
     """Options of sbatch: what the file says, over what follows from its other entries, over the defaults."""
-    settings = batch.settings
-    options: dict[str, Any] = {"job_name": batch.folder.name, "mem": f"{max(1, round(settings.memory_gb * 1000))}MB"}
-    if own_gpus(batch):
+    settings = grid.settings
+    options: dict[str, Any] = {"job_name": grid.folder.name, "mem": f"{max(1, round(settings.memory_gb * 1000))}MB"}
+    if own_gpus(grid):
         options["gpus_per_node"] = 1
     if settings.jobs is not None:
         options["array_parallelism"] = settings.jobs

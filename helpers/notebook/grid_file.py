@@ -1,6 +1,6 @@
-"""A batch file: one notebook, fixed parameters and a grid, made into jobs that are checked before the first one starts.
+"""A grid file: one notebook, fixed parameters and a grid, made into jobs that are checked before the first one starts.
 
-The format is described in docs/batch-file.md.
+The format is described in docs/grid-file.md.
 """
 
 import ast
@@ -25,7 +25,7 @@ from helpers.notebook.settings import EvaluateSettings, InferSettings
 
 _MOST_BYTES = 1_000_000
 _MOST_JOBS = 10_000
-_PROJECT, _NAME = "project", "name"  # parameters of notebooks that a batch treats apart
+_PROJECT, _NAME = "project", "name"  # parameters of notebooks that a grid treats apart
 _NEVER_LATEST = {"model": "its models; give a folder", "predictions": "its runs; give a folder or a run's name"}
 _HASHES = ".inputs.json"
 _TYPES = {
@@ -41,8 +41,8 @@ def _plain(name: str) -> str:
         raise ValueError(str(error)) from error
 
 
-class BatchSettings(BaseModel):
-    """What stands in a batch file. `jobs` and `name` None: chosen by the runner, by the file's own name.
+class GridSettings(BaseModel):
+    """What stands in a grid file. `jobs` and `name` None: chosen by the runner, by the file's own name.
 
     `slurm` has parameters of `submitit.SlurmExecutor`, used where the jobs become a SLURM array alone.
     """
@@ -87,20 +87,20 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A checked batch.
+class Grid:
+    """A checked grid.
 
     Attributes:
         folder: `outputs/<project>/notebooks/batch-<name>`.
     """
 
-    settings: BatchSettings
+    settings: GridSettings
     folder: Path
     jobs: tuple[Job, ...]
 
 
-def read_batch(path: Path) -> Batch:
-    """The jobs of a batch file, every parameter of each checked. Relative paths in it mean the project root.
+def read_grid(path: Path) -> Grid:
+    """The jobs of a grid file, every parameter of each checked. Relative paths in it mean the project root.
 
     Raises:
         RefusedInput: the file is no YAML of the expected form.
@@ -130,12 +130,12 @@ def read_batch(path: Path) -> Batch:
             continue
         key = job_key(settings.notebook, given, fingerprints, state)
         if _NAME in types and _NAME not in given:
-            given[_NAME] = f"job-{key[:10]}"  # of its own, so that a stopped job goes on where it was
+            given[_NAME] = f"job-{key[:10]}"  # of its own, so that an interrupted job resumes where it was
         jobs.append(Job(number, key, given, varied))
     _refuse(path, problems)
     _refuse_repeated(path, jobs)
     fingerprints.keep(folder / _HASHES)
-    return Batch(settings, folder, tuple(jobs))
+    return Grid(settings, folder, tuple(jobs))
 
 
 class _States:
@@ -177,14 +177,14 @@ class _States:
         return self._data[asked]
 
 
-def _settings(path: Path) -> BatchSettings:
-    """The entries of a batch file, validated but for the notebook's own parameters."""
+def _settings(path: Path) -> GridSettings:
+    """The entries of a grid file, validated but for the notebook's own parameters."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageProblem(f"{path}: expected a batch file, found none that can be read ({error.strerror})") from error
+        raise UsageProblem(f"{path}: expected a grid file, found none that can be read ({error.strerror})") from error
     if len(content) > _MOST_BYTES:
-        raise RefusedInput(f"{path}: expected a batch file of at most {_MOST_BYTES:,} bytes, got {len(content):,}")
+        raise RefusedInput(f"{path}: expected a grid file of at most {_MOST_BYTES:,} bytes, got {len(content):,}")
     try:
         values = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -192,7 +192,7 @@ def _settings(path: Path) -> BatchSettings:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise RefusedInput(f"{path}: expected entries such as 'notebook: ...', got {type(values).__name__}")
     try:
-        return validate(BatchSettings, values)
+        return validate(GridSettings, values)
     except UsageProblem as error:
         raise UsageProblem(f"{path.name}: {error}") from error
 
@@ -204,7 +204,7 @@ def _plain_stem(path: Path) -> str:
         raise UsageProblem(f"{path.name}: its own name is not a plain name; add an entry 'name: ...'") from error
 
 
-def _grid_problems(settings: BatchSettings, types: Mapping[str, tuple[str, str]]) -> list[str]:
+def _grid_problems(settings: GridSettings, types: Mapping[str, tuple[str, str]]) -> list[str]:
     """What is wrong with the names of the parameters, and with the size of the grid."""
     problems = unknown_names({**settings.parameters, **settings.grid}, list(types))
     problems += [
@@ -221,7 +221,7 @@ def _grid_problems(settings: BatchSettings, types: Mapping[str, tuple[str, str]]
         problems.append(f"{_NAME}: the same for {count} jobs, which would share one result; leave it out")
     for name, advice in _NEVER_LATEST.items():
         if name in types and not settings.parameters.get(name) and name not in settings.grid:
-            problems.append(f"{name}: a batch names {advice}")
+            problems.append(f"{name}: a grid names {advice}")
     return problems
 
 

@@ -1,4 +1,4 @@
-"""The index of a batch: a page and a JSON file that say how every job stands."""
+"""The index of a grid: a page and a JSON file that say how every job stands."""
 
 import html
 import os
@@ -12,7 +12,7 @@ from helpers.core import paths
 from helpers.core.atomic import write_text_atomic
 from helpers.core.documents import write_document
 from helpers.core.errors import UsageProblem
-from helpers.notebook.grid_file import Batch
+from helpers.notebook.grid_file import Grid
 from helpers.notebook.grid_job import existing_input
 
 SCHEMA = "vesselkit.batch"
@@ -53,8 +53,8 @@ class JobState:
     exit_code: int | None = None
 
 
-def write_index(batch: Batch, states: dict[int, JobState]) -> None:
-    """Write `index.json` and `index.html` into the batch's folder.
+def write_index(grid: Grid, states: dict[int, JobState]) -> None:
+    """Write `index.json` and `index.html` into the grid's folder.
 
     Args:
         states: by job number; one for each job.
@@ -64,7 +64,7 @@ def write_index(batch: Batch, states: dict[int, JobState]) -> None:
             "job": job.name,
             "key": job.key,
             "varied": {
-                name: _shown(value, name, batch.settings.grid[name].index(value) + 1)
+                name: _shown(value, name, grid.settings.grid[name].index(value) + 1)
                 for name, value in job.varied.items()
             },
             "status": states[job.number].status.value,
@@ -73,24 +73,24 @@ def write_index(batch: Batch, states: dict[int, JobState]) -> None:
             "exit_code": states[job.number].exit_code,
             "notebook": states[job.number].notebook,
         }
-        for job in batch.jobs
+        for job in grid.jobs
     ]
     counts = {status.value: sum(row["status"] == status for row in rows) for status in JobStatus}
     index = {
-        "notebook": batch.settings.notebook.name,
-        "project": batch.settings.project,
+        "notebook": grid.settings.notebook.name,
+        "project": grid.settings.project,
         "counts": counts,
         "jobs": rows,
     }
-    write_document(batch.folder / "index.json", SCHEMA, SCHEMA_VERSION, index)
-    write_text_atomic(batch.folder / "index.html", _page(batch, index))
+    write_document(grid.folder / "index.json", SCHEMA, SCHEMA_VERSION, index)
+    write_text_atomic(grid.folder / "index.html", _page(grid, index))
 
 
-def _page(batch: Batch, index: dict[str, Any]) -> str:
+def _page(grid: Grid, index: dict[str, Any]) -> str:
     """The index as one HTML page that needs nothing else."""
-    title = html.escape(f"{batch.folder.name}: {index['notebook']}, project {index['project']}")
+    title = html.escape(f"{grid.folder.name}: {index['notebook']}, project {index['project']}")
     counts = ", ".join(f"{count} {status}" for status, count in index["counts"].items() if count)
-    names = list(batch.settings.grid)
+    names = list(grid.settings.grid)
     heads = "".join(f"<th>{html.escape(text)}</th>" for text in ("job", *names, "status", "started (UTC)", "seconds"))
     lines = []
     for row in index["jobs"]:

@@ -1,6 +1,6 @@
-"""One job of a batch, in a process of its own: `python -m helpers.notebook.grid_job`, told by a line on its input.
+"""One job of a grid, in a process of its own: `python -m helpers.notebook.grid_job`, told by a line on its input.
 
-The input stays open as long as the process that runs the batch lives. When it ends, the job ends too, with its kernel:
+The input stays open as long as the process that runs the grid lives. When it ends, the job ends too, with its kernel:
 also where that process was killed and could tell nobody.
 """
 
@@ -38,7 +38,7 @@ _LINE_S = 0.5  # between lines on its progress, of which whoever started it show
 def main() -> int:
     """Run the notebook that the input describes; the exit code is that of the kit's commands."""
     told = json.loads(_line())
-    threading.Thread(target=_end_with_the_batch, daemon=True).start()
+    threading.Thread(target=_end_with_the_grid, daemon=True).start()
     try:
         with explain_os_errors(), Terminal(sys.stdout, moves=False, line_s=_LINE_S).at_work("starts"):
             execute_notebook(Path(told["notebook"]), Path(told["output"]), told["parameters"], told["timeout_s"])
@@ -59,7 +59,7 @@ def _line() -> bytes:
     return line
 
 
-def _end_with_the_batch() -> None:
+def _end_with_the_grid() -> None:
     """Wait for the end of the input, then end this process and all that it started."""
     while os.read(sys.stdin.fileno(), 1):
         pass
@@ -100,14 +100,14 @@ class Fingerprints:
         """Write the hashes that were used, by digests of the files' states: no names.
 
         Raises:
-            VesselkitError: where they cannot be written, as then no result of the batch can.
+            VesselkitError: where they cannot be written, as then no result of the grid can.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json_atomic(path, self._used)
         except OSError as error:
             raise VesselkitError(
-                f"{path.parent}: expected a folder to write the batch to, and it cannot be ({error.strerror}). Free "
+                f"{path.parent}: expected a folder to write the grid to, and it cannot be ({error.strerror}). Free "
                 "some space, or make it writable"
             ) from error
 

@@ -1,4 +1,4 @@
-"""Batches run: failures do not stop the others, what is done is skipped, an interrupt keeps what is finished."""
+"""Grids run: failures do not stop the others, what is done is skipped, an interrupt keeps what is finished."""
 
 import json
 import signal
@@ -12,10 +12,10 @@ import pytest
 
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.notebook import grid as runner
-from helpers.notebook.grid_file import read_batch
+from helpers.notebook.grid_file import read_grid
 from helpers.notebook.grid_index import JobState, JobStatus, write_index
 from tests.notebook.test_execution import write_notebook
-from tests.notebook.test_grid_file import write_batch
+from tests.notebook.test_grid_file import write_grid_file
 from tests.support.bars import recorded
 
 pytestmark = pytest.mark.slow
@@ -31,8 +31,8 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start_command(batch):
-    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['grid', {str(batch)!r}])"])
+def start_command(grid):
+    return subprocess.Popen([sys.executable, "-c", f"from helpers.cli.app import main; main(['grid', {str(grid)!r}])"])
 
 
 def counts(root):
@@ -56,10 +56,10 @@ def tree_once(process, root, done):
 
 @pytest.mark.slow
 def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
-    path = write_batch(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
+    path = write_grid_file(root, grid={"word": ["bad", "<b>good</b>"]}, jobs=2)
     lines = []
     with recorded() as seen:
-        states = runner.run_batch(read_batch(path), lines.append)
+        states = runner.run_grid(read_grid(path), lines.append)
     assert seen.told[0] == ("begun", "jobs", 2, "job", 0, 0) and seen.told[-1] == ("ended", "jobs")
     assert any("job-002" in one[3] for one in seen.told if one[0] == "moved")
     assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
@@ -70,16 +70,16 @@ def test_failures_do_not_stop_the_others_and_what_is_done_is_skipped(root):
     assert "&lt;b&gt;good" in page and "<b>good" not in page and f'href="{states[2].notebook}"' in page
     assert str(root) not in page + (folder / "index.json").read_text()
 
-    write_batch(root, grid={"word": ["new", "<b>good</b>"]}, jobs=2)
+    write_grid_file(root, grid={"word": ["new", "<b>good</b>"]}, jobs=2)
     before = (folder / states[2].notebook).stat().st_mtime_ns
-    again = runner.run_batch(read_batch(path))
+    again = runner.run_grid(read_grid(path))
     assert [again[n].status for n in (1, 2)] == [JobStatus.DONE, JobStatus.KEPT]
     assert (folder / states[2].notebook).stat().st_mtime_ns == before
     index = json.loads((folder / "index.json").read_text())
     assert index["counts"]["kept"] == 1 and index["jobs"][1]["seconds"] == states[2].seconds
 
     (folder / states[2].notebook).unlink()  # a mark without its notebook counts for nothing
-    assert runner.kept_state(folder, read_batch(path).jobs[1]) is None
+    assert runner.kept_state(folder, read_grid(path).jobs[1]) is None
 
 
 def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_changes_no_times(root, monkeypatch):
@@ -88,7 +88,7 @@ def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_change
     times = iter(range(2_000_000_000, 0, -10_000))
     monkeypatch.setattr(runner.time, "time", lambda: next(times))
     lines = []
-    states = runner.run_batch(read_batch(write_batch(root, grid={"word": ["dies", "lives"]}, jobs=1)), lines.append)
+    states = runner.run_grid(read_grid(write_grid_file(root, grid={"word": ["dies", "lives"]}, jobs=1)), lines.append)
     assert [states[n].status for n in (1, 2)] == [JobStatus.FAILED, JobStatus.DONE]
     assert any("the kernel died" in line and "the memory ran out" in line for line in lines)
     assert states[1].notebook.endswith(".failed.ipynb") and all(0 < states[n].seconds < 60 for n in (1, 2))
@@ -96,7 +96,7 @@ def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_change
 
 def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
-    path = write_batch(root, grid={"word": ["quick", "slow"]}, jobs=1)
+    path = write_grid_file(root, grid={"word": ["quick", "slow"]}, jobs=1)
     process = start_command(path)
     tree = tree_once(process, root, done=1)
     process.send_signal(signal.SIGTERM)  # handled as an interrupt
@@ -105,9 +105,9 @@ def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     assert (counts(root)["done"], counts(root)["stopped"]) == (1, 1)
 
 
-def test_the_jobs_of_a_killed_batch_end_too(root):
+def test_the_jobs_of_a_killed_grid_end_too(root):
     write_notebook(root / "nb.ipynb", "import time\ntime.sleep(300)", parameters=PARAMETERS)
-    process = start_command(write_batch(root, grid={"word": ["a"]}, jobs=1))
+    process = start_command(write_grid_file(root, grid={"word": ["a"]}, jobs=1))
     tree = tree_once(process, root, done=0)
     process.kill()
     process.wait(60)
@@ -117,40 +117,40 @@ def test_the_jobs_of_a_killed_batch_end_too(root):
 def test_the_index_shows_no_folder_and_no_name_that_is_not_plain(root):
     (root / "DOE JOHN").mkdir()
     grid = {"word": [str(root / "a" / "plain-set"), str(root / "DOE JOHN"), "<i>", "x" * 5000]}
-    batch = read_batch(write_batch(root, grid=grid))
-    write_index(batch, {job.number: JobState() for job in batch.jobs})
-    text = (batch.folder / "index.html").read_text() + (batch.folder / "index.json").read_text()
+    grid = read_grid(write_grid_file(root, grid=grid))
+    write_index(grid, {job.number: JobState() for job in grid.jobs})
+    text = (grid.folder / "index.html").read_text() + (grid.folder / "index.json").read_text()
     assert "DOE" not in text and str(root) not in text and "&lt;i&gt;" in text
     assert ">plain-set<" in text and ">word 2<" in text
 
 
 def test_one_process_at_a_time(root):
-    batch = read_batch(write_batch(root))
-    with filelock.FileLock(batch.folder / ".lock"), pytest.raises(VesselkitError, match="another process"):
-        runner.run_batch(batch)
+    grid = read_grid(write_grid_file(root))
+    with filelock.FileLock(grid.folder / ".lock"), pytest.raises(VesselkitError, match="another process"):
+        runner.run_grid(grid)
 
 
 def test_slots(root, monkeypatch):
-    batch = read_batch(write_batch(root, grid={"word": list("abcdef")}, memory_gb=4))
+    grid = read_grid(write_grid_file(root, grid={"word": list("abcdef")}, memory_gb=4))
     monkeypatch.setattr(runner.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     memory = type("Memory", (), {"available": 13_000_000_000})
     monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: memory)
     monkeypatch.setattr(runner, "_visible_gpus", list)
-    assert runner.choose_slots(batch) == [runner.Slot(None, 2)] * 3  # 13 GB hold three jobs of 4 GB
+    assert runner.choose_slots(grid) == [runner.Slot(None, 2)] * 3  # 13 GB hold three jobs of 4 GB
     memory.available = 1_000_000_000
-    assert runner.choose_slots(batch) == [runner.Slot(None, 8)]
+    assert runner.choose_slots(grid) == [runner.Slot(None, 8)]
     monkeypatch.setattr(runner, "_visible_gpus", lambda: ["3", "5"])
-    assert runner.choose_slots(batch) == [runner.Slot("3"), runner.Slot("5")]
-    assert runner.choose_slots(read_batch(write_batch(root, jobs=1))) == [runner.Slot("3")]
+    assert runner.choose_slots(grid) == [runner.Slot("3"), runner.Slot("5")]
+    assert runner.choose_slots(read_grid(write_grid_file(root, jobs=1))) == [runner.Slot("3")]
 
 
 def test_a_gpu_of_its_own_choice_is_refused(root, monkeypatch):
     monkeypatch.setattr(runner, "_visible_gpus", lambda: ["0"])
     write_notebook(root / "nb.ipynb", parameters='project: str = "demo"\ndevice: str = "auto"\n')
-    batch = read_batch(write_batch(root, parameters={"device": "cuda:1"}))
+    grid = read_grid(write_grid_file(root, parameters={"device": "cuda:1"}))
     with pytest.raises(UsageProblem, match="every job sees one GPU only"):
-        runner.choose_slots(batch)
-    cpu = read_batch(write_batch(root, parameters={"device": "cpu"}, jobs=1))
+        runner.choose_slots(grid)
+    cpu = read_grid(write_grid_file(root, parameters={"device": "cpu"}, jobs=1))
     assert runner.choose_slots(cpu)[0].gpu is None
 
 
@@ -158,4 +158,4 @@ def test_a_job_sees_its_gpu_only(root, monkeypatch):
     check = "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == '7'"
     write_notebook(root / "nb.ipynb", check, parameters=PARAMETERS)
     monkeypatch.setattr(runner, "choose_slots", lambda _: [runner.Slot("7")])
-    assert runner.run_batch(read_batch(write_batch(root)))[1].status is JobStatus.DONE
+    assert runner.run_grid(read_grid(write_grid_file(root)))[1].status is JobStatus.DONE

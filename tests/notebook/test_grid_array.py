@@ -12,10 +12,10 @@ from helpers.cli.app import main
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.notebook import grid_array
 from helpers.notebook.grid_array import submit_array
-from helpers.notebook.grid_file import read_batch
+from helpers.notebook.grid_file import read_grid
 from helpers.notebook.grid_index import JobStatus
 from tests.notebook.test_execution import write_notebook
-from tests.notebook.test_grid_file import write_batch
+from tests.notebook.test_grid_file import write_grid_file
 
 PARAMETERS = 'project: str = "demo"\ndevice: str = "auto"\nword: str = ""\n'
 
@@ -37,7 +37,7 @@ for task in range(int(found[1]) + 1 if found else 1):
     environment = {**os.environ, **name, "SLURM_JOB_ID": str(number), "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}
     environment |= {"SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_JOB_NUM_NODES": "1"}
     subprocess.Popen(["bash", str(script)], env=environment, start_new_session=True, stdout=-3, stderr=-3)
-print(f"Submitted batch job {number}")
+print(f"Submitted grid job {number}")
 """
 SRUN = """\
 import os, sys
@@ -76,8 +76,8 @@ def cluster(tmp_path, monkeypatch):
     return folder
 
 
-def index_of(batch):
-    return json.loads((batch.folder / "index.json").read_text())
+def index_of(grid):
+    return json.loads((grid.folder / "index.json").read_text())
 
 
 def once(reached, seconds=120):
@@ -87,89 +87,89 @@ def once(reached, seconds=120):
         time.sleep(0.2)
 
 
-def ended(batch, *jobs):
+def ended(grid, *jobs):
     """Whether the index shows that these jobs are done or failed."""
-    states = {row["job"]: row["status"] for row in index_of(batch)["jobs"]}
-    return all(states[batch.jobs[number].name] in ("kept", "failed") for number in jobs)
+    states = {row["job"]: row["status"] for row in index_of(grid)["jobs"]}
+    return all(states[grid.jobs[number].name] in ("kept", "failed") for number in jobs)
 
 
 @pytest.mark.slow
 def test_a_grid_becomes_one_array_whose_tasks_leave_notebooks_and_marks(root, cluster):
     slurm = {"partition": "gpu", "time": 90}
-    path = write_batch(root, grid={"word": ["good", "bad", "late"]}, memory_gb=12.5, jobs=2, slurm=slurm)
-    batch, lines = read_batch(path), []
-    states = submit_array(batch, lines.append)
+    path = write_grid_file(root, grid={"word": ["good", "bad", "late"]}, memory_gb=12.5, jobs=2, slurm=slurm)
+    grid, lines = read_grid(path), []
+    states = submit_array(grid, lines.append)
     assert {state.status for state in states.values()} == {JobStatus.WAITING}
     assert lines[0] == "submitted 3 jobs as SLURM array 70"
     (script,) = (cluster / "submitted").read_text().split("\0")[:-1]
     options = dict(line[len("#SBATCH --") :].split("=", 1) for line in script.splitlines() if "#SBATCH --" in line)
     wanted = {"array": "0-2%2", "partition": "gpu", "time": "90", "mem": "12500MB", "gpus-per-node": "1"}
     assert wanted.items() <= options.items() and options["job-name"] == "batch-trial"
-    once(lambda: ended(batch, 0, 1, 2))
-    assert index_of(batch)["counts"] == {
+    once(lambda: ended(grid, 0, 1, 2))
+    assert index_of(grid)["counts"] == {
         "waiting": 0, "running": 0, "done": 0, "kept": 2, "failed": 1, "stopped": 0
     }  # fmt: skip
-    first = batch.folder / f"{batch.jobs[0].name}.ipynb"
-    assert "good 70" in first.read_text() and (batch.folder / f"{batch.jobs[1].name}.failed.ipynb").is_file()
-    assert str(root) not in (batch.folder / "index.html").read_text()
+    first = grid.folder / f"{grid.jobs[0].name}.ipynb"
+    assert "good 70" in first.read_text() and (grid.folder / f"{grid.jobs[1].name}.failed.ipynb").is_file()
+    assert str(root) not in (grid.folder / "index.html").read_text()
 
     # One is in the queue still, one failed, one is done: only what failed is submitted again.
     first.with_suffix(".json").unlink()
     (cluster / "queue").write_text("70_0\n99_1")
-    again = submit_array(read_batch(path), lines.append)
+    again = submit_array(read_grid(path), lines.append)
     assert [again[number].status for number in (1, 2, 3)] == [JobStatus.WAITING, JobStatus.WAITING, JobStatus.KEPT]
     assert lines[2:] == [
         "submitted 1 jobs as SLURM array 71",
         "1 jobs are done, 1 were in the queue already; the same command looks again",
     ]
     assert "--array" not in (cluster / "submitted").read_text().split("\0")[1]
-    once(lambda: ended(batch, 1))
+    once(lambda: ended(grid, 1))
 
 
 def test_where_slurm_does_not_answer_nothing_is_submitted_twice(root, cluster, monkeypatch, capsys):
     monkeypatch.setattr(grid_array, "run_task", print)
-    path = write_batch(root, grid={"word": ["a", "b"]})
-    submit_array(read_batch(path))
+    path = write_grid_file(root, grid={"word": ["a", "b"]})
+    submit_array(read_grid(path))
     (cluster / "queue").unlink()
     with pytest.raises(SystemExit) as ended_with:
         main(["grid", str(path), "--launcher", "slurm"])
     assert ended_with.value.code == 1 and "must not be submitted twice" in capsys.readouterr().err
     with pytest.raises(VesselkitError, match=r"`squeue` failed .* must not be submitted twice"):
-        submit_array(read_batch(path))
+        submit_array(read_grid(path))
     assert (cluster / "submitted").read_text().count("\0") == 1
 
 
 def test_an_array_that_slurm_refuses_leaves_no_record(root, cluster):
     (cluster / "refuses").touch()
-    batch = read_batch(write_batch(root, grid={"word": ["a", "b"]}))
+    grid = read_grid(write_grid_file(root, grid={"word": ["a", "b"]}))
     with pytest.raises(VesselkitError, match="SLURM did not take the array: .*invalid partition"):
-        submit_array(batch)
-    assert not (batch.folder / ".slurm.json").exists()
+        submit_array(grid)
+    assert not (grid.folder / ".slurm.json").exists()
 
 
 def test_options_that_submitit_does_not_know_are_refused(root, cluster):
-    batch = read_batch(write_batch(root, slurm={"partitions": "gpu"}))
+    grid = read_grid(write_grid_file(root, slurm={"partitions": "gpu"}))
     with pytest.raises(UsageProblem, match=r"slurm: Unavailable parameter\(s\): \['partitions'\]"):
-        submit_array(batch)
+        submit_array(grid)
     assert not (cluster / "submitted").exists()
 
 
 def test_jobs_on_the_processor_ask_for_no_gpu_and_no_job_names_one(root, cluster, monkeypatch):
     monkeypatch.setattr(grid_array, "run_task", print)
-    submit_array(read_batch(write_batch(root, parameters={"device": "cpu"}, grid={"word": ["a", "b"]})))
+    submit_array(read_grid(write_grid_file(root, parameters={"device": "cpu"}, grid={"word": ["a", "b"]})))
     assert "--gpus-per-node" not in (cluster / "submitted").read_text()
     with pytest.raises(UsageProblem, match="every job sees one GPU only"):
-        submit_array(read_batch(write_batch(root, parameters={"device": "cuda:1"}, name="other")))
+        submit_array(read_grid(write_grid_file(root, parameters={"device": "cuda:1"}, name="other")))
 
 
 def test_what_is_missing_is_named(root, monkeypatch):
-    batch = read_batch(write_batch(root))
+    grid = read_grid(write_grid_file(root))
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(UsageProblem, match=r"expected the package submitit.*vesselkit\[grid\]"):
-        submit_array(batch)
+        submit_array(grid)
 
 
 def test_a_cluster_is_needed(root, cluster, monkeypatch):
     monkeypatch.setenv("PATH", str(root))
     with pytest.raises(UsageProblem, match="expected SLURM's commands"):
-        submit_array(read_batch(write_batch(root)))
+        submit_array(read_grid(write_grid_file(root)))
