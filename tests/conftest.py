@@ -51,6 +51,16 @@ def fixture_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def material(tmp_path_factory, fixture_folder) -> Path:
+    """A folder with a model, frames, a data set with ground truth and a run of it; to be read only."""
+    from tests.support.public_material import write_material  # as above
+
+    folder = tmp_path_factory.mktemp("material")
+    write_material(folder, fixture_folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def drawn_images(tmp_path_factory) -> list[Image.Image]:
     """Ten small frames of mode RGB, all different, see `draw_angiograms`."""
     from tests.support.fixture_model import draw_angiograms  # as above

@@ -35,8 +35,17 @@ def test_only_vesselkit_provides_helpers():
 
 
 def test_the_console_script_runs_our_main():
+    assert PROJECT["scripts"] == {"vesselkit": "vesselkit:main"}
     (script,) = metadata.entry_points(group="console_scripts", name="vesselkit")
-    assert script.value == "helpers.cli.app:main"
+    # An environment that was made before `import vesselkit` starts the command itself, until it is installed anew.
+    assert script.value in {"vesselkit:main", "helpers.cli.app:main"} and callable(script.load())
+
+
+def test_the_listed_packages_are_those_of_the_tree():
+    tree = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "helpers").rglob("__init__.py")}
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert setup["package-dir"] == {"vesselkit": "helpers/api"}
+    assert setup["packages"] == sorted(tree - {"helpers.api"} | {"vesselkit"})
 
 
 def test_the_version_is_the_same_everywhere():

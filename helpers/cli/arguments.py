@@ -1,77 +1,32 @@
-"""Paths typed on the command line: relative ones mean the working directory, as in every shell.
-
-Notebooks have no working directory that a reader could see; there relative paths mean the project root
-(`helpers.core.paths.resolve`).
-"""
+"""What is typed on the command line: files and folders to write over, and the words of the next command."""
 
 import json
-import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.core.atomic import require_new, require_writable
-from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.core.paths import followed
+from helpers.core.atomic import require_new
+from helpers.core.errors import RefusedInput
+from helpers.core.given_values import input_path, optional_input_path, output_folder, output_path, typed_path
 
-
-def typed_path(given: Path) -> Path:
-    """The path as an absolute one; `~` is the home folder.
-
-    Raises:
-        UsageProblem: where it is no UTF-8, which the libraries that read and write below it do not take.
-    """
-    path = Path.cwd() / given.expanduser()
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise UsageProblem(
-            f"{os.fsencode(path).decode(errors='replace')}: expected a path in UTF-8, found other bytes in it. Rename "
-            "that folder, or go through a link of another name"
-        ) from error
-    return path
-
-
-def input_path(given: Path, option: str) -> Path:
-    """The absolute path of an input.
-
-    Args:
-        given: as typed.
-        option: its name, for the message.
-    Raises:
-        UsageProblem: where nothing is there.
-    """
-    path = typed_path(given)
-    if not path.exists():
-        raise UsageProblem(f"{option} {given}: expected an existing file or folder, found none at {path}")
-    return path
-
-
-def optional_input_path(given: Path | None, option: str) -> Path | None:
-    """`input_path` of an option that may be left out."""
-    return None if given is None else input_path(given, option)
-
-
-def output_folder(given: Path, option: str, data: Path | None = None) -> Path:
-    """The absolute path of a folder to write.
-
-    Of a symbolic link it is the folder that it points to, see `helpers.core.paths.followed`.
-
-    Args:
-        given: as typed.
-        option: its name, for the message.
-        data: folder or annotation file of the data set that it must not lie in, as typed; None where there is none. An
-            annotation file names its images, so that nothing beside it is taken for them.
-    Raises:
-        UsageProblem: where the path lies in the data set's folder, or is a link that leads to nothing.
-        RefusedInput: where it is a file, or cannot be written.
-    """
-    path = _output(given, option, data)
-    if path.exists() and not path.is_dir():
-        raise RefusedInput(f"{option} {given}: expected a folder to write, found a file. Name another one")
-    return path
+__all__ = [
+    "Earlier",
+    "data_words",
+    "input_path",
+    "json_with",
+    "new_folder",
+    "next_steps",
+    "next_text",
+    "option_name",
+    "option_words",
+    "optional_input_path",
+    "output_file",
+    "output_folder",
+    "require_replaceable",
+    "typed_path",
+]
 
 
 def new_folder(given: Path, option: str, data: Path | None = None) -> Path:
@@ -138,7 +93,7 @@ def output_file(given: Path, option: str, earlier: Earlier, data: Path | None = 
         UsageProblem: as `output_folder`.
         RefusedInput: where it is a folder or a file of another kind, or cannot be written.
     """
-    path = _output(given, option, data)
+    path = output_path(given, option, data)
     if path.is_dir():
         raise RefusedInput(f"{option} {given}: expected a file to write, found a folder. Name a file in it")
     if path.exists():
@@ -151,21 +106,14 @@ def output_file(given: Path, option: str, earlier: Earlier, data: Path | None = 
     return path
 
 
-def _output(given: Path, option: str, data: Path | None) -> Path:
-    path = followed(typed_path(given))
-    root = None if data is None else typed_path(data)
-    if root is not None and root.is_dir() and path.resolve().is_relative_to(root.resolve()):
-        raise UsageProblem(
-            f"{option} {given}: expected a place outside the data set {data}, got one inside it; what is written there "
-            "would be taken for frames when the data set is next opened. Name another folder"
-        )
-    require_writable(path)
-    return path
-
-
 def next_text(words: Sequence[str]) -> str:
     """`next: vesselkit ...`; what a shell would take apart is quoted."""
     return f"next: {shlex.join(['vesselkit', *words])}"
+
+
+def option_name(parameter: str) -> str:
+    """How the command line writes the name of a parameter."""
+    return f"--{parameter.replace('_', '-')}"
 
 
 def option_words(options: Mapping[str, Any]) -> list[str]:
@@ -179,7 +127,7 @@ def option_words(options: Mapping[str, Any]) -> list[str]:
     for name, value in options.items():
         for one in value if isinstance(value, list | tuple) else (value,):
             if one is not None and one is not False:
-                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+                words += [option_name(name), *([] if one is True else [str(one)])]
     return words
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, next_steps, optional_input_path, output_folder
+from helpers.cli.arguments import next_steps, option_name, output_folder
 from helpers.cli.convert import (
     Base,
     LoraAlpha,
@@ -18,8 +18,6 @@ from helpers.cli.convert import (
     Sam2Config,
     Template,
     TrainConfig,
-    file_or_none,
-    preset_or_file,
 )
 from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
 from helpers.cli.predictors import (
@@ -30,23 +28,15 @@ from helpers.cli.predictors import (
     LauncherOption,
     ModelConfig,
     Quantize,
-    Running,
     Threshold,
     TokenLimit,
     batch_size_of,
-    composed,
-    exported,
-    vesselness,
 )
-from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import Combine, Launcher, Mode
 
 if TYPE_CHECKING:
     from helpers.data.dataset import Dataset
     from helpers.runs.run_folder import Run
-
-# A folder of this name is given as ./frangi.
-BASELINE = "frangi"
 
 
 @with_data_options(without=FRAMES_ONLY)
@@ -106,91 +96,46 @@ def predict(
     launcher: LauncherOption = Launcher.NONE,
 ) -> None:
     """Run a model over a data set: text, logits and masks, resumable."""
-    if (model is None) == (checkpoint is None):
-        raise UsageProblem(
-            "model: expected --model DIR (a folder that `vesselkit convert` wrote) or --checkpoint CKPT, got "
-            f"{'neither; there is no default model' if model is None else 'both'}"
-        )
-    composing = {
-        "base": base,
-        "sam2": sam2,
-        "sam2_config": sam2_config,
-        "train_config": train_config,
-        "lora_alpha": lora_alpha,
-        "template": template,
-        "pretrained": pretrained,
-    }
-    strays = [name.replace("_", "-") for name, value in composing.items() if value is not None]
-    if model is not None and strays:
-        raise UsageProblem(f"--{strays[0]}: goes with --checkpoint, and --model was given. Leave it out")
-    plain = model == BASELINE
-    if model_config is not None and not plain:
-        raise UsageProblem(f"--model-config: goes with --model {BASELINE}. Leave it out")
-    if mode is not Mode.FRAME and (plain or batch_size != "auto"):
-        stray = f"--model {BASELINE}" if plain else "--batch-size"
-        raise UsageProblem(f"--mode {mode}: follows sequences with a Sa2VA model, frame by frame. Leave {stray} out")
-    if plain and (quantize is not None or cuda_graphs):
-        stray = "--quantize" if quantize is not None else "--cuda-graphs"
-        raise UsageProblem(f"{stray}: --model {BASELINE} is no network. Leave it out")
-    if cuda_graphs and mode is not Mode.FRAME:
-        raise UsageProblem(f"--cuda-graphs: goes with --mode frame, got {mode}. Leave it out")
-    if plain and len(prompt or ()) > 1:
-        raise UsageProblem(f"--prompt: --model {BASELINE} understands no prompt, got {len(prompt)}. Leave them out")
-
-    from helpers.data.cases import listed
+    from helpers.prediction.model_choice import BASELINE, Composition, ModelChoice
     from helpers.prediction.predictor import DEFAULT_PROMPT
-    from helpers.prediction.run import (
-        check_asking,
-        check_output,
-        check_parameters,
-    )
-    from helpers.prediction.run import predict as run_prediction
-    from helpers.prediction.sequences.sequence_answers import first_frames, own_limit, sequences_of
-    from helpers.prediction.work_shards import WHOLE, launched, parse_shard
+    from helpers.prediction.work_shards import launched, parse_shard
     from helpers.runs.emptiness import empty_warning
     from helpers.runs.run_folder import open_run
+    from helpers.stages.predict_stage import PredictRequest
 
+    choice = ModelChoice(
+        model if model in (None, BASELINE) else Path(model),
+        checkpoint,
+        Composition(base, sam2, sam2_config, train_config, lora_alpha, template, pretrained),
+        model_config,
+        device,
+        dtype,
+        quantize,
+        mode,
+        cuda_graphs,
+        max_new_tokens,
+    )
+    choice.check(option_name)
     process = launched(launcher)
     if process is not None:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(logging.Formatter(f"rank {process.rank}: %(levelname)s: %(message)s"))
-    if process is not None and shard is not None:
-        raise UsageProblem("--shard: the launcher's processes are shards already. Leave it out")
-    share = parse_shard(shard) if shard is not None else WHOLE if process is None else process.shard
-    device = device if process is None else process.device(device)
-    prompts = tuple(prompt or (DEFAULT_PROMPT,))
-    size = batch_size_of(batch_size)
-    check_parameters(prompts, threshold, size, limit)
-    folder = output_folder(output, "--output", data)
-    check_output(folder)
-    running = Running(device, dtype, max_new_tokens, mode, quantize, cuda_graphs)
-    if plain:
-        identity, open_predictor = vesselness(optional_input_path(model_config, "--model-config"))
-    elif model is not None:
-        identity, open_predictor = exported(input_path(Path(model), "--model"), running)
-    else:
-        sources = {
-            **composing,
-            "base": optional_input_path(base, "--base"),
-            "sam2": optional_input_path(sam2, "--sam2"),
-            "sam2_config": preset_or_file(sam2_config),
-            "train_config": optional_input_path(train_config, "--train-config"),
-            "pretrained": file_or_none(pretrained),
-        }
-        identity, open_predictor = None, composed(input_path(checkpoint, "--checkpoint"), sources, running)
-    dataset = options.opening(data).open()
-    frames = dataset.frames
-    if case_list is None:
-        limit = own_limit(frames, limit)
-    else:
-        frames = listed(frames, input_path(case_list, "--case-list"))
-        limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
-    if mode is not Mode.FRAME:
-        sequences_of(first_frames(frames, limit, mode))  # refuses before the model is loaded
-        size = 1
-    settings = {"threshold": threshold, "combine": combine, "limit": limit, "dataset": dataset.identity}
-    check_asking(folder, frames, prompts, model=identity, batch_size=size, mode=mode, **settings)
-    summary = run_prediction(frames, open_predictor(), folder, prompts, batch_size=size, shard=share, **settings)
+    request = PredictRequest(
+        options.opening(data),
+        output_folder(output, "--output", data),
+        choice,
+        tuple(prompt or (DEFAULT_PROMPT,)),
+        threshold,
+        combine,
+        batch_size_of(batch_size),
+        limit,
+        case_list,
+        None if shard is None else parse_shard(shard),
+        process,
+        option_name,
+    )
+    found = request.run()
+    summary, dataset, folder = found.summary, found.dataset, found.summary.folder
     typer.echo(summary.to_text(process))
     if summary.failure is not None and (summary.complete or process is None):  # a launcher would end the other ranks
         raise typer.Exit(1)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, output_folder
+from helpers.cli.arguments import input_path, option_name, output_folder
 from helpers.cli.options import AS_FOUND, DataOptions, with_data_options
-from helpers.cli.predictors import Device, Dtype, ModelFolder, Running, TokenLimit, exported
+from helpers.cli.predictors import Device, Dtype, ModelFolder, TokenLimit
 from helpers.core.errors import UsageProblem
 
 _Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")]
@@ -44,8 +44,10 @@ def refseg(
     written = output_folder(output, "--output", data)
 
     from helpers.evaluation.refcoco.refcoco_run import refseg as run_refseg
+    from helpers.prediction.model_choice import ModelChoice
 
     dataset = options.opening(data).open()
-    identity, open_predictor = exported(folder, Running(device, dtype, max_new_tokens))
-    typer.echo(run_refseg(dataset, identity, open_predictor, written, prompt))
+    choice = ModelChoice(folder, device=device, dtype=dtype, max_new_tokens=max_new_tokens)
+    opened = choice.open(option_name)
+    typer.echo(run_refseg(dataset, opened.identity, opened.load, written, prompt))
     typer.echo(f"written to {written}")

@@ -1,10 +1,13 @@
 """Options for opening a data set, in the plain words of commands, notebook parameters and configs."""
 
 import logging
-from dataclasses import dataclass, field, replace
+import os
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from helpers.core.errors import UsageProblem
+from helpers.core.given_values import input_path, typed_path
 from helpers.core.vocabulary import AskedIds
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.ids.case_ids import IdPolicy
@@ -76,3 +79,21 @@ class Opening:
             rules = replace(rules, layout=opened.layout)
         found = opened.depth.bits if opened.rules.bits is None else rules.bits
         return rules if found is None else replace(rules, bits=found)
+
+
+def opening_of(data: str | os.PathLike, **rules: Any) -> Opening:
+    """How a data set is opened, by the parameters of a function.
+
+    Args:
+        data: folder, annotation file, one image, DICOM or video.
+        rules: other fields of `Opening` by name.
+    Raises:
+        UsageProblem: where nothing is at the path, or there is no such rule.
+    """
+    known = [one.name for one in fields(Opening) if one.name != "data"]
+    strays = sorted(rules.keys() - set(known))
+    if strays:
+        raise UsageProblem(f"{strays[0]}: no such parameter; those of the data set are {', '.join(known)}")
+    if rules.get("id_key") is not None:
+        rules["id_key"] = typed_path(rules["id_key"])
+    return Opening(input_path(data, "data"), **rules)

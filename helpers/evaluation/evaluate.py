@@ -19,6 +19,7 @@ from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, re
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
+from helpers.evaluation.metric_score import MetricScore, score_in
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
     FRAMES_NAME,
@@ -74,6 +75,10 @@ class Evaluation:
     folder: Path
     summary: Mapping[str, Any] = field(repr=False)
     text: str = field(repr=False)
+
+    def score(self, metric: str = "dice", run: str | None = None) -> MetricScore:
+        """One number with its interval, see `score_in`."""
+        return score_in(self.summary, metric, run)
 
 
 def evaluate(

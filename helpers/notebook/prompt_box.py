@@ -9,9 +9,8 @@ import ipywidgets as widgets
 
 from helpers.core.errors import MORE_MEMORY, VesselkitError
 from helpers.data.cases import Case
-from helpers.prediction.engine.batch_pipeline import predict_batch
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Thresholding
-from helpers.prediction.engine.case_writer import result_of
+from helpers.prediction.engine.case_writer import results_of
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.engine.prefetch import load
 from helpers.prediction.predictor import Predictor, check_prompt
@@ -51,9 +50,8 @@ def look(
     """
     check_prompt(prompt)
     started = time.perf_counter()
-    (outcome,) = predict_batch(predictor, [load(case.frame, predictor)], (prompt,))
+    (result,) = results_of(predictor, [load(case.frame, predictor)], {_PROMPT_ID: prompt}, thresholding)
     seconds = time.perf_counter() - started
-    result = result_of(outcome, {_PROMPT_ID: prompt}, thresholding)
     row = result.rows[0]
     panel = case_panel(case, result.masks.get(_PROMPT_ID), str(row.status))
     picture = None if panel is None else png_bytes(contact_sheet([panel], stamp=stamp))

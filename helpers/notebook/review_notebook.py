@@ -3,40 +3,28 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from IPython.display import display
-
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import Stage
-from helpers.core.vocabulary import QueueOrder
 from helpers.data.dataset import Dataset
 from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluate_notebook import ChosenRun
 from helpers.notebook.notebook_session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
-from helpers.review.page import write_page
-from helpers.review.review_source import ReviewSource, open_source
+from helpers.review.opened_review import OpenedReview
+from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore, elsewhere
-from helpers.review.widget import ReviewWidget
 
-# JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
-# this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
-_PLACE_TEXT = "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept."
-_PLACE = f"""\
-<style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
-<p class="vesselkit-place">{_PLACE_TEXT}</p>"""
 VERDICTS_FOLDER = "verdicts"
 PAGE_NAME = "review.html"
 
 
 @dataclass(frozen=True)
-class Review:
+class Review(OpenedReview):
     """An opened review, and the folder that its verdicts and pictures lie in."""
 
-    source: ReviewSource
-    session: ReviewSession
     folder: Path = field(repr=False)
 
     @property
@@ -57,22 +45,9 @@ class Review:
             lines.append(elsewhere(self.session.elsewhere))
         return "\n".join(lines)
 
-    def show(self) -> None:
-        """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
-        display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
-        display(ReviewWidget(self.source, self.session))
-
     def write_page(self, most: int | None) -> Path:
-        """Write the page that needs no server, with the verdicts given so far.
-
-        Args:
-            most: cases to take, the worst first where there are scores; None for all.
-        """
-        self.session.reload()
-        if "dice" in self.source.metric_names:
-            self.session.arrange(QueueOrder.WORST)
-        cases, records = self.session.queue[:most], self.session.records
-        return write_page(self.source, self.folder / PAGE_NAME, case_ids=cases, records=records)
+        """`page` in the folder of the review."""
+        return self.page(self.folder / PAGE_NAME, most)
 
 
 def review_folder(settings: ReviewSettings, chosen: ChosenRun) -> ResultFolder:

@@ -17,15 +17,13 @@ from helpers.evaluation.leakage.keeping import keep_names_of_export
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.kit_notebooks import kit_notebook
 from helpers.notebook.pipeline.conversion_reuse import verified_conversion
-from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
-from helpers.prediction.frangi.frangi_settings import Tuned, read_settings
+from helpers.prediction.model_choice import BASELINE, ModelChoice
 from helpers.prediction.predictor import check_prompts
-from helpers.prediction.run import predict
-from helpers.prediction.sequences.sequence_answers import own_limit
+from helpers.stages.predict_stage import PredictRequest
 
 _log = logging.getLogger(__name__)
 
-MODEL_RUN, BASELINE_RUN = "model", "frangi"
+MODEL_RUN, BASELINE_RUN = "model", BASELINE
 _DAY = 86_400
 _CONVERSION = ("checkpoint", "base", "sam2", "sam2_config", "train_config", "lora_alpha", "template", "pretrained")
 
@@ -104,14 +102,12 @@ def run_pipeline(
         check_prompts(request.prompts)
     require_writable(request.output)
     dataset = request.opening.open()
-    baseline = Tuned() if request.baseline is None else read_settings(request.baseline)
+    ModelChoice(BASELINE, model_config=request.baseline).open()  # settings that cannot be read cost no conversion
     with only_process(request.output, "runs a pipeline"):
-        yield from _steps(request, dataset, baseline, begins)
+        yield from _steps(request, dataset, begins)
 
 
-def _steps(
-    request: PipelineRequest, dataset: Dataset, baseline: Tuned, told: Callable[[Beginning], None]
-) -> Iterator[PipelineStep]:
+def _steps(request: PipelineRequest, dataset: Dataset, told: Callable[[Beginning], None]) -> Iterator[PipelineStep]:
     """The steps of `run_pipeline`, which has checked the request."""
     project = project_of(request.output)
     has_truth = any(case.truth is not None for case in dataset.cases[: request.limit])
@@ -142,8 +138,8 @@ def _steps(
     beside = stage_folder(project, Stage.PREDICT) / BASELINE_RUN
     begins(BASELINE_RUN)
     started = time.perf_counter()
-    limit = own_limit(dataset.frames, request.limit)
-    summary = predict(dataset.frames, VesselnessPredictor(baseline), beside, limit=limit, dataset=dataset.identity)
+    choice = ModelChoice(BASELINE, model_config=request.baseline)
+    summary = PredictRequest(request.opening, beside, choice, limit=request.limit).check().predict(dataset)
     if summary.failure is not None:
         raise VesselkitError(summary.to_text())
     yield PipelineStep(BASELINE_RUN, beside, time.perf_counter() - started)

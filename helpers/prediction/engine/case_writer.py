@@ -1,12 +1,18 @@
-"""Writes a predicted frame as a case of the run folder."""
+"""Turns a predicted frame into a case of the run folder, or into the same result in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.prediction.engine.batch_pipeline import FrameResult
+import numpy as np
+
+from helpers.core.vocabulary import Combine
+from helpers.prediction.engine.batch_pipeline import FrameResult, predict_batch
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Failure, Thresholding, answered, failed, model_failure
+from helpers.prediction.engine.prefetch import Loaded
+from helpers.prediction.predictor import Predictor
 from helpers.runs.case_parts import CaseResult, commit_case
+from helpers.runs.mask_files import combined_map
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,24 @@ def result_of(outcome: FrameResult, prompts: Mapping[str, str], thresholding: Th
         except MODEL_ERRORS as error:
             found = model_failure(error, frame)
     return failed(frame, facts, found, tuple(prompts), timing)
+
+
+def results_of(
+    predictor: Predictor, loaded: Sequence[Loaded], prompts: Mapping[str, str], thresholding: Thresholding
+) -> list[CaseResult]:
+    """Predict one batch; what a run would store of each of its frames.
+
+    Args:
+        prompts: the user's words by prompt id.
+    """
+    outcomes = predict_batch(predictor, loaded, tuple(prompts.values()))
+    return [result_of(outcome, prompts, thresholding) for outcome in outcomes]
+
+
+def full_map(result: CaseResult, prompt_id: str, combine: Combine) -> np.ndarray | None:
+    """The logits behind the combined mask, float32 (H, W), as `Run.full_map` gives them; None where there are none."""
+    stored = result.logits.get(prompt_id)
+    if stored is None:
+        return None
+    iou = np.array([row.predicted_iou for row in result.rows if row.prompt_id == prompt_id], float)
+    return combined_map(stored.full_size(), combine, iou)

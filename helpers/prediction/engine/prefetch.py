@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
@@ -73,8 +74,20 @@ def _load(frame: Frame, predictor: Predictor) -> Loaded:
         return Loaded(frame, None, failure=failure_of(frame, PredictionStatus.READ_ERROR, error.reason))
     except MemoryError as error:
         return Loaded(frame, None, failure=model_failure(error, frame))
+    return prepare(frame, image, facts, predictor, {"read_seconds": time.perf_counter() - start})
+
+
+def prepare(
+    frame: Frame, image: Image.Image, facts: FrameFacts, predictor: Predictor, timing: Mapping[str, float]
+) -> Loaded:
+    """A frame that was read, prepared for a predictor; what goes wrong becomes its failure.
+
+    Args:
+        image: mode RGB.
+        facts: of that image.
+        timing: seconds of what was done before.
+    """
     read = time.perf_counter()
-    timing = {"read_seconds": read - start}
     try:
         prepared = predictor.prepare(image)
     except MODEL_ERRORS as error:

@@ -1,29 +1,27 @@
 """Sa2VA as mmengine's Runner tests it: the predictor of `vesselkit predict` behind `test_step`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import nn
 
 from helpers.core.errors import UsageProblem
+from helpers.core.given_values import known_word
 from helpers.core.vocabulary import Combine
 from helpers.data.frames.frame import Frame
-from helpers.prediction.engine.batch_pipeline import predict_batch
 from helpers.prediction.engine.case_result import Thresholding
-from helpers.prediction.engine.case_writer import result_of
-from helpers.prediction.engine.composition import NOTHING, compose
-from helpers.prediction.engine.model_loading import check_folder, choose_device, choose_dtype, load_model
+from helpers.prediction.engine.case_writer import full_map, results_of
+from helpers.prediction.engine.composition import NOTHING
 from helpers.prediction.engine.prefetch import load
+from helpers.prediction.model_choice import Composition, ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import check_parameters
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.case_parts import CaseResult
-from helpers.runs.mask_files import combined_map
 from helpers.train.test_route.mmengine_registry import MODEL_WRAPPERS, MODELS
 
 _PROMPT_ID = "p1"
@@ -69,31 +67,26 @@ class Sa2VAForPrediction(BaseModel):
         """
         super().__init__()
         check_parameters([prompt], threshold)
-        if combine not in {rule.value for rule in Combine}:
-            raise UsageProblem(f"model.combine: expected {', '.join(Combine)}, got {combine!r}")
-        choose_dtype(dtype, choose_device(device))
-        if token_limit < 1:
-            raise UsageProblem(f"model.token_limit: expected at least 1, got {token_limit}")
-        self._sources = {
-            "base": _path(base),
-            "sam2": _path(sam2),
-            "sam2_config": sam2_config,
-            "train_config": _path(train_config),
-            "lora_alpha": lora_alpha,
-            "template": template,
-            "pretrained": pretrained if pretrained == NOTHING else _path(pretrained),
-        }
+        sources = Composition(
+            _path(base),
+            _path(sam2),
+            sam2_config,
+            _path(train_config),
+            lora_alpha,
+            template,
+            pretrained if pretrained == NOTHING else _path(pretrained),
+        )
+        if model_dir and sources.given:
+            raise UsageProblem(f"model.{sources.given[0]}: goes with load_from, and model.model_dir was given")
+        self._choice = ModelChoice(
+            _path(model_dir or None), None, sources, device=device, dtype=dtype, max_new_tokens=token_limit
+        )
+        self._choice.check_device(_spelling)
         self._prompts = {_PROMPT_ID: prompt}
-        self._thresholding = Thresholding(threshold, Combine(combine))
-        self._device, self._dtype, self._token_limit = device, dtype, token_limit
+        self._thresholding = Thresholding(threshold, known_word(Combine, combine, "model.combine"))
         self._predictor: Sa2VAPredictor | None = None
         if model_dir:
-            strays = [name for name, value in self._sources.items() if value is not None]
-            if strays:
-                raise UsageProblem(f"model.{strays[0]}: goes with load_from, and model.model_dir was given")
-            folder = Path(model_dir).expanduser()
-            identity = asdict(check_folder(folder))
-            self._predictor = Sa2VAPredictor(*load_model(folder, device, dtype), identity, token_limit)
+            self._predictor = self._choice.open(_spelling).load()
 
     @property
     def has_weights(self) -> bool:
@@ -114,8 +107,7 @@ class Sa2VAForPrediction(BaseModel):
         """
         if self._predictor is not None:
             raise UsageProblem("load_from: model.model_dir was given too. Leave one of them out")
-        found = compose(checkpoint, **self._sources, device=self._device, dtype=self._dtype)
-        self._predictor = Sa2VAPredictor(*found, self._token_limit)
+        self._predictor = replace(self._choice, checkpoint=checkpoint).open(_spelling).load()
 
     def test_step(self, data: Mapping[str, Sequence[Frame]]) -> list[BaseDataElement]:
         """One element for each frame, see `forward`. Called by mmengine's test loop."""
@@ -133,17 +125,13 @@ class Sa2VAForPrediction(BaseModel):
         """
         predictor = self._loaded()
         loaded = [load(frame, predictor) for frame in frames]
-        outcomes = predict_batch(predictor, loaded, tuple(self._prompts.values()))
-        return [self._element(result_of(outcome, self._prompts, self._thresholding)) for outcome in outcomes]
+        results = results_of(predictor, loaded, self._prompts, self._thresholding)
+        return [self._element(result) for result in results]
 
     def _element(self, result: CaseResult) -> BaseDataElement:
-        row, stored = result.rows[0], result.logits.get(_PROMPT_ID)
-        logits = None
-        if stored is not None:
-            iou = np.array([row.predicted_iou for row in result.rows], float)
-            logits = combined_map(stored.full_size(), self._thresholding.combine, iou)
+        row = result.rows[0]
         element = BaseDataElement(metainfo={"case_id": result.case_id, "status": str(row.status), "text": row.text})
-        element.logits = logits
+        element.logits = full_map(result, _PROMPT_ID, self._thresholding.combine)
         element.mask = result.masks.get(_PROMPT_ID)
         return element
 
@@ -175,3 +163,10 @@ class SeparateProcesses(nn.Module):
 
 def _path(given: str | None) -> Path | None:
     return None if given is None else Path(given).expanduser()
+
+
+def _spelling(parameter: str) -> str:
+    """How a config writes the name of a parameter of this module."""
+    names = {"model": "model_dir", "checkpoint": "load_from", "max_new_tokens": "token_limit"}
+    name = names.get(parameter, parameter)
+    return name if name == "load_from" else f"model.{name}"

@@ -1,0 +1,57 @@
+"""A review that was opened: the viewer in a notebook, and the page where there is none."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers.core.vocabulary import QueueOrder
+from helpers.review.page import write_page
+from helpers.review.review_source import ReviewSource
+from helpers.review.session import ReviewSession
+
+# JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
+# this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
+_PLACE_TEXT = "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept."
+_PLACE = f"""\
+<style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
+<p class="vesselkit-place">{_PLACE_TEXT}</p>"""
+
+
+@dataclass(frozen=True)
+class OpenedReview:
+    """The cases of a run and what a reviewer says of them.
+
+    Attributes:
+        source: the run, its data set and scores.
+        session: the queue of cases, and the verdicts of one reviewer.
+    """
+
+    source: ReviewSource = field(repr=False)
+    session: ReviewSession = field(repr=False)
+
+    def show(self) -> None:
+        """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
+        from IPython.display import display  # here, since a page needs no Jupyter
+
+        from helpers.review.widget import ReviewWidget
+
+        display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
+        display(ReviewWidget(self.source, self.session))
+
+    def _ipython_display_(self) -> None:
+        """What a notebook shows of a cell that ends in the review."""
+        self.show()
+
+    def page(self, path: Path | str, most: int | None = None) -> Path:
+        """Write the page that needs no server, with the verdicts given so far; it opens in a browser.
+
+        Args:
+            path: of an HTML file; an earlier page is replaced.
+            most: cases to take, the worst first where there are scores; None for all.
+        Raises:
+            UsageProblem, RefusedInput: as `helpers.review.page.write_page`.
+        """
+        self.session.reload()
+        if "dice" in self.source.metric_names:
+            self.session.arrange(QueueOrder.WORST)
+        cases, records = self.session.queue[:most], self.session.records
+        return write_page(self.source, Path(path), case_ids=cases, records=records)

@@ -1,0 +1,102 @@
+"""Runs and the ground truth of a data set become a metrics folder.
+
+The data set is opened here; `helpers.evaluation.evaluate` takes it opened.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from helpers.core.errors import UsageProblem
+from helpers.core.given_values import input_path, optional_input_path, output_folder
+from helpers.data.opening import opening_of
+from helpers.evaluation.evaluate import Evaluation
+from helpers.evaluation.evaluate import evaluate as score_runs
+from helpers.evaluation.metrics_folder import check_output
+from helpers.metrics.intervals import DRAWS, SEED
+from helpers.metrics.postprocessing import Processing
+from helpers.runs.run_folder import Run
+
+GivenRun = str | os.PathLike | Run
+
+
+def evaluate(
+    runs: GivenRun | Sequence[GivenRun],
+    data: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    names: Sequence[str] | None = None,
+    prompt: str | None = None,
+    training: str | os.PathLike | None = None,
+    exclude_training: bool = False,
+    development: str | os.PathLike | None = None,
+    close_gaps: int = 0,
+    remove_small: int = 0,
+    processes: int = 2,
+    seed: int = SEED,
+    draws: int = DRAWS,
+    **rules: Any,
+) -> Evaluation:
+    """Score finished runs against the ground truth of a data set, as `vesselkit evaluate` does.
+
+    Args:
+        runs: a run, as `predict` returns it, or its folder; or several, the one that the evaluation is about first, the
+            others compared with it on the same cases.
+        data: the data set of the runs, with ground truth.
+        output: folder to write; an earlier evaluation in it is replaced.
+        names: of the runs in all tables; None takes their folders' names.
+        prompt: id of the prompt to score, such as `p1`; None scores each.
+        training: images that the models were trained on: names, annotations, or the training config; None for what
+            `convert` kept on this machine.
+        exclude_training: score no patient of whom training saw frames; they are counted.
+        development: evaluation of the same model on other patients, to choose a threshold on; None for
+            cross-validation.
+        close_gaps: radius in pixels of a disk whose closing of gaps is measured; 0 for none.
+        remove_small: pixels below which the dropping of pieces is measured; 0 for none.
+        processes: that score cases, at least 1.
+        seed, draws: of the bootstrap that gives the intervals.
+        **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
+            rescale_from.
+
+    Returns:
+        What was written: `text` for people, `summary` as `summary.json` holds it, and `score("dice")`: one number with
+        its 95 % interval, the cases and the patients that it rests on.
+
+    Raises:
+        UsageProblem: for parameters that cannot work.
+        RefusedInput: where runs and data set do not go together, or a ground truth cannot be drawn.
+
+    Example:
+        >>> import vesselkit
+        >>> found = vesselkit.evaluate("demo-run", "demo-data", "demo-scores", processes=1)
+        >>> dice = found.score("dice")
+        >>> 0 <= dice.low <= dice.mean <= dice.high <= 1, dice.n_cases, dice.n_patients
+        (True, 4, 2)
+        >>> print(found.text.splitlines()[0])
+        # Evaluation
+    """
+    if processes < 1:
+        raise UsageProblem(f"processes: expected at least 1, got {processes}")
+    given = [runs] if isinstance(runs, GivenRun) else list(runs)
+    folders = [one.folder if isinstance(one, Run) else input_path(one, "runs") for one in given]
+    trained_on, developed_on = (
+        optional_input_path(training, "training"),
+        optional_input_path(development, "development"),
+    )
+    processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
+    folder = output_folder(output, "output", data)
+    check_output(folder)
+    return score_runs(
+        folders,
+        opening_of(data, **rules).open(),
+        folder,
+        names=names,
+        prompt=prompt,
+        training=trained_on,
+        exclude_training=exclude_training,
+        development=developed_on,
+        processing=processing if processing.active else None,
+        processes=processes,
+        seed=seed,
+        draws=draws,
+    )

@@ -1,0 +1,89 @@
+"""A run and its data set become a review by eye, in a notebook or as a page.
+
+The data set and the scores are opened here; `helpers.review` takes them opened.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.core.given_values import input_path, optional_input_path, output_path
+from helpers.data.opening import opening_of
+from helpers.evaluation.evaluate import Evaluation
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.review.opened_review import OpenedReview
+from helpers.review.review_source import open_source
+from helpers.review.session import ReviewSession
+from helpers.review.verdicts import VerdictStore
+from helpers.runs.run_folder import Run
+
+GivenRun = str | os.PathLike | Run
+
+
+def open_review(
+    run: GivenRun,
+    data: str | os.PathLike,
+    *,
+    metrics: str | os.PathLike | Evaluation | None = None,
+    against: GivenRun | None = None,
+    beside: Sequence[GivenRun] = (),
+    prompt: str | None = None,
+    verdicts: str | os.PathLike | None = None,
+    reviewer: str = "reviewer",
+    **rules: Any,
+) -> OpenedReview:
+    """Open the review of a run. In a notebook, a cell that ends in it shows the viewer of notebook 04.
+
+    Where there is no notebook, `page("review.html")` of it writes the page that a browser opens from the disk.
+
+    Args:
+        run: a finished run, as `predict` returns it, or its folder.
+        data: the data set of the run.
+        metrics: evaluation of the run, as `evaluate` returns it, or its folder: for scores and the worst first.
+        against: another run of the same cases, shown in place of the first with the key b.
+        beside: further runs, shown beside it, each in a panel of its own.
+        prompt: id of the prompt, such as `p1`; None for the first of the run.
+        verdicts: folder that verdicts are kept in; None for the run's own name with `-verdicts` behind it.
+        reviewer: whose verdicts these are: a name or initials.
+        **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
+            rescale_from.
+
+    Raises:
+        UsageProblem: for parameters that cannot work, or a prompt that the run does not have.
+        RefusedInput: where a run is not finished or damaged, or data set or scores are not those of the run.
+
+    Example:
+        >>> import vesselkit
+        >>> review = vesselkit.open_review("demo-run", "demo-data")
+        >>> len(review.session.queue)
+        4
+        >>> review.page("review.html", most=2).name
+        'review.html'
+    """
+    folder = _folder(run, "run")
+    store = Path(f"{folder}-verdicts") if verdicts is None else Path(verdicts)
+    kept_in = output_path(store, "verdicts", data)
+    scores = metrics.folder if isinstance(metrics, Evaluation) else optional_input_path(metrics, "metrics")
+    source = open_source(
+        folder,
+        opening_of(data, **rules).open(),
+        against=None if against is None else _folder(against, "against"),
+        beside=[_folder(one, "beside") for one in beside],
+        metrics=None if scores is None else open_metrics(scores),
+        prompt=prompt,
+    )
+    session = ReviewSession(
+        source.cases,
+        VerdictStore(kept_in),
+        reviewer,
+        source.run,
+        source.prompt,
+        source.lower_is_better,
+        source.fingerprints[1:],
+    )
+    return OpenedReview(source, session)
+
+
+def _folder(run: GivenRun, name: str) -> Path:
+    return run.folder if isinstance(run, Run) else input_path(run, name)
