@@ -136,7 +136,8 @@ def read_rules(root: Path, layouts: Collection[str]) -> Saved:
     Raises:
         RefusedInput: where a file of the kit's holds what it cannot, is of a newer version, or contradicts another.
     """
-    rules, files = Rules(), []
+    rules = Rules()
+    files: list[Path] = []
     for path in rules_paths(root):
         found = _own(path, layouts)
         if found is None:
@@ -179,7 +180,7 @@ def rules_notes(saved: Saved, tried: Rules | None) -> tuple[str, ...]:
     """
     notes = [saved.to_text()]
     others = () if tried is None else differing(saved, tried)
-    if others:
+    if tried is not None and others:
         notes.append(f"taken in place of what is saved: {Rules(**_only(tried, others)).to_text()}")
     return tuple(note for note in notes if note)
 

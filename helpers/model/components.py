@@ -4,6 +4,7 @@ Shapes: T tiles, S number of `[SEG]`, D SAM2 width.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -83,7 +84,7 @@ def pixel_shuffle(features: torch.Tensor, factor: float) -> torch.Tensor:
     return features.permute(0, 2, 1, 3).contiguous()
 
 
-def set_query_key_epsilon(vision_tower: nn.Module, epsilon: float) -> None:
+def set_query_key_epsilon(vision_tower: Any, epsilon: float) -> None:
     """Give query and key norms the tower's epsilon, as InternVL does: transformers fixes theirs at 1e-6."""
     for layer in vision_tower.encoder.layer:
         for norm in (layer.attention.q_norm, layer.attention.k_norm):

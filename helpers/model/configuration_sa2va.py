@@ -1,5 +1,7 @@
 """Configuration of a Sa2VA model in the vesselkit export format, version 1 (docs/export-format.md)."""
 
+from typing import Any
+
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, InternVLVisionConfig, PretrainedConfig
 
@@ -87,27 +89,27 @@ class Sa2VAConfig(PretrainedConfig):
 
     def __init__(
         self,
-        vision_config=None,
-        text_config=None,
-        sam2_config="hiera_l",
-        template="qwen_chat",
-        instruction=None,
-        stop_words=None,
-        special_tokens=SPECIAL_TOKENS,
-        token_ids=None,
-        downsample_ratio=0.5,
-        ps_version="v2",
-        select_layer=-1,
-        tile_size=448,
-        min_tiles=1,
-        max_tiles=12,
-        use_thumbnail=True,
-        answer_token_limit=2048,
-        sam2_pixel_constants="bf16_rounded",
-        sa2va_format_version=FORMAT_VERSION,
-        tie_word_embeddings=False,
-        **kwargs,
-    ):
+        vision_config: Any = None,
+        text_config: Any = None,
+        sam2_config: Any = "hiera_l",
+        template: Any = "qwen_chat",
+        instruction: Any = None,
+        stop_words: Any = None,
+        special_tokens: Any = SPECIAL_TOKENS,
+        token_ids: Any = None,
+        downsample_ratio: Any = 0.5,
+        ps_version: Any = "v2",
+        select_layer: Any = -1,
+        tile_size: Any = 448,
+        min_tiles: Any = 1,
+        max_tiles: Any = 12,
+        use_thumbnail: Any = True,
+        answer_token_limit: Any = 2048,
+        sam2_pixel_constants: Any = "bf16_rounded",
+        sa2va_format_version: Any = FORMAT_VERSION,
+        tie_word_embeddings: Any = False,
+        **kwargs: Any,
+    ) -> None:
         if sa2va_format_version != FORMAT_VERSION:
             raise ValueError(
                 f"sa2va_format_version: this code reads {FORMAT_VERSION}, the folder says {sa2va_format_version}; "
@@ -152,7 +154,8 @@ class Sa2VAConfig(PretrainedConfig):
         self.answer_token_limit = answer_token_limit
         self.sam2_pixel_constants = sam2_pixel_constants
         self.sa2va_format_version = sa2va_format_version
-        super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
+        kwargs["tie_word_embeddings"] = tie_word_embeddings
+        super().__init__(**kwargs)
 
     @property
     def sam2_sizes(self) -> Sam2Sizes:

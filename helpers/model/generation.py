@@ -5,6 +5,7 @@ Shapes: B prompts, N rows of a prompt, H language width, S number of `[SEG]`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -41,7 +42,7 @@ class GreedyDecoding:
         token_limit: most tokens of an answer, at least 1.
     """
 
-    language_model: nn.Module
+    language_model: Any  # transformers makes its class, which has no type
     seg_id: int
     ends: Callable[[list[int]], bool]
     token_limit: int
@@ -172,7 +173,7 @@ def _padding_arguments(mask: torch.Tensor, newest: int) -> dict[str, torch.Tenso
     return {"attention_mask": mask, "position_ids": positions[:, -newest:]}
 
 
-def checked_limit(config: Sa2VAConfig, tokenizer, token_limit: int | None) -> int:
+def checked_limit(config: Sa2VAConfig, tokenizer: Any, token_limit: int | None) -> int:
     """Most tokens of an answer. Raises ValueError where it is below 1 or the tokenizer is not the model's own."""
     if tokenizer is None:
         raise ValueError("tokenizer: expected AutoTokenizer.from_pretrained(<the model's folder>), got None")

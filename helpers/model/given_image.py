@@ -6,6 +6,7 @@ judges them, so that the pixels are those that `vesselkit predict` sees.
 
 import os
 import warnings
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -32,7 +33,7 @@ _EXPECTED = "expected a PIL image, a path, or a numpy array uint8 of shape (H, W
 _FORGETFUL = ("PPM", "JPEG2000")
 
 
-def require_kind(given, where: str) -> None:
+def require_kind(given: Any, where: str) -> None:
     """Refuse what is not an image by its type, dtype or shape, or a path without a file; nothing is decoded.
 
     Args:
@@ -51,7 +52,7 @@ def require_kind(given, where: str) -> None:
         raise ValueError(f"{where}: {_EXPECTED}; got {type(given).__name__}")
 
 
-def one_picture(given, where: str = "image") -> Image.Image:
+def one_picture(given: Any, where: str = "image") -> Image.Image:
     """The one picture that was given, upright: (H, W) of any mode that `to_rgb` takes.
 
     Grey of more than 8 bits whose format states its range is 8-bit grey already. A picture that its EXIF orientation

@@ -93,7 +93,7 @@ def layout_reason(image: ImageFile.ImageFile, file: IO[bytes] | None) -> str | N
 
 def upright(image: Image.Image, orientation: int | None) -> Image.Image:
     """An image turned as its EXIF orientation says; unknown ones and None leave it as it is."""
-    return image.transpose(_TRANSPOSITIONS[orientation]) if is_turned(orientation) else image
+    return image.transpose(_TRANSPOSITIONS[orientation]) if orientation in _TRANSPOSITIONS else image
 
 
 def is_turned(orientation: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image, ImageChops, ImageFile
 
@@ -87,7 +87,8 @@ def _shape(text: str) -> int:
 
 def _netpbm_pictures(image: ImageFile.ImageFile, file: IO[bytes]) -> int:
     """2 where another picture follows behind the first of a binary PBM, PGM or PPM, else 1."""
-    ((codec, _, offset, args),) = (tuple(tile) for tile in image.tile)
+    tiles: Any = image.tile
+    ((codec, _, offset, args),) = (tuple(tile) for tile in tiles)
     words = _words(args)
     if codec == "ppm_plain":
         return 1

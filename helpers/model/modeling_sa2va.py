@@ -5,7 +5,7 @@ and the SAM2 decoder prompted by them. Shapes in comments: T tiles, K tokens a t
 `[SEG]`, D SAM2 width.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ from .processing_sa2va import (
 )
 from .sam2_sizes import sam2_video_config
 from .tracking import Tracker
-from .video import predict_video
+from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
     from .image_depth import Depth  # noqa: F401
@@ -63,6 +63,8 @@ class Sa2VAModel(PreTrainedModel):
     """Sa2VA with the official call `predict_forward`."""
 
     config_class = Sa2VAConfig
+    if TYPE_CHECKING:
+        config: Sa2VAConfig
     base_model_prefix = ""
     main_input_name = "pixel_values"
     _supports_sdpa = True
@@ -72,7 +74,7 @@ class Sa2VAModel(PreTrainedModel):
         "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Sam2MultiScaleBlock",
         "Sam2VideoTwoWayAttentionBlock",
     ]  # fmt: skip
-    _tied_weights_keys = (
+    _tied_weights_keys: Any = (
         {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}
         if int(transformers.__version__.split(".")[0]) >= 5
         else ["language_model.lm_head.weight"]
@@ -82,7 +84,7 @@ class Sa2VAModel(PreTrainedModel):
         super().__init__(config)
         self.vision_tower = AutoModel.from_config(config.vision_config)
         set_query_key_epsilon(self.vision_tower, config.vision_config.layer_norm_eps)
-        self.multi_modal_projector = InternVLMultiModalProjector(config)
+        self.multi_modal_projector = InternVLMultiModalProjector(config)  # type: ignore[arg-type] # has its fields
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         sam2_config = sam2_video_config(config.sam2_sizes)
         # Flash attention takes no additive masks, which SAM2's memory needs.
@@ -94,7 +96,7 @@ class Sa2VAModel(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """As in transformers; on version 4, which would take float32 silently, a call without a dtype warns.
 
         `use_flash_attn`, which the official models take, is said to have no effect.
@@ -105,16 +107,16 @@ class Sa2VAModel(PreTrainedModel):
             warn_of_float32(pretrained_model_name_or_path)
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
-    def get_input_embeddings(self):
+    def get_input_embeddings(self) -> Any:
         return self.language_model.get_input_embeddings()
 
-    def set_input_embeddings(self, value):
+    def set_input_embeddings(self, value: Any) -> None:
         self.language_model.set_input_embeddings(value)
 
-    def get_output_embeddings(self):
+    def get_output_embeddings(self) -> Any:
         return self.language_model.get_output_embeddings()
 
-    def set_output_embeddings(self, value):
+    def set_output_embeddings(self, value: Any) -> None:
         self.language_model.set_output_embeddings(value)
 
     def encode_tiles(self, pixel_values: torch.Tensor) -> torch.Tensor:
@@ -147,12 +149,12 @@ class Sa2VAModel(PreTrainedModel):
             embeddings[places] = visual_tokens.to(embeddings)
         return embeddings[None]
 
-    def answer(self, prompt_embeddings: torch.Tensor, tokenizer, token_limit: int) -> GeneratedText:
+    def answer(self, prompt_embeddings: torch.Tensor, tokenizer: Any, token_limit: int) -> GeneratedText:
         """Greedy answer to one prompt, (1, N, H); see `answers`."""
         return self.answers([prompt_embeddings[0]], tokenizer, token_limit)[0]
 
     def answers(
-        self, prompts: list[torch.Tensor], tokenizer, token_limit: int, drafts: list[list[int]] | None = None
+        self, prompts: list[torch.Tensor], tokenizer: Any, token_limit: int, drafts: list[list[int]] | None = None
     ) -> list[GeneratedText]:
         """Greedy answers to prompts of any lengths, (N, H) each, computed together; see `GreedyDecoding.answers`."""
         decoding = GreedyDecoding(
@@ -163,7 +165,7 @@ class Sa2VAModel(PreTrainedModel):
         )
         return decoding.answers(prompts, drafts)
 
-    def _ends(self, token_ids: list[int], tokenizer) -> bool:
+    def _ends(self, token_ids: list[int], tokenizer: Any) -> bool:
         if token_ids[-1] == tokenizer.eos_token_id:
             return True
         text = tokenizer.decode(token_ids).replace("\r", "").replace("\n", "")
@@ -200,7 +202,7 @@ class Sa2VAModel(PreTrainedModel):
         """What follows the objects of (S, H) hidden states through a sequence."""
         return Tracker(self.sam2, self.seg_projection(seg_states))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         """What the official models have beside `predict_forward` is answered with what to call, see `INSTEAD`.
 
         No methods: transformers would make a class with a method `generate` another class, one that can generate.
@@ -209,12 +211,18 @@ class Sa2VAModel(PreTrainedModel):
             raise AttributeError(instead_of(name))
         return super().__getattr__(name)
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: names the call that takes its place."""
         raise NotImplementedError(instead_of("forward"))
 
     def predict(
-        self, image=None, text="", past_text="", mask_prompts=None, tokenizer=None, token_limit=None
+        self,
+        image: Any = None,
+        text: str = "",
+        past_text: str = "",
+        mask_prompts: Any = None,
+        tokenizer: Any = None,
+        token_limit: int | None = None,
     ) -> ImagePrediction:
         """One answer with its masks; `predict_forward` wraps it in the official return value.
 
@@ -263,15 +271,15 @@ class Sa2VAModel(PreTrainedModel):
     @torch.inference_mode()
     def predict_forward(
         self,
-        image=None,
-        video=None,
-        text=None,
-        past_text="",
-        mask_prompts=None,
-        tokenizer=None,
-        processor=None,
-        max_new_tokens=None,
-    ) -> dict:
+        image: Any = None,
+        video: Any = None,
+        text: Any = None,
+        past_text: str = "",
+        mask_prompts: Any = None,
+        tokenizer: Any = None,
+        processor: Any = None,
+        max_new_tokens: int | None = None,
+    ) -> Any:
         """The official call.
 
         Args:
@@ -313,7 +321,9 @@ class Sa2VAModel(PreTrainedModel):
                 for one, words in zip(image, texts, strict=True)
             ]
         if video is None:
-            found = self.predict(image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens)
+            found: ImagePrediction | VideoPrediction = self.predict(
+                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens
+            )
             frames = found.logits[:, None]
         else:
             limit = checked_limit(self.config, tokenizer, max_new_tokens)

@@ -92,7 +92,7 @@ def _is_tokenizer(given: Any) -> bool:
     return hasattr(given, "convert_tokens_to_ids")
 
 
-def warn_of_float32(folder) -> None:
+def warn_of_float32(folder: Any) -> None:
     """Say what a load without a dtype costs, where the folder's weights are narrower than float32."""
     config = os.path.join(str(folder), "config.json")
     if not os.path.isfile(config):

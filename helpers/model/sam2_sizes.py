@@ -5,6 +5,7 @@ data: one of the published Hiera presets, or a JSON object with the fields of `S
 """
 
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from transformers import (
     Sam2HieraDetConfig,
@@ -65,13 +66,16 @@ class Sam2Sizes:
         lengths = {"stages": 4, "window_spec": 4, "window_pos_embed_bkg_spatial_size": 2}
         lists = (*lengths, "global_att_blocks", "fpn_top_down_levels")
         for name, value in given.items():
-            values = value if isinstance(value, list | tuple) and name in lists else [value]
+            each = value if isinstance(value, list | tuple) and name in lists else [value]
             wrong_form = (name in lists) is not isinstance(value, list | tuple)
-            wrong_length = len(values) != lengths.get(name, len(values))
-            if wrong_form or wrong_length or not all(type(one) in (int, float) for one in values):
+            wrong_length = len(each) != lengths.get(name, len(each))
+            if wrong_form or wrong_length or not all(type(one) in (int, float) for one in each):
                 form = f"a list of {lengths.get(name, 'some')} numbers" if name in lists else "a number"
                 raise ValueError(f"SAM2 sizes: {name}: expected {form}, got {value!r}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+        found: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+        }
+        return cls(**found)
 
     def to_dict(self) -> dict:
         """The sizes as a JSON object; `from_dict` reads it back."""

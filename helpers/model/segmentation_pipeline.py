@@ -1,5 +1,7 @@
 """`transformers.pipeline("image-segmentation", model=FOLDER, trust_remote_code=True)` for an exported folder."""
 
+from typing import Any
+
 from PIL import Image
 from transformers import AutoTokenizer, Pipeline
 
@@ -12,15 +14,17 @@ PIPELINES = {
 class Sa2VASegmentation(Pipeline):
     """Masks of what a prompt asks for, through `predict_forward`."""
 
-    _load_tokenizer = True
-    _load_processor = _load_image_processor = _load_feature_extractor = _load_video_processor = False
+    # transformers types them as None, and its own pipelines set them so.
+    _load_tokenizer = True  # type: ignore[assignment]
+    _load_processor = _load_image_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = _load_video_processor = False  # type: ignore[assignment]
 
-    def __init__(self, model, tokenizer=None, **settings):
+    def __init__(self, model: Any, tokenizer: Any = None, **settings: Any) -> None:
         if tokenizer is None:  # transformers 4 loads none for tasks on images
             tokenizer = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=True, local_files_only=True)
         super().__init__(model=model, tokenizer=tokenizer, **settings)
 
-    def __call__(self, images, prompt=None):
+    def __call__(self, images: Any, prompt: str | None = None) -> list[Any]:  # type: ignore[override]
         """The masks of an image, or a list of those of each of several.
 
         Args:
@@ -38,19 +42,20 @@ class Sa2VASegmentation(Pipeline):
             return [self(image, prompt) for image in images]
         return super().__call__(images, prompt=prompt)
 
-    def _sanitize_parameters(self, prompt=None, **others):
+    def _sanitize_parameters(self, prompt: str | None = None, **others: Any) -> tuple[dict, dict, dict]:
         if others:
             raise ValueError(f"{', '.join(sorted(others))}: expected the image and prompt= alone")
         return {}, {} if prompt is None else {"prompt": prompt}, {}
 
-    def preprocess(self, inputs):
+    def preprocess(self, inputs: Any) -> dict[str, Any]:  # type: ignore[override]
         return {"image": inputs}
 
-    def _forward(self, model_inputs, prompt):
-        result = self.model.predict_forward(image=model_inputs["image"], text=prompt, tokenizer=self.tokenizer)
+    def _forward(self, model_inputs: dict[str, Any], prompt: str) -> dict[str, Any]:  # type: ignore[override]
+        model: Any = self.model
+        result = model.predict_forward(image=model_inputs["image"], text=prompt, tokenizer=self.tokenizer)
         return {"masks": result["prediction_masks"], "prompt": prompt}
 
-    def postprocess(self, model_outputs):
+    def postprocess(self, model_outputs: dict[str, Any]) -> list[dict[str, Any]]:  # type: ignore[override]
         return [
             {"score": None, "label": model_outputs["prompt"], "mask": Image.fromarray(mask[0]).convert("L")}
             for mask in model_outputs["masks"]

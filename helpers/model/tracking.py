@@ -5,6 +5,7 @@ to end.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -127,7 +128,7 @@ class Tracker:
 
     def _remember(self, features: FrameFeatures, masks: FrameMasks) -> _Memory:
         config = self._sam2.config
-        side = config.image_size
+        side: Any = config.image_size
         square = nn.functional.interpolate(masks.low_resolution[:, None], size=(side, side), mode="bilinear")
         signal = square.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
         embedding = features.embedding.expand(len(signal), -1, -1, -1)
@@ -149,7 +150,8 @@ class Tracker:
         recent = (self._followed.get(frame - self._step * distance) for distance in range(1, POINTER_MEMORIES + 1))
         pointers += [memory.pointers for memory in recent if memory is not None]
         keys = [memory.features.to(features.embedding) for memory, _ in memories]
-        positions = [(self._memory_positions + time).expand(-1, count, -1) for _, time in memories]
+        laid_out: Any = self._memory_positions  # there are some as soon as anything is remembered
+        positions = [(laid_out + time).expand(-1, count, -1) for _, time in memories]
         pieces = 0
         if pointers:
             pointer_tokens = _pieces(torch.stack(pointers), keys[0].shape[-1])

@@ -5,6 +5,7 @@ Shapes: n frames of H x W, S number of `[SEG]`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -41,7 +42,7 @@ class VideoPrediction:
     logits: torch.Tensor
 
 
-def checked_frames(video) -> list[Image.Image]:
+def checked_frames(video: Any) -> list[Image.Image]:
     """The frames of a sequence as RGB, see `one_picture`. Raises ValueError where they are not of one size, or none."""
     if not isinstance(video, (list, tuple)) or not video:
         found = "an empty list" if isinstance(video, (list, tuple)) else type(video).__name__
@@ -61,7 +62,9 @@ def frame_tiles(frames: list[Image.Image], side: int) -> torch.Tensor:
     return image_bytes([frame.resize((side, side), Image.Resampling.BICUBIC) for frame in frames])
 
 
-def answer_frames(model, tiles: torch.Tensor, text: str, past_text: str, tokenizer, limit: int) -> GeneratedText:
+def answer_frames(
+    model: Any, tiles: torch.Tensor, text: str, past_text: str, tokenizer: Any, limit: int
+) -> GeneratedText:
     """The language model's answer about a few frames, see `frame_tiles`."""
     config = model.config
     pixels = normalise_tiles(tiles.to(model.device)).to(model.dtype)
@@ -72,7 +75,7 @@ def answer_frames(model, tiles: torch.Tensor, text: str, past_text: str, tokeniz
     return model.answer(model.embed_prompt(input_ids, visual), tokenizer, limit)
 
 
-def encode_frame(model, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
+def encode_frame(model: Any, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
     """SAM2's features of one frame, (1, 3, side, side) uint8, see `sam2_bytes`.
 
     Bytes are divided in float32 in every dtype, as in the official code.
@@ -81,7 +84,7 @@ def encode_frame(model, tracker: Tracker, square: torch.Tensor) -> FrameFeatures
     return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.sam2.dtype))
 
 
-def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
+def frame_masks(model: Any, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
     """Masks of all RGB frames in order: the first `seen` by their prompt, the others followed."""
     tracker = model.tracker(seg_states)
     for number, frame in enumerate(frames):
@@ -89,7 +92,7 @@ def frame_masks(model, frames: list[Image.Image], seen: int, seg_states: torch.T
         yield tracker.prompt(number, features) if number < seen else tracker.follow(number, features)
 
 
-def predict_video(model, video, text: str, past_text: str, tokenizer, limit: int) -> VideoPrediction:
+def predict_video(model: Any, video: Any, text: str, past_text: str, tokenizer: Any, limit: int) -> VideoPrediction:
     """One answer with its masks on every frame.
 
     Args:

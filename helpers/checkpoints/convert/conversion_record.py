@@ -127,7 +127,7 @@ def read_record(folder: Path) -> ConversionRecord:
 
 
 def target_values(target: Target, digest: str) -> dict:
-    values = {
+    values: dict[str, Any] = {
         "name": target.name,
         "shape": list(target.shape),
         "origin": target.origin.value,

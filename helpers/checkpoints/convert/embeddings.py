@@ -1,6 +1,7 @@
 """Rows of the embeddings against the ids of the tokenizer, and whether the output head shares them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
@@ -52,7 +53,8 @@ def require_embeddings(
             "have no row. That tokenizer is not the one the run used: pass as --base the folder that the run started "
             "from"
         )
-    vocabulary = (source.config or {}).get("llm_config", {}).get("vocab_size")
+    config: Mapping[str, Any] = source.config or {}
+    vocabulary = config.get("llm_config", {}).get("vocab_size")
     if source.kind is CheckpointKind.HF_EXPORT and vocabulary not in (None, rows):
         raise RefusedInput(
             f"{source.path.name}: its config.json says vocab_size {vocabulary}, its embed_tokens has {rows} rows; the "

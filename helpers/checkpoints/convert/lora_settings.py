@@ -47,8 +47,10 @@ def tensor_ranks(checkpoint: TensorSource) -> dict[AdapterPart, set[int]]:
     ranks: dict[AdapterPart, set[int]] = {}
     for name, tensor in checkpoint.tensors.items():
         found = canonical_name(name)
-        part = adapter_part(found.weight) if isinstance(found, LoraName) else None
-        if part is not None and found.factor == "A" and tensor.shape:
+        if not isinstance(found, LoraName) or found.factor != "A" or not tensor.shape:
+            continue
+        part = adapter_part(found.weight)
+        if part is not None:
             ranks.setdefault(part, set()).add(tensor.shape[0])
     return ranks
 

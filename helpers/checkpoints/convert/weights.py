@@ -187,7 +187,7 @@ def tensor_bytes(shape: Sequence[int], dtype: torch.dtype) -> int:
 def raw_bytes(block: torch.Tensor) -> memoryview:
     """A tensor's bytes without a copy, where it is contiguous; bfloat16 included, which numpy does not know."""
     flat = block.contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
 
 
 def write_shard(

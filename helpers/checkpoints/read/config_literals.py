@@ -4,6 +4,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from helpers.checkpoints.read.config_effects import (
     bound_names,
@@ -109,8 +110,8 @@ class _Reader:
             case ast.Assign(value=value, targets=targets) if all(isinstance(target, ast.Name) for target in targets):
                 read = self._value(value, 0)
                 self._note_effects(statement)
-                for target in targets:
-                    self._scope.assign(target.id, read)
+                for name in (target.id for target in targets if isinstance(target, ast.Name)):
+                    self._scope.assign(name, read)
             case ast.AnnAssign(target=ast.Name(id=name), value=value):
                 read = None if value is None else self._value(value, 0)
                 self._note_effects(statement)
@@ -281,7 +282,7 @@ class _Reader:
             if isinstance(item, dict | list | tuple):
                 pending.extend((part, depth + 1) for part in parts(item))
 
-    def _source(self, node: ast.AST) -> str:
+    def _source(self, node: ast.stmt | ast.expr) -> str:
         line = self._lines[node.lineno - 1]
         start, end = node.col_offset, node.col_offset + 4 * _SHOWN_CHARACTERS
         if node.end_lineno == node.lineno and node.end_col_offset is not None:
@@ -289,16 +290,19 @@ class _Reader:
         return line[start:end].decode("utf-8", "replace").strip()[:_SHOWN_CHARACTERS]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _combine(left: object, operator: ast.operator, right: object) -> object:
     """left + right of strings, lists or tuples, or + - * / // of numbers; _NOT_LITERAL when it is neither."""
     if isinstance(operator, ast.Add) and not isinstance(left, DottedName) and not isinstance(right, DottedName):
-        for kind in (str, list, tuple):
-            if isinstance(left, kind) and isinstance(right, kind):
-                return left + right
+        if isinstance(left, str) and isinstance(right, str):
+            return left + right
+        if isinstance(left, list) and isinstance(right, list):
+            return left + right
+        if isinstance(left, tuple) and isinstance(right, tuple):
+            return left + right
     if not (_is_number(left) and _is_number(right)):
         return _NOT_LITERAL
     if max(abs(left), abs(right)) > _MAX_NUMBER or (isinstance(operator, ast.Div | ast.FloorDiv) and right == 0):

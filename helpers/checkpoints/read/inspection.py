@@ -99,7 +99,7 @@ class CheckpointInspection:
         return "\n\n".join(parts) + "\n"
 
     def _facts(self) -> list[tuple[str, ...]]:
-        rows = [("checkpoint", str(self.path)), ("kind", self.kind.value)]
+        rows: list[tuple[str, ...]] = [("checkpoint", str(self.path)), ("kind", self.kind.value)]
         rows += [
             ("file", f"{name}, {bytes_text(size)}, sha256 {self.sha256[name]}")
             for name, size in self.file_bytes.items()

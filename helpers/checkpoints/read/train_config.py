@@ -182,7 +182,7 @@ def _pretrained(model: object, beside: object, unread: _Unread) -> str | None:
         given = list(values_under(model, "pretrained_pth")) or [beside]
     else:
         given = [model if isinstance(model, Unread) else beside]
-    named = []
+    named: list[str | None] = []
     for value in given:
         if _is_plain_text(value) and value:
             named.append(str(value))
@@ -190,7 +190,7 @@ def _pretrained(model: object, beside: object, unread: _Unread) -> str | None:
             unread.note_value("pretrained_pth", value)
             named += [] if value is None else [None]
     if len(set(named)) > 1 and None not in named:
-        unread.note("pretrained_pth", f"{CONTRADICTION} between {' and '.join(dict.fromkeys(named))}")
+        unread.note("pretrained_pth", f"{CONTRADICTION} between {' and '.join(dict.fromkeys(map(str, named)))}")
         return None
     return None if not named or None in named else named[0]
 

@@ -102,6 +102,7 @@ def refuse_deepspeed(path: Path) -> None:
     folder = path.parent if path.is_file() and _DEEPSPEED_STATE_NAME.match(path.name) else path
     if not folder.is_dir():
         return
+    tag: str | None
     if _holds_deepspeed_states(folder):
         root, tag = folder.parent, folder.name
     elif (folder / _DEEPSPEED_SCRIPT).is_file() or (folder / "latest").is_file():
@@ -249,7 +250,7 @@ def _read_lines(path: Path) -> list[dict[str, object]]:
 
 def _row(row: dict[str, object]) -> dict[str, object]:
     """The plain numbers and texts of a line; validation lines have no `step` but an `iter`."""
-    plain = {key: value for key, value in row.items() if isinstance(value, int | float | str)}
+    plain: dict[str, object] = {key: value for key, value in row.items() if isinstance(value, int | float | str)}
     if "step" not in plain and "iter" in plain:
         plain["step"] = plain["iter"]
     return plain

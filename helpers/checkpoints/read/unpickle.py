@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -102,7 +103,7 @@ def _only_inert_names() -> Iterator[None]:
     """Allow exactly INERT_NAMES, whatever other code of this process has allowed; restore that afterwards."""
     with _allow_list_lock:
         before = torch.serialization.get_safe_globals()
-        own = [(InertValue, name) for name in INERT_NAMES]
+        own: list[Any] = [(InertValue, name) for name in INERT_NAMES]
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(own)
         try:

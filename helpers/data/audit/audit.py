@@ -238,7 +238,7 @@ def _split_findings(dataset: Dataset) -> Iterator[AuditFinding]:
         for frame in dataset.frames:
             own = getattr(frame, kind)
             if own is not None and frame.split is not None and (kind == "patient" or frame.patient is None):
-                name = dataset.people.spellings.of(own) if kind == "patient" else own
+                name = dataset.people.spellings.united.get(own, own) if kind == "patient" else own
                 splits[name].add(frame.split)
                 ids[name].add(own)
         for name, found in splits.items():

@@ -171,7 +171,7 @@ def dicom_facts(path: Path) -> DicomFacts:
     """
     header, stored = _read(Path(path), (*_FACT_KEYWORDS, *_IDENTITY_KEYWORDS))
     try:
-        burned_in = {"YES": True, "NO": False}.get(text_of(header, "BurnedInAnnotation"))
+        burned_in = {"YES": True, "NO": False}.get(text_of(header, "BurnedInAnnotation") or "")
         rows, columns = (int(header.get(keyword) or 0) for keyword in ("Rows", "Columns"))
         instance_number = header.get("InstanceNumber")
         facts = DicomFacts(
@@ -254,11 +254,11 @@ def _patient(header: "Dataset") -> str | None:
 
 
 def _moments(header: "Dataset") -> dict[Moment, float]:
-    found = {}
+    found: dict[Moment, float] = {}
     for moment, ways in _TIMES.items():
         for way in ways:
-            texts = [text_of(header, keyword) for keyword in way]
-            seconds = None if None in texts else _seconds("".join(texts))
+            texts = [text for keyword in way if (text := text_of(header, keyword)) is not None]
+            seconds = _seconds("".join(texts)) if len(texts) == len(way) else None
             if seconds is not None:
                 found.setdefault(moment, seconds)
     if header.get("InstanceNumber") not in (None, ""):

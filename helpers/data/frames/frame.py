@@ -53,7 +53,7 @@ def in_sequences(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> tu
 
 
 def _grouped(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> Iterable[list[Item]]:
-    groups: dict[tuple[bool, str], list[Item]] = {}
+    groups: dict[tuple[bool, str | None], list[Item]] = {}
     for item in items:
         frame = frame_of(item)
         alone = frame.sequence is None
@@ -63,8 +63,9 @@ def _grouped(items: Iterable[Item], frame_of: Callable[[Item], Frame]) -> Iterab
 
 def _in_time(group: list[Item], frame_of: Callable[[Item], Frame]) -> tuple[Item, ...]:
     for times in ([frame_of(item).position for item in group], [frame_of(item).number for item in group]):
-        if None not in times and len(set(times)) == len(times):
-            return tuple(group[place] for place in sorted(range(len(group)), key=times.__getitem__))
+        known = [time for time in times if time is not None]
+        if len(set(known)) == len(times):
+            return tuple(group[place] for place in sorted(range(len(group)), key=known.__getitem__))
     return tuple(group)
 
 

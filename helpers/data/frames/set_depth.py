@@ -108,7 +108,7 @@ def _decided(root: Path, whole: dict[Path, Depth], others: Sequence[float]) -> t
     by_values = bits_for(max(silent)) if silent else None
     if not remarks:
         return by_values, f"the largest value of all is {max(silent, default=0):g}"
-    if len(remarks) > 1 or (silent and by_values > max(remarks)):
+    if len(remarks) > 1 or (by_values is not None and by_values > max(remarks)):
         held = f", and {len(silent)} others hold values up to {max(silent):g}" if silent else ""
         raise RefusedInput(
             f"{root}: its images state {_listed(sorted(remarks))} significant bits (PNG's sBIT){held}. {_SAVE}"

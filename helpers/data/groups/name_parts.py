@@ -145,7 +145,7 @@ class Spellings:
         """How many of these ids are spellings of a patient that has several of them, and how many patients that is."""
         groups: dict[str, set[str]] = defaultdict(set)
         for patient in patients:
-            if patient in self.united:
+            if patient is not None and patient in self.united:
                 groups[self.united[patient]].add(patient)
         several = [ids for ids in groups.values() if len(ids) > 1]
         return sum(map(len, several)), len(several)
@@ -162,7 +162,7 @@ def spellings(named: Mapping[str, str], first: Iterable[str] = ()) -> Spellings:
     groups: dict[str, set[str]] = defaultdict(set)
     for name, given in named.items():
         groups[folded(name)].add(given)
-    united = {}
+    united: dict[str, str] = {}
     for ids in groups.values():
         if len(ids) > 1:
             chosen = min(ids, key=lambda one: (one not in preferred, one))

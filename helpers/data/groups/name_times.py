@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date
 
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august")
+_MONTHS: tuple[str, ...] = ("january", "february", "march", "april", "may", "june", "july", "august")
 _MONTHS += ("september", "october", "november", "december")
 _MONTH = rf"(?<![a-z])(?P<name>{'|'.join(f'{month}|{month[:3]}' for month in _MONTHS)}|sept)(?![a-z])"
 _YEAR = r"(?P<year>(?:19|20)\d\d)(?!\d)"

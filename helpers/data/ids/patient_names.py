@@ -92,7 +92,7 @@ def patient_names(
         for record, names in zip(grouped, given, strict=True)
     ]
     by_column = rule is not None and is_column(rule)
-    if by_column:
+    if rule is not None and by_column:
         stems = {PurePosixPath(one.name).stem for one in known}
         known += [
             KnownName(name, root / name, patient, sequence)

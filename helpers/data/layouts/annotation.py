@@ -33,7 +33,7 @@ class BadPolygons(ValueError):
     """Polygons that are no numbers. Its text says why, without names."""
 
 
-def image_path(root: Path, annotation: Path, given: str) -> Path:
+def image_path(root: Path, annotation: Path, given: Any) -> Path:
     """The image that an annotation file names.
 
     It is looked for beside the file, in `images/` beside it, in the folder above, in `images/` there, and in the data

@@ -109,7 +109,7 @@ def read_coco(
         labelled: whether the categories may be other things than vessels, and are kept apart.
     """
     records: dict[str, Record] = {}
-    faults = []
+    faults: list[Fault] = []
     passed_over = empty = 0
     for file in files:
         coco = load_coco(file)

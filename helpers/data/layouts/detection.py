@@ -305,7 +305,7 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
     refusals = []
     for files in by_folder.values():
-        unknown = []
+        unknown: list[Path] = []
         for number, file in enumerate(files):
             try:
                 kind = _kind(read_json(file))

@@ -64,7 +64,7 @@ def _orientation(path: Path) -> tuple[int, tuple[int, int]] | None:
             size = image.size[::-1] if lying else image.size
     except (*DECODE_ERRORS, UnreadableImage, Image.DecompressionBombError):
         return None
-    return None if orientation in _UNTURNED else (orientation, size)
+    return None if orientation is None or orientation in _UNTURNED else (orientation, size)
 
 
 def _may_have_exif(path: Path) -> bool:

@@ -99,7 +99,8 @@ def mask_like(files: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]
     Args:
         files: as in `find_pairs`.
     """
-    folders, count = {}, 0
+    folders: dict[str, None] = {}
+    count = 0
     for folder, names in files.items():
         found = [part for part in PurePosixPath(folder).parts if _LIKE_MASK.fullmatch(part)]
         if not names:

@@ -85,12 +85,10 @@ def _holds(size: Size, reach: tuple[float, float]) -> bool:
 
 def _reach(truth: Truth | None) -> tuple[float, float] | None:
     """Largest x and y of the polygons of a truth that states no size; None for any other, and for odd coordinates."""
-    parts = [part for _, part in truth.parts] if isinstance(truth, LabelledTruth) else None
-    if isinstance(truth, UnionTruth):
-        parts = truth.parts
-    if parts is not None and truth.size is None:
+    if isinstance(truth, LabelledTruth | UnionTruth) and truth.size is None:
+        parts = truth.parts if isinstance(truth, UnionTruth) else tuple(part for _, part in truth.parts)
         found = [reach for reach in map(_reach, parts) if reach is not None]
-        return tuple(max(values) for values in zip(*found, strict=True)) if found else None
+        return (max(x for x, _ in found), max(y for _, y in found)) if found else None
     if not isinstance(truth, PolygonTruth) or truth.size is not None:
         return None
     points = [np.reshape(polygon, (-1, 2)) for polygon in truth.polygons if polygon and len(polygon) % 2 == 0]

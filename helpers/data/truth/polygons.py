@@ -54,7 +54,7 @@ def polygon_problems(polygon: Sequence[float], width: int | None, height: int | 
     return tuple(found)
 
 
-def draw_polygons(polygons: Sequence[Sequence[float]], width: int, height: int) -> np.ndarray:
+def draw_polygons(polygons: Sequence[Sequence[float] | np.ndarray], width: int, height: int) -> np.ndarray:
     """The union of polygons that have no `polygon_problems`, bool (height, width).
 
     Vertices outside the image are moved to its border.
@@ -88,7 +88,7 @@ def enclosed(polygons: Sequence[Sequence[float]], width: int, height: int) -> in
     return count
 
 
-def _drawn(polygons: Sequence[Sequence[float]], width: int, height: int) -> list[dict[str, Any]]:
+def _drawn(polygons: Sequence[Sequence[float] | np.ndarray], width: int, height: int) -> list[dict[str, Any]]:
     """The run-length code of each polygon."""
     clipped = []
     for polygon in polygons:

@@ -93,5 +93,7 @@ def are_different(one: NameMarks, file: Path, mark: Mark) -> bool:
         if one.file.suffix != file.suffix or not file.is_file() or one.file.samefile(file):
             return False
         return one.file.read_bytes() != file.read_bytes()
-    own = None if one.size is None else size_of(file, mark)
+    if one.size is None:
+        return False
+    own = size_of(file, mark)
     return own is not None and own[0] == one.size[0] and own[1] != one.size[1]

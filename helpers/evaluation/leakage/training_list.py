@@ -148,7 +148,8 @@ def _matched(
     files of the data set bear that name, the folder above must be the same. An entry whose image is here, under the
     suffix of the case's file, must have its bytes.
     """
-    given, by_stem = set(entries), {}
+    given = set(entries)
+    by_stem: dict[str, list[PurePosixPath]] = {}
     for entry in map(PurePosixPath, entries):
         by_stem.setdefault(composed(entry.stem), []).append(entry)
     files = Counter(composed(path.stem) for path in {case.frame.path for case in cases})

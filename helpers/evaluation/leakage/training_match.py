@@ -113,7 +113,7 @@ class Matcher:
 
         Where several names or several known files have one stem, the folder above must be the same.
         """
-        above = defaultdict(set)
+        above: dict[str, set[str]] = defaultdict(set)
         for name in names:
             above[name.ends[0]] |= set(name.ends[1:2])
         found, doubtful, identified = set(), set(), set()

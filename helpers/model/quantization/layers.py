@@ -19,6 +19,8 @@ class QuantizedLinear(nn.Module):
     the memory of one layer's weight beside that of all codes.
     """
 
+    bias: nn.Parameter | None
+
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, quantization: Quantization):
         """Take over a floating weight (O, I), on its device and in its dtype, and a bias (O,).
 

@@ -42,7 +42,7 @@ def weight_bytes(
 
 def stored_shapes(model_dir: Path) -> dict[str, tuple[int, ...]]:
     """Shape by name of all tensors in a folder's safetensors files, from their headers alone."""
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for path in sorted(model_dir.glob("*.safetensors")):
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
