@@ -106,26 +106,28 @@ class ModelChoice:
                 f"{spell('checkpoint')} CKPT, got "
                 f"{'neither; there is no default model' if self.model is None else 'both'}"
             )
-        strays = self.composition.given
-        if self.model is not None and strays:
-            raise UsageProblem(
-                f"{spell(strays[0])}: goes with {spell('checkpoint')}, and {spell('model')} was given. Leave it out"
-            )
-        baseline = f"{spell('model')} {BASELINE}"
-        if self.model_config is not None and not self.is_baseline:
-            raise UsageProblem(f"{spell('model_config')}: goes with {baseline}. Leave it out")
-        if self.mode is not Mode.FRAME and self.is_baseline:
-            raise UsageProblem(
-                f"{spell('mode')} {self.mode}: follows sequences with a Sa2VA model, frame by frame. Leave {baseline} "
-                "out"
-            )
-        if self.is_baseline and (self.quantize is not None or self.cuda_graphs):
-            stray = "quantize" if self.quantize is not None else "cuda_graphs"
-            raise UsageProblem(f"{spell(stray)}: {baseline} is no network. Leave it out")
-        if self.cuda_graphs and self.mode is not Mode.FRAME:
-            raise UsageProblem(
-                f"{spell('cuda_graphs')}: goes with {spell('mode')} frame, got {self.mode}. Leave it out"
-            )
+        plain, follows = self.is_baseline, self.mode is not Mode.FRAME
+        model, checkpoint, mode, graphs = map(spell, ("model", "checkpoint", "mode", "cuda_graphs"))
+        baseline = f"{model} {BASELINE}"
+        # What was given, whether something stands against it, and what to do; the first is told.
+        against = (
+            *(
+                (spell(name), self.model is not None, f"goes with {checkpoint}, and {model} was given. Leave it out")
+                for name in self.composition.given
+            ),
+            (spell("model_config"), self.model_config and not plain, f"goes with {baseline}. Leave it out"),
+            (
+                f"{mode} {self.mode}",
+                plain and follows,
+                f"follows sequences with a Sa2VA model, frame by frame. Leave {baseline} out",
+            ),
+            (spell("quantize"), plain and self.quantize, f"{baseline} is no network. Leave it out"),
+            (graphs, plain and self.cuda_graphs, f"{baseline} is no network. Leave it out"),
+            (graphs, follows and self.cuda_graphs, f"goes with {mode} frame, got {self.mode}. Leave it out"),
+        )
+        for given, stands, advice in against:
+            if stands:
+                raise UsageProblem(f"{given}: {advice}")
 
     def found(self, spell: Spelling = str) -> "ModelChoice":
         """The same with absolute paths. Raises UsageProblem where nothing is at one of them."""
