@@ -9,8 +9,16 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file, output_folder, require_replaceable
+from helpers.cli.model_options import (
+    BatchSize,
+    Device,
+    Dtype,
+    ModelFolder,
+    Quantize,
+    batch_size_of,
+    checked_quantization,
+)
 from helpers.cli.options import Data, DataOptions
-from helpers.cli.predictors import BatchSize, Device, Dtype, ModelFolder, Quantize, batch_size_of, checked_quantization
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Preset

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, next_steps, output_folder
+from helpers.cli.model_options import Threshold
 from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
-from helpers.cli.predictors import Threshold
 from helpers.core.vocabulary import Meaning
 
 

@@ -17,8 +17,8 @@ from helpers.cli.convert import (
     file_or_none,
     preset_or_file,
 )
+from helpers.cli.model_options import Device, Dtype, ModelConfig
 from helpers.cli.options import AS_FOUND, Data, DataOptions, ExcludeTraining, Training, with_data_options
-from helpers.cli.predictors import Device, Dtype, ModelConfig
 
 
 @with_data_options(without=("rescale",))

@@ -19,8 +19,7 @@ from helpers.cli.convert import (
     Template,
     TrainConfig,
 )
-from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
-from helpers.cli.predictors import (
+from helpers.cli.model_options import (
     BatchSize,
     CudaGraphs,
     Device,
@@ -32,6 +31,7 @@ from helpers.cli.predictors import (
     TokenLimit,
     batch_size_of,
 )
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
 from helpers.core.vocabulary import Combine, Launcher, Mode
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, option_name, output_folder
+from helpers.cli.model_options import Device, Dtype, ModelFolder, TokenLimit
 from helpers.cli.options import AS_FOUND, DataOptions, with_data_options
-from helpers.cli.predictors import Device, Dtype, ModelFolder, TokenLimit
 from helpers.core.errors import UsageProblem
 
 _Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")]
