@@ -113,7 +113,8 @@ def write_report(executed: Path) -> Path | None:
         return None
     root = paths.project_root()
     results = executed.parents[1]
-    places = ((root, root / "outputs"), (results, results / paths.Stage.EVALUATE.value))
+    scores = results / paths.Stage.EVALUATE.value
+    places = ((root, root / "outputs"), (root, scores), (results, scores))
     found = [(base / wanted[-1]).resolve() for base, limit in places if _is_below(base / wanted[-1], limit)]
     path = next((one for one in found if one.parent.is_dir()), None)
     if path is None or path.suffix != ".html":

@@ -90,6 +90,15 @@ def test_a_report_elsewhere_is_refused(root, path):
         notebook_report.write_report(write(root, executed(path)))
 
 
+def test_results_in_a_folder_of_the_project_beside_outputs_have_their_report(root):
+    """As `vesselkit pipeline --output results` leaves them, in a folder without a checkout."""
+    path = root / "results/notebooks/03.ipynb"
+    for name in ("notebooks", "evaluate/model"):
+        (root / "results" / name).mkdir(parents=True)
+    nbformat.write(executed("results/evaluate/model/evaluation.html"), path)
+    assert notebook_report.write_report(path) == root / "results/evaluate/model/evaluation.html"
+
+
 def test_the_command(root, capsys):
     assert notebook_report.main([str(write(root, executed()))]) == 0 and WANTED in capsys.readouterr().err
     assert notebook_report.main([str(write(root, executed(announced=False)))]) == 2
