@@ -13,9 +13,9 @@ from helpers.core.errors import UsageProblem, VesselkitError, exit_as_interrupte
 from helpers.core.extras import explain_missing_extras
 from helpers.core.paths import Stage
 from helpers.core.terminal import Terminal
-from helpers.notebook.declared_parameters import injected_values, parameter_types, read_notebook
 from helpers.notebook.kit_notebooks import check_values, named_notebook
 from helpers.notebook.notebook_session import shown_path, utc_name
+from helpers.notebook.parameter_cell import injected_values, parameter_types, read_notebook
 from helpers.notebook.parameters import unknown_names
 
 _TRUTH = {"true": True, "false": False}

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from helpers.core.atomic import write_text_atomic
 from helpers.core.paths import project_root
 from helpers.core.tables import markdown_table
-from helpers.notebook.declared_parameters import PARAMETERS_TAG, read_notebook
 from helpers.notebook.kit_notebooks import SETTINGS
+from helpers.notebook.parameter_cell import PARAMETERS_TAG, read_notebook
 from helpers.notebook.parameters import placeholder
 
 _INTRODUCTION = """\

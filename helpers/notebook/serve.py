@@ -21,8 +21,8 @@ from voila.app import Voila
 from helpers.core import paths
 from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
-from helpers.notebook.declared_parameters import parameter_types
 from helpers.notebook.kit_notebooks import check_values, kit_notebook
+from helpers.notebook.parameter_cell import parameter_types
 
 SERVED_TAG = "served"
 PORT = 8866

@@ -15,8 +15,8 @@ from typing import Any
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import VesselkitError
 from helpers.core.paths import project_root, shipped
-from helpers.notebook.declared_parameters import read_notebook
 from helpers.notebook.kit_notebooks import SETTINGS
+from helpers.notebook.parameter_cell import read_notebook
 
 # Of the notebook's metadata: SHA-256 of the cells that a copy was made with.
 _MARK = "vesselkit_copied"

@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from helpers.core import paths
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook import execution
-from helpers.notebook.declared_parameters import injected_values
 from helpers.notebook.execution import execute_notebook
+from helpers.notebook.parameter_cell import injected_values
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from PIL import Image
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.notebook import __main__ as runner
-from helpers.notebook.declared_parameters import parameter_types
 from helpers.notebook.execution import execute_notebook
+from helpers.notebook.parameter_cell import parameter_types
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
 from helpers.runs.run_folder import open_run

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from helpers.notebook.declared_parameters import parameter_types
 from helpers.notebook.kit_notebooks import SETTINGS
+from helpers.notebook.parameter_cell import parameter_types
 from helpers.notebook.parameter_table import cell_text, reference_text, write_cell
 from tests.notebook.test_notebooks import INFER, NOTEBOOKS, ROOT
 

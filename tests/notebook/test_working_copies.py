@@ -9,8 +9,8 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import ROOT_VARIABLE
 from helpers.notebook import working_copies as module
-from helpers.notebook.declared_parameters import parameter_types
 from helpers.notebook.kit_notebooks import SETTINGS, known_model
+from helpers.notebook.parameter_cell import parameter_types
 from helpers.notebook.working_copies import State, working_copies
 
 SHIPPED = Path(__file__).resolve().parents[2] / "notebooks"
