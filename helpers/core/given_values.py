@@ -29,7 +29,7 @@ def known_word(words: type[Word], given: str, name: str) -> Word:
     return words(given)
 
 
-def typed_path(given: str | Path) -> Path:
+def typed_path(given: str | os.PathLike[str]) -> Path:
     """The path as an absolute one; `~` is the home folder.
 
     Raises:
@@ -46,7 +46,7 @@ def typed_path(given: str | Path) -> Path:
     return path
 
 
-def input_path(given: str | Path, name: str) -> Path:
+def input_path(given: str | os.PathLike[str], name: str) -> Path:
     """The absolute path of an input.
 
     Args:
@@ -60,12 +60,12 @@ def input_path(given: str | Path, name: str) -> Path:
     return path
 
 
-def optional_input_path(given: str | Path | None, name: str) -> Path | None:
+def optional_input_path(given: str | os.PathLike[str] | None, name: str) -> Path | None:
     """`input_path` of an option or parameter that may be left out."""
     return None if given is None else input_path(given, name)
 
 
-def output_path(given: str | Path, name: str, data: str | Path | None = None) -> Path:
+def output_path(given: str | os.PathLike[str], name: str, data: str | os.PathLike[str] | None = None) -> Path:
     """The absolute path of something to write; of a symbolic link it is what it points to.
 
     Args:
@@ -87,7 +87,7 @@ def output_path(given: str | Path, name: str, data: str | Path | None = None) ->
     return path
 
 
-def output_folder(given: str | Path, name: str, data: str | Path | None = None) -> Path:
+def output_folder(given: str | os.PathLike[str], name: str, data: str | os.PathLike[str] | None = None) -> Path:
     """`output_path` of a folder. Raises as that, and RefusedInput where it is a file."""
     path = output_path(given, name, data)
     if path.exists() and not path.is_dir():

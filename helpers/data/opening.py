@@ -81,7 +81,7 @@ class Opening:
         return rules if found is None else replace(rules, bits=found)
 
 
-def opening_of(data: str | os.PathLike, **rules: Any) -> Opening:
+def opening_of(data: str | os.PathLike[str], **rules: Any) -> Opening:
     """How a data set is opened, by the parameters of a function.
 
     Args:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -114,7 +114,7 @@ class ImagePredictor:
         if bits is not None and not 8 <= bits <= 16:
             raise UsageProblem(f"bits: expected 8 to 16, got {bits}")
         is_one = not isinstance(images, list | tuple) or _is_frame_of_file(images)
-        given = [images] if is_one else list(images)
+        given: list[Any] = list(images) if isinstance(images, list | tuple) and not is_one else [images]
         thresholding = Thresholding(threshold, known_word(Combine, combine, "combine"))
         size = batch_size or automatic_batch_size(str(self._predictor.settings.get("device", "cpu")))
         found = []
@@ -141,7 +141,7 @@ class _Reader:
 
     def load(self, number: int) -> Loaded:
         """The image at a place, from 0; what is wrong with it becomes its failure."""
-        given = self._given[number]
+        given: Any = self._given[number]
         path, index = given if _is_frame_of_file(given) else (given, None)
         if not isinstance(path, str | os.PathLike):
             return self._in_memory(Frame(f"image-{number + 1}", Path(f"image-{number + 1}")), given)
@@ -180,7 +180,7 @@ class _Reader:
         return Image.fromarray(scale_grey(values, white))
 
 
-def _is_frame_of_file(given: Any) -> bool:
+def _is_frame_of_file(given: Any) -> TypeGuard[tuple[str | os.PathLike[str], int]]:
     """Whether it is a pair of a path and a frame's number, not two images."""
     return (
         isinstance(given, tuple)
@@ -192,7 +192,7 @@ def _is_frame_of_file(given: Any) -> bool:
 
 def _paths(given: Sequence[GivenImage]) -> Iterator[Path]:
     for one in given:
-        path = one[0] if _is_frame_of_file(one) else one
+        path: Any = one[0] if _is_frame_of_file(one) else one
         if isinstance(path, str | os.PathLike):
             yield Path(path)
 

@@ -12,14 +12,14 @@ from helpers.prediction.engine import composition, model_loading
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
 from helpers.prediction.frangi.frangi_settings import Tuned, read_settings
-from helpers.prediction.predictor import Predictor
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 
 # The classical baseline. A folder of this name is given as a path, such as ./frangi.
 BASELINE = Baseline.FRANGI.value
 
-AnyPredictor = Predictor | SequencePredictor
+# A predictor of frames, or a `SequencePredictor` where the mode follows sequences: who asks for the mode knows which.
+AnyPredictor = Any
 # How a caller writes the name of a parameter: `batch_size` in Python, `--batch-size` on the command line.
 Spelling = Callable[[str], str]
 
@@ -43,12 +43,14 @@ class Composition:
 
     def found(self, spell: Spelling = str) -> "Composition":
         """The same with absolute paths. Raises UsageProblem where nothing is at one of them."""
-        paths = {name: optional_input_path(getattr(self, name), spell(name)) for name in ("base", "sam2")}
+        paths: dict[str, Any] = {
+            name: optional_input_path(getattr(self, name), spell(name)) for name in ("base", "sam2")
+        }
         paths["train_config"] = optional_input_path(self.train_config, spell("train_config"))
         sizes, pretrained = self.sam2_config, self.pretrained
         if sizes is not None and sizes.endswith(".json"):
             sizes = str(input_path(sizes, spell("sam2_config")))
-        if pretrained not in (None, composition.NOTHING):
+        if pretrained is not None and pretrained != composition.NOTHING:
             pretrained = input_path(pretrained, spell("pretrained"))
         return replace(self, **paths, sam2_config=sizes, pretrained=pretrained)
 
@@ -150,8 +152,11 @@ class ModelChoice:
             predictor = VesselnessPredictor(Tuned() if self.model_config is None else read_settings(self.model_config))
             return OpenedChoice(predictor.identity, lambda: predictor)
         self.check_device(spell)
+        checkpoint = self.checkpoint
+        if checkpoint is not None:
+            return OpenedChoice(None, lambda: self._composed(checkpoint))
         if self.model is None:
-            return OpenedChoice(None, self._composed)
+            raise UsageProblem(f"{spell('model')}: expected a folder or a checkpoint, got neither")
         folder = Path(self.model)
         identity = asdict(model_loading.check_folder(folder))
         model_loading.check_memory(folder, self.device, self.dtype, self.quantize)
@@ -169,9 +174,9 @@ class ModelChoice:
     def _exported(self, folder: Path, identity: Mapping[str, Any]) -> AnyPredictor:
         return self._around(*model_loading.load_model(folder, self.device, self.dtype, self.quantize), identity)
 
-    def _composed(self) -> AnyPredictor:
-        options = {"device": self.device, "dtype": self.dtype, "quantization": self.quantize}
-        return self._around(*composition.compose(self.checkpoint, **vars(self.composition), **options))
+    def _composed(self, checkpoint: Path) -> AnyPredictor:
+        options: dict[str, Any] = {"device": self.device, "dtype": self.dtype, "quantization": self.quantize}
+        return self._around(*composition.compose(checkpoint, **vars(self.composition), **options))
 
     def _around(self, model: Any, tokenizer: Any, identity: Mapping[str, Any]) -> AnyPredictor:
         """The predictor of frames or of sequences around a loaded model."""

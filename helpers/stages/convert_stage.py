@@ -5,7 +5,6 @@ It lies above `evaluation`, whose `leakage` keeps those names: by them an evalua
 
 import logging
 import os
-from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRecord, ConversionRequest
 from helpers.checkpoints.convert import convert as run_conversion
@@ -18,17 +17,17 @@ _log = logging.getLogger(__name__)
 
 
 def convert(
-    checkpoint: str | os.PathLike,
-    output: str | os.PathLike,
+    checkpoint: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
-    base: str | os.PathLike | None = None,
-    sam2: str | os.PathLike | None = None,
+    base: str | os.PathLike[str] | None = None,
+    sam2: str | os.PathLike[str] | None = None,
     sam2_config: str | None = None,
-    train_config: str | os.PathLike | None = None,
+    train_config: str | os.PathLike[str] | None = None,
     lora_alpha: float | None = None,
     template: str | None = None,
-    pretrained: str | os.PathLike | None = None,
-    id_key: str | os.PathLike | None = None,
+    pretrained: str | os.PathLike[str] | None = None,
+    id_key: str | os.PathLike[str] | None = None,
     dtype: str = "bfloat16",
 ) -> ConversionRecord:
     """Convert a training checkpoint to a HuggingFace model folder, as `vesselkit convert` does.
@@ -63,9 +62,10 @@ def convert(
         >>> record.values["settings"]["template"]["value"]
         'qwen_chat'
     """
+    folder = output_folder(output, "output")
     request = ConversionRequest(
         checkpoint=input_path(checkpoint, "checkpoint"),
-        output=output_folder(output, "output"),
+        output=folder,
         base=optional_input_path(base, "base"),
         sam2=optional_input_path(sam2, "sam2"),
         sam2_config=_preset_or_file(sam2_config),
@@ -79,7 +79,7 @@ def convert(
     if key_file is not None:
         key_at(key_file)  # one that cannot be read or made is told before the work
     record = run_conversion(request)
-    _log.info("%s", keep_names_of_export(Path(request.output), request.checkpoint, request.train_config, key_file).text)
+    _log.info("%s", keep_names_of_export(folder, request.checkpoint, request.train_config, key_file).text)
     return record
 
 

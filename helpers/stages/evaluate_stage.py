@@ -17,19 +17,19 @@ from helpers.metrics.intervals import DRAWS, SEED
 from helpers.metrics.postprocessing import Processing
 from helpers.runs.run_folder import Run
 
-GivenRun = str | os.PathLike | Run
+GivenRun = str | os.PathLike[str] | Run
 
 
 def evaluate(
     runs: GivenRun | Sequence[GivenRun],
-    data: str | os.PathLike,
-    output: str | os.PathLike,
+    data: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
     names: Sequence[str] | None = None,
     prompt: str | None = None,
-    training: str | os.PathLike | None = None,
+    training: str | os.PathLike[str] | None = None,
     exclude_training: bool = False,
-    development: str | os.PathLike | None = None,
+    development: str | os.PathLike[str] | None = None,
     close_gaps: int = 0,
     remove_small: int = 0,
     processes: int = 2,
@@ -77,7 +77,7 @@ def evaluate(
     """
     if processes < 1:
         raise UsageProblem(f"processes: expected at least 1, got {processes}")
-    given = [runs] if isinstance(runs, GivenRun) else list(runs)
+    given = [runs] if isinstance(runs, str | os.PathLike | Run) else list(runs)
     folders = [one.folder if isinstance(one, Run) else input_path(one, "runs") for one in given]
     trained_on, developed_on = (
         optional_input_path(training, "training"),

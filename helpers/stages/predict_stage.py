@@ -151,7 +151,7 @@ class ReadyRequest:
         if mode is not Mode.FRAME:
             sequences_of(first_frames(frames, limit, mode))  # refuses before the model is loaded
             size = 1
-        settings = {
+        settings: dict[str, Any] = {
             "threshold": request.threshold,
             "combine": request.combine,
             "limit": limit,
@@ -181,19 +181,19 @@ class Predicted:
 
 
 def predict(
-    model: str | os.PathLike | None,
-    data: str | os.PathLike,
-    output: str | os.PathLike,
+    model: str | os.PathLike[str] | None,
+    data: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
-    checkpoint: str | os.PathLike | None = None,
-    base: str | os.PathLike | None = None,
-    sam2: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+    sam2: str | os.PathLike[str] | None = None,
     sam2_config: str | None = None,
-    train_config: str | os.PathLike | None = None,
+    train_config: str | os.PathLike[str] | None = None,
     lora_alpha: float | None = None,
     template: str | None = None,
-    pretrained: str | os.PathLike | None = None,
-    model_config: str | os.PathLike | None = None,
+    pretrained: str | os.PathLike[str] | None = None,
+    model_config: str | os.PathLike[str] | None = None,
     prompts: str | Sequence[str] = (DEFAULT_PROMPT,),
     mode: str = "frame",
     batch_size: int | None = None,
@@ -204,7 +204,7 @@ def predict(
     threshold: float = 0.5,
     combine: str = "union",
     limit: int | None = None,
-    case_list: str | os.PathLike | None = None,
+    case_list: str | os.PathLike[str] | None = None,
     shard: str | None = None,
     launcher: str = "none",
     max_new_tokens: int = TOKEN_LIMIT,
@@ -256,10 +256,16 @@ def predict(
         (64, 64)
     """
     choice = ModelChoice(
-        model if model in (None, BASELINE) else Path(model),
+        model if model is None or model == BASELINE else Path(model),
         _path(checkpoint),
         Composition(
-            _path(base), _path(sam2), sam2_config, _path(train_config), lora_alpha, template, _path(pretrained)
+            _path(base),
+            _path(sam2),
+            sam2_config,
+            _path(train_config),
+            lora_alpha,
+            template,
+            pretrained if pretrained is None or pretrained == NOTHING else Path(pretrained),
         ),
         _path(model_config),
         device,
@@ -286,6 +292,5 @@ def predict(
     return request.run().finished_run()
 
 
-def _path(given: str | os.PathLike | None) -> Path | str | None:
-    """A path as one; `none` of `pretrained` as it is."""
-    return given if given in (None, NOTHING) else Path(given)
+def _path(given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)

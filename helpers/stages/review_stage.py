@@ -18,18 +18,18 @@ from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.runs.run_folder import Run
 
-GivenRun = str | os.PathLike | Run
+GivenRun = str | os.PathLike[str] | Run
 
 
 def open_review(
     run: GivenRun,
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     *,
-    metrics: str | os.PathLike | Evaluation | None = None,
+    metrics: str | os.PathLike[str] | Evaluation | None = None,
     against: GivenRun | None = None,
     beside: Sequence[GivenRun] = (),
     prompt: str | None = None,
-    verdicts: str | os.PathLike | None = None,
+    verdicts: str | os.PathLike[str] | None = None,
     reviewer: str = "reviewer",
     **rules: Any,
 ) -> OpenedReview:

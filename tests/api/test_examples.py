@@ -33,12 +33,14 @@ def test_the_example_of_images(material, monkeypatch):
     run_examples(ImagePredictor.predict, "predict")
 
 
+@pytest.mark.model
 def test_the_example_of_a_conversion(vesselkit, tmp_path, monkeypatch):
     link_sources(tmp_path)
     monkeypatch.chdir(tmp_path)
     run_examples(vesselkit.convert, "convert")
 
 
+@pytest.mark.model
 def test_the_lines_of_the_readme(tmp_path, monkeypatch, capsys):
     """They print a Dice with its interval, on the demo's model and a few of its frames."""
     (lines,) = FIVE_LINES.findall((ROOT / "README.md").read_text(encoding="utf-8"))

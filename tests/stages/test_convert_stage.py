@@ -9,6 +9,9 @@ from tests.support.public_material import link_sources
 GIVEN = {"base": "internvl_base", "sam2": "sam2_base.pt", "sam2_config": "sam2_sizes.json", "dtype": "float32"}
 
 
+pytestmark = pytest.mark.model
+
+
 @pytest.fixture(autouse=True)
 def at_sources(tmp_path, monkeypatch):
     link_sources(tmp_path)
