@@ -42,7 +42,7 @@ class MaskLogits:
 
 
 @dataclass
-class ImagePrediction:
+class CallOutput:
     """Everything one call computed.
 
     Attributes:

@@ -14,7 +14,7 @@ from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel, Sam2V
 from transformers.models.internvl.modeling_internvl import InternVLMultiModalProjector
 
 from .components import (
-    ImagePrediction,
+    CallOutput,
     MaskLogits,
     Sam2Features,
     SegProjection,
@@ -223,7 +223,7 @@ class Sa2VAModel(PreTrainedModel):
         mask_prompts: Any = None,
         tokenizer: Any = None,
         token_limit: int | None = None,
-    ) -> ImagePrediction:
+    ) -> CallOutput:
         """One answer with its masks; `predict_forward` wraps it in the official return value.
 
         Args:
@@ -261,12 +261,12 @@ class Sa2VAModel(PreTrainedModel):
         words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
         if image is None or not len(answer.seg_states):
             height, width = (0, 0) if image is None else (image.height, image.width)
-            return ImagePrediction(words, answer, None, torch.zeros((0, height, width)))
+            return CallOutput(words, answer, None, torch.zeros((0, height, width)))
         side = config.sam2_sizes.image_size
         pixels = sam2_pixels(image, side, config.sam2_pixel_constants, self.dtype).to(self.device)
         masks = self.decode_masks(self.encode_sam2(pixels), answer.seg_states)
         logits = upsample_logits(masks.low_resolution, side, image.height, image.width)
-        return ImagePrediction(words, answer, masks, logits)
+        return CallOutput(words, answer, masks, logits)
 
     @torch.inference_mode()
     def predict_forward(
@@ -321,7 +321,7 @@ class Sa2VAModel(PreTrainedModel):
                 for one, words in zip(image, texts, strict=True)
             ]
         if video is None:
-            found: ImagePrediction | VideoPrediction = self.predict(
+            found: CallOutput | VideoPrediction = self.predict(
                 image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens
             )
             frames = found.logits[:, None]

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path, PureWindowsPath
 
-from helpers.checkpoints.convert.settings import Candidate, Setting, TrainingRunConfig, resolve_setting
+from helpers.checkpoints.convert.conversion_settings import Candidate, Setting, TrainingRunConfig, resolve_setting
 from helpers.checkpoints.read.weight_source import TensorSource
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.paths import project_root

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers import __version__
+from helpers.checkpoints.convert.conversion_settings import Setting
 from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, Target
-from helpers.checkpoints.convert.settings import Setting
 from helpers.checkpoints.convert.weights import TensorChange
 from helpers.core.documents import document, read_document
 from helpers.core.errors import RefusedInput

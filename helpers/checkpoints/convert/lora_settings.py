@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from helpers.checkpoints.convert.conversion_settings import Candidate, Setting, TrainingRunConfig, resolve_setting
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name
-from helpers.checkpoints.convert.settings import Candidate, Setting, TrainingRunConfig, resolve_setting
 from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings, unread_entry
 from helpers.checkpoints.read.train_config import TrainingConfig
 from helpers.checkpoints.read.weight_source import TensorSource

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoints.convert.base_folder import base_setting, config_folder, settle_base
+from helpers.checkpoints.convert.conversion_settings import (
+    TEMPLATE_OPTION,
+    Candidate,
+    Setting,
+    TrainingRunConfig,
+    check_template,
+    open_run_config,
+    resolve_setting,
+    settle_sam2_sizes,
+)
 from helpers.checkpoints.convert.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.convert.pretrained import (
@@ -16,16 +26,6 @@ from helpers.checkpoints.convert.pretrained import (
     open_pretrained,
     require_base_of_run,
     settle_pretrained,
-)
-from helpers.checkpoints.convert.settings import (
-    TEMPLATE_OPTION,
-    Candidate,
-    Setting,
-    TrainingRunConfig,
-    check_template,
-    open_run_config,
-    resolve_setting,
-    settle_sam2_sizes,
 )
 from helpers.checkpoints.convert.tokenizer_files import has_tokenizer
 from helpers.checkpoints.read.adapters import AdapterPart

@@ -45,7 +45,7 @@ THRESHOLDING = Thresholding(0.5, Combine.UNION)
 _PROMPTS_AT_ONCE = 32
 
 
-class Predicted(NamedTuple):
+class ExpressionsAndWarnings(NamedTuple):
     """The predictions of all expressions, in their order, and what must be known before they are believed."""
 
     expressions: list[PredictedExpression]
@@ -78,7 +78,7 @@ def start(folder: Path, values: Mapping[str, Any]) -> str:
 
 def predict_expressions(
     expressions: Sequence[Expression], predictor: Predictor, folder: Path, template: str, mark: str
-) -> Predicted:
+) -> ExpressionsAndWarnings:
     """Predict all expressions; images that are done, and the same ones still, are read from their parts.
 
     Args:
@@ -107,7 +107,7 @@ def predict_expressions(
                 write_part(part_path(folder, case_id), parts[case_id])
             bar.update(len(items))
     found = [one for case_id in groups for one in parts[case_id].expressions]
-    return Predicted(found, _warnings(list(parts.values())))
+    return ExpressionsAndWarnings(found, _warnings(list(parts.values())))
 
 
 def _warnings(parts: Sequence[ImagePart]) -> list[str]:

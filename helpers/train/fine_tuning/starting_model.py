@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer
 
+from helpers.checkpoints.convert.conversion_settings import Setting, check_template, read_sam2_sizes
 from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
-from helpers.checkpoints.convert.settings import Setting, check_template, read_sam2_sizes
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.convert.weights import Weights
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
