@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,30 @@ def _on_path() -> str | None:
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
+@functools.cache
+def _driver_fault() -> str | None:
+    """Why playwright's own program does not start, else None. It wants libatomic, which a bare Debian lacks."""
+    program, _ = import_module("playwright._impl._driver").compute_driver_executable()
+
+    def fault() -> str | None:
+        ended = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+        return None if ended.returncode == 0 else ended.stderr.strip().splitlines()[0]
+
+    with FileLock(Path(tempfile.gettempdir()) / f"vesselkit-chromium-{os.getuid()}.lock"):
+        if fault() and os.geteuid() == 0 and shutil.which("apt-get"):
+            subprocess.run(["apt-get", "install", "-y", "libatomic1"], capture_output=True, check=False)
+        return fault()
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """Headless Chromium; two cannot be at once. The test is skipped where there is none, or no playwright."""
+    """Headless Chromium; two cannot be at once. The test is skipped where it or playwright is not there."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     executable, reason = _executable()
     if reason:
         pytest.skip(f"no Chromium is installed, and it cannot be: {reason}")
+    if fault := _driver_fault():
+        pytest.skip(f"playwright does not start: {fault}")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         try:
