@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_in_the_midst_of_a_line_costs_that_line_alone(tmp_pa
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", lambda path, mode: Full(real(path, mode)))
+        patched.setattr(Path, "open", lambda path, mode, **rest: Full(real(path, mode, **rest)))
         with pytest.raises(OSError, match="No space left"):
             store.append(record(2))
     store.append(record(3))

@@ -54,7 +54,7 @@ def test_a_drive_that_goes_away_is_told_with_the_file(tmp_path, monkeypatch, num
             raise OSError(number, os.strerror(number))
 
     (tmp_path / "a").write_bytes(b"a")
-    monkeypatch.setattr(Path, "open", lambda path, mode: Gone())
+    monkeypatch.setattr(Path, "open", lambda path, mode, **_: Gone())
     with pytest.raises(RefusedInput, match=rf"a cannot be read to the end: {os.strerror(number)}. Check file and disk"):
         sha256_file(tmp_path / "a")
 
