@@ -20,7 +20,7 @@ MOVED = {
     "helpers.training": "helpers.train.fine_tuning",
     "helpers.training.train": "helpers.train.fine_tuning.fine_tune",
 }
-# The packages and single modules of 0.1 that are no more; what was in them is found by docs/architecture.md.
+# Packages and modules of 0.1 that went; docs/architecture.md shows where their content lies now.
 GONE = {
     *("atomic", "bench", "checkpoint", "cine", "configs", "conversion", "demo", "doctor", "errors", "figures", "gate"),
     *("images", "importing", "inference", "only_process", "paths", "pipeline", "quantization", "refseg", "runner"),

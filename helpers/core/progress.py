@@ -136,7 +136,7 @@ def _chosen() -> BarDisplay:
 
 def _of_this_process() -> BarDisplay:
     if "ipykernel" in sys.modules:
-        from helpers.core.kernel_bars import of_kernel  # here, since most processes are no kernel
+        from helpers.core.kernel_bars import of_kernel  # here, since few processes are a kernel
 
         kernel = of_kernel()
         if kernel is not None:

@@ -148,7 +148,7 @@ class Case:
 
 
 def listed(frames: Sequence[Frame], path: Path) -> tuple[Frame, ...]:
-    """The frames whose case ids are in the list, in the order of the data set; empty lines are passed over.
+    """The frames whose case ids are in the list, in the order of the data set. Empty lines are skipped.
 
     Raises:
         RefusedInput: where the file cannot be read as text, names no case, or one that the data set lacks.

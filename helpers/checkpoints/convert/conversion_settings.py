@@ -1,4 +1,4 @@
-"""Settings of a conversion that are no tensors, and what is known of the training run that decides them.
+"""A conversion's settings beside its tensors, and what is known of the training run that decides them.
 
 Each setting keeps a record of where it came from. An explicit option wins and the override is recorded; two sources
 that nobody chose explicitly and that disagree are refused.
@@ -213,7 +213,7 @@ class TrainingRunConfig:
         )
 
     def adapter(self, part: AdapterPart) -> AdapterSettings | None:
-        """The settings of one part's LoRA; None where there is no config, or it has none for this part."""
+        """The settings of one part's LoRA; None without a config, or where it names no such part."""
         config = self.lora.governing
         return None if config is None else config.adapters.get(part)
 
