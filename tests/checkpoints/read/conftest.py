@@ -8,14 +8,10 @@ import torch
 
 from tests.support.checkpoint_samples import LORA, mmengine_entries
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "tiny_qwen2"
-
 
 @pytest.fixture
-def golden() -> Path:
-    if not GOLDEN.is_dir():
-        pytest.skip(f"golden data not found at {GOLDEN}")
-    return GOLDEN
+def golden(shared: Path) -> Path:
+    return shared / "golden" / "tiny_qwen2"
 
 
 @pytest.fixture
