@@ -79,7 +79,7 @@ lock: $(STAMP) ## resolve the newest versions again, into requirements.lock and 
 	rm -rf $(LOCK_VENV)
 	scripts/make_venv.sh $(LOCK_VENV) $(or $(PYTHON),python3.11)
 	$(LOCK_VENV)/bin/pip install --quiet torch==2.13.0
-	$(LOCK_VENV)/bin/pip install --quiet --editable '.[lab,train,dicom,video,dev]' 'soupsieve<3'
+	$(LOCK_VENV)/bin/pip install --quiet --editable '.[lab,train,dicom,video,grid,dev]' 'soupsieve<3'
 	$(LOCK_VENV)/bin/pip freeze --exclude-editable > $(LOCK_VENV)/freeze.txt
 	$(BIN)/python scripts/write_lock.py $(LOCK_VENV)/freeze.txt
 

@@ -33,7 +33,13 @@ _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by th
 _QUIET = ["--IPKernelApp.log_level=50"]
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any], timeout_s: int) -> Path:
+def execute_notebook(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    timeout_s: int,
+    environment: Mapping[str, str] | None = None,
+) -> Path:
     """Run `notebook` and write the executed copy to `output`; the folder it is called from plays no part.
 
     What it is at shows as a bar (`helpers.core.progress`): the cell by its heading, and the bars of the kernel.
@@ -47,6 +53,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any]
         parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
             An executed copy is run with what it was run with before, but for these.
         timeout_s: seconds that any one cell may take.
+        environment: variables that the kernel gets beside those of this process, or in their place.
     Raises:
         UsageProblem: bad parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
         RefusedInput: a file that is no notebook, or an output that cannot be written.
@@ -81,6 +88,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any]
                 execution_timeout=timeout_s,
                 extra_arguments=_QUIET,
                 shown_as=notebook.stem,
+                environment=dict(environment or {}),
             )
         except KeyboardInterrupt:
             _keep(running, failed, notebook.name, output.name)

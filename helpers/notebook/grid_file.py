@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, Typ
 from helpers.core import paths
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import Stage
-from helpers.notebook.grid_job import Fingerprints, data_state, job_key
+from helpers.notebook.grid_keys import Fingerprints, data_state, job_key
 from helpers.notebook.kit_notebooks import known_model, with_defaults
 from helpers.notebook.parameter_cell import parameter_types
 from helpers.notebook.parameters import unknown_names, validate

@@ -1,6 +1,7 @@
-"""The index of a grid: a page and a JSON file that say how every job stands."""
+"""How the jobs of a grid stand: a mark beside each that is done, and an index of all as a page and a JSON file."""
 
 import html
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core import paths
-from helpers.core.atomic import write_text_atomic
+from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.documents import write_document
 from helpers.core.errors import UsageProblem
-from helpers.notebook.grid_file import Grid
-from helpers.notebook.grid_job import existing_input
+from helpers.notebook.grid_file import Grid, Job
+from helpers.notebook.grid_keys import existing_input
 
 SCHEMA = "vesselkit.batch"
 SCHEMA_VERSION = 1
@@ -84,6 +85,29 @@ def write_index(grid: Grid, states: dict[int, JobState]) -> None:
     }
     write_document(grid.folder / "index.json", SCHEMA, SCHEMA_VERSION, index)
     write_text_atomic(grid.folder / "index.html", _page(grid, index))
+
+
+def write_mark(job: Job, output: Path, since: float, seconds: float) -> None:
+    """Say that a job is done, beside its executed notebook.
+
+    Args:
+        since: seconds since 1970 when it began.
+        seconds: how long it took.
+    """
+    mark = {"key": job.key, "started": since, "seconds": seconds, "notebook": output.name}
+    write_json_atomic(output.with_suffix(".json"), mark)
+
+
+def kept_state(folder: Path, job: Job) -> JobState | None:
+    """The state of a job that an earlier run finished, whatever its number was then."""
+    for path in sorted(folder.glob(f"job-*-{job.short_key}.json")):
+        try:
+            mark = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if mark.get("key") == job.key and path.with_suffix(".ipynb").is_file():
+            return JobState(JobStatus.KEPT, path.with_suffix(".ipynb").name, mark["started"], mark["seconds"], 0)
+    return None
 
 
 def _page(grid: Grid, index: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ The kernel passes its bars on as messages, which are taken out before the execut
 
 import os
 import re
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.utils import merge_kwargs, remove_args
-from traitlets import Unicode
+from traitlets import Dict, Unicode
 
 from helpers.core.kernel_bars import MIME, VARIABLE, Message
 from helpers.core.progress import Bar
+from helpers.core.terminal import plain_text
 
 ENGINE = "vesselkit"
 
@@ -29,6 +31,7 @@ class WatchedClient(PapermillNotebookClient):
     """Runs the cells as a bar, with those of the kernel inside of it."""
 
     shown_as = Unicode("notebook").tag(config=True)
+    environment = Dict().tag(config=True)  # of the kernel, over that of this process
 
     def execute(self, **kwargs: Any) -> NotebookNode:
         """Run all cells. Raises as papermill's."""
@@ -50,7 +53,7 @@ class WatchedClient(PapermillNotebookClient):
             self.on_cell_start = begins
             self.on_cell_executed = ends  # on_cell_complete is called once the cell was sent, before it has run
             try:
-                return super().execute(env={**os.environ, VARIABLE: "1"}, **kwargs)
+                return super().execute(env={**os.environ, **self.environment, VARIABLE: "1"}, **kwargs)
             finally:
                 self._end_inner(list(self._inner))
 
@@ -83,6 +86,40 @@ class WatchedClient(PapermillNotebookClient):
             bar = self._inner.pop(number, None)
             if bar is not None:
                 bar.end()
+
+
+class JobBars:
+    """Bars of notebooks that run at the same time, apart by the threads that wait for them: says what each is at."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+        self._bars: dict[str, list[Bar]] = {}
+
+    def start(self, name: str) -> None:
+        """From now on the bars of the calling thread are those of the notebook of this name."""
+        self._bars[name] = self._thread.bars = []
+
+    def begun(self, bar: Bar) -> None:
+        """It is the innermost one of its notebook."""
+        self._mine().append(bar)
+
+    def moved(self, bar: Bar) -> None:
+        """Nothing: whoever shows the lines asks for them."""
+
+    def ended(self, bar: Bar) -> None:
+        """It goes, with those inside of it."""
+        bars = self._mine()
+        if bar in bars:
+            del bars[bars.index(bar) :]
+
+    def line(self, name: str) -> str:
+        """What a notebook is at, after its name; empty before its first bar."""
+        bars = list(self._bars.get(name, ()))
+        return f"{name}: {plain_text(bars)}" if bars else ""
+
+    def _mine(self) -> list[Bar]:
+        bars: list[Bar] = getattr(self._thread, "bars", [])
+        return bars
 
 
 class WatchedEngine(NBClientEngine):

@@ -65,7 +65,6 @@ def root(tmp_path, monkeypatch):
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
     """The folder of the stand-ins: `submitted` has the scripts, `queue` is what squeue prints, `refuses` a fault."""
-    pytest.importorskip("submitit")
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("squeue", SQUEUE)):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.notebook.grid_file import read_grid
-from helpers.notebook.grid_job import Fingerprints, job_key
+from helpers.notebook.grid_keys import Fingerprints, job_key
 from tests.notebook.test_execution import write_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ def test_a_file_is_hashed_again_only_after_a_change(root, monkeypatch):
         raise AssertionError(file)
 
     with monkeypatch.context() as patched:
-        patched.setattr("helpers.notebook.grid_job._sha256", read_whole)
+        patched.setattr("helpers.notebook.grid_keys._sha256", read_whole)
         assert read_grid(path).jobs[0].key == key
     kept.write_text("no JSON")
     assert read_grid(path).jobs[0].key == key

@@ -1,28 +1,22 @@
-"""One job of a grid, in a process of its own: `python -m helpers.notebook.grid_job`, told by a line on its input.
+"""Keys of the jobs of a grid: hashes of a notebook, its parameters and the contents of what these name.
 
-The input stays open as long as the process that runs the grid lives. When it ends, the job ends too, with its kernel:
-also where that process was killed and could tell nobody.
+A job whose key is unchanged would give the same result, and is not run again.
 """
 
 import hashlib
 import json
 import os
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 
 from helpers.core import paths
 from helpers.core.atomic import write_json_atomic
-from helpers.core.errors import VesselkitError, explain_os_errors
+from helpers.core.errors import VesselkitError
 from helpers.core.progress import track
-from helpers.core.terminal import Terminal
 from helpers.data.dataset import Dataset
-from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import texts_in
 from helpers.runs.provenance import file_state
 from helpers.runs.run_config import CONFIG_NAME, MANIFEST_NAME
@@ -31,48 +25,6 @@ _NOTEBOOK_FORMAT = 4
 _BESIDE = {"__pycache__"}  # written by reading a model, not part of it
 _NAMES = {"project", "name"}  # parameters that are never paths, though a folder may have that name
 _KEY = "id_key"  # made by the first job that needs it; what it does to the ids is in `data_state`
-_ORPHANED = 1
-_LINE_S = 0.5  # between lines on its progress, of which whoever started it shows the last
-
-
-def main() -> int:
-    """Run the notebook that the input describes; the exit code is that of the kit's commands."""
-    told = json.loads(_line())
-    threading.Thread(target=_end_with_the_grid, daemon=True).start()
-    try:
-        with explain_os_errors(), Terminal(sys.stdout, moves=False, line_s=_LINE_S).at_work("starts"):
-            execute_notebook(Path(told["notebook"]), Path(told["output"]), told["parameters"], told["timeout_s"])
-    except VesselkitError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
-
-
-def _line() -> bytes:
-    """The first line of the input, read past Python's buffers, which a thread that waits would hold at the end."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = os.read(sys.stdin.fileno(), 1 << 16)
-        if not piece:
-            break
-        line += piece
-    return line
-
-
-def _end_with_the_grid() -> None:
-    """Wait for the end of the input, then end this process and all that it started."""
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    for process in psutil.Process().children(recursive=True):
-        try:
-            process.kill()  # a run that it computed goes on another time
-        except psutil.NoSuchProcess:
-            continue
-    os._exit(_ORPHANED)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
 
 
 class Fingerprints:
