@@ -137,7 +137,8 @@ def plan_conversion(
         names={role: source.path.name for role, source in sources.opened.items()},
     )
     require_pretrained(sources, plan)
-    return plan, config, [*row_notes, *notes, *vision_lora_notes(sources), *pretrained_notes(sources.opened, plan)]
+    notes = [*tokenizer.notes, *row_notes, *notes]
+    return plan, config, [*notes, *vision_lora_notes(sources), *pretrained_notes(sources.opened, plan)]
 
 
 def require_pretrained(sources: Sources, plan: ConversionPlan) -> None:

@@ -1,18 +1,26 @@
 """The tokenizer files of an export: those of the base, with Sa2VA's special tokens added in order.
 
 The files are written for both major versions of transformers: `tokenizer.json`, which both read, and the vocabulary,
-merges and added-token files that version 4 needs for its slow tokenizer and version 5 no longer writes.
+merges and added-token files that version 4 needs for its slow tokenizer and version 5 no longer writes. The slow
+tokenizer of InternLM2 is remote code: a `tokenizer.json` is made of its `tokenizer.model`, and stands alone.
 """
 
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transformers import AutoTokenizer
 
+from helpers.checkpoints.convert.sentencepiece_tokenizer import (
+    MODEL_FILE,
+    SentencePieceTokenizer,
+    fast_config,
+    is_sentencepiece_folder,
+    read_sentencepiece_tokenizer,
+)
 from helpers.checkpoints.read.weight_folder import read_json_object
 from helpers.core.errors import RefusedInput
 from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
@@ -20,7 +28,7 @@ from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
 _COPIED = (
     "vocab.json",
     "merges.txt",
-    "tokenizer.model",
+    MODEL_FILE,
     "special_tokens_map.json",
     "chat_template.jinja",
     "tokenizer.json",
@@ -38,6 +46,8 @@ class TokenizerFacts:
         ids: id of every token that the forward path looks for.
         added: the special tokens that the base did not have.
         eos, pad: ids, None where the tokenizer has none.
+        pieces: number of ids that sentencepiece knows, where the tokenizer was made from its file.
+        notes: what a reader of the record should know.
     """
 
     length: int
@@ -45,6 +55,8 @@ class TokenizerFacts:
     added: tuple[str, ...]
     eos: int | None
     pad: int | None
+    pieces: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -> TokenizerFacts:
@@ -63,36 +75,41 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
             f"{source}: expected tokenizer files (tokenizer.json, or vocab.json and merges.txt), found "
             f"{present or 'none'}; --base must name the InternVL folder the run started from"
         )
-    with tempfile.TemporaryDirectory() as staging:
+    for name in present:
+        if name.endswith(".json"):
+            read_json_object(source / name)
+    with tempfile.TemporaryDirectory() as folder:
         # Without config.json, so that no code named there is looked for.
+        staging = Path(folder)
         for name in present:
-            shutil.copyfile(source / name, Path(staging) / name)
-        for name in present:
-            if name.endswith(".json"):
-                read_json_object(source / name)
+            shutil.copyfile(source / name, staging / name)
         try:
-            _drop_remote_code(Path(staging) / "tokenizer_config.json")
+            made = read_sentencepiece_tokenizer(source) if is_sentencepiece_folder(source) else None
+            if made is not None:
+                _replace_sentencepiece(staging, made)
+            _drop_remote_code(staging / "tokenizer_config.json")
             tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RefusedInput(
                 f"{source}: its tokenizer files {present} cannot be read ({type(error).__name__}: {error}); copy or "
                 "download them again"
             ) from error
-    known = tokenizer.get_vocab()
+        known = tokenizer.get_vocab()
+        missing = [token for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT) if token not in known]
+        if missing:
+            raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
+        for path in tokenizer_files(staging):
+            shutil.copyfile(path, target / path.name)
     added = tuple(token for token in special_tokens if token not in known)
     tokenizer.add_tokens(list(added), special_tokens=True)
     vocabulary = tokenizer.get_vocab()
-    missing = [token for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT) if token not in known]
-    if missing:
-        raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
-    for name in present:
-        shutil.copyfile(source / name, target / name)
     # Not by its own `save`, whose errors of the disk are of no kind that can be told from others.
     (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
-    _write_slow_files(target)
+    _write_slow_files(target, alone=made is not None)
     ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
     length = max(len(tokenizer), max(vocabulary.values()) + 1)  # ids may leave gaps
-    return TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    facts = TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return facts if made is None else replace(facts, pieces=made.pieces, notes=made.notes)
 
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
@@ -103,7 +120,15 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
 def has_tokenizer(folder: Path) -> bool:
     """Whether a folder holds enough files to make a tokenizer."""
     names = {path.name for path in tokenizer_files(folder)}
-    return bool(names & {"tokenizer.json", "tokenizer.model"}) or {"vocab.json", "merges.txt"} <= names
+    return bool(names & {"tokenizer.json", MODEL_FILE}) or {"vocab.json", "merges.txt"} <= names
+
+
+def _replace_sentencepiece(folder: Path, made: SentencePieceTokenizer) -> None:
+    """Put the fast tokenizer in the place of a folder's sentencepiece file."""
+    config = folder / "tokenizer_config.json"
+    (folder / "tokenizer.json").write_text(made.tokenizer.to_str(), encoding="utf-8")
+    _write_json(config, fast_config(json.loads(config.read_text(encoding="utf-8"))))
+    (folder / MODEL_FILE).unlink()
 
 
 def _drop_remote_code(config: Path) -> None:
@@ -113,14 +138,17 @@ def _drop_remote_code(config: Path) -> None:
         config.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _write_slow_files(target: Path) -> None:
-    """Bring the files of the slow tokenizer up to date with `tokenizer.json`.
+def _write_slow_files(target: Path, alone: bool) -> None:
+    """Bring the files beside `tokenizer.json` up to date with it.
 
-    The vocabulary and merges are cut out of `tokenizer.json` where the base had none.
+    The vocabulary and merges of the slow tokenizer are cut out of it where the base had none.
+
+    Args:
+        alone: no slow tokenizer goes with it.
     """
     fast = json.loads((target / "tokenizer.json").read_text(encoding="utf-8"))
     model = fast["model"]
-    if model.get("type") == "BPE" and not (target / "tokenizer.model").is_file():
+    if model.get("type") == "BPE" and not alone and not (target / MODEL_FILE).is_file():
         if not (target / "vocab.json").is_file():
             _write_json(target / "vocab.json", model["vocab"])
         if not (target / "merges.txt").is_file():

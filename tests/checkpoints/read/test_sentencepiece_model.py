@@ -1,0 +1,100 @@
+"""Reading `tokenizer.model`: bytes that a person can check, and everything that is not known is refused."""
+
+import pytest
+
+from helpers.checkpoints.read.sentencepiece_model import (
+    Algorithm,
+    Piece,
+    PieceKind,
+    SelfTest,
+    read_sentencepiece_model,
+)
+from helpers.core.errors import RefusedInput
+from tests.support.sentencepiece_files import (
+    bytes_field,
+    float_field,
+    model_bytes,
+    number_field,
+    piece,
+    ranked,
+    varint,
+)
+
+
+def read(tmp_path, content: bytes):
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes(content)
+    return read_sentencepiece_model(path)
+
+
+def test_the_bytes_of_a_file_one_by_one(tmp_path):
+    found = read(
+        tmp_path,
+        b"\x0a\x0a"  # field 1, 10 bytes: a piece
+        b"\x0a\x01a"  # its field 1, 1 byte: the text
+        b"\x15\x00\x00\x80\xbf"  # its field 2, 4 bytes: the score -1
+        b"\x18\x04"  # its field 3: user-defined
+        b"\x12\x05"  # field 2, 5 bytes: trainer_spec
+        b"\x18\x02"  # its field 3: BPE
+        b"\x98\x02\x01"  # its field 35: byte fallback; 35 << 3 takes two bytes
+        b"\x1a\x02"  # field 3, 2 bytes: normalizer_spec
+        b"\x18\x00",  # its field 3: no dummy prefix
+    )
+    assert found.pieces == (Piece("a", -1.0, PieceKind.USER_DEFINED),)
+    assert found.algorithm is Algorithm.BPE and found.byte_fallback
+    assert not found.add_dummy_prefix
+
+
+def test_what_a_file_leaves_out_has_the_default_of_its_format(tmp_path):
+    found = read(tmp_path, model_bytes(ranked("a"), trainer=b"", normalizer=b""))
+    assert found.pieces == (Piece("a", 0.0, PieceKind.NORMAL),)
+    assert found.algorithm is Algorithm.UNIGRAM and not found.byte_fallback
+    assert (found.add_dummy_prefix, found.remove_extra_whitespaces, found.escape_whitespaces) == (True, True, True)
+    assert found.charsmap == b"" and found.self_tests == ()
+
+
+def test_settings_of_training_are_passed_over(tmp_path):
+    trainer = number_field(3, 2) + bytes_field(1, b"corpus.txt") * 2 + float_field(10, 0.9995) + number_field(4, 1)
+    trainer += number_field(43, (1 << 64) - 1)  # the id of a pad token: -1, none
+    assert read(tmp_path, model_bytes(ranked("a"), trainer=trainer)).algorithm is Algorithm.BPE
+
+
+def test_self_tests_are_read(tmp_path):
+    sample = bytes_field(1, bytes_field(1, b"ab") + bytes_field(2, b"a b"))
+    assert read(tmp_path, model_bytes(ranked("ab"), rest=bytes_field(4, sample))).self_tests == (SelfTest("ab", "a b"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "lacks pieces"),
+        (piece("a"), "lacks pieces, trainer_spec or normalizer_spec"),
+        (model_bytes(ranked("ab"))[:-1], "is cut off"),
+        (b"\x0a\x05\x0a", "the file is cut off"),
+        (b"\x0a", "is cut off"),
+        (b"\xff" * 11, "does not end"),
+        (b"<html>", "wire type"),
+        (model_bytes(ranked("a"), rest=bytes_field(9, b"")), "the file has a field 9, which is not known"),
+        (model_bytes(ranked("a"), trainer=number_field(99, 1)), "trainer_spec has a field 99"),
+        (model_bytes(ranked("a"), normalizer=number_field(7, 1)), "normalizer_spec has a field 7"),
+        (model_bytes(ranked("a"), normalizer=bytes_field(3, b"x")), "add_dummy_prefix is written as BYTES"),
+        (model_bytes(ranked("a"), trainer=number_field(3, 2) * 2), "trainer_spec has model_type twice"),
+        (model_bytes(ranked("a"), trainer=number_field(3, 7)), "model_type has Algorithm 7"),
+        (model_bytes([("a", 0.0, 9)]), "piece 0 has PieceKind 9"),
+        (model_bytes([("a", float("nan"), 1)]), "piece 0 has the score nan"),
+        (model_bytes([("", 0.0, 1)]), "piece 0 is empty"),
+        (bytes_field(1, bytes_field(1, b"\xff")) + model_bytes([]), "piece 0 is not UTF-8"),
+        (model_bytes(ranked("a"), rest=bytes_field(5, bytes_field(2, b"x"))), "denormalizer_spec replaces"),
+        (model_bytes(ranked("a"), normalizer=bytes_field(6, b"x")), "rules as text"),
+    ],
+)
+def test_what_is_damaged_or_not_known_is_refused(tmp_path, content, said):
+    with pytest.raises(RefusedInput, match=said) as error:
+        read(tmp_path, content)
+    assert str(tmp_path / "tokenizer.model") in str(error.value)
+
+
+@pytest.mark.parametrize("number", [0, 1, 127, 128, 300, (1 << 64) - 1])
+def test_numbers_of_any_length(tmp_path, number):
+    read(tmp_path, model_bytes(ranked("a"), trainer=number_field(43, number)))
+    assert varint(300) == b"\xac\x02"
