@@ -3,10 +3,12 @@
     python -m scripts.mutation_check FOLDER --package evaluation --mutants 300
 
 A sample of the mutants of a package (`scripts/mutants.py`), spread over its modules by how many each has, runs against
-the mirror tests: `tests/PART/test_x.py` for `PART/x.py` and what else there imports the module; where there is
-none, those of the modules that import it. FOLDER/PACKAGE.jsonl keeps what came of each, so that a second call
-goes on after the last; `--again` runs those that survived once more, after tests were added. A mutant that takes five
-times as long as its tests do without a fault, and ten seconds, counts as killed.
+the tests of the module: `tests/PART/test_x.py` for `PART/x.py`, and what else in `tests/PACKAGE` imports it. A mutant
+that survives runs against the next ring: the tests of the modules in the package that import the module, eight files at
+most, or where these modules have none, of those that import them. The report says how many each ring noticed.
+FOLDER/PACKAGE.jsonl keeps what came of each, so that a second call goes on after the last; `--again` runs those that
+survived once more, after tests were added. A mutant that takes five times as long as its tests do without a fault, and
+ten seconds, counts as killed.
 
 The checkout stays as it is: every worker has a copy of it under FOLDER, and forks a process for each mutant.
 """
@@ -21,7 +23,9 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -31,37 +35,44 @@ from scripts.mutants import Mutant, mutated, sample
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("helpers", "tests", "scripts", "docs", "notebooks", "pyproject.toml")
+NEXT_RING = 8  # test files
 # Nothing of the checkout may be among them.
 PRELOADED = ("hypothesis.extra.numpy", "pandas", "PIL.Image", "safetensors.torch", "scipy.ndimage", "scipy.stats")
 PRELOADED += ("skimage.measure", "skimage.morphology", "sklearn.metrics", "surface_distance", "torch", "yaml")
 
 
-def mirror_tests(root: Path, path: str) -> list[str]:
-    """The test files that a module is held against, from the root."""
-    package, module = Path(path).parent.relative_to("helpers").as_posix(), Path(path).stem
-    return sorted(_tests_of(root, package, module, set()))
+def rings(root: Path, path: str) -> tuple[list[str], list[str]]:
+    """Test files, from the root: of a module, and of the nearest modules in its package that import it."""
+    package = Path(path).parts[1]
+    own = _tests_of(root, package, root / path)
+    level, seen, further = {root / path}, set(), []
+    while level and not further:
+        seen |= level
+        level = {one for module in level for one in _importers(root, root / "helpers" / package, module)} - seen
+        further = [test for module in sorted(level) for test in _tests_of(root, package, module) if test not in own]
+    mirrors = {f"test_{module.name}" for module in level}
+    further = sorted(dict.fromkeys(further), key=lambda test: Path(test).name not in mirrors)
+    return own, further[:NEXT_RING]
 
 
-def _tests_of(root: Path, package: str, module: str, seen: set[str]) -> set[str]:
-    folder = root / "tests" / package
-    found = {f"tests/{package}/{name}.py" for name in _importers(folder, package, module) if name.startswith("test_")}
-    if (folder / f"test_{module}.py").exists():
-        found.add(f"tests/{package}/test_{module}.py")
-    for name in set() if found else _importers(root / "helpers" / package, package, module) - seen:
-        found |= _tests_of(root, package, name, seen | {module})
-    return found
+def _tests_of(root: Path, package: str, module: Path) -> list[str]:
+    """The mirror test, and the others that import the module."""
+    mirror = root / "tests" / module.relative_to(root / "helpers").with_name(f"test_{module.name}")
+    others = {path for path in _importers(root, root / "tests" / package, module) if path.name.startswith("test_")}
+    paths = [*([mirror] if mirror.exists() else []), *sorted(others - {mirror})]
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
-def _importers(folder: Path, package: str, module: str) -> set[str]:
-    found, package = set(), package.replace("/", ".")
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and (
-                node.module == f"helpers.{package}.{module}"
-                or (node.module == f"helpers.{package}" and module in {alias.name for alias in node.names})
-            ):
-                found.add(path.stem)
-    return found
+def _importers(root: Path, folder: Path, module: Path) -> set[Path]:
+    name = ".".join(module.relative_to(root).with_suffix("").parts)
+    return {path for path in folder.rglob("*.py") if name in _imported(path)}
+
+
+@cache
+def _imported(path: Path) -> frozenset[str]:
+    froms = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ImportFrom)]
+    names = (f"{node.module}.{alias.name}" for node in froms for alias in node.names)
+    return frozenset({*names, *(node.module for node in froms if node.module)})
 
 
 class Tree:
@@ -79,25 +90,33 @@ class Tree:
             (folder / "shared").symlink_to((root.parent / "shared").resolve())
 
     def run(self, mutant: Mutant) -> dict:
-        """What came of the mutant: `killed`, `by` (tests or time) and `seconds`."""
-        tests = mirror_tests(self.root, mutant.path)
-        if not tests:
-            return {"killed": False, "by": "no tests", "seconds": 0.0}
+        """What came of the mutant: `killed`, `by` (tests of the module, those of its importers, time) and `seconds`."""
+        line = {"killed": False, "by": "no tests", "seconds": 0.0}
+        for by, tests in zip(("tests", "importers"), rings(self.root, mutant.path), strict=True):
+            if tests and not line["killed"]:
+                code, seconds = self._with_fault(mutant, tests, 5 * self._without_fault(tests) + 10)
+                by = "time" if code is None else by
+                line = {"killed": code != 0, "by": by, "seconds": round(line["seconds"] + seconds, 2)}
+        return line
+
+    def _without_fault(self, tests: list[str]) -> float:
         if tuple(tests) not in self.seconds:
             code, seconds = self._pytest(tests, 600, write_bytecode=True)
             if code != 0:
                 raise SystemExit(f"expected {' '.join(tests)} to pass without a fault, got exit code {code}; run them")
             self.seconds[tuple(tests)] = seconds
+        return self.seconds[tuple(tests)]
+
+    def _with_fault(self, mutant: Mutant, tests: list[str], limit: float) -> tuple[int | None, float]:
         path = self.root / mutant.path
         text, times = path.read_bytes(), path.stat()
         path.write_text(mutated(mutant, text), encoding="utf-8")
         os.utime(path, (1, 1))  # no bytecode has this time, so that none of the module without the fault is taken
         try:
-            code, seconds = self._pytest(tests, 5 * self.seconds[tuple(tests)] + 10, write_bytecode=False)
+            return self._pytest(tests, limit, write_bytecode=False)
         finally:
             path.write_bytes(text)
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-        return {"killed": code != 0, "by": "time" if code is None else "tests", "seconds": round(seconds, 2)}
 
     def _pytest(self, tests: list[str], limit: float, write_bytecode: bool) -> tuple[int | None, float]:
         """Exit code, None where the time is up, and seconds."""
@@ -151,13 +170,14 @@ def work(root: Path, folder: Path, file: Path, todo: list[Mutant]) -> None:
 
 
 def report(package: str, chosen: list[Mutant], found: dict[Mutant, dict]) -> str:
-    """Killed, survived and share, and the survivors by place."""
+    """Killed by what, survived and share, and the survivors by place."""
     survivors = sorted((one for one in chosen if not found[one]["killed"]), key=lambda one: (one.path, one.line))
     killed = len(chosen) - len(survivors)
-    late = sum(found[one]["by"] == "time" for one in chosen)
+    by = Counter(found[one]["by"] for one in chosen if found[one]["killed"])
     share = killed / len(chosen) if chosen else float("nan")
-    head = f"{package}: {killed} killed ({late} by time), {len(survivors)} survived, {share:.1%} killed"
-    return "\n".join((head, *(f"  {one}" for one in survivors)))
+    head = f"{package}: {killed} killed, {len(survivors)} survived, {share:.1%} killed"
+    rings = f"  by tests of the module {by['tests']}, of its importers {by['importers']}, by time {by['time']}"
+    return "\n".join((head, rings, *(f"  {one}" for one in survivors)))
 
 
 def preload() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.mutants import Mutant, mutants, mutated, sample
-from scripts.mutation_check import mirror_tests, report, results
+from scripts.mutation_check import NEXT_RING, report, results, rings
 
 ROOT = Path(__file__).resolve().parents[1]
 AREA = """\
@@ -131,14 +131,44 @@ def test_lines_added_above_leave_the_sample_as_it_is(checkout):
     assert after == before and [one.line - 4 for one in after] == [one.line for one in before]
 
 
-def test_tests_of_a_module(checkout):
-    (checkout / "helpers/shapes/side.py").write_text("from helpers.shapes.inner import edge\n")
-    (checkout / "helpers/shapes/inner.py").touch()
+def test_rings_of_a_module(checkout):
+    sources = {
+        "helpers/shapes/side": "from helpers.shapes.parts.inner import edge",
+        "helpers/shapes/border": "from helpers.shapes import side",
+        "helpers/shapes/parts/inner": "",
+        "helpers/shapes/alone": "",
+        "tests/shapes/test_all": "from helpers.shapes import side, area",
+        "tests/shapes/test_border": "",
+        "tests/shapes/made": "from helpers.shapes import alone",
+    }
+    for name, source in sources.items():
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / f"{name}.py").write_text(f"{source}\n")
+    of = {name: rings(checkout, f"helpers/shapes/{name}.py") for name in ("area", "side", "parts/inner", "alone")}
+    test_all = "tests/shapes/test_all.py"
+    assert of == {
+        "area": (["tests/shapes/test_area.py", test_all], []),  # the mirror test first
+        "side": ([test_all], ["tests/shapes/test_border.py"]),
+        "parts/inner": ([], [test_all]),
+        "alone": ([], []),
+    }
+
+
+def test_the_next_ring_has_a_limit_and_mirror_tests_come_first(checkout):
+    (checkout / "helpers/shapes/side.py").write_text("from helpers.shapes.area import is_large\n")
+    for name in [*(f"a{number:02}" for number in range(NEXT_RING)), "side"]:
+        (checkout / f"tests/shapes/test_{name}.py").write_text("from helpers.shapes import side\n")
+    further = rings(checkout, "helpers/shapes/area.py")[1]
+    assert further == ["tests/shapes/test_side.py", *(f"tests/shapes/test_a{n:02}.py" for n in range(NEXT_RING - 1))]
+
+
+def test_where_importers_have_no_tests_theirs_are_taken(checkout):
     (checkout / "helpers/shapes/alone.py").touch()
-    (checkout / "tests/shapes/test_all.py").write_text("from helpers.shapes import side\n")
-    tests = {name: mirror_tests(checkout, f"helpers/shapes/{name}.py") for name in ("area", "side", "inner", "alone")}
-    others = ["tests/shapes/test_all.py"]
-    assert tests == {"area": ["tests/shapes/test_area.py"], "side": others, "inner": others, "alone": []}
+    (checkout / "helpers/shapes/side.py").write_text("from helpers.shapes import alone, far\n")
+    (checkout / "helpers/shapes/far.py").write_text("from helpers.shapes import side\n")  # a circle ends
+    assert rings(checkout, "helpers/shapes/alone.py") == ([], [])
+    (checkout / "tests/shapes/test_far.py").touch()
+    assert rings(checkout, "helpers/shapes/alone.py") == ([], ["tests/shapes/test_far.py"])
 
 
 def test_a_line_that_was_cut_off_is_run_again(tmp_path):
@@ -150,10 +180,16 @@ def test_a_line_that_was_cut_off_is_run_again(tmp_path):
 
 
 def test_the_report_counts_and_lists():
-    killed, late, left = (Mutant("m.py", n, "x = 1", f"x = {n}") for n in (2, 3, 4))
-    by_tests, by_time = {"killed": True, "by": "tests"}, {"killed": True, "by": "time"}
-    text = report("shapes", [left, killed, late], {killed: by_tests, late: by_time, left: by_tests | {"killed": False}})
-    assert text == "shapes: 2 killed (1 by time), 1 survived, 66.7% killed\n  m.py:4 x = 1 -> x = 4"
+    killed, late, by_others, left = (Mutant("m.py", n, "x = 1", f"x = {n}") for n in (2, 3, 4, 5))
+    came = {
+        one: {"killed": True, "by": by} for one, by in ((killed, "tests"), (late, "time"), (by_others, "importers"))
+    }
+    text = report("shapes", [left, killed, late, by_others], came | {left: {"killed": False, "by": "importers"}})
+    assert text.splitlines() == [
+        "shapes: 3 killed, 1 survived, 75.0% killed",
+        "  by tests of the module 1, of its importers 1, by time 1",
+        "  m.py:5 x = 1 -> x = 5",
+    ]
 
 
 @pytest.mark.slow
@@ -172,9 +208,13 @@ def test_faults_that_no_test_sees_are_listed_and_run_again_only_when_asked(check
         return done.stdout.splitlines()[1:], len(lines)
 
     unseen = "  helpers/shapes/area.py:6 return 'nobody calls this' -> return None"
-    assert run("--workers", "2") == (["shapes: 6 killed (0 by time), 1 survived, 85.7% killed", unseen], 7)
-    (checkout / "tests/shapes/test_area.py").write_text(f"{AREA_TEST}    assert area.unused()\n")
-    assert run() == (["shapes: 6 killed (0 by time), 1 survived, 85.7% killed", unseen], 7)
-    assert run("--again") == (["shapes: 7 killed (0 by time), 0 survived, 100.0% killed"], 8)
+    by = "  by tests of the module {}, of its importers {}, by time 0"
+    survived = ["shapes: 6 killed, 1 survived, 85.7% killed", by.format(6, 0), unseen]
+    assert run("--workers", "2") == (survived, 7)
+    (checkout / "helpers/shapes/side.py").write_text("from helpers.shapes import area\n")
+    test_side = "from helpers.shapes import side\n\n\ndef test_side():\n    assert side.area.unused()\n"
+    (checkout / "tests/shapes/test_side.py").write_text(test_side)
+    assert run() == (survived, 7)
+    assert run("--again") == (["shapes: 7 killed, 0 survived, 100.0% killed", by.format(6, 1)], 8)
     assert not list((tmp_path / "found").glob("copy-*"))
     assert (checkout / "helpers/shapes/area.py").read_text() == AREA
