@@ -1,19 +1,13 @@
 """Comparing two runs: intersection, intervals, tests, and when there is nothing to test."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.markdown import written_side
 from helpers.evaluation.paired import changes, compare, pair, turned
 from helpers.metrics.definitions import COMPARED
-from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
-from tests.support.drawn_masks import steady
 from tests.support.score_tables import of_patients, table
 
 BEFORE = [5, 6, 4, 7, 5, 6, 5, 4, 6, 5, 7, 6]
@@ -124,46 +118,6 @@ def test_a_larger_distance_is_worse():
     first, second = table(("a", None, None, 10)), table(("a", None, None, None))
     found = changes(pair(first, second), "hd95_px")
     assert found["change"].tolist() == ["worse"] and np.isfinite(found["second"]).all()
-
-
-def test_sign_flip_by_hand():
-    """Of the 8 sign patterns of 1, 2, 3, the sum reaches 6 in size with all plus and all minus."""
-    assert sign_flip_p(np.array([1.0, 2.0, 3.0])) == 2 / 8
-    assert sign_flip_p(np.array([1.0, -2.0, 3.0])) == 6 / 8
-    assert sign_flip_p(np.zeros(5)) == 1
-
-
-def test_random_signs_agree_with_all_signs():
-    values = np.random.default_rng(3).normal(0.3, 1, size=14)
-    patterns = np.array(list(itertools.product([-1, 1], repeat=14)))
-    exact = np.mean(np.abs(patterns @ values) >= abs(values.sum()) - 1e-12)
-    assert sign_flip_p(values) == pytest.approx(exact, abs=0.015)
-    assert sign_flip_p(values) == sign_flip_p(values)
-
-
-def test_all_signs_are_tried_up_to_13_units_and_the_observed_ones_count_beyond():
-    assert sign_flip_p(np.ones(13)) == 2 / 2**13
-    assert sign_flip_p(np.ones(14), draws=100) == pytest.approx(1 / 101)  # no random pattern reaches it
-
-
-def test_wilcoxon_treats_rounding_as_ties():
-    values = np.array([0.1 + 0.2 - 0.3, 0.3, 0.1 + 0.2, -0.3, 0.3, 0.2, 0.1, 0.4, 0.2, 0.1])
-    assert wilcoxon_p(values) == wilcoxon_p(np.round(values, 6))
-    assert wilcoxon_p(np.zeros(10)) == 1
-
-
-def test_holm_by_hand():
-    assert holm(np.array([0.01, 0.04, np.nan, 0.03])) == pytest.approx([0.03, 0.06, np.nan, 0.06], nan_ok=True)
-    assert np.isnan(holm(np.full(3, np.nan))).all()
-
-
-@steady
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_only_raises_and_keeps_the_order(values):
-    raw = np.array(values)
-    found = holm(raw)
-    assert (found >= raw).all() and (found <= 1).all()
-    assert (np.diff(found[np.argsort(raw, kind="stable")]) >= 0).all()
 
 
 @pytest.mark.parametrize("before", [BEFORE, [*BEFORE[:-1], None]])

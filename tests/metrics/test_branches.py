@@ -101,3 +101,15 @@ def test_bounds_and_erosion(truth, found):
         assert np.isnan(value) or 0 <= after[name] <= value <= 1
     whole, eroded = (broken_branches(line, mask)["broken_length_px"] for mask in (found, binary_erosion(found)))
     assert 0 <= whole <= eroded <= np.count_nonzero(line)
+
+
+@pytest.mark.parametrize("line", [np.eye(6, dtype=bool), np.eye(6, dtype=bool)[::-1], LINE, LINE.T])
+def test_a_straight_line_is_one_branch_whichever_way_it_lies(line):
+    assert np.array_equal(branch_labels(line), line.astype(int))
+
+
+def test_frames_without_vessels_have_no_recall_and_nothing_broken():
+    empty = np.zeros((5, 12), bool)
+    for prediction in (empty, LINE):
+        assert np.isnan([*calibre_recall(empty, empty, prediction).values()]).all()
+        assert broken_branches(empty, prediction) == {"broken_branches": 0, "broken_length_px": 0}

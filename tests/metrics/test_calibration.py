@@ -106,3 +106,25 @@ def test_the_interval_of_errors_to_one_side_is_that_of_a_ratio():
     expected = ratio_interval(30 * chance - np.arange(12), np.full(12, 30), draws=DRAWS, seed=5)
     assert (found.ece.low, found.ece.high) == pytest.approx((expected.low, expected.high))
     assert (found.ece.level, found.ece.draws, found.ece.seed, found.ece.units) == (0.95, DRAWS, 5, 12)
+
+
+def test_the_last_two_bins_of_equal_mass_stay_apart():
+    """Thirty pixels of about one half in fifteen pairs: the last pair but one is background, the last one vessel."""
+    truth = np.arange(30)[None] % 2 == 1
+    truth[0, -4:] = [False, False, True, True]
+    found = calibration(units(logit_histogram(truth, np.arange(30)[None] / 256)), draws=DRAWS)
+    assert found.ece_equal_mass == pytest.approx((1 + 1) / 30, abs=0.015)
+
+
+def test_two_units_have_an_interval_and_one_has_none():
+    """Of draws of two units half hold one of them twice: the bounds are the errors of each alone."""
+    low, high = simulated(1, 1.0), simulated(2, 3.0)
+    found = calibration(units(low, high), draws=DRAWS).ece
+    alone = [calibration(units(one), draws=DRAWS).ece for one in (low, high)]
+    assert (found.low, found.high) == pytest.approx([one.estimate for one in alone])
+    assert [(one.low, one.high, one.units) for one in alone] == [(None, None, 1)] * 2
+
+
+def test_what_is_shown_holds_no_bins():
+    some = units(simulated(1), simulated(2))
+    assert "array" not in repr(some) + repr(calibration(some, draws=10))

@@ -79,11 +79,11 @@ def test_what_is_shown_of_a_case_holds_no_pixels():
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        (CaseArrays("c1", TRUTH, HALF[:5]), "size of the ground truth"),
+        (CaseArrays("c1", TRUTH, HALF[:5]), r"the prediction at the size of the ground truth \(7, 9\), got \(5, 9\)"),
         (CaseArrays("c1", TRUTH, HALF * 2), r"prediction: expected a mask .*int64 \(7, 9\) with the values 0, 2"),
         (CaseArrays("c1", TRUTH[0], None), "ground truth: expected a mask"),
         (CaseArrays("c1", np.zeros((0, 4), bool), None), "with pixels"),
-        (CaseArrays("c1", TRUTH, HALF, logits=np.zeros((3, 3))), "logits at the size"),
+        (CaseArrays("c1", TRUTH, HALF, logits=np.zeros((3, 3))), "the logits at the size"),
         (CaseArrays("c1", TRUTH, HALF, logits=np.full(TRUTH.shape, np.nan)), "finite logits"),
         (CaseArrays("c1", TRUTH, HALF, spacing_mm=(0.0, 0.3)), "pixel spacing"),
         (CaseArrays("c1", TRUTH, HALF, spacing_mm=(0.3, np.inf)), "pixel spacing"),

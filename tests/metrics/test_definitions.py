@@ -2,9 +2,12 @@
 
 from importlib.metadata import version
 
+import numpy as np
+
 from helpers.evaluation.score_table import definitions
 from helpers.metrics.branches import CALIBRE_FROM_PX
-from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, METRICS, Better
+from helpers.metrics.definitions import BY_METRIC, COMPARED, DISTANCES, HEADLINE, METRICS, Better
+from helpers.metrics.empties import EMPTY_VALUES
 from helpers.metrics.surface import TOLERANCES_MM, TOLERANCES_PX
 
 
@@ -80,3 +83,8 @@ def test_faults_and_distances_are_better_when_lower():
     lower = {name for name, definition in BY_METRIC.items() if definition.better is Better.LOWER}
     distances = {"hd95_px", "hd95_mm", "assd_px", "assd_mm"}
     assert lower == distances | {"betti0_error", "betti1_error", "broken_branches", "broken_length_px"}
+
+
+def test_distances_are_what_an_empty_mask_makes_infinite():
+    infinite = [metric for metric in METRICS if EMPTY_VALUES[metric].no_prediction == np.inf]
+    assert sorted(DISTANCES) == sorted(infinite) == ["assd_mm", "assd_px", "hd95_mm", "hd95_px"]

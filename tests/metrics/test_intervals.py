@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from helpers.metrics.intervals import DRAWS, Interval, mean_interval, ratio_interval
+from helpers.metrics.intervals import DRAWS, Interval, drawn_units, mean_interval, ratio_interval
 from scripts.coverage_simulation import simulate
 
 VALUES = np.random.default_rng(11).beta(8, 2, size=36)
@@ -70,3 +70,17 @@ def test_clusters_cover_the_truth_and_frames_do_not():
     clusters, frames = simulate(simulations=120, draws=800, seed=0)
     assert 0.90 <= clusters <= 0.99
     assert frames < 0.75
+
+
+@pytest.mark.parametrize(("room", "rows"), [(1, [1, 1, 1]), (11, [2, 1]), (100, [3])])
+def test_blocks_of_draws_hold_whole_draws(monkeypatch, room, rows):
+    monkeypatch.setattr("helpers.metrics.intervals._BLOCK", room)
+    blocks = list(drawn_units(5, draws=3))
+    assert [block.shape for block in blocks] == [(count, 5) for count in rows]
+    assert all(block.min() >= 0 and block.max() < 5 for block in blocks)
+
+
+def test_as_a_part_of_a_row():
+    found = mean_interval(np.array([0.2, 0.4]), draws=50)
+    assert found.row() == {"mean": pytest.approx(0.3), "low": found.low, "high": found.high, "few": True}
+    assert list(found.row("ece")) == ["ece", "low", "high", "few"]

@@ -106,6 +106,14 @@ ENTRIES: dict[str, tuple[Callable, list[str]]] = {
         if MASKS & set(_array_parameters(function))
     },
 }
+# Where the message has another name than the parameter's: what the case calls it.
+NAMED = {
+    ("score_case, truth and prediction", "truth"): "^case c1: ground truth",
+    ("score_case, truth and prediction", "prediction"): "^case c1: prediction",
+    ("score_case, ignored pixels", "truth"): "^case c1: ground truth",
+    ("score_case, ignored pixels", "prediction"): "^case c1: prediction",
+    ("score_case, ignored pixels", "mask"): "^ignored pixels",
+}
 
 
 def _given(truth: np.ndarray, prediction: np.ndarray) -> dict[str, np.ndarray]:
@@ -147,7 +155,7 @@ def test_anything_else_is_refused_for_each_mask(entry):
     _called(entry, arrays)
     for kind, made in REFUSED.items():
         for name in names:
-            with pytest.raises(RefusedInput, match="expected"):
+            with pytest.raises(RefusedInput, match=rf"{NAMED.get((entry, name), name.replace('_', ' '))}: expected"):
                 _called(entry, {**arrays, name: made(arrays[name])})
                 pytest.fail(f"{kind} was taken for {name}")
 

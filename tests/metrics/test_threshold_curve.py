@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from helpers.metrics.overlap import count_pixels, dice
+from helpers.metrics.overlap import PixelCounts, count_pixels, dice
 from helpers.metrics.threshold_curve import counts_at, dice_curve, logit_histogram, pr_auc, sweep, thresholds
 
 TRUTH = np.array([[True, True, False], [False, True, False], [False, False, False]])
@@ -81,3 +81,22 @@ def test_histograms_of_cases_add_up():
 def test_an_empty_mask_for_an_empty_truth_is_right():
     curve = dice_curve(logit_histogram(np.zeros((3, 3), bool), LOGITS))
     assert curve[0] == 0 and curve[-1] == 1
+
+
+def test_a_mask_of_one_pixel_has_a_size():
+    one = np.ones((1, 1), bool)
+    assert dice_curve(logit_histogram(~one, np.zeros((1, 1))))[[0, 4096]].tolist() == [0, 1]
+    assert dice_curve(logit_histogram(one, np.zeros((1, 1))))[[0, 4096]].tolist() == [1, 0]
+
+
+def test_the_ends_take_what_lies_beyond_them():
+    histogram = logit_histogram(np.array([[True, False, True]]), np.array([[-99.0, 99.0, 16.0]]))
+    assert np.flatnonzero(histogram.vessel).tolist() == [0, 8192]
+    assert np.flatnonzero(histogram.background).tolist() == [8192]
+    assert counts_at(histogram, -500.0) == counts_at(histogram, -16.0) == PixelCounts(tp=1, fp=1, fn=1, tn=0)
+    assert counts_at(histogram, 500.0) == PixelCounts(tp=0, fp=0, fn=2, tn=1)
+
+
+def test_a_threshold_between_two_of_the_sweep_is_taken_to_the_lower_one():
+    histogram = logit_histogram(np.ones((1, 2), bool), np.array([[1.0, 1.0 + 1 / 256]]))
+    assert [counts_at(histogram, 1.0 + step / 256).tp for step in (-0.5, 0, 0.9, 1)] == [2, 1, 1, 0]

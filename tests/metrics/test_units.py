@@ -76,3 +76,11 @@ def test_draws_hold_as_many_units_as_there_are():
     blocks = list(resampled_counts(5, draws=100, seed=1))
     counts = np.concatenate(blocks)
     assert counts.shape == (100, 5) and (counts.sum(axis=1) == 5).all() and len(np.unique(counts, axis=0)) > 20
+
+
+def test_units_are_dealt_into_five_folds_from_a_seed():
+    dealt = folds(12)
+    assert [fold.size for fold in dealt] == [3, 3, 2, 2, 2]
+    assert [fold.tolist() for fold in folds(12)] == [fold.tolist() for fold in dealt]
+    assert [fold.tolist() for fold in folds(12, seed=1)] != [fold.tolist() for fold in dealt]
+    assert [fold.size for fold in folds(2)] == [1, 1]

@@ -67,3 +67,11 @@ def test_yardsticks_leave_ignored_pixels_out():
         reference_bounds(truth, scored_pixels(ignored)).all_foreground == 1
         and reference_bounds(truth).all_foreground < 1
     )
+
+
+def test_a_case_without_logits_has_no_curve():
+    square, ignored = np.eye(4, dtype=bool), np.eye(4, dtype=bool)[::-1]
+    found = score_case(CaseArrays("a", square, square, ignored=ignored))
+    assert found.histogram is None and np.isnan(found.values["pr_auc"]) and found.values["dice"] == 1
+    failed = score_case(CaseArrays("a", square, None, ignored=ignored, logits_expected=True))
+    assert failed.values["pr_auc"] == 0
