@@ -9,11 +9,20 @@ from typing import Any
 
 from helpers.core.atomic import require_new
 from helpers.core.errors import RefusedInput
-from helpers.core.given_values import input_path, optional_input_path, output_folder, output_path, typed_path
+from helpers.core.given_values import (
+    file_or_none,
+    input_path,
+    optional_input_path,
+    output_folder,
+    output_path,
+    preset_or_file,
+    typed_path,
+)
 
 __all__ = [
     "Earlier",
     "data_words",
+    "file_or_none",
     "input_path",
     "json_with",
     "new_folder",
@@ -24,6 +33,7 @@ __all__ = [
     "optional_input_path",
     "output_file",
     "output_folder",
+    "preset_or_file",
     "require_replaceable",
     "typed_path",
 ]

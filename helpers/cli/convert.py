@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, next_text, optional_input_path, output_folder, typed_path
+from helpers.cli.arguments import file_or_none, input_path, next_text, option_name, optional_input_path
 from helpers.core.vocabulary import ExportDtype
 
 CheckpointPath = Annotated[
@@ -88,32 +88,26 @@ def convert(
     ] = ExportDtype.BFLOAT16,
 ) -> None:
     """Turn a checkpoint into a HuggingFace folder, every tensor accounted for."""
-    from helpers.checkpoints.convert import ConversionRequest
-    from helpers.checkpoints.convert import convert as run_conversion
-    from helpers.data.ids.id_key import key_at
-    from helpers.evaluation.leakage.keeping import keep_names_of_export
+    from helpers.stages.convert_stage import ConvertRequest
 
-    request = ConversionRequest(
-        checkpoint=input_path(checkpoint, "--checkpoint"),
-        output=output_folder(output, "--output"),
-        base=optional_input_path(base, "--base"),
-        sam2=optional_input_path(sam2, "--sam2"),
-        sam2_config=preset_or_file(sam2_config),
-        train_config=optional_input_path(train_config, "--train-config"),
-        lora_alpha=lora_alpha,
-        template=template,
-        dtype=dtype.value,
-        pretrained=file_or_none(pretrained),
-    )
-    key_file = None if id_key is None else typed_path(id_key)
-    if key_file is not None:
-        key_at(key_file)  # one that cannot be read or made is told before the work
-    record = run_conversion(request)
-    typer.echo(record.summary())
-    kept = keep_names_of_export(request.output, request.checkpoint, request.train_config, key_file)
-    typer.echo(f"note: {kept.text}", err=True)
-    typer.echo(f"written to {request.output}")
-    typer.echo(_predict_text(request.output))
+    converted = ConvertRequest(
+        checkpoint,
+        output,
+        base,
+        sam2,
+        sam2_config,
+        train_config,
+        lora_alpha,
+        template,
+        pretrained,
+        id_key,
+        dtype.value,
+        option_name,
+    ).run()
+    typer.echo(converted.record.summary())
+    typer.echo(f"note: {converted.kept.text}", err=True)
+    typer.echo(f"written to {converted.folder}")
+    typer.echo(_predict_text(converted.folder))
 
 
 def verify(
@@ -133,7 +127,7 @@ def verify(
         base=optional_input_path(base, "--base"),
         sam2=optional_input_path(sam2, "--sam2"),
         train_config=optional_input_path(train_config, "--train-config"),
-        pretrained=file_or_none(pretrained),
+        pretrained=file_or_none(pretrained, "--pretrained"),
     )
     typer.echo(report.to_text())
     if not report.ok:
@@ -143,18 +137,6 @@ def verify(
 
 def _predict_text(model: Path) -> str:
     return next_text(["predict", "--model", str(model), "--data", "DATASET", "--output", "RUN"])
-
-
-def file_or_none(given: str | None) -> Path | str | None:
-    """`none` as it is, anything else as the path of a file or folder; one of that name is given as ./none."""
-    return given if given in (None, "none") else input_path(Path(given), "--pretrained")
-
-
-def preset_or_file(given: str | None) -> str | None:
-    """A preset's name as it is; the name of a JSON file as a path."""
-    if given is None or not given.endswith(".json"):
-        return given
-    return str(input_path(Path(given), "--sam2-config"))
 
 
 def inspect(

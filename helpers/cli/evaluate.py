@@ -5,13 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import (
-    data_words,
-    input_path,
-    next_text,
-    optional_input_path,
-    output_folder,
-)
+from helpers.cli.arguments import data_words, input_path, next_text, option_name
 from helpers.cli.options import AS_FOUND, Data, DataOptions, ExcludeTraining, Processes, Training, with_data_options
 
 
@@ -53,37 +47,28 @@ def evaluate(
     processes: Processes = 2,
 ) -> None:
     """Score runs against ground truth, with intervals and paired comparison."""
-    runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
-    trained_on = optional_input_path(training, "--training")
-    developed_on = optional_input_path(development, "--development")
-
     from helpers.evaluation.case_choice import check_text
-    from helpers.evaluation.evaluate import evaluate as run_evaluation
-    from helpers.evaluation.metrics_folder import check_output
-    from helpers.metrics.postprocessing import Processing
+    from helpers.stages.evaluate_stage import EvaluateRequest
 
-    processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
-    folder = output_folder(output, "--output", data)
-    check_output(folder)
-    dataset = options.opening(data).open()
-    for note in dataset.notes:
-        if note not in dataset.rules_notes:  # these were said when it was opened
-            typer.echo(note)
-    found = run_evaluation(
+    runs = [input_path(predictions, "--predictions"), *(input_path(run, "--against") for run in against or ())]
+    evaluation = EvaluateRequest(
         runs,
-        dataset,
-        folder,
-        names=name or None,
-        prompt=prompt_id,
-        training=trained_on,
-        exclude_training=exclude_training,
-        development=developed_on,
-        processing=processing if processing.active else None,
-        processes=processes,
-    )
-    typer.echo(found.text.split("\n## Second table")[0])
-    typer.echo(f"written to {folder}")
-    typed = options.typed(prompt_id=prompt_id, metrics=folder)
-    typer.echo(next_text(["review-page", str(runs[0]), *data_words(data, typed), "--output", f"{folder}-review.html"]))
-    for checked in found.summary["data_check"]:
+        options.opening(data),
+        output,
+        name or None,
+        prompt_id,
+        training,
+        exclude_training,
+        development,
+        close_gaps,
+        remove_small,
+        processes,
+        spell=option_name,
+    ).run(typer.echo)
+    typer.echo(evaluation.text.split("\n## Second table")[0])
+    typer.echo(f"written to {evaluation.folder}")
+    typed = options.typed(prompt_id=prompt_id, metrics=evaluation.folder)
+    page = ["--output", f"{evaluation.folder}-review.html"]
+    typer.echo(next_text(["review-page", str(runs[0]), *data_words(data, typed), *page]))
+    for checked in evaluation.summary["data_check"]:
         typer.echo(f"warning: {check_text(checked)}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, optional_input_path, output_folder
+from helpers.cli.arguments import file_or_none, input_path, optional_input_path, output_folder, preset_or_file
 from helpers.cli.convert import (
     Base,
     LoraAlpha,
@@ -14,8 +14,6 @@ from helpers.cli.convert import (
     Sam2Config,
     Template,
     TrainConfig,
-    file_or_none,
-    preset_or_file,
 )
 from helpers.cli.model_options import Device, Dtype, ModelConfig
 from helpers.cli.options import AS_FOUND, Data, DataOptions, ExcludeTraining, Training, with_data_options
@@ -55,11 +53,11 @@ def pipeline(
         "output": output_folder(output, "--output", data),
         "base": optional_input_path(base, "--base"),
         "sam2": optional_input_path(sam2, "--sam2"),
-        "sam2_config": preset_or_file(sam2_config),
+        "sam2_config": preset_or_file(sam2_config, "--sam2-config"),
         "train_config": optional_input_path(train_config, "--train-config"),
         "lora_alpha": lora_alpha,
         "template": template,
-        "pretrained": file_or_none(pretrained),
+        "pretrained": file_or_none(pretrained, "--pretrained"),
         "prompts": tuple(prompt) if prompt else None,
         "baseline": optional_input_path(model_config, "--model-config"),
         "training": optional_input_path(training, "--training"),

@@ -5,6 +5,7 @@ see; there relative paths mean the project root (`helpers.core.paths.resolve`).
 """
 
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,8 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import followed
 
 Word = TypeVar("Word", bound=StrEnum)
+# How a caller writes the name of a parameter: `batch_size` in Python, `--batch-size` on the command line.
+Spelling = Callable[[str], str]
 
 
 def known_word(words: type[Word], given: str, name: str) -> Word:
@@ -63,6 +66,16 @@ def input_path(given: str | os.PathLike[str], name: str) -> Path:
 def optional_input_path(given: str | os.PathLike[str] | None, name: str) -> Path | None:
     """`input_path` of an option or parameter that may be left out."""
     return None if given is None else input_path(given, name)
+
+
+def file_or_none(given: str | os.PathLike[str] | None, name: str) -> Path | str | None:
+    """`none` as it is, anything else as `optional_input_path`; a file of that name is given as ./none."""
+    return "none" if given == "none" else optional_input_path(given, name)
+
+
+def preset_or_file(given: str | None, name: str) -> str | None:
+    """A preset's name as it is; the name of a JSON file as an absolute path. Raises as `input_path`."""
+    return given if given is None or not given.endswith(".json") else str(input_path(given, name))
 
 
 def output_path(given: str | os.PathLike[str], name: str, data: str | os.PathLike[str] | None = None) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import UsageProblem
-from helpers.core.given_values import input_path, optional_input_path
+from helpers.core.given_values import Spelling, input_path, optional_input_path
 from helpers.core.vocabulary import Baseline, Mode, Quantization
 from helpers.prediction.engine import composition, model_loading
 from helpers.prediction.engine.cuda_graphs import GraphedModel
@@ -20,8 +20,6 @@ BASELINE = Baseline.FRANGI.value
 
 # A predictor of frames, or a `SequencePredictor` where the mode follows sequences: who asks for the mode knows which.
 AnyPredictor = Any
-# How a caller writes the name of a parameter: `batch_size` in Python, `--batch-size` on the command line.
-Spelling = Callable[[str], str]
 
 
 @dataclass(frozen=True)

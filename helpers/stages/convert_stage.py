@@ -5,15 +5,96 @@ It lies above `evaluation`, whose `leakage` keeps those names: by them an evalua
 
 import logging
 import os
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRecord, ConversionRequest
 from helpers.checkpoints.convert import convert as run_conversion
-from helpers.checkpoints.convert.pretrained import NOTHING
-from helpers.core.given_values import input_path, optional_input_path, output_folder, typed_path
+from helpers.core.given_values import (
+    Spelling,
+    file_or_none,
+    input_path,
+    optional_input_path,
+    output_folder,
+    preset_or_file,
+    typed_path,
+)
 from helpers.data.ids.id_key import key_at
-from helpers.evaluation.leakage.keeping import keep_names_of_export
+from helpers.evaluation.leakage.keeping import Kept, keep_names_of_export
 
 _log = logging.getLogger(__name__)
+
+GivenPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ConvertRequest:
+    """What a conversion is asked for, as people give it; the fields are the parameters of `convert`.
+
+    Attributes:
+        spell: how the caller writes the name of a parameter, for messages.
+    """
+
+    checkpoint: GivenPath
+    output: GivenPath
+    base: GivenPath | None = None
+    sam2: GivenPath | None = None
+    sam2_config: str | None = None
+    train_config: GivenPath | None = None
+    lora_alpha: float | None = None
+    template: str | None = None
+    pretrained: GivenPath | None = None
+    id_key: GivenPath | None = None
+    dtype: str = "bfloat16"
+    spell: Spelling = field(default=str, repr=False)
+
+    def run(self) -> "Converted":
+        """Convert. Raises as `convert`."""
+        spell = self.spell
+        request = ConversionRequest(
+            checkpoint=input_path(self.checkpoint, spell("checkpoint")),
+            output=output_folder(self.output, spell("output")),
+            base=optional_input_path(self.base, spell("base")),
+            sam2=optional_input_path(self.sam2, spell("sam2")),
+            sam2_config=preset_or_file(self.sam2_config, spell("sam2_config")),
+            train_config=optional_input_path(self.train_config, spell("train_config")),
+            lora_alpha=self.lora_alpha,
+            template=self.template,
+            dtype=self.dtype,
+            pretrained=file_or_none(self.pretrained, spell("pretrained")),
+        )
+        return convert_checked(request, None if self.id_key is None else typed_path(self.id_key))
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A conversion that is done.
+
+    Attributes:
+        folder: the model folder.
+        record: the conversion's record.
+        kept: what of the training images' names is kept on this machine.
+    """
+
+    folder: Path
+    record: ConversionRecord
+    kept: Kept
+
+
+def convert_checked(request: ConversionRequest, id_key: Path | None = None) -> Converted:
+    """Convert, and keep the names of the training images.
+
+    Args:
+        request: with absolute paths.
+        id_key: as for `convert`.
+    Raises:
+        UsageProblem, RefusedInput: as `convert`; a key that cannot be read or made is refused before the work.
+    """
+    if id_key is not None:
+        key_at(id_key)
+    record = run_conversion(request)
+    kept = keep_names_of_export(request.output, request.checkpoint, request.train_config, id_key)
+    return Converted(request.output, record, kept)
 
 
 def convert(
@@ -62,29 +143,18 @@ def convert(
         >>> record.values["settings"]["template"]["value"]
         'qwen_chat'
     """
-    folder = output_folder(output, "output")
-    request = ConversionRequest(
-        checkpoint=input_path(checkpoint, "checkpoint"),
-        output=folder,
-        base=optional_input_path(base, "base"),
-        sam2=optional_input_path(sam2, "sam2"),
-        sam2_config=_preset_or_file(sam2_config),
-        train_config=optional_input_path(train_config, "train_config"),
-        lora_alpha=lora_alpha,
-        template=template,
-        dtype=dtype,
-        pretrained=pretrained if pretrained == NOTHING else optional_input_path(pretrained, "pretrained"),
-    )
-    key_file = None if id_key is None else typed_path(id_key)
-    if key_file is not None:
-        key_at(key_file)  # one that cannot be read or made is told before the work
-    record = run_conversion(request)
-    _log.info("%s", keep_names_of_export(folder, request.checkpoint, request.train_config, key_file).text)
-    return record
-
-
-def _preset_or_file(given: str | None) -> str | None:
-    """A preset's name as it is; the name of a JSON file as a path."""
-    if given is None or not given.endswith(".json"):
-        return given
-    return str(input_path(given, "sam2_config"))
+    converted = ConvertRequest(
+        checkpoint,
+        output,
+        base,
+        sam2,
+        sam2_config,
+        train_config,
+        lora_alpha,
+        template,
+        pretrained,
+        id_key,
+        dtype,
+    ).run()
+    _log.info("%s", converted.kept.text)
+    return converted.record

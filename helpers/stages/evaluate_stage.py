@@ -4,12 +4,13 @@ The data set is opened here; `helpers.evaluation.evaluate` takes it opened.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.core.errors import UsageProblem
-from helpers.core.given_values import input_path, optional_input_path, output_folder
-from helpers.data.opening import opening_of
+from helpers.core.given_values import Spelling, input_path, optional_input_path, output_folder
+from helpers.data.opening import Opening, opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.evaluate import evaluate as score_runs
 from helpers.evaluation.metrics_folder import check_output
@@ -17,7 +18,67 @@ from helpers.metrics.intervals import DRAWS, SEED
 from helpers.metrics.postprocessing import Processing
 from helpers.runs.run_folder import Run
 
-GivenRun = str | os.PathLike[str] | Run
+GivenPath = str | os.PathLike[str]
+GivenRun = GivenPath | Run
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What an evaluation is asked for, as people give it; the fields are the parameters of `evaluate`.
+
+    Attributes:
+        opening: how the data set is opened.
+        spell: how the caller writes the name of a parameter, for messages.
+    """
+
+    runs: Sequence[GivenRun]
+    opening: Opening
+    output: GivenPath
+    names: Sequence[str] | None = None
+    prompt: str | None = None
+    training: GivenPath | None = None
+    exclude_training: bool = False
+    development: GivenPath | None = None
+    close_gaps: int = 0
+    remove_small: int = 0
+    processes: int = 2
+    seed: int = SEED
+    draws: int = DRAWS
+    spell: Spelling = field(default=str, repr=False)
+
+    def run(self, told: Callable[[str], None] | None = None) -> Evaluation:
+        """Score the runs. Raises as `evaluate`.
+
+        Args:
+            told: gets the notes of the data set before the cases are scored; its rules are logged.
+        """
+        spell = self.spell
+        if self.processes < 1:
+            raise UsageProblem(f"{spell('processes')}: expected at least 1, got {self.processes}")
+        folders = [one.folder if isinstance(one, Run) else input_path(one, spell("runs")) for one in self.runs]
+        training = optional_input_path(self.training, spell("training"))
+        development = optional_input_path(self.development, spell("development"))
+        processing = Processing(close_gaps=self.close_gaps, remove_small=self.remove_small)
+        folder = output_folder(self.output, spell("output"), self.opening.data)
+        check_output(folder)
+        dataset = self.opening.open()
+        for note in dataset.notes:
+            if told is not None and note not in dataset.rules_notes:
+                told(note)
+        return score_runs(
+            folders,
+            dataset,
+            folder,
+            names=self.names,
+            prompt=self.prompt,
+            training=training,
+            exclude_training=self.exclude_training,
+            development=development,
+            processing=processing if processing.active else None,
+            processes=self.processes,
+            seed=self.seed,
+            draws=self.draws,
+        )
 
 
 def evaluate(
@@ -75,28 +136,18 @@ def evaluate(
         >>> print(found.text.splitlines()[0])
         # Evaluation
     """
-    if processes < 1:
-        raise UsageProblem(f"processes: expected at least 1, got {processes}")
-    given = [runs] if isinstance(runs, str | os.PathLike | Run) else list(runs)
-    folders = [one.folder if isinstance(one, Run) else input_path(one, "runs") for one in given]
-    trained_on, developed_on = (
-        optional_input_path(training, "training"),
-        optional_input_path(development, "development"),
-    )
-    processing = Processing(close_gaps=close_gaps, remove_small=remove_small)
-    folder = output_folder(output, "output", data)
-    check_output(folder)
-    return score_runs(
-        folders,
-        opening_of(data, **rules).open(),
-        folder,
-        names=names,
-        prompt=prompt,
-        training=trained_on,
-        exclude_training=exclude_training,
-        development=developed_on,
-        processing=processing if processing.active else None,
-        processes=processes,
-        seed=seed,
-        draws=draws,
-    )
+    return EvaluateRequest(
+        [runs] if isinstance(runs, str | os.PathLike | Run) else list(runs),
+        opening_of(data, **rules),
+        output,
+        names,
+        prompt,
+        training,
+        exclude_training,
+        development,
+        close_gaps,
+        remove_small,
+        processes,
+        seed,
+        draws,
+    ).run()

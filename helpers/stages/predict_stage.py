@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import UsageProblem, VesselkitError
-from helpers.core.given_values import input_path, known_word, output_folder
+from helpers.core.given_values import Spelling, input_path, known_word, output_folder
 from helpers.core.vocabulary import Combine, Launcher, Mode, Quantization
 from helpers.data.cases import listed
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening, opening_of
 from helpers.evaluation.leakage.keeping import keep_training_names
 from helpers.prediction.engine.composition import NOTHING
-from helpers.prediction.model_choice import BASELINE, AnyPredictor, Composition, ModelChoice, Spelling
+from helpers.prediction.model_choice import BASELINE, AnyPredictor, Composition, ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import check_asking, check_output, check_parameters
 from helpers.prediction.run import predict as predict_frames

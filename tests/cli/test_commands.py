@@ -54,7 +54,7 @@ def test_inspect_refuses_text(call, tmp_path):
 
 def test_convert_passes_every_option(call, inputs, monkeypatch):
     seen = []
-    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: seen.append(request) or Record())
+    monkeypatch.setattr("helpers.stages.convert_stage.run_conversion", lambda request: seen.append(request) or Record())
     options = {
         "--checkpoint": "c.pth",
         "--output": "out",
@@ -95,7 +95,7 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
     (inputs / "train.json").write_text('[{"image": "P1_1.png"}]')
     (inputs / "cfg.py").write_text("data = 'train.json'\n")
 
-    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: Record())
+    monkeypatch.setattr("helpers.stages.convert_stage.run_conversion", lambda request: Record())
     record = SimpleNamespace(values={"tensors_sha256": "ab"})
     monkeypatch.setattr("helpers.evaluation.leakage.keeping.read_record", lambda folder: record)
     options = ("--checkpoint", "c.pth", "--output", "out", "--train-config", "cfg.py", "--id-key", "keys/my.key")
@@ -110,7 +110,7 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
 
 def test_convert_leaves_open_what_was_not_given(call, inputs, monkeypatch):
     seen = []
-    monkeypatch.setattr(helpers.checkpoints.convert, "convert", lambda request: seen.append(request) or Record())
+    monkeypatch.setattr("helpers.stages.convert_stage.run_conversion", lambda request: seen.append(request) or Record())
     assert call(*["convert", "--checkpoint", "c.pth", "--output", "out", "--sam2-config", "hiera_l"]).code == 0
     assert seen == [ConversionRequest(inputs / "c.pth", inputs / "out", sam2_config="hiera_l")]
 
