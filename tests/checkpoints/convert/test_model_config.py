@@ -1,4 +1,4 @@
-"""The export's configuration: every field of the official one that shapes the model arrives, and no other is guessed."""
+"""The configuration of an export: each official field that shapes the model arrives, and no other is guessed."""
 
 from pathlib import Path
 

@@ -1,0 +1,192 @@
+"""A base that is not the run's, and a checkpoint that lacks what training saves, are told by names and sizes alone."""
+
+import pytest
+
+from helpers.checkpoints.convert.base_fit import (
+    checkpoint_sizes,
+    require_base_fits,
+    require_trained_beside,
+    require_whole_checkpoint,
+    vision_lora_notes,
+)
+from helpers.checkpoints.convert.plan import SourceRole
+from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
+from helpers.checkpoints.read.weight_source import CheckpointKind
+from helpers.core.errors import RefusedInput
+from tests.support.listed_sources import listed, run_config, sources_of
+
+LANGUAGE = "mllm.model.language_model.base_model.model.model.layers.{}.{}.lora_{}.default.weight"
+VISION = "mllm.model.vision_model.base_model.model.encoder.layers.{}.{}.lora_{}.default.weight"
+EMBED = "mllm.model.language_model.base_model.model.model.embed_tokens.modules_to_save.default.weight"
+SAVED = [
+    f"{stem}.{kind}"
+    for stem in (
+        "mllm.model.mlp1.0",
+        "mllm.model.mlp1.1",
+        "mllm.model.mlp1.3",
+        "text_hidden_fcs.0",
+        "text_hidden_fcs.2",
+    )
+    for kind in ("weight", "bias")
+]
+DECODER = "grounding_encoder.sam2_model.sam_mask_decoder.iou_token.weight"
+Q, DOWN = "self_attn.q_proj", "mlp.down_proj"
+
+
+def lora(stem, layers, modules=(Q,)):
+    return [stem.format(layer, module, factor) for layer in layers for module in modules for factor in "AB"]
+
+
+def opened(checkpoint, base=(), kind=CheckpointKind.MMENGINE, official=None, run=None):
+    roles = {
+        SourceRole.CHECKPOINT: listed(kind, checkpoint, "runs/iter_9.pth"),
+        SourceRole.BASE: listed(CheckpointKind.INTERNVL_BASE, base, "models/InternVL"),
+    }
+    return sources_of(roles, official, run=run or run_config())
+
+
+def sized(vision=10, language=6, layers=3, text="llm_config"):
+    return {
+        "vision_config": {"hidden_size": vision, "num_hidden_layers": 2},
+        text: {"hidden_size": language, "num_hidden_layers": layers},
+    }
+
+
+TRAINED = {
+    LANGUAGE.format(0, Q, "A"): (2, 6),
+    LANGUAGE.format(0, Q, "B"): (8, 2),
+    LANGUAGE.format(2, "mlp.up_proj", "B"): (8, 2),
+    LANGUAGE.format(7, DOWN, "A"): (2, 99),  # its width is the inner one, and it counts no layer
+    "mllm.model.mlp1.0.weight": (40,),
+}
+
+
+def test_sizes_that_trained_tensors_show():
+    sizes = {"language width": 6, "language layers": 3, "vision width": 10}
+    assert checkpoint_sizes(opened(TRAINED)) == sizes
+    assert checkpoint_sizes(opened({EMBED: (9, 5)})) == {"language width": 5}
+    whole = {"language_model.model.layers.4.self_attn.k_proj.weight": (3, 7)}
+    assert checkpoint_sizes(opened(whole)) == {"language width": 7, "language layers": 5}
+    assert checkpoint_sizes(opened({"text_hidden_fcs.0.bias": (3,)})) == {}
+
+
+@pytest.mark.parametrize("text", ["llm_config", "text_config"])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"language": 7}, "language width: checkpoint 6, base 7"),
+        ({"layers": 4}, "language layers: checkpoint 3, base 4"),
+        ({"vision": 11}, "vision width: checkpoint 10, base 11"),
+        ({"language": 7, "layers": 2}, "language width: checkpoint 6, base 7; language layers: checkpoint 3, base 2"),
+    ],
+)
+def test_each_size_that_differs_is_told_with_both(text, other, said):
+    require_base_fits(opened(TRAINED, official=sized(text=text)))
+    with pytest.raises(RefusedInput, match=rf"the base InternVL does not fit the checkpoint iter_9.pth \({said}\)"):
+        require_base_fits(opened(TRAINED, official=sized(text=text, **other)))
+
+
+def test_without_a_base_or_with_a_config_of_the_checkpoint_nothing_is_compared():
+    require_base_fits(opened(TRAINED, official={}))
+    one = opened(TRAINED, official=sized(language=7))
+    one.folder = one.opened[SourceRole.CHECKPOINT].path
+    require_base_fits(one)
+    require_base_fits(
+        sources_of({SourceRole.CHECKPOINT: listed(CheckpointKind.NATIVE, TRAINED, "x")}, sized(language=7))
+    )
+
+
+WHOLE = [*SAVED, DECODER, *lora(LANGUAGE, range(3))]
+BENEATH = [DECODER, "language_model.model.layers.0.self_attn.q_proj.weight"]
+
+
+def test_a_whole_checkpoint_passes():
+    require_whole_checkpoint(opened(WHOLE, BENEATH, official=sized()))
+    require_whole_checkpoint(opened(["a"], BENEATH, kind=CheckpointKind.FLAT, official=sized()))
+    adapter = lora(LANGUAGE, range(3))
+    require_whole_checkpoint(opened(adapter, BENEATH, kind=CheckpointKind.PEFT_ADAPTER, official=sized()))
+
+
+@pytest.mark.parametrize("lost", [*SAVED, DECODER])
+def test_a_tensor_that_every_run_saves_is_missed(lost):
+    names = [name for name in WHOLE if name != lost]
+    stored = lost.removeprefix("mllm.model.")
+    with pytest.raises(RefusedInput, match=rf"iter_9.pth lacks 1 tensors that training saves, for example {stored};"):
+        require_whole_checkpoint(opened(names, BENEATH, official=sized()))
+
+
+def test_lora_of_a_layer_is_missed_in_a_training_checkpoint_and_in_an_adapter():
+    names = [*SAVED, DECODER, *lora(LANGUAGE, (0, 2), (Q, DOWN))]
+    for kind in (CheckpointKind.MMENGINE, CheckpointKind.PEFT_ADAPTER):
+        said = r"lacks 2 tensors .* example language_model.model.layers.1.mlp.down_proj.weight \(LoRA\)"
+        with pytest.raises(RefusedInput, match=said):
+            require_whole_checkpoint(opened(names, official=sized(), kind=kind))
+
+
+@pytest.mark.parametrize(("layers", "official", "lost"), [((0, 1), sized(), 1), ((0, 2), {}, 1), ((0, 1), {}, 0)])
+def test_how_many_layers_there_are_is_the_configs_word_or_the_last_one(layers, official, lost):
+    source = opened([*SAVED, *lora(LANGUAGE, layers)], official=official)
+    if not lost:
+        require_whole_checkpoint(source)
+        return
+    with pytest.raises(RefusedInput, match=f"lacks {lost} tensors"):
+        require_whole_checkpoint(source)
+
+
+def test_a_run_that_chose_its_layers_lacks_none():
+    chosen = run_config({AdapterPart.LANGUAGE: AdapterSettings(chosen_layers=True)})
+    require_whole_checkpoint(opened([*SAVED, *lora(LANGUAGE, (1,))], official=sized(), run=chosen))
+
+
+def test_lora_on_some_layers_of_the_vision_tower_is_a_note():
+    some = opened(lora(VISION, (1,), ("attn.qkv",)), official=sized())
+    assert vision_lora_notes(some) == [
+        "LoRA is on some layers of the vision tower; not, for example, on "
+        "vision_model.encoder.layers.0.attn.qkv.weight (LoRA)"
+    ]
+    assert vision_lora_notes(opened(lora(VISION, (0, 1), ("attn.qkv",)), official=sized())) == []
+    assert vision_lora_notes(opened(WHOLE, official=sized())) == []
+
+
+BASE = [
+    "language_model.model.embed_tokens.weight",
+    "language_model.lm_head.weight",
+    "language_model.model.layers.0.self_attn.q_proj.weight",
+    "language_model.model.layers.0.self_attn.q_proj.bias",
+    "language_model.model.layers.0.self_attn.k_proj.bias",
+    "vision_model.encoder.layers.0.attn.qkv.bias",
+]
+ONE = lora(LANGUAGE, (0,))
+
+
+def beside(settings, more=(), part=AdapterPart.LANGUAGE, checkpoint=ONE):
+    return opened([*checkpoint, *more], BASE, run=run_config({part: settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "first"),
+    [
+        (AdapterSettings(saved_modules=("embed_tokens", "lm_head")), 2, "language_model.model.embed_tokens.weight"),
+        (AdapterSettings(saved_modules=("lm_head",)), 1, "language_model.lm_head.weight"),
+        (AdapterSettings(bias="all"), 2, "language_model.model.layers.0.self_attn.q_proj.bias"),
+        (AdapterSettings(bias="lora_only"), 1, "language_model.model.layers.0.self_attn.q_proj.bias"),
+    ],
+)
+def test_what_was_trained_beside_lora_is_missed(settings, count, first):
+    with pytest.raises(RefusedInput, match=f"lacks {count} tensors that training saves, for example {first};"):
+        require_trained_beside(beside(settings))
+
+
+def test_what_is_there_or_was_not_trained_is_not_missed():
+    require_trained_beside(beside(AdapterSettings()))
+    require_trained_beside(beside(AdapterSettings(saved_modules=("embed_tokens",)), [EMBED]))
+    saved = AdapterSettings(saved_modules=("embed_tokens",), bias="all")
+    require_trained_beside(beside(saved, part=AdapterPart.VISION))  # which has no LoRA here
+    require_trained_beside(beside(saved, checkpoint=[EMBED, *(name for name in BASE if name.endswith("bias"))]))
+    require_trained_beside(opened(ONE, BASE))  # no config
+
+
+def test_biases_of_the_part_that_has_lora_alone_count():
+    vision = beside(AdapterSettings(bias="all"), part=AdapterPart.VISION, checkpoint=lora(VISION, (0,), ("attn.qkv",)))
+    with pytest.raises(RefusedInput, match="lacks 1 tensors .* vision_model.encoder.layers.0.attn.qkv.bias"):
+        require_trained_beside(vision)
