@@ -128,3 +128,11 @@ def test_two_units_have_an_interval_and_one_has_none():
 def test_what_is_shown_holds_no_bins():
     some = units(simulated(1), simulated(2))
     assert "array" not in repr(some) + repr(calibration(some, draws=10))
+
+
+def test_the_last_bins_of_equal_width_stay_apart_and_hold_certain_pixels():
+    chances = np.array([[0.9, 0.9, 0.97, 0.97]])
+    histogram = units(logit_histogram(np.array([[1, 1, 1, 0]], bool), logit(chances)))
+    assert calibration(histogram, draws=DRAWS).reliability.predicted == pytest.approx([0.9, 0.97], abs=5e-4)
+    certain = calibration(histogram, 1 / 20, draws=DRAWS).reliability
+    assert certain.predicted == pytest.approx([1.0]) and certain.observed.tolist() == [0.75]

@@ -155,7 +155,9 @@ def test_anything_else_is_refused_for_each_mask(entry):
     _called(entry, arrays)
     for kind, made in REFUSED.items():
         for name in names:
-            with pytest.raises(RefusedInput, match=rf"{NAMED.get((entry, name), name.replace('_', ' '))}: expected"):
+            with pytest.raises(
+                RefusedInput, match=rf"{NAMED.get((entry, name), f'^{name}').replace('_', ' ')}: expected"
+            ):
                 _called(entry, {**arrays, name: made(arrays[name])})
                 pytest.fail(f"{kind} was taken for {name}")
 

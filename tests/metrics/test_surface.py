@@ -6,6 +6,7 @@ from hypothesis import given
 
 from helpers.metrics.definitions import METRICS
 from helpers.metrics.surface import (
+    SurfaceDistances,
     average_distance,
     hausdorff_95,
     normalised_surface_dice,
@@ -128,3 +129,13 @@ def test_symmetry_bounds_identity(one, other):
     assert 0 <= there["assd_px"] <= np.hypot(9, 9) and there["hd95_px"] <= np.hypot(9, 9)
     same = surface_scores(one, one)
     assert same["nsd_1px"] == 1 and same["hd95_px"] == same["assd_px"] == 0
+
+
+def test_the_percentile_is_the_first_distance_within_which_95_hundredths_lie():
+    """Of the truth's outline 94 of 100 lie at 1 px, so that it is 3 px; with 95 it is 1 px."""
+    ones, none = np.ones(1), np.zeros(1)
+    for share, expected in ((94.0, 3), (95.0, 1), (0.0, 3)):
+        lengths = np.array([share, 100 - share])
+        there = SurfaceDistances(np.array([1.0, 3.0]), lengths, none, ones)
+        back = SurfaceDistances(none, ones, np.array([1.0, 3.0]), lengths)
+        assert hausdorff_95("hd95_px", there) == hausdorff_95("hd95_px", back) == expected

@@ -1,195 +1,166 @@
-"""`[SEG]` is where the tokenizer puts it, whatever the base's tokenizer has already and however many rows there are."""
+"""Rows of the embeddings against the ids of the tokenizer, and the tie of the head, on names and shapes alone."""
 
-import json
-import shutil
-import tempfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from transformers import AutoModel, AutoTokenizer
 
-from helpers.checkpoints.convert import ConversionRequest, convert
-from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
+from helpers.checkpoints.convert.conversion_settings import TrainingRunConfig
+from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
+from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
+from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
+from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
+from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput
-from helpers.model.configuration_sa2va import SPECIAL_TOKENS
-from tests.support.exports import refused
-from tests.support.published_sa2va import base_state, edit_config, exported, fine_tuned, publish
-from tests.support.tiny_sources import fixture_sources
+from tests.support.listed_sources import listed, run_config, sources_of
 
-ROWS = 446  # of the fixture's base
-OF_THE_BASE = ("<box>", "</box>", "<ref>", "</ref>", "<img>")
-
-
-def add_to_base(folder: Path, tokens) -> None:
-    """Give the tokenizer of a folder more tokens, in this order."""
-    added = json.loads((folder / "added_tokens.json").read_text())
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    for token in tokens:
-        added[token] = max(ROWS - 1, *added.values()) + 1
-        config["added_tokens_decoder"][str(added[token])] = {
-            "content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
-            "special": True,
-        }  # fmt: skip
-    (folder / "added_tokens.json").write_text(json.dumps(added))
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+OF_INTERNVL = ("<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>")
+CHECKPOINT_EMBED = "mllm.model.language_model.base_model.model.model.embed_tokens.modules_to_save.default.weight"
+CHECKPOINT_HEAD = "mllm.model.language_model.base_model.model.lm_head.modules_to_save.default.weight"
+TRAINED, OF_BASE = (SourceRole.CHECKPOINT, CHECKPOINT_EMBED), (SourceRole.BASE, EMBEDDINGS)
+HEAD_TRAINED, HEAD_OF_BASE = (SourceRole.CHECKPOINT, CHECKPOINT_HEAD), (SourceRole.BASE, LM_HEAD)
+FACTS = TokenizerFacts(length=9, ids={"[SEG]": 7, "<p>": 8, "<box>": 2}, added=("[SEG]", "<p>"), eos=1, pad=0)
 
 
-def written_tokens(tokens) -> str:
-    return f"special_tokens = {list(tokens)!r}"
+def listed_sources(checkpoint, base, kind=CheckpointKind.INTERNVL_BASE, config=None, official=None, run=None, **more):
+    opened = {
+        SourceRole.CHECKPOINT: listed(CheckpointKind.MMENGINE, checkpoint, "iter_9.pth"),
+        SourceRole.BASE: listed(kind, base, "models/Base", config),
+    }
+    opened |= {SourceRole(role): source for role, source in more.items()}
+    run = run or run_config()
+    return sources_of(opened, official, run=run, special_tokens=("[SEG]", "<p>"))
 
 
-def edit_rows(tiny, change):
-    """Change the embeddings and the head of the checkpoint alike."""
-
-    def edit(content):
-        for name, tensor in content["state_dict"].items():
-            if "modules_to_save" in name:
-                content["state_dict"][name] = change(tensor)
-
-    tiny.edit_checkpoint(edit)
+def test_the_first_source_that_has_embeddings_and_head_counts():
+    base = {EMBEDDINGS: (9, 2), LM_HEAD: (9, 2)}
+    assert find_stored(listed_sources([CHECKPOINT_EMBED], base)) == {EMBEDDINGS: TRAINED, LM_HEAD: HEAD_OF_BASE}
+    assert find_stored(listed_sources(["a"], ["b"])) == {}
+    pretrained = listed(CheckpointKind.FLAT, [f"mllm.model.{LM_HEAD}"], "Sa2VA.pth")
+    found = find_stored(listed_sources(["a"], base, pretrained=pretrained))
+    assert found == {EMBEDDINGS: OF_BASE, LM_HEAD: (SourceRole.PRETRAINED, f"mllm.model.{LM_HEAD}")}
 
 
-def more(count):
-    return lambda tensor: torch.cat([tensor, torch.full((count, tensor.shape[1]), 0.5)])
+MORE_ROWS = "embed_tokens has 12 rows, 3 more than the tokenizer has ids; they are kept, and [SEG] is 7, as the "
+MORE_ROWS += "tokenizer has it"
 
 
-def pad_base(tiny, count):
-    def edit(state):
-        for name in ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight"):
-            state[name] = more(count)(state[name].float()).bfloat16()
-
-    tiny.edit_base(edit)
-
-
-@given(
-    has=st.lists(st.sampled_from([*SPECIAL_TOKENS, "<other>"]), unique=True),
-    asked=st.permutations([*SPECIAL_TOKENS, *OF_THE_BASE]),
-    count=st.integers(1, 10),
-)
-@settings(max_examples=25, deadline=None)
-def test_tokens_that_the_base_has_keep_their_ids_and_the_others_follow_in_order(has, asked, count):
-    asked = list(dict.fromkeys([*asked[:count], "[SEG]"]))
-    with tempfile.TemporaryDirectory() as place:
-        base, target = Path(place) / "base", Path(place) / "target"
-        shutil.copytree(fixture_sources().base, base, ignore=shutil.ignore_patterns("*.safetensors"))
-        target.mkdir()
-        add_to_base(base, has)
-        before = AutoTokenizer.from_pretrained(base).get_vocab()
-        facts = write_tokenizer(base, target, asked)
-        after = AutoTokenizer.from_pretrained(target).get_vocab()
-    new = [token for token in asked if token not in before]
-    assert facts.added == tuple(new) and facts.length == len(before) + len(new)
-    assert [after[token] for token in new] == list(range(len(before), facts.length))
-    assert all(after[token] == number for token, number in before.items())
-    assert {token: facts.ids[token] for token in asked} == {token: after[token] for token in asked}
+@pytest.mark.parametrize(("rows", "notes"), [(9, []), (12, [MORE_ROWS])])
+def test_rows_for_every_id_are_enough(rows, notes):
+    sources = listed_sources({CHECKPOINT_EMBED: (rows, 2)}, ["b"])
+    assert require_embeddings(sources, {EMBEDDINGS: TRAINED}, FACTS) == (rows, notes)
+    assert require_embeddings(sources, {}, FACTS) == (9, [])
 
 
-@pytest.mark.parametrize(
-    "tokens",
-    [("<box>", *SPECIAL_TOKENS), (*SPECIAL_TOKENS, "<box>", "</ref>"), ("[SEG]", "<box>", *SPECIAL_TOKENS[1:])],
-)
-def test_a_token_of_the_base_beside_the_others_changes_nothing(tmp_path, tiny, tokens):
-    edit_config(tiny, lambda text: text.replace(written_tokens(SPECIAL_TOKENS), written_tokens(tokens)))
-    record = convert(tiny.request(tmp_path / "out"))
-    ids = json.loads((tmp_path / "out/config.json").read_text())["token_ids"]
-    assert [ids[token] for token in SPECIAL_TOKENS] == list(range(ROWS, ROWS + 5)) and ids["<box>"] < ROWS
-    assert not [note for note in record.values["notes"] if "rows" in note]
-    again = convert(ConversionRequest(tmp_path / "out", tmp_path / "elsewhere/again", dtype="float32"))
-    assert again.values["tensors_sha256"] == record.values["tensors_sha256"]
-    assert json.loads((tmp_path / "elsewhere/again/config.json").read_text())["special_tokens"] == list(tokens)
+def test_too_few_rows_are_told_with_the_tokens():
+    said = r"iter_9.pth: embed_tokens has 8 rows, and the tokenizer of Base with \[SEG\] <p> has 9 ids; 1 of them"
+    with pytest.raises(RefusedInput, match=said):
+        require_embeddings(listed_sources({CHECKPOINT_EMBED: (8, 2)}, ["b"]), {EMBEDDINGS: TRAINED}, FACTS)
 
 
-@pytest.mark.parametrize("has", [("[SEG]",), ("<p>", "</p>"), ("</vp>", "[SEG]", "<vp>")])
-def test_some_of_the_tokens_in_the_base_already(tmp_path, tiny, has):
-    add_to_base(tiny.base, has)
-    pad_base(tiny, len(has))
-    record = convert(tiny.request(tmp_path / "out"))
-    order = dict.fromkeys([*has, *SPECIAL_TOKENS])
-    expected = {token: ROWS + number for number, token in enumerate(order)}
-    ids = json.loads((tmp_path / "out/config.json").read_text())["token_ids"]
-    assert {token: ids[token] for token in expected} == expected
-    assert {target["shape"][0] for target in record.values["targets"] if "embed_tokens" in target["name"]} == {ROWS + 5}
+@pytest.mark.parametrize(("kind", "rows", "stops"), [
+    (CheckpointKind.INTERNVL_BASE, 20, True),
+    (CheckpointKind.HF_EXPORT, 8, True),
+    (CheckpointKind.HF_EXPORT, 9, False),
+])  # fmt: skip
+def test_rows_of_a_base_are_those_of_new_tokens_in_a_sa2va_alone(kind, rows, stops):
+    sources = listed_sources(["a"], {EMBEDDINGS: (rows, 2)}, kind)
+    if stops:
+        with pytest.raises(RefusedInput, match=r"holds no embed_tokens, and the base Base has no rows for \[SEG\] <p>"):
+            require_embeddings(sources, {EMBEDDINGS: OF_BASE}, FACTS)
+    else:
+        assert require_embeddings(sources, {EMBEDDINGS: OF_BASE}, FACTS) == (9, [])
+    known = replace(FACTS, added=())
+    if rows >= 9:
+        assert require_embeddings(sources, {EMBEDDINGS: OF_BASE}, known)[0] == rows
 
 
-@pytest.mark.parametrize("count", [1, 61])
-def test_more_rows_than_tokens_are_a_note_and_are_kept(tmp_path, tiny, count):
-    edit_rows(tiny, more(count))
-    record = convert(tiny.request(tmp_path / "out"))
-    (note,) = [note for note in record.values["notes"] if "rows" in note]
-    assert (
-        f"has {ROWS + 5 + count} rows, {count} more than the tokenizer has ids" in note and f"[SEG] is {ROWS}" in note
-    )
-    config = json.loads((tmp_path / "out/config.json").read_text())
-    assert config["text_config"]["vocab_size"] == ROWS + 5 + count and config["token_ids"]["[SEG]"] == ROWS
-    found, expected = exported(tmp_path / "out"), fine_tuned(tiny, base_state(tiny))
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
-    again = convert(ConversionRequest(tmp_path / "out", tmp_path / "elsewhere/again", dtype="float32"))
-    assert again.values["tensors_sha256"] == record.values["tensors_sha256"]
+@pytest.mark.parametrize(("run", "advice"), [
+    (run_config(pretrained_pth="Sa2VA.pth"), "The training config loaded Sa2VA.pth, which may hold it"),
+    (run_config({AdapterPart.LANGUAGE: AdapterSettings(saved_modules=("embed_tokens",))}), "The run saved it"),
+    (run_config({AdapterPart.LANGUAGE: AdapterSettings(saved_modules=("lm_head",))}), "Train with modules_to_save="),
+    (TrainingRunConfig(), "Train with modules_to_save="),
+])  # fmt: skip
+def test_where_the_missing_rows_may_be_is_said(run, advice):
+    sources = listed_sources(["a"], {EMBEDDINGS: (20, 2)}, run=run)
+    with pytest.raises(RefusedInput, match=f"the embedding of .SEG. is nowhere. {advice}"):
+        require_embeddings(sources, {EMBEDDINGS: OF_BASE}, FACTS)
 
 
-def test_an_export_with_more_rows_loads_whole(tmp_path, tiny):
-    edit_rows(tiny, more(61))
-    convert(tiny.request(tmp_path / "out"))
-    model, report = AutoModel.from_pretrained(tmp_path / "out", trust_remote_code=True, output_loading_info=True)
-    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    assert len(model.get_input_embeddings().weight) == 512
+def test_a_native_folder_whose_ids_differ_is_refused():
+    def with_ids(**ids):
+        return listed_sources({CHECKPOINT_EMBED: (9, 2)}, ["b"], official={"sa2va_format_version": 1, "token_ids": ids})
+
+    official = listed_sources({CHECKPOINT_EMBED: (9, 2)}, ["b"], official={"token_ids": {"[SEG]": 1}})
+    for fine in (with_ids(**{"[SEG]": 7, "<other>": 3}), official):
+        assert require_embeddings(fine, {EMBEDDINGS: TRAINED}, FACTS) == (9, [])
+    with pytest.raises(RefusedInput, match=r"the id of \[SEG\] differs: tokenizer 7, config 6; .* of Base are of"):
+        require_embeddings(with_ids(**{"[SEG]": 6}), {EMBEDDINGS: TRAINED}, FACTS)
 
 
-@pytest.mark.parametrize("count", [1, 5, 64])
-def test_fewer_rows_than_tokens_are_refused_with_both_numbers(tmp_path, tiny, count):
-    edit_rows(tiny, lambda tensor: tensor[:-count].clone())
-    refused(f"embed_tokens has {ROWS + 5 - count} rows, .* has {ROWS + 5} ids; {count} of them", tiny, tmp_path / "out")
+@pytest.mark.parametrize(("ids", "tokens", "stops"), [
+    ({"[SEG]": 7, "<p>": 8}, ("[SEG]", "<p>"), False),
+    ({"[SEG]": 8, "<p>": 7}, ("[SEG]", "<p>"), True),
+    ({"[SEG]": 6, "<p>": 8}, ("[SEG]", "<p>"), True),
+    *(({"[SEG]": 7, "<p>": 8, token: 2}, ("[SEG]", token, "<p>"), False) for token in OF_INTERNVL),
+])  # fmt: skip
+def test_the_tokens_of_a_sa2va_stand_in_the_runs_order(ids, tokens, stops):
+    sources = listed_sources({CHECKPOINT_EMBED: (9, 2)}, ["b"], CheckpointKind.HF_EXPORT)
+    sources.special_tokens, facts = tokens, replace(FACTS, ids=ids, added=())
+    if not stops:
+        assert require_embeddings(sources, {EMBEDDINGS: TRAINED}, facts)[0] == 9
+        sources.tokenizer_folder = Path("of/another")
+        return
+    with pytest.raises(RefusedInput, match="expected consecutive ids in this order"):
+        require_embeddings(sources, {EMBEDDINGS: TRAINED}, facts)
+    sources.tokenizer_folder = Path("of/another")
+    assert require_embeddings(sources, {EMBEDDINGS: TRAINED}, facts)[0] == 9
 
 
-def test_a_head_with_other_rows_than_the_embeddings_is_a_shape_mismatch(tmp_path, tiny):
-    def edit(content):
-        state = content["state_dict"]
-        name = next(name for name in state if "embed_tokens" in name)
-        state[name] = more(3)(state[name])
-
-    tiny.edit_checkpoint(edit)
-    refused("shape mismatch: language_model.lm_head.weight", tiny, tmp_path / "out")
-
-
-@pytest.mark.parametrize("count", [5, 66])
-def test_rows_of_an_internvl_base_are_none_of_new_tokens(tmp_path, tiny, count):
-    """A base that is padded has rows for ids that nobody trained."""
-    pad_base(tiny, count)
-
-    def drop(content):
-        state = content["state_dict"]
-        for name in [name for name in state if "modules_to_save" in name]:
-            del state[name]
-        content["meta"]["cfg"] = content["meta"]["cfg"].replace("modules_to_save=['embed_tokens', 'lm_head'],", "")
-
-    tiny.edit_checkpoint(drop)
-    refused(r"the base internvl_base has no rows for \[SEG\] .*Train with modules_to_save", tiny, tmp_path / "out")
+@pytest.mark.parametrize(("config", "stops"), [
+    ({"llm_config": {"vocab_size": 12}}, False), ({"llm_config": {}}, False), ({}, False),
+    ({"llm_config": {"vocab_size": 11}}, True),
+])  # fmt: skip
+def test_an_export_says_as_many_rows_as_it_has(config, stops):
+    sources = listed_sources(["a"], {EMBEDDINGS: (12, 2)}, CheckpointKind.HF_EXPORT, config)
+    if stops:
+        with pytest.raises(RefusedInput, match="Base: its config.json says vocab_size 11, its embed_tokens has 12"):
+            require_embeddings(sources, {EMBEDDINGS: OF_BASE}, FACTS)
+    else:
+        assert require_embeddings(sources, {EMBEDDINGS: OF_BASE}, FACTS)[0] == 12
 
 
-def test_a_sa2va_as_the_base_must_have_the_runs_order(tmp_path, tiny):
-    published = publish(tiny, tmp_path)
-    other = [SPECIAL_TOKENS[1], SPECIAL_TOKENS[0], *SPECIAL_TOKENS[2:]]
-    edit_config(tiny, lambda text: text.replace(written_tokens(SPECIAL_TOKENS), written_tokens([*other, "<box>"])))
-    refused("expected consecutive ids in this order", tiny, tmp_path / "out", base=published.folder)
-    right = written_tokens(["<box>", *SPECIAL_TOKENS])
-    edit_config(tiny, lambda text: text.replace(written_tokens([*other, "<box>"]), right))
-    assert convert(tiny.request(tmp_path / "out", base=published.folder)).values["targets"]
+OF_PRETRAINED = [(SourceRole.PRETRAINED, name) for name in (EMBEDDINGS, LM_HEAD)]
+FLAT_EMBED = (SourceRole.CHECKPOINT, EMBEDDINGS)
 
 
-def test_an_export_whose_config_has_another_vocabulary_is_refused(tmp_path, tiny):
-    published = publish(tiny, tmp_path)
-    config = json.loads((published.folder / "config.json").read_text())
-    config["llm_config"]["vocab_size"] += 1
-    (published.folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RefusedInput, match="vocab_size 452, its embed_tokens has 451 rows"):
-        convert(tiny.request(tmp_path / "out", checkpoint=published.folder, base=None, sam2=None))
+@pytest.mark.parametrize(("embeddings", "head", "equal", "tied", "note"), [
+    (None, None, False, True, ""),
+    (OF_BASE, None, False, True, ""),
+    (FLAT_EMBED, None, False, True, ""),  # a whole fine-tune, whose head is its embeddings
+    (FLAT_EMBED, HEAD_OF_BASE, False, True, ""),
+    (TRAINED, HEAD_TRAINED, True, True, "the trained ones are equal: the export stays tied"),
+    (TRAINED, HEAD_TRAINED, False, False, "the trained ones differ: the export is untied and keeps both"),
+    (OF_BASE, HEAD_TRAINED, False, False, "the trained ones differ"),
+    (TRAINED, OF_PRETRAINED[1], False, False, "the trained ones differ"),
+    (*OF_PRETRAINED, True, True, "the trained ones are equal"),
+])  # fmt: skip
+def test_whether_head_and_embeddings_stay_one(embeddings, head, equal, tied, note):
+    stored = {name: place for name, place in ((EMBEDDINGS, embeddings), (LM_HEAD, head)) if place}
+    weights = SimpleNamespace(equal=lambda one, other: equal)
+    found, notes = decide_tie(listed_sources(["a"], ["b"]), True, stored, weights)
+    assert found is tied and len(notes) == bool(note) and note in "".join(notes)
+    assert decide_tie(listed_sources(["a"], ["b"]), False, stored, weights) == (False, [])
 
 
-def test_a_pretrained_file_with_more_rows_than_the_run_stops(tmp_path, tiny):
-    published = publish(tiny, tmp_path)
-    edit_rows(tiny, more(13))
-    refused(r"does not fit .*embed_tokens.weight \[451, 64\], in the model \[464, 64\]", tiny, tmp_path / "out",
-            pretrained=published.file)  # fmt: skip
+@pytest.mark.parametrize(("embeddings", "head", "said"), [
+    (TRAINED, None, "iter_9.pth: the base ties lm_head to the embeddings, and this LoRA checkpoint holds trained emb"),
+    (TRAINED, HEAD_OF_BASE, "the head used in training cannot be restored"),
+    (*OF_PRETRAINED, "Sa2VA.pth: the base ties .* which of them training used cannot be told"),
+])  # fmt: skip
+def test_a_head_that_nothing_holds_is_refused(embeddings, head, said):
+    stored = {name: place for name, place in ((EMBEDDINGS, embeddings), (LM_HEAD, head)) if place}
+    sources = listed_sources(["a"], ["b"], pretrained=listed(CheckpointKind.FLAT, ["c"], "Sa2VA.pth"))
+    with pytest.raises(RefusedInput, match=said):
+        decide_tie(sources, True, stored, SimpleNamespace(equal=lambda one, other: False))

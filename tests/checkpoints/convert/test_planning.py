@@ -142,3 +142,131 @@ def test_rotary_buffers_of_old_bases_are_recomputed():
     name = "language_model.model.layers.0.self_attn.rotary_emb.inv_freq"
     plan = make_plan(lora_sources(base={name: (2,)}), TARGETS, scales=scaled())
     assert plan.fates[SourceRole.BASE][name].fate is Fate.RECOMPUTED
+
+
+QKV = "vision_model.encoder.layers.0.attn.qkv."
+STEM = "vision_tower.encoder.layer.0.attention."
+SPLIT = {f"{STEM}{part}_proj.weight": (2, 4) for part in "qkv"}
+
+
+def vision_lora(rows=6, columns=4):
+    name = "mllm.model.vision_model.base_model.model.encoder.layers.0.attn.qkv.lora_{}.default.weight"
+    return {name.format("A"): (2, columns), name.format("B"): (rows, 2)}
+
+
+def test_lora_of_a_fused_tensor_is_split_as_its_base_is():
+    sources = {SourceRole.CHECKPOINT: vision_lora(), SourceRole.BASE: {QKV + "weight": (6, 4)}}
+    plan = make_plan(sources, SPLIT, scales=scaled(AdapterPart.VISION))
+    assert [(target.lora.start, target.lora.stop, target.lora.scale) for target in plan.targets] == [
+        (0, 2, 4.0),
+        (2, 4, 4.0),
+        (4, 6, 4.0),
+    ]
+    assert [(target.rows[0].start, target.rows[0].stop) for target in plan.targets] == [(0, 2), (2, 4), (4, 6)]
+    assert all(target.base_rows == target.rows for target in plan.targets)
+    fate = plan.fates[SourceRole.CHECKPOINT][next(iter(vision_lora()))]
+    assert (fate.fate, fate.targets) == (Fate.MERGED, tuple(SPLIT))
+
+
+def test_each_part_has_its_own_scale():
+    names = {**lora_sources()[SourceRole.CHECKPOINT], **vision_lora()}
+    base = {**lora_sources()[SourceRole.BASE], QKV + "weight": (6, 4)}
+    scales = {AdapterPart.LANGUAGE: LoraScale(8), AdapterPart.VISION: LoraScale(3)}
+    plan = make_plan({SourceRole.CHECKPOINT: names, SourceRole.BASE: base}, TARGETS | SPLIT, scales=scales)
+    found = {target.name: target.lora.scale for target in plan.targets if target.lora}
+    assert found == {Q: 4.0, **dict.fromkeys(SPLIT, 1.5)}
+    refused("LoRA alpha of visual_encoder_lora is unknown: .*config with visual_encoder_lora written out",
+            {SourceRole.CHECKPOINT: names, SourceRole.BASE: base}, TARGETS | SPLIT)  # fmt: skip
+
+
+def test_lora_of_no_part_and_of_no_layer_is_refused():
+    strange = {f"mllm.model.mlp1.1.lora_{factor}.default.weight": (2, 2) for factor in "AB"}
+    refused("LoRA of mlp1.1.weight: belongs to neither llm_lora nor visual_enc", lora_sources(checkpoint=strange))
+    beyond = {name.replace("layers.0", "layers.9"): shape for name, shape in vision_lora().items()}
+    refused("LoRA pair with no place in the model: vision_model.encoder.layers.9.attn.qkv.weight",
+            lora_sources(checkpoint=beyond), scales=scaled() | scaled(AdapterPart.VISION))  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [4, 5])
+def test_rows_that_cannot_be_split_into_three_are_refused(rows):
+    sources = {SourceRole.CHECKPOINT: {QKV + "weight": (rows, 4)}}
+    refused(rf"checkpoint tensor that cannot be split into equal parts: .*qkv.weight \[{rows}, 4\]", sources, SPLIT)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 4, 1)])
+def test_a_factor_of_other_dimensions_is_refused(shape):
+    refused("LoRA pair of different ranks", lora_sources(checkpoint={LORA.format("A"): shape}))
+
+
+def test_the_counterpart_of_a_trained_tensor_is_the_nearest_base():
+    """A Sa2VA that was loaded over the base lies between; what it overrides has its fate, and what nobody took."""
+    name = "mlp1.0.weight"
+    sources = {
+        SourceRole.CHECKPOINT: {f"mllm.model.{name}": (8,)},
+        SourceRole.PRETRAINED: {f"mllm.model.{name}": (8,), "spare.weight": (1,)},
+        SourceRole.BASE: {name: (8,)},
+    }
+    (target,) = make_plan(sources, {"multi_modal_projector.layer_norm.weight": (8,)}).targets
+    fates = make_plan(sources, {target.name: (8,)}).fates
+    assert (target.origin, target.base_rows[0].role) == (TensorOrigin.CHECKPOINT, SourceRole.PRETRAINED)
+    assert fates[SourceRole.PRETRAINED][f"mllm.model.{name}"].fate is Fate.OVERRIDDEN
+    assert fates[SourceRole.PRETRAINED][f"mllm.model.{name}"].targets == (target.name,)
+    assert fates[SourceRole.BASE][name].fate is Fate.OVERRIDDEN
+    assert fates[SourceRole.PRETRAINED]["spare.weight"].fate is Fate.NOT_TAKEN
+    del sources[SourceRole.CHECKPOINT][f"mllm.model.{name}"]
+    (below,) = make_plan(sources, {target.name: (8,)}).targets
+    assert (below.origin, below.base_rows) == (TensorOrigin.PRETRAINED, None)
+
+
+def test_a_pretrained_file_of_other_shapes_is_refused_by_names_of_both_files():
+    sources = {
+        SourceRole.CHECKPOINT: {"mllm.model.mlp1.0.weight": (8,)},
+        SourceRole.PRETRAINED: {"mllm.model.mlp1.0.weight": (9,), "mllm.model." + HEAD: (7, 4)},
+    }
+    targets = {"multi_modal_projector.layer_norm.weight": (8,), EMBED: (5, 4)}
+    said = r"--pretrained FILE_OR_DIR does not fit --base DIR: 1 of its tensors .*mlp1.0.weight \[9\], in the mod"
+    refused(said, sources, targets)
+    names = {SourceRole.PRETRAINED: "Sa2VA.pth", SourceRole.BASE: "InternVL"}
+    refused(r"Sa2VA.pth does not fit --base InternVL: 2 of its tensors .*lm_head.weight \[7, 4\], in the model \[5",
+            sources, targets, tied=True, names=names)  # fmt: skip
+
+
+def test_pieces_of_a_pretrained_file_are_held_against_their_share():
+    point = "grounding_encoder.sam2_model.sam_prompt_encoder.point_embeddings.{}.weight"
+    targets = {"sam2.prompt_encoder.point_embed.weight": (4, 4), **SPLIT}
+    fused = {"mllm.model." + QKV + "weight": (6, 4)}
+    fits = {SourceRole.PRETRAINED: {point.format(row): (1, 4) for row in range(4)} | fused}
+    assert len(make_plan(fits, targets).targets) == 4
+    fits[SourceRole.PRETRAINED][point.format(2)] = (2, 4)
+    refused(r"1 of its tensors .*point_embeddings.2.weight \[2, 4\], in the model \[1, 4\]", fits, targets)
+
+
+def test_pieces_of_different_widths_are_a_mismatch_with_what_came():
+    stem = "grounding_encoder.sam2_model.sam_prompt_encoder.point_embeddings.{}.weight"
+    sources = {SourceRole.CHECKPOINT: {stem.format(row): (1, 4 + (row == 3)) for row in range(4)}}
+    refused(r"shape mismatch: .*point_embed.weight expects \[4, 4\], the checkpoint gives", sources,
+            {"sam2.prompt_encoder.point_embed.weight": (4, 4)})  # fmt: skip
+
+
+def test_the_untrained_copy_beside_a_trained_module_has_a_fate_and_alone_it_has_none():
+    stem = "mllm.model.language_model.base_model.model.model.embed_tokens"
+    trained, copy = f"{stem}.modules_to_save.default.weight", f"{stem}.original_module.weight"
+    plan = make_plan({SourceRole.CHECKPOINT: {trained: (5, 4), copy: (5, 4)}}, {EMBED: (5, 4)})
+    assert plan.fates[SourceRole.CHECKPOINT][copy].fate is Fate.ORIGINAL
+    refused("no place in the model: .*original_module", {SourceRole.CHECKPOINT: {copy: (5, 4)}}, {EMBED: (5, 4)})
+
+
+def test_one_tensor_of_two_places_fills_both():
+    fourier = "grounding_encoder.sam2_model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+    copies = ("sam2.shared_image_embedding.positional_embedding",
+              "sam2.prompt_encoder.shared_embedding.positional_embedding")  # fmt: skip
+    sources = {SourceRole.SAM2: {fourier: (2, 4)}}
+    plan = make_plan(sources, dict.fromkeys(copies, (2, 4)))
+    assert plan.fates[SourceRole.SAM2][fourier].targets == copies
+    refused("sam2 tensor with no place in the model", sources, {copies[0]: (2, 4)})
+
+
+def test_a_head_for_a_model_without_one_is_refused():
+    """A head of the checkpoint has no place in a model that has none, but where head and embeddings are one."""
+    sources = {SourceRole.CHECKPOINT: {EMBED: (5, 4), HEAD: (5, 4)}}
+    refused("checkpoint tensor with no place in the model: language_model.lm_head.weight", sources, {EMBED: (5, 4)})
