@@ -35,6 +35,7 @@ _COPIED = (
     "added_tokens.json",
     "tokenizer_config.json",
 )
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
                 _replace_sentencepiece(staging, made)
             _drop_remote_code(staging / "tokenizer_config.json")
             tokenizer = AutoTokenizer.from_pretrained(staging, local_files_only=True, trust_remote_code=False)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except Exception as error:
+            # The tokenizers library raises the plain class, as for merges of pieces that the vocabulary lacks.
+            if type(error) is not Exception and not isinstance(error, _UNREADABLE):
+                raise
             raise RefusedInput(
                 f"{source}: its tokenizer files {present} cannot be read ({type(error).__name__}: {error}); copy or "
                 "download them again"
