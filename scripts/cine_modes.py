@@ -21,8 +21,9 @@ from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
 from helpers.dev.synthesis.sequence_parameters import Split
 from helpers.dev.synthesis.written_layouts import SynthLayout
 from helpers.evaluation.evaluate import evaluate
+from helpers.model.bridge import Bridge, bridge_of
 from helpers.model.image_mode import to_rgb
-from helpers.model.video import FRAMES_SEEN, frame_tiles
+from helpers.model.video import FRAMES_SEEN
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import DEFAULT_PROMPT, predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
@@ -85,7 +86,7 @@ def main() -> None:
 def _train(model, tokenizer, given: argparse.Namespace, tell: Callable[[str], None]) -> None:
     """The answer, where it lacks, and the memory."""
     sequences = list(sequence_cases(open_dataset(given.folder / "train")).values())
-    tiles = [_tiles(cases, model.config.tile_size) for cases in sequences]
+    tiles = [_tiles(cases, bridge_of(model)) for cases in sequences]
     if not all(answers_with_seg(model, tokenizer, one[:FRAMES_SEEN], DEFAULT_PROMPT) for one in tiles):
         loss = train_answer(model, tokenizer, tiles, DEFAULT_PROMPT, given.answer_steps, 0)
         tell(f"answer taught, loss {loss:.4f}")
@@ -94,9 +95,10 @@ def _train(model, tokenizer, given: argparse.Namespace, tell: Callable[[str], No
     tell(f"memory trained, loss {train_memory(model, films, given.steps, 0, window=given.window):.4f}")
 
 
-def _tiles(cases: Sequence[Case], side: int) -> torch.Tensor:
+def _tiles(cases: Sequence[Case], bridge: Bridge) -> torch.Tensor:
     """Frames as the language model sees them."""
-    return frame_tiles([to_rgb(read_frame(case.frame.path, case.frame.index, case.frame.bits)) for case in cases], side)
+    frames = [case.frame for case in cases]
+    return bridge.frame_bytes([to_rgb(read_frame(frame.path, frame.index, frame.bits)) for frame in frames])
 
 
 def _seconds() -> float:

@@ -20,7 +20,7 @@ from scripts.descent import descend
 
 
 def answers_with_seg(model, tokenizer, tiles: torch.Tensor, request: str) -> bool:
-    """Whether the model answers a request about frames, see `frame_tiles`, with a `[SEG]`."""
+    """Whether the model answers a request about frames, see `Bridge.frame_bytes`, with a `[SEG]`."""
     with torch.inference_mode():
         return len(answer_frames(model, tiles, request, "", tokenizer, 16).seg_states) > 0
 

@@ -15,10 +15,11 @@ from torch import nn
 from helpers.core.errors import VesselkitError
 from helpers.data.cases import Case
 from helpers.data.frames.frame_source import read_frame
+from helpers.model.bridge import bridge_of
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import sam2_bytes
 from helpers.model.tracking import FrameFeatures, Tracker
-from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frame, frame_tiles
+from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frame
 from scripts.descent import descend
 
 TRAINED = ("memory_attention.", "memory_encoder.", "object_pointer_proj.", "memory_temporal_positional_encoding")
@@ -37,7 +38,7 @@ class Film:
         side = model.config.sam2_sizes.image_size
         frames = [to_rgb(read_frame(case.frame.path, case.frame.index, case.frame.bits)) for case in cases]
         with torch.inference_mode():
-            tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
+            tiles = bridge_of(model).frame_bytes(frames[:FRAMES_SEEN])
             answer = answer_frames(model, tiles, prompt, "", tokenizer, 16)
             states = answer.seg_states
             if not len(states):

@@ -92,7 +92,7 @@ def verify(
         _check_inputs(record, sources, report)
         fresh = Path(scratch) / "fresh"
         fresh.mkdir()
-        tokenizer = write_tokenizer(sources.tokenizer_folder, fresh, sources.special_tokens)
+        tokenizer = write_tokenizer(sources.tokenizer_folder, fresh, sources.special_tokens, sources.family)
         weights = Weights(sources.opened, getattr(torch, request.dtype))
         plan, config, _ = plan_conversion(sources, tokenizer, weights, request.dtype)
         write_code_and_config(fresh, config)

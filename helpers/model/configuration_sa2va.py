@@ -1,15 +1,34 @@
-"""Configuration of a Sa2VA model in the vesselkit export format, version 1 (docs/export-format.md)."""
+"""Configuration of a Sa2VA model in the vesselkit export format, version 2 (docs/export-format.md)."""
 
+from enum import Enum
 from typing import Any
 
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, InternVLVisionConfig, PretrainedConfig
+from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLVisionConfig
 
 from .sam2_sizes import PRESETS, Sam2Sizes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ_VERSIONS = (1, FORMAT_VERSION)  # the first had InternVL alone, and no name for it
 SPECIAL_TOKENS = ("[SEG]", "<p>", "</p>", "<vp>", "</vp>")
-LANGUAGE_MODELS = ("qwen2", "qwen3", "llama")
+
+
+class Family(str, Enum):  # noqa: UP042 - exported code runs on Python 3.10 too, which has no StrEnum
+    """The vision-language models within Sa2VA."""
+
+    INTERNVL = "internvl"
+    QWEN3_VL = "qwen3_vl"
+
+
+# transformers' `model_type` of the language models that each family may have.
+LANGUAGE_MODELS = {Family.INTERNVL: ("qwen2", "qwen3", "llama"), Family.QWEN3_VL: ("qwen3_vl_text",)}
+
+# Fields of config.json that belong to some families alone.
+_OF_INTERNVL = (
+    "downsample_ratio", "ps_version", "select_layer", "tile_size", "min_tiles", "max_tiles", "use_thumbnail",
+)  # fmt: skip
+_OF_QWEN_VL = ("least_pixels", "most_pixels", "pixel_mean", "pixel_std")
 
 _CHATML = "<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
 # name -> (instruction around one user turn, words that end an answer)
@@ -26,6 +45,8 @@ TEMPLATES = {
 }
 
 _ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
+# How the parts of a head share positions in time, rows and columns: no scaling, and kept beside it.
+_SHARES = ("mrope_section", "mrope_interleaved")
 
 
 def rope_settings(text: dict) -> tuple[float, dict | None]:
@@ -37,7 +58,10 @@ def rope_settings(text: dict) -> tuple[float, dict | None]:
     theta = float(merged.pop("rope_theta", None) or text.get("rope_theta") or 10000.0)
     kind = merged.pop("rope_type", None) or merged.pop("type", None) or "default"
     merged.pop("type", None)
-    return theta, None if kind == "default" else {"rope_type": kind, **merged}
+    if kind != "default":
+        return theta, {"rope_type": kind, **merged}
+    shares = {name: merged[name] for name in _SHARES if name in merged}
+    return theta, {"rope_type": kind, **shares} if shares else None
 
 
 def portable_text_config(text: dict) -> dict:
@@ -55,37 +79,48 @@ def portable_text_config(text: dict) -> dict:
     }
 
 
-def build_text_config(text: dict) -> PretrainedConfig:
+def build_text_config(text: dict, family: Family = Family.INTERNVL) -> PretrainedConfig:
     """The transformers config of the language model; `text` holds `model_type` and the model's own fields."""
     portable = portable_text_config(text)
     model_type = portable.pop("model_type", None)
-    if model_type not in LANGUAGE_MODELS:
-        raise ValueError(f"text_config.model_type: expected one of {LANGUAGE_MODELS}, got {model_type!r}")
+    if model_type not in LANGUAGE_MODELS[family]:
+        raise ValueError(f"text_config.model_type: expected one of {LANGUAGE_MODELS[family]}, got {model_type!r}")
     modern = int(transformers.__version__.split(".")[0]) >= 5
     for name in ("rope_theta", "rope_scaling") if modern else ("rope_parameters",):
         portable.pop(name)
     return CONFIG_MAPPING[model_type](**portable)
 
 
+def build_vision_config(vision: dict, family: Family) -> PretrainedConfig:
+    """The transformers config of the vision tower from its fields."""
+    fields = {name: value for name, value in vision.items() if name != "model_type"}
+    if family is Family.QWEN3_VL:
+        return Qwen3VLVisionConfig(**fields)
+    return InternVLVisionConfig(**{"use_mean_pooling": True, **fields})
+
+
 class Sa2VAConfig(PretrainedConfig):
     """All that is needed to build the model, its prompts and its inputs; every field has a documented default.
 
     Args:
-        vision_config: fields of transformers' InternVLVisionConfig.
+        family: a value of `Family`; None, as in format version 1, is InternVL.
+        vision_config: fields of transformers' InternVLVisionConfig or Qwen3VLVisionConfig.
         text_config: fields of the language model's config, with `model_type`.
         sam2_config: name of a preset, or the fields of `Sam2Sizes`.
         template, instruction, stop_words: the chat format; the last two default to those of the named template.
         special_tokens: tokens added for Sa2VA, in the order of their ids.
         token_ids: ids of the tokens that the forward path looks for; None until the tokenizer is known.
         ps_version: pixel shuffle of the vision tokens; only 'v2' is implemented by transformers' InternVL.
-        tile_size, min_tiles, max_tiles, use_thumbnail: tiling of the image for the vision tower.
+        tile_size, min_tiles, max_tiles, use_thumbnail: tiling of the image for the vision tower of an InternVL.
+        least_pixels, most_pixels: of a picture, once it is resized for the vision tower of a Qwen family.
+        pixel_mean, pixel_std: of its channels there, on values from 0 to 1.
         answer_token_limit: most tokens of one answer. (`max_new_tokens` is dropped from configs by transformers 5.)
         sam2_pixel_constants: 'bf16_rounded' uses the official normalisation constants, which are rounded to
             bfloat16 whatever the dtype; 'exact' uses ImageNet's. Trained models expect 'bf16_rounded' at inference.
     """
 
     model_type = "sa2va"
-    sub_configs = {"vision_config": InternVLVisionConfig, "text_config": AutoConfig}
+    sub_configs = {"vision_config": AutoConfig, "text_config": AutoConfig}
 
     def __init__(
         self,
@@ -106,15 +141,23 @@ class Sa2VAConfig(PretrainedConfig):
         use_thumbnail: Any = True,
         answer_token_limit: Any = 2048,
         sam2_pixel_constants: Any = "bf16_rounded",
+        family: Any = None,
+        least_pixels: Any = 512 * 28 * 28,
+        most_pixels: Any = 2048 * 28 * 28,
+        pixel_mean: Any = (0.5, 0.5, 0.5),
+        pixel_std: Any = (0.5, 0.5, 0.5),
         sa2va_format_version: Any = FORMAT_VERSION,
         tie_word_embeddings: Any = False,
         **kwargs: Any,
     ) -> None:
-        if sa2va_format_version != FORMAT_VERSION:
+        if sa2va_format_version not in _READ_VERSIONS:
             raise ValueError(
-                f"sa2va_format_version: this code reads {FORMAT_VERSION}, the folder says {sa2va_format_version}; "
-                "load it with the code files of its own folder (trust_remote_code=True)"
+                f"sa2va_format_version: this code reads {' and '.join(map(str, _READ_VERSIONS))}, the folder says "
+                f"{sa2va_format_version}; load it with the code files of its own folder (trust_remote_code=True)"
             )
+        if family is not None and family not in [one.value for one in Family]:
+            raise ValueError(f"family: expected one of {[one.value for one in Family]}, got {family!r}")
+        family = Family.INTERNVL if family is None else Family(family)
         if ps_version != "v2" or select_layer != -1:
             raise ValueError(
                 f"expected ps_version 'v2' and select_layer -1, got {ps_version!r} and {select_layer}: "
@@ -125,17 +168,16 @@ class Sa2VAConfig(PretrainedConfig):
         if template not in TEMPLATES and (instruction is None or stop_words is None):
             raise ValueError(f"template: expected one of {sorted(TEMPLATES)}, got {template!r}")
         if isinstance(vision_config, dict) or vision_config is None:
-            vision = {"use_mean_pooling": True, **(vision_config or {})}
-            vision.pop("model_type", None)
-            vision_config = InternVLVisionConfig(**vision)
+            vision_config = build_vision_config(vision_config or {}, family)
         if isinstance(text_config, dict) or text_config is None:
-            text_config = build_text_config(text_config or {"model_type": "qwen2"})
+            text_config = build_text_config(text_config or {"model_type": LANGUAGE_MODELS[family][0]}, family)
         sizes = PRESETS.get(sam2_config) if isinstance(sam2_config, str) else Sam2Sizes.from_dict(sam2_config)
         if sizes is None:
             raise ValueError(f"sam2_config: expected one of {sorted(PRESETS)} or sizes, got {sam2_config!r}")
         text_config.tie_word_embeddings = tie_word_embeddings
         named = TEMPLATES.get(template, (instruction, stop_words))
 
+        self.family = family.value
         self.vision_config = vision_config
         self.text_config = text_config
         self.sam2_config = sizes.to_dict()
@@ -153,7 +195,11 @@ class Sa2VAConfig(PretrainedConfig):
         self.use_thumbnail = use_thumbnail
         self.answer_token_limit = answer_token_limit
         self.sam2_pixel_constants = sam2_pixel_constants
-        self.sa2va_format_version = sa2va_format_version
+        self.least_pixels = least_pixels
+        self.most_pixels = most_pixels
+        self.pixel_mean = list(pixel_mean)
+        self.pixel_std = list(pixel_std)
+        self.sa2va_format_version = FORMAT_VERSION
         kwargs["tie_word_embeddings"] = tie_word_embeddings
         super().__init__(**kwargs)
 
@@ -178,8 +224,9 @@ class Sa2VAConfig(PretrainedConfig):
         return int(patches * self.downsample_ratio) ** 2
 
     def to_dict(self) -> dict:
-        """The JSON object of config.json, with both spellings of the rotary settings."""
-        values = super().to_dict()
+        """The JSON object of config.json: fields of the own family, with both spellings of the rotary settings."""
+        others = _OF_QWEN_VL if self.family == Family.INTERNVL.value else _OF_INTERNVL
+        values = {name: value for name, value in super().to_dict().items() if name not in others}
         values["text_config"] = portable_text_config(values["text_config"])
         return values
 

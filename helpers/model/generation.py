@@ -3,7 +3,7 @@
 Shapes: B prompts, N rows of a prompt, H language width, S number of `[SEG]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 
 from .configuration_sa2va import Sa2VAConfig
+from .language_pass import LanguagePass, SegState, counted
+from .prompt import Prompt, as_prompt
 
 
 @dataclass
@@ -20,7 +22,7 @@ class GeneratedText:
 
     Attributes:
         token_ids: the new tokens, the end token included.
-        seg_states: (S, H) last hidden states at the answer's `[SEG]` tokens.
+        seg_states: (S, H) last hidden states at the `[SEG]` tokens: those of the prompt that count, then the answer's.
         truncated: whether the token limit cut the answer.
         drafted: whether a draft foresaw it, token for token.
     """
@@ -40,15 +42,19 @@ class GreedyDecoding:
         seg_id: id of `[SEG]`.
         ends: whether token ids are a whole answer.
         token_limit: most tokens of an answer, at least 1.
+        seg_state: which hidden state counts at a `[SEG]`.
     """
 
     language_model: Any  # transformers makes its class, which has no type
     seg_id: int
     ends: Callable[[list[int]], bool]
     token_limit: int
+    seg_state: SegState = SegState.AFTER_NORM
 
-    def answers(self, prompts: list[torch.Tensor], drafts: list[list[int]] | None = None) -> list[GeneratedText]:
-        """Greedy answers to prompts of any lengths, (N, H) each, computed together.
+    def answers(
+        self, prompts: Sequence[torch.Tensor | Prompt], drafts: list[list[int]] | None = None
+    ) -> list[GeneratedText]:
+        """Greedy answers to prompts of any lengths, (N, H) each or with what `Prompt` holds, computed together.
 
         Shorter prompts are padded in front; the padding is masked and positions do not count it. A prompt whose answer
         has ended leaves the batch. A `[SEG]` counts by the hidden state at its own position, so one that the limit
@@ -60,56 +66,62 @@ class GreedyDecoding:
                 without drafts. The states are then always those of one pass over the batch's prompts and answers, so
                 that not even their last bits depend on the drafts.
         """
-        expected = [[] for _ in prompts] if drafts is None else drafts
+        asked = [as_prompt(prompt) for prompt in prompts]
+        expected = [[] for _ in asked] if drafts is None else drafts
         # The last token of an answer is never read: nothing comes behind it.
         read = [draft[: self.token_limit][:-1] for draft in expected]
-        token_ids, states, seg_states = self._greedy(prompts, read)
+        token_ids, first, seg_states = self._greedy(asked, read)
         if drafts is not None:
             answered = [ids[:-1] for ids in token_ids]
             places = [self._seg_places(ids) for ids in answered]
-            if answered != read and any(places):
-                states, _, _ = self._read(prompts, answered)
-            seg_states = [states[row, [place + 1 for place in found]] for row, found in enumerate(places)]
+            if answered != read and (any(places) or any(prompt.seg_places for prompt in asked)):
+                first = self._read(asked, answered)
+            seg_states = [first.behind[row, [place + 1 for place in found]] for row, found in enumerate(places)]
         return [
-            GeneratedText(ids, found, truncated=not self.ends(ids), drafted=ids == draft)
-            for ids, found, draft in zip(token_ids, seg_states, expected, strict=True)
+            GeneratedText(ids, torch.cat([within, found]), truncated=not self.ends(ids), drafted=ids == draft)
+            for ids, within, found, draft in zip(token_ids, first.within, seg_states, expected, strict=True)
         ]
 
-    def _read(
-        self, prompts: list[torch.Tensor], tokens: list[list[int]]
-    ) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
+    def _read(self, prompts: list[Prompt], tokens: list[list[int]]) -> "_Reading":
         """One pass over prompts with tokens behind each.
 
-        Returns:
-            States (B, 1 + M, H) at the end of each prompt and at its tokens, M the most that a prompt has; the cache
-            of all columns; their mask. What fills up a row of fewer tokens counts as a token: none looks ahead to it.
+        What fills up a row of fewer tokens counts as a token: none looks ahead to it.
         """
-        embeddings, mask = _pad_in_front(prompts)
+        batch = _pad_in_front(prompts)
+        embeddings, mask = batch.rows, batch.mask
         most = max(len(row) for row in tokens)
         if most:
             filled = torch.tensor([row + [0] * (most - len(row)) for row in tokens], device=embeddings.device)
             behind = self.language_model.get_input_embeddings()(filled)
             embeddings = torch.cat([embeddings, behind.to(embeddings)], dim=1)
             mask = torch.cat([mask, mask.new_ones(filled.shape)], dim=1)
+        positions = batch.positions
+        if positions is not None and most:
+            positions = torch.cat([positions, batch.shifted(mask, most)], dim=-1)
         cache = DynamicCache()
-        states = self.language_model.model(
-            inputs_embeds=embeddings, past_key_values=cache, use_cache=True, **_padding_arguments(mask, len(mask[0]))
-        ).last_hidden_state
-        return states[:, -1 - most :], cache, mask
+        passed = self._pass(embeddings, cache, _told(mask), positions, [_filled(one, most) for one in batch.levels])
+        longest = embeddings.shape[1] - most
+        within = [
+            row[[longest - len(prompt) + place for place in prompt.seg_places]]
+            for row, prompt in zip(passed.seg_states, prompts, strict=True)
+        ]
+        end = slice(longest - 1, None)
+        return _Reading(passed.states[:, end], passed.seg_states[:, end], within, cache, mask, batch.shifts)
 
     def _greedy(
-        self, prompts: list[torch.Tensor], read: list[list[int]]
-    ) -> tuple[list[list[int]], torch.Tensor, list[torch.Tensor]]:
+        self, prompts: list[Prompt], read: list[list[int]]
+    ) -> tuple[list[list[int]], "_Reading", list[torch.Tensor]]:
         """Greedy answers that begin with one pass over the tokens to `read` behind each prompt.
 
         Returns:
-            Token ids of each answer; the states of that pass, as from `_read`; the states (S, H) at `[SEG]` that were
-            computed step by step, token after token.
+            Token ids of each answer; what that pass gave; the states (S, H) at the answer's `[SEG]` that were computed
+            step by step, token after token.
         """
-        decoder, head = self.language_model.model, self.language_model.lm_head
-        first_states, cache, mask = self._read(prompts, read)
+        head = self.language_model.lm_head
+        first = self._read(prompts, read)
+        cache, mask, shifts = first.cache, first.mask, first.shifts
         token_ids: list[list[int]] = []
-        for row, guesses in zip(read, head(first_states).argmax(-1).tolist(), strict=True):
+        for row, guesses in zip(read, head(first.states).argmax(-1).tolist(), strict=True):
             ids: list[int] = []
             for place, token in enumerate(guesses):
                 ids.append(token)
@@ -132,21 +144,23 @@ class GreedyDecoding:
                 places = torch.tensor(kept, device=mask.device)
                 cache.batch_select_indices(places)
                 mask = mask[places]
+                shifts = None if shifts is None else shifts[places]
                 running = [running[place] for place in kept]
             newest = torch.tensor([[token_ids[index][-1]] for index in running], device=mask.device)
             mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=1)
-            states = decoder(
-                inputs_embeds=self.language_model.get_input_embeddings()(newest),
-                past_key_values=cache,
-                use_cache=True,
-                **_padding_arguments(mask, 1),
-            ).last_hidden_state[:, -1]
+            embedded = self.language_model.get_input_embeddings()(newest)
+            positions = None if shifts is None else _shifted(mask, 1, shifts)
+            states, seg = (found[:, -1] for found in self._pass(embedded, cache, _told(mask), positions))
             for place, (index, token) in enumerate(zip(running, head(states).argmax(-1).tolist(), strict=True)):
                 if token_ids[index][-1] == self.seg_id:
-                    seg_states[index].append(states[place])
+                    seg_states[index].append(seg[place])
                 token_ids[index].append(token)
-        none = first_states.new_zeros((0, first_states.shape[-1]))
-        return token_ids, first_states, [torch.stack(found) if found else none for found in seg_states]
+        none = first.states.new_zeros((0, first.states.shape[-1]))
+        return token_ids, first, [torch.stack(found) if found else none for found in seg_states]
+
+    @property
+    def _pass(self) -> LanguagePass:
+        return LanguagePass(self.language_model.model, self.seg_state)
 
     def _seg_places(self, token_ids: list[int]) -> list[int]:
         return [place for place, token in enumerate(token_ids) if token == self.seg_id]
@@ -155,22 +169,87 @@ class GreedyDecoding:
         return len(token_ids) < self.token_limit and not self.ends(token_ids)
 
 
-def _pad_in_front(prompts: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings (B, N, H) of B prompts of at most N rows, zeros in front of the shorter, and their mask (B, N)."""
+@dataclass
+class _Reading:
+    """What one pass over prompts with tokens behind each gave.
+
+    Attributes:
+        states: (B, 1 + M, H) at the end of each prompt and at its tokens, M the most that a prompt has.
+        behind: of these places, what counts at a `[SEG]`.
+        within: (n, H) for each prompt, at its own `[SEG]` that count.
+        cache, mask: of all columns.
+        shifts: (B,), see `Prompt.shift`; None where columns are counted.
+    """
+
+    states: torch.Tensor
+    behind: torch.Tensor
+    within: list[torch.Tensor]
+    cache: DynamicCache
+    mask: torch.Tensor
+    shifts: torch.Tensor | None
+
+
+@dataclass
+class _Padded:
+    """B prompts of at most N rows, padded in front.
+
+    Attributes:
+        rows: (B, N, H); mask: (B, N).
+        positions: (3, B, N); shifts: (B,), see `Prompt`; None where columns are counted.
+        levels: (B, N, H) each.
+    """
+
+    rows: torch.Tensor
+    mask: torch.Tensor
+    positions: torch.Tensor | None
+    shifts: torch.Tensor | None
+    levels: list[torch.Tensor]
+
+    def shifted(self, mask: torch.Tensor, newest: int) -> torch.Tensor:
+        assert self.shifts is not None
+        return _shifted(mask, newest, self.shifts)
+
+
+def _pad_in_front(prompts: list[Prompt]) -> _Padded:
     longest = max(len(prompt) for prompt in prompts)
-    padded = [nn.functional.pad(prompt, (0, 0, longest - len(prompt), 0)) for prompt in prompts]
-    mask = torch.ones((len(prompts), longest), dtype=torch.long, device=prompts[0].device)
+
+    def padded(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.stack([nn.functional.pad(part, (0, 0, longest - len(part), 0)) for part in parts])
+
+    device = prompts[0].rows.device
+    mask = torch.ones((len(prompts), longest), dtype=torch.long, device=device)
     for row, prompt in zip(mask, prompts, strict=True):
         row[: longest - len(prompt)] = 0
-    return torch.stack(padded), mask
+    rows = padded([prompt.rows for prompt in prompts])
+    if all(prompt.positions is None for prompt in prompts):
+        return _Padded(rows, mask, None, None, [])
+    placed = padded([_positions(prompt).T for prompt in prompts]).permute(2, 0, 1).to(device)
+    shifts = torch.tensor([prompt.shift for prompt in prompts], device=device)
+    count = max(len(prompt.levels) for prompt in prompts)
+    levels = [
+        padded([prompt.levels[at] if prompt.levels else torch.zeros_like(prompt.rows) for prompt in prompts])
+        for at in range(count)
+    ]
+    return _Padded(rows, mask, placed, shifts, levels)
 
 
-def _padding_arguments(mask: torch.Tensor, newest: int) -> dict[str, torch.Tensor]:
-    """What the language model must be told for its `newest` columns of a (B, N) mask; nothing without padding."""
-    if bool(mask.all()):
-        return {}
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    return {"attention_mask": mask, "position_ids": positions[:, -newest:]}
+def _positions(prompt: Prompt) -> torch.Tensor:
+    return torch.arange(len(prompt)).expand(3, -1) if prompt.positions is None else prompt.positions
+
+
+def _shifted(mask: torch.Tensor, newest: int, shifts: torch.Tensor) -> torch.Tensor:
+    """Positions (3, B, K) of the newest columns of words behind prompts with these shifts."""
+    return (counted(mask, newest) + shifts[:, None]).expand(3, -1, -1)
+
+
+def _filled(level: torch.Tensor, more: int) -> torch.Tensor:
+    """(B, N, H) with zeros for so many columns more."""
+    return nn.functional.pad(level, (0, 0, 0, more))
+
+
+def _told(mask: torch.Tensor) -> torch.Tensor | None:
+    """The mask, which a language model need not be told where nothing is padded."""
+    return None if bool(mask.all()) else mask
 
 
 def checked_limit(config: Sa2VAConfig, tokenizer: Any, token_limit: int | None) -> int:

@@ -1,27 +1,21 @@
-"""Sa2VA on transformers' own modules: InternVL's vision tower and projector, a language model, SAM 2.0.
+"""Sa2VA on transformers' own modules: a vision-language model behind its bridge, and SAM 2.0.
 
-Only the glue is written here: pixel shuffle, the prompt, greedy answering that keeps the hidden states of `[SEG]`,
-and the SAM2 decoder prompted by them. Shapes in comments: T tiles, K tokens a tile, H language width, S number of
-`[SEG]`, D SAM2 width.
+Only the glue is written here: greedy answering that keeps the hidden states of `[SEG]`, and the SAM2 decoder prompted
+by them. Shapes in comments: T tiles, K tokens a tile, N rows of a prompt, H language width, S number of `[SEG]`, D SAM2
+width.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel, Sam2VideoModel
-from transformers.models.internvl.modeling_internvl import InternVLMultiModalProjector
+from transformers import PreTrainedModel, Sam2VideoModel
 
-from .components import (
-    CallOutput,
-    MaskLogits,
-    Sam2Features,
-    SegProjection,
-    fit_memory_width,
-    pixel_shuffle,
-    set_query_key_epsilon,
-)
+from .bridge import bridge_for
+from .bridge_internvl import encode_tiles
+from .components import CallOutput, MaskLogits, Sam2Features, SegProjection, fit_memory_width
 from .configuration_sa2va import Sa2VAConfig
 from .generation import GeneratedText, GreedyDecoding, checked_limit
 from .given_image import one_picture, require_kind
@@ -37,25 +31,19 @@ from .official_calls import (
     warn_of_float32,
     without_flash,
 )  # fmt: skip
-from .processing_sa2va import (
-    IMAGE_CONTEXT,
-    build_prompt,
-    cut_tiles,
-    image_text,
-    region_cells,
-    region_text,
-    sam2_pixels,
-    tile_pixels,
-    upsample_logits,
-)
+from .processing_sa2va import IMAGE_CONTEXT, sam2_pixels, upsample_logits
+from .prompt import Prompt
 from .sam2_sizes import sam2_video_config
 from .tracking import Tracker
 from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
+    from .bridge_qwen_vl import QwenVLBridge  # noqa: F401
     from .image_depth import Depth  # noqa: F401
     from .image_file import upright  # noqa: F401
     from .image_stacks import is_in_planes  # noqa: F401
+    from .language_pass import LanguagePass  # noqa: F401
+    from .qwen_pixels import PixelSettings  # noqa: F401
     from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
 
 
@@ -71,8 +59,8 @@ class Sa2VAModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = [
-        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Sam2MultiScaleBlock",
-        "Sam2VideoTwoWayAttentionBlock",
+        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Qwen3VLVisionBlock",
+        "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock", "Sam2VideoTwoWayAttentionBlock",
     ]  # fmt: skip
     _tied_weights_keys: Any = (
         {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}
@@ -82,10 +70,9 @@ class Sa2VAModel(PreTrainedModel):
 
     def __init__(self, config: Sa2VAConfig):
         super().__init__(config)
-        self.vision_tower = AutoModel.from_config(config.vision_config)
-        set_query_key_epsilon(self.vision_tower, config.vision_config.layer_norm_eps)
-        self.multi_modal_projector = InternVLMultiModalProjector(config)  # type: ignore[arg-type] # has its fields
-        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.bridge = bridge_for(config)
+        for name, module in self.bridge.modules().items():
+            self.add_module(name, module)
         sam2_config = sam2_video_config(config.sam2_sizes)
         # Flash attention takes no additive masks, which SAM2's memory needs.
         uses_flash = "flash" in str(config._attn_implementation)
@@ -120,11 +107,8 @@ class Sa2VAModel(PreTrainedModel):
         self.language_model.set_output_embeddings(value)
 
     def encode_tiles(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """Image tokens of normalised tiles: (T, 3, 448, 448) -> (T, K, H)."""
-        states = self.vision_tower(pixel_values=pixel_values).last_hidden_state[:, 1:]  # without the class token
-        side = int(states.shape[1] ** 0.5)
-        grid = pixel_shuffle(states.reshape(len(states), side, side, -1), self.config.downsample_ratio)
-        return self.multi_modal_projector(grid.flatten(1, 2))
+        """Image tokens of normalised tiles, of an InternVL: (T, 3, 448, 448) -> (T, K, H)."""
+        return encode_tiles(self, pixel_values)
 
     def embed_prompt(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor | None) -> torch.Tensor:
         """Embeddings of a prompt, image placeholders replaced in order.
@@ -149,27 +133,26 @@ class Sa2VAModel(PreTrainedModel):
             embeddings[places] = visual_tokens.to(embeddings)
         return embeddings[None]
 
-    def answer(self, prompt_embeddings: torch.Tensor, tokenizer: Any, token_limit: int) -> GeneratedText:
-        """Greedy answer to one prompt, (1, N, H); see `answers`."""
-        return self.answers([prompt_embeddings[0]], tokenizer, token_limit)[0]
+    def answer(self, prompt: torch.Tensor | Prompt, tokenizer: Any, token_limit: int) -> GeneratedText:
+        """Greedy answer to one prompt; see `answers`."""
+        return self.answers([prompt], tokenizer, token_limit)[0]
 
     def answers(
-        self, prompts: list[torch.Tensor], tokenizer: Any, token_limit: int, drafts: list[list[int]] | None = None
+        self,
+        prompts: Sequence[torch.Tensor | Prompt],
+        tokenizer: Any,
+        token_limit: int,
+        drafts: list[list[int]] | None = None,
     ) -> list[GeneratedText]:
-        """Greedy answers to prompts of any lengths, (N, H) each, computed together; see `GreedyDecoding.answers`."""
+        """Greedy answers to prompts of any lengths, computed together; see `GreedyDecoding.answers`."""
         decoding = GreedyDecoding(
             self.language_model,
             self.config.token_ids["[SEG]"],
-            lambda token_ids: self._ends(token_ids, tokenizer),
+            lambda token_ids: self.bridge.ends(token_ids, tokenizer),
             token_limit,
+            self.bridge.seg_state,
         )
         return decoding.answers(prompts, drafts)
-
-    def _ends(self, token_ids: list[int], tokenizer: Any) -> bool:
-        if token_ids[-1] == tokenizer.eos_token_id:
-            return True
-        text = tokenizer.decode(token_ids).replace("\r", "").replace("\n", "")
-        return any(text.endswith(word) for word in self.config.stop_words)
 
     def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
         """SAM2's image encoder: (B, 3, 1024, 1024) -> features of the B images."""
@@ -234,30 +217,16 @@ class Sa2VAModel(PreTrainedModel):
             tokenizer: that of the model's own folder.
             token_limit: most tokens of the answer; None takes the config's.
         """
-        config = self.config
+        config, bridge = self.config, self.bridge
         limit = checked_limit(self.config, tokenizer, token_limit)
-        if image is not None:
-            image = one_picture(image)
-        if image is None and IMAGE_CONTEXT in past_text:
-            raise ValueError("past_text holds an image, and image is None; give the same image again")
-        if image is None and mask_prompts is not None:
-            raise ValueError("mask_prompts: regions need an image, and image is None")
-        visual_tokens, image_tokens, region_tokens = None, None, ""
-        if image is not None:
-            (image,) = given_as_rgb([image])
-            tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-            image_tokens = image_text(len(tiles), config.tokens_per_tile)
-            encoded = self.encode_tiles(tile_pixels(tiles).to(self.device, self.dtype))
-            visual_tokens = encoded.flatten(0, 1)
-            if mask_prompts is not None:
-                cells = region_cells(mask_prompts, int(config.tokens_per_tile**0.5))
-                region_tokens = region_text(cells)
-                last_tile = encoded[-1]  # the thumbnail, or the only tile
-                rows = [last_tile[region.flatten().to(last_tile.device)] for region in cells]
-                visual_tokens = torch.cat([visual_tokens, *rows])
-        prompt = build_prompt(text, past_text, config.instruction, image_tokens, region_tokens)
-        input_ids = torch.tensor(tokenizer.encode(prompt), device=self.device)
-        answer = self.answer(self.embed_prompt(input_ids, visual_tokens), tokenizer, limit)
+        if image is None:
+            prompt = bridge.question(self, tokenizer, text, past_text, mask_prompts=mask_prompts)
+        else:
+            (image,) = given_as_rgb([one_picture(image)])
+            pixels = bridge.image_bytes(image)
+            pictures = bridge.image_tokens(pixels)
+            prompt = bridge.question(self, tokenizer, text, past_text, pixels, pictures, mask_prompts)
+        answer = self.answer(prompt, tokenizer, limit)
         words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
         if image is None or not len(answer.seg_states):
             height, width = (0, 0) if image is None else (image.height, image.width)

@@ -10,18 +10,11 @@ from typing import Any
 import torch
 from PIL import Image
 
+from .bridge import bridge_of
 from .generation import GeneratedText
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
-from .processing_sa2va import (
-    build_prompt,
-    image_bytes,
-    image_text,
-    normalise_sam2,
-    normalise_tiles,
-    sam2_bytes,
-    upsample_logits,
-)
+from .processing_sa2va import normalise_sam2, sam2_bytes, upsample_logits
 from .tracking import FrameFeatures, FrameMasks, Tracker
 
 FRAMES_SEEN = 5
@@ -57,22 +50,13 @@ def checked_frames(video: Any) -> list[Image.Image]:
     return given_as_rgb(frames)
 
 
-def frame_tiles(frames: list[Image.Image], side: int) -> torch.Tensor:
-    """RGB frames as the language model sees them, each stretched to one tile: (n, 3, side, side) uint8."""
-    return image_bytes([frame.resize((side, side), Image.Resampling.BICUBIC) for frame in frames])
-
-
 def answer_frames(
-    model: Any, tiles: torch.Tensor, text: str, past_text: str, tokenizer: Any, limit: int
+    model: Any, pixels: torch.Tensor, text: str, past_text: str, tokenizer: Any, limit: int
 ) -> GeneratedText:
-    """The language model's answer about a few frames, see `frame_tiles`."""
-    config = model.config
-    pixels = normalise_tiles(tiles.to(model.device)).to(model.dtype)
-    visual = model.encode_tiles(pixels).flatten(0, 1)
-    image_tokens = "\n".join([image_text(1, config.tokens_per_tile)] * len(tiles))
-    prompt = build_prompt(text, past_text, config.instruction, image_tokens)
-    input_ids = torch.tensor(tokenizer.encode(prompt), device=model.device)
-    return model.answer(model.embed_prompt(input_ids, visual), tokenizer, limit)
+    """The language model's answer about a few frames, uint8 (n, 3, h, w), see `Bridge.frame_bytes`."""
+    bridge = bridge_of(model)
+    pictures = bridge.frame_tokens(pixels)
+    return model.answer(bridge.question(model, tokenizer, text, past_text, pixels, pictures), tokenizer, limit)
 
 
 def encode_frame(model: Any, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
@@ -103,14 +87,14 @@ def predict_video(model: Any, video: Any, text: str, past_text: str, tokenizer: 
         limit: most tokens of the answer.
     """
     frames = checked_frames(video)
-    tiles = frame_tiles(frames[:FRAMES_SEEN], model.config.tile_size)
-    answer = answer_frames(model, tiles, text, past_text, tokenizer, limit)
+    pixels = bridge_of(model).frame_bytes(frames[:FRAMES_SEEN])
+    answer = answer_frames(model, pixels, text, past_text, tokenizer, limit)
     words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
     width, height = frames[0].size
     count = len(answer.seg_states)
     logits = torch.zeros((count, len(frames), height, width))
     if count:
         side = model.config.sam2_sizes.image_size
-        for number, masks in enumerate(frame_masks(model, frames, len(tiles), answer.seg_states)):
+        for number, masks in enumerate(frame_masks(model, frames, len(pixels), answer.seg_states)):
             logits[:, number] = upsample_logits(masks.low_resolution, side, height, width).cpu()
     return VideoPrediction(words, answer, logits)

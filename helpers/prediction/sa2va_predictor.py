@@ -11,13 +11,9 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.model.processing_sa2va import (
-    IMAGE_CONTEXT,
-    build_prompt,
-    image_text,
-    normalise_sam2,
-    normalise_tiles,
-)
+from helpers.model.bridge import bridge_of
+from helpers.model.processing_sa2va import normalise_sam2
+from helpers.model.prompt import EmbeddedWords
 from helpers.model.quantization.layers import quantization_of
 from helpers.prediction.engine.batch_pipeline import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.prediction.engine.cuda_graphs import GraphedModel
@@ -28,22 +24,8 @@ from helpers.runs.stored_logits import Upsampling
 
 TOKEN_LIMIT = 64
 
-# What goes through a part of the model at once. Larger batches gain nothing there and cost memory.
-TILES_AT_ONCE = 32
+# What goes through the mask decoder at once. Larger batches gain nothing there and cost memory.
 MASKS_AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class _Text:
-    """The embedded words (n, H) before and behind an image, and the number of tokens with the image's."""
-
-    before: torch.Tensor
-    behind: torch.Tensor
-    length: int
-
-    def around(self, visual: torch.Tensor) -> torch.Tensor:
-        """The whole prompt (N, H) with an image's tokens (M, H)."""
-        return torch.cat([self.before, visual.to(self.before), self.behind])
 
 
 @dataclass(frozen=True)
@@ -94,6 +76,7 @@ class Sa2VAPredictor:
                 f"tokenizer: its ids {strays} differ from the model's {model.config.token_ids}; use the folder's own"
             )
         self._model = model
+        self._bridge = bridge_of(model)
         self._tokenizer = tokenizer
         self._identity = dict(identity)
         self._token_limit = token_limit
@@ -101,7 +84,7 @@ class Sa2VAPredictor:
         self._dtype = dtype_of(model)
         self._drafts: dict[str, list[int]] = {}
         itself = model.device.type == "cuda" if resizes is None else resizes
-        self._inputs = ImageInputs(model.config, model.device, itself)
+        self._inputs = ImageInputs(model.config, self._bridge, model.device, itself)
         # Padding, drafts, and other answers beside one's own in the mask decoder change the last digits, and the
         # decoder may enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
         self._exact = self._dtype.main == torch.float32
@@ -179,54 +162,35 @@ class Sa2VAPredictor:
 
     def answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
         """The second step: the model's own answers, one list for each image with one for each prompt."""
-        texts: dict[tuple[int, str], _Text] = {}
-        for image in prepared:
+        bridge, model = self._bridge, self._model
+        pictures = [bridge.image_tokens(image.tiles) for image in prepared]
+        texts: dict[tuple[tuple[int, ...], str], EmbeddedWords] = {}
+        for shown in pictures:
             for prompt in prompts:
-                if (len(image.tiles), prompt) not in texts:
-                    texts[len(image.tiles), prompt] = self._embed_text(len(image.tiles), prompt)
-        visual = self._encode_tiles(prepared)
+                if (shown, prompt) not in texts:
+                    texts[shown, prompt] = bridge.words(model, self._prompt_ids(shown, prompt), shown)
+        visual = bridge.encode(model, [image.tiles for image in prepared])
         pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
-        rows = [texts[len(prepared[index].tiles), prompt] for index, prompt in pairs]
+        rows = [texts[pictures[index], prompt] for index, prompt in pairs]
         answers: list[Any] = [None] * len(pairs)
         allowed = 0.0 if self._exact else PADDING_ALLOWED
-        for group in length_groups([row.length for row in rows], allowed):
-            embeddings = [rows[place].around(visual[pairs[place][0]]) for place in group]
+        for group in length_groups([len(row) for row in rows], allowed):
+            asked = [bridge.prompt(model, rows[place], visual[pairs[place][0]]) for place in group]
             drafts = [self._drafts.get(pairs[place][1], []) for place in group]
             more = {"drafts": drafts} if self._takes_drafts else {}
-            found = self._model.answers(embeddings, self._tokenizer, self._token_limit, **more)
+            found = model.answers(asked, self._tokenizer, self._token_limit, **more)
             for place, answer in zip(group, found, strict=True):
                 answers[place] = answer
                 if not answer.truncated:
                     self._drafts[pairs[place][1]] = answer.token_ids
         return [answers[start : start + len(prompts)] for start in range(0, len(answers), len(prompts))]
 
-    def prompt_tokens(self, tiles: int, prompt: str) -> list[int]:
-        """Token ids of a prompt with an image of so many tiles."""
-        config = self._model.config
-        image_tokens = image_text(tiles, config.tokens_per_tile)
-        return self._tokenizer.encode(build_prompt(prompt, "", config.instruction, image_tokens))
+    def prompt_tokens(self, image: PreparedImage, prompt: str) -> list[int]:
+        """Token ids of a prompt about an image."""
+        return self._prompt_ids(self._bridge.image_tokens(image.tiles), prompt)
 
-    def _embed_text(self, tiles: int, prompt: str) -> _Text:
-        """The words around an image, found without asking the device."""
-        ids = self.prompt_tokens(tiles, prompt)
-        image = self._model.config.token_ids[IMAGE_CONTEXT]
-        count, start = ids.count(image), ids.index(image)
-        if ids[start : start + count] != [image] * count or count != tiles * self._model.config.tokens_per_tile:
-            raise ValueError(f"prompt: {IMAGE_CONTEXT} stands for a part of an image; take it out")
-        words = self._model.get_input_embeddings()(
-            torch.tensor(ids[:start] + ids[start + count :], device=self._model.device)
-        )
-        return _Text(words[:start], words[start:], len(ids))
-
-    def _encode_tiles(self, prepared: Sequence[PreparedImage]) -> list[torch.Tensor]:
-        """Image tokens (M, H) of each image."""
-        tiles = torch.cat([image.tiles for image in prepared])
-        encoded = []
-        for part in chunks(len(tiles), TILES_AT_ONCE):
-            pixels = normalise_tiles(tiles[part].to(self._model.device)).to(self._dtype.main)
-            encoded.append(self._model.encode_tiles(pixels))
-        tokens = torch.cat(encoded).split([len(image.tiles) for image in prepared])
-        return [part.flatten(0, 1) for part in tokens]
+    def _prompt_ids(self, pictures: tuple[int, ...], prompt: str) -> list[int]:
+        return self._bridge.prompt_ids(self._tokenizer, prompt, "", pictures)
 
     def masks(self, prepared: Sequence[PreparedImage], states: list[list[torch.Tensor]]) -> list[list[_Maps]]:
         """The last step: maps of all `[SEG]`: `states` holds (n, H) for each image and prompt."""

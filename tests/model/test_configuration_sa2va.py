@@ -43,6 +43,21 @@ def test_config_survives_json_with_both_spellings():
     assert again.sam2_sizes == PRESETS["hiera_t"]
 
 
+def test_version_1_is_an_internvl_and_a_family_has_its_own_fields_alone():
+    old = Sa2VAConfig(text_config=TEXT, sa2va_format_version=1)
+    assert (old.family, old.sa2va_format_version) == ("internvl", 2)
+    assert "tile_size" in old.to_dict() and "least_pixels" not in old.to_dict()
+    shares = {"mrope_section": [1, 1, 0], "mrope_interleaved": True}
+    scaling = {"rope_type": "default", **shares}
+    text = TEXT | {"model_type": "qwen3_vl_text", "rope_theta": 5e6, "rope_scaling": scaling}
+    new = Sa2VAConfig(family="qwen3_vl", text_config=text)
+    stored = json.loads(new.to_json_string(use_diff=False))
+    assert stored["family"] == "qwen3_vl" and "tile_size" not in stored and stored["most_pixels"] == 2048 * 28 * 28
+    assert stored["text_config"]["rope_parameters"] == {"rope_type": "default", "rope_theta": 5e6, **shares}
+    again = Sa2VAConfig(**{name: value for name, value in stored.items() if name != "model_type"})
+    assert again.to_dict() == new.to_dict()
+
+
 def test_template_fills_instruction_and_stop_words():
     config = Sa2VAConfig(text_config=TEXT, template="internlm2_chat")
     assert config.instruction == "<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
@@ -60,7 +75,8 @@ def test_phi3_chat_is_the_same_text_whatever_the_language_model(model_type):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sa2va_format_version": 2}, "this code reads 1, the folder says 2"),
+        ({"sa2va_format_version": 3}, "this code reads 1 and 2, the folder says 3"),
+        ({"family": "llava"}, "family: expected one of"),
         ({"ps_version": "v1"}, "expected ps_version 'v2'"),
         ({"select_layer": -2}, "select_layer -1"),
         ({"template": "vicuna"}, "template: expected one of"),

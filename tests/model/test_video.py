@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel
 
-from helpers.model.video import answer_frames, checked_frames, frame_masks, frame_tiles
+from helpers.model.video import answer_frames, checked_frames, frame_masks
 from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
@@ -37,7 +37,7 @@ def test_the_language_model_sees_five_frames_and_its_ids_equal(shared, converted
     case = load_video(shared, name)
     asked = []
     encode = tokenizer.encode
-    tiles = frame_tiles(checked_frames(case.frames[:5]), 448)
+    tiles = model.bridge.frame_bytes(checked_frames(case.frames[:5]))
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenizer, "encode", lambda text: asked.append(encode(text)) or asked[-1])
         answer = answer_frames(model, tiles, case.facts["text"], "", tokenizer, 32)

@@ -75,16 +75,13 @@ def require_base_fits(sources: Sources) -> None:
         listed = "; ".join(f"{name}: checkpoint {trained[name]}, base {base[name]}" for name in different)
         raise RefusedInput(
             f"the base {sources.folder.name} does not fit the checkpoint "
-            f"{sources.opened[SourceRole.CHECKPOINT].path.name} ({listed}); pass as --base the InternVL folder that "
-            "the run started from"
+            f"{sources.opened[SourceRole.CHECKPOINT].path.name} ({listed}); pass as --base the folder that the run "
+            "started from"
         )
 
 
-_ALWAYS_SAVED = tuple(
-    f"{module}.{kind}"
-    for module in ("mlp1.0", "mlp1.1", "mlp1.3", "text_hidden_fcs.0", "text_hidden_fcs.2")
-    for kind in ("weight", "bias")
-)
+_PROJECTOR = ("mlp1.0", "mlp1.1", "mlp1.3")
+_SEG_PROJECTION = ("text_hidden_fcs.0", "text_hidden_fcs.2")
 _DECODER = SAM2 + "sam_mask_decoder."
 
 
@@ -101,7 +98,9 @@ def require_whole_checkpoint(sources: Sources) -> None:
     beneath = _names_beneath(sources)
     missing = []
     if checkpoint.kind is CheckpointKind.MMENGINE:
-        missing += [name for name in _ALWAYS_SAVED if name not in found]
+        modules = (*(_PROJECTOR if sources.family.has_projector else ()), *_SEG_PROJECTION)
+        saved = [f"{module}.{kind}" for module in modules for kind in ("weight", "bias")]
+        missing += [name for name in saved if name not in found]
         missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
     missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
     _refuse_incomplete(checkpoint, missing)

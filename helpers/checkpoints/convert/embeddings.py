@@ -37,11 +37,7 @@ def require_embeddings(
     source = sources.opened[role]
     rows = source.tensors[name].shape[0]
     checkpoint = sources.opened[SourceRole.CHECKPOINT]
-    if (
-        role is SourceRole.BASE
-        and tokenizer.added
-        and (source.kind is CheckpointKind.INTERNVL_BASE or rows < tokenizer.length)
-    ):
+    if role is SourceRole.BASE and tokenizer.added and (source.kind.is_base or rows < tokenizer.length):
         raise RefusedInput(
             f"{checkpoint.path.name} holds no embed_tokens, and the base {source.path.name} has no rows "
             f"for {' '.join(tokenizer.added)}; the embedding of [SEG] is nowhere. {_where_to_get_it(sources)}"
@@ -92,7 +88,7 @@ def _require_config_ids(sources: Sources, tokenizer: TokenizerFacts) -> None:
 def _require_order(sources: Sources, tokenizer: TokenizerFacts) -> None:
     """A Sa2VA that stands for the base got its tokens in an order of its own, which must be the run's."""
     base = sources.opened.get(SourceRole.BASE)
-    if base is None or base.path != sources.tokenizer_folder or base.kind is CheckpointKind.INTERNVL_BASE:
+    if base is None or base.path != sources.tokenizer_folder or base.kind.is_base:
         return
     tokens = [token for token in sources.special_tokens if token not in _OF_INTERNVL]
     ids = [tokenizer.ids[token] for token in tokens]
@@ -116,13 +112,15 @@ def find_stored(sources: Sources) -> Mapping[str, Stored]:
 
 
 def decide_tie(
-    sources: Sources, base_ties: bool, stored: Mapping[str, Stored], weights: Weights
+    sources: Sources, base_ties: bool, stored: Mapping[str, Stored], weights: Weights, may_tie: bool = True
 ) -> tuple[bool, list[str]]:
     """Whether head and embeddings are one tensor, and notes for the record.
 
     Where the base ties them and training changed both, loading the export tied would silently drop the trained head:
     it is then kept as a tensor of its own.
 
+    Args:
+        may_tie: whether an export of this family may tie them.
     Raises:
         RefusedInput: where a LoRA run trained only the embeddings of a tied base, so that the head that was used in
             training (the base's, with random rows for the new tokens) is nowhere; or where a pretrained file unties
@@ -130,6 +128,8 @@ def decide_tie(
     """
     if not base_ties:
         return False, []
+    if not may_tie and LM_HEAD in stored:
+        return False, ["the base ties lm_head to the embeddings; a Sa2VA of its family does not: the export keeps both"]
     head, embeddings = stored.get(LM_HEAD), stored.get(EMBEDDINGS)
     if embeddings is None:
         return True, []

@@ -65,7 +65,7 @@ def convert(request: ConversionRequest) -> ConversionRecord:
     siblings = _read_siblings(request.output)
     dtype = getattr(torch, request.dtype)
     with partial_folder(request.output) as folder:
-        tokenizer = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens)
+        tokenizer = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens, sources.family)
         weights = Weights(sources.opened, dtype)
         plan, config, notes = plan_conversion(sources, tokenizer, weights, request.dtype)
         sizes = {target.name: tensor_bytes(target.shape, dtype) for target in plan.targets}
@@ -116,7 +116,7 @@ def plan_conversion(
     stored = find_stored(sources)
     rows, row_notes = require_embeddings(sources, stored, tokenizer)
     require_trained_beside(sources)
-    tied, notes = decide_tie(sources, ties_head(official), stored, weights)
+    tied, notes = decide_tie(sources, ties_head(official), stored, weights, sources.family.ties_head)
     config = native_config(
         official,
         sources.folder / "config.json",

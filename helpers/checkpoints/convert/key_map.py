@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from helpers.checkpoints.convert.qwen_names import QWEN_VL_TABLE, common_name
+
 SAM2 = "grounding_encoder.sam2_model."
 
 _LAYER_PARTS = r"(weight|bias)"
@@ -33,6 +35,7 @@ _TABLES: Mapping[tuple[str, str], Mapping[str, str]] = {
         r"ls([12])": r"lambda_\2",
         r"mlp\.(.+)": r"mlp.\2",
     },
+    **QWEN_VL_TABLE,
     (r"", r""): {
         r"mlp1\.0\.(.+)": r"multi_modal_projector.layer_norm.\1",
         r"mlp1\.1\.(.+)": r"multi_modal_projector.linear_1.\1",
@@ -180,7 +183,7 @@ def canonical_name(stored: str) -> str | LoraName:
         name = name.removeprefix("model.")
     name = name.replace(".base_model.model.", ".")
     name = re.sub(r"\.modules_to_save\.[^.]+\.", ".", name)
-    name = name.replace(".base_layer.", ".")
+    name = common_name(name.replace(".base_layer.", "."))
     if name.startswith(_SAM2_ROOTS):
         name = SAM2 + name
     if name.startswith(SAM2):
@@ -203,8 +206,8 @@ def _of_adapter(stored: str) -> str:
 _WRAPPED_PARTS = {
     "language_model.": ("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."),
     "vision_model.": ("encoder.layers.", "embeddings."),
-    "": ("language_model.", "vision_model.", "vision_tower.", "mlp1.", "multi_modal_projector.", "text_hidden_fcs.",
-         "seg_projection.", "grounding_encoder.", "sam2."),
+    "": ("language_model.", "model.language_model.", "model.visual.", "visual.", "vision_model.", "vision_tower.",
+         "mlp1.", "multi_modal_projector.", "text_hidden_fcs.", "seg_projection.", "grounding_encoder.", "sam2."),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ _PREFIXES = {
     "language_model.": AdapterPart.LANGUAGE,
     "vision_model.": AdapterPart.VISION,
     "vision_tower.": AdapterPart.VISION,
+    "visual.": AdapterPart.VISION,
 }
 # Names of the settings in the record: alpha, and whether it is divided by the root of the rank.
 SETTING_NAMES: Mapping[AdapterPart, tuple[str, str]] = {

@@ -1,13 +1,14 @@
-"""The native configuration from an official InternVL or Sa2VA config.json."""
+"""The native configuration from the config.json of a base, an official Sa2VA, or an export of this kit."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.errors import RefusedInput
-from helpers.model.configuration_sa2va import Sa2VAConfig
+from helpers.model.configuration_sa2va import Family, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
 
 # Official llm_config files carry every default of every generation setting; these are the fields that shape the model.
@@ -18,17 +19,30 @@ _TEXT_FIELDS = (
     "attention_bias", "mlp_bias", "rope_theta", "rope_scaling", "rope_parameters",
 )  # fmt: skip
 
-_REQUIRED = {
-    "vision_config": ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
-    "llm_config": ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
-}
+_QWEN_VISION_FIELDS = (
+    "depth", "hidden_size", "hidden_act", "intermediate_size", "num_heads", "in_channels", "patch_size",
+    "spatial_merge_size", "temporal_patch_size", "out_hidden_size", "num_position_embeddings",
+    "deepstack_visual_indexes", "initializer_range",
+)  # fmt: skip
+
+_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+_REQUIRED: Mapping[Family, Mapping[str, tuple[str, ...]]] = {
+    Family.INTERNVL: {"vision_config": _SIZES, "llm_config": _SIZES},
+    Family.QWEN3_VL: {
+        "vision_config": (
+            "depth", "hidden_size", "intermediate_size", "num_heads", "patch_size", "spatial_merge_size",
+            "temporal_patch_size", "out_hidden_size", "num_position_embeddings",
+        ),
+        "text_config": (*_SIZES, "num_key_value_heads", "head_dim", "eos_token_id"),
+    },
+}  # fmt: skip
 _LANGUAGE_MODELS = {"Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama"}
 
 
 def ties_head(config: Mapping) -> bool:
     """Whether a base's output head shares its embeddings, by its config.json."""
     text = config.get("llm_config") or config.get("text_config") or {}
-    return bool(text.get("tie_word_embeddings", False))
+    return bool(text.get("tie_word_embeddings", False) or config.get("tie_word_embeddings", False))
 
 
 def native_config(
@@ -45,7 +59,7 @@ def native_config(
     """The configuration of the export.
 
     Args:
-        official: a parsed InternVL or Sa2VA config.json (`vision_config`, `llm_config`), or a native one.
+        official: a parsed config.json of a base, of an official Sa2VA, or a native one.
         origin: the file it came from, for messages.
         sam2: preset name or sizes.
         tied: whether the output head shares the embeddings.
@@ -54,7 +68,9 @@ def native_config(
     Raises:
         RefusedInput: for a language model or a setting that the native modules do not compute.
     """
+    facts = facts_of(official)
     common = {
+        "family": facts.family.value,
         "sam2_config": sam2,
         "template": template,
         "special_tokens": list(special_tokens),
@@ -65,11 +81,15 @@ def native_config(
     }
     if "sa2va_format_version" in official:
         kept = ["downsample_ratio", "tile_size", "min_tiles", "max_tiles", "use_thumbnail", "answer_token_limit",
-                "sam2_pixel_constants"]  # fmt: skip
+                "sam2_pixel_constants", "least_pixels", "most_pixels", "pixel_mean", "pixel_std"]  # fmt: skip
         if template == official.get("template"):
             kept += ["instruction", "stop_words"]
         common |= {name: official[name] for name in kept if name in official}
         vision, text = dict(official["vision_config"]), dict(official["text_config"])
+    elif facts.family is Family.QWEN3_VL:
+        stored = official["vision_config"]
+        vision = {name: stored[name] for name in _QWEN_VISION_FIELDS if name in stored}
+        text = {"model_type": "qwen3_vl_text", **_shaping(official["text_config"])}
     else:
         vision, text = _vision_fields(official), _text_fields(official, origin)
         common |= {
@@ -77,9 +97,14 @@ def native_config(
             "ps_version": official.get("ps_version", "v1"),
             "select_layer": official.get("select_layer", -1),
         }
+    if tokenizer.instruction is not None:
+        common |= {"instruction": tokenizer.instruction, "stop_words": []}
+        eos = official["text_config"]["eos_token_id"]
+    else:
+        eos = tokenizer.eos
     text |= {
         "vocab_size": tokenizer.length if rows is None else rows,
-        "eos_token_id": tokenizer.eos,
+        "eos_token_id": eos,
         "pad_token_id": tokenizer.pad,
     }
     try:
@@ -88,7 +113,7 @@ def native_config(
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RefusedInput(
             f"{origin}: transformers cannot build this model ({type(error).__name__}: {error}); use the config of the "
-            "InternVL folder that the run started from, unchanged"
+            f"{facts.title} folder that the run started from, unchanged"
         ) from error
     return config
 
@@ -111,17 +136,20 @@ def require_fields(official: Mapping, origin: Path) -> None:
     """
     if "sa2va_format_version" in official:
         return
-    for section, fields in _REQUIRED.items():
+    facts = facts_of(official)
+    for section, fields in _REQUIRED[facts.family].items():
         found = official.get(section)
         if not isinstance(found, Mapping):
             raise RefusedInput(
-                f"{origin}: expected an InternVL config with vision_config and llm_config, found "
+                f"{origin}: expected a config of {facts.title} with {' and '.join(_REQUIRED[facts.family])}, found "
                 f"{sorted(official)[:12]}; folders converted to transformers' own layout (names ending in -hf) are "
                 "not read"
             )
         missing = [name for name in fields if not isinstance(found.get(name), int)]
         if missing:
-            raise RefusedInput(f"{origin}: {section} lacks {missing}; use the InternVL folder's unchanged config")
+            raise RefusedInput(f"{origin}: {section} lacks {missing}; use the {facts.title} folder's unchanged config")
+    if facts.family is not Family.INTERNVL:
+        return
     vision = official["vision_config"]
     if vision.get("hidden_act", "gelu") != "gelu":
         raise RefusedInput(f"{origin}: vision hidden_act: expected 'gelu', got {vision['hidden_act']!r}")
@@ -154,4 +182,8 @@ def _text_fields(official: Mapping, origin: Path) -> dict:
             f"{origin}: language model {architecture}: expected one of {sorted(_LANGUAGE_MODELS)}. InternLM2 and Phi3 "
             "models run on code of their own and cannot be exported to plain transformers"
         )
-    return {"model_type": model_type, **{name: text[name] for name in _TEXT_FIELDS if name in text}}
+    return {"model_type": model_type, **_shaping(text)}
+
+
+def _shaping(text: Mapping) -> dict:
+    return {name: text[name] for name in _TEXT_FIELDS if name in text}

@@ -13,7 +13,8 @@ NOTHING = "none"  # what `--pretrained` takes where nothing was loaded
 PRETRAINED = "pretrained"  # its name in the record
 _FIELD = "pretrained_pth"
 _SA2VA = (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
-_WHOLE_PARTS = ("vision_model.", "language_model.", SAM2 + "image_encoder.")
+# Of each, one beginning of names.
+_WHOLE_PARTS = (("vision_model.", "visual."), ("language_model.",), (SAM2 + "image_encoder.",))
 _SHOWN = 5
 
 
@@ -170,7 +171,7 @@ def is_whole(checkpoint: TensorSource) -> bool:
     names = [canonical_name(name) for name in checkpoint.tensors]
     if any(isinstance(name, LoraName) for name in names):
         return False
-    return all(any(str(name).startswith(part) for name in names) for part in _WHOLE_PARTS)
+    return all(any(str(name).startswith(parts) for name in names) for parts in _WHOLE_PARTS)
 
 
 def _other(said: list[Candidate], name: str | None) -> tuple[Candidate, ...]:

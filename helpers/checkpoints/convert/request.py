@@ -17,6 +17,7 @@ from helpers.checkpoints.convert.conversion_settings import (
     resolve_setting,
     settle_sam2_sizes,
 )
+from helpers.checkpoints.convert.families import FamilyFacts, facts_of
 from helpers.checkpoints.convert.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.convert.pretrained import (
@@ -38,7 +39,7 @@ from helpers.model.sam2_sizes import Sam2Sizes
 
 _log = logging.getLogger(__name__)
 
-_BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
+_BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.QWEN_VL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class Sources:
         """The parsed config.json of `folder`."""
         source = next(source for source in self.opened.values() if source.path == self.folder)
         return source.config
+
+    @property
+    def family(self) -> FamilyFacts:
+        """The family of the model."""
+        return facts_of(self.official)
 
     @property
     def scales(self) -> Mapping[AdapterPart, LoraScale]:
@@ -227,7 +233,7 @@ def _require_kinds(opened: Mapping[SourceRole, TensorSource]) -> None:
     base = opened.get(SourceRole.BASE)
     if base is not None and base.kind not in _BASES:
         raise RefusedInput(
-            f"--base {base.path.name}: expected the folder of an InternVL model or of a Sa2VA, this is of kind "
+            f"--base {base.path.name}: expected the folder of an InternVL, a Qwen3-VL or a Sa2VA, this is of kind "
             f"'{base.kind.value}'"
         )
     for source in opened.values():

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
+from helpers.checkpoints.convert.chat_template import user_turn
+from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts
 from helpers.checkpoints.convert.sentencepiece_tokenizer import (
     MODEL_FILE,
     SentencePieceTokenizer,
@@ -23,7 +25,7 @@ from helpers.checkpoints.convert.sentencepiece_tokenizer import (
 )
 from helpers.checkpoints.read.weight_folder import read_json_object
 from helpers.core.errors import RefusedInput
-from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
+from helpers.model.configuration_sa2va import Family
 
 _COPIED = (
     "vocab.json",
@@ -31,6 +33,7 @@ _COPIED = (
     MODEL_FILE,
     "special_tokens_map.json",
     "chat_template.jinja",
+    "chat_template.json",
     "tokenizer.json",
     "added_tokens.json",
     "tokenizer_config.json",
@@ -49,6 +52,7 @@ class TokenizerFacts:
         eos, pad: ids, None where the tokenizer has none.
         pieces: number of ids that sentencepiece knows, where the tokenizer was made from its file.
         notes: what a reader of the record should know.
+        instruction: the chat template's text around one user turn, with `{input}`; None where it was not asked for.
     """
 
     length: int
@@ -58,9 +62,12 @@ class TokenizerFacts:
     pad: int | None
     pieces: int | None = None
     notes: tuple[str, ...] = ()
+    instruction: str | None = None
 
 
-def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -> TokenizerFacts:
+def write_tokenizer(
+    source: Path, target: Path, special_tokens: Sequence[str], family: FamilyFacts = FAMILIES[Family.INTERNVL]
+) -> TokenizerFacts:
     """Write `source`'s tokenizer with `special_tokens` to the folder `target`.
 
     Args:
@@ -68,13 +75,13 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
         target: an existing folder.
         special_tokens: those that the source lacks are added in this order; those that it has keep their ids.
     Raises:
-        RefusedInput: where the source has no tokenizer files, or lacks InternVL's image tokens.
+        RefusedInput: where the source has no tokenizer files, or lacks the family's picture tokens or chat template.
     """
     present = [path.name for path in tokenizer_files(source)]
     if not has_tokenizer(source):
         raise RefusedInput(
             f"{source}: expected tokenizer files (tokenizer.json, or vocab.json and merges.txt), found "
-            f"{present or 'none'}; --base must name the InternVL folder the run started from"
+            f"{present or 'none'}; --base must name the {family.title} folder the run started from"
         )
     for name in present:
         if name.endswith(".json"):
@@ -99,9 +106,10 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
                 "download them again"
             ) from error
         known = tokenizer.get_vocab()
-        missing = [token for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT) if token not in known]
+        missing = [token for token in family.picture_tokens if token not in known]
         if missing:
-            raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of an InternVL model")
+            raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of a model of {family.title}")
+        instruction = user_turn(source, tokenizer, family) if family.asks_chat_template else None
         for path in tokenizer_files(staging):
             shutil.copyfile(path, target / path.name)
     added = tuple(token for token in special_tokens if token not in known)
@@ -110,9 +118,9 @@ def write_tokenizer(source: Path, target: Path, special_tokens: Sequence[str]) -
     # Not by its own `save`, whose errors of the disk are of no kind that can be told from others.
     (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
     _write_slow_files(target, alone=made is not None)
-    ids = {token: vocabulary[token] for token in (*special_tokens, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
+    ids = {token: vocabulary[token] for token in (*special_tokens, *family.picture_tokens)}
     length = max(len(tokenizer), max(vocabulary.values()) + 1)  # ids may leave gaps
-    facts = TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    facts = TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id, instruction=instruction)
     return facts if made is None else replace(facts, pieces=made.pieces, notes=made.notes)
 
 

@@ -31,7 +31,7 @@ class TensorGroup(Enum):
 _PATTERNS: tuple[tuple[TensorGroup, re.Pattern[str]], ...] = tuple(
     (group, re.compile(pattern))
     for group, pattern in (
-        (TensorGroup.VISION_LORA, r"(^|\.)(vision_model|vision_tower)\..*\.lora_[AB]\."),
+        (TensorGroup.VISION_LORA, r"(^|\.)(vision_model|vision_tower|visual)\..*\.lora_[AB]\."),
         (TensorGroup.LORA, r"\.lora_[AB]\."),
         (TensorGroup.SEG_PROJECTION, r"(^|\.)(text_hidden_fcs|seg_projection)\."),
         (TensorGroup.MASK_DECODER, r"(^|\.)(sam_)?mask_decoder\."),
@@ -41,8 +41,8 @@ _PATTERNS: tuple[tuple[TensorGroup, re.Pattern[str]], ...] = tuple(
             r"(^|\.)(memory_\w+|maskmem_\w+|no_mem\w*|no_obj\w*|obj_ptr\w*|object_pointer\w*|occlusion_\w+|mask_downsample)(\.|$)",
         ),
         (TensorGroup.IMAGE_ENCODER, r"(^|\.)(image_encoder|vision_encoder)\."),
-        (TensorGroup.VISION_TOWER, r"(^|\.)(vision_model|vision_tower)\."),
-        (TensorGroup.PROJECTOR, r"(^|\.)(mlp1|multi_modal_projector)\."),
+        (TensorGroup.PROJECTOR, r"(^|\.)(mlp1|multi_modal_projector|(visual|vision_tower)\.(deepstack_)?merger\w*)\."),
+        (TensorGroup.VISION_TOWER, r"(^|\.)(vision_model|vision_tower|visual)\."),
         (TensorGroup.EMBEDDINGS, r"(^|\.)(embed_tokens|tok_embeddings)\."),
         (TensorGroup.LM_HEAD, r"(^|\.)(lm_head|language_model(\.\w+)*\.output)\."),
         (TensorGroup.LANGUAGE_MODEL, r"(^|\.)language_model\."),

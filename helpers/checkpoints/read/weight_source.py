@@ -28,6 +28,8 @@ _FORMAT_KEY = "sa2va_format_version"
 _SHARD_NAME = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)\Z")
 _TRAINING_PREFIXES = ("mllm.", "grounding_encoder.", "text_hidden_fcs.")
 _INTERNVL_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
+# The vision tower of a Qwen model: in its own files of either generation, and in a Sa2VA's.
+_QWEN_TOWER = re.compile(r"(model\.){0,2}visual\.")
 _SAM2_PREFIXES = ("image_encoder.trunk.", "sam_mask_decoder.")
 _ALL_PREFIXES = (*_TRAINING_PREFIXES, *_INTERNVL_PREFIXES, *_SAM2_PREFIXES)
 
@@ -37,8 +39,9 @@ class CheckpointKind(Enum):
 
     MMENGINE: a training checkpoint with a meta entry. FLAT: the training key names without it.
     SAM2: a SAM2 model alone. HF_EXPORT: an official Sa2VA export. INTERNVL_BASE: an official
-    InternVL model, without SAM2. NATIVE: a folder written by this kit. PEFT_ADAPTER: a folder with
-    LoRA alone, as peft saves it. OTHER: none of these.
+    InternVL model, without SAM2; QWEN_VL_BASE: a Qwen vision-language model likewise. NATIVE: a
+    folder written by this kit. PEFT_ADAPTER: a folder with LoRA alone, as peft saves it. OTHER:
+    none of these.
     """
 
     MMENGINE = "mmengine"
@@ -46,9 +49,15 @@ class CheckpointKind(Enum):
     SAM2 = "sam2"
     HF_EXPORT = "hf_export"
     INTERNVL_BASE = "internvl_base"
+    QWEN_VL_BASE = "qwen_vl_base"
     NATIVE = "native"
     PEFT_ADAPTER = "peft_adapter"
     OTHER = "other"
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is what training starts from: a vision-language model without SAM2."""
+        return self in (CheckpointKind.INTERNVL_BASE, CheckpointKind.QWEN_VL_BASE)
 
 
 class TensorSource:
@@ -191,6 +200,8 @@ def _kind(names: Iterable[str], config: Mapping[str, object] | None, meta: Check
         return CheckpointKind.SAM2
     if present.issuperset(_INTERNVL_PREFIXES):
         return CheckpointKind.HF_EXPORT if "grounding_encoder." in present else CheckpointKind.INTERNVL_BASE
+    if any(map(_QWEN_TOWER.match, names)):
+        return CheckpointKind.HF_EXPORT if "grounding_encoder." in present else CheckpointKind.QWEN_VL_BASE
     if not present.isdisjoint(_TRAINING_PREFIXES):
         return CheckpointKind.FLAT
     return CheckpointKind.OTHER

@@ -204,8 +204,8 @@ class _Bench:
     def _sizes(self, image: Image.Image) -> tuple[int, int]:
         """Tiles of an image, and tokens of its prompt."""
         predictor = self._predictors[ONE_PASS]
-        tiles = predictor.predict([predictor.prepare(image)], [DEFAULT_PROMPT])[0][0].tiles
-        return tiles, len(predictor.prompt_tokens(tiles, DEFAULT_PROMPT))
+        (prepared,) = predictor.to_device([predictor.prepare(image)])
+        return len(prepared.tiles), len(predictor.prompt_tokens(prepared, DEFAULT_PROMPT))
 
 
 def sufficient_batch(rates: Mapping[int, float]) -> int:

@@ -70,7 +70,7 @@ def compose(
     sources = open_sources(request)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        facts = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens)
+        facts = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens, sources.family)
         weights = Weights(sources.opened, torch_dtype)
         plan, config, _ = plan_conversion(sources, facts, weights, name)
         write_code_and_config(folder, config)

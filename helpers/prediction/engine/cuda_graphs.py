@@ -12,8 +12,10 @@ import torch
 from torch import nn
 from transformers.cache_utils import DynamicCache
 
+from helpers.model.bridge import bridge_of
 from helpers.model.components import MaskLogits, Sam2Features
 from helpers.model.generation import GeneratedText
+from helpers.model.language_pass import LanguagePass
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -117,8 +119,9 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
 
     They are `encode_tiles`, `encode_sam2`, `decode_masks` (features, states, image of each), and a pass over prompts
     (B, N, H) with M tokens (B, M) behind each: the greedy tokens (B, 1 + M) at the end of the prompt and at each
-    token, and the states (B, 1 + M, H).
+    token, and the states (B, 1 + M, H) that count at a `[SEG]`.
     """
+    seg_state = bridge_of(model).seg_state
 
     def encode_tiles(pixels: torch.Tensor) -> Tensors:
         return (model.encode_tiles(pixels),)
@@ -135,10 +138,9 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
         language = model.language_model
         embeddings = torch.cat([prompts, language.get_input_embeddings()(tokens).to(prompts)], 1)
         with _fixed_frequencies(language.model.rotary_emb, embeddings.shape[1]):
-            states = language.model(
-                inputs_embeds=embeddings, past_key_values=DynamicCache(), use_cache=True
-            ).last_hidden_state[:, -1 - tokens.shape[1] :]
-        return language.lm_head(states).argmax(-1), states
+            passed = LanguagePass(language.model, seg_state)(embeddings, DynamicCache())
+        end = slice(-1 - tokens.shape[1], None)
+        return language.lm_head(passed.states[:, end]).argmax(-1), passed.seg_states[:, end]
 
     return encode_tiles, encode_sam2, decode_masks, read
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from PIL import Image
 
+from helpers.model.bridge import Bridge
 from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.model.image_mode import to_rgb
-from helpers.model.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
+from helpers.model.processing_sa2va import image_bytes, sam2_bytes
 from helpers.prediction.engine.batch_pipeline import chunks
 from helpers.prediction.engine.resizing import Resizes, Tiling, find_resizes
 
@@ -25,7 +26,7 @@ class PreparedImage:
     """An image as the model takes it, still as bytes: a quarter of the memory of float32.
 
     Attributes:
-        tiles: uint8 (T, 3, tile_size, tile_size), the thumbnail last.
+        tiles: uint8 (T, 3, h, w), what the language model sees, see `Bridge.image_bytes`.
         square: uint8 (1, 3, S, S), stretched for SAM2.
         width, height: of the image in pixels.
     """
@@ -75,14 +76,15 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
 class ImageInputs:
     """Makes the inputs of a model of images."""
 
-    def __init__(self, config: Sa2VAConfig, device: torch.device, resizes_itself: bool):
+    def __init__(self, config: Sa2VAConfig, bridge: Bridge, device: torch.device, resizes_itself: bool):
         """Make inputs for a model.
 
         Args:
-            config, device: of the model.
+            config, bridge, device: of the model.
             resizes_itself: whether the device resizes.
         """
         self._config = config
+        self._bridge = bridge
         self._device = device
         self._resizes_itself = resizes_itself
         self._resizes: dict[tuple[int, int], Resizes | None] = {}
@@ -90,14 +92,12 @@ class ImageInputs:
 
     def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
         """Tiles and SAM2 pixels of one image, or what a GPU makes them of; safe on several threads at once."""
-        config = self._config
         image = to_rgb(image)
         resizes = self._find_resizes(image.height, image.width)
         if resizes is not None:
             return RawImage(image_bytes([image])[0], resizes)
-        tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-        square = sam2_bytes(image, config.sam2_sizes.image_size)
-        return PreparedImage(image_bytes(tiles), square, image.width, image.height)
+        square = sam2_bytes(image, self._config.sam2_sizes.image_size)
+        return PreparedImage(self._bridge.image_bytes(image), square, image.width, image.height)
 
     def gather(self, prepared: Sequence[PreparedImage | RawImage]) -> Sequence[PreparedImage | RawImage]:
         """`on_device` of a GPU, beside what it computes; elsewhere the inputs as they are.

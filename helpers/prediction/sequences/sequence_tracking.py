@@ -14,9 +14,10 @@ from PIL import Image
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame
+from helpers.model.bridge import bridge_of
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import sam2_bytes
-from helpers.model.video import FRAMES_SEEN, answer_frames, frame_tiles
+from helpers.model.video import FRAMES_SEEN, answer_frames
 from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, write_outcomes
 from helpers.prediction.engine.case_result import MODEL_ERRORS, device_failure, model_failure
 from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
@@ -36,7 +37,7 @@ class PreparedFrame:
     """A frame as the model takes it in a sequence, still as bytes.
 
     Attributes:
-        tile: uint8 (1, 3, tile_size, tile_size), for the language model.
+        tile: uint8 (1, 3, h, w), for the language model, see `Bridge.frame_bytes`.
         square: uint8 (1, 3, S, S), stretched for SAM2.
         alone: the inputs of the frame by itself; None where they are not asked for.
     """
@@ -76,6 +77,7 @@ class SequencePredictor:
             raise RefusedInput("the model folder's code follows no sequences; convert again with this version")
         self.mode = mode
         self._model = model
+        self._bridge = bridge_of(model)
         self._tokenizer = tokenizer
         self._token_limit = token_limit
 
@@ -91,10 +93,10 @@ class SequencePredictor:
 
     def prepare(self, image: Image.Image) -> PreparedFrame:
         """The inputs of one frame; safe on several threads at once."""
-        config, image = self._model.config, to_rgb(image)
+        image = to_rgb(image)
         return PreparedFrame(
-            frame_tiles([image], config.tile_size),
-            sam2_bytes(image, config.sam2_sizes.image_size),
+            self._bridge.frame_bytes([image]),
+            sam2_bytes(image, self._model.config.sam2_sizes.image_size),
             self._alone.prepare(image) if self.mode is Mode.FUSED else None,
         )
 

@@ -45,7 +45,8 @@ def test_phi3_chat_is_converted_as_it_is_named(tmp_path, tiny):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out", trust_remote_code=True)
     said = tokenizer.encode("Sure, it is [SEG].<|end|>", add_special_tokens=False)
     # The word is several tokens here, and ends an answer all the same.
-    assert model._ends(said, tokenizer) and not any(model._ends(said[:end], tokenizer) for end in range(1, len(said)))
+    assert model.bridge.ends(said, tokenizer)
+    assert not any(model.bridge.ends(said[:end], tokenizer) for end in range(1, len(said)))
 
 
 def test_two_templates_in_one_config_are_told_and_decided_by_the_option(tmp_path, tiny):

@@ -75,7 +75,8 @@ def test_sam2_file(tmp_path, layout):
 
 
 def test_kinds_have_the_names_that_records_hold():
-    names = ["mmengine", "flat", "sam2", "hf_export", "internvl_base", "native", "peft_adapter", "other"]
+    names = ["mmengine", "flat", "sam2", "hf_export", "internvl_base", "qwen_vl_base", "native", "peft_adapter",
+             "other"]  # fmt: skip
     assert [kind.value for kind in CheckpointKind] == names
 
 

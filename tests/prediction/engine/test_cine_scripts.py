@@ -10,7 +10,6 @@ from helpers.core.errors import VesselkitError
 from helpers.data.cases import Case
 from helpers.data.frames.frame import Frame
 from helpers.model.generation import GeneratedText
-from helpers.model.video import frame_tiles
 from helpers.prediction.engine.model_loading import load_model
 from scripts import train_memory
 from scripts.train_answer import answers_with_seg, train_answer
@@ -26,7 +25,7 @@ def loaded(fixture_folder):
 
 def test_the_answer_is_learned_and_merged(loaded):
     model, tokenizer = copy.deepcopy(loaded[0]), loaded[1]
-    tiles = frame_tiles([Image.new("RGB", (64, 64), (40 * n, 40 * n, 40 * n)) for n in range(6)], 448)
+    tiles = model.bridge.frame_bytes([Image.new("RGB", (64, 64), (40 * n, 40 * n, 40 * n)) for n in range(6)])
     names = list(model.state_dict())
     assert not answers_with_seg(model, tokenizer, tiles[:5], REQUEST)
     train_answer(model, tokenizer, [tiles], REQUEST, 25, 0, rate=1e-2)

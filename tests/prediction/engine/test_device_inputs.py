@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.model.bridge import bridge_for
 from helpers.prediction.engine import device_inputs
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
 from helpers.prediction.engine.model_loading import load_model
@@ -54,7 +55,7 @@ def test_a_gpu_gathers_on_a_stream_of_its_own_and_returns_once_all_is_there(conf
     stream = Stream("cuda:0")
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
     monkeypatch.setattr(torch.cuda, "stream", within)
-    made = ImageInputs(config, torch.device("cuda:0"), resizes_itself=True)
+    made = ImageInputs(config, bridge_for(config), torch.device("cuda:0"), resizes_itself=True)
     made.on_device = lambda prepared: stream.events.append("brought") or [*prepared, "there"]
     assert made.gather(["raw"]) == ["raw", "there"]
     assert stream.events == ["entered", "brought", "synchronized", "left"]
@@ -63,7 +64,7 @@ def test_a_gpu_gathers_on_a_stream_of_its_own_and_returns_once_all_is_there(conf
 def test_what_was_gathered_is_kept_until_the_stream_that_computes_has_read_it(config, monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"the current one of {device}")
-    made = ImageInputs(config, torch.device("cuda:0"), resizes_itself=True)
+    made = ImageInputs(config, bridge_for(config), torch.device("cuda:0"), resizes_itself=True)
     images = [PreparedImage(OnGPU(), OnGPU(), 64, 64) for _ in range(2)]
     assert made.on_device(images) == images
     kept = [tensor.kept_for for image in images for tensor in (image.tiles, image.square)]
@@ -72,10 +73,10 @@ def test_what_was_gathered_is_kept_until_the_stream_that_computes_has_read_it(co
 
 def test_what_pillow_resized_goes_to_the_device_with_the_others(config, monkeypatch):
     monkeypatch.setattr(device_inputs, "RESIZED_PIXELS", 900)
-    made = ImageInputs(config, torch.device("cpu"), resizes_itself=True)
+    made = ImageInputs(config, bridge_for(config), torch.device("cpu"), resizes_itself=True)
     small, large = (made.prepare(Image.new("RGB", (side, side))) for side in (30, 31))
     assert isinstance(small, RawImage) and isinstance(large, PreparedImage)
-    elsewhere = ImageInputs(config, META, resizes_itself=True)
+    elsewhere = ImageInputs(config, bridge_for(config), META, resizes_itself=True)
     small = replace(small, pixels=small.pixels.to(META))
     monkeypatch.setattr(
         device_inputs, "resized", lambda images, device: [PreparedImage(small.pixels, small.pixels, 30, 30)]

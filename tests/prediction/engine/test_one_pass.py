@@ -48,7 +48,7 @@ def test_one_pass_gives_the_recorded_ids_and_masks(shared, golden_model, monkeyp
             patch.setattr(
                 model,
                 "answer",
-                lambda prompt, words, limit, draft=draft: model.answers([prompt[0]], words, limit, [draft])[0],
+                lambda prompt, words, limit, draft=draft: model.answers([prompt], words, limit, [draft])[0],
             )
             found = model.predict(**case.call(), tokenizer=tokenizer)
         assert found.answer.token_ids == recorded and found.answer.drafted is drafted
