@@ -39,6 +39,12 @@ NEXT_RING = 8  # test files
 # Nothing of the checkout may be among them.
 PRELOADED = ("hypothesis.extra.numpy", "pandas", "PIL.Image", "safetensors.torch", "scipy.ndimage", "scipy.stats")
 PRELOADED += ("skimage.measure", "skimage.morphology", "sklearn.metrics", "surface_distance", "torch", "yaml")
+PRELOADED += tuple(
+    f"transformers.models.{name}"
+    for name in (
+        "auto.tokenization_auto", "internvl.modeling_internvl", "qwen2.modeling_qwen2", "sam2_video.modeling_sam2_video"
+    )
+)  # fmt: skip
 
 
 def rings(root: Path, path: str) -> tuple[list[str], list[str]]:
