@@ -22,10 +22,10 @@ from helpers.review.page import write_page
 from helpers.review.pictures import run_panels, write_pictures
 from helpers.review.review_source import open_source
 from helpers.review.verdict_export import verdict_table
-from tests.notebook.test_notebooks import INFER
 from tests.review.test_verdicts import record
 from tests.support.browser import chromium
 from tests.support.review_runs import CASES, GRIDDED, SAME, write_data, write_run
+from tests.support.shipped_notebooks import INFER
 
 RUNS = '"><img src=x onerror="window.ran=1"><script>window.ran=1<'  # no slash, so that a folder can have the name
 ENDS = "</script><script>window.ran=1</script><!--"

@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="set one parameter of the notebook's first code cell, a list as JSON; may be repeated",
+        help="set one parameter of the notebook, a list as JSON; may be repeated",
     )
     parser.add_argument(
         "--output", help="the executed copy (default: outputs/<project>/notebooks/<UTC>-<notebook>.ipynb)"

@@ -4,6 +4,7 @@ Papermill alone only warns of unknown parameters, formats braces in paths, waits
 place while it runs. Here such parameters are refused, and the output appears complete or not at all.
 """
 
+import logging
 import os
 import re
 import tempfile
@@ -31,6 +32,8 @@ _NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
 # The kernel's log goes to the terminal, where its words on how it was started and ended read like failures.
 _QUIET = ["--IPKernelApp.log_level=50"]
+# It warns of parameters that its one tagged cell lacks; here names are checked, those of a notebook's other cell too.
+logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 def execute_notebook(
@@ -50,7 +53,7 @@ def execute_notebook(
     a report (`helpers.notebook.notebook_report`) gets it written.
 
     Args:
-        parameters: names must be assigned in the notebook's cell tagged `parameters`; values are JSON values or paths.
+        parameters: names must be assigned in the notebook's cells of parameters; values are JSON values or paths.
             An executed copy is run with what it was run with before, but for these.
         timeout_s: seconds that any one cell may take.
         environment: variables that the kernel gets beside those of this process, or in their place.

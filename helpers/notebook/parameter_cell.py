@@ -7,8 +7,10 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 
+FIRST_TAG = "first-parameters"  # of a cell above that one, for what is needed most
 PARAMETERS_TAG = "parameters"
-INJECTED_TAG = "injected-parameters"  # of papermill's, behind that one
+PARAMETER_TAGS = frozenset({FIRST_TAG, PARAMETERS_TAG})
+INJECTED_TAG = "injected-parameters"  # of papermill's, behind the first cell tagged `parameters`
 
 _NOTEBOOK_FORMAT = 4
 
@@ -63,17 +65,17 @@ def _assigned(line: ast.stmt) -> tuple[str, Any]:
 def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
     """Name -> (type, default as source text) of each parameter of a notebook, in order; type `None` where unstated.
 
-    Raises as `read_notebook`, and RefusedInput where the cell is not Python.
+    Raises as `read_notebook`, and RefusedInput where a cell of parameters is not Python.
     """
     found = {}
     for cell in read_notebook(notebook).get("cells", []):
-        if PARAMETERS_TAG not in cell.get("metadata", {}).get("tags", []):
+        if PARAMETER_TAGS.isdisjoint(cell.get("metadata", {}).get("tags", [])):
             continue
         source = "".join(cell["source"])
         try:
             body = ast.parse(source).body
         except SyntaxError as error:
-            raise RefusedInput(f"{notebook}: its cell tagged {PARAMETERS_TAG!r} is not Python. Correct it") from error
+            raise RefusedInput(f"{notebook}: a cell of its parameters is not Python. Correct it") from error
         for line in body:
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
                 found[line.target.id] = (ast.unparse(line.annotation), ast.get_source_segment(source, line.value))

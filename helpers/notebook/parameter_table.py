@@ -9,25 +9,28 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from helpers.core.atomic import write_text_atomic
 from helpers.core.paths import project_root
 from helpers.core.tables import markdown_table
 from helpers.notebook.kit_notebooks import SETTINGS
-from helpers.notebook.parameter_cell import PARAMETERS_TAG, read_notebook
+from helpers.notebook.parameter_cell import FIRST_TAG, PARAMETERS_TAG, read_notebook
 from helpers.notebook.parameters import placeholder
+from helpers.notebook.settings import ResultSettings
 
 _INTRODUCTION = """\
 # Parameters of the notebooks
 
 Written by `make docs` from the types that check the parameters; a test compares.
 
-Each notebook has its parameters in its first code cell: edit them there, or give them on the command line:
+Each notebook has the eight parameters that are needed most in its first code cell, the first rows below, and the others
+in its second: edit them there, or give them on the command line:
 
 ```
 python -m helpers.notebook notebooks/02_infer.ipynb -p data /data/study -p threshold 0.4 -p prompts '["Vessels."]'
 ```
+
+papermill's own command takes them all too. It knows only those of the second cell, and says of the others that it
+"passed unknown parameter" before it passes them.
 
 A list is written as JSON. All parameters are checked before any work, and all that is wrong is told at once. An empty
 text or a zero stands for "not given". Relative paths mean the project root. The notebook shows what it was given, with
@@ -40,6 +43,7 @@ so. Copies run wherever they lie under `outputs/`. An executed copy can be opene
 `python -m helpers.notebook COPY`: with what it was run with, but for what `-p` says. Paths of yours it does not keep,
 and asks for them.
 """
+_MORE = "# More parameters, seldom needed"
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}
 _BLANKS = {"string": "", "integer": 0, "number": 0.0, "array": [], "boolean": False}
 _CELL_TYPES = {"string": "str", "integer": "int", "number": "float", "array": "list", "boolean": "bool"}
@@ -51,7 +55,7 @@ class Parameter:
     """One parameter of a notebook.
 
     Attributes:
-        cell_type: as its cell of parameters declares it, such as `int`.
+        cell_type: as its cell declares it, such as `int`.
         takes: what values it takes, in words.
         default: as Python has it; a blank one stands for "not given", or for what must be given.
         meaning: a few words.
@@ -70,16 +74,17 @@ class Parameter:
 
     @property
     def line(self) -> str:
-        """Its line in the cell of parameters."""
+        """Its line in a cell of parameters."""
         return f"{self.name}: {self.cell_type} = {self.default_text}  # {self.meaning}"
 
 
-def declared(model: type[BaseModel]) -> tuple[Parameter, ...]:
-    """The parameters of a notebook in their order, from the settings that check them."""
-    return tuple(_parameter(name, schema) for name, schema in model.model_json_schema()["properties"].items())
+def declared(model: type[ResultSettings]) -> tuple[Parameter, ...]:
+    """The parameters of a notebook, those of its first cell first, from the settings that check them."""
+    schemas = model.model_json_schema()["properties"]
+    return tuple(_parameter(name, schemas[name]) for name in dict.fromkeys((*model.first_cell, *schemas)))
 
 
-def show_parameters(settings: BaseModel) -> None:
+def show_parameters(settings: ResultSettings) -> None:
     """Display the parameters of this notebook and what was given; a path as a placeholder, since it can name people."""
     import pandas as pd  # here, so that refusals need not wait for it
 
@@ -148,20 +153,23 @@ def reference_text() -> str:
     return "\n".join([_INTRODUCTION, *(_section(name, model) for name, model in SETTINGS.items())])
 
 
-def cell_text(model: type[BaseModel]) -> str:
-    """The source of a notebook's cell of parameters."""
-    return "\n".join(one.line for one in declared(model))
+def cell_texts(model: type[ResultSettings]) -> dict[str, str]:
+    """Tag of each of a notebook's two cells of parameters -> its source."""
+    lines = [one.line for one in declared(model)]
+    count = len(model.first_cell)
+    return {FIRST_TAG: "\n".join(lines[:count]), PARAMETERS_TAG: "\n".join([_MORE, *lines[count:]])}
 
 
-def write_cell(notebook: Path, model: type[BaseModel]) -> None:
-    """Write the cell of parameters into a notebook, of which all else stays as it is."""
+def write_cells(notebook: Path, model: type[ResultSettings]) -> None:
+    """Write the cells of parameters into a notebook, of which all else stays as it is."""
     node = read_notebook(notebook)
-    (cell,) = (one for one in node["cells"] if PARAMETERS_TAG in one["metadata"].get("tags", ()))
-    cell["source"] = cell_text(model).splitlines(keepends=True)
+    for tag, text in cell_texts(model).items():
+        (cell,) = (one for one in node["cells"] if tag in one["metadata"].get("tags", ()))
+        cell["source"] = text.splitlines(keepends=True)
     write_text_atomic(notebook, json.dumps(node, indent=1, ensure_ascii=False) + "\n")
 
 
-def _section(name: str, model: type[BaseModel]) -> str:
+def _section(name: str, model: type[ResultSettings]) -> str:
     rows = (
         (f"`{one.name}`", one.takes, f"`{one.default_text}`", escape(one.meaning, quote=False))
         for one in declared(model)
@@ -172,4 +180,4 @@ def _section(name: str, model: type[BaseModel]) -> str:
 if __name__ == "__main__":
     write_text_atomic(project_root() / "docs" / "notebooks.md", reference_text())
     for name, model in SETTINGS.items():
-        write_cell(project_root() / "notebooks" / f"{name}.ipynb", model)
+        write_cells(project_root() / "notebooks" / f"{name}.ipynb", model)

@@ -22,7 +22,7 @@ from helpers.core import paths
 from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
 from helpers.notebook.kit_notebooks import check_values, kit_notebook
-from helpers.notebook.parameter_cell import parameter_types
+from helpers.notebook.parameter_cell import INJECTED_TAG, PARAMETER_TAGS, parameter_types
 
 SERVED_TAG = "served"
 PORT = 8866
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
 def served_notebook(notebook: Path, values: Mapping[str, Any]) -> nbformat.NotebookNode:
     """The cells of a notebook that are shown without it, with these parameters in them."""
     node = parameterize_notebook(load_notebook_node(str(notebook)), dict(values))
-    kept = {SERVED_TAG, "parameters", "injected-parameters"}
+    kept = {SERVED_TAG, INJECTED_TAG, *PARAMETER_TAGS}
     node.cells = [cell for cell in node.cells if kept & set(cell.metadata.get("tags", []))]
     return node
 

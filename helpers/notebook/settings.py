@@ -8,7 +8,7 @@ import re
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -152,9 +152,13 @@ _LATEST_RUN = "run folder, or name of a run of the project; empty: its latest mo
 
 
 class ResultSettings(BaseModel):
-    """Where the results of a notebook go."""
+    """Where the results of a notebook go.
+
+    `first_cell` names the parameters in a notebook's first cell, at most eight; the others stand in its second.
+    """
 
     model_config = ConfigDict(frozen=True)
+    first_cell: ClassVar[tuple[str, ...]] = ("project", "name")
 
     project: _Project = Field("demo", description="results go to outputs/<project>/")
     name: _OptionalName = Field(None, description="of the result; empty: the time in UTC")
@@ -187,6 +191,8 @@ class DataSettings(ResultSettings):
 
 class ConvertSettings(ResultSettings):
     """Parameters of `01_convert`. Paths are absolute; None leaves the choice to the checkpoint."""
+
+    first_cell = ("project", "name", "checkpoint", "base", "sam2", "train_config", "pretrained", "dtype")
 
     _of_demo = model_validator(mode="before")(with_demo_checkpoint)
 
@@ -227,6 +233,8 @@ class ConvertSettings(ResultSettings):
 class InferSettings(DataSettings):
     """Parameters of `02_infer`."""
 
+    first_cell = ("project", "name", "data", "model", "prompts", "threshold", "device", "limit")
+
     model: Annotated[DirectoryPath | None, _Unset] = Field(
         None, description="model folder; empty: the project's latest complete conversion"
     )
@@ -249,6 +257,8 @@ class InferSettings(DataSettings):
 
 class EvaluateSettings(DataSettings):
     """Parameters of `03_evaluate`. Runs are folders or names of runs of the project."""
+
+    first_cell = ("project", "name", "data", "predictions", "against", "prompt", "training", "exclude_training")
 
     name: _OptionalName = Field(None, description="of the result; empty: that of the run")
     data: _Data = Field(description="needed: data set with ground truth, a folder or annotation file")
@@ -274,6 +284,8 @@ class EvaluateSettings(DataSettings):
 
 class ReviewSettings(DataSettings):
     """Parameters of `04_review`. Runs are folders or names of runs of the project."""
+
+    first_cell = ("project", "name", "data", "predictions", "against", "metrics", "prompt", "reviewer")
 
     name: _OptionalName = Field(None, description="of the review, which the same name resumes; empty: that of the run")
     data: _Data = Field(description="needed: data set of the run, a folder or annotation file")

@@ -13,9 +13,9 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictStore
 from helpers.runs.run_folder import open_run
-from tests.notebook.test_notebooks import ROOT
 from tests.review.test_verdicts import record
 from tests.support.review_runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
+from tests.support.shipped_notebooks import ROOT
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from helpers.notebook.settings import EvaluateSettings
 from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
 from helpers.prediction.frangi.frangi_settings import Tuned
 from helpers.prediction.run import predict
-from tests.notebook.test_notebooks import ROOT, printed
 from tests.support.browser import look_at
 from tests.support.scored_runs import write_data, write_run
+from tests.support.shipped_notebooks import ROOT, printed
 
 EVALUATE = ROOT / "notebooks/03_evaluate.ipynb"
 FIGURES = (

@@ -7,8 +7,8 @@ import pytest
 
 from helpers.notebook.kit_notebooks import SETTINGS
 from helpers.notebook.parameter_cell import parameter_types
-from helpers.notebook.parameter_table import cell_text, reference_text, write_cell
-from tests.notebook.test_notebooks import INFER, NOTEBOOKS, ROOT
+from helpers.notebook.parameter_table import cell_texts, reference_text, write_cells
+from tests.support.shipped_notebooks import INFER, NOTEBOOKS, ROOT
 
 
 def test_the_page_equals_a_fresh_one():
@@ -19,7 +19,7 @@ def test_the_page_equals_a_fresh_one():
 def test_the_cell_equals_a_fresh_one_and_writing_it_changes_nothing_else(notebook, tmp_path):
     copy = tmp_path / notebook.name
     shutil.copy(notebook, copy)
-    write_cell(copy, SETTINGS[notebook.stem])
+    write_cells(copy, SETTINGS[notebook.stem])
     assert copy.read_bytes() == notebook.read_bytes(), "run: make docs"
 
 
@@ -27,7 +27,7 @@ def test_a_changed_cell_is_written_again(tmp_path):
     copy = tmp_path / INFER.name
     copy.write_text(INFER.read_text(encoding="utf-8").replace("threshold: float = 0.5", "threshold: float = 0.6"))
     assert parameter_types(copy)["threshold"] == ("float", "0.6")
-    write_cell(copy, SETTINGS["02_infer"])
+    write_cells(copy, SETTINGS["02_infer"])
     assert json.loads(copy.read_text()) == json.loads(INFER.read_text())
 
 
@@ -36,5 +36,5 @@ def test_the_page_names_every_parameter_and_no_markup_is_lost():
     for name, model in SETTINGS.items():
         section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
         assert all(f"\n| `{one}` | " in section for one in model.model_fields)
-        assert cell_text(model).count("\n") == len(model.model_fields) - 1
+        assert sum(text.count(" = ") for text in cell_texts(model).values()) == len(model.model_fields)
     assert "results go to outputs/&lt;project&gt;/ |" in text and "| number above 0, below 1 | `0.5` |" in text

@@ -5,8 +5,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.notebook.notebook_report import in_reading_order, report_html, with_contents
-from tests.notebook.test_notebooks import EVALUATE, NOTEBOOKS
 from tests.support.browser import chromium
+from tests.support.shipped_notebooks import EVALUATE, NOTEBOOKS
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 800, "height": 800}
 

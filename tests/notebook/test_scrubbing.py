@@ -15,7 +15,7 @@ from helpers.notebook.execution import execute_notebook
 from helpers.notebook.scrubbing import WITHHELD, is_users_path, scrub, scrubbed
 from helpers.runs.mask_files import png_bytes
 from tests.notebook.test_execution import write_notebook
-from tests.notebook.test_notebooks import INFER
+from tests.support.shipped_notebooks import INFER
 
 PLANTED = "DOE_JOHN"
 

@@ -7,9 +7,9 @@ import urllib.request
 import pytest
 
 from helpers.review.verdicts import read_lines
-from tests.notebook.test_notebooks import REVIEW
 from tests.support.review_runs import CASES, write_data, write_run
 from tests.support.servers import lab, write_notebook
+from tests.support.shipped_notebooks import REVIEW
 from tests.support.viewer_controls import TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
 
 CELLS_S = 180

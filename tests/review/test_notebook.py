@@ -14,8 +14,8 @@ from helpers.notebook.parameters import validate
 from helpers.notebook.review_notebook import open_review, review_folder
 from helpers.notebook.settings import ReviewSettings
 from helpers.review.verdicts import Verdict, VerdictStore
-from tests.notebook.test_notebooks import ROOT, pictures, printed
 from tests.support.browser import look_at
+from tests.support.shipped_notebooks import ROOT, pictures, printed
 from tests.support.vessel_runs import SIDE, write_data, write_run
 
 REVIEW = ROOT / "notebooks/04_review.ipynb"

@@ -7,16 +7,16 @@ import pytest
 from helpers.core import paths
 from helpers.notebook.serve import main, served_notebook
 from helpers.review.verdicts import read_lines
-from tests.notebook.test_notebooks import REVIEW, ROOT
 from tests.support.review_runs import CASES, write_data, write_run
 from tests.support.servers import START_S, voila
+from tests.support.shipped_notebooks import REVIEW, ROOT
 from tests.support.viewer_controls import PATIENCE_S, PICTURES, TELL_WHAT_IS_DRAWN, wait_until_drawn
 
 
 def test_only_the_cells_that_lead_to_the_viewer_are_served():
     node = served_notebook(REVIEW, {"reviewer": "ann"})
     assert all(cell.cell_type == "code" for cell in node.cells)
-    assert 'reviewer = "ann"' in node.cells[1].source and node.cells[-1].source == "review.show()"
+    assert 'reviewer = "ann"' in node.cells[2].source and node.cells[-1].source == "review.show()"
     assert not any("write_page" in cell.source or "sheet(" in cell.source for cell in node.cells)
 
 

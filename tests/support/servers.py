@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.core import paths
-from tests.notebook.test_notebooks import parameters_cell
+from tests.support.shipped_notebooks import set_parameters
 
 START_S, END_S = 180, 60  # on a machine that others use too
 
@@ -59,12 +59,9 @@ def voila(root: Path, log: Path, parameters: Sequence[str] = ()) -> Iterator[str
 
 
 def write_notebook(notebook: Path, path: Path, **values: object) -> None:
-    """A copy of a notebook with other values in its cell of parameters."""
+    """A copy of a notebook with other values in its cells of parameters."""
     node = nbformat.read(notebook, as_version=4)
-    cell = parameters_cell(node)
-    for name, value in values.items():
-        cell.source, count = re.subn(rf"(?m)^({name}: \w+ =) .*$", lambda m, v=value: f"{m[1]} {v!r}", cell.source)
-        assert count == 1
+    set_parameters(node, values)
     nbformat.write(node, path)
 
 

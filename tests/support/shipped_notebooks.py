@@ -1,0 +1,41 @@
+"""The notebooks of the checkout, their cells of parameters, and what an executed copy shows."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from helpers.notebook.parameter_cell import PARAMETER_TAGS
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = tuple(
+    ROOT / "notebooks" / f"{name}.ipynb" for name in ("01_convert", "02_infer", "03_evaluate", "04_review")
+)
+CONVERT, INFER, EVALUATE, REVIEW = NOTEBOOKS
+
+
+def set_parameters(node: nbformat.NotebookNode, values: Mapping[str, Any]) -> None:
+    """Edit the lines of these parameters, as people do."""
+    for name, value in values.items():
+        changed = 0
+        for cell in parameters_cells(node):
+            cell.source, count = re.subn(
+                rf"(?m)^{name}: (\w+) = .*$", lambda m, v=value, n=name: f"{n}: {m[1]} = {v!r}", cell.source
+            )
+            changed += count
+        assert changed == 1, name
+
+
+def parameters_cells(node: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in node.cells if PARAMETER_TAGS & set(cell.metadata.get("tags", []))]
+
+
+def printed(node: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+
+
+def pictures(node: nbformat.NotebookNode) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in node.cells for output in cell.get("outputs", []))
