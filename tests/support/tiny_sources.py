@@ -88,3 +88,19 @@ def copy_sources(folder: Path) -> TinySources:
         folder / original.sam2.name,
         folder / original.sizes.name,
     )
+
+
+def internlm2_sources() -> TinySources:
+    """The fixture with InternLM2, with SAM2's file of the other one; not to be changed."""
+    folder = FIXTURES / "internlm2"
+    other = fixture_sources()
+    checkpoint = next((folder / "ckpt").glob("iter_*.pth"))
+    return TinySources(checkpoint, folder / "base/internvl_base", other.sam2, other.sizes)
+
+
+def copy_internlm2(folder: Path) -> TinySources:
+    """Its files, copied to `folder`; SAM2's stay where they are."""
+    original = internlm2_sources()
+    shutil.copytree(original.base, folder / "internvl_base")
+    shutil.copy(original.checkpoint, folder)
+    return replace(original, checkpoint=folder / original.checkpoint.name, base=folder / "internvl_base")

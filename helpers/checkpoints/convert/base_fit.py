@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from helpers.checkpoints.convert.internlm2_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, inverse
 from helpers.checkpoints.convert.lora_settings import adapter_part
 from helpers.checkpoints.convert.plan import EMBEDDINGS, SourceRole
@@ -11,7 +12,9 @@ from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource
 from helpers.core.errors import RefusedInput
 
-_LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:self_attn\.[qkv]_proj|mlp\.(?:gate|up)_proj)\.weight")
+_LAYER = re.compile(
+    r"language_model\.model\.layers\.(\d+)\.(?:self_attn\.[qkv]_proj|attention\.wqkv|mlp\.(?:gate|up)_proj)\.weight"
+)
 
 
 @dataclass(frozen=True)
@@ -169,9 +172,15 @@ def _trained_beside(
     if adapter is None or not weights:
         return []
     modules = [name for name in beneath if adapter_part(name) is part]
-    saved = [name for name in modules if name.rpartition(".")[0].rpartition(".")[2] in adapter.saved_modules]
+    own_names = is_internlm2(sources.opened[SourceRole.CHECKPOINT].tensors)
+    module_of = internlm2_module if own_names else _last_module
+    saved = [name for name in modules if module_of(name) in adapter.saved_modules]
     biases = [name for name in modules if name.endswith(".bias")]
     if adapter.bias == "lora_only":
         biases = [name for name in biases if f"{name.removesuffix('bias')}weight" in weights]
     expected = [*saved, *(biases if adapter.bias != "none" else [])]
     return [name for name in expected if name not in found]
+
+
+def _last_module(name: str) -> str:
+    return name.rpartition(".")[0].rpartition(".")[2]

@@ -144,4 +144,6 @@ def _rows(part: Rows) -> dict:
 
 
 def _lora(lora: Lora) -> dict:
-    return {"a": lora.a, "b": lora.b, "start": lora.start, "stop": lora.stop, "scale": lora.scale}
+    start, stop = lora.rows[0]
+    rows = {"start": start, "stop": stop} if len(lora.rows) == 1 else {"ranges": [list(one) for one in lora.rows]}
+    return {"a": lora.a, "b": lora.b, **rows, "scale": lora.scale}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from helpers.checkpoints.convert.internlm2_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.request import Sources
@@ -39,7 +40,7 @@ def require_embeddings(
     checkpoint = sources.opened[SourceRole.CHECKPOINT]
     if role is SourceRole.BASE and tokenizer.added and (source.kind.is_base or rows < tokenizer.length):
         raise RefusedInput(
-            f"{checkpoint.path.name} holds no embed_tokens, and the base {source.path.name} has no rows "
+            f"{checkpoint.path.name} holds no {saved_names(sources)[0]}, and the base {source.path.name} has no rows "
             f"for {' '.join(tokenizer.added)}; the embedding of [SEG] is nowhere. {_where_to_get_it(sources)}"
         )
     if rows < tokenizer.length:
@@ -69,9 +70,24 @@ def _where_to_get_it(sources: Sources) -> str:
     if config is not None and config.pretrained_pth is not None:
         return f"The training config loaded {config.pretrained_pth}, which may hold it: pass that as --pretrained"
     adapter = sources.run.adapter(AdapterPart.LANGUAGE)
-    if adapter is not None and "embed_tokens" in adapter.saved_modules:
+    saved = () if adapter is None else adapter.saved_modules
+    embeddings, head = saved_names(sources)
+    if embeddings in saved:
         return "The run saved it: the file is incomplete, use the checkpoint as training wrote it"
-    return "Train with modules_to_save=['embed_tokens', 'lm_head']"
+    advice = f"Train with modules_to_save=[{embeddings!r}, {head!r}]"
+    if not saved:
+        return advice
+    return (
+        f"Its config has modules_to_save={list(saved)}, which does not name the embeddings: in this language model "
+        f"they are {embeddings}. Training made the row, left it as it was and did not save it. {advice}"
+    )
+
+
+def saved_names(sources: Sources) -> tuple[str, str]:
+    """What the run's language model calls its embeddings and its output head, in `modules_to_save`."""
+    if is_internlm2(sources.opened[SourceRole.CHECKPOINT].tensors):
+        return internlm2_module(EMBEDDINGS), internlm2_module(LM_HEAD)
+    return "embed_tokens", "lm_head"
 
 
 def _require_config_ids(sources: Sources, tokenizer: TokenizerFacts) -> None:

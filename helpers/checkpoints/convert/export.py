@@ -23,7 +23,13 @@ from helpers.checkpoints.convert.conversion_record import (
     read_record,
 )
 from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
-from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
+from helpers.checkpoints.convert.model_config import (
+    attention_heads,
+    native_config,
+    require_fields,
+    target_shapes,
+    ties_head,
+)
 from helpers.checkpoints.convert.plan import ConversionPlan, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
 from helpers.checkpoints.convert.pretrained import PRETRAINED, missing_pretrained, pretrained_notes
@@ -135,6 +141,7 @@ def plan_conversion(
         scales=sources.scales,
         tied=tied,
         names={role: source.path.name for role, source in sources.opened.items()},
+        heads=attention_heads(config),
     )
     require_pretrained(sources, plan)
     notes = [*tokenizer.notes, *row_notes, *notes]

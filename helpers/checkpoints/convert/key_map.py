@@ -3,13 +3,17 @@
 The official export's names are the common language ("canonical names") in which checkpoints, bases and SAM2 files
 meet. Every canonical tensor goes to one or more places of the native model; a place is made of one or more row ranges
 of canonical tensors. The map is exact in both directions.
+
+InternLM2 computes what Llama does under other names, which become Llama's here. Its fused attention weight keeps its
+own and is split by heads; there is no way back to it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from helpers.checkpoints.convert.internlm2_names import llama_name
 from helpers.checkpoints.convert.qwen_names import QWEN_VL_TABLE, common_name
 
 SAM2 = "grounding_encoder.sam2_model."
@@ -116,6 +120,7 @@ _POINT = re.compile(re.escape(SAM2) + r"sam_prompt_encoder\.point_embeddings\.([
 _DOWNSAMPLER = re.compile(
     re.escape(SAM2) + r"memory_encoder\.mask_downsampler\.encoder\.(0|1|3|4|6|7|9|10)\." + _LAYER_PARTS
 )
+_FUSED_HEADS = re.compile(r"language_model\.model\.layers\.(\d+)\.attention\.wqkv\.weight")
 _FOURIER = SAM2 + "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 
 
@@ -136,9 +141,23 @@ class TensorPlace:
     positions: int = 1
 
 
+@dataclass(frozen=True)
+class AttentionHeads:
+    """Numbers of query heads and of key and value heads in a layer of the language model."""
+
+    query: int
+    key_value: int
+
+
 @cache
-def places(canonical: str) -> tuple[TensorPlace, ...]:
-    """Every place of a canonical tensor in the native model; empty for a name that no Sa2VA has."""
+def places(canonical: str, heads: AttentionHeads | None = None) -> tuple[TensorPlace, ...]:
+    """Every place of a canonical tensor in the native model; empty for a name that no Sa2VA has.
+
+    Args:
+        heads: of the language model; None leaves a fused attention weight without a place.
+    """
+    if match := _FUSED_HEADS.fullmatch(canonical):
+        return () if heads is None else tuple(_fused_heads(f"language_model.model.layers.{match[1]}.self_attn", heads))
     if match := _QKV.fullmatch(canonical):
         layer, kind = match.groups()
         stem = f"vision_tower.encoder.layer.{layer}.attention"
@@ -159,6 +178,18 @@ def places(canonical: str) -> tuple[TensorPlace, ...]:
         if match := pattern.fullmatch(canonical):
             return (TensorPlace(match.expand(target)),)
     return ()
+
+
+def _fused_heads(attention: str, heads: AttentionHeads) -> Iterator[TensorPlace]:
+    """Places of InternLM2's `wqkv`: for each key head its query heads, then the key head, then the value head."""
+    group = heads.query // heads.key_value
+    parts = heads.query + 2 * heads.key_value
+    for index in range(heads.key_value):
+        start = index * (group + 2)
+        for head in range(group):
+            yield TensorPlace(f"{attention}.q_proj.weight", start + head, parts, index * group + head, heads.query)
+        yield TensorPlace(f"{attention}.k_proj.weight", start + group, parts, index, heads.key_value)
+        yield TensorPlace(f"{attention}.v_proj.weight", start + group + 1, parts, index, heads.key_value)
 
 
 @dataclass(frozen=True)
@@ -189,8 +220,8 @@ def canonical_name(stored: str) -> str | LoraName:
     if name.startswith(SAM2):
         name = re.sub(r"\.gamma$", ".g_weight", name)
     if match := _LORA.fullmatch(name):
-        return LoraName(f"{match.group(1)}.weight", match.group(2))
-    return name
+        return LoraName(llama_name(f"{match.group(1)}.weight"), match.group(2))
+    return llama_name(name)
 
 
 def _of_adapter(stored: str) -> str:
@@ -204,7 +235,8 @@ def _of_adapter(stored: str) -> str:
 
 
 _WRAPPED_PARTS = {
-    "language_model.": ("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."),
+    "language_model.": ("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head.", "model.tok_embeddings.",
+                        "output."),
     "vision_model.": ("encoder.layers.", "embeddings."),
     "": ("language_model.", "model.language_model.", "model.visual.", "visual.", "vision_model.", "vision_tower.",
          "mlp1.", "multi_modal_projector.", "text_hidden_fcs.", "seg_projection.", "grounding_encoder.", "sam2."),

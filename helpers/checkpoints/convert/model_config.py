@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from helpers.checkpoints.convert.families import facts_of
+from helpers.checkpoints.convert.key_map import AttentionHeads
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.errors import RefusedInput
 from helpers.model.configuration_sa2va import Family, Sa2VAConfig
@@ -36,7 +37,14 @@ _REQUIRED: Mapping[Family, Mapping[str, tuple[str, ...]]] = {
         "text_config": (*_SIZES, "num_key_value_heads", "head_dim", "eos_token_id"),
     },
 }  # fmt: skip
-_LANGUAGE_MODELS = {"Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama"}
+_LANGUAGE_MODELS = {
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen3ForCausalLM": "qwen3",
+    "LlamaForCausalLM": "llama",
+    "InternLM2ForCausalLM": "llama",
+}
+# Settings of InternLM2 whose defaults are not Llama's.
+_INTERNLM2_REQUIRED = ("num_key_value_heads", "max_position_embeddings", "rms_norm_eps", "rope_theta")
 
 
 def ties_head(config: Mapping) -> bool:
@@ -128,6 +136,12 @@ def target_shapes(config: Sa2VAConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def attention_heads(config: Sa2VAConfig) -> AttentionHeads:
+    """Heads of the language model's attention."""
+    text = config.text_config
+    return AttentionHeads(text.num_attention_heads, text.num_key_value_heads)
+
+
 def require_fields(official: Mapping, origin: Path) -> None:
     """Stop where a section or a size is missing, which the library would fill with its own default.
 
@@ -179,11 +193,27 @@ def _text_fields(official: Mapping, origin: Path) -> dict:
     model_type = _LANGUAGE_MODELS.get(architecture)
     if model_type is None:
         raise RefusedInput(
-            f"{origin}: language model {architecture}: expected one of {sorted(_LANGUAGE_MODELS)}. InternLM2 and Phi3 "
-            "models run on code of their own and cannot be exported to plain transformers"
+            f"{origin}: language model {architecture}: expected one of {sorted(_LANGUAGE_MODELS)}. Phi3 models run on "
+            "code of their own and cannot be exported to plain transformers"
         )
+    if architecture == "InternLM2ForCausalLM":
+        _require_llama(text, origin)
     return {"model_type": model_type, **_shaping(text)}
 
 
 def _shaping(text: Mapping) -> dict:
     return {name: text[name] for name in _TEXT_FIELDS if name in text}
+
+
+def _require_llama(text: Mapping, origin: Path) -> None:
+    """Stop where a setting of InternLM2 is missing, or is not known to compute what Llama computes."""
+    missing = [name for name in _INTERNLM2_REQUIRED if text.get(name) is None]
+    if missing:
+        raise RefusedInput(f"{origin}: llm_config lacks {missing}; use the InternVL folder's unchanged config")
+    scaling = text.get("rope_scaling") or {}
+    kind = scaling.get("rope_type", scaling.get("type"))
+    if text.get("bias", False) or (scaling and kind != "dynamic"):
+        raise RefusedInput(
+            f"{origin}: llm_config: expected InternLM2 without biases and with rope_scaling of type 'dynamic' or none, "
+            f"got bias {text.get('bias')!r} and rope_scaling {scaling or None!r}"
+        )

@@ -1,6 +1,6 @@
 """The accounting of a conversion: which rows of which source tensor fill which target, and what became of the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -61,18 +61,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Lora:
-    """A low-rank change of one target: W + scale * B[start:stop] @ A.
+    """A low-rank change of one target: W + scale * B[rows] @ A.
 
     Attributes:
         a, b: stored names of the factors, A (rank, in) and B (out, rank).
-        start, stop: rows of B that belong to this target.
+        rows: ranges of B's rows that belong to this target, in the order of its own.
         scale: alpha / rank, or alpha / sqrt(rank) for rank-stabilised LoRA.
     """
 
     a: str
     b: str
-    start: int
-    stop: int
+    rows: tuple[tuple[int, int], ...]
     scale: float
 
 
@@ -107,6 +106,17 @@ class ConversionPlan:
 
     targets: tuple[Target, ...]
     fates: Mapping[SourceRole, Mapping[str, SourceFate]]
+
+
+def joined_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Row ranges (start, stop) in order, with those that follow one another made one."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in ranges:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return tuple(joined)
 
 
 class Problems:

@@ -6,8 +6,16 @@ over.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
-from helpers.checkpoints.convert.key_map import SAM21_ONLY, LoraName, TensorPlace, canonical_name, places
+from helpers.checkpoints.convert.key_map import (
+    SAM21_ONLY,
+    AttentionHeads,
+    LoraName,
+    TensorPlace,
+    canonical_name,
+    places,
+)
 from helpers.checkpoints.convert.lora_settings import LoraScale, adapter_part
 from helpers.checkpoints.convert.plan import (
     EMBEDDINGS,
@@ -21,6 +29,7 @@ from helpers.checkpoints.convert.plan import (
     SourceRole,
     Target,
     TensorOrigin,
+    joined_ranges,
 )
 from helpers.checkpoints.convert.pretrained import misfit_message
 from helpers.checkpoints.read.adapters import AdapterPart
@@ -46,6 +55,7 @@ def make_plan(
     scales: Mapping[AdapterPart, LoraScale] | None = None,
     tied: bool = False,
     names: Mapping[SourceRole, str] | None = None,
+    heads: AttentionHeads | None = None,
 ) -> ConversionPlan:
     """Account for every tensor.
 
@@ -56,17 +66,18 @@ def make_plan(
         scales: of the LoRA of each part that has any.
         tied: the output head shares the embeddings, so that a stored head is accounted as tied.
         names: of the sources' files, for messages.
+        heads: of the language model, by which a fused attention weight is split.
     Raises:
         RefusedInput: naming every kind of problem found.
     """
     problems = Problems()
     fates: dict[SourceRole, dict[str, SourceFate]] = {role: {} for role in sources}
     offers = {
-        role: _collect(role, shapes, targets, role in native, tied, fates[role], problems)
+        role: _collect(role, shapes, targets, role in native, tied, heads, fates[role], problems)
         for role, shapes in sources.items()
     }
-    _require_fit(sources, targets, SourceRole.PRETRAINED in native, tied, names or {})
-    loras = _pair_factors(sources, offers, targets, scales or {}, problems)
+    _require_fit(sources, targets, SourceRole.PRETRAINED in native, tied, heads, names or {})
+    loras = _pair_factors(sources, offers, targets, scales or {}, heads, problems)
     planned = []
     for name, shape in targets.items():
         found = [role for role in SourceRole if role in offers and name in offers[role].weights]
@@ -87,6 +98,7 @@ def _collect(
     targets: Shapes,
     native: bool,
     tied: bool,
+    heads: AttentionHeads | None,
     fates: dict[str, SourceFate],
     problems: Problems,
 ) -> _Offers:
@@ -115,7 +127,7 @@ def _collect(
         if tied and canonical == LM_HEAD:
             fates[name] = SourceFate(Fate.TIED, (EMBEDDINGS,))
             continue
-        goes_to = _places(canonical, native, targets)
+        goes_to = _places(canonical, native, targets, heads)
         if not goes_to:
             if role is SourceRole.PRETRAINED:
                 fates[name] = SourceFate(Fate.NOT_TAKEN)
@@ -142,14 +154,19 @@ def _is_sam21(stored: str) -> bool:
     return isinstance(name, str) and name.startswith(SAM21_ONLY)
 
 
-def _places(canonical: str, native: bool, targets: Shapes) -> tuple[TensorPlace, ...]:
+def _places(canonical: str, native: bool, targets: Shapes, heads: AttentionHeads | None) -> tuple[TensorPlace, ...]:
     """Where a tensor goes, all of it in the model; empty where it has no place there."""
-    goes_to = (TensorPlace(canonical),) if native or canonical in targets else places(canonical)
+    goes_to = (TensorPlace(canonical),) if native or canonical in targets else places(canonical, heads)
     return goes_to if all(place.target in targets for place in goes_to) else ()
 
 
 def _require_fit(
-    sources: Mapping[SourceRole, Shapes], targets: Shapes, native: bool, tied: bool, names: Mapping[SourceRole, str]
+    sources: Mapping[SourceRole, Shapes],
+    targets: Shapes,
+    native: bool,
+    tied: bool,
+    heads: AttentionHeads | None,
+    names: Mapping[SourceRole, str],
 ) -> None:
     """Stop where a tensor of the pretrained file has another shape than the model's, whatever overrides it."""
     misfits = {}
@@ -158,7 +175,7 @@ def _require_fit(
         if isinstance(canonical, LoraName):
             continue
         head = tied and canonical == LM_HEAD
-        for place in _places(EMBEDDINGS if head else canonical, native, targets):
+        for place in _places(EMBEDDINGS if head else canonical, native, targets, heads):
             rows, *rest = targets[place.target] or (1,)
             expected = (rows * place.parts // place.positions, *rest)
             if tuple(shape) != expected:
@@ -173,6 +190,7 @@ def _pair_factors(
     offers: Mapping[SourceRole, _Offers],
     targets: Shapes,
     scales: Mapping[AdapterPart, LoraScale],
+    heads: AttentionHeads | None,
     problems: Problems,
 ) -> dict[str, Lora]:
     """LoRA changes by target; factors are taken from the checkpoint alone."""
@@ -193,20 +211,22 @@ def _pair_factors(
         if len(shape_a) != 2 or len(shape_b) != 2 or shape_a[0] != shape_b[1]:
             problems.add("LoRA pair of different ranks", f"{pair['A']} {list(shape_a)}, {pair['B']} {list(shape_b)}")
             continue
-        goes_to = _places(weight, False, targets)
+        goes_to = _places(weight, False, targets, heads)
         if not goes_to:
             problems.add("LoRA pair with no place in the model", weight)
-        for place in goes_to:
-            size = shape_b[0] // place.parts
-            rank = shape_a[0]
-            factor = scale.alpha / (rank**0.5 if scale.rank_stabilised else rank)
-            change = Lora(pair["A"], pair["B"], place.part * size, (place.part + 1) * size, factor)
-            if (size, shape_a[1]) != tuple(targets[place.target]):
+        rank = shape_a[0]
+        factor = scale.alpha / (rank**0.5 if scale.rank_stabilised else rank)
+        for target in dict.fromkeys(place.target for place in goes_to):
+            here = sorted((one for one in goes_to if one.target == target), key=lambda one: one.position)
+            sizes = {one: shape_b[0] // one.parts for one in here}
+            ranges = joined_ranges((one.part * size, (one.part + 1) * size) for one, size in sizes.items())
+            change = (sum(sizes.values()), shape_a[1])
+            if change != tuple(targets[target]):
                 problems.add(
                     "shape mismatch",
-                    f"LoRA of {place.target} is {[size, shape_a[1]]}, the base's is {list(targets[place.target])}",
+                    f"LoRA of {target} is {list(change)}, the base's is {list(targets[target])}",
                 )
-            loras[place.target] = change
+            loras[target] = Lora(pair["A"], pair["B"], ranges, factor)
     return loras
 
 
@@ -251,7 +271,7 @@ def _fill(
         return replace(target, base_rows=rows)
     if role is SourceRole.CHECKPOINT and counterpart is not None:
         pieces = offers[counterpart].weights[name]
-        return replace(target, base_rows=tuple(pieces[position][1] for position in sorted(pieces)))
+        return replace(target, base_rows=_one_after_another(pieces[position][1] for position in sorted(pieces)))
     return target
 
 
@@ -263,7 +283,7 @@ def _joined(
     if len(pieces) != expected:
         problems.add(f"{role.value}: pieces missing", f"{name} needs {expected} pieces, found {len(pieces)}")
         return None
-    rows = tuple(pieces[position][1] for position in sorted(pieces))
+    rows = _one_after_another(pieces[position][1] for position in sorted(pieces))
     trailing = {tuple(shapes[part.name][1:]) for part in rows}
     came = [sum(part.stop - part.start for part in rows), *next(iter(trailing))]
     if len(trailing) > 1 or came != list(shape):
@@ -271,6 +291,15 @@ def _joined(
         problems.add("shape mismatch", f"{name} expects {list(shape)}, the {role.value} gives {came} ({stored})")
         return None
     return rows
+
+
+def _one_after_another(rows: Iterable[Rows]) -> tuple[Rows, ...]:
+    """Rows in order, those of one tensor that follow one another as one range."""
+    return tuple(
+        Rows(role, name, start, stop)
+        for (role, name), group in groupby(rows, key=lambda one: (one.role, one.name))
+        for start, stop in joined_ranges((one.start, one.stop) for one in group)
+    )
 
 
 def _settle(
@@ -290,7 +319,7 @@ def _settle(
         if target.lora:
             used += [(SourceRole.CHECKPOINT, target.lora.a), (SourceRole.CHECKPOINT, target.lora.b)]
             merged.update(used)
-        for key in used:
+        for key in dict.fromkeys(used):  # a target may take several row ranges of one tensor
             reached.setdefault(key, []).append(target.name)
     for role, offer in offers.items():
         for name in sources[role]:

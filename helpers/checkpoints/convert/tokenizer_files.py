@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 from helpers.checkpoints.convert.chat_template import user_turn
 from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts
 from helpers.checkpoints.convert.sentencepiece_tokenizer import (
+    FAST_CLASS,
     MODEL_FILE,
     SentencePieceTokenizer,
     fast_config,
@@ -117,7 +118,7 @@ def write_tokenizer(
     vocabulary = tokenizer.get_vocab()
     # Not by its own `save`, whose errors of the disk are of no kind that can be told from others.
     (target / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
-    _write_slow_files(target, alone=made is not None)
+    _write_slow_files(target)
     ids = {token: vocabulary[token] for token in (*special_tokens, *family.picture_tokens)}
     length = max(len(tokenizer), max(vocabulary.values()) + 1)  # ids may leave gaps
     facts = TokenizerFacts(length, ids, added, tokenizer.eos_token_id, tokenizer.pad_token_id, instruction=instruction)
@@ -150,16 +151,16 @@ def _drop_remote_code(config: Path) -> None:
         config.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _write_slow_files(target: Path, alone: bool) -> None:
+def _write_slow_files(target: Path) -> None:
     """Bring the files beside `tokenizer.json` up to date with it.
 
-    The vocabulary and merges of the slow tokenizer are cut out of it where the base had none.
-
-    Args:
-        alone: no slow tokenizer goes with it.
+    The vocabulary and merges of the slow tokenizer, where its class has one, are cut out of it where the base had none.
     """
     fast = json.loads((target / "tokenizer.json").read_text(encoding="utf-8"))
     model = fast["model"]
+    config_file = target / "tokenizer_config.json"
+    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+    alone = config.get("tokenizer_class") == FAST_CLASS
     if model.get("type") == "BPE" and not alone and not (target / MODEL_FILE).is_file():
         if not (target / "vocab.json").is_file():
             _write_json(target / "vocab.json", model["vocab"])
@@ -173,8 +174,6 @@ def _write_slow_files(target: Path, alone: bool) -> None:
     extra = {token["content"]: int(index) for index, token in tokens.items() if int(index) >= len(model["vocab"])}
     if extra:
         _write_json(target / "added_tokens.json", extra)
-    config_file = target / "tokenizer_config.json"
-    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
     config.pop("auto_map", None)
     config["added_tokens_decoder"] = tokens
     _write_json(config_file, config)

@@ -102,8 +102,9 @@ class Weights:
         if target.lora is None:
             return None
         reader = self._readers[SourceRole.CHECKPOINT]
-        b = reader.read(target.lora.b)[target.lora.start : target.lora.stop]
-        return reader.read(target.lora.a).float(), b.float(), target.lora.scale
+        stored = reader.read(target.lora.b)
+        b = torch.cat([stored[start:stop].float() for start, stop in target.lora.rows])
+        return reader.read(target.lora.a).float(), b, target.lora.scale
 
 
 def row_blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:

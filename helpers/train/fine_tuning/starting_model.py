@@ -11,6 +11,7 @@ from torch import nn
 from transformers import AutoTokenizer
 
 from helpers.checkpoints.convert.conversion_settings import Setting, check_template, read_sam2_sizes
+from helpers.checkpoints.convert.internlm2_names import is_internlm2
 from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
@@ -61,6 +62,11 @@ def from_bases(
     official = sources[SourceRole.BASE].config
     origin = base / "config.json"
     require_fields(official, origin)
+    if is_internlm2(sources[SourceRole.BASE].tensors):
+        raise RefusedInput(
+            f"{base}: its language model is InternLM2, which is converted and predicts here, and is not trained yet. "
+            "Train it with the official code, and convert the checkpoint"
+        )
     with tempfile.TemporaryDirectory() as folder:
         facts = write_tokenizer(base, Path(folder), special_tokens)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -1,6 +1,7 @@
 """The account of a conversion: its lines for people, its JSON object, and what is refused when it is read."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from helpers.core.errors import RefusedInput
 
 Q = "language_model.model.layers.0.self_attn.q_proj.weight"
 OF_BASE = Rows(SourceRole.BASE, Q, 2, 8)
-MERGED = Target(Q, (6, 4), TensorOrigin.MERGED, (OF_BASE,), Lora("a", "b", 1, 7, 0.5), (OF_BASE,))
+MERGED = Target(Q, (6, 4), TensorOrigin.MERGED, (OF_BASE,), Lora("a", "b", ((1, 7),), 0.5), (OF_BASE,))
 NORM = Target("norm", (4,), TensorOrigin.CHECKPOINT, (Rows(SourceRole.CHECKPOINT, "n", 0, 4),))
 MERGED_VALUES = {
     "name": Q,
@@ -109,6 +110,12 @@ def test_the_object_of_a_conversion():
         "overrides": [{"value": 4.0, "source": "the config"}],
     }
     assert set(FIELDS) <= set(values)
+
+
+def test_rows_of_a_factor_that_lie_apart_are_ranges():
+    apart = replace(MERGED, lora=Lora("a", "b", ((0, 2), (4, 8)), 0.5))
+    lora = target_values(apart, "ab")["lora"]
+    assert lora == {"a": "a", "b": "b", "ranges": [[0, 2], [4, 8]], "scale": 0.5}
 
 
 def test_the_lines_for_people():

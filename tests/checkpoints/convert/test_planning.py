@@ -2,8 +2,9 @@
 
 import pytest
 
+from helpers.checkpoints.convert.key_map import AttentionHeads
 from helpers.checkpoints.convert.lora_settings import LoraScale
-from helpers.checkpoints.convert.plan import Fate, SourceRole, TensorOrigin
+from helpers.checkpoints.convert.plan import Fate, Lora, SourceFate, SourceRole, TensorOrigin
 from helpers.checkpoints.convert.planning import make_plan
 from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.core.errors import RefusedInput
@@ -49,6 +50,55 @@ def test_lora_merges_into_the_base_and_the_checkpoint_overrides_it():
 def test_rank_stabilised_lora_divides_by_the_root_of_the_rank():
     plan = make_plan(lora_sources(), TARGETS, scales=scaled(rank_stabilised=True))
     assert plan.targets[0].lora.scale == pytest.approx(8 / 2**0.5)
+
+
+LAYER = "language_model.model.layers.0."
+WQKV = LAYER + "attention.wqkv.weight"
+FUSED_LORA = "mllm.model.language_model.base_model.model.model.layers.0.attention.wqkv.lora_{}.default.weight"
+# Four query heads and two key heads of one row each: q0 q1 k0 v0 q2 q3 k1 v1.
+HEADS = AttentionHeads(4, 2)
+FUSED_ROWS = {"q": ((0, 2), (4, 6)), "k": ((2, 3), (6, 7)), "v": ((3, 4), (7, 8))}
+SPLIT_TARGETS = {f"{LAYER}self_attn.{part}_proj.weight": (4 if part == "q" else 2, 3) for part in "qkv"}
+
+
+def test_a_weight_fused_by_heads_is_one_source_with_three_targets():
+    plan = make_plan({SourceRole.CHECKPOINT: {WQKV: (8, 3)}}, SPLIT_TARGETS, heads=HEADS)
+    found = {target.name: tuple((part.start, part.stop) for part in target.rows) for target in plan.targets}
+    assert found == {f"{LAYER}self_attn.{part}_proj.weight": rows for part, rows in FUSED_ROWS.items()}
+    assert plan.fates[SourceRole.CHECKPOINT] == {WQKV: SourceFate(Fate.USED, tuple(SPLIT_TARGETS))}
+
+
+def test_lora_on_a_weight_fused_by_heads_is_split_with_it():
+    factors = {FUSED_LORA.format("A"): (2, 3), FUSED_LORA.format("B"): (8, 2)}
+    sources = {SourceRole.CHECKPOINT: factors, SourceRole.BASE: {WQKV: (8, 3)}}
+    plan = make_plan(sources, SPLIT_TARGETS, scales=scaled(), heads=HEADS)
+    for target, (part, rows) in zip(plan.targets, FUSED_ROWS.items(), strict=True):
+        assert target.name == f"{LAYER}self_attn.{part}_proj.weight"
+        assert target.lora == Lora(FUSED_LORA.format("A"), FUSED_LORA.format("B"), rows, 4.0)
+        assert target.base_rows == target.rows
+    assert {fate.fate for found in plan.fates.values() for fate in found.values()} == {Fate.MERGED}
+
+
+def test_lora_on_a_fused_weight_is_merged_onto_a_base_that_is_split():
+    factors = {FUSED_LORA.format("A"): (2, 3), FUSED_LORA.format("B"): (8, 2)}
+    sources = {SourceRole.CHECKPOINT: factors, SourceRole.BASE: dict(SPLIT_TARGETS)}
+    plan = make_plan(sources, SPLIT_TARGETS, native=frozenset({SourceRole.BASE}), scales=scaled(), heads=HEADS)
+    assert [target.lora.rows for target in plan.targets] == list(FUSED_ROWS.values())
+    assert [len(target.rows) for target in plan.targets] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("sources", "heads", "said"),
+    [
+        ({WQKV: (8, 3)}, None, "checkpoint tensor with no place in the model: .*wqkv"),
+        ({WQKV: (7, 3)}, HEADS, "cannot be split into equal parts: .*wqkv"),
+        ({WQKV: (16, 3)}, HEADS, "shape mismatch: .*q_proj.weight expects \\[4, 3\\], the checkpoint gives \\[8, 3\\]"),
+        ({WQKV: (8, 3), f"{LAYER}self_attn.k_proj.weight": (2, 3)}, HEADS, "two tensors for one"),
+    ],
+)
+def test_a_fused_weight_that_does_not_fit_is_refused(sources, heads, said):
+    with pytest.raises(RefusedInput, match=said):
+        make_plan({SourceRole.CHECKPOINT: sources}, SPLIT_TARGETS, heads=heads)
 
 
 def test_fused_rows_are_split_in_order():
@@ -157,10 +207,10 @@ def vision_lora(rows=6, columns=4):
 def test_lora_of_a_fused_tensor_is_split_as_its_base_is():
     sources = {SourceRole.CHECKPOINT: vision_lora(), SourceRole.BASE: {QKV + "weight": (6, 4)}}
     plan = make_plan(sources, SPLIT, scales=scaled(AdapterPart.VISION))
-    assert [(target.lora.start, target.lora.stop, target.lora.scale) for target in plan.targets] == [
-        (0, 2, 4.0),
-        (2, 4, 4.0),
-        (4, 6, 4.0),
+    assert [(target.lora.rows, target.lora.scale) for target in plan.targets] == [
+        (((0, 2),), 4.0),
+        (((2, 4),), 4.0),
+        (((4, 6),), 4.0),
     ]
     assert [(target.rows[0].start, target.rows[0].stop) for target in plan.targets] == [(0, 2), (2, 4), (4, 6)]
     assert all(target.base_rows == target.rows for target in plan.targets)

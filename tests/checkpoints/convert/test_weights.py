@@ -29,7 +29,7 @@ def test_rows_are_joined_in_order():
 def test_lora_is_merged_in_float32_before_the_cast():
     base = Memory(w=torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.bfloat16))
     factors = Memory(a=torch.tensor([[1.0, 2.0]]), b=torch.tensor([[0.001], [3.0]]))
-    merged = target((2, 2), [(SourceRole.BASE, "w", 0, 2)], lora=Lora("a", "b", 0, 2, 2.0),
+    merged = target((2, 2), [(SourceRole.BASE, "w", 0, 2)], lora=Lora("a", "b", ((0, 2),), 2.0),
                     base_rows=(Rows(SourceRole.BASE, "w", 0, 2),))  # fmt: skip
     change = TensorChange()
     found = torch.cat(
@@ -40,10 +40,19 @@ def test_lora_is_merged_in_float32_before_the_cast():
     assert change.change_norm == pytest.approx((0.002**2 + 0.004**2 + 6**2 + 12**2) ** 0.5, rel=1e-6)
 
 
+def test_rows_of_the_second_factor_are_those_of_the_target():
+    """LoRA on a fused weight: the target takes rows 0 and 2 of it, and of the change."""
+    source = Memory(w=torch.zeros(3, 1), a=torch.tensor([[1.0]]), b=torch.tensor([[1.0], [2.0], [3.0]]))
+    readers = {SourceRole.BASE: source, SourceRole.CHECKPOINT: source}
+    rows = [(SourceRole.BASE, "w", 0, 1), (SourceRole.BASE, "w", 2, 3)]
+    merged = target((2, 1), rows, lora=Lora("a", "b", ((0, 1), (2, 3)), 10.0))
+    assert Weights(readers, torch.float32).tensor(merged).tolist() == [[10.0], [30.0]]
+
+
 def test_blocks_do_not_change_the_result(monkeypatch):
     source = Memory(w=torch.randn(7, 3), a=torch.randn(2, 3), b=torch.randn(7, 2))
     readers = {SourceRole.BASE: source, SourceRole.CHECKPOINT: source}
-    merged = target((7, 3), [(SourceRole.BASE, "w", 0, 7)], lora=Lora("a", "b", 0, 7, 0.5))
+    merged = target((7, 3), [(SourceRole.BASE, "w", 0, 7)], lora=Lora("a", "b", ((0, 7),), 0.5))
     whole = Weights(readers, torch.float32).tensor(merged)
     monkeypatch.setattr(weights_module, "BLOCK_VALUES", 6)
     assert len(list(row_blocks((7, 3)))) == 4

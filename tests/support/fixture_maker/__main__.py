@@ -7,6 +7,7 @@ from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRequest, convert
 from tests.support.fixture_maker.checkpoint import build_checkpoint
+from tests.support.fixture_maker.internlm2 import build_internlm2
 from tests.support.fixture_maker.recording import record_outputs
 
 
@@ -25,9 +26,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.support.fixture_maker", description=__doc__)
     parser.add_argument("folder", type=Path, help="to write; it must not exist")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
+    parser.add_argument("--internlm2", type=Path, metavar="FIXTURE", help="build that of InternLM2 for this fixture")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    build_fixture(arguments.folder, arguments.seed)
+    if arguments.internlm2 is not None:
+        build_internlm2(arguments.folder, arguments.internlm2, arguments.seed)
+    else:
+        build_fixture(arguments.folder, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from helpers.core.atomic import partial_folder
 from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
 from helpers.dev.demo.untrained_base import FIXTURE, TEMPLATE, build_base, official_config
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
-from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.train.fine_tuning.checkpoint_layout import trained_tensors
 from tests.support.fixture_maker.images import TubeImage, draw_image
 from tests.support.fixture_maker.training import DICE_WEIGHT, LORA_ALPHA, LORA_RANK, MASK_WEIGHT, Fit, fit
@@ -56,7 +55,7 @@ model = dict(
             bias='none',
             lora_alpha={alpha},
             lora_dropout=0.0,
-            modules_to_save=['embed_tokens', 'lm_head'],
+            modules_to_save={saved},
             r={rank},
             task_type='CAUSAL_LM',
             type='peft.LoraConfig'),
@@ -89,14 +88,14 @@ def build_checkpoint(folder: Path, seed: int = 0) -> DemoCheckpoint:
         write_base(files, config, official_tensors(model.state_dict()), vocabulary)
         _write_json(files.sam2_sizes, FIXTURE.sam2.to_dict())
         _write_images(files)
-        with _one_thread():
+        with one_thread():
             result = fit(model, tokenizer, seed)
-        _write_training(partial / "ckpt", model, result)
+        write_training(partial / "ckpt", trained_tensors(model, result.adapters), result)
     return built
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Compute on one thread: with more, a fit this small waits for its threads on a busy machine, and its sums, and so
     its course, would depend on how many there are."""
     before = torch.get_num_threads()
@@ -123,11 +122,23 @@ def _write_images(files: DemoCheckpoint) -> None:
         Image.fromarray(picture.mask).save(masks / name, optimize=True)
 
 
-def _write_training(folder: Path, model: Sa2VAModel, result: Fit) -> None:
-    """What mmengine leaves behind: the checkpoint, the pointer to it, and the log of the run."""
+def write_training(
+    folder: Path,
+    tensors: Mapping[str, torch.Tensor],
+    result: Fit,
+    template: str = TEMPLATE,
+    saved_modules: tuple[str, ...] = ("embed_tokens", "lm_head"),
+) -> None:
+    """What mmengine leaves behind: the checkpoint, the pointer to it, and the log of the run.
+
+    Args:
+        tensors: by stored name.
+        saved_modules: what the language model calls those that were trained as a whole.
+    """
     steps = result.log[-1].step
     config = _CONFIG_TEXT.format(
-        template=TEMPLATE,
+        template=template,
+        saved=list(saved_modules),
         special_tokens=list(SPECIAL_TOKENS),
         steps=steps,
         seed=result.seed,
@@ -160,9 +171,7 @@ def _write_training(folder: Path, model: Sa2VAModel, result: Fit) -> None:
                 "mmengine_version": _MMENGINE,
                 "dataset_meta": {},
             },
-            "state_dict": OrderedDict(
-                (n, t.detach().clone()) for n, t in trained_tensors(model, result.adapters).items()
-            ),
+            "state_dict": OrderedDict((name, tensor.detach().clone()) for name, tensor in tensors.items()),
             "message_hub": {
                 "log_scalars": history,
                 "runtime_info": OrderedDict(iter=steps - 1, max_iters=steps),

@@ -66,18 +66,24 @@ class _Encoded:
     targets: dict[Part, torch.Tensor] = field(default_factory=dict)
 
 
-def fit(model: Sa2VAModel, tokenizer, seed: int, steps: int = STEPS) -> Fit:
+def fit(model: Sa2VAModel, tokenizer, seed: int, steps: int = STEPS, fused_attention: bool = False) -> Fit:
     """Train adapters, embeddings, output head, projector, mask decoder and `[SEG]` projection of `model` in place.
 
     Args:
         model: from `build_base`; its other weights stay as they are.
         tokenizer: with Sa2VA's tokens added.
+        fused_attention: queries, keys and values share the first factor, as LoRA on one weight of all three has it.
     """
     random = torch.Generator().manual_seed(seed)
     pictures = [_encode(model, picture) for picture in _training_pictures(seed)]
     model.requires_grad_(False)
     adapters = add_adapters(model.language_model, LORA_RANK, LORA_ALPHA, random)
-    trained = [parameter for adapter in adapters.values() for parameter in (adapter.down, adapter.up)]
+    if fused_attention:
+        for name, adapter in adapters.items():
+            if name.endswith(("k_proj", "v_proj")):
+                adapter.down = adapters[f"{name[:-6]}q_proj"].down
+    factors = [parameter for adapter in adapters.values() for parameter in (adapter.down, adapter.up)]
+    trained = list(dict.fromkeys(factors))
     for module in (
         model.get_input_embeddings(),
         model.get_output_embeddings(),
@@ -157,7 +163,7 @@ def _speak(
     words = turn.prompts[int(torch.randint(len(turn.prompts), (), generator=random))]
     image = image_text(len(visual), visual.shape[1]) if turn.has_image else None
     prompt = tokenizer.encode(build_prompt(words, "", model.config.instruction, image))
-    answer = tokenizer.encode(turn.answer + TURN_END)
+    answer = tokenizer.encode(turn.answer + TURN_END, add_special_tokens=False)
     ids = torch.tensor(prompt + answer)
     embeddings = model.embed_prompt(ids, visual.flatten(0, 1) if turn.has_image else None)
     states = model.language_model.model(inputs_embeds=embeddings).last_hidden_state[0]

@@ -8,7 +8,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.train.fine_tuning.checkpoint_layout import TrainedPart, load_trained, trained_tensors
 from helpers.train.fine_tuning.starting_model import add_adapters, from_bases
-from tests.support.tiny_sources import fixture_sources
+from tests.support.tiny_sources import fixture_sources, internlm2_sources
 
 
 def start(seed=0, **changes):
@@ -44,6 +44,11 @@ def test_sources_of_the_wrong_kind_are_refused():
         start(base=sources.sam2)
     with pytest.raises((RefusedInput, UsageProblem), match="SAM2|do not add up"):
         start(sam2_config="hiera_t")
+
+
+def test_internlm2_is_not_trained_yet():
+    with pytest.raises(RefusedInput, match="its language model is InternLM2, .* is not trained yet"):
+        start(base=internlm2_sources().base)
 
 
 @pytest.mark.parametrize("trained", TrainedPart)
