@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from helpers.checkpoints.convert.conversion_settings import TrainingRunConfig
+from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
 from helpers.checkpoints.read.train_config import TrainingConfig
@@ -36,5 +37,6 @@ def sources_of(
     """The opened sources of a conversion, whose config and tokenizer are the base's."""
     folder = opened[SourceRole.BASE].path if SourceRole.BASE in opened else Path("elsewhere")
     native = frozenset(role for role, source in opened.items() if source.kind is CheckpointKind.NATIVE)
-    rest = {"run": TrainingRunConfig(), "folder": folder, "tokenizer_folder": folder, "native": native}
+    rest = {"run": TrainingRunConfig(), "folder": folder, "tokenizer_folder": folder, "native": native,
+            "family": facts_of(official or {})}  # fmt: skip
     return SimpleNamespace(opened=opened, official=official or {}, **(rest | more))

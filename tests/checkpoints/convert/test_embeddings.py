@@ -79,7 +79,7 @@ def test_rows_of_a_base_are_those_of_new_tokens_in_a_sa2va_alone(kind, rows, sto
 @pytest.mark.parametrize(("run", "advice"), [
     (run_config(pretrained_pth="Sa2VA.pth"), "The training config loaded Sa2VA.pth, which may hold it"),
     (run_config({AdapterPart.LANGUAGE: AdapterSettings(saved_modules=("embed_tokens",))}), "The run saved it"),
-    (run_config({AdapterPart.LANGUAGE: AdapterSettings(saved_modules=("lm_head",))}), "Its config has modules_to_save="),
+    (run_config({AdapterPart.LANGUAGE: AdapterSettings(saved_modules=("lm_head",))}), "Its config has modules_to_save"),
     (TrainingRunConfig(), "Train with modules_to_save="),
 ])  # fmt: skip
 def test_where_the_missing_rows_may_be_is_said(run, advice):
