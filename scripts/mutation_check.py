@@ -10,7 +10,8 @@ FOLDER/PACKAGE.jsonl keeps what came of each, so that a second call goes on afte
 survived once more, after tests were added. A mutant that takes five times as long as its tests do without a fault, and
 ten seconds, counts as killed.
 
-The checkout stays as it is: every worker has a copy of it under FOLDER, and forks a process for each mutant.
+The checkout stays as it is: every worker has a copy of it under FOLDER, and forks a process for each mutant. It
+imports `helpers` from the copy, which is why this is no module of `helpers`: it would have imported the checkout's.
 """
 
 import argparse

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from helpers.core import paths
 from helpers.notebook.parameters import validate
-from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ReviewSettings
+from helpers.notebook.settings import ConvertSettings, EvaluateSettings, InferSettings, ResultSettings, ReviewSettings
 
-SETTINGS: Mapping[str, type[BaseModel]] = {
+SETTINGS: Mapping[str, type[ResultSettings]] = {
     "01_convert": ConvertSettings,
     "02_infer": InferSettings,
     "03_evaluate": EvaluateSettings,
@@ -34,7 +32,7 @@ def named_notebook(given: str | Path) -> Path:
     return kit_notebook(path.stem) if path in kits else paths.resolve(path)
 
 
-def known_model(types: Mapping[str, tuple[str, str]]) -> type[BaseModel] | None:
+def known_model(types: Mapping[str, tuple[str, str]]) -> type[ResultSettings] | None:
     """The settings of the kit's own notebook that has these parameters; None for another notebook.
 
     Args:

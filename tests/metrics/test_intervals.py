@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from helpers.dev.measure.coverage_simulation import simulate
 from helpers.metrics.intervals import DRAWS, Interval, drawn_units, mean_interval, ratio_interval
-from scripts.coverage_simulation import simulate
 
 VALUES = np.random.default_rng(11).beta(8, 2, size=36)
 
@@ -66,7 +66,7 @@ def test_resamples_without_a_denominator_are_left_out():
 
 
 def test_clusters_cover_the_truth_and_frames_do_not():
-    """A small run of scripts/coverage_simulation.py."""
+    """A small run of helpers/dev/measure/coverage_simulation.py."""
     clusters, frames = simulate(simulations=120, draws=800, seed=0)
     assert 0.90 <= clusters <= 0.99
     assert frames < 0.75

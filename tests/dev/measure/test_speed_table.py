@@ -9,8 +9,8 @@ import torch
 
 from helpers.core.errors import UsageProblem
 from helpers.dev.bench import measuring
+from helpers.dev.measure import speed_table
 from helpers.prediction.engine import memory_estimate
-from scripts import speed_table
 from tests.dev.bench.test_bench_result import FOUND, IMAGE
 
 pytestmark = pytest.mark.model
@@ -85,7 +85,7 @@ def test_a_part_that_fails_leaves_the_others(capsys):
     assert parts.run("good", python(""), 30)
     assert not speed_table.Parts(0).run("late", python(""), 30)
     said = capsys.readouterr().out
-    for words in ("[bad: exit code 7", "[slow: exit code stopped", "[good: exit code 0", "[late: left out"):
+    for words in ("[bad: exit code 7", "[slow: stopped", "[good: exit code 0", "[late: left out"):
         assert words in said
 
 

@@ -2,7 +2,7 @@
 
 Synthetic frames, each with two predictions: vesselness with its default settings, and the truth passed down to a grid
 of a quarter of the frame and back. Truth and predictions are turned together, so that only directions change.
-docs/metrics.md has the table. Run from the repository root; a minute or two: python -m scripts.turned_cldice
+docs/metrics.md has the table. A minute or two: python -m helpers.dev.measure.turned_cldice
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Images a second of `vesselkit predict` on one GPU and on several, files to files.
 
-`python -m scripts.speed_gpus FOLDER --gpus 2` writes images of noise, then lets 1 and 2 processes share a run as those
-of torchrun do, each on a GPU of its own with a model of random weights. All wait for each other before the time that
-counts. It is taken until the last frame is predicted and written, and until the run is finished: one process makes the
-tables of all cases, however many predicted.
+`python -m helpers.dev.measure.speed_gpus FOLDER --gpus 2` writes images of noise, then lets 1 and 2 processes share a
+run as those of torchrun do, each on a GPU of its own with a model of random weights. All wait for each other before the
+time that counts. It is taken until the last frame is predicted and written, and until the run is finished: one process
+makes the tables of all cases, however many predicted.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def measure(folder: Path, images: int, count: int, arguments: argparse.Namespace
     processes = []
     for index in range(count):
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(index), "LOCAL_WORLD_SIZE": str(count)}
-        command = [sys.executable, "-m", "scripts.speed_gpus", str(folder), "--share", f"{index}/{count}"]
+        command = [sys.executable, "-m", "helpers.dev.measure.speed_gpus", str(folder), "--share", f"{index}/{count}"]
         options = [
             "--preset",
             arguments.preset,

@@ -1,6 +1,6 @@
 """Which metric sees which fault: a drawn tree held against itself shifted, with gaps, and short of a branch.
 
-docs/metrics.md has the table. Run from the repository root: python -m scripts.fault_table
+docs/metrics.md has the table. Run: python -m helpers.dev.measure.fault_table
 """
 
 import numpy as np

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.dev.measure.one_pass import compare, least_overlap
 from helpers.prediction.engine.model_loading import load_model
-from scripts.one_pass import compare, least_overlap
 from tests.support.golden_cases import IMAGE_CASES, convert_golden, load_case
 
 PROMPTS = (

@@ -1,8 +1,8 @@
 """Answers with drafts against answers token by token, on a trained model: equal ids, drafts accepted, and times.
 
-`python -m scripts.one_pass --model DIR --data DATASET` asks every prompt about every frame: first with the drafts that
-a run would have learnt (the last answer to the same prompt), then with a spoilt draft, which must be rejected. Masks of
-batches are compared with those of single frames.
+`python -m helpers.dev.measure.one_pass --model DIR --data DATASET` asks every prompt about every frame: first with the
+drafts that a run would have learnt (the last answer to the same prompt), then with a spoilt draft, which must be
+rejected. Masks of batches are compared with those of single frames.
 """
 
 import argparse
@@ -61,7 +61,7 @@ class Comparison:
 @torch.inference_mode()
 def compare(model: Any, tokenizer: Any, images: Sequence[Image.Image], prompts: Sequence[str]) -> Comparison:
     """Compare both ways of answering for every image and prompt; masks are left out."""
-    found, learnt = Comparison(), {}
+    found, learnt = Comparison(), dict[str, Any]()
     for image in images:
         config = model.config
         tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)

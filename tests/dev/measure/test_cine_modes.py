@@ -1,4 +1,4 @@
-"""What `scripts.cine_modes` trains before it measures, on the tiny fixture's model."""
+"""What `helpers.dev.measure.cine_modes` trains before it measures, on the tiny fixture's model."""
 
 import copy
 
@@ -9,10 +9,10 @@ from PIL import Image
 from helpers.core.errors import VesselkitError
 from helpers.data.cases import Case
 from helpers.data.frames.frame import Frame
+from helpers.dev.measure import train_memory
+from helpers.dev.measure.train_answer import answers_with_seg, train_answer
 from helpers.model.generation import GeneratedText
 from helpers.prediction.engine.model_loading import load_model
-from scripts import train_memory
-from scripts.train_answer import answers_with_seg, train_answer
 
 REQUEST = "Please segment the blood vessels."
 

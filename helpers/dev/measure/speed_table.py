@@ -1,9 +1,9 @@
 """Measure speed and memory of the published sizes on one GPU, and print the tables of docs/speed.md.
 
-`python -m scripts.speed_table FOLDER` runs `vesselkit dev bench model` for each size in a process of its own, then the
-8B on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the trained demo model)
-it adds drafts, batches and precision on real answers; with `--gpus 2` it lets two share a run. Results are written as
-they come.
+`python -m helpers.dev.measure.speed_table FOLDER` runs `vesselkit dev bench model` for each size in a process of its
+own, then the 8B on smaller cards, which a limit on the process stands for. With `--model DIR --data DATASET` (the
+trained demo model) it adds drafts, batches and precision on real answers; with `--gpus 2` it lets two share a run.
+Results are written as they come.
 """
 
 import argparse
@@ -43,9 +43,10 @@ class Parts:
             return False
         try:
             code = subprocess.run(command, timeout=allowed).returncode
+            ended = f"exit code {code}"
         except subprocess.TimeoutExpired:
-            code = "stopped, it took too long"
-        print(f"[{name}: exit code {code}, {time.perf_counter() - start:.0f} s]\n", flush=True)
+            code, ended = None, "stopped, it took too long"
+        print(f"[{name}: {ended}, {time.perf_counter() - start:.0f} s]\n", flush=True)
         return code == 0
 
 
@@ -114,7 +115,6 @@ def check_device(device: str, preset: str) -> None:
     from helpers.core.vocabulary import Preset
     from helpers.dev.bench.stand_in import draw_noise, stand_in
     from helpers.prediction.engine.cuda_graphs import GraphedModel
-    from helpers.prediction.engine.device_inputs import resized
     from helpers.prediction.engine.dtypes import MIXED
     from helpers.prediction.run import DEFAULT_PROMPT
     from helpers.prediction.sa2va_predictor import Sa2VAPredictor
@@ -128,9 +128,9 @@ def check_device(device: str, preset: str) -> None:
         ways["CUDA graphs"] = Sa2VAPredictor(GraphedModel(model), tokenizer, {}, resizes=True)
     for side in SIDES:
         image = draw_noise(side, side).resize((side, side - 12), Image.Resampling.BILINEAR)
-        (made,) = resized([ways["single launches"].prepare(image)], chosen)
-        expected = pillow.prepare(image)
-        same = torch.equal(made.tiles.cpu(), expected.tiles) and torch.equal(made.square.cpu(), expected.square)
+        made, expected = (one.to_device([one.prepare(image)])[0] for one in (ways["single launches"], pillow))
+        pairs = ((made.tiles, expected.tiles), (made.square, expected.square))
+        same = all(torch.equal(one.cpu(), other.cpu()) for one, other in pairs)
         print(f"{image.size}: resized on {chosen} with Pillow's bytes: {same}")
     batch = [draw_noise(512, seed) for seed in range(4)]
     masks = {}
@@ -215,18 +215,25 @@ def run_all(arguments: argparse.Namespace) -> None:
     """All parts in turn, and the table of what they left."""
     start = time.perf_counter()
     parts = Parts(arguments.seconds)
-    itself = [sys.executable, "-m", "scripts.speed_table", str(arguments.folder), "--device", arguments.device]
+    itself = [
+        sys.executable,
+        "-m",
+        "helpers.dev.measure.speed_table",
+        str(arguments.folder),
+        "--device",
+        arguments.device,
+    ]
     parts.run("check", [*itself, "--part", "check", "--check-preset", arguments.check_preset], 90)
     presets = arguments.presets.split(",")
     for preset in presets[:2]:
         bench_preset(parts, arguments.folder, preset, arguments.files, arguments.n)
     if arguments.gpus > 1:
-        command = [sys.executable, "-m", "scripts.speed_gpus", str(arguments.folder / "gpus")]
+        command = [sys.executable, "-m", "helpers.dev.measure.speed_gpus", str(arguments.folder / "gpus")]
         parts.run("gpus", [*command, "--gpus", str(arguments.gpus), "--preset", arguments.cards_preset], 180)
     parts.run("cards", [*itself, "--part", "cards", "--cards-preset", arguments.cards_preset], 150)
     if arguments.model and arguments.data:
         trained = ["--model", str(arguments.model), "--data", str(arguments.data), "--device", arguments.device]
-        parts.run("drafts", [sys.executable, "-m", "scripts.one_pass", *trained], 60)
+        parts.run("drafts", [sys.executable, "-m", "helpers.dev.measure.one_pass", *trained], 60)
         found = ["--n", "32", "--output", str(arguments.folder / "precision.json")]
         parts.run("precision", [*VESSELKIT, "check-precision", *trained, *found], 60)
     for preset in presets[2:]:

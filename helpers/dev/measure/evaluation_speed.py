@@ -2,8 +2,8 @@
 
 The frames are random vessel trees of 40 patients; the run stores maps on a 256 grid, as Sa2VA's do, with gaps and false
 vessels. Data set and run are made first, which is not counted, and kept in the folder for the next time. The time that
-the processor worked is given too, since other programs may be running. Run from the repository root:
-python -m scripts.evaluation_speed FOLDER
+the processor worked is given too, since other programs may be running. Run:
+python -m helpers.dev.measure.evaluation_speed FOLDER
 """
 
 import argparse

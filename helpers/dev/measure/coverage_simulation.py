@@ -1,7 +1,7 @@
 """How often a 95 % interval holds the true mean: patients drawn, against frames drawn as if they were independent.
 
 Each simulation makes 36 patients with 8 to 40 frames each. A patient's frames share an offset, as frames of one vessel
-tree do. Run from the repository root; some minutes: python -m scripts.coverage_simulation
+tree do. Some minutes: python -m helpers.dev.measure.coverage_simulation
 """
 
 import argparse
@@ -38,6 +38,8 @@ def _patients(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _holds(interval: Interval) -> bool:
+    if interval.low is None or interval.high is None:
+        raise ValueError(f"expected an interval of {CLUSTERS} patients, got none")
     return interval.low <= TRUE_MEAN <= interval.high
 
 

@@ -1,10 +1,10 @@
 """What the speed script measures is an ordinary data set and run, neither empty nor perfect."""
 
 from helpers.data.dataset import open_dataset
+from helpers.dev.measure.evaluation_speed import SIDE, GreyPredictor, write_data
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.prediction.run import predict
-from scripts.evaluation_speed import SIDE, GreyPredictor, write_data
 
 
 def test_frames_and_run_of_the_speed_script(tmp_path):

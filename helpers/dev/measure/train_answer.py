@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from helpers.dev.measure.descent import descend
 from helpers.model.processing_sa2va import build_prompt, image_text, normalise_tiles
 from helpers.model.video import FRAMES_SEEN, answer_frames
 from helpers.train.fine_tuning.samples import ANSWERS
 from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
-from scripts.descent import descend
 
 
 def answers_with_seg(model, tokenizer, tiles: torch.Tensor, request: str) -> bool:

@@ -1,9 +1,9 @@
 """The four modes of `vesselkit predict` on synthetic sequences with exact truth, see docs/cine.md.
 
-`python -m scripts.cine_modes MODEL FOLDER`: MODEL is an exported folder of a small model trained on synthetic frames.
-Draws patients, trains SAM2's memory on some (`scripts.train_memory`), predicts others in each mode, and scores them.
-Where the language model answers a request about five frames without `[SEG]`, it is taught to (`scripts.train_answer`).
-Called again after a stop, it goes on where it was.
+`python -m helpers.dev.measure.cine_modes MODEL FOLDER`: MODEL is an exported folder of a small model trained on
+synthetic frames. Draws patients, trains SAM2's memory on some (`train_memory.py`), predicts others in each mode, and
+scores them. Where the language model answers a request about five frames without `[SEG]`, it is taught to
+(`train_answer.py`). Called again after a stop, it goes on where it was.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from helpers.core.vocabulary import Mode
 from helpers.data.cases import Case
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
+from helpers.dev.measure.train_answer import answers_with_seg, train_answer
+from helpers.dev.measure.train_memory import Film, train_memory
 from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
 from helpers.dev.synthesis.sequence_parameters import Split
 from helpers.dev.synthesis.written_layouts import SynthLayout
@@ -29,8 +31,6 @@ from helpers.prediction.run import DEFAULT_PROMPT, predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 from helpers.review.films.film_frame import sequence_cases
-from scripts.train_answer import answers_with_seg, train_answer
-from scripts.train_memory import Film, train_memory
 
 
 def main() -> None:

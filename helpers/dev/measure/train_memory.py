@@ -15,12 +15,12 @@ from torch import nn
 from helpers.core.errors import VesselkitError
 from helpers.data.cases import Case
 from helpers.data.frames.frame_source import read_frame
+from helpers.dev.measure.descent import descend
 from helpers.model.bridge import bridge_of
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import sam2_bytes
 from helpers.model.tracking import FrameFeatures, Tracker
 from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frame
-from scripts.descent import descend
 
 TRAINED = ("memory_attention.", "memory_encoder.", "object_pointer_proj.", "memory_temporal_positional_encoding")
 FOLLOWED = 4
@@ -45,11 +45,15 @@ class Film:
                 raise VesselkitError(
                     f"the model: expected [SEG] in the answer to {prompt!r} about {len(tiles)} frames, got "
                     f"{tokenizer.decode(answer.token_ids)!r}. It was trained on single frames alone: train it with a "
-                    "share of `several` (docs/training.md), or teach it the answer with scripts.train_answer"
+                    "share of `several` (docs/training.md), or teach it the answer (train_answer.py)"
                 )
             encoded = [encode_frame(model, Tracker(model.sam2, states), sam2_bytes(one, side)) for one in frames]
             self.prompts = model.seg_projection(states)
-        truths = [torch.from_numpy(case.truth.mask(*frame.size)) for case, frame in zip(cases, frames, strict=True)]
+        truths = [
+            torch.from_numpy(case.truth.mask(*frame.size))
+            for case, frame in zip(cases, frames, strict=True)
+            if case.truth is not None  # synthetic frames have one each
+        ]
         whole = torch.stack(truths)[:, None].float().to(model.device)
         self.truths = nn.functional.interpolate(whole, size=(side // 4, side // 4), mode="area")[:, 0]
         self.features = [_kept(one) for one in encoded]

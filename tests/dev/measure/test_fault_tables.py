@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.dev.measure import fault_table, turned_cldice
 from helpers.metrics.case_scores import CaseArrays, score_case
-from scripts import fault_table, turned_cldice
 from tests.support.drawn_masks import faulty, vessel_tree
 
-METRICS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+METRICS_PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +75,4 @@ def test_the_command_that_measures_turning_prints_the_rows_of_the_page():
     lines = turned_cldice.table({64: scores}).splitlines()
     assert len(lines) == 3 and lines[2].startswith(f"| {len(scores)} of 64 px | ")
     page = METRICS_PAGE.read_text(encoding="utf-8")
-    assert "\n".join(lines[:2]) in page and "python -m scripts.turned_cldice" in page
+    assert "\n".join(lines[:2]) in page and "python -m helpers.dev.measure.turned_cldice" in page

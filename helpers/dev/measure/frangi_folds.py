@@ -1,7 +1,7 @@
 """The vesselness baseline out of fold: tuned on four folds, scored on the fifth, for each of five.
 
-Folds hold whole patients (sequences, else cases, where patients are unknown). Run from the repository root:
-python -m scripts.frangi_folds DATASET --output DIR
+Folds hold whole patients (sequences, else cases, where patients are unknown). Run:
+python -m helpers.dev.measure.frangi_folds DATASET --output DIR
 """
 
 import argparse
@@ -36,6 +36,8 @@ def fold_numbers(units: Sequence[str], folds: int, seed: int) -> np.ndarray:
 def predicted(keyed: tuple[Case, FrangiSettings]) -> CaseArrays:
     """The arrays to score of a case under settings that did not see it."""
     case, settings = keyed
+    if case.truth is None:
+        raise ValueError(f"{case.case_id}: expected a ground truth, found none")
     image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
     logits = to_logits(vesselness(grey_values(image), settings), settings.threshold)
     return CaseArrays(
