@@ -107,6 +107,11 @@ def test_a_whole_checkpoint_passes():
     require_whole_checkpoint(opened(adapter, BENEATH, kind=CheckpointKind.PEFT_ADAPTER, official=sized()))
 
 
+def test_a_family_without_a_projector_lacks_none():
+    names = [name for name in WHOLE if "mlp1" not in name]
+    require_whole_checkpoint(opened(names, BENEATH, official={"model_type": "qwen3_vl"}))
+
+
 @pytest.mark.parametrize("lost", [*SAVED, DECODER])
 def test_a_tensor_that_every_run_saves_is_missed(lost):
     names = [name for name in WHOLE if name != lost]

@@ -164,3 +164,11 @@ def test_a_head_that_nothing_holds_is_refused(embeddings, head, said):
     sources = listed_sources(["a"], ["b"], pretrained=listed(CheckpointKind.FLAT, ["c"], "Sa2VA.pth"))
     with pytest.raises(RefusedInput, match=said):
         decide_tie(sources, True, stored, SimpleNamespace(equal=lambda one, other: False))
+
+
+def test_a_family_whose_exports_never_tie_keeps_both():
+    different = SimpleNamespace(equal=lambda one, other: False)
+    stored = {EMBEDDINGS: TRAINED, LM_HEAD: HEAD_TRAINED}
+    tied, (note,) = decide_tie(listed_sources(["a"], ["b"]), True, stored, different, may_tie=False)
+    assert tied is False and "does not: the export keeps both" in note
+    assert decide_tie(listed_sources(["a"], ["b"]), True, {EMBEDDINGS: OF_BASE}, different, may_tie=False) == (True, [])

@@ -134,7 +134,7 @@ def test_a_tokenizer_without_image_tokens_is_refused(base, target):
     edit(base, "special_tokens_map.json", lambda values: values.pop("additional_special_tokens", None))
     edit(base, "tokenizer_config.json", lambda values: values.pop("additional_special_tokens", None))
     with pytest.raises(
-        RefusedInput, match=r"base: the tokenizer lacks \['</img>'\]; expected that of an InternVL model"
+        RefusedInput, match=r"base: the tokenizer lacks \['</img>'\]; expected that of a model of InternVL"
     ):
         write_tokenizer(base, target, TOKENS)
 
