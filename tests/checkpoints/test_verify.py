@@ -1,11 +1,13 @@
 """Verification finds what a finished export and its sources do not share."""
 
+import hashlib
 import json
 import shutil
 
 import pytest
 
 from helpers.checkpoints.convert import verify
+from helpers.checkpoints.verify import VerificationReport
 
 
 def test_verify_accepts_a_finished_folder(finished):
@@ -70,3 +72,72 @@ def test_verify_finds_another_config_of_the_base(finished, tiny):
     text = verify(folder, tiny.checkpoint, tiny.base, tiny.sam2).to_text()
     assert "the config given" in text
     assert "file differs from what the sources and this version give: config.json" in text
+
+
+def edited(tmp_path, folder, change):
+    """A copy of an export whose record was changed."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    values = json.loads((copy / "conversion.json").read_text())
+    change(values)
+    (copy / "conversion.json").write_text(json.dumps(values))
+    return copy
+
+
+def test_a_role_that_only_one_side_has_is_found(tmp_path, finished):
+    tiny, folder, _ = finished
+    more = {"a": {"fate": "used", "targets": []}}
+    copy = edited(tmp_path, folder, lambda values: values["sources"].update(pretrained=more))
+    report = verify(copy, tiny.checkpoint, tiny.base, tiny.sam2)
+    assert report.findings == ["the fates of 1 pretrained tensors differ from the record, the first: a"]
+
+
+def test_files_that_are_missing_and_files_that_are_more_are_found(tmp_path, finished):
+    tiny, folder, _ = finished
+    copy = edited(tmp_path, folder, lambda values: values["outputs"].update({"gone.json": {"sha256": "0", "bytes": 1}}))
+    (copy / "more.txt").touch()
+    (copy / "folder").mkdir()
+    report = verify(copy, tiny.checkpoint, tiny.base, tiny.sam2)
+    assert report.findings == ["file missing: gone.json", "file not in the record: more.txt"]
+
+
+def test_another_release_of_transformers_in_the_config_is_no_finding(tmp_path, finished):
+    tiny, folder, _ = finished
+
+    def release(values):
+        config = json.loads((tmp_path / "copy/config.json").read_text())
+        text = json.dumps(config | {"transformers_version": "0.0"})
+        (tmp_path / "copy/config.json").write_text(text)
+        values["outputs"]["config.json"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+
+    report = verify(edited(tmp_path, folder, release), tiny.checkpoint, tiny.base, tiny.sam2)
+    assert report.ok, report.to_text()
+
+
+def test_what_was_checked_is_said(finished):
+    tiny, folder, record = finished
+    values = record.values
+    sources = sum(len(fates) for fates in values["sources"].values())
+    inputs = len([found for found in values["inputs"] if found["role"] != "sam2_config"])
+    written = len([name for name in values["outputs"] if not name.endswith(".safetensors")])
+    assert verify(folder, tiny.checkpoint, tiny.base, tiny.sam2).to_text().splitlines() == [
+        "model: verified",
+        f"  checked: {len(values['outputs'])} files by sha256",
+        f"  checked: {inputs} source files by sha256",
+        f"  checked: {written} config, tokenizer and code files against the sources",
+        f"  checked: {len(values['targets'])} tensors, value by value",
+        f"  checked: fates of {sources} source tensors (base, checkpoint, sam2)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(1, "  FINDING: 0"), (3, "  FINDING: 2"), (5, "  ... and 2 more findings")]
+)
+def test_the_first_findings_are_shown_and_the_others_counted(count, last):
+    report = VerificationReport("model", ["files"], [str(number) for number in range(count)])
+    lines = report.to_text(most=3).splitlines()
+    assert lines[:3] == [f"model: {count} findings", "  checked: files", "  FINDING: 0"]
+    assert lines[-1] == last and len(lines) == 2 + min(count, 3) + (count > 3)
+    assert not report.ok and len(report.to_text().splitlines()) == 2 + count
+    many = VerificationReport("model", [], [str(number) for number in range(22)])
+    assert many.to_text().endswith("FINDING: 19\n  ... and 2 more findings")

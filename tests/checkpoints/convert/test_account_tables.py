@@ -139,3 +139,35 @@ def test_checkpoints_of_a_training_folder():
     )
     first, second = rows(account_tables.checkpoint_table(found))
     assert first == ("iter_1.pth", 1.5, "") and second[0] == "iter_2.pth" and second[2] == "yes" and pd.isna(second[1])
+
+
+def test_every_fact_of_a_checkpoint_in_its_order():
+    inspection = SimpleNamespace(
+        kind=CheckpointKind.MMENGINE,
+        file_bytes={"iter_1.pth": 5},
+        sha256={},
+        meta=SimpleNamespace(iter=7, epoch=2, experiment_name="tiny", time="20260102"),
+        lora_ranks=(4, 8),
+        config=SimpleNamespace(lora_alpha=16.0, template="qwen_chat", special_tokens=("[SEG]", "<p>")),
+        config_problem=None,
+        vocabulary_size=151_674,
+        empty_tensors=0,
+    )
+    assert rows(account_tables.fact_table(inspection)) == [
+        ("kind", "mmengine"),
+        ("file", "iter_1.pth"),
+        ("iteration", "7"),
+        ("epoch", "2"),
+        ("experiment", "tiny"),
+        ("saved", "20260102"),
+        ("LoRA rank", "4, 8"),
+        ("LoRA alpha", "16.0"),
+        ("template", "qwen_chat"),
+        ("special tokens", "[SEG] <p>"),
+        ("vocabulary", "151674"),
+    ]
+    bare = SimpleNamespace(**vars(inspection) | {"meta": None, "lora_ranks": (), "empty_tensors": 3, "tensors": 5})
+    bare.config = SimpleNamespace(lora_alpha=None, template=None, special_tokens=None)
+    facts = dict(rows(account_tables.fact_table(bare)))
+    assert facts["LoRA rank"] == "no LoRA" and facts["special tokens"] == facts["template"] == "unknown"
+    assert "iteration" not in facts and facts["empty tensors"].startswith("3 of 5 tensors hold no values")
