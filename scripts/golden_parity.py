@@ -6,6 +6,7 @@ recorded official export, runs every recorded call on both, and prints a table; 
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,13 @@ class GoldenFamily:
         return json.loads((self.root(shared) / "manifest.json").read_text(encoding="utf-8"))
 
 
-GOLDEN_FAMILIES = {"qwen3vl": GoldenFamily("tiny_qwen3vl", "qwen3vl_base")}
+GOLDEN_FAMILIES = {
+    "internlm2": GoldenFamily("tiny_internlm2", "internvl_base"),
+    "qwen3vl": GoldenFamily("tiny_qwen3vl", "qwen3vl_base"),
+}
+_REPEATED = re.compile(r"(<IMG_CONTEXT>)\*(\d+)")  # in the manifest; the call had the token so many times
+# Rows and columns of the region that a call was given, as its note says.
+_REGIONS = {"img_b_vp": ((1, 320, 640), slice(60, 200), slice(100, 400))}
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,17 @@ class GoldenCall:
             "image": Image.open(self.root / image) if image else None,
             "video": [Image.open(self.root / name) for name in video] if video else None,
             "text": self.facts["text"],
-            "past_text": self.facts["past_text"],
+            "past_text": _REPEATED.sub(lambda found: found[1] * int(found[2]), self.facts["past_text"]),
+            "mask_prompts": self._regions(),
         }
+
+    def _regions(self) -> list[np.ndarray] | None:
+        if self.name not in _REGIONS:
+            return None
+        shape, rows, columns = _REGIONS[self.name]
+        region = np.zeros(shape, dtype=np.float32)
+        region[:, rows, columns] = 1
+        return [region]
 
     def mask(self, index: int) -> np.ndarray:
         """Recorded mask of a `[SEG]`, bool (n, H, W)."""

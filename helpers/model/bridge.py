@@ -81,6 +81,9 @@ class Bridge(Protocol):
     def ends(self, token_ids: list[int], tokenizer: Any) -> bool:
         """Whether token ids, at least one, are a whole answer."""
 
+    def answer_text(self, token_ids: list[int], tokenizer: Any) -> str:
+        """The text of an answer as the official model of the family writes it, special tokens included."""
+
 
 def bridge_for(config: Sa2VAConfig) -> Bridge:
     """A new bridge of a configuration's family."""

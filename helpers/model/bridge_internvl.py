@@ -12,6 +12,7 @@ from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM
 from transformers.models.internvl.modeling_internvl import InternVLMultiModalProjector
 
+from .answer_text import plain_text, spaced_text
 from .components import pixel_shuffle, set_query_key_epsilon
 from .configuration_sa2va import Sa2VAConfig
 from .language_pass import SegState
@@ -134,3 +135,9 @@ class InternVLBridge:
             return True
         text = tokenizer.decode(token_ids).replace("\r", "").replace("\n", "")
         return any(text.endswith(word) for word in self._config.stop_words)
+
+    def answer_text(self, token_ids: list[int], tokenizer: Any) -> str:
+        """Plain, but of InternLM2, whose own tokenizer puts blanks beside special tokens."""
+        # A folder of format version 1 has code of its own, whose configuration lacks the number.
+        count = getattr(self._config, "sentencepiece_ids", None)
+        return plain_text(tokenizer, token_ids) if count is None else spaced_text(tokenizer, token_ids, count)

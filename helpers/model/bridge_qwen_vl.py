@@ -13,6 +13,7 @@ from torch import nn
 from transformers import PretrainedConfig
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
+from .answer_text import plain_text
 from .configuration_sa2va import Sa2VAConfig
 from .language_pass import SegState
 from .official_calls import say_once
@@ -174,6 +175,9 @@ class QwenVLBridge:
     def ends(self, token_ids: list[int], tokenizer: Any) -> bool:
         """At the end of a turn alone: the base's second end token does not count."""
         return token_ids[-1] == self._config.text_config.eos_token_id
+
+    def answer_text(self, token_ids: list[int], tokenizer: Any) -> str:
+        return plain_text(tokenizer, token_ids)
 
 
 class Qwen3VLBridge(QwenVLBridge):

@@ -27,6 +27,7 @@ LANGUAGE_MODELS = {Family.INTERNVL: ("qwen2", "qwen3", "llama"), Family.QWEN3_VL
 # Fields of config.json that belong to some families alone.
 _OF_INTERNVL = (
     "downsample_ratio", "ps_version", "select_layer", "tile_size", "min_tiles", "max_tiles", "use_thumbnail",
+    "sentencepiece_ids",
 )  # fmt: skip
 _OF_QWEN_VL = ("least_pixels", "most_pixels", "pixel_mean", "pixel_std")
 
@@ -112,6 +113,8 @@ class Sa2VAConfig(PretrainedConfig):
         token_ids: ids of the tokens that the forward path looks for; None until the tokenizer is known.
         ps_version: pixel shuffle of the vision tokens; only 'v2' is implemented by transformers' InternVL.
         tile_size, min_tiles, max_tiles, use_thumbnail: tiling of the image for the vision tower of an InternVL.
+        sentencepiece_ids: how many ids sentencepiece knows, where the text of an answer has blanks beside special
+            tokens, as the tokenizer of InternLM2 writes it; None where it has none.
         least_pixels, most_pixels: of a picture, once it is resized for the vision tower of a Qwen family.
         pixel_mean, pixel_std: of its channels there, on values from 0 to 1.
         answer_token_limit: most tokens of one answer. (`max_new_tokens` is dropped from configs by transformers 5.)
@@ -142,6 +145,7 @@ class Sa2VAConfig(PretrainedConfig):
         answer_token_limit: Any = 2048,
         sam2_pixel_constants: Any = "bf16_rounded",
         family: Any = None,
+        sentencepiece_ids: Any = None,
         least_pixels: Any = 512 * 28 * 28,
         most_pixels: Any = 2048 * 28 * 28,
         pixel_mean: Any = (0.5, 0.5, 0.5),
@@ -195,6 +199,7 @@ class Sa2VAConfig(PretrainedConfig):
         self.use_thumbnail = use_thumbnail
         self.answer_token_limit = answer_token_limit
         self.sam2_pixel_constants = sam2_pixel_constants
+        self.sentencepiece_ids = sentencepiece_ids
         self.least_pixels = least_pixels
         self.most_pixels = most_pixels
         self.pixel_mean = list(pixel_mean)

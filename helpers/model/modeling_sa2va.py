@@ -38,6 +38,7 @@ from .tracking import Tracker
 from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
+    from .answer_text import plain_text  # noqa: F401
     from .bridge_qwen_vl import QwenVLBridge  # noqa: F401
     from .image_depth import Depth  # noqa: F401
     from .image_file import upright  # noqa: F401
@@ -227,7 +228,7 @@ class Sa2VAModel(PreTrainedModel):
             pictures = bridge.image_tokens(pixels)
             prompt = bridge.question(self, tokenizer, text, past_text, pixels, pictures, mask_prompts)
         answer = self.answer(prompt, tokenizer, limit)
-        words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+        words = bridge.answer_text(answer.token_ids, tokenizer)
         if image is None or not len(answer.seg_states):
             height, width = (0, 0) if image is None else (image.height, image.width)
             return CallOutput(words, answer, None, torch.zeros((0, height, width)))

@@ -87,9 +87,10 @@ def predict_video(model: Any, video: Any, text: str, past_text: str, tokenizer: 
         limit: most tokens of the answer.
     """
     frames = checked_frames(video)
-    pixels = bridge_of(model).frame_bytes(frames[:FRAMES_SEEN])
+    bridge = bridge_of(model)
+    pixels = bridge.frame_bytes(frames[:FRAMES_SEEN])
     answer = answer_frames(model, pixels, text, past_text, tokenizer, limit)
-    words = tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+    words = bridge.answer_text(answer.token_ids, tokenizer)
     width, height = frames[0].size
     count = len(answer.seg_states)
     logits = torch.zeros((count, len(frames), height, width))

@@ -140,7 +140,7 @@ class Sa2VAPredictor:
         return [
             [
                 FramePrediction(
-                    text=self._tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip(),
+                    text=self._bridge.answer_text(answer.token_ids, self._tokenizer),
                     truncated=answer.truncated,
                     logits=drawn.logits,
                     upsampling=Upsampling.SAM2_TWO_STEP,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -77,7 +78,7 @@ def native_config(
         RefusedInput: for a language model or a setting that the native modules do not compute.
     """
     facts = facts_of(official)
-    common = {
+    common: dict[str, Any] = {
         "family": facts.family.value,
         "sam2_config": sam2,
         "template": template,
@@ -89,7 +90,8 @@ def native_config(
     }
     if "sa2va_format_version" in official:
         kept = ["downsample_ratio", "tile_size", "min_tiles", "max_tiles", "use_thumbnail", "answer_token_limit",
-                "sam2_pixel_constants", "least_pixels", "most_pixels", "pixel_mean", "pixel_std"]  # fmt: skip
+                "sam2_pixel_constants", "sentencepiece_ids", "least_pixels", "most_pixels", "pixel_mean",
+                "pixel_std"]  # fmt: skip
         if template == official.get("template"):
             kept += ["instruction", "stop_words"]
         common |= {name: official[name] for name in kept if name in official}
@@ -105,6 +107,8 @@ def native_config(
             "ps_version": official.get("ps_version", "v1"),
             "select_layer": official.get("select_layer", -1),
         }
+    if tokenizer.pieces is not None:
+        common["sentencepiece_ids"] = tokenizer.pieces
     if tokenizer.instruction is not None:
         common |= {"instruction": tokenizer.instruction, "stop_words": []}
         eos = official["text_config"]["eos_token_id"]

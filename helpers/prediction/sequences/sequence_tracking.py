@@ -159,7 +159,7 @@ class SequencePredictor:
         said = []
         for prompt in prompts:
             answer = answer_frames(self._model, tiles, prompt, "", self._tokenizer, self._token_limit)
-            text = self._tokenizer.decode(answer.token_ids, skip_special_tokens=False).strip()
+            text = self._bridge.answer_text(answer.token_ids, self._tokenizer)
             said.append(SequenceAnswer(text, answer.truncated, len(answer.token_ids), len(seen), answer.seg_states))
             if not len(answer.seg_states):
                 logger.warning(
