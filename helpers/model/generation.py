@@ -12,7 +12,7 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 
 from .configuration_sa2va import Sa2VAConfig
-from .language_pass import LanguagePass, SegState, counted
+from .language_pass import LanguagePass, counted
 from .prompt import Prompt, as_prompt
 
 
@@ -42,14 +42,14 @@ class GreedyDecoding:
         seg_id: id of `[SEG]`.
         ends: whether token ids are a whole answer.
         token_limit: most tokens of an answer, at least 1.
-        seg_state: which hidden state counts at a `[SEG]`.
+        language_pass: passes of its layers.
     """
 
     language_model: Any  # transformers makes its class, which has no type
     seg_id: int
     ends: Callable[[list[int]], bool]
     token_limit: int
-    seg_state: SegState = SegState.AFTER_NORM
+    language_pass: LanguagePass
 
     def answers(
         self, prompts: Sequence[torch.Tensor | Prompt], drafts: list[list[int]] | None = None
@@ -99,7 +99,8 @@ class GreedyDecoding:
         if positions is not None and most:
             positions = torch.cat([positions, batch.shifted(mask, most)], dim=-1)
         cache = DynamicCache()
-        passed = self._pass(embeddings, cache, _told(mask), positions, [_filled(one, most) for one in batch.levels])
+        levels = [_filled(level, most) for level in batch.levels]
+        passed = self.language_pass(embeddings, cache, _told(mask), positions, levels)
         longest = embeddings.shape[1] - most
         within = [
             row[[longest - len(prompt) + place for place in prompt.seg_places]]
@@ -150,17 +151,13 @@ class GreedyDecoding:
             mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=1)
             embedded = self.language_model.get_input_embeddings()(newest)
             positions = None if shifts is None else _shifted(mask, 1, shifts)
-            states, seg = (found[:, -1] for found in self._pass(embedded, cache, _told(mask), positions))
+            states, seg = (found[:, -1] for found in self.language_pass(embedded, cache, _told(mask), positions))
             for place, (index, token) in enumerate(zip(running, head(states).argmax(-1).tolist(), strict=True)):
                 if token_ids[index][-1] == self.seg_id:
                     seg_states[index].append(seg[place])
                 token_ids[index].append(token)
         none = first.states.new_zeros((0, first.states.shape[-1]))
         return token_ids, first, [torch.stack(found) if found else none for found in seg_states]
-
-    @property
-    def _pass(self) -> LanguagePass:
-        return LanguagePass(self.language_model.model, self.seg_state)
 
     def _seg_places(self, token_ids: list[int]) -> list[int]:
         return [place for place, token in enumerate(token_ids) if token == self.seg_id]

@@ -40,7 +40,12 @@ class LanguagePass:
 
         Args:
             seg_state: which states are kept for `[SEG]`.
+        Raises:
+            TypeError: for what is no `SegState`. That of another copy of this code would be neither, and wrong states
+                spoil masks without a word.
         """
+        if not isinstance(seg_state, SegState):
+            raise TypeError(f"seg_state: expected a {SegState.__module__}.SegState, got {seg_state!r}")
         self._decoder = decoder
         self._seg_state = seg_state
         self._cache_name = cache_name(decoder.forward)

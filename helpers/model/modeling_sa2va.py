@@ -20,6 +20,7 @@ from .configuration_sa2va import Sa2VAConfig
 from .generation import GeneratedText, GreedyDecoding, checked_limit
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
+from .language_pass import LanguagePass
 from .mask_decoding import Candidates, decode
 from .official_calls import (
     INSTEAD,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:  # transformers 4 takes along only the files that this one nam
     from .image_depth import Depth  # noqa: F401
     from .image_file import upright  # noqa: F401
     from .image_stacks import is_in_planes  # noqa: F401
-    from .language_pass import LanguagePass  # noqa: F401
     from .qwen_pixels import PixelSettings  # noqa: F401
     from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
 
@@ -151,9 +151,13 @@ class Sa2VAModel(PreTrainedModel):
             self.config.token_ids["[SEG]"],
             lambda token_ids: self.bridge.ends(token_ids, tokenizer),
             token_limit,
-            self.bridge.seg_state,
+            self.language_pass(),
         )
         return decoding.answers(prompts, drafts)
+
+    def language_pass(self) -> LanguagePass:
+        """What runs the language model's layers, and keeps the states that count at a `[SEG]`."""
+        return LanguagePass(self.language_model.model, self.bridge.seg_state)
 
     def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
         """SAM2's image encoder: (B, 3, 1024, 1024) -> features of the B images."""

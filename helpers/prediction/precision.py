@@ -24,8 +24,11 @@ from helpers.runs.stored_logits import StoredLogits, round_for_storage
 
 # Modules whose outputs are looked at, by the stage that they belong to, in the order of the computation.
 _STAGES = {
-    "vision tower": ("vision_tower.embeddings", "vision_tower.encoder.layer.*"),
-    "projector": ("multi_modal_projector",),
+    "vision tower": (
+        *("vision_tower.embeddings", "vision_tower.encoder.layer.*"),
+        *("vision_tower.patch_embed", "vision_tower.blocks.*"),
+    ),
+    "projector": ("multi_modal_projector", "vision_tower.merger", "vision_tower.deepstack_merger_list.*"),
     "language model": ("language_model.model.layers.*", "language_model.model.norm", "language_model.lm_head"),
     "projection of [SEG]": ("seg_projection",),
     "SAM2 encoder": ("sam2.vision_encoder.backbone.blocks.*", "sam2.vision_encoder.neck"),

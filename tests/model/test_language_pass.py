@@ -1,5 +1,7 @@
 """Passes of a language model: the cache by the name that a version gives it, padding, positions, and the states."""
 
+from enum import Enum
+
 import pytest
 import torch
 from torch import nn
@@ -97,6 +99,14 @@ def test_states_come_from_before_or_after_the_final_norm_and_levels_are_added_be
     after = LanguagePass(Older())(rows, Cache(), levels=levels)
     assert before.states.unique().tolist() == after.states.unique().tolist() == [6.0]
     assert before.seg_states.unique().tolist() == [12.0] and after.seg_states is after.states
+
+
+def test_states_of_another_copy_of_this_code_are_refused():
+    class SegState(Enum):
+        BEFORE_NORM = "before the final norm"
+
+    with pytest.raises(TypeError, match="expected a helpers.model.language_pass.SegState"):
+        LanguagePass(Older(), SegState.BEFORE_NORM)
 
 
 def test_nothing_stays_attached_to_the_model():

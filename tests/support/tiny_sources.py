@@ -104,3 +104,19 @@ def copy_internlm2(folder: Path) -> TinySources:
     shutil.copytree(original.base, folder / "internvl_base")
     shutil.copy(original.checkpoint, folder)
     return replace(original, checkpoint=folder / original.checkpoint.name, base=folder / "internvl_base")
+
+
+def qwen3_vl_sources() -> TinySources:
+    """The fixture with Qwen3-VL, with SAM2's file of the other one; not to be changed."""
+    folder = FIXTURES / "qwen3vl"
+    other = fixture_sources()
+    checkpoint = next((folder / "ckpt").glob("iter_*.pth"))
+    return TinySources(checkpoint, folder / "base/qwen3vl_base", other.sam2, other.sizes)
+
+
+def copy_qwen3_vl(folder: Path) -> TinySources:
+    """Its files, copied to `folder`; SAM2's stay where they are."""
+    original = qwen3_vl_sources()
+    shutil.copytree(original.base, folder / "qwen3vl_base")
+    shutil.copy(original.checkpoint, folder)
+    return replace(original, checkpoint=folder / original.checkpoint.name, base=folder / "qwen3vl_base")

@@ -4,7 +4,7 @@ A graph is captured for each set of shapes that comes, at the first call, which 
 are those of the model itself; last bits may differ from those of single launches.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from transformers.cache_utils import DynamicCache
 
-from helpers.model.bridge import bridge_of
 from helpers.model.components import MaskLogits, Sam2Features
 from helpers.model.generation import GeneratedText
 from helpers.model.language_pass import LanguagePass
+from helpers.model.prompt import Prompt, as_prompt
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -99,14 +99,20 @@ class GraphedModel:
         return MaskLogits(*self._decode_masks(features.embedding, *features.high_resolution, seg_states, image_index))
 
     def answers(
-        self, prompts: list[torch.Tensor], tokenizer: Any, token_limit: int, drafts: list[list[int]] | None = None
+        self,
+        prompts: Sequence[torch.Tensor | Prompt],
+        tokenizer: Any,
+        token_limit: int,
+        drafts: list[list[int]] | None = None,
     ) -> list[GeneratedText]:
         """As that of the model; replayed where prompts of one length answer with one draft, the usual case."""
         draft = drafts[0] if drafts else []
-        alike = len({len(prompt) for prompt in prompts}) == 1 and all(other == draft for other in drafts or ())
-        if alike and 0 < len(draft) <= token_limit:
-            read = torch.tensor(draft[:-1], device=prompts[0].device).expand(len(prompts), -1)
-            guesses, states = self._read(torch.stack(prompts), read)
+        asked = [as_prompt(prompt) for prompt in prompts]
+        alike = len({len(prompt) for prompt in asked}) == 1 and all(other == draft for other in drafts or ())
+        if alike and 0 < len(draft) <= token_limit and not any(prompt.seg_places for prompt in asked):
+            rows = torch.stack([prompt.rows for prompt in asked])
+            read = torch.tensor(draft[:-1], device=rows.device).expand(len(asked), -1)
+            guesses, states = self._read(rows, read, *_beside(asked, len(draft) - 1))
             if guesses.tolist() == drafts:
                 seg = self._model.config.token_ids["[SEG]"]
                 places = [place + 1 for place, token in enumerate(draft[:-1]) if token == seg]
@@ -114,14 +120,32 @@ class GraphedModel:
         return self._model.answers(prompts, tokenizer, token_limit, drafts)
 
 
+def _beside(prompts: list[Any], more: int) -> Tensors:
+    """What prompts of one length hold beside their rows, for so many tokens more behind each.
+
+    Positions (3, B, N + M), then levels (B, N + M, H) each; nothing where all are rows alone.
+    """
+    if all(prompt.positions is None for prompt in prompts):
+        return ()
+    device, length = prompts[0].rows.device, len(prompts[0])
+    behind = [torch.arange(length, length + more) + prompt.shift for prompt in prompts]
+    positions = torch.stack(
+        [torch.cat([prompt.positions, words.expand(3, -1)], 1) for prompt, words in zip(prompts, behind, strict=True)],
+        1,
+    )
+    levels = (torch.stack(level) for level in zip(*(prompt.levels for prompt in prompts), strict=True))
+    return (positions.to(device), *(nn.functional.pad(level, (0, 0, 0, more)) for level in levels))
+
+
 def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
     """The model's four passes as functions of tensors alone.
 
     They are `encode_tiles`, `encode_sam2`, `decode_masks` (features, states, image of each), and a pass over prompts
-    (B, N, H) with M tokens (B, M) behind each: the greedy tokens (B, 1 + M) at the end of the prompt and at each
-    token, and the states (B, 1 + M, H) that count at a `[SEG]`.
+    (B, N, H) with M tokens (B, M) behind each and what `_beside` gives: the greedy tokens (B, 1 + M) at the end of the
+    prompt and at each token, and the states (B, 1 + M, H) that count at a `[SEG]`.
     """
-    seg_state = bridge_of(model).seg_state
+    # The model's own, so that the states are those that its code takes; folders older than bridges have an InternVL.
+    language_pass = getattr(model, "language_pass", lambda: LanguagePass(model.language_model.model))()
 
     def encode_tiles(pixels: torch.Tensor) -> Tensors:
         return (model.encode_tiles(pixels),)
@@ -134,11 +158,13 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
         found = model.decode_masks(Sam2Features(embedding, (first, second)), *which)
         return found.low_resolution, found.predicted_iou, found.object_score
 
-    def read(prompts: torch.Tensor, tokens: torch.Tensor) -> Tensors:
+    def read(prompts: torch.Tensor, tokens: torch.Tensor, *beside: torch.Tensor) -> Tensors:
         language = model.language_model
         embeddings = torch.cat([prompts, language.get_input_embeddings()(tokens).to(prompts)], 1)
         with _fixed_frequencies(language.model.rotary_emb, embeddings.shape[1]):
-            passed = LanguagePass(language.model, seg_state)(embeddings, DynamicCache())
+            passed = language_pass(
+                embeddings, DynamicCache(), positions=beside[0] if beside else None, levels=beside[1:]
+            )
         end = slice(-1 - tokens.shape[1], None)
         return language.lm_head(passed.states[:, end]).argmax(-1), passed.seg_states[:, end]
 

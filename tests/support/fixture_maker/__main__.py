@@ -8,6 +8,7 @@ from pathlib import Path
 from helpers.checkpoints.convert import ConversionRequest, convert
 from tests.support.fixture_maker.checkpoint import build_checkpoint
 from tests.support.fixture_maker.internlm2 import build_internlm2
+from tests.support.fixture_maker.qwen3_vl import build_qwen3_vl
 from tests.support.fixture_maker.recording import record_outputs
 
 
@@ -27,10 +28,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="to write; it must not exist")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
     parser.add_argument("--internlm2", type=Path, metavar="FIXTURE", help="build that of InternLM2 for this fixture")
+    parser.add_argument("--qwen3vl", type=Path, metavar="FIXTURE", help="build that of Qwen3-VL for this fixture")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if arguments.internlm2 is not None:
         build_internlm2(arguments.folder, arguments.internlm2, arguments.seed)
+    elif arguments.qwen3vl is not None:
+        build_qwen3_vl(arguments.folder, arguments.qwen3vl, arguments.seed)
     else:
         build_fixture(arguments.folder, arguments.seed)
 

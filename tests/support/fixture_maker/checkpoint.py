@@ -27,7 +27,7 @@ _MMENGINE = "0.10.7"  # the version whose file layout is written
 _LARGEST_STATE = 64  # values; larger optimiser states are left out
 
 _CONFIG_TEXT = """\
-path = 'pretrained/internvl_base'
+path = 'pretrained/{base}'
 template = '{template}'
 special_tokens = {special_tokens!r}
 max_iters = {steps}
@@ -60,7 +60,7 @@ model = dict(
             task_type='CAUSAL_LM',
             type='peft.LoraConfig'),
         model_path=path,
-        type='projects.sa2va.models.InternVLMLLM'),
+        type='{mllm}'),
     pretrained_pth=None,
     special_tokens=special_tokens,
     tokenizer=tokenizer,
@@ -128,15 +128,20 @@ def write_training(
     result: Fit,
     template: str = TEMPLATE,
     saved_modules: tuple[str, ...] = ("embed_tokens", "lm_head"),
+    base: str = "internvl_base",
+    mllm: str = "projects.sa2va.models.InternVLMLLM",
 ) -> None:
     """What mmengine leaves behind: the checkpoint, the pointer to it, and the log of the run.
 
     Args:
         tensors: by stored name.
         saved_modules: what the language model calls those that were trained as a whole.
+        base, mllm: what the training config calls the base's folder and the class that holds its model.
     """
     steps = result.log[-1].step
     config = _CONFIG_TEXT.format(
+        base=base,
+        mllm=mllm,
         template=template,
         saved=list(saved_modules),
         special_tokens=list(SPECIAL_TOKENS),

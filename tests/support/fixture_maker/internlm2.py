@@ -61,7 +61,7 @@ def build_internlm2(folder: Path, other: Path, seed: int = 0) -> None:
             tokenizer = AutoTokenizer.from_pretrained(staging)
         config = _config(vocabulary)
         model = build_base(config, SIZES.sam2, facts, seed)
-        _take_sam2(model, shared.sam2)
+        take_sam2(model, shared.sam2)
         _write_base(files.base, config, model, vocabulary)
         with one_thread():
             result = fit(model, tokenizer, seed, fused_attention=True)
@@ -107,7 +107,7 @@ def _config(vocabulary: int) -> dict:
 
 
 @torch.no_grad()
-def _take_sam2(model: Sa2VAModel, file: Path) -> None:
+def take_sam2(model: Sa2VAModel, file: Path) -> None:
     """Put the other fixture's SAM2 into the model."""
     state = model.state_dict()
     for name, tensor in torch.load(file, weights_only=True)["model"].items():

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 from tqdm import trange
+from transformers.cache_utils import DynamicCache
 
 from helpers.dev.demo.tiny_files import TURN_END
 from helpers.model.components import MaskLogits, Sam2Features, pixel_shuffle
+from helpers.model.language_pass import LanguagePass
 from helpers.model.modeling_sa2va import Sa2VAModel
-from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, sam2_pixels, tile_pixels
+from helpers.model.processing_sa2va import normalise_tiles, sam2_pixels
+from helpers.model.prompt import VisualTokens, as_prompt
 from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
 from tests.support.fixture_maker.conversation import TURNS, Part, Turn
 from tests.support.fixture_maker.images import TubeImage, draw_image
@@ -56,12 +59,15 @@ class _Encoded:
     """A picture as the frozen encoders see it; computed once.
 
     Attributes:
-        tokens: (T, K, 4 v) vision tokens before the projector.
+        tokens: (T, K, 4 v) vision tokens of an InternVL before the projector, which is trained; of another family the
+            visual tokens themselves.
+        pictures: number of tokens of each picture.
         sam2: features of SAM2's encoder.
         targets: for each part, (256, 256) float32 of zeros and ones.
     """
 
-    tokens: torch.Tensor
+    tokens: torch.Tensor | VisualTokens
+    pictures: tuple[int, ...]
     sam2: Sam2Features
     targets: dict[Part, torch.Tensor] = field(default_factory=dict)
 
@@ -87,7 +93,7 @@ def fit(model: Sa2VAModel, tokenizer, seed: int, steps: int = STEPS, fused_atten
     for module in (
         model.get_input_embeddings(),
         model.get_output_embeddings(),
-        model.multi_modal_projector,
+        *([model.multi_modal_projector] if _has_projector(model) else []),
         model.sam2.mask_decoder,
         model.seg_projection,
     ):
@@ -123,10 +129,13 @@ def _training_pictures(seed: int) -> list[TubeImage]:
 @torch.no_grad()
 def _encode(model: Sa2VAModel, picture: TubeImage) -> _Encoded:
     config, image = model.config, picture.rgb()
-    tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-    states = model.vision_tower(pixel_values=tile_pixels(tiles)).last_hidden_state[:, 1:]
-    side = math.isqrt(states.shape[1])
-    tokens = pixel_shuffle(states.reshape(len(states), side, side, -1), config.downsample_ratio).flatten(1, 2)
+    pixels = model.bridge.image_bytes(image)
+    if _has_projector(model):
+        states = model.vision_tower(pixel_values=normalise_tiles(pixels)).last_hidden_state[:, 1:]
+        side = math.isqrt(states.shape[1])
+        tokens = pixel_shuffle(states.reshape(len(states), side, side, -1), config.downsample_ratio).flatten(1, 2)
+    else:
+        (tokens,) = model.bridge.encode(model, [pixels])
     size = config.sam2_sizes.image_size
     features = model.encode_sam2(sam2_pixels(image, size, config.sam2_pixel_constants, torch.float32))
     mask = torch.from_numpy(picture.mask)
@@ -136,15 +145,21 @@ def _encode(model: Sa2VAModel, picture: TubeImage) -> _Encoded:
         part: nn.functional.interpolate(target[None, None].float(), size=low, mode="nearest")[0, 0]
         for part, target in parts.items()
     }
-    return _Encoded(tokens, features, targets)
+    return _Encoded(tokens, model.bridge.image_tokens(pixels), features, targets)
+
+
+def _has_projector(model: Sa2VAModel) -> bool:
+    return hasattr(model, "multi_modal_projector")
 
 
 def _losses(model: Sa2VAModel, tokenizer, picture: _Encoded, random: torch.Generator) -> dict[str, torch.Tensor]:
     """Losses of all turns about one picture, weighted."""
-    visual = model.multi_modal_projector(picture.tokens)
+    visual = picture.tokens
+    if isinstance(visual, torch.Tensor):
+        visual = VisualTokens(model.multi_modal_projector(visual).flatten(0, 1))
     language, states, targets = [], [], []
     for turn in TURNS:
-        loss, seg_states = _speak(model, tokenizer, turn, visual, random)
+        loss, seg_states = _speak(model, tokenizer, turn, visual, picture.pictures, random)
         language.append(loss)
         states.append(seg_states)
         targets += [picture.targets[part] for part in turn.parts]
@@ -157,20 +172,24 @@ def _losses(model: Sa2VAModel, tokenizer, picture: _Encoded, random: torch.Gener
 
 
 def _speak(
-    model: Sa2VAModel, tokenizer, turn: Turn, visual: torch.Tensor, random: torch.Generator
+    model: Sa2VAModel, tokenizer, turn: Turn, visual: VisualTokens, pictures: tuple[int, ...], random: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Language loss of one turn, and the (S, H) hidden states at the `[SEG]` of its answer."""
-    words = turn.prompts[int(torch.randint(len(turn.prompts), (), generator=random))]
-    image = image_text(len(visual), visual.shape[1]) if turn.has_image else None
-    prompt = tokenizer.encode(build_prompt(words, "", model.config.instruction, image))
-    answer = tokenizer.encode(turn.answer + TURN_END, add_special_tokens=False)
-    ids = torch.tensor(prompt + answer)
-    embeddings = model.embed_prompt(ids, visual.flatten(0, 1) if turn.has_image else None)
-    states = model.language_model.model(inputs_embeds=embeddings).last_hidden_state[0]
-    logits = model.get_output_embeddings()(states[len(prompt) - 1 : -1])
-    loss = nn.functional.cross_entropy(logits, ids[len(prompt) :])
-    is_seg = ids[len(prompt) :] == model.config.token_ids["[SEG]"]
-    return loss, states[len(prompt) :][is_seg]
+    bridge, words = model.bridge, turn.prompts[int(torch.randint(len(turn.prompts), (), generator=random))]
+    asked = bridge.prompt_ids(tokenizer, words, "", pictures if turn.has_image else None)
+    said = tokenizer.encode(turn.answer + TURN_END, add_special_tokens=False)
+    embedded = bridge.words(model, asked + said, pictures if turn.has_image else ())
+    prompt = as_prompt(bridge.prompt(model, embedded, visual) if turn.has_image else embedded.pieces[0])
+    passed = LanguagePass(model.language_model.model, bridge.seg_state)(
+        prompt.rows[None],
+        DynamicCache(),
+        positions=None if prompt.positions is None else prompt.positions[:, None],
+        levels=[level[None] for level in prompt.levels],
+    )
+    answer = torch.tensor(said)
+    logits = model.get_output_embeddings()(passed.states[0, len(asked) - 1 : -1])
+    loss = nn.functional.cross_entropy(logits, answer)
+    return loss, passed.seg_states[0, len(asked) :][answer == model.config.token_ids["[SEG]"]]
 
 
 def _mask_losses(masks: MaskLogits, targets: torch.Tensor, weights: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -1,0 +1,195 @@
+"""Qwen3-VL in batches, with drafts, in few bits, replayed, and along sequences: what single calls give."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers.checkpoints.convert import convert
+from helpers.core.vocabulary import Mode, Quantization
+from helpers.data.frames.frame import Frame
+from helpers.model.processing_sa2va import upsample_logits
+from helpers.model.quantization.layers import QuantizedLinear
+from helpers.prediction.engine.cuda_graphs import GraphedModel
+from helpers.prediction.engine.model_loading import load_model
+from helpers.prediction.precision import watched
+from helpers.prediction.sa2va_predictor import Sa2VAPredictor
+from helpers.prediction.sequences.sequence_tracking import SequencePredictor
+from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS, TEXT_ONLY
+from tests.support.tiny_sources import FIXTURES, qwen3_vl_sources
+
+LIMIT, TOLERANCE = 24, 1e-5
+ASKED = (
+    ("image_01.png", SEGMENT.prompts[0]),
+    ("image_02.png", SEGMENT_PARTS.prompts[0]),
+    ("image_03.png", QUESTION.prompts[0]),
+    ("image_03.png", f"Here is [SEG]. {SEGMENT.prompts[0]}"),
+    (None, TEXT_ONLY.prompts[0]),
+)
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    output = tmp_path_factory.mktemp("qwen3vl") / "model"
+    convert(qwen3_vl_sources().request(output))
+    return output
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    torch.set_num_threads(1)
+    return load_model(folder, "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return {name: Image.open(FIXTURES / "images" / name).convert("RGB") for name, _ in ASKED if name}
+
+
+def prompt_of(loaded, image, words):
+    model, tokenizer = loaded
+    if image is None:
+        return model.bridge.question(model, tokenizer, words, "")
+    pixels = model.bridge.image_bytes(image)
+    return model.bridge.question(model, tokenizer, words, "", pixels, model.bridge.image_tokens(pixels))
+
+
+@pytest.fixture(scope="module")
+def prompts(loaded, images):
+    """Prompts of different lengths and grids."""
+    with torch.inference_mode():
+        found = [prompt_of(loaded, images.get(name), words) for name, words in ASKED]
+    assert len({len(prompt) for prompt in found}) >= 3 and len({prompt.shift for prompt in found[:4]}) >= 2
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(loaded, prompts):
+    """Each prompt's answer by itself, token after token."""
+    model, tokenizer = loaded
+    with torch.inference_mode():
+        found = [model.answers([prompt], tokenizer, LIMIT)[0] for prompt in prompts]
+    assert [len(answer.seg_states) for answer in found] == [1, 2, 0, 1, 0]  # the fourth is that of its prompt
+    return found
+
+
+def same(answers, expected):
+    for answer, other in zip(answers, expected, strict=True):
+        assert (answer.token_ids, answer.truncated) == (other.token_ids, other.truncated)
+        assert answer.seg_states.shape == other.seg_states.shape
+        assert torch.allclose(answer.seg_states, other.seg_states, atol=TOLERANCE, rtol=0)
+
+
+def test_a_batch_of_padded_prompts_answers_as_single_calls(loaded, prompts, alone):
+    with torch.inference_mode():
+        same(loaded[0].answers(prompts, loaded[1], LIMIT), alone)
+
+
+@pytest.mark.parametrize("kind", ["right", "spoilt", "short", "none"])
+def test_drafts_change_neither_tokens_nor_states(loaded, prompts, alone, kind):
+    model, tokenizer = loaded
+    drafts = []
+    for answer in alone:
+        ids, middle = answer.token_ids, len(answer.token_ids) // 2
+        spoilt = [*ids[:middle], (ids[middle] + 1) % 200, *ids[middle + 1 :]]
+        drafts.append({"right": ids, "spoilt": spoilt, "short": ids[:-2], "none": []}[kind])
+    with torch.inference_mode():
+        together = model.answers(prompts, tokenizer, LIMIT, drafts)
+        single = [model.answers([p], tokenizer, LIMIT, [d])[0] for p, d in zip(prompts, drafts, strict=True)]
+    assert [answer.drafted for answer in together] == [kind == "right"] * len(drafts)
+    same(together, alone)
+    same(single, alone)
+
+
+def test_places_in_time_rows_and_columns_are_those_of_single_calls(loaded, prompts):
+    """Told to the layers in a batch: in front of each row its padding, then its own positions."""
+    model, tokenizer = loaded
+    told = []
+    decoder = model.language_model.model
+    handle = decoder.register_forward_hook(
+        lambda _module, _arguments, options, _output: told.append(options["position_ids"]), with_kwargs=True
+    )
+    with torch.inference_mode():
+        model.answers(prompts, tokenizer, 2)
+    handle.remove()
+    first, second = told[:2]
+    for row, prompt in enumerate(prompts):
+        length = len(prompt)
+        counted = torch.arange(length)
+        expected = prompt.positions if row < 4 else counted.expand(3, -1)
+        assert torch.equal(first[1:, row, -length:], expected)
+        assert torch.equal(first[0, row, -length:], counted)
+        assert second[:, row, 0].tolist() == [length, *[int(expected.max()) + 1] * 3]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_predictor_gives_the_masks_of_the_official_call(folder, images, dtype):
+    model, tokenizer = load_model(folder, "cpu", dtype)
+    predictor = Sa2VAPredictor(model, tokenizer, {}, LIMIT)
+    words = [SEGMENT.prompts[0], SEGMENT_PARTS.prompts[0]]
+    for _ in range(2):  # the second time with drafts, where the dtype is narrow
+        found = predictor.predict([predictor.prepare(image) for image in images.values()], words)
+    for image, answers in zip(images.values(), found, strict=True):
+        for prompt, answer in zip(words, answers, strict=True):
+            expected = model.predict(image, prompt, tokenizer=tokenizer, token_limit=LIMIT)
+            assert (answer.text, answer.tiles) == (expected.text, 1)
+            ours, theirs = answer.logits > 0, expected.masks.low_resolution.numpy() > 0
+            overlap = (ours & theirs).sum() / max((ours | theirs).sum(), 1)
+            assert np.array_equal(ours, theirs) if dtype == "float32" else overlap > 0.95
+
+
+def test_replayed_answers_are_those_of_the_model(loaded, prompts, alone):
+    model, tokenizer = loaded
+    seen = []
+
+    def replayed(function):
+        return lambda *tensors: seen.append(function.__name__) or function(*tensors)
+
+    graphed = GraphedModel(model, replayed)
+    alike = [prompts[0], prompts[0]]
+    drafts = [alone[0].token_ids] * 2
+    with torch.inference_mode():
+        same(graphed.answers(alike, tokenizer, LIMIT, drafts), [alone[0]] * 2)
+        assert seen == ["read"]
+        same(graphed.answers([prompts[3]], tokenizer, LIMIT, [alone[3].token_ids]), [alone[3]])
+    assert seen == ["read"]  # a [SEG] in the prompt is read by the model's own pass
+
+
+@pytest.mark.parametrize("quantization", list(Quantization))
+def test_few_bits_are_within_the_language_model_alone(folder, images, quantization):
+    model, tokenizer = load_model(folder, "cpu", "float32", quantization)
+    names = [name for name, module in model.named_modules() if isinstance(module, QuantizedLinear)]
+    assert len(names) == 2 * 7 and all(name.startswith("language_model.model.layers.") for name in names)
+    found = model.predict(images["image_01.png"], SEGMENT.prompts[0], tokenizer=tokenizer, token_limit=LIMIT)
+    assert "[SEG]" in found.text
+
+
+def test_every_stage_is_watched(loaded, images):
+    model, tokenizer = loaded
+    with watched(model) as reached, torch.inference_mode():
+        model.predict(images["image_01.png"], SEGMENT.prompts[0], tokenizer=tokenizer, token_limit=LIMIT)
+        assert all(stage.largest > 0 and not stage.not_finite for stage in reached())
+
+
+def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
+    model, tokenizer = loaded
+    frames = []
+    for number in range(6):
+        path = tmp_path / f"Doe_Jane_{number}.png"
+        Image.fromarray(np.roll(np.asarray(images["image_01.png"]), 4 * number, axis=1)).save(path)
+        frames.append(Frame(f"c{number}", path, None, "P1", "P1-S1", number, "test"))
+    video = [Image.open(frame.path) for frame in frames]
+    official = model.predict_forward(video=video, text=SEGMENT.prompts[0], tokenizer=tokenizer, max_new_tokens=LIMIT)
+    assert len(official["prediction_masks"]) == 1
+    predictor = SequencePredictor(model, tokenizer, {}, LIMIT, mode=Mode.TRACK)
+    with ThreadPoolExecutor(2) as readers:
+        outcomes = {one.frame.case_id: one for one in predictor.outcomes(frames, [SEGMENT.prompts[0]], readers)}
+    for position, frame in enumerate(frames):
+        (answer,) = outcomes[frame.case_id].found
+        full = upsample_logits(torch.from_numpy(answer.logits), answer.network_size, 256, 256)[0].numpy()
+        assert (answer.text, answer.tiles) == (official["prediction"], 5)
+        assert np.array_equal(full, official["prediction_logits"][0][position])
