@@ -18,10 +18,11 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+import helpers
 from helpers.core import paths
 from helpers.core.atomic import require_writable
 from helpers.core.errors import MORE_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
-from helpers.notebook.kit_notebooks import check_values
+from helpers.notebook.kit_notebooks import check_values, known_model
 from helpers.notebook.notebook_report import write_report
 from helpers.notebook.parameter_cell import PARAMETERS_TAG, injected_values, parameter_types, read_notebook
 from helpers.notebook.parameters import refuse_withheld, unknown_names
@@ -32,6 +33,11 @@ _NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
 # The kernel's log goes to the terminal, where its words on how it was started and ended read like failures.
 _QUIET = ["--IPKernelApp.log_level=50"]
+# In a folder with a helpers.py of the user's own, the kernel of a notebook of the kit would import that.
+_OWN_HELPERS = (
+    "--IPKernelApp.exec_lines=__import__('sys').path.insert(0, {folder!r}); __import__('helpers'); "
+    "__import__('sys').path.remove({folder!r})"
+)
 # It warns of parameters that its one tagged cell lacks; here names are checked, those of a notebook's other cell too.
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
@@ -75,6 +81,9 @@ def execute_notebook(
     _check_names(notebook, parameters)
     require_writable(output)
     _check_output(output)
+    arguments = list(_QUIET)
+    if known_model(parameter_types(notebook)) is not None:
+        arguments.append(_OWN_HELPERS.format(folder=str(Path(helpers.__file__).resolve().parents[1])))
     portable = {name: _portable(value) for name, value in parameters.items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -89,7 +98,7 @@ def execute_notebook(
                 engine_name=ENGINE,
                 progress_bar=False,
                 execution_timeout=timeout_s,
-                extra_arguments=_QUIET,
+                extra_arguments=arguments,
                 shown_as=notebook.stem,
                 environment=dict(environment or {}),
             )

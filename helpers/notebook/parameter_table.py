@@ -42,6 +42,9 @@ are. A copy that was edited or run is never written over: where the shipped note
 so. Copies run wherever they lie under `outputs/`. An executed copy can be opened and run again, also with
 `python -m helpers.notebook COPY`: with what it was run with, but for what `-p` says. Paths of yours it does not keep,
 and asks for them.
+
+In a folder that has a `helpers.py` or a folder `helpers` of your own, `vesselkit` runs the notebooks with the package
+of the kit; papermill's own command and JupyterLab stop at once and name yours.
 """
 _MORE = "# More parameters, seldom needed"
 _FORMATS = {"path": "path", "file-path": "file", "directory-path": "folder"}

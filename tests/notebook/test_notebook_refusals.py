@@ -8,7 +8,9 @@ import papermill
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
+from helpers.core.errors import UsageProblem
 from helpers.notebook import __main__ as runner
+from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameter_cell import parameter_types
 from tests.support.shipped_notebooks import (
     CONVERT,
@@ -67,6 +69,32 @@ def test_bad_parameters_stop_a_notebook_at_once_even_without_the_runner(notebook
     assert head == "parameters refused:" and len(lines) == len(WRONG[notebook])
     for _, words in WRONG[notebook].values():
         assert sum(line.startswith(f"  {words}") for line in lines) == 1, words
+
+
+@pytest.fixture
+def beside_own_helpers(tmp_path, monkeypatch):
+    """A folder to start in that has a helpers.py of the user's own; what PYTHONPATH names would stand before it."""
+    (tmp_path / "helpers.py").write_text("A = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_helpers_of_the_users_own_is_named_by_a_notebook_that_papermill_runs(beside_own_helpers):
+    with pytest.raises(PapermillExecutionError) as caught:
+        papermill.execute_notebook(REVIEW, "out.ipynb", progress_bar=False)
+    assert (caught.value.ename, caught.value.exec_count) == ("ImportError", 3)
+    place = (beside_own_helpers / "helpers.py").resolve()
+    assert caught.value.evalue.startswith(f"vesselkit: expected its own package 'helpers', found {place} in its place.")
+
+
+@pytest.mark.slow
+def test_the_kits_own_runner_is_not_kept_by_it(beside_own_helpers):
+    (beside_own_helpers / "data").mkdir()
+    values = {"data": str(beside_own_helpers / "data"), "predictions": "no-such-run"}
+    with pytest.raises(UsageProblem, match="expected a run folder, or the name of a run"):
+        execute_notebook(EVALUATE, beside_own_helpers / "out.ipynb", values, 300)
 
 
 @pytest.mark.slow
