@@ -89,12 +89,12 @@ class Matcher:
             parts: of all names together, where they are not kept name by name.
         """
         told = told or {}
-        files, doubtful, identified = self._files(names)
+        whose = [self._read(told[place]) if place in told else self._by_shape(name) for place, name in enumerate(names)]
+        files, doubtful, identified = self._files(names, whose)
         groups = {self._group(one) for one in files} | {self._places[part] for part in parts & self._places.keys()}
         untold = 0
         for place, name in enumerate(names):
-            found = self._read(told[place]) if place in told else self._by_shape(name)
-            found = self._by_word(name) if found is None else found
+            found = self._by_word(name) if whose[place] is None else whose[place]
             groups |= found or set()
             untold += found is None and place not in identified
         return TrainedGroups(
@@ -108,7 +108,9 @@ class Matcher:
     def _group(self, known: KnownName) -> Group | None:
         return group_of(known.patient, known.sequence)
 
-    def _files(self, names: Sequence[NameMarks]) -> tuple[set[KnownName], set[KnownName], set[int]]:
+    def _files(
+        self, names: Sequence[NameMarks], whose: Sequence[set[Group] | None]
+    ) -> tuple[set[KnownName], set[KnownName], set[int]]:
         """The known files that are training images, those of which that cannot be told, and which names they are.
 
         Where several names or several known files have one stem, the folder above must be the same.
@@ -124,10 +126,23 @@ class Matcher:
                     doubtful |= set(candidates)
                     continue
                 candidates = [one for one in candidates if self._ends[one][1:2] == name.ends[1:2]]
-            same = [one for one in candidates if not are_different(name, one.path, self.mark)]
+            same = [
+                one
+                for one in candidates
+                if not are_different(name, one.path, self.mark) and not self._is_of_another(one, name, whose[place])
+            ]
             found |= set(same)
             identified |= {place} if same else set()
         return found, doubtful - found, identified
+
+    def _is_of_another(self, known: KnownName, name: NameMarks, whose: set[Group] | None) -> bool:
+        """Whether a name says that its frame is another patient's, where no file is at hand that says more.
+
+        Frames are numbered alike in the folders of all patients. Names that were kept have no parts of their own.
+        """
+        group = self._group(known)
+        at_hand = name.file is not None or name.size is not None
+        return not at_hand and bool(name.parts) and None not in (whose, group) and group not in whose
 
     def _read(self, told: NamedGroups) -> set[Group] | None:
         """The groups that a rule's words mean; None where these do not decide whose frame it is."""

@@ -146,3 +146,33 @@ def test_a_random_split_by_frames_marks_every_patient():
         assert find(named_dataset(*scored), trained, mark).groups == patients(
             *(f"p{number}" for number in range(1, 13))
         )
+
+
+def test_a_name_without_a_folder_is_doubtful_where_others_have_several():
+    """Of two folders none is that of the scored frame; the third name may be of any."""
+    found = find(named_dataset("a/1.png"), ["b/1.png", "c/1.png", "1.png"])
+    assert not found.files and found.names == 3
+    one = find(named_dataset("a/1.png"), ["b/1.png", "1.png"])
+    assert len(one.files) == 1
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_frames_that_are_numbered_alike_are_those_of_their_patients(mark):
+    """In every patient's folder lies an S1/1.png: whose it is says the name, as long as no file says more."""
+    strangers = find(named_dataset("P1/S1/1.png", "P1/S1/2.png"), ["P2/S1/1.png", "P2/S1/2.png", "x/P3/S1/2.png"], mark)
+    assert not strangers.files and not strangers.groups & patients("p1") and not strangers.untold
+    one = find(named_dataset("P1/S1/7.png", "P2/S1/7.png"), ["x/P2/S1/7.png"], mark)
+    assert one.groups == patients("p2") and len(one.files) == 1 and not one.untold
+    flat = find(named_dataset("P1/S1/7.png", "P2/S1/8.png"), ["7.png"], mark)
+    assert flat.groups == patients("p1") and len(flat.files) == 1
+
+
+def test_the_bytes_of_a_file_say_more_than_the_patient_in_its_name(tmp_path):
+    """The very image under another patient's name is training data all the same."""
+    for patient in ("P1", "P2"):
+        (tmp_path / patient / "S1").mkdir(parents=True)
+        (tmp_path / patient / "S1/7.png").write_bytes(b"the same image")
+    dataset = named_dataset("P1/S1/7.png", "P1/S1/8.png", root=tmp_path)
+    mark = marks_of("P2/S1/7.png", plain, tmp_path / "P2/S1/7.png")
+    found = Matcher(dataset.people, plain).find([mark], told_by(dataset.people, ["P2/S1/7.png"]))
+    assert found.groups == patients("p1", "p2") and len(found.files) == 1
