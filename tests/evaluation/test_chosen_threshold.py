@@ -132,3 +132,14 @@ def test_curves_are_drawn_in_steps_of_a_twentieth():
     assert curves["metric"].unique().tolist() == ["dice", "iou", "precision", "recall"]
     steps = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
     assert curves["threshold"].tolist() == steps * 4
+
+
+def test_a_score_that_one_patient_alone_has_is_a_mean_without_an_interval():
+    """At 0.95 one of three patients has a mask, so that precision is known of it alone."""
+    scored = of_patients([10, 10, 10], frames=1)
+    logits = {"P0-F0": 5.0, "P1-F0": 1.0, "P2-F0": 1.0}
+    maps = {case_id: logit_histogram(TRUTH, np.where(TRUTH, inside, -4.0)) for case_id, inside in logits.items()}
+    rows = threshold_curves(scored, maps, draws=DRAWS).set_index(["metric", "threshold"])
+    precision, recall = rows.loc[("precision", 0.95)], rows.loc[("recall", 0.95)]
+    assert precision["mean"] == 1 and np.isnan([precision["low"], precision["high"]]).all()
+    assert recall["mean"] == pytest.approx(1 / 3) and 0 <= recall["low"] < recall["high"] <= 1

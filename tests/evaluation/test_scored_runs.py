@@ -9,11 +9,19 @@ from PIL import Image, ImageOps
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import open_dataset
+from helpers.data.frames.frame_source import pixel_sha256
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.rules import Rules
 from helpers.evaluation import scored_runs as module
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.scored_runs import open_scored_runs, require_same_frames, require_untuned
+from helpers.evaluation.scored_runs import (
+    distinct_names,
+    open_scored_runs,
+    require_predicted,
+    require_same_frames,
+    require_untuned,
+    require_whole,
+)
 from helpers.prediction.run import predict
 from tests.support.plain_predictor import PlainPredictor
 from tests.support.vessel_runs import SIDE, write_data, write_run
@@ -149,3 +157,37 @@ def test_cases_that_parameters_were_chosen_on_are_not_scored(tmp_path):
         assert "were chosen on 2 cases under another key" in warning
     with pytest.raises(RefusedInput, match="chosen on 1 of the cases to be scored, the first b"):
         require_untuned([*elsewhere, *tuned], kept, ["b", "c"])
+
+
+def whole(name, unchecked=None, mixture=None, asked=None):
+    run = SimpleNamespace(
+        folder=SimpleNamespace(name=name),
+        unchecked=unchecked,
+        mixture=mixture,
+        require_whole=lambda case_ids, prompt_id: (asked if asked is not None else []).append((case_ids, prompt_id)),
+    )
+    return SimpleNamespace(run=run, prompt_id="p1")
+
+
+def test_what_runs_cannot_tell_is_warned_of_once():
+    asked = []
+    first, again = whole("a", "no digests", asked=asked), whole("a", "no digests")
+    runs = [first, again, whole("b", None, "two versions"), whole("c")]
+    assert require_whole(runs, ["x"]) == ["run a: no digests", "run b: two versions"]
+    assert asked == [(["x"], "p1")]
+
+
+def test_a_repeated_name_gets_the_next_free_number():
+    assert distinct_names(["a", "b", "a", "a-2", "a", "b"]) == ["a", "b", "a-2", "a-2-2", "a-3", "b-2"]
+
+
+@pytest.mark.parametrize(("hashes", "fine"), [({}, True), ({"x": None}, True), ({"x": "0" * 64}, False)])
+def test_the_frame_that_was_predicted(hashes, fine):
+    image = Image.new("RGB", (4, 3), 7)
+    known = {case_id: value or pixel_sha256(image) for case_id, value in hashes.items()}
+    subject = SimpleNamespace(run=SimpleNamespace(image_hashes=known))
+    if fine:
+        require_predicted("x", image, [subject])
+        return
+    with pytest.raises(RefusedInput, match="x: expected the frame that was predicted, found other pixels"):
+        require_predicted("x", image, [subject])

@@ -1,6 +1,13 @@
 """The words of temporal scores, of results that are written by hand."""
 
-from helpers.evaluation.sequence_scores import sequence_difference_rows, sequence_rows, sequences_text
+import pytest
+
+from helpers.evaluation.sequence_scores import (
+    sequence_difference_rows,
+    sequence_rows,
+    sequences_text,
+    stepless_text,
+)
 
 NAMES = ("dice", "cldice", "flicker", "temporal_dice", "temporal_dice_gap", "first_gap", "last_gap")
 UNKNOWN = {"low": None, "high": None, "few": False, "n_units": 12}
@@ -59,3 +66,13 @@ def test_the_section():
 def test_one_run_is_compared_with_none():
     assert len(sequences_text({**FOUND, "comparisons": []}).split("\n\n")) == 4
     assert sequences_text(None) == ""
+
+
+@pytest.mark.parametrize("found", [{"sequences": 3}, {"sequences": 3, "stepless": 0}])
+def test_nothing_is_said_where_all_sequences_have_steps(found):
+    assert stepless_text(found) == ""
+
+
+def test_sequences_without_steps_are_counted():
+    text = stepless_text({"sequences": 3, "stepless": 2})
+    assert text.startswith("2 of 3 sequences have no two neighbouring frames of one size, so that nothing is said of")

@@ -1,7 +1,6 @@
 """What was predicted on an image is taken only where it is what was written, of this image and these expressions."""
 
 import json
-import logging
 
 import pandas as pd
 import pytest
@@ -94,16 +93,3 @@ def test_parts_of_an_earlier_version_are_taken_and_said_to_be_unchecked(made):
     first, second = (part_path(output, case_id) for case_id in "ab")
     first.write_bytes(second.read_bytes())
     assert read_part(first, json.loads(first.read_text())["config_sha256"], ["a-E01", "a-E02"]) is None
-
-
-def test_images_of_other_versions_are_told_and_warned_of(tmp_path, caplog):
-    dataset, output = open_dataset(write_sa2va(tmp_path / "data", ENTRIES)), tmp_path / "out"
-    with pytest.MonkeyPatch.context() as before:
-        before.setattr("helpers.__version__", "0.0.1")
-        run(dataset, output)
-    part_path(output, "b").unlink()
-    with caplog.at_level(logging.WARNING):
-        run(dataset, output)
-    assert "1 cases of this run were computed with vesselkit 0.0.1, those to come are with" in caplog.text
-    (warning,) = read(output)[1]["warnings"]
-    assert "1 of 2 cases with vesselkit 0.0.1; 1 of 2 cases with vesselkit" in warning

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from helpers.core.errors import RefusedInput, VesselkitError
+from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.refcoco.expression_prediction import DEFAULT_PROMPT, prompt_of
 from helpers.evaluation.refcoco.refcoco_run import refseg
@@ -91,3 +91,25 @@ def test_no_file_name_is_written_where_ids_are_drawn(tmp_path):
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(written) == 5
     assert not [path for path in written if b"Doe" in path.read_bytes() or str(data).encode() in path.read_bytes()]
+
+
+def test_words_that_no_prompt_can_hold_are_refused_before_the_model_is_loaded(tmp_path):
+    entries = [{"image": "a.png", "mask": [[SQUARE], [SQUARE]], "text": ["left", "the <image>"]}]
+    dataset = open_dataset(write_sa2va(tmp_path / "data", entries))
+    with pytest.raises(RefusedInput, match="^expression a-E02: expected <image> at most once"):
+        refseg(dataset, {}, lambda: pytest.fail("loaded"), tmp_path / "out")
+    with pytest.raises(UsageProblem, match="^prompt: expected <image> at most once"):
+        refseg(dataset, {}, lambda: pytest.fail("loaded"), tmp_path / "out", "<image> <image> {expression}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_decides_the_predictions_is_written_down(tmp_path):
+    dataset = open_dataset(write_refcoco(tmp_path / "data"))
+    run(dataset, tmp_path / "out")
+    config = json.loads((tmp_path / "out/refseg.json").read_text())["config"]
+    assert set(config) == {"prompt", "model", "predictor", "threshold", "combine", "dataset"}
+    assert (config["prompt"], config["threshold"], config["combine"]) == (DEFAULT_PROMPT, 0.5, "union")
+    assert (config["model"], config["predictor"]) == ({"name": "words"}, {"device": "cpu"})
+    assert config["dataset"]["image_bytes"] == sum(frame.path.stat().st_size for frame in dataset.frames)
+    assert [text for _, text in config["dataset"]["expressions"]] == ["left", "The Left.", "both", "nothing"]
+    assert read(tmp_path / "out")[1]["expressions"] == 4
