@@ -146,3 +146,9 @@ def test_files_that_cannot_be_read_are_refused_by_name(base, target):
     (base / "special_tokens_map.json").write_text("[")
     with pytest.raises(RefusedInput, match="special_tokens_map.json cannot be read as JSON"):
         write_tokenizer(base, target, TOKENS)
+
+
+def test_a_vocabulary_that_the_base_has_is_left_as_it_is(base, target):
+    (base / "vocab.json").write_text(json.dumps(read(base, "vocab.json"), indent=7))
+    write_tokenizer(base, target, ())
+    assert (target / "vocab.json").read_bytes() == (base / "vocab.json").read_bytes()

@@ -2,7 +2,16 @@
 
 import pytest
 
-from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings, find_adapters, read_adapter_file
+from helpers.checkpoints.read.adapters import (
+    AdapterPart,
+    AdapterSettings,
+    find_adapters,
+    read_adapter_file,
+    shown_unread,
+    unread_entry,
+    values_under,
+)
+from helpers.checkpoints.read.config_scope import DottedName, Unread
 from helpers.checkpoints.read.train_config import read_training_config
 from helpers.core.errors import RefusedInput
 
@@ -139,3 +148,104 @@ def test_the_rest_of_an_adapter():
 
 def test_a_model_that_is_no_dict_has_no_adapters():
     assert find_adapters(None, "c") == {} and find_adapters(3, "c") == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("1e9", 1e9), ("1000000001", None), ("0", None), ("-1", None), ("0.5", 0.5), ("True", None), ("'8'", None)],
+)
+def test_alpha_is_a_positive_number_up_to_a_limit(written, read):
+    found = one(f"lora_alpha={written}")
+    assert found.alpha == read and bool(found.unread) is (read is None)
+
+
+@pytest.mark.parametrize(("written", "read"), [("4", 4), ("4.0", 4), ("4.5", None), ("0", None), ("True", None)])
+def test_a_rank_is_a_whole_number(written, read):
+    found = one(f"r={written}")
+    assert found.rank == read and bool(found.unread) is (read is None)
+    assert read is not None or found.unread[0].startswith(f"lora_rank: {written}")
+
+
+@pytest.mark.parametrize(
+    ("part", "entry", "said"),
+    [
+        (LANGUAGE, "lora_alpha: f()", "lora_alpha: f()"),
+        (LANGUAGE, "lora_rank: f()", "lora_rank: f()"),
+        (LANGUAGE, "bias: f()", "llm_lora.bias: f()"),
+        (VISION, "lora_alpha: f()", "visual_encoder_lora.lora_alpha: f()"),
+        (LANGUAGE, "adapter: f(): g", "llm_lora: f(): g"),
+        (VISION, "adapter: f()", "visual_encoder_lora: f()"),
+    ],
+)
+def test_what_was_not_read_is_told_with_its_place(part, entry, said):
+    assert unread_entry(part, entry) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Unread("f()"), "f()"),
+        (DottedName("a.b"), "a.b (imported name, not followed)"),
+        (3, "3 (of an unexpected type)"),
+        ("x" * 300, repr("x" * 300)[:200]),
+    ],
+)
+def test_values_that_are_not_understood_in_one_line(value, shown):
+    assert shown_unread(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [
+        ("", False),
+        ("target_modules='all-linear'", False),
+        ("target_modules=['q_proj', 'v_proj']", False),
+        ("target_modules=('layers.3.q_proj',)", True),
+        ("target_modules='.*layers.3.*'", True),
+        ("layers_to_transform=[1]", True),
+        ("layers_to_transform=None", False),
+    ],
+)
+def test_whether_some_layers_were_chosen(settings, chosen):
+    assert one(settings).chosen_layers is chosen
+
+
+@pytest.mark.parametrize(
+    ("settings", "variants"),
+    [
+        ("type='peft.LoraConfig', init_lora_weights='gaussian', use_dora=False, alpha_pattern={}", ()),
+        ("init_lora_weights='orthogonal'", ()),
+        ("init_lora_weights=False", ()),
+        ("type=LoraConfig", ()),
+        ("type='peft.LoHaConfig'", ("type peft.LoHaConfig",)),
+        ("use_dora=True, use_qalora=True", ("use_dora", "use_qalora")),
+        ("alpha_pattern=dict(a=1)", ("alpha_pattern={'a': 1}",)),
+        ("init_lora_weights=''", ("init_lora_weights=''",)),
+        (f"target_parameters='{'x' * 99}'", (f"target_parameters='{'x' * 99}"[:80],)),
+    ],
+)
+def test_settings_with_another_merge(settings, variants):
+    assert one(settings).variants == variants
+
+
+def test_ranks_of_single_modules_and_modules_that_were_saved():
+    found = one("r=4, rank_pattern=dict(q_proj=8, v_proj=16), modules_to_save=['lm_head', 'embed_tokens'], bias='all'")
+    assert found == AdapterSettings(
+        rank=4, pattern_ranks=frozenset({8, 16}), saved_modules=("lm_head", "embed_tokens"), bias="all"
+    )
+    assert one("rank_pattern=dict(q_proj=-8)").unread[0].startswith("rank_pattern: ")
+    assert one("rank_pattern=3").unread == ("rank_pattern: 3 (of an unexpected type)",)
+    assert one("modules_to_save=['a', 3]").saved_modules == ()
+
+
+def test_the_file_of_peft_is_lora_or_a_variant():
+    plain = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_rslora": True}
+    assert read_adapter_file(plain) == AdapterSettings(8.0, 4, rank_stabilised=True)
+    assert read_adapter_file(plain | {"peft_type": "IA3", "use_dora": True}).variants == ("peft_type 'IA3'", "use_dora")
+    assert read_adapter_file({}).variants == ("peft_type None",)
+
+
+def test_values_under_a_key_at_any_depth_but_not_within_each_other():
+    value = {"a": {"key": {"key": 1}}, "b": [{"key": 2}, ({"key": 3},)], "key": 4}
+    assert list(values_under(value, "key")) == [{"key": 1}, 2, 3, 4]
+    assert list(values_under("key", "key")) == []

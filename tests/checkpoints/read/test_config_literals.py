@@ -256,3 +256,38 @@ def test_a_text_may_have_five_million_bytes():
     assert values("a = 1\n#" + "€" * 1_666_664 + "x") == {"a": 1}
     with pytest.raises(RefusedInput, match="bytes long"):
         values("a = 1\n#" + "€" * 1_666_664 + "xx")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("7 // 2", 3), ("7 / 2", 3.5), ("7 - 2", 5), ("7 * 2", 14), ("-7 // 2", -4), ("(1,) + (2,)", (1, 2)),
+        ("a[0]", "x"), ("a[-2]", "x"), ("a[1]", "y"), ("d['k']", 5), ("t[0]", 6), ("PROMPT['chat']", "m.PROMPT.chat"),
+    ],
+)  # fmt: skip
+def test_arithmetic_and_items(expression, expected):
+    start = "from m import PROMPT\na = ['x', 'y']\nd = dict(k=5)\nt = (6,)\n"
+    assert values(f"{start}x = {expression}")["x"] == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["a[2]", "a[-3]", "a['x']", "a[0.0]", "d['none']", "PROMPT['not a name']", "PROMPT[0]", "7 // 0", "7 % 2", "2 ** 3"]
+    + ["True + 1", "-True", "[1] + (2,)", "PROMPT + 'x'", "a[0:1]"],
+)
+def test_items_and_numbers_that_are_not_read(expression):
+    start = "from m import PROMPT\na = ['x', 'y']\nd = dict(k=5)\n"
+    assert values(f"{start}x = {expression}")["x"] == Unread(expression)
+
+
+def test_a_lambda_may_change_its_names_whenever_it_is_called():
+    start = "a = dict(r=4)\nf = lambda: a.update(r=5)\na = dict(r=6)\n"
+    assert values(start)["a"] == {"r": 6}
+    assert isinstance(values(start + "f()\n")["a"], Unread)
+    assert values("a = dict(r=4)\nf = other(a)\na = dict(r=6)\nf()\n")["a"] == {"r": 6}
+
+
+def test_signs_of_four_bytes_are_cut_after_120_of_them():
+    clef = "\N{MUSICAL SYMBOL G CLEF}"
+    found = values(f"x = f('{clef * 200}')")["x"]
+    assert found.text == ("f('" + clef * 117)

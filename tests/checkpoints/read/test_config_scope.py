@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.checkpoints.read.config_literals import DottedName, Unread, read_config_values
+from helpers.checkpoints.read.config_scope import Scope
 
 # {v} {w} names of values, {f} {g} names of functions, {n} a number.
 STATEMENTS = (
@@ -153,3 +154,65 @@ def test_helpers_that_only_read_leave_the_rest_known(text, expected):
     read = read_config_values(start + text + "model = dict(**common)\n", "config").values
     assert type(read["model"]) is expected
     assert expected is Unread or read["model"] == {"r": 4, "t": ["[SEG]"]} and read["tokens"] == ["[SEG]"]
+
+
+def test_names_and_what_they_stand_for():
+    scope = Scope()
+    scope.assign("a", 1)
+    scope.bind_import("b", DottedName("m.b"))
+    assert (scope.is_builtin("a"), scope.is_builtin("b"), scope.is_builtin("len")) == (False, False, True)
+    assert (scope.import_of("a"), scope.import_of("b")) == (None, "m.b")
+    scope.bind_import("a", DottedName("m.a"))
+    scope.assign("b", 2)
+    assert scope.values == {"b": 2} and scope.imported == {"a": "m.a"}
+
+
+def test_what_was_changed_in_place_is_not_given_at_any_depth():
+    scope, inner, marker = Scope(), [1], Unread("inner.append(2)")
+    scope.touch(inner, marker)
+    assert scope.is_changed(inner) and not scope.is_changed([1])
+    assert scope.known_value({"a": (inner, [inner, 3])}) == {"a": (marker, [marker, 3])}
+
+
+def test_what_is_reached_through_a_value_is_changed_with_it():
+    scope, marker = Scope(), Unread("f(a)")
+    inner, apart = {"r": 4}, {"r": 5}
+    scope.assign("a", ({"inner": inner},))
+    scope.assign("b", apart)
+    holder = scope.unread("g(a)", ["a"], late=["b"], assigns=["c"])
+    scope.touch(holder, marker)
+    assert scope.is_changed(inner) and scope.is_changed(apart) and scope.values["c"] is marker
+    circle = []
+    circle.append(circle)
+    scope.touch(circle, marker)
+    assert scope.is_changed(circle)
+
+
+@pytest.mark.parametrize(
+    ("shared", "late", "assigns", "data"),
+    [((), (), (), True), (("plain",), (), (), True), ((), ("plain",), (), False), ((), (), ("plain",), False)]
+    + [(("code",), (), (), False), (("itself",), (), (), True)],
+)
+def test_what_may_run_code_of_the_config(shared, late, assigns, data):
+    scope = Scope()
+    scope.assign("plain", [1])
+    scope.assign("code", scope.unread("lambda: plain", (), late=["plain"]))
+    scope.assign("itself", scope.unread("first", ["plain"]))
+    scope.assign("itself", scope.unread("second", ["itself"]))
+    scope.assign("asked", scope.unread("f()", shared, late, assigns))
+    assert scope.is_data("asked") is data and scope.is_data("unknown")
+
+
+def test_two_functions_that_call_each_other_only_read():
+    scope = Scope()
+    for name, other in (("f", "g"), ("g", "f")):
+        (function,) = ast.parse(f"def {name}(x):\n    return {other}(x)").body
+        marker = scope.unread(name, ())
+        scope.assign(name, marker)
+        scope.note_function(marker, function)
+    assert scope.only_reads("f") and scope.only_reads("g") and not scope.only_reads("h")
+    (changing,) = ast.parse("def g(x):\n    x['r'] = 1").body
+    marker = scope.unread("g", ())
+    scope.assign("g", marker)
+    scope.note_function(marker, changing)
+    assert not scope.only_reads("f") and not scope.only_reads("g")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from helpers.checkpoints.read import training_folder
 from helpers.checkpoints.read.training_folder import LogScope, list_runs, read_training_log
 from helpers.core.errors import RefusedInput
 
@@ -60,3 +61,22 @@ def test_validation_lines_take_their_step_from_iter(tmp_path):
     table = read_training_log(tmp_path)
     assert table["step"].tolist()[:2] == [5, 7] and math.isnan(table["step"][2])
     assert "nested" not in table.columns
+
+
+def test_a_log_of_more_than_a_gigabyte_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "run/vis_data").mkdir(parents=True)
+    log = tmp_path / "run/vis_data/scalars.json"
+    log.write_text('{"step": 1}\n')
+    monkeypatch.setattr(training_folder, "_MAX_LOG_BYTES", log.stat().st_size)
+    assert len(read_training_log(tmp_path)) == 1
+    monkeypatch.setattr(training_folder, "_MAX_LOG_BYTES", log.stat().st_size - 1)
+    with pytest.raises(RefusedInput, match="scalars.json is larger than 0 GB, which no training log is"):
+        read_training_log(tmp_path)
+
+
+def test_a_sparse_log_of_a_gigabyte_and_a_byte_is_refused(tmp_path):
+    (tmp_path / "run/vis_data").mkdir(parents=True)
+    with (tmp_path / "run/vis_data/scalars.json").open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    with pytest.raises(RefusedInput, match="is larger than 1 GB"):
+        read_training_log(tmp_path)
