@@ -2,14 +2,28 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import convert
+from helpers.checkpoints.convert.conversion_settings import (
+    Candidate,
+    Setting,
+    TrainingRunConfig,
+    check_template,
+    read_sam2_sizes,
+    resolve_setting,
+    settle_sam2_sizes,
+)
+from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
+from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.model.sam2_sizes import PRESETS
 from tests.support.exports import refused, without_config
+from tests.support.listed_sources import listed, run_config
 from tests.support.published_sa2va import edit_config
 
 
@@ -179,3 +193,118 @@ def test_a_base_is_known_by_its_name_wherever_the_run_was(tmp_path, tiny, writte
     tiny.edit_checkpoint(rename)
     base = convert(tiny.request(tmp_path / "out")).values["settings"]["base"]
     assert base["value"] == "internvl_base" and bool(base["overrides"]) is written.endswith("other")
+
+
+def said(value, source="the config", explicit=False):
+    return Candidate(value, source, explicit)
+
+
+def test_the_first_word_counts_and_silence_is_none():
+    assert resolve_setting("x", [], "--x") == resolve_setting("x", [said(None)], "--x") == Setting("x", None, None)
+    assert resolve_setting("x", [said(None), said(2), said(2, "b")], "--x") == Setting("x", 2, "the config")
+
+
+def test_an_explicit_word_overrides_and_the_others_are_kept(caplog):
+    others = [said(1, "a"), said(3, "b"), said(2, "c")]
+    found = resolve_setting(
+        "x", [*others, said(2, "--x", True), said(4, "--y", True)], "--x", [said(5, "old"), said(None)]
+    )
+    kept = (said(1, "a"), said(3, "b"), said(4, "--y", True), said(5, "old"))
+    assert found == Setting("x", 2, "--x", kept)
+    assert caplog.messages[0] == "x: 2 from --x overrides 1 from a" and len(caplog.messages) == 4
+    assert found.to_dict()["overrides"][3] == {"value": 5, "source": "old"}
+
+
+def test_two_words_that_nobody_chose_are_refused_with_both():
+    with pytest.raises(RefusedInput, match=r"x: the sources disagree \(a says 1; b says 2\). Decide with --x"):
+        resolve_setting("x", [said(1, "a"), said(None, "n"), said(2, "b")], "--x")
+    assert resolve_setting("x", [said(1, "a")], "--x", [said(2, "old")]).overrides == (said(2, "old"),)
+
+
+def test_templates_with_a_text_are_taken_and_others_told_by_their_source():
+    assert check_template(Setting("template", "phi3_chat", "the config")) == "phi3_chat"
+    with pytest.raises(UsageProblem, match="no training config and no export names the chat template; pass --template"):
+        check_template(Setting("template", None, None))
+    with pytest.raises(UsageProblem, match="--template vicuna: expected one of"):
+        check_template(Setting("template", "vicuna", "--template"))
+    with pytest.raises(RefusedInput, match="template: the config names 'vicuna', and this version has the texts of"):
+        check_template(Setting("template", "vicuna", "the config"))
+
+
+PATCH = "grounding_encoder.sam2_model.image_encoder.trunk.patch_embed.proj.weight"
+BLOCK = "grounding_encoder.sam2_model.image_encoder.trunk.blocks.{}.norm1.weight"
+TRUNKS = {"hiera_t": (96, 12), "hiera_s": (96, 16), "hiera_b+": (112, 24), "hiera_l": (144, 48)}
+
+
+def trunk(width, blocks, kind=CheckpointKind.SAM2, **more):
+    shapes = {PATCH: (width, 3, 7, 7), **{BLOCK.format(block): (width,) for block in range(blocks)}}
+    return listed(
+        kind, {name.removeprefix("grounding_encoder.sam2_model."): shapes[name] for name in shapes}, "s.pt", **more
+    )
+
+
+@pytest.mark.parametrize("preset", TRUNKS)
+def test_a_preset_is_told_by_the_width_and_the_blocks_of_its_image_encoder(preset):
+    bare = listed(CheckpointKind.MMENGINE, ["a.lora_A.default.weight"], "iter_9.pth")
+    sizes, setting = settle_sam2_sizes(None, [bare, trunk(*TRUNKS[preset])])
+    assert sizes == PRESETS[preset] and setting == Setting("sam2_config", preset, "tensor shapes of s.pt")
+
+
+def test_sizes_of_no_preset_are_asked_for_with_what_they_are():
+    with pytest.raises(UsageProblem, match="s.pt: SAM2 with width 96 and 13 blocks is none of .*pass --sam2-config"):
+        settle_sam2_sizes(None, [trunk(96, 13)])
+    with pytest.raises(UsageProblem, match="no source holds its image encoder; pass --sam2"):
+        settle_sam2_sizes(None, [listed(CheckpointKind.MMENGINE, ["a"], "iter_9.pth")])
+
+
+def test_a_folder_of_the_kit_says_its_sizes_and_the_option_overrides_them():
+    stored = PRESETS["hiera_s"].to_dict()
+    native = trunk(96, 12, CheckpointKind.NATIVE, config={"sam2_config": stored})
+    sizes, setting = settle_sam2_sizes(None, [native])
+    assert sizes == PRESETS["hiera_s"] and setting == Setting("sam2_config", "as stored", "config.json of s.pt")
+    sizes, setting = settle_sam2_sizes("hiera_t", [native])
+    assert sizes == PRESETS["hiera_t"] and (setting.value, setting.source) == ("hiera_t", "--sam2-config")
+    assert setting.overrides == (Candidate(stored, "config.json of s.pt"),)
+    assert settle_sam2_sizes("hiera_s", [native])[1].overrides == ()
+
+
+def test_sizes_from_a_file(tmp_path):
+    path = tmp_path / "sizes.json"
+    path.write_text(json.dumps(PRESETS["hiera_t"].to_dict() | {"d_model": 32}))
+    assert read_sam2_sizes(str(path)).d_model == 32 and read_sam2_sizes("hiera_l") == PRESETS["hiera_l"]
+    path.write_text("[")
+    with pytest.raises(UsageProblem, match="--sam2-config .*sizes.json: "):
+        read_sam2_sizes(str(path))
+    with pytest.raises(UsageProblem, match="--sam2-config nothing: expected one of .* there is no such file"):
+        read_sam2_sizes("nothing")
+
+
+def test_whose_config_counts_and_what_it_is_called():
+    config = run_config(template="a").governing
+    run = TrainingRunConfig(config, replace(config, origin="the text", template="b"), explicit=True)
+    assert run.origin == "--train-config the config" and replace(run, explicit=False).origin == "the config"
+    assert TrainingRunConfig().origin == "no training config" and TrainingRunConfig().candidates("template") == []
+    assert run.candidates("template") == [Candidate("a", "the config", True)]
+    assert run.overridden("template") == [Candidate("b", "the text")] and TrainingRunConfig().overridden("x") == []
+    assert type(run.problem("a")) is UsageProblem and type(TrainingRunConfig().problem("a")) is RefusedInput
+    adapter = replace(config, adapters={AdapterPart.LANGUAGE: AdapterSettings(3.0)})
+    beside = replace(run, adapter_file=adapter)
+    assert beside.lora.governing is adapter and run.lora is run
+    assert beside.adapter(AdapterPart.LANGUAGE).alpha == 3 and beside.adapter(AdapterPart.VISION) is None
+    assert "adapter_config.json" in beside.lora.written_out and "--train-config" in beside.written_out
+    assert TrainingRunConfig().adapter(AdapterPart.LANGUAGE) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("f()", r"f\(\) is not a plain value and is not computed; do it"),
+        ("contradiction between a and b", "contradiction between a and b; do it"),
+    ],
+)
+def test_what_was_not_read_stops_with_its_text(text, why):
+    run = run_config(unread=(f"template: {text}",))
+    with pytest.raises(RefusedInput, match=f"the config: template: {why}"):
+        run.require_read("template", "do it")
+    run.require_read("special_tokens", "do it")
+    TrainingRunConfig().require_read("template", "do it")

@@ -1,7 +1,9 @@
 """Conversion end to end on the tiny fixture: what it writes, and what it leaves where it ends early."""
 
 import errno
+import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -13,8 +15,10 @@ from safetensors.torch import load_file
 
 from helpers.checkpoints.convert import convert, read_record
 from helpers.checkpoints.convert import export as export_module
+from helpers.checkpoints.convert.export import check_changes, counterparts
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
-from helpers.checkpoints.convert.plan import SourceRole
+from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, SourceRole, Target, TensorOrigin
+from helpers.checkpoints.convert.weights import TensorChange
 from helpers.checkpoints.read import weight_file
 from helpers.core.errors import RefusedInput
 from tests.support.exports import refused, stored_name
@@ -186,3 +190,47 @@ def test_a_base_that_is_cut_during_the_conversion_is_told(tmp_path, tiny, monkey
 
     monkeypatch.setattr(export_module, "hash_inputs", cut)
     refused("model.safetensors cannot be read any more", tiny, tmp_path / "out")
+
+
+def changed(**norms):
+    return {name: TensorChange(1.0, norm) for name, norm in norms.items()}
+
+
+def planned(*merged, others=()):
+    rows = (Rows(SourceRole.BASE, "w", 0, 1),)
+    targets = [Target(name, (1,), TensorOrigin.MERGED, rows, Lora("a", "b", ((0, 1),), 1.0), rows) for name in merged]
+    targets += [Target(name, (1,), TensorOrigin.CHECKPOINT, rows, None, rows) for name in others]
+    return ConversionPlan((*targets, Target("plain", (1,), TensorOrigin.BASE, rows)), {})
+
+
+@pytest.mark.parametrize(
+    ("plan", "changes", "said"),
+    [
+        (planned("a", "b"), changed(a=0.0, b=2.0), None),
+        (planned("a", "b"), changed(a=0.0, b=0.0), "all 2 LoRA changes are zero"),
+        (planned("a", others="c"), changed(a=1.0, c=0.0), "already holds this fine-tune: all 1 trained tensors"),
+        (planned("a", others="cd"), changed(a=1.0, c=0.0, d=1.0), None),
+        (planned("a", others=["sam2.c"]), {"a": TensorChange(1, 1), "sam2.c": TensorChange(1, 0)}, None),
+        (planned(others="cd"), changed(c=0.0, d=0.0), "none of 2 trained tensors differs from it"),
+        (planned(others="cd"), changed(c=0.0, d=1.0), None),
+        (planned(), {}, None),
+    ],
+)
+def test_an_export_that_equals_its_base_is_refused(plan, changes, said):
+    assert counterparts(plan).keys() == changes.keys()
+    if said is None:
+        check_changes(plan, changes)
+        return
+    with pytest.raises(RefusedInput, match=said):
+        check_changes(plan, changes)
+
+
+def test_outputs_are_in_the_record_with_hash_and_size(finished):
+    _, folder, record = finished
+    outputs = record.values["outputs"]
+    assert set(outputs) == {path.name for path in folder.iterdir()} - {"conversion.json"}
+    for name, found in outputs.items():
+        content = (folder / name).read_bytes()
+        assert found == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    assert record.values["total_bytes"] == sum(4 * math.prod(target["shape"]) for target in record.values["targets"])
+    assert (folder / "conversion.json").read_text().startswith('{\n "schema": "vesselkit.conversion",\n')
