@@ -1,8 +1,7 @@
-"""Runs scored on the same cases: what is counted, called out, refused, and left on the disk."""
+"""Runs scored on the same cases: what is counted, compared, and left on the disk."""
 
 import json
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,51 +10,28 @@ import pytest
 from PIL import Image
 
 from helpers import __version__
-from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import listing_sha256
 from helpers.data.rules import Rules
-from helpers.evaluation import evaluate as evaluating
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.markdown import escaped
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.paired import compare, pair
-from helpers.evaluation.regression_gate import check, read_baseline, scores_of, write_baseline
+from helpers.evaluation.regression_gate import scores_of
 from helpers.evaluation.score_table import summary, summary_of_scored
 from helpers.metrics.case_scores import CaseArrays, score_case
 from helpers.metrics.overlap import count_pixels, dice
 from helpers.metrics.postprocessing import Processing
 from helpers.metrics.threshold_curve import counts_at
-from helpers.prediction.run import predict
-from helpers.runs.case_parts import CaseResult, commit_case, logits_name, mask_name
+from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.mask_files import png_bytes
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
-from tests.support.plain_predictor import PlainPredictor
+from tests.support.score_tables import row_of
 from tests.support.vessel_runs import SIDE, write_data, write_run
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def truths(data):
-    return {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
-
-
-@pytest.fixture(scope="module")
-def good(data, truths, tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("good") / "good", truths)
-
-
-def row_of(found, metric, run=0, part="summary"):
-    return next(row for row in found.summary["runs"][run][part] if row["metric"] == metric)
 
 
 def test_scores_are_those_of_the_engine(data, truths, good, tmp_path):
@@ -171,136 +147,10 @@ def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tm
     assert "undefined" not in lines["| Dice"]
 
 
-def test_patients_that_are_not_known_are_warned_of(data, good, tmp_path):
-    cases = tuple(replace(case, frame=replace(case.frame, patient=None)) for case in data.cases)
-    found = evaluate([good], replace(data, cases=cases), tmp_path / "m", processes=1, draws=50)
-    assert found.summary["warnings"][-2:] == [
-        "patients are not known for every case: sequences are taken as independent, which they may not be",
-        "intervals rest on 6 sequences, too few to rely on; no p-values are given",
-    ]
-
-
-def test_yardsticks_weigh_patients_as_the_scores_do(data, good, tmp_path):
-    uneven = replace(data, cases=data.cases[:3])
-    found = evaluate([good], uneven, tmp_path / "m", processes=1, draws=100)
-    full = open_metrics(tmp_path / "m").yardsticks()["all_foreground"]
-    expected = ((full[0] + full[1]) / 2 + full[2]) / 2
-    assert found.summary["yardsticks"]["all_foreground"] == pytest.approx(expected) != full.mean()
-    assert f"a full mask {expected:.3f}" in found.text
-
-
 def test_identical_runs_are_called_out_in_the_table(data, truths, good, tmp_path):
     found = evaluate([good, write_run(tmp_path / "again", truths)], data, tmp_path / "m", processes=1)
     assert found.summary["comparisons"][0]["identical"] == len(truths)
     assert "| **warning:** good and again hold the same masks" in found.text
-
-
-@pytest.mark.parametrize("kind", ["list.txt", "annotations.json", "config.py"])
-def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
-    (tmp_path / "annotations.json").write_text(json.dumps([{"image": f"train/{data.cases[0].frame.path.name}"}]))
-    (tmp_path / "list.txt").write_text(f"# trained on\n{data.cases[0].case_id}\n")
-    (tmp_path / "config.py").write_text("raise SystemExit\ndata_path = 'annotations.json'\n")
-    found = evaluate([good], data, tmp_path / "m", training=tmp_path / kind, processes=1)
-    assert found.summary["training"]["listed"] == [data.cases[0].case_id]
-    assert found.summary["training"]["leaked"] == [case.case_id for case in data.cases[:2]]  # both of its patient
-    assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
-
-
-def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
-    (tmp_path / "list.txt").write_text(data.cases[0].case_id)
-    other = write_run(tmp_path / "other", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
-    found = evaluate([good, other], data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=100)
-    parts = found.text.split("\n## ")
-    warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases are training" in part]
-    title = ": 6 patients, 1 of them TRAINING patients"
-    assert warned == [f"{name}{title}" for name in ("Headline", "other against good", "Second table")]
-    assert "Training list" in parts[0] and "1 entries, 1 cases of the data set among them" in parts[0]
-    assert len(set(found.summary["warnings"])) == len(found.summary["warnings"])
-
-
-def test_a_training_list_read_in_part_or_without_a_match_is_called_out(data, good, tmp_path):
-    (tmp_path / "other.json").write_text('[{"image": "stranger.png"}]')
-    (tmp_path / "config.py").write_text("files = ['other.json', 'lost.json']\n")
-    found = evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py", processes=1, draws=100)
-    assert "| **warning:** 1 of 2 annotation files of the training config are not here" in found.text
-    assert "| **warning:** none of the 1 entries of the training list is named like a case" in found.text
-    assert found.summary["training"]["files_absent"] == 1
-
-
-def test_a_config_without_its_data_is_refused(data, good, tmp_path):
-    (tmp_path / "config.py").write_text("data_path = 'elsewhere.json'\n")
-    with pytest.raises(RefusedInput, match=r"expected annotation files.*elsewhere\.json"):
-        evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py")
-
-
-def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, tmp_path):
-    other_key = write_run(tmp_path / "key", truths, dataset={"key_fingerprint": "abc"})
-    with pytest.raises(RefusedInput, match="different keys"):
-        evaluate([good, other_key], data, tmp_path / "m")
-    with pytest.raises(RefusedInput, match="case ids come from key abc"):
-        evaluate([other_key], data, tmp_path / "m")
-    tuned = write_run(tmp_path / "tuned", truths, model={"tuned_on": {"cases": [data.cases[3].case_id]}})
-    with pytest.raises(RefusedInput, match=f"chosen on 1 of the cases.*{data.cases[3].case_id}"):
-        evaluate([good, tuned], data, tmp_path / "m")
-    untold = write_run(tmp_path / "untold", truths, model={"tuned_on": {"cases": ["c1"], "key_fingerprint": "abc"}})
-    found = evaluate([untold], data, tmp_path / "untold_scores", processes=1, draws=100)
-    assert "| **warning:** run untold: its parameters were chosen on 1 cases under another key" in found.text
-    with pytest.raises(UsageProblem, match="prompt: expected one of p1"):
-        evaluate([good], data, tmp_path / "m", prompt="p7")
-    with pytest.raises(UsageProblem, match="names: expected a different one"):
-        evaluate([good, good], data, tmp_path / "m", names=["a", "a"])
-    assert not (tmp_path / "m").exists()
-
-
-def test_truths_of_another_size_are_refused_unless_scaled(tmp_path, truths, data):
-    folder = tmp_path / "data"
-    write_data(folder, truth_scale=2)
-    run = write_run(tmp_path / "run", truths)
-    with pytest.raises(RefusedInput, match=rf"found {len(truths)} that do not.*--rescale"):
-        evaluate([run], open_dataset(folder), tmp_path / "m")
-    found = evaluate([run], open_dataset(folder, rescale=True), tmp_path / "m", processes=1)
-    assert row_of(found, "dice")["mean"] == 1
-
-
-def test_a_broken_truth_is_found_before_anything_is_scored(tmp_path, truths, monkeypatch):
-    data = write_data(tmp_path / "data")
-    for case in data.cases[2:4]:
-        content = case.truth.path.read_bytes()
-        case.truth.path.write_bytes(content[: len(content) // 2])  # its header is whole
-    monkeypatch.setattr("helpers.evaluation.evaluate.score_run", lambda *_: pytest.fail("scored"))
-    with pytest.raises(
-        RefusedInput, match=f"found 2 that cannot, the first {data.cases[2].case_id}: the mask cannot be"
-    ):
-        evaluate([write_run(tmp_path / "run", truths)], data, tmp_path / "m", processes=1)
-    assert not (tmp_path / "m").exists()
-
-
-def test_cases_that_are_gone_or_regrouped_are_said(data, truths, tmp_path):
-    run = write_run(tmp_path / "run", truths)
-    fewer = replace(data, cases=data.cases[1:])
-    found = evaluate([run], fewer, tmp_path / "m", processes=1, draws=100)
-    first = data.cases[0].case_id
-    warning = f"1 predicted cases, the first {first}, are gone from the data set and not scored"
-    assert warning in found.summary["warnings"] and f"| **warning:** {escaped(warning)}" in found.text
-    facts = found.summary["dataset"]
-    assert facts["left_out_cases"] == {"cases of the runs left out, since the data set has them no more": [first]}
-    assert facts["listing_sha256"] == listing_sha256(fewer.frames) and facts["splits"] == []
-    other = replace(data, cases=tuple(replace(case, frame=replace(case.frame, split="b")) for case in data.cases[1:]))
-    found = evaluate([run], other, tmp_path / "m", processes=1, draws=100)
-    assert found.summary["dataset"]["left_out_cases"] == {
-        "cases of the runs left out, since they are of other splits": [first]
-    }
-    assert found.summary["dataset"]["splits"] == ["b"] and "gone from the data set" not in found.text
-
-
-def test_groups_that_changed_since_the_prediction_are_said(data, tmp_path):
-    predict(data.frames, PlainPredictor(), tmp_path / "run")
-    moved = replace(data.cases[0], frame=replace(data.cases[0].frame, patient=data.cases[-1].frame.patient))
-    found = evaluate(
-        [tmp_path / "run"], replace(data, cases=(moved, *data.cases[1:])), tmp_path / "m", processes=1, draws=100
-    )
-    (warning,) = [text for text in found.summary["warnings"] if "another patient or sequence now" in text]
-    assert warning.startswith(f"1 cases, the first {moved.case_id}, are")
 
 
 def test_post_processing_is_measured_beside_the_masks_as_they_are(data, truths, good, tmp_path):
@@ -314,35 +164,6 @@ def test_post_processing_is_measured_beside_the_masks_as_they_are(data, truths, 
     assert row_of(found, "dice")["mean"] == 1  # the headline is of the masks as they are
     assert "## Post-processing" in found.text.split("## Second table")[1]
     assert evaluate([good], data, tmp_path / "m", processes=1, draws=100).summary["processing"] is None
-
-
-def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
-    evaluate([good], data, tmp_path / "m", processes=1)
-    evaluate([write_run(tmp_path / "b", truths)], data, tmp_path / "m", processes=1)
-    assert open_metrics(tmp_path / "m").runs == ("b",) and not list(tmp_path.glob(".*"))
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/notes.txt").write_text("mine")
-    with pytest.raises(RefusedInput, match="an evaluation to replace"):
-        evaluate([good], data, tmp_path / "other")
-    (tmp_path / "other/summary.json").write_text('{"foreground_mean": {}}')  # as nnU-Net leaves beside predictions
-    with pytest.raises(RefusedInput, match="an evaluation to replace"):
-        evaluate([good], data, tmp_path / "other")
-    assert (tmp_path / "other/notes.txt").read_text() == "mine"
-    with pytest.raises(RefusedInput, match="an evaluation to replace"):  # before any run is looked at
-        evaluate([tmp_path / "no run"], data, tmp_path / "other")
-    table = tmp_path / "m/metrics.parquet"
-    table.write_bytes(table.read_bytes()[:-1])
-    with pytest.raises(RefusedInput, match=r"metrics\.parquet: expected as summary\.json has it"):
-        open_metrics(tmp_path / "m")
-
-
-@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 4)])
-def test_another_schema_or_version_is_refused(data, good, tmp_path, name, value):
-    evaluate([good], data, tmp_path / "m", processes=1, draws=50)
-    summary = json.loads((tmp_path / "m/summary.json").read_text())
-    (tmp_path / "m/summary.json").write_text(json.dumps({**summary, name: value}))
-    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 3, found .*{value}"):
-        open_metrics(tmp_path / "m")
 
 
 def test_every_prompt_is_scored_under_its_own_name(data, truths, tmp_path):
@@ -390,37 +211,6 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     assert table["cldice"].isna().sum() == 1 and np.isnan(table.loc[case_id, "hd95_px"])
 
 
-def swap(first, second):
-    one, other = first.read_bytes(), second.read_bytes()
-    first.write_bytes(other)
-    second.write_bytes(one)
-
-
-@pytest.mark.parametrize("name", [mask_name, logits_name])
-def test_files_that_are_not_those_of_the_run_are_refused_before_anything_is_scored(
-    data, truths, good, tmp_path, monkeypatch, name
-):
-    run, (first, second, *_) = write_run(tmp_path / "run", truths), list(truths)
-    swap(run / name(first, "p1"), run / name(second, "p1"))
-    monkeypatch.setattr("helpers.evaluation.evaluate.scorable", lambda *_: pytest.fail("work began"))
-    with pytest.raises(RefusedInput, match=f"in 2 of 12 cases: {first}, {second}. Predict these again"):
-        evaluate([good, run], data, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_file_that_is_changed_while_the_cases_are_scored_is_refused(data, truths, tmp_path, monkeypatch):
-    run, (first, *_) = write_run(tmp_path / "run", truths), truths
-    real = evaluating.scorable
-
-    def meanwhile(*arguments):
-        (run / mask_name(first, "p1")).write_bytes(png_bytes(~truths[first]))
-        return real(*arguments)
-
-    monkeypatch.setattr(evaluating, "scorable", meanwhile)
-    with pytest.raises(RefusedInput, match="Predict the case again"):
-        evaluate([run], data, tmp_path / "out", processes=1)
-
-
 def test_runs_of_several_versions_and_runs_without_digests_are_warned_of(data, truths, tmp_path):
     mixed, old = write_run(tmp_path / "mixed", truths), write_run(tmp_path / "old", truths)
     for place, case_id in enumerate(truths):
@@ -443,49 +233,6 @@ def commit_again(run, case_id, made_with):
     rows, maps = opened.prediction(case_id, "p1"), opened.logits(case_id, "p1")
     result = CaseResult(case_id, rows, {"p1": maps}, {"p1": opened.mask(case_id, "p1")}, {})
     commit_case(run, opened.config.config_sha256, result, made_with)
-
-
-def twice_spelled(patient, frame):
-    return f"P{patient:02d}" if frame == 1 else f"p{patient}"
-
-
-def test_a_patient_in_two_spellings_is_one_in_every_interval_and_two_in_every_id(tmp_path):
-    data = write_data(tmp_path / "data", patients=11, spelled=twice_spelled)
-    truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
-    runs = [
-        write_run(tmp_path / "a", truths),
-        write_run(tmp_path / "b", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()}),
-    ]
-    found = evaluate(runs, data, tmp_path / "m", processes=1, draws=50)
-    assert {row["n_patients"] for row in found.summary["runs"][0]["summary"]} == {11}
-    assert {row["n_units"] for row in found.summary["comparisons"][0]["metrics"]} == {11}
-    assert found.summary["studies"][0]["threshold"]["dice"]["n_units"] == 11
-    assert any("22 patient ids are spellings of 11 patients" in text for text in found.summary["warnings"])
-    table = open_metrics(tmp_path / "m").scores("a")
-    assert table["patient"].nunique() == 22 and table["united"].nunique() == 11
-    assert {case.case_id for case in data.cases} == set(table["case_id"])
-    baseline = scores_of(open_metrics(tmp_path / "m"))
-    write_baseline(tmp_path / "gate.json", baseline)
-    assert "11 patients" in check(read_baseline(tmp_path / "gate.json"), baseline).to_text()
-    (tmp_path / "list.txt").write_text("P3_S07_001.png")
-    seen = evaluate(runs, data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=50)
-    assert seen.summary["standing"]["title"] == "11 patients, 1 of them TRAINING patients"
-    assert set(seen.summary["training"]["leaked"]) == {"P03_S01_001", "p3_S01_002"}
-
-
-def test_a_spelling_on_the_other_side_is_no_other_patient(tmp_path):
-    key = tmp_path / "study.key"
-    for name, first in (("development", "P0{}"), ("scored", "p{}")):  # P04 is p4
-        offset = 0 if name == "development" else 3
-        write_data(tmp_path / name, patients=4, spelled=lambda patient, _: first.format(patient + offset))  # noqa: B023
-        (tmp_path / name / "dataset.json").unlink()
-        data = open_dataset(tmp_path / name, id_key=key)
-        truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
-        write_run(tmp_path / f"{name}_run", truths, dataset=data.identity)
-        if name == "development":
-            evaluate([tmp_path / "development_run"], data, tmp_path / "d", processes=1, draws=50)
-    with pytest.raises(RefusedInput, match="expected other patients than the scored ones, found 1 patients in both"):
-        evaluate([tmp_path / "scored_run"], data, tmp_path / "m", development=tmp_path / "d", processes=1)
 
 
 def test_a_metrics_folder_gives_back_the_tables_that_its_summary_came_from(data, truths, good, tmp_path):

@@ -19,9 +19,8 @@ from helpers.prediction.work_shards import WorkShard
 from helpers.runs import provenance
 from helpers.runs.case_parts import read_part
 from helpers.runs.run_folder import open_run
-from tests.prediction.test_run import compute
 from tests.support.drawn_frames import draw_frames
-from tests.support.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor, compute
 from tests.support.run_files import run_files
 
 

@@ -5,9 +5,11 @@ import threading
 import numpy as np
 
 from helpers.prediction.predictor import FramePrediction
+from helpers.prediction.run import predict
 from helpers.runs.stored_logits import Upsampling
 
 PROMPT = "vessels"
+MARKS = [1, 2, 3, 4, 5, 6, 7]  # first pixels of drawn frames
 
 
 class PlainPredictor:
@@ -49,3 +51,9 @@ class PlainPredictor:
         maps = red[None].astype(np.float32) - 127.5
         answer = FramePrediction("[SEG].", False, maps, Upsampling.NONE, None, np.array([0.5]), np.array([1.0]), 2, 1)
         return self.faults.get(int(red[0, 0]), lambda given: given)(answer)
+
+
+def compute(frames, folder, predictor=None, **options):
+    """Predict frames in batches of two."""
+    options = {"prompts": [PROMPT], "batch_size": 2, **options}
+    return predict(frames, predictor or PlainPredictor(), folder, **options)

@@ -30,3 +30,8 @@ def of_patients(pixels: list[int | None], frames: int = 2) -> pd.DataFrame:
     return table(
         *((f"P{i}-F{j}", f"P{i}-S", f"P{i}", number) for i, number in enumerate(pixels) for j in range(frames))
     )
+
+
+def row_of(found, metric, run=0, part="summary"):
+    """The row of a metric among the results of an evaluation."""
+    return next(row for row in found.summary["runs"][run][part] if row["metric"] == metric)

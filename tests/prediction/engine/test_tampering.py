@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from helpers.core.errors import RefusedInput
 from helpers.runs.run_folder import open_run
-from tests.prediction.test_run import compute
 from tests.support.drawn_frames import draw_frames
-from tests.support.plain_predictor import PlainPredictor
+from tests.support.plain_predictor import PlainPredictor, compute
 from tests.support.run_files import run_files
 
 KINDS = (
