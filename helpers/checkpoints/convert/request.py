@@ -30,6 +30,7 @@ from helpers.checkpoints.convert.pretrained import (
 )
 from helpers.checkpoints.convert.tokenizer_files import has_tokenizer
 from helpers.checkpoints.read.adapters import AdapterPart
+from helpers.checkpoints.read.foreign_models import foreign_model, require_known
 from helpers.checkpoints.read.inspection import empty_text
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
@@ -148,6 +149,9 @@ def open_sources(request: ConversionRequest) -> Sources:
         opened[SourceRole.BASE] = require_values(open_source(Path(base.value)))
     if request.sam2 is not None:
         opened[SourceRole.SAM2] = require_values(open_source(request.sam2))
+    for role, source in opened.items():
+        training = run.governing.values if role is SourceRole.CHECKPOINT and run.governing is not None else None
+        require_known(source.path.name, foreign_model(source.tensors, source.config, training))
     require_sa2va_beneath(checkpoint, opened)
     settled = settle_pretrained(request.pretrained, run, checkpoint, opened.get(SourceRole.BASE))
     folder = config_folder(checkpoint, opened.get(SourceRole.BASE))

@@ -155,7 +155,7 @@ def test_a_run_that_says_what_it_saved_must_hold_it(tmp_path, tiny):
         ({"rope_theta": None}, r"llm_config lacks \['rope_theta'\]"),
         ({"max_position_embeddings": None}, r"llm_config lacks \['max_position_embeddings'\]"),
         ({"num_key_value_heads": 4}, "cannot be split into equal parts|shape mismatch"),
-        ({"architectures": ["Phi3ForCausalLM"]}, "language model Phi3ForCausalLM"),
+        ({"architectures": ["Phi3ForCausalLM"]}, "does not convert: Sa2VA on Phi-3"),
     ],
 )
 def test_settings_that_are_not_known_to_be_those_of_llama_are_refused(tmp_path, tiny, change, said):

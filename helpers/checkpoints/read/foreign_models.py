@@ -1,0 +1,115 @@
+"""Relatives of Sa2VA that the kit does not convert, told by their names, and what tells them.
+
+Some would pass every check of names and shapes: the mask decoder of SAM3 has the tensors of SAM 2.0's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from helpers.core.errors import RefusedInput
+
+_GROUNDING = "grounding_encoder.sam2_model."
+_TRUNK = f"{_GROUNDING}image_encoder.trunk."
+# What SAM 2 consists of, within the grounding encoder.
+_SAM2_PARTS = (
+    "image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "memory_attention.", "memory_encoder.", "obj_ptr_",
+    "mask_downsample.", "maskmem_tpos_enc", "no_mem_", "no_obj_",
+)  # fmt: skip
+_CODE_NAMES = ("model_type", "architectures", "auto_map")
+_SECTIONS = ("llm_config", "text_config", "vision_config")
+
+
+class ForeignKind(Enum):
+    """A kind of model that is not converted; the value says what it is, and how it differs."""
+
+    SAM3 = "Sa2VA with SAM3, which works at 1008 pixels and empties masks by its object score; here is SAM 2.0 alone"
+    OTHER_GROUNDING = (
+        "Sa2VA on another grounding encoder than SAM 2.0; SAM3, for one, empties masks by its object score"
+    )
+    LLAVA = "Sa2VA on LLaVA, whose vision tower and prompt are others"
+    SAMTOK = "SAMTok, which writes a mask in two tokens and has no state at [SEG]"
+    PHI3 = "Sa2VA on Phi-3, whose language model runs on code of its own"
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """What a model is, and the name that tells it."""
+
+    kind: ForeignKind
+    sign: str
+
+
+def foreign_model(
+    names: Iterable[str], config: Mapping[str, object] | None, training: Mapping[str, object] | None
+) -> ForeignModel | None:
+    """The kind of a model that is not converted; None for all others.
+
+    Args:
+        names: of the tensors, as stored.
+        config: config.json of a folder, parsed.
+        training: values of the training config; only what it says of its model counts, never a name of a path.
+    """
+    said = [*_of_config(config or {}), *_of_training(training or {})]
+    for kind, word in ((ForeignKind.SAM3, "sam3"), (ForeignKind.SAMTOK, "samtok"), (ForeignKind.PHI3, "phi3for")):
+        sign = next((one for one in said if word in one.lower()), None)
+        if sign is not None:
+            return ForeignModel(kind, sign)
+    # The project that trained InternVL was called llava_sam2, and its classes after it: only the model's own counts.
+    sign = next((one for one in said if "llava" in one.rpartition(".")[2].lower() and "sam" not in one.lower()), None)
+    if sign is None and _section(config or {}, "vision_config").get("model_type") == "clip_vision_model":
+        sign = "vision_config.model_type clip_vision_model"
+    if sign is not None:
+        return ForeignModel(ForeignKind.LLAVA, sign)
+    other = _other_grounding(list(names))
+    return None if other is None else ForeignModel(ForeignKind.OTHER_GROUNDING, other)
+
+
+def require_known(file: str, found: ForeignModel | None) -> None:
+    """Stop at a model that is not converted. Raises RefusedInput, naming what it is and what tells it."""
+    if found is not None:
+        raise RefusedInput(
+            f"{file} is a model that this kit does not convert: {found.kind.value} (told by {found.sign!r}). Run it "
+            "with the code that trained it"
+        )
+
+
+def _other_grounding(names: list[str]) -> str | None:
+    """A tensor of a grounding encoder that has a mask decoder and another trunk than SAM 2's."""
+    if any(name.startswith(_TRUNK) for name in names):
+        return None
+    strange = (name for name in names if name.startswith(_GROUNDING))
+    return next((name for name in strange if not name.removeprefix(_GROUNDING).startswith(_SAM2_PARTS)), None)
+
+
+def _of_config(config: Mapping[str, object]) -> Iterator[str]:
+    """Names of classes and code files in a config.json, its sections included."""
+    for part in (config, *(_section(config, name) for name in _SECTIONS)):
+        for name in _CODE_NAMES:
+            yield from _texts(part.get(name))
+
+
+def _of_training(values: Mapping[str, object]) -> Iterator[str]:
+    """Names of classes in a training config's model, and SAM2's config and file."""
+    model = _section(values, "model")
+    yield from _texts(model.get("type"))
+    yield from _texts(_section(model, "mllm").get("type"))
+    grounding = _section(model, "grounding_encoder")
+    for name in ("type", "cfg_path", "ckpt_path"):
+        yield from _texts(grounding.get(name))
+
+
+def _section(values: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
