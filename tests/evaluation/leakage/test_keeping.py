@@ -157,3 +157,15 @@ def test_a_key_is_made_once(tmp_path):
     assert machine_key_path().read_text() == key
     with pytest.raises(FileExistsError):
         create_key(machine_key_path())
+
+
+def test_what_was_kept_is_said_and_what_is_missing(tmp_path):
+    config = trained_on(tmp_path / "study", 1)
+    whole = keep_training_names(tmp_path / "iter_1.pth", config, MODEL)
+    assert whole.names == 2 and whole.text.endswith("evaluate says which patients are TRAINING patients")
+    config.write_text(config.read_text() + "more = 'lost.json'\nother = 'b.csv'\n")
+    part = keep_training_names(tmp_path / "iter_1.pth", config, MODEL)
+    assert part.text.endswith(
+        "are TRAINING patients. 1 annotation files of the training config are not here and 1 name no image that is "
+        "understood, or cannot be read: other patients stay unknown, not unseen"
+    )

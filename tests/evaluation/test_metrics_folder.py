@@ -1,0 +1,156 @@
+"""A metrics folder of a few rows: what is read of it, and what is refused."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.core.errors import RefusedInput
+from helpers.evaluation.metrics_folder import check_output, name_in, open_metrics, outdated, write_tables
+from helpers.metrics.case_scores import mask_digest
+from helpers.metrics.threshold_curve import LogitHistogram
+
+MASK = np.eye(3, dtype=bool)
+HISTOGRAM = LogitHistogram(np.arange(4), np.arange(4)[::-1].copy())
+SCORES = pd.DataFrame(
+    {
+        "run": ["a", "a", "b"],
+        "case_id": ["x", "y", "x"],
+        "patient": ["P1", None, "P1"],
+        "height": [3, 3, 3],
+        "width": [3, 3, 3],
+        "prediction_digest": [mask_digest(MASK), mask_digest(~MASK), mask_digest(0 * MASK)],
+        "prediction": ["f1", None, "f2"],
+    }
+)
+OF_RUNS = pd.DataFrame({"run": ["b", "a", "b"], "threshold": [0.1, 0.2, 0.3]})
+RUNS = [
+    {
+        "name": "a",
+        "config_sha256": "1",
+        "prompt_id": "p1",
+        "summary": [{"metric": "dice", "mean": 0.5}],
+        "scored_only": None,
+    },
+    {
+        "name": "b",
+        "config_sha256": "1",
+        "prompt_id": "p2",
+        "summary": [],
+        "scored_only": [{"metric": "dice", "mean": 0.7}],
+    },
+]
+
+
+def write(folder, scores=SCORES, more=None, version=3):
+    folder.mkdir(exist_ok=True)
+    tables = dict.fromkeys(("changes.parquet", "yardsticks.parquet"), pd.DataFrame({"case_id": ["x"]}))
+    tables |= dict.fromkeys(("thresholds.parquet", "reliability.parquet"), OF_RUNS)
+    tables |= {"metrics.parquet": scores, **(more or {})}
+    files = write_tables(folder, tables, {"a": {"x": HISTOGRAM}, "b": {}})
+    summary = {"schema": "vesselkit.metrics", "schema_version": version, "files": files, "runs": RUNS}
+    summary["comparisons"] = [{"second": "b", "metrics": [{"metric": "dice", "difference": 0.2}]}]
+    summary["studies"] = [{"run": "a", "notes": ["one"]}, {"run": "b", "notes": []}]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    return open_metrics(write(tmp_path / "metrics"))
+
+
+def test_tables_of_a_folder(metrics):
+    assert metrics.runs == ("a", "b") and "prediction" not in metrics.table().columns
+    scores = metrics.scores("b")
+    assert scores.index.tolist() == [0] and scores["case_id"].tolist() == ["x"] and "run" not in scores
+    assert metrics.scores("a")["patient"].dtype == object
+    with pytest.raises(RefusedInput, match="expected one of the runs a, b, got 'c'"):
+        metrics.scores("c")
+    assert metrics.means("a")["mean"].tolist() == [0.5] and metrics.means_of_scored("b")["mean"].tolist() == [0.7]
+    assert metrics.means_of_scored("a") is None
+    assert metrics.comparison("b")["difference"].tolist() == [0.2]
+    assert metrics.study("b")["notes"] == []
+    assert (
+        metrics.thresholds("b").to_dict("list") == metrics.reliability("b").to_dict("list") == {"threshold": [0.1, 0.3]}
+    )
+    assert metrics.changes()["case_id"].tolist() == metrics.yardsticks()["case_id"].tolist() == ["x"]
+    assert metrics.frames() is metrics.sequences() is None
+
+
+def test_histograms_and_predictions_by_case(metrics):
+    (found,) = metrics.histograms("a").items()
+    assert found[0] == "x" and found[1].vessel.tolist() == [0, 1, 2, 3] and found[1].background.tolist() == [3, 2, 1, 0]
+    assert found[1].vessel.dtype == np.int64 and metrics.histograms("b") == {}
+    assert metrics.predictions("a") == {"x": "f1", "y": None} and metrics.predictions("b") == {"x": "f2"}
+
+
+def test_tables_of_sequences_where_there_are_some(tmp_path):
+    table = pd.DataFrame({"sequence": ["S1"]})
+    found = open_metrics(write(tmp_path / "m", more={"frames.parquet": table, "sequences.parquet": table}))
+    assert found.frames()["sequence"].tolist() == found.sequences()["sequence"].tolist() == ["S1"]
+    (tmp_path / "m/sequences.parquet").unlink()
+    with pytest.raises(RefusedInput, match="sequences.parquet: expected as summary.json has it, found lost or changed"):
+        open_metrics(tmp_path / "m")
+
+
+HASHED = ["metrics.parquet", "changes.parquet", "yardsticks.parquet", "thresholds.parquet", "reliability.parquet",
+          "histograms.npz"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_file_that_was_changed_is_refused_by_name(tmp_path, name):
+    folder = write(tmp_path / "m")
+    (folder / name).write_bytes((folder / name).read_bytes() + b"x")
+    with pytest.raises(RefusedInput, match=f"{name}: expected as summary.json has it, found lost or changed. Evaluate"):
+        open_metrics(folder)
+
+
+def test_versions_that_are_read(tmp_path):
+    assert open_metrics(write(tmp_path / "m", version=2)).runs == ("a", "b")
+    for version in (1, 4):
+        with pytest.raises(
+            RefusedInput, match=rf"expected vesselkit.metrics version 3, found .* {version}. Evaluate ag"
+        ):
+            open_metrics(write(tmp_path / "m", version=version))
+
+
+def test_where_scores_may_be_written(tmp_path):
+    check_output(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    check_output(tmp_path / "empty")
+    check_output(write(tmp_path / "m"))
+    (tmp_path / "other").mkdir()
+    for content in ("[]", "{", '{"schema": "of nnU-Net"}'):
+        (tmp_path / "other/summary.json").write_text(content)
+        with pytest.raises(
+            RefusedInput, match="other: expected a new folder, or an evaluation to replace. Name another"
+        ):
+            check_output(tmp_path / "other")
+    with pytest.raises(RefusedInput):
+        check_output(tmp_path / "other/summary.json")
+
+
+def subject(config="1", prompt="p1", masks=None, predictions=None):
+    run = SimpleNamespace(config=SimpleNamespace(config_sha256=config))
+    return SimpleNamespace(run=run, prompt_id=prompt, mask=(masks or {}).get, prediction=(predictions or {}).get)
+
+
+def test_the_name_of_a_run_in_the_scores(metrics):
+    assert [name_in(metrics, subject(prompt=prompt)) for prompt in ("p1", "p2", "p3")] == ["a", "b", None]
+    assert name_in(metrics, subject(config="2")) is None
+
+
+def test_scores_of_something_else_are_told_by_fingerprints(metrics):
+    assert outdated(metrics, "a", subject(predictions={"x": "f1"})) == frozenset()
+    assert outdated(metrics, "a", subject(predictions={"x": "f2", "y": "f3"})) == {"x", "y"}
+
+
+def test_of_earlier_versions_masks_are_compared(tmp_path):
+    found = open_metrics(write(tmp_path / "m", scores=SCORES.drop(columns="prediction")))
+    assert found.predictions("a") is None
+    assert outdated(found, "a", subject(masks={"x": MASK, "y": ~MASK})) == frozenset()
+    assert outdated(found, "a", subject(masks={"x": ~MASK})) == {"x", "y"}
+    assert outdated(found, "b", subject()) == frozenset()  # no mask is an empty one
