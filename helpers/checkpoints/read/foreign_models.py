@@ -24,9 +24,7 @@ class ForeignKind(Enum):
     """A kind of model that is not converted; the value says what it is, and how it differs."""
 
     SAM3 = "Sa2VA with SAM3, which works at 1008 pixels and empties masks by its object score; here is SAM 2.0 alone"
-    OTHER_GROUNDING = (
-        "Sa2VA on a grounding encoder other than SAM 2.0; SAM3, for one, empties masks by object scores"
-    )
+    OTHER_GROUNDING = "Sa2VA on a grounding encoder other than SAM 2.0; SAM3, for one, empties masks by object scores"
     LLAVA = "Sa2VA on LLaVA, whose vision tower and prompt are others"
     SAMTOK = "SAMTok, which writes a mask in two tokens and has no state at [SEG]"
     PHI3 = "Sa2VA on Phi-3, whose language model runs on code of its own"
