@@ -267,3 +267,41 @@ def test_metrics_come_in_the_order_of_the_family():
     found = [{"run": "ours", "metrics": [difference(metric, 0.5, 0.5) for metric in reversed(COMPARED)]}]
     titles = ["Dice", "IoU", "Precision", "Recall", "clDice", "NSD 2 px", "HD95"]
     assert [line[0] for line in processing_rows(found)] == titles
+
+
+def test_rules_ignored_pixels_and_lists_of_training_are_said():
+    dataset = SUMMARY["dataset"] | {
+        "rules": {"mask_values": "mask", "vessel_labels": ["1", "2*"]},
+        "ignored": {"pixels": 700, "cases": 3},
+    }
+    listed = {"role": "training", "sha256": "a" * 64, "entries": 9, "matched": 2}
+    kept = {"role": "validation", "sha256": "b" * 64, "entries": 4, "matched": None}
+    training = {"files": [listed, kept], "warnings": []}
+    standing = {
+        "title": "TRAINING patients (1)",
+        "runs": [{"run": "ours*", "title": "TRAINING patients (1)"}],
+        "excluded": True,
+        "excluded_patients": 2,
+        "excluded_cases": 5,
+    }
+    text = summary_text(SUMMARY | {"dataset": dataset, "training": training, "standing": standing})
+    lines = [line for line in text.partition("## ")[0].splitlines() if line.startswith("* ")]
+    assert lines[2:4] == [
+        "* Ground truth as decided: mask_values mask; vessel_labels 1, 2\\*.",
+        "* 700 pixels of 3 cases are ignored: they are left out of the overlap, and metrics of shape are undefined "
+        "there.",
+    ]
+    assert lines[-4:] == [
+        f"* Training list {'a' * 12}: 9 entries, 2 cases of the data set among them.",
+        f"* Validation list {'b' * 12}: 4 entries, by the hashes that were kept on this machine.",
+        "* **ours\\***: TRAINING patients (1).",
+        "* 2 TRAINING patients with 5 cases left out, as asked for.",
+    ]
+    assert "left out, as asked" not in summary_text(SUMMARY | {"standing": standing | {"excluded": False}})
+
+
+def test_units_that_were_not_tested_are_counted_beside_a_comparison():
+    (found,) = SUMMARY["comparisons"]
+    rows = [row | {"n_tested": tested} for row, tested in zip(found["metrics"], (12, 7), strict=True)]
+    text = summary_text(SUMMARY | {"comparisons": [found | {"metrics": rows}]})
+    assert "| 24 cases, 12 patients |" in text and "| 20 cases, 12 patients, 7 of them tested |" in text

@@ -90,3 +90,11 @@ def test_what_is_said_of_p_values(numbers, begins):
 
 def test_nothing_is_said_of_p_values_where_training_saw_nobody():
     assert p_value_note(Counts(Unit.PATIENT, 0, 3, 4), "a", "b") is None
+
+
+def test_the_first_table_stays_but_for_the_standing():
+    first, second = table(N, T, U), table(N, N, T).assign(case_id="other")
+    found = joint([first, second])
+    assert found["case_id"].tolist() == ["c0", "c1", "c2"]
+    assert found[COLUMN].tolist() == [str(N), str(T), str(T)]
+    assert joint([first, second.drop(columns=COLUMN)])[COLUMN].tolist() == [str(U), str(T), str(U)]
