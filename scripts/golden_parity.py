@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from helpers.checkpoints.convert import ConversionRequest, convert
+from helpers.prediction.engine.model_loading import check_folder
 
 SOURCES = ("ckpt_lora", "hf_export")
 SEG_TOLERANCE, LOGIT_TOLERANCE, VIDEO_TOLERANCE = 1e-4, 1e-4, 1e-3
@@ -67,7 +68,7 @@ class GoldenFamily:
     def preparations(self, shared: Path) -> list[tuple[dict[str, Any], np.ndarray]]:
         """Recorded inputs of the vision tower alone, of images of other sizes: facts, and the strided pixels."""
         recorded = self._manifest(shared)["prep_only"]
-        arrays = np.load(self.root(shared) / recorded["file"])
+        arrays = np.load(self.root(shared) / recorded["file"], allow_pickle=False)
         return [(facts, arrays[f"{name}_pixel_values_sub"]) for name, facts in recorded["cases"].items()]
 
     def _manifest(self, shared: Path) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class GoldenCall:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """What was recorded; some arrays are strided, see the manifest."""
-        return dict(np.load(self.root / self.facts["file"]))
+        return dict(np.load(self.root / self.facts["file"], allow_pickle=False))
 
     @property
     def is_video(self) -> bool:
@@ -182,10 +183,11 @@ HEADING = " ".join(["call".ljust(18), *(name.rjust(9) for name in
 
 def load_eager(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer of an exported folder, as a user loads them, in float32 with eager attention."""
+    check_folder(folder)
     model = AutoModel.from_pretrained(
-        folder, trust_remote_code=True, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
-    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+        folder, trust_remote_code=True, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+    )
+    return model.eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def compare_call(model: Any, tokenizer: Any, case: GoldenCall) -> Parity:

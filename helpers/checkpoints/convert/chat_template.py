@@ -37,7 +37,7 @@ def user_turn(source: Path, tokenizer: Any, family: FamilyFacts) -> str:
     words: dict[str, str] = {"type": "text", "text": "{input}"}
     try:
         turn, with_picture = rendered(words), rendered({"type": "image"}, words)
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, OverflowError) as error:
         raise RefusedInput(
             f"{source}: its chat template cannot be rendered ({type(error).__name__}: {error}); copy or "
             "download it again"

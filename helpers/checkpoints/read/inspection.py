@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoints.read.adapters import AdapterPart
+from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.file_digest import sha256_source
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
 from helpers.checkpoints.read.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
@@ -30,7 +31,8 @@ class CheckpointInspection:
     """What one checkpoint holds. `nbytes` and those in `groups` count tensor values; `file_bytes` the files.
 
     `config_problem` says why the training config in the file could not be read; None otherwise.
-    `empty_tensors` counts those without any value.
+    `empty_tensors` counts those without any value. `family` is that of the vision-language model,
+    None where nothing tells it.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class CheckpointInspection:
     other_entries: dict[str, str]
     ignored: dict[str, str]
     empty_tensors: int = 0
+    family: str | None = None
 
     @property
     def tensors(self) -> int:
@@ -64,6 +67,7 @@ class CheckpointInspection:
         return {
             "path": str(self.path),
             "kind": self.kind.value,
+            "family": self.family,
             "files": [
                 {"name": name, "bytes": size, "sha256": self.sha256[name]} for name, size in self.file_bytes.items()
             ],
@@ -100,6 +104,8 @@ class CheckpointInspection:
 
     def _facts(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [("checkpoint", str(self.path)), ("kind", self.kind.value)]
+        if self.family is not None:
+            rows.append(("family", self.family))
         rows += [
             ("file", f"{name}, {bytes_text(size)}, sha256 {self.sha256[name]}")
             for name, size in self.file_bytes.items()
@@ -210,6 +216,7 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
             other_entries=dict(source.other_entries),
             ignored=dict(source.ignored),
             empty_tensors=len(source.empty),
+            family=family_name(source.tensors, source.config, None if config is None else _training_class(config)),
         )
 
 
@@ -240,6 +247,13 @@ def _config(source: TensorSource) -> tuple[TrainingConfig | None, str | None]:
         return read_training_config(source.meta.config_text, f"the training config in {source.path}"), None
     except RefusedInput as error:
         return None, str(error)
+
+
+def _training_class(config: TrainingConfig) -> object:
+    """The class that holds the vision-language model in the training config."""
+    model = config.values.get("model")
+    mllm = model.get("mllm") if isinstance(model, dict) else None
+    return mllm.get("type") if isinstance(mllm, dict) else None
 
 
 def _meta_dict(meta: CheckpointMeta) -> dict[str, object]:

@@ -145,6 +145,8 @@ def test_a_base_without_a_chat_template_is_refused(tmp_path, tiny):
     ("template", "message"),
     [
         ("{{ messages[0].content[-1].text }}{% bad", "cannot be rendered"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "cannot be rendered"),
+        ("{% for one in range(10 ** 9) %}{% endfor %}", "cannot be rendered"),
         ("<user>{{ messages[0].content[-1].text }}", "writes a picture and a text as '<user>{input}'"),
     ],
 )

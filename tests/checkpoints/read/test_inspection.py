@@ -39,7 +39,8 @@ def test_mmengine_checkpoint(mmengine_file):
     }
     assert record["tensors"] == 6 == sum(item["tensors"] for item in record["groups"])
     assert list(record) == [
-        *("path", "kind", "files", "tensors", "parameters", "bytes", "groups", "lora_ranks", "vocabulary_size", "meta"),
+        *("path", "kind", "family", "files", "tensors", "parameters", "bytes", "groups", "lora_ranks"),
+        *("vocabulary_size", "meta"),
         *("training_config", "training_config_problem", "training_config_text", "other_entries", "ignored"),
     ]
     assert (record["training_config_problem"], record["ignored"]) == (None, {})
