@@ -6,9 +6,9 @@ from pathlib import Path
 import helpers
 
 ROOT = Path(helpers.__file__).resolve().parent
-# Who may: bridges, the configuration that builds the language model, the conversion's tables, what names models that
-# are refused, and the check that a folder is one of Sa2VA at all. sentencepiece's files have a field of that name that
-# is about something else.
+# Who may: bridges, the configuration that builds the language model, the conversion's tables, what names families and
+# models that are refused, and the check that a folder is one of Sa2VA at all. sentencepiece's files have a field of
+# that name that is about something else.
 MAY_ASK = {
     "model/bridge.py",
     "model/bridge_internvl.py",

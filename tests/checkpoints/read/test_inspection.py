@@ -50,6 +50,7 @@ def test_mmengine_checkpoint(mmengine_file):
 TEXT = """\
 checkpoint        {path}
 kind              mmengine
+family            InternVL
 file              iter_3672.pth, {size}, sha256 {digest}
 iter              3672
 epoch             1
