@@ -13,13 +13,16 @@ import pytest
 from filelock import FileLock
 from packaging.version import Version
 
+from helpers.checkpoints.convert import convert
 from tests.support.golden_cases import IMAGE_CASES, load_case, load_video
+from tests.support.tiny_sources import FIXTURES, internlm2_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests/support/bare_environment.py"
 MODERN, OLD = version("transformers"), "4.57.6"
 NEWEST = f"{MODERN}-or-later"  # the newest that the registry has and the package supports
 VIDEO = "video8"
+INTERNLM2_FACTS = json.loads((FIXTURES / "internlm2/recorded.json").read_text())["cases"]
 FORBIDDEN = {"helpers", "mmengine", "torchvision", "peft"}
 
 pytestmark = pytest.mark.bare
@@ -138,6 +141,35 @@ def test_versions_agree_on_rotary_settings_ids_and_logits(golden_results, later)
     assert old["ids"] == new["ids"]
     assert set(old_logits) == set(new_logits)
     assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def internlm2_results(tmp_path_factory):
+    """Results of calls on the kit's own model with InternLM2, whose tokenizer was made from sentencepiece's file."""
+    folder = tmp_path_factory.mktemp("internlm2") / "model"
+    convert(internlm2_sources().request(folder))
+    calls = [
+        {"name": name, "image": facts["image"] and str(FIXTURES / "images" / facts["image"]), "text": facts["prompt"],
+         "past_text": "", "regions": None}
+        for name, facts in INTERNLM2_FACTS.items()
+    ]  # fmt: skip
+
+    @cache
+    def results(transformers: str):
+        return run_calls(folder, calls, transformers, tmp_path_factory.mktemp("bare"))
+
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [MODERN, NEWEST])
+def test_internlm2_says_and_marks_the_same_in_all_versions(internlm2_results, later):
+    (old, old_logits), (new, new_logits) = (internlm2_results(name) for name in (OLD, later))
+    assert old["texts"] == new["texts"] == {name: facts["text"] for name, facts in INTERNLM2_FACTS.items()}
+    assert old["ids"] == new["ids"] and {ids[0] for ids in new["ids"]} == {1}  # <s>
+    assert old["rope"] == new["rope"] and new["rope"]["type"] == "dynamic"
+    assert set(old_logits) == set(new_logits) and len(old_logits) == 4
+    assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-4
 
 
 LOAD = """

@@ -25,7 +25,7 @@ class _Tower:
     key_heads: int
 
 
-_VOCABULARY = 151680
+_VOCABULARY, _VOCABULARY_OF_INTERNLM2 = 151680, 92558
 _VISION = _Tower(1024, 4096, 24, 16, 16)
 # Qwen2.5 of 0.5, 1.5, 3 and 7 billion.
 _LANGUAGE = {
@@ -34,6 +34,7 @@ _LANGUAGE = {
     Preset.B4: _Tower(2048, 11008, 36, 16, 2),
     Preset.B8: _Tower(3584, 18944, 28, 28, 4),
 }
+_INTERNLM2 = _Tower(4096, 14336, 32, 32, 8)  # InternLM2.5 of 7 billion, as the Llama that it is converted to
 # Tests take the fixture's sizes with a smaller input of SAM2.
 _SMALL = {Preset.DEMO: DEMO, Preset.TINY: replace(FIXTURE, sam2=replace(FIXTURE.sam2, image_size=256))}
 
@@ -45,6 +46,8 @@ def preset_config(preset: Preset) -> Sa2VAConfig:
         vision = _Tower(sizes.vision, 2 * sizes.vision, sizes.vision_layers, 4, 4)
         language = _Tower(sizes.language, 2 * sizes.language, sizes.language_layers, 4, 2)
         return _config(vision, language, sizes.sam2, 1024)
+    if preset is Preset.INTERNLM2_8B:
+        return _config(_VISION, _INTERNLM2, PRESETS["hiera_l"], _VOCABULARY_OF_INTERNLM2, "llama")
     return _config(_VISION, _LANGUAGE[preset], PRESETS["hiera_l"], _VOCABULARY)
 
 
@@ -53,7 +56,9 @@ def special_tokens() -> tuple[str, ...]:
     return (*SPECIAL_TOKENS, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)
 
 
-def _config(vision: _Tower, language: _Tower, sam2: Sam2Sizes, vocabulary: int) -> Sa2VAConfig:
+def _config(
+    vision: _Tower, language: _Tower, sam2: Sam2Sizes, vocabulary: int, model_type: str = "qwen2"
+) -> Sa2VAConfig:
     return Sa2VAConfig(
         vision_config={
             "hidden_size": vision.width,
@@ -67,7 +72,7 @@ def _config(vision: _Tower, language: _Tower, sam2: Sam2Sizes, vocabulary: int) 
             "patch_size": [14, 14],
         },
         text_config={
-            "model_type": "qwen2",
+            "model_type": model_type,
             "hidden_size": language.width,
             "intermediate_size": language.inner,
             "num_hidden_layers": language.layers,
