@@ -77,6 +77,7 @@ class GoldenFamily:
 
 GOLDEN_FAMILIES = {
     "internlm2": GoldenFamily("tiny_internlm2", "internvl_base"),
+    "qwen25vl": GoldenFamily("tiny_qwen25vl", "qwen2_5vl_base"),
     "qwen3vl": GoldenFamily("tiny_qwen3vl", "qwen3vl_base"),
 }
 _REPEATED = re.compile(r"(<IMG_CONTEXT>)\*(\d+)")  # in the manifest; the call had the token so many times

@@ -4,7 +4,7 @@ Four questions are here: the inputs of an image, the prompt, the state of `[SEG]
 names of tensors, belongs to the conversion. No other module asks of which family a model is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from .bridge_internvl import InternVLBridge
-from .bridge_qwen_vl import Qwen3VLBridge
+from .bridge_qwen_vl import Qwen2_5VLBridge, Qwen3VLBridge
 from .configuration_sa2va import Family, Sa2VAConfig
 from .language_pass import SegState
 from .prompt import EmbeddedWords, Prompt, VisualTokens
@@ -85,11 +85,18 @@ class Bridge(Protocol):
         """The text of an answer as the official model of the family writes it, special tokens included."""
 
 
+_BRIDGES: dict[Family, Callable[[Sa2VAConfig], Bridge]] = {
+    Family.INTERNVL: InternVLBridge,
+    Family.QWEN2_5_VL: Qwen2_5VLBridge,
+    Family.QWEN3_VL: Qwen3VLBridge,
+}
+
+
 def bridge_for(config: Sa2VAConfig) -> Bridge:
     """A new bridge of a configuration's family."""
     # A folder of format version 1 has code of its own, whose configuration knows no families.
     family = getattr(config, "family", Family.INTERNVL.value)
-    return Qwen3VLBridge(config) if family == Family.QWEN3_VL.value else InternVLBridge(config)
+    return _BRIDGES[Family(family)](config)
 
 
 def bridge_of(model: Any) -> Bridge:

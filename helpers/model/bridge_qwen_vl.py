@@ -11,6 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 from transformers import PretrainedConfig
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+    Qwen2_5_VisionTransformerPretrainedModel,
+    Qwen2_5_VLTextModel,
+)
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
 from .answer_text import plain_text
@@ -50,6 +54,20 @@ class LanguageModel(nn.Module):
         self.lm_head = value
 
 
+def pixel_settings(config: Sa2VAConfig) -> PixelSettings:
+    """How the family of a configuration makes patches of pixels."""
+    vision = config.vision_config
+    return PixelSettings(
+        vision.patch_size,
+        vision.spatial_merge_size,
+        vision.temporal_patch_size,
+        config.least_pixels,
+        config.most_pixels,
+        tuple(config.pixel_mean),
+        tuple(config.pixel_std),
+    )
+
+
 class QwenVLBridge:
     """What the Qwen families have in common of what `Bridge` asks."""
 
@@ -57,17 +75,8 @@ class QwenVLBridge:
 
     def __init__(self, config: Sa2VAConfig):
         """Take the settings of a configuration."""
-        vision = config.vision_config
         self._config = config
-        self._settings = PixelSettings(
-            vision.patch_size,
-            vision.spatial_merge_size,
-            vision.temporal_patch_size,
-            config.least_pixels,
-            config.most_pixels,
-            tuple(config.pixel_mean),
-            tuple(config.pixel_std),
-        )
+        self._settings = pixel_settings(config)
 
     def image_bytes(self, image: Image.Image) -> torch.Tensor:
         """One picture after both resizes."""
@@ -178,6 +187,22 @@ class QwenVLBridge:
 
     def answer_text(self, token_ids: list[int], tokenizer: Any) -> str:
         return plain_text(tokenizer, token_ids)
+
+
+class Qwen2_5VLBridge(QwenVLBridge):
+    """What `Bridge` asks, of Qwen2.5-VL. Its vision tower has no levels beside its tokens."""
+
+    seg_state = SegState.AFTER_NORM
+
+    def modules(self) -> dict[str, nn.Module]:
+        tower: Any = Qwen2_5_VisionTransformerPretrainedModel._from_config(self._config.vision_config)
+        layers: Any = Qwen2_5_VLTextModel._from_config(self._config.text_config)
+        return {"vision_tower": tower, "language_model": LanguageModel(layers, self._config.text_config)}
+
+    @staticmethod
+    def tower_outputs(output: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """From a tensor in transformers 4, and from a named output in 5."""
+        return output if isinstance(output, torch.Tensor) else output.pooler_output, ()
 
 
 class Qwen3VLBridge(QwenVLBridge):

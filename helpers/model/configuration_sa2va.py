@@ -5,6 +5,7 @@ from typing import Any
 
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, InternVLVisionConfig, PretrainedConfig
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
 from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLVisionConfig
 
 from .sam2_sizes import PRESETS, Sam2Sizes
@@ -18,11 +19,27 @@ class Family(str, Enum):  # noqa: UP042 - exported code runs on Python 3.10 too,
     """The vision-language models within Sa2VA."""
 
     INTERNVL = "internvl"
+    QWEN2_5_VL = "qwen2_5_vl"
     QWEN3_VL = "qwen3_vl"
 
 
 # transformers' `model_type` of the language models that each family may have.
-LANGUAGE_MODELS = {Family.INTERNVL: ("qwen2", "qwen3", "llama"), Family.QWEN3_VL: ("qwen3_vl_text",)}
+LANGUAGE_MODELS = {
+    Family.INTERNVL: ("qwen2", "qwen3", "llama"),
+    Family.QWEN2_5_VL: ("qwen2_5_vl_text",),
+    Family.QWEN3_VL: ("qwen3_vl_text",),
+}
+_VISION_CONFIGS = {
+    Family.INTERNVL: InternVLVisionConfig,
+    Family.QWEN2_5_VL: Qwen2_5_VLVisionConfig,
+    Family.QWEN3_VL: Qwen3VLVisionConfig,
+}
+
+# Mean and standard deviation of a picture's channels, on values from 0 to 1, that a Qwen family was trained with.
+_PIXEL_STATISTICS = {
+    Family.QWEN2_5_VL: ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    Family.QWEN3_VL: ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
 
 # Fields of config.json that belong to some families alone.
 _OF_INTERNVL = (
@@ -48,6 +65,7 @@ TEMPLATES = {
 _ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
 # How the parts of a head share positions in time, rows and columns: no scaling, and kept beside it.
 _SHARES = ("mrope_section", "mrope_interleaved")
+_UNSCALED = ("default", "mrope")  # the second is what the published Qwen2.5-VL call it
 
 
 def rope_settings(text: dict) -> tuple[float, dict | None]:
@@ -57,12 +75,12 @@ def rope_settings(text: dict) -> tuple[float, dict | None]:
     """
     merged = {**(text.get("rope_scaling") or {}), **(text.get("rope_parameters") or {})}
     theta = float(merged.pop("rope_theta", None) or text.get("rope_theta") or 10000.0)
-    kind = merged.pop("rope_type", None) or merged.pop("type", None) or "default"
+    kind = merged.pop("rope_type", None) or merged.get("type") or "default"
     merged.pop("type", None)
-    if kind != "default":
+    if kind not in _UNSCALED:
         return theta, {"rope_type": kind, **merged}
     shares = {name: merged[name] for name in _SHARES if name in merged}
-    return theta, {"rope_type": kind, **shares} if shares else None
+    return theta, {"rope_type": "default", **shares} if shares else None
 
 
 def portable_text_config(text: dict) -> dict:
@@ -95,9 +113,9 @@ def build_text_config(text: dict, family: Family = Family.INTERNVL) -> Pretraine
 def build_vision_config(vision: dict, family: Family) -> PretrainedConfig:
     """The transformers config of the vision tower from its fields."""
     fields = {name: value for name, value in vision.items() if name != "model_type"}
-    if family is Family.QWEN3_VL:
-        return Qwen3VLVisionConfig(**fields)
-    return InternVLVisionConfig(**{"use_mean_pooling": True, **fields})
+    if family is Family.INTERNVL:
+        fields = {"use_mean_pooling": True, **fields}
+    return _VISION_CONFIGS[family](**fields)
 
 
 class Sa2VAConfig(PretrainedConfig):
@@ -105,7 +123,7 @@ class Sa2VAConfig(PretrainedConfig):
 
     Args:
         family: a value of `Family`; None, as in format version 1, is InternVL.
-        vision_config: fields of transformers' InternVLVisionConfig or Qwen3VLVisionConfig.
+        vision_config: fields of transformers' InternVLVisionConfig, Qwen2_5_VLVisionConfig or Qwen3VLVisionConfig.
         text_config: fields of the language model's config, with `model_type`.
         sam2_config: name of a preset, or the fields of `Sam2Sizes`.
         template, instruction, stop_words: the chat format; the last two default to those of the named template.
@@ -116,7 +134,7 @@ class Sa2VAConfig(PretrainedConfig):
         sentencepiece_ids: how many ids sentencepiece knows, where the text of an answer has blanks beside special
             tokens, as the tokenizer of InternLM2 writes it; None where it has none.
         least_pixels, most_pixels: of a picture, once it is resized for the vision tower of a Qwen family.
-        pixel_mean, pixel_std: of its channels there, on values from 0 to 1.
+        pixel_mean, pixel_std: of its channels there, on values from 0 to 1; None is those of its family.
         answer_token_limit: most tokens of one answer. (`max_new_tokens` is dropped from configs by transformers 5.)
         sam2_pixel_constants: 'bf16_rounded' uses the official normalisation constants, which are rounded to
             bfloat16 whatever the dtype; 'exact' uses ImageNet's. Trained models expect 'bf16_rounded' at inference.
@@ -148,8 +166,8 @@ class Sa2VAConfig(PretrainedConfig):
         sentencepiece_ids: Any = None,
         least_pixels: Any = 512 * 28 * 28,
         most_pixels: Any = 2048 * 28 * 28,
-        pixel_mean: Any = (0.5, 0.5, 0.5),
-        pixel_std: Any = (0.5, 0.5, 0.5),
+        pixel_mean: Any = None,
+        pixel_std: Any = None,
         sa2va_format_version: Any = FORMAT_VERSION,
         tie_word_embeddings: Any = False,
         **kwargs: Any,
@@ -202,8 +220,9 @@ class Sa2VAConfig(PretrainedConfig):
         self.sentencepiece_ids = sentencepiece_ids
         self.least_pixels = least_pixels
         self.most_pixels = most_pixels
-        self.pixel_mean = list(pixel_mean)
-        self.pixel_std = list(pixel_std)
+        mean, std = _PIXEL_STATISTICS.get(family, ((), ()))
+        self.pixel_mean = list(mean if pixel_mean is None else pixel_mean)
+        self.pixel_std = list(std if pixel_std is None else pixel_std)
         self.sa2va_format_version = FORMAT_VERSION
         kwargs["tie_word_embeddings"] = tie_word_embeddings
         super().__init__(**kwargs)

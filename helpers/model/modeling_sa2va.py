@@ -60,8 +60,9 @@ class Sa2VAModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = [
-        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Qwen3VLVisionBlock",
-        "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock", "Sam2VideoTwoWayAttentionBlock",
+        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Qwen2_5_VLVisionBlock",
+        "Qwen2_5_VLDecoderLayer", "Qwen3VLVisionBlock", "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock",
+        "Sam2VideoTwoWayAttentionBlock",
     ]  # fmt: skip
     _tied_weights_keys: Any = (
         {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}

@@ -11,6 +11,7 @@ from helpers.model.sam2_sizes import PRESETS, Sam2Sizes
 TEXT = {"model_type": "qwen2", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
         "num_key_value_heads": 1, "intermediate_size": 8, "vocab_size": 5}  # fmt: skip
 DYNAMIC = {"rope_type": "dynamic", "factor": 2.0}
+SHARES = {"mrope_section": [1, 1, 0]}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ DYNAMIC = {"rope_type": "dynamic", "factor": 2.0}
         ({"rope_theta": 1e6, "rope_scaling": {**DYNAMIC, "type": "dynamic"}}, (1e6, DYNAMIC)),
         ({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, (5e5, None)),
         ({"rope_parameters": {**DYNAMIC, "rope_theta": 5e5}}, (5e5, DYNAMIC)),
+        ({"rope_theta": 1e6, "rope_scaling": {"type": "mrope", **SHARES}}, (1e6, {"rope_type": "default", **SHARES})),
+        (
+            {"rope_parameters": {"rope_type": "default", "type": "mrope", "rope_theta": 5e5, **SHARES}},
+            (5e5, {"rope_type": "default", **SHARES}),
+        ),
         ({}, (1e4, None)),
     ],
 )
@@ -47,7 +53,7 @@ def test_version_1_is_an_internvl_and_a_family_has_its_own_fields_alone():
     old = Sa2VAConfig(text_config=TEXT, sa2va_format_version=1)
     assert (old.family, old.sa2va_format_version) == ("internvl", 2)
     assert "tile_size" in old.to_dict() and "least_pixels" not in old.to_dict()
-    shares = {"mrope_section": [1, 1, 0], "mrope_interleaved": True}
+    shares = SHARES | {"mrope_interleaved": True}
     scaling = {"rope_type": "default", **shares}
     text = TEXT | {"model_type": "qwen3_vl_text", "rope_theta": 5e6, "rope_scaling": scaling}
     new = Sa2VAConfig(family="qwen3_vl", text_config=text)
@@ -56,6 +62,19 @@ def test_version_1_is_an_internvl_and_a_family_has_its_own_fields_alone():
     assert stored["text_config"]["rope_parameters"] == {"rope_type": "default", "rope_theta": 5e6, **shares}
     again = Sa2VAConfig(**{name: value for name, value in stored.items() if name != "model_type"})
     assert again.to_dict() == new.to_dict()
+
+
+def test_each_qwen_family_has_the_channel_statistics_of_its_own():
+    text = TEXT | {"rope_theta": 1e6, "rope_scaling": {"rope_type": "default", **SHARES}}
+    older, newer = (
+        Sa2VAConfig(family=family, text_config=text | {"model_type": f"{family}_text"})
+        for family in ("qwen2_5_vl", "qwen3_vl")
+    )
+    assert older.pixel_mean == [0.48145466, 0.4578275, 0.40821073]
+    assert older.pixel_std == [0.26862954, 0.26130258, 0.27577711]
+    assert newer.pixel_mean == newer.pixel_std == [0.5, 0.5, 0.5]
+    own = Sa2VAConfig(family="qwen3_vl", text_config=newer.to_dict()["text_config"], pixel_mean=(0.1, 0.2, 0.3))
+    assert own.pixel_mean == [0.1, 0.2, 0.3]
 
 
 def test_template_fills_instruction_and_stop_words():

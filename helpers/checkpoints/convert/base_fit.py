@@ -1,8 +1,10 @@
 """Checks that a base is the one that a checkpoint was trained on, as far as sizes can tell."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from helpers.checkpoints.convert.families import language_config
 from helpers.checkpoints.convert.internlm2_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, inverse
 from helpers.checkpoints.convert.lora_settings import adapter_part
@@ -19,10 +21,10 @@ _LAYER = re.compile(
 
 @dataclass(frozen=True)
 class _Layers:
-    """Where the layers of a part stand: beginning of their names, and the section of a config with their number."""
+    """Where the layers of a part stand: beginning of their names, and what of a config has their number."""
 
     prefix: str
-    sections: tuple[str, ...]
+    settings: Callable[[Mapping], Mapping]
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -30,8 +32,8 @@ class _Layers:
 
 
 _LAYERS = {
-    AdapterPart.LANGUAGE: _Layers("language_model.model.layers.", ("llm_config", "text_config")),
-    AdapterPart.VISION: _Layers("vision_model.encoder.layers.", ("vision_config",)),
+    AdapterPart.LANGUAGE: _Layers("language_model.model.layers.", language_config),
+    AdapterPart.VISION: _Layers("vision_model.encoder.layers.", lambda config: config.get("vision_config", {})),
 }
 
 
@@ -66,7 +68,7 @@ def require_base_fits(sources: Sources) -> None:
     if SourceRole.BASE not in sources.opened or sources.folder != sources.opened[SourceRole.BASE].path:
         return
     config = sources.official
-    text = config.get("llm_config", config.get("text_config", {}))
+    text = language_config(config)
     base = {
         "language width": text.get("hidden_size"),
         "language layers": text.get("num_hidden_layers"),
@@ -157,8 +159,7 @@ def _layers_without_lora(part: AdapterPart, found: set[str | LoraName], sources:
     weights = {name.weight for name in found if isinstance(name, LoraName) and layers.pattern.match(name.weight)}
     indices = {int(layers.pattern.match(weight).group(1)) for weight in weights}
     kinds = {layers.pattern.sub("", weight, count=1) for weight in weights}
-    sizes = next((sources.official[key] for key in layers.sections if key in sources.official), {})
-    count = sizes.get("num_hidden_layers") or max(indices, default=-1) + 1
+    count = layers.settings(sources.official).get("num_hidden_layers") or max(indices, default=-1) + 1
     expected = [f"{layers.prefix}{layer}.{kind}" for layer in range(count) for kind in sorted(kinds)]
     return [f"{weight} (LoRA)" for weight in expected if weight not in weights]
 

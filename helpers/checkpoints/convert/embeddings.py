@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from helpers.checkpoints.convert.families import language_config
 from helpers.checkpoints.convert.internlm2_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
@@ -51,7 +52,7 @@ def require_embeddings(
             "from"
         )
     config: Mapping[str, Any] = source.config or {}
-    vocabulary = config.get("llm_config", {}).get("vocab_size")
+    vocabulary = language_config(config).get("vocab_size")
     if source.kind is CheckpointKind.HF_EXPORT and vocabulary not in (None, rows):
         raise RefusedInput(
             f"{source.path.name}: its config.json says vocab_size {vocabulary}, its embed_tokens has {rows} rows; the "

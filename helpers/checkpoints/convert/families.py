@@ -36,24 +36,41 @@ FAMILIES: Mapping[Family, FamilyFacts] = MappingProxyType(
         Family.INTERNVL: FamilyFacts(
             Family.INTERNVL, "InternVL", (IMAGE_START, IMAGE_END, IMAGE_CONTEXT), False, True, True
         ),
+        Family.QWEN2_5_VL: FamilyFacts(
+            Family.QWEN2_5_VL, "Qwen2.5-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False
+        ),
         Family.QWEN3_VL: FamilyFacts(
             Family.QWEN3_VL, "Qwen3-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False
         ),
     }
 )
-# `model_type` of a base's config, or of the text_config in it and in official exports.
-_NAMED = {"qwen3_vl": Family.QWEN3_VL, "qwen3_vl_text": Family.QWEN3_VL}
+# `model_type` of a base's config, or of a section in it and in official exports.
+_NAMED = {
+    **dict.fromkeys(("qwen2_5_vl", "qwen2_5_vl_text", "qwen2_5_vl_vision"), Family.QWEN2_5_VL),
+    **dict.fromkeys(("qwen3_vl", "qwen3_vl_text", "qwen3_vl_vision"), Family.QWEN3_VL),
+}
 
 
 def facts_of(config: Mapping) -> FamilyFacts:
     """The family that a parsed config.json is of: a base's, an official export's, or a native one.
 
-    Folder names say nothing. A config that names no other family is taken for InternVL, and refused where its fields
-    are not those of one, see `require_fields`.
+    Folder names say nothing, and neither do `architectures`, which official exports take over from their base. A config
+    that names no other family is taken for InternVL, and refused where its fields are not those of one, see
+    `require_fields`.
     """
     if "sa2va_format_version" in config:
         return FAMILIES[Family(config.get("family", Family.INTERNVL.value))]
-    text = config.get("text_config")
-    named = (config.get("model_type"), text.get("model_type") if isinstance(text, Mapping) else None)
+    sections = (config, *(config.get(name) for name in ("text_config", "vision_config")))
+    named = (section.get("model_type") for section in sections if isinstance(section, Mapping))
     found = next((_NAMED[one] for one in named if one in _NAMED), Family.INTERNVL)
     return FAMILIES[found]
+
+
+def language_config(config: Mapping) -> Mapping:
+    """The settings of the language model in a parsed config.json.
+
+    They are the config itself where no section holds them, as in the published Qwen2.5-VL. Where one does, what stands
+    beside it is left over from such a base.
+    """
+    sections = (config.get(name) for name in ("llm_config", "text_config"))
+    return next((section for section in sections if isinstance(section, Mapping)), config)

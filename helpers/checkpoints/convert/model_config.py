@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from helpers.checkpoints.convert.families import facts_of
+from helpers.checkpoints.convert.families import facts_of, language_config
 from helpers.checkpoints.convert.key_map import AttentionHeads
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.errors import RefusedInput
-from helpers.model.configuration_sa2va import Family, Sa2VAConfig
+from helpers.model.configuration_sa2va import LANGUAGE_MODELS, Family, Sa2VAConfig, rope_settings
 from helpers.model.modeling_sa2va import Sa2VAModel
 
 # Official llm_config files carry every default of every generation setting; these are the fields that shape the model.
@@ -24,20 +24,26 @@ _TEXT_FIELDS = (
 _QWEN_VISION_FIELDS = (
     "depth", "hidden_size", "hidden_act", "intermediate_size", "num_heads", "in_channels", "patch_size",
     "spatial_merge_size", "temporal_patch_size", "out_hidden_size", "num_position_embeddings",
-    "deepstack_visual_indexes", "initializer_range",
+    "deepstack_visual_indexes", "window_size", "fullatt_block_indexes", "initializer_range",
 )  # fmt: skip
 
+_QWEN_VISION_SIZES = (
+    "depth", "hidden_size", "intermediate_size", "num_heads", "patch_size", "spatial_merge_size",
+    "temporal_patch_size", "out_hidden_size",
+)  # fmt: skip
 _SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 _REQUIRED: Mapping[Family, Mapping[str, tuple[str, ...]]] = {
     Family.INTERNVL: {"vision_config": _SIZES, "llm_config": _SIZES},
-    Family.QWEN3_VL: {
-        "vision_config": (
-            "depth", "hidden_size", "intermediate_size", "num_heads", "patch_size", "spatial_merge_size",
-            "temporal_patch_size", "out_hidden_size", "num_position_embeddings",
-        ),
-        "text_config": (*_SIZES, "num_key_value_heads", "head_dim", "eos_token_id"),
+    Family.QWEN2_5_VL: {
+        "vision_config": (*_QWEN_VISION_SIZES, "window_size", "fullatt_block_indexes"),
+        "text_config": (*_SIZES, "num_key_value_heads", "rms_norm_eps", "eos_token_id"),
     },
-}  # fmt: skip
+    Family.QWEN3_VL: {
+        "vision_config": (*_QWEN_VISION_SIZES, "num_position_embeddings", "deepstack_visual_indexes"),
+        "text_config": (*_SIZES, "num_key_value_heads", "head_dim", "rms_norm_eps", "eos_token_id"),
+    },
+}
+_LISTS = ("fullatt_block_indexes", "deepstack_visual_indexes")
 _LANGUAGE_MODELS = {
     "Qwen2ForCausalLM": "qwen2",
     "Qwen3ForCausalLM": "qwen3",
@@ -50,8 +56,7 @@ _INTERNLM2_REQUIRED = ("num_key_value_heads", "max_position_embeddings", "rms_no
 
 def ties_head(config: Mapping) -> bool:
     """Whether a base's output head shares its embeddings, by its config.json."""
-    text = config.get("llm_config") or config.get("text_config") or {}
-    return bool(text.get("tie_word_embeddings", False) or config.get("tie_word_embeddings", False))
+    return bool(language_config(config).get("tie_word_embeddings", False) or config.get("tie_word_embeddings", False))
 
 
 def native_config(
@@ -96,10 +101,15 @@ def native_config(
             kept += ["instruction", "stop_words"]
         common |= {name: official[name] for name in kept if name in official}
         vision, text = dict(official["vision_config"]), dict(official["text_config"])
-    elif facts.family is Family.QWEN3_VL:
+    elif facts.family is not Family.INTERNVL:
         stored = official["vision_config"]
         vision = {name: stored[name] for name in _QWEN_VISION_FIELDS if name in stored}
-        text = {"model_type": "qwen3_vl_text", **_shaping(official["text_config"])}
+        language = language_config(official)
+        text = {
+            "model_type": LANGUAGE_MODELS[facts.family][0],
+            "bos_token_id": language.get("bos_token_id"),
+            **_shaping(language),
+        }
     else:
         vision, text = _vision_fields(official), _text_fields(official, origin)
         common |= {
@@ -111,7 +121,7 @@ def native_config(
         common["sentencepiece_ids"] = tokenizer.pieces
     if tokenizer.instruction is not None:
         common |= {"instruction": tokenizer.instruction, "stop_words": []}
-        eos = official["text_config"]["eos_token_id"]
+        eos = language_config(official)["eos_token_id"]
     else:
         eos = tokenizer.eos
     text |= {
@@ -156,21 +166,36 @@ def require_fields(official: Mapping, origin: Path) -> None:
         return
     facts = facts_of(official)
     for section, fields in _REQUIRED[facts.family].items():
-        found = official.get(section)
+        found = language_config(official) if section == "text_config" else official.get(section)
         if not isinstance(found, Mapping):
             raise RefusedInput(
                 f"{origin}: expected a config of {facts.title} with {' and '.join(_REQUIRED[facts.family])}, found "
                 f"{sorted(official)[:12]}; folders converted to transformers' own layout (names ending in -hf) are "
                 "not read"
             )
-        missing = [name for name in fields if not isinstance(found.get(name), int)]
+        missing = [name for name in fields if not isinstance(found.get(name), list if name in _LISTS else int | float)]
         if missing:
-            raise RefusedInput(f"{origin}: {section} lacks {missing}; use the {facts.title} folder's unchanged config")
+            where = "it" if found is official else section
+            raise RefusedInput(f"{origin}: {where} lacks {missing}; use the {facts.title} folder's unchanged config")
     if facts.family is not Family.INTERNVL:
+        _require_shares(language_config(official), origin)
         return
     vision = official["vision_config"]
     if vision.get("hidden_act", "gelu") != "gelu":
         raise RefusedInput(f"{origin}: vision hidden_act: expected 'gelu', got {vision['hidden_act']!r}")
+
+
+def _require_shares(text: Mapping, origin: Path) -> None:
+    """Stop where how positions turn a head's channels is not said in full; libraries take numbers of their own then."""
+    places = (text, *(text.get(name) or {} for name in ("rope_scaling", "rope_parameters")))
+    shares = ((rope_settings(dict(text))[1] or {}).get("mrope_section")) or []
+    width = text.get("head_dim") or text["hidden_size"] // text["num_attention_heads"]
+    if not any("rope_theta" in place for place in places) or len(shares) != 3 or 2 * sum(shares) != width:
+        raise RefusedInput(
+            f"{origin}: expected rope_theta, and an mrope_section of three numbers whose sum is half of the {width} "
+            f"channels of a head; got mrope_section {shares or None}. Use the config of the folder that the run "
+            "started from, unchanged"
+        )
 
 
 def _vision_fields(official: Mapping) -> dict:

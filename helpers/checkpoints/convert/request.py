@@ -17,7 +17,7 @@ from helpers.checkpoints.convert.conversion_settings import (
     resolve_setting,
     settle_sam2_sizes,
 )
-from helpers.checkpoints.convert.families import FamilyFacts, facts_of
+from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts, facts_of
 from helpers.checkpoints.convert.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.convert.pretrained import (
@@ -237,7 +237,8 @@ def _require_kinds(opened: Mapping[SourceRole, TensorSource]) -> None:
     base = opened.get(SourceRole.BASE)
     if base is not None and base.kind not in _BASES:
         raise RefusedInput(
-            f"--base {base.path.name}: expected the folder of an InternVL, a Qwen3-VL or a Sa2VA, this is of kind "
+            f"--base {base.path.name}: expected the folder of a base "
+            f"({', '.join(facts.title for facts in FAMILIES.values())}) or of a Sa2VA, this is of kind "
             f"'{base.kind.value}'"
         )
     for source in opened.values():

@@ -137,7 +137,7 @@ def test_a_base_of_another_kind_is_refused_by_name(tiny, tmp_path):
     other.mkdir()
     save_file({"text_hidden_fcs.0.bias": torch.ones(2)}, other / "model.safetensors")
     shutil.copy(tiny.base / "config.json", other)
-    with pytest.raises(RefusedInput, match="--base other: expected the folder of an InternVL, .* kind 'flat'"):
+    with pytest.raises(RefusedInput, match="--base other: expected the folder of a base .InternVL, .* kind 'flat'"):
         opened(tiny, tmp_path, base=other)
 
 

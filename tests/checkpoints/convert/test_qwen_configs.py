@@ -1,0 +1,94 @@
+"""Configs of the Qwen families: the family, the place of the language model's settings, and what must be said."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from helpers.checkpoints.convert.families import facts_of, language_config
+from helpers.checkpoints.convert.model_config import native_config, require_fields
+from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
+from helpers.core.errors import RefusedInput
+from helpers.model.configuration_sa2va import Family
+
+ORIGIN = Path("base/config.json")
+TURN = "<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
+TOKENIZER = TokenizerFacts(33, {"[SEG]": 30}, ("[SEG]",), 3, 4, instruction=TURN)
+TEXT = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 40,
+    "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "eos_token_id": 5,
+    "rope_scaling": {"type": "mrope", "mrope_section": [2, 1, 1]},
+}  # fmt: skip
+VISION = {
+    "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 14, "spatial_merge_size": 2,
+    "temporal_patch_size": 2, "out_hidden_size": 16, "window_size": 112, "fullatt_block_indexes": [1],
+}  # fmt: skip
+FLAT = {"model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"], **TEXT,
+        "vision_config": VISION}  # fmt: skip
+STALE = {name: 999 for name in TEXT if name != "rope_scaling"}
+EXPORT = {"model_type": "sa2va_chat", "architectures": FLAT["architectures"], **STALE,
+          "text_config": TEXT | {"model_type": "qwen2_5_vl_text"}, "vision_config": VISION}  # fmt: skip
+
+
+def made(config):
+    return native_config(config, ORIGIN, "hiera_t", "qwen_chat", ("[SEG]",), TOKENIZER, False, "bfloat16", 35)
+
+
+def without(config, section, name):
+    changed = deepcopy(config)
+    del (changed[section] if section else changed)[name]
+    return changed
+
+
+@pytest.mark.parametrize("config", [FLAT, EXPORT], ids=["flat", "with stale settings beside a section"])
+def test_settings_of_a_flat_base_and_of_an_export_arrive_alike(config):
+    require_fields(config, ORIGIN)
+    stored = made(config).to_dict()
+    assert stored["family"] == "qwen2_5_vl" and stored["instruction"] == TURN and stored["stop_words"] == []
+    text = stored["text_config"]
+    assert text["rope_scaling"] == {"rope_type": "default", "mrope_section": [2, 1, 1]}
+    assert (text["hidden_size"], text["num_hidden_layers"], text["rms_norm_eps"]) == (16, 2, 1e-6)
+    assert (text["vocab_size"], text["eos_token_id"], text["model_type"]) == (35, 5, "qwen2_5_vl_text")
+    vision = stored["vision_config"]
+    assert (vision["window_size"], vision["fullatt_block_indexes"], vision["patch_size"]) == (112, [1], 14)
+
+
+def test_the_family_is_named_by_model_types_and_not_by_architectures():
+    for config, family in (
+        (FLAT, Family.QWEN2_5_VL),
+        (EXPORT, Family.QWEN2_5_VL),
+        (FLAT | {"model_type": "sa2va_chat", "vision_config": {"model_type": "qwen2_5_vl"}}, Family.QWEN2_5_VL),
+        (EXPORT | {"text_config": {"model_type": "qwen3_vl_text"}}, Family.QWEN3_VL),
+        ({"model_type": "qwen3_vl", "architectures": FLAT["architectures"]}, Family.QWEN3_VL),
+        ({"model_type": "sa2va_chat", "architectures": FLAT["architectures"]}, Family.INTERNVL),
+    ):
+        assert facts_of(config).family is family, config
+
+
+def test_a_section_goes_before_what_stands_beside_it():
+    assert language_config(EXPORT)["vocab_size"] == 40
+    assert language_config(FLAT) is FLAT
+    assert language_config({"llm_config": {"vocab_size": 7}, "vocab_size": 8}) == {"vocab_size": 7}
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "said"),
+    [
+        ("vision_config", "window_size", r"vision_config lacks \['window_size'\]"),
+        ("vision_config", "fullatt_block_indexes", r"vision_config lacks \['fullatt_block_indexes'\]"),
+        (None, "rms_norm_eps", r"it lacks \['rms_norm_eps'\]; use the Qwen2.5-VL folder's"),
+        (None, "rope_theta", "expected rope_theta"),
+        (None, "rope_scaling", "got mrope_section None"),
+        (None, "vision_config", "expected a config of Qwen2.5-VL with vision_config and text_config"),
+    ],
+)
+def test_what_a_library_would_fill_with_a_number_of_its_own_must_be_said(section, name, said):
+    with pytest.raises(RefusedInput, match=f"base/config.json: .*{said}"):
+        require_fields(without(FLAT, section, name), ORIGIN)
+
+
+@pytest.mark.parametrize("sections", [[2, 1], [2, 2, 1], []])
+def test_shares_of_a_head_must_add_up_to_it(sections):
+    config = FLAT | {"rope_scaling": {"type": "mrope", "mrope_section": sections}}
+    with pytest.raises(RefusedInput, match="sum is half of the 8 channels"):
+        require_fields(config, ORIGIN)
