@@ -14,6 +14,7 @@ from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, TURNS
 from tests.support.fixture_maker.recording import CASES, STRIDE
 from tests.support.tiny_sources import FIXTURES, fixture_sources
 
+FAMILIES = ("internlm2", "qwen25vl", "qwen3vl")  # folders of the fixtures
 FACTS = json.loads((FIXTURES / "recorded.json").read_text())["cases"]
 ARRAYS = dict(np.load(FIXTURES / "recorded.npz"))
 MASKED = [case for case in CASES if FACTS[case.name]["masks"]]
@@ -95,13 +96,13 @@ def test_checkpoint_has_the_official_partial_layout():
 
 
 def test_fixtures_are_small():
-    sizes = dict.fromkeys(("internlm2", "qwen3vl"), 0)
+    sizes = dict.fromkeys(FAMILIES, 0)
     for path in FIXTURES.rglob("*"):
         if path.is_file():
             part = path.relative_to(FIXTURES).parts[0]
             sizes[part] = sizes.get(part, 0) + path.stat().st_size
-    families = [sizes.pop("internlm2"), sizes.pop("qwen3vl")]
-    assert max(families) < 1_000_000 and sum(sizes.values()) < 5_000_000
+    families = [sizes.pop(family) for family in FAMILIES]
+    assert max(families) < 1_000_000 and sum(families) < 3_000_000 and sum(sizes.values()) < 5_000_000
 
 
 def test_the_conversation_asks_for_one_two_and_no_masks():

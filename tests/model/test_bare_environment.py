@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from helpers.checkpoints.convert import convert
 from tests.support.golden_cases import IMAGE_CASES, load_case, load_video
-from tests.support.tiny_sources import FIXTURES, internlm2_sources
+from tests.support.tiny_sources import FIXTURES, internlm2_sources, qwen_vl_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests/support/bare_environment.py"
@@ -143,16 +143,21 @@ def test_versions_agree_on_rotary_settings_ids_and_logits(golden_results, later)
     assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-5
 
 
+def calls_of(recorded: dict) -> list[dict]:
+    """The calls that were recorded of one of the kit's own models."""
+    return [
+        {"name": name, "image": facts["image"] and str(FIXTURES / "images" / facts["image"]), "text": facts["prompt"],
+         "past_text": "", "regions": None}
+        for name, facts in recorded.items()
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def internlm2_results(tmp_path_factory):
     """Results of calls on the kit's own model with InternLM2, whose tokenizer was made from sentencepiece's file."""
     folder = tmp_path_factory.mktemp("internlm2") / "model"
     convert(internlm2_sources().request(folder))
-    calls = [
-        {"name": name, "image": facts["image"] and str(FIXTURES / "images" / facts["image"]), "text": facts["prompt"],
-         "past_text": "", "regions": None}
-        for name, facts in INTERNLM2_FACTS.items()
-    ]  # fmt: skip
+    calls = calls_of(INTERNLM2_FACTS)
 
     @cache
     def results(transformers: str):
@@ -169,6 +174,34 @@ def test_internlm2_says_and_marks_the_same_in_all_versions(internlm2_results, la
     assert old["ids"] == new["ids"] and {ids[0] for ids in new["ids"]} == {1}  # <s>
     assert old["rope"] == new["rope"] and new["rope"]["type"] == "dynamic"
     assert set(old_logits) == set(new_logits) and len(old_logits) == 4
+    assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-4
+
+
+@pytest.fixture(scope="module", params=["qwen25vl", "qwen3vl"])
+def qwen_results(request, tmp_path_factory):
+    """Recorded texts of the kit's own models of the Qwen families, and results of these calls and one on a sequence."""
+    folder = tmp_path_factory.mktemp(request.param) / "model"
+    convert(qwen_vl_sources(request.param).request(folder))
+    recorded = json.loads((FIXTURES / request.param / "recorded.json").read_text())["cases"]
+    frames = [str(FIXTURES / "images/image_01.png")] * 3
+    calls = [*calls_of(recorded), {"name": VIDEO, "image": None, "video": frames, "text": "blood vessel",
+                                   "past_text": "", "regions": None}]  # fmt: skip
+
+    @cache
+    def results(transformers: str):
+        return run_calls(folder, calls, transformers, tmp_path_factory.mktemp("bare"))
+
+    return {name: facts["text"] for name, facts in recorded.items()}, results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [MODERN, NEWEST])
+def test_the_qwen_families_say_and_mark_the_same_in_all_versions(qwen_results, later):
+    texts, results = qwen_results
+    (old, old_logits), (new, new_logits) = results(OLD), results(later)
+    assert old["texts"] == new["texts"] and texts.items() <= new["texts"].items()
+    assert old["ids"] == new["ids"] and old["rope"] == new["rope"]
+    assert set(old_logits) == set(new_logits) and len(old_logits[f"{VIDEO}/0"]) == 3
     assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-4
 
 

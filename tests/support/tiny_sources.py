@@ -106,17 +106,19 @@ def copy_internlm2(folder: Path) -> TinySources:
     return replace(original, checkpoint=folder / original.checkpoint.name, base=folder / "internvl_base")
 
 
-def qwen3_vl_sources() -> TinySources:
-    """The fixture with Qwen3-VL, with SAM2's file of the other one; not to be changed."""
-    folder = FIXTURES / "qwen3vl"
+def qwen_vl_sources(name: str) -> TinySources:
+    """The fixture `qwen25vl` or `qwen3vl`, with SAM2's file of the one with InternVL; not to be changed."""
+    folder = FIXTURES / name
     other = fixture_sources()
-    checkpoint = next((folder / "ckpt").glob("iter_*.pth"))
-    return TinySources(checkpoint, folder / "base/qwen3vl_base", other.sam2, other.sizes)
+    (checkpoint,) = (folder / "ckpt").glob("iter_*.pth")
+    (base,) = (folder / "base").iterdir()
+    return TinySources(checkpoint, base, other.sam2, other.sizes)
 
 
-def copy_qwen3_vl(folder: Path) -> TinySources:
+def copy_qwen_vl(name: str, folder: Path) -> TinySources:
     """Its files, copied to `folder`; SAM2's stay where they are."""
-    original = qwen3_vl_sources()
-    shutil.copytree(original.base, folder / "qwen3vl_base")
+    original = qwen_vl_sources(name)
+    base = folder / original.base.name
+    shutil.copytree(original.base, base)
     shutil.copy(original.checkpoint, folder)
-    return replace(original, checkpoint=folder / original.checkpoint.name, base=folder / "qwen3vl_base")
+    return replace(original, checkpoint=folder / original.checkpoint.name, base=base)

@@ -14,7 +14,7 @@ from helpers.checkpoints.verify import verify
 from helpers.core.errors import UsageProblem
 from helpers.prediction.engine.composition import compose
 from tests.support.exports import refused
-from tests.support.tiny_sources import TinySources, copy_qwen3_vl, fixture_sources
+from tests.support.tiny_sources import TinySources, copy_qwen_vl, fixture_sources
 
 WRAPPED = "mllm.model.base_model.model."
 EMBEDDINGS = WRAPPED + "model.language_model.embed_tokens.modules_to_save.default.weight"
@@ -24,7 +24,7 @@ HEAD = WRAPPED + "lm_head.modules_to_save.default.weight"
 @pytest.fixture
 def tiny(tmp_path) -> TinySources:
     (tmp_path / "sources").mkdir()
-    return copy_qwen3_vl(tmp_path / "sources")
+    return copy_qwen_vl("qwen3vl", tmp_path / "sources")
 
 
 def edit_tokenizer_config(tiny, change):

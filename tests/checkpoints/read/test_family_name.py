@@ -1,12 +1,13 @@
 """Families, told from names, configs and training classes, never from a folder's name."""
 
 import re
+from functools import partial
 
 import pytest
 
 from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.inspection import inspect_checkpoint
-from tests.support.tiny_sources import fixture_sources, qwen3_vl_sources
+from tests.support.tiny_sources import fixture_sources, qwen_vl_sources
 
 LORA = "mllm.model.base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.default.weight"
 
@@ -32,7 +33,14 @@ def test_what_tells_a_family(names, config, training, expected):
     assert family_name(names, config, training) == expected
 
 
-@pytest.mark.parametrize(("sources", "expected"), [(fixture_sources, "InternVL"), (qwen3_vl_sources, "Qwen3-VL")])
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (fixture_sources, "InternVL"),
+        (partial(qwen_vl_sources, "qwen25vl"), "Qwen2.5-VL"),
+        (partial(qwen_vl_sources, "qwen3vl"), "Qwen3-VL"),
+    ],
+)
 def test_inspect_names_the_family_of_a_checkpoint_and_of_its_base(sources, expected):
     tiny = sources()
     for path in (tiny.checkpoint, tiny.base):

@@ -7,7 +7,7 @@ from helpers.checkpoints.read.foreign_models import ForeignKind, ForeignModel, f
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
 from tests.support.exports import refused
-from tests.support.tiny_sources import copy_sources, fixture_sources, internlm2_sources, qwen3_vl_sources
+from tests.support.tiny_sources import copy_sources, fixture_sources, internlm2_sources, qwen_vl_sources
 
 DECODER = "grounding_encoder.sam2_model.sam_mask_decoder.iou_token.weight"
 BACKBONE = "grounding_encoder.sam2_model.backbone.vision_backbone.trunk.pos_embed"
@@ -63,7 +63,7 @@ def test_others_are_taken_for_none(names, config, training):
 
 
 def test_the_kits_own_files_are_none():
-    for tiny in (fixture_sources(), internlm2_sources(), qwen3_vl_sources()):
+    for tiny in (fixture_sources(), internlm2_sources(), *map(qwen_vl_sources, ("qwen25vl", "qwen3vl"))):
         for path in (tiny.checkpoint, tiny.base, tiny.sam2):
             with open_source(path) as source:
                 assert foreign_model(source.tensors, source.config, None) is None

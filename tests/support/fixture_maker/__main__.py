@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRequest, convert
+from helpers.checkpoints.convert.families import FAMILIES
 from tests.support.fixture_maker.checkpoint import build_checkpoint
 from tests.support.fixture_maker.internlm2 import build_internlm2
-from tests.support.fixture_maker.qwen3_vl import build_qwen3_vl
+from tests.support.fixture_maker.qwen_vl import RECIPES, build_qwen_vl
 from tests.support.fixture_maker.recording import record_outputs
 
 
@@ -28,13 +29,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="to write; it must not exist")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
     parser.add_argument("--internlm2", type=Path, metavar="FIXTURE", help="build that of InternLM2 for this fixture")
-    parser.add_argument("--qwen3vl", type=Path, metavar="FIXTURE", help="build that of Qwen3-VL for this fixture")
+    for name, recipe in RECIPES.items():
+        title = FAMILIES[recipe.family].title
+        parser.add_argument(f"--{name}", type=Path, metavar="FIXTURE", help=f"build that of {title} for this fixture")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    of_qwen = [(recipe, given) for name, recipe in RECIPES.items() if (given := getattr(arguments, name)) is not None]
     if arguments.internlm2 is not None:
         build_internlm2(arguments.folder, arguments.internlm2, arguments.seed)
-    elif arguments.qwen3vl is not None:
-        build_qwen3_vl(arguments.folder, arguments.qwen3vl, arguments.seed)
+    elif of_qwen:
+        ((recipe, other),) = of_qwen
+        build_qwen_vl(recipe, arguments.folder, other, arguments.seed)
     else:
         build_fixture(arguments.folder, arguments.seed)
 
