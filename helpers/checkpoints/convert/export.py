@@ -23,6 +23,7 @@ from helpers.checkpoints.convert.conversion_record import (
     read_record,
 )
 from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
+from helpers.checkpoints.convert.image_processor import require_own_pixels
 from helpers.checkpoints.convert.model_config import (
     attention_heads,
     native_config,
@@ -134,6 +135,7 @@ def plan_conversion(
         dtype,
         rows,
     )
+    require_own_pixels(sources.folder, config)
     plan = make_plan(
         shapes,
         target_shapes(config),
