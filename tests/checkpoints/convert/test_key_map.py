@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from helpers.checkpoints.convert.key_map import (
     SAM2,
+    SAM21_ONLY,
     LoraName,
+    Piece,
     TensorPlace,
     canonical_name,
     inverse,
+    is_wrapped,
     places,
     restore_map,
 )
@@ -130,3 +133,58 @@ def test_real_names_of_an_8b_export_are_consumed_once_and_restored_bit_for_bit(s
     for name, pieces in restore_map(names).items():
         parts = [filled[piece.target].chunk(piece.parts)[piece.part] for piece in pieces]
         assert torch.equal(torch.cat(parts), tensors[name]), name
+
+
+def test_of_several_copies_the_first_is_named_and_pieces_stand_in_row_order():
+    fourier = SAM2 + "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+    point = SAM2 + "sam_prompt_encoder.point_embeddings.2.weight"
+    fused = "vision_model.encoder.layers.1.attn.qkv.bias"
+    stem = "vision_tower.encoder.layer.1.attention."
+    assert restore_map([fourier, point, fused, "mlp1.0.bias"]) == {
+        fourier: (Piece("sam2.shared_image_embedding.positional_embedding"),),
+        point: (Piece("sam2.prompt_encoder.point_embed.weight", 2, 4),),
+        fused: (Piece(f"{stem}q_proj.bias"), Piece(f"{stem}k_proj.bias"), Piece(f"{stem}v_proj.bias")),
+        "mlp1.0.bias": (Piece("multi_modal_projector.layer_norm.bias"),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("stored", "canonical"),
+    [
+        ("base_model.model.model.layers.2.mlp.up_proj.lora_A.weight",
+         LoraName("language_model.model.layers.2.mlp.up_proj.weight", "A")),
+        ("base_model.model.lm_head.weight", "language_model.lm_head.weight"),
+        ("base_model.model.model.embed_tokens.weight", "language_model.model.embed_tokens.weight"),
+        ("base_model.model.model.norm.weight", "language_model.model.norm.weight"),
+        ("base_model.model.encoder.layers.2.attn.qkv.lora_B.weight",
+         LoraName("vision_model.encoder.layers.2.attn.qkv.weight", "B")),
+        ("base_model.model.embeddings.class_embedding", "vision_model.embeddings.class_embedding"),
+        ("base_model.model.language_model.lm_head.weight", "language_model.lm_head.weight"),
+        ("base_model.model.text_hidden_fcs.0.bias", "text_hidden_fcs.0.bias"),
+        ("base_model.model.unknown.weight", "base_model.model.unknown.weight"),
+    ],
+)  # fmt: skip
+def test_names_in_a_file_of_peft_become_canonical(stored, canonical):
+    assert canonical_name(stored) == canonical
+
+
+SAM2_ROOTS = (
+    "image_encoder.a", "sam_prompt_encoder.a", "sam_mask_decoder.a", "memory_attention.a", "memory_encoder.a",
+    "obj_ptr_proj.a", "obj_ptr_tpos_proj.a", "mask_downsample.a", "maskmem_tpos_enc", "no_mem_embed",
+    "no_mem_pos_enc", "no_obj_ptr", "no_obj_embed_spatial",
+)  # fmt: skip
+
+
+def test_names_of_a_bare_sam2_file_get_their_prefix():
+    assert [canonical_name(name) for name in SAM2_ROOTS] == [SAM2 + name for name in SAM2_ROOTS]
+    assert canonical_name("other.a") == "other.a" and canonical_name("other.gamma") == "other.gamma"
+    assert SAM21_ONLY == (SAM2 + "no_obj_embed_spatial", SAM2 + "obj_ptr_tpos_proj.")
+
+
+@pytest.mark.parametrize(
+    ("stored", "wrapped"),
+    [(LORA_STEM + "q.lora_A.weight", True), ("a.base_model.model.b", True), ("a.modules_to_save.default.b", True),
+     ("a.original_module.b", True), ("a.base_layer.weight", True), ("language_model.lm_head.weight", False)],
+)  # fmt: skip
+def test_names_that_peft_gives(stored, wrapped):
+    assert is_wrapped(stored) is wrapped

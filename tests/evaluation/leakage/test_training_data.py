@@ -207,3 +207,45 @@ def test_a_data_set_put_together_in_memory(tmp_path):
     found = TrainingData(alone, listed).standings(None, [case.case_id for case in alone.cases])
     assert {case_id for case_id, one in found.by_case.items() if one is T} == {"P2_S1_001", "P2_S1_002"}
     assert N not in found.by_case.values()
+
+
+def with_validation(tmp_path, train, val):
+    """A training list out of a config that names validation data too."""
+    for role, names in (("train", train), ("val", val)):
+        (tmp_path / f"{role}.json").write_text(json.dumps([{"image": name} for name in names]))
+    (tmp_path / "config.py").write_text("data = ['train.json', 'val.json']\n")
+    return tmp_path / "config.py"
+
+
+def test_the_cases_of_patients_that_a_checkpoint_may_have_been_chosen_on(tmp_path):
+    dataset = named_dataset(*NAMES)
+    ids = [case.case_id for case in dataset.cases]
+    config = with_validation(tmp_path, ["P1_S1_005.png"], ["P2_S1_005.png"])
+    data = TrainingData(dataset, read_training_list(config, dataset))
+    assert data.validation_cases(None, ids) == {"P2_S1_001", "P2_S1_002"}
+    assert data.validation_cases(None, ids[:3]) == {"P2_S1_001"} and data.list_is_understood
+    assert TrainingData(dataset).validation_cases(None, ids) == frozenset()
+    assert not TrainingData(dataset).list_is_understood
+    tuned = {"kind": "vesselness", "tuned_on": None}
+    assert data.validation_cases(tuned, ids) == frozenset()
+
+
+def test_facts_of_kept_names_tell_training_from_validation(tmp_path):
+    config = with_validation(tmp_path, ["a/P1_S1_001.png"], ["a/P2_S1_001.png", "a/P1_S1_001.png"])
+    keep_names(read_training_files(config), MODEL["tensors_sha256"], key_at(machine_key_path()))
+    dataset = named_dataset(*NAMES)
+    data = TrainingData(dataset)
+    facts = data.kept_facts(MODEL, ["P1_S1_001", "P2_S1_001", "P3_S1_001"])
+    assert (facts["leaked"], facts["validated"], facts["doubtful"]) == (["P1_S1_001"], ["P2_S1_001"], [])
+    assert [one["matched"] for one in facts["files"]] == [None, None] and facts["files_absent"] == 0
+    assert [text.partition(" cases are ")[0] for text in facts["warnings"]] == ["1 of 3 scored", "1 of 3 scored"]
+    assert "validation data of the training config" in facts["warnings"][1]
+    assert data.kept_facts(MODEL, ["P3_S1_001"])["warnings"] == []
+    assert data.kept_facts({"tensors_sha256": "e" * 64}, ["P1_S1_001"]) is None and data.kept_facts(None, []) is None
+
+
+def test_what_is_shown_names_nobody(tmp_path):
+    dataset = named_dataset("Meier/1.png", rule="(?P<patient>[^/]+)/")
+    listed = read_training_list(listing(tmp_path, "Meier/1.png"), dataset)
+    assert "Meier" not in repr(TrainingData(dataset, listed))
+    assert "Meier" not in repr(TrainingData(dataset, listed).standings(None, ["Meier-1"]))
