@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from helpers.checkpoints.read.inspection import (
     bytes_text,
     inspect_checkpoint,
 )
+from helpers.checkpoints.read.tensor_groups import GroupSummary, TensorGroup
+from helpers.checkpoints.read.weight_source import CheckpointKind
 from tests.support.bars import recorded
 from tests.support.checkpoint_samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
 
@@ -198,3 +201,33 @@ def test_a_log_without_a_loss_has_no_last_values(mmengine_file):
     assert (found.log_lines, found.steps, found.last_values) == (2, (10, 20), None)
     log.write_text('{"loss": 2.0, "lr": 0.1, "step": 10}\n{"lr": 0.05, "step": 20}\n')
     assert inspect_checkpoint(mmengine_file.parent).last_values == {"loss": 2.0, "lr": 0.1}
+
+
+def test_the_whole_of_an_inspection_as_json(tmp_path):
+    groups = (GroupSummary(TensorGroup.LORA, 2, {"float32": 2}, 10, 40), GroupSummary(TensorGroup.LORA, 1, {}, 5, 7))
+    found = CheckpointInspection(
+        path=tmp_path,
+        kind=CheckpointKind.FLAT,
+        file_bytes={"a.pth": 47},
+        sha256={"a.pth": "ab"},
+        groups=groups,
+        lora_ranks=(4, 8),
+        vocabulary_size=9,
+        meta=None,
+        config=None,
+        config_problem="not Python",
+        other_entries={"optimizer": "dict"},
+        ignored={"x": "int"},
+    )
+    one, other = (
+        {"group": TensorGroup.LORA.value, "tensors": tensors, "dtypes": dtypes, "parameters": parameters, "bytes": size}
+        for tensors, dtypes, parameters, size in ((2, {"float32": 2}, 10, 40), (1, {}, 5, 7))
+    )
+    assert found.to_dict() == {
+        "path": str(tmp_path), "kind": "flat", "family": None,
+        "files": [{"name": "a.pth", "bytes": 47, "sha256": "ab"}],
+        "tensors": 3, "parameters": 15, "bytes": 47, "groups": [one, other], "lora_ranks": [4, 8],
+        "vocabulary_size": 9, "meta": None, "training_config": None, "training_config_problem": "not Python",
+        "training_config_text": None, "other_entries": {"optimizer": "dict"}, "ignored": {"x": "int"},
+    }  # fmt: skip
+    assert replace(found, empty_tensors=2).to_dict()["empty_tensors"] == 2
