@@ -102,12 +102,13 @@ class QueueOrder(StrEnum):
 
 
 class Preset(StrEnum):
-    """A model's size; those in B are Sa2VA on InternVL with SAM2 Hiera-L, and Qwen2.5 unless they say otherwise."""
+    """A model's size; those in B are Sa2VA on InternVL with SAM2 Hiera-L, and Qwen2.5 unless they name another."""
 
     B1 = "1b"
     B2 = "2b"
     B4 = "4b"
     B8 = "8b"
     INTERNLM2_8B = "internlm2-8b"
+    QWEN3_VL_4B = "qwen3vl-4b"
     DEMO = "demo"
     TINY = "tiny"

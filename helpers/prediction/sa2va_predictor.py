@@ -13,7 +13,7 @@ from PIL import Image
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.model.bridge import bridge_of
 from helpers.model.processing_sa2va import normalise_sam2
-from helpers.model.prompt import EmbeddedWords
+from helpers.model.prompt import EmbeddedWords, VisualTokens
 from helpers.model.quantization.layers import quantization_of
 from helpers.prediction.engine.batch_pipeline import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.prediction.engine.cuda_graphs import GraphedModel
@@ -169,7 +169,7 @@ class Sa2VAPredictor:
             for prompt in prompts:
                 if (shown, prompt) not in texts:
                     texts[shown, prompt] = bridge.words(model, self._prompt_ids(shown, prompt), shown)
-        visual = bridge.encode(model, [image.tiles for image in prepared])
+        visual = self.encode(prepared)
         pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
         rows = [texts[pictures[index], prompt] for index, prompt in pairs]
         answers: list[Any] = [None] * len(pairs)
@@ -184,6 +184,10 @@ class Sa2VAPredictor:
                 if not answer.truncated:
                     self._drafts[pairs[place][1]] = answer.token_ids
         return [answers[start : start + len(prompts)] for start in range(0, len(answers), len(prompts))]
+
+    def encode(self, prepared: Sequence[PreparedImage]) -> list[VisualTokens]:
+        """What the second step begins with: what each image becomes for the language model."""
+        return self._bridge.encode(self._model, [image.tiles for image in prepared])
 
     def prompt_tokens(self, image: PreparedImage, prompt: str) -> list[int]:
         """Token ids of a prompt about an image."""

@@ -32,7 +32,6 @@ from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
 _ALMOST = 0.97  # of the highest rate
 _STAGES = {
-    "vision tower": "encode_tiles",
     "language model": "answers",
     "SAM2 encoder": "encode_sam2",
     "mask decoder": "decode_masks",
@@ -144,13 +143,13 @@ class _Bench:
                 self.too_large.add(size)
                 continue
             rates[size], peaks[size] = size / seconds, peak_bytes(self._device)
-        tiles, tokens = self._sizes(images[0])
+        pixels, tokens = self._sizes(images[0])
         read = len(self._tokenizer.encode(FORCED_ANSWER)) - 1
         return ImageBench(
             side,
-            tiles,
+            pixels[0],
             tokens,
-            count_operations(preset, tiles, tokens, read),
+            count_operations(preset, pixels, tokens, read),
             latencies,
             self._stages(images[0]),
             peak_alone,
@@ -187,25 +186,25 @@ class _Bench:
     def _stages(self, image: Image.Image) -> dict[str, float]:
         """Seconds of each part of one image in one pass, with single launches; what is not named is `other`."""
         predictor = self._predictors[ONE_PASS]
-        total = dict.fromkeys(("prepare", *_STAGES, "other"), 0.0)
+        own = {"prepare": "prepare", "vision tower": "encode"}
+        total = dict.fromkeys((*own, *_STAGES, "other"), 0.0)
         times = max(1, self._plan.calls // 4)
         for _ in range(times):
             with (
                 timed_methods(self._model, list(_STAGES.values()), self._device) as spent,
-                timed_methods(predictor, ["prepare"], self._device) as preparing,
+                timed_methods(predictor, list(own.values()), self._device) as around,
             ):
                 whole = seconds_of(lambda: self._masks(predictor, [image]), self._device)
-            total["prepare"] += preparing["prepare"]
-            for name, method in _STAGES.items():
-                total[name] += spent[method]
-            total["other"] += whole - preparing["prepare"] - sum(spent.values())
+            for name, method in (*own.items(), *_STAGES.items()):
+                total[name] += (around | spent)[method]
+            total["other"] += whole - sum(around.values()) - sum(spent.values())
         return {name: seconds / times for name, seconds in total.items()}
 
-    def _sizes(self, image: Image.Image) -> tuple[int, int]:
-        """Tiles of an image, and tokens of its prompt."""
+    def _sizes(self, image: Image.Image) -> tuple[tuple[int, ...], int]:
+        """Shape (n, 3, h, w) of an image as the vision tower sees it, and tokens of its prompt."""
         predictor = self._predictors[ONE_PASS]
         (prepared,) = predictor.to_device([predictor.prepare(image)])
-        return len(prepared.tiles), len(predictor.prompt_tokens(prepared, DEFAULT_PROMPT))
+        return tuple(prepared.tiles.shape), len(predictor.prompt_tokens(prepared, DEFAULT_PROMPT))
 
 
 def sufficient_batch(rates: Mapping[int, float]) -> int:

@@ -1,15 +1,17 @@
 """Sizes of the published models, the configuration that they stand for, and the operations of one image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from helpers.checkpoints.convert.families import FAMILIES
 from helpers.core.vocabulary import Preset
 from helpers.dev.demo.untrained_base import DEMO, FIXTURE
-from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
+from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Family, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
-from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
 from helpers.model.sam2_sizes import PRESETS, Sam2Sizes
 from helpers.prediction.engine.cuda_graphs import stages
 
@@ -35,6 +37,19 @@ _LANGUAGE = {
     Preset.B8: _Tower(3584, 18944, 28, 28, 4),
 }
 _INTERNLM2 = _Tower(4096, 14336, 32, 32, 8)  # InternLM2.5 of 7 billion, as the Llama that it is converted to
+_QWEN3_VL_4B = {
+    "text_config": {
+        "model_type": "qwen3_vl_text", "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 262144,
+        "rms_norm_eps": 1e-6, "rope_theta": 5000000.0, "vocab_size": _VOCABULARY,
+        "rope_scaling": {"rope_type": "default", "mrope_interleaved": True, "mrope_section": [24, 20, 20]},
+    },
+    "vision_config": {
+        "depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "num_heads": 16, "patch_size": 16,
+        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 2560, "num_position_embeddings": 2304,
+        "deepstack_visual_indexes": [5, 11, 17],
+    },
+}  # fmt: skip
 # Tests take the fixture's sizes with a smaller input of SAM2.
 _SMALL = {Preset.DEMO: DEMO, Preset.TINY: replace(FIXTURE, sam2=replace(FIXTURE.sam2, image_size=256))}
 
@@ -48,12 +63,22 @@ def preset_config(preset: Preset) -> Sa2VAConfig:
         return _config(vision, language, sizes.sam2, 1024)
     if preset is Preset.INTERNLM2_8B:
         return _config(_VISION, _INTERNLM2, PRESETS["hiera_l"], _VOCABULARY_OF_INTERNLM2, "llama")
+    if preset is Preset.QWEN3_VL_4B:
+        tokens = special_tokens(Family.QWEN3_VL)
+        text = _QWEN3_VL_4B["text_config"] | {"eos_token_id": len(tokens)}  # the tokenizer's first word
+        return Sa2VAConfig(
+            family=Family.QWEN3_VL,
+            vision_config=_QWEN3_VL_4B["vision_config"],
+            text_config=text,
+            sam2_config=PRESETS["hiera_l"].to_dict(),
+            token_ids={token: index for index, token in enumerate(tokens)},
+        )
     return _config(_VISION, _LANGUAGE[preset], PRESETS["hiera_l"], _VOCABULARY)
 
 
-def special_tokens() -> tuple[str, ...]:
+def special_tokens(family: Family = Family.INTERNVL) -> tuple[str, ...]:
     """The tokens that a model's forward path looks for, in the order of their ids."""
-    return (*SPECIAL_TOKENS, IMAGE_START, IMAGE_END, IMAGE_CONTEXT)
+    return (*SPECIAL_TOKENS, *FAMILIES[family].picture_tokens)
 
 
 def _config(
@@ -88,11 +113,11 @@ def _config(
     )
 
 
-def count_operations(preset: Preset, tiles: int, prompt: int, read: int) -> dict[str, int]:
+def count_operations(preset: Preset, pixels: tuple[int, ...], prompt: int, read: int) -> dict[str, int]:
     """Operations (two for a multiplication and an addition) of each stage, for one image, one prompt and one mask.
 
     Args:
-        tiles: that the vision tower sees.
+        pixels: shape (n, 3, h, w) of what the vision tower sees.
         prompt: tokens of the prompt.
         read: tokens of the answer that the pass over the prompt reads.
     """
@@ -105,7 +130,8 @@ def count_operations(preset: Preset, tiles: int, prompt: int, read: int) -> dict
         return torch.empty(shape, dtype=dtype, device="meta")
 
     # Some versions of transformers cannot make rotary embeddings without values; they are no matter here.
-    head = width // config.text_config.num_attention_heads
+    text = config.text_config
+    head = getattr(text, "head_dim", None) or width // text.num_attention_heads
     model.language_model.model.rotary_emb.forward = lambda states, position_ids: (
         empty(1, states.shape[1], head),
         empty(1, states.shape[1], head),
@@ -114,13 +140,33 @@ def count_operations(preset: Preset, tiles: int, prompt: int, read: int) -> dict
     counts = {}
     with torch.inference_mode():
         features = sam2(empty(1, 3, side, side))
-        for name, stage, arguments in (
-            ("vision tower", vision, (empty(tiles, 3, config.tile_size, config.tile_size),)),
-            ("language model", language, (empty(1, prompt, width), empty(1, read, dtype=torch.long))),
-            ("SAM2 encoder", sam2, (empty(1, 3, side, side),)),
-            ("mask decoder", decoder, (*features, empty(1, width), empty(1, dtype=torch.long))),
-        ):
-            with FlopCounterMode(display=False) as counter:
-                stage(*arguments)
-            counts[name] = counter.get_total_flops()
+        if config.family == Family.QWEN3_VL.value:
+            counts["vision tower"] = _tower_operations(config, pixels)
+        else:
+            counts["vision tower"] = _counted(vision, empty(*pixels))
+        counts["language model"] = _counted(language, empty(1, prompt, width), empty(1, read, dtype=torch.long))
+        counts["SAM2 encoder"] = _counted(sam2, empty(1, 3, side, side))
+        counts["mask decoder"] = _counted(decoder, *features, empty(1, width), empty(1, dtype=torch.long))
     return counts
+
+
+def _counted(stage: Callable[..., Any], *arguments: torch.Tensor) -> int:
+    with FlopCounterMode(display=False) as counter:
+        stage(*arguments)
+    return counter.get_total_flops()
+
+
+def _tower_operations(config: Sa2VAConfig, pixels: tuple[int, ...]) -> int:
+    """Of the vision tower of a Qwen3-VL, from its sizes: on no device it would need the values of its grid.
+
+    Pictures attend within themselves; the mergers take four patches each.
+    """
+    vision: Any = config.vision_config
+    count, _, height, breadth = pixels
+    patches, width = height // vision.patch_size * (breadth // vision.patch_size), vision.hidden_size
+    inputs = 3 * vision.temporal_patch_size * vision.patch_size**2
+    block = 2 * patches * (4 * width**2 + 2 * width * vision.intermediate_size) + 4 * patches**2 * width
+    merged = vision.spatial_merge_size**2 * width
+    merger = 2 * patches // vision.spatial_merge_size**2 * (merged**2 + merged * vision.out_hidden_size)
+    mergers = 1 + len(vision.deepstack_visual_indexes)
+    return count * (2 * patches * inputs * width + vision.depth * block + mergers * merger)

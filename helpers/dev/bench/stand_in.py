@@ -14,6 +14,7 @@ from torch import nn
 
 from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench.model_presets import preset_config, special_tokens
+from helpers.model.configuration_sa2va import Family
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.prediction.engine.dtypes import ModelDtype
 from helpers.prediction.engine.materialize import fill, without_values
@@ -30,8 +31,8 @@ _SPREAD = 0.02
 class WordTokenizer:
     """Words and signs as tokens, numbered as they come: a prompt has about as many as with the real tokenizer."""
 
-    def __init__(self) -> None:
-        self._ids = {token: index for index, token in enumerate(special_tokens())}
+    def __init__(self, family: Family = Family.INTERNVL) -> None:
+        self._ids = {token: index for index, token in enumerate(special_tokens(family))}
         self.eos_token_id = self._id("<|im_end|>")
 
     def encode(self, text: str) -> list[int]:
@@ -80,7 +81,7 @@ def stand_in(
     Random weights do not answer with `[SEG]`: the answer is forced to be `FORCED_ANSWER`.
     """
     config = preset_config(preset)
-    tokenizer = WordTokenizer()
+    tokenizer = WordTokenizer(Family(config.family))
     model = without_values(lambda: Sa2VAModel._from_config(config, dtype=dtype.main))
     fill(model, _random_tensors(model, device, dtype.main), device, dtype, quantization)
     ForcedAnswer(model.language_model.lm_head, tokenizer.encode(FORCED_ANSWER))

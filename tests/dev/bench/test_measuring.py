@@ -4,12 +4,16 @@ import json
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLVisionModel
 
 from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench import measuring
 from helpers.dev.bench.measuring import ONE_PASS, STEP_BY_STEP, BenchPlan, measure_model, sufficient_batch
-from helpers.dev.bench.model_presets import count_operations
+from helpers.dev.bench.model_presets import _tower_operations, count_operations
+from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.prediction.engine.dtypes import one_dtype
+from tests.support.tiny_sources import qwen_vl_sources
 
 pytestmark = pytest.mark.model
 
@@ -71,11 +75,30 @@ def test_a_batch_that_does_not_fit_is_told(monkeypatch):
 
 def test_operations_of_the_published_sizes():
     """As counted by hand from the layers: 0.72, 0.23 (of 316 tokens) and 1.82 TFLOP for the 1B."""
-    counts = count_operations(Preset.B1, 1, 273, 5)
+    counts = count_operations(Preset.B1, (1, 3, 448, 448), 273, 5)
     assert counts["vision tower"] / 1e12 == pytest.approx(0.72, rel=0.03)
     assert counts["language model"] / 1e12 == pytest.approx(0.23 * 278 / 316, rel=0.05)
     assert counts["SAM2 encoder"] / 1e12 == pytest.approx(1.82, rel=0.01)
     assert counts["mask decoder"] < 0.05e12
+
+
+def test_operations_of_a_qwen3_vl():
+    """As counted by hand: 1600 patches through 24 blocks, 400 of 420 tokens from them, of 512 x 512 pixels."""
+    counts = count_operations(Preset.QWEN3_VL_4B, (1, 3, 640, 640), 420, 5)
+    assert counts["vision tower"] / 1e12 == pytest.approx(1.32, rel=0.02)
+    assert counts["language model"] / 1e12 == pytest.approx(3.09, rel=0.05)
+
+
+def test_the_operations_of_a_tower_are_those_of_its_layers():
+    base = json.loads((qwen_vl_sources("qwen3vl").base / "config.json").read_text())
+    config = Sa2VAConfig(
+        family="qwen3_vl", vision_config=base["vision_config"], text_config=base["text_config"], token_ids={}
+    )
+    config.vision_config._attn_implementation = "eager"
+    tower = Qwen3VLVisionModel._from_config(config.vision_config).eval()
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        tower(torch.zeros(64, 1536), grid_thw=torch.tensor([[1, 8, 8]]))
+    assert _tower_operations(config, (1, 3, 128, 128)) == counter.get_total_flops()
 
 
 def test_the_smallest_batch_that_is_almost_the_fastest():
