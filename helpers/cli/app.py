@@ -27,6 +27,7 @@ from helpers.cli import (
     synth,
     train,
     tune,
+    verify,
     visualize,
 )
 from helpers.cli.command_group import AppSettings, KitCommand, KitGroup, ordered, shows, spellings
@@ -120,7 +121,7 @@ for _name, _function, _settings in (
     ("review-page", review_page.review_page, _BARE_PROMPT),
     ("doctor", doctor.doctor, {}),
     ("inspect", convert.inspect, {}),
-    ("verify", convert.verify, {}),
+    ("verify", verify.verify, {}),
     ("import-masks", import_masks.import_masks, {}),
     ("check-precision", check_precision.check_precision, {}),
     ("train", train.train, {}),

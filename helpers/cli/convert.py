@@ -1,4 +1,4 @@
-"""Commands from a checkpoint to an export: inspect, convert, verify.
+"""Commands from a checkpoint to an export: inspect, convert.
 
 The packages are imported inside the commands, so that `--help` need not wait for torch.
 """
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import file_or_none, input_path, next_text, option_name, optional_input_path
+from helpers.cli.arguments import input_path, next_text, option_name
 from helpers.core.vocabulary import ExportDtype
 
 CheckpointPath = Annotated[
@@ -108,31 +108,6 @@ def convert(
     typer.echo(f"note: {converted.kept.text}", err=True)
     typer.echo(f"written to {converted.folder}")
     typer.echo(_predict_text(converted.folder))
-
-
-def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `convert` wrote.")],
-    checkpoint: Checkpoint,
-    base: Base = None,
-    sam2: Sam2 = None,
-    train_config: TrainConfig = None,
-    pretrained: Pretrained = None,
-) -> None:
-    """Redo the accounting of a converted folder against its sources."""
-    from helpers.checkpoints.convert import verify as run_verification
-
-    report = run_verification(
-        input_path(folder, "DIR"),
-        checkpoint=input_path(checkpoint, "--checkpoint"),
-        base=optional_input_path(base, "--base"),
-        sam2=optional_input_path(sam2, "--sam2"),
-        train_config=optional_input_path(train_config, "--train-config"),
-        pretrained=file_or_none(pretrained, "--pretrained"),
-    )
-    typer.echo(report.to_text())
-    if not report.ok:
-        raise typer.Exit(1)
-    typer.echo(_predict_text(input_path(folder, "DIR")))
 
 
 def _predict_text(model: Path) -> str:

@@ -1,0 +1,210 @@
+"""A receipt, read: docs/receipt-format.md. Nothing of it is executed."""
+
+import hashlib
+import sys
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.checkpoints.receipt.receipt_script import BUCKETS, SCHEMA, SCHEMA_VERSION
+from helpers.core.documents import parse_document, refuse_damaged
+from helpers.core.errors import RefusedInput
+
+_FIELDS = ("created", "prompt", "drawn", "dtype", "device", "versions", "frames", "tensors")
+_ADVICE = "Write it again with the script of this version (vesselkit verify --write-receipt-script FILE)"
+_MOST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What is known of a tensor, see `receipt_script.fingerprint`.
+
+    Attributes:
+        sha256: of its bytes in `dtype`.
+        sha256_bfloat16: of its values rounded to bfloat16, as are `norm` and `sketch`, float64 (BUCKETS,).
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+    sha256_bfloat16: str
+    norm: float
+    sketch: np.ndarray = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], sketch: np.ndarray) -> "Fingerprint":
+        """From what `receipt_script.fingerprint` gives."""
+        if sketch.shape != (BUCKETS,):
+            raise ValueError(f"a sketch has shape {sketch.shape}")
+        return cls(
+            tuple(int(size) for size in facts["shape"]),
+            str(facts["dtype"]),
+            str(facts["sha256"]),
+            str(facts["sha256_bfloat16"]),
+            float(facts["norm"]),
+            sketch,
+        )
+
+    def equals(self, other: "Fingerprint") -> bool:
+        """Whether shapes and values are equal, those of two dtypes once they are rounded to bfloat16."""
+        if self.shape != other.shape:
+            return False
+        same_bytes = self.dtype == other.dtype and self.sha256 == other.sha256
+        return same_bytes or self.sha256_bfloat16 == other.sha256_bfloat16
+
+    def distance(self, other: "Fingerprint") -> float:
+        """Estimate of the norm of the difference; 0 for equal values, infinity for other shapes and for NaN."""
+        if self.equals(other):
+            return 0.0
+        found = float(np.linalg.norm(self.sketch - other.sketch)) if self.shape == other.shape else np.inf
+        return found if np.isfinite(found) else np.inf
+
+    def relative(self, other: "Fingerprint") -> float:
+        """The distance over this one's norm."""
+        found = self.distance(other)
+        return found and found / max(self.norm, sys.float_info.min)
+
+
+@dataclass(frozen=True)
+class FrameReceipt:
+    """One call on a frame. S is the number of `[SEG]`, each with a mask.
+
+    Attributes:
+        pixels_sha256: of the frame, as `helpers.data.frames.frame_source.pixel_sha256`.
+        answer: as text; None where the call gave none.
+        pixels, square, tower: input of the vision tower, of SAM2's encoder, and visual tokens.
+        prompt_ids, answer_ids: token ids; the answer's are empty where they were not seen.
+        states: (S, H) of the language model. projected: (S, D), the prompts of SAM2.
+        logits: (S, h, w) of the chosen candidates, low resolution. best: (S,), which these are. ious: (S, 3).
+        masks: (S, height, width) bool; None where the call gave none.
+    """
+
+    pixels_sha256: str
+    width: int
+    height: int
+    answer: str | None
+    pixels: Fingerprint
+    square: Fingerprint | None
+    tower: Fingerprint
+    prompt_ids: Sequence[int]
+    answer_ids: Sequence[int]
+    states: np.ndarray = field(repr=False)
+    projected: np.ndarray = field(repr=False)
+    logits: np.ndarray = field(repr=False)
+    best: np.ndarray = field(repr=False)
+    ious: np.ndarray = field(repr=False)
+    masks: np.ndarray | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an official model computed.
+
+    Attributes:
+        sha256: of the file.
+        created: UTC time.
+        drawn: whether its frames are `receipt_script.drawn_frames`.
+        dtype, device: that it was computed in and on, such as `bfloat16`, `cuda`.
+        versions: of the packages there.
+        tensors: by the names that the official model has for them.
+    """
+
+    sha256: str
+    created: str
+    prompt: str
+    drawn: bool
+    dtype: str
+    device: str
+    versions: Mapping[str, str]
+    frames: tuple[FrameReceipt, ...] = field(repr=False)
+    tensors: Mapping[str, Fingerprint] = field(repr=False)
+
+
+def read_receipt(path: Path) -> Receipt:
+    """The receipt of a file.
+
+    Raises:
+        RefusedInput: for a file that is no receipt of this version, or a damaged one.
+    """
+    arrays = _arrays(path)
+    if "header" not in arrays:
+        raise _refused(path, "found another file")
+    header = parse_document(path, arrays["header"].tobytes(), SCHEMA, SCHEMA_VERSION, _FIELDS, _ADVICE)
+    with refuse_damaged(path, SCHEMA, SCHEMA_VERSION, _ADVICE):
+        sketches = arrays["tensors.sketches"]
+        tensors = {
+            str(facts["name"]): Fingerprint.of(facts, sketch)
+            for facts, sketch in zip(header["tensors"], sketches, strict=True)
+        }
+        return Receipt(
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            str(header["created"]),
+            str(header["prompt"]),
+            bool(header["drawn"]),
+            str(header["dtype"]),
+            str(header["device"]),
+            {str(name): str(one) for name, one in header["versions"].items()},
+            tuple(_frame(facts, number, arrays) for number, facts in enumerate(header["frames"])),
+            tensors,
+        )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of the file, of which none may be an object."""
+    try:
+        with zipfile.ZipFile(path) as listed:
+            size = sum(entry.file_size for entry in listed.infolist())
+        if size > _MOST_BYTES:
+            raise _refused(path, f"it holds {size} bytes, more than any receipt")
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _refused(path, f"it cannot be read ({error})") from error
+
+
+def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarray]) -> FrameReceipt:
+    def values(name: str, dimensions: int) -> np.ndarray:
+        found = arrays[f"{number}.{name}"]
+        if found.size and found.ndim != dimensions:
+            raise ValueError(f"{number}.{name} has {found.ndim} dimensions")
+        return found
+
+    def print_of(name: str) -> Fingerprint:
+        return Fingerprint.of(facts[name], arrays[f"{number}.{name}.sketch"])
+
+    width, height = int(facts["width"]), int(facts["height"])
+    packed = values("masks", 2)
+    masks = None
+    if packed.size:
+        masks = np.unpackbits(packed, axis=1)[:, : width * height].reshape(-1, height, width).astype(bool)
+    return FrameReceipt(
+        str(facts["pixels_sha256"]),
+        width,
+        height,
+        facts["answer"],
+        print_of("pixels"),
+        print_of("square") if "square" in facts else None,
+        print_of("tower"),
+        values("prompt_ids", 1).tolist(),
+        values("answer_ids", 1).tolist(),
+        values("states", 2),
+        values("projected", 2),
+        values("logits", 3),
+        values("best", 1),
+        values("ious", 2),
+        masks,
+    )
+
+
+def _refused(path: Path, found: str) -> RefusedInput:
+    return RefusedInput(f"{path}: expected {SCHEMA} version {SCHEMA_VERSION}, {found}. {_ADVICE}")
+
+
+def read_script() -> bytes:
+    """The script that writes receipts, as a file to copy."""
+    return Path(__file__).with_name("receipt_script.py").read_bytes()

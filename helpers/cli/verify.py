@@ -1,0 +1,109 @@
+"""`vesselkit verify`: a model folder against its sources, or against the official code.
+
+The packages are imported inside the command, so that `--help` need not wait for torch.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from helpers.cli.arguments import Earlier, file_or_none, input_path, next_text, optional_input_path, output_file
+from helpers.cli.convert import Base, Pretrained, Sam2, TrainConfig
+from helpers.cli.model_options import Device
+from helpers.cli.options import AS_FOUND
+from helpers.core.errors import UsageProblem
+
+_SCRIPT = Earlier("an earlier receipt script", lambda content: b'"vesselkit.receipt"' in content)
+
+
+def _folder_or_script(context: typer.Context, folder: Path | None) -> Path | None:
+    """The folder as typed; where it is missing, the script must be asked for, which was parsed before."""
+    if folder is None and context.params.get("write_receipt_script") is None:
+        raise typer.BadParameter("expected a folder that `convert` wrote, got none", param_hint="DIR")
+    return folder
+
+
+def verify(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Folder that `convert` wrote.", callback=_folder_or_script),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="CKPT", help="What was converted: account for it again.")
+    ] = None,
+    base: Base = None,
+    sam2: Sam2 = None,
+    train_config: TrainConfig = None,
+    pretrained: Pretrained = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="What the official code computes, by the receipt script."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATASET", help="Where the receipt's frames are, known by pixels.")
+    ] = None,
+    device: Device = "auto",
+    write_receipt_script: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-receipt-script",
+            metavar="FILE",
+            help="Write the script that makes a receipt, and stop.",
+            is_eager=True,
+        ),
+    ] = None,
+) -> None:
+    """Redo the accounting of a converted folder against its sources, or hold it against the official code."""
+    if write_receipt_script is not None:
+        _write_script(write_receipt_script)
+        return
+    if folder is None or (checkpoint is None and receipt is None):
+        raise UsageProblem("verify: expected --checkpoint CKPT or --receipt FILE, got neither")
+    of_sources = {"--base": base, "--sam2": sam2, "--train-config": train_config, "--pretrained": pretrained}
+    _refuse_alone(checkpoint, "--checkpoint", of_sources)
+    _refuse_alone(receipt, "--receipt", {"--data": data})
+    model = input_path(folder, "DIR")
+    is_right = True
+    if checkpoint is not None:
+        from helpers.checkpoints.convert import verify as run_verification
+
+        report = run_verification(
+            model,
+            checkpoint=input_path(checkpoint, "--checkpoint"),
+            base=optional_input_path(base, "--base"),
+            sam2=optional_input_path(sam2, "--sam2"),
+            train_config=optional_input_path(train_config, "--train-config"),
+            pretrained=file_or_none(pretrained, "--pretrained"),
+        )
+        typer.echo(report.to_text())
+        is_right = report.ok
+    if receipt is not None:
+        from helpers.stages.receipt_stage import Outcome, check_against_receipt
+
+        opening = None if data is None else AS_FOUND.opening(data)
+        verdict = check_against_receipt(model, input_path(receipt, "--receipt"), opening, device)
+        typer.echo(verdict.to_text())
+        is_right = is_right and verdict.outcome is Outcome.SAME
+    if not is_right:
+        raise typer.Exit(1)
+    typer.echo(next_text(["predict", "--model", str(model), "--data", "DATASET", "--output", "RUN"]))
+
+
+def _refuse_alone(wanted: Path | None, option: str, others: Mapping[str, Any]) -> None:
+    """Raise UsageProblem where options are given without the one that they go with."""
+    given = [name for name, value in others.items() if value is not None]
+    if wanted is None and given:
+        raise UsageProblem(f"{given[0]}: goes with {option}. Leave it out")
+
+
+def _write_script(given: Path) -> None:
+    from helpers.checkpoints.receipt.receipt_file import read_script
+    from helpers.core.atomic import write_bytes_atomic
+
+    path = output_file(given, "--write-receipt-script", _SCRIPT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomic(path, read_script())
+    typer.echo(f"written to {path}; where the official code runs:")
+    typer.echo(f"python {path.name} --model OFFICIAL_EXPORT --output receipt.npz --frames FRAME.png FRAME.png")

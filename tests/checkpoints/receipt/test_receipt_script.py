@@ -1,0 +1,243 @@
+"""The script that records what official code computes: fingerprints, LoRA, drawn frames, and the file by itself."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from helpers.checkpoints.receipt import receipt_script
+from helpers.checkpoints.receipt.receipt_file import Fingerprint, read_receipt, read_script
+from helpers.checkpoints.receipt.receipt_script import (
+    Refused,
+    Watch,
+    drawn_frames,
+    fingerprint,
+    pixel_sha256,
+    signs,
+    tensors_of,
+    write_receipt,
+)
+from helpers.data.frames.frame_source import pixel_sha256 as kit_sha256
+from tests.support.tiny_official import TinyModules, write_tiny_official
+
+# Runs a file as a program where the kit cannot be imported.
+ALONE = "import runpy, sys; sys.modules['helpers'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+
+
+def print_of(tensor: torch.Tensor) -> Fingerprint:
+    return Fingerprint.of(*fingerprint(tensor))
+
+
+def test_one_value_and_its_bucket():
+    facts, sketch = fingerprint(torch.tensor([[0.0, 3.0]]))
+    assert facts["shape"] == [1, 2] and facts["dtype"] == "float32" and facts["norm"] == 3.0
+    assert np.flatnonzero(sketch).tolist() == [1] and sketch[1] == 3.0 * signs(2)[1]
+
+
+def test_dtypes_compare_by_what_they_are_in_bfloat16():
+    wide = torch.tensor([1.0, 1.001, -2.5])
+    narrow = wide.to(torch.bfloat16)
+    one, other = print_of(wide), print_of(narrow)
+    assert one.sha256 != other.sha256 and one.equals(other) and one.relative(other) == 0.0
+    assert not print_of(torch.tensor([1.0, 1.01, -2.5])).equals(other)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1.0))
+def test_sketches_estimate_the_distance(seed, step):
+    random = torch.Generator().manual_seed(seed)
+    tensor, change = (torch.randn(50, 40, generator=random) for _ in range(2))
+    moved = tensor + step * change
+    rounded = (moved.bfloat16().double() - tensor.bfloat16().double()).norm().item()
+    assert 0.3 * rounded < print_of(tensor).distance(print_of(moved)) < 1.9 * rounded
+
+
+def test_places_count(monkeypatch):
+    monkeypatch.setattr(receipt_script, "_BLOCK", 64)
+    monkeypatch.setattr(receipt_script, "_SIGNS", signs(64))
+    blocks = torch.arange(256.0).reshape(4, 64)
+    turned = blocks[[1, 0, 2, 3]]
+    assert print_of(blocks).distance(print_of(turned)) > 0.3 * (blocks - turned).norm().item()
+    assert print_of(blocks.flatten()).distance(print_of(blocks)) == np.inf  # another shape
+
+
+def test_values_that_are_no_numbers_differ_from_all():
+    assert print_of(torch.tensor([1.0, float("nan")])).distance(print_of(torch.tensor([1.0, 2.0]))) == np.inf
+
+
+class Adapted(nn.Module):
+    """A linear layer as peft wraps it, rank 1."""
+
+    def __init__(self, merged=False, disabled=False):
+        super().__init__()
+        self.base_layer = nn.Linear(2, 2)
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(2, 1, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(1, 2, bias=False)})
+        self.scaling, self.active_adapters = {"default": 2.0}, ["default"]
+        self.merged, self.disable_adapters = merged, disabled
+        nn.init.ones_(self.base_layer.weight)
+        self.lora_A["default"].weight.data = torch.tensor([[1.0, 0.0]])
+        self.lora_B["default"].weight.data = torch.tensor([[0.0], [3.0]])
+
+
+def test_lora_in_force_is_merged():
+    model = nn.ModuleDict({"q_proj": Adapted()})
+    found = dict(tensors_of(model))
+    assert list(found) == ["q_proj.weight", "q_proj.base_layer.bias"]
+    assert found["q_proj.weight"].tolist() == [[1, 1], [7, 1]]
+    for other in (Adapted(merged=True), Adapted(disabled=True)):
+        assert dict(tensors_of(other))["weight"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_buffers_that_are_not_saved_and_copies_are_left_out():
+    model = nn.Module()
+    model.register_buffer("kept", torch.ones(1))
+    model.register_buffer("passing", torch.ones(1), persistent=False)
+    model.register_buffer("count", torch.ones(1, dtype=torch.long))
+    model.add_module("original_module", nn.Linear(1, 1))
+    model.add_module("wrapper", nn.ModuleDict({"original_module": nn.Linear(1, 1)}))
+    assert set(dict(tensors_of(model))) == {"kept", "original_module.weight", "original_module.bias"}
+
+
+def test_a_model_without_values_is_refused():
+    with pytest.raises(Refused, match="weight: holds no values"):
+        list(tensors_of(nn.Linear(1, 1, device="meta")))
+
+
+def test_drawn_frames_are_the_same_everywhere():
+    frames = drawn_frames(3)
+    assert [frame.size for frame in frames] == [(512, 512), (640, 320), (384, 512)]
+    assert [pixel_sha256(frame)[:16] for frame in frames] == DRAWN
+    assert [kit_sha256(frame) for frame in frames] == [pixel_sha256(frame) for frame in frames]
+
+
+DRAWN = ["45983cbff053a299", "4a943bbd007ccc45", "2c277971636129a0"]
+
+
+def test_a_model_that_is_none_is_refused(tmp_path):
+    with pytest.raises(Refused, match="expected a Sa2VA model, and found no module named vision_model"):
+        Watch(nn.Linear(1, 1))
+
+
+@pytest.fixture
+def official(tmp_path):
+    return write_tiny_official(tmp_path / "official")
+
+
+def run_alone(script, *arguments, code=0):
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, script, *map(str, arguments)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=script.parent, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_file_runs_by_itself(tmp_path, official):
+    script = tmp_path / "receipt.py"
+    script.write_bytes(read_script())
+    frame = tmp_path / "Doe_Jane.png"
+    Image.new("L", (5, 3), 51).save(frame)
+    said = run_alone(script, "--model", official, "--output", tmp_path / "receipt.npz", "--frames", frame, frame)
+    assert "next: vesselkit verify MODEL --receipt" in said.stdout
+    receipt = read_receipt(tmp_path / "receipt.npz")
+    assert not receipt.drawn and len(receipt.frames) == 2 and len(receipt.tensors) == 12
+    (one, other) = receipt.frames
+    assert one.pixels_sha256 == other.pixels_sha256 == kit_sha256(Image.open(frame).convert("RGB"))
+    assert one.pixels.shape == (1, 3, 16, 16) and one.tower.shape == (4, 8) and one.square == one.pixels
+    assert one.answer_ids == [5, 6, 7] and one.answer == "Sure, it is [SEG]." and len(one.prompt_ids) > 3
+    assert one.states.shape == (1, 8) and one.projected.shape == (1, 4) and one.logits.shape == (1, 4, 4)
+    assert one.best.tolist() == [0] and one.ious.shape == (1, 3)
+    assert one.masks.shape == (1, 3, 5) and one.masks.all()
+    # 3 x 8 x 8 ones of 0.2, and a one.
+    assert one.pixels.norm == pytest.approx(np.sqrt(768) * 0.2, rel=2e-3)
+
+
+def test_the_file_refuses_in_one_line(tmp_path, official):
+    script = tmp_path / "receipt.py"
+    script.write_bytes(read_script())
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
+    done = run_alone(script, "--model", official, "--output", "receipt.npz", "--frames", tmp_path / "deep.png", code=1)
+    assert done.stderr.startswith("Error: ") and "8 bits" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "receipt.npz").exists()
+
+
+def test_tensors_alone_and_calls_that_cannot_be(tmp_path):
+    model = TinyModules()
+    write_receipt(model, tmp_path / "receipt.npz", frames=[])
+    assert read_receipt(tmp_path / "receipt.npz").frames == ()
+    with pytest.raises(Refused, match="no predict_forward"):
+        write_receipt(model, tmp_path / "receipt.npz")
+    model.predict_forward = lambda **given: None
+    with pytest.raises(Refused, match="tokenizer"):
+        write_receipt(model, tmp_path / "receipt.npz")
+    with pytest.raises(Refused, match="frame 1: expected grey or RGB"):
+        write_receipt(model, tmp_path / "receipt.npz", frames=[Image.new("RGBA", (2, 2))])
+
+
+def test_a_turned_photo_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (2, 1)).save(tmp_path / "turned.jpg", exif=exif)
+    with pytest.raises(Refused, match="EXIF"):
+        write_receipt(TinyModules(), tmp_path / "receipt.npz", frames=[Image.open(tmp_path / "turned.jpg")])
+
+
+class FourMasks(nn.Module):
+    """SAM2's decoder where it gives the single mask too."""
+
+    def forward(self, value):
+        masks = torch.arange(4.0).reshape(1, 4, 1, 1).expand(1, 4, 2, 2)
+        return masks, torch.tensor([[0.9, 0.1, 0.5, 0.2]]), None, None
+
+
+def test_of_four_candidates_the_single_mask_does_not_count():
+    model = TinyModules()
+    model.sam_mask_decoder = FourMasks()
+    with Watch(model) as seen:
+        model.sam_mask_decoder(torch.ones(1))
+    assert [one[:, 0, 0].tolist() for one in seen.masks] == [[1, 2, 3]]
+    assert np.allclose(seen.ious[0], [0.1, 0.5, 0.2])
+
+
+def test_generate_is_watched_within_the_block_alone():
+    class Speaker(nn.Linear):
+        def generate(self, ids):
+            return SimpleNamespace(sequences=ids + 1)
+
+    model = TinyModules()
+    model.speaker = Speaker(1, 1)
+    with Watch(model) as seen:
+        model.speaker.generate(torch.tensor([[1, 2]]))
+    model.speaker.generate(torch.tensor([[9]]))
+    assert seen.sequences == [[2, 3]] and "generate" not in vars(model.speaker)
+
+
+KNOWN = {"prompt_ids", "answer_ids", "states", "projected", "best", "ious", "logits", "masks", "pixels.sketch",
+         "square.sketch", "tower.sketch"}  # fmt: skip
+
+
+def test_a_receipt_holds_no_pixels_and_no_path(tmp_path, official):
+    script = tmp_path / "receipt.py"
+    script.write_bytes(read_script())
+    values = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "Doe_Jane.png")
+    run_alone(script, "--model", official, "--output", "receipt.npz", "--frames", "Doe_Jane.png")
+    with np.load(tmp_path / "receipt.npz", allow_pickle=False) as stored:
+        arrays = dict(stored)
+    header = arrays.pop("header").tobytes()
+    assert set(arrays) == {"tensors.sketches"} | {f"0.{name}" for name in KNOWN}
+    content = header + b"".join(array.tobytes() for array in arrays.values())
+    for word in (b"Doe", b"Jane", str(tmp_path).encode(), tmp_path.name.encode(), b"official/", b".png"):
+        assert word not in content
+    pixels = values.tobytes()
+    assert not any(pixels[start : start + 4] in content for start in range(0, len(pixels), 4))
+    assert set(json.loads(header)["frames"][0]) == {"pixels_sha256", "width", "height", "answer", "pixels", "square",
+                                                    "tower"}  # fmt: skip
