@@ -159,12 +159,12 @@ def listed(frames: Sequence[Frame], path: Path) -> tuple[Frame, ...]:
         raise RefusedInput(f"{path}: expected a text file of case ids, got {type(error).__name__}") from error
     if not wanted:
         raise RefusedInput(f"{path}: expected one case id a line, found none")
-    found = tuple(frame for frame in frames if frame.case_id in wanted)
-    strays = sorted(wanted - {frame.case_id for frame in found})
+    chosen = tuple(frame for frame in frames if frame.case_id in wanted)
+    strays = sorted(wanted - {frame.case_id for frame in chosen})
     if strays:
         more = f" and {len(strays) - _SHOWN} more" if len(strays) > _SHOWN else ""
         raise RefusedInput(
             f"{path}: expected case ids of this data set, {', '.join(strays[:_SHOWN])}{more} are not in it. "
             "Give the data set, --ids and --id-key of the run that the list came from"
         )
-    return found
+    return chosen

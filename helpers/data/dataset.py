@@ -86,8 +86,8 @@ class Dataset:
     @property
     def undecided(self) -> str | None:
         """Why the ground truth cannot be used before something is decided about it; None where it can. Reads masks."""
-        found = (self.labels, None if self.masks is None else self.masks.judgement)
-        return next((one.reason for one in found if one is not None and one.reason is not None), None)
+        judgements = (self.labels, None if self.masks is None else self.masks.judgement)
+        return next((one.reason for one in judgements if one is not None and one.reason is not None), None)
 
     def require_decided(self) -> None:
         """Raise RefusedInput where the ground truth cannot be used before something is decided about it."""
@@ -177,14 +177,14 @@ def open_dataset(
     given = Rules(layout=layout, ids=ids, group_by=group_by)
     rules = with_options(saved, given) if tried is None else with_trial(saved, replace(tried, **given.decided()))
     asked = given.layout if tried is None else given.layout or tried.layout
-    found = read_records(path, asked, replace(saved.rules, layout=rules.layout))
-    _refuse_twins(path, found.records)
-    root = _base(found.records[0])
-    records, grouping = _grouped(found.records, rules, saved, root)
+    reading = read_records(path, asked, replace(saved.rules, layout=rules.layout))
+    _refuse_twins(path, reading.records)
+    root = _base(reading.records[0])
+    records, grouping = _grouped(reading.records, rules, saved, root)
     records, masks = _surveyed(records, rules)
     records, labels = _labelled(records, rules)
-    policy = rules.ids or (IdPolicy.PUBLIC if found.public else IdPolicy.PSEUDONYM)
-    if policy is IdPolicy.PUBLIC and not found.public:
+    policy = rules.ids or (IdPolicy.PUBLIC if reading.public else IdPolicy.PSEUDONYM)
+    if policy is IdPolicy.PUBLIC and not reading.public:
         raise UsageProblem(
             f'{path}: expected a data set that declares itself public (dataset.json with {{"ids": "public"}}), found '
             "none such. Declare it, or ask for kept ids"
@@ -192,10 +192,10 @@ def open_dataset(
     key_path = id_key or default_key_path(root)
     names, mark = _named(records, policy, key_path, root)
     people = patient_names(
-        found.records,
+        reading.records,
         records,
         names,
-        layout=found.layout,
+        layout=reading.layout,
         rule=rules.group_by,
         root=root,
         policy=policy,
@@ -206,7 +206,7 @@ def open_dataset(
     said = (*rules_notes(saved, None if tried is None else rules), *([] if depth.note is None else [depth.note]))
     if path.is_file() and depth.bits is not None and rules.bits is None:
         said = (*said, _ONE_FILE)
-    notes = [*said, *found.notes, *grouping, *([] if order.note is None else [order.note])]
+    notes = [*said, *reading.notes, *grouping, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)
     pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
@@ -226,8 +226,10 @@ def open_dataset(
     cases.sort(key=lambda case: natural_key(case.case_id))
     sequences = {record.name: given.sequence for record, given in pairs}
     doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
-    opened = Dataset(root, found.layout, tuple(cases), policy, mark, tuple(notes), found.faults, doubts, rules, said)
-    return replace(opened, unread=found.unread, depth=depth, masks=masks, people=people, labels=labels)
+    opened = Dataset(
+        root, reading.layout, tuple(cases), policy, mark, tuple(notes), reading.faults, doubts, rules, said
+    )
+    return replace(opened, unread=reading.unread, depth=depth, masks=masks, people=people, labels=labels)
 
 
 def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], LabelChoice | None]:

@@ -77,8 +77,8 @@ class Opening:
         rules = with_trial(Saved(saved_rules(opened.root).own), replace(tried, **given.decided()))
         if rules.layout is None and opened.layout != "images" and self.data.is_dir():
             rules = replace(rules, layout=opened.layout)
-        found = opened.depth.bits if opened.rules.bits is None else rules.bits
-        return rules if found is None else replace(rules, bits=found)
+        bits = opened.depth.bits if opened.rules.bits is None else rules.bits
+        return rules if bits is None else replace(rules, bits=bits)
 
 
 def opening_of(data: str | os.PathLike[str], **rules: Any) -> Opening:

@@ -56,16 +56,16 @@ class Rules:
 
     def decided(self) -> dict[str, Any]:
         """The rules that are not None, by name."""
-        found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a file."""
-        found = self.decided()
+        decided = self.decided()
         return {
             "schema": SCHEMA,
             "schema_version": VERSION,
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in found.items()},
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()},
         }
 
     def to_text(self) -> str:
@@ -139,11 +139,11 @@ def read_rules(root: Path, layouts: Collection[str]) -> Saved:
     rules = Rules()
     files: list[Path] = []
     for path in rules_paths(root):
-        found = _own(path, layouts)
-        if found is None:
+        own = _own(path, layouts)
+        if own is None:
             continue
-        _refuse_contradiction(path, found, files, rules)
-        rules = replace(rules, **found.decided())
+        _refuse_contradiction(path, own, files, rules)
+        rules = replace(rules, **own.decided())
         files.append(path)
     return Saved(rules, tuple(files))
 
@@ -205,14 +205,14 @@ def save_rules(root: Path, rules: Rules, layouts: Collection[str]) -> Path:
     Raises:
         RefusedInput: where no file can be written, or another that stays contradicts.
     """
-    found = {path: _own(path, layouts) for path in rules_paths(root)}
-    held = [path for path, own in found.items() if own is not None and not _foreign_keys(path)]
+    rules_at = {path: _own(path, layouts) for path in rules_paths(root)}
+    held = [path for path, own in rules_at.items() if own is not None and not _foreign_keys(path)]
     first, hidden, beside = rules_paths(root)
     free = first if not first.exists() else hidden
     targets = dict.fromkeys((*held[:1], free, beside))
     refused: OSError | None = None
     for target in targets:
-        for path, own in found.items():
+        for path, own in rules_at.items():
             if path != target and own is not None:
                 _refuse_contradiction(target, rules, [path], own)
         try:

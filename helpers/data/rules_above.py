@@ -22,12 +22,14 @@ def with_rules_above(saved: Saved, root: Path, layouts: Collection[str]) -> Save
     above = next((folder for folder in root.parents if folder.name and any(map(_is_ours, rules_paths(folder)))), None)
     if above is None:
         return saved
-    found = read_rules(above, layouts)
+    saved_above = read_rules(above, layouts)
     known = saved.rules.decided()
-    inherited = {name: value for name, value in found.rules.decided().items() if name not in {*known, "layout"}}
+    inherited = {name: value for name, value in saved_above.rules.decided().items() if name not in {*known, "layout"}}
     if not inherited:
         return saved
-    return replace(saved, rules=replace(saved.rules, **inherited), above=Above(above, found.files, Rules(**inherited)))
+    return replace(
+        saved, rules=replace(saved.rules, **inherited), above=Above(above, saved_above.files, Rules(**inherited))
+    )
 
 
 def _is_ours(path: Path) -> bool:

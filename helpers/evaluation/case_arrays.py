@@ -82,7 +82,7 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
         RefusedInput: where a ground truth cannot be drawn on its frame.
     """
     wanted, sizes = set(case_ids), _sizes(runs)
-    found, problems = [], []
+    cases_to_score, problems = [], []
     chosen = [case for case in dataset.cases if case.case_id in wanted]
     spacings = {path: _spacing(path) for path in {case.frame.path for case in chosen}}  # a cine has many cases
     for case in track(chosen, "checking", unit="case"):
@@ -94,14 +94,14 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
             problems.append(
                 f"{case.case_id}: made for {truth.size[0]}x{truth.size[1]}, the frame is {size[0]}x{size[1]}"
             )
-        found.append(Scorable(case, size, spacings[case.frame.path]))
+        cases_to_score.append(Scorable(case, size, spacings[case.frame.path]))
     if problems:
         raise RefusedInput(
             f"expected ground truths that fit their frames, found {len(problems)} that do not, the first "
             f"{problems[0]}. Mend the annotations (`vesselkit data check` lists all), or ask for --rescale, "
             "or --rescale-from WxH where the annotations state no size"
         )
-    return found
+    return cases_to_score
 
 
 def score_run(subject: ScoredRun, cases: Sequence[Scorable], processes: int = 2) -> list[CaseScores]:
@@ -136,10 +136,10 @@ def reference_bounds_of(cases: Sequence[Scorable]) -> list[ReferenceBounds]:
     Raises:
         RefusedInput: naming the first of all that cannot be drawn.
     """
-    found, problems = [], []
+    bounds, problems = [], []
     for wanted in track(cases, "yardsticks", unit="case"):
         try:
-            found.append(_reference_bounds(wanted.case.truth, wanted.size))
+            bounds.append(_reference_bounds(wanted.case.truth, wanted.size))
         except UnreadableImage as error:
             problems.append(f"{wanted.case_id}: the mask cannot be read: {error.reason}")
         except RefusedInput as error:
@@ -149,7 +149,7 @@ def reference_bounds_of(cases: Sequence[Scorable]) -> list[ReferenceBounds]:
             f"expected ground truths that can be drawn, found {len(problems)} that cannot, the first {problems[0]}. "
             "`vesselkit data check` lists all"
         )
-    return found
+    return bounds
 
 
 def _reference_bounds(truth: Truth, size: tuple[int, int]) -> ReferenceBounds:

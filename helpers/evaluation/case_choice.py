@@ -138,9 +138,9 @@ def checked_data(dataset: Dataset, subjects: Sequence[ScoredRun], case_ids: Sequ
             them read is not read again.
     """
     by_kind: dict[tuple[AuditSeverity, str], list[AuditFinding]] = {}
-    for found in audit(dataset, _seen(subjects, set(case_ids))).findings:
-        if found.severity is not AuditSeverity.NOTE:
-            by_kind.setdefault((found.severity, found.kind), []).append(found)
+    for finding in audit(dataset, _seen(subjects, set(case_ids))).findings:
+        if finding.severity is not AuditSeverity.NOTE:
+            by_kind.setdefault((finding.severity, finding.kind), []).append(finding)
     return [
         {
             "severity": severity.value,
@@ -164,7 +164,7 @@ def check_text(found: Mapping[str, Any]) -> str:
 
 def score_warnings(checked: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of `checked_data` what bears on scores, a sentence for each kind."""
-    return [check_text(found) for found in checked if not found["of_privacy"]]
+    return [check_text(entry) for entry in checked if not entry["of_privacy"]]
 
 
 def _seen(subjects: Sequence[ScoredRun], known: Set[str]) -> dict[str, SeenFrame]:

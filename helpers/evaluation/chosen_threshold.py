@@ -175,11 +175,11 @@ def _scores_at(histogram: LogitHistogram, places: list[int]) -> list[float]:
     """The scores of `CURVES` at places of the sweep, metric after metric."""
     hits, alarms = sweep(histogram)
     vessel, background = int(histogram.vessel.sum()), int(histogram.background.sum())
-    found = []
+    by_threshold = []
     for place in places:
         tp, fp = int(hits[place]), int(alarms[place])
-        found.append(overlap_scores(PixelCounts(tp=tp, fp=fp, fn=vessel - tp, tn=background - fp)))
-    return [scores[metric] for metric in CURVES for scores in found]
+        by_threshold.append(overlap_scores(PixelCounts(tp=tp, fp=fp, fn=vessel - tp, tn=background - fp)))
+    return [scores[metric] for metric in CURVES for scores in by_threshold]
 
 
 def _intervals(values: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -215,8 +215,8 @@ def unit_histograms(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram
     cases = 0
     for case_id, unit in zip(table["case_id"], unit_keys(table), strict=True):
         if case_id in histograms:
-            found = histograms[case_id]
-            sums[unit] = sums[unit] + found if unit in sums else found
+            histogram = histograms[case_id]
+            sums[unit] = sums[unit] + histogram if unit in sums else histogram
             cases += 1
     width = len(thresholds())
     stacked = [

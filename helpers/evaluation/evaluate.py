@@ -204,12 +204,14 @@ def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     """What was decided about the ground truth, and how much of it is not scored; nothing where nothing was."""
     decided = {name: value for name, value in dataset.rules.decided().items() if name in TRUTH_RULES}
     unscored = table["height"] * table["width"] - table[["tp", "fp", "fn", "tn"]].sum(axis=1)
-    found: dict[str, Any] = {}
+    decisions: dict[str, Any] = {}
     if decided:
-        found["rules"] = {name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()}
+        decisions["rules"] = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()
+        }
     if unscored.any():
-        found["ignored"] = {"cases": int((unscored > 0).sum()), "pixels": int(unscored.sum())}
-    return found
+        decisions["ignored"] = {"cases": int((unscored > 0).sum()), "pixels": int(unscored.sum())}
+    return decisions
 
 
 def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
@@ -241,7 +243,7 @@ def _comparisons(
     compared, changed = [], []
     for name in names[1:]:
         pairing = pair(tables[names[0]], tables[name])
-        found = changes(pairing)
+        changed_cases = changes(pairing)
         together = counts(joint((pairing.first, pairing.second)))
         note = p_value_note(together, names[0], name)
         warnings = [] if note is None else [note]
@@ -257,11 +259,11 @@ def _comparisons(
                 "title": title(together, left_out),
                 "identical": len(pairing.identical),
                 "warnings": warnings,
-                "changes": {str(word): int(count) for word, count in found["change"].value_counts().items()},
+                "changes": {str(word): int(count) for word, count in changed_cases["change"].value_counts().items()},
                 "metrics": records_of(compare(pairing, draws=draws, seed=seed)),
             }
         )
-        changed.append(found.assign(first_run=names[0], second_run=name))
+        changed.append(changed_cases.assign(first_run=names[0], second_run=name))
     columns = ["first_run", "second_run", "case_id", "first", "second", "difference", "change"]
     table = pd.concat(changed, ignore_index=True)[columns] if changed else pd.DataFrame(columns=columns)
     return compared, table
@@ -292,13 +294,13 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _unit_warnings(table: pd.DataFrame) -> list[str]:
-    first, found = summary(table, draws=1).iloc[0], []
+    first, warnings = summary(table, draws=1).iloc[0], []
     if not first["independent"]:
-        found.append(
+        warnings.append(
             f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"
         )
     if first["n_units"] < FEWEST_UNITS:
-        found.append(
+        warnings.append(
             f"intervals rest on {first['n_units']} {first['unit']}s, too few to rely on; no p-values are given"
         )
-    return found
+    return warnings

@@ -90,8 +90,8 @@ def case_curves(case: Case, candidates: Sequence[FrangiSettings]) -> np.ndarray:
                 ridges[*key, scale] = ridge_map(grey, field, candidate, scale)
         if (*key, candidate.scales) not in largest:
             largest = {(*key, candidate.scales): combined([ridges[*key, scale] for scale in candidate.scales])}
-        found = cleaned(largest[*key, candidate.scales], candidate)
-        curves.append(dice_curve(logit_histogram(kept(truth), kept(to_logits(found, 1.0))))[::_STEP])
+        response = cleaned(largest[*key, candidate.scales], candidate)
+        curves.append(dice_curve(logit_histogram(kept(truth), kept(to_logits(response, 1.0))))[::_STEP])
     return np.array(curves, np.float32)
 
 

@@ -19,14 +19,14 @@ def headline(summary: Mapping[str, Any]) -> str:
         summary: as `summary.json` holds it, docs/metrics-format.md.
     """
     run = summary["runs"][0]
-    found = _row(run["summary"])
-    sizes = _sizes(summary["dataset"], found)
+    dice = _row(run["summary"])
+    sizes = _sizes(summary["dataset"], dice)
     scored = run["outcomes"][CaseScoring.SCORED]
     if not scored:
         return f"{run['name']}: no mask to score: all {sizes} failed or are missing; {_whose(summary, run)}."
-    if found["mean"] is None:
+    if dice["mean"] is None:
         return f"{run['name']}: Dice is defined for none of {sizes}; {_whose(summary, run)}."
-    parts = [f"{run['name']}: mean Dice {found['mean']:.3f}{_interval(found)}, {sizes}"]
+    parts = [f"{run['name']}: mean Dice {dice['mean']:.3f}{_interval(dice)}, {sizes}"]
     failed = sum(run["outcomes"].values()) - scored
     if failed:
         parts.append(f"{failed} without a mask count as empty")
@@ -54,17 +54,17 @@ def _difference(compared: Mapping[str, Any], own: str) -> str:
 
     Whose scores it compares is said where the training of the other makes it something else than `own`.
     """
-    found = next((row for row in compared["metrics"] if row["metric"] == _METRIC), None)
-    if found is None:
+    row_of_dice = next((row for row in compared["metrics"] if row["metric"] == _METRIC), None)
+    if row_of_dice is None:
         return f"not comparable with {compared['second']}: no case has a Dice in both"
     # A comparison holds the other run less the first.
-    turned = {**found, "low": _negative(found["high"]), "high": _negative(found["low"])}
-    same = " (the two hold the same masks)" if compared["identical"] == found["n_cases"] else ""
+    turned = {**row_of_dice, "low": _negative(row_of_dice["high"]), "high": _negative(row_of_dice["low"])}
+    same = " (the two hold the same masks)" if compared["identical"] == row_of_dice["n_cases"] else ""
     title = compared.get("title", own)
     whose = "" if title == own else f" (of both: {title})"
     return (
-        f"difference from {compared['second']}, paired on the same {_counted(found['n_cases'], 'case')}: "
-        f"{-found['difference'] + 0.0:+.3f}{_interval(turned, '', '+')}{same}{whose}"
+        f"difference from {compared['second']}, paired on the same {_counted(row_of_dice['n_cases'], 'case')}: "
+        f"{-row_of_dice['difference'] + 0.0:+.3f}{_interval(turned, '', '+')}{same}{whose}"
     )
 
 

@@ -69,8 +69,8 @@ class Metrics:
         if run not in self.runs:
             raise RefusedInput(f"{self.folder}: expected one of the runs {', '.join(self.runs)}, got {run!r}")
         table = self.table()
-        found = table[table["run"] == run].drop(columns="run").reset_index(drop=True)
-        return found.astype({name: object for name in unit_columns(found) if name != "case_id"})
+        of_run = table[table["run"] == run].drop(columns="run").reset_index(drop=True)
+        return of_run.astype({name: object for name in unit_columns(of_run) if name != "case_id"})
 
     def means(self, run: str) -> pd.DataFrame:
         """Means of a run with their intervals, as `helpers.evaluation.score_table.summary` gave them."""
@@ -83,7 +83,9 @@ class Metrics:
 
     def comparison(self, second: str) -> pd.DataFrame:
         """Differences of another run less the first, as `helpers.evaluation.paired.compare` gave them."""
-        rows = next(found["metrics"] for found in self.summary["comparisons"] if found["second"] == second)
+        rows = next(
+            comparison["metrics"] for comparison in self.summary["comparisons"] if comparison["second"] == second
+        )
         return table_of(rows)
 
     def _run(self, name: str) -> Mapping[str, Any]:
@@ -127,7 +129,7 @@ class Metrics:
 
     def study(self, run: str) -> dict[str, Any]:
         """What was studied on the logits of a run: an entry of `studies` of the summary."""
-        return next(found for found in self.summary["studies"] if found["run"] == run)
+        return next(study for study in self.summary["studies"] if study["run"] == run)
 
     def thresholds(self, run: str) -> pd.DataFrame:
         """The columns of `thresholds.threshold_curves` for a run; no row where it stores no logits."""
@@ -189,9 +191,9 @@ def write_tables(
     for name, table in tables.items():
         table.to_parquet(folder / name, index=False)
     arrays = {}
-    for place, found in enumerate(histograms.values()):
-        pairs = [np.stack([one.vessel, one.background]) for one in found.values()]
-        arrays[f"cases_{place}"] = np.array(list(found), dtype=np.str_)
+    for place, by_case in enumerate(histograms.values()):
+        pairs = [np.stack([one.vessel, one.background]) for one in by_case.values()]
+        arrays[f"cases_{place}"] = np.array(list(by_case), dtype=np.str_)
         arrays[f"counts_{place}"] = np.array(pairs, np.int32) if pairs else np.zeros((0, 2, 0), np.int32)
     np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)
     names = dict.fromkeys((*_HASHED, *tables))
@@ -211,8 +213,8 @@ def require_unchanged(subjects: Sequence[ScoredRun]) -> None:
 def name_in(metrics: Metrics, subject: ScoredRun) -> str | None:
     """The name that a subject's run and prompt have in a metrics folder; None where it has no scores of them."""
     wanted = (subject.run.config.config_sha256, subject.prompt_id)
-    found = [one["name"] for one in metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted]
-    return found[0] if found else None
+    names = [one["name"] for one in metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted]
+    return names[0] if names else None
 
 
 def outdated(metrics: Metrics, name: str, subject: ScoredRun) -> frozenset[str]:
@@ -222,11 +224,11 @@ def outdated(metrics: Metrics, name: str, subject: ScoredRun) -> frozenset[str]:
     """
     scored = metrics.predictions(name)
     if scored is not None:
-        return frozenset(case_id for case_id, found in scored.items() if found != subject.prediction(case_id))
-    found = set()
+        return frozenset(case_id for case_id, changed in scored.items() if changed != subject.prediction(case_id))
+    changed = set()
     for row in metrics.scores(name).itertuples():
         mask = subject.mask(row.case_id)
         shown = np.zeros((row.height, row.width), bool) if mask is None else mask
         if mask_digest(shown) != row.prediction_digest:
-            found.add(row.case_id)
-    return frozenset(found)
+            changed.add(row.case_id)
+    return frozenset(changed)

@@ -134,11 +134,11 @@ def _of_cases(
     pairing: Pairing, capped_tables: tuple[pd.DataFrame, pd.DataFrame], metric: str, defined: pd.Series
 ) -> dict[str, float]:
     """Of the cases that a distance is compared on: its median in each run, and the number at the cap."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name, table, bounded in zip(("first", "second"), (pairing.first, pairing.second), capped_tables, strict=True):
-        found[f"{name}_median"] = float(bounded[metric][defined].median())
-        found[f"{name}_n_infinite"] = int(np.isinf(table[metric][defined]).sum())
-    return found
+        values[f"{name}_median"] = float(bounded[metric][defined].median())
+        values[f"{name}_n_infinite"] = int(np.isinf(table[metric][defined]).sum())
+    return values
 
 
 def changes(pairing: Pairing, metric: str = "dice", tolerance: float = 0.0) -> pd.DataFrame:

@@ -111,7 +111,7 @@ def open_scored_runs(
     given = distinct_names([Path(folder).name for folder in folders]) if names is None else list(names)
     if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
         raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
-    found = []
+    subjects = []
     runs = [open_run(folder) for folder in folders]
     for first, second in combinations(runs, 2):
         require_comparable(first, second)
@@ -119,8 +119,8 @@ def open_scored_runs(
         if prompt is not None and prompt not in run.prompts:
             raise UsageProblem(f"prompt: expected one of {', '.join(run.prompts)} in run {name}, got {prompt!r}")
         prompts = list(run.prompts) if prompt is None else [prompt]
-        found += [ScoredRun(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
-    return tuple(found)
+        subjects += [ScoredRun(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
+    return tuple(subjects)
 
 
 def require_same_ids(subjects: Sequence[ScoredRun], dataset: Dataset) -> None:
@@ -163,10 +163,10 @@ def require_same_frames(subjects: Sequence[ScoredRun], dataset: Dataset, case_id
 def _other_depth(runs: Sequence[Run], dataset: Dataset) -> str:
     """What to add where runs read 16-bit frames by another depth than the data set's; empty where none did."""
     bits = dataset.depth.bits
-    found = {(run.config.values.get("dataset") or {}).get("bits") for run in runs} - {bits}
-    if not found or bits is None:
+    other_depths = {(run.config.values.get("dataset") or {}).get("bits") for run in runs} - {bits}
+    if not other_depths or bits is None:
         return ""
-    said = ["by each frame's own maximum" if one is None else f"as {one} bits" for one in sorted(found, key=str)]
+    said = ["by each frame's own maximum" if one is None else f"as {one} bits" for one in sorted(other_depths, key=str)]
     return f" (16-bit frames were read {' and '.join(said)}, and the data set has {bits} bits)"
 
 
@@ -223,11 +223,11 @@ def require_untuned(subjects: Sequence[ScoredRun], dataset: Dataset, case_ids: S
 
 def distinct_names(names: Sequence[str]) -> list[str]:
     """The names, a repeated one with the next free number behind: a, a-2, a-3."""
-    found: list[str] = []
+    taken: list[str] = []
     for name in names:
         number, chosen = 1, name
-        while chosen in found:
+        while chosen in taken:
             number += 1
             chosen = f"{name}-{number}"
-        found.append(chosen)
-    return found
+        taken.append(chosen)
+    return taken

@@ -99,10 +99,12 @@ def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int,
     for members in in_sequences(dataset.cases, lambda case: case.frame):
         known = [case.frame.position for case in members]
         places = range(len(members)) if None in known else known
-        found = [(at, scored[case.case_id]) for at, case in zip(places, members, strict=True) if case.case_id in scored]
-        positions = {position for position, _ in found}
+        placed = [
+            (at, scored[case.case_id]) for at, case in zip(places, members, strict=True) if case.case_id in scored
+        ]
+        positions = {position for position, _ in placed}
         if any(position + 1 in positions for position in positions):
-            groups.append(found)
+            groups.append(placed)
     return groups
 
 

@@ -20,7 +20,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         _means(summary, HEADLINE, "Headline"),
     ]
     parts += [_scored_only(summary), _pooled(summary), _reference_bounds(summary)]
-    parts += [_comparison(found, _training_warnings(summary)) for found in summary["comparisons"]]
+    parts += [_comparison(comparison, _training_warnings(summary)) for comparison in summary["comparisons"]]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
     parts += [_means(summary, second, "Second table")]
     parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
@@ -61,14 +61,14 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
 
 def _standing_lines(summary: Mapping[str, Any]) -> list[str]:
     """How each run's training stands to the patients; nothing for a summary that does not know it."""
-    found = summary.get("standing")
-    if found is None:
+    standing = summary.get("standing")
+    if standing is None:
         return []
-    lines = [f"**{escaped(one['run'])}**: {escaped(one['title'])}." for one in found["runs"]]
-    if found["excluded"]:
+    lines = [f"**{escaped(one['run'])}**: {escaped(one['title'])}." for one in standing["runs"]]
+    if standing["excluded"]:
         lines.append(
-            f"{found['excluded_patients']} TRAINING patients with {found['excluded_cases']} cases left out, as asked "
-            "for."
+            f"{standing['excluded_patients']} TRAINING patients with {standing['excluded_cases']} cases left out, as "
+            "asked for."
         )
     return lines
 
@@ -85,10 +85,10 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     head = ["metric", *(escaped(run["name"]) for run in runs), "n"]
     lines = _warning_rows(summary["warnings"], len(head))
     for metric in shown:
-        found = [rows[run["name"]][metric] for run in runs]
+        of_runs = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append([name, *(written_mean(row) for row in found), _count(found[0])])
+        lines.append([name, *(written_mean(row) for row in of_runs), _count(of_runs[0])])
     return (
         f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing "
         "predictions count as empty masks. Infinite distances are capped at the frame's diagonal; the median is over "
@@ -100,11 +100,11 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
     lines = []
     for run in summary["runs"]:
         if run["scored_only"] is not None:
-            found = {row["metric"]: row for row in run["scored_only"]}
+            by_metric = {row["metric"]: row for row in run["scored_only"]}
             shown = ", ".join(
-                f"{BY_METRIC[metric].title} {written_mean(found[metric])}" for metric in ("dice", "iou", "cldice")
+                f"{BY_METRIC[metric].title} {written_mean(by_metric[metric])}" for metric in ("dice", "iou", "cldice")
             )
-            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(found['dice'])})")
+            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(by_metric['dice'])})")
     return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -118,11 +118,11 @@ def _pooled(summary: Mapping[str, Any]) -> str:
 
 
 def _reference_bounds(summary: Mapping[str, Any]) -> str:
-    found = summary["yardsticks"]
+    bounds = summary["yardsticks"]
     return (
         f"## Yardsticks\n\nMean of {_unit(summary)} means of the Dice of: the ground truth passed down to the 256 grid "
-        f"and back {found['ceiling']:.3f}; an empty mask {found['all_empty']:.3f}; a full mask "
-        f"{found['all_foreground']:.3f}."
+        f"and back {bounds['ceiling']:.3f}; an empty mask {bounds['all_empty']:.3f}; a full mask "
+        f"{bounds['all_foreground']:.3f}."
     )
 
 
@@ -166,20 +166,20 @@ def operating_point_rows(studies: Sequence[Mapping[str, Any]]) -> list[list[str]
         studies: of a summary, one for each run.
     """
     rows = [
-        ("Dice at 0.5", lambda found: _estimate(found["threshold"], "dice_at_half")),
-        ("Dice at the locked threshold", lambda found: _estimate(found["threshold"], "dice")),
-        ("gain", lambda found: _estimate(found["threshold"], "gain")),
+        ("Dice at 0.5", lambda study: _estimate(study["threshold"], "dice_at_half")),
+        ("Dice at the locked threshold", lambda study: _estimate(study["threshold"], "dice")),
+        ("gain", lambda study: _estimate(study["threshold"], "gain")),
         ("locked threshold", _locked),
-        ("ECE, 15 bins of equal width", lambda found: _estimate(found["calibration"], "ece")),
-        ("ECE, 15 bins of equal mass", lambda found: _number(found["calibration"], "ece_equal_mass")),
-        ("Brier score", lambda found: _estimate(found["calibration"], "brier")),
-        ("Brier score of the share of vessel", lambda found: _number(found["calibration"], "brier_of_share")),
-        ("temperature", lambda found: _number(found["temperature"], "temperature")),
+        ("ECE, 15 bins of equal width", lambda study: _estimate(study["calibration"], "ece")),
+        ("ECE, 15 bins of equal mass", lambda study: _number(study["calibration"], "ece_equal_mass")),
+        ("Brier score", lambda study: _estimate(study["calibration"], "brier")),
+        ("Brier score of the share of vessel", lambda study: _number(study["calibration"], "brier_of_share")),
+        ("temperature", lambda study: _number(study["temperature"], "temperature")),
         ("ECE after scaling by the temperature", _scaled_error),
         ("chosen on", _chosen_on),
-        ("notes", lambda found: "; ".join(found["notes"])),
+        ("notes", lambda study: "; ".join(study["notes"])),
     ]
-    return [[title, *(text(found) for found in studies)] for title, text in rows]
+    return [[title, *(text(study) for study in studies)] for title, text in rows]
 
 
 def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -197,7 +197,7 @@ def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _operating_points(summary: Mapping[str, Any]) -> str:
-    names = [escaped(found["run"]) for found in summary["studies"]]
+    names = [escaped(study["run"]) for study in summary["studies"]]
     rows = ([escaped(text) for text in row] for row in operating_point_rows(summary["studies"]))
     return (
         f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "
@@ -240,14 +240,15 @@ def _number(part: Mapping[str, Any] | None, name: str) -> str:
 
 
 def _processing(summary: Mapping[str, Any]) -> str:
-    found = summary["processing"]
-    if found is None:
+    processing = summary["processing"]
+    if processing is None:
         return ""
-    names = [escaped(run["run"]) for run in found["runs"]]
+    names = [escaped(run["run"]) for run in processing["runs"]]
     return (
-        f"## {_heading(summary, 'Post-processing')}\n\nGaps closed with a disk of {found['close_gaps']} px, then "
-        f"pieces of fewer than {found['remove_small']} px removed (0: not done). As it is, processed, and the paired "
-        "difference; it is not part of any other table.\n\n" + table(["metric", *names], processing_rows(found["runs"]))
+        f"## {_heading(summary, 'Post-processing')}\n\nGaps closed with a disk of {processing['close_gaps']} px, then "
+        f"pieces of fewer than {processing['remove_small']} px removed (0: not done). As it is, processed, and the "
+        "paired difference; it is not part of any other table.\n\n"
+        + table(["metric", *names], processing_rows(processing["runs"]))
     )
 
 

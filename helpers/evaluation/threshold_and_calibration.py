@@ -86,13 +86,13 @@ def open_development(
             f"{folder}: expected case ids from key {dataset.key_fingerprint}, found {key}: whether patients are on "
             "both sides could not be told. Evaluate the development cases under the same key (--id-key)"
         )
-    found = {}
+    scored_runs = {}
     for subject in subjects:
         name = _same_model(subject, metrics)
         if name is not None:
-            found[subject.name] = Scored(metrics.scores(name), metrics.histograms(name))
+            scored_runs[subject.name] = Scored(metrics.scores(name), metrics.histograms(name))
     first = subjects[0].name
-    if first not in found:
+    if first not in scored_runs:
         raise RefusedInput(
             f"{folder}: expected the model and prompt of run {first}, found other ones. Predict the development cases "
             "with the same command, and evaluate that run first"
@@ -102,13 +102,13 @@ def open_development(
         [(frame.case_id, frame.sequence, frame.patient) for frame in dataset.frames if frame.case_id in wanted],
         columns=["case_id", "sequence", "patient"],
     )
-    for name, scored in found.items():
+    for name, scored in scored_runs.items():
         if not scored.histograms:
             raise RefusedInput(f"{folder}: expected logits of run {name} to choose on, found none. Predict with logits")
         of = dataset.people.spellings.of
         both = [table.assign(patient=table["patient"].map(of, na_action="ignore")) for table in (chosen, scored.table)]
         require_apart(*both)
-    return found
+    return scored_runs
 
 
 def operating_point(name: str, scored: Scored, development: Scored | None, *, draws: int, seed: int) -> OperatingPoint:
@@ -130,26 +130,26 @@ def operating_point(name: str, scored: Scored, development: Scored | None, *, dr
     tables = [scored.table] if development is None else [scored.table, development.table]
     if any(table["patient"].isna().any() for table in tables):
         notes.append("patients are unknown: what was chosen may have seen frames of the scored ones")
-    found: TemperatureScaling | Calibration | None = None
+    fitted: TemperatureScaling | Calibration | None = None
     if is_flat(scored.histograms):
         notes.append("the maps hold two values: every threshold gives the same masks, and there are no probabilities")
     elif alone:
-        found = calibration(units, **kept)
+        fitted = calibration(units, **kept)
     elif development is None:
-        found = scaled_by_folds(units, **kept)
+        fitted = scaled_by_folds(units, **kept)
     else:
         others = unit_histograms(development.table, development.histograms)
-        found = scaled_on_development(units, others, **kept)
-    before = found.before if isinstance(found, TemperatureScaling) else found
+        fitted = scaled_on_development(units, others, **kept)
+    before = fitted.before if isinstance(fitted, TemperatureScaling) else fitted
     record = {
         "run": name,
         "threshold": None if alone else _threshold_record(_locked(scored, development, **kept)),
         "calibration": None if before is None else _calibration_record(before),
-        "temperature": _temperature_record(found) if isinstance(found, TemperatureScaling) else None,
+        "temperature": _temperature_record(fitted) if isinstance(fitted, TemperatureScaling) else None,
         "notes": notes,
     }
     curves = threshold_curves(scored.table, scored.histograms, **kept).assign(run=name)[list(CURVE_COLUMNS)]
-    return OperatingPoint(record, curves, _reliability_table(name, found))
+    return OperatingPoint(record, curves, _reliability_table(name, fitted))
 
 
 def _locked(scored: Scored, development: Scored | None, *, draws: int, seed: int) -> LockedThreshold:

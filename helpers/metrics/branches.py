@@ -110,7 +110,5 @@ def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np
     bounds = [*CALIBRE_FROM_PX.values()][1:]
     classes = np.digitize(local_width(truth, truth_skeleton)[truth], bounds)
     wanted = np.bincount(classes, minlength=len(names))
-    found = np.bincount(classes[prediction[truth]], minlength=len(names))
-    return {
-        name: float(hit / total) if total else np.nan for name, hit, total in zip(names, found, wanted, strict=True)
-    }
+    hits = np.bincount(classes[prediction[truth]], minlength=len(names))
+    return {name: float(hit / total) if total else np.nan for name, hit, total in zip(names, hits, wanted, strict=True)}

@@ -143,15 +143,15 @@ def scaled_on_development(
 
 def scaled_by_folds(units: UnitHistograms, *, draws: int = DRAWS, seed: int = SEED) -> TemperatureScaling:
     """Fit a temperature where there is no development split. Raises RefusedInput with fewer than two units."""
-    each, found = np.ones(len(units.names)), []
+    each, of_folds = np.ones(len(units.names)), []
     for held_out in folds(len(units.names), seed=seed):
         rest: list[int] = np.delete(np.arange(len(units.names)), held_out).tolist()
         each[held_out] = fit_temperature(units.pooled(rest))
-        found.append(float(each[held_out[0]]))
+        of_folds.append(float(each[held_out[0]]))
     return TemperatureScaling(
         temperature=fit_temperature(units.pooled()),
         chosen_by=ChosenBy.CROSS_VALIDATION,
-        fold_temperatures=tuple(found),
+        fold_temperatures=tuple(of_folds),
         before=calibration(units, draws=draws, seed=seed),
         after=calibration(units, each, draws=draws, seed=seed),
     )

@@ -68,10 +68,10 @@ EMPTY_VALUES: Mapping[str, EmptyValues] = MappingProxyType(
 
 def decided_value(metric: str, *, truth_empty: bool, prediction_empty: bool) -> float:
     """`empty_value` where the table decides. Raises ValueError where the metric's own formula holds."""
-    found = empty_value(metric, truth_empty=truth_empty, prediction_empty=prediction_empty)
-    if found is None:
+    value = empty_value(metric, truth_empty=truth_empty, prediction_empty=prediction_empty)
+    if value is None:
         raise ValueError(f"{metric}: expected a metric whose value for empty masks is decided; its formula holds")
-    return found
+    return value
 
 
 def empty_value(metric: str, *, truth_empty: bool, prediction_empty: bool) -> float | None:

@@ -23,17 +23,17 @@ def as_mask(name: str, array: Any) -> np.ndarray:
         return array
     if np.ma.isMaskedArray(array):
         raise _refused(name, "a masked array")
-    found = np.asarray(array)
-    if found.ndim != 2 or not found.size:
-        raise _refused(name, f"{found.dtype} {found.shape}")
-    if found.dtype == np.bool_:
-        return found
-    if found.dtype.kind in _NUMBERS:
-        inside: np.ndarray = found != 0
-        vessel = found[inside]
+    mask = np.asarray(array)
+    if mask.ndim != 2 or not mask.size:
+        raise _refused(name, f"{mask.dtype} {mask.shape}")
+    if mask.dtype == np.bool_:
+        return mask
+    if mask.dtype.kind in _NUMBERS:
+        inside: np.ndarray = mask != 0
+        vessel = mask[inside]
         if not vessel.size or (vessel[0] in (1, 255) and (vessel == vessel[0]).all()):
             return inside
-    raise _refused(name, f"{found.dtype} {found.shape}{_values(found)}")
+    raise _refused(name, f"{mask.dtype} {mask.shape}{_values(mask)}")
 
 
 def as_masks(**arrays: Any) -> tuple[np.ndarray, ...]:

@@ -48,8 +48,8 @@ def closed(mask: np.ndarray, radius: int) -> np.ndarray:
     if radius == 0:
         return mask
     wider = np.pad(mask, radius)
-    found: np.ndarray = binary_closing(wider, disk(radius))[radius:-radius, radius:-radius] | mask
-    return found
+    filled: np.ndarray = binary_closing(wider, disk(radius))[radius:-radius, radius:-radius] | mask
+    return filled
 
 
 def without_small(mask: np.ndarray, fewest: int) -> np.ndarray:

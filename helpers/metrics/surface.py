@@ -156,8 +156,8 @@ def _distances(target: np.ndarray, at: np.ndarray, spacing: tuple[float, float])
     """Distance to the nearest corner of `target` at the corners of `at`."""
     if not target.any() or not at.any():
         return np.full(np.count_nonzero(at), np.inf)
-    found: np.ndarray = distance_transform_edt(~target, sampling=spacing)
-    return np.asarray(found[at])
+    distances: np.ndarray = distance_transform_edt(~target, sampling=spacing)
+    return np.asarray(distances[at])
 
 
 def _sorted(distances: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,8 +38,8 @@ def topology_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, floa
     Raises RefusedInput as `as_mask`, and for two shapes.
     """
     truth, prediction = as_masks(truth=truth, prediction=prediction)
-    expected, found = betti_numbers(truth), betti_numbers(prediction)
+    expected, predicted = betti_numbers(truth), betti_numbers(prediction)
     return {
-        "betti0_error": float(abs(found.pieces - expected.pieces)),
-        "betti1_error": float(abs(found.holes - expected.holes)),
+        "betti0_error": float(abs(predicted.pieces - expected.pieces)),
+        "betti1_error": float(abs(predicted.holes - expected.holes)),
     }

@@ -82,8 +82,8 @@ class ReviewSource:
         """Which of the runs, the reviewed one being 0, a record is on, as they are now; none for another prompt."""
         if record.prompt != self.prompt or record.case_id not in self._cases_by_id:
             return ()
-        found = zip(self.fingerprints, self._cases_by_id[record.case_id].predictions, strict=True)
-        return tuple(place for place, shown in enumerate(found) if is_on(record, *shown))
+        shown_here = zip(self.fingerprints, self._cases_by_id[record.case_id].predictions, strict=True)
+        return tuple(place for place, shown in enumerate(shown_here) if is_on(record, *shown))
 
     def require_whole(self, case_ids: Iterable[str]) -> None:
         """Check the files of cases before many are shown. Raises RefusedInput as `Run.require_whole`."""
@@ -155,11 +155,11 @@ class ReviewSource:
     @cached_property
     def cases(self) -> tuple[ReviewCase, ...]:
         """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
-        run, found = self._subject.run, []
+        run, cases = self._subject.run, []
         empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
         for case_id in run.cases():
             row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
-            found.append(
+            cases.append(
                 ReviewCase(
                     case_id,
                     frame.patient,
@@ -172,7 +172,7 @@ class ReviewSource:
                     self.predictions(case_id),
                 )
             )
-        return tuple(ranked(found, QueueOrder.NATURAL, "dice"))
+        return tuple(ranked(cases, QueueOrder.NATURAL, "dice"))
 
     def view(self, case_id: str) -> CaseView:
         """What the viewer shows of a case.

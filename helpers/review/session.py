@@ -246,6 +246,6 @@ class ReviewSession:
 
     def progress(self) -> str:
         """How far the review is, such as `37 of 120 reviewed: 30 accept, 2 fix, 5 reject`."""
-        found = [record.verdict for record in self.verdicts.values()]
-        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in Verdict)
-        return f"{len(found)} of {len(self.cases)} reviewed: {counts}"
+        verdicts = [record.verdict for record in self.verdicts.values()]
+        counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict)
+        return f"{len(verdicts)} of {len(self.cases)} reviewed: {counts}"

@@ -161,8 +161,8 @@ def verdict_table(source: ReviewSource, verdicts: Verdicts) -> str:
 
 
 def _cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
-    found = {case_id for given in verdicts.values() for case_id, record in given.items() if record.verdict in kinds}
-    return sorted(found, key=natural_key)
+    case_ids = {case_id for given in verdicts.values() for case_id, record in given.items() if record.verdict in kinds}
+    return sorted(case_ids, key=natural_key)
 
 
 def _write_frames(source: ReviewSource, case_ids: list[str], verdicts: Verdicts, folder: Path) -> None:

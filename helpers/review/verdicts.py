@@ -200,11 +200,11 @@ def current(records: Iterable[VerdictRecord]) -> dict[str, dict[str, VerdictReco
     """
     records = sorted(records, key=lambda record: record.moment)
     gone = {(record.reviewer, record.withdraws) for record in records if record.withdraws}
-    found: dict[str, dict[str, VerdictRecord]] = {}
+    latest: dict[str, dict[str, VerdictRecord]] = {}
     for record in records:
         if record.verdict is not None and (record.reviewer, record.id) not in gone:
-            found.setdefault(record.reviewer, {})[record.case_id] = record
-    return found
+            latest.setdefault(record.reviewer, {})[record.case_id] = record
+    return latest
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ def read_taken(path: Path) -> tuple[VerdictRecord, ...]:
     Raises:
         RefusedInput: as `read_lines`, and for a record whose time names no moment: which verdict stands is unknown.
     """
-    found, spoilt = _parsed(path)
+    records, spoilt = _parsed(path)
     timeless = {number: error for number, error in spoilt.items() if isinstance(error, NoMoment)}
     if timeless:
         number, error = next(iter(timeless.items()))
@@ -274,7 +274,7 @@ def read_taken(path: Path) -> tuple[VerdictRecord, ...]:
             f"{path}: line {number}: {error}. So it is in {len(timeless)} lines, and which of a reviewer's verdicts is "
             "the last cannot be told. Take the file as the page wrote it, or correct the times; nothing was taken over"
         )
-    return _without_spoilt(path, found, spoilt)
+    return _without_spoilt(path, records, spoilt)
 
 
 def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:

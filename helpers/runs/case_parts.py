@@ -140,7 +140,7 @@ def read_part(run: Path, case_id: str) -> CasePart:
     try:
         values = json.loads(unsealed(path.read_bytes()))
         rows = tuple(PredictionRow.from_json(row) for row in values["rows"])
-        artefacts = {name: Artefact(found["bytes"], found["sha256"]) for name, found in values["artefacts"].items()}
+        artefacts = {name: Artefact(facts["bytes"], facts["sha256"]) for name, facts in values["artefacts"].items()}
         return CasePart(values["case_id"], values["config_sha256"], rows, artefacts, values.get("made_with"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusedInput(

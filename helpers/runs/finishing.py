@@ -220,14 +220,14 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 def data_sha256(rows: Sequence[PredictionRow]) -> str:
     """SHA-256 over the sorted (case id, hash of the pixels) of all cases, as JSON."""
-    found = sorted({(row.case_id, row.image_sha256 or "") for row in rows})
-    return sha256(json.dumps(found).encode()).hexdigest()
+    images = sorted({(row.case_id, row.image_sha256 or "") for row in rows})
+    return sha256(json.dumps(images).encode()).hexdigest()
 
 
 def count_statuses(rows: Sequence[PredictionRow]) -> dict[str, int]:
     """Number of case and prompt pairs of each status, zeros included."""
-    found = Counter({(row.case_id, row.prompt_id): row.status for row in rows}.values())
-    return {status.value: found[status] for status in PredictionStatus}
+    counts = Counter({(row.case_id, row.prompt_id): row.status for row in rows}.values())
+    return {status.value: counts[status] for status in PredictionStatus}
 
 
 def _versions() -> dict[str, str]:

@@ -27,12 +27,12 @@ def combined_map(full: np.ndarray, combine: Combine, predicted_iou: np.ndarray |
         predicted_iou: (n,), NaN or infinite where unknown; None where all are.
     """
     if combine is Combine.UNION:
-        found: np.ndarray = full.max(axis=0)
+        combined: np.ndarray = full.max(axis=0)
     elif combine is Combine.FIRST or predicted_iou is None:
-        found = full[0]
+        combined = full[0]
     else:
-        found = full[int(np.argmax(np.where(np.isfinite(predicted_iou), predicted_iou, -np.inf)))]
-    return found
+        combined = full[int(np.argmax(np.where(np.isfinite(predicted_iou), predicted_iou, -np.inf)))]
+    return combined
 
 
 def combined_mask(

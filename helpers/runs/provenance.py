@@ -80,10 +80,10 @@ def file_state(path: Path, bits: int | None = None) -> str | None:
         bits: depth that the file's frames are read with, see `Frame`: under another one they have other pixels.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    facts = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    facts = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return hashlib.sha256(repr(facts if bits is None else (*facts, bits)).encode()).hexdigest()
 
 

@@ -145,10 +145,10 @@ def check_asked(
         stored, asked: fields of the two configurations, the same ones.
         extent_at: as for `start_run`.
     """
-    found = asked_for(stored, asked, extent_at)
-    if found is Asked.OTHER:
+    answer = asked_for(stored, asked, extent_at)
+    if answer is Asked.OTHER:
         raise other_configuration(run, differences(stored, asked))
-    if found is Asked.FEWER:
+    if answer is Asked.FEWER:
         cases, whole = stored["dataset"]["cases"], stored["limit"] is None
         raise RefusedInput(
             f"{run}: holds a run of {'all' if whole else 'the first'} {cases} cases, and the command asks for "

@@ -69,8 +69,8 @@ class Run:
     @property
     def key_fingerprint(self) -> str | None:
         """Fingerprint of the key of the case ids; None where they are the data set's own."""
-        found: str | None = self.config.values.get("dataset", {}).get("key_fingerprint")
-        return found
+        fingerprint: str | None = self.config.values.get("dataset", {}).get("key_fingerprint")
+        return fingerprint
 
     @property
     def stamp(self) -> str | None:
@@ -155,8 +155,8 @@ class Run:
         facts = [self.config.first_sha256, case_id, prompt_id, row.image_sha256, str(row.status)]
         if row.mask_pixels is not None:
             # Without digests any other state of the run is another one.
-            found = self._digests(case_id)
-            whole = [found[name(case_id, prompt_id)] for name in (mask_name, logits_name)] if found else None
+            digests = self._digests(case_id)
+            whole = [digests[name(case_id, prompt_id)] for name in (mask_name, logits_name)] if digests else None
             facts += whole or [self.manifest["files"][TABLE_NAME]]
         return sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -169,12 +169,12 @@ class Run:
         """
         if self.artefacts is not None:
             return None
-        found = [case_id for case_id in self.cases() if self._digests(case_id) is None]
-        if not found:
+        unsealed = [case_id for case_id in self.cases() if self._digests(case_id) is None]
+        if not unsealed:
             return None
         return (
-            f"{len(found)} of its {len(self.cases())} cases keep no digests of their files, so that these could not be "
-            "checked. Predict into a new folder to have them"
+            f"{len(unsealed)} of its {len(self.cases())} cases keep no digests of their files, so that these could not "
+            "be checked. Predict into a new folder to have them"
         )
 
     @property

@@ -36,8 +36,8 @@ NO_ANSWER = frozenset((*FAILURES, PredictionStatus.NAN_LOGITS))
 
 def all_failed(statuses: Iterable[PredictionStatus]) -> bool:
     """Whether there are cases, and every one ended in an error: then nothing was predicted."""
-    found = list(statuses)
-    return bool(found) and all(status in NO_ANSWER for status in found)
+    each = list(statuses)
+    return bool(each) and all(status in NO_ANSWER for status in each)
 
 
 def status_of(*, finite: bool, truncated: bool, seg_count: int, mask_fraction: float | None) -> PredictionStatus:

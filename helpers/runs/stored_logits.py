@@ -96,12 +96,12 @@ def read_npz(path: Path, content: bytes | None = None) -> StoredLogits:
         content: of the file, where it was read already.
     """
     try:
-        with np.load(path if content is None else io.BytesIO(content), allow_pickle=False) as found:
-            height, width = (int(value) for value in found["size"])
+        with np.load(path if content is None else io.BytesIO(content), allow_pickle=False) as archive:
+            height, width = (int(value) for value in archive["size"])
             return StoredLogits(
-                found["logits"],
-                Upsampling(str(found["upsampling"])),
-                int(found["network_size"]) or None,
+                archive["logits"],
+                Upsampling(str(archive["upsampling"])),
+                int(archive["network_size"]) or None,
                 width,
                 height,
             )

@@ -45,7 +45,7 @@ def predict_summary(table: pa.Table) -> dict[str, float | int | None]:
 
 def _times(path: Path) -> dict[str, float | int]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        times = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return times if isinstance(times, dict) else {}

@@ -60,7 +60,7 @@ class AuditReport:
     @property
     def ok(self) -> bool:
         """Whether no finding is an error."""
-        return not any(found.severity is AuditSeverity.ERROR for found in self.findings)
+        return not any(finding.severity is AuditSeverity.ERROR for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
@@ -186,14 +186,14 @@ def _value_findings(dataset: Dataset) -> Iterator[AuditFinding]:
 
 def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]) -> Iterator[AuditFinding]:
     """A note on each annotation file whose coordinates fit images of another size."""
-    for found in suggestions(dataset.cases, sizes):
-        wanted, frame = (f"{width}x{height}" for width, height in (found.fits, found.frame))
+    for suggestion in suggestions(dataset.cases, sizes):
+        wanted, frame = (f"{width}x{height}" for width, height in (suggestion.fits, suggestion.frame))
         what = (
-            f"in one annotation file, {len(found.case_ids)} images of {frame} have coordinates up to "
-            f"x={found.reach[0]:g}, y={found.reach[1]:g}, as on images of {wanted}"
+            f"in one annotation file, {len(suggestion.case_ids)} images of {frame} have coordinates up to "
+            f"x={suggestion.reach[0]:g}, y={suggestion.reach[1]:g}, as on images of {wanted}"
         )
         advice = f"if they were drawn on such, ask for --rescale-from {wanted}"
-        yield AuditFinding(AuditSeverity.NOTE, "other_frame", found.case_ids[0], what, advice)
+        yield AuditFinding(AuditSeverity.NOTE, "other_frame", suggestion.case_ids[0], what, advice)
 
 
 def _colour_findings(case: Case, image: Image.Image, ids: IdPolicy) -> Iterator[AuditFinding]:
@@ -241,10 +241,10 @@ def _split_findings(dataset: Dataset) -> Iterator[AuditFinding]:
                 name = dataset.people.spellings.united.get(own, own) if kind == "patient" else own
                 splits[name].add(frame.split)
                 ids[name].add(own)
-        for name, found in splits.items():
-            if len(found) > 1:
+        for name, in_splits in splits.items():
+            if len(in_splits) > 1:
                 spelled = f", under the ids {', '.join(sorted(ids[name]))}," if len(ids[name]) > 1 else ""
-                said = f"{kind} {name}{spelled} lies in the splits {', '.join(sorted(found))}"
+                said = f"{kind} {name}{spelled} lies in the splits {', '.join(sorted(in_splits))}"
                 advice = f"put all frames of one {kind} into one split; scores are too good otherwise"
                 yield AuditFinding(AuditSeverity.ERROR, f"{kind}_across_splits", None, said, advice)
 

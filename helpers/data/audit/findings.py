@@ -58,14 +58,14 @@ def of_case(severity: str, kind: str, case: Case, what: str, advice: str) -> Aud
 def ordered(findings: Iterable[AuditFinding]) -> tuple[AuditFinding, ...]:
     """Errors first, kinds together, otherwise as they came."""
     findings = tuple(findings)
-    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(found.kind for found in findings))}
-    return tuple(sorted(findings, key=lambda found: (_ORDER.index(found.severity), kinds[found.kind])))
+    kinds = {kind: place for place, kind in enumerate(dict.fromkeys(finding.kind for finding in findings))}
+    return tuple(sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), kinds[finding.kind])))
 
 
 def counts(findings: Iterable[AuditFinding]) -> dict[str, int]:
     """Number of findings of each severity, zeros included."""
-    found = Counter(finding.severity for finding in findings)
-    return {severity.value: found[severity] for severity in AuditSeverity}
+    by_severity = Counter(finding.severity for finding in findings)
+    return {severity.value: by_severity[severity] for severity in AuditSeverity}
 
 
 def to_csv(findings: Iterable[AuditFinding]) -> str:
@@ -73,8 +73,8 @@ def to_csv(findings: Iterable[AuditFinding]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([field.name for field in fields(AuditFinding)])
-    for found in findings:
-        writer.writerow([safe_text(value or "") for value in asdict(found).values()])
+    for finding in findings:
+        writer.writerow([safe_text(value or "") for value in asdict(finding).values()])
     return buffer.getvalue()
 
 
@@ -82,14 +82,14 @@ def to_text(findings: Sequence[AuditFinding]) -> str:
     """A table for people, a few rows of each kind."""
     rows = [("severity", "kind", "case", "what", "what to do")]
     seen: Counter[tuple[AuditSeverity, str]] = Counter()
-    totals = Counter((found.severity, found.kind) for found in findings)
-    for found in findings:
-        group = found.severity, found.kind
+    totals = Counter((finding.severity, finding.kind) for finding in findings)
+    for finding in findings:
+        group = finding.severity, finding.kind
         seen[group] += 1
         if seen[group] <= _SHOWN:
-            rows.append((found.severity.value, found.kind, found.case_id or "-", found.what, found.advice))
+            rows.append((finding.severity.value, finding.kind, finding.case_id or "-", finding.what, finding.advice))
         elif seen[group] == _SHOWN + 1:
-            rows.append((found.severity.value, found.kind, "...", f"and {totals[group] - _SHOWN} more", ""))
+            rows.append((finding.severity.value, finding.kind, "...", f"and {totals[group] - _SHOWN} more", ""))
     return aligned(rows)
 
 

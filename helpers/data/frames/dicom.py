@@ -89,8 +89,8 @@ def _check_pixels(path: Path, header: "Dataset", index: int) -> None:
     if rows < 1 or columns < 1:
         raise UnreadableImage(path, "the DICOM file holds no image. Leave reports and other documents out")
     if rows * columns > MAX_PIXELS:
-        found = f"{columns}x{rows} = {rows * columns:,} pixels"
-        raise BadSize(path, f"{found}; at most {MAX_PIXELS:,} are read. Shrink or crop it")
+        size = f"{columns}x{rows} = {rows * columns:,} pixels"
+        raise BadSize(path, f"{size}; at most {MAX_PIXELS:,} are read. Shrink or crop it")
     check_frame_count(path, count)
     if not 0 <= index < count:
         raise UnreadableImage(path, f"expected a frame of 0 to {count - 1}, was asked for {index}. Check the frame")

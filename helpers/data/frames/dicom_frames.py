@@ -74,8 +74,8 @@ def mask_frames(header: "Dataset") -> tuple[int, ...]:
     count, numbers = frame_count_of(header), set()
     for item in header.get("MaskSubtractionSequence") or []:
         if is_filled(item, "MaskFrameNumbers") and text_of(item, "MaskOperation") != "NONE":
-            found = item.MaskFrameNumbers
-            numbers |= {int(number) for number in ([found] if isinstance(found, int) else found)}
+            given = item.MaskFrameNumbers
+            numbers |= {int(number) for number in ([given] if isinstance(given, int) else given)}
     return tuple(sorted(number for number in numbers if 1 <= number <= count))
 
 
@@ -84,9 +84,9 @@ def shutters(header: "Dataset") -> tuple[str, ...]:
     groups = [*(header.get("SharedFunctionalGroupsSequence") or [])]
     groups += [*(header.get("PerFrameFunctionalGroupsSequence") or [])]
     items = [header, *(item for group in groups for item in group.get("FrameDisplayShutterSequence") or [])]
-    found = set()
+    shapes = set()
     for item in items:
         if is_filled(item, "ShutterShape"):
             value = item.ShutterShape
-            found |= {str(shape).strip().upper() for shape in ([value] if isinstance(value, str) else value)}
-    return tuple(sorted({shape if shape in _SHUTTERS else "another shape" for shape in found}))
+            shapes |= {str(shape).strip().upper() for shape in ([value] if isinstance(value, str) else value)}
+    return tuple(sorted({shape if shape in _SHUTTERS else "another shape" for shape in shapes}))

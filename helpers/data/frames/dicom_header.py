@@ -254,16 +254,16 @@ def _patient(header: "Dataset") -> str | None:
 
 
 def _moments(header: "Dataset") -> dict[Moment, float]:
-    found: dict[Moment, float] = {}
+    moments: dict[Moment, float] = {}
     for moment, ways in _TIMES.items():
         for way in ways:
             texts = [text for keyword in way if (text := text_of(header, keyword)) is not None]
             seconds = _seconds("".join(texts)) if len(texts) == len(way) else None
             if seconds is not None:
-                found.setdefault(moment, seconds)
+                moments.setdefault(moment, seconds)
     if header.get("InstanceNumber") not in (None, ""):
-        found[Moment.INSTANCE] = int(header.InstanceNumber)
-    return found
+        moments[Moment.INSTANCE] = int(header.InstanceNumber)
+    return moments
 
 
 def _seconds(text: str) -> float | None:

@@ -26,11 +26,11 @@ def pydicom() -> ModuleType:
     Raises:
         UsageProblem: where it is not installed.
     """
-    found = needed("pydicom")
+    library = needed("pydicom")
     for name in ("config", "dataset", "encaps", "errors", "filereader", "filewriter", "pixels", "uid"):
         needed(f"pydicom.{name}")
-    found.config.settings.reading_validation_mode = found.config.IGNORE
-    return found
+    library.config.settings.reading_validation_mode = library.config.IGNORE
+    return library
 
 
 def dicom_errors() -> tuple[type[Exception], ...]:

@@ -56,8 +56,8 @@ def common_depth(root: Path, paths: Iterable[Path], bits: int | None = None) -> 
             range.
     """
     stills = [path for path in dict.fromkeys(paths) if not is_video(path)]
-    found = {path: image_depth(path) for path in track(stills, "headers", unit="file")}
-    deep = {path: depth for path, depth in found.items() if depth is not None}
+    depths = {path: image_depth(path) for path in track(stills, "headers", unit="file")}
+    deep = {path: depth for path, depth in depths.items() if depth is not None}
     ranges = tuple(sorted({depth.full_scale for depth in deep.values() if depth.full_scale is not None}))
     stated = sum(depth.full_scale is not None for depth in deep.values())
     said = [] if not stated else [f"{stated} images state the range of their grey by their format: {_listed(ranges)}"]
@@ -133,8 +133,8 @@ def _largest(paths: Iterable[Path]) -> dict[Path, Grey]:
     """The values of those images that can be read."""
     paths = list(paths)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        found = threads.map(_grey, paths)
-        shown = track(found, "depth", unit="image", total=len(paths))
+        greys = threads.map(_grey, paths)
+        shown = track(greys, "depth", unit="image", total=len(paths))
         return {path: grey for path, grey in zip(paths, shown, strict=True) if grey is not None}
 
 

@@ -181,8 +181,8 @@ def _open(path: Path, max_pixels: int) -> "av.container.InputContainer":
     width, height = stream.width, stream.height
     if width * height > max_pixels:
         container.close()
-        found = f"{width}x{height} = {width * height:,} pixels"
-        raise BadSize(path, f"{found}; at most {max_pixels:,} are read. Shrink or crop it")
+        size = f"{width}x{height} = {width * height:,} pixels"
+        raise BadSize(path, f"{size}; at most {max_pixels:,} are read. Shrink or crop it")
     # Without this, decoders paint over damage and call the result a frame.
     stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
     return container

@@ -250,15 +250,19 @@ def _suggestion(records: tuple[Record, ...]) -> str:
 
 def _suggested_column(folder: Path) -> str:
     """The column of patients of the one CSV file in the folder that has one and names of files; '' without it."""
-    found = []
+    patient_columns = []
     for path in sorted(folder.glob("*.csv")):
         try:
             columns = list(_rows(path)[0])
         except (UsageProblem, IndexError):  # the table may be about something else
             continue
         if any(name in columns for name in _NAME_COLUMNS):
-            found += [name for name in columns if str(name).casefold() in _PATIENT_COLUMNS]
-    return f"; a CSV file beside the data names patients: --group-by column:{found[0]}" if len(found) == 1 else ""
+            patient_columns += [name for name in columns if str(name).casefold() in _PATIENT_COLUMNS]
+    return (
+        f"; a CSV file beside the data names patients: --group-by column:{patient_columns[0]}"
+        if len(patient_columns) == 1
+        else ""
+    )
 
 
 def _trailing_number(record: Record) -> int | None:

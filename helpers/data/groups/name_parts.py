@@ -91,9 +91,9 @@ def words_of(name: str) -> Iterator[str]:
         tokens = _tokens(end.partition("/")[0])
         for last in range(1, len(tokens) + 1):
             if last == len(tokens) or _is_separator(tokens[last]):
-                found = word("".join(tokens[:last]))
-                if found is not None:
-                    yield found
+                inner = word("".join(tokens[:last]))
+                if inner is not None:
+                    yield inner
 
 
 def word(text: str) -> str | None:

@@ -64,9 +64,9 @@ class PatternRule:
         parts = _parts(name)
         fitting = [depth for depth in self.depths if depth <= len(parts)] or [len(parts)]
         for depth in fitting:
-            found = self._search(parts[-depth:], name)
-            if found is not None:
-                return found
+            groups = self._search(parts[-depth:], name)
+            if groups is not None:
+                return groups
         others = [self._search(parts[-depth:], name) for depth in range(1, len(parts) + 1) if depth not in fitting]
         told = {(one.patient, one.sequence): one for one in others if one is not None}
         return next(iter(told.values())) if len(told) == 1 else None

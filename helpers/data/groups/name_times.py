@@ -56,11 +56,11 @@ def in_order_of_time(
     stems = _with_month(stems) or stems
     stems = _in_24_hours(stems) or stems
     for pattern in _YEAR_LAST:
-        found = _only_match(pattern, stems)
-        if found is None:
+        dates = _only_match(pattern, stems)
+        if dates is None:
             continue
         ways = [
-            _rewritten(stems, found, [(int(one["year"]), int(one[month]), int(one[day])) for one in found])
+            _rewritten(stems, dates, [(int(one["year"]), int(one[month]), int(one[day])) for one in dates])
             for day, month in (("one", "two"), ("two", "one"))
         ]
         known = [way for way in ways if way is not None]
@@ -72,11 +72,11 @@ def in_order_of_time(
 
 def _short_doubt(stems: Sequence[str], order: Callable[[Sequence[str]], Sequence[int]]) -> str | None:
     """Why dates with years of two digits are not certain."""
-    found = _only_match(_SHORT, stems)
-    if found is None:
+    dates = _only_match(_SHORT, stems)
+    if dates is None:
         return None
     ways = [
-        _rewritten(stems, found, [(2000 + int(one[year]), int(one[month]), int(one[day])) for one in found])
+        _rewritten(stems, dates, [(2000 + int(one[year]), int(one[month]), int(one[day])) for one in dates])
         for year, month, day in (("one", "two", "three"), ("three", "two", "one"), ("three", "one", "two"))
     ]
     known = [way for way in ways if way is not None]
@@ -86,11 +86,11 @@ def _short_doubt(stems: Sequence[str], order: Callable[[Sequence[str]], Sequence
 def _with_month(stems: Sequence[str]) -> Sequence[str] | None:
     """The names with months as numbers; None where not all have one, with its year, in one form."""
     for pattern in _WITH_MONTH:
-        found = _only_match(pattern, stems)
-        if found is not None:
+        dates = _only_match(pattern, stems)
+        if dates is not None:
             short = [month[:3] for month in _MONTHS]
             return _rewritten(
-                stems, found, [(int(one["year"]), short.index(one["name"][:3]) + 1, int(one["day"])) for one in found]
+                stems, dates, [(int(one["year"]), short.index(one["name"][:3]) + 1, int(one["day"])) for one in dates]
             )
     return None
 
@@ -98,20 +98,20 @@ def _with_month(stems: Sequence[str]) -> Sequence[str] | None:
 def _in_24_hours(stems: Sequence[str]) -> Sequence[str] | None:
     """The names with hours of 0 to 23; None where not all have an hour of 1 to 12 with am or pm."""
     for pattern in _HALF_DAY:
-        found = _only_match(pattern, stems)
-        if found is not None and all(1 <= int(one["hour"]) <= 12 for one in found):
-            hours = [int(one["hour"]) % 12 + 12 * (one["half"] == "p") for one in found]
+        times = _only_match(pattern, stems)
+        if times is not None and all(1 <= int(one["hour"]) <= 12 for one in times):
+            hours = [int(one["hour"]) % 12 + 12 * (one["half"] == "p") for one in times]
             return [
                 f"{stem[: one.start()]}{hour:02d}{one['rest']}{stem[one.end() :]}"
-                for stem, one, hour in zip(stems, found, hours, strict=True)
+                for stem, one, hour in zip(stems, times, hours, strict=True)
             ]
     return None
 
 
 def _only_match(pattern: re.Pattern[str], stems: Sequence[str]) -> list[re.Match[str]] | None:
     """The one match in each name; None where one has none or several."""
-    found = [list(pattern.finditer(stem)) for stem in stems]
-    return [matches[0] for matches in found] if all(len(matches) == 1 for matches in found) else None
+    of_stems = [list(pattern.finditer(stem)) for stem in stems]
+    return [matches[0] for matches in of_stems] if all(len(matches) == 1 for matches in of_stems) else None
 
 
 def _rewritten(

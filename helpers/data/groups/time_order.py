@@ -124,9 +124,9 @@ def _ordered(members: Sequence[Record]) -> tuple[OrderFrom, Sequence[Record], st
     if numbers and NumberFrom.NAME not in origins:
         return OrderFrom.NUMBERS, numbers, None
     for source, moment in ((OrderFrom.CONTENT, Moment.CONTENT), (OrderFrom.INSTANCES, Moment.INSTANCE)):
-        found = _by_moment(members, moment)
-        if found:
-            return source, found, None
+        in_order = _by_moment(members, moment)
+        if in_order:
+            return source, in_order, None
     return _by_name(members, numbers)
 
 
@@ -241,8 +241,8 @@ def _natural(text: str, decimals: bool) -> tuple:
 
 
 def _ending(stem: str) -> int | None:
-    found = _END.search(stem)
-    return None if found is None else int(found[0])
+    match = _END.search(stem)
+    return None if match is None else int(match[0])
 
 
 def _form(stem: str) -> str:
@@ -257,8 +257,8 @@ def _varying(stems: Sequence[str]) -> list[str] | None:
     end = 0
     while all(len(rest) > end for rest in rests) and len({rest[-1 - end] for rest in rests}) == 1:
         end += 1
-    found = [rest[: len(rest) - end] for rest in rests]
-    return found if all(part.isascii() and part.isalpha() for part in found) else None
+    parts = [rest[: len(rest) - end] for rest in rests]
+    return parts if all(part.isascii() and part.isalpha() for part in parts) else None
 
 
 def _letters(stems: Sequence[str]) -> dict[str, str] | None:

@@ -130,8 +130,8 @@ class _Pool:
         self._key = key
         self._used: dict[str, set[int]] = defaultdict(set)
         self._width: dict[str, int] = defaultdict(int)
-        for found in filter(None, map(_NUMBERED.fullmatch, given)):
-            self._take(found[1], found[2])
+        for match in filter(None, map(_NUMBERED.fullmatch, given)):
+            self._take(match[1], match[2])
 
     def draw(self, taken: dict[str, str], names: Iterable[str], kind: str, start: str, digits: int) -> None:
         """Give each name that has none an id: `start` and a free number, of at least so many digits."""
@@ -223,14 +223,14 @@ def _plain(wanted: Mapping[str, str]) -> dict[str, str]:
 
     Texts that differ only in case count as equal, since some file systems hold them so.
     """
-    found = {name: _sanitised(text) for name, text in wanted.items()}
+    names = {name: _sanitised(text) for name, text in wanted.items()}
     for again in (_sanitised, lambda name: f"{_sanitised(name)[:_LONGEST]}-{_short_digest(name)}"):
-        counts = Counter(text.casefold() for text in found.values())
-        found = {
+        counts = Counter(text.casefold() for text in names.values())
+        names = {
             name: again(name) if counts[text.casefold()] > 1 or not text or len(text) > _LONGEST else text
-            for name, text in found.items()
+            for name, text in names.items()
         }
-    return found
+    return names
 
 
 def _sanitised(text: str) -> str:

@@ -40,9 +40,9 @@ class IdMap:
         """
         names = [name for name, given in self.taken.cases.items() if given == case_id]
         roots = [Path(folder) for folder in self.roots] if root is None else [root]
-        found = [folder / name for name in names for folder in roots]
-        there = [path for path in found if path.exists() or Path(str(path).rpartition("#")[0]).is_file()]
-        return tuple(there or found)
+        possible = [folder / name for name in names for folder in roots]
+        there = [path for path in possible if path.exists() or Path(str(path).rpartition("#")[0]).is_file()]
+        return tuple(there or possible)
 
 
 def map_path(key: Path) -> Path:

@@ -36,9 +36,9 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile
     """
     path = map_path(key or default_key_path(dataset_root(dataset)))
     if path.is_file():
-        found = read_map(path).paths(case_id)
-        if found:
-            return OriginalFile(found, kept=False)
+        files = read_map(path).paths(case_id)
+        if files:
+            return OriginalFile(files, kept=False)
     if key is not None:
         asked = f"an id of the map {path}, found no such id" if path.is_file() else f"the map of {key}, found none"
         raise UsageProblem(f"{case_id}: expected {asked}. Pass the --id-key that the ids were made with")
@@ -49,10 +49,10 @@ def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile
             f"{dataset}: expected a data set with a map of its ids, found none. Pass --data DATASET, and --id-key FILE "
             "where one was used"
         ) from error
-    found = tuple(frame.path for frame in frames if frame.case_id == case_id)
-    if not found:
+    files = tuple(frame.path for frame in frames if frame.case_id == case_id)
+    if not files:
         raise UsageProblem(
             f"{case_id}: expected a case of {dataset}, found none, neither under a pseudonym nor under its own name. "
             "Pass --data DATASET, and --id-key FILE where one was used"
         )
-    return OriginalFile(found, kept=True)
+    return OriginalFile(files, kept=True)

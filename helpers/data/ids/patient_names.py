@@ -62,10 +62,10 @@ class PatientNames:
     @cached_property
     def ids_by_fold(self) -> Mapping[str, frozenset[str]]:
         """A patient's name without what spellings differ in -> the ids of all its spellings."""
-        found: dict[str, set[str]] = defaultdict(set)
+        by_fold: dict[str, set[str]] = defaultdict(set)
         for name, given in self.ids.items():
-            found[folded(name)].add(given)
-        return {name: frozenset(ids) for name, ids in found.items()}
+            by_fold[folded(name)].add(given)
+        return {name: frozenset(ids) for name, ids in by_fold.items()}
 
 
 def patient_names(

@@ -47,11 +47,11 @@ def image_path(root: Path, annotation: Path, given: Any) -> Path:
     folder = annotation.parent
     bases = (folder, folder / "images", folder.parent, folder.parent / "images", root, root / "images")
     subset = annotation.stem.removeprefix("instances_")
-    found = _first_there(root, bases, given)
+    image = _first_there(root, bases, given)
     of_subset = _first_there(root, [base / subset for base in bases], given)
-    if found and of_subset and not found.samefile(of_subset):
+    if image and of_subset and not image.samefile(of_subset):
         raise UnsafePath(given, f"it is there twice, in a folder {subset} and outside")
-    path = found or of_subset or bases[0] / inside(bases[0], given).relative_to(bases[0])
+    path = image or of_subset or bases[0] / inside(bases[0], given).relative_to(bases[0])
     if not leads_inside(root, path):
         raise UnsafePath(given, "a link leads out of the data set, or in a circle")
     return path
@@ -105,10 +105,10 @@ def _spellings(folder: Path) -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=64)
 def _listed(folder: Path, changed: int) -> dict[str, tuple[str, ...]]:
     """As `_spellings`; `changed` is there so that a folder that was written to is listed again."""
-    found: dict[str, tuple[str, ...]] = {}
+    by_spelling: dict[str, tuple[str, ...]] = {}
     for name in sorted(os.listdir(folder)):
-        found[one_spelling(name)] = (*found.get(one_spelling(name), ()), name)
-    return found
+        by_spelling[one_spelling(name)] = (*by_spelling.get(one_spelling(name), ()), name)
+    return by_spelling
 
 
 def normalised(root: Path, folder: Path, given: Any) -> Any:

@@ -61,13 +61,13 @@ def paired_by_content(root: Path, files: Mapping[str, Sequence[str]], pairs: Pai
     lone, taken = list(pairs.lone_masks), {part.images.folder: part for part in parts if part.masks is not None}
     for mask in masks:
         others = dict.fromkeys(path for path in (*unpaired, *taken, *pairs.left_out) if path != mask.path)
-        found = _images_of(looker, mask, [looker.folder(path) for path in others])
-        if found is None:
+        images_and_affix = _images_of(looker, mask, [looker.folder(path) for path in others])
+        if images_and_affix is None:
             if mask.seen.masks and mask.path not in lone:
                 lone.append(mask.path)
                 parts = [part for part in parts if part.images.folder != mask.path]
             continue
-        images, affix = found
+        images, affix = images_and_affix
         if images.path in taken:
             first = taken[images.path].masks.folder
             raise RefusedInput(
@@ -149,7 +149,7 @@ def _with_affix(looker: _Looker, part: PairedPart) -> PairedPart:
     if part.masks.folder == part.images.folder:
         return part
     images, masks = looker.folder(part.images.folder), looker.folder(part.masks.folder)
-    keys = {comparable(found["key"]) for found in map(part.masks.match, masks.stems) if found}
+    keys = {comparable(match["key"]) for match in map(part.masks.match, masks.stems) if match}
     if (keys | set(masks.stems.values())) & set(images.stems.values()):
         return part
     affix = affix_of(tuple(masks.stems.values()), tuple(images.stems.values()))
@@ -191,14 +191,14 @@ def _images_of(looker: _Looker, mask: _Folder, others: Sequence[_Folder]) -> tup
         if nearly:
             raise _doubt(looker, mask, nearly[min(nearly)], "not every one has the name of one image")
         return None
-    found = ranked[min(ranked)]
+    fitting = ranked[min(ranked)]
     if not mask.seen.masks and not is_named_for_masks(mask.path):
-        if len(found) == 1:
-            raise _doubt(looker, mask, [found[0][0]], "most of them is not black")
+        if len(fitting) == 1:
+            raise _doubt(looker, mask, [fitting[0][0]], "most of them is not black")
         return None
-    if len(found) > 1:
-        raise _doubt(looker, mask, [folder for folder, _ in found], "they have the names of the images of each")
-    folder, affix = found[0]
+    if len(fitting) > 1:
+        raise _doubt(looker, mask, [folder for folder, _ in fitting], "they have the names of the images of each")
+    folder, affix = fitting[0]
     if not looker.same_sizes(folder, mask, affix):
         raise _doubt(looker, mask, [folder], "their sizes differ")
     if not folder.seen.frames:
@@ -227,7 +227,7 @@ def _has_channels(images: _Folder, affix: Affix) -> bool:
 def _rank(mask: str, images: str) -> int:
     """How near two paths are: 0 where only the word for masks differs, 1 where one folder does, else 2."""
     one, other = (PurePosixPath(comparable(path)).parts for path in (mask, images))
-    if [found for found in map(residue, one) if found] == [found for found in map(residue, other) if found]:
+    if [rest for rest in map(residue, one) if rest] == [rest for rest in map(residue, other) if rest]:
         return 0
     if len(one) == len(other):
         return 1 if sum(a != b for a, b in zip(one, other, strict=True)) == 1 else 2

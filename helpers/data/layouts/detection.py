@@ -72,11 +72,11 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
     chosen = layout or rules.layout
     if chosen is None or chosen in _BY_JSON:
         json_files = _json_files(root, chosen)
-    found = _read_folder(root, chosen or _detect(root, json_files), json_files)
+    read = _read_folder(root, chosen or _detect(root, json_files), json_files)
     if chosen is not None:
-        found = replace(found, notes=(*found.notes, *_passed_over(root, chosen)))
-    found = replace(found, records=checked_orientation(found.records), unread=unread_annotations(root))
-    return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
+        read = replace(read, notes=(*read.notes, *_passed_over(root, chosen)))
+    read = replace(read, records=checked_orientation(read.records), unread=unread_annotations(root))
+    return replace(read, public=True) if rules.ids is IdPolicy.PUBLIC else read
 
 
 def saved_rules(root: Path) -> Saved:
@@ -159,11 +159,11 @@ def _read_file(file: Path, layout: str | None, rules: Rules | None) -> Reading:
     root = _root_of(file)
     rules = saved_rules(root).rules if rules is None else rules
     if kind == "labelme":
-        found = read_labelme(root, [file], with_bare=False)
+        read = read_labelme(root, [file], with_bare=False)
     else:
-        found = _read_folder(root, kind, {kind: [file]})
-    found = replace(found, records=checked_orientation(found.records))
-    return replace(found, public=True) if rules.ids is IdPolicy.PUBLIC else found
+        read = _read_folder(root, kind, {kind: [file]})
+    read = replace(read, records=checked_orientation(read.records))
+    return replace(read, public=True) if rules.ids is IdPolicy.PUBLIC else read
 
 
 def _frames_of(file: Path) -> str | None:
@@ -181,10 +181,10 @@ def _read_frames(file: Path, kind: str, layout: str | None) -> Reading:
     if layout not in {None, kind}:
         raise RefusedInput(f"{file}: expected layout {layout}, found one file of {_KINDS[kind]}. Leave --layout out")
     if kind == "images":
-        found = reading(kind, [Record(file.name, file)], source=file.parent)
+        read = reading(kind, [Record(file.name, file)], source=file.parent)
     else:
-        found = (read_dicom if kind == "dicom" else read_video)(file.parent, file.name)
-    return replace(found, records=checked_orientation(found.records))
+        read = (read_dicom if kind == "dicom" else read_video)(file.parent, file.name)
+    return replace(read, records=checked_orientation(read.records))
 
 
 def _root_of(file: Path) -> Path:
@@ -302,7 +302,7 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
     for path in walk(root, lambda name: name.lower().endswith(".json"), _JSON_DEPTH):
         if not _is_no_annotation(path):
             by_folder[path.parent].append(path)
-    found: dict[str, list[Path]] = defaultdict(list)
+    by_kind: dict[str, list[Path]] = defaultdict(list)
     refusals = []
     for files in by_folder.values():
         unknown: list[Path] = []
@@ -313,12 +313,12 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
                 refusals.append(error)
                 kind = None
             if kind == "labelme" and layout in {None, "labelme"}:
-                found[kind] += [*unknown, *files[number:]]
+                by_kind[kind] += [*unknown, *files[number:]]
                 break
-            (unknown if kind is None else found[kind]).append(file)
-    if refusals and not found:
+            (unknown if kind is None else by_kind[kind]).append(file)
+    if refusals and not by_kind:
         raise refusals[0]
-    return found
+    return by_kind
 
 
 def _is_no_annotation(path: Path) -> bool:

@@ -39,10 +39,10 @@ def _checked(record: Record) -> Record:
     truth = record.truth
     if truth is None or record.index is not None or isinstance(truth, BrokenTruth):
         return record
-    found = _orientation(record.path)
-    if found is None:
+    turned = _orientation(record.path)
+    if turned is None:
         return record
-    orientation, size = found
+    orientation, size = turned
     if isinstance(truth, MaskFileTruth):
         own = _orientation(truth.path)
         if own is not None and own[0] == orientation:

@@ -76,8 +76,8 @@ class Sample:
 
     def _most(self, wanted: frozenset[PixelLook]) -> bool:
         counts = Counter(self.looks)
-        found = sum(counts[look] for look in wanted)
-        return found > sum(counts[look] for look in (PixelLook.FRAME, PixelLook.MASK, PixelLook.FEW)) - found
+        count = sum(counts[look] for look in wanted)
+        return count > sum(counts[look] for look in (PixelLook.FRAME, PixelLook.MASK, PixelLook.FEW)) - count
 
 
 def sample(paths: Iterable[Path], most: int) -> Sample:
@@ -150,15 +150,15 @@ def _of_values(values: np.ndarray) -> PixelLook:
     """What the values of an image (H, W) look like."""
     if not np.isfinite(values).all():
         return PixelLook.UNKNOWN
-    found = np.unique(values)
-    if found.size == 1:
-        return PixelLook.PLAIN if found[0] else PixelLook.BLACK
-    if found.size <= max(2, min(_MOST_VALUES, values.size // _PIXELS_A_VALUE)):
+    distinct = np.unique(values)
+    if distinct.size == 1:
+        return PixelLook.PLAIN if distinct[0] else PixelLook.BLACK
+    if distinct.size <= max(2, min(_MOST_VALUES, values.size // _PIXELS_A_VALUE)):
         black = np.mean(values == 0) >= _BLACK
-        plain = found.size == 2 and found[0] == 0 and found[1] in {1, 255, 65535}
+        plain = distinct.size == 2 and distinct[0] == 0 and distinct[1] in {1, 255, 65535}
         return PixelLook.MASK if black or plain else PixelLook.FEW
-    top = float(found[-1])
-    if found[0] < 0 or top > 65535 or top <= 0:
+    top = float(distinct[-1])
+    if distinct[0] < 0 or top > 65535 or top <= 0:
         return PixelLook.FRAME
     dark, bright = np.mean(values <= _CLOSE * top), np.mean(values >= (1 - _CLOSE) * top)
     return PixelLook.MASK if dark + bright >= _ENDS and min(dark, bright) >= _LEAST else PixelLook.FRAME

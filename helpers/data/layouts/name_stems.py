@@ -54,17 +54,18 @@ def affix_of(masks: Collection[str], images: Collection[str]) -> Affix | None:
     """
     if _fits(SAME, masks, images):
         return SAME
-    found = {affix for mask in sorted(masks)[:_PROBES] for affix in _candidates(mask, images)}
-    fitting = sorted((affix for affix in found if _fits(affix, masks, images)), key=lambda affix: affix.image_end)
+    candidates = {affix for mask in sorted(masks)[:_PROBES] for affix in _candidates(mask, images)}
+    fitting = sorted((affix for affix in candidates if _fits(affix, masks, images)), key=lambda affix: affix.image_end)
     of_channels = all(_CHANNEL.fullmatch(affix.image_end) for affix in fitting)
     return fitting[0] if fitting and (of_channels or len(fitting) == 1) else None
 
 
 def shared(masks: Collection[str], images: Collection[str]) -> int:
     """How many masks have the stem of an image, by the affix that suits most of them."""
-    found = {SAME, *(affix for mask in sorted(masks)[:_PROBES] for affix in _candidates(mask, images))}
+    candidates = {SAME, *(affix for mask in sorted(masks)[:_PROBES] for affix in _candidates(mask, images))}
     return max(
-        len({affix.mask_key(mask) for mask in masks} & {affix.image_key(image) for image in images}) for affix in found
+        len({affix.mask_key(mask) for mask in masks} & {affix.image_key(image) for image in images})
+        for affix in candidates
     )
 
 

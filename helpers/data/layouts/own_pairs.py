@@ -102,11 +102,11 @@ def mask_like(files: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]
     folders: dict[str, None] = {}
     count = 0
     for folder, names in files.items():
-        found = [part for part in PurePosixPath(folder).parts if _LIKE_MASK.fullmatch(part)]
+        parts = [part for part in PurePosixPath(folder).parts if _LIKE_MASK.fullmatch(part)]
         if not names:
             continue
-        if found:
-            folders[found[0]] = None
+        if parts:
+            folders[parts[0]] = None
         else:
             count += sum(bool(_LIKE_MASK.fullmatch(PurePosixPath(name).stem)) for name in names)
     return tuple(folders), count
@@ -115,7 +115,7 @@ def mask_like(files: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], int]
 def _alone(folder: str, names: Sequence[str]) -> PairedPart:
     """A folder without a partner: with masks of its own where some name is another's with such an end, else without."""
     sides = PairedFiles(folder, _IMAGE_BESIDE_MASK), PairedFiles(folder, _MASK_BESIDE_IMAGE)
-    images, masks = ({comparable(found["key"]) for found in map(side.match, names) if found} for side in sides)
+    images, masks = ({comparable(match["key"]) for match in map(side.match, names) if match} for side in sides)
     if images & masks:
         return PairedPart(*sides, split=split_of_folder(folder))
     return PairedPart(PairedFiles(folder, _IMAGE), None, split=split_of_folder(folder))
@@ -150,9 +150,9 @@ def residue(part: str) -> str:
     """What is left of a folder's name without the word that tells images from masks: `tr` of `imagesTr`."""
     plain = _plain(part)
     for word in sorted(_IMAGES | _MASKS, key=len, reverse=True):
-        for found in (plain.removeprefix(word), plain.removesuffix(word)):
-            if found != plain:
-                return found
+        for rest in (plain.removeprefix(word), plain.removesuffix(word)):
+            if rest != plain:
+                return rest
     return plain
 
 

@@ -35,13 +35,13 @@ class _Folders:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._paths: dict[str, Path] = {}
-        found: dict[str, list[Path]] = defaultdict(list)
+        by_lower: dict[str, list[Path]] = defaultdict(list)
         for folder, names, _ in os.walk(root, followlinks=True):
             relative = Path(folder).relative_to(root)
             self._paths[_text(relative)] = Path(folder)
-            found[_text(relative).casefold()].append(Path(folder))
+            by_lower[_text(relative).casefold()].append(Path(folder))
             names[:] = [name for name in names if _is_entered(root, Path(folder, name), len(relative.parts))]
-        self._by_lower = {path: folders[0] for path, folders in found.items() if len(folders) == 1}
+        self._by_lower = {path: folders[0] for path, folders in by_lower.items() if len(folders) == 1}
 
     def get(self, base: str, relative: str) -> Path | None:
         path = _text(Path(base, relative))

@@ -105,11 +105,11 @@ def annotation_ids(ref: Any) -> list[str]:
 
 def sentences(refs: list[dict]) -> list[str]:
     """What references say, in their order."""
-    found = []
+    texts = []
     for ref in refs:
         listed = ref.get("sentences")
         for sentence in listed if isinstance(listed, list) else ():
             text = sentence.get("sent") if isinstance(sentence, dict) else sentence
             if isinstance(text, str):
-                found.append(text)
-    return found
+                texts.append(text)
+    return texts

@@ -60,10 +60,12 @@ class PolygonTruth:
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
         width, height = _frame_size(self.size, width, height)
-        found = _size_problems(self.size, width, height)
+        problems = _size_problems(self.size, width, height)
         for number, polygon in enumerate(self.polygons, 1):
-            found += tuple(problem.within(f"polygon {number}") for problem in polygon_problems(polygon, width, height))
-        return found
+            problems += tuple(
+                problem.within(f"polygon {number}") for problem in polygon_problems(polygon, width, height)
+            )
+        return problems
 
     def mask(self, width: int, height: int) -> np.ndarray:
         problems = self.problems(width, height)
@@ -98,16 +100,16 @@ class RleTruth:
         return width, height
 
     def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
-        found = _size_problems(self.size, *_frame_size(self.size, width, height))
-        if found:  # codes of an absurd size are not drawn just to look for more
-            return found
+        problems = _size_problems(self.size, *_frame_size(self.size, width, height))
+        if problems:  # codes of an absurd size are not drawn just to look for more
+            return problems
         for number, code in enumerate(self.codes, 1):
             try:
                 if decode(code).shape[::-1] != self.size:
-                    found += (TruthProblem(f"run-length code {number} is of another size than the first"),)
+                    problems += (TruthProblem(f"run-length code {number} is of another size than the first"),)
             except BadRle as error:
-                found += (TruthProblem(f"run-length code {number}: {error}"),)
-        return found
+                problems += (TruthProblem(f"run-length code {number}: {error}"),)
+        return problems
 
     def mask(self, width: int, height: int) -> np.ndarray:
         problems = self.problems(width, height)
@@ -161,8 +163,8 @@ class MaskFileTruth:
         return _nearest(self._understood().mask, width, height)
 
     def rescaled_ignored(self, width: int, height: int, made_for: Size | None = None) -> np.ndarray | None:
-        found = self._understood().ignored if self._may_ignore else None
-        return None if found is None else _nearest(found, width, height)
+        ignored = self._understood().ignored if self._may_ignore else None
+        return None if ignored is None else _nearest(ignored, width, height)
 
     @property
     def _may_ignore(self) -> bool:
@@ -227,8 +229,8 @@ class UnionTruth:
 
 
 def _united(masks: Iterable[np.ndarray | None]) -> np.ndarray | None:
-    found = [mask for mask in masks if mask is not None]
-    return np.logical_or.reduce(found) if found else None
+    masks_given = [mask for mask in masks if mask is not None]
+    return np.logical_or.reduce(masks_given) if masks_given else None
 
 
 def _frame_size(own: Size | None, width: int | None, height: int | None) -> tuple[int | None, int | None]:

@@ -77,10 +77,10 @@ class Plane:
             return np.zeros(self.values.shape, bool)
         if self.entries is None:
             return self.values == number if self.names is None else np.zeros(self.values.shape, bool)
-        found = self.entries == number
-        if self.names is None and (other := self.values == number).any() and (other != found).any():
+        pixels = self.entries == number
+        if self.names is None and (other := self.values == number).any() and (other != pixels).any():
             raise ValueError(f"{name} is a grey and the index of another entry of the palette; name it as #rrggbb")
-        return found
+        return pixels
 
 
 @dataclass(frozen=True)
@@ -137,30 +137,30 @@ def draw(plane: Plane, choice: ValueChoice, highest: float | None = None) -> Dra
             ignored = np.logical_or.reduce([parts[name] for name in choice.ignore])
             values = np.where(ignored, 0, values)
             ignored = ignored if ignored.any() else None
-    found = look(values, plane.names)
+    looked = look(values, plane.names)
     remarks: tuple[str, ...] = ()
     if choice.vessel:
         mask = np.logical_or.reduce([parts[name] for name in choice.vessel])
     elif choice.values == "mask":
-        _require(found, not found.low < 0 and np.isfinite(found.low))
+        _require(looked, not looked.low < 0 and np.isfinite(looked.low))
         mask = values != 0
-    elif choice.values == "probability" and found.one not in _WHITES:
-        highest = found.high if highest is None else max(highest, found.high)
-        full = full_of(found.low, highest, found.whole)
-        _require(found, full is not None and plane.names is None)
+    elif choice.values == "probability" and looked.one not in _WHITES:
+        highest = looked.high if highest is None else max(highest, looked.high)
+        full = full_of(looked.low, highest, looked.whole)
+        _require(looked, full is not None and plane.names is None)
         mask = values >= half(full)
     else:
-        _require(found, found.kind in (ValueKind.EMPTY, ValueKind.MASK, ValueKind.GREY))
-        mask = values >= half(found.full) if found.kind is ValueKind.GREY else values != 0
-        remarks = _remarks(found)
+        _require(looked, looked.kind in (ValueKind.EMPTY, ValueKind.MASK, ValueKind.GREY))
+        mask = values >= half(looked.full) if looked.kind is ValueKind.GREY else values != 0
+        remarks = _remarks(looked)
     if plane.twins and not choice.vessel:
         raise Undecided("expected a colour of its own for each entry of the palette, found two entries of one colour")
-    return Drawn(mask, ignored, found, remarks, frozenset(named))
+    return Drawn(mask, ignored, looked, remarks, frozenset(named))
 
 
 def _named_parts(plane: Plane, choice: ValueChoice) -> dict[str, np.ndarray]:
-    found = look(plane.values, plane.names)
-    if found.kind is ValueKind.GREY or (plane.lossy and found.distinct > 2):
+    looked = look(plane.values, plane.names)
+    if looked.kind is ValueKind.GREY or (plane.lossy and looked.distinct > 2):
         raise Undecided("a mask of smeared greys or colours holds no exact values to name; export it without loss")
     try:
         return {name: plane.where(name) for name in choice.named}
@@ -207,11 +207,11 @@ def read_plane(path: Path) -> Plane:
     if values.ndim == 2:
         return Plane(values, lossy=lossy)
     codes = values.astype(np.int32) @ np.int32([1 << 16, 1 << 8, 1])
-    found = np.unique(codes)
-    twins = entries is not None and len(np.unique(entries.astype(np.int64) << 24 | codes)) > len(found)
+    distinct = np.unique(codes)
+    twins = entries is not None and len(np.unique(entries.astype(np.int64) << 24 | codes)) > len(distinct)
     if not (values != values[..., :1]).any():
         return Plane(values[..., 0], None, entries, twins, lossy)
-    return Plane(codes, {int(code): f"#{code:06x}" for code in found}, entries, twins, lossy)
+    return Plane(codes, {int(code): f"#{code:06x}" for code in distinct}, entries, twins, lossy)
 
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")

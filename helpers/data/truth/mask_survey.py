@@ -57,7 +57,7 @@ class MaskSurvey:
             named |= drawn.named
         absent = [name for name in self.choice.named if name not in named]
         notes = tuple(f"{name} was decided upon and is in no mask" for name in absent)
-        highest = max((found.high for found in files if found.high == found.high), default=0.0)
+        highest = max((file.high for file in files if file.high == file.high), default=0.0)
         if self.choice.vessel and raw and not named & set(self.choice.vessel):
             listed = ", ".join(self.choice.vessel)
             said = refusals[0] if refusals else f"expected vessel as {listed} in the masks, found none of these"

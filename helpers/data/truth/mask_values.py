@@ -104,16 +104,16 @@ def look(values: np.ndarray, names: Mapping[int, str] | None = None) -> Found:
         values: (H, W), bool, integer or floating.
         names: of values that stand for colours, of which 0 is black; None where the values speak for themselves.
     """
-    found, pixels = _histogram(values)
-    finite = bool(np.isfinite(found).all())
-    whole = finite and bool((found == np.floor(found)).all())
-    low, high = (float(found[0]), float(found[-1])) if finite else (np.nan, np.nan)
+    distinct, pixels = _histogram(values)
+    finite = bool(np.isfinite(distinct).all())
+    whole = finite and bool((distinct == np.floor(distinct)).all())
+    low, high = (float(distinct[0]), float(distinct[-1])) if finite else (np.nan, np.nan)
     frequent = np.sort(np.argsort(-pixels, kind="stable")[:_LISTED])
-    listed = {name_of(found[at], names): int(pixels[at]) for at in frequent}
-    kind, one, full = _kind(values, found, pixels, whole, names)
+    listed = {name_of(distinct[at], names): int(pixels[at]) for at in frequent}
+    kind, one, full = _kind(values, distinct, pixels, whole, names)
     named = None if one is None else name_of(one, names)
     return Found(
-        kind, low, high, whole, listed, len(found), values.size, named, full, names is not None, values.dtype.name
+        kind, low, high, whole, listed, len(distinct), values.size, named, full, names is not None, values.dtype.name
     )
 
 
@@ -124,11 +124,11 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
         advice: what to do where they cannot be taken.
     """
     files = tuple(files)
-    values = frozenset(name for found in files for name in found.counts)
-    ones = {found.one for found in files if found.kind is ValueKind.MASK}
-    greys = {str(found.full) for found in files if found.kind is ValueKind.GREY}
+    values = frozenset(name for file in files for name in file.counts)
+    ones = {file.one for file in files if file.kind is ValueKind.MASK}
+    greys = {str(file.full) for file in files if file.kind is ValueKind.GREY}
     usual = set(map(str, FULL))
-    doubtful = [found for found in files if found.kind in (ValueKind.OTHER, ValueKind.SHARES)]
+    doubtful = [file for file in files if file.kind in (ValueKind.OTHER, ValueKind.SHARES)]
     if doubtful or len(ones) > 1 and not ones <= usual or (ones - usual and greys):
         odd = f" in {len(doubtful)} of {len(files)} files" if doubtful and len(files) > 1 else ""
         said = said_other(doubtful[0]) if doubtful else "another single value beside 0 in some files than in others"
@@ -140,7 +140,7 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
         notes.append(f"masks hold {listed}, not all the same; vessel is what is not 0 in each")
     notes += [f"masks hold 0 and {one}: {one} was taken as vessel" for one in sorted(ones - usual)]
     if greys:
-        count = sum(found.kind is ValueKind.GREY for found in files)
+        count = sum(file.kind is ValueKind.GREY for file in files)
         notes.append(
             f"{count} of {len(files)} masks hold many greys and were cut at half of {' or '.join(sorted(greys))}"
         )
@@ -150,11 +150,11 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
 def shares(files: Sequence[Found]) -> str:
     """The histogram of files: value and share of pixels, the most frequent ones in ascending order."""
     counts: Counter[str] = Counter()
-    for found in files:
-        counts.update(found.counts)
-    pixels = sum(found.pixels for found in files)
+    for file in files:
+        counts.update(file.counts)
+    pixels = sum(file.pixels for file in files)
     shown = sorted((name for name, _ in counts.most_common(_SHOWN)), key=_order)
-    more = max((found.distinct for found in files), default=0) > _LISTED or len(counts) > len(shown)
+    more = max((file.distinct for file in files), default=0) > _LISTED or len(counts) > len(shown)
     return ", ".join(f"{name}: {counts[name] / pixels:.2%}" for name in shown) + (" and more" if more else "")
 
 
@@ -185,10 +185,10 @@ def _histogram(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values in ascending order and their pixels. Small whole numbers are counted without sorting."""
     if values.dtype.kind in "bu" and values.dtype.itemsize <= 2:
         counts = np.bincount(values.ravel())
-        found = np.flatnonzero(counts)
-        return found, counts[found]
-    found, counts = np.unique(values, return_counts=True)
-    return found.astype(np.float64) if values.dtype.kind == "f" else found, counts
+        distinct = np.flatnonzero(counts)
+        return distinct, counts[distinct]
+    distinct, counts = np.unique(values, return_counts=True)
+    return distinct.astype(np.float64) if values.dtype.kind == "f" else distinct, counts
 
 
 def _kind(

@@ -87,8 +87,8 @@ def _reach(truth: Truth | None) -> tuple[float, float] | None:
     """Largest x and y of the polygons of a truth that states no size; None for any other, and for odd coordinates."""
     if isinstance(truth, LabelledTruth | UnionTruth) and truth.size is None:
         parts = truth.parts if isinstance(truth, UnionTruth) else tuple(part for _, part in truth.parts)
-        found = [reach for reach in map(_reach, parts) if reach is not None]
-        return (max(x for x, _ in found), max(y for _, y in found)) if found else None
+        reaches = [reach for reach in map(_reach, parts) if reach is not None]
+        return (max(x for x, _ in reaches), max(y for _, y in reaches)) if reaches else None
     if not isinstance(truth, PolygonTruth) or truth.size is not None:
         return None
     points = [np.reshape(polygon, (-1, 2)) for polygon in truth.polygons if polygon and len(polygon) % 2 == 0]

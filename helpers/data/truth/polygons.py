@@ -45,13 +45,13 @@ def polygon_problems(polygon: Sequence[float], width: int | None, height: int | 
     points = len(polygon) // 2
     if points < 3:
         return (few_points(points),)
-    found = []
+    problems = []
     for axis, values, limit, side in (("x", polygon[::2], width, "wide"), ("y", polygon[1::2], height, "high")):
         if min(values) < -TOLERANCE:
-            found.append(below_zero(axis, min(values)))
+            problems.append(below_zero(axis, min(values)))
         if limit is not None and max(values) > limit + TOLERANCE:
-            found.append(beyond(axis, max(values), limit, side))
-    return tuple(found)
+            problems.append(beyond(axis, max(values), limit, side))
+    return tuple(problems)
 
 
 def draw_polygons(polygons: Sequence[Sequence[float] | np.ndarray], width: int, height: int) -> np.ndarray:

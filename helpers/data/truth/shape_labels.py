@@ -73,8 +73,8 @@ class LabelledTruth:
             return (TruthProblem(choice.reason),)
         size = (width, height) if width is not None and height is not None else self.size or (None, None)
         parts = [PolygonTruth((), self.size), *(part for _, part in self._drawn(choice))]
-        found = (problem for part in parts for problem in part.problems(*size))
-        return tuple(dict.fromkeys([*map(TruthProblem, self._lines_alone(choice)), *found]))
+        of_parts = (problem for part in parts for problem in part.problems(*size))
+        return tuple(dict.fromkeys([*map(TruthProblem, self._lines_alone(choice)), *of_parts]))
 
     def mask(self, width: int, height: int) -> np.ndarray:
         return self._painted(lambda part: part.mask(width, height))[0]

@@ -52,24 +52,24 @@ def keep_training_names(
         id_key: file of the key of the hashes, made where it is missing; None for this machine's key.
     """
     try:
-        found = _training_files(checkpoint, train_config)
+        training = _training_files(checkpoint, train_config)
     except RefusedInput:
         return _nothing(f"the training config cannot be read: correct a copy and give it (--train-config), {_OR_LIST}")
-    if found is None:
+    if training is None:
         return _nothing(f"the checkpoint holds no training config: give it (--train-config), {_OR_LIST}")
-    count = sum(len(one.names) for one in found.sources if one.role is ListRole.TRAINING)
+    count = sum(len(one.names) for one in training.sources if one.role is ListRole.TRAINING)
     if not count:
         return _nothing(
-            f"none of the {len(found.named)} annotation files that the training config names is here and names "
+            f"none of the {len(training.named)} annotation files that the training config names is here and names "
             f"training images: convert where they are, {_OR_LIST}"
         )
     try:
         key = key_at(machine_key_path() if id_key is None else id_key)
-        keep_names(found, tensors_sha256, key)
+        keep_names(training, tensors_sha256, key)
     except (UsageProblem, RefusedInput, OSError) as error:
         return _nothing(f"{type(error).__name__}: {error}")
     said = f"names of {count} training images were kept on this machine as hashes, under key {fingerprint(key)}"
-    return Kept(count, f"{said}: evaluate says which patients are TRAINING patients{_lacking(found)}")
+    return Kept(count, f"{said}: evaluate says which patients are TRAINING patients{_lacking(training)}")
 
 
 def _training_files(checkpoint: Path, train_config: Path | None) -> TrainingFiles | None:

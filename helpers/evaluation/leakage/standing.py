@@ -75,8 +75,8 @@ class Counts:
 def counts(table: pd.DataFrame) -> Counts:
     """Count the units of a table of scores; those of a table without the column are of unknown standing."""
     column = table[COLUMN] if COLUMN in table else pd.Series(str(Standing.UNKNOWN), index=table.index)
-    found = Counter(_of_unit(set(ones)) for _, ones in column.groupby(unit_keys(table).to_numpy()))
-    return Counts(unit_of(table), *(found[one] for one in (Standing.TRAINING, Standing.UNSEEN, Standing.UNKNOWN)))
+    units = Counter(_of_unit(set(ones)) for _, ones in column.groupby(unit_keys(table).to_numpy()))
+    return Counts(unit_of(table), *(units[one] for one in (Standing.TRAINING, Standing.UNSEEN, Standing.UNKNOWN)))
 
 
 def joint(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -150,8 +150,8 @@ def trained_units(tables: Sequence[pd.DataFrame], unit: Unit | None = None) -> f
     """
     if not any(COLUMN in table for table in tables):
         return frozenset()
-    found = joint(tables)
-    return frozenset(keys_of(found, unit or unit_of(found))[found[COLUMN] == Standing.TRAINING])
+    of_both = joint(tables)
+    return frozenset(keys_of(of_both, unit or unit_of(of_both))[of_both[COLUMN] == Standing.TRAINING])
 
 
 def title_of(summary: Mapping[str, Any], run: str | None = None) -> str:
@@ -161,10 +161,10 @@ def title_of(summary: Mapping[str, Any], run: str | None = None) -> str:
         summary: as `summary.json` holds it.
         run: name of the one whose title is wanted; None for that of all runs together.
     """
-    found = summary.get("standing")
-    if found is None:
+    standing = summary.get("standing")
+    if standing is None:
         return UNKNOWN_TITLE
-    return next((str(one["title"]) for one in found["runs"] if one["run"] == run), str(found["title"]))
+    return next((str(one["title"]) for one in standing["runs"] if one["run"] == run), str(standing["title"]))
 
 
 def standing_note(standing: str | None) -> str:

@@ -53,8 +53,8 @@ class TrainingCheck:
         Args:
             tables: of scores, marked, by the subjects' names.
         """
-        found = {name: counts(table) for name, table in tables.items()}
-        titles = {name: title(one, self.excluded_patients) for name, one in found.items()}
+        by_run = {name: counts(table) for name, table in tables.items()}
+        titles = {name: title(one, self.excluded_patients) for name, one in by_run.items()}
         return {
             "title": joint_title(titles),
             "excluded": self.asked,
@@ -65,7 +65,7 @@ class TrainingCheck:
                     "run": name,
                     "title": titles[name],
                     "sources": [str(source) for source in self.standings[name].sources],
-                    **found[name].to_json(),
+                    **by_run[name].to_json(),
                     "training_ids": _training_ids(table),
                     "reasons": list(self.standings[name].reasons),
                 }

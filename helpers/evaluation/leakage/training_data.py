@@ -130,10 +130,10 @@ class TrainingData:
         model = model or {}
         if model.get("kind") == "vesselness":
             return [self._tuned(model.get("tuned_on"))], []
-        found = [] if self.listed is None else [self._by_list]
+        evidence = [] if self.listed is None else [self._by_list]
         fingerprint = model.get("tensors_sha256")
         kept, reason = (None, None) if fingerprint is None else self._by_kept(str(fingerprint))
-        return found + ([] if kept is None else [kept]), [] if reason is None else [reason]
+        return evidence + ([] if kept is None else [kept]), [] if reason is None else [reason]
 
     @cached_property
     def _by_list(self) -> Evidence:
@@ -165,10 +165,10 @@ class TrainingData:
         by_id = {name: group for name, _ in pairs if (group := self._of_id(name)) is not None}
         names = [(name, file) for name, file in pairs if name not in by_id and name not in people.by_case]
         told = told_by(people, [name for name, _ in names])
-        found = matcher.find([marks_of(name, plain, file) for name, file in names], told)
+        matched = matcher.find([marks_of(name, plain, file) for name, file in names], told)
         files = {name for name, _ in pairs if name in people.by_case}
         return TrainedGroups(
-            found.groups | set(by_id.values()), found.files | files, found.doubtful, len(pairs), found.untold
+            matched.groups | set(by_id.values()), matched.files | files, matched.doubtful, len(pairs), matched.untold
         )
 
     def _of_id(self, name: str) -> Group | None:
@@ -254,12 +254,12 @@ def _standing(case_id: str, group: Group | None, evidence: Sequence[Evidence]) -
 
 def _lacking(absent: int, unread: int) -> list[str]:
     """Why a training config's data is known in part only."""
-    found = []
+    reasons = []
     if absent:
-        found.append(f"{absent} annotation files of the training config are not here: give the list (--training)")
+        reasons.append(f"{absent} annotation files of the training config are not here: give the list (--training)")
     if unread:
-        found.append(
+        reasons.append(
             f"{unread} files of the training config name no image that is understood, or are not here: give the list "
             "(--training)"
         )
-    return found
+    return reasons

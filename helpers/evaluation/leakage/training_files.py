@@ -129,9 +129,9 @@ def read_training_text(text: str, path: Path, folders: Sequence[Path], *, lenien
     config.read(text, path)
     roots = [base / folder for folder in config.folders for base in folders]
     places = {name: place_of(name, (*folders, *roots)) for name in config.roles}
-    found = {place: config.roles[name] for name, place in places.items() if place is not None}
+    lists = {place: config.roles[name] for name, place in places.items() if place is not None}
     sources, unread = [], config.inherited_absent + config.other_kinds
-    for place, role in found.items():
+    for place, role in lists.items():
         try:
             one = _named_images(place, role, roots)
         except RefusedInput:

@@ -75,35 +75,35 @@ class TrainingList:
 
     def warnings(self, scored: Sequence[str], understood: bool = False) -> list[str]:
         """What must be known of the scored cases before their scores are believed."""
-        chosen, trained, found = set(scored), self._cases(ListRole.TRAINING), []
+        chosen, trained, warnings = set(scored), self._cases(ListRole.TRAINING), []
         validated, doubtful = self._cases(ListRole.VALIDATION) - trained, self._doubtful - trained
         if trained & chosen:
-            found.append(
+            warnings.append(
                 f"{len(trained & chosen)} of {len(chosen)} scored cases are training data; these scores say nothing of "
                 "new patients"
             )
         if validated & chosen:
-            found.append(
+            warnings.append(
                 f"{len(validated & chosen)} of {len(chosen)} scored cases are validation data of the training config; "
                 "where the checkpoint was chosen on them, these scores are too good"
             )
         if self.absent:
-            found.append(
+            warnings.append(
                 f"{self.absent} of {self.absent + len(self.files)} annotation files of the training config are not "
                 "here: what the model was trained on is known in part only"
             )
         if doubtful & chosen:
-            found.append(
+            warnings.append(
                 f"{len(doubtful & chosen)} of {len(chosen)} scored cases are named like training images whose folders "
                 "do not tell them apart; they are not counted as training data"
             )
         if not trained and not understood:
             entries = sum(file.entries for file in self.files if file.role is ListRole.TRAINING)
-            found.append(
+            warnings.append(
                 f"none of the {entries} entries of the training list is named like a case of this data set: "
                 "leakage is not seen where images were renamed"
             )
-        return found
+        return warnings
 
     def _cases(self, role: ListRole) -> frozenset[str]:
         return frozenset().union(*(file.matched for file in self.files if file.role is role))

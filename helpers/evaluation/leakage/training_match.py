@@ -94,9 +94,9 @@ class Matcher:
         groups = {self._group(one) for one in files} | {self._places[part] for part in parts & self._places.keys()}
         untold = 0
         for place, name in enumerate(names):
-            found = self._by_word(name) if whose[place] is None else whose[place]
-            groups |= found or set()
-            untold += found is None and place not in identified
+            of_image = self._by_word(name) if whose[place] is None else whose[place]
+            groups |= of_image or set()
+            untold += of_image is None and place not in identified
         return TrainedGroups(
             frozenset(groups - {None}),
             frozenset(one.case_id for one in files if one.case_id is not None),
@@ -118,7 +118,7 @@ class Matcher:
         above: dict[str, set[str]] = defaultdict(set)
         for name in names:
             above[name.ends[0]] |= set(name.ends[1:2])
-        found, doubtful, identified = set(), set(), set()
+        same_files, doubtful, identified = set(), set(), set()
         for place, name in enumerate(names):
             candidates = self._by_stem.get(name.ends[0], ())
             if len({one.path for one in candidates}) > 1 or len(above[name.ends[0]]) > 1:
@@ -131,9 +131,9 @@ class Matcher:
                 for one in candidates
                 if not are_different(name, one.path, self.mark) and not self._is_of_another(one, name, whose[place])
             ]
-            found |= set(same)
+            same_files |= set(same)
             identified |= {place} if same else set()
-        return found, doubtful - found, identified
+        return same_files, doubtful - same_files, identified
 
     def _is_of_another(self, known: KnownName, name: NameMarks, whose: set[Group] | None) -> bool:
         """Whether a name says that its frame is another patient's, where no file is at hand that says more.
@@ -148,8 +148,8 @@ class Matcher:
         """The groups that a rule's words mean; None where these do not decide whose frame it is."""
         if told.patient is not None:
             return {group_of(told.patient, None)}
-        found = {group for group in self._by_sequence.get(folded(told.sequence or ""), ()) if group is not None}
-        return found or (None if self._has_patients else {group_of(None, told.sequence)})
+        of_sequence = {group for group in self._by_sequence.get(folded(told.sequence or ""), ()) if group is not None}
+        return of_sequence or (None if self._has_patients else {group_of(None, told.sequence)})
 
     def _by_word(self, name: NameMarks) -> set[Group] | None:
         return {self._words[one] for one in name.words & self._words.keys()} or None
@@ -166,18 +166,18 @@ class Matcher:
 
     @cached_property
     def _by_stem(self) -> Mapping[str, Sequence[KnownName]]:
-        found = defaultdict(list)
+        by_stem = defaultdict(list)
         for one, ends in self._ends.items():
-            found[ends[0]].append(one)
-        return found
+            by_stem[ends[0]].append(one)
+        return by_stem
 
     @cached_property
     def _by_sequence(self) -> Mapping[str, set[Group | None]]:
-        found = defaultdict(set)
+        by_sequence = defaultdict(set)
         for one in self.people.known:
             if one.sequence is not None:
-                found[folded(one.sequence)].add(self._group(one))
-        return found
+                by_sequence[folded(one.sequence)].add(self._group(one))
+        return by_sequence
 
     @cached_property
     def _has_patients(self) -> bool:
@@ -196,7 +196,7 @@ class Matcher:
     @cached_property
     def _placed(self) -> Sequence[tuple[Group, NamePlace, str]]:
         """Every group with the place of its text in its names; none at all where one of the names has no such place."""
-        found = {}
+        placed = {}
         for one in self.people.known:
             name = composed(one.name)
             read = self.people.rule.read(name)
@@ -205,8 +205,8 @@ class Matcher:
             group = self._group(one)
             if text is None or place is None or group is None or group_of(read.patient, read.sequence) != group:
                 return ()
-            found[group, place] = text
-        return [(group, place, text) for (group, place), text in found.items()]
+            placed[group, place] = text
+        return [(group, place, text) for (group, place), text in placed.items()]
 
     @cached_property
     def _places(self) -> Mapping[str, Group]:
@@ -224,5 +224,5 @@ class Matcher:
 
 def told_by(people: PatientNames, names: Iterable[str]) -> dict[int, NamedGroups]:
     """What the rule of a data set reads from names that are at hand: by the place of the name."""
-    found = {place: people.rule.read(composed(name)) for place, name in enumerate(names)}
-    return {place: read for place, read in found.items() if read is not None}
+    by_place = {place: people.rule.read(composed(name)) for place, name in enumerate(names)}
+    return {place: read for place, read in by_place.items() if read is not None}

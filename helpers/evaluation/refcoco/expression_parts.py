@@ -96,5 +96,5 @@ def reason_to_predict(path: Path, part: ImagePart | None, frame: Frame) -> Recom
         return RecomputeReason.DAMAGED if path.exists() else RecomputeReason.NEW
     if not part.checked or part.source == file_state(frame.path, frame.bits):
         return None
-    found = current_sha256(frame)  # None as on a disk that is away, which takes back no result
-    return RecomputeReason.CHANGED if found not in (None, part.image_sha256) else None
+    pixels_sha256 = current_sha256(frame)  # None as on a disk that is away, which takes back no result
+    return RecomputeReason.CHANGED if pixels_sha256 not in (None, part.image_sha256) else None

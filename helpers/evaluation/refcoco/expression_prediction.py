@@ -106,14 +106,14 @@ def predict_expressions(
                 parts[case_id] = _predict_frame(items, predictor, template, mark, made_with)
                 write_part(part_path(folder, case_id), parts[case_id])
             bar.update(len(items))
-    found = [one for case_id in groups for one in parts[case_id].expressions]
-    return ExpressionsAndWarnings(found, _warnings(list(parts.values())))
+    predicted = [one for case_id in groups for one in parts[case_id].expressions]
+    return ExpressionsAndWarnings(predicted, _warnings(list(parts.values())))
 
 
 def _warnings(parts: Sequence[ImagePart]) -> list[str]:
     unchecked = sum(not part.checked for part in parts)
-    found = mixture(Counter(making_text(part.made_with) for part in parts))
-    warnings = [] if found is None else [found]
+    mixed_machines = mixture(Counter(making_text(part.made_with) for part in parts))
+    warnings = [] if mixed_machines is None else [mixed_machines]
     if unchecked:
         warnings.append(
             f"predictions of {unchecked} of {len(parts)} images keep no digest, so that they could not be checked. "
@@ -136,12 +136,12 @@ def _predict_frame(
     for begin in range(0, len(distinct), _PROMPTS_AT_ONCE):
         for prompt, one in _answers(predictor, loaded, distinct[begin : begin + _PROMPTS_AT_ONCE]):
             by_prompt[prompt] = one
-    found = [
+    predicted = [
         replace(by_prompt[prompt], expression_id=item.expression_id)
         for item, prompt in zip(items, prompts, strict=True)
     ]
     pixels = None if loaded.facts is None else loaded.facts.image_sha256
-    return ImagePart(mark, found, pixels, loaded.source, made_with)
+    return ImagePart(mark, predicted, pixels, loaded.source, made_with)
 
 
 def _answers(predictor: Predictor, loaded: Loaded, prompts: Sequence[str]) -> Iterator[tuple[str, PredictedExpression]]:

@@ -68,12 +68,12 @@ def read_expressions(dataset: Dataset) -> Expressions:
     if dataset.faults:
         left_out["entries that could not be read"] = len(dataset.faults)
     by_case: dict[str, list[_Found]] = {case.case_id: [] for case in dataset.cases}
-    for found in readers[dataset.layout](dataset, left_out):
-        by_case[found.case.case_id].append(found)
+    for entry in readers[dataset.layout](dataset, left_out):
+        by_case[entry.case.case_id].append(entry)
     items = tuple(
-        Expression(f"{case_id}-E{number:02d}", found.case.frame, found.text, found.truth)
+        Expression(f"{case_id}-E{number:02d}", entry.case.frame, entry.text, entry.truth)
         for case_id, group in by_case.items()
-        for number, found in enumerate(group, start=1)
+        for number, entry in enumerate(group, start=1)
     )
     if not items:
         why = "".join(f"; {count} {reason}" for reason, count in left_out.items())

@@ -51,10 +51,10 @@ def refseg(
     """
     template = DEFAULT_PROMPT if prompt is None else prompt
     check_prompt(template.replace(PLACE, "vessel"))
-    found = read_expressions(dataset)
-    for item in found.items:
+    expressions = read_expressions(dataset)
+    for item in expressions.items:
         _check_words(prompt_of(template, item.text), item.expression_id)
-    sizes = check_truths(found)
+    sizes = check_truths(expressions)
     predictor = open_predictor()
     config = {
         "prompt": template,
@@ -66,17 +66,17 @@ def refseg(
             **dataset.identity,
             "listing_sha256": listing_sha256(dataset.frames),
             "image_bytes": sum(frame.nbytes or 0 for frame in dataset.frames),
-            "expressions": [[item.expression_id, item.text] for item in found.items],
+            "expressions": [[item.expression_id, item.text] for item in expressions.items],
         },
     }
     mark = start(output, config)
-    predictions, warnings = predict_expressions(found.items, predictor, output, template, mark)
-    table = score(found.items, predictions, sizes, processes)
+    predictions, warnings = predict_expressions(expressions.items, predictor, output, template, mark)
+    table = score(expressions.items, predictions, sizes, processes)
     case_ids = list(dict.fromkeys(table["case_id"]))
     standings = TrainingData(dataset).standings(identity, case_ids)
     table = with_united(table, dataset.people.spellings).assign(**{COLUMN: standings.of(table["case_id"])})
-    context = {**config, "dataset": {**config["dataset"], "expressions": len(found.items)}}
-    text = write(output, table, context, found.left_out, warnings)
+    context = {**config, "dataset": {**config["dataset"], "expressions": len(expressions.items)}}
+    text = write(output, table, context, expressions.left_out, warnings)
     if all_failed(PredictionStatus(one.status) for one in predictions):
         raise VesselkitError(
             f"every expression ended in an error, so that nothing was predicted; the first: {predictions[0].status}"

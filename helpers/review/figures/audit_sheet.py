@@ -42,10 +42,10 @@ def suspicious_sheet(findings: Sequence[AuditFinding], cases: Sequence[Case]) ->
         None where no case has an error or warning.
     """
     reasons: dict[str, list[AuditFinding]] = defaultdict(list)
-    for found in findings:
-        if found.case_id is not None and found.severity is not AuditSeverity.NOTE:
-            reasons[found.case_id].append(found)
-    by_weight = sorted(reasons, key=lambda case_id: -sum(_WEIGHT[found.severity] for found in reasons[case_id]))
+    for finding in findings:
+        if finding.case_id is not None and finding.severity is not AuditSeverity.NOTE:
+            reasons[finding.case_id].append(finding)
+    by_weight = sorted(reasons, key=lambda case_id: -sum(_WEIGHT[finding.severity] for finding in reasons[case_id]))
     by_id = {case.case_id: case for case in cases}
     chosen = [case_id for case_id in by_weight if case_id in by_id][:_MOST]
     if not chosen:

@@ -15,7 +15,7 @@ def stamped(figure: Figure, *carried: str | None) -> Figure:
         carried: as for `helpers.core.watermark.stamp_text`.
     """
     text = stamp_text(*carried)
-    if text and all(found.get_gid() != _MARK for found in figure.texts):
+    if text and all(one.get_gid() != _MARK for one in figure.texts):
         size = max(_LEAST_POINTS, _POINTS_AN_INCH * figure.get_figwidth())  # wide pictures are shown smaller
         figure.text(
             0.995, 0.004, text, ha="right", va="bottom", fontsize=size, color="0.35", parse_math=False, gid=_MARK

@@ -294,5 +294,5 @@ def _draw_legend(figure: Figure, layout: SheetLayout, cases: Sequence[PanelCase]
 
 def _check_mask(name: str, mask: np.ndarray) -> None:
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
-        found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise TypeError(f"{name}: expected a bool array (H, W), got {found}")
+        given = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"{name}: expected a bool array (H, W), got {given}")

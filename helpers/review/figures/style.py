@@ -133,8 +133,8 @@ def _names(axis: Axes) -> Iterator[str]:
 
 
 def _legends(holder: Figure | Axes) -> Iterator[str]:
-    found = holder.legends if isinstance(holder, Figure) else filter(None, [holder.get_legend()])
-    for legend in found:
+    legends = holder.legends if isinstance(holder, Figure) else filter(None, [holder.get_legend()])
+    for legend in legends:
         yield from (_plain(text.get_text()) for text in legend.get_texts())
 
 

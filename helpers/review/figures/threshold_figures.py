@@ -124,9 +124,9 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
     handles = []
     for drawn, run in zip(looks, runs, strict=True):
         scaled = run.reliability["scaled"].astype(bool)
-        found, mended = run.reliability[~scaled], run.reliability[scaled]
-        for axis, values in ((shares, found["observed"]), (counts, found["pixels"])):
-            line = _line(axis, found["predicted"], values, drawn)
+        unscaled, mended = run.reliability[~scaled], run.reliability[scaled]
+        for axis, values in ((shares, unscaled["observed"]), (counts, unscaled["pixels"])):
+            line = _line(axis, unscaled["predicted"], values, drawn)
             line[0].set(marker=drawn.marker, markersize=5)
             handles += line if axis is shares else []
         shares.plot(mended["predicted"], mended["observed"], color=drawn.colour, linewidth=0.7)

@@ -160,7 +160,7 @@ def _curves(metrics: Metrics, subjects: Sequence[ScoredRun], case_ids: Sequence[
         RefusedInput: where a run was not scored, or frames to be shown were predicted again since.
     """
     names = {one.name: name_in(metrics, one) for one in subjects}
-    missing = [name for name, found in names.items() if found is None]
+    missing = [name for name, run_name in names.items() if run_name is None]
     if missing:
         raise RefusedInput(
             f"{metrics.folder}: expected scores of run {missing[0]} and its prompt, found those of "
