@@ -55,7 +55,7 @@ class KitCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        arguments, options = [], []
+        arguments, options = list[Any](), list[Any]()
         parameters = self.get_params(ctx)
         left_out = [one for one in parameters if self._is_left_out(one)] if HELP_ALL not in ctx.meta else []
         for parameter in parameters:

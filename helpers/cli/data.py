@@ -57,8 +57,8 @@ def check(
     folder = None if output is None else output_folder(output, "--output", dataset)
     if folder is not None:
         require_replaceable(folder, "--output", "findings.json", _AUDIT)
-    listed = (tuple(dict.fromkeys(one)) if one else None for one in (vessel, ignore))
-    tried = Rules(None, None, None, None if values is None else values.value, *listed, bits)
+    vessels, ignored = (tuple(dict.fromkeys(one)) if one else None for one in (vessel, ignore))
+    tried = Rules(None, None, None, None if values is None else values.value, vessels, ignored, bits)
     if in_both(tried):
         raise UsageProblem(f"--vessel and --ignore: expected different values, got {in_both(tried)!r} as both")
     found = options.opening(dataset, "DATASET")

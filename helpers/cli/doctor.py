@@ -132,7 +132,7 @@ def examine() -> MachineReport:
     return MachineReport(
         system=platform.platform(),
         root=root,
-        versions={DISTRIBUTION: __version__, "python": platform.python_version()} | versions,
+        versions={DISTRIBUTION: __version__, "python": platform.python_version(), **versions},
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         devices=devices,
         memory=_memory(),

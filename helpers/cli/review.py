@@ -77,8 +77,13 @@ def review(
         _count(source, followed(typed_path(verdicts)), files, folder)
         return
 
-    viewer = {"against": [] if other is None else [other], "beside": others, "prompt": prompt_id, "reviewer": reviewer}
-    viewer |= {"metrics": optional_input_path(metrics, "--metrics")}
+    viewer = {
+        "against": [] if other is None else [other],
+        "beside": others,
+        "prompt": prompt_id,
+        "reviewer": reviewer,
+        "metrics": optional_input_path(metrics, "--metrics"),
+    }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 
     from helpers.notebook.serve import PORT, serve  # here, so that --help need not wait
@@ -121,8 +126,8 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     for reviewer in sorted(standing):
         session = ReviewSession(source.cases, store, reviewer, source.run, source.prompt)
         typer.echo(f"{reviewer}: {session.progress()}")
-    for found in agreements(standing):
-        typer.echo(found)
+    for agreement in agreements(standing):
+        typer.echo(agreement)
     for subject, theirs in zip(source.subjects[1:], verdicts_on[1:], strict=True):
         for line in preferences((source.subjects[0].name, subject.name), standing, theirs):
             typer.echo(line)

@@ -109,16 +109,17 @@ def _in_other_order(subject: ScoredRun, dataset: Dataset) -> list[str]:
         return []
     rows = {row.case_id: row for row in run.rows}
     frames = [case.frame for case in dataset.cases if case.case_id in rows]
-    found = []
+    reordered = []
     for group in in_sequences(frames, lambda frame: frame):
-        own = [rows[frame.case_id] for frame in group]
-        if None in {row.position for row in own}:
+        own, sequence = [rows[frame.case_id] for frame in group], group[0].sequence
+        positions = [row.position for row in own if row.position is not None]
+        if len(positions) < len(own):
             then = sorted(own, key=lambda row: (-1 if row.frame is None else row.frame, natural_key(row.case_id)))
         else:
-            then = sorted(own, key=lambda row: row.position)
-        if then != own and len({row.sequence for row in own}) == 1:
-            found.append(group[0].sequence)
-    return found
+            then = [row for _, row in sorted(zip(positions, own, strict=True), key=lambda pair: pair[0])]
+        if sequence is not None and then != own and len({row.sequence for row in own}) == 1:
+            reordered.append(sequence)
+    return reordered
 
 
 def _expected(subject: ScoredRun, dataset: Dataset) -> set[str]:

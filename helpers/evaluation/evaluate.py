@@ -161,7 +161,7 @@ def evaluate(
             "scored": len(cases),
             "left_out": {reason: len(case_ids) for reason, case_ids in choice.left_out.items()},
             "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
-            "splits": sorted({case.case.frame.split for case in cases} - {None}),
+            "splits": sorted({case.case.frame.split for case in cases if case.case.frame.split is not None}),
             "listing_sha256": listing_sha256([case.case.frame for case in cases]),
             **_decided(dataset, tables[subjects[0].name]),
         },

@@ -195,7 +195,7 @@ def write_tables(
         pairs = [np.stack([one.vessel, one.background]) for one in by_case.values()]
         arrays[f"cases_{place}"] = np.array(list(by_case), dtype=np.str_)
         arrays[f"counts_{place}"] = np.array(pairs, np.int32) if pairs else np.zeros((0, 2, 0), np.int32)
-    np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)
+    np.savez_compressed(folder / HISTOGRAMS_NAME, **arrays)  # type: ignore[arg-type]  # one name of NumPy's is a bool
     names = dict.fromkeys((*_HASHED, *tables))
     return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
 

@@ -188,7 +188,7 @@ def require_whole(subjects: Sequence[ScoredRun], case_ids: Sequence[str]) -> lis
     Raises:
         RefusedInput: as `Run.require_whole`.
     """
-    warnings = {}
+    warnings = dict[str, None]()
     for subject in subjects:
         subject.run.require_whole(case_ids, subject.prompt_id)
         told = (subject.run.unchecked, subject.run.mixture)

@@ -115,7 +115,7 @@ def read_grid(path: Path) -> Grid:
     problems = _grid_problems(settings, types)
     combinations = list(_combinations(settings.grid)) if not problems else []
     for number, varied in enumerate(combinations, 1):
-        problems += [f"job {number}: {found}" for found in _value_problems(types, {**fixed, **varied})]
+        problems += [f"job {number}: {problem}" for problem in _value_problems(types, {**fixed, **varied})]
     _refuse(path, problems)
     folder = paths.stage_folder(settings.project, Stage.NOTEBOOKS) / f"batch-{name}"
     fingerprints = Fingerprints.kept_in(folder / _HASHES)
@@ -158,7 +158,7 @@ class _States:
         if model is None:
             return {}
         settings = validate(model, with_defaults(self._types, given))
-        state = {}
+        state: dict[str, Any] = {}
         if isinstance(settings, InferSettings | EvaluateSettings):
             state["data"] = self._data_state(settings)
         if isinstance(settings, EvaluateSettings):

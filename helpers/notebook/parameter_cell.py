@@ -78,8 +78,8 @@ def parameter_types(notebook: Path) -> dict[str, tuple[str, str]]:
             raise RefusedInput(f"{notebook}: a cell of its parameters is not Python. Correct it") from error
         for line in body:
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
-                found[line.target.id] = (ast.unparse(line.annotation), ast.get_source_segment(source, line.value))
+                found[line.target.id] = (ast.unparse(line.annotation), ast.get_source_segment(source, line.value) or "")
             elif isinstance(line, ast.Assign):
-                default = ast.get_source_segment(source, line.value)
+                default = ast.get_source_segment(source, line.value) or ""
                 found |= {target.id: ("None", default) for target in line.targets if isinstance(target, ast.Name)}
     return found

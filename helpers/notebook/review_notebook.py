@@ -65,10 +65,10 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
     """
     run = chosen[0].run
     prompt = settings.prompt or next(iter(run.prompts))
-    if settings.metrics is not None:
-        metrics = open_metrics(settings.metrics)
-    else:
+    if settings.metrics is None:
         metrics = _latest_metrics(settings.project, run.config.config_sha256, prompt)
+    else:
+        metrics = open_metrics(settings.metrics)
     others = [one.run.folder for one in chosen[1:]]
     against = others.pop(0) if settings.against else None
     source = open_source(run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt)

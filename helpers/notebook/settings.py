@@ -57,7 +57,7 @@ def _needed(advice: str) -> BeforeValidator:
 
 def _one_of(words: type[StrEnum]) -> tuple[Any, ...]:
     """What makes a text one of these words, and says so in the parameters' table."""
-    names = [str(word) for word in words]
+    names: list[Any] = [str(word) for word in words]
     shown = [repr(name) for name in names]
 
     def check(value: str) -> str:

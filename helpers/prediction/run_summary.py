@@ -60,14 +60,14 @@ class RunSummary:
             )
         run = open_run(self.folder)
         counts = Counter(str(rows[0].status) for rows in run.predictions())
-        found = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
         prompts = "" if len(run.prompts) == 1 else f" x {len(run.prompts)} prompts"
         lines = [] if process is None else [f"rank {process.rank} of {process.world} finished the run"]
-        lines.append(f"{self.cases} cases{prompts}: {found}")
+        lines.append(f"{self.cases} cases{prompts}: {statuses}")
         for status in FAILURES:
-            failed = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
-            if failed:
-                lines.append(f"{status}: {listed(failed)}")
+            case_ids = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
+            if case_ids:
+                lines.append(f"{status}: {listed(case_ids)}")
         if PredictionStatus.NAN_LOGITS in counts and run.config.values["predictor"].get("dtype") in _NARROW:
             lines.append(f"{PredictionStatus.NAN_LOGITS}: {_TOO_NARROW}")
         if counts.keys() & _TRIED_AGAIN:

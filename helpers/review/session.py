@@ -64,7 +64,7 @@ def _in_time(cases: Sequence[ReviewCase]) -> list[ReviewCase]:
     for case in cases:
         if case.sequence is not None and case.position is not None:
             groups[case.sequence].append(case)
-    next_of = {name: iter(sorted(group, key=lambda case: case.position)) for name, group in groups.items()}
+    next_of = {name: iter(sorted(group, key=lambda case: case.position or 0)) for name, group in groups.items()}
     return [case if case.sequence is None or case.position is None else next(next_of[case.sequence]) for case in cases]
 
 

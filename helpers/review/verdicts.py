@@ -285,15 +285,15 @@ def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise RefusedInput(f"{path}: expected a file of verdicts ({error.strerror}). Check the path") from error
-    found, spoilt = [], {}
+    records, spoilt = list[VerdictRecord](), dict[int, Exception]()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            found.append(VerdictRecord.from_json(json.loads(line)))
+            records.append(VerdictRecord.from_json(json.loads(line)))
         except (ValueError, RecursionError) as error:
             spoilt[number] = error
-    return found, spoilt
+    return records, spoilt
 
 
 def _without_spoilt(path: Path, found: list[VerdictRecord], spoilt: dict[int, Exception]) -> tuple[VerdictRecord, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from helpers.checkpoints.convert import ConversionRecord, ConversionRequest
 from helpers.checkpoints.convert import convert as run_conversion
+from helpers.core.errors import UsageProblem
 from helpers.core.given_values import (
     Spelling,
     file_or_none,
@@ -90,6 +91,8 @@ def convert_checked(request: ConversionRequest, id_key: Path | None = None) -> C
     Raises:
         UsageProblem, RefusedInput: as `convert`; a key that cannot be read or made is refused before the work.
     """
+    if request.output is None:
+        raise UsageProblem("output: expected a folder to write, got none")
     if id_key is not None:
         key_at(id_key)
     record = run_conversion(request)

@@ -50,15 +50,15 @@ def unread_annotations(root: Path) -> dict[str, int]:
     groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for path in walk(root, _may_annotate, MAX_DEPTH):
         groups[path.parent, path.suffix.lower()].append(path)
-    found: Counter[str] = Counter()
+    counts: Counter[str | None] = Counter()
     for paths in groups.values():
         first = chosen(paths, _LOOKED_AT)
         kinds = {kind_of(path) for path in first}
         if len(kinds) == 1:
-            found[kinds.pop()] += len(paths)
+            counts[kinds.pop()] += len(paths)
         else:
-            found.update(map(kind_of, paths))
-    return {kind: count for kind, count in sorted(found.items(), key=lambda one: str(one[0])) if kind is not None}
+            counts.update(map(kind_of, paths))
+    return {kind: count for kind, count in sorted(counts.items(), key=lambda one: str(one[0])) if kind is not None}
 
 
 def _may_annotate(name: str) -> bool:

@@ -1,7 +1,8 @@
 """Measures a model of a preset's sizes: latency, throughput, stages, memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,9 @@ class _Bench:
     def measure(self, preset: Preset, side: int, batch_sizes: Sequence[int]) -> ImageBench:
         """All measurements with images of one size."""
         images = [draw_noise(side, seed) for seed in range(8)]
-        ways = {STEP_BY_STEP: lambda: self._step_by_step(images[0])}
+        ways: dict[str, Callable[[], Any]] = {STEP_BY_STEP: partial(self._step_by_step, images[0])}
         for name, predictor in self._predictors.items():
-            ways[name] = lambda predictor=predictor: self._masks(predictor, images[:1])
+            ways[name] = partial(self._masks, predictor, images[:1])
         for _ in range(2):  # the second has a draft
             reset_peak(self._device)
             ways[ONE_PASS]()

@@ -56,7 +56,7 @@ def read_logits(path: Path) -> dict[str, np.ndarray]:
 def write_logits(path: Path, logits: dict[str, np.ndarray]) -> None:
     """Record sampled logits."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **logits)
+    np.savez_compressed(buffer, **logits)  # type: ignore[arg-type]  # one name of NumPy's is a bool
     write_bytes_atomic(path, buffer.getvalue())
 
 

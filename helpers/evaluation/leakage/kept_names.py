@@ -53,7 +53,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
     Raises:
         UsageProblem: where the folder cannot be written.
     """
-    mark, forms, parts = hashed(key), {}, set()
+    mark, forms, parts = hashed(key), dict[Any, int](), set[str]()
     names = []
     for source in read.sources:
         for name in source.names:

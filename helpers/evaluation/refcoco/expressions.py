@@ -129,7 +129,8 @@ def _sa2va(dataset: Dataset, left_out: dict[str, int]) -> Iterator[_Found]:
     by_path = {case.frame.path: case for case in dataset.cases}
     for file in _annotation_files(dataset):
         for item in read_json(file):
-            case = by_path.get(_image_of(dataset.root, file, item))
+            path = _image_of(dataset.root, file, item)
+            case = None if path is None else by_path.get(path)
             if case is None:
                 continue
             given, objects = item.get("text"), item.get("mask")

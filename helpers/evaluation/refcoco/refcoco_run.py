@@ -56,7 +56,7 @@ def refseg(
         _check_words(prompt_of(template, item.text), item.expression_id)
     sizes = check_truths(expressions)
     predictor = open_predictor()
-    config = {
+    config: dict[str, Any] = {
         "prompt": template,
         "model": dict(identity),
         "predictor": dict(predictor.settings),

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def _steps(request: PipelineRequest, dataset: Dataset, told: Callable[[Beginning
     yield _notebook("04_review", project, stage_folder(project, Stage.REVIEW) / MODEL_RUN, shown)
 
 
-def _convert(request: PipelineRequest, project: str) -> Iterator[PipelineStep]:
+def _convert(request: PipelineRequest, project: str) -> Generator[PipelineStep, None, Path]:
     """The step of the conversion; returns the model's folder."""
     started = time.perf_counter()
     folder = stage_folder(project, Stage.CONVERT)

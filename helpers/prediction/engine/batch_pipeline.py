@@ -159,7 +159,7 @@ def _answers(
     """Answers of frames predicted together. Where that fails, of its halves (memory) or of each alone (error)."""
     failed, parts = _attempt(predictor, ready, prompts)
     if failed is None:
-        return parts
+        return [*parts]
     out_of_memory = is_out_of_memory(failed)
     if out_of_memory:
         empty_cache()
@@ -178,7 +178,7 @@ def _answers(
     if out_of_memory:
         failed, parts = _attempt(predictor, ready, prompts)
         if failed is None:
-            return parts
+            return [*parts]
     failure = model_failure(failed, ready[0].frame)
     logger.warning("%s: %s (%s)", ready[0].frame.case_id, failure.status, failure.message)
     return [failure]

@@ -34,7 +34,7 @@ def weight_bytes(
     total = 0
     for name, shape in shapes.items():
         if quantization is not None and is_stored_in(quantization, name, shape):
-            total += stored_bytes(*shape, quantization, dtype.itemsize)
+            total += stored_bytes(shape[0], shape[1], quantization, dtype.itemsize)
         else:
             total += math.prod(shape) * dtype.itemsize
     return total

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -97,7 +97,7 @@ def prepare(
 
 def read_ahead(
     readers: ThreadPoolExecutor, batches: Sequence[Sequence[Frame]], predictor: Predictor
-) -> Iterator[list[Loaded]]:
+) -> Generator[list[Loaded]]:
     """Batches in order, read by `readers` and gathered on a thread of its own, both ahead of the one that is used.
 
     Raises:

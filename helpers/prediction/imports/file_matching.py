@@ -62,14 +62,15 @@ def _keys(frames: Sequence[Frame], root: Path) -> Mapping[str, set[str]]:
 
 def _channels(frames: Sequence[Frame], root: Path) -> Mapping[str, set[tuple[str, str]]]:
     """Case id and digits of the frames whose name ends in `_` and four digits, by what stands before."""
-    found = defaultdict(set)
+    channels = defaultdict(set)
     for frame in frames:
         if frame.index is None and frame.path.is_relative_to(root):
             path = PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")
             channel = re.fullmatch(r"(.+)_(\d{4})", path.name)
-            for tail in [] if channel is None else _tails(path.with_name(channel[1])):
-                found[tail].add((frame.case_id, channel[2]))
-    return found
+            if channel is not None:
+                for tail in _tails(path.with_name(channel[1])):
+                    channels[tail].add((frame.case_id, channel[2]))
+    return channels
 
 
 def _first_channel(name: str, channels: Mapping[str, set[tuple[str, str]]]) -> set[str]:

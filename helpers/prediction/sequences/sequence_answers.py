@@ -86,7 +86,9 @@ def fused(alone: FramePrediction, followed: FramePrediction) -> FramePrediction:
         )
     return replace(
         alone,
-        logits=np.mean([alone.logits.max(axis=0), followed.logits.max(axis=0)], axis=0, dtype=np.float32)[None],
+        logits=np.stack([alone.logits.max(axis=0), followed.logits.max(axis=0)]).mean(
+            axis=0, keepdims=True, dtype=np.float32
+        ),
         predicted_iou=_mean(alone.predicted_iou, followed.predicted_iou),
         object_score=_mean(alone.object_score, followed.object_score),
     )
@@ -154,5 +156,5 @@ def fullness(image: Image.Image) -> float:
 
 def fullest(scores: Sequence[float | None], count: int) -> tuple[int, ...]:
     """Positions of the `count` highest scores, in order of time; the earlier of equals. None, not readable, is out."""
-    readable = [position for position, score in enumerate(scores) if score is not None]
-    return tuple(sorted(sorted(readable, key=lambda position: (-scores[position], position))[:count]))
+    ranked = sorted((-score, position) for position, score in enumerate(scores) if score is not None)
+    return tuple(sorted(position for _, position in ranked[:count]))

@@ -54,7 +54,7 @@ def contour(mask: np.ndarray, width: int = 1) -> np.ndarray:
 
 def hatch(mask: np.ndarray, width: int = _STRIPE) -> np.ndarray:
     """Those pixels of `mask`, bool (H, W), that lie on slanted stripes `width` pixels wide and as far apart."""
-    rows, columns = np.indices(mask.shape, sparse=True)
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
     return mask & ((rows + columns) // width % 2 == 0)
 
 

@@ -47,7 +47,9 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame], title: str = "") -> F
         f"{sizes_text(sizes_of(first))}; scored as empty since failed or missing: {failed}",
         _caution_of(first),
     )
-    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0] if panels else []
+    axes: list[Axes] = []
+    if panels:
+        axes = list(figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0])
     for axis, panel in zip(axes, panels, strict=True):
         _draw_intervals(axis, tables, panel)
     if panels:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -66,7 +67,7 @@ def new_figure(width: float, height: float, heading: str, *notes: str) -> Figure
     return figure
 
 
-def legend(axis: Axes, handles: Sequence[Artist], labels: Sequence[str], **placing: object) -> None:
+def legend(axis: Axes, handles: Sequence[Artist], labels: Sequence[str], **placing: Any) -> None:
     """A legend that shows labels as they are: a run's name is no formula."""
     made = axis.legend(handles, labels, fontsize=8, frameon=False, **placing)
     for text in made.get_texts():
@@ -96,7 +97,8 @@ def description(figure: Figure) -> str:
         parts.append(": ".join(filter(None, [_heading(row), _panels(row.axes)])))
     if not figure.subfigs:
         parts.append(_panels(figure.axes))
-    legends = [legend for holder in (figure, *figure.axes) for legend in _legends(holder)]
+    holders: list[Figure | Axes] = [figure, *figure.axes]
+    legends = [legend for holder in holders for legend in _legends(holder)]
     parts += [f"legend: {', '.join(dict.fromkeys(legends))}"] if legends else []
     parts += [_plain(one.get_text()) for one in figure.texts if one.get_text() != figure.get_suptitle()]
     text = ". ".join(filter(None, parts)) or "an empty figure"

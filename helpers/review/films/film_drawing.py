@@ -126,7 +126,9 @@ def _as_image(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(picture * 255).astype(np.uint8))
 
 
-def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont, sheet: Sheet, words: Sequence[str]) -> None:
+def _legend(
+    pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, sheet: Sheet, words: Sequence[str]
+) -> None:
     left, top = _GAP, sheet.size[1] - _LINE + 4
     for word in words:
         colour = getattr(COLOUR_BLIND_SAFE, word)

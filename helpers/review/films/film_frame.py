@@ -36,7 +36,8 @@ class CineFrame:
 def sequence_cases(dataset: Dataset) -> dict[str, tuple[Case, ...]]:
     """The cases of each sequence of two or more frames, in order of time, gaps included."""
     groups = in_sequences(dataset.cases, lambda case: case.frame)
-    return {cases[0].frame.sequence: cases for cases in groups if len(cases) > 1}
+    named = ((cases[0].frame.sequence, cases) for cases in groups if len(cases) > 1)
+    return {sequence: cases for sequence, cases in named if sequence is not None}
 
 
 def cine_frames(cases: Sequence[Case], subjects: Sequence[ScoredRun]) -> Iterator[CineFrame]:
