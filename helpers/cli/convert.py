@@ -27,7 +27,7 @@ Checkpoint = Annotated[
 ]
 Base = Annotated[
     Path | None,
-    typer.Option("--base", metavar="DIR", help="InternVL or Qwen3-VL folder that the training run started from."),
+    typer.Option("--base", metavar="DIR", help="InternVL, Qwen2.5-VL or Qwen3-VL folder that the run started from."),
 ]
 Sam2 = Annotated[
     Path | None,

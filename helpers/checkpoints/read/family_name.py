@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 
 INTERNVL, QWEN_VL, QWEN3_VL, QWEN25_VL = "InternVL", "Qwen-VL", "Qwen3-VL", "Qwen2.5-VL"
 
-# A config's `model_type`, at its top or in `text_config`.
-_MODEL_TYPES = {"qwen3_vl": QWEN3_VL, "qwen3_vl_text": QWEN3_VL, "qwen2_5_vl": QWEN25_VL, "qwen2_5_vl_text": QWEN25_VL}
+# A config's `model_type`, at its top or in a section.
+_MODEL_TYPES = {
+    **dict.fromkeys(("qwen2_5_vl", "qwen2_5_vl_text", "qwen2_5_vl_vision"), QWEN25_VL),
+    **dict.fromkeys(("qwen3_vl", "qwen3_vl_text", "qwen3_vl_vision"), QWEN3_VL),
+}
 # A part of the class that holds the model in a training config, in lower case.
 _TRAINING_CLASSES = {"qwen3vl": QWEN3_VL, "qwen2_5_vl": QWEN25_VL, "qwen25vl": QWEN25_VL, "qwen2_5vl": QWEN25_VL}
 # Modules that only one generation has.
@@ -39,8 +42,8 @@ def family_name(names: Iterable[str], config: Mapping[str, object] | None, train
 
 
 def _of_config(config: Mapping[str, object]) -> str | None:
-    text = config.get("text_config")
-    named = (config.get("model_type"), text.get("model_type") if isinstance(text, Mapping) else None)
+    sections = (config, config.get("text_config"), config.get("vision_config"))
+    named = [section.get("model_type") for section in sections if isinstance(section, Mapping)]
     return next((_MODEL_TYPES[one] for one in named if isinstance(one, str) and one in _MODEL_TYPES), None)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.checkpoints.read.adapters import AdapterPart
+from helpers.checkpoints.read.convert_line import ConvertLine, convert_line, published_model
 from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.file_digest import sha256_source
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
@@ -32,7 +33,8 @@ class CheckpointInspection:
 
     `config_problem` says why the training config in the file could not be read; None otherwise.
     `empty_tensors` counts those without any value. `family` is that of the vision-language model,
-    None where nothing tells it.
+    None where nothing tells it, and `size` what people call a published size of it. `conversion` is how
+    the checkpoint is converted, None where it is none.
     """
 
     path: Path
@@ -49,6 +51,8 @@ class CheckpointInspection:
     ignored: dict[str, str]
     empty_tensors: int = 0
     family: str | None = None
+    size: str | None = None
+    conversion: ConvertLine | None = None
 
     @property
     def tensors(self) -> int:
@@ -68,6 +72,7 @@ class CheckpointInspection:
             "path": str(self.path),
             "kind": self.kind.value,
             "family": self.family,
+            "size": self.size,
             "files": [
                 {"name": name, "bytes": size, "sha256": self.sha256[name]} for name, size in self.file_bytes.items()
             ],
@@ -92,6 +97,7 @@ class CheckpointInspection:
             "training_config_text": None if self.meta is None else self.meta.config_text,
             "other_entries": self.other_entries,
             "ignored": self.ignored,
+            "conversion": None if self.conversion is None else _conversion_dict(self.conversion),
             **({"empty_tensors": self.empty_tensors} if self.empty_tensors else {}),
         }
 
@@ -105,7 +111,7 @@ class CheckpointInspection:
     def _facts(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [("checkpoint", str(self.path)), ("kind", self.kind.value)]
         if self.family is not None:
-            rows.append(("family", self.family))
+            rows.append(("family", self.family if self.size is None else f"{self.family}, {self.size}"))
         rows += [
             ("file", f"{name}, {bytes_text(size)}, sha256 {self.sha256[name]}")
             for name, size in self.file_bytes.items()
@@ -123,6 +129,8 @@ class CheckpointInspection:
             rows.append(("empty tensors", empty_text(self.empty_tensors, self.tensors)))
         rows += [("other entry", f"{name} ({kind})") for name, kind in self.other_entries.items()]
         rows += [("not read", f"{name} ({kind})") for name, kind in self.ignored.items()]
+        if self.conversion is not None:
+            rows += [("to convert", printable(self.conversion.line)), ("which needs", _needs_text(self.conversion))]
         return rows
 
     def _group_rows(self) -> list[tuple[str, ...]]:
@@ -202,12 +210,15 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
         return inspect_training_folder(path)
     with open_source(path) as source:
         config, problem = _config(source)
+        groups = summarise_groups(source.tensors.values())
+        family = family_name(source.tensors, source.config, None if config is None else _training_class(config))
+        published = published_model(family, source.tensors.values())
         return CheckpointInspection(
             path=path,
             kind=source.kind,
             file_bytes={file.name: file.stat().st_size for file in source.files},
             sha256=sha256_source(source, progress),
-            groups=summarise_groups(source.tensors.values()),
+            groups=groups,
             lora_ranks=lora_ranks(source.tensors.values()),
             vocabulary_size=vocabulary_size(source.tensors.values()),
             meta=source.meta,
@@ -216,7 +227,9 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
             other_entries=dict(source.other_entries),
             ignored=dict(source.ignored),
             empty_tensors=len(source.empty),
-            family=family_name(source.tensors, source.config, None if config is None else _training_class(config)),
+            family=family,
+            size=None if published is None else published.size,
+            conversion=convert_line(path, source.kind, {group.group for group in groups}, config, published),
         )
 
 
@@ -282,6 +295,22 @@ def _config_dict(config: TrainingConfig) -> dict[str, object]:
         "unread": list(config.unread),
         **({} if vision is None else {"vision_lora_alpha": vision.alpha, "vision_lora_rank": vision.rank}),
     }
+
+
+def _conversion_dict(conversion: ConvertLine) -> dict[str, object]:
+    return {
+        "line": conversion.line,
+        "needs": [{"name": name, "bytes": size} for name, size in conversion.needs],
+        "output_bytes": conversion.output_bytes,
+    }
+
+
+def _needs_text(conversion: ConvertLine) -> str:
+    """What stands beside a checkpoint and how large it is, and the disk that the export takes."""
+    needs = [name if size is None else f"{name} {bytes_text(size)}" for name, size in conversion.needs]
+    if conversion.output_bytes is not None:
+        needs.append(f"{bytes_text(conversion.output_bytes)} of disk for an export in bfloat16")
+    return printable(", ".join(needs)) or "nothing else"
 
 
 def bytes_text(size: int) -> str:

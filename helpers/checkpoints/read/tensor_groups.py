@@ -45,7 +45,7 @@ _PATTERNS: tuple[tuple[TensorGroup, re.Pattern[str]], ...] = tuple(
         (TensorGroup.VISION_TOWER, r"(^|\.)(vision_model|vision_tower|visual)\."),
         (TensorGroup.EMBEDDINGS, r"(^|\.)(embed_tokens|tok_embeddings)\."),
         (TensorGroup.LM_HEAD, r"(^|\.)(lm_head|language_model(\.\w+)*\.output)\."),
-        (TensorGroup.LANGUAGE_MODEL, r"(^|\.)language_model\."),
+        (TensorGroup.LANGUAGE_MODEL, r"(^|\.)language_model\.|^(model\.){1,2}(layers|norm)\."),
     )
 )
 

@@ -23,6 +23,8 @@ LORA = "mllm.model.base_model.model.model.language_model.layers.0.mlp.up_proj.lo
         (["a.weight"], {"model_type": "qwen3_vl"}, None, "Qwen3-VL"),
         (["a.weight"], {"text_config": {"model_type": "qwen2_5_vl_text"}}, None, "Qwen2.5-VL"),
         (["a.weight"], {"sa2va_format_version": 2, "family": "qwen3_vl"}, None, "Qwen3-VL"),
+        (["a.weight"], {"model_type": "sa2va_chat", "vision_config": {"model_type": "qwen2_5_vl"}}, None, "Qwen2.5-VL"),
+        (["a.weight"], {"sa2va_format_version": 2, "family": "qwen2_5_vl"}, None, "Qwen2.5-VL"),
         (["a.weight"], {"sa2va_format_version": 1}, None, "InternVL"),
         (["vision_model.embeddings.class_embedding"], {"model_type": "internvl_chat"}, None, "InternVL"),
         (["mllm.model.language_model.base_model.model.lm_head.lora_A.default.weight"], None, "a.InternVL", "InternVL"),

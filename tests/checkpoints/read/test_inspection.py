@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from helpers.checkpoints.read.convert_line import ConvertLine
 from helpers.checkpoints.read.file_digest import sha256_file
 from helpers.checkpoints.read.inspection import (
     CheckpointInspection,
@@ -42,9 +43,10 @@ def test_mmengine_checkpoint(mmengine_file):
     }
     assert record["tensors"] == 6 == sum(item["tensors"] for item in record["groups"])
     assert list(record) == [
-        *("path", "kind", "family", "files", "tensors", "parameters", "bytes", "groups", "lora_ranks"),
+        *("path", "kind", "family", "size", "files", "tensors", "parameters", "bytes", "groups", "lora_ranks"),
         *("vocabulary_size", "meta"),
         *("training_config", "training_config_problem", "training_config_text", "other_entries", "ignored"),
+        "conversion",
     ]
     assert (record["training_config_problem"], record["ignored"]) == (None, {})
     assert (record["parameters"], record["bytes"], record["path"]) == (49, 186, str(mmengine_file))
@@ -77,6 +79,8 @@ other entry       meta (dict)
 other entry       message_hub (dict)
 other entry       optimizer (dict)
 not read          note (str)
+to convert        vesselkit convert --checkpoint {path} --base base --sam2 sam2_hiera_large.pt --output my-model
+which needs       base, sam2_hiera_large.pt 898 MB
 
 group                tensors  dtypes        parameters  bytes
 -------------------  -------  ------------  ----------  -----
@@ -218,16 +222,19 @@ def test_the_whole_of_an_inspection_as_json(tmp_path):
         config_problem="not Python",
         other_entries={"optimizer": "dict"},
         ignored={"x": "int"},
+        conversion=ConvertLine("convert it", (("base", 5), ("sam2", None)), 9),
     )
     one, other = (
         {"group": TensorGroup.LORA.value, "tensors": tensors, "dtypes": dtypes, "parameters": parameters, "bytes": size}
         for tensors, dtypes, parameters, size in ((2, {"float32": 2}, 10, 40), (1, {}, 5, 7))
     )
     assert found.to_dict() == {
-        "path": str(tmp_path), "kind": "flat", "family": None,
+        "path": str(tmp_path), "kind": "flat", "family": None, "size": None,
         "files": [{"name": "a.pth", "bytes": 47, "sha256": "ab"}],
         "tensors": 3, "parameters": 15, "bytes": 47, "groups": [one, other], "lora_ranks": [4, 8],
         "vocabulary_size": 9, "meta": None, "training_config": None, "training_config_problem": "not Python",
         "training_config_text": None, "other_entries": {"optimizer": "dict"}, "ignored": {"x": "int"},
+        "conversion": {"line": "convert it", "output_bytes": 9,
+                       "needs": [{"name": "base", "bytes": 5}, {"name": "sam2", "bytes": None}]},
     }  # fmt: skip
     assert replace(found, empty_tensors=2).to_dict()["empty_tensors"] == 2

@@ -24,6 +24,8 @@ LM = "mllm.model.language_model.base_model.model."
         ("language_model.output.weight", TensorGroup.LM_HEAD),
         ("language_model.model.tok_embeddings.weight", TensorGroup.EMBEDDINGS),
         ("language_model.model.layers.0.self_attn.o_proj.weight", TensorGroup.LANGUAGE_MODEL),
+        ("model.layers.0.self_attn.o_proj.weight", TensorGroup.LANGUAGE_MODEL),
+        ("model.model.norm.weight", TensorGroup.LANGUAGE_MODEL),
         ("mlp1.3.bias", TensorGroup.PROJECTOR),
         ("model.multi_modal_projector.linear_1.weight", TensorGroup.PROJECTOR),
         ("text_hidden_fcs.2.weight", TensorGroup.SEG_PROJECTION),
