@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -31,6 +30,7 @@ import PIL
 import torch
 import transformers
 from PIL import Image
+from transformers import AutoModel, AutoProcessor, AutoTokenizer
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.receipt", 1
 DEFAULT_PROMPT = "Please segment the blood vessels."
@@ -317,12 +317,12 @@ def _frame(model: Any, image: Image.Image, prompt: str, call: Any, number: int, 
 def load_official(folder: str, dtype: torch.dtype, device: str) -> tuple[Any, Any, Any]:
     """The model, tokenizer and processor (or None) of an official export, by the code that it holds."""
     name = "dtype" if tuple(map(int, transformers.__version__.split(".")[:2])) >= (4, 56) else "torch_dtype"
-    asked: dict[str, Any] = {"trust_remote_code": True, name: dtype}
-    model = transformers.AutoModel.from_pretrained(folder, **asked).eval().to(device)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    kind: dict[str, Any] = {name: dtype}
+    model = AutoModel.from_pretrained(folder, trust_remote_code=True, local_files_only=True, **kind).eval().to(device)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
     if not os.path.isfile(os.path.join(folder, "preprocessor_config.json")):
         return model, tokenizer, None
-    return model, tokenizer, transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=True)
+    return model, tokenizer, AutoProcessor.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -342,7 +342,7 @@ def main(words: Sequence[str] | None = None) -> None:
         write_receipt(model, asked.output, tokenizer, images, asked.prompt, processor)
     except Refused as error:
         raise SystemExit(f"Error: {error}") from error
-    sys.stdout.write(f"written: {asked.output}; next: vesselkit verify MODEL --receipt {asked.output} --data FRAMES\n")
+    print(f"written: {asked.output}; next: vesselkit verify MODEL --receipt {asked.output} --data FRAMES")
 
 
 if __name__ == "__main__":
