@@ -9,6 +9,7 @@ from helpers.checkpoints.read.convert_line import ConvertLine, convert_line, pub
 from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.file_digest import sha256_source
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
+from helpers.checkpoints.read.foreign_models import foreign_model
 from helpers.checkpoints.read.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
 from helpers.checkpoints.read.train_config import TrainingConfig, adapter_training_config, read_training_config
 from helpers.checkpoints.read.training_folder import (
@@ -34,7 +35,8 @@ class CheckpointInspection:
     `config_problem` says why the training config in the file could not be read; None otherwise.
     `empty_tensors` counts those without any value. `family` is that of the vision-language model,
     None where nothing tells it, and `size` what people call a published size of it. `conversion` is how
-    the checkpoint is converted, None where it is none.
+    the checkpoint is converted, None where it is none. `not_converted` says what the model is where the
+    kit converts none of its kind.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class CheckpointInspection:
     family: str | None = None
     size: str | None = None
     conversion: ConvertLine | None = None
+    not_converted: str | None = None
 
     @property
     def tensors(self) -> int:
@@ -99,6 +102,7 @@ class CheckpointInspection:
             "ignored": self.ignored,
             "conversion": None if self.conversion is None else _conversion_dict(self.conversion),
             **({"empty_tensors": self.empty_tensors} if self.empty_tensors else {}),
+            **({"not_converted": self.not_converted} if self.not_converted else {}),
         }
 
     def to_text(self) -> str:
@@ -131,6 +135,8 @@ class CheckpointInspection:
         rows += [("not read", f"{name} ({kind})") for name, kind in self.ignored.items()]
         if self.conversion is not None:
             rows += [("to convert", printable(self.conversion.line)), ("which needs", _needs_text(self.conversion))]
+        if self.not_converted is not None:
+            rows.append(("not converted", printable(self.not_converted)))
         return rows
 
     def _group_rows(self) -> list[tuple[str, ...]]:
@@ -210,9 +216,12 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
         return inspect_training_folder(path)
     with open_source(path) as source:
         config, problem = _config(source)
+        foreign = foreign_model(source.tensors, source.config, None if config is None else config.values)
         groups = summarise_groups(source.tensors.values())
         family = family_name(source.tensors, source.config, None if config is None else _training_class(config))
         published = published_model(family, source.tensors.values())
+        parts = {group.group for group in groups}
+        line = None if foreign is not None else convert_line(path, source.kind, parts, config, published)
         return CheckpointInspection(
             path=path,
             kind=source.kind,
@@ -229,7 +238,8 @@ def inspect_checkpoint(path: Path, progress: bool = False) -> Inspection:
             empty_tensors=len(source.empty),
             family=family,
             size=None if published is None else published.size,
-            conversion=convert_line(path, source.kind, {group.group for group in groups}, config, published),
+            conversion=line,
+            not_converted=None if foreign is None else f"{foreign.kind.value} (told by {foreign.sign!r})",
         )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from helpers.checkpoints.convert import convert
 from helpers.checkpoints.read.foreign_models import ForeignKind, ForeignModel, foreign_model, require_known
+from helpers.checkpoints.read.inspection import inspect_checkpoint
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
 from tests.support.exports import refused
@@ -92,4 +93,7 @@ def test_a_checkpoint_trained_with_sam3_stops_though_its_shapes_would_fit(tmp_pa
         content["meta"]["cfg"] = content["meta"]["cfg"].replace("SAM2TrainRunner", "SAM3TrainRunner")
 
     tiny.edit_checkpoint(train_with_sam3)
+    found = inspect_checkpoint(tiny.checkpoint)
+    assert found.conversion is None and "not converted" in found.to_text()
+    assert "SAM3TrainRunner" in found.to_dict()["not_converted"]
     refused("does not convert: Sa2VA with SAM3, .*SAM3TrainRunner", tiny, tmp_path / "out")
