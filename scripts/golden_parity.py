@@ -188,7 +188,7 @@ def load_eager(folder: Path) -> tuple[Any, Any]:
     model = AutoModel.from_pretrained(
         folder, trust_remote_code=True, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
     )
-    return model.eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return model.eval(), AutoTokenizer.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
 
 
 def compare_call(model: Any, tokenizer: Any, case: GoldenCall) -> Parity:

@@ -30,7 +30,9 @@ _MEASURED = json_with("earlier measurements", "loop", "pipeline", "ratio")
 def bench_model(
     preset: Annotated[
         Preset,
-        typer.Option("--preset", metavar="1b|2b|4b|8b|internlm2-8b|qwen3vl-4b|demo", help="Size of the model."),
+        typer.Option(
+            "--preset", metavar="1b|2b|4b|8b|internlm2-8b|qwen25vl-3b|qwen3vl-4b|demo", help="Size of the model."
+        ),
     ] = Preset.DEMO,
     side: Annotated[
         list[int] | None, typer.Option("--side", metavar="512", help="Side of the square images; may be given again.")

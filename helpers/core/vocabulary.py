@@ -109,6 +109,7 @@ class Preset(StrEnum):
     B4 = "4b"
     B8 = "8b"
     INTERNLM2_8B = "internlm2-8b"
+    QWEN2_5_VL_3B = "qwen25vl-3b"
     QWEN3_VL_4B = "qwen3vl-4b"
     DEMO = "demo"
     TINY = "tiny"

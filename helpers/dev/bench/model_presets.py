@@ -37,6 +37,19 @@ _LANGUAGE = {
     Preset.B8: _Tower(3584, 18944, 28, 28, 4),
 }
 _INTERNLM2 = _Tower(4096, 14336, 32, 32, 8)  # InternLM2.5 of 7 billion, as the Llama that it is converted to
+_QWEN2_5_VL_3B = {
+    "text_config": {
+        "model_type": "qwen2_5_vl_text", "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
+        "num_attention_heads": 16, "num_key_value_heads": 2, "max_position_embeddings": 128000, "rms_norm_eps": 1e-6,
+        "rope_theta": 1000000.0, "vocab_size": _VOCABULARY,
+        "rope_scaling": {"rope_type": "default", "mrope_section": [16, 24, 24]},
+    },
+    "vision_config": {
+        "depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "patch_size": 14,
+        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 2048, "window_size": 112,
+        "fullatt_block_indexes": [7, 15, 23, 31],
+    },
+}  # fmt: skip
 _QWEN3_VL_4B = {
     "text_config": {
         "model_type": "qwen3_vl_text", "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36,
@@ -50,6 +63,10 @@ _QWEN3_VL_4B = {
         "deepstack_visual_indexes": [5, 11, 17],
     },
 }  # fmt: skip
+_QWEN = {
+    Preset.QWEN2_5_VL_3B: (Family.QWEN2_5_VL, _QWEN2_5_VL_3B),
+    Preset.QWEN3_VL_4B: (Family.QWEN3_VL, _QWEN3_VL_4B),
+}
 # Tests take the fixture's sizes with a smaller input of SAM2.
 _SMALL = {Preset.DEMO: DEMO, Preset.TINY: replace(FIXTURE, sam2=replace(FIXTURE.sam2, image_size=256))}
 
@@ -63,12 +80,13 @@ def preset_config(preset: Preset) -> Sa2VAConfig:
         return _config(vision, language, sizes.sam2, 1024)
     if preset is Preset.INTERNLM2_8B:
         return _config(_VISION, _INTERNLM2, PRESETS["hiera_l"], _VOCABULARY_OF_INTERNLM2, "llama")
-    if preset is Preset.QWEN3_VL_4B:
-        tokens = special_tokens(Family.QWEN3_VL)
-        text = _QWEN3_VL_4B["text_config"] | {"eos_token_id": len(tokens)}  # the tokenizer's first word
+    if preset in _QWEN:
+        family, sizes_of_qwen = _QWEN[preset]
+        tokens = special_tokens(family)
+        text = sizes_of_qwen["text_config"] | {"eos_token_id": len(tokens)}  # the tokenizer's first word
         return Sa2VAConfig(
-            family=Family.QWEN3_VL,
-            vision_config=_QWEN3_VL_4B["vision_config"],
+            family=family,
+            vision_config=sizes_of_qwen["vision_config"],
             text_config=text,
             sam2_config=PRESETS["hiera_l"].to_dict(),
             token_ids={token: index for index, token in enumerate(tokens)},
@@ -140,7 +158,7 @@ def count_operations(preset: Preset, pixels: tuple[int, ...], prompt: int, read:
     counts = {}
     with torch.inference_mode():
         features = sam2(empty(1, 3, side, side))
-        if config.family == Family.QWEN3_VL.value:
+        if config.family != Family.INTERNVL.value:
             counts["vision tower"] = _tower_operations(config, pixels)
         else:
             counts["vision tower"] = _counted(vision, empty(*pixels))
@@ -157,16 +175,28 @@ def _counted(stage: Callable[..., Any], *arguments: torch.Tensor) -> int:
 
 
 def _tower_operations(config: Sa2VAConfig, pixels: tuple[int, ...]) -> int:
-    """Of the vision tower of a Qwen3-VL, from its sizes: on no device it would need the values of its grid.
+    """Of the vision tower of a Qwen family, from its sizes: on no device it would need the values of its grid.
 
-    Pictures attend within themselves; the mergers take four patches each.
+    Pictures attend within themselves, in Qwen2.5-VL in most blocks within windows; the mergers take four patches each.
     """
     vision: Any = config.vision_config
     count, _, height, breadth = pixels
-    patches, width = height // vision.patch_size * (breadth // vision.patch_size), vision.hidden_size
-    inputs = 3 * vision.temporal_patch_size * vision.patch_size**2
-    block = 2 * patches * (4 * width**2 + 2 * width * vision.intermediate_size) + 4 * patches**2 * width
+    rows, columns, width = height // vision.patch_size, breadth // vision.patch_size, vision.hidden_size
+    patches, inputs = rows * columns, 3 * vision.temporal_patch_size * vision.patch_size**2
+    gated = config.family == Family.QWEN2_5_VL.value
+    linear = 2 * patches * (4 * width**2 + (3 if gated else 2) * width * vision.intermediate_size)
+    full = len(vision.fullatt_block_indexes) if gated else vision.depth
+    pairs = full * patches**2
+    if gated:
+        side = vision.window_size // vision.patch_size
+        windowed = sum(one**2 for one in _cut(rows, side)) * sum(one**2 for one in _cut(columns, side))
+        pairs += (vision.depth - full) * windowed
     merged = vision.spatial_merge_size**2 * width
     merger = 2 * patches // vision.spatial_merge_size**2 * (merged**2 + merged * vision.out_hidden_size)
-    mergers = 1 + len(vision.deepstack_visual_indexes)
-    return count * (2 * patches * inputs * width + vision.depth * block + mergers * merger)
+    mergers = 1 if gated else 1 + len(vision.deepstack_visual_indexes)
+    return count * (2 * patches * inputs * width + vision.depth * linear + 4 * pairs * width + mergers * merger)
+
+
+def _cut(length: int, most: int) -> list[int]:
+    """Lengths of the parts of at most `most` that a length is cut into."""
+    return [min(most, length - start) for start in range(0, length, most)]
