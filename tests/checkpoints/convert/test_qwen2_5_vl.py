@@ -13,6 +13,7 @@ from helpers.checkpoints.convert import convert, export
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.checkpoints.verify import verify
 from helpers.core.errors import RefusedInput
+from helpers.prediction.engine.composition import compose
 from scripts.golden_parity import GOLDEN_FAMILIES
 from tests.support.exports import refused
 from tests.support.tiny_sources import TinySources, copy_qwen_vl
@@ -64,6 +65,10 @@ def test_lora_is_merged_onto_the_older_names_and_the_head_is_untied(tmp_path, ti
     assert any("ties lm_head" in note for note in record.values["notes"])
     report = verify(tmp_path / "out", tiny.checkpoint, tiny.base, tiny.sam2)
     assert report.ok, report.to_text()
+    composed = compose(
+        tiny.checkpoint, tiny.base, tiny.sam2, sam2_config=str(tiny.sizes), device="cpu", dtype="float32"
+    )
+    assert composed.identity["tensors_sha256"] == record.values["tensors_sha256"]
 
 
 def test_the_export_says_all_that_shapes_the_model(tmp_path, tiny):
