@@ -11,11 +11,14 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
+from helpers.core.vocabulary import Mode
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.regression_gate import check, read_baseline, scores_of
-from helpers.prediction.engine.model_loading import check_folder
+from helpers.model.video import answer_frames
+from helpers.prediction.engine.model_loading import check_folder, load_model
+from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
@@ -86,3 +89,16 @@ def test_the_same_prediction_finds_all_of_a_run_done(model, data, tmp_path):
     run = predict(model, data, tmp_path / "run", device="cpu")
     assert check_folder(model).tensors_sha256 == run.config.values["model"]["tensors_sha256"]
     pd.testing.assert_frame_equal(run.table(), open_run(OLD / "run").table())
+
+
+def test_an_old_model_folder_is_asked_about_a_sequence_as_its_own_code_asks(model):
+    loaded, tokenizer = load_model(model, "cpu", "float32")
+    frames = [Image.open(FIXTURES / "images/image_01.png").convert("RGB")] * 2
+    text = "Please segment the blood vessels."
+    official = loaded.predict_forward(video=frames, text=text, tokenizer=tokenizer)
+    predictor = SequencePredictor(loaded, tokenizer, {}, mode=Mode.TRACK)
+    pixels = torch.cat([predictor.prepare(frame).tile for frame in frames])
+    with torch.inference_mode():
+        answer = answer_frames(loaded, pixels, text, "", tokenizer, 32)
+    assert tokenizer.decode(answer.token_ids) == official["prediction"]
+    assert len(answer.seg_states) == len(official["prediction_masks"])

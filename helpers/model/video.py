@@ -56,7 +56,8 @@ def answer_frames(
     """The language model's answer about a few frames, uint8 (n, 3, h, w), see `Bridge.frame_bytes`."""
     bridge = bridge_of(model)
     pictures = bridge.frame_tokens(pixels)
-    return model.answer(bridge.question(model, tokenizer, text, past_text, pixels, pictures), tokenizer, limit)
+    prompt = bridge.question(model, tokenizer, text, past_text, pixels, pictures)
+    return model.answers([prompt], tokenizer, limit)[0]  # alike in folders of all versions
 
 
 def encode_frame(model: Any, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
