@@ -121,7 +121,7 @@ def convert(
     Args:
         checkpoint: mmengine or flat `.pth`, an export of the official converter, or a folder of this kit.
         output: folder to write; it must not exist.
-        base: the InternVL folder, or a Sa2VA folder, that the training run started from.
+        base: the folder of the base, or of a Sa2VA, that the training run started from.
         sam2: the SAM 2.0 file that it started from.
         sam2_config: `hiera_t`, `hiera_s`, `hiera_b+`, `hiera_l`, or a JSON file of sizes.
         train_config: the run's config file; read, never executed.

@@ -38,7 +38,7 @@ def settle_base(
     if not checkpoint.path.is_dir():
         raise more_is_missing or UsageProblem(
             f"{checkpoint.path.name} needs its base for the config, the tokenizer and what was not trained. "
-            f"The training config names {named.value!r}, which is not here: pass --base with that InternVL folder"
+            f"The training config names {named.value!r}, which is not here: pass --base with that folder"
         )
     return Setting("base", None, None)
 
@@ -75,5 +75,5 @@ def config_folder(checkpoint: TensorSource, base: TensorSource | None) -> Path:
             return source.path
     raise UsageProblem(
         f"{checkpoint.path.name} holds no config.json and no tokenizer; pass --base with the "
-        "InternVL folder that the run started from"
+        "folder of the base that the run started from"
     )

@@ -1,4 +1,4 @@
-"""A whole Sa2VA that training loaded over its InternVL base before LoRA was attached: which, and whether it fits."""
+"""A whole Sa2VA that training loaded over its base before LoRA was attached: which, and whether it fits."""
 
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
@@ -67,13 +67,13 @@ def settle_pretrained(
         if is_sa2va:
             raise UsageProblem(
                 f"--pretrained {NOTHING} says that training loaded no Sa2VA, and --base {base.path.name} is one. Pass "
-                "the InternVL folder as --base"
+                "the folder of its base as --base"
             )
         return Setting(PRETRAINED, NOTHING, "--pretrained", _other(overridden, None))
     if given is not None:
         if base is None or is_sa2va:
             got = "no --base" if base is None else f"--base {base.path.name}, a Sa2VA itself"
-            raise UsageProblem(f"--pretrained: is read over the InternVL folder of --base, got {got}")
+            raise UsageProblem(f"--pretrained: is read over the base of --base, got {got}")
         return Setting(PRETRAINED, Path(given).name, "--pretrained", _other(overridden, Path(given).name))
     if is_sa2va and named is not None:
         return Setting(PRETRAINED, base.path.name, "--base", _other(overridden, base.path.name))
@@ -84,13 +84,13 @@ def settle_pretrained(
 
 
 def missing_pretrained(run: TrainingRunConfig, base: TensorSource | None) -> UsageProblem | RefusedInput | None:
-    """The error where the config names a Sa2VA, or may name one, and the base is an InternVL folder; None elsewhere."""
+    """The error where the config names a Sa2VA, or may name one, and the base is no Sa2VA; None elsewhere."""
     if run.governing is None or (base is not None and base.kind in _SA2VA):
         return None
     named, unread = run.governing.pretrained_pth, run.unread(_FIELD)
     if named is None and unread is None:
         return None
-    folder = "the InternVL folder" if base is None else base.path.name
+    folder = "the base's folder" if base is None else base.path.name
     said = f"names {_FIELD}={named!r}" if unread is None else f"gives {_FIELD} as {unread}, which is not computed"
     loaded = "training loaded that Sa2VA" if unread is None else "where that is a Sa2VA, training loaded it"
     return RefusedInput(

@@ -50,7 +50,7 @@ class ConversionRequest:
     Attributes:
         checkpoint: mmengine or flat `.pth`, official export, or native folder.
         output: the folder to write; it must not exist. None where the model is composed in memory.
-        base: the InternVL folder (or a Sa2VA folder) that the run started from.
+        base: the folder of the base, or of a Sa2VA, that the run started from.
         sam2: the SAM 2.0 file.
         pretrained: a Sa2VA that the run loaded over `base`, its .pth or folder; 'none' where it loaded none.
         sam2_config: a preset's name or a JSON file of sizes.
@@ -206,7 +206,7 @@ def require_sa2va_beneath(checkpoint: TensorSource, opened: Mapping[SourceRole, 
         got = "no --base" if base is None else f"--base {base.path.name}, which is none"
         raise UsageProblem(
             f"{checkpoint.path.name} is a peft adapter: LoRA alone, which is merged onto the Sa2VA that it was trained "
-            f"on; got {got}. Pass that Sa2VA's folder as --base, or its .pth as --pretrained beside its InternVL "
+            f"on; got {got}. Pass that Sa2VA's folder as --base, or its .pth as --pretrained beside its base's "
             "folder. Of a run of mmengine give the iter_N.pth instead, which holds what was trained beside LoRA too"
         )
 
@@ -221,7 +221,7 @@ def _check_options(request: ConversionRequest) -> None:
     ):
         raise UsageProblem(f"--output {request.output}: exists already; name a new folder")
     if request.base is not None and not request.base.is_dir():
-        raise UsageProblem(f"--base {request.base}: expected the folder of the InternVL base, found no such folder")
+        raise UsageProblem(f"--base {request.base}: expected the folder of the base, found no such folder")
     if request.lora_alpha is not None and not (math.isfinite(request.lora_alpha) and request.lora_alpha > 0):
         raise UsageProblem(f"--lora-alpha: expected a positive number, got {request.lora_alpha}")
 
@@ -258,7 +258,7 @@ def _settings(
     run.require_read("special_tokens", f"pass {run.written_out}")
     template = [Candidate(request.template, TEMPLATE_OPTION, explicit=True), *run.candidates("template")]
     for role, source in opened.items():
-        # An InternVL base names its own template, which is not the one that Sa2VA trains with; and a run may take
+        # A base may name its own template, which is not the one that Sa2VA trains with; and a run may take
         # another than the Sa2VA that it loaded.
         is_sa2va = source.kind in (CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
         if is_sa2va and source.config and role is not SourceRole.PRETRAINED:

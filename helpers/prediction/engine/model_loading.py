@@ -90,7 +90,7 @@ def check_folder(model_dir: Path) -> ModelIdentity:
     if not str(kind).startswith(_FAMILY):
         raise RefusedInput(
             f"{model_dir}: expected a Sa2VA folder that `vesselkit convert` wrote, found a model of type "
-            f"{kind!r}. If it is the InternVL that was fine-tuned, it is the base: give the checkpoint with "
+            f"{kind!r}. If it is the model that was fine-tuned, it is the base: give the checkpoint with "
             "--checkpoint, and this folder as --base"
         )
     for name in _SETTINGS:

@@ -133,7 +133,7 @@ def test_base_named_in_the_config_is_used_where_it_exists(tmp_path, tiny):
 
 
 def test_base_that_is_not_here_is_asked_for(tmp_path, tiny):
-    refused("pass --base with that InternVL folder", tiny, tmp_path / "out", error=UsageProblem, base=None)
+    refused("pass --base with that folder", tiny, tmp_path / "out", error=UsageProblem, base=None)
 
 
 def test_sam2_that_is_not_given_is_asked_for(tmp_path, tiny):

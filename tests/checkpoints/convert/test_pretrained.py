@@ -45,7 +45,7 @@ def test_the_internvl_base_alone_stops_and_names_both_ways(tmp_path, tiny, publi
 
 
 def test_where_the_base_is_not_here_either_both_are_asked_for_at_once(tmp_path, tiny, published):
-    refused("names pretrained_pth=.* --base the InternVL folder with --pretrained", tiny, tmp_path / "out", base=None)
+    refused("names pretrained_pth=.* --base the base's folder with --pretrained", tiny, tmp_path / "out", base=None)
 
 
 @pytest.mark.parametrize("form", ["file", "wrapped", "folder", "own folder"])

@@ -30,7 +30,7 @@ def opened(tiny, tmp_path, **changes):
     ("changes", "message"),
     [
         ({"dtype": "float64"}, r"--dtype: expected one of \('bfloat16', 'float16', 'float32'\), got 'float64'"),
-        ({"base": Path("nowhere")}, "--base nowhere: expected the folder of the InternVL base, found no such folder"),
+        ({"base": Path("nowhere")}, "--base nowhere: expected the folder of the base, found no such folder"),
         *(
             ({"lora_alpha": alpha}, f"--lora-alpha: expected a positive number, got {alpha}")
             for alpha in (0.0, -1.0, float("inf"), float("nan"))
