@@ -12,6 +12,7 @@ from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.convert.key_map import inverse, restore_map
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
+from tests.support.internlm2_layout import internlm2_tensors
 from tests.support.tiny_sources import fixture_sources
 
 pytestmark = pytest.mark.model
@@ -27,9 +28,13 @@ TOWERS = {
 LANGUAGE = {
     "Qwen2ForCausalLM": {"rope_scaling": {"type": "dynamic", "factor": 2.0}},
     "Qwen3ForCausalLM": {"head_dim": 16},
+    "InternLM2ForCausalLM": {"rope_scaling": {"type": "dynamic", "factor": 2.0}},
     "LlamaForCausalLM": {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                                           "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}},
 }  # fmt: skip
+
+MODEL_TYPES = {"Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama",
+               "InternLM2ForCausalLM": "llama"}  # fmt: skip
 
 
 def write_official_export(folder, tower: str, architecture: str, tied: bool):
@@ -47,7 +52,7 @@ def write_official_export(folder, tower: str, architecture: str, tied: bool):
         vision_config=VISION
         | {"attention_bias": family["qkv_bias"], "use_qk_norm": family["qk_normalization"],
            "norm_type": family["norm_type"], "layer_norm_eps": family["layer_norm_eps"]},
-        text_config=text | {"model_type": architecture.removesuffix("ForCausalLM").lower()},
+        text_config=text | {"model_type": MODEL_TYPES[architecture]},
         sam2_config=sizes,
         tie_word_embeddings=tied,
     )  # fmt: skip
@@ -62,6 +67,8 @@ def write_official_export(folder, tower: str, architecture: str, tied: bool):
     for name, pieces in restore_map(inverse(native)).items():
         parts = [native[piece.target].chunk(piece.parts)[piece.part] for piece in pieces]
         official[name] = torch.cat(parts).contiguous().clone()
+    if architecture == "InternLM2ForCausalLM":
+        official = internlm2_tensors(official, TEXT["num_key_value_heads"])
     save_file(official, folder / "model.safetensors", metadata={"format": "pt"})
     values = {"model_type": "sa2va_chat", "template": "qwen_chat", "ps_version": "v2", "select_layer": -1,
               "downsample_ratio": 0.5,
