@@ -11,7 +11,7 @@ from helpers.prediction.engine.composition import compose
 from helpers.prediction.engine.model_loading import check_folder, load_model
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from tests.support.published_sa2va import publish
-from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources
+from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources, internlm2_sources
 
 pytestmark = pytest.mark.model
 
@@ -22,9 +22,12 @@ def composed(sources, dtype="float32"):
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_equal_tensors_and_fingerprints(tmp_path, dtype):
-    sources = fixture_sources()
+@pytest.mark.parametrize(
+    ("of", "dtype"),
+    [(fixture_sources, "float32"), (fixture_sources, "bfloat16"), (internlm2_sources, "float32")],
+)
+def test_equal_tensors_and_fingerprints(tmp_path, of, dtype):
+    sources = of()
     record = convert(sources.request(tmp_path / "model", dtype=dtype))
     model, tokenizer, identity = composed(sources, dtype)
     exported, other_tokenizer = load_model(tmp_path / "model", "cpu", dtype)
