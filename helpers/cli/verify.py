@@ -67,7 +67,7 @@ def verify(
     model = input_path(folder, "DIR")
     is_right = True
     if checkpoint is not None:
-        from helpers.checkpoints.convert import verify as run_verification
+        from helpers.checkpoints.verify import verify as run_verification
 
         report = run_verification(
             model,

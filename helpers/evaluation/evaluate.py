@@ -61,6 +61,7 @@ from helpers.evaluation.threshold_and_calibration import Scored, open_developmen
 from helpers.metrics.case_scores import CaseScoring
 from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
 from helpers.metrics.postprocessing import Processing
+from helpers.runs.finishing import OFFICIAL_CHECK
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,7 @@ def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int
     scored = set(table["case_id"])
     return {
         **subject.facts(),
+        OFFICIAL_CHECK: subject.official_check,
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
         "summary": records_of(summary(table, draws=draws, seed=seed)),

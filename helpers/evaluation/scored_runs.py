@@ -14,6 +14,7 @@ from helpers.core.progress import track
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.metrics.case_scores import CaseScoring
+from helpers.runs.finishing import OFFICIAL_CHECK
 from helpers.runs.provenance import current_sha256, is_as_found
 from helpers.runs.run_folder import Run, open_run, require_comparable
 
@@ -56,6 +57,11 @@ class ScoredRun:
             case "imported":
                 return f"{model['name']}, imported"
         return str(model.get("folder_name", ""))
+
+    @property
+    def official_check(self) -> Mapping[str, Any] | None:
+        """How the model stood to the official code when the run was finished; None where nobody looked."""
+        return self.run.manifest.get(OFFICIAL_CHECK)
 
     def mask(self, case_id: str) -> np.ndarray | None:
         """The stored mask, bool (H, W); None where the run has none, or not the case. Raises as `Run.mask`."""

@@ -6,6 +6,7 @@ from typing import Any
 from helpers.evaluation.headline import headline
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
+from helpers.evaluation.official_check import official_check_lines
 from helpers.evaluation.sequence_scores import sequences_text
 from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -16,6 +17,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     parts = [
         "# Evaluation",
         f"**{escaped(headline(summary))}**",
+        "\n".join(f"* {escaped(line)}" for line in official_check_lines(summary)),
         _rests_on(summary),
         _means(summary, HEADLINE, "Headline"),
     ]

@@ -19,6 +19,7 @@ from helpers.evaluation.headline import headline
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
+from helpers.evaluation.official_check import official_check_lines
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun, distinct_names, open_scored_runs
 from helpers.evaluation.summary_text import operating_point_rows, processing_rows
@@ -92,8 +93,8 @@ class Results:
 
     @property
     def headline(self) -> str:
-        """The one sentence of this evaluation."""
-        return headline(self.metrics.summary)
+        """The one sentence of this evaluation, and whether its models were compared with the official code."""
+        return " ".join([headline(self.metrics.summary), *official_check_lines(self.metrics.summary)])
 
     @property
     def fingerprint_table(self) -> pd.DataFrame:

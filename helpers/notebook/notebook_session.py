@@ -126,6 +126,27 @@ def require_verified(report: "VerificationReport") -> None:
         raise VesselkitError(f"verification failed, the export does not match its sources:\n{report.to_text()}")
 
 
+def compared_with_receipt(folder: Path, receipt: Path | None, data: Path | None) -> str:
+    """What a comparison of a model folder with official code found, for people; where no receipt was given, so.
+
+    Args:
+        receipt: what the official code computes, docs/receipt-format.md.
+        data: data set or image with the receipt's frames; None for drawn ones.
+    Raises:
+        VesselkitError: where the folder holds another model; its record says so too.
+        UsageProblem, RefusedInput: as `check_against_receipt`.
+    """
+    if receipt is None:
+        return "not compared with the official code: no receipt was given"
+    from helpers.data.opening import Opening  # here, since most notebooks compare nothing
+    from helpers.stages.receipt_stage import check_against_receipt
+
+    verdict = check_against_receipt(folder, receipt, None if data is None else Opening(data))
+    if verdict.is_another:
+        raise VesselkitError(verdict.to_text())
+    return verdict.to_text()
+
+
 def list_files(folder: Path) -> list[str]:
     """The files of a result with their sizes, folders with many files summed up; one line each."""
     lines = []

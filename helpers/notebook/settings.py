@@ -147,7 +147,7 @@ _Checkpoint = Annotated[
     AfterValidator(_existing),
 ]
 
-_OF_THE_RESULT = ("project", "name", "id_key")
+_NO_SOURCE = ("project", "name", "id_key", "receipt", "receipt_data")
 _LATEST_RUN = "run folder, or name of a run of the project; empty: its latest model run, else its latest run"
 
 
@@ -223,11 +223,17 @@ class ConvertSettings(ResultSettings):
     dtype: Annotated[str, *_one_of(ExportDtype)] = Field(
         ExportDtype.BFLOAT16.value, description="of the exported weights: bfloat16, float16 or float32"
     )
+    receipt: Annotated[FilePath | None, _Unset] = Field(
+        None, description="receipt.npz of the official code, to compare with; empty: none (docs/receipt-format.md)"
+    )
+    receipt_data: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
+        None, description="folder or image with the receipt's frames; empty: they were drawn"
+    )
 
     @property
     def sources(self) -> dict[str, Any]:
         """What a conversion is asked for, by the names of `ConversionRequest`."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name not in _OF_THE_RESULT}
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in _NO_SOURCE}
 
 
 class InferSettings(DataSettings):

@@ -25,7 +25,7 @@ from helpers.prediction.sequences.sequence_answers import first_frames, sequence
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
 from helpers.prediction.work_shards import WHOLE, WorkShard, fixed_batches
 from helpers.runs.case_parts import read_part, remove_leftovers
-from helpers.runs.finishing import finish_run, is_finished
+from helpers.runs.finishing import OFFICIAL_CHECK, finish_run, is_finished, noted_check
 from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
 from helpers.runs.run_config import CONFIG_NAME, Extent, RunConfig, check_asked, extent_of, read_config, start_run
@@ -54,6 +54,7 @@ def predict(
     limit: int | None = None,
     shard: WorkShard = WHOLE,
     dataset: Mapping[str, Any] | None = None,
+    official_check: Mapping[str, Any] | None = None,
 ) -> RunSummary:
     """Predict frames into the run folder `output`, going on where an earlier call of this configuration was stopped.
 
@@ -72,6 +73,8 @@ def predict(
             first ones goes on where more are asked for.
         shard: this call's share of the batches.
         dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
+        official_check: what a comparison of the model with official code found (docs/receipt-format.md), for the
+            manifest; a finished run takes it up too. None where there was none.
     Raises:
         UsageProblem: for parameters that cannot work.
         RefusedInput: where the folder holds a run of another configuration, or of more frames than are asked for.
@@ -106,7 +109,9 @@ def predict(
         _compute(own, predictor, output, asked, thresholding, config.config_sha256, uncut, shard, case_ids)
     with writing(), finishing_lock(output):
         _refuse_grown(output, config)
-        complete = is_finished(output, case_ids) or finish_run(output, case_ids, {})
+        noted = {} if official_check is None else {OFFICIAL_CHECK: dict(official_check)}
+        is_done = is_finished(output, case_ids) and noted_check(output) == official_check
+        complete = is_done or finish_run(output, case_ids, noted)
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
     return RunSummary(output, shard, complete, len(chosen), len(frames), failure)

@@ -44,6 +44,8 @@ TABLE_NAME = "predictions.parquet"
 TIMINGS_NAME = "timings.parquet"
 COCO_NAME = "coco.json"
 
+OFFICIAL_CHECK = "official_check"  # field of a manifest: how the model stands to the official code
+
 MEND = "Copy it back, or give the run's command again, which mends it"
 
 
@@ -129,6 +131,16 @@ def is_finished(run: Path, case_ids: Iterable[str] = ()) -> bool:
     for row in tables.rows:
         by_case.setdefault(row.case_id, []).append(row)
     return all(_is_in(part, by_case, tables) for part in (part_or_none(run, case_id) for case_id in case_ids) if part)
+
+
+def noted_check(run: Path) -> Mapping[str, Any] | None:
+    """What a finished run says of its model's comparison with official code; None where it says nothing.
+
+    Raises:
+        RefusedInput: where the run is not finished, or damaged.
+    """
+    found: Mapping[str, Any] | None = read_tables(run, read_config(run)).manifest.get(OFFICIAL_CHECK)
+    return found
 
 
 def _is_in(part: CasePart, rows: Mapping[str, Sequence[PredictionRow]], tables: Tables) -> bool:

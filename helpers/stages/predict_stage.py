@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from helpers.checkpoints.receipt.official_check import check_of
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.given_values import Spelling, input_path, known_word, output_folder
 from helpers.core.vocabulary import Combine, Launcher, Mode, Quantization
@@ -159,7 +160,15 @@ class ReadyRequest:
         }
         output, prompts = request.output, request.prompts
         check_asking(output, frames, prompts, model=self.identity, batch_size=size, mode=mode, **settings)
+        settings |= {"official_check": self._official_check()}
         return predict_frames(frames, self.load(), output, prompts, batch_size=size, shard=request.share, **settings)
+
+    def _official_check(self) -> Mapping[str, Any] | None:
+        """What `verify --receipt` found of a model folder; None where it found nothing, and for other predictors."""
+        choice = self.request.choice
+        if choice.model is None or choice.is_baseline or self.identity is None:
+            return None
+        return check_of(Path(choice.model), self.identity)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,11 @@ class ReceiptVerdict:
         return Outcome.SAME if any(found.segments for found in self.frames.values()) else Outcome.INCOMPLETE
 
     @property
+    def is_another(self) -> bool:
+        """Whether something differs."""
+        return self.outcome in (Outcome.OTHER_TENSORS, Outcome.OTHER_CALLS)
+
+    @property
     def first_break(self) -> tuple[int, FrameComparison] | None:
         """The first frame that differs, and how; None where none does."""
         return next(((number, found) for number, found in self.frames.items() if found.seam is not None), None)

@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from helpers.checkpoints.convert import verify
-from helpers.checkpoints.verify import VerificationReport
+from helpers.checkpoints.verify import VerificationReport, verify
 
 
 def test_verify_accepts_a_finished_folder(finished):

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from helpers.core import paths
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.paths import Stage
 from helpers.notebook import notebook_session
+from helpers.stages import receipt_stage
 
 
 class Settings(BaseModel):
@@ -133,3 +135,22 @@ def test_findings_stop_a_notebook():
     notebook_session.require_verified(VerificationReport("m", ["1 file"], []))
     with pytest.raises(VesselkitError, match="FINDING: tensor missing: x"):
         notebook_session.require_verified(VerificationReport("m", [], ["tensor missing: x"]))
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+def test_another_model_than_the_official_codes_stops_a_notebook(tmp_path, monkeypatch, is_another):
+    asked = []
+
+    def check(folder, receipt, opening):
+        asked.append((folder, receipt, opening and opening.data))
+        return SimpleNamespace(is_another=is_another, to_text=lambda: "what was found")
+
+    monkeypatch.setattr(receipt_stage, "check_against_receipt", check)
+    compared = notebook_session.compared_with_receipt
+    assert compared(tmp_path, None, None) == "not compared with the official code: no receipt was given"
+    if is_another:
+        with pytest.raises(VesselkitError, match="what was found"):
+            compared(tmp_path, tmp_path / "receipt.npz", None)
+    else:
+        assert compared(tmp_path, tmp_path / "receipt.npz", tmp_path) == "what was found"
+    assert asked == [(tmp_path, tmp_path / "receipt.npz", None if is_another else tmp_path)]

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.checkpoints.convert import ConversionRequest, convert, read_record, verify
+from helpers.checkpoints.convert import ConversionRequest, convert, read_record
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.checkpoints.receipt.official_check import keep_check, kept_check
 from helpers.checkpoints.receipt.receipt_script import write_receipt
 from helpers.checkpoints.receipt.tensor_comparison import Cause
+from helpers.checkpoints.verify import verify
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.opening import Opening
 from helpers.prediction.engine.model_loading import check_folder
 from helpers.prediction.receipt_seams import Seam
+from helpers.stages.evaluate_stage import evaluate
+from helpers.stages.predict_stage import predict
 from helpers.stages.receipt_stage import Outcome, ReceiptVerdict, check_against_receipt
 from tests.support.fixture_model import draw_angiograms
 from tests.support.official_stand_in import INTERNVL, QWEN_VL, OfficialNames, official_tensors, stand_in, without_lora
@@ -205,3 +208,19 @@ def test_the_normalised_state_of_qwen3vl_breaks_at_seg(shared, tmp_path):
     assert verdict.outcome is Outcome.OTHER_CALLS
     number, found = verdict.first_break
     assert found.seam is Seam.SEG and "frame 1 parts at the language model, its state at [SEG]" in verdict.to_text()
+
+
+def test_runs_and_evaluations_say_what_was_found(tmp_path, folder, receipt, frames, material):
+    def text():
+        run = predict(folder, material / "demo-data", tmp_path / "run", device="cpu", limit=2)
+        scores = evaluate(run, material / "demo-data", tmp_path / "scores", processes=1, draws=10)
+        return run.manifest["data_sha256"], scores.text.split("\n\n")[2]
+
+    before, said = text()
+    assert said == "* run: checked against official code: not checked."
+    checked(folder, receipt(*stand_in(folder)), frames)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/parts").iterdir()}
+    after, said = text()
+    assert said.startswith("* run: checked against official code: yes (receipt of 20") and "2 frames" in said
+    # The finished run took it up, and nothing was computed anew.
+    assert after == before and parts == {path: path.stat().st_mtime_ns for path in parts}

@@ -3,6 +3,5 @@
 from helpers.checkpoints.convert.conversion_record import ConversionRecord, read_record
 from helpers.checkpoints.convert.export import convert
 from helpers.checkpoints.convert.request import ConversionRequest
-from helpers.checkpoints.verify import VerificationReport, verify
 
-__all__ = ["ConversionRecord", "ConversionRequest", "VerificationReport", "convert", "read_record", "verify"]
+__all__ = ["ConversionRecord", "ConversionRequest", "convert", "read_record"]

@@ -26,6 +26,19 @@ def keep_check(folder: Path, values: Mapping[str, Any]) -> None:
     write_json_atomic(folder / RECORD_NAME, record)
 
 
+def check_of(folder: Path, identity: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The result of the check of a model folder; None where there is none.
+
+    Args:
+        identity: the folder's `tensors_sha256` and `files_sha256`.
+    Raises:
+        RefusedInput: for a record that cannot be read.
+    """
+    if not (folder / RECORD_NAME).is_file():
+        return None
+    return kept_check(read_record(folder).values, identity["tensors_sha256"], identity["files_sha256"])
+
+
 def kept_check(record: Mapping[str, Any], tensors_sha256: str | None, files_sha256: str) -> Mapping[str, Any] | None:
     """The result of the check of a model; None where there is none, or it is of another version or model.
 

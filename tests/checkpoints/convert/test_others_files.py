@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from helpers.checkpoints.convert import convert, verify
+from helpers.checkpoints.convert import convert
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name
+from helpers.checkpoints.verify import verify
 from helpers.core.errors import RefusedInput, UsageProblem
 from tests.support.exports import refused
 from tests.support.published_sa2va import fine_tuned, publish, require_equal

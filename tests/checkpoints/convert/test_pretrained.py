@@ -5,7 +5,8 @@ import shutil
 import pytest
 import torch
 
-from helpers.checkpoints.convert import convert, verify
+from helpers.checkpoints.convert import convert
+from helpers.checkpoints.verify import verify
 from helpers.core.errors import RefusedInput, UsageProblem
 from tests.support.exports import refused
 from tests.support.published_sa2va import (

@@ -5,8 +5,9 @@ import json
 import torch
 from safetensors.torch import load_file
 
-from helpers.checkpoints.convert import convert, verify
+from helpers.checkpoints.convert import convert
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD
+from helpers.checkpoints.verify import verify
 from tests.support.exports import refused, stored_name
 from tests.support.tiny_sources import TinySources
 
