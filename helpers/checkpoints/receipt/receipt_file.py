@@ -177,6 +177,11 @@ def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarra
     def print_of(name: str) -> Fingerprint:
         return Fingerprint.of(facts[name], arrays[f"{number}.{name}.sketch"])
 
+    best, ious = values("best", 1), values("ious", 2)
+    if len(best) != len(ious) or len(best) != len(values("logits", 3)):
+        raise ValueError(f"{number}: {len(best)} chosen candidates for {len(ious)} masks")
+    if len(best) and not (best.min() >= 0 and best.max() < ious.shape[1]):
+        raise ValueError(f"{number}.best names a candidate that is not there")
     width, height = int(facts["width"]), int(facts["height"])
     packed = values("masks", 2)
     masks = None
@@ -195,8 +200,8 @@ def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarra
         values("states", 2),
         values("projected", 2),
         values("logits", 3),
-        values("best", 1),
-        values("ious", 2),
+        best,
+        ious,
         masks,
     )
 

@@ -84,6 +84,9 @@ def test_another_version_is_refused(written):
         lambda arrays: arrays.update({"0.logits": np.ones((2, 2))}),
         lambda arrays: arrays.update({"tensors.sketches": arrays["tensors.sketches"][1:]}),
         lambda arrays: arrays.update({"0.tower.sketch": np.ones(3)}),
+        lambda arrays: arrays.update({"0.best": np.array([3])}),
+        lambda arrays: arrays.update({"0.best": np.array([-1])}),
+        lambda arrays: arrays.update({"0.best": np.array([0, 1])}),
     ],
 )
 def test_damage_is_refused(written, change):
