@@ -8,7 +8,7 @@ tokenizer of InternLM2 is remote code: a `tokenizer.json` is made of its `tokeni
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,7 +76,8 @@ def write_tokenizer(
         target: an existing folder.
         special_tokens: those that the source lacks are added in this order; those that it has keep their ids.
     Raises:
-        RefusedInput: where the source has no tokenizer files, or lacks the family's picture tokens or chat template.
+        RefusedInput: where the source has no tokenizer files, lacks the family's picture tokens or chat template, or
+            states ids that its added tokens do not get.
     """
     present = [path.name for path in tokenizer_files(source)]
     if not has_tokenizer(source):
@@ -110,6 +111,7 @@ def write_tokenizer(
         missing = [token for token in family.picture_tokens if token not in known]
         if missing:
             raise RefusedInput(f"{source}: the tokenizer lacks {missing}; expected that of a model of {family.title}")
+        _require_stated_ids(source, staging, known)
         instruction = user_turn(source, tokenizer, family) if family.asks_chat_template else None
         for path in tokenizer_files(staging):
             shutil.copyfile(path, target / path.name)
@@ -134,6 +136,38 @@ def has_tokenizer(folder: Path) -> bool:
     """Whether a folder holds enough files to make a tokenizer."""
     names = {path.name for path in tokenizer_files(folder)}
     return bool(names & {"tokenizer.json", MODEL_FILE}) or {"vocab.json", "merges.txt"} <= names
+
+
+def _require_stated_ids(source: Path, folder: Path, ids: Mapping[str, int]) -> None:
+    """Refuse added tokens whose id is another once they are loaded: they would get the embedding of another token.
+
+    The tokenizers library passes stated ids over and counts from the end of the vocabulary, which is the same only
+    where no token is missing in between.
+    """
+    for name, stated in _stated_ids(folder):
+        for token, number in stated.items():
+            if ids.get(token) != number:
+                raise RefusedInput(
+                    f"{source / name}: states the id {number} for {token!r}, which is loaded as {ids.get(token)}: "
+                    "added tokens are missing, or the files contradict each other. Take the tokenizer files of the "
+                    "base that the run started from, as they were"
+                )
+
+
+def _stated_ids(folder: Path) -> Iterator[tuple[str, dict[str, int]]]:
+    """Files of a folder that state ids of added tokens, with these."""
+    read = {
+        path.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in tokenizer_files(folder)
+        if path.suffix == ".json"
+    }
+    yield (
+        "tokenizer.json",
+        {one["content"]: one["id"] for one in read.get("tokenizer.json", {}).get("added_tokens", ())},
+    )
+    yield "added_tokens.json", read.get("added_tokens.json", {})
+    decoder = read.get("tokenizer_config.json", {}).get("added_tokens_decoder", {})
+    yield "tokenizer_config.json", {one["content"]: int(number) for number, one in decoder.items()}
 
 
 def _replace_sentencepiece(folder: Path, made: SentencePieceTokenizer) -> None:

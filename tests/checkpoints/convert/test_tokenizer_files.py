@@ -90,6 +90,13 @@ def test_slow_files_are_cut_out_of_a_fast_tokenizer_alone(base, target, tmp_path
 def test_ids_may_leave_gaps(base, target):
     """The embeddings need a row for the largest id, however few tokens there are."""
     edit(base, "vocab.json", lambda values: values.update(far=FIRST + 9))
+
+    def one_later(values):
+        tokens = values["added_tokens_decoder"]
+        values["added_tokens_decoder"] = {str(int(number) + 1): token for number, token in tokens.items()}
+
+    edit(base, "tokenizer_config.json", one_later)
+    edit(base, "added_tokens.json", lambda values: values.update({token: one + 1 for token, one in values.items()}))
     assert write_tokenizer(base, target, ()).length == FIRST + 10
 
 
@@ -152,3 +159,28 @@ def test_a_vocabulary_that_the_base_has_is_left_as_it_is(base, target):
     (base / "vocab.json").write_text(json.dumps(read(base, "vocab.json"), indent=7))
     write_tokenizer(base, target, ())
     assert (target / "vocab.json").read_bytes() == (base / "vocab.json").read_bytes()
+
+
+def test_an_added_token_keeps_the_id_that_its_file_states_or_is_refused(base, target):
+    write_tokenizer(base, base, ())
+    for name in ("added_tokens.json", "tokenizer_config.json"):
+        (base / name).unlink()
+    write_tokenizer(base, target, TOKENS)
+    edit(base, "tokenizer.json", lambda values: values["added_tokens"].pop(0))
+    with pytest.raises(RefusedInput, match=r"tokenizer\.json: states the id \d+ for .*, which is loaded as \d+"):
+        write_tokenizer(base, target, TOKENS)
+
+
+@pytest.mark.parametrize("name", ["added_tokens.json", "tokenizer_config.json"])
+def test_files_that_state_other_ids_are_refused(base, target, name):
+    def one_more(values):
+        if name == "added_tokens.json":
+            values["<img>"] += 1
+        else:
+            entries = values["added_tokens_decoder"]
+            number, entry = next((number, one) for number, one in entries.items() if one["content"] == "<img>")
+            entries[str(FIRST + 7)] = entries.pop(number) | entry
+
+    edit(base, name, one_more)
+    with pytest.raises(RefusedInput, match=r"states the id \d+ for '<img>'"):
+        write_tokenizer(base, target, TOKENS)
