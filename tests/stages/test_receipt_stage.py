@@ -159,6 +159,7 @@ class Recorded:
 RECORDED = {
     "tiny_qwen2": Recorded("internvl_base", "tiny_qwen2/base/sam2_base.pt", INTERNVL),
     "tiny_qwen3vl": Recorded("qwen3vl_base", "tiny_sam2/sam2_base.pt", QWEN_VL),
+    "tiny_qwen25vl": Recorded("qwen2_5vl_base", "tiny_sam2/sam2_base.pt", QWEN_VL),
     "tiny_internlm2": Recorded(
         "internvl_base",
         "tiny_sam2/sam2_base.pt",
