@@ -23,9 +23,11 @@ class Bridge(Protocol):
 
     Attributes:
         seg_state: which hidden state counts at a `[SEG]`.
+        cuts_tiles: whether `image_bytes` are the tiles that the configuration describes, which a device can cut itself.
     """
 
     seg_state: SegState
+    cuts_tiles: bool
 
     def modules(self) -> dict[str, nn.Module]:
         """The modules of the vision-language model by name, without values: `vision_tower`, `language_model`, ..."""

@@ -44,6 +44,7 @@ class InternVLBridge:
     """What `Bridge` asks, of InternVL with Qwen2, Qwen3 or Llama."""
 
     seg_state = SegState.AFTER_NORM
+    cuts_tiles = True
 
     def __init__(self, config: Sa2VAConfig):
         """Take the settings of a configuration."""

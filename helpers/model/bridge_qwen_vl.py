@@ -72,6 +72,7 @@ class QwenVLBridge:
     """What the Qwen families have in common of what `Bridge` asks."""
 
     seg_state: SegState
+    cuts_tiles = False
 
     def __init__(self, config: Sa2VAConfig):
         """Take the settings of a configuration."""

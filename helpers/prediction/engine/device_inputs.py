@@ -125,7 +125,7 @@ class ImageInputs:
     def _find_resizes(self, height: int, width: int) -> Resizes | None:
         """How the device resizes images of a size; None where Pillow does."""
         config, size = self._config, (height, width)
-        if not self._resizes_itself or height * width > RESIZED_PIXELS:
+        if not self._resizes_itself or not self._bridge.cuts_tiles or height * width > RESIZED_PIXELS:
             return None
         if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
             tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)

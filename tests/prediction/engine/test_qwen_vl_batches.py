@@ -195,3 +195,11 @@ def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
         full = upsample_logits(torch.from_numpy(answer.logits), answer.network_size, 256, 256)[0].numpy()
         assert (answer.text, answer.tiles) == (official["prediction"], 5)
         assert np.array_equal(full, official["prediction_logits"][0][position])
+
+
+def test_a_device_that_resizes_itself_sees_the_pictures_of_the_family_not_tiles(loaded, images):
+    model, tokenizer = loaded
+    predictor = Sa2VAPredictor(model, tokenizer, {}, LIMIT, resizes=True)
+    for image in images.values():
+        (ready,) = predictor.to_device([predictor.prepare(image)])
+        assert torch.equal(ready.tiles, model.bridge.image_bytes(image))
