@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lab review lint format lock docs pages wheels pythons clean
+.PHONY: help setup demo test quick releases lab review lint format lock docs pages wheels pythons clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, 
 test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not releases"
+
+releases: $(STAMP) ## check exported folders with the newest transformers, and the receipt's script with the oldest too
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m releases
 
 # Without models, browsers and what starts many processes: for the minutes between two commits.
 QUICK := not model and not browser and not slow and not longest and not bare

@@ -118,6 +118,7 @@ def test_make_help_names_the_targets():
         "demo",
         "test",
         "quick",
+        "releases",
         "lab",
         "review",
         "lint",

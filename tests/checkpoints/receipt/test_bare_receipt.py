@@ -5,13 +5,13 @@ import subprocess
 import pytest
 
 from helpers.checkpoints.receipt.receipt_file import read_receipt, read_script
-from tests.model.test_bare_environment import NEWEST, OLD, bare_python
+from tests.model.test_bare_environment import NEWEST, OLD, OTHER, bare_python
 from tests.support.tiny_official import write_tiny_official
 
 pytestmark = pytest.mark.bare
 
 
-@pytest.mark.parametrize("transformers", ["4.49.0", OLD, NEWEST])
+@pytest.mark.parametrize("transformers", [pytest.param("4.49.0", marks=pytest.mark.releases), OLD, OTHER])
 def test_the_script_runs_with_what_official_code_runs_with(tmp_path, transformers):
     script, receipt = tmp_path / "receipt.py", tmp_path / "receipt.npz"
     script.write_bytes(read_script())
