@@ -36,13 +36,13 @@ demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, 
 test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not releases"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not releases and not endurance"
 
-releases: $(STAMP) ## check exported folders with the newest transformers, and the receipt's script with the oldest too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m releases
+releases: $(STAMP) ## before a release: the newest transformers, and long tests of what seldom changes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "releases or endurance"
 
 # Without models, browsers and what starts many processes: for the minutes between two commits.
-QUICK := not model and not browser and not slow and not longest and not bare
+QUICK := not model and not browser and not slow and not longest and not bare and not endurance
 quick: $(STAMP) ## check style, run the tests that need no model and no browser: two minutes
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

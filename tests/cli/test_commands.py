@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import helpers.checkpoints.convert
+import helpers.checkpoints.verify
 from helpers.checkpoints.convert import ConversionRequest
 from helpers.cli import doctor
 from helpers.data.ids.id_key import fingerprint, read_key
@@ -129,7 +129,7 @@ def test_verify_exits_with_findings(call, inputs, monkeypatch, ok, code):
         seen.append((folder, sources))
         return Report(ok)
 
-    monkeypatch.setattr(helpers.checkpoints.convert, "verify", verify)
+    monkeypatch.setattr(helpers.checkpoints.verify, "verify", verify)
     given = ["--checkpoint", "c.pth", "--sam2", "s.pt", "--train-config", "cfg.py", "--pretrained", "none"]
     ended = call("verify", "base", *given)
     following = f"next: vesselkit predict --model {inputs / 'base'} --data DATASET --output RUN\n"

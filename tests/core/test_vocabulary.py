@@ -28,7 +28,8 @@ def test_no_other_module_lists_the_same_words():
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sorted(ROOT.rglob("*.py"))
-        if path.name != "vocabulary.py"
+        # The receipt's script runs without the kit.
+        if path.name not in ("vocabulary.py", "receipt_script.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef | ast.Subscript | ast.Tuple) and texts_of(node) in WORDS.values()
     ]

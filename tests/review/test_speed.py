@@ -147,6 +147,7 @@ def test_opening_a_run_of_many_cases(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.parametrize(("most", "count"), [(PAGED, PAGED), (10, 100)], ids=["one file", "a file each"])
 def test_paging_through_many_cases_leaves_the_memory_as_it_is(page, tmp_path, monkeypatch, most, count):
     monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", most)

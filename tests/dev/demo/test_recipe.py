@@ -64,6 +64,7 @@ def test_a_second_call_trains_nothing_again(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_two_processes_train_the_base(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.dev.demo.recipe.DEMO", FIXTURE)
     shared = replace(SHORT, base=(Round(2, 2, 1e-3, 1e-5, 1, 5, 1),))

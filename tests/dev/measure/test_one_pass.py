@@ -17,6 +17,7 @@ PROMPTS = (
 )  # fmt: skip
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_ids_are_those_token_by_token(fixture_folder, drawn_images, dtype):
     found = compare(*load_model(fixture_folder, "cpu", dtype), drawn_images, PROMPTS)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.longest
+@pytest.mark.endurance
 def test_kills_at_random_moments(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 30)
     driver = [
