@@ -192,6 +192,7 @@ def test_the_report_counts_and_lists():
     ]
 
 
+@pytest.mark.endurance
 @pytest.mark.slow
 def test_faults_that_no_test_sees_are_listed_and_run_again_only_when_asked(checkout, tmp_path):
     def run(*more):

@@ -71,6 +71,7 @@ print(json.dumps(found))
 
 @pytest.mark.bare
 @pytest.mark.slow
+@pytest.mark.releases
 def test_every_compiled_pin_has_a_wheel_for_the_newest_python():
     pins = [f"{name}=={there.version.split('+')[0]}" for name, there in installed_pins().items()
             if is_compiled_for_one_python(there)]  # fmt: skip

@@ -47,6 +47,7 @@ def test_a_kill_of_the_command(fixture_folder, tmp_path):
     assert run_files(tmp_path / "run") == run_files(tmp_path / "whole")
 
 
+@pytest.mark.endurance
 def test_a_kill_in_the_midst_of_a_sequence(fixture_folder, tmp_path):
     data = draw_angiograms(tmp_path / "data", 14)
     for number, path in enumerate(sorted(data.iterdir())):
