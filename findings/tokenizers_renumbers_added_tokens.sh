@@ -32,12 +32,14 @@ fast = AutoTokenizer.from_pretrained(folder)
 print(f"tokenizers {tokenizers.__version__}, transformers {transformers.__version__}")
 print(f"[SEG]: {stated['[SEG]']} in the file, {loaded.token_to_id('[SEG]')} in tokenizers, {fast.convert_tokens_to_ids('[SEG]')} in AutoTokenizer")
 PY
-for versions in "0.22.2 4.57.6" "0.23.3 5.23.0"; do
-  read -r tokenizers transformers <<< "$versions"
-  "${PYTHON:-python3.11}" -m venv "$folder/$transformers"
-  "$folder/$transformers/bin/pip" install --quiet "tokenizers==$tokenizers" "transformers==$transformers"
-  mkdir "$folder/model-$transformers"
-  HF_HUB_OFFLINE=1 "$folder/$transformers/bin/python" "$folder/ids.py" "$folder/model-$transformers" 2> "$folder/errors" |
+for environment in old new; do
+  "${PYTHON:-python3.11}" -m venv "$folder/$environment"
+  mkdir "$folder/model-$environment"
+done
+"$folder/old/bin/pip" install --quiet tokenizers==0.22.2 transformers==4.57.6
+"$folder/new/bin/pip" install --quiet tokenizers==0.23.3 transformers==5.23.0
+for environment in old new; do
+  HF_HUB_OFFLINE=1 "$folder/$environment/bin/python" "$folder/ids.py" "$folder/model-$environment" 2> "$folder/errors" |
     tee -a "$folder/seen" || { cat "$folder/errors"; exit 1; }
 done
 diff - "$folder/seen" <<'EXPECTED'

@@ -11,7 +11,7 @@ survived once more, after tests were added. A mutant that takes five times as lo
 ten seconds, counts as killed.
 
 The checkout stays as it is: every worker has a copy of it under FOLDER, and forks a process for each mutant. It
-imports `helpers` from the copy, which is why this is no module of `helpers`: it would have imported the checkout's.
+imports `helpers` from the copy. This module lies outside `helpers`, since it would import the checkout's otherwise.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 Shapes: n pictures, N rows of a prompt, M visual tokens, H language width.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -68,7 +69,7 @@ def pixel_settings(config: Sa2VAConfig) -> PixelSettings:
     )
 
 
-class QwenVLBridge:
+class QwenVLBridge(ABC):
     """What the Qwen families have in common of what `Bridge` asks."""
 
     seg_state: SegState
@@ -124,9 +125,9 @@ class QwenVLBridge:
         ]
 
     @staticmethod
+    @abstractmethod
     def tower_outputs(output: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Visual tokens (M, H) and levels of them from what the vision tower of the version at hand gives."""
-        raise NotImplementedError
 
     def prompt_ids(self, tokenizer: Any, text: str, past_text: str, pictures: Sequence[int] | None) -> list[int]:
         """With pictures, these come first and `past_text` has no effect; without, it stands before the text."""

@@ -52,7 +52,7 @@ class Prompt:
 
 
 def as_prompt(given: Any) -> Any:
-    """A prompt from (N, H) rows alone; what is a prompt already stays as it is."""
+    """Make a prompt of (N, H) rows, or return the prompt that was given."""
     return Prompt(given) if isinstance(given, torch.Tensor) else given
 
 

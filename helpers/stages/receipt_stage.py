@@ -1,4 +1,4 @@
-"""A model folder held against a receipt of the official code: its tensors, then its calls on the same frames."""
+"""Compare a model folder with a receipt of the official code: its tensors, then its calls on the same frames."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

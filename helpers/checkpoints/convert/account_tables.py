@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from helpers.checkpoints.convert.conversion_record import ConversionRecord, shown_value
-from helpers.checkpoints.read.inspection import CheckpointInspection, empty_text
+from helpers.checkpoints.read.inspection import CheckpointInspection
+from helpers.checkpoints.read.inspection_text import empty_text
 from helpers.checkpoints.read.training_folder import TrainingCheckpoint
 
 _LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:\w+\.)*?(\w+)\.(?:weight|bias)\Z")

@@ -165,7 +165,7 @@ def read_sam2_sizes(name: str) -> Sam2Sizes:
     path = Path(name)
     if not path.is_file():
         raise UsageProblem(
-            f"--sam2-config {name}: expected one of {sorted(PRESETS)} or a JSON file; there is no such file"
+            f"--sam2-config {name}: expected one of {sorted(PRESETS)} or a JSON file; no such file exists"
         )
     try:
         return Sam2Sizes.from_dict(json.loads(path.read_text(encoding="utf-8")))

@@ -2,10 +2,8 @@
 
 The official export's names are the common language ("canonical names") in which checkpoints, bases and SAM2 files
 meet. Every canonical tensor goes to one or more places of the native model; a place is made of one or more row ranges
-of canonical tensors. The map is exact in both directions.
-
-InternLM2 computes what Llama does under other names, which become Llama's here. Its fused attention weight keeps its
-own and is split by heads; there is no way back to it.
+of canonical tensors. The map is exact in both directions, but for InternLM2: its names become Llama's, and its fused
+attention weight is split by heads, which `inverse` does not undo.
 """
 
 import re

@@ -31,7 +31,7 @@ from helpers.checkpoints.convert.pretrained import (
 from helpers.checkpoints.convert.tokenizer_files import has_tokenizer
 from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.checkpoints.read.foreign_models import foreign_model, require_known
-from helpers.checkpoints.read.inspection import empty_text
+from helpers.checkpoints.read.inspection_text import empty_text
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import ExportDtype

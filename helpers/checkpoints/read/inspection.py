@@ -10,6 +10,7 @@ from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.file_digest import sha256_source
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
 from helpers.checkpoints.read.foreign_models import foreign_model
+from helpers.checkpoints.read.inspection_text import bytes_text, empty_text, printable, shown
 from helpers.checkpoints.read.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
 from helpers.checkpoints.read.train_config import TrainingConfig, adapter_training_config, read_training_config
 from helpers.checkpoints.read.training_folder import (
@@ -24,8 +25,6 @@ from helpers.checkpoints.read.training_folder import (
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput
 from helpers.core.tables import aligned
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -321,35 +320,3 @@ def _needs_text(conversion: ConvertLine) -> str:
     if conversion.output_bytes is not None:
         needs.append(f"{bytes_text(conversion.output_bytes)} of disk for an export in bfloat16")
     return printable(", ".join(needs)) or "nothing else"
-
-
-def bytes_text(size: int) -> str:
-    """A size in decimal units, three significant digits: 1_234_567 -> '1.23 MB'."""
-    value = float(size)
-    unit = 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value /= 1000
-        unit += 1
-    return f"{size} B" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"
-
-
-def shown(value: object) -> str:
-    """A value in one line: 'unknown' for None, a list joined by blanks."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, list):
-        return " ".join(str(item) for item in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else printable(str(value))
-
-
-def printable(text: str) -> str:
-    """The text without control characters: a file's text must not steer the terminal. Line ends and tabs stay."""
-    return "".join(mark if mark.isprintable() or mark in "\n\t" else "?" for mark in text)
-
-
-def empty_text(count: int, tensors: int) -> str:
-    """What empty tensors of a checkpoint mean."""
-    return (
-        f"{count} of {tensors} tensors hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the "
-        "shares of its processes, and the values are not in this file"
-    )

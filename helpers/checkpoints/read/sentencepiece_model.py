@@ -1,7 +1,7 @@
 """A sentencepiece `tokenizer.model`: its pieces, and how it prepares text.
 
-The file is one message in protocol buffers' wire format (`sentencepiece_model.proto`). Every field is known or the file
-is refused: one that is passed over may change the ids of a text.
+The file is one message in protocol buffers' wire format (`sentencepiece_model.proto`). The reader refuses a
+file with a field that it does not know: an ignored field may change the ids of a text.
 """
 
 import math
@@ -120,7 +120,7 @@ _NORMALIZER: _Message = {
 }
 _SELF_TESTS: _Message = {1: _Field("samples", _Wire.BYTES, repeated=True)}
 _SAMPLE: _Message = _fields(_Wire.BYTES, input=1, expected=2)
-# All that steered the training of the pieces is read and passed over: cutting a text does not ask for it.
+# These settings steered the training of the pieces. The reader ignores them, since cutting a text does not need them.
 _TRAINER: _Message = {
     **_fields(_Wire.BYTES, model_prefix=2, input_format=7, required_chars=36, unk_surface=44, unk_piece=45,
               bos_piece=46, eos_piece=47, pad_piece=48, pretokenization_delimiter=53, seed_sentencepieces_file=54),

@@ -129,7 +129,7 @@ def read_receipt(path: Path) -> Receipt:
     """The receipt of a file.
 
     Raises:
-        RefusedInput: for a file that is no receipt of this version, or a damaged one.
+        RefusedInput: for a damaged file, or one that is not a receipt of this version.
     """
     arrays = _arrays(path)
     if "header" not in arrays:

@@ -275,7 +275,7 @@ def test_sizes_from_a_file(tmp_path):
     path.write_text("[")
     with pytest.raises(UsageProblem, match="--sam2-config .*sizes.json: "):
         read_sam2_sizes(str(path))
-    with pytest.raises(UsageProblem, match="--sam2-config nothing: expected one of .* there is no such file"):
+    with pytest.raises(UsageProblem, match="--sam2-config nothing: expected one of .* no such file exists"):
         read_sam2_sizes("nothing")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.checkpoints.read.inspection import bytes_text, printable, shown
+from helpers.checkpoints.read.inspection_text import bytes_text, printable, shown
 
 
 @pytest.mark.parametrize(
