@@ -93,16 +93,16 @@ def convert(
     converted = ConvertRequest(
         checkpoint,
         output,
-        base,
-        sam2,
-        sam2_config,
-        train_config,
-        lora_alpha,
-        template,
-        pretrained,
-        id_key,
-        dtype.value,
-        option_name,
+        base=base,
+        sam2=sam2,
+        sam2_config=sam2_config,
+        train_config=train_config,
+        lora_alpha=lora_alpha,
+        template=template,
+        pretrained=pretrained,
+        id_key=id_key,
+        dtype=dtype.value,
+        spell=option_name,
     ).run()
     typer.echo(converted.record.summary())
     typer.echo(f"note: {converted.kept.text}", err=True)

@@ -149,15 +149,15 @@ def convert(
     converted = ConvertRequest(
         checkpoint,
         output,
-        base,
-        sam2,
-        sam2_config,
-        train_config,
-        lora_alpha,
-        template,
-        pretrained,
-        id_key,
-        dtype,
+        base=base,
+        sam2=sam2,
+        sam2_config=sam2_config,
+        train_config=train_config,
+        lora_alpha=lora_alpha,
+        template=template,
+        pretrained=pretrained,
+        id_key=id_key,
+        dtype=dtype,
     ).run()
     _log.info("%s", converted.kept.text)
     return converted.record
