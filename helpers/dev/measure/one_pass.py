@@ -19,7 +19,8 @@ from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
-from helpers.model.processing_sa2va import build_prompt, cut_tiles, image_text, tile_pixels
+from helpers.model.bridge import bridge_of
+from helpers.model.prompt import Prompt
 from helpers.prediction.engine.dtypes import dtype_of
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.run import DEFAULT_PROMPT
@@ -61,23 +62,22 @@ class Comparison:
 @torch.inference_mode()
 def compare(model: Any, tokenizer: Any, images: Sequence[Image.Image], prompts: Sequence[str]) -> Comparison:
     """Compare both ways of answering for every image and prompt; masks are left out."""
-    found, learnt = Comparison(), dict[str, Any]()
+    bridge, found, learnt = bridge_of(model), Comparison(), dict[str, Any]()
     for image in images:
-        config = model.config
-        tiles = cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-        visual = model.encode_tiles(tile_pixels(tiles).to(model.device, model.dtype)).flatten(0, 1)
-        words = image_text(len(tiles), config.tokens_per_tile)
+        pixels = bridge.image_bytes(image)
+        pictures = bridge.image_tokens(pixels)
+        (visual,) = bridge.encode(model, [pixels])
         for prompt in prompts:
-            ids = tokenizer.encode(build_prompt(prompt, "", config.instruction, words))
-            embeddings = model.embed_prompt(torch.tensor(ids, device=model.device), visual)[0]
-            plain, seconds = _answer(model, tokenizer, embeddings, None)
+            words = bridge.words(model, bridge.prompt_ids(tokenizer, prompt, "", pictures), pictures)
+            asked = bridge.prompt(model, words, visual)
+            plain, seconds = _answer(model, tokenizer, asked, None)
             found.seconds_plain += seconds
             draft = learnt.get(prompt, [])
-            drafted, seconds = _answer(model, tokenizer, embeddings, [draft])
+            drafted, seconds = _answer(model, tokenizer, asked, [draft])
             found.seconds_drafted += seconds
             place = len(plain.token_ids) // 2
             spoilt = [*plain.token_ids[:place], (plain.token_ids[place] + 1) % 100, *plain.token_ids[place + 1 :]]
-            other, _ = _answer(model, tokenizer, embeddings, [spoilt])
+            other, _ = _answer(model, tokenizer, asked, [spoilt])
             found.pairs += 1
             found.equal += plain.token_ids == drafted.token_ids == other.token_ids
             found.offered += bool(draft)
@@ -103,11 +103,13 @@ def least_overlap(model: Any, tokenizer: Any, images: Sequence[Image.Image], bat
     return least
 
 
-def _answer(model: Any, tokenizer: Any, embeddings: torch.Tensor, drafts: list[list[int]] | None) -> tuple[Any, float]:
+def _answer(
+    model: Any, tokenizer: Any, asked: torch.Tensor | Prompt, drafts: list[list[int]] | None
+) -> tuple[Any, float]:
     if model.device.type == "cuda":
         torch.cuda.synchronize()
     start = time.perf_counter()
-    answer = model.answers([embeddings], tokenizer, LIMIT, drafts)[0]
+    answer = model.answers([asked], tokenizer, LIMIT, drafts)[0]
     if model.device.type == "cuda":
         torch.cuda.synchronize()
     return answer, time.perf_counter() - start
