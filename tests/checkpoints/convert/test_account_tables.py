@@ -113,7 +113,7 @@ def test_parts(name, part):
 
 
 def test_what_a_checkpoint_holds():
-    groups = (GroupSummary(TensorGroup.LORA, 2, {"float32": 1, "bfloat16": 1}, 10, 40_000),)
+    groups = (GroupSummary(TensorGroup.LORA, 2, {"float32": 1, "bfloat16": 1}, 10, 40_100),)
     inspection = SimpleNamespace(
         groups=groups,
         kind=CheckpointKind.MMENGINE,

@@ -263,8 +263,8 @@ def test_a_folder_of_the_kit_says_its_sizes_and_the_option_overrides_them():
     sizes, setting = settle_sam2_sizes(None, [native])
     assert sizes == PRESETS["hiera_s"] and setting == Setting("sam2_config", "as stored", "config.json of s.pt")
     sizes, setting = settle_sam2_sizes("hiera_t", [native])
-    assert sizes == PRESETS["hiera_t"] and (setting.value, setting.source) == ("hiera_t", "--sam2-config")
-    assert setting.overrides == (Candidate(stored, "config.json of s.pt"),)
+    stated = (Candidate(stored, "config.json of s.pt"),)
+    assert sizes == PRESETS["hiera_t"] and setting == Setting("sam2_config", "hiera_t", "--sam2-config", stated)
     assert settle_sam2_sizes("hiera_s", [native])[1].overrides == ()
 
 

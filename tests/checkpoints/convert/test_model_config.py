@@ -133,6 +133,28 @@ def test_what_the_modules_do_not_compute_is_refused_with_the_file(config, messag
         made(config)
 
 
+DYNAMIC = {"type": "dynamic", "factor": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ({"bias": False, "rope_scaling": None}, None),
+        ({"bias": False, "rope_scaling": DYNAMIC}, None),
+        ({"bias": True, "rope_scaling": None}, "bias True and rope_scaling None"),
+        ({"bias": True, "rope_scaling": DYNAMIC}, "bias True"),
+        ({"bias": False, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
+    ],
+)
+def test_internlm2_is_a_llama_without_biases_and_with_dynamic_or_no_scaling(text, refusal):
+    config = official("InternLM2ForCausalLM", {"rope_theta": 1e6, "vocab_size": 40, **text})
+    if refusal is None:
+        assert made(config, "internlm2_chat").text_config.model_type == "llama"
+    else:
+        with pytest.raises(RefusedInput, match=f"expected InternLM2 without biases.*{refusal}"):
+            made(config, "internlm2_chat")
+
+
 def test_a_tied_head_is_no_tensor_of_the_export():
     heads = [target_shapes(made(official(), tied=tied, rows=40)) for tied in (False, True)]
     assert heads[0].pop("language_model.lm_head.weight") == (40, 12)

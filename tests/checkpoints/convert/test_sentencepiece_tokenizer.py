@@ -190,6 +190,18 @@ def test_tokens_of_an_older_folder_stand_in_a_file_of_their_own(tmp_path):
         read_sentencepiece_tokenizer(folder)
 
 
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+@pytest.mark.parametrize("field", ["additional_special_tokens", "eos_token"])
+def test_tokens_of_an_older_folder_are_special_where_a_file_says_so(tmp_path, file, field):
+    folder = write_folder(tmp_path / "base", model_bytes(special_pieces() + ranked(["a"])))
+    (folder / "added_tokens.json").write_text(json.dumps({"<img>": FIRST_NORMAL + 1, "<x>": FIRST_NORMAL + 2}))
+    path = folder / file
+    values = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**values, field: ["<img>"] if field.endswith("s") else "<img>"}))
+    added = read_sentencepiece_tokenizer(folder).tokenizer.get_added_tokens_decoder()
+    assert added[FIRST_NORMAL + 1].special and not added[FIRST_NORMAL + 2].special
+
+
 def test_only_the_tokenizer_of_internlm2_is_made_anew(tmp_path):
     folder = write_folder(tmp_path / "base", model_bytes(special_pieces()))
     assert is_sentencepiece_folder(folder)

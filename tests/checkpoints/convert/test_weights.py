@@ -1,11 +1,13 @@
 """Values of targets: copied, split, joined, merged, cast."""
 
+import json
+
 import pytest
 import torch
 
 from helpers.checkpoints.convert import weights as weights_module
 from helpers.checkpoints.convert.plan import Lora, Rows, SourceRole, Target, TensorOrigin
-from helpers.checkpoints.convert.weights import TensorChange, Weights, row_blocks
+from helpers.checkpoints.convert.weights import TensorChange, Weights, header, row_blocks
 from helpers.core.errors import RefusedInput
 
 
@@ -81,3 +83,12 @@ def test_equal_compares_values_not_dtypes():
     found = Weights({SourceRole.BASE: source}, torch.float32)
     assert found.equal((SourceRole.BASE, "a"), (SourceRole.BASE, "b"))
     assert not found.equal((SourceRole.BASE, "a"), (SourceRole.BASE, "c"))
+
+
+@pytest.mark.parametrize("length", range(8))
+def test_values_of_a_shard_begin_at_a_multiple_of_eight(length):
+    text = header({"w" * (length + 1): (2, 3)}, torch.bfloat16)
+    size = int.from_bytes(text[:8], "little")
+    assert len(text) == 8 + size and size % 8 == 0
+    assert json.loads(text[8:])["w" * (length + 1)]["data_offsets"] == [0, 12]
+    assert 0 <= len(text) - len(text.rstrip(b" ")) < 8

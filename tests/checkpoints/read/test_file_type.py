@@ -163,7 +163,12 @@ def test_a_cache_under_another_name_is_told_by_its_blobs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(1, "models--0"), (6, "models--0, models--1, models--2, models--3, models--4, ...")]
+    ("count", "shown"),
+    [
+        (1, "models--0"),
+        (5, "models--0, models--1, models--2, models--3, models--4"),
+        (6, "models--0, models--1, models--2, models--3, models--4, ..."),
+    ],
 )
 def test_the_cache_itself_is_told_with_its_models(tmp_path, count, shown):
     for number in range(count):

@@ -63,6 +63,20 @@ def test_others_are_taken_for_none(names, config, training):
     assert foreign_model(names, config, training) is None
 
 
+PARTS = (
+    "image_encoder.trunk.pos_embed", "sam_prompt_encoder.no_mask_embed.weight", "memory_attention.norm.weight",
+    "memory_encoder.out_proj.weight", "obj_ptr_proj.weight", "mask_downsample.weight", "maskmem_tpos_enc",
+    "no_mem_embed", "no_obj_ptr",
+)  # fmt: skip
+
+
+def test_every_part_of_sam2_is_known():
+    names = [f"grounding_encoder.sam2_model.{part}" for part in PARTS]
+    assert foreign_model([DECODER, *names], None, None) is None
+    for name in names:
+        assert foreign_model([DECODER, name.replace("sam2_model.", "sam2_model.x_")], None, None) is not None
+
+
 def test_the_kits_own_files_are_none():
     for tiny in (fixture_sources(), internlm2_sources(), *map(qwen_vl_sources, ("qwen25vl", "qwen3vl"))):
         for path in (tiny.checkpoint, tiny.base, tiny.sam2):

@@ -59,6 +59,28 @@ def test_settings_of_training_are_passed_over(tmp_path):
     assert read(tmp_path, model_bytes(ranked("a"), trainer=trainer)).algorithm is Algorithm.BPE
 
 
+# Numbers of sentencepiece_model.proto's TrainerSpec by how their values are written.
+TEXTS = {1, 2, 5, 7, 30, 31, 36, 44, 45, 46, 47, 48, 53, 54}
+FLOATS = {10, 15, 51}
+NUMBERS = {3, 4, 6, *range(11, 15), *range(16, 27), *range(32, 36), *range(40, 44), 49, 50, 52}
+
+
+def test_every_setting_of_training_is_known_once_and_no_other(tmp_path):
+    texts = b"".join(bytes_field(number, b"x") for number in TEXTS)
+    floats = b"".join(float_field(number, 0.5) for number in FLOATS)
+    numbers = b"".join(number_field(number, 2 if number == 3 else 1) for number in NUMBERS)
+    assert read(tmp_path, model_bytes(ranked("a"), trainer=texts + floats + numbers)).algorithm is Algorithm.BPE
+    for number in range(1, 60):
+        as_text, as_number = bytes_field(number, b"x"), number_field(number, 2)
+        for trainer, known in ((as_text, number in TEXTS), (as_number, number in NUMBERS)):
+            content = model_bytes(ranked("a"), trainer=trainer)
+            if known:
+                read(tmp_path, content)
+            else:
+                with pytest.raises(RefusedInput, match="trainer_spec"):
+                    read(tmp_path, content)
+
+
 def test_self_tests_are_read(tmp_path):
     sample = bytes_field(1, bytes_field(1, b"ab") + bytes_field(2, b"a b"))
     assert read(tmp_path, model_bytes(ranked("ab"), rest=bytes_field(4, sample))).self_tests == (SelfTest("ab", "a b"),)

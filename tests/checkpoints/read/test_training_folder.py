@@ -24,6 +24,13 @@ def test_many_checkpoints_are_ordered_by_number(tmp_path):
     assert [item.path.name for item in list_checkpoints(tmp_path)] == wanted
 
 
+def test_a_checkpoint_before_the_first_step_is_the_first(tmp_path):
+    for name in ("iter_1.pth", "iter_0.pth", "epoch_1.pth", "epoch_0.pth"):
+        (tmp_path / name).write_bytes(b"")
+    listed = [item.path.name for item in list_checkpoints(tmp_path)]
+    assert listed == ["iter_0.pth", "iter_1.pth", "epoch_0.pth", "epoch_1.pth"]
+
+
 def test_what_is_a_training_folder(tmp_path):
     assert not is_training_folder(tmp_path)
     assert not is_training_folder(tmp_path / "none")

@@ -123,6 +123,9 @@ def test_only_the_file_read_last_stays_open(tmp_path, monkeypatch):
     assert closed == [FIRST, SECOND]
     source.close()
     assert closed[2:] == [FIRST, SECOND]
+    with source as same:
+        assert same is source
+    assert closed[4:] == [FIRST, SECOND]
 
 
 def test_folder_of_torch_files(tmp_path):

@@ -207,6 +207,48 @@ def test_of_four_candidates_the_single_mask_does_not_count():
     assert np.allclose(seen.ious[0], [0.1, 0.5, 0.2])
 
 
+def test_each_mask_of_several_images_is_noted():
+    model = TinyModules()
+    masks = torch.arange(12.0).reshape(2, 2, 3, 1, 1)
+    with Watch(model) as seen:
+        seen._note_masks((masks, masks[..., 0, 0] / 12, None, None))
+    assert [one[:, 0, 0].tolist() for one in seen.masks] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    assert np.allclose(np.array(seen.ious) * 12, np.arange(12).reshape(4, 3))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_merged_tokens_of_a_tower_in_both_of_its_forms(named):
+    merged, whole = torch.ones(3, 2), torch.zeros(5, 2)
+    output = SimpleNamespace(last_hidden_state=whole, pooler_output=merged) if named else (merged, [whole])
+    with Watch(TinyModules()) as seen:
+        seen._note_tower(output)
+        seen._note_tower(whole)  # a second call, of another picture: the first is kept
+    assert torch.equal(seen.tower, merged)
+
+
+def test_three_frames_are_drawn_where_none_are_given(tmp_path):
+    model = TinyModules()
+    write_receipt(model, tmp_path / "receipt.npz", call=model.call)
+    receipt = read_receipt(tmp_path / "receipt.npz")
+    assert receipt.drawn and [one.pixels_sha256[:16] for one in receipt.frames] == DRAWN
+
+
+@pytest.mark.parametrize(("version", "word"), [("4.55.4", "torch_dtype"), ("4.56.0", "dtype"), ("5.23.0", "dtype")])
+def test_the_dtype_is_asked_for_by_the_word_of_the_version(monkeypatch, tmp_path, version, word):
+    asked = {}
+
+    def load(folder, **settings):
+        asked.update(settings)
+        return TinyModules()
+
+    monkeypatch.setattr(receipt_script.transformers, "__version__", version)
+    monkeypatch.setattr(receipt_script.AutoModel, "from_pretrained", load)
+    monkeypatch.setattr(receipt_script.AutoTokenizer, "from_pretrained", lambda folder, **settings: "words")
+    model, tokenizer, processor = receipt_script.load_official(str(tmp_path), torch.float16, "cpu")
+    assert not model.training and tokenizer == "words" and processor is None
+    assert asked == {"trust_remote_code": True, "local_files_only": True, word: torch.float16}
+
+
 def test_generate_is_watched_within_the_block_alone():
     class Speaker(nn.Linear):
         def generate(self, ids):
