@@ -23,17 +23,23 @@ class Bridge(Protocol):
 
     Attributes:
         seg_state: which hidden state counts at a `[SEG]`.
-        cuts_tiles: whether `image_bytes` are the tiles that the configuration describes, which a device can cut itself.
     """
 
     seg_state: SegState
-    cuts_tiles: bool
 
     def modules(self) -> dict[str, nn.Module]:
         """The modules of the vision-language model by name, without values: `vision_tower`, `language_model`, ..."""
 
     def image_bytes(self, image: Image.Image) -> torch.Tensor:
         """An RGB image as the language model sees it, uint8 (n, 3, h, w)."""
+
+    def picture_sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """How `image_bytes` resizes an image, so that a device can do it.
+
+        Returns:
+            Height and width behind Pillow's resize, and then behind PyTorch's; None where it is cut into the tiles that
+            the configuration describes.
+        """
 
     def frame_bytes(self, frames: Sequence[Image.Image]) -> torch.Tensor:
         """RGB frames of one size as it sees those of a sequence, uint8 (n, 3, h, w), one each."""

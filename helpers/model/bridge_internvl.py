@@ -44,7 +44,6 @@ class InternVLBridge:
     """What `Bridge` asks, of InternVL with Qwen2, Qwen3 or Llama."""
 
     seg_state = SegState.AFTER_NORM
-    cuts_tiles = True
 
     def __init__(self, config: Sa2VAConfig):
         """Take the settings of a configuration."""
@@ -62,6 +61,9 @@ class InternVLBridge:
         """Tiles (T, 3, side, side), the thumbnail last."""
         config = self._config
         return image_bytes(cut_tiles(image, config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail))
+
+    def picture_sizes(self, height: int, width: int) -> None:
+        """Tiles are cut."""
 
     def frame_bytes(self, frames: Sequence[Image.Image]) -> torch.Tensor:
         """Each frame stretched to one tile."""

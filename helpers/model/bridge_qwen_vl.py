@@ -24,7 +24,7 @@ from .language_pass import SegState
 from .official_calls import say_once
 from .processing_sa2va import IMAGE_PLACEHOLDER
 from .prompt import EmbeddedWords, Prompt, VisualTokens, embed_words
-from .qwen_pixels import PixelSettings, picture_patches, picture_positions, resized_picture
+from .qwen_pixels import PixelSettings, picture_patches, picture_positions, resized_picture, resized_to
 
 PICTURE_START, PICTURE_END, PICTURE_TOKEN = "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"
 
@@ -73,7 +73,6 @@ class QwenVLBridge(ABC):
     """What the Qwen families have in common of what `Bridge` asks."""
 
     seg_state: SegState
-    cuts_tiles = False
 
     def __init__(self, config: Sa2VAConfig):
         """Take the settings of a configuration."""
@@ -83,6 +82,9 @@ class QwenVLBridge(ABC):
     def image_bytes(self, image: Image.Image) -> torch.Tensor:
         """One picture after both resizes."""
         return resized_picture(image, self._settings)[None]
+
+    def picture_sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        return resized_to(height, width, self._settings)
 
     def frame_bytes(self, frames: Sequence[Image.Image]) -> torch.Tensor:
         """Each frame as an image is seen."""

@@ -64,15 +64,20 @@ def fitted_size(height: int, width: int, multiple: int, least: int, most: int) -
     return rows, columns
 
 
+def resized_to(height: int, width: int, settings: PixelSettings) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of a picture behind the first and behind the second resize. Raises as `fitted_size`."""
+    first = fitted_size(height, width, _FIRST_MULTIPLE, *_FIRST_PIXELS)
+    return first, fitted_size(*first, settings.multiple, settings.least, settings.most)
+
+
 def resized_picture(image: Image.Image, settings: PixelSettings) -> torch.Tensor:
     """An RGB image after both resizes, uint8 (3, h, w).
 
     Raises:
         ValueError: see `fitted_size`.
     """
-    height, width = fitted_size(image.height, image.width, _FIRST_MULTIPLE, *_FIRST_PIXELS)
+    (height, width), size = resized_to(image.height, image.width, settings)
     first = torch.from_numpy(np.array(image.resize((width, height)))).permute(2, 0, 1)
-    size = fitted_size(height, width, settings.multiple, settings.least, settings.most)
     return interpolate(first[None], size=size, mode="bicubic", antialias=True, align_corners=False)[0]
 
 

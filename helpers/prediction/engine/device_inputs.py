@@ -1,4 +1,4 @@
-"""Inputs of a model from an image: made by Pillow, or by the GPU with the same bytes."""
+"""Inputs of a model from an image: made by a processor, or by the GPU with the same bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import image_bytes, sam2_bytes
 from helpers.prediction.engine.batch_pipeline import chunks
-from helpers.prediction.engine.resizing import Resizes, Tiling, find_resizes
+from helpers.prediction.engine.resizing import Resizes, Tiling, TwoResizes, find_resizes
 
 # A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.
 RESIZED_PIXELS = 2048 * 2048
@@ -44,10 +44,12 @@ class RawImage:
     Attributes:
         pixels: uint8 (3, H, W).
         resizes: of an image of this size.
+        tiles: as those of `PreparedImage`, where a processor had to make them.
     """
 
     pixels: torch.Tensor = field(repr=False)
     resizes: Resizes
+    tiles: torch.Tensor | None = field(default=None, repr=False)
 
 
 def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedImage]:
@@ -61,16 +63,28 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
             # In the order that they lie in, which makes this a plain copy; the device brings the channels to the front.
             pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
             pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()
-            tiles, squares = images[places[0]].resizes.apply(pixels)
-            # In Pillow's order of bytes, so that what is computed from them is the same to the last bit. A slice of a
-            # clone has its strides too, which `contiguous` and `unflatten` do not give a single tile.
-            count = tiles.shape[1]
-            tiles = tiles.flatten(0, 1).clone(memory_format=torch.channels_last)
-            squares = squares.clone(memory_format=torch.channels_last)
+            resizes = images[places[0]].resizes
+            squares = _in_pillow_s_order(resizes.square(pixels))
+            shown = _shown(resizes, pixels, [images[place] for place in places[part]])
             for row, place in enumerate(places[part]):
-                shown = tiles[row * count : (row + 1) * count]
-                made[place] = PreparedImage(shown, squares[row : row + 1], width, height)
+                made[place] = PreparedImage(shown[row], squares[row : row + 1], width, height)
     return [made[index] for index in range(len(images))]
+
+
+def _shown(resizes: Resizes, pixels: torch.Tensor, images: Sequence[RawImage]) -> Sequence[torch.Tensor]:
+    """What the language model sees of each image, from pixels (B, 3, H, W) or as a processor made it."""
+    if resizes.shown is None:
+        return [image.tiles.to(pixels.device) for image in images if image.tiles is not None]
+    tiles = resizes.shown(pixels)
+    return _in_pillow_s_order(tiles.flatten(0, 1)).split(tiles.shape[1])
+
+
+def _in_pillow_s_order(pixels: torch.Tensor) -> torch.Tensor:
+    """Images (B, 3, H, W) in Pillow's order of bytes, so that what is computed from them is the same to the last bit.
+
+    A slice of a clone has its strides too, which `contiguous` and `unflatten` do not give a single image.
+    """
+    return pixels.clone(memory_format=torch.channels_last)
 
 
 class ImageInputs:
@@ -95,7 +109,8 @@ class ImageInputs:
         image = to_rgb(image)
         resizes = self._find_resizes(image.height, image.width)
         if resizes is not None:
-            return RawImage(image_bytes([image])[0], resizes)
+            tiles = self._bridge.image_bytes(image) if resizes.shown is None else None
+            return RawImage(image_bytes([image])[0], resizes, tiles)
         square = sam2_bytes(image, self._config.sam2_sizes.image_size)
         return PreparedImage(self._bridge.image_bytes(image), square, image.width, image.height)
 
@@ -123,14 +138,24 @@ class ImageInputs:
         return replace(image, tiles=image.tiles.to(self._device), square=image.square.to(self._device))
 
     def _find_resizes(self, height: int, width: int) -> Resizes | None:
-        """How the device resizes images of a size; None where Pillow does."""
-        config, size = self._config, (height, width)
-        if not self._resizes_itself or not self._bridge.cuts_tiles or height * width > RESIZED_PIXELS:
+        """How the device resizes images of a size; None where a processor does."""
+        size = (height, width)
+        if not self._resizes_itself or height * width > RESIZED_PIXELS:
             return None
         if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
-            tiling = Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
-            self._resizes[size] = find_resizes(height, width, tiling, config.sam2_sizes.image_size)
+            square = self._config.sam2_sizes.image_size
+            self._resizes[size] = find_resizes(height, width, self._shown_as(height, width), square)
         return self._resizes.get(size)
+
+    def _shown_as(self, height: int, width: int) -> Tiling | TwoResizes | None:
+        """How the language model sees images of a size; None where the code of a model's folder does not say it."""
+        if not hasattr(self._bridge, "picture_sizes"):  # folders converted before the device made pictures
+            return None
+        sizes = self._bridge.picture_sizes(height, width)
+        if sizes is not None:
+            return TwoResizes(*sizes)
+        config = self._config
+        return Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
 
 
 def _keep_until_read(*gathered: torch.Tensor) -> None:

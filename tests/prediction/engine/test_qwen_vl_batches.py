@@ -13,6 +13,7 @@ from helpers.data.frames.frame import Frame
 from helpers.model.processing_sa2va import upsample_logits
 from helpers.model.quantization.layers import QuantizedLinear
 from helpers.prediction.engine.cuda_graphs import GraphedModel
+from helpers.prediction.engine.device_inputs import PreparedImage, RawImage
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.precision import watched
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
@@ -197,9 +198,22 @@ def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
         assert np.array_equal(full, official["prediction_logits"][0][position])
 
 
-def test_a_device_that_resizes_itself_sees_the_pictures_of_the_family_not_tiles(loaded, images):
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_device_that_resizes_itself_makes_the_bytes_of_a_processor(loaded, images, knows, monkeypatch):
+    """Both pictures of an image, or SAM2's alone where the folder's code does not say how the other is made."""
     model, tokenizer = loaded
-    predictor = Sa2VAPredictor(model, tokenizer, {}, LIMIT, resizes=True)
+    if not knows:
+        monkeypatch.delattr(type(model.bridge).__mro__[1], "picture_sizes")
+    made = [Sa2VAPredictor(model, tokenizer, {}, LIMIT, resizes=resizes) for resizes in (True, False)]
     for image in images.values():
-        (ready,) = predictor.to_device([predictor.prepare(image)])
-        assert torch.equal(ready.tiles, model.bridge.image_bytes(image))
+        raw, expected = (predictor.prepare(image) for predictor in made)
+        assert isinstance(raw, RawImage) and isinstance(expected, PreparedImage)
+        assert (raw.tiles is None) == knows
+        (ready,) = made[0].to_device([raw])
+        assert torch.equal(ready.tiles, expected.tiles) and torch.equal(ready.square, expected.square)
+        assert ready.square.stride() == expected.square.stride()
+    found, official = (
+        one.predict([one.prepare(image) for image in images.values()], [SEGMENT.prompts[0]]) for one in made
+    )
+    for (answer,), (other,) in zip(found, official, strict=True):
+        assert np.array_equal(answer.logits, other.logits) and answer.text == other.text
