@@ -5,8 +5,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from helpers.checkpoints.read import weight_source
 from helpers.checkpoints.read.weight_file import SafetensorsFile
-from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
+from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput
 from tests.support.checkpoint_samples import EXPORT_TENSORS, Touch, mmengine_entries, write_sharded
 
@@ -72,6 +73,11 @@ def test_sam2_file(tmp_path, layout):
     source = open_source(path)
     assert source.kind is CheckpointKind.SAM2
     assert equal(source, SAM2_TENSORS)
+
+
+def test_the_listed_names_are_there():
+    assert [name for name in weight_source.__all__ if not hasattr(weight_source, name)] == []
+    assert TensorSource.__name__ in weight_source.__all__
 
 
 def test_kinds_have_the_names_that_records_hold():

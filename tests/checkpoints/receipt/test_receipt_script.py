@@ -249,6 +249,77 @@ def test_the_dtype_is_asked_for_by_the_word_of_the_version(monkeypatch, tmp_path
     assert asked == {"trust_remote_code": True, "local_files_only": True, word: torch.float16}
 
 
+def test_each_name_of_a_seam_is_found_at_the_end_of_a_modules_name():
+    names = {
+        "tower": ("vision_model", "model.visual", "vision_tower"),
+        "words": ("language_model.model.embed_tokens", "language_model.model.tok_embeddings"),
+        "projection": ("text_hidden_fcs", "seg_projection"),
+        "square": ("grounding_encoder.sam2_model.image_encoder", "sam2.vision_encoder"),
+        "decoder": ("grounding_encoder.sam2_model.sam_mask_decoder", "sam2.mask_decoder"),
+    }
+    for number in range(2):
+        modules = {seam: ends[number] for seam, ends in names.items()}
+        model = SimpleNamespace(
+            named_modules=lambda modules=modules: iter([("other", 0), *((v, k) for k, v in modules.items())])
+        )
+        assert Watch(model).modules == {seam: seam for seam in names}
+        others = SimpleNamespace(named_modules=lambda modules=modules: iter([("x" + v, k) for k, v in modules.items()]))
+        with pytest.raises(Refused, match="expected a Sa2VA model, and found no module named"):
+            Watch(others)
+
+
+@pytest.mark.parametrize(
+    ("prompt_ids", "generated", "answer"),
+    [([1, 2], [1, 2, 5, 6], [5, 6]), ([1, 2], [5, 6], [5, 6]), ([], [5, 6], [5, 6]), ([1, 2], [1, 3, 5], [1, 3, 5])],
+)
+def test_an_answer_is_what_follows_the_prompt(prompt_ids, generated, answer):
+    model, arrays = TinyModules(), {}
+
+    def call(image, prompt):
+        call.watch.words += [prompt_ids] if prompt_ids else []
+        call.watch.sequences.append(generated)
+        return {"prediction": "said", "prediction_masks": None}
+
+    class Noted(Watch):
+        def __enter__(self):
+            call.watch = super().__enter__()
+            return call.watch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receipt_script, "Watch", Noted)
+        facts = receipt_script._frame(model, Image.new("RGB", (3, 2)), "asked", call, 4, arrays)
+    assert facts == {"pixels_sha256": pixel_sha256(Image.new("RGB", (3, 2))), "width": 3, "height": 2, "answer": "said"}
+    assert arrays["4.answer_ids"].tolist() == answer and arrays["4.prompt_ids"].tolist() == prompt_ids
+    assert arrays["4.masks"].size == arrays["4.logits"].size == 0
+
+
+class Official:
+    """Takes note of what the official interface is given."""
+
+    def __init__(self, **own):
+        self.asked = []
+        vars(self).update(own)
+
+    def predict_forward(self, **given):
+        self.asked.append(given)
+        return "answer"
+
+
+def test_the_official_call_gives_what_the_interface_takes():
+    image = Image.new("RGB", (1, 1))
+    model = Official(torch_dtype=None)
+    assert receipt_script._official_call(model, "tokenizer", None, torch.float16)(image, "Vessels?") == "answer"
+    assert model.asked == [{"image": image, "text": "<image>\nVessels?", "tokenizer": "tokenizer"}]
+    assert model.torch_dtype is torch.float16
+    prepared = []
+    model = Official(torch_dtype=None, preparing_for_generation=lambda *given, **named: prepared.append((given, named)))
+    receipt_script._official_call(model, "tokenizer", "processor", torch.float16)(image, "Vessels?")
+    assert prepared == [(("tokenizer",), {"torch_dtype": torch.float16})] and model.torch_dtype is None
+    assert model.asked[0]["processor"] == "processor"
+    receipt_script._official_call(plain := Official(), "tokenizer", None, torch.float16)
+    assert "torch_dtype" not in vars(plain)
+
+
 def test_generate_is_watched_within_the_block_alone():
     class Speaker(nn.Linear):
         def generate(self, ids):
