@@ -113,3 +113,38 @@ class Preset(StrEnum):
     QWEN3_VL_4B = "qwen3vl-4b"
     DEMO = "demo"
     TINY = "tiny"
+
+
+class BeganFrom(StrEnum):
+    """What a mask was before somebody corrected it."""
+
+    PREDICTION = "prediction"
+    TRUTH = "truth"  # the ground truth that there was
+    EMPTY = "empty"  # no pixel
+
+
+class Exchange(StrEnum):
+    """Formats of other tools that masks go to and come from."""
+
+    PNG = "png"
+    LABELME = "labelme"  # shapes of pixels
+    LABELME_POLYGONS = "labelme-polygons"
+    COCO = "coco"  # run-length codes as CVAT has them
+    LABEL_STUDIO = "labelstudio"
+    NNUNET = "nnunet"
+    NIFTI = "nifti"
+
+
+class Exported(StrEnum):
+    """What of a run goes to other tools."""
+
+    MASKS = "masks"
+    TO_FIX = "to-fix"  # cases that a reviewer rejected or wants fixed
+    CORRECTIONS = "corrections"  # a data set whose ground truth they are
+
+
+class ImportedInto(StrEnum):
+    """What files of other tools become."""
+
+    RUN = "run"
+    CORRECTIONS = "corrections"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock
 
@@ -34,6 +34,13 @@ _TEXTS = ("id", "time", "reviewer", "run", "prompt", "case_id", "note")
 
 class NoMoment(ValueError):
     """A time that names no moment."""
+
+
+class Timed(Protocol):
+    """A record of when something was said or done."""
+
+    @property
+    def moment(self) -> datetime: ...
 
 
 class Verdict(StrEnum):
@@ -175,7 +182,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def now(after: Iterable[VerdictRecord] = ()) -> str:
+def now(after: Iterable[Timed] = ()) -> str:
     """The present time as records carry it, but later than the moments of the given records.
 
     The last verdict stands, and a clock may have been set back since the one before.

@@ -1,0 +1,181 @@
+"""The folder of corrections: a folder for each reader, with a PNG a case and a record that only grows.
+
+A mask is written first, under a name of its own, then its record, then the mask takes the case's name. Whenever the
+process is killed, a case has the mask of its last whole record.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from helpers.core.atomic import flush, write_bytes_atomic
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.paths import plain_name
+from helpers.metrics.case_scores import mask_digest
+from helpers.review.corrections.record import CorrectionRecord, standing
+from helpers.runs.mask_files import png_bytes, read_png
+
+logger = logging.getLogger(__name__)
+RECORD_NAME = "record.jsonl"
+MASKS_NAME = "masks"
+_PENDING = ".pending-"
+_MAX_BYTES = 256_000_000
+_ADVICE = "Correct the case again, or copy the reader's whole folder back"
+
+
+@dataclass(frozen=True)
+class CorrectionStore:
+    """The corrections of all readers, in `folder`."""
+
+    folder: Path
+
+    def save(self, record: CorrectionRecord, mask: np.ndarray | None) -> None:
+        """Keep a correction; mask and record are on the disk when this returns.
+
+        Args:
+            mask: bool (H, W); None where the record takes the reader's correction of the case back.
+        Raises:
+            UsageProblem: for a reader or case whose name cannot be that of a file.
+            ValueError: where the mask is not the one that the record speaks of.
+            OSError: where it cannot be written.
+        """
+        own = self.folder / plain_name(record.reviewer, "reviewer")
+        path = _mask_path(own, record.case_id)
+        if record.mask_sha256 != (None if mask is None else mask_digest(mask)):
+            raise ValueError("expected the mask of the record's mask_sha256")
+        if mask is not None and mask.shape != (record.height, record.width):
+            raise ValueError(f"expected a mask of {record.width}x{record.height}, got {mask.shape[1]}x{mask.shape[0]}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(own / f"{RECORD_NAME}.lock"):
+            _tidy(own)
+            if mask is not None:
+                write_bytes_atomic(_pending(own, record.id), png_bytes(mask))
+                flush(path.parent)
+            _append(own / RECORD_NAME, record)
+            _settle(own, record)
+
+    def records(self) -> tuple[CorrectionRecord, ...]:
+        """All records, reader by reader, each in the order in which they were made.
+
+        Raises:
+            RefusedInput: for a record that cannot be read, of another version, or another reader's.
+        """
+        folders = sorted(path.parent for path in self.folder.glob(f"*/{RECORD_NAME}"))
+        return tuple(record for own in folders for record in _lines(own))
+
+    def standing(self) -> dict[str, dict[str, CorrectionRecord]]:
+        """Reader -> case id -> the correction that stands. Raises as `records`."""
+        return standing(self.records())
+
+    def mask(self, record: CorrectionRecord) -> np.ndarray:
+        """The mask of a record that stands, bool (H, W).
+
+        Raises:
+            RefusedInput: where its file is lost, or holds another mask.
+        """
+        own = self.folder / plain_name(record.reviewer, "reviewer")
+        path = _mask_path(own, record.case_id)
+        # Where the process was killed between the record and the mask's name, the mask has its first name yet.
+        for place in (_pending(own, record.id), path):
+            if place.is_file():
+                try:
+                    mask = read_png(place)
+                except RefusedInput as error:
+                    raise _another(place, "a damaged one") from error
+                if mask_digest(mask) == record.mask_sha256:
+                    return mask
+        raise _another(path, "another, or none")
+
+
+def _another(path: Path, instead: str) -> RefusedInput:
+    return RefusedInput(f"{path}: expected the mask that its record speaks of, found {instead}. {_ADVICE}")
+
+
+def _mask_path(own: Path, case_id: str) -> Path:
+    if not case_id or case_id in (".", "..") or set(case_id) & set('/\\\0:*?"<>|') or case_id.startswith("."):
+        raise UsageProblem(f"expected a case id that can be a file's name, got {case_id!r}")
+    return own / MASKS_NAME / f"{case_id}.png"
+
+
+def _pending(own: Path, record_id: str) -> Path:
+    return own / MASKS_NAME / f"{_PENDING}{record_id}.png"
+
+
+def _tidy(own: Path) -> None:
+    """Finish what a killed process left: masks whose record is there get their names, others go."""
+    last = {one.case_id: one for one in sorted(_lines(own), key=lambda one: one.moment)}
+    left = {one.id: one for one in last.values()}
+    for path in (own / MASKS_NAME).glob(f"{_PENDING}*.png"):
+        record = left.get(path.stem.removeprefix(_PENDING))
+        if record is None:
+            path.unlink()
+        else:
+            _settle(own, record)
+
+
+def _settle(own: Path, record: CorrectionRecord) -> None:
+    """Give the mask of the last record of a case the case's name, or take the file away that it takes back."""
+    path, pending = _mask_path(own, record.case_id), _pending(own, record.id)
+    if record.mask_sha256 is None:
+        path.unlink(missing_ok=True)
+    elif pending.is_file():
+        os.replace(pending, path)
+    flush(path.parent)
+
+
+def _append(path: Path, record: CorrectionRecord) -> None:
+    new = not path.exists()
+    with path.open("ab+") as file:
+        # What was torn stays so, also where only its end is missing: a reader passed it over already.
+        file.write((b"#torn\n" if _is_torn(file) else b"") + record.to_line().encode())
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        flush(path.parent)
+        flush(path.parent.parent)
+
+
+def _is_torn(file) -> bool:
+    """Whether the last line of an open file lacks its end."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def _lines(own: Path) -> Iterable[CorrectionRecord]:
+    """The records of one reader. Lines that were torn, which are no JSON objects, are passed over with a warning."""
+    path = own / RECORD_NAME
+    if not path.exists():
+        return ()
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise RefusedInput(f"{path}: expected a record of corrections, found more than {_MAX_BYTES:,} bytes")
+        *whole, last = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RefusedInput(f"{path}: expected a record of corrections ({error.strerror}). Check the path") from error
+    records, torn = [], int(bool(last))  # without its end a line was not on the disk when its process was killed
+    for number, line in enumerate(whole, 1):
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            torn += 1
+            continue
+        try:
+            record = CorrectionRecord.from_json(values)
+        except ValueError as error:
+            raise RefusedInput(f"{path}: line {number}: {error}. {_ADVICE}") from error
+        if record.reviewer != own.name:
+            raise RefusedInput(
+                f"{path}: line {number}: expected records of {own.name}, found one of {record.reviewer}. {_ADVICE}"
+            )
+        records.append(record)
+    if torn:
+        logger.warning("a record of corrections has %d lines that were torn; they are passed over", torn)
+    return tuple(records)
