@@ -67,7 +67,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
         except RefusedInput as error:
             faults.append(Fault(file.name, str(error).replace(f"{file}: ", "")))
             continue
-        truth, labelled, lines = _truths(value)
+        truth, labelled, lines = labelme_truth(value)
         passed_over += lines
         provenance = {"annotation": record_name(root, file), "labels": _labels(value)}
         records.append(
@@ -100,7 +100,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
     return reading("labelme", records, source=root, notes=notes, faults=faults)
 
 
-def _truths(value: dict) -> tuple[Truth, LabelledTruth | None, int]:
+def labelme_truth(value: dict) -> tuple[Truth, LabelledTruth | None, int]:
     """The truth whatever the labels are, the same under its labels, and how many shapes have no area."""
     size = stated_size(value.get("imageWidth"), value.get("imageHeight"))
     shapes = value["shapes"]

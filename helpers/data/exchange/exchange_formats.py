@@ -1,0 +1,121 @@
+"""Every format by its name: how cases are written in it, how a folder of it is known, and how its masks are read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from helpers.core.errors import RefusedInput
+from helpers.core.safe_json import read_json
+from helpers.core.vocabulary import Exchange
+from helpers.data.exchange.coco_files import read_coco_masks, write_coco
+from helpers.data.exchange.exchanged import GivenMasks, SentCase, SentSet
+from helpers.data.exchange.label_studio_files import is_label_studio, read_label_studio_masks, write_label_studio
+from helpers.data.exchange.labelme_files import read_labelme_masks, write_labelme
+from helpers.data.exchange.mask_folders import (
+    is_nnunet,
+    read_mask_files,
+    read_nnunet_masks,
+    write_nifti_folder,
+    write_nnunet,
+    write_png,
+)
+from helpers.data.exchange.nifti import SUFFIXES
+from helpers.data.layouts.coco import is_coco
+from helpers.data.layouts.file_walk import files_under
+from helpers.data.layouts.labelme import is_labelme
+
+_WRITERS: Mapping[Exchange, Callable[[Path, Iterable[SentCase], SentSet], None]] = {
+    Exchange.PNG: write_png,
+    Exchange.LABELME: write_labelme,
+    Exchange.LABELME_POLYGONS: partial(write_labelme, as_polygons=True),
+    Exchange.COCO: write_coco,
+    Exchange.LABEL_STUDIO: write_label_studio,
+    Exchange.NNUNET: write_nnunet,
+    Exchange.NIFTI: write_nifti_folder,
+}
+_KINDS = {Exchange.LABELME: is_labelme, Exchange.COCO: is_coco, Exchange.LABEL_STUDIO: is_label_studio}
+_READERS: Mapping[Exchange, Callable[[Iterable[Path]], GivenMasks]] = {
+    Exchange.LABELME: read_labelme_masks,
+    Exchange.COCO: read_coco_masks,
+    Exchange.LABEL_STUDIO: read_label_studio_masks,
+}
+_MASKS = "masks"
+
+
+def write_cases(kind: Exchange, folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
+    """Write cases into an empty folder in a format.
+
+    Raises:
+        RefusedInput: where the format has no word for what is to be written.
+    """
+    _WRITERS[kind](folder, cases, sent)
+
+
+def kind_of(path: Path) -> Exchange:
+    """The format of a folder or file, by its content.
+
+    Raises:
+        RefusedInput: where it is none, or several that could each be meant.
+    """
+    if path.is_dir() and is_nnunet(path):
+        return Exchange.NNUNET
+    annotated = _annotation_files(path)
+    if annotated:
+        if len(annotated) > 1:
+            raise RefusedInput(f"{path}: expected files of one format, found {_listed(annotated)}. Say which with --as")
+        return next(iter(annotated))
+    suffixed = {kind for kind in (Exchange.PNG, Exchange.NIFTI) if _mask_files(path, kind)}
+    if len(suffixed) != 1:
+        instead = f"{_listed(suffixed)}. Say which with --as" if suffixed else "none. Check the path"
+        raise RefusedInput(f"{path}: expected masks as {', '.join(Exchange)}, found {instead}")
+    return suffixed.pop()
+
+
+def read_masks(path: Path, kind: Exchange) -> GivenMasks:
+    """The masks of a folder or file. Raises RefusedInput where it is of another format, or their meaning is uncertain.
+
+    Args:
+        kind: as `kind_of` finds it, or as a user says.
+    """
+    if kind is Exchange.NNUNET:
+        if not is_nnunet(path):
+            raise RefusedInput(f"{path}: expected nnU-Net's dataset.json with labels and file_ending, found none")
+        return read_nnunet_masks(path)
+    if kind in (Exchange.PNG, Exchange.NIFTI):
+        files = _mask_files(path, kind)
+        given = read_mask_files(_mask_folder(path), files)
+    else:
+        kind = Exchange.LABELME if kind is Exchange.LABELME_POLYGONS else kind
+        given = _READERS[kind](_annotation_files(path).get(kind, ()))
+    if not given.masks and not given.untouched:
+        raise RefusedInput(f"{path}: expected masks as {kind}, found none. Check the path")
+    return given
+
+
+def _annotation_files(path: Path) -> dict[Exchange, Sequence[Path]]:
+    """JSON files by the format that their content is of; others play no part."""
+    found: dict[Exchange, list[Path]] = {}
+    names = [path] if path.is_file() else [path / name for name in files_under(path)[0]]
+    for file in names:
+        if file.suffix.lower() == ".json":
+            value = read_json(file, max_bytes=1_000_000_000, max_vertices=500_000_000)
+            kind = next((kind for kind, is_one in _KINDS.items() if is_one(value)), None)
+            if kind is not None:
+                found.setdefault(kind, []).append(file)
+    return dict(found)
+
+
+def _mask_folder(path: Path) -> Path:
+    """The folder of masks: `masks` where a folder has one, else the folder itself."""
+    return path / _MASKS if (path / _MASKS).is_dir() else path
+
+
+def _mask_files(path: Path, kind: Exchange) -> list[Path]:
+    if not path.is_dir():
+        return []
+    folder, endings = _mask_folder(path), (".png",) if kind is Exchange.PNG else SUFFIXES
+    return [folder / name for name in files_under(folder)[0] if name.lower().endswith(endings)]
+
+
+def _listed(kinds: Iterable[Exchange]) -> str:
+    return " and ".join(sorted(kinds))

@@ -1,0 +1,122 @@
+"""LabelMe: one JSON for each image, with shapes of pixels or polygons."""
+
+import base64
+import io
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from helpers.core.atomic import write_json_atomic
+from helpers.core.errors import RefusedInput
+from helpers.core.safe_json import read_json
+from helpers.data.cases import Truth
+from helpers.data.exchange.exchanged import (
+    GivenMask,
+    GivenMasks,
+    SentCase,
+    SentSet,
+    box_of,
+    plain_image,
+    require_one_label,
+)
+from helpers.data.exchange.truth_masks import mask_of
+from helpers.data.layouts.labelme import is_labelme, labelme_truth
+from helpers.data.truth.polygons import polygons
+from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, label_of
+
+_VERSION = "5.4.1"  # LabelMe warns of files without one; these shapes are the same in all of its versions
+_IMAGES, _FILES = "images", "labelme"
+
+
+def write_labelme(folder: Path, cases: Iterable[SentCase], sent: SentSet, *, as_polygons: bool = False) -> None:
+    """`images/ID.png` and `labelme/ID.json` of every case, for `labelme images --output labelme`.
+
+    Args:
+        as_polygons: shapes are polygons, which `helpers.data.truth.polygons` draws back to the same mask; LabelMe's
+            own drawing adds the pixels that an outline touches.
+    """
+    for name in (_IMAGES, _FILES):
+        (folder / name).mkdir()
+    for case in cases:
+        plain_image(case.image).save(folder / _IMAGES / f"{case.case_id}.png")
+        value = labelme_value(case, sent, f"../{_IMAGES}", as_polygons=as_polygons)
+        write_json_atomic(folder / _FILES / f"{case.case_id}.json", value)
+
+
+def labelme_value(case: SentCase, sent: SentSet, images: str, *, as_polygons: bool) -> dict[str, Any]:
+    """One case as a LabelMe object.
+
+    Args:
+        images: folder of the picture, as seen from that of the file.
+    """
+    shapes: list[dict[str, Any]] = []
+    if case.mask is not None and case.mask.any():
+        shapes = _polygons(case.mask) if as_polygons else [_pixels(case.mask)]
+    common: dict[str, Any] = {"label": sent.label, "group_id": None, "description": sent.description, "flags": {}}
+    width, height = case.image.size
+    return {
+        "version": _VERSION,
+        "flags": dict.fromkeys(case.flags, True),
+        "shapes": [{**common, **shape} for shape in shapes],
+        "imagePath": f"{images}/{case.case_id}.png",
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+
+
+def read_labelme_masks(files: Iterable[Path]) -> GivenMasks:
+    """The masks of LabelMe files, each the union of its shapes.
+
+    Raises:
+        RefusedInput: for several labels, a size that is not stated, and shapes that are no areas.
+    """
+    masks, untouched = [], 0
+    for path in files:
+        value = read_json(path)
+        if not is_labelme(value):
+            raise RefusedInput(f"{path}: expected 'shapes' and 'imagePath' (LabelMe), found another kind of JSON")
+        shapes = value["shapes"] if isinstance(value["shapes"], list) else []
+        labels = {label_of(shape.get("label")) for shape in shapes if isinstance(shape, dict)}
+        require_one_label(path, labels)
+        if labels & {BACKGROUND, IGNORE}:
+            raise RefusedInput(f"{path}: expected vessels, found shapes of LabelMe's own label {labels.pop()}")
+        truth, _, lines = labelme_truth(value)
+        if lines:
+            raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
+        if not shapes:
+            untouched += 1
+            continue
+        masks.append(GivenMask(_stem(str(value["imagePath"])), partial(_read, path, truth)))
+    return GivenMasks(tuple(masks), untouched)
+
+
+def _read(path: Path, truth: Truth) -> np.ndarray:
+    return mask_of(str(path), truth)
+
+
+def _stem(given: str) -> str:
+    """The name of an image without its suffix, whatever system wrote the path."""
+    return PurePosixPath(given.replace("\\", "/")).stem
+
+
+def _polygons(mask: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {"points": np.reshape(flat, (-1, 2)).tolist(), "shape_type": "polygon", "mask": None} for flat in polygons(mask)
+    ]
+
+
+def _pixels(mask: np.ndarray) -> dict[str, Any]:
+    """A shape of pixels: two corners, both within, and a PNG of what lies between them."""
+    left, top, right, bottom = box_of(mask)
+    buffer = io.BytesIO()
+    Image.fromarray(mask[top : bottom + 1, left : right + 1].astype(np.uint8) * 255).save(buffer, "PNG")
+    return {
+        "points": [[left, top], [right, bottom]],
+        "shape_type": "mask",
+        "mask": base64.b64encode(buffer.getvalue()).decode("ascii"),
+    }

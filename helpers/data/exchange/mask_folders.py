@@ -1,0 +1,181 @@
+"""Folders of one mask file for each frame: PNG, NIfTI, and nnU-Net's raw data sets."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from helpers.core.atomic import write_json_atomic
+from helpers.core.errors import RefusedInput
+from helpers.core.safe_json import read_json
+from helpers.data.exchange.exchanged import GivenMask, GivenMasks, SentCase, SentSet, plain_image
+from helpers.data.exchange.nifti import SUFFIXES, read_nifti, write_nifti
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.data.truth.mask_file import read_plane
+from helpers.data.truth.mask_values import ValueKind, judge, look
+
+_IMAGES, _MASKS = "images", "masks"
+_NNUNET_IMAGES, _NNUNET_MASKS = "imagesTr", "labelsTr"
+_NNUNET_FILE = "dataset.json"
+_ADVICE = "Export masks of vessel alone, as 0 and 255"
+
+
+def write_png(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
+    """`images/ID.png`, and `masks/ID.png` of 0 and 255 where there is a mask."""
+    masks = partial(_save, folder / _MASKS, 255)
+    _write(folder, cases, (_IMAGES, _MASKS), lambda image, name: image.save(folder / _IMAGES / f"{name}.png"), masks)
+
+
+def write_nifti_folder(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
+    """`images/ID.nii.gz` and `masks/ID.nii.gz` of 0 and 1. Frames are grey; one in colour is refused."""
+
+    def image_of(image: Image.Image, case_id: str) -> None:
+        _require_grey(image, case_id, "NIfTI")
+        write_nifti(folder / _IMAGES / f"{case_id}.nii.gz", np.asarray(image))
+
+    def mask_of(mask: np.ndarray, case_id: str) -> None:
+        write_nifti(folder / _MASKS / f"{case_id}.nii.gz", mask.astype(np.uint8))
+
+    _write(folder, cases, (_IMAGES, _MASKS), image_of, mask_of)
+
+
+def write_nnunet(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
+    """`imagesTr/ID_0000.png`, `labelsTr/ID.png` of 0 and 1, and `dataset.json`: nnU-Net's raw data set of one channel.
+
+    Raises:
+        RefusedInput: for a case without a mask, and for a frame in colour.
+    """
+
+    def image_of(image: Image.Image, case_id: str) -> None:
+        _require_grey(image, case_id, "nnU-Net's channels")
+        image.save(folder / _NNUNET_IMAGES / f"{case_id}_0000.png")
+
+    masks = partial(_save, folder / _NNUNET_MASKS, 1)
+    count = _write(folder, cases, (_NNUNET_IMAGES, _NNUNET_MASKS), image_of, masks, every=True)
+    value = {
+        "channel_names": {"0": "XA"},
+        "labels": {"background": 0, sent.label: 1},
+        "numTraining": count,
+        "file_ending": ".png",
+        "description": sent.description,
+    }
+    write_json_atomic(folder / _NNUNET_FILE, value)
+
+
+def is_nnunet(folder: Path) -> bool:
+    """Whether a folder is a raw data set of nnU-Net, or holds masks that nnU-Net predicted beside its own file."""
+    path = folder / _NNUNET_FILE
+    if not path.is_file():
+        return False
+    value = read_json(path)
+    return isinstance(value, dict) and isinstance(value.get("labels"), dict) and "file_ending" in value
+
+
+def read_nnunet_masks(folder: Path) -> GivenMasks:
+    """The masks of `labelsTr`, or of the folder itself, in which nnU-Net predicted.
+
+    Raises:
+        RefusedInput: where there are other labels than background and one more, or files hold other values.
+    """
+    path = folder / _NNUNET_FILE
+    value = read_json(path)
+    labels: Mapping[str, Any] = value["labels"]
+    vessel = [number for name, number in labels.items() if name != "background"]
+    if labels.get("background") != 0 or len(vessel) != 1 or type(vessel[0]) is not int:
+        raise RefusedInput(
+            f"{path}: expected the labels background 0 and one more, found {json.dumps(labels)}. Which of them are "
+            "vessel is not certain: export the vessels alone"
+        )
+    ending = str(value["file_ending"])
+    if ending != ".png" and ending not in SUFFIXES:
+        raise RefusedInput(f"{path}: expected masks as .png, .nii.gz or .nii, found {ending}. Convert them")
+    place = folder / _NNUNET_MASKS if (folder / _NNUNET_MASKS).is_dir() else folder
+    read = _plane if ending == ".png" else read_nifti
+    files = [one for one in sorted(place.iterdir()) if one.name.endswith(ending) and not one.name.startswith(".")]
+    return GivenMasks(tuple(_given(place, one, partial(_labelled, one, read, vessel[0])) for one in files))
+
+
+def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
+    """The masks of PNG or NIfTI files of one data set, judged together by the table of ground truth.
+
+    Raises:
+        RefusedInput: for values that are no mask's, with the histogram.
+    """
+    readers = {path: read_nifti if path.name.endswith(SUFFIXES) else _plane for path in files}
+    judged = [look(read(path)) for path, read in readers.items()]
+    judgement = judge(judged, _ADVICE)
+    grey = [path for path, one in zip(readers, judged, strict=True) if one.kind is ValueKind.GREY]
+    if judgement.reason is not None or grey:
+        reason = judgement.reason or f"expected masks, found smoothed edges in {len(grey)} files. {_ADVICE}"
+        raise RefusedInput(f"{folder}: {reason}")
+    masks = tuple(_given(folder, path, partial(_above_zero, path, read)) for path, read in readers.items())
+    return GivenMasks(masks, notes=judgement.notes)
+
+
+def _given(folder: Path, path: Path, read: Callable[[], np.ndarray]) -> GivenMask:
+    name = path.relative_to(folder).as_posix()
+    ending = next((one for one in (*SUFFIXES, path.suffix) if name.endswith(one)), "")
+    return GivenMask(name.removesuffix(ending), read)
+
+
+def _above_zero(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+    return np.asarray(read(path) > 0)
+
+
+def _labelled(path: Path, read: Callable[[Path], np.ndarray], vessel: int) -> np.ndarray:
+    values = read(path)
+    strays = sorted(set(np.unique(values).tolist()) - {0, vessel})
+    if strays:
+        raise RefusedInput(f"{path}: expected 0 and {vessel}, as {_NNUNET_FILE} says, found {strays[0]}. Correct it")
+    return np.asarray(values == vessel)
+
+
+def _plane(path: Path) -> np.ndarray:
+    try:
+        plane = read_plane(path)
+    except UnreadableImage as error:
+        raise RefusedInput(f"{path}: expected a mask ({error.reason}). Export it again") from error
+    if plane.names is not None:
+        raise RefusedInput(f"{path}: expected a mask in grey, found colours. {_ADVICE}")
+    return plane.values
+
+
+def _write(
+    folder: Path,
+    cases: Iterable[SentCase],
+    folders: tuple[str, str],
+    image_of: Callable[[Image.Image, str], None],
+    mask_of: Callable[[np.ndarray, str], None],
+    *,
+    every: bool = False,
+) -> int:
+    """Write each frame and its mask; how many frames.
+
+    Args:
+        folders: of images and of masks.
+        every: whether each must have a mask.
+    """
+    count = 0
+    for name in folders:
+        (folder / name).mkdir()
+    for case in cases:
+        if case.mask is None and every:
+            raise RefusedInput(f"{case.case_id}: expected a mask, found none, which nnU-Net has no word for")
+        image_of(plain_image(case.image), case.case_id)
+        if case.mask is not None:
+            mask_of(case.mask, case.case_id)
+        count += 1
+    return count
+
+
+def _require_grey(image: Image.Image, case_id: str, what: str) -> None:
+    if image.mode != "L":
+        raise RefusedInput(f"{case_id}: expected a grey frame for {what}, found colours. Export another format")
+
+
+def _save(folder: Path, full: int, mask: np.ndarray, case_id: str) -> None:
+    Image.fromarray(mask.astype(np.uint8) * full).save(folder / f"{case_id}.png")

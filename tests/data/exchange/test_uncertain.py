@@ -1,0 +1,170 @@
+"""Masks whose meaning is not certain are refused by name, in every format."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Exchange
+from helpers.data.exchange.brush_rle import encode_brush
+from helpers.data.exchange.exchange_formats import read_masks, write_cases
+from tests.data.exchange.test_exchange_formats import SENT, back, sent
+
+MASK = np.ones((4, 4), bool)
+
+
+def labelme(*shapes, **more):
+    return {"imagePath": "a.png", "imageWidth": 9, "imageHeight": 9, "shapes": list(shapes), **more}
+
+
+def polygon(left=0, right=8, label="v"):
+    points = [[left, left], [right, left], [right, right], [left, right]]
+    return {"label": label, "points": points, "shape_type": "polygon"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (labelme(polygon(), polygon(label="catheter")), "one label, found 'catheter', 'v'"),
+        (labelme(polygon(label="__ignore__")), "own label __ignore__"),
+        (labelme(polygon(), polygon(3, 5)), "whether it is a hole"),
+        (labelme(polygon(), {"label": "v", "points": [[1, 1]], "shape_type": "point"}), "1 points or lines"),
+        (labelme(polygon(), imageWidth=None), "expected the width and height"),
+        (labelme(polygon(right=20)), "can be drawn: polygon 1 reaches"),
+        ({"a": 1}, "found none"),
+    ],
+)
+def test_labelme(tmp_path, value, words):
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    with pytest.raises(RefusedInput, match=words):
+        back(tmp_path, Exchange.LABELME)
+
+
+def coco(tmp_path, **changes):
+    write_cases(Exchange.COCO, tmp_path, sent(a=MASK), SENT)
+    path = tmp_path / "annotations/instances_default.json"
+    value = json.loads(path.read_text())
+    for place, change in changes.items():
+        change(value[place])
+    path.write_text(json.dumps(value))
+    return back(path, Exchange.COCO)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": lambda images: images[0].update(width=5)}, "of the image's size 5x4, found 4x4"),
+        ({"annotations": lambda items: items[0].update(image_id=9)}, "points to no image"),
+        ({"annotations": lambda items: items.append({**items[0], "category_id": 2}),
+          "categories": lambda items: items.append({"id": 2, "name": "stent"})}, "'stent', 'vessel'"),
+        ({"annotations": lambda items: items[0]["segmentation"].update(counts=[0, 3])}, "cover 3 pixels"),
+        ({"annotations": lambda items: items[0].update(segmentation=[[0, 0, 4, 0, 4, 4], [1, 0.5, 3, 0.5, 3, 2]]),
+          "images": lambda items: None}, "whether it is a hole"),
+    ],
+)  # fmt: skip
+def test_coco(tmp_path, changes, words):
+    with pytest.raises(RefusedInput, match=words):
+        coco(tmp_path, **changes)
+
+
+def test_annotations_of_coco_are_united(tmp_path):
+    found = coco(tmp_path, annotations=lambda items: items.append({**items[0], "id": 2}))
+    assert np.array_equal(found["a"], MASK)
+
+
+def layer(mask=MASK, **more):
+    value = {"format": "rle", "rle": encode_brush(mask), "brushlabels": ["v"]}
+    return {"type": "brushlabels", "original_width": 4, "original_height": 4, "value": value, **more}
+
+
+def task(*layers, image="/data/upload/2/00ff00ff-a.png", **more):
+    return {"id": 5, "data": {"image": image}, "annotations": [{"result": list(layers)}], **more}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (task(layer(), layer(value={**layer()["value"], "brushlabels": ["w"]})), "one label, found 'v', 'w'"),
+        (task(layer(value={**layer()["value"], "brushlabels": ["v", "w"]})), r"found \['v', 'w'\]"),
+        (task(layer(image_rotation=90)), "turned by 90 degrees"),
+        (task({"type": "polygonlabels", "value": {"points": []}}), "found 'polygonlabels'"),
+        (task(layer(), annotations=[{"result": [layer()]}, {"result": []}]), "one annotation, found 2"),
+        (task(layer(original_width=5)), "expected 5x4 pixels"),
+        (task(layer(original_width=None)), "expected original_width"),
+        (task(annotations=[{"result": None}]), "Export as JSON, not JSON-MIN"),
+        (task(layer(), data={"picture": "a.png"}), "expected its image under 'image'"),
+    ],
+)
+def test_label_studio(tmp_path, value, words):
+    (tmp_path / "a.json").write_text(json.dumps([value]))
+    with pytest.raises(RefusedInput, match=words):
+        back(tmp_path, Exchange.LABEL_STUDIO)
+
+
+def test_brush_layers_are_united_under_the_name_the_image_had(tmp_path):
+    first, second = np.zeros((2, 4, 4), bool)
+    first[0], second[2] = True, True
+    tasks = [
+        task(layer(first), layer(second)),
+        task(layer(first), image="/data/local-files/?d=x%2Fb-0.png"),
+        task(layer(first), image="https://somewhere/0123abcd-c.png"),
+        task(annotations=[{"result": [], "was_cancelled": True}]),
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(tasks))
+    found = back(tmp_path, Exchange.LABEL_STUDIO)
+    assert found.keys() == {"a", "b-0", "0123abcd-c"} and np.array_equal(found["a"], first | second)
+
+
+def nnunet(tmp_path, **changes):
+    write_cases(Exchange.NNUNET, tmp_path, sent(a=MASK), SENT)
+    value = json.loads((tmp_path / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps(value | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": {"background": 0, "a": 1, "b": 2}}, 'found {"background": 0, "a": 1, "b": 2}'),
+        ({"labels": {"background": 0, "a": [1, 2]}}, "the labels background 0 and one more"),
+        ({"labels": {"background": 0, "a": 2}}, "expected 0 and 2, as dataset.json says, found 1"),
+        ({"file_ending": ".tif"}, "found .tif"),
+    ],
+)
+def test_nnunet(tmp_path, changes, words):
+    nnunet(tmp_path, **changes)
+    with pytest.raises(RefusedInput, match=words):
+        back(tmp_path, Exchange.NNUNET)
+
+
+def test_masks_that_nnunet_predicted_lie_beside_its_file(tmp_path):
+    nnunet(tmp_path)
+    (tmp_path / "labelsTr/a.png").rename(tmp_path / "a.png")
+    for name in ("labelsTr", "imagesTr"):
+        for path in (tmp_path / name).iterdir():
+            path.unlink()
+        (tmp_path / name).rmdir()
+    assert np.array_equal(back(tmp_path)["a"], MASK)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.array([[0, 1, 2]], np.uint8), "expected masks of 0 and 255"),
+        (np.arange(100, dtype=np.uint8).reshape(10, 10), "Export masks of vessel alone"),
+    ],
+)
+def test_png_of_several_values(tmp_path, values, words):
+    Image.fromarray(values).save(tmp_path / "a.png")
+    with pytest.raises(RefusedInput, match=words):
+        read_masks(tmp_path, Exchange.PNG)
+
+
+def test_png_of_colours_and_damaged_ones(tmp_path):
+    Image.new("RGB", (2, 2), (255, 0, 0)).save(tmp_path / "a.png")
+    with pytest.raises(RefusedInput, match="a.png: expected a mask"):
+        read_masks(tmp_path, Exchange.PNG)
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(RefusedInput, match="a.png: expected a mask"):
+        read_masks(tmp_path, Exchange.PNG)
