@@ -3,7 +3,7 @@
 Shapes: n pictures, N rows of a prompt, M visual tokens, H language width.
 """
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -12,11 +12,8 @@ import torch
 from PIL import Image
 from torch import nn
 from transformers import PretrainedConfig
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
-    Qwen2_5_VisionTransformerPretrainedModel,
-    Qwen2_5_VLTextModel,
-)
-from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLTextModel
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel
 
 from .answer_text import plain_text
 from .configuration_sa2va import Sa2VAConfig
@@ -24,7 +21,15 @@ from .language_pass import SegState
 from .official_calls import say_once
 from .processing_sa2va import IMAGE_PLACEHOLDER
 from .prompt import EmbeddedWords, Prompt, VisualTokens, embed_words
-from .qwen_pixels import PixelSettings, picture_patches, picture_positions, resized_picture, resized_to
+from .qwen_pixels import (
+    PixelSettings,
+    patch_grid,
+    picture_patches,
+    picture_positions,
+    resized_picture,
+    resized_to,
+)
+from .qwen_towers import Qwen2_5VLTower, Qwen3VLTower
 
 PICTURE_START, PICTURE_END, PICTURE_TOKEN = "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"
 
@@ -69,6 +74,13 @@ def pixel_settings(config: Sa2VAConfig) -> PixelSettings:
     )
 
 
+def encode_pictures(model: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Image tokens of pictures of one size, uint8 (n, 3, h, w) -> (M, H), and levels of the same shape."""
+    settings = pixel_settings(model.config)
+    patches = picture_patches(pixels, settings).to(model.dtype)
+    return model.vision_tower(patches, *patch_grid(pixels, settings))
+
+
 class QwenVLBridge(ABC):
     """What the Qwen families have in common of what `Bridge` asks."""
 
@@ -102,34 +114,30 @@ class QwenVLBridge(ABC):
         return pixels.shape[-2] // multiple, pixels.shape[-1] // multiple
 
     def encode(self, model: Any, images: Sequence[torch.Tensor]) -> list[VisualTokens]:
-        found: list[VisualTokens] = []
-        waiting: list[torch.Tensor] = []
-        for number, pixels in enumerate(images, 1):
-            waiting.append(pixels)
-            patches = sum(one.shape[0] * one.shape[-2] * one.shape[-1] for one in waiting) // self._settings.patch**2
-            if number == len(images) or patches >= PATCHES_AT_ONCE:
-                found += self._encoded(model, waiting)
-                waiting = []
-        return found
+        """Pictures of one size go through the tower together."""
+        found: dict[int, VisualTokens] = {}
+        sizes: dict[tuple[int, ...], list[int]] = {}
+        for place, pixels in enumerate(images):
+            sizes.setdefault(tuple(pixels.shape[-2:]), []).append(place)
+        for places in sizes.values():
+            waiting: list[int] = []
+            for place in places:
+                waiting.append(place)
+                patches = sum(images[one][:, 0].numel() for one in waiting) // self._settings.patch**2
+                if place == places[-1] or patches >= PATCHES_AT_ONCE:
+                    found |= zip(waiting, self._encoded(model, [images[one] for one in waiting]), strict=True)
+                    waiting = []
+        return [found[place] for place in range(len(images))]
 
     def _encoded(self, model: Any, images: Sequence[torch.Tensor]) -> list[VisualTokens]:
-        """Visual tokens of images that go through the tower together."""
-        settings, merge = self._settings, self._settings.merge
-        pictures = [self._token_grid(pixels) for pixels in images for _ in pixels]
-        grid = torch.tensor([[1, rows * merge, columns * merge] for rows, columns in pictures], device=model.device)
-        patches = torch.cat([picture_patches(pixels.to(model.device), settings) for pixels in images])
-        rows, levels = self.tower_outputs(model.vision_tower(patches.to(model.dtype), grid_thw=grid))
+        """Visual tokens of images of one size, which go through the tower together."""
+        rows, *levels = model.encode_pictures(torch.cat([pixels.to(model.device) for pixels in images]))
         lengths = [sum(self.image_tokens(pixels)) for pixels in images]
         split = [level.split(lengths) for level in levels]
         return [
             VisualTokens(part, (self._token_grid(pixels),) * len(pixels), tuple(level[at] for level in split))
             for at, (pixels, part) in enumerate(zip(images, rows.split(lengths), strict=True))
         ]
-
-    @staticmethod
-    @abstractmethod
-    def tower_outputs(output: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """Visual tokens (M, H) and levels of them from what the vision tower of the version at hand gives."""
 
     def prompt_ids(self, tokenizer: Any, text: str, past_text: str, pictures: Sequence[int] | None) -> list[int]:
         """With pictures, these come first and `past_text` has no effect; without, it stands before the text."""
@@ -199,14 +207,9 @@ class Qwen2_5VLBridge(QwenVLBridge):
     seg_state = SegState.AFTER_NORM
 
     def modules(self) -> dict[str, nn.Module]:
-        tower: Any = Qwen2_5_VisionTransformerPretrainedModel._from_config(self._config.vision_config)
+        tower: Any = Qwen2_5VLTower._from_config(self._config.vision_config)
         layers: Any = Qwen2_5_VLTextModel._from_config(self._config.text_config)
         return {"vision_tower": tower, "language_model": LanguageModel(layers, self._config.text_config)}
-
-    @staticmethod
-    def tower_outputs(output: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """From a tensor in transformers 4, and from a named output in 5."""
-        return output if isinstance(output, torch.Tensor) else output.pooler_output, ()
 
 
 class Qwen3VLBridge(QwenVLBridge):
@@ -219,15 +222,6 @@ class Qwen3VLBridge(QwenVLBridge):
     seg_state = SegState.BEFORE_NORM
 
     def modules(self) -> dict[str, nn.Module]:
-        tower: Any = Qwen3VLVisionModel._from_config(self._config.vision_config)
+        tower: Any = Qwen3VLTower._from_config(self._config.vision_config)
         layers: Any = Qwen3VLTextModel._from_config(self._config.text_config)
         return {"vision_tower": tower, "language_model": LanguageModel(layers, self._config.text_config)}
-
-    @staticmethod
-    def tower_outputs(output: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """From a pair in transformers 4, and from a named output in 5."""
-        if isinstance(output, tuple):
-            rows, levels = output
-        else:
-            rows, levels = output.pooler_output, output.deepstack_features
-        return rows, tuple(levels)

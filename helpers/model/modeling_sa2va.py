@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, Sam2VideoModel
 
 from .bridge import bridge_for
 from .bridge_internvl import encode_tiles
+from .bridge_qwen_vl import encode_pictures
 from .components import CallOutput, MaskLogits, Sam2Features, SegProjection, fit_memory_width
 from .configuration_sa2va import Sa2VAConfig
 from .generation import GeneratedText, GreedyDecoding, checked_limit
@@ -40,11 +41,11 @@ from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
     from .answer_text import plain_text  # noqa: F401
-    from .bridge_qwen_vl import QwenVLBridge  # noqa: F401
     from .image_depth import Depth  # noqa: F401
     from .image_file import upright  # noqa: F401
     from .image_stacks import is_in_planes  # noqa: F401
     from .qwen_pixels import PixelSettings  # noqa: F401
+    from .qwen_towers import Qwen3VLTower  # noqa: F401
     from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
 
 
@@ -60,8 +61,8 @@ class Sa2VAModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = [
-        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Qwen2_5_VLVisionBlock",
-        "Qwen2_5_VLDecoderLayer", "Qwen3VLVisionBlock", "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock",
+        "InternVLVisionLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer", "LlamaDecoderLayer", "Qwen2_5VLBlock",
+        "Qwen2_5_VLDecoderLayer", "Qwen3VLBlock", "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock",
         "Sam2VideoTwoWayAttentionBlock",
     ]  # fmt: skip
     _tied_weights_keys: Any = (
@@ -111,6 +112,10 @@ class Sa2VAModel(PreTrainedModel):
     def encode_tiles(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Image tokens of normalised tiles, of an InternVL: (T, 3, 448, 448) -> (T, K, H)."""
         return encode_tiles(self, pixel_values)
+
+    def encode_pictures(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Image tokens of pictures, of a Qwen family: uint8 (n, 3, h, w) -> (M, H), and levels of the same shape."""
+        return encode_pictures(self, pixels)
 
     def embed_prompt(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor | None) -> torch.Tensor:
         """Embeddings of a prompt, image placeholders replaced in order.

@@ -93,13 +93,18 @@ def picture_patches(pixels: torch.Tensor, settings: PixelSettings) -> torch.Tens
         float32 (n * patches, 3 * frames * patch * patch). Rows go picture by picture and token by token, the patches of
         one token together; columns by channel, frame, row and column.
     """
-    scale = 255 * torch.tensor(settings.std, device=pixels.device).view(1, 3, 1, 1)
-    normal = (pixels.float() - 255 * torch.tensor(settings.mean, device=pixels.device).view(1, 3, 1, 1)) / scale
+    mean, std = (255 * _of_channels(values, pixels.device) for values in (settings.mean, settings.std))
+    normal = (pixels.float() - mean) / std
     count, merge, patch = len(pixels), settings.merge, settings.patch
     rows, columns = (side // merge for side in patch_grid(pixels, settings))
     cut = normal.view(count, 3, rows, merge, patch, columns, merge, patch).permute(0, 2, 5, 3, 6, 1, 4, 7)
     flat = cut.reshape(count * rows * columns * merge * merge, 3, 1, patch, patch)
     return flat.expand(-1, -1, settings.frames, -1, -1).flatten(1)
+
+
+def _of_channels(values: Sequence[float], device: torch.device) -> torch.Tensor:
+    """Float32 (1, 3, 1, 1), made on the device: a copy from a processor cannot be part of a CUDA graph."""
+    return torch.cat([torch.full((1, 1, 1, 1), value, device=device) for value in values], 1)
 
 
 def picture_positions(runs: Sequence[tuple[int, tuple[int, int] | None]]) -> torch.Tensor:

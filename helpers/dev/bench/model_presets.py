@@ -154,14 +154,14 @@ def count_operations(preset: Preset, pixels: tuple[int, ...], prompt: int, read:
         empty(1, states.shape[1], head),
         empty(1, states.shape[1], head),
     )
-    vision, sam2, decoder, language = stages(model)
+    tiles, pictures, sam2, decoder, language = stages(model)
     counts = {}
     with torch.inference_mode():
         features = sam2(empty(1, 3, side, side))
-        if config.family != Family.INTERNVL.value:
-            counts["vision tower"] = _tower_operations(config, pixels)
+        if config.family == Family.INTERNVL.value:
+            counts["vision tower"] = _counted(tiles, empty(*pixels))
         else:
-            counts["vision tower"] = _counted(vision, empty(*pixels))
+            counts["vision tower"] = _counted(pictures, empty(*pixels, dtype=torch.uint8))
         counts["language model"] = _counted(language, empty(1, prompt, width), empty(1, read, dtype=torch.long))
         counts["SAM2 encoder"] = _counted(sam2, empty(1, 3, side, side))
         counts["mask decoder"] = _counted(decoder, *features, empty(1, width), empty(1, dtype=torch.long))
@@ -172,31 +172,3 @@ def _counted(stage: Callable[..., Any], *arguments: torch.Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         stage(*arguments)
     return counter.get_total_flops()
-
-
-def _tower_operations(config: Sa2VAConfig, pixels: tuple[int, ...]) -> int:
-    """Of the vision tower of a Qwen family, from its sizes: on no device it would need the values of its grid.
-
-    Pictures attend within themselves, in Qwen2.5-VL in most blocks within windows; the mergers take four patches each.
-    """
-    vision: Any = config.vision_config
-    count, _, height, breadth = pixels
-    rows, columns, width = height // vision.patch_size, breadth // vision.patch_size, vision.hidden_size
-    patches, inputs = rows * columns, 3 * vision.temporal_patch_size * vision.patch_size**2
-    gated = config.family == Family.QWEN2_5_VL.value
-    linear = 2 * patches * (4 * width**2 + (3 if gated else 2) * width * vision.intermediate_size)
-    full = len(vision.fullatt_block_indexes) if gated else vision.depth
-    pairs = full * patches**2
-    if gated:
-        side = vision.window_size // vision.patch_size
-        windowed = sum(one**2 for one in _cut(rows, side)) * sum(one**2 for one in _cut(columns, side))
-        pairs += (vision.depth - full) * windowed
-    merged = vision.spatial_merge_size**2 * width
-    merger = 2 * patches // vision.spatial_merge_size**2 * (merged**2 + merged * vision.out_hidden_size)
-    mergers = 1 if gated else 1 + len(vision.deepstack_visual_indexes)
-    return count * (2 * patches * inputs * width + vision.depth * linear + 4 * pairs * width + mergers * merger)
-
-
-def _cut(length: int, most: int) -> list[int]:
-    """Lengths of the parts of at most `most` that a length is cut into."""
-    return [min(most, length - start) for start in range(0, length, most)]

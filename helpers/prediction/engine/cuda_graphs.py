@@ -80,7 +80,8 @@ class GraphedModel:
             with torch.cuda.device(model.device):
                 pool = torch.cuda.graph_pool_handle()
             replayed = lambda function: Replayed(function, pool)  # noqa: E731
-        self._encode_tiles, self._encode_sam2, self._decode_masks, self._read = map(replayed, stages(model))
+        made = map(replayed, stages(model))
+        self._encode_tiles, self._encode_pictures, self._encode_sam2, self._decode_masks, self._read = made
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -88,6 +89,10 @@ class GraphedModel:
     def encode_tiles(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """As that of the model."""
         return self._encode_tiles(pixel_values)[0]
+
+    def encode_pictures(self, pixels: torch.Tensor) -> Tensors:
+        """As that of the model."""
+        return self._encode_pictures(pixels)
 
     def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
         """As that of the model."""
@@ -138,9 +143,10 @@ def _beside(prompts: list[Any], more: int) -> Tensors:
 
 
 def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
-    """The model's four passes as functions of tensors alone.
+    """The model's passes as functions of tensors alone.
 
-    They are `encode_tiles`, `encode_sam2`, `decode_masks` (features, states, image of each), and a pass over prompts
+    They are `encode_tiles` and `encode_pictures`, of which its family uses one, `encode_sam2`, `decode_masks`
+    (features, states, image of each), and a pass over prompts
     (B, N, H) with M tokens (B, M) behind each and what `_beside` gives: the greedy tokens (B, 1 + M) at the end of the
     prompt and at each token, and the states (B, 1 + M, H) that count at a `[SEG]`.
     """
@@ -149,6 +155,9 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
 
     def encode_tiles(pixels: torch.Tensor) -> Tensors:
         return (model.encode_tiles(pixels),)
+
+    def encode_pictures(pixels: torch.Tensor) -> Tensors:
+        return model.encode_pictures(pixels)
 
     def encode_sam2(pixels: torch.Tensor) -> Tensors:
         features = model.encode_sam2(pixels)
@@ -168,7 +177,7 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
         end = slice(-1 - tokens.shape[1], None)
         return language.lm_head(passed.states[:, end]).argmax(-1), passed.seg_states[:, end]
 
-    return encode_tiles, encode_sam2, decode_masks, read
+    return encode_tiles, encode_pictures, encode_sam2, decode_masks, read
 
 
 @contextmanager

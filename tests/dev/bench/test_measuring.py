@@ -1,21 +1,15 @@
 """The bench on the tiny model: all numbers are there and fit together."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from helpers.checkpoints.convert.model_config import native_config
-from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench import measuring
 from helpers.dev.bench.measuring import ONE_PASS, STEP_BY_STEP, BenchPlan, measure_model, sufficient_batch
-from helpers.dev.bench.model_presets import _tower_operations, count_operations
-from helpers.model.bridge import bridge_for
+from helpers.dev.bench.model_presets import count_operations
 from helpers.prediction.engine.dtypes import one_dtype
-from tests.support.tiny_sources import qwen_vl_sources
 
 pytestmark = pytest.mark.model
 
@@ -96,22 +90,6 @@ def test_operations_of_a_qwen2_5_vl():
     counts = count_operations(Preset.QWEN2_5_VL_3B, (1, 3, 644, 644), 570, 5)
     assert counts["vision tower"] / 1e12 == pytest.approx(2.8, rel=0.03)
     assert counts["language model"] / 1e12 == pytest.approx(3.27, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("family", "patch", "grid"), [("qwen25vl", 14, (8, 8)), ("qwen25vl", 14, (10, 22)), ("qwen3vl", 16, (8, 8))]
-)
-def test_the_operations_of_a_tower_are_those_of_its_layers(family, patch, grid):
-    base = json.loads((qwen_vl_sources(family).base / "config.json").read_text())
-    settings = native_config(
-        base, Path("config.json"), "hiera_t", "qwen_chat", (), TokenizerFacts(9, {}, (), 1, 2), False, "float32"
-    )
-    settings.vision_config._attn_implementation = "eager"
-    tower = bridge_for(settings).modules()["vision_tower"].eval()
-    (rows, columns), inputs = grid, 3 * 2 * patch**2
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        tower(torch.zeros(rows * columns, inputs), grid_thw=torch.tensor([[1, rows, columns]]))
-    assert _tower_operations(settings, (1, 3, rows * patch, columns * patch)) == counter.get_total_flops()
 
 
 def test_the_smallest_batch_that_is_almost_the_fastest():

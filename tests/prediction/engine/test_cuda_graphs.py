@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from helpers.core.vocabulary import Preset
 from helpers.dev.bench.model_presets import preset_config
 from helpers.dev.bench.stand_in import FORCED_ANSWER, stand_in
+from helpers.model.bridge import bridge_for
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.prediction.engine.cuda_graphs import MOST_SHAPES, GraphedModel, Replayed, stages
 from helpers.prediction.engine.device_inputs import PreparedImage
@@ -29,7 +30,16 @@ class OnOneDevice(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("preset", [Preset.TINY, Preset.B1])
+# What each family sees of an image, levels beside the visual tokens, and the tokens of one of its pictures.
+SEEN = {
+    Preset.TINY: ((3, 3, 448, 448), 0, 256),
+    Preset.B1: ((3, 3, 448, 448), 0, 256),
+    Preset.QWEN2_5_VL_3B: ((3, 3, 644, 420), 0, 23 * 15),
+    Preset.QWEN3_VL_4B: ((3, 3, 640, 416), 3, 20 * 13),
+}
+
+
+@pytest.mark.parametrize("preset", SEEN)
 def test_no_stage_reads_back(preset):
     """On the meta device there are no values: what reads one fails, as it would within a capture."""
     with torch.device("meta"):
@@ -39,13 +49,19 @@ def test_no_stage_reads_back(preset):
     def empty(*shape, dtype=torch.bfloat16):
         return torch.empty(shape, dtype=dtype, device="meta")
 
-    encode_tiles, encode_sam2, decode_masks, read = stages(model)
+    encode_tiles, encode_pictures, encode_sam2, decode_masks, read = stages(model)
+    seen, levels, count = SEEN[preset]
+    cut = bridge_for(config).picture_sizes(512, 512) is None
+    places = () if cut else (empty(3, 2, 295, dtype=torch.long), *[empty(2, 295, width)] * levels)
     with torch.inference_mode(), OnOneDevice():
-        (tokens,) = encode_tiles(empty(3, 3, 448, 448))
+        if cut:
+            tokens = [encode_tiles(empty(*seen))[0].flatten(0, 1)]
+        else:
+            tokens = encode_pictures(empty(*seen, dtype=torch.uint8))
         features = encode_sam2(empty(2, 3, config.sam2_sizes.image_size, config.sam2_sizes.image_size))
         masks = decode_masks(*features, empty(2, width), empty(2, dtype=torch.long))
-        guesses, states = read(empty(2, 290, width), empty(2, 5, dtype=torch.long))
-    assert tokens.shape == (3, 256, width)
+        guesses, states = read(empty(2, 290, width), empty(2, 5, dtype=torch.long), *places)
+    assert [tuple(one.shape) for one in tokens] == [(3 * count, width)] * (1 + levels)
     side = config.sam2_sizes.image_size
     assert [tensor.shape[-1] for tensor in features] == [side // 16, side // 4, side // 8]
     assert masks[0].shape == (2, side // 4, side // 4) and masks[1].shape == (2, 3) and masks[2].shape == (2,)

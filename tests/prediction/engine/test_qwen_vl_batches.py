@@ -162,6 +162,30 @@ def test_replayed_answers_are_those_of_the_model(loaded, prompts, alone):
     assert seen == ["read"]  # a [SEG] in the prompt is read by the model's own pass
 
 
+def test_pictures_of_each_size_are_replayed_together(loaded, images):
+    model, tokenizer = loaded
+    seen = []
+
+    def replayed(function):
+        return lambda *tensors: seen.append((function.__name__, tuple(tensors[0].shape))) or function(*tensors)
+
+    plain, ours = (Sa2VAPredictor(one, tokenizer, {}, LIMIT) for one in (model, GraphedModel(model, replayed)))
+    first, other, _ = (plain.prepare(image).tiles for image in images.values())
+    pictures = [first, other, first.flip(-1)]
+    assert first.shape != other.shape
+    with torch.inference_mode():
+        together = model.bridge.encode(GraphedModel(model, replayed), pictures)
+        alone = [model.bridge.encode(model, [one])[0] for one in pictures]
+    assert seen == [("encode_pictures", (2, *first.shape[1:])), ("encode_pictures", tuple(other.shape))]
+    for one, other in zip(together, alone, strict=True):
+        assert one.grids == other.grids and len(one.levels) == len(other.levels)
+        for mine, its in zip((one.rows, *one.levels), (other.rows, *other.levels), strict=True):
+            assert torch.allclose(mine, its, atol=TOLERANCE, rtol=0)
+    batch = [plain.prepare(image) for image in images.values()]
+    for (answer,), (other,) in zip(*(one.predict(batch, [SEGMENT.prompts[0]]) for one in (ours, plain)), strict=True):
+        assert answer.text == other.text and np.array_equal(answer.logits, other.logits)
+
+
 @pytest.mark.parametrize("quantization", list(Quantization))
 def test_few_bits_are_within_the_language_model_alone(folder, images, quantization):
     model, tokenizer = load_model(folder, "cpu", "float32", quantization)
