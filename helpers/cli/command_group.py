@@ -98,7 +98,7 @@ def spellings(**names: str) -> Mapping[str, Any]:
 
 
 class KitGroup(TyperGroup):
-    """The commands, in the order in which they are to be read.
+    """The commands, in the order in which they are to be read, without the hidden ones, which work all the same.
 
     Attributes:
         order: names of commands; others come before the last of these.
@@ -111,7 +111,7 @@ class KitGroup(TyperGroup):
         self.short_help = self.help  # whole: Typer would cut it
 
     def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
+        names = [name for name in super().list_commands(ctx) if not self.commands[name].hidden]
         places = {name: place for place, name in enumerate(self.order)}
         return sorted(names, key=lambda name: places.get(name, len(places) - 1.5))
 

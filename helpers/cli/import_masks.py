@@ -1,11 +1,12 @@
-"""`vesselkit import-masks`."""
+"""`vesselkit import-masks`, which is `vesselkit import --into run` for files of masks. No help shows it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from helpers.cli.arguments import input_path, next_steps, output_folder
+from helpers.cli.arguments import input_path, output_folder
+from helpers.cli.import_files import tell
 from helpers.cli.model_options import Threshold
 from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
 from helpers.core.vocabulary import Meaning
@@ -28,16 +29,9 @@ def import_masks(
 ) -> None:
     """Turn a folder of masks from elsewhere into a run folder."""
     from helpers.prediction.imports.import_run import import_masks as run_import  # here, so that --help need not wait
-    from helpers.runs.run_folder import open_run
-    from helpers.runs.status import all_failed
 
     source = input_path(folder, "DIR")
     run = output_folder(output, "--output", data)
     dataset = options.opening(data).open()
     summary = run_import(source, name, dataset, run, meaning=values, threshold=threshold)
-    typer.echo(summary.to_text())
-    if all_failed(row.status for row in open_run(run).rows):
-        typer.echo("every case ended in an error: nothing of what was imported can be scored")
-        raise typer.Exit(1)
-    if not (summary.empty or summary.copies):  # these warnings are the last words
-        typer.echo(next_steps(output, data, options.typed(), scores=any(case.truth for case in dataset.cases)))
+    tell(summary, run, output, data, options, scores=any(case.truth for case in dataset.cases))

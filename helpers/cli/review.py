@@ -32,7 +32,7 @@ def review(
     ] = None,
     export: Annotated[
         Path | None,
-        typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, frames to correct."),
+        typer.Option("--export", metavar="DIR", help="New folder: table, rejected cases, to correct.", hidden=True),
     ] = None,
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="NAME", help="Whose verdicts the viewer keeps. Else reviewer.")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
-from helpers.data.cases import Case, Fault, Record, Truth
+from helpers.data.cases import Case, Fault, Record
+from helpers.data.exported_masks import NAME as EXPORTED_NAME
+from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
@@ -24,11 +24,10 @@ from helpers.data.ids.patient_names import PatientNames, patient_names
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
 from helpers.data.truth.ground_truth import MaskFileTruth, Size
-from helpers.data.truth.ignored_pixels import ignored_of, rescaled_ignored_of
 from helpers.data.truth.mask_survey import MaskSurvey
 from helpers.data.truth.mask_values import ValueChoice
+from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelChoice, choose_labels
-from helpers.data.truth.truth_problem import TruthProblem
 
 _DIGESTED = (
     "patients and sequences out of DICOM headers are named by digests, also where file names are kept; pseudonyms "
@@ -60,6 +59,7 @@ class Dataset:
         masks: the values of all mask files of the whole data set; None where there is none.
         people: original names of patients of the whole data set, and how they are read; they stay on this machine.
         labels: what the labels of annotated shapes mean; None where there is none.
+        exported: what its masks are, where the kit exported them; else None.
     """
 
     root: Path = field(repr=False)
@@ -77,6 +77,7 @@ class Dataset:
     masks: MaskSurvey | None = field(default=None, repr=False, compare=False)
     people: PatientNames = field(default_factory=PatientNames, repr=False)
     labels: LabelChoice | None = field(default=None, repr=False)
+    exported: ExportedMasks | None = field(default=None, repr=False)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -90,9 +91,21 @@ class Dataset:
         return next((one.reason for one in judgements if one is not None and one.reason is not None), None)
 
     def require_decided(self) -> None:
-        """Raise RefusedInput where the ground truth cannot be used before something is decided about it."""
+        """Raise RefusedInput where the ground truth cannot be used before something is decided about it, or is none."""
+        if self.exported is not None and not self.exported.are_truth:
+            raise RefusedInput(
+                f"{self.root}: its masks are what a run predicted ({EXPORTED_NAME} says so), and no ground truth. Once "
+                "corrected, take them over with `vesselkit import` and export the corrections"
+            )
         if self.undecided is not None:
             raise RefusedInput(f"{self.root}: the ground truth cannot be used yet: {self.undecided}")
+
+    def exported_mask(self, case: Case) -> ExportedMask | None:
+        """What the record of exported masks says of a case's ground truth; None where there is no record of it."""
+        if self.exported is None:
+            return None
+        name = self.exported.of_file(case.frame.path)
+        return None if name is None else self.exported.masks[name]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -104,41 +117,6 @@ class Dataset:
             "key_fingerprint": self.key_fingerprint,
             **{name: value for name, value in deep.items() if value},
         }
-
-
-@dataclass(frozen=True)
-class RescaledTruth:
-    """A truth that fits itself to any frame, since the user asked for it.
-
-    Attributes:
-        made_for: width and height that it was drawn on by the user's word, where it does not state them.
-    """
-
-    given: Truth
-    made_for: Size | None = None
-
-    @property
-    def size(self) -> Size | None:
-        return self.given.size or self.made_for
-
-    def problems(self, width: int | None = None, height: int | None = None) -> tuple[TruthProblem, ...]:
-        return self.given.problems(*(self.size or (width, height)))
-
-    def mask(self, width: int, height: int) -> np.ndarray:
-        if self.size in (None, (width, height)):
-            return self.given.mask(width, height)
-        return self.given.rescaled_mask(width, height, self.made_for)
-
-    def rescaled_mask(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray:
-        return self.given.rescaled_mask(width, height, self.made_for or made_for)
-
-    def ignored(self, width: int, height: int) -> np.ndarray | None:
-        if self.size in (None, (width, height)):
-            return ignored_of(self.given, width, height)
-        return rescaled_ignored_of(self.given, width, height, self.made_for)
-
-    def rescaled_ignored(self, width: int, height: int, made_for: tuple[int, int] | None = None) -> np.ndarray | None:
-        return rescaled_ignored_of(self.given, width, height, self.made_for or made_for)
 
 
 def open_dataset(
@@ -191,6 +169,9 @@ def open_dataset(
         )
     key_path = id_key or default_key_path(root)
     names, mark = _named(records, policy, key_path, root)
+    exported = read_exported(root)
+    if exported is not None and policy is not IdPolicy.PSEUDONYM:
+        mark = exported.key_fingerprint  # its files are named by ids that were drawn under this key
     people = patient_names(
         reading.records,
         records,
@@ -229,7 +210,9 @@ def open_dataset(
     opened = Dataset(
         root, reading.layout, tuple(cases), policy, mark, tuple(notes), reading.faults, doubts, rules, said
     )
-    return replace(opened, unread=reading.unread, depth=depth, masks=masks, people=people, labels=labels)
+    return replace(
+        opened, unread=reading.unread, depth=depth, masks=masks, people=people, labels=labels, exported=exported
+    )
 
 
 def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], LabelChoice | None]:

@@ -132,8 +132,8 @@ def write_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list
     Raises:
         RefusedInput: where the folder holds something, or files of the run are damaged.
     """
-    wanted = _cases_with(verdicts, {Verdict.REJECT, Verdict.FIX})
-    rejected = _cases_with(verdicts, {Verdict.REJECT})
+    wanted = cases_with(verdicts, {Verdict.REJECT, Verdict.FIX})
+    rejected = cases_with(verdicts, {Verdict.REJECT})
     source.require_whole(wanted)
     with partial_folder(folder) as partial:
         write_text_atomic(partial / TABLE_NAME, verdict_table(source, verdicts))
@@ -160,7 +160,7 @@ def verdict_table(source: ReviewSource, verdicts: Verdicts) -> str:
     return buffer.getvalue()
 
 
-def _cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
+def cases_with(verdicts: Verdicts, kinds: set[Verdict]) -> list[str]:
     case_ids = {case_id for given in verdicts.values() for case_id, record in given.items() if record.verdict in kinds}
     return sorted(case_ids, key=natural_key)
 

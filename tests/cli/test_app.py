@@ -105,6 +105,9 @@ ONE_MEANING = {
     "--metrics": "a folder that `evaluate` wrote",
     "--verdicts": "a folder of verdicts",
     "--launcher": "what starts the processes of the work",
+    "--as": "the format of another tool",
+    "--predictions": "a finished run",
+    "--reviewer": "who judges or corrects masks",
 }
 
 

@@ -18,6 +18,8 @@ OPTIONS = {"--output", "--export"}
 CALLS = {
     "convert": ("--checkpoint", "file.txt"),
     "predict": ("--model", "frangi", "--data", "empty"),
+    "export": ("empty", "--data", "empty"),
+    "import": ("empty", "--into", "run", "--name", "theirs", "--data", "empty"),
     "import-masks": ("empty", "--name", "theirs", "--data", "empty"),
     "tune": ("frangi", "--data", "empty"),
     "evaluate": ("--predictions", "empty", "--data", "empty"),

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.data.dataset import RescaledTruth, open_dataset
+from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.original_file import origin
 from helpers.data.truth.ground_truth import PolygonTruth
+from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.truth_problem import texts
 
 

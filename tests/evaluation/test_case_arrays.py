@@ -10,9 +10,10 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.cases import Case
-from helpers.data.dataset import RescaledTruth, open_dataset
+from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import Frame
 from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth
+from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.evaluation.case_arrays import scorable
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics

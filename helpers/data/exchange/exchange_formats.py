@@ -83,7 +83,7 @@ def read_masks(path: Path, kind: Exchange) -> GivenMasks:
         return read_nnunet_masks(path)
     if kind in (Exchange.PNG, Exchange.NIFTI):
         files = _mask_files(path, kind)
-        given = read_mask_files(_mask_folder(path), files)
+        given = read_mask_files(mask_folder(path), files)
     else:
         kind = Exchange.LABELME if kind is Exchange.LABELME_POLYGONS else kind
         given = _READERS[kind](_annotation_files(path).get(kind, ()))
@@ -105,7 +105,7 @@ def _annotation_files(path: Path) -> dict[Exchange, Sequence[Path]]:
     return dict(found)
 
 
-def _mask_folder(path: Path) -> Path:
+def mask_folder(path: Path) -> Path:
     """The folder of masks: `masks` where a folder has one, else the folder itself."""
     return path / _MASKS if (path / _MASKS).is_dir() else path
 
@@ -113,7 +113,7 @@ def _mask_folder(path: Path) -> Path:
 def _mask_files(path: Path, kind: Exchange) -> list[Path]:
     if not path.is_dir():
         return []
-    folder, endings = _mask_folder(path), (".png",) if kind is Exchange.PNG else SUFFIXES
+    folder, endings = mask_folder(path), (".png",) if kind is Exchange.PNG else SUFFIXES
     return [folder / name for name in files_under(folder)[0] if name.lower().endswith(endings)]
 
 

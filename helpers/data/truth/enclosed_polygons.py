@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Hashable
 
 from helpers.data.cases import Truth
-from helpers.data.dataset import RescaledTruth
 from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
 from helpers.data.truth.polygons import enclosed
+from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelledTruth, united
 
 

@@ -14,13 +14,13 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
+from helpers.data.exchange.file_matching import match
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.file_walk import files_under
 from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.data.truth.mask_values import Found, look
 from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answered, frame_facts
-from helpers.prediction.imports.file_matching import match
 from helpers.prediction.imports.imported_values import (
     SUFFIXES,
     ReadAs,

@@ -7,11 +7,11 @@ import pytest
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.cases import Record
+from helpers.data.exchange.file_matching import match
 from helpers.data.frames.frame import Frame
 from helpers.data.groups.grouping import group
 from helpers.data.layouts.detection import read_records
 from helpers.data.truth.truth_problem import texts
-from helpers.prediction.imports.file_matching import match
 from tests.data.layouts.test_labelme import labelme, shape
 from tests.support.annotation_files import SQUARE, coco, write
 from tests.support.field_data_sets import frame, mask

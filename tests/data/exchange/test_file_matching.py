@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from helpers.core.errors import RefusedInput
+from helpers.data.exchange.file_matching import match
 from helpers.data.frames.frame import Frame
-from helpers.prediction.imports.file_matching import match
 
 ROOT = Path("set")
 

@@ -1,0 +1,70 @@
+"""`vesselkit export`: masks of a run, those to fix, and corrections, in the formats of other tools."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from helpers.cli.arguments import data_words, new_folder, next_text, option_name, optional_input_path
+from helpers.cli.options import (
+    AS_FOUND,
+    FRAMES_ONLY,
+    Cases,
+    DataOptions,
+    PromptId,
+    RunData,
+    RunFolder,
+    with_data_options,
+)
+from helpers.cli.reviewed_run import source_of
+from helpers.core.vocabulary import Exchange, Exported
+
+
+@with_data_options(without=FRAMES_ONLY)
+def export(
+    run: RunFolder,
+    data: RunData,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder.")],
+    what: Annotated[
+        Exported, typer.Option("--what", metavar="|".join(Exported), help="What to write.")
+    ] = Exported.MASKS,
+    kind: Annotated[Exchange, typer.Option("--as", metavar="|".join(Exchange), help="Format.")] = Exchange.PNG,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts: of to-fix, and of --accept-as-truth."),
+    ] = None,
+    corrections: Annotated[
+        Path | None, typer.Option("--corrections", metavar="DIR", help="Folder of the readers' corrections.")
+    ] = None,
+    adjudicator: Annotated[
+        str | None,
+        typer.Option("--adjudicator", metavar="NAME", help="Reader who decides where readers differ. Else left out."),
+    ] = None,
+    accept_as_truth: Annotated[
+        bool,
+        typer.Option("--accept-as-truth", help="Predictions that reviewers accepted are ground truth, and marked so."),
+    ] = False,
+    prompt_id: PromptId = None,
+    cases: Cases = None,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Write a run's masks, those to fix, or corrections for other tools."""
+    from helpers.stages.exchange_stage import ExportRequest  # here, so that --help need not wait
+
+    request = ExportRequest(
+        what,
+        kind,
+        optional_input_path(verdicts, "--verdicts"),
+        optional_input_path(corrections, "--corrections"),
+        adjudicator,
+        accept_as_truth,
+        tuple(cases or ()),
+        option_name,
+    )
+    folder = new_folder(output, "--output", data)
+    source = source_of(run, options.opening(data).open(), None, prompt_id, None)
+    typer.echo(request.run(source, folder).to_text())
+    if what is not Exported.CORRECTIONS:
+        typed = options.typed(into="corrections", predictions=run, prompt_id=prompt_id, reviewer="NAME")
+        typed |= {"began_from": "prediction", "output": "CORRECTIONS"}
+        typer.echo(next_text(["import", str(output), *data_words(data, typed)]))

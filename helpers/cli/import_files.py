@@ -1,0 +1,99 @@
+"""`vesselkit import`: masks of other tools become a run, or a reader's corrections."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from helpers.cli.arguments import data_words, input_path, next_steps, next_text, option_name, output_folder
+from helpers.cli.model_options import Threshold
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, PromptId, with_data_options
+from helpers.cli.reviewed_run import source_of
+from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import BeganFrom, Exchange, ImportedInto, Meaning
+
+if TYPE_CHECKING:  # so that --help need not wait
+    from helpers.prediction.imports.import_run import ImportSummary
+
+
+@with_data_options(without=FRAMES_ONLY)
+def import_files(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder or annotation file of another tool.")],
+    into: Annotated[ImportedInto, typer.Option("--into", metavar="|".join(ImportedInto), help="What they become.")],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Run folder, or folder of corrections.")],
+    kind: Annotated[
+        Exchange | None, typer.Option("--as", metavar="|".join(Exchange), help="Format. Else found out.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Of a run: who or what made them, such as nnunet.")
+    ] = None,
+    values: Annotated[
+        Meaning | None,
+        typer.Option("--values", metavar="|".join(Meaning), help="Of a run: what values are. Else found out."),
+    ] = None,
+    threshold: Threshold = 0.5,
+    reviewer: Annotated[
+        str | None, typer.Option("--reviewer", metavar="NAME", help="Of corrections: who made them.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="RUN", help="Of corrections: run whose cases they are of.")
+    ] = None,
+    prompt_id: PromptId = None,
+    began_from: Annotated[
+        BeganFrom | None,
+        typer.Option("--began-from", metavar="|".join(BeganFrom), help="Of corrections: what the reader began with."),
+    ] = None,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Turn masks of other tools into a run folder, or into corrections."""
+    of_run = {"name": name, "values": values, "threshold": threshold if threshold != 0.5 else None}
+    of_corrections = {
+        "reviewer": reviewer, "predictions": predictions, "prompt_id": prompt_id, "began_from": began_from,
+    }  # fmt: skip
+    is_run = into is ImportedInto.RUN
+    needed = ("name",) if is_run else ("reviewer", "predictions", "began_from")
+    own, other = (of_run, of_corrections) if is_run else (of_corrections, of_run)
+    for one in needed:
+        if own[one] is None:
+            raise UsageProblem(f"{option_name(one)}: expected with --into {into}, got none")
+    for one, value in other.items():
+        if value is not None:
+            raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
+    source = input_path(folder, "DIR")
+    written = output_folder(output, "--output", data)
+    if is_run:
+        assert name is not None
+        from helpers.stages.exchange_stage import import_as_run  # here, so that --help need not wait
+
+        dataset = options.opening(data).open()
+        summary = import_as_run(
+            source, dataset, written, name, kind=kind, meaning=values, threshold=threshold, spell=option_name
+        )
+        tell(summary, written, output, data, options, scores=any(case.truth for case in dataset.cases))
+        return
+    assert reviewer is not None and predictions is not None and began_from is not None
+    from helpers.stages.exchange_stage import import_as_corrections
+
+    review = source_of(predictions, options.opening(data).open(), None, prompt_id, None)
+    typer.echo(import_as_corrections(source, review, written, reviewer, began_from, kind=kind).to_text())
+    typed = options.typed(what="corrections", corrections=output, prompt_id=prompt_id, output="DATASET")
+    typer.echo(next_text(["export", str(predictions), *data_words(data, typed)]))
+
+
+def tell(summary: "ImportSummary", run: Path, typed: Path, data: Path, options: DataOptions, *, scores: bool) -> None:
+    """Say what was imported into a run, and what goes on from there. Ends with 1 where nothing of it can be scored.
+
+    Args:
+        run, typed: the run folder, and as it was typed.
+        scores: whether there is ground truth.
+    """
+    from helpers.runs.run_folder import open_run  # here, so that --help need not wait
+    from helpers.runs.status import all_failed
+
+    typer.echo(summary.to_text())
+    if all_failed(row.status for row in open_run(run).rows):
+        typer.echo("every case ended in an error: nothing of what was imported can be scored")
+        raise typer.Exit(1)
+    if not (summary.empty or summary.copies):  # these warnings are the last words
+        typer.echo(next_steps(typed, data, options.typed(), scores=scores))

@@ -1,0 +1,151 @@
+"""What the masks of an exported folder are: `exported.json`, beside them (docs/exchange.md).
+
+It stays with the masks, so that predictions are never taken for ground truth, and corrections count as such.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from helpers.core.documents import read_document, refuse_damaged, write_document
+from helpers.core.vocabulary import BeganFrom, Exported
+
+SCHEMA, SCHEMA_VERSION = "vesselkit.exported-masks", 1
+NAME = "exported.json"
+_CHANNEL = "_0000"  # what nnU-Net puts behind the name of an image
+_ADVICE = "Export it again"
+
+
+class MaskOrigin(StrEnum):
+    """Where a mask comes from."""
+
+    PREDICTED = "predicted"
+    CORRECTED = "corrected"
+    ACCEPTED = "accepted"  # a prediction that reviewers accepted, which is ground truth since a user said so
+
+
+@dataclass(frozen=True)
+class MaskBase:
+    """What one reader's mask began from.
+
+    Attributes:
+        reviewer: None for a prediction that nobody looked at.
+        run, config, weights: fingerprints of a prediction's run; None for another beginning, or where unknown.
+        truth_seen: whether the ground truth was on the screen; None where unknown.
+    """
+
+    began_from: BeganFrom
+    reviewer: str | None = None
+    run: str | None = None
+    config: str | None = None
+    prompt: str | None = None
+    weights: str | None = None
+    mask_sha256: str | None = None
+    seconds: float | None = None
+    truth_seen: bool | None = None
+
+
+@dataclass(frozen=True)
+class ExportedMask:
+    """One mask.
+
+    Attributes:
+        patient: pseudonym; None where unknown.
+        bases: of each reader whose mask it is.
+    """
+
+    origin: MaskOrigin
+    mask_sha256: str
+    bases: tuple[MaskBase, ...]
+    patient: str | None = None
+
+    def began_from(self, config: str | None, weights: str | None) -> bool:
+        """Whether it began from the masks of a run, or of another one of the same weights.
+
+        Args:
+            config, weights: fingerprints of the run; None where it does not say.
+        """
+        return any(
+            (base.weights is not None and base.weights == weights)
+            or (base.config is not None and base.config == config)
+            for base in self.bases
+        )
+
+
+@dataclass(frozen=True)
+class ExportedMasks:
+    """The masks of a folder.
+
+    Attributes:
+        key_fingerprint: of the key that the case ids were drawn under; None for kept ones.
+        adjudicator: reader whose mask counts where readers differ; None for none.
+        accepted_as_truth: whether predictions that were accepted are ground truth here.
+        masks: by case id.
+        left_out: ids of cases by the reason why they are not among them.
+    """
+
+    what: Exported
+    key_fingerprint: str | None
+    masks: Mapping[str, ExportedMask] = field(repr=False)
+    adjudicator: str | None = None
+    accepted_as_truth: bool = False
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def are_truth(self) -> bool:
+        """Whether they may be scored with and trained on."""
+        return self.what is Exported.CORRECTIONS
+
+    def of_file(self, path: Path) -> str | None:
+        """The case id of an image file of the folder; None where it is none of its cases."""
+        stem = path.name.partition(".")[0] if path.name.endswith(".gz") else path.stem
+        return next((name for name in (stem, stem.removesuffix(_CHANNEL)) if name in self.masks), None)
+
+
+def write_exported(folder: Path, exported: ExportedMasks) -> None:
+    """Write the record of a folder."""
+    values = {
+        "what": exported.what,
+        "key_fingerprint": exported.key_fingerprint,
+        "adjudicator": exported.adjudicator,
+        "accepted_as_truth": exported.accepted_as_truth,
+        "left_out": {reason: list(case_ids) for reason, case_ids in exported.left_out.items()},
+        "masks": {
+            case_id: {
+                "origin": mask.origin,
+                "mask_sha256": mask.mask_sha256,
+                "patient": mask.patient,
+                "bases": [vars(base) for base in mask.bases],
+            }
+            for case_id, mask in exported.masks.items()
+        },
+    }
+    write_document(folder / NAME, SCHEMA, SCHEMA_VERSION, values)
+
+
+def read_exported(folder: Path) -> ExportedMasks | None:
+    """The record of a folder; None where there is none.
+
+    Raises:
+        RefusedInput: for a damaged one, or one of another version.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    values = read_document(path, SCHEMA, SCHEMA_VERSION, ("what", "masks"), _ADVICE)
+    with refuse_damaged(path, SCHEMA, SCHEMA_VERSION, _ADVICE):
+        return ExportedMasks(
+            Exported(values["what"]),
+            values["key_fingerprint"],
+            {case_id: _mask(one) for case_id, one in values["masks"].items()},
+            values["adjudicator"],
+            bool(values["accepted_as_truth"]),
+            {reason: tuple(case_ids) for reason, case_ids in values["left_out"].items()},
+        )
+
+
+def _mask(values: Mapping[str, Any]) -> ExportedMask:
+    bases = tuple(MaskBase(**{**base, "began_from": BeganFrom(base["began_from"])}) for base in values["bases"])
+    return ExportedMask(MaskOrigin(values["origin"]), values["mask_sha256"], bases, values["patient"])

@@ -1,0 +1,110 @@
+"""From the corrections of several readers to one mask a case, and what is left out of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from helpers.core.errors import UsageProblem
+from helpers.data.frames.image_reading import natural_key
+from helpers.review.corrections.record import CorrectionRecord
+from helpers.review.verdicts import Verdict, VerdictRecord
+
+
+class LeftOut(StrEnum):
+    """Why a case has no mask in the data set."""
+
+    DIFFERING = "readers differ"
+    OTHER_FRAME = "the frame has other pixels now"
+    UNKNOWN = "no case of this run"
+    VERDICTS = "verdicts differ"
+    THRESHOLD = "accepted at another threshold than the run's"
+    NO_MASK = "accepted without a mask"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What readers' work comes to.
+
+    Attributes:
+        records: case id -> the records of the mask that it has, one for each reader who drew that mask.
+        accepted: case id -> the verdicts that make its prediction the mask.
+        left_out: ids of cases by reason, in natural order.
+    """
+
+    records: Mapping[str, tuple[CorrectionRecord, ...]] = field(repr=False)
+    accepted: Mapping[str, tuple[VerdictRecord, ...]] = field(default_factory=dict, repr=False)
+    left_out: Mapping[LeftOut, tuple[str, ...]] = field(default_factory=dict)
+
+
+def merge(
+    standing: Mapping[str, Mapping[str, CorrectionRecord]],
+    images: Mapping[str, str],
+    adjudicator: str | None = None,
+) -> Merged:
+    """One mask a case. Where readers drew different ones, that of the adjudicator counts, else the case is left out.
+
+    Args:
+        standing: reader -> case id -> the correction that stands.
+        images: case id -> `image_sha256` of its frame as it is now; a case that is not there is none of this run.
+    Raises:
+        UsageProblem: for an adjudicator who corrected nothing.
+    """
+    if adjudicator is not None and adjudicator not in standing:
+        raise UsageProblem(
+            f"--adjudicator: expected a reader with corrections ({', '.join(sorted(standing)) or 'none'}), got "
+            f"{adjudicator!r}"
+        )
+    by_case: dict[str, list[CorrectionRecord]] = {}
+    for reviewer in sorted(standing):
+        for case_id, record in standing[reviewer].items():
+            by_case.setdefault(case_id, []).append(record)
+    kept, left_out = dict[str, tuple[CorrectionRecord, ...]](), dict[LeftOut, list[str]]()
+    for case_id in sorted(by_case, key=natural_key):
+        given = [one for one in by_case[case_id] if one.image_sha256 == images.get(case_id)]
+        chosen = [one for one in given if one.reviewer == adjudicator] or given
+        if not given:
+            reason = LeftOut.OTHER_FRAME if case_id in images else LeftOut.UNKNOWN
+            left_out.setdefault(reason, []).append(case_id)
+        elif len({one.mask_sha256 for one in chosen}) > 1:
+            left_out.setdefault(LeftOut.DIFFERING, []).append(case_id)
+        else:
+            kept[case_id] = tuple(chosen)
+    return Merged(kept, {}, {reason: tuple(case_ids) for reason, case_ids in left_out.items()})
+
+
+def with_accepted(
+    merged: Merged,
+    verdicts: Mapping[str, Mapping[str, VerdictRecord]],
+    threshold: float,
+    with_mask: Sequence[str],
+) -> Merged:
+    """Add the predictions that every reviewer who judged them accepted, where nobody corrected the case.
+
+    Args:
+        verdicts: reviewer -> case id -> the verdict that stands.
+        threshold: of the run's masks; a verdict on a mask at another one is on another mask.
+        with_mask: ids of the cases of which the run has a mask.
+    """
+    masks, corrected = set(with_mask), {*merged.records, *(one for ids in merged.left_out.values() for one in ids)}
+    by_case: dict[str, list[VerdictRecord]] = {}
+    for reviewer in sorted(verdicts):
+        for case_id, record in verdicts[reviewer].items():
+            if case_id not in corrected:
+                by_case.setdefault(case_id, []).append(record)
+    accepted, left_out = dict[str, tuple[VerdictRecord, ...]](), dict(merged.left_out)
+    for case_id in sorted(by_case, key=natural_key):
+        given = by_case[case_id]
+        if not any(one.verdict is Verdict.ACCEPT for one in given):
+            continue
+        reason = None
+        if any(one.verdict is not Verdict.ACCEPT for one in given):
+            reason = LeftOut.VERDICTS
+        elif case_id not in masks:
+            reason = LeftOut.NO_MASK
+        elif any(one.threshold not in (None, threshold) for one in given):
+            reason = LeftOut.THRESHOLD
+        if reason is None:
+            accepted[case_id] = tuple(given)
+        else:
+            left_out[reason] = (*left_out.get(reason, ()), case_id)
+    return Merged(merged.records, accepted, left_out)

@@ -1,0 +1,148 @@
+"""Masks of a run, and corrections, to other tools and back.
+
+Run, data set and verdicts are opened here; `helpers.review.exports` and the imports take them opened.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.core.errors import UsageProblem
+from helpers.core.given_values import Spelling
+from helpers.core.vocabulary import BeganFrom, Exchange, Exported, Meaning
+from helpers.data.dataset import Dataset
+from helpers.data.exchange.exchange_formats import kind_of, mask_folder
+from helpers.data.layouts.file_walk import files_under
+from helpers.prediction.imports.import_run import ImportSummary, import_masks
+from helpers.prediction.imports.unpacked_masks import unpacked
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.corrections.taking_over import TakenOver, take_over
+from helpers.review.exports import ExportSummary, export_corrections, export_masks, export_to_fix
+from helpers.review.review_source import ReviewSource
+from helpers.review.verdict_export import Verdicts
+from helpers.review.verdicts import VerdictStore, current
+
+_ARRAYS = (".npz", ".npy")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What an export is asked for, as people give it.
+
+    Attributes:
+        what, kind: what is exported, in which format.
+        verdicts, corrections: folders of the review; None where they are not asked for.
+        adjudicator: reader whose corrections count where readers differ.
+        accept_as_truth: whether predictions that reviewers accepted become ground truth.
+        cases: of predicted masks, ids of the cases to take; empty for all.
+        spell: how the caller writes the name of a parameter, for messages.
+    """
+
+    what: Exported = Exported.MASKS
+    kind: Exchange = Exchange.PNG
+    verdicts: Path | None = None
+    corrections: Path | None = None
+    adjudicator: str | None = None
+    accept_as_truth: bool = False
+    cases: tuple[str, ...] = ()
+    spell: Spelling = str
+
+    def __post_init__(self) -> None:
+        spell, what = self.spell, self.what
+        corrected = what is Exported.CORRECTIONS
+        if corrected and self.corrections is None:
+            raise UsageProblem(f"{spell('corrections')}: expected the folder of corrections, got none")
+        judged = what is Exported.TO_FIX or self.accept_as_truth
+        if judged and self.verdicts is None:
+            raise UsageProblem(f"{spell('verdicts')}: expected the folder of the verdicts that decide, got none")
+        strays = {
+            "corrections": self.corrections is not None and not corrected,
+            "adjudicator": self.adjudicator is not None and not corrected,
+            "accept_as_truth": self.accept_as_truth and not corrected,
+            "verdicts": self.verdicts is not None and not judged,
+            "cases": bool(self.cases) and what is not Exported.MASKS,
+        }
+        for name, stray in strays.items():
+            if stray:
+                raise UsageProblem(f"{spell(name)}: plays no part in an export of {what} like this. Leave it out")
+
+    def run(self, source: ReviewSource, folder: Path) -> ExportSummary:
+        """Write the export into a new folder.
+
+        Raises:
+            UsageProblem: where there is nothing of this kind to export.
+            RefusedInput: where the folder holds something, or what is to be written is damaged or not certain.
+        """
+        if self.what is Exported.MASKS:
+            return export_masks(source, folder, self.kind, self.cases)
+        if self.what is Exported.TO_FIX:
+            return export_to_fix(source, folder, self.kind, self._standing(source))
+        assert self.corrections is not None
+        return export_corrections(
+            source,
+            folder,
+            self.kind,
+            CorrectionStore(self.corrections),
+            adjudicator=self.adjudicator,
+            accepted=self._standing(source) if self.accept_as_truth else None,
+        )
+
+    def _standing(self, source: ReviewSource) -> Verdicts:
+        """The verdicts that stand on the run as it is now."""
+        assert self.verdicts is not None
+        records = VerdictStore(self.verdicts).records()
+        return current(one for one in records if 0 in source.places(one))
+
+
+def import_as_run(
+    path: Path,
+    dataset: Dataset,
+    output: Path,
+    name: str,
+    *,
+    kind: Exchange | None = None,
+    meaning: Meaning | None = None,
+    threshold: float = 0.5,
+    spell: Spelling = str,
+) -> ImportSummary:
+    """Make files of another tool a run folder.
+
+    Args:
+        path: folder or annotation file.
+        name: of who or what made them.
+        kind: their format; None to find out.
+        meaning, threshold: of PNG, NPZ and NPY files, as `import_masks` takes them.
+        spell: as in `ExportRequest`.
+    Raises:
+        UsageProblem: for parameters that cannot work.
+        RefusedInput: where files cannot be read, their meaning is not certain, or they fit no case.
+    """
+    found = _kind_of_run(path) if kind is None else kind
+    if found is Exchange.PNG:
+        return import_masks(mask_folder(path), name, dataset, output, meaning=meaning, threshold=threshold)
+    if meaning is not None or threshold != 0.5:
+        raise UsageProblem(
+            f"{spell('values')}, {spell('threshold')}: go with PNG, NPZ and NPY files; {found} holds masks. Leave out"
+        )
+    with unpacked(path, found) as (folder, _):
+        return import_masks(folder, name, dataset, output, meaning=Meaning.MASK)
+
+
+def import_as_corrections(
+    path: Path,
+    source: ReviewSource,
+    store: Path,
+    reviewer: str,
+    began_from: BeganFrom,
+    *,
+    kind: Exchange | None = None,
+) -> TakenOver:
+    """Keep masks of another tool as a reader's corrections of a run's cases. Raises as `take_over`."""
+    found = kind_of(path) if kind is None else kind
+    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from)
+
+
+def _kind_of_run(path: Path) -> Exchange:
+    """The format of masks for a run, which may be arrays of numbers too."""
+    if path.is_dir() and any(Path(name).suffix.lower() in _ARRAYS for name in files_under(path)[0]):
+        return Exchange.PNG
+    return kind_of(path)

@@ -1,0 +1,275 @@
+"""`export` and `import`: masks go to other tools and come back, and predictions never become truth on the way."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import BeganFrom, Exchange
+from helpers.data.dataset import open_dataset
+from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
+from helpers.data.exchange.exchanged import SentCase, SentSet
+from helpers.data.exported_masks import MaskOrigin, read_exported
+from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.review_source import open_source
+from helpers.runs.run_folder import open_run
+from tests.cli.test_review import lines
+from tests.review.test_verdicts import record
+from tests.support.review_runs import FAILED, GRIDDED, HEIGHT, NO_TRUTH, SAME, SEVERAL, WIDTH, write_data, write_run
+
+EXPORT = ("export", "run", "--data", "data", "--output", "out")
+IMPORT = ("--into", "corrections", "--data", "data", "--predictions", "run", "--output", "c")
+BY_ANN = (*IMPORT, "--reviewer", "ann", "--began-from", "prediction")
+MASKED = {GRIDDED, SAME, SEVERAL, NO_TRUTH}
+TRUE = SentSet("vessel", "x", True)
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_data(tmp_path / "data")
+    return write_run(tmp_path / "run")
+
+
+def predicted(run):
+    opened = open_run(run)
+    return {case_id: opened.mask(case_id, "p1") for case_id in MASKED}
+
+
+def read(folder, kind=None):
+    masks = read_masks(folder, kind or kind_of(folder)).masks
+    return {one.name.rpartition("/")[2]: one.read() for one in masks}
+
+
+def corrected(mask, row=3):
+    """The mask with a row of it turned."""
+    other = mask.copy()
+    other[row] = ~other[row]
+    return other
+
+
+def sent(folder, masks, kind=Exchange.COCO):
+    """Masks as another tool would give them."""
+    folder.mkdir()
+    cases = [SentCase(case_id, Image.new("RGB", mask.shape[::-1]), mask) for case_id, mask in masks.items()]
+    write_cases(kind, folder, cases, TRUE)
+
+
+def verdicts(tmp_path, run, *records):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/ann.jsonl").write_text(lines(run, *records))
+
+
+@pytest.mark.parametrize("kind", Exchange)
+def test_masks_of_a_run_go_out_and_come_back_as_a_run(call, run, tmp_path, kind):
+    ended = call(*EXPORT, "--as", kind)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == f"4 masks written to {tmp_path / 'out'}"
+    if kind is Exchange.LABEL_STUDIO:  # an annotator takes the suggestions over
+        path = tmp_path / "out/tasks.json"
+        path.write_text(path.read_text().replace('"predictions"', '"annotations"'))
+    found = read(tmp_path / "out")
+    assert found.keys() == MASKED
+    assert all(np.array_equal(found[case_id], mask) for case_id, mask in predicted(run).items())
+    ended = call("import", "out", "--into", "run", "--name", "back", "--data", "data", "--output", "back")
+    assert ended.code == 0, ended.err
+    again = open_run(tmp_path / "back")
+    assert set(again.cases()) == MASKED
+    assert all(np.array_equal(again.mask(case_id, "p1"), mask) for case_id, mask in predicted(run).items())
+
+
+def test_predictions_are_marked_and_never_scored_as_truth(call, run, tmp_path):
+    assert call(*EXPORT, "--cases", GRIDDED, "--cases", SAME).code == 0
+    exported = read_exported(tmp_path / "out")
+    assert not exported.are_truth and set(exported.masks) == {GRIDDED, SAME}
+    assert exported.masks[SAME].origin is MaskOrigin.PREDICTED
+    opened = open_dataset(tmp_path / "out")
+    with pytest.raises(RefusedInput, match=r"what a run predicted \(exported.json says so\), and no ground truth"):
+        opened.require_decided()
+    ended = call("evaluate", "--predictions", "run", "--data", "out", "--output", "scores")
+    assert ended.code == 3
+    assert call(*EXPORT).code == 3  # the folder is taken
+    ended = call("export", "run", "--data", "data", "--output", "new", "--cases", "x")
+    assert ended.code == 2 and "expected cases of the run, got 'x'" in ended.err
+
+
+def test_frames_to_fix_go_out_with_their_verdicts(call, run, tmp_path):
+    verdicts(tmp_path, run, record(1, SAME), record(2, GRIDDED, "reject"), record(3, FAILED, "fix"))
+    ended = call(*EXPORT, "--what", "to-fix", "--as", "labelme", "--verdicts", "v")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[:2] == [f"1 masks written to {tmp_path / 'out'}", "1 frames without a mask"]
+    value = json.loads((tmp_path / f"out/labelme/{GRIDDED}.json").read_text())
+    assert value["flags"] == {"reject": True} and value["shapes"][0]["label"] == "prediction to correct"
+    assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
+    assert "catheter" not in (tmp_path / "out/verdicts.csv").read_text()
+    assert {case.case_id for case in open_dataset(tmp_path / "out/images").cases} == {GRIDDED, FAILED}
+    words = ended.out.splitlines()[-1]
+    assert words.startswith("next: vesselkit import out --data data --into corrections --predictions run")
+
+
+def test_corrected_masks_become_a_data_set(call, run, tmp_path):
+    masks = predicted(run)
+    drawn = {GRIDDED: corrected(masks[GRIDDED]), SAME: masks[SAME], SEVERAL: corrected(masks[SEVERAL])}
+    sent(tmp_path / "sent", {**drawn, "stranger": drawn[SAME]})
+    ended = call("import", "sent", *BY_ANN)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[:3] == [
+        "2 corrections kept",
+        "1 masks are as they were, and are no corrections",
+        "1 masks of no case of this run",
+    ]
+    assert call("import", "sent", *BY_ANN).out.splitlines()[:2] == ["0 corrections kept", "2 are there already"]
+    kept = CorrectionStore(tmp_path / "c").standing()["ann"]
+    assert set(kept) == {GRIDDED, SEVERAL} and kept[GRIDDED].tools == ("elsewhere",)
+    assert kept[GRIDDED].base.began_from is BeganFrom.PREDICTION and kept[GRIDDED].truth_seen is None
+    ended = call(*EXPORT, "--what", "corrections", "--corrections", "c")
+    assert ended.code == 0, ended.err
+    opened = open_dataset(tmp_path / "out")
+    assert {case.case_id for case in opened.cases} == {GRIDDED, SEVERAL}
+    for case in opened.cases:
+        assert np.array_equal(case.truth.mask(WIDTH, HEIGHT), drawn[case.case_id])
+        mask = opened.exported_mask(case)
+        assert mask.origin is MaskOrigin.CORRECTED and [base.reviewer for base in mask.bases] == ["ann"]
+    assert [case.frame.patient for case in opened.cases] == ["P1", "P2"]
+    assert [case.frame.sequence for case in opened.cases] == ["P1-S1", "P2-S1"]
+    opened.require_decided()
+    assert call("data", "check", "out").code == 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Exchange if kind not in (Exchange.LABEL_STUDIO, Exchange.NIFTI)])
+def test_a_corrected_data_set_is_read_by_the_kit_in_every_format_that_it_reads(call, run, tmp_path, kind):
+    drawn = {case_id: corrected(mask) for case_id, mask in predicted(run).items()}
+    sent(tmp_path / "sent", drawn)
+    assert call("import", "sent", *BY_ANN).code == 0
+    assert call(*EXPORT, "--what", "corrections", "--corrections", "c", "--as", kind).code == 0
+    opened = open_dataset(tmp_path / "out")
+    found = {opened.exported.of_file(case.frame.path): case.truth.mask(WIDTH, HEIGHT) for case in opened.cases}
+    assert found.keys() == MASKED and all(np.array_equal(found[case_id], drawn[case_id]) for case_id in MASKED)
+    assert {case.frame.patient for case in opened.cases} == {"P1", "P2", "P3"}
+
+
+def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):
+    masks = predicted(run)
+    for reader, row in (("ann", 3), ("bob", 5)):
+        sent(tmp_path / reader, {GRIDDED: corrected(masks[GRIDDED], row), SAME: corrected(masks[SAME])})
+        given = (*IMPORT, "--reviewer", reader, "--began-from", "prediction")
+        assert call("import", reader, *given).code == 0
+    given = (*EXPORT, "--what", "corrections", "--corrections", "c")
+    ended = call(*given)
+    assert ended.code == 0
+    assert ended.out.splitlines()[:2] == [
+        f"1 masks written to {tmp_path / 'out'}",
+        f"left out, readers differ: 1 ({GRIDDED})",
+    ]
+    exported = read_exported(tmp_path / "out")
+    assert exported.left_out == {"readers differ": (GRIDDED,)} and exported.adjudicator is None
+    assert [base.reviewer for base in exported.masks[SAME].bases] == ["ann", "bob"]
+    ended = call(*given[:-5], "decided", *given[-4:], "--adjudicator", "bob")
+    assert ended.code == 0, ended.err
+    assert np.array_equal(read(tmp_path / "decided")[GRIDDED], corrected(masks[GRIDDED], 5))
+    assert call(*given[:-5], "third", *given[-4:], "--adjudicator", "eve").code == 2
+
+
+def test_accepted_predictions_are_truth_only_where_asked_and_are_marked(call, run, tmp_path):
+    masks = predicted(run)
+    verdicts(tmp_path, run, record(1, SAME), record(2, SEVERAL, "fix"), record(3, GRIDDED))
+    sent(tmp_path / "sent", {GRIDDED: corrected(masks[GRIDDED])})
+    assert call("import", "sent", *BY_ANN).code == 0
+    given = ("export", "run", "--data", "data", "--what", "corrections", "--corrections", "c", "--output")
+    assert call(*given, "plain").code == 0 and set(read_exported(tmp_path / "plain").masks) == {GRIDDED}
+    ended = call(*given, "out", "--accept-as-truth", "--verdicts", "v")
+    assert ended.code == 0 and "1 of them are accepted predictions, marked so in exported.json" in ended.out
+    exported = read_exported(tmp_path / "out")
+    assert {case_id: mask.origin for case_id, mask in exported.masks.items()} == {
+        GRIDDED: MaskOrigin.CORRECTED,
+        SAME: MaskOrigin.ACCEPTED,
+    }
+    assert exported.accepted_as_truth and np.array_equal(read(tmp_path / "out")[SAME], masks[SAME])
+
+
+def test_a_correction_outlives_the_mending_of_other_frames_and_not_of_its_own(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "sent", {GRIDDED: corrected(masks[GRIDDED]), SAME: corrected(masks[SAME])})
+    assert call("import", "sent", *BY_ANN).code == 0
+    image = tmp_path / f"data/images/{GRIDDED}.png"
+    Image.fromarray(255 - np.asarray(Image.open(image))).save(image)
+    ended = call(*EXPORT, "--what", "corrections", "--corrections", "c")
+    assert ended.code == 0, ended.err
+    assert f"left out, the frame has other pixels now: 1 ({GRIDDED})" in ended.out
+    assert set(read(tmp_path / "out")) == {SAME}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--what", "to-fix"), "--verdicts: expected the folder"),
+        (("--what", "corrections"), "--corrections: expected the folder"),
+        (("--adjudicator", "ann"), "--adjudicator: plays no part"),
+        (("--accept-as-truth",), "--verdicts: expected the folder"),
+        (("--corrections", "data"), "--corrections: plays no part"),
+        (("--verdicts", "data"), "--verdicts: plays no part"),
+        (("--what", "to-fix", "--verdicts", "data", "--cases", SAME), "--cases: plays no part"),
+        (("--what", "to-fix", "--verdicts", "data"), "nothing is to fix"),
+        (("--what", "corrections", "--corrections", "data"), "expected corrections to export, found none"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused(call, run, tmp_path, words, said):
+    ended = call(*EXPORT, *words)
+    assert ended.code == 2 and said in ended.err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--into", "run"), "--name: expected with --into run"),
+        (("--into", "corrections"), "--reviewer: expected with --into corrections"),
+        (("--into", "corrections", "--reviewer", "a", "--predictions", "run"), "--began-from: expected"),
+        (("--into", "run", "--name", "x", "--reviewer", "a"), "--reviewer: plays no part"),
+        (BY_ANN[:2] + BY_ANN[4:6] + BY_ANN[8:] + ("--threshold", "0.3"), "--threshold: plays no part"),
+        (("--into", "run", "--name", "x", "--values", "mask"), "go with PNG, NPZ and NPY files; coco"),
+    ],
+)
+def test_an_import_that_cannot_be_is_refused(call, run, tmp_path, words, said):
+    sent(tmp_path / "sent", {SAME: predicted(run)[SAME]})
+    ended = call("import", "sent", "--data", "data", "--output", "new", *words)
+    assert ended.code == 2 and said in ended.err and not (tmp_path / "new").exists()
+
+
+def test_masks_of_other_sizes_and_without_a_beginning_are_refused_before_any_is_kept(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "sent", {GRIDDED: corrected(masks[GRIDDED]), SAME: masks[SAME][:-1]})
+    ended = call("import", "sent", *BY_ANN)
+    assert (
+        ended.code == 3 and f"case {SAME}: expected a mask of 96x80 pixels as its frame has, found 96x79" in ended.err
+    )
+    assert not (tmp_path / "c/ann").exists()
+    sent(tmp_path / "failed", {FAILED: masks[SAME]})
+    ended = call("import", "failed", *BY_ANN)
+    assert ended.code == 2 and "expected a prediction to begin from, found none. Begin from empty" in ended.err
+    assert call("import", "failed", *BY_ANN[:-1], "empty").code == 0
+    sent(tmp_path / "strangers", {"x": masks[SAME]})
+    assert "none of a case" in call("import", "strangers", *BY_ANN).err
+
+
+def test_what_began_from_truth_says_so(call, run, tmp_path):
+    truth = next(case.truth for case in open_dataset(tmp_path / "data").cases if case.case_id == SAME)
+    sent(tmp_path / "sent", {SAME: corrected(truth.mask(WIDTH, HEIGHT))})
+    assert call("import", "sent", *BY_ANN[:-1], "truth").code == 0
+    (kept,) = CorrectionStore(tmp_path / "c").standing()["ann"].values()
+    source = open_source(run, open_dataset(tmp_path / "data"))
+    assert kept.base == beginning(source, SAME, BeganFrom.TRUTH).base
+
+
+def test_import_masks_is_the_same_run_and_stands_in_no_help(call, run, tmp_path):
+    assert call(*EXPORT).code == 0
+    (tmp_path / "plain").mkdir()
+    for path in (tmp_path / "out/masks").iterdir():
+        path.rename(tmp_path / "plain" / path.name)
+    for command, words in (("import", ("--into", "run")), ("import-masks", ())):
+        ended = call(command, "plain", "--name", "x", "--data", "data", "--output", command, *words)
+        assert ended.code == 0 and "4 cases imported" in ended.out and "next: vesselkit visualize" in ended.out
+    runs = [open_run(tmp_path / name) for name in ("import", "import-masks")]
+    assert runs[0].config.config_sha256 == runs[1].config.config_sha256
+    assert "import-masks" not in call("--help").out and "--export" not in call("review", "--help").out
