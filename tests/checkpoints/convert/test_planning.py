@@ -118,6 +118,14 @@ def test_target_without_a_source_is_named():
             TARGETS | {"seg_projection.linear_1.bias": (4,)})  # fmt: skip
 
 
+def test_a_missing_tensor_is_told_without_those_that_its_lack_leaves_unused():
+    names = TARGETS | {"seg_projection.linear_1.bias": (4,)}
+    with pytest.raises(RefusedInput) as refusal:
+        make_plan(lora_sources(checkpoint={"text_hidden_fcs.9.bias": (4,)}), names, scales=scaled())
+    assert "without a source: seg_projection.linear_1.bias" in str(refusal.value)
+    assert "tensor unused" not in str(refusal.value)
+
+
 def test_trained_tensor_without_a_place_is_named():
     refused(
         "checkpoint tensor with no place in the model: extra.weight", lora_sources(checkpoint={"extra.weight": (1,)})

@@ -87,6 +87,35 @@ def test_what_a_library_would_fill_with_a_number_of_its_own_must_be_said(section
         require_fields(without(FLAT, section, name), ORIGIN)
 
 
+QWEN3_VISION = {
+    "depth": 2, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "patch_size": 2, "spatial_merge_size": 2,
+    "temporal_patch_size": 2, "out_hidden_size": 8, "num_position_embeddings": 4, "deepstack_visual_indexes": [0],
+}  # fmt: skip
+QWEN3_TEXT = {
+    "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8, "head_dim": 12,
+    "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "eos_token_id": 1, "rope_theta": 1e6,
+    "rope_scaling": {"mrope_section": [2, 2, 2]},
+}  # fmt: skip
+QWEN3 = {"model_type": "qwen3_vl", "vision_config": QWEN3_VISION, "text_config": QWEN3_TEXT}
+
+
+def test_the_shares_are_of_the_stated_width_of_a_head():
+    require_fields(QWEN3, ORIGIN)
+    other = QWEN3 | {"text_config": QWEN3_TEXT | {"head_dim": 4}}
+    with pytest.raises(RefusedInput, match="sum is half of the 4 channels"):
+        require_fields(other, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [("vision_config", name) for name in QWEN3_VISION]
+    + [("text_config", name) for name in QWEN3_TEXT if not name.startswith("rope")],
+)
+def test_each_size_of_qwen3_vl_must_be_said(section, name):
+    with pytest.raises(RefusedInput, match=rf"lacks \['{name}'\]"):
+        require_fields(without(QWEN3, section, name), ORIGIN)
+
+
 @pytest.mark.parametrize("sections", [[2, 1], [2, 2, 1], []])
 def test_shares_of_a_head_must_add_up_to_it(sections):
     config = FLAT | {"rope_scaling": {"type": "mrope", "mrope_section": sections}}

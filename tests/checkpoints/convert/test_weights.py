@@ -58,6 +58,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     whole = Weights(readers, torch.float32).tensor(merged)
     monkeypatch.setattr(weights_module, "BLOCK_VALUES", 6)
     assert len(list(row_blocks((7, 3)))) == 4
+    assert list(row_blocks((2, 7))) == [(0, 1), (1, 2)]  # a row alone, where even one holds more
     assert torch.allclose(Weights(readers, torch.float32).tensor(merged), whole, atol=1e-6)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.checkpoints.read import convert_line as convert_line_module
 from helpers.checkpoints.read.convert_line import PUBLISHED, SAM2_BYTES, SAM2_FILE, convert_line, published_model
 from helpers.checkpoints.read.inspection import inspect_checkpoint
 from helpers.checkpoints.read.tensor_groups import TensorGroup
@@ -62,6 +63,15 @@ def test_other_sizes_are_no_published_model():
     assert published_model("Qwen2.5-VL", []) is None
     fewer = {name: shape for name, shape in shapes.items() if ".layers.35." not in name}
     assert published_model("Qwen2.5-VL", infos(fewer)) is None
+    none = {name: shape for name, shape in shapes.items() if ".layers." not in name}
+    assert published_model("Qwen2.5-VL", infos(none)) is None
+
+
+def test_layers_are_counted_from_their_numbers(monkeypatch):
+    monkeypatch.setattr(convert_line_module, "PUBLISHED", {("Qwen2.5-VL", 4, 1): "one", ("Qwen2.5-VL", 4, 0): "none"})
+    shapes = {"model.embed_tokens.weight": (9, 4), "model.layers.0.mlp.up_proj.weight": (4, 4)}
+    assert published_model("Qwen2.5-VL", infos(shapes)) == "one"
+    assert published_model("Qwen2.5-VL", infos(dict(list(shapes.items())[:1]))) == "none"
 
 
 def config(text):

@@ -20,6 +20,7 @@ LORA = "mllm.model.base_model.model.model.language_model.layers.0.mlp.up_proj.lo
         ([LORA], None, None, "Qwen-VL"),
         (["model.visual.deepstack_merger_list.0.norm.weight"], None, None, "Qwen3-VL"),
         (["visual.merger.ln_q.weight"], None, None, "Qwen2.5-VL"),
+        (["visual.blocks.0.norm1.weight"], None, None, "Qwen-VL"),
         (["a.weight"], {"model_type": "qwen3_vl"}, None, "Qwen3-VL"),
         (["a.weight"], {"text_config": {"model_type": "qwen2_5_vl_text"}}, None, "Qwen2.5-VL"),
         (["a.weight"], {"sa2va_format_version": 2, "family": "qwen3_vl"}, None, "Qwen3-VL"),

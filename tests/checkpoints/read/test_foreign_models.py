@@ -64,7 +64,7 @@ def test_others_are_taken_for_none(names, config, training):
 
 
 PARTS = (
-    "image_encoder.trunk.pos_embed", "sam_prompt_encoder.no_mask_embed.weight", "memory_attention.norm.weight",
+    "image_encoder.neck.convs.0.weight", "sam_prompt_encoder.no_mask_embed.weight", "memory_attention.norm.weight",
     "memory_encoder.out_proj.weight", "obj_ptr_proj.weight", "mask_downsample.weight", "maskmem_tpos_enc",
     "no_mem_embed", "no_obj_ptr",
 )  # fmt: skip
@@ -74,7 +74,14 @@ def test_every_part_of_sam2_is_known():
     names = [f"grounding_encoder.sam2_model.{part}" for part in PARTS]
     assert foreign_model([DECODER, *names], None, None) is None
     for name in names:
+        assert foreign_model([DECODER, name], None, None) is None
         assert foreign_model([DECODER, name.replace("sam2_model.", "sam2_model.x_")], None, None) is not None
+
+
+@pytest.mark.parametrize("section", ["llm_config", "text_config", "vision_config"])
+def test_sections_of_a_config_tell_a_foreign_model(section):
+    config = {section: {"architectures": ["Phi3ForCausalLM"]}}
+    assert foreign_model([], config, None) == ForeignModel(ForeignKind.PHI3, "Phi3ForCausalLM")
 
 
 def test_the_kits_own_files_are_none():

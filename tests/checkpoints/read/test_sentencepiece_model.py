@@ -81,6 +81,20 @@ def test_every_setting_of_training_is_known_once_and_no_other(tmp_path):
                     read(tmp_path, content)
 
 
+def test_every_setting_of_the_normalizer_is_known_once_and_no_other(tmp_path):
+    texts, numbers = {1, 2}, {3, 4, 5}
+    for number in range(1, 9):
+        for content, known in (
+            (bytes_field(number, b"x"), number in texts), (number_field(number, 1), number in numbers)
+        ):  # fmt: skip
+            content = model_bytes(ranked("a"), normalizer=content)
+            if known:
+                read(tmp_path, content)
+            else:
+                with pytest.raises(RefusedInput, match="normalizer_spec"):
+                    read(tmp_path, content)
+
+
 def test_self_tests_are_read(tmp_path):
     sample = bytes_field(1, bytes_field(1, b"ab") + bytes_field(2, b"a b"))
     assert read(tmp_path, model_bytes(ranked("ab"), rest=bytes_field(4, sample))).self_tests == (SelfTest("ab", "a b"),)

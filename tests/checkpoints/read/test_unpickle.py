@@ -126,6 +126,15 @@ def test_all_wanted_names_are_listed(tmp_path):
         load_torch_file(path)
 
 
+def test_a_name_that_torch_refuses_is_told_alone(mmengine_file, monkeypatch):
+    def failing(*_arguments, **_options):
+        raise RuntimeError("Unsupported global: GLOBAL os.getcwd was not an allowed global by default")
+
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(RefusedInput, match=r"wants to run code or build objects on loading: os\.getcwd\. Expected"):
+        load_torch_file(mmengine_file)
+
+
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_truncated_file(tmp_path, kept, zipped):

@@ -65,6 +65,9 @@ def test_places_count(monkeypatch):
     blocks = torch.arange(256.0).reshape(4, 64)
     turned = blocks[[1, 0, 2, 3]]
     assert print_of(blocks).distance(print_of(turned)) > 0.3 * (blocks - turned).norm().item()
+    many = torch.arange(64.0 * 64).reshape(64, 64)
+    swapped = many[[32, *range(1, 32), 0, *range(33, 64)]]  # as far apart as a sketch has buckets
+    assert print_of(many).distance(print_of(swapped)) > 0.3 * (many - swapped).norm().item()
     assert print_of(blocks.flatten()).distance(print_of(blocks)) == np.inf  # another shape
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from helpers.checkpoints.convert.conversion_record import ConversionRecord
+from helpers.checkpoints.convert.key_map import TensorPlace
 from helpers.checkpoints.receipt.receipt_file import Fingerprint, Receipt
 from helpers.checkpoints.receipt.receipt_script import fingerprint
 from helpers.checkpoints.receipt.tensor_comparison import Cause, compare_tensors, official_places, official_tensor
@@ -149,6 +150,21 @@ def test_frequencies_that_some_models_store_do_not_count(model):
     base, change, native, official = model
     stored = official | {"language_model.model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
     assert compare_tensors(receipt_of(stored), Folder(native), record_of(base, change, native)).ok
+
+
+def test_the_base_counts_as_such_within_what_rounding_moves_its_norm(model):
+    base, change, native, official = model
+    record = record_of(base, change, native)
+    for scale, cause in ((1.0, Cause.UNMERGED), (1.01, Cause.LORA), (0.99, Cause.LORA)):
+        found = official | {name: scale * tensor for name, tensor in base.items()}
+        assert compare_tensors(receipt_of(found), Folder(native), record).cause is cause, scale
+
+
+def test_of_copies_the_first_is_taken_and_parts_are_joined_in_order():
+    places = [TensorPlace("b", 1, 2, 0, 1), TensorPlace("a", 0, 2, 0, 1)]
+    folder = Folder({"a": torch.zeros(1, 2), "b": torch.ones(1, 2)})
+    assert official_tensor(places, folder).tolist() == [[0, 0], [1, 1]]
+    assert official_tensor([TensorPlace("b", 0, 1, 0, 1), TensorPlace("a", 0, 1, 0, 1)], folder).tolist() == [[1, 1]]
 
 
 def test_a_fused_attention_weight_is_put_together_by_heads():
