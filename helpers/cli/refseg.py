@@ -43,11 +43,14 @@ def refseg(
     folder = input_path(model, "--model")
     written = output_folder(output, "--output", data)
 
-    from helpers.evaluation.refcoco.refcoco_run import refseg as run_refseg
+    from helpers.checkpoints.receipt.official_check import check_of
     from helpers.prediction.model_choice import ModelChoice
+    from helpers.stages.refseg_stage import refseg as run_refseg
 
     dataset = options.opening(data).open()
     choice = ModelChoice(folder, device=device, dtype=dtype, max_new_tokens=max_new_tokens)
     opened = choice.open(option_name)
-    typer.echo(run_refseg(dataset, opened.identity, opened.load, written, prompt))
+    identity = dict(opened.identity or {})  # known, since a model folder is given
+    check = check_of(folder, identity)
+    typer.echo(run_refseg(dataset, identity, opened.load, written, prompt, official_check=check))
     typer.echo(f"written to {written}")

@@ -91,6 +91,14 @@ class Gathers(Predictor, Protocol):
         """
 
 
+@runtime_checkable
+class AsksEach(Predictor, Protocol):
+    """A predictor that takes a batch whose frames have prompts of their own; of others such frames are asked apart."""
+
+    def predict_each(self, prepared: Sequence[Any], prompts: Sequence[Sequence[str]]) -> list[list[FramePrediction]]:
+        """As `predict`, with the prompts of each frame, at least one."""
+
+
 def check_prompt(text: str, what: str = "prompt") -> None:
     """Raise UsageProblem where no model can answer a prompt.
 
@@ -121,11 +129,11 @@ def check_prompt(text: str, what: str = "prompt") -> None:
         )
 
 
-def check_prompts(prompts: Sequence[str]) -> None:
+def check_prompts(prompts: Sequence[str], what: str = "prompt") -> None:
     """Raise UsageProblem where there is no prompt, one comes twice, or `check_prompt` refuses one."""
     if not prompts:
-        raise UsageProblem(f"prompt: expected a text such as {DEFAULT_PROMPT!r}, got none")
+        raise UsageProblem(f"{what}: expected a text such as {DEFAULT_PROMPT!r}, got none")
     for prompt in prompts:
-        check_prompt(prompt)
+        check_prompt(prompt, what)
     if len(set(prompts)) < len(prompts):
-        raise UsageProblem("prompt: expected each text once, got one twice. Leave it out")
+        raise UsageProblem(f"{what}: expected each text once, got one twice. Leave it out")

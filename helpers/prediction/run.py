@@ -24,10 +24,12 @@ from helpers.prediction.run_summary import RunSummary
 from helpers.prediction.sequences.sequence_answers import first_frames, sequences_of, whole_sequences
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
 from helpers.prediction.work_shards import WHOLE, WorkShard, fixed_batches
+from helpers.runs.asked_prompts import AskedPrompts, Prompts
 from helpers.runs.case_parts import read_part, remove_leftovers
 from helpers.runs.finishing import OFFICIAL_CHECK, finish_run, is_finished, noted_check
 from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
+from helpers.runs.result_rows import listed
 from helpers.runs.run_config import CONFIG_NAME, Extent, RunConfig, check_asked, extent_of, read_config, start_run
 from helpers.runs.shard_lock import finishing_lock, shard_lock, start_lock
 from helpers.runs.status import all_failed
@@ -46,7 +48,7 @@ def predict(
     frames: Sequence[Frame],
     predictor: Predictor | SequencePredictor,
     output: Path,
-    prompts: Sequence[str] = (DEFAULT_PROMPT,),
+    prompts: Prompts = (DEFAULT_PROMPT,),
     *,
     threshold: float = 0.5,
     combine: Combine = Combine.UNION,
@@ -64,7 +66,7 @@ def predict(
     Args:
         frames: in the order that makes the batches; those of an opened data set.
         predictor: one of sequences takes each sequence whole, in place of batches.
-        prompts: the user's words, each asked of every frame.
+        prompts: the user's words, each asked of every frame; or those of each frame by its case id.
         threshold: probability above which a pixel is in the mask.
         combine: how the maps of several `[SEG]` become one mask.
         batch_size: frames predicted together; None for that of the run to resume, or one that suits the device. Of
@@ -86,14 +88,15 @@ def predict(
     output = Path(output)
     check_output(output)
     mode = predictor.mode if isinstance(predictor, SequencePredictor) else Mode.FRAME
+    check_own_prompts(prompts, frames, mode)
     chosen = first_frames(frames, limit, mode)
     case_ids = [frame.case_id for frame in chosen]
     if mode is not Mode.FRAME:
         sequences_of(chosen)  # refuses before the folder is made
-    settings = {"threshold": threshold, "combine": combine, "dataset": dataset, "mode": mode}
+    settings: dict[str, Any] = {"threshold": threshold, "combine": combine, "dataset": dataset, "mode": mode}
     known = known_values(frames, prompts, limit=limit, **settings)
     values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
-    asked = known["prompts"]
+    asked = AskedPrompts.of_config(known)
 
     def extent_at(most: int | None) -> Extent:
         return extent_of(known_values(frames, prompts, limit=most, **settings))
@@ -140,14 +143,30 @@ def _uncut(batches: Sequence[Sequence[Frame]], before: Sequence[Sequence[Frame]]
 
 
 def check_parameters(
-    prompts: Sequence[str], threshold: float, batch_size: int | None = None, limit: int | None = None
+    prompts: Prompts, threshold: float, batch_size: int | None = None, limit: int | None = None
 ) -> None:
     """Raise UsageProblem where the parameters of a run cannot work."""
-    check_prompts(prompts)
+    each = prompts if isinstance(prompts, Mapping) else {None: prompts}
+    for case_id, asked in each.items():
+        check_prompts(asked, "prompt" if case_id is None else f"prompt of {case_id}")
     threshold_logit(threshold)
     for name, number in (("batch size", batch_size), ("limit", limit)):
         if number is not None and number < 1:
             raise UsageProblem(f"{name}: expected at least 1, got {number}")
+
+
+def check_own_prompts(prompts: Prompts, frames: Sequence[Frame], mode: Mode) -> None:
+    """Raise UsageProblem where prompts by case id are not those of the frames, or cannot be asked of sequences."""
+    if not isinstance(prompts, Mapping):
+        return
+    case_ids = {frame.case_id for frame in frames}
+    if case_ids != set(prompts):
+        raise UsageProblem(
+            f"prompts: expected some of each of {len(case_ids)} cases and of no other, got those of {len(prompts)}; "
+            f"on one side only: {listed(sorted(case_ids ^ set(prompts)))}"
+        )
+    if mode is not Mode.FRAME:
+        raise UsageProblem(f"mode {mode}: asks whole sequences, and cases have prompts of their own. Use mode frame")
 
 
 def check_output(
@@ -174,7 +193,7 @@ def check_output(
 def check_asking(
     output: Path,
     frames: Sequence[Frame],
-    prompts: Sequence[str],
+    prompts: Prompts,
     *,
     model: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
@@ -193,7 +212,7 @@ def check_asking(
 
 def known_values(
     frames: Sequence[Frame],
-    prompts: Sequence[str],
+    prompts: Prompts,
     *,
     threshold: float,
     combine: Combine,
@@ -206,7 +225,7 @@ def known_values(
     order = None if mode is Mode.FRAME else order_sha256(chosen)
     return {
         **({} if mode is Mode.FRAME else {"mode": mode.value}),
-        "prompts": {f"p{number}": prompt for number, prompt in enumerate(prompts, start=1)},
+        **AskedPrompts.numbered(prompts).to_config(),
         "threshold": threshold,
         "combine": combine.value,
         "limit": limit,
@@ -227,7 +246,9 @@ def _failure(output: Path, case_ids: Sequence[str]) -> str | None:
         if not all_failed(row.status for row in rows):
             return None
         first = first or rows[0]
-    return first and f"{first.case_id}, {first.status}" + (f": {first.message}" if first.message else "")
+    if first is None:
+        return None
+    return f"{first.case_id}, {first.status}" + (f": {first.message}" if first.message else "")
 
 
 def automatic_batch_size(device: str) -> int:
@@ -290,7 +311,7 @@ def _compute(
     batches: Sequence[Sequence[Frame]],
     predictor: Predictor | SequencePredictor,
     output: Path,
-    prompts: Mapping[str, str],
+    prompts: AskedPrompts,
     thresholding: Thresholding,
     mark: str,
     uncut: Mapping[str, frozenset[str]],
@@ -304,8 +325,7 @@ def _compute(
         case_ids: of the whole run.
     """
     missing = open_cases(output, mark, [frame for batch in batches for frame in batch], uncut)
-    follows = isinstance(predictor, SequencePredictor)
-    if follows:
+    if isinstance(predictor, SequencePredictor):
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
     tell(missing)
     made_with = making(str(predictor.settings.get("device", "cpu")))
@@ -320,8 +340,10 @@ def _compute(
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
     with Bar(described, total, initial=total - len(missing), unit="image") as bar, stopping() as stop:
-        run = run_sequences if follows else run_batches
-        asked = tuple(prompts.values())
-        run(open_batches, predictor, asked, write, stop=stop, written=bar.update)
+        if isinstance(predictor, SequencePredictor):
+            asked = tuple(prompts.shared.values())
+            run_sequences(open_batches, predictor, asked, write, stop=stop, written=bar.update)
+        else:
+            run_batches(open_batches, predictor, prompts, write, stop=stop, written=bar.update)
     if bar.done < total:
         raise Stopped(f"stopped with {bar.done} of {total} cases done; the same command goes on from there ({output})")

@@ -61,7 +61,10 @@ class RunSummary:
         run = open_run(self.folder)
         counts = Counter(str(rows[0].status) for rows in run.predictions())
         statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        prompts = "" if len(run.prompts) == 1 else f" x {len(run.prompts)} prompts"
+        shared = len(run.asked.shared)
+        prompts = "" if shared == 1 else f" x {shared} prompts"
+        if run.asked.own is not None:
+            prompts = f" with {counts.total()} prompts of their own"
         lines = [] if process is None else [f"rank {process.rank} of {process.world} finished the run"]
         lines.append(f"{self.cases} cases{prompts}: {statuses}")
         for status in FAILURES:

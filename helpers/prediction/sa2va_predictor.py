@@ -15,7 +15,7 @@ from helpers.model.bridge import bridge_of
 from helpers.model.processing_sa2va import normalise_sam2
 from helpers.model.prompt import EmbeddedWords, VisualTokens
 from helpers.model.quantization.layers import quantization_of
-from helpers.prediction.engine.batch_pipeline import PADDING_ALLOWED, chunks, image_chunks, length_groups
+from helpers.prediction.engine.chunks import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
 from helpers.prediction.engine.dtypes import dtype_of
@@ -132,7 +132,14 @@ class Sa2VAPredictor:
             torch.OutOfMemoryError: where the batch does not fit.
             ValueError: for a prompt that names the image more than once.
         """
-        if not prepared or not prompts:
+        return self.predict_each(prepared, [prompts] * len(prepared))
+
+    @torch.inference_mode()
+    def predict_each(
+        self, prepared: Sequence[PreparedImage | RawImage], prompts: Sequence[Sequence[str]]
+    ) -> list[list[FramePrediction]]:
+        """As `predict`, with the prompts of each image, in one pass all the same."""
+        if not any(prompts):
             return [[] for _ in prepared]
         images = self.to_device(prepared)
         found = self.answer(images, prompts)
@@ -160,17 +167,17 @@ class Sa2VAPredictor:
         """The first step of `predict`: images as the model takes them; those that a GPU resizes are there then."""
         return self._inputs.on_device(prepared)
 
-    def answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[str]) -> list[list[Any]]:
-        """The second step: the model's own answers, one list for each image with one for each prompt."""
+    def answer(self, prepared: Sequence[PreparedImage], prompts: Sequence[Sequence[str]]) -> list[list[Any]]:
+        """The second step: the model's own answers, one list for each image with one for each of its prompts."""
         bridge, model = self._bridge, self._model
         pictures = [bridge.image_tokens(image.tiles) for image in prepared]
         texts: dict[tuple[tuple[int, ...], str], EmbeddedWords] = {}
-        for shown in pictures:
-            for prompt in prompts:
+        for shown, own in zip(pictures, prompts, strict=True):
+            for prompt in own:
                 if (shown, prompt) not in texts:
                     texts[shown, prompt] = bridge.words(model, self._prompt_ids(shown, prompt), shown)
         visual = self.encode(prepared)
-        pairs = [(index, prompt) for index in range(len(prepared)) for prompt in prompts]
+        pairs = [(index, prompt) for index, own in enumerate(prompts) for prompt in own]
         rows = [texts[pictures[index], prompt] for index, prompt in pairs]
         answers: list[Any] = [None] * len(pairs)
         allowed = 0.0 if self._exact else PADDING_ALLOWED
@@ -183,7 +190,8 @@ class Sa2VAPredictor:
                 answers[place] = answer
                 if not answer.truncated:
                     self._drafts[pairs[place][1]] = answer.token_ids
-        return [answers[start : start + len(prompts)] for start in range(0, len(answers), len(prompts))]
+        rest = iter(answers)
+        return [[next(rest) for _ in own] for own in prompts]
 
     def encode(self, prepared: Sequence[PreparedImage]) -> list[VisualTokens]:
         """What the second step begins with: what each image becomes for the language model."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from helpers.core.errors import RefusedInput
 from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
+from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.durable import json_bytes, sealed, unsealed, write_soon
 from helpers.runs.mask_files import png_bytes
 from helpers.runs.provenance import making_text, write_source
@@ -219,13 +220,13 @@ class Artefacts:
     made_with: Mapping[str, str | None]
 
 
-def artefact_table(parts: Sequence[CasePart], prompt_ids: Iterable[str]) -> pa.Table:
+def artefact_table(parts: Sequence[CasePart], prompts: AskedPrompts) -> pa.Table:
     """A row for each case and prompt, in the order given; null where there is no such file, or nothing is known."""
     rows = []
     for part in parts:
         digests = part_digests(part)
         made_with = making_text(part.made_with)
-        for prompt_id in prompt_ids:
+        for prompt_id in prompts.of(part.case_id):
             mask, logits = (digests.get(name(part.case_id, prompt_id)) for name in (mask_name, logits_name))
             rows.append((part.case_id, prompt_id, mask, logits, made_with))
     return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA)

@@ -90,7 +90,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     names = [run / name for part in parts for name in part.artefacts]
     fsync_all(run, [*names, *(part_path(run, part.case_id) for part in parts)])
     rows = in_key_order(row for part in parts for row in part.rows)
-    prompts = in_order(config.values["prompts"])
+    prompts = config.prompts
     timings = timing_table(run, case_ids)
     timed = parquet_bytes(timings)
     files = {
@@ -202,12 +202,12 @@ def _vouched(path: Path, digest: str | None) -> bytes:
 
 def _derived(config: RunConfig, rows: Sequence[PredictionRow]) -> dict[str, Any]:
     """The fields of a manifest that follow from the configuration and the table, so that a changed one is noticed."""
-    cases = len({row.case_id for row in rows})
+    case_ids, prompts = {row.case_id for row in rows}, config.prompts
     return {
         "config": config.values,
         "data_sha256": data_sha256(rows),
-        "cases": cases,
-        "predictions": cases * len(config.values["prompts"]),
+        "cases": len(case_ids),
+        "predictions": sum(len(prompts.of(case_id)) for case_id in case_ids),
         "counts": count_statuses(rows),
     }
 
@@ -215,11 +215,6 @@ def _derived(config: RunConfig, rows: Sequence[PredictionRow]) -> dict[str, Any]
 def _comparable(value: Any) -> Any:
     """A field of a manifest, of counts those above 0: versions have known different statuses."""
     return {name: count for name, count in value.items() if count != 0} if isinstance(value, Mapping) else value
-
-
-def in_order(prompts: Mapping[str, str]) -> dict[str, str]:
-    """Prompt id -> the user's words, as they were given: `p2` before `p10`."""
-    return {prompt_id: prompts[prompt_id] for prompt_id in sorted(prompts, key=natural_key)}
 
 
 def parquet_bytes(table: pa.Table) -> bytes:

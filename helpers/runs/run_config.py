@@ -10,6 +10,7 @@ from typing import Any
 
 from helpers.core.documents import document, parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
+from helpers.runs.asked_prompts import OWN, AskedPrompts, other_prompts
 from helpers.runs.durable import json_bytes, write_durable
 
 # Of the data set's fields, those that the limit decides.
@@ -88,6 +89,11 @@ class RunConfig:
     values: Mapping[str, Any]
     config_sha256: str
     grown_from: tuple[Extent, ...] = ()
+
+    @property
+    def prompts(self) -> AskedPrompts:
+        """What the run asks of its cases."""
+        return AskedPrompts.of_config(self.values)
 
     @property
     def earlier(self) -> Mapping[str, int | None]:
@@ -191,6 +197,10 @@ def differences(stored: Mapping[str, Any], asked: Mapping[str, Any], prefix: str
     """A line for each field that differs between two JSON objects, nested ones by their dotted name."""
     lines = []
     for name in sorted(set(stored) | set(asked)):
+        if f"{prefix}{name}" == OWN:  # one line for all cases
+            had, wanted = stored.get(name, {}), asked.get(name, {})
+            lines += [other_prompts(had, wanted)] if had != wanted else []
+            continue
         if isinstance(stored.get(name), Mapping) and isinstance(asked.get(name), Mapping):
             lines += differences(stored[name], asked[name], f"{prefix}{name}.")
             continue

@@ -17,9 +17,10 @@ import pyarrow as pa
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import Combine
+from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import Artefacts, logits_name, mask_name, part_digests, part_or_none, part_path
 from helpers.runs.coco_export import drawn_code
-from helpers.runs.finishing import MEND, TABLE_NAME, in_order, read_tables, read_timings
+from helpers.runs.finishing import MEND, TABLE_NAME, read_tables, read_timings
 from helpers.runs.mask_files import combined_map, read_png
 from helpers.runs.provenance import mixture
 from helpers.runs.result_rows import PredictionRow, listed, to_arrow
@@ -53,8 +54,23 @@ class Run:
 
     @property
     def prompts(self) -> Mapping[str, str]:
-        """Prompt id -> the user's words, in the order given."""
-        return in_order(self.config.values["prompts"])
+        """Prompt id -> the user's words, in the order given, each asked of every case.
+
+        Raises:
+            RefusedInput: where cases have prompts of their own: `p1` of one case is another question than `p1` of the
+                next, so that what compares cases by prompt id would mean nothing.
+        """
+        if self.asked.own is not None:
+            raise RefusedInput(
+                f"{self.folder}: expected a run that asked every case the same prompts, found one that asked each case "
+                "its own, as `vesselkit refseg` does and scores. Name a run of `vesselkit predict`"
+            )
+        return self.asked.shared
+
+    @cached_property
+    def asked(self) -> AskedPrompts:
+        """What the run asked of its cases, also where they have prompts of their own."""
+        return self.config.prompts
 
     @property
     def threshold(self) -> float:
@@ -109,7 +125,7 @@ class Run:
         if rows is None:
             raise UsageProblem(
                 f"{self.folder}: expected a case and prompt of this run, got {case_id} and {prompt_id}. It has "
-                f"{len(self.cases())} cases and the prompts {', '.join(self.prompts)}"
+                f"{len(self.cases())} cases and the prompts {', '.join(self.asked.of(case_id)) or 'of other cases'}"
             )
         return rows
 
@@ -192,10 +208,10 @@ class Run:
             RefusedInput: where masks or logits are lost, or not those that the run wrote; it names the first cases.
         """
         wanted = set(self.cases()) if case_ids is None else set(self.cases()) & set(case_ids)
-        prompts = self.prompts if prompt_id is None else (prompt_id,)
         chosen = [case_id for case_id in self.cases() if case_id in wanted]
         spoilt: dict[str, Path] = {}
         for case_id in track(chosen, "checking files", unit="case"):
+            prompts = self.asked.of(case_id) if prompt_id is None else (prompt_id,)
             for prompt, name in product(prompts, (logits_name, mask_name)):
                 try:
                     self._artefact(name(case_id, prompt), case_id, prompt)
@@ -248,7 +264,7 @@ class Run:
             if part is None:
                 self._parts[case_id] = None
                 return None
-            rows = tuple(row for prompt_id in self.prompts for row in self.prediction(case_id, prompt_id))
+            rows = tuple(row for prompt_id in self.asked.of(case_id) for row in self.prediction(case_id, prompt_id))
             known = {self.config.config_sha256, *self.config.earlier}
             if (part.case_id, part.rows) != (case_id, rows) or part.config_sha256 not in known:
                 path = part_path(self.folder, case_id)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import open_dataset
 from helpers.data.opening import Opening
-from helpers.evaluation.refcoco.refcoco_run import refseg
 from helpers.notebook.parameters import validate
 from helpers.notebook.pipeline import PipelineRequest, run_pipeline
 from helpers.notebook.settings import InferSettings
 from helpers.prediction.precision import check_precision
 from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt, check_prompts
 from helpers.prediction.run import predict
+from helpers.stages.refseg_stage import refseg
 from helpers.train.fine_tuning.samples import SegmentationSamples
 from helpers.train.test_route.test_model import Sa2VAForPrediction
 from tests.support.expressions import write_sa2va

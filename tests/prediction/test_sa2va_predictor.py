@@ -11,6 +11,7 @@ from helpers.core.errors import UsageProblem
 from helpers.model.processing_sa2va import upsample_logits
 from helpers.prediction import sa2va_predictor
 from helpers.prediction.engine.device_inputs import RawImage, resized
+from helpers.prediction.predictor import AsksEach
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.runs.stored_logits import Upsampling
 from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
@@ -143,6 +144,25 @@ def test_each_image_is_encoded_once_and_only_where_a_seg_asks(predictor, loaded,
     assert (sum(tiles), sum(squares)) == (4, 2)
     predictor.predict(prepared, PROMPTS[2:])
     assert sum(squares) == 2
+
+
+def test_images_with_prompts_of_their_own_are_one_pass_and_answer_as_apart(
+    predictor, loaded, images, batch, monkeypatch
+):
+    model, _ = loaded
+    tiles, encode_tiles = [], model.encode_tiles
+    monkeypatch.setattr(model, "encode_tiles", lambda pixels: tiles.append(len(pixels)) or encode_tiles(pixels))
+    prepared = [predictor.prepare(image) for image in images[:3]]
+    own = [PROMPTS[1:], PROMPTS[:1], (PROMPTS[2], PROMPTS[0])]
+    found = predictor.predict_each(prepared, own)
+    assert sum(tiles) == 1 + 3 + 7, "each image is encoded once"
+    assert [len(answers) for answers in found] == [2, 1, 2]
+    for index, (answers, asked) in enumerate(zip(found, own, strict=True)):
+        for answer, prompt in zip(answers, asked, strict=True):
+            alone = batch[index][PROMPTS.index(prompt)]
+            assert answer.text == alone.text and answer.logits.shape == alone.logits.shape
+            assert np.allclose(answer.logits, alone.logits, atol=TOLERANCE)
+    assert isinstance(predictor, AsksEach) and predictor.predict_each([], []) == []
 
 
 def test_empty_batches_and_bad_limits(loaded, predictor):

@@ -2,6 +2,7 @@
 
 import pyarrow.parquet as pq
 
+from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import (
     ARTEFACTS_NAME,
     artefact_table,
@@ -38,6 +39,6 @@ def test_the_table_says_what_was_written_into_it(tmp_path):
     mark = start_run(tmp_path, VALUES).config_sha256
     commit_case(tmp_path, mark, result("c1"), MADE)
     part = read_part(tmp_path, "c1")
-    found = read_artefacts(parquet_bytes(artefact_table([part], ["p1"])))
+    found = read_artefacts(parquet_bytes(artefact_table([part], AskedPrompts({"p1": "vessels"}))))
     assert found.digests == {name: one.sha256 for name, one in part.artefacts.items()}
     assert found.made_with == {"c1": making_text(MADE)}

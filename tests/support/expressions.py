@@ -1,9 +1,13 @@
 """Data sets with expressions on frames of 8x6 pixels, and a predictor whose answers can be worked out by hand."""
 
+import json
+
 import numpy as np
+import pandas as pd
 
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.stored_logits import Upsampling
+from helpers.stages.refseg_stage import refseg
 from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 
 
@@ -60,3 +64,29 @@ class WordPredictor:
         if "left" in prompt:
             maps[:, 1:3, 1:3] = 4
         return FramePrediction("It is [SEG].", False, maps, Upsampling.NONE)
+
+
+class EachPredictor(WordPredictor):
+    """The same, of frames with prompts of their own together; `calls` has the prompts of each frame of each call."""
+
+    def __init__(self, most=99):
+        super().__init__(most)
+        self.calls = []
+
+    def predict_each(self, prepared, prompts):
+        self.calls.append([tuple(own) for own in prompts])
+        if sum(map(len, prompts)) > self.most:
+            raise MemoryError
+        return [super(EachPredictor, self).predict([one], own)[0] for one, own in zip(prepared, prompts, strict=True)]
+
+
+def scored(dataset, output, predictor=None, prompt=None):
+    """Predict and score the expressions of a data set; the text for people."""
+    predictor = predictor or WordPredictor()
+    return refseg(dataset, predictor.identity, lambda: predictor, output, prompt, processes=1)
+
+
+def read_scores(output):
+    """The table by expression, and the summary."""
+    table = pd.read_parquet(output / "expressions.parquet").set_index("expression_id")
+    return table, json.loads((output / "summary.json").read_text())

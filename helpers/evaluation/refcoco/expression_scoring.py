@@ -1,6 +1,7 @@
 """Scores of expressions: the engine's, pooled as in the RefCOCO protocol."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,61 @@ import pandas as pd
 from helpers import __version__
 from helpers.core.atomic import write_bytes_atomic, write_text_atomic
 from helpers.core.documents import write_document
+from helpers.core.progress import track
 from helpers.data.truth.ignored_pixels import ignored_of
+from helpers.data.truth.rle import decode, encode
 from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.leakage.standing import counts, title
 from helpers.evaluation.markdown import escaped
-from helpers.evaluation.refcoco.expression_parts import PredictedExpression
+from helpers.evaluation.refcoco.expression_prompts import prompt_of
 from helpers.evaluation.refcoco.expressions import Expression
 from helpers.evaluation.score_table import pooled, scores_table
 from helpers.metrics.case_scores import CaseArrays, CaseScoring
+from helpers.runs.run_folder import Run
+from helpers.runs.status import PredictionStatus
 
 TABLE_NAME, SUMMARY_NAME, TEXT_NAME = "expressions.parquet", "summary.json", "summary.md"
 _TITLES = {"ciou": "cIoU", "giou": "gIoU"}
+
+
+@dataclass(frozen=True)
+class PredictedExpression:
+    """What a run holds for one expression.
+
+    Attributes:
+        answer: the model's text; None where there is none.
+        message: what went wrong; None where nothing did.
+        rle: COCO code of the mask; None where there is none.
+    """
+
+    status: PredictionStatus
+    answer: str | None
+    message: str | None
+    rle: Mapping[str, Any] | None = field(repr=False)
+
+    def mask(self) -> np.ndarray | None:
+        """The mask, bool (H, W); None where there is none."""
+        return None if self.rle is None else decode(self.rle)
+
+
+def predictions_of(run: Run, expressions: Sequence[Expression], template: str) -> list[PredictedExpression]:
+    """What a run holds for expressions, in their order.
+
+    Args:
+        run: that asked each case the prompts of its expressions.
+        template: prompt with `{expression}` in it.
+    Raises:
+        RefusedInput: where masks are lost, or not those that the run wrote.
+    """
+    ids = {case_id: {words: prompt_id for prompt_id, words in run.asked.of(case_id).items()} for case_id in run.cases()}
+    predicted = []
+    for item in track(expressions, "masks", unit="expression"):
+        case_id = item.frame.case_id
+        prompt_id = ids[case_id][prompt_of(template, item.text)]
+        row, mask = run.prediction(case_id, prompt_id)[0], run.mask(case_id, prompt_id)
+        code = None if mask is None else encode(mask)
+        predicted.append(PredictedExpression(row.status, row.text, row.message, code))
+    return predicted
 
 
 def score(
@@ -46,7 +91,7 @@ def score(
             "case_id": [item.frame.case_id for item in expressions],
             "split": [item.frame.split for item in expressions],
             "expression": [item.text for item in expressions],
-            "status": [one.status for one in predictions],
+            "status": [str(one.status) for one in predictions],
             "answer": [one.answer for one in predictions],
             "message": [one.message for one in predictions],
             "rle": [None if one.rle is None else one.rle["counts"] for one in predictions],

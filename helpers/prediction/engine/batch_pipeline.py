@@ -17,15 +17,14 @@ from typing import Any
 import torch
 
 from helpers.data.frames.frame import Frame
-from helpers.prediction.engine.case_result import MODEL_ERRORS, Failure, FrameFacts, device_failure, model_failure
-from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
+from helpers.prediction.engine.batch_answers import Answers, answers_of
+from helpers.prediction.engine.case_result import Failure, FrameFacts
 from helpers.prediction.engine.prefetch import Loaded, read_ahead
 from helpers.prediction.engine.write_threads import Writing, threads_of
-from helpers.prediction.predictor import FramePrediction, Predictor
+from helpers.prediction.predictor import Predictor
 from helpers.prediction.work_shards import own_processors
+from helpers.runs.asked_prompts import AskedPrompts
 
-# Most padding in a group of prompts, as a share of its real tokens. More costs more time than a second group does.
-PADDING_ALLOWED = 0.1
 logger = logging.getLogger(__name__)
 
 # Threads that read, and as many that write. Four keep up with 100 frames a second. More take turns with the model's
@@ -35,7 +34,7 @@ FEWEST_THREADS, MOST_THREADS = 2, 4
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A frame after prediction: one answer for each prompt, or a failure.
+    """A frame after prediction: an answer or a failure for each prompt that it was asked, or one failure for all.
 
     Attributes:
         timing: seconds of reading, preparing and predicting, the last as this frame's part of its batch; batch_size;
@@ -45,7 +44,7 @@ class FrameResult:
 
     frame: Frame
     facts: FrameFacts | None
-    found: tuple[FramePrediction, ...] | Failure
+    found: Answers | Failure
     timing: Mapping[str, float | int]
     source: str | None = None
 
@@ -81,7 +80,7 @@ def stopping() -> Iterator[Stop]:
 def run_batches(
     batches: Sequence[Sequence[Frame]],
     predictor: Predictor,
-    prompts: Sequence[str],
+    prompts: AskedPrompts,
     write: Callable[[FrameResult], bool],
     *,
     stop: Stop | None = None,
@@ -92,7 +91,7 @@ def run_batches(
     A frame that fails is an outcome too. All that was computed is written before this returns or raises.
 
     Args:
-        prompts: at least one.
+        prompts: at least one of every frame.
         write: called on writer threads, several at a time; returns whether something was written.
         stop: asked before each batch.
         written: told on the main thread, after each frame, how many more are written.
@@ -134,11 +133,11 @@ def write_outcomes(
             writing.put(outcome)
 
 
-def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Sequence[str]) -> list[FrameResult]:
+def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: AskedPrompts) -> list[FrameResult]:
     """Outcomes of one fixed batch, in its order. Frames that could not be read take no part in the prediction."""
     ready = [item for item in loaded if item.failure is None]
     start = time.perf_counter()
-    found = iter(_answers(predictor, ready, prompts) if ready else ())
+    found = iter(answers_of(predictor, ready, prompts) if ready else ())
     share = (time.perf_counter() - start) / max(len(ready), 1)
     outcomes = []
     for item in loaded:
@@ -148,53 +147,9 @@ def predict_batch(predictor: Predictor, loaded: Sequence[Loaded], prompts: Seque
         answers = next(found)
         timing = {**item.timing, "predict_seconds": share, "batch_size": len(ready)}
         if not isinstance(answers, Failure):
-            timing["drafted_answers"] = sum(answer.drafted for answer in answers)
+            timing["drafted_answers"] = sum(not isinstance(one, Failure) and one.drafted for one in answers)
         outcomes.append(FrameResult(item.frame, item.facts, answers, timing, item.source))
     return outcomes
-
-
-def _answers(
-    predictor: Predictor, ready: Sequence[Loaded], prompts: Sequence[str]
-) -> list[tuple[FramePrediction, ...] | Failure]:
-    """Answers of frames predicted together. Where that fails, of its halves (memory) or of each alone (error)."""
-    failed, parts = _attempt(predictor, ready, prompts)
-    if failed is None:
-        return [*parts]
-    out_of_memory = is_out_of_memory(failed)
-    if out_of_memory:
-        empty_cache()
-    if len(ready) > 1:
-        logger.warning(
-            "a batch of %d frames %s; trying fewer at a time",
-            len(ready),
-            "does not fit in memory" if out_of_memory else "failed",
-        )
-        step = (len(ready) + 1) // 2 if out_of_memory else 1
-        return [
-            found
-            for start in range(0, len(ready), step)
-            for found in _answers(predictor, ready[start : start + step], prompts)
-        ]
-    if out_of_memory:
-        failed, parts = _attempt(predictor, ready, prompts)
-        if failed is None:
-            return [*parts]
-    failure = model_failure(failed, ready[0].frame)
-    logger.warning("%s: %s (%s)", ready[0].frame.case_id, failure.status, failure.message)
-    return [failure]
-
-
-def _attempt(
-    predictor: Predictor, ready: Sequence[Loaded], prompts: Sequence[str]
-) -> tuple[Exception | None, list[tuple[FramePrediction, ...]]]:
-    """What the model raised, or the answers. Only the error's text is kept: its frames would hold device memory."""
-    try:
-        found = predictor.predict([item.prepared for item in ready], prompts)
-    except torch.AcceleratorError as error:
-        raise device_failure(error) from error
-    except MODEL_ERRORS as error:
-        return error.with_traceback(None), []
-    return None, [tuple(answers) for answers in found]
 
 
 def worker_threads(environment: Mapping[str, str] = os.environ) -> int:
@@ -227,49 +182,3 @@ def _readers() -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def length_groups(lengths: Sequence[int], allowed: float) -> list[list[int]]:
-    """Indices of prompts to compute together, so that little is padded.
-
-    Args:
-        lengths: tokens of each prompt, at least 1.
-        allowed: most padding of a group, as a share of its real tokens.
-    Returns:
-        Groups in order of length, each in order of length and then index. They depend on the lengths alone.
-    """
-    groups: list[list[int]] = []
-    real = 0
-    for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):
-        length = lengths[index]
-        if groups and length * (len(groups[-1]) + 1) <= (1 + allowed) * (real + length):
-            groups[-1].append(index)
-            real += length
-        else:
-            groups.append([index])
-            real = length
-    return groups
-
-
-def chunks(count: int, most: int) -> Iterator[slice]:
-    """Slices of at most `most` (at least 1) that cover `count` things in order."""
-    for start in range(0, count, most):
-        yield slice(start, min(start + most, count))
-
-
-def image_chunks(counts: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Indices of images, in order, in chunks of at most `most` of what they hold; an image is never split.
-
-    Args:
-        counts: what each image holds, at least 1. One with more than `most` gets a chunk of its own.
-    """
-    chunk: list[int] = []
-    held = 0
-    for index, count in enumerate(counts):
-        if chunk and held + count > most:
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(index)
-        held += count
-    if chunk:
-        yield chunk

@@ -37,7 +37,7 @@ class FrameFacts:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a frame has no answers.
+    """Why a frame, or one prompt of it, has no answer.
 
     Attributes:
         status: READ_ERROR, BAD_SIZE, OOM or ERROR.
@@ -81,20 +81,23 @@ def frame_facts(image: Image.Image) -> FrameFacts:
 def answered(
     frame: Frame,
     facts: FrameFacts,
-    answers: Mapping[str, FramePrediction],
+    answers: Mapping[str, FramePrediction | Failure],
     thresholding: Thresholding,
     timing: Mapping[str, float | int],
 ) -> CaseResult:
     """The result of a frame that the predictor answered for.
 
     Args:
-        answers: by prompt id.
+        answers: by prompt id; a failure where one prompt has none.
     Raises:
         ValueError: where the maps of an answer do not fit their rule of upsampling.
     """
     rows: list[PredictionRow] = []
     logits, masks = {}, {}
     for prompt_id, answer in answers.items():
+        if isinstance(answer, Failure):
+            rows.append(_row(frame, facts, prompt_id, status=answer.status, message=answer.message))
+            continue
         drawn = _draw(answer, facts, thresholding)
         rows += _rows(frame, facts, prompt_id, answer, drawn, thresholding.threshold)
         if drawn.stored is not None and drawn.mask is not None:

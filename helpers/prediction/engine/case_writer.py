@@ -11,6 +11,7 @@ from helpers.prediction.engine.batch_pipeline import FrameResult, predict_batch
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Failure, Thresholding, answered, failed, model_failure
 from helpers.prediction.engine.prefetch import Loaded
 from helpers.prediction.predictor import Predictor
+from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.mask_files import combined_map
 
@@ -22,14 +23,14 @@ class Commit:
     Attributes:
         run: its folder.
         mark: SHA-256 of its configuration.
-        prompts: the user's words by prompt id.
+        prompts: what is asked of the cases.
         wanted: case ids; outcomes of others are dropped.
         made_with: of this process, as `making` gives it.
     """
 
     run: Path
     mark: str
-    prompts: Mapping[str, str]
+    prompts: AskedPrompts
     thresholding: Thresholding
     wanted: frozenset[str]
     made_with: Mapping[str, str | None]
@@ -38,15 +39,20 @@ class Commit:
         """Commit one outcome; whether it was wanted. Raises OSError where it cannot be written."""
         if outcome.frame.case_id not in self.wanted:
             return False
-        result = result_of(outcome, self.prompts, self.thresholding)
+        result = result_of(outcome, self.prompts.of(outcome.frame.case_id), self.thresholding)
         commit_case(self.run, self.mark, replace(result, source=outcome.source), self.made_with)
         return True
 
 
 def result_of(outcome: FrameResult, prompts: Mapping[str, str], thresholding: Thresholding) -> CaseResult:
-    """What is stored of an outcome; answers that do not fit their frame become a failure of it."""
+    """What is stored of an outcome; answers that do not fit their frame become a failure of it.
+
+    Args:
+        prompts: that were asked of its frame, the user's words by prompt id.
+    """
     frame, facts, found, timing = outcome.frame, outcome.facts, outcome.found, outcome.timing
     if not isinstance(found, Failure):
+        assert facts is not None  # it was read, else there is a failure
         try:
             return answered(frame, facts, dict(zip(prompts, found, strict=True)), thresholding, timing)
         except MODEL_ERRORS as error:
@@ -62,7 +68,7 @@ def results_of(
     Args:
         prompts: the user's words by prompt id.
     """
-    outcomes = predict_batch(predictor, loaded, tuple(prompts.values()))
+    outcomes = predict_batch(predictor, loaded, AskedPrompts(prompts))
     return [result_of(outcome, prompts, thresholding) for outcome in outcomes]
 
 

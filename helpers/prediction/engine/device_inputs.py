@@ -10,7 +10,7 @@ from helpers.model.bridge import Bridge
 from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import image_bytes, sam2_bytes
-from helpers.prediction.engine.batch_pipeline import chunks
+from helpers.prediction.engine.chunks import chunks
 from helpers.prediction.engine.resizing import Resizes, Tiling, TwoResizes, find_resizes
 
 # A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.refcoco.expression_scoring import results, write
-from tests.evaluation.refcoco.test_refcoco_run import run
+from tests.support.expressions import scored as run
 from tests.support.expressions import write_refcoco
 
 

@@ -17,8 +17,11 @@ from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, predict_
 from helpers.prediction.engine.case_result import Failure
 from helpers.prediction.engine.prefetch import load
 from helpers.prediction.work_shards import fixed_batches
+from helpers.runs.asked_prompts import AskedPrompts
 from tests.support.drawn_frames import draw_frames
 from tests.support.plain_predictor import PROMPT, PlainPredictor
+
+ASKED = AskedPrompts.numbered([PROMPT])
 
 
 def run(frames, predictor, size=2, **options):
@@ -28,7 +31,7 @@ def run(frames, predictor, size=2, **options):
         outcomes.append(outcome)
         return True
 
-    run_batches(fixed_batches(frames, size), predictor, [PROMPT], write, written=counts.append, **options)
+    run_batches(fixed_batches(frames, size), predictor, ASKED, write, written=counts.append, **options)
     assert sum(counts) == len(outcomes)
     return {outcome.frame.case_id: outcome for outcome in outcomes}
 
@@ -101,7 +104,7 @@ def test_a_failed_device_stops_the_run_with_what_is_kept(tmp_path):
     written = []
     batches = fixed_batches(draw_frames(tmp_path, [1, 2, 3, 4]), 2)
     with pytest.raises(VesselkitError, match="the device failed"):
-        run_batches(batches, predictor, [PROMPT], lambda outcome: written.append(outcome) or True)
+        run_batches(batches, predictor, ASKED, lambda outcome: written.append(outcome) or True)
     assert len(written) == 2
 
 
@@ -119,7 +122,7 @@ def test_results_that_cannot_be_written_stop_the_run(tmp_path, number, said):
 
     batches = fixed_batches(draw_frames(tmp_path, range(1, 9)), 1)
     with pytest.raises(VesselkitError, match=said):
-        run_batches(batches, PlainPredictor(), [PROMPT], write)
+        run_batches(batches, PlainPredictor(), ASKED, write)
     assert {"c01", "c02"} <= {outcome.frame.case_id for outcome in written}
 
 
@@ -136,7 +139,7 @@ def test_a_slow_disk_holds_the_model_back(tmp_path, monkeypatch):
     watcher = threading.Thread(target=watch)
     watcher.start()
     batches = fixed_batches(draw_frames(tmp_path, range(1, 21)), 1)
-    run_batches(batches, predictor, [PROMPT], lambda outcome: gate.wait(5))
+    run_batches(batches, predictor, ASKED, lambda outcome: gate.wait(5))
     watcher.join()
     assert seen[0] == 4 and len(predictor.batches) == 20
 
@@ -186,7 +189,7 @@ def test_other_threads_note_no_signals():
 def test_a_batch_without_readable_frames_asks_no_model(tmp_path):
     frames = draw_frames(tmp_path, [255])
     predictor = PlainPredictor()
-    (outcome,) = predict_batch(predictor, [load(frames[0], predictor)], [PROMPT])
+    (outcome,) = predict_batch(predictor, [load(frames[0], predictor)], ASKED)
     assert isinstance(outcome.found, Failure) and predictor.batches == []
     assert outcome.facts.width == 4 and "Doe" not in outcome.found.message
 

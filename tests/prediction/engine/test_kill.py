@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.longest
 @pytest.mark.endurance
-def test_kills_at_random_moments(fixture_folder, tmp_path):
+@pytest.mark.parametrize("asked", ["shared", "own"])
+def test_kills_at_random_moments(fixture_folder, tmp_path, asked):
     data = draw_angiograms(tmp_path / "data", 30)
     driver = [
         sys.executable,
@@ -24,6 +25,7 @@ def test_kills_at_random_moments(fixture_folder, tmp_path):
         str(data),
         str(tmp_path),
         "10",
+        asked,
     ]
     found = json.loads(run(driver).splitlines()[-1])
     assert found["kills"] == 10 and found["ended"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.prediction.engine.batch_pipeline import chunks, image_chunks, length_groups
+from helpers.prediction.engine.chunks import chunks, image_chunks, length_groups
 
 
 def test_near_lengths_go_together_and_far_ones_apart():
