@@ -1,19 +1,20 @@
 """Names and shapes of Sa2VA-8B and Sa2VA-26B (InternVL2.5 with InternLM2) with Hiera-L. No values."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from helpers.checkpoints.convert.key_map import SAM2
 from helpers.checkpoints.convert.model_config import attention_heads, native_config, target_shapes
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
-from tests.support.real_sizes import Shapes, sam2_shapes
+from tests.support.real_sizes import Shapes, once, sam2_shapes
 
 VOCABULARY, BASE_VOCABULARY = 92558, 92553
 RANK, ALPHA = 128, 256.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RealSize:
     """One of the two models: the fields of its config, and how many tensors the export has without SAM2."""
 
@@ -32,14 +33,16 @@ class RealSize:
         return {"ps_version": "v2", "select_layer": -1, "downsample_ratio": 0.5, "llm_config": text | self.text,
                 "vision_config": vision | self.vision}  # fmt: skip
 
-    def config(self) -> Sa2VAConfig:
-        """The export's."""
-        ids = {token: BASE_VOCABULARY + place for place, token in enumerate(SPECIAL_TOKENS)}
-        tokenizer = TokenizerFacts(VOCABULARY, ids, SPECIAL_TOKENS, 2, 2)
-        origin = Path("config.json")
-        return native_config(
-            self.official, origin, "hiera_l", "internlm2_chat", SPECIAL_TOKENS, tokenizer, False, "bfloat16"
-        )
+
+@cache
+def config_of(size: RealSize) -> Sa2VAConfig:
+    """The export's; to be read only."""
+    ids = {token: BASE_VOCABULARY + place for place, token in enumerate(SPECIAL_TOKENS)}
+    tokenizer = TokenizerFacts(VOCABULARY, ids, SPECIAL_TOKENS, 2, 2)
+    origin = Path("config.json")
+    return native_config(
+        size.official, origin, "hiera_l", "internlm2_chat", SPECIAL_TOKENS, tokenizer, False, "bfloat16"
+    )
 
 
 REAL_SIZES = {
@@ -65,7 +68,7 @@ REAL_SIZES = {
 def language_shapes(size: RealSize) -> Shapes:
     """The language model's tensors in the official export."""
     width, inner = size.text["hidden_size"], size.text["intermediate_size"]
-    heads = attention_heads(size.config())
+    heads = attention_heads(config_of(size))
     shapes: Shapes = {
         "language_model.model.tok_embeddings.weight": (VOCABULARY, width),
         "language_model.model.norm.weight": (width,),
@@ -163,6 +166,7 @@ def partial_shapes(size: RealSize) -> Shapes:
     return shapes
 
 
+@once
 def native_shapes(size: RealSize) -> Shapes:
     """Every tensor of the native model."""
-    return target_shapes(size.config())
+    return target_shapes(config_of(size))

@@ -7,7 +7,7 @@ from helpers.checkpoints.convert.key_map import SAM2
 from helpers.checkpoints.convert.model_config import native_config, target_shapes
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
-from tests.support.real_sizes import Shapes, sam2_shapes
+from tests.support.real_sizes import Shapes, once, sam2_shapes
 
 VOCABULARY, RANK = 151670, 128
 BLOCKS, VISION, VISION_INNER = 32, 1280, 3420
@@ -44,6 +44,7 @@ class Qwen25VLSizes:
             },
         }  # fmt: skip
 
+    @once
     def native_shapes(self) -> Shapes:
         """Every tensor of the native model."""
         ids = {token: VOCABULARY - len(SPECIAL_TOKENS) + place for place, token in enumerate(SPECIAL_TOKENS)}

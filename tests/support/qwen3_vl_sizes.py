@@ -7,7 +7,7 @@ from helpers.checkpoints.convert.key_map import SAM2
 from helpers.checkpoints.convert.model_config import native_config, target_shapes
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Sa2VAConfig
-from tests.support.real_sizes import Shapes, sam2_shapes
+from tests.support.real_sizes import Shapes, once, sam2_shapes
 
 VOCABULARY, BASE_VOCABULARY = 151674, 151936  # the base has rows beyond its tokenizer's 151669 ids
 RANK, ALPHA = 128, 256.0
@@ -39,6 +39,7 @@ def config() -> Sa2VAConfig:
     return native_config(OFFICIAL, origin, "hiera_l", "qwen_chat", SPECIAL_TOKENS, tokenizer, False, "bfloat16")
 
 
+@once
 def native_shapes() -> Shapes:
     """Every tensor of the native model."""
     return target_shapes(config())

@@ -1,6 +1,8 @@
 """Names and shapes of InternVL3-8B with Hiera-L, as the official tools store them. No values."""
 
 import re
+from collections.abc import Callable
+from functools import cache, wraps
 
 import torch
 
@@ -23,6 +25,18 @@ LANGUAGE = {"architectures": ["Qwen2ForCausalLM"], "hidden_size": 3584, "interme
             "tie_word_embeddings": False, "vocab_size": BASE_VOCABULARY}  # fmt: skip
 
 
+def once(shapes: Callable[..., Shapes]) -> Callable[..., Shapes]:
+    """Shapes that are made at the first call with some sizes, as a copy at each."""
+    kept = cache(shapes)
+
+    @wraps(shapes)
+    def copied(*sizes) -> Shapes:
+        return dict(kept(*sizes))
+
+    return copied
+
+
+@once
 def native_shapes() -> Shapes:
     """Every tensor of the native model."""
     config = Sa2VAConfig(
@@ -41,6 +55,7 @@ def native_shapes() -> Shapes:
     return target_shapes(config)
 
 
+@once
 def export_shapes() -> Shapes:
     """Every tensor of the official export, with the shape that its places in the native model give it."""
     native = native_shapes()

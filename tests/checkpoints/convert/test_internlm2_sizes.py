@@ -14,6 +14,7 @@ from tests.support.internlm2_sizes import (
     ALPHA,
     REAL_SIZES,
     base_shapes,
+    config_of,
     export_shapes,
     native_shapes,
     partial_shapes,
@@ -36,7 +37,7 @@ def ranges_used(plan):
 def test_every_tensor_of_an_export_is_consumed_once_and_every_target_filled_once(name):
     size = REAL_SIZES[name]
     shapes, targets = export_shapes(size), native_shapes(size)
-    plan = make_plan({SourceRole.CHECKPOINT: shapes}, targets, heads=attention_heads(size.config()))
+    plan = make_plan({SourceRole.CHECKPOINT: shapes}, targets, heads=attention_heads(config_of(size)))
     assert [target.name for target in plan.targets] == list(targets)
     assert {fate.fate for fate in plan.fates[SourceRole.CHECKPOINT].values()} == {Fate.USED}
     used = ranges_used(plan)
@@ -57,7 +58,7 @@ def test_the_partial_checkpoint_and_its_bases_add_up(name):
         {SourceRole.CHECKPOINT: partial, SourceRole.BASE: base, SourceRole.SAM2: sam2},
         native_shapes(size),
         scales={AdapterPart.LANGUAGE: LoraScale(ALPHA)},
-        heads=attention_heads(size.config()),
+        heads=attention_heads(config_of(size)),
     )
     layers = size.text["num_hidden_layers"]
     assert [target.origin for target in plan.targets].count(TensorOrigin.MERGED) == 7 * layers
