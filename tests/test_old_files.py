@@ -52,7 +52,7 @@ def model(tmp_path_factory, fixture_folder):
 def test_a_run_is_read_and_scored_as_then(data, tmp_path):
     run = open_run(OLD / "run")
     assert list(run.cases()) == CASES and all(str(row.status) == "ok" for row in run.rows)
-    found = evaluate([OLD / "run"], open_dataset(data), tmp_path / "scores")
+    found = evaluate([OLD / "run"], open_dataset(data), tmp_path / "scores", processes=1)
     then = json.loads((OLD / "scores" / "summary.json").read_text(encoding="utf-8"))
     means = [{row["metric"]: row["mean"] for row in one["runs"][0]["summary"]} for one in (then, found.summary)]
     assert len(means[0]) > 10 and means[1] == pytest.approx(means[0])

@@ -25,8 +25,8 @@ def wrong(number: int) -> CaseArrays:
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives():
     load = partial(made, 32)
-    one, two = (score_many(load, range(12), processes, progress=False) for processes in (1, 2))
-    assert [case.case_id for case in two] == [f"c{number}" for number in range(12)]
+    one, two = (score_many(load, range(20), processes, progress=False) for processes in (1, 2))
+    assert [case.case_id for case in two] == [f"c{number}" for number in range(20)]
     for here, there in zip(one, two, strict=True):
         assert (here.outcome, here.prediction_digest, here.counts) == (
             there.outcome,
@@ -34,6 +34,12 @@ def test_two_processes_give_what_one_gives():
             there.counts,
         )
         assert here.values == pytest.approx(dict(there.values), nan_ok=True)
+
+
+def test_few_cases_start_no_process():
+    keys = []
+    score_many(lambda key: keys.append(key) or made(32, key), range(16), processes=2, progress=False)
+    assert keys == list(range(16))
 
 
 def test_with_one_process_everything_runs_in_this_one():
@@ -50,7 +56,7 @@ def test_the_bar_is_shown_unless_it_is_not_wanted():
     assert seen.ends == {"scoring": 2}
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_case_that_cannot_be_scored_stops_the_batch(processes):
     with pytest.raises(RefusedInput, match="case c5"):
-        score_many(wrong, [4, 5], processes, progress=False)
+        score_many(wrong, [*[4] * 20, 5], processes, progress=False)
