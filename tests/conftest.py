@@ -1,5 +1,6 @@
 """Fixtures for all tests, and the rule that golden tests may be skipped only where the goldens are absent."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ BROWSER_FIXTURES = {"browser", "opened"}
 MODEL_FOLDERS = ("tests/train/",)  # where nearly all do without such a fixture
 
 block()
+# What is imported and collected stays, so that the search for garbage can pass over it: a tenth of the collection.
+gc.disable()
 # The kit keeps a key of the machine in the user's configuration: tests keep theirs apart.
 _CONFIG = tempfile.TemporaryDirectory(prefix="vesselkit-config-")
 os.environ["XDG_CONFIG_HOME"] = _CONFIG.name
@@ -98,6 +101,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("model")
     marked = {name: {item.path for item in items if item.get_closest_marker(name)} for name in ("longest", "slow")}
     items.sort(key=lambda item: (item.path not in marked["longest"], item.path not in marked["slow"]))
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 class GoldenWatch:
