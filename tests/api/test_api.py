@@ -68,6 +68,7 @@ def test_predict_knows_every_option_of_the_command(vesselkit):
     assert command - rules == function - {"rules", "prompts"} | {"prompt"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, content", [("helpers.py", "A = 1\n"), ("helpers/__init__.py", "A = 1\n"), ("helpers/own.py", "A = 1\n")]
 )
@@ -86,6 +87,7 @@ def test_a_helpers_of_the_users_own_is_named(tmp_path, wheel, name, content, use
     assert ended.returncode == 1 and said == f"{expected} Rename that, or start Python in another folder"
 
 
+@pytest.mark.slow
 def test_the_command_names_it_too(tmp_path, wheel):
     (tmp_path / "helpers.py").write_text("A = 1\n")
     ended = python(tmp_path, "from vesselkit import main; main()", path=wheel)
@@ -93,12 +95,14 @@ def test_the_command_names_it_too(tmp_path, wheel):
     assert ended.stderr.startswith(f"Error: vesselkit: expected its own package 'helpers', found {tmp_path}")
 
 
+@pytest.mark.slow
 def test_a_helpers_that_was_imported_before_is_named(tmp_path, wheel):
     (tmp_path / "helpers.py").write_text("A = 1\n")
     ended = python(tmp_path, "import helpers, vesselkit; print(helpers.A); vesselkit.predict", path=wheel)
     assert ended.stdout == "1\n" and f"found {tmp_path / 'helpers.py'} in its place" in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_wheel_gives_both_packages(tmp_path, wheel):
     code = "import vesselkit as v; print(v.__version__, v.load_model.__module__, v.load_model.__code__.co_filename)"
     ended = python(tmp_path, code, path=wheel)

@@ -28,6 +28,7 @@ def test_errors_have_their_exit_codes_and_no_traceback(call, tmp_path, monkeypat
     assert (ended.code, ended.out, ended.err) == (code, "", "Error: what came\n")
 
 
+@pytest.mark.slow
 def test_debug_shows_where_an_error_arose(tmp_path):
     (tmp_path / "x.pth").touch()
     command = [

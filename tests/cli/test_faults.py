@@ -120,6 +120,7 @@ def test_a_read_only_place_is_refused_before_the_work(call, place, monkeypatch, 
     assert "cannot be" in ended.err and "ame another" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "said"),
     [
@@ -159,6 +160,7 @@ def test_a_scheduler_stops_a_command_which_leaves_nothing(call, place, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPLACED)
 @pytest.mark.parametrize("fault", ["disk", "memory", "signal"])
 def test_an_earlier_result_outlives_a_fault(call, place, monkeypatch, tmp_path, name, fault):
@@ -175,6 +177,7 @@ def test_an_earlier_result_outlives_a_fault(call, place, monkeypatch, tmp_path, 
     assert content(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "said", "exit_code"),
     [
@@ -206,6 +209,7 @@ def test_a_prediction_goes_on_after_a_fault(call, place, monkeypatch, tmp_path, 
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*WHOLE_RESULTS, "predict"])
 def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_path, name):
     one = stage(name, place)
@@ -270,6 +274,7 @@ def odd_place(tmp_path_factory):
     return made(tmp_path_factory.mktemp("faults") / ODD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*WHOLE_RESULTS, "predict"])
 def test_names_with_spaces_marks_and_other_scripts_are_taken(call, odd_place, tmp_path, name):
     one = stage(name, odd_place)
@@ -280,6 +285,7 @@ def test_names_with_spaces_marks_and_other_scripts_are_taken(call, odd_place, tm
     assert output.exists() and [path.name for path in output.parent.iterdir()] == [one.output]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit of the size of files")
 @pytest.mark.parametrize("name", ["predict", "evaluate", "review-page", "visualize", "review"])
 def test_a_file_that_may_not_become_that_large_is_told_as_a_full_disk(call, place, tmp_path, name):

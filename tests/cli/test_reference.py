@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (*("-m", "typer", "helpers.cli.app", "utils", "docs", "--name", "vesselkit"), *("--title", "Commands"))
 
 
+@pytest.mark.slow
 def test_the_file_is_a_fresh_one_whatever_the_terminal():
     assert f"$(BIN)/python {' '.join(COMMAND)} --output docs/cli.md" in (ROOT / "Makefile").read_text(encoding="utf-8")
     kept = (ROOT / "docs/cli.md").read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ def data(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_fixture_answers_each_expression(call, tmp_path, data):
     convert_fixture(tmp_path / "model")
     ended = call(*ARGUMENTS, "--ids", "keep", "--device", "cpu", "--prompt", "Please segment {expression}.")

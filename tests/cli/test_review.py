@@ -54,6 +54,7 @@ def test_a_report_needs_the_runs_own_data_and_scores(call, run, tmp_path):
     assert not (tmp_path / "review.html").exists()
 
 
+@pytest.mark.slow
 def test_verdicts_in_and_out(call, run, tmp_path):
     (tmp_path / "sent.jsonl").write_text(
         lines(run, record(1, SAME), record(2, GRIDDED, "reject")) + record(3, SAME).to_line()

@@ -22,6 +22,7 @@ def drawn(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_tuned_and_applied(call, drawn):
     ended = call("tune", "frangi", "--data", "data", "--output", "frangi.json", "--processes", "1")
     assert ended.code == 0 and "Doe" not in ended.out + ended.err + (drawn / "frangi.json").read_text()

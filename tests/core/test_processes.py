@@ -36,10 +36,12 @@ def wait(seconds):
     time.sleep(seconds)
 
 
+@pytest.mark.slow
 def test_results_come_in_the_order_of_the_keys():
     assert list(parallel_map(double, range(7), 2, chunk=3)) == [0, 2, 4, 6, 8, 10, 12]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "error", "message"),
     [

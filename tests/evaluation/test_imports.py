@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 MODULES = ("helpers.evaluation.evaluate", "helpers.notebook.evaluate_notebook", "helpers.review.review_source")
 
 
+@pytest.mark.slow
 def test_models_are_not_loaded():
     """One process imports them in turn, and names after each what of the two is loaded by then."""
     lines = ["import sys, importlib"]

@@ -65,6 +65,7 @@ def test_lost_cases_failures_and_other_configurations_fail():
     assert check(drawn(EVEN), other).problems == ("threshold: the baseline has 0.5, this run 0.4",)
 
 
+@pytest.mark.slow
 def test_a_baseline_comes_back(tmp_path):
     write_baseline(tmp_path / "folder" / "b.json", drawn(EVEN))
     assert check(read_baseline(tmp_path / "folder" / "b.json"), drawn(EVEN)).passed

@@ -79,6 +79,7 @@ def test_exit_codes_and_messages(tmp_path, capsys):
         runner.main([notebook, "-p", "threshold"])
 
 
+@pytest.mark.slow
 def test_a_run_and_the_exit_code_of_its_error(tmp_path, capfd):
     source = "from helpers.core.errors import RefusedInput\nprint('results: outputs/a')\n"
     source += "if threshold > 0.5:\n    raise RefusedInput('no such frame')"
@@ -97,6 +98,7 @@ def test_a_read_only_place_is_told(tmp_path, capsys):
     assert "/proc: cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_scheduler_stops_a_notebook(tmp_path, capsys):
     notebook = write_notebook(tmp_path / "in.ipynb", f"import os, signal; os.kill({os.getpid()}, signal.SIGTERM)")
     assert runner.main([str(notebook), "--output", str(tmp_path / "out.ipynb")]) == 130

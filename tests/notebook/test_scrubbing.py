@@ -41,6 +41,7 @@ def test_paths_and_data_files_are_taken_out_and_prose_stays(text, kept):
     assert scrubbed(text, []) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "error", "kept"),
     [
@@ -131,6 +132,7 @@ unseen = ipywidgets.Text("{planted} {pixels}")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
 def test_an_executed_notebook_keeps_no_pixels_and_words_of_widgets_closed_hidden_or_shown(tmp_path, fails):
     figure, pixels = (base64.b64encode(png_bytes(np.eye(side, dtype=bool))).decode() for side in (5, 6))

@@ -1,6 +1,7 @@
 """A notebook that runs without a browser shows its cell and the bars of its kernel, and keeps nothing of them."""
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.core.kernel_bars import MIME, PassedOn, Widgets
@@ -18,6 +19,7 @@ with Bar("predict", 5, unit="image", initial=2) as work:
 OTHERS = "import sys\nfor n in (1, 2): print(f'\\rLoading: {n}0%|##| {n}/9 [00:0{n}<00:08]', end='', file=sys.stderr)"
 
 
+@pytest.mark.slow
 def test_the_cell_by_its_heading_and_the_kernels_bars(tmp_path):
     cells = [
         new_markdown_cell("# Title"),

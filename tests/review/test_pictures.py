@@ -17,6 +17,7 @@ def source(tmp_path_factory):
     return open_source(write_run(folder / "run"), write_data(folder / "data"))
 
 
+@pytest.mark.slow
 def test_a_run_as_pictures_with_a_page(source, tmp_path):
     wanted = [SAME, FAILED, BROKEN]
     assert write_pictures(run_panels(source, wanted), tmp_path / "out", "<b>run</b>") == 2

@@ -143,6 +143,7 @@ def run_alone(script, *arguments, code=0):
     return done
 
 
+@pytest.mark.slow
 def test_the_file_runs_by_itself(tmp_path, official):
     script = tmp_path / "receipt.py"
     script.write_bytes(read_script())
@@ -163,6 +164,7 @@ def test_the_file_runs_by_itself(tmp_path, official):
     assert one.pixels.norm == pytest.approx(np.sqrt(768) * 0.2, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_the_file_refuses_in_one_line(tmp_path, official):
     script = tmp_path / "receipt.py"
     script.write_bytes(read_script())
@@ -340,6 +342,7 @@ KNOWN = {"prompt_ids", "answer_ids", "states", "projected", "best", "ious", "log
          "square.sketch", "tower.sketch"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_receipt_holds_no_pixels_and_no_path(tmp_path, official):
     script = tmp_path / "receipt.py"
     script.write_bytes(read_script())

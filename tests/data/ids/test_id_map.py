@@ -105,6 +105,7 @@ def test_a_complete_map_on_a_read_only_disk_still_opens(key, tmp_path, monkeypat
         pseudonyms(records("a1", "b1"), key, tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_agree(key, tmp_path):
     program = (
         "import sys; from pathlib import Path; from helpers.data.ids.id_map import pseudonyms; "

@@ -16,6 +16,7 @@ from helpers.dev.synthesis.written_layouts import SynthLayout
 _RECIPE = Recipe(patients=6, sequences=1, frames=1, seed=3, size=96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", SynthLayout)
 def test_layouts_are_read_again(tmp_path, layout):
     write_dataset(_RECIPE, layout, tmp_path / "set")
@@ -48,6 +49,7 @@ def test_record_states_shares_and_ranges(tmp_path):
     assert all(0 <= share <= 1 for share in record["shares_of_frames"].values())
 
 
+@pytest.mark.slow
 def test_command(tmp_path, capsys):
     out = tmp_path / "set"
     call = [

@@ -68,6 +68,7 @@ def test_a_frame_alone_equals_the_frame_in_its_sequence():
     assert not np.array_equal(in_order[1].image, in_order[2].image)
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_pixels():
     code = (
         "import hashlib; from helpers.dev.synthesis.sequence import draw_frame; f = draw_frame(5, 2, 1, 4, 96); "

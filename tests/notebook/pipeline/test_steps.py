@@ -113,6 +113,7 @@ def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
     assert "nothing to score" in closing_text(steps) and (steps[3].result / "review.html").is_file()
 
 
+@pytest.mark.slow
 def test_only_a_whole_conversion_of_these_sources_is_used_again(tmp_path):
     sources = copy_sources(tmp_path / "sources")
     given = (sources.checkpoint, sources.base, sources.sam2)
@@ -148,6 +149,7 @@ def test_the_pipeline_takes_what_the_conversion_takes(tmp_path, monkeypatch):
     assert fields <= {one.name for one in dataclasses.fields(PipelineRequest)} | {"id_key"}
 
 
+@pytest.mark.slow
 def test_a_conversion_with_other_options_is_not_used_again(tmp_path):
     sources = copy_sources(tmp_path / "sources")
     given = (tmp_path / "convert", sources.checkpoint, sources.base, sources.sam2)
