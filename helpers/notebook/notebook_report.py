@@ -10,17 +10,17 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 from IPython.display import display
-from nbconvert import HTMLExporter
-from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
 
 from helpers.core import paths
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.notebook.notebook_session import shown_path
+
+if TYPE_CHECKING:  # what only announces a report waits for none of this
+    from nbformat import NotebookNode
 
 START, END = "page-start", "page-end"
 _ABOUT = "## About this page\n\n"
@@ -107,6 +107,8 @@ def write_report(executed: Path) -> Path | None:
         RefusedInput: where the announced file is no HTML file in an existing folder below `outputs`, or below the
             folder of results that the notebook itself is in.
     """
+    import nbformat
+
     node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
     wanted = [found["data"][_MIME]["path"] for found in _outputs(node) if _MIME in found.get("data", {})]
     if not wanted:
@@ -137,12 +139,15 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def report_html(node: nbformat.NotebookNode, title: str) -> str:
+def report_html(node: "NotebookNode", title: str) -> str:
     """The notebook's prose and outputs as HTML that refers to nothing outside itself.
 
     Its cells stand in the order of `in_reading_order`, beside a list of contents. Code is left out, and so are progress
     bars and what went to the error stream.
     """
+    import nbformat
+    from nbconvert import HTMLExporter
+
     shown = nbformat.from_dict(node)
     shown.metadata.pop("widgets", None)
     shown.metadata["title"] = title
@@ -178,11 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _outputs(node: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+def _outputs(node: "NotebookNode") -> "list[NotebookNode]":
     return [found for cell in node.cells if cell.cell_type == "code" for found in cell.outputs]
 
 
-def _is_shown(output: nbformat.NotebookNode) -> bool:
+def _is_shown(output: "NotebookNode") -> bool:
     if output.output_type == "stream":
         return output.name == "stdout"
     return not {_MIME, _WIDGET} & set(output.get("data", {}))
@@ -192,11 +197,13 @@ if __name__ == "__main__":
     sys.exit(main())
 
 
-def in_reading_order(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+def in_reading_order(cells: "Sequence[NotebookNode]") -> "list[NotebookNode]":
     """Title, cells that begin the page, the others, cells that end it.
 
     Where cells begin the page, what stands under the title comes after them, under a heading of its own.
     """
+    from nbformat.v4 import new_markdown_cell
+
     first = next((place for place, cell in enumerate(cells) if _is_titled(cell)), -1)
     begin, end = ([cell for cell in cells[first + 1 :] if tag in _tags(cell)] for tag in (START, END))
     others = [cell for cell in cells[first + 1 :] if not {START, END} & _tags(cell)]
@@ -225,11 +232,11 @@ def with_contents(html: str) -> str:
     )
 
 
-def _is_titled(cell: NotebookNode) -> bool:
+def _is_titled(cell: "NotebookNode") -> bool:
     return cell.cell_type == "markdown" and _TITLE.match(cell.source.strip()) is not None
 
 
-def _tags(cell: NotebookNode) -> set[str]:
+def _tags(cell: "NotebookNode") -> set[str]:
     return set(cell.metadata.get("tags", ()))
 
 
