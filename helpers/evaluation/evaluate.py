@@ -17,6 +17,8 @@ from helpers.data.frames.frame import listing_sha256
 from helpers.data.rules import TRUTH_RULES
 from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
+from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
+from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths, without_p_values
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
 from helpers.evaluation.metric_score import MetricScore, score_in
@@ -141,13 +143,21 @@ def evaluate(
         name: {case.case_id: case.histogram for case in one if case.histogram is not None}
         for name, one in scores.items()
     }
+    own = own_truths(subjects, dataset, tables)
     compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
+    compared = [without_p_values(one, own) for one in compared]
     studies = [
         operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
         for name, table in tables.items()
     ]
     temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
-    common = [*choice.warnings, *untold, *check.warnings(tables), *_unit_warnings(tables[subjects[0].name])]
+    common = [
+        *edit_warnings(own),
+        *choice.warnings,
+        *untold,
+        *check.warnings(tables),
+        *_unit_warnings(tables[subjects[0].name]),
+    ]
     common += score_warnings(checked)
     values = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -167,17 +177,20 @@ def evaluate(
             **_decided(dataset, tables[subjects[0].name]),
         },
         "training": check.facts,
-        "standing": check.record(tables),
+        "standing": edit_titles(check.record(tables), own),
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
-        "runs": [_described(subject, tables[subject.name], seed=seed, draws=draws) for subject in subjects],
+        "runs": [
+            _described(subject, tables[subject.name], own.get(subject.name), seed=seed, draws=draws)
+            for subject in subjects
+        ],
         "yardsticks": reference_bound_means(yardsticks, tables[subjects[0].name]),
         "comparisons": compared,
         "studies": [one.record for one in studies],
         "processing": None
         if processing is None
         else _processed(subjects, cases, tables, processing, processes, seed=seed, draws=draws),
-        "sequences": None if temporal is None else temporal.record,
+        "sequences": None if temporal is None else _temporal(temporal.record, own),
         "definitions": definitions().to_dict("records"),
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
@@ -215,7 +228,9 @@ def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     return decisions
 
 
-def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int) -> dict[str, Any]:
+def _described(
+    subject: ScoredRun, table: pd.DataFrame, own: OwnTruth | None, *, seed: int, draws: int
+) -> dict[str, Any]:
     """A run and its results, as a JSON object."""
     outcomes = Counter(table["outcome"])
     failures = (table["outcome"] != CaseScoring.SCORED).any()
@@ -225,12 +240,18 @@ def _described(subject: ScoredRun, table: pd.DataFrame, *, seed: int, draws: int
     return {
         **subject.facts(),
         OFFICIAL_CHECK: subject.official_check,
+        EDIT_DISTANCE: None if own is None else own.to_json(),
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
         "summary": records_of(summary(table, draws=draws, seed=seed)),
         "scored_only": None if scored_only is None else records_of(scored_only),
         "pooled": records_of(pooled(table, draws=draws, seed=seed)),
     }
+
+
+def _temporal(record: Mapping[str, Any], own: Mapping[str, OwnTruth]) -> dict[str, Any]:
+    """The record of sequences, without p-values of runs whose masks the ground truth began from."""
+    return {**record, "comparisons": [without_p_values(one, own) for one in record["comparisons"]]}
 
 
 def _comparisons(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from helpers.evaluation.edit_distance import EDIT_TITLE, edit_distance_of
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.case_scores import CaseScoring
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -13,7 +14,8 @@ _METRIC = "dice"
 def headline(summary: Mapping[str, Any]) -> str:
     """The sentence about the first run of an evaluation. It holds names of runs as they are.
 
-    Where no case has a mask it says so in place of a mean; a mean without an interval says why it has none.
+    Where no case has a mask it says so in place of a mean; a mean without an interval says why it has none. A run whose
+    masks the ground truth began from gets none: the sentence says so, and how far they were edited.
 
     Args:
         summary: as `summary.json` holds it, docs/metrics-format.md.
@@ -26,12 +28,24 @@ def headline(summary: Mapping[str, Any]) -> str:
         return f"{run['name']}: no mask to score: all {sizes} failed or are missing; {_whose(summary, run)}."
     if dice["mean"] is None:
         return f"{run['name']}: Dice is defined for none of {sizes}; {_whose(summary, run)}."
+    edited = edit_distance_of(summary, run["name"])
+    if edited is not None:
+        return (
+            f"{run['name']}: no headline: the ground truth of {edited['cases']} of {_scored_cases(run)} scored cases "
+            f"began from its own masks. The {EDIT_TITLE} is a mean Dice of {dice['mean']:.3f}{_interval(dice)}, "
+            f"{sizes}."
+        )
     parts = [f"{run['name']}: mean Dice {dice['mean']:.3f}{_interval(dice)}, {sizes}"]
-    failed = sum(run["outcomes"].values()) - scored
+    failed = _scored_cases(run) - scored
     if failed:
         parts.append(f"{failed} without a mask count as empty")
     parts.append(_whose(summary, run))
     return f"{'; '.join(parts)}. {_against(summary, run)}."
+
+
+def _scored_cases(run: Mapping[str, Any]) -> int:
+    """Number of cases that a run was scored on, with and without a mask."""
+    return sum(run["outcomes"].values())
 
 
 def _whose(summary: Mapping[str, Any], run: Mapping[str, Any]) -> str:
@@ -45,7 +59,12 @@ def _against(summary: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     if not summary["comparisons"]:
         return "No other run was given to compare with"
     own = title_of(summary, run["name"])
-    said = "; ".join(_difference(one, own) for one in summary["comparisons"])
+    said = "; ".join(
+        _difference(one, own)
+        if edit_distance_of(summary, one["second"]) is None
+        else f"not compared with {one['second']}, from whose masks the ground truth began"
+        for one in summary["comparisons"]
+    )
     return said[0].upper() + said[1:]
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from helpers.core.documents import read_document, refuse_damaged, write_document
 from helpers.core.errors import RefusedInput
+from helpers.evaluation.edit_distance import EDIT_TITLE
+from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.leakage.standing import COLUMN as STANDING
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.metrics_folder import Metrics
@@ -53,8 +55,13 @@ class Scores:
 
 
 def scores_of(metrics: Metrics) -> Scores:
-    """What the gate looks at in a metrics folder: its first run."""
+    """What the gate looks at in a metrics folder: its first run. Raises RefusedInput where it has no headline."""
     run = metrics.summary["runs"][0]
+    if run.get(EDIT_DISTANCE):
+        raise RefusedInput(
+            f"{metrics.folder}: expected scores, found the {EDIT_TITLE}: the ground truth of "
+            f"{run[EDIT_DISTANCE]['cases']} cases began from the masks of run {run['name']}. Score other cases"
+        )
     configuration = {name: run[name] for name in _CONFIGURATION}
     configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")
     configuration["images_sha256"] = run.get("data_sha256")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
 from helpers.evaluation.headline import headline
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
@@ -84,7 +85,9 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     runs = summary["runs"]
     rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
     shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
-    head = ["metric", *(escaped(run["name"]) for run in runs), "n"]
+    head = ["metric", *(escaped(run["name"] + (f": {EDIT_TITLE}" if run.get(KEY) else "")) for run in runs), "n"]
+    if all(run.get(KEY) for run in runs) and title == "Headline":
+        title = EDIT_TITLE.capitalize()
     lines = _warning_rows(summary["warnings"], len(head))
     for metric in shown:
         of_runs = [rows[run["name"]][metric] for run in runs]

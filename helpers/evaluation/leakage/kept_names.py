@@ -5,7 +5,7 @@ holds no name, and without the key nothing of it can be tried out.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,27 @@ from typing import Any
 
 from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.data.ids.id_key import fingerprint, machine_folder, read_key, write_private
-from helpers.evaluation.leakage.name_marks import NameMarks, hashed, marks_of
+from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
+from helpers.evaluation.leakage.name_marks import Mark, NameMarks, hashed, marks_of
 from helpers.evaluation.leakage.training_files import ListRole, NamedImages, TrainingFiles
 
 _SCHEMA, _VERSION = "vesselkit.training-names", 1
 _CONVERT = "Convert the model again"
+
+
+@dataclass(frozen=True)
+class KeptCases:
+    """Hashes of training images that were exported under case ids of one key.
+
+    Attributes:
+        cases, patients: hashes of their ids.
+        count, told: number of them, and of those whose patient is known.
+    """
+
+    cases: frozenset[str] = field(default=frozenset(), repr=False)
+    patients: frozenset[str] = field(default=frozenset(), repr=False)
+    count: int = 0
+    told: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class KeptNames:
         names: of training images, without their parts.
         validation: of validation images.
         parts: of all training images.
+        exported: of training images under case ids, by the fingerprint of the key that these were drawn under.
     """
 
     key_fingerprint: str
@@ -40,6 +57,26 @@ class KeptNames:
     names: tuple[NameMarks, ...] = field(repr=False)
     validation: tuple[NameMarks, ...] = field(repr=False)
     parts: frozenset[str] = field(repr=False)
+    exported: Mapping[str, KeptCases] = field(default_factory=dict, repr=False)
+
+    @property
+    def exported_count(self) -> int:
+        """Number of training images under case ids, of any key."""
+        return sum(one.count for one in self.exported.values())
+
+    def exported_under(self, key_fingerprint: str | None) -> KeptCases:
+        """Those under case ids of a key; None for kept ids, which say nothing of other data sets."""
+        return self.exported.get(key_fingerprint or "", KeptCases())
+
+
+def case_mark(case_id: str) -> str:
+    """What is hashed of a case id."""
+    return f"case\0{case_id}"
+
+
+def patient_mark(patient: str) -> str:
+    """What is hashed of a patient's pseudonym."""
+    return f"patient\0{patient}"
 
 
 def kept_path(tensors_sha256: str) -> Path:
@@ -54,12 +91,16 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
         UsageProblem: where the folder cannot be written.
     """
     mark, forms, parts = hashed(key), dict[Any, int](), set[str]()
+    exported = dict[str, list[ExportedCase]]()
     names = []
     for source in read.sources:
         for name in source.names:
             one = marks_of(name, mark, source.file(name))
             training = source.role is ListRole.TRAINING
-            parts |= one.parts if training else set()
+            case = case_of(source.exported, name)
+            if case is not None and training:
+                exported.setdefault(case.key_fingerprint, []).append(case)
+            parts |= one.parts if training and case is None else set()
             names.append(
                 {
                     "role": str(source.role),
@@ -67,6 +108,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
                     "size": one.size,
                     "words": sorted(one.words),
                     "forms": forms.setdefault(one.forms, len(forms)),
+                    **({} if case is None else {"exported": True}),
                 }
             )
     path = kept_path(tensors_sha256)
@@ -80,6 +122,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
         "names": names,
         "forms": [sorted(one) for one in forms],
         "parts": sorted(parts),
+        **({"exported": {key: _cases(cases, mark) for key, cases in exported.items()}} if exported else {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, json.dumps(document(_SCHEMA, _VERSION, values), separators=(",", ":")) + "\n")
@@ -98,7 +141,7 @@ def read_kept(tensors_sha256: str) -> KeptNames | None:
     values = read_document(path, _SCHEMA, _VERSION, advice=_CONVERT)
     with refuse_damaged(path, _SCHEMA, _VERSION, _CONVERT):
         forms = [frozenset(one) for one in values["forms"]]
-        names = [(one["role"], _marks(one, forms)) for one in values["names"]]
+        names = [(one["role"], _marks(one, forms)) for one in values["names"] if not one.get("exported")]
         return KeptNames(
             str(values["key_fingerprint"]),
             tuple(values["files"]),
@@ -107,6 +150,7 @@ def read_kept(tensors_sha256: str) -> KeptNames | None:
             tuple(marks for role, marks in names if role == ListRole.TRAINING),
             tuple(marks for role, marks in names if role == ListRole.VALIDATION),
             frozenset(values["parts"]),
+            {key: _kept_cases(one) for key, one in values.get("exported", {}).items()},
         )
 
 
@@ -119,6 +163,21 @@ def key_of(kept: KeptNames, paths: Iterable[Path | None]) -> bytes | None:
         if fingerprint(key) == kept.key_fingerprint:
             return key
     return None
+
+
+def _cases(cases: Sequence[ExportedCase], mark: Mark) -> dict[str, Any]:
+    """A JSON object of `KeptCases`."""
+    patients = [one.patient for one in cases if one.patient is not None]
+    return {
+        "cases": sorted(mark(case_mark(one.case_id)) for one in cases),
+        "patients": sorted({mark(patient_mark(patient)) for patient in patients}),
+        "told": len(patients),
+    }
+
+
+def _kept_cases(values: Mapping[str, Any]) -> KeptCases:
+    cases = values["cases"]
+    return KeptCases(frozenset(cases), frozenset(values["patients"]), len(cases), int(values["told"]))
 
 
 def _described(source: NamedImages) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Training data of each run, as far as known, and the standing of the scored patients to it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.data.dataset import Dataset
 from helpers.data.ids.id_key import machine_key_path
-from helpers.evaluation.leakage.kept_names import KeptNames, key_of, read_kept
+from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
+from helpers.evaluation.leakage.kept_names import KeptNames, case_mark, key_of, patient_mark, read_kept
 from helpers.evaluation.leakage.name_marks import hashed, marks_of, plain
 from helpers.evaluation.leakage.standing import Source, Standing, Standings
 from helpers.evaluation.leakage.training_files import ListRole
@@ -161,14 +163,46 @@ class TrainingData:
     def _of_names(self, role: ListRole) -> TrainedGroups:
         """What the names of a list's sources of one role say; those that are case ids say it by themselves."""
         people, matcher = self.dataset.people, Matcher(self.dataset.people, plain)
-        pairs = [(name, one.file(name)) for one in self.listed.read.sources if one.role is role for name in one.names]
+        sources = [one for one in self.listed.read.sources if one.role is role]
+        pairs, cases = list[tuple[str, Path | None]](), list[ExportedCase]()
+        for one in sources:
+            for name in one.names:
+                case = case_of(one.exported, name)
+                if case is None:
+                    pairs.append((name, one.file(name)))
+                else:
+                    cases.append(case)
         by_id = {name: group for name, _ in pairs if (group := self._of_id(name)) is not None}
         names = [(name, file) for name, file in pairs if name not in by_id and name not in people.by_case]
         told = told_by(people, [name for name, _ in names])
         matched = matcher.find([marks_of(name, plain, file) for name, file in names], told)
         files = {name for name, _ in pairs if name in people.by_case}
-        return TrainedGroups(
+        trained = TrainedGroups(
             matched.groups | set(by_id.values()), matched.files | files, matched.doubtful, len(pairs), matched.untold
+        )
+        ours = [one for one in cases if one.key_fingerprint == self.dataset.key_fingerprint]
+        return self._with_cases(
+            trained, {one.case_id for one in ours}, {one.patient for one in ours} - {None}, len(cases),
+            len(cases) - sum(one.patient is not None for one in ours),
+        )  # fmt: skip
+
+    def _with_cases(
+        self, trained: TrainedGroups, case_ids: Set[str], patients: Set[str | None], names: int, untold: int
+    ) -> TrainedGroups:
+        """Training data with frames that were exported under case ids of this data set's key.
+
+        Args:
+            case_ids, patients: pseudonyms of the frames and their patients.
+            names, untold: number of such frames, under any key, and of those whose patient is not told by it.
+        """
+        people = self.dataset.people
+        groups = {group_of(patient, None) for patient, given in people.ids.items() if given in patients}
+        return TrainedGroups(
+            trained.groups | (groups - {None}),
+            trained.files | (set(case_ids) & people.by_case.keys()),
+            trained.doubtful,
+            trained.names + names,
+            trained.untold + untold,
         )
 
     def _of_id(self, name: str) -> Group | None:
@@ -209,7 +243,15 @@ class TrainingData:
         return self._of_kept(kept, Matcher(people, hashed(key))), None
 
     def _of_kept(self, kept: KeptNames, matcher: Matcher) -> Evidence:
-        trained = matcher.find(kept.names, parts=kept.parts)
+        trained, ours = matcher.find(kept.names, parts=kept.parts), kept.exported_under(self.dataset.key_fingerprint)
+        ids = self.dataset.people.ids.values()
+        trained = self._with_cases(
+            trained,
+            {case_id for case_id in self.dataset.people.by_case if matcher.mark(case_mark(case_id)) in ours.cases},
+            {given for given in ids if matcher.mark(patient_mark(given)) in ours.patients},
+            kept.exported_count,
+            kept.exported_count - ours.told,
+        )
         reasons = []
         if trained.untold:
             reasons.append(

@@ -16,7 +16,9 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.safe_json import read_json
+from helpers.data.exported_masks import ExportedMasks
 from helpers.data.layouts.detection import read_records
+from helpers.evaluation.leakage.exported_cases import exported_above
 
 _IMAGE_KEYS = frozenset(
     ("image", "file_name", "image_path", "imagePath", "images", "file_names", "filename", "img", "img_path")
@@ -60,12 +62,14 @@ class NamedImages:
         path: of the list, the annotation file or the data set. It may carry a name: never to be shown.
         names: with '/' between the parts of a path, each once, sorted.
         folders: where these images may lie.
+        exported: what the images are cases of, where the kit exported them under their case ids; else None.
     """
 
     path: Path = field(repr=False)
     role: ListRole
     names: tuple[str, ...] = field(repr=False)
     folders: tuple[Path, ...] = field(repr=False)
+    exported: ExportedMasks | None = field(default=None, repr=False)
 
     @property
     def sha256(self) -> str:
@@ -160,7 +164,7 @@ def place_of(text: str, folders: Sequence[Path]) -> Path | None:
 def _named_images(path: Path, role: ListRole, roots: Sequence[Path]) -> NamedImages:
     names = sorted({name.replace("\\", "/") for name in _entries(path)})
     folders = [path.parent / folder for folder in _IMAGE_FOLDERS] + list(roots)
-    return NamedImages(path, role, tuple(names), tuple(folders))
+    return NamedImages(path, role, tuple(names), tuple(folders), exported_above(path))
 
 
 def _entries(path: Path) -> Iterator[str]:
@@ -220,7 +224,7 @@ def _data_set(samples: _Samples, folders: Sequence[Path]) -> NamedImages | None:
         return None
     names = sorted({record.name for record in records if samples.split in (None, record.split)})
     root = path if path.is_dir() else path.parent
-    return NamedImages(path, ListRole.TRAINING, tuple(names), (root,)) if names else None
+    return NamedImages(path, ListRole.TRAINING, tuple(names), (root,), exported_above(path)) if names else None
 
 
 class _Config:

@@ -1,0 +1,116 @@
+"""Scores on ground truth that began from the scored masks themselves: how far they were edited, and no headline.
+
+See docs/metrics-format.md. Whoever corrects a mask leaves alone what is nearly right, so that the corrected mask is
+closer to the mask that it began from than to any other one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from helpers.data.dataset import Dataset
+from helpers.data.exported_masks import ExportedMask, MaskOrigin
+from helpers.evaluation.leakage.standing import joint_title
+from helpers.evaluation.scored_runs import ScoredRun
+from helpers.runs.weights import weights_of
+
+EDIT_TITLE = "edit distance to the corrected mask"
+KEY = "edit_distance"  # of a run in a summary
+_P_VALUES = ("p_sign_flip", "p_wilcoxon", "p_sign_flip_holm", "p_wilcoxon_holm")
+
+
+@dataclass(frozen=True)
+class OwnTruth:
+    """The scored cases whose ground truth began from a run's own masks, or from those of the same weights.
+
+    Attributes:
+        cases: their ids.
+        accepted: how many of them are its masks as they were, which reviewers accepted.
+        scored: number of all scored cases.
+    """
+
+    cases: tuple[str, ...] = field(repr=False)
+    accepted: int
+    scored: int
+
+    @property
+    def text(self) -> str:
+        """Why there is no headline: a clause."""
+        accepted = f", {self.accepted} of them as it was" if self.accepted else ""
+        return f"the ground truth of {len(self.cases)} of {self.scored} scored cases began from its own masks{accepted}"
+
+    def to_json(self) -> dict[str, Any]:
+        """An object of a summary."""
+        return {"cases": len(self.cases), "accepted": self.accepted, "case_ids": list(self.cases)}
+
+
+def own_truths(
+    subjects: Sequence[ScoredRun], dataset: Dataset, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, OwnTruth]:
+    """Runs, by name, that the ground truth of a scored case began from; none where people drew it apart from them.
+
+    A mask began from a run where the run, its weights, or the very mask is what its record names.
+
+    Args:
+        tables: of scores, by the names of the subjects.
+    """
+    records = {case.case_id: dataset.exported_mask(case) for case in dataset.cases}
+    found = {}
+    for subject in subjects:
+        table = tables[subject.name]
+        config, weights = subject.run.config.first_sha256, weights_of(subject.model)
+        drawn = dict(
+            zip(table["case_id"], table["prediction_digest"].where(table["tp"] + table["fp"] > 0), strict=True)
+        )
+        own = {
+            case_id: record
+            for case_id, digest in drawn.items()
+            if (record := records.get(case_id)) is not None
+            and (record.began_from(config, weights) or _is_base(record, digest))
+        }
+        if own:
+            accepted = sum(record.origin is MaskOrigin.ACCEPTED for record in own.values())
+            found[subject.name] = OwnTruth(tuple(own), accepted, len(table))
+    return found
+
+
+def edit_titles(standing: Mapping[str, Any], own: Mapping[str, OwnTruth]) -> dict[str, Any]:
+    """The record of standings with titles that say which scores are edit distances."""
+    runs = [
+        {**one, "title": f"{EDIT_TITLE} ({own[one['run']].text}); {one['title']}"} if one["run"] in own else one
+        for one in standing["runs"]
+    ]
+    return {**standing, "title": joint_title({one["run"]: one["title"] for one in runs}), "runs": runs}
+
+
+def edit_warnings(own: Mapping[str, OwnTruth]) -> list[str]:
+    """What must be known of such runs: a sentence for each."""
+    return [
+        f"run {name}: {one.text}. Its scores say how much of its masks was edited, and nothing of how good it is: it "
+        "has no headline and no p-value. Score it on cases that nobody began from its masks"
+        for name, one in own.items()
+    ]
+
+
+def without_p_values(comparison: dict[str, Any], own: Mapping[str, OwnTruth]) -> dict[str, Any]:
+    """A comparison of a summary as it is where none of its two runs is among `own`, else without p-values."""
+    if not {comparison["first"], comparison["second"]} & own.keys():
+        return comparison
+    rows = [{**row, **{name: None for name in _P_VALUES if name in row}} for row in comparison["metrics"]]
+    titled = {"title": f"{EDIT_TITLE}: {comparison['title']}"} if "title" in comparison else {}
+    return {**comparison, **titled, "metrics": rows}
+
+
+def edit_distance_of(summary: Mapping[str, Any], run: str) -> Mapping[str, Any] | None:
+    """What a summary says of a run whose masks its ground truth began from; None for others and in older folders.
+
+    Args:
+        run: its name.
+    """
+    return next((one.get(KEY) for one in summary["runs"] if one["name"] == run), None)
+
+
+def _is_base(record: ExportedMask, digest: str | float) -> bool:
+    return any(base.mask_sha256 is not None and base.mask_sha256 == digest for base in record.bases)

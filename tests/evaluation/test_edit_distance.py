@@ -1,0 +1,94 @@
+"""A run is not praised on ground truth that began from its own masks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import BeganFrom, Exchange
+from helpers.data.dataset import open_dataset
+from helpers.evaluation.edit_distance import EDIT_TITLE, OwnTruth, edit_titles, without_p_values
+from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.metrics_folder import open_metrics
+from helpers.evaluation.regression_gate import scores_of
+from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.exports import export_corrections
+from helpers.review.review_source import open_source
+from tests.support.review_runs import GRIDDED, NO_TRUTH, SAME, SEVERAL, write_data, write_run
+
+OWN = OwnTruth(("a", "b"), 1, 12)
+
+
+def corrected(folder, data, run, began_from, case_ids=(GRIDDED, SAME, SEVERAL)):
+    """The data set of one reader's corrections."""
+    source, store = open_source(run, data), CorrectionStore(folder / "corrections")
+    for case_id in case_ids:
+        start = beginning(source, case_id, began_from)
+        mask = np.zeros_like(start.mask) if began_from is BeganFrom.EMPTY else start.mask.copy()
+        mask[10:14, 20:60] ^= True
+        store.save(start.record("ann", mask), mask)
+    export_corrections(source, folder / "set", Exchange.PNG, store)
+    return open_dataset(folder / "set")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return write_data(folder / "data"), write_run(folder / "ours"), write_run(folder / "other", seed=7)
+
+
+def test_the_run_that_it_began_from_has_no_headline(runs, tmp_path):
+    data, ours, other = runs
+    found = evaluate([ours, other], corrected(tmp_path, data, ours, BeganFrom.PREDICTION), tmp_path / "m", draws=50)
+    first, second = found.summary["runs"]
+    assert first["edit_distance"] == {"cases": 3, "accepted": 0, "case_ids": [GRIDDED, SAME, SEVERAL]}
+    # Of the masks that hold the same pixels in both runs the truth began from both.
+    assert second["edit_distance"] == {"cases": 1, "accepted": 0, "case_ids": [SAME]}
+    assert found.text.splitlines()[2].startswith(
+        f"**ours: no headline: the ground truth of 3 of 3 scored cases began from its own masks. The {EDIT_TITLE} is a "
+    )
+    assert f"| metric | ours: {EDIT_TITLE} | other: {EDIT_TITLE} | n |" in found.text
+    assert f"## {EDIT_TITLE.capitalize()}" in found.text and "## Headline" not in found.text
+    for row in found.summary["comparisons"][0]["metrics"]:
+        assert row["p_sign_flip"] is row["p_wilcoxon_holm"] is None
+    assert found.score("dice").standing.startswith(f"{EDIT_TITLE} (the ground truth of 3 of 3")
+    assert any("nothing of how good it is" in text for text in found.summary["warnings"])
+    with pytest.raises(RefusedInput, match=f"expected scores, found the {EDIT_TITLE}"):
+        scores_of(open_metrics(tmp_path / "m"))
+
+
+def test_another_run_is_scored_as_ever_and_not_compared_with_it(runs, tmp_path):
+    data, ours, other = runs
+    cases = corrected(tmp_path, data, ours, BeganFrom.PREDICTION, (GRIDDED, SEVERAL))
+    found = evaluate([other, ours], cases, tmp_path / "m", draws=50)
+    assert [run["edit_distance"] is None for run in found.summary["runs"]] == [True, False]
+    assert found.text.splitlines()[2].startswith("**other: mean Dice ")
+    assert "Not compared with ours, from whose masks the ground truth began.**" in found.text
+    assert "## Headline" in found.text and f"| metric | other | ours: {EDIT_TITLE} | n |" in found.text
+
+
+@pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.TRUTH])
+def test_what_people_drew_apart_from_the_run_is_ground_truth(runs, tmp_path, began_from):
+    data, ours, _ = runs
+    case_ids = (GRIDDED, SEVERAL) if began_from is BeganFrom.TRUTH else (GRIDDED, SEVERAL, NO_TRUTH)
+    found = evaluate([ours], corrected(tmp_path, data, ours, began_from, case_ids), tmp_path / "m", draws=50)
+    assert found.summary["runs"][0]["edit_distance"] is None and found.text.splitlines()[2].startswith("**ours: mean")
+    assert scores_of(open_metrics(tmp_path / "m")).title == "training list unknown"
+
+
+def test_titles_and_comparisons():
+    standing = {"title": "x", "excluded": False, "runs": [{"run": "a", "title": "t"}, {"run": "b", "title": "t"}]}
+    titled = edit_titles(standing, {"a": OWN})
+    text = "the ground truth of 2 of 12 scored cases began from its own masks, 1 of them as it was"
+    assert titled["runs"][0]["title"] == f"{EDIT_TITLE} ({text}); t" and titled["runs"][1]["title"] == "t"
+    assert titled["title"] == f"a: {EDIT_TITLE} ({text}); t; b: t"
+    assert edit_titles(standing, {})["title"] == "t"
+    row = {"metric": "dice", "difference": 0.1, "p_sign_flip": 0.01, "p_sign_flip_holm": 0.02}
+    comparison = {"first": "a", "second": "b", "title": "t", "metrics": [row]}
+    assert without_p_values(comparison, {}) is comparison
+    for own in ({"a": OWN}, {"b": OWN}):
+        changed = without_p_values(comparison, own)
+        assert changed["title"] == f"{EDIT_TITLE}: t"
+        assert changed["metrics"] == [{**row, "p_sign_flip": None, "p_sign_flip_holm": None}]
+    assert pd.notna(row["p_sign_flip"])
