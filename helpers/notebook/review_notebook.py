@@ -1,11 +1,12 @@
 """Steps of `04_review`: open a run, its data set and its scores for review, and keep verdicts by the run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import Stage
+from helpers.core.vocabulary import Exchange, Exported
 from helpers.data.dataset import Dataset
 from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluate_notebook import ChosenRun
@@ -16,8 +17,10 @@ from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore, elsewhere
+from helpers.stages.exchange_stage import ExportRequest
 
 VERDICTS_FOLDER = "verdicts"
+CORRECTIONS_FOLDER = "corrections"
 PAGE_NAME = "review.html"
 
 
@@ -44,6 +47,30 @@ class Review(OpenedReview):
         if self.session.elsewhere:
             lines.append(elsewhere(self.session.elsewhere))
         return "\n".join(lines)
+
+    def export(self, settings: ReviewSettings) -> str:
+        """Write what the settings ask for other tools into a new folder of the review; what was written, for people.
+
+        Raises:
+            UsageProblem: where there is nothing of this kind to export.
+            RefusedInput: as `ExportRequest.run`.
+        """
+        if settings.export is None:
+            return f"nothing is exported: set export to {', '.join(Exported)}"
+        what, kind = Exported(settings.export), Exchange(settings.export_as)
+        corrected = what is Exported.CORRECTIONS
+        accepts = corrected and settings.accept_as_truth
+        request = ExportRequest(
+            what,
+            kind,
+            self.folder / VERDICTS_FOLDER if accepts or what is Exported.TO_FIX else None,
+            self.folder / CORRECTIONS_FOLDER if corrected else None,
+            settings.adjudicator if corrected else None,
+            accepts,
+        )
+        folder = paths.next_free(self.folder, f"{what}-{kind}")
+        summary = replace(request.run(self.source, folder), folder=Path(shown_path(folder)))
+        return summary.to_text()
 
     def write_page(self, most: int | None) -> Path:
         """`page` in the folder of the review."""

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from helpers.core import paths
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import AskedIds, Combine, ComputeDtype, ExportDtype, Quantization
+from helpers.core.vocabulary import AskedIds, Combine, ComputeDtype, Exchange, ExportDtype, Exported, Quantization
 from helpers.data.opening import Opening
 from helpers.data.truth.other_frame import parse_size
 from helpers.metrics.intervals import DRAWS, SEED
@@ -308,3 +308,11 @@ class ReviewSettings(DataSettings):
     prompt: _OptionalText = Field(None, description="such as p1; empty: the first of the run")
     reviewer: _PlainName = Field("reviewer", description="whose verdicts these are: a name or initials")
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")
+    export: Annotated[Annotated[str, *_one_of(Exported)] | None, _Unset] = Field(
+        None, description="what to write for other tools, see docs/exchange.md; empty: nothing"
+    )
+    export_as: Annotated[str, *_one_of(Exchange)] = Field(Exchange.PNG.value, description="format of what is exported")
+    adjudicator: _OptionalName = Field(
+        None, description="whose corrections count where readers differ; empty: such cases are left out"
+    )
+    accept_as_truth: bool = Field(False, description="accepted predictions are ground truth among exported corrections")

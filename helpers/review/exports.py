@@ -102,7 +102,7 @@ def export_masks(source: ReviewSource, folder: Path, kind: Exchange, case_ids: S
     known = [case.case_id for case in source.cases]
     strays = [case_id for case_id in case_ids if case_id not in known]
     if strays:
-        raise UsageProblem(f"--cases: expected cases of the run, got {strays[0]!r}")
+        raise UsageProblem(f"cases: expected cases of the run, got {strays[0]!r}")
     wanted = [case_id for case_id in known if case_id in set(case_ids or known)]
     wanted = [case_id for case_id in wanted if _has_mask(source, case_id)]
     source.require_whole(wanted)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from helpers.core import paths
-from helpers.core.errors import RefusedInput
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.vocabulary import BeganFrom
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.evaluate import evaluate
 from helpers.notebook.evaluate_notebook import choose_runs
@@ -13,6 +14,8 @@ from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.review_notebook import open_review, review_folder
 from helpers.notebook.settings import ReviewSettings
+from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.verdicts import Verdict, VerdictStore
 from tests.support.browser import look_at
 from tests.support.shipped_notebooks import ROOT, pictures, printed
@@ -49,6 +52,34 @@ def test_the_scores_of_this_run_are_found_and_another_has_none(root):
     assert other.source.metrics is None and "none: cases stand in the order of their ids" in other.text
     with pytest.raises(RefusedInput, match="expected scores of run frangi"):
         opened(root, predictions="frangi", metrics="outputs/demo/evaluate/a")
+
+
+def test_masks_and_corrections_go_to_other_tools(root):
+    settings = {"predictions": "tuned", "project": "demo", "data": "data", "reviewer": "ann"}
+
+    def exported(**more):
+        return opened(root, predictions="tuned").export(validate(ReviewSettings, settings | more))
+
+    assert exported() == "nothing is exported: set export to masks, to-fix, corrections"
+    folder = root / "outputs/demo/review/tuned"
+    text = exported(export="masks", export_as="coco")
+    assert text.endswith("masks written to outputs/demo/review/tuned/masks-coco")
+    assert (folder / "masks-coco/annotations/instances_default.json").is_file()
+    assert "tuned/masks-coco-2" in exported(export="masks", export_as="coco")
+    with pytest.raises(UsageProblem, match="nothing is to fix"):
+        exported(export="to-fix")
+    review = opened(root, predictions="tuned")
+    case_id = next(case.case_id for case in review.source.cases if case.status == "ok")
+    start, store = beginning(review.source, case_id, BeganFrom.EMPTY), CorrectionStore(folder / "corrections")
+    for reader, place in (("ann", 0), ("bob", 1)):
+        mask = start.mask.copy()
+        mask[place] = True
+        store.save(start.record(reader, mask), mask)
+    with pytest.raises(UsageProblem, match="1 cases: readers differ"):
+        exported(export="corrections")
+    assert exported(export="corrections", adjudicator="bob").startswith("1 masks written to")
+    with pytest.raises(UsageProblem, match="export_as"):
+        exported(export_as="dicom")
 
 
 def test_an_evaluation_of_another_version_does_not_stop_the_review(root):

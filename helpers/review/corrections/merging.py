@@ -51,7 +51,7 @@ def merge(
     """
     if adjudicator is not None and adjudicator not in standing:
         raise UsageProblem(
-            f"--adjudicator: expected a reader with corrections ({', '.join(sorted(standing)) or 'none'}), got "
+            f"adjudicator: expected a reader with corrections ({', '.join(sorted(standing)) or 'none'}), got "
             f"{adjudicator!r}"
         )
     by_case: dict[str, list[CorrectionRecord]] = {}
