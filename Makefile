@@ -52,7 +52,7 @@ quick: $(STAMP) ## check style, run the tests that need no model and no browser:
 
 LAB ?= # such as: make lab LAB="--no-browser --port 8889"
 lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; LAB="OPTIONS" passes it options
-	@$(BIN)/python -m helpers.notebook.working_copies
+	@$(BIN)/python -m helpers.notebook.project_folder
 	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/outputs/notebooks $(LAB)
 
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"

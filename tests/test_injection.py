@@ -12,7 +12,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from PIL import Image
 
-from helpers.core.tables import safe_text
+from helpers.core.shown_text import safe_text
 from helpers.core.watermark import VARIABLE
 from helpers.data.audit.findings import AuditFinding, AuditSeverity, to_csv
 from helpers.data.dataset import open_dataset

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
+from helpers.checkpoints.convert.base_models import NOTHING, PRETRAINED
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record, target_values
 from helpers.checkpoints.convert.export import hash_inputs, plan_conversion, write_code_and_config
 from helpers.checkpoints.convert.plan import ConversionPlan, Target
-from helpers.checkpoints.convert.pretrained import NOTHING, PRETRAINED
 from helpers.checkpoints.convert.request import ConversionRequest, Sources, open_sources
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.convert.weights import Weights, fingerprint, raw_bytes

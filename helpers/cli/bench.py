@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file, output_folder, require_replaceable
-from helpers.cli.model_options import (
+from helpers.cli.options import (
     BatchSize,
+    Data,
+    DataOptions,
     Device,
     Dtype,
     ModelFolder,
@@ -18,7 +20,6 @@ from helpers.cli.model_options import (
     batch_size_of,
     checked_quantization,
 )
-from helpers.cli.options import Data, DataOptions
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Preset
@@ -63,7 +64,7 @@ def bench_model(
     from helpers.dev.bench.bench_result import bench_figure
     from helpers.dev.bench.measuring import BenchPlan, measure_model
     from helpers.prediction.engine.model_loading import choose_device, choose_dtype
-    from helpers.review.figures.saving import save_figure
+    from helpers.review.figures.figure_file import save_figure
 
     folder = None if output is None else output_folder(output, "--output")
     if folder is not None:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file
-from helpers.cli.model_options import Device, ModelFolder
-from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, Device, ModelFolder, with_data_options
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import UsageProblem
 

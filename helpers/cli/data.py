@@ -52,7 +52,8 @@ def check(
     """Audit a data set before anything runs on it."""
     from helpers.data.audit.audit import audit, write_report  # here, so that --help need not wait
     from helpers.data.layouts.detection import LAYOUTS
-    from helpers.data.rules import Rules, in_both, save_rules
+    from helpers.data.rule_file import save_rules
+    from helpers.data.rules import Rules, in_both
 
     folder = None if output is None else output_folder(output, "--output", dataset)
     if folder is not None:

@@ -14,9 +14,9 @@ from helpers.cli.options import (
     PromptId,
     RunData,
     RunFolder,
+    source_of,
     with_data_options,
 )
-from helpers.cli.reviewed_run import source_of
 from helpers.core.vocabulary import Exchange, Exported
 
 

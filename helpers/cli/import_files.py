@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli.arguments import data_words, input_path, next_steps, next_text, option_name, output_folder
-from helpers.cli.model_options import Threshold
-from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, PromptId, with_data_options
-from helpers.cli.reviewed_run import source_of
+from helpers.cli.options import (
+    AS_FOUND,
+    FRAMES_ONLY,
+    Data,
+    DataOptions,
+    PromptId,
+    Threshold,
+    source_of,
+    with_data_options,
+)
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import BeganFrom, Exchange, ImportedInto, Meaning
 

@@ -7,8 +7,7 @@ import typer
 
 from helpers.cli.arguments import input_path, output_folder
 from helpers.cli.import_files import tell
-from helpers.cli.model_options import Threshold
-from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, Threshold, with_data_options
 from helpers.core.vocabulary import Meaning
 
 

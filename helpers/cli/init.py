@@ -12,7 +12,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, or a project whose notebooks to renew.")],
 ) -> None:
     """Lay out a folder to work in: copies of the notebooks, and a place for results."""
-    from helpers.notebook.new_project import lay_out  # here, since it takes pydantic with it
+    from helpers.notebook.project_folder import lay_out  # here, since it takes pydantic with it
 
     made = lay_out(output_folder(folder, "DIR"))
     typer.echo(f"project: {made.folder}")

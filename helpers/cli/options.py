@@ -4,7 +4,7 @@ A command asks for the options of data sets by a parameter `options`, see `with_
 """
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from helpers.cli.arguments import input_path, typed_path
-from helpers.core.vocabulary import AskedIds
+from helpers.cli.arguments import input_path, optional_input_path, typed_path
+from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import AskedIds, Launcher, Quantization
 
 if TYPE_CHECKING:
     from helpers.data.opening import Opening
@@ -49,6 +50,12 @@ _DATA_OPTIONS: dict[str, Any] = {
     ],
 }
 FRAMES_ONLY = ("rescale", "rescale_from")
+
+if TYPE_CHECKING:  # so that --help need not wait
+    from helpers.data.dataset import Dataset
+    from helpers.review.review_source import ReviewSource
+
+
 """What a command leaves out that reads no ground truth."""
 
 Training = Annotated[
@@ -148,3 +155,88 @@ def with_data_options(*, without: Collection[str] = (), **others: Any) -> Callab
         return called
 
     return decorate
+
+
+ModelFolder = Annotated[Path, typer.Option("--model", metavar="DIR", help="Folder that `convert` wrote.")]
+ModelConfig = Annotated[
+    Path | None,
+    typer.Option("--model-config", metavar="FILE", help="Settings of frangi, as `vesselkit tune` wrote them."),
+]
+BatchSize = Annotated[
+    str, typer.Option("--batch-size", metavar="auto", help="Frames predicted together, or auto: what suits the device.")
+]
+Device = Annotated[str, typer.Option("--device", metavar="auto", help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="auto", help="auto, mixed (bfloat16, SAM2 in float16), bfloat16, float16 or float32."
+    ),
+]
+Quantize = Annotated[
+    Quantization | None,
+    typer.Option(
+        "--quantize",
+        metavar="|".join(Quantization),
+        help="Hold the language model's weights in 8 or 4 bits; vision tower and SAM2 stay as they are.",
+    ),
+]
+CudaGraphs = Annotated[
+    bool,
+    typer.Option("--cuda-graphs", help="On a GPU, replay the model's passes: sooner, after a slow first batch."),
+]
+Threshold = Annotated[
+    float, typer.Option("--threshold", metavar="0.5", help="Probability above which a pixel is in the mask.")
+]
+LauncherOption = Annotated[
+    Launcher,
+    typer.Option(
+        "--launcher", metavar="|".join(Launcher), help="What started the processes; torchrun needs no naming."
+    ),
+]
+TokenLimit = Annotated[int, typer.Option("--max-new-tokens", metavar="64", help="Most tokens of an answer.")]
+
+
+def checked_quantization(device: str, dtype: str, quantize: Quantization | None) -> Quantization | None:
+    """Check that a device does what is asked of it; the quantization."""
+    from helpers.prediction.engine.model_loading import choose_device, choose_dtype
+
+    choose_dtype(dtype, choose_device(device))
+    return quantize
+
+
+def batch_size_of(given: str) -> int | None:
+    """What `--batch-size` says; None for auto."""
+    if given == "auto":
+        return None
+    if not given.isdecimal():
+        raise UsageProblem(f"--batch-size: expected auto or a number of at least 1, got {given!r}")
+    return int(given)
+
+
+def source_of(
+    run: Path,
+    dataset: "Dataset",
+    metrics: Path | None,
+    prompt: str | None,
+    against: Path | None,
+    beside: Sequence[Path] = (),
+) -> "ReviewSource":
+    """What is reviewed.
+
+    Args:
+        run: folder of the run, as typed.
+        metrics: folder of its evaluation, as typed; None for none.
+        prompt: id of a prompt; None for the run's first.
+        against: run to show in its place.
+        beside: runs to show beside it.
+    Raises:
+        UsageProblem: where a folder is not there.
+        RefusedInput: where data set or scores are not those of the run.
+    """
+    from helpers.evaluation.metrics_folder import open_metrics
+    from helpers.review.review_source import open_source
+
+    scores = optional_input_path(metrics, "--metrics")
+    opened = None if scores is None else open_metrics(scores)
+    folder = input_path(run, "RUN")
+    return open_source(folder, dataset, against=against, beside=beside, metrics=opened, prompt=prompt)

@@ -15,8 +15,17 @@ from helpers.cli.convert import (
     Template,
     TrainConfig,
 )
-from helpers.cli.model_options import Device, Dtype, ModelConfig
-from helpers.cli.options import AS_FOUND, Data, DataOptions, ExcludeTraining, Training, with_data_options
+from helpers.cli.options import (
+    AS_FOUND,
+    Data,
+    DataOptions,
+    Device,
+    Dtype,
+    ExcludeTraining,
+    ModelConfig,
+    Training,
+    with_data_options,
+)
 
 
 @with_data_options(without=("rescale",))

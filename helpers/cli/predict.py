@@ -19,9 +19,13 @@ from helpers.cli.convert import (
     Template,
     TrainConfig,
 )
-from helpers.cli.model_options import (
+from helpers.cli.options import (
+    AS_FOUND,
+    FRAMES_ONLY,
     BatchSize,
     CudaGraphs,
+    Data,
+    DataOptions,
     Device,
     Dtype,
     LauncherOption,
@@ -30,8 +34,8 @@ from helpers.cli.model_options import (
     Threshold,
     TokenLimit,
     batch_size_of,
+    with_data_options,
 )
-from helpers.cli.options import AS_FOUND, FRAMES_ONLY, Data, DataOptions, with_data_options
 from helpers.core.vocabulary import Combine, Launcher, Mode
 
 if TYPE_CHECKING:
@@ -98,8 +102,8 @@ def predict(
     """Run a model over a data set: text, logits and masks, resumable."""
     from helpers.prediction.model_choice import BASELINE, Composition, ModelChoice
     from helpers.prediction.predictor import DEFAULT_PROMPT
+    from helpers.prediction.run_summary import empty_warning
     from helpers.prediction.work_shards import launched, parse_shard
-    from helpers.runs.emptiness import empty_warning
     from helpers.runs.run_folder import open_run
     from helpers.stages.predict_stage import PredictRequest
 

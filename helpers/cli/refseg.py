@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, option_name, output_folder
-from helpers.cli.model_options import Device, Dtype, ModelFolder, TokenLimit
-from helpers.cli.options import AS_FOUND, DataOptions, with_data_options
+from helpers.cli.options import AS_FOUND, DataOptions, Device, Dtype, ModelFolder, TokenLimit, with_data_options
 from helpers.core.errors import UsageProblem
 
 _Layout = Annotated[str | None, typer.Option("--layout", metavar="NAME", help="refcoco or sa2va. Else found out.")]
@@ -43,7 +42,7 @@ def refseg(
     folder = input_path(model, "--model")
     written = output_folder(output, "--output", data)
 
-    from helpers.checkpoints.receipt.official_check import check_of
+    from helpers.checkpoints.convert.conversion_record import check_of
     from helpers.prediction.model_choice import ModelChoice
     from helpers.stages.refseg_stage import refseg as run_refseg
 

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from helpers.cli.arguments import data_words, input_path, new_folder, next_text, optional_input_path, typed_path
-from helpers.cli.options import AS_FOUND, DataOptions, Metrics, PromptId, RunData, RunFolder, with_data_options
-from helpers.cli.reviewed_run import source_of
+from helpers.cli.options import (
+    AS_FOUND,
+    DataOptions,
+    Metrics,
+    PromptId,
+    RunData,
+    RunFolder,
+    source_of,
+    with_data_options,
+)
 from helpers.core.errors import UsageProblem
 from helpers.core.paths import Stage, followed, stage_folder
 

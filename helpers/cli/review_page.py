@@ -6,8 +6,17 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import Earlier, data_words, input_path, next_text, optional_input_path, output_file
-from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, RunData, RunFolder, with_data_options
-from helpers.cli.reviewed_run import source_of
+from helpers.cli.options import (
+    AS_FOUND,
+    Cases,
+    DataOptions,
+    Metrics,
+    PromptId,
+    RunData,
+    RunFolder,
+    source_of,
+    with_data_options,
+)
 from helpers.core.errors import UsageProblem
 
 _PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)

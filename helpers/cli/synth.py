@@ -7,7 +7,7 @@ import typer
 
 from helpers.cli.arguments import next_text, output_folder
 from helpers.cli.options import Processes, Seed
-from helpers.dev.synthesis.written_layouts import SynthLayout
+from helpers.core.vocabulary import SynthLayout
 
 
 def synth(

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from helpers.cli.arguments import input_path, output_folder, typed_path
-from helpers.cli.model_options import LauncherOption
-from helpers.cli.options import Processes, Seed
+from helpers.cli.options import LauncherOption, Processes, Seed
 from helpers.core.vocabulary import Launcher
 
 

@@ -11,8 +11,7 @@ import typer
 
 from helpers.cli.arguments import Earlier, file_or_none, input_path, next_text, optional_input_path, output_file
 from helpers.cli.convert import Base, Pretrained, Sam2, TrainConfig
-from helpers.cli.model_options import Device
-from helpers.cli.options import AS_FOUND
+from helpers.cli.options import AS_FOUND, Device
 from helpers.core.errors import UsageProblem
 
 _SCRIPT = Earlier("an earlier receipt script", lambda content: b'"vesselkit.receipt"' in content)

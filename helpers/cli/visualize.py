@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from helpers.cli.arguments import data_words, input_path, new_folder, next_text, optional_input_path
-from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, with_data_options
-from helpers.cli.reviewed_run import source_of
+from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, source_of, with_data_options
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import QueueOrder
 from helpers.review.figures.sheet_layout import DPI, MaskStyle, check_dpi

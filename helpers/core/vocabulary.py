@@ -148,3 +148,12 @@ class ImportedInto(StrEnum):
 
     RUN = "run"
     CORRECTIONS = "corrections"
+
+
+class SynthLayout(StrEnum):
+    """Layouts that can be written."""
+
+    PAIRED = "paired"
+    SA2VA = "sa2va"
+    COCO = "coco"
+    LABELME = "labelme"

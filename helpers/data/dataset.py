@@ -24,7 +24,7 @@ from helpers.data.ids.patient_names import PatientNames, patient_names
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
 from helpers.data.truth.ground_truth import MaskFileTruth, Size
-from helpers.data.truth.mask_survey import MaskSurvey
+from helpers.data.truth.mask_file import MaskSurvey
 from helpers.data.truth.mask_values import ValueChoice
 from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelChoice, choose_labels

@@ -12,13 +12,12 @@ import pandas as pd
 from helpers.core.errors import RefusedInput
 from helpers.core.processes import parallel_map
 from helpers.core.progress import track
-from helpers.data.cases import Case, Truth
+from helpers.data.cases import Case, Truth, ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.dicom_header import dicom_facts, is_dicom
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.truth.ground_truth import BrokenTruth
-from helpers.data.truth.ignored_pixels import ignored_of, scored_pixels
 from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.score_table import scores_table

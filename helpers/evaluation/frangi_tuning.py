@@ -17,15 +17,20 @@ from helpers.core.documents import document
 from helpers.core.errors import DISK_FULL, RefusedInput, UsageProblem
 from helpers.core.processes import parallel_map
 from helpers.core.progress import track
-from helpers.data.cases import Case
+from helpers.data.cases import Case, ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.groups.name_parts import spellings_text
-from helpers.data.truth.ignored_pixels import ignored_of, scored_pixels
 from helpers.evaluation.score_table import patient_means, unit_keys, unit_of, with_united
 from helpers.metrics.threshold_curve import dice_curve, logit_histogram, thresholds
-from helpers.prediction.frangi.frangi_predictor import (
+from helpers.prediction.frangi import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    FrangiSettings,
+    Intensity,
+    Ridge,
+    TunedOn,
     cleaned,
     combined,
     field_of_view,
@@ -34,7 +39,6 @@ from helpers.prediction.frangi.frangi_predictor import (
     threshold_at,
     to_logits,
 )
-from helpers.prediction.frangi.frangi_settings import SCHEMA, SCHEMA_VERSION, FrangiSettings, Intensity, Ridge, TunedOn
 
 SCALES = ((2.0, 3.0), (3.0, 4.0), (3.0, 4.0, 5.0), (4.0, 5.0), (3.0, 5.0, 7.0))
 

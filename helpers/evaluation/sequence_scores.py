@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers.core.progress import track
+from helpers.data.cases import ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import in_sequences
-from helpers.data.truth.ignored_pixels import ignored_of, scored_pixels
 from helpers.evaluation.case_arrays import Scorable
 from helpers.evaluation.leakage.standing import trained_units
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
-from helpers.evaluation.headline import headline
+from helpers.evaluation.headline import headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
-from helpers.evaluation.official_check import official_check_lines
 from helpers.evaluation.sequence_scores import sequences_text
 from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.metrics.intervals import FEWEST_UNITS

@@ -8,15 +8,13 @@ from enum import StrEnum
 import numpy as np
 
 from helpers.core.errors import RefusedInput
-from helpers.data.truth.ignored_pixels import scored_pixels
-from helpers.metrics.branches import broken_branches, calibre_recall
-from helpers.metrics.centreline import centreline_scores, skeleton
+from helpers.data.cases import scored_pixels
 from helpers.metrics.definitions import METRICS
 from helpers.metrics.masks import as_mask, as_masks, crop_pair
 from helpers.metrics.overlap import PixelCounts, count_pixels, overlap_scores
 from helpers.metrics.surface import surface_scores
 from helpers.metrics.threshold_curve import LogitHistogram, logit_histogram, pr_auc
-from helpers.metrics.topology import topology_scores
+from helpers.metrics.topology import broken_branches, calibre_recall, centreline_scores, skeleton, topology_scores
 
 
 class CaseScoring(StrEnum):

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from helpers.metrics.branches import CALIBRE_FROM_PX, SHORTEST_GAP_PX, Calibre
-from helpers.metrics.centreline import SKELETON_METHOD
+from helpers.metrics.topology import CALIBRE_FROM_PX, SHORTEST_GAP_PX, SKELETON_METHOD, Calibre
 
 
 class Better(StrEnum):

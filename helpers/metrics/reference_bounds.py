@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from helpers.data.truth.ignored_pixels import as_it_is
+from helpers.data.cases import as_it_is
 from helpers.metrics.masks import as_mask
 from helpers.metrics.overlap import count_pixels, dice
 

@@ -1,18 +1,30 @@
-"""Pieces and holes of two masks.
+"""Whether the vessel tree hangs together: clDice, broken branches, recall by calibre, and pieces and holes.
 
-The foreground is 8-connected and the background 4-connected, so that a diagonal line is one piece and encloses what a
-closed diagonal line encloses. Nothing is cleaned first: an island of one pixel counts.
+clDice and branches go by centrelines. For pieces and holes the foreground is 8-connected and the background
+4-connected, so that a diagonal line is one piece and encloses what a closed diagonal line encloses. Nothing is cleaned
+first: an island of one pixel counts.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
-from scipy.ndimage import generate_binary_structure, label
+from scipy.ndimage import convolve, distance_transform_edt, generate_binary_structure, label
+from skimage.morphology import skeletonize
 
+from helpers.metrics.empties import decided_value
 from helpers.metrics.masks import as_mask, as_masks
 
 _EIGHT = generate_binary_structure(2, 2)
 _FOUR = generate_binary_structure(2, 1)
+
+# Another method moves clDice by about 0.01, so that the method is part of the metric's definition.
+SKELETON_METHOD = "zhang"
+
+# Shorter stretches are the width of a brush: ends of centrelines move that much with the outline.
+SHORTEST_GAP_PX = 3
+
+_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -43,3 +55,141 @@ def topology_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, floa
         "betti0_error": float(abs(predicted.pieces - expected.pieces)),
         "betti1_error": float(abs(predicted.holes - expected.holes)),
     }
+
+
+def skeleton(mask: np.ndarray) -> np.ndarray:
+    """The centreline of a mask (H, W), bool: one pixel wide, 8-connected, inside the mask; empty for an empty mask.
+
+    Raises RefusedInput as `as_mask`.
+    """
+    return np.asarray(skeletonize(as_mask("mask", mask), method=SKELETON_METHOD), bool)
+
+
+def centreline_scores(
+    truth: np.ndarray, prediction: np.ndarray, truth_skeleton: np.ndarray, prediction_skeleton: np.ndarray
+) -> dict[str, float]:
+    """`cldice`, `topology_precision` and `topology_sensitivity`, 0 .. 1.
+
+    Topology precision is the share of the prediction's centreline that lies inside the ground truth; topology
+    sensitivity is the share of the ground truth's centreline that lies inside the prediction; clDice is their
+    harmonic mean.
+
+    Args:
+        truth, prediction: masks (H, W).
+        truth_skeleton, prediction_skeleton: their centrelines from `skeleton`, masks (H, W).
+    Raises:
+        RefusedInput: as `as_mask`, and for several shapes.
+    """
+    truth, prediction, truth_skeleton, prediction_skeleton = as_masks(
+        truth=truth,
+        prediction=prediction,
+        truth_skeleton=truth_skeleton,
+        prediction_skeleton=prediction_skeleton,
+    )
+    empty = {"truth_empty": not truth_skeleton.any(), "prediction_empty": not prediction_skeleton.any()}
+    if any(empty.values()):
+        names = ("cldice", "topology_precision", "topology_sensitivity")
+        return {name: decided_value(name, **empty) for name in names}
+    precise = np.count_nonzero(prediction_skeleton & truth) / np.count_nonzero(prediction_skeleton)
+    sensitive = np.count_nonzero(truth_skeleton & prediction) / np.count_nonzero(truth_skeleton)
+    both = 2 * precise * sensitive / (precise + sensitive) if precise + sensitive else 0.0
+    return {"cldice": both, "topology_precision": precise, "topology_sensitivity": sensitive}
+
+
+class Calibre(StrEnum):
+    """Classes of local vessel width in pixels of the frame."""
+
+    THIN = "thin"
+    MEDIUM = "medium"
+    THICK = "thick"
+
+
+# Widths from which a vessel is of the class.
+CALIBRE_FROM_PX = {Calibre.THIN: 0.0, Calibre.MEDIUM: 5.0, Calibre.THICK: 10.0}
+
+
+def branch_labels(skeleton: np.ndarray) -> np.ndarray:
+    """Number the branches of a centreline.
+
+    A branch is a connected part of the centreline between junctions; a junction is a pixel of the centreline with more
+    than two neighbours on it, and belongs to no branch.
+
+    Args:
+        skeleton: mask (H, W), one pixel wide.
+    Returns:
+        int32 (H, W): 0 outside branches, then 1 .. n.
+    Raises:
+        RefusedInput: as `as_mask`.
+    """
+    skeleton = as_mask("skeleton", skeleton)
+    neighbours = convolve(skeleton.astype(np.uint8), _NEIGHBOURS, mode="constant")
+    branches: np.ndarray = label(skeleton & (neighbours <= 2), _EIGHT)[0]
+    return branches
+
+
+def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """Branches of the ground truth that the prediction interrupts, and how much of them is missing.
+
+    A branch is broken where at least `SHORTEST_GAP_PX` pixels of its centreline in a row lie outside the prediction;
+    a branch that is missing as a whole is broken, too.
+
+    Args:
+        truth_skeleton: centreline of the ground truth, mask (H, W).
+        prediction: mask (H, W).
+    Returns:
+        `broken_branches`: their number. `broken_length_px`: pixels of the centreline in all such stretches; a pixel
+        stands for 1 to 1.4 px of length.
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
+    """
+    truth_skeleton, prediction = as_masks(truth_skeleton=truth_skeleton, prediction=prediction)
+    branches = branch_labels(truth_skeleton)
+    stretches, _ = label((branches > 0) & ~prediction, _EIGHT)
+    sizes = np.bincount(stretches.ravel())
+    sizes[0] = 0
+    gaps = (sizes >= SHORTEST_GAP_PX)[stretches]
+    return {
+        "broken_branches": float(np.unique(branches[gaps]).size),
+        "broken_length_px": float(np.count_nonzero(gaps)),
+    }
+
+
+def local_width(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
+    """Width in pixels of the vessel that each pixel of `truth` belongs to; 0 outside.
+
+    It is twice the distance from the nearest pixel of the centreline to the background, less one: right for odd widths,
+    one too small for even ones, whose middle lies between pixels.
+
+    Args:
+        truth: mask (H, W), with background on all four sides.
+        truth_skeleton: its centreline, mask (H, W), with at least one pixel.
+    Returns:
+        float64 (H, W).
+    Raises:
+        RefusedInput: as `as_mask`, and for two shapes.
+    """
+    truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
+    depth = distance_transform_edt(truth)
+    rows, columns = distance_transform_edt(~truth_skeleton, return_distances=False, return_indices=True)
+    return np.where(truth, 2 * depth[rows, columns] - 1, 0.0)
+
+
+def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """`recall_thin`, `recall_medium` and `recall_thick`, 0 .. 1; NaN where the frame has no vessel of that calibre.
+
+    Args:
+        truth, prediction: masks (H, W), with background on all four sides.
+        truth_skeleton: centreline of `truth`.
+    Raises:
+        RefusedInput: as `as_mask`, and for several shapes.
+    """
+    truth, truth_skeleton, prediction = as_masks(truth=truth, truth_skeleton=truth_skeleton, prediction=prediction)
+    names = [f"recall_{calibre}" for calibre in Calibre]
+    if not truth.any():
+        empty = {"truth_empty": True, "prediction_empty": not prediction.any()}
+        return {name: decided_value(name, **empty) for name in names}
+    bounds = [*CALIBRE_FROM_PX.values()][1:]
+    classes = np.digitize(local_width(truth, truth_skeleton)[truth], bounds)
+    wanted = np.bincount(classes, minlength=len(names))
+    hits = np.bincount(classes[prediction[truth]], minlength=len(names))
+    return {name: float(hit / total) if total else np.nan for name, hit, total in zip(names, hits, wanted, strict=True)}

@@ -15,8 +15,7 @@ from helpers.core.paths import Stage
 from helpers.core.terminal import Terminal
 from helpers.notebook.kit_notebooks import check_values, named_notebook
 from helpers.notebook.notebook_session import shown_path, utc_name
-from helpers.notebook.parameter_cell import injected_values, parameter_types, read_notebook
-from helpers.notebook.parameters import unknown_names
+from helpers.notebook.parameters import injected_values, parameter_types, read_notebook, unknown_names
 
 _TRUTH = {"true": True, "false": False}
 _DEFAULT_TIMEOUT_S = 6 * 3600

@@ -20,7 +20,8 @@ from helpers.notebook.evaluation_tables import shown_dice
 from helpers.notebook.run_tables import prediction_table
 from helpers.review.case_panels import case_panel, with_scores
 from helpers.review.case_ranking import telling_cases
-from helpers.review.figures.panels import PanelCase, contact_sheet, png_bytes
+from helpers.review.figures.figure_file import png_bytes
+from helpers.review.figures.panels import PanelCase, contact_sheet
 from helpers.review.figures.style import new_figure, sizes_text
 from helpers.runs.run_folder import Run
 

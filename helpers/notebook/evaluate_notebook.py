@@ -15,11 +15,10 @@ from helpers.core.paths import Stage
 from helpers.core.watermark import stamp_notebook
 from helpers.data.dataset import Dataset
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.headline import headline
+from helpers.evaluation.headline import headline, official_check_lines
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
-from helpers.evaluation.official_check import official_check_lines
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun, distinct_names, open_scored_runs
 from helpers.evaluation.summary_text import operating_point_rows, processing_rows

@@ -24,8 +24,14 @@ from helpers.core.atomic import require_writable
 from helpers.core.errors import MORE_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
 from helpers.notebook.kit_notebooks import check_values, known_model
 from helpers.notebook.notebook_report import write_report
-from helpers.notebook.parameter_cell import PARAMETERS_TAG, injected_values, parameter_types, read_notebook
-from helpers.notebook.parameters import refuse_withheld, unknown_names
+from helpers.notebook.parameters import (
+    PARAMETERS_TAG,
+    injected_values,
+    parameter_types,
+    read_notebook,
+    refuse_withheld,
+    unknown_names,
+)
 from helpers.notebook.scrubbing import scrub
 from helpers.notebook.watching import ENGINE
 

@@ -18,13 +18,12 @@ from pathlib import Path
 import psutil
 
 from helpers.core import paths
-from helpers.core.errors import VesselkitError, explain_os_errors
+from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
 from helpers.core.processes import only_process
 from helpers.core.progress import Bar, shown_on
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.grid_file import Grid, Job
 from helpers.notebook.grid_index import JobState, JobStatus, kept_state, write_index, write_mark
-from helpers.notebook.grid_slots import Slot, choose_slots
 from helpers.notebook.watching import JobBars
 
 _log = logging.getLogger(__name__)
@@ -32,6 +31,14 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.1
 _ASIDE = ".notebook-*"  # folders of notebooks that were running when the process of the grid was killed
 _MARK = "VESSELKIT_GRID"  # in the environment of the kernels: the folder of their grid
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one job at a time runs. `gpu` None: on CPU, with `threads` threads."""
+
+    gpu: str | None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -137,3 +144,39 @@ def _end_kernels(folder: Path, jobs: Iterable[Future[None]]) -> None:
                 if child.environ().get(_MARK) == str(folder):
                     for process in [*child.children(recursive=True), child]:
                         process.kill()  # a run that it computed goes on another time
+
+
+def choose_slots(grid: Grid) -> list[Slot]:
+    """Where jobs run: the visible GPUs, or on CPU `jobs`, else free memory by `memory_gb`, between 1 and the cores."""
+    settings = grid.settings
+    gpus = _visible_gpus() if _wants_gpus(grid) else []
+    if gpus:
+        own_gpus(grid)
+        return [Slot(gpu) for gpu in gpus[: settings.jobs]]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    fitting = int(psutil.virtual_memory().available / 1e9 / settings.memory_gb)
+    count = settings.jobs or max(1, min(cores, fitting))
+    count = min(count, max(1, len(grid.jobs)))
+    return [Slot(None, max(1, cores // count))] * count
+
+
+def own_gpus(grid: Grid) -> bool:
+    """Whether jobs are to have a GPU each. Raises UsageProblem where one names a GPU, since it sees its own alone."""
+    devices = {str(job.parameters.get("device")) for job in grid.jobs}
+    chosen = sorted(device for device in devices if device.startswith("cuda:"))
+    if chosen:
+        raise UsageProblem(f"device: every job sees one GPU only; expected auto or cuda, got {', '.join(chosen)}")
+    return _wants_gpus(grid)
+
+
+def _wants_gpus(grid: Grid) -> bool:
+    return not {job.parameters.get("device", "auto") for job in grid.jobs} <= {"cpu"}
+
+
+def _visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES writes them."""
+    import torch  # here, since refusing a grid file need not wait for it
+
+    count = torch.cuda.device_count()
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:count] if named else [str(index) for index in range(count)]

@@ -21,9 +21,9 @@ from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
 from helpers.core.processes import only_process
 from helpers.notebook.execution import execute_notebook
+from helpers.notebook.grid import own_gpus
 from helpers.notebook.grid_file import Grid, Job
 from helpers.notebook.grid_index import JobState, JobStatus, kept_state, write_index, write_mark
-from helpers.notebook.grid_slots import own_gpus
 from helpers.runs.durable import json_bytes, write_durable
 
 _log = logging.getLogger(__name__)

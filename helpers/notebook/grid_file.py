@@ -19,8 +19,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import Stage
 from helpers.notebook.grid_keys import Fingerprints, data_state, job_key
 from helpers.notebook.kit_notebooks import known_model, with_defaults
-from helpers.notebook.parameter_cell import parameter_types
-from helpers.notebook.parameters import unknown_names, validate
+from helpers.notebook.parameters import parameter_types, unknown_names, validate
 from helpers.notebook.settings import EvaluateSettings, InferSettings
 
 _MOST_BYTES = 1_000_000

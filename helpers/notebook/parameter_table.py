@@ -11,10 +11,9 @@ from typing import Any
 
 from helpers.core.atomic import write_text_atomic
 from helpers.core.paths import project_root
-from helpers.core.tables import markdown_table
+from helpers.core.shown_text import markdown_table
 from helpers.notebook.kit_notebooks import SETTINGS
-from helpers.notebook.parameter_cell import FIRST_TAG, PARAMETERS_TAG, read_notebook
-from helpers.notebook.parameters import placeholder
+from helpers.notebook.parameters import FIRST_TAG, PARAMETERS_TAG, placeholder, read_notebook
 from helpers.notebook.settings import ResultSettings
 
 _INTRODUCTION = """\

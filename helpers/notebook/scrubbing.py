@@ -22,8 +22,7 @@ from papermill.translators import PythonTranslator
 
 from helpers.core import paths
 from helpers.notebook.demo_inputs import is_demo_input
-from helpers.notebook.parameter_cell import INJECTED_TAG
-from helpers.notebook.parameters import placeholder, texts_in
+from helpers.notebook.parameters import INJECTED_TAG, placeholder, texts_in
 
 WITHHELD = "not kept here, since it may name a file; it was shown where this notebook was started"
 

@@ -22,7 +22,7 @@ from helpers.core import paths
 from helpers.core.errors import VesselkitError
 from helpers.notebook.__main__ import typed_parameters
 from helpers.notebook.kit_notebooks import check_values, kit_notebook
-from helpers.notebook.parameter_cell import INJECTED_TAG, PARAMETER_TAGS, parameter_types
+from helpers.notebook.parameters import INJECTED_TAG, PARAMETER_TAGS, parameter_types
 
 SERVED_TAG = "served"
 PORT = 8866

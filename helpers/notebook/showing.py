@@ -11,7 +11,7 @@ from IPython.display import Image, display
 from matplotlib.figure import Figure
 
 from helpers.core.watermark import stamp_text
-from helpers.review.figures.panels import png_bytes
+from helpers.review.figures.figure_file import png_bytes
 from helpers.review.figures.style import description
 
 _MOST_ROWS, _KEPT_ROWS = 200, 10

@@ -20,7 +20,7 @@ from helpers.model.image_file import size_reason
 from helpers.model.image_mode import is_deep_grey, scale_grey, to_rgb
 from helpers.prediction.engine.case_result import Failure, Thresholding, failure_of, frame_facts
 from helpers.prediction.engine.case_writer import full_map, results_of
-from helpers.prediction.engine.prefetch import Loaded, load, prepare
+from helpers.prediction.engine.io_threads import Loaded, load, prepare
 from helpers.prediction.model_choice import ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor
 from helpers.prediction.run import automatic_batch_size, check_parameters

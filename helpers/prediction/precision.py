@@ -19,8 +19,7 @@ from helpers.prediction.engine.dtypes import DTYPES
 from helpers.prediction.engine.model_loading import choose_device, choose_dtype, load_model
 from helpers.prediction.predictor import FramePrediction, check_prompt
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.runs.mask_files import combined_mask
-from helpers.runs.stored_logits import StoredLogits, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, combined_mask, round_for_storage
 
 # Modules whose outputs are looked at, by the stage that they belong to, in the order of the computation.
 _STAGES = {

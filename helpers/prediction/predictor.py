@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from helpers.core.errors import UsageProblem
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 DEFAULT_PROMPT = "Please segment the blood vessels."
 # Signs of Sa2VA and of the chat templates. As text they become the model's own tokens: places of image tokens that no

@@ -16,23 +16,22 @@ from helpers.data.frames.frame import Frame, listing_sha256, order_sha256
 from helpers.prediction.engine.batch_pipeline import run_batches, stopping
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.engine.case_writer import Commit
+from helpers.prediction.engine.io_threads import unwritten
 from helpers.prediction.engine.memory_estimate import WORKING_BYTES, free_bytes
-from helpers.prediction.engine.write_threads import unwritten
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor, check_prompts
 from helpers.prediction.resume import RecomputeReason, open_cases, reopen, tell, tell_making
 from helpers.prediction.run_summary import RunSummary
 from helpers.prediction.sequences.sequence_answers import first_frames, sequences_of, whole_sequences
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor, run_sequences
-from helpers.prediction.work_shards import WHOLE, WorkShard, fixed_batches
+from helpers.prediction.work_shards import WHOLE, WorkShard, finishing_lock, fixed_batches, shard_lock, start_lock
 from helpers.runs.asked_prompts import AskedPrompts, Prompts
 from helpers.runs.case_parts import read_part, remove_leftovers
 from helpers.runs.finishing import OFFICIAL_CHECK, finish_run, is_finished, noted_check
-from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
 from helpers.runs.result_rows import listed
 from helpers.runs.run_config import CONFIG_NAME, Extent, RunConfig, check_asked, extent_of, read_config, start_run
-from helpers.runs.shard_lock import finishing_lock, shard_lock, start_lock
 from helpers.runs.status import all_failed
+from helpers.runs.stored_maps import threshold_logit
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({RecomputeReason.CHANGED, RecomputeReason.OUT_OF_MEMORY})

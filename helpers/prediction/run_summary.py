@@ -1,4 +1,4 @@
-"""The closing report of a command on a run."""
+"""The closing report of a command on a run, and the warning where all its masks are empty."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from helpers.prediction.engine.dtypes import DTYPES
 from helpers.prediction.work_shards import Process, WorkShard
 from helpers.runs.result_rows import listed
-from helpers.runs.run_folder import open_run
+from helpers.runs.run_folder import Run, open_run
 from helpers.runs.status import FAILURES, PredictionStatus
 
 # What may be another time: a disk that is there again, a machine with more memory.
@@ -90,3 +90,17 @@ class RunSummary:
     @property
     def _nothing_predicted(self) -> str:
         return f"every case ended in an error, so that nothing was predicted; the first: {self.failure}"
+
+
+def empty_warning(run: Run) -> str | None:
+    """What to tell last of a finished run of which no mask holds a pixel; None of any other.
+
+    A run of which every case ended in an error has no masks at all: its end says so already.
+    """
+    predicted = [row for row in run.rows if row.status not in FAILURES]
+    if not predicted or any(row.mask_pixels for row in predicted):
+        return None
+    return (
+        f"WARNING: all {len(predicted)} masks are empty. Look at the frames as they were read, at the prompt and the "
+        "threshold"
+    )

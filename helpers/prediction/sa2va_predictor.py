@@ -20,7 +20,7 @@ from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
 from helpers.prediction.engine.dtypes import dtype_of
 from helpers.prediction.predictor import FramePrediction
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 TOKEN_LIMIT = 64
 

@@ -1,4 +1,4 @@
-"""Fixed batches, and how shards and ranks share them.
+"""Fixed batches, how shards and ranks share them, and the locks that keep one process on each shard.
 
 A batch is a group of consecutive frames. It depends on the frames and the batch size alone, never on what was done
 before, so that a run gives the same bytes however it was split, stopped and resumed.
@@ -6,12 +6,16 @@ before, so that a run gives the same bytes however it was split, stopped and res
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 from helpers.core.errors import UsageProblem
+from helpers.core.processes import exclusive_lock
 from helpers.core.vocabulary import Launcher
 from helpers.data.frames.frame import Frame
 
@@ -110,3 +114,40 @@ def own_processors(environment: Mapping[str, str] = os.environ) -> int:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = environment.get("LOCAL_WORLD_SIZE", "")
     return max(1, available // max(1, int(processes) if processes.isdigit() else 1))
+
+
+def start_lock(run: Path) -> FileLock:
+    """Waited for by processes that start together, so that they agree on the configuration. Its folder is made."""
+    (run / "locks").mkdir(parents=True, exist_ok=True)
+    return FileLock(run / "locks" / "start.lock")
+
+
+def finishing_lock(run: Path) -> FileLock:
+    """Held by the process that finishes a run, or takes back that it is finished."""
+    return FileLock(run / "locks" / "finishing.lock")
+
+
+@contextmanager
+def shard_lock(run: Path, index: int, count: int) -> Iterator[None]:
+    """Hold shard `index` (from 1) of `count` within the block; the system frees it when a process dies.
+
+    Raises:
+        VesselkitError: at once, where another process holds it, or holds a shard of another count: such shards share
+            cases with this one.
+    """
+    folder, taken = run / "locks", f"{run}: shard {index}/{count} is being computed by another process"
+    with exclusive_lock(folder / f"shard-{index}-of-{count}.lock", f"{taken}. Wait for it, or take another shard"):
+        _refuse_other_counts(run, folder, count)
+        yield
+
+
+def _refuse_other_counts(run: Path, folder: Path, count: int) -> None:
+    for path in sorted(folder.glob("shard-*-of-*.lock")):
+        _, index, _, others = path.stem.split("-")
+        taken = (
+            f"{run}: shard {index}/{others} is being computed by another process, and shards of {count} would "
+            f"share cases with it. Wait for it, or ask for shards of {others}"
+        )
+        if others != str(count):
+            with exclusive_lock(path, taken):
+                pass

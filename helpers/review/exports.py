@@ -20,7 +20,8 @@ from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.layouts.detection import LAYOUTS
-from helpers.data.rules import Rules, save_rules
+from helpers.data.rule_file import save_rules
+from helpers.data.rules import Rules
 from helpers.evaluation.scored_runs import require_predicted
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.merging import Merged, merge, with_accepted

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from helpers.core.vocabulary import Combine
-from helpers.runs.mask_files import combined_map, threshold_logit
-from helpers.runs.stored_logits import StoredLogits, Upsampling
+from helpers.runs.stored_maps import StoredLogits, Upsampling, combined_map, threshold_logit
 
 # For maps that are not resampled only their place between thresholds counts: these are all that the slider can set.
 SLIDER_STEP = 0.005

@@ -21,8 +21,8 @@ from helpers.evaluation.leakage.standing import COLUMN, title_of
 from helpers.evaluation.metrics_folder import Metrics, name_in, outdated
 from helpers.evaluation.score_table import both_empty
 from helpers.evaluation.scored_runs import ScoredRun, open_scored_runs, require_predicted, require_same_ids
-from helpers.metrics.centreline import skeleton
 from helpers.metrics.definitions import BY_METRIC, Better
+from helpers.metrics.topology import skeleton
 from helpers.review.case_panels import truth_of
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.logit_coding import coded_map

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from helpers.core.atomic import partial_folder, write_json_atomic, write_text_atomic
-from helpers.core.tables import safe_text
+from helpers.core.shown_text import safe_text
 from helpers.data.frames.image_reading import natural_key
-from helpers.data.truth.polygons import polygons
-from helpers.data.truth.rle import encode
+from helpers.data.truth.shapes import encode, polygons
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import Verdict, VerdictRecord

@@ -14,10 +14,9 @@ from helpers.core.parquet import table_of
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.durable import json_bytes, sealed, unsealed, write_soon
-from helpers.runs.mask_files import png_bytes
 from helpers.runs.provenance import making_text, write_source
 from helpers.runs.result_rows import PredictionRow
-from helpers.runs.stored_logits import StoredLogits, npz_bytes
+from helpers.runs.stored_maps import StoredLogits, npz_bytes, png_bytes
 from helpers.runs.timings import timing_path
 
 ARTEFACTS_NAME = "artefacts.parquet"

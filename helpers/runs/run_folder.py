@@ -21,11 +21,10 @@ from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import Artefacts, logits_name, mask_name, part_digests, part_or_none, part_path
 from helpers.runs.coco_export import drawn_code
 from helpers.runs.finishing import MEND, TABLE_NAME, read_tables, read_timings
-from helpers.runs.mask_files import combined_map, read_png
 from helpers.runs.provenance import mixture
 from helpers.runs.result_rows import PredictionRow, listed, to_arrow
 from helpers.runs.run_config import MANIFEST_NAME, RunConfig, read_config
-from helpers.runs.stored_logits import StoredLogits, read_npz
+from helpers.runs.stored_maps import StoredLogits, combined_map, read_npz, read_png
 
 _OTHER = (
     "expected the file that the run wrote, found another. Predict the case again: give the run's command again, which "

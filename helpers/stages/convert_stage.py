@@ -21,7 +21,7 @@ from helpers.core.given_values import (
     typed_path,
 )
 from helpers.data.ids.id_key import key_at
-from helpers.evaluation.leakage.keeping import Kept, keep_names_of_export
+from helpers.evaluation.leakage.conversion_names import Kept, keep_names_of_export
 
 _log = logging.getLogger(__name__)
 

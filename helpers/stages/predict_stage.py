@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from helpers.checkpoints.receipt.official_check import check_of
+from helpers.checkpoints.convert.conversion_record import check_of
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.given_values import Spelling, input_path, known_word, output_folder
 from helpers.core.vocabulary import Combine, Launcher, Mode, Quantization
 from helpers.data.cases import listed
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening, opening_of
-from helpers.evaluation.leakage.keeping import keep_training_names
+from helpers.evaluation.leakage.conversion_names import keep_training_names
 from helpers.prediction.engine.composition import NOTHING
 from helpers.prediction.model_choice import BASELINE, AnyPredictor, Composition, ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT
@@ -128,7 +128,7 @@ class ReadyRequest:
     _load: Callable[[], AnyPredictor] = field(repr=False)
 
     def load(self) -> AnyPredictor:
-        """The predictor. Of a composed one the names of its training images are kept on this machine, see `keeping`."""
+        """The predictor. Of a composed one the names of its training images are kept, see `conversion_names`."""
         predictor, choice = self._load(), self.request.choice
         if choice.checkpoint is not None:
             config = choice.composition.train_config

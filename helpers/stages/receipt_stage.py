@@ -12,9 +12,8 @@ import transformers
 from PIL import Image
 
 from helpers import __version__
-from helpers.checkpoints.convert.conversion_record import read_record
+from helpers.checkpoints.convert.conversion_record import keep_check, read_record
 from helpers.checkpoints.read.weight_source import open_source
-from helpers.checkpoints.receipt.official_check import keep_check
 from helpers.checkpoints.receipt.receipt_file import Receipt, read_receipt
 from helpers.checkpoints.receipt.receipt_script import drawn_frames
 from helpers.checkpoints.receipt.tensor_comparison import TensorComparison, compare_tensors

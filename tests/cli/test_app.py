@@ -11,7 +11,7 @@ from typer.main import get_command
 from helpers import __version__
 from helpers.checkpoints.read import inspection
 from helpers.cli.app import app, main
-from helpers.cli.old_lines import RENAMED
+from helpers.cli.command_group import RENAMED
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 
 

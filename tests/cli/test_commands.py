@@ -97,7 +97,7 @@ def test_convert_keeps_names_of_training_images_under_the_key_that_is_named(call
 
     monkeypatch.setattr("helpers.stages.convert_stage.run_conversion", lambda request: Record())
     record = SimpleNamespace(values={"tensors_sha256": "ab"})
-    monkeypatch.setattr("helpers.evaluation.leakage.keeping.read_record", lambda folder: record)
+    monkeypatch.setattr("helpers.evaluation.leakage.conversion_names.read_record", lambda folder: record)
     options = ("--checkpoint", "c.pth", "--output", "out", "--train-config", "cfg.py", "--id-key", "keys/my.key")
     ended = call("convert", *options)
     assert ended.code == 0 and "note: names of 1 training images were kept on this machine as hashes" in ended.err

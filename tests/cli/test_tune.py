@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.data.frames.frame_source import read_frame
-from helpers.prediction.frangi.frangi_predictor import grey_values, vesselness
-from helpers.prediction.frangi.frangi_settings import read_settings
+from helpers.prediction.frangi import grey_values, read_settings, vesselness
 from helpers.runs.run_folder import open_run
 from tests.support.drawn_angiograms import drawn_truth, save_grey, save_pairs
 from tests.support.run_files import run_files

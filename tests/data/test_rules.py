@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import helpers.data.rules as module
+import helpers.data.rule_file as module
 from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.opening import Opening
-from helpers.data.rules import BITS, VALUES, Rules, Saved, parse_rules, read_rules, save_rules, with_options
+from helpers.data.rule_file import parse_rules, read_rules, save_rules
+from helpers.data.rules import BITS, VALUES, Rules, Saved, with_options
 
 SECTION = {"schema": "vesselkit.dataset", "schema_version": 1}
 COCO = {"images": [{"id": 1, "file_name": "P1_1.png", "width": 8, "height": 8}], "annotations": [], "categories": []}

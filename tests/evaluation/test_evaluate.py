@@ -29,7 +29,7 @@ from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, Upsampling, round_for_storage
 from tests.support.score_tables import row_of
 from tests.support.vessel_runs import SIDE, write_data, write_run
 

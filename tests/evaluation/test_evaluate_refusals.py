@@ -10,7 +10,7 @@ from helpers.evaluation import evaluate as evaluating
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.runs.case_parts import logits_name, mask_name
-from helpers.runs.mask_files import png_bytes
+from helpers.runs.stored_maps import png_bytes
 from tests.support.score_tables import row_of
 from tests.support.vessel_runs import write_data, write_run
 

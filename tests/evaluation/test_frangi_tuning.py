@@ -18,8 +18,14 @@ from helpers.evaluation.frangi_tuning import (
     vesselness_thresholds,
     write_choice,
 )
-from helpers.prediction.frangi.frangi_predictor import grey_values, vesselness
-from helpers.prediction.frangi.frangi_settings import FrangiSettings, Tuned, TunedOn, read_settings
+from helpers.prediction.frangi import (
+    FrangiSettings,
+    Tuned,
+    TunedOn,
+    grey_values,
+    read_settings,
+    vesselness,
+)
 from tests.support.drawn_angiograms import drawn_truth, save_pairs
 
 

@@ -14,7 +14,7 @@ from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.threshold_and_calibration import Scored, operating_point
 from helpers.metrics.calibration import scaled_by_folds
 from helpers.metrics.threshold_curve import logit_histogram
-from helpers.runs.stored_logits import round_for_storage
+from helpers.runs.stored_maps import round_for_storage
 from tests.support.score_tables import TRUTH, of_patients
 from tests.support.vessel_runs import SIDE, write_data, write_run
 

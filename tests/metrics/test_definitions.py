@@ -5,10 +5,10 @@ from importlib.metadata import version
 import numpy as np
 
 from helpers.evaluation.score_table import definitions
-from helpers.metrics.branches import CALIBRE_FROM_PX
 from helpers.metrics.definitions import BY_METRIC, COMPARED, DISTANCES, HEADLINE, METRICS, Better
 from helpers.metrics.empties import EMPTY_VALUES
 from helpers.metrics.surface import TOLERANCES_MM, TOLERANCES_PX
+from helpers.metrics.topology import CALIBRE_FROM_PX
 
 
 def test_one_row_for_each_metric_with_versions():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from helpers.core.errors import RefusedInput
-from helpers.data.truth.ignored_pixels import scored_pixels
+from helpers.data.cases import scored_pixels
 from helpers.evaluation.score_table import scores_table, summary
 from helpers.metrics.case_scores import CaseArrays, score_case
 from helpers.metrics.definitions import METRICS

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import helpers.metrics
 from helpers.core.errors import RefusedInput
 from helpers.metrics.case_scores import CaseArrays, score_case
-from helpers.metrics.centreline import skeleton
 from helpers.metrics.masks import as_mask, as_masks
 from helpers.metrics.postprocessing import Processing
+from helpers.metrics.topology import skeleton
 from tests.support.drawn_masks import bar, masks, steady
 
 # A parameter that holds an array is a mask, or it is numbers: a new name has to be put down in one of the two.

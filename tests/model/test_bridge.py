@@ -15,8 +15,7 @@ MAY_ASK = {
     "model/configuration_sa2va.py",
     "checkpoints/convert/families.py",
     "checkpoints/convert/model_config.py",
-    "checkpoints/read/family_name.py",
-    "checkpoints/read/foreign_models.py",
+    "checkpoints/read/model_identity.py",
     "checkpoints/read/sentencepiece_model.py",
     "prediction/engine/model_loading.py",
 }

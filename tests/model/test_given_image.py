@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from helpers.data.frames.image_reading import UnreadableImage, read_image
 from helpers.model.given_image import one_picture, require_kind
 from helpers.model.image_mode import to_rgb
-from tests.data.frames.test_grey_depth import VALUES, png_16
+from tests.data.frames.test_image_reading import VALUES, png_16
 from tests.support.dicom_files import jpeg_2000_bytes
 
 GREY = np.arange(100, 220, dtype=np.uint8).reshape(10, 12)

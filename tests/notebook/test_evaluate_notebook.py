@@ -18,8 +18,7 @@ from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
-from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
-from helpers.prediction.frangi.frangi_settings import Tuned
+from helpers.prediction.frangi import Tuned, VesselnessPredictor
 from helpers.prediction.run import predict
 from tests.support.browser import look_at
 from tests.support.scored_runs import write_data, write_run

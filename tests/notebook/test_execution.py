@@ -18,7 +18,7 @@ from helpers.core import paths
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook import execution
 from helpers.notebook.execution import execute_notebook
-from helpers.notebook.parameter_cell import injected_values
+from helpers.notebook.parameters import injected_values
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,9 @@ import pytest
 
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.notebook import grid as runner
-from helpers.notebook import grid_slots
+from helpers.notebook.grid import Slot, choose_slots
 from helpers.notebook.grid_file import read_grid
 from helpers.notebook.grid_index import JobState, JobStatus, kept_state, write_index
-from helpers.notebook.grid_slots import Slot, choose_slots
 from tests.notebook.test_execution import outputs, write_notebook
 from tests.notebook.test_grid_file import write_grid_file
 from tests.support.bars import recorded
@@ -180,20 +179,20 @@ def test_one_process_at_a_time(root):
 
 def test_slots(root, monkeypatch):
     grid = read_grid(write_grid_file(root, grid={"word": list("abcdef")}, memory_gb=4))
-    monkeypatch.setattr(grid_slots.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(runner.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     memory = type("Memory", (), {"available": 13_000_000_000})
-    monkeypatch.setattr(grid_slots.psutil, "virtual_memory", lambda: memory)
-    monkeypatch.setattr(grid_slots, "_visible_gpus", list)
+    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(runner, "_visible_gpus", list)
     assert choose_slots(grid) == [Slot(None, 2)] * 3  # 13 GB hold three jobs of 4 GB
     memory.available = 1_000_000_000
     assert choose_slots(grid) == [Slot(None, 8)]
-    monkeypatch.setattr(grid_slots, "_visible_gpus", lambda: ["3", "5"])
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["3", "5"])
     assert choose_slots(grid) == [Slot("3"), Slot("5")]
     assert choose_slots(read_grid(write_grid_file(root, jobs=1))) == [Slot("3")]
 
 
 def test_a_gpu_of_its_own_choice_is_refused(root, monkeypatch):
-    monkeypatch.setattr(grid_slots, "_visible_gpus", lambda: ["0"])
+    monkeypatch.setattr(runner, "_visible_gpus", lambda: ["0"])
     write_notebook(root / "nb.ipynb", parameters='project: str = "demo"\ndevice: str = "auto"\n')
     grid = read_grid(write_grid_file(root, parameters={"device": "cuda:1"}))
     with pytest.raises(UsageProblem, match="every job sees one GPU only"):

@@ -7,7 +7,7 @@ import pytest
 from helpers.core import paths
 from helpers.core.errors import UsageProblem
 from helpers.notebook import __main__ as runner
-from helpers.notebook.parameter_cell import parameter_types
+from helpers.notebook.parameters import parameter_types
 from tests.notebook.test_execution import write_notebook
 
 TYPES = {

@@ -10,9 +10,8 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from helpers.notebook.kit_notebooks import SETTINGS
-from helpers.notebook.parameter_cell import FIRST_TAG, PARAMETER_TAGS, parameter_types
 from helpers.notebook.parameter_table import declared
-from helpers.notebook.parameters import validate
+from helpers.notebook.parameters import FIRST_TAG, PARAMETER_TAGS, parameter_types, validate
 from tests.support.shipped_notebooks import (
     NOTEBOOKS,
     ROOT,

@@ -11,7 +11,7 @@ from papermill.exceptions import PapermillExecutionError
 from helpers.core.errors import UsageProblem
 from helpers.notebook import __main__ as runner
 from helpers.notebook.execution import execute_notebook
-from helpers.notebook.parameter_cell import parameter_types
+from helpers.notebook.parameters import parameter_types
 from tests.support.shipped_notebooks import (
     CONVERT,
     EVALUATE,

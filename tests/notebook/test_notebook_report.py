@@ -13,7 +13,7 @@ from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.notebook import notebook_report
 from helpers.notebook.execution import execute_notebook
-from helpers.review.figures.panels import png_bytes
+from helpers.review.figures.figure_file import png_bytes
 from tests.support.browser import look_at
 
 WANTED = "outputs/demo/evaluate/a/evaluation.html"

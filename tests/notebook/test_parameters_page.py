@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from helpers.notebook.kit_notebooks import SETTINGS
-from helpers.notebook.parameter_cell import parameter_types
 from helpers.notebook.parameter_table import cell_texts, reference_text, write_cells
+from helpers.notebook.parameters import parameter_types
 from tests.support.shipped_notebooks import INFER, NOTEBOOKS, ROOT
 
 

@@ -13,7 +13,7 @@ from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.paths import ROOT_VARIABLE
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.scrubbing import WITHHELD, is_users_path, scrub, scrubbed
-from helpers.runs.mask_files import png_bytes
+from helpers.runs.stored_maps import png_bytes
 from tests.notebook.test_execution import write_notebook
 from tests.support.shipped_notebooks import INFER
 

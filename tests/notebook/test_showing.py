@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from helpers.core.watermark import VARIABLE
 from helpers.notebook import showing
 from helpers.notebook.showing import show_figure, show_headline, show_picture, show_tables
-from helpers.review.figures.saving import save_figure
+from helpers.review.figures.figure_file import save_figure
 
 
 @pytest.fixture(autouse=True)

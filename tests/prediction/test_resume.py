@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, VesselkitError
-from helpers.prediction.engine import prefetch
+from helpers.prediction.engine import io_threads
 from helpers.prediction.resume import listed
 from helpers.prediction.work_shards import WorkShard
 from helpers.runs import provenance
@@ -106,7 +106,7 @@ def test_an_image_that_cannot_be_read_any_more_takes_back_no_result(frames, tmp_
 
 
 def test_a_drive_that_goes_away_during_a_run_costs_what_it_did_not_give(frames, tmp_path, monkeypatch):
-    monkeypatch.setattr(prefetch, "AHEAD", 0)
+    monkeypatch.setattr(io_threads, "AHEAD", 0)
     predictor, folder = PlainPredictor(), frames[0].path.parent
     predict = predictor.predict
 

@@ -3,8 +3,7 @@
 import pytest
 
 from helpers.core.errors import VesselkitError
-from helpers.prediction.work_shards import WorkShard
-from helpers.runs.shard_lock import shard_lock
+from helpers.prediction.work_shards import WorkShard, shard_lock
 from tests.support.plain_predictor import MARKS, PlainPredictor, compute
 from tests.support.run_files import run_files
 

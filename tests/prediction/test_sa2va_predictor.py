@@ -13,7 +13,7 @@ from helpers.prediction import sa2va_predictor
 from helpers.prediction.engine.device_inputs import RawImage, resized
 from helpers.prediction.predictor import AsksEach
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS
 from tests.support.golden_cases import CASES_WITH_MASKS, convert_golden, load_case
 from tests.support.tiny_sources import FIXTURES, fixture_sources

@@ -9,8 +9,7 @@ from torch.nn.functional import interpolate
 
 from helpers.core.vocabulary import Combine
 from helpers.review.logit_coding import SLIDER_STEP, coded_map, resized
-from helpers.runs.mask_files import combined_map, threshold_logit
-from helpers.runs.stored_logits import StoredLogits, Upsampling
+from helpers.runs.stored_maps import StoredLogits, Upsampling, combined_map, threshold_logit
 from tests.support.review_runs import smooth_logits, two_step
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)

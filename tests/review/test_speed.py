@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.core.vocabulary import Combine
 from helpers.data.dataset import open_dataset
-from helpers.metrics.centreline import skeleton
+from helpers.metrics.topology import skeleton
 from helpers.review import page as page_module
 from helpers.review.figures.panels import GroundTruth, PredictedMask
 from helpers.review.logit_coding import coded_map

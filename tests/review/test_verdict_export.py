@@ -11,8 +11,7 @@ from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.truth.polygons import draw_polygons
-from helpers.data.truth.rle import decode
+from helpers.data.truth.shapes import decode, draw_polygons
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.review_source import open_source
 from helpers.review.verdict_export import ToCorrect, labelme, verdict_table, write_export

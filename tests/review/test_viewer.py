@@ -15,7 +15,7 @@ from helpers.review.payload import maps_json, packed
 from helpers.review.session import ReviewCase, ReviewSession
 from helpers.review.verdicts import VerdictStore, moment_of
 from helpers.review.viewer_facts import viewer_module
-from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, Upsampling, round_for_storage
 from tests.review.test_session import CASES
 from tests.review.test_verdicts import MOMENTS, NO_MOMENTS
 from tests.support.review_runs import smooth_logits, tube, two_step

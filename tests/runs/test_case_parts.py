@@ -11,6 +11,7 @@ from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 
 from helpers.core.errors import RefusedInput, VesselkitError
+from helpers.prediction.work_shards import shard_lock
 from helpers.runs import durable
 from helpers.runs.case_parts import (
     CaseResult,
@@ -26,9 +27,8 @@ from helpers.runs.finishing import finish_run
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run, require_comparable
-from helpers.runs.shard_lock import shard_lock
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling
+from helpers.runs.stored_maps import StoredLogits, Upsampling
 from tests.support.stored_masks import check_mask
 
 VALUES = {"prompts": {"p1": "vessels"}, "threshold": 0.5, "combine": "union", "dataset": {"key_fingerprint": "ab"}}

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
-from helpers.data.truth.rle import encode
+from helpers.data.truth.shapes import encode
 from helpers.runs.case_parts import CaseResult, commit_case, logits_name, mask_name, part_path
 from helpers.runs.finishing import MANIFEST_NAME, finish_run, is_finished
 from helpers.runs.provenance import making
 from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling
+from helpers.runs.stored_maps import StoredLogits, Upsampling
 from tests.runs.test_case_parts import VALUES, failed, row
 
 MASKS = {f"c{number}": np.arange(6).reshape(2, 3) < number for number in (1, 2, 3)}

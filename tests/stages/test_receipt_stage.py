@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from helpers.checkpoints.convert import ConversionRequest, convert, read_record
+from helpers.checkpoints.convert.conversion_record import keep_check, kept_check
 from helpers.checkpoints.read.weight_source import open_source
-from helpers.checkpoints.receipt.official_check import keep_check, kept_check
 from helpers.checkpoints.receipt.receipt_script import write_receipt
 from helpers.checkpoints.receipt.tensor_comparison import Cause
 from helpers.checkpoints.verify import verify

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.prediction.predictor import FramePrediction
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 from helpers.stages.refseg_stage import refseg
 from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.run import predict
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 PROMPT = "vessels"
 MARKS = [1, 2, 3, 4, 5, 6, 7]  # first pixels of drawn frames

@@ -11,11 +11,10 @@ from helpers.core.vocabulary import Combine
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.runs.case_parts import CaseResult, commit_case
 from helpers.runs.finishing import finish_run
-from helpers.runs.mask_files import combined_mask
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import read_config, start_run
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, Upsampling, combined_mask, round_for_storage
 
 WIDTH, HEIGHT = 96, 80
 GRID, NETWORK = 64, 256

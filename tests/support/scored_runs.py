@@ -13,7 +13,7 @@ from helpers.runs.finishing import finish_run
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, Upsampling, round_for_storage
 from tests.support.drawn_masks import vessel_tree
 
 SIDE = 64

@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-from helpers.notebook.parameter_cell import PARAMETER_TAGS
+from helpers.notebook.parameters import PARAMETER_TAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = tuple(

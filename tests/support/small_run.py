@@ -11,7 +11,7 @@ from helpers.runs.finishing import finish_run
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.run_config import start_run
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import StoredLogits, Upsampling
+from helpers.runs.stored_maps import StoredLogits, Upsampling
 
 WIDTH, HEIGHT = 12, 8
 PROMPTS = {"p1": "vessel", "p2": "<b>vessels</b>"}

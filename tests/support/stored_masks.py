@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers.runs.mask_files import threshold_logit
+from helpers.runs.stored_maps import threshold_logit
 
 
 def check_mask(run, case_id, prompt_id):

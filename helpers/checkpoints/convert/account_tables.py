@@ -11,8 +11,8 @@ import pandas as pd
 
 from helpers.checkpoints.convert.conversion_record import ConversionRecord, shown_value
 from helpers.checkpoints.read.inspection import CheckpointInspection
-from helpers.checkpoints.read.inspection_text import empty_text
 from helpers.checkpoints.read.training_folder import TrainingCheckpoint
+from helpers.checkpoints.read.weight_source import empty_text
 
 _LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:\w+\.)*?(\w+)\.(?:weight|bias)\Z")
 _TOP_PARTS = ("vision_tower", "multi_modal_projector", "seg_projection")

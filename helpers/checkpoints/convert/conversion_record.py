@@ -1,4 +1,7 @@
-"""`conversion.json`, version 1: the full account of a conversion (docs/conversion-record.md)."""
+"""`conversion.json`, version 1: the full account of a conversion (docs/conversion-record.md), and the check in it.
+
+The check is what `verify --receipt` found: docs/receipt-format.md.
+"""
 
 import platform
 from collections import Counter
@@ -13,6 +16,7 @@ from helpers import __version__
 from helpers.checkpoints.convert.conversion_settings import Setting
 from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, Target
 from helpers.checkpoints.convert.weights import TensorChange
+from helpers.core.atomic import write_json_atomic
 from helpers.core.documents import document, read_document
 from helpers.core.errors import RefusedInput
 
@@ -21,6 +25,9 @@ SCHEMA = "vesselkit.conversion"
 SCHEMA_VERSION = 1
 FIELDS = ("settings", "dtype", "tensors_sha256", "inputs", "outputs", "targets", "sources", "changes", "notes",
            "left_aside", "total_bytes")  # fmt: skip
+
+CHECK_FIELD = "official_check"
+CHECK_SCHEMA, CHECK_VERSION = "vesselkit.official-check", 1
 
 
 @dataclass(frozen=True)
@@ -147,3 +154,49 @@ def _lora(lora: Lora) -> dict:
     start, stop = lora.rows[0]
     rows = {"start": start, "stop": stop} if len(lora.rows) == 1 else {"ranges": [list(one) for one in lora.rows]}
     return {"a": lora.a, "b": lora.b, **rows, "scale": lora.scale}
+
+
+def keep_check(folder: Path, values: Mapping[str, Any]) -> None:
+    """Put the result of a check into the record of a model folder; an earlier one is replaced.
+
+    Args:
+        values: a JSON object with the fingerprints `tensors_sha256` and `files_sha256` of the folder that was checked.
+    Raises:
+        RefusedInput: where the folder has no record.
+        OSError: where it cannot be written.
+    """
+    record = dict(read_record(folder).values)
+    record[CHECK_FIELD] = document(CHECK_SCHEMA, CHECK_VERSION, values)
+    write_json_atomic(folder / RECORD_NAME, record)
+
+
+def check_of(folder: Path, identity: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The result of the check of a model folder; None where there is none.
+
+    Args:
+        identity: the folder's `tensors_sha256` and `files_sha256`.
+    Raises:
+        RefusedInput: for a record that cannot be read.
+    """
+    if not (folder / RECORD_NAME).is_file():
+        return None
+    return kept_check(read_record(folder).values, identity["tensors_sha256"], identity["files_sha256"])
+
+
+def kept_check(record: Mapping[str, Any], tensors_sha256: str | None, files_sha256: str) -> Mapping[str, Any] | None:
+    """The result of the check of a model; None where there is none, or it is of another version or model.
+
+    Args:
+        record: values of the folder's conversion record.
+        tensors_sha256, files_sha256: fingerprints of the folder as it is now.
+    """
+    found = record.get(CHECK_FIELD)
+    if not isinstance(found, Mapping):
+        return None
+    wanted = {
+        "schema": CHECK_SCHEMA,
+        "schema_version": CHECK_VERSION,
+        "tensors_sha256": tensors_sha256,
+        "files_sha256": files_sha256,
+    }
+    return found if all(found.get(name) == value for name, value in wanted.items()) else None

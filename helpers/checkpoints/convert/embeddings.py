@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from helpers.checkpoints.convert.common_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.families import language_config
-from helpers.checkpoints.convert.internlm2_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.request import Sources

@@ -11,10 +11,12 @@ from transformers.dynamic_module_utils import custom_object_save
 
 from helpers.checkpoints.convert.base_fit import (
     require_base_fits,
+    require_own_pixels,
     require_trained_beside,
     require_whole_checkpoint,
     vision_lora_notes,
 )
+from helpers.checkpoints.convert.base_models import PRETRAINED, missing_pretrained, pretrained_notes
 from helpers.checkpoints.convert.conversion_record import (
     RECORD_NAME,
     ConversionRecord,
@@ -23,7 +25,6 @@ from helpers.checkpoints.convert.conversion_record import (
     read_record,
 )
 from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
-from helpers.checkpoints.convert.image_processor import require_own_pixels
 from helpers.checkpoints.convert.model_config import (
     attention_heads,
     native_config,
@@ -33,7 +34,6 @@ from helpers.checkpoints.convert.model_config import (
 )
 from helpers.checkpoints.convert.plan import ConversionPlan, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
-from helpers.checkpoints.convert.pretrained import PRETRAINED, missing_pretrained, pretrained_notes
 from helpers.checkpoints.convert.request import ConversionRequest, Sources, open_sources
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts, tokenizer_files, write_tokenizer
 from helpers.checkpoints.convert.weights import (

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from helpers.checkpoints.convert.internlm2_names import llama_name
-from helpers.checkpoints.convert.qwen_names import QWEN_VL_TABLE, common_name
+from helpers.checkpoints.convert.common_names import QWEN_VL_TABLE, common_name, llama_name
 
 SAM2 = "grounding_encoder.sam2_model."
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from helpers.checkpoints.convert.base_models import misfit_message
 from helpers.checkpoints.convert.key_map import (
     SAM21_ONLY,
     AttentionHeads,
@@ -31,7 +32,6 @@ from helpers.checkpoints.convert.plan import (
     TensorOrigin,
     joined_ranges,
 )
-from helpers.checkpoints.convert.pretrained import misfit_message
 from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.core.errors import RefusedInput
 

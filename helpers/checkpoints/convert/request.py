@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.checkpoints.convert.base_folder import base_setting, config_folder, settle_base
+from helpers.checkpoints.convert.base_models import (
+    PRETRAINED,
+    base_setting,
+    config_folder,
+    is_whole,
+    missing_pretrained,
+    open_pretrained,
+    require_base_of_run,
+    settle_base,
+    settle_pretrained,
+)
 from helpers.checkpoints.convert.conversion_settings import (
     TEMPLATE_OPTION,
     Candidate,
@@ -20,19 +30,10 @@ from helpers.checkpoints.convert.conversion_settings import (
 from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts, facts_of
 from helpers.checkpoints.convert.lora_settings import LoraScale, lora_scales, settle_lora
 from helpers.checkpoints.convert.plan import SourceRole
-from helpers.checkpoints.convert.pretrained import (
-    PRETRAINED,
-    is_whole,
-    missing_pretrained,
-    open_pretrained,
-    require_base_of_run,
-    settle_pretrained,
-)
 from helpers.checkpoints.convert.tokenizer_files import has_tokenizer
 from helpers.checkpoints.read.adapters import AdapterPart
-from helpers.checkpoints.read.foreign_models import foreign_model, require_known
-from helpers.checkpoints.read.inspection_text import empty_text
-from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
+from helpers.checkpoints.read.model_identity import foreign_model, require_known
+from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, empty_text, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import ExportDtype
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS

@@ -1,4 +1,4 @@
-"""The tokenizer files of an export: those of the base, with Sa2VA's special tokens added in order.
+"""The tokenizer files of an export: the base's, with Sa2VA's special tokens added in order; and its chat template.
 
 The files are written for both major versions of transformers: `tokenizer.json`, which both read, and the vocabulary,
 merges and added-token files that version 4 needs for its slow tokenizer and version 5 no longer writes. The slow
@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from helpers.checkpoints.convert.chat_template import user_turn
 from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts
 from helpers.checkpoints.convert.sentencepiece_tokenizer import (
     FAST_CLASS,
@@ -40,6 +41,8 @@ _COPIED = (
     "tokenizer_config.json",
 )
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
+
+_CHAT_TEMPLATE = "chat_template.json"
 
 
 @dataclass(frozen=True)
@@ -215,3 +218,42 @@ def _write_slow_files(target: Path) -> None:
 
 def _write_json(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def user_turn(source: Path, tokenizer: Any, family: FamilyFacts) -> str:
+    """What the chat template of a folder puts around one user turn: a text with `{input}` where the words stand.
+
+    The template is rendered in the sandbox of transformers.
+
+    Raises:
+        RefusedInput: where the folder has no template, or one that writes words or pictures otherwise than expected.
+    """
+    template = tokenizer.chat_template
+    beside = source / _CHAT_TEMPLATE
+    if template is None and beside.is_file():
+        template = read_json_object(beside).get("chat_template")
+    if not isinstance(template, str):
+        raise RefusedInput(
+            f"{source}: holds no chat template, of which prompts are made; copy {_CHAT_TEMPLATE}, chat_template.jinja "
+            f"or tokenizer_config.json of the {family.title} folder that training started from into it"
+        )
+
+    def rendered(*content: dict[str, str]) -> str:
+        turns = [{"role": "user", "content": list(content)}]
+        return tokenizer.apply_chat_template(turns, chat_template=template, add_generation_prompt=True, tokenize=False)
+
+    words: dict[str, str] = {"type": "text", "text": "{input}"}
+    try:
+        turn, with_picture = rendered(words), rendered({"type": "image"}, words)
+    except (TemplateError, TypeError, ValueError, OverflowError) as error:
+        raise RefusedInput(
+            f"{source}: its chat template cannot be rendered ({type(error).__name__}: {error}); copy or "
+            "download it again"
+        ) from error
+    start, end, picture = family.picture_tokens
+    if turn.count("{input}") != 1 or with_picture != turn.replace("{input}", f"{start}{picture}{end}{{input}}"):
+        raise RefusedInput(
+            f"{source}: its chat template writes a picture and a text as {with_picture!r}, expected the turn "
+            f"{turn!r} with {start}{picture}{end} before the words; take the template of the published {family.title}"
+        )
+    return turn

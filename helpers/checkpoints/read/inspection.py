@@ -6,11 +6,9 @@ from pathlib import Path
 
 from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.checkpoints.read.convert_line import ConvertLine, convert_line, published_model
-from helpers.checkpoints.read.family_name import family_name
 from helpers.checkpoints.read.file_digest import sha256_source
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
-from helpers.checkpoints.read.foreign_models import foreign_model
-from helpers.checkpoints.read.inspection_text import bytes_text, empty_text, printable, shown
+from helpers.checkpoints.read.model_identity import family_name, foreign_model
 from helpers.checkpoints.read.tensor_groups import GroupSummary, lora_ranks, summarise_groups, vocabulary_size
 from helpers.checkpoints.read.train_config import TrainingConfig, adapter_training_config, read_training_config
 from helpers.checkpoints.read.training_folder import (
@@ -22,9 +20,9 @@ from helpers.checkpoints.read.training_folder import (
     list_runs,
     read_training_log,
 )
-from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
+from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, empty_text, open_source
 from helpers.core.errors import RefusedInput
-from helpers.core.tables import aligned
+from helpers.core.shown_text import aligned, bytes_text, printable, shown
 
 
 @dataclass(frozen=True)

@@ -205,3 +205,11 @@ def _kind(names: Iterable[str], config: Mapping[str, object] | None, meta: Check
     if not present.isdisjoint(_TRAINING_PREFIXES):
         return CheckpointKind.FLAT
     return CheckpointKind.OTHER
+
+
+def empty_text(count: int, tensors: int) -> str:
+    """What empty tensors of a checkpoint mean."""
+    return (
+        f"{count} of {tensors} tensors hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the "
+        "shares of its processes, and the values are not in this file"
+    )

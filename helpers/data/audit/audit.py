@@ -26,8 +26,7 @@ from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.frames.dicom_header import DicomFacts
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
-from helpers.data.frames.grey_depth import UNIT
-from helpers.data.frames.image_reading import UnreadableImage, image_depth
+from helpers.data.frames.image_reading import UNIT, UnreadableImage, image_depth
 from helpers.data.groups.name_parts import spellings_text
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.privacy import header_facts, header_signs, name_signs

@@ -3,16 +3,19 @@
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
 import numpy as np
 
 from helpers.core.errors import RefusedInput
-from helpers.core.tables import aligned, safe_text
-from helpers.data.cases import Case
-from helpers.data.truth.enclosed_polygons import enclosed_polygons
+from helpers.core.shown_text import aligned, safe_text
+from helpers.data.cases import Case, Truth
+from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
+from helpers.data.truth.rescaled_truth import RescaledTruth
+from helpers.data.truth.shape_labels import LabelledTruth, united
+from helpers.data.truth.shapes import enclosed
 from helpers.data.truth.truth_problem import ProblemKind, TruthProblem, texts
 
 # Of a frame: no angiogram holds more vessel than this.
@@ -137,3 +140,26 @@ def truth_findings(
         yield of_case(
             "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"
         )
+
+
+def enclosed_polygons(truth: Truth, width: int, height: int) -> int:
+    """How many polygons of a truth lie wholly inside another one of their object. Other kinds of truth have none.
+
+    Args:
+        truth: without problems.
+        width, height: of the frame in pixels; a size that the truth itself states goes first.
+    """
+    if isinstance(truth, RescaledTruth):
+        return enclosed_polygons(truth.given, *(truth.size or (width, height)))
+    if isinstance(truth, UnionTruth):
+        return sum(enclosed_polygons(part, width, height) for part in truth.parts)
+    if isinstance(truth, LabelledTruth):
+        if not truth.in_order:
+            return sum(enclosed_polygons(part, width, height) for _, part in truth.parts)
+        truth = united(truth)
+    if not isinstance(truth, PolygonTruth):
+        return 0
+    objects: dict[Hashable, list[tuple[float, ...]]] = defaultdict(list)
+    for number, polygon in enumerate(truth.polygons):
+        objects[truth.objects[number] if truth.objects else None].append(polygon)
+    return sum(enclosed(polygons, *(truth.size or (width, height))) for polygons in objects.values())

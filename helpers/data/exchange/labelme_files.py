@@ -25,8 +25,8 @@ from helpers.data.exchange.exchanged import (
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.labelme import is_labelme, labelme_truth
-from helpers.data.truth.polygons import polygons
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, label_of
+from helpers.data.truth.shapes import polygons
 
 _VERSION = "5.4.1"  # LabelMe warns of files without one; these shapes are the same in all of its versions
 _IMAGES, _FILES = "images", "labelme"
@@ -36,7 +36,7 @@ def write_labelme(folder: Path, cases: Iterable[SentCase], sent: SentSet, *, as_
     """`images/ID.png` and `labelme/ID.json` of every case, for `labelme images --output labelme`.
 
     Args:
-        as_polygons: shapes are polygons, which `helpers.data.truth.polygons` draws back to the same mask; LabelMe's
+        as_polygons: shapes are polygons, which `helpers.data.truth.shapes` draws back to the same mask; LabelMe's
             own drawing adds the pixels that an outline touches.
     """
     for name in (_IMAGES, _FILES):

@@ -5,7 +5,7 @@ import numpy as np
 from helpers.core.errors import RefusedInput
 from helpers.data.cases import Truth
 from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
-from helpers.data.truth.polygons import enclosed
+from helpers.data.truth.shapes import enclosed
 
 
 def mask_of(where: str, truth: Truth) -> np.ndarray:

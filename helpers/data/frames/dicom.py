@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from PIL import Image
 
-from helpers.data.frames.dicom_bare import open_dicom
+from helpers.data.frames.dicom_file import dicom_errors, open_dicom, pydicom
 from helpers.data.frames.dicom_frames import move_to_pixels
 from helpers.data.frames.dicom_header import (
     MODALITIES,
@@ -26,7 +26,6 @@ from helpers.data.frames.dicom_header import (
     read_header,
     text_of,
 )
-from helpers.data.frames.dicom_library import dicom_errors, pydicom
 from helpers.data.frames.image_reading import MAX_PIXELS, BadSize, UnreadableImage
 
 if TYPE_CHECKING:

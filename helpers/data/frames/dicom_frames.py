@@ -3,7 +3,7 @@
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
-from helpers.data.frames.dicom_library import pydicom
+from helpers.data.frames.dicom_file import pydicom
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -12,9 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.data.frames.dicom_bare import is_bare_dicom, open_dicom
+from helpers.data.frames.dicom_file import dicom_errors, is_bare_dicom, open_dicom, pydicom
 from helpers.data.frames.dicom_frames import frame_count_of, is_filled, mask_frames, shutters, stored_frames, text_of
-from helpers.data.frames.dicom_library import dicom_errors, pydicom
 from helpers.data.frames.image_reading import UnreadableImage
 
 if TYPE_CHECKING:

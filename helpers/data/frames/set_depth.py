@@ -13,8 +13,7 @@ from pathlib import Path
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
-from helpers.data.frames.grey_depth import UNIT, Depth, bits_for
-from helpers.data.frames.image_reading import Grey, UnreadableImage, image_depth, image_grey
+from helpers.data.frames.image_reading import UNIT, Depth, Grey, UnreadableImage, bits_for, image_depth, image_grey
 from helpers.data.frames.video_file import is_video
 
 _SAVE = "`vesselkit data check DATASET --bits N --save` keeps what they have, such as 12"

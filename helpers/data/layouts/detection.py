@@ -30,8 +30,8 @@ from helpers.data.layouts.refcoco_references import is_refs, is_refs_pickle, pic
 from helpers.data.layouts.sa2va_json import is_sa2va, read_sa2va
 from helpers.data.layouts.series_folders import read_dicom, read_video
 from helpers.data.layouts.unread_kinds import unread_annotations
-from helpers.data.rules import Rules, Saved, is_rules_file, read_rules
-from helpers.data.rules_above import with_rules_above
+from helpers.data.rule_file import is_rules_file, read_rules, with_rules_above
+from helpers.data.rules import Rules, Saved
 
 _BY_JSON: dict[str, tuple[Callable[[object], bool], str]] = {
     "sa2va": (is_sa2va, "a list of objects with 'image' and 'mask'"),

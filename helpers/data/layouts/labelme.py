@@ -29,8 +29,8 @@ from helpers.data.layouts.annotation import (
 from helpers.data.layouts.file_walk import UnsafePath
 from helpers.data.layouts.mask_looks import sample
 from helpers.data.truth.ground_truth import BrokenTruth, PolygonTruth, RleTruth, Size, UnionTruth
-from helpers.data.truth.rle import encode
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelledTruth, label_of, united
+from helpers.data.truth.shapes import encode
 
 _LOOKED_AT = 24  # of the images without annotation
 

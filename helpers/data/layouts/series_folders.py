@@ -5,7 +5,7 @@ from pathlib import Path
 
 from helpers.core.errors import RefusedInput
 from helpers.data.cases import NUMBER_DIGITS, Fault, Reading, Record
-from helpers.data.frames.dicom_bare import looks_bare
+from helpers.data.frames.dicom_file import looks_bare
 from helpers.data.frames.dicom_header import DicomFacts, dicom_facts, is_dicom
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
 from helpers.data.frames.video_file import VIDEO_SUFFIXES, is_video, video_frame_count

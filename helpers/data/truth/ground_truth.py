@@ -14,14 +14,11 @@ import numpy as np
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
-from helpers.data.cases import Truth
+from helpers.data.cases import Truth, ignored_of, rescaled_ignored_of
 from helpers.data.frames.image_reading import UnreadableImage
-from helpers.data.truth.ignored_pixels import ignored_of, rescaled_ignored_of
-from helpers.data.truth.mask_file import Drawn, Undecided, draw, mask_size, read_plane
-from helpers.data.truth.mask_survey import MaskSurvey
+from helpers.data.truth.mask_file import Drawn, MaskSurvey, Undecided, draw, mask_size, read_plane
 from helpers.data.truth.mask_values import DECIDE, NOTHING, Judgement
-from helpers.data.truth.polygons import draw_polygons, polygon_problems
-from helpers.data.truth.rle import BadRle, code_size, decode
+from helpers.data.truth.shapes import BadRle, code_size, decode, draw_polygons, polygon_problems
 from helpers.data.truth.truth_problem import TruthProblem, not_binary, size_mismatch, texts
 
 Size = tuple[int, int]

@@ -1,24 +1,28 @@
-"""Mask files: vessel or not, from any image format that data sets are published in."""
+"""Mask files: vessel or not, from any image format of published data sets; all of a set decide what values mean."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from helpers.core.progress import track
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS, UnreadableImage, open_unpacked, upright
 from helpers.data.truth.mask_values import (
     DECIDE,
     FULL,
     NOTHING,
     Found,
+    Judgement,
     ValueChoice,
     ValueKind,
     full_of,
     half,
+    judge,
     look,
     said_other,
     shares,
@@ -236,3 +240,60 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadableImage(path, f"too many pixels; at most {MAX_PIXELS:,} are read") from error
     except DECODE_ERRORS as error:
         raise UnreadableImage(path, "it is missing, damaged or cut short. Copy it again from its source") from error
+
+
+class MaskSurvey:
+    """The values of a data set's mask files. They are read when they are first asked for, and judged once."""
+
+    def __init__(self, paths: Sequence[Path], choice: ValueChoice):
+        """Nothing is read yet.
+
+        Args:
+            paths: of all mask files of the data set.
+            choice: what was decided about their values.
+        """
+        self.choice = choice
+        self._paths = tuple(paths)
+        self._judgement: Judgement | None = None
+
+    @property
+    def judgement(self) -> Judgement:
+        """What the values of all files together are. A file that cannot be read plays no part: its case says so."""
+        if self._judgement is None:
+            self._judgement = self._judged()
+        return self._judgement
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the judgement in place of the paths, so that no process reads all files again."""
+        return {"choice": self.choice, "_paths": (), "_judgement": self.judgement}
+
+    def _judged(self) -> Judgement:
+        files: list[Found] = []
+        raw: list[Found] = []
+        named: set[str] = set()
+        refusals: list[str] = []
+        for path in track(self._paths, "mask values", unit="file"):
+            try:
+                plane = read_plane(path)
+            except UnreadableImage:
+                continue
+            raw.append(look(plane.values, plane.names))
+            try:
+                drawn = draw(plane, self.choice)
+            except Undecided as error:
+                refusals.append(str(error))
+                files.append(raw[-1])
+                continue
+            files.append(drawn.found)
+            named |= drawn.named
+        absent = [name for name in self.choice.named if name not in named]
+        notes = tuple(f"{name} was decided upon and is in no mask" for name in absent)
+        highest = max((file.high for file in files if file.high == file.high), default=0.0)
+        if self.choice.vessel and raw and not named & set(self.choice.vessel):
+            listed = ", ".join(self.choice.vessel)
+            said = refusals[0] if refusals else f"expected vessel as {listed} in the masks, found none of these"
+            return Judgement(f"{said}: {shares(raw)}. {DECIDE}")
+        if self.choice.vessel or self.choice.values:
+            return Judgement(None, notes, highest=highest)
+        judged = judge(files, DECIDE)
+        return replace(judged, notes=(*judged.notes, *notes), highest=highest)

@@ -9,8 +9,8 @@ import numpy as np
 from helpers.core.errors import UsageProblem
 from helpers.data.cases import Case, Truth
 from helpers.data.truth.ground_truth import PolygonTruth, Size, UnionTruth
-from helpers.data.truth.polygons import TOLERANCE
 from helpers.data.truth.shape_labels import LabelledTruth
+from helpers.data.truth.shapes import TOLERANCE
 
 _SIDES = (256, 384, 512, 640, 768, 800, 960, 1000, 1024, 1200, 1280, 1440, 1536, 1600, 1920, 2048, 3072, 4096)
 _LEAST_FILLED = 0.7  # share of a side that coordinates reach, below which a size explains them badly

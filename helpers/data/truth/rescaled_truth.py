@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.data.cases import Truth
+from helpers.data.cases import Truth, ignored_of, rescaled_ignored_of
 from helpers.data.truth.ground_truth import Size
-from helpers.data.truth.ignored_pixels import ignored_of, rescaled_ignored_of
 from helpers.data.truth.truth_problem import TruthProblem
 
 

@@ -18,8 +18,8 @@ from helpers.data.frames.frame_source import read_frame
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import automatic_batch_size, predict
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.runs.mask_files import png_bytes, read_png
 from helpers.runs.run_folder import open_run
+from helpers.runs.stored_maps import png_bytes, read_png
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,12 @@ from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.paths import project_root, shipped
-from helpers.core.vocabulary import Launcher
+from helpers.core.vocabulary import Launcher, SynthLayout
 from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
 from helpers.dev.demo.untrained_base import DEMO, TEMPLATE, build_base, official_config
 from helpers.dev.synthesis.data_set_writing import Recipe as DataRecipe
 from helpers.dev.synthesis.data_set_writing import write_dataset
 from helpers.dev.synthesis.sequence_parameters import Split
-from helpers.dev.synthesis.written_layouts import SynthLayout
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.train.fine_tuning.fine_tune import run_training
 from helpers.train.fine_tuning.samples import PROMPTS, TEXT

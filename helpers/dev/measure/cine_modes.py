@@ -1,9 +1,9 @@
 """The four modes of `vesselkit predict` on synthetic sequences with exact truth, see docs/cine.md.
 
 `python -m helpers.dev.measure.cine_modes MODEL FOLDER`: MODEL is an exported folder of a small model trained on
-synthetic frames. Draws patients, trains SAM2's memory on some (`train_memory.py`), predicts others in each mode, and
-scores them. Where the language model answers a request about five frames without `[SEG]`, it is taught to
-(`train_answer.py`). Called again after a stop, it goes on where it was.
+synthetic frames. Draws patients, trains SAM2's memory on some, predicts others in each mode, and scores them. Where the
+language model answers a request about five frames without `[SEG]`, it is taught to (both in `sequence_training.py`).
+Called again after a stop, it goes on where it was.
 """
 
 import argparse
@@ -13,15 +13,13 @@ from pathlib import Path
 
 import torch
 
-from helpers.core.vocabulary import Mode
+from helpers.core.vocabulary import Mode, SynthLayout
 from helpers.data.cases import Case
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
-from helpers.dev.measure.train_answer import answers_with_seg, train_answer
-from helpers.dev.measure.train_memory import Film, train_memory
+from helpers.dev.measure.sequence_training import Film, answers_with_seg, train_answer, train_memory
 from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
 from helpers.dev.synthesis.sequence_parameters import Split
-from helpers.dev.synthesis.written_layouts import SynthLayout
 from helpers.evaluation.evaluate import evaluate
 from helpers.model.bridge import Bridge, bridge_of
 from helpers.model.image_mode import to_rgb

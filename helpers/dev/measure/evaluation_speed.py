@@ -24,7 +24,7 @@ from helpers.data.dataset import open_dataset
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.run import predict
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 SIDE, GRID = 512, 256
 TREES = 8

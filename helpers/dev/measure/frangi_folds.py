@@ -20,8 +20,7 @@ from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.frangi_tuning import candidates, choose, dice_curves, unit_table
 from helpers.evaluation.score_table import pooled, scores_table, summary, unit_keys
 from helpers.metrics.case_scores import CaseArrays
-from helpers.prediction.frangi.frangi_predictor import grey_values, to_logits, vesselness
-from helpers.prediction.frangi.frangi_settings import FrangiSettings
+from helpers.prediction.frangi import FrangiSettings, grey_values, to_logits, vesselness
 
 HEADLINE = ("dice", "iou", "precision", "recall", "cldice", "nsd_2px", "hd95_px", "pr_auc")
 

@@ -12,11 +12,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from helpers.dev.synthesis.sequence import draw_frame
-from helpers.metrics.centreline import centreline_scores, skeleton
 from helpers.metrics.masks import crop_pair
 from helpers.metrics.reference_bounds import through_grid
-from helpers.prediction.frangi.frangi_predictor import VesselnessPredictor
-from helpers.prediction.frangi.frangi_settings import Tuned
+from helpers.metrics.topology import centreline_scores, skeleton
+from helpers.prediction.frangi import Tuned, VesselnessPredictor
 
 SEED = 7
 FRAME = 6  # of a sequence, by when contrast has arrived in most

@@ -13,12 +13,11 @@ from PIL import Image
 from helpers.core.atomic import partial_folder, write_json_atomic
 from helpers.core.processes import parallel_map
 from helpers.core.progress import Bar
-from helpers.data.truth.polygons import polygons
-from helpers.data.truth.rle import encode
+from helpers.core.vocabulary import SynthLayout
+from helpers.data.truth.shapes import encode, polygons
 from helpers.dev.synthesis import sequence_parameters
 from helpers.dev.synthesis.sequence import SyntheticFrame, draw_frame
 from helpers.dev.synthesis.sequence_parameters import Split, split_of_patient
-from helpers.dev.synthesis.written_layouts import SynthLayout
 
 PROMPT = "Please segment the blood vessels in this X-ray angiogram."
 

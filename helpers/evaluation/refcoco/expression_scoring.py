@@ -13,8 +13,8 @@ from helpers import __version__
 from helpers.core.atomic import write_bytes_atomic, write_text_atomic
 from helpers.core.documents import write_document
 from helpers.core.progress import track
-from helpers.data.truth.ignored_pixels import ignored_of
-from helpers.data.truth.rle import decode, encode
+from helpers.data.cases import ignored_of
+from helpers.data.truth.shapes import decode, encode
 from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.leakage.standing import counts, title
 from helpers.evaluation.markdown import escaped

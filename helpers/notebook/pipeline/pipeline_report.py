@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers.core.tables import aligned
+from helpers.core.shown_text import aligned
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
 from helpers.notebook.pipeline.steps import BASELINE_RUN, Beginning, PipelineStep
-from helpers.runs.emptiness import empty_warning
+from helpers.prediction.run_summary import empty_warning
 from helpers.runs.run_folder import open_run
 
 _WORK = {

@@ -1,22 +1,23 @@
-"""The whole way, as `vesselkit pipeline` and `make demo` go it."""
+"""The steps of `vesselkit pipeline` and `make demo`: the whole way, from an earlier conversion where one verifies."""
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record
+from helpers.checkpoints.verify import verify
 from helpers.core.atomic import require_writable
 from helpers.core.errors import UsageProblem, VesselkitError
-from helpers.core.paths import Stage, project_of, stage_folder
+from helpers.core.paths import Stage, newest_first, project_of, stage_folder
 from helpers.core.processes import only_process
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening
-from helpers.evaluation.leakage.keeping import keep_names_of_export
+from helpers.evaluation.leakage.conversion_names import keep_names_of_export
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.kit_notebooks import kit_notebook
-from helpers.notebook.pipeline.conversion_reuse import verified_conversion
 from helpers.prediction.model_choice import BASELINE, ModelChoice
 from helpers.prediction.predictor import check_prompts
 from helpers.stages.predict_stage import PredictRequest
@@ -213,3 +214,46 @@ def _run_notebook(name: str, project: str, parameters: dict[str, Any]) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     given = {key: value for key, value in parameters.items() if value is not None}
     execute_notebook(kit_notebook(name), output, {"project": project, **given}, _DAY)
+
+
+def verified_conversion(
+    folder: Path,
+    checkpoint: Path,
+    base: Path | None,
+    sam2: Path | None,
+    train_config: Path | None = None,
+    *,
+    pretrained: Path | str | None = None,
+    lora_alpha: float | None = None,
+    template: str | None = None,
+) -> Path | None:
+    """The newest conversion in a folder of conversions that verifies against these sources; None where there is none.
+
+    Args:
+        folder: holds one folder for each conversion; it may be absent.
+        checkpoint, base, sam2, train_config, pretrained: what it must come from.
+        lora_alpha, template: what it must have been asked for; None for what the sources say.
+    """
+    for found in newest_first(folder, RECORD_NAME):
+        try:
+            if not _asked_for(read_record(found), {"lora_alpha": lora_alpha, "template": template}):
+                _log.info("conversion %s: not reused, it was made with other options", found.name)
+                continue
+            report = verify(found, checkpoint, base, sam2, train_config, pretrained)
+        except VesselkitError as error:
+            _log.info("conversion %s: not reused (%s)", found.name, type(error).__name__)
+            continue
+        if report.ok:
+            return found
+        _log.info("conversion %s: not reused, it is of other sources or damaged", found.name)
+    return None
+
+
+def _asked_for(record: ConversionRecord, given: Mapping[str, object]) -> bool:
+    """Whether options decided the same settings in the same way."""
+    settings = record.values["settings"]
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value != (settings[name]["value"] if settings[name]["source"] == option else None):
+            return False
+    return True

@@ -1,1 +1,1 @@
-"""How a Sa2VA model is loaded and fed: batches, prefetch, dtypes, CUDA graphs, memory."""
+"""How a Sa2VA model is loaded and fed: batches, threads around the model, dtypes, CUDA graphs, memory."""

@@ -9,8 +9,8 @@ import torch
 
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Failure, device_failure, model_failure
 from helpers.prediction.engine.chunks import chunks, image_chunks
+from helpers.prediction.engine.io_threads import Loaded
 from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
-from helpers.prediction.engine.prefetch import Loaded
 from helpers.prediction.predictor import AsksEach, FramePrediction, Predictor
 from helpers.runs.asked_prompts import AskedPrompts
 

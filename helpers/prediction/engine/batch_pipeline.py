@@ -19,8 +19,7 @@ import torch
 from helpers.data.frames.frame import Frame
 from helpers.prediction.engine.batch_answers import Answers, answers_of
 from helpers.prediction.engine.case_result import Failure, FrameFacts
-from helpers.prediction.engine.prefetch import Loaded, read_ahead
-from helpers.prediction.engine.write_threads import Writing, threads_of
+from helpers.prediction.engine.io_threads import Loaded, Writing, read_ahead, threads_of
 from helpers.prediction.predictor import Predictor
 from helpers.prediction.work_shards import own_processors
 from helpers.runs.asked_prompts import AskedPrompts

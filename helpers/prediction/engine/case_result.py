@@ -15,10 +15,9 @@ from helpers.data.frames.frame_source import pixel_sha256
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.case_parts import CaseResult
-from helpers.runs.mask_files import combined_mask, threshold_logit
 from helpers.runs.result_rows import PredictionRow
 from helpers.runs.status import PredictionStatus, status_of
-from helpers.runs.stored_logits import StoredLogits, round_for_storage
+from helpers.runs.stored_maps import StoredLogits, combined_mask, round_for_storage, threshold_logit
 
 # What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
 MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)

@@ -9,11 +9,11 @@ import numpy as np
 from helpers.core.vocabulary import Combine
 from helpers.prediction.engine.batch_pipeline import FrameResult, predict_batch
 from helpers.prediction.engine.case_result import MODEL_ERRORS, Failure, Thresholding, answered, failed, model_failure
-from helpers.prediction.engine.prefetch import Loaded
+from helpers.prediction.engine.io_threads import Loaded
 from helpers.prediction.predictor import Predictor
 from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import CaseResult, commit_case
-from helpers.runs.mask_files import combined_map
+from helpers.runs.stored_maps import combined_map
 
 
 @dataclass(frozen=True)

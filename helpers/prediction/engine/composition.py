@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoTokenizer
 
+from helpers.checkpoints.convert.base_models import NOTHING
 from helpers.checkpoints.convert.export import check_changes, counterparts, plan_conversion, write_code_and_config
 from helpers.checkpoints.convert.plan import ConversionPlan
-from helpers.checkpoints.convert.pretrained import NOTHING
 from helpers.checkpoints.convert.request import ConversionRequest, open_sources
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.convert.weights import Weights, fingerprint, raw_bytes

@@ -12,13 +12,12 @@ import numpy as np
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import Combine, Meaning
-from helpers.data.cases import Case
+from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.file_matching import match
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.file_walk import files_under
-from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.data.truth.mask_values import Found, look
 from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answered, frame_facts
 from helpers.prediction.imports.imported_values import (
@@ -33,13 +32,12 @@ from helpers.prediction.imports.imported_values import (
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.resume import open_cases, reopen, tell, tell_making
 from helpers.prediction.run import check_output, check_parameters, known_values, writing
+from helpers.prediction.work_shards import shard_lock, start_lock
 from helpers.runs.case_parts import commit_case, remove_leftovers
 from helpers.runs.finishing import finish_run, is_finished
-from helpers.runs.mask_files import threshold_logit
 from helpers.runs.provenance import making
 from helpers.runs.run_config import start_run
-from helpers.runs.shard_lock import shard_lock, start_lock
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling, threshold_logit
 
 logger = logging.getLogger(__name__)
 

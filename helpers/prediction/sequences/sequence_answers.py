@@ -15,7 +15,7 @@ from helpers.data.frames.frame import Frame, in_sequences
 from helpers.model.video import encode_frame
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.resume import RecomputeReason
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 # Vessels are looked for on a grid of this side, and are narrower than this many of its pixels.
 _SIDE = 256

@@ -20,8 +20,8 @@ from helpers.model.processing_sa2va import sam2_bytes
 from helpers.model.video import FRAMES_SEEN, answer_frames
 from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, write_outcomes
 from helpers.prediction.engine.case_result import MODEL_ERRORS, device_failure, model_failure
+from helpers.prediction.engine.io_threads import Loaded, load
 from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
-from helpers.prediction.engine.prefetch import Loaded, load
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.prediction.sequences.sequence_answers import SequenceAnswer, SequenceTracker, fullest, fullness, fused

@@ -19,7 +19,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.record import CorrectionRecord, standing
-from helpers.runs.mask_files import png_bytes, read_png
+from helpers.runs.stored_maps import png_bytes, read_png
 
 logger = logging.getLogger(__name__)
 RECORD_NAME = "record.jsonl"

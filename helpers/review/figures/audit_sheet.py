@@ -14,8 +14,8 @@ from helpers.core.errors import RefusedInput
 from helpers.data.audit.findings import AuditFinding, AuditSeverity
 from helpers.data.cases import Case
 from helpers.data.frames.frame_source import read_frame
+from helpers.review.figures.figure_file import png_bytes
 from helpers.review.figures.mask_drawing import contour
-from helpers.review.figures.panels import png_bytes
 
 _COLUMNS = 4
 _MOST = 12

@@ -4,7 +4,6 @@ A panel has the frame's own pixels: at 100 dots per inch one of the picture for 
 a whole number of them. Figures are built without pyplot: they need no display, and leave no state behind.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from helpers.core.errors import UsageProblem
-from helpers.data.cases import Truth
-from helpers.data.truth.ignored_pixels import ignored_of
-from helpers.review.figures.figure_watermark import stamped
+from helpers.data.cases import Truth, ignored_of
+from helpers.review.figures.figure_file import png_bytes, stamped
 from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, OPACITY, draw_agreement, draw_mask, draw_unscored
 from helpers.review.figures.sheet_layout import (
     DPI,
@@ -175,13 +173,6 @@ def contact_sheet(
         drawing.draw_row(figure.add_subfigure(grid[place]), case, layout.heights[place])
     _draw_legend(figure, layout, cases, shrunk)
     return stamped(figure, stamp)
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """The figure as a PNG that holds pixels alone: no software, time or path. Also what a notebook can display."""
-    buffer = io.BytesIO()
-    stamped(figure).savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def save_panel(figure: Figure, path: Path) -> Path:

@@ -21,11 +21,9 @@ from helpers.data.frames.image_reading import UnreadableImage
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.metrics_folder import Metrics, name_in, outdated
 from helpers.evaluation.scored_runs import ScoredRun, require_same_ids
-from helpers.review.figures.figure_watermark import stamped
-from helpers.review.figures.panels import png_bytes
+from helpers.review.figures.figure_file import png_bytes, stamped
 from helpers.review.figures.score_figures import sequence_figure
-from helpers.review.films.film_drawing import Sheet, draw_frame, png_of
-from helpers.review.films.film_frame import MaximumOpacity, cine_frames, sequence_cases
+from helpers.review.films.film_frame import MaximumOpacity, Sheet, cine_frames, draw_frame, png_of, sequence_cases
 from helpers.review.films.film_page import page_text
 from helpers.runs.status import FAILURES
 

@@ -2,9 +2,8 @@
 
 from helpers.train.fine_tuning.sample_order import ResumableLoop, SeededOrder, SharedGradients
 from helpers.train.fine_tuning.samples import AngiogramChanges, SegmentationSamples
-from helpers.train.fine_tuning.training_hooks import LossBarHook, TimedCheckpointHook
 from helpers.train.fine_tuning.training_model import Sa2VAForTraining
-from helpers.train.fine_tuning.training_runner import TrainingRunner
+from helpers.train.fine_tuning.training_runner import LossBarHook, TimedCheckpointHook, TrainingRunner
 
 __all__ = [
     "AngiogramChanges",

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Sampler
 
 from helpers.train.fine_tuning.training_model import Sa2VAForTraining
-from helpers.train.test_route.mmengine_registry import DATA_SAMPLERS, LOOPS, MODEL_WRAPPERS
+from helpers.train.test_route.mmengine_scope import DATA_SAMPLERS, LOOPS, MODEL_WRAPPERS
 
 
 @DATA_SAMPLERS.register_module()

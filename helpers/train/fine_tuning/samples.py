@@ -11,16 +11,15 @@ from PIL import Image, ImageFilter
 from torch.utils.data import Dataset as TorchDataset
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.data.cases import Case
+from helpers.data.cases import Case, ignored_of
 from helpers.data.frames.frame import in_sequences
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
-from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.model.processing_sa2va import cut_tiles, image_bytes
 from helpers.model.video import FRAMES_SEEN
 from helpers.prediction.predictor import check_prompt
 from helpers.train.test_route.frame_dataset import opened_by_config
-from helpers.train.test_route.mmengine_registry import DATASETS, TRANSFORMS
+from helpers.train.test_route.mmengine_scope import DATASETS, TRANSFORMS
 
 PROMPTS = (
     "Please segment the {text}.",

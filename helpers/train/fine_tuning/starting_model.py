@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer
 
+from helpers.checkpoints.convert.common_names import is_internlm2
 from helpers.checkpoints.convert.conversion_settings import Setting, check_template, read_sam2_sizes
-from helpers.checkpoints.convert.internlm2_names import is_internlm2
 from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.planning import make_plan

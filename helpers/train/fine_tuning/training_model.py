@@ -19,7 +19,7 @@ from helpers.prediction.engine.composition import compose
 from helpers.train.fine_tuning.checkpoint_layout import TrainedPart, load_trained, trained_tensors
 from helpers.train.fine_tuning.losses import PointSampling, iou_loss, mask_losses
 from helpers.train.fine_tuning.starting_model import Initial, add_adapters, from_bases
-from helpers.train.test_route.mmengine_registry import MODELS
+from helpers.train.test_route.mmengine_scope import MODELS
 
 _FROZEN_IN_LORA = ("vision_tower.", "language_model.", "sam2.")
 _TRAINED_IN_LORA = ("sam2.mask_decoder.", "language_model.lm_head.", "language_model.model.embed_tokens.")

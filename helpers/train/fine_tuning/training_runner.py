@@ -1,7 +1,8 @@
-"""mmengine's Runner with checkpoints that are read safely and written whole."""
+"""mmengine's Runner for training: its checkpoints are read safely and written whole, by the clock too; a loss bar."""
 
 import logging
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 
 from helpers.checkpoints.read.training_folder import list_checkpoints, read_last_checkpoint_name
 from helpers.checkpoints.read.unpickle import load_torch_file
 from helpers.core.atomic import flush
 from helpers.core.errors import OUT_OF_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
+from helpers.core.progress import Bar
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
-from helpers.train.test_route.mmengine_registry import RUNNERS
-from helpers.train.test_route.mmengine_runner import Runner
+from helpers.train.test_route.mmengine_scope import HOOKS, RUNNERS, Runner
 
 _log = logging.getLogger(__name__)
 
@@ -174,3 +176,67 @@ def _other_than(refused: Path) -> str:
     """What to do about a checkpoint that cannot be read where its folder holds others."""
     others = [one.path.name for one in list_checkpoints(refused.parent) if one.path.name != refused.name]
     return f" Or move {refused.name} away: --resume then goes on from {others[-1]}." if others else ""
+
+
+@HOOKS.register_module()
+class TimedCheckpointHook(CheckpointHook):
+    """mmengine's checkpoints by iterations, and one whenever some seconds have passed since the last."""
+
+    def __init__(self, *arguments: Any, seconds: float | None = 120.0, **options: Any):
+        """As mmengine's `CheckpointHook`.
+
+        Args:
+            seconds: between checkpoints; None for those by iterations alone.
+        Raises:
+            UsageProblem: where one checkpoint is to be kept: it would be removed before the next is written.
+        """
+        super().__init__(*arguments, by_epoch=False, **options)
+        if self.max_keep_ckpts == 1:
+            raise UsageProblem("default_hooks.checkpoint.max_keep_ckpts: expected 2 or more, or -1 for all, got 1")
+        self._seconds, self._saved_at = seconds, time.monotonic()
+
+    def before_train(self, runner: Any) -> None:
+        """Start the clock."""
+        super().before_train(runner)
+        self._saved_at = time.monotonic()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Save where it is time, unless mmengine does."""
+        by_count = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
+        if by_count:
+            super().after_train_iter(runner, batch_idx, data_batch, outputs)
+            self._saved_at = time.monotonic()
+        elif self._seconds is not None and time.monotonic() - self._saved_at >= self._seconds:
+            self._save_checkpoint(runner)
+            self._saved_at = time.monotonic()
+
+
+@HOOKS.register_module()
+class LossBarHook(Hook):
+    """Shows the iterations of the first process, with the loss."""
+
+    def __init__(self, every: int = 10) -> None:
+        """Choose how often the loss is read, which waits for the GPU."""
+        self._every = every
+        self._bar: Bar | None = None
+
+    def before_train(self, runner: Any) -> None:
+        """Start the bar where the run starts."""
+        if is_main_process():
+            self._bar = Bar("train", runner.max_iters, initial=runner.iter, unit="iter")
+            self._bar.begin()
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Go on by one iteration."""
+        if self._bar is None:
+            return
+        if outputs and self.every_n_train_iters(runner, self._every):
+            self._bar.tell(", ".join(f"{name} {value.item():.3f}" for name, value in outputs.items()))
+        self._bar.update()
+
+    def after_train(self, runner: Any) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.end()

@@ -14,7 +14,7 @@ from mmengine.registry import RUNNERS
 
 from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
 from helpers.core.vocabulary import Launcher
-from helpers.train.test_route.mmengine_runner import Runner
+from helpers.train.test_route.mmengine_scope import Runner
 
 
 def read_config(

@@ -14,7 +14,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import Frame
 from helpers.data.opening import Opening
 from helpers.prediction.work_shards import WorkShard
-from helpers.train.test_route.mmengine_registry import DATA_SAMPLERS, DATASETS
+from helpers.train.test_route.mmengine_scope import DATA_SAMPLERS, DATASETS
 
 
 @DATASETS.register_module()

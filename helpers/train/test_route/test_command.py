@@ -12,7 +12,7 @@ from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.markdown import stands_beside
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
 from helpers.train.test_route.config_file import exit_codes, parser_of, read_config, runner_of
-from helpers.train.test_route.mmengine_runner import Runner
+from helpers.train.test_route.mmengine_scope import Runner
 
 EXAMPLE = "helpers/train/configs/evaluate_sa2va.py"
 

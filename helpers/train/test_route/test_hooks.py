@@ -12,14 +12,14 @@ from mmengine.structures import BaseDataElement
 from helpers.core.atomic import write_bytes_atomic
 from helpers.core.errors import UsageProblem
 from helpers.core.progress import Bar
-from helpers.data.cases import Case
+from helpers.data.cases import Case, scored_pixels
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
-from helpers.data.truth.ignored_pixels import scored_pixels
 from helpers.metrics.overlap import count_pixels, overlap_scores
-from helpers.review.figures.panels import GroundTruth, PredictedMask, four_panel, png_bytes
-from helpers.train.test_route.mmengine_registry import HOOKS
+from helpers.review.figures.figure_file import png_bytes
+from helpers.review.figures.panels import GroundTruth, PredictedMask, four_panel
+from helpers.train.test_route.mmengine_scope import HOOKS
 
 
 @HOOKS.register_module()

@@ -16,13 +16,13 @@ from helpers.data.frames.frame import Frame
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.engine.case_writer import full_map, results_of
 from helpers.prediction.engine.composition import NOTHING
-from helpers.prediction.engine.prefetch import load
+from helpers.prediction.engine.io_threads import load
 from helpers.prediction.model_choice import Composition, ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import check_parameters
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.case_parts import CaseResult
-from helpers.train.test_route.mmengine_registry import MODEL_WRAPPERS, MODELS
+from helpers.train.test_route.mmengine_scope import MODEL_WRAPPERS, MODELS
 
 _PROMPT_ID = "p1"
 

@@ -9,14 +9,14 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from helpers.core.errors import VesselkitError
+from helpers.data.cases import ignored_of
 from helpers.data.dataset import Dataset
-from helpers.data.truth.ignored_pixels import ignored_of
 from helpers.evaluation.case_arrays import Scorable, scorable
 from helpers.evaluation.score_table import pooled, scores_table, summary, with_united
 from helpers.metrics.case_scores import CaseArrays, CaseScores, CaseScoring, score_case
 from helpers.metrics.definitions import DISTANCES
 from helpers.runs.status import NO_ANSWER
-from helpers.train.test_route.mmengine_registry import METRICS
+from helpers.train.test_route.mmengine_scope import METRICS
 
 
 @METRICS.register_module()

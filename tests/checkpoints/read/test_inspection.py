@@ -8,9 +8,9 @@ from safetensors.torch import save_file
 from helpers.checkpoints.read.convert_line import ConvertLine
 from helpers.checkpoints.read.file_digest import sha256_file
 from helpers.checkpoints.read.inspection import CheckpointInspection, TrainingFolderInspection, inspect_checkpoint
-from helpers.checkpoints.read.inspection_text import bytes_text
 from helpers.checkpoints.read.tensor_groups import GroupSummary, TensorGroup
 from helpers.checkpoints.read.weight_source import CheckpointKind
+from helpers.core.shown_text import bytes_text
 from tests.support.bars import recorded
 from tests.support.checkpoint_samples import CONFIG_TEXT, EXPORT_TENSORS, mmengine_entries
 

@@ -18,8 +18,9 @@ from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.set_depth import common_depth
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.rules import Rules, save_rules
-from tests.data.frames.test_grey_depth import png_16
+from helpers.data.rule_file import save_rules
+from helpers.data.rules import Rules
+from tests.data.frames.test_image_reading import png_16
 from tests.support.dicom_files import angiogram, write
 
 PICTURE = np.arange(12).reshape(3, 4) * 50  # up to 550

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.core.errors import RefusedInput
 from helpers.data.layouts.detection import read_records
-from helpers.data.truth.rle import encode
+from helpers.data.truth.shapes import encode
 from helpers.data.truth.truth_problem import texts
 from tests.support.annotation_files import OTHER, SQUARE, coco, frames, write
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth, PolygonTruth, RleTruth, UnionTruth
-from helpers.data.truth.rle import encode
+from helpers.data.truth.shapes import encode
 from helpers.data.truth.truth_problem import texts
-from tests.data.truth.test_polygons import triangles
+from tests.data.truth.test_shapes import triangles
 
 SQUARE = (1.0, 1.0, 3.0, 1.0, 3.0, 3.0, 1.0, 3.0)
 

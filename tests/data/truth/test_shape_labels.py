@@ -13,9 +13,9 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.data.audit.audit import audit
+from helpers.data.audit.findings import enclosed_polygons
 from helpers.data.dataset import open_dataset
 from helpers.data.rules import Rules
-from helpers.data.truth.enclosed_polygons import enclosed_polygons
 from helpers.data.truth.ground_truth import PolygonTruth
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelledTruth, choose_labels
 from helpers.data.truth.truth_problem import texts

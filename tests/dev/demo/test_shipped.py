@@ -16,7 +16,7 @@ from helpers.dev.synthesis.sequence import draw_frame
 from helpers.dev.synthesis.sequence_parameters import Split, split_of_patient
 from helpers.evaluation.regression_gate import read_baseline
 from helpers.prediction.engine.model_loading import load_model
-from helpers.prediction.frangi.frangi_settings import read_settings
+from helpers.prediction.frangi import read_settings
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.runs.run_folder import open_run

@@ -9,8 +9,8 @@ from PIL import Image
 from helpers.core.errors import VesselkitError
 from helpers.data.cases import Case
 from helpers.data.frames.frame import Frame
-from helpers.dev.measure import train_memory
-from helpers.dev.measure.train_answer import answers_with_seg, train_answer
+from helpers.dev.measure import sequence_training
+from helpers.dev.measure.sequence_training import answers_with_seg, train_answer
 from helpers.model.generation import GeneratedText
 from helpers.prediction.engine.model_loading import load_model
 
@@ -37,6 +37,6 @@ def test_the_answer_is_learned_and_merged(loaded):
 def test_a_sequence_without_seg_is_refused_before_the_memory_is_trained(loaded, tmp_path, monkeypatch):
     Image.new("L", (32, 32)).save(tmp_path / "a.png")
     silent = GeneratedText([5, 6], torch.zeros((0, loaded[0].config.hidden_size)), truncated=False)
-    monkeypatch.setattr(train_memory, "answer_frames", lambda *_: silent)
+    monkeypatch.setattr(sequence_training, "answer_frames", lambda *_: silent)
     with pytest.raises(VesselkitError, match="expected \\[SEG\\] in the answer .* about 1 frames"):
-        train_memory.Film(*loaded, [Case(Frame("c1", tmp_path / "a.png"), None)], REQUEST)
+        sequence_training.Film(*loaded, [Case(Frame("c1", tmp_path / "a.png"), None)], REQUEST)

@@ -10,7 +10,7 @@ from helpers.data.dataset import open_dataset
 from helpers.dev.measure import frangi_folds
 from helpers.dev.measure.frangi_folds import fold_numbers, out_of_fold
 from helpers.evaluation import frangi_tuning
-from helpers.prediction.frangi.frangi_settings import FrangiSettings
+from helpers.prediction.frangi import FrangiSettings
 from tests.support.drawn_angiograms import drawn_truth, save_pairs
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from helpers.cli.app import main
 from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import SynthLayout
 from helpers.data.dataset import open_dataset
-from helpers.data.truth.polygons import draw_polygons, polygons
+from helpers.data.truth.shapes import draw_polygons, polygons
 from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
 from helpers.dev.synthesis.sequence import draw_frame
-from helpers.dev.synthesis.written_layouts import SynthLayout
 
 _RECIPE = Recipe(patients=6, sequences=1, frames=1, seed=3, size=96)
 

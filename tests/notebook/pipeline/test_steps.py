@@ -16,8 +16,8 @@ from helpers.core.processes import only_process
 from helpers.core.watermark import VARIABLE
 from helpers.data.opening import Opening
 from helpers.notebook.pipeline import PipelineRequest, run_pipeline
-from helpers.notebook.pipeline.conversion_reuse import verified_conversion
 from helpers.notebook.pipeline.pipeline_report import beginning_text, closing_text, headline_text, step_text
+from helpers.notebook.pipeline.steps import verified_conversion
 from helpers.notebook.settings import ConvertSettings
 from tests.support.fixture_model import convert_fixture
 from tests.support.tiny_sources import FIXTURES, copy_sources, fixture_sources

@@ -5,7 +5,7 @@ import pytest
 from helpers.prediction.engine import batch_answers
 from helpers.prediction.engine.batch_answers import answers_of
 from helpers.prediction.engine.case_result import Failure
-from helpers.prediction.engine.prefetch import load
+from helpers.prediction.engine.io_threads import load
 from helpers.runs.asked_prompts import AskedPrompts
 from tests.support.drawn_frames import draw_frames
 

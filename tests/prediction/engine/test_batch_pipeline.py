@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from helpers.core.errors import VesselkitError
-from helpers.prediction.engine import batch_pipeline, write_threads
+from helpers.prediction.engine import batch_pipeline, io_threads
 from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, predict_batch, run_batches, stopping
 from helpers.prediction.engine.case_result import Failure
-from helpers.prediction.engine.prefetch import load
+from helpers.prediction.engine.io_threads import load
 from helpers.prediction.work_shards import fixed_batches
 from helpers.runs.asked_prompts import AskedPrompts
 from tests.support.drawn_frames import draw_frames
@@ -127,7 +127,7 @@ def test_results_that_cannot_be_written_stop_the_run(tmp_path, number, said):
 
 
 def test_a_slow_disk_holds_the_model_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(write_threads, "UNWRITTEN", 3)
+    monkeypatch.setattr(io_threads, "UNWRITTEN", 3)
     gate, predictor = threading.Event(), PlainPredictor()
     seen = []
 

@@ -24,7 +24,7 @@ from helpers.prediction.engine.case_result import (
 )
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.status import PredictionStatus
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 FRAME = Frame("c1", Path("Doe_Jane.png"), None, "P1", "P1-S1", 7, "test", 10)
 FACTS = FrameFacts(3, 2, "ab" * 32)

@@ -4,7 +4,7 @@ import numpy as np
 
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.sequences.sequence_answers import fused
-from helpers.runs.stored_logits import Upsampling
+from helpers.runs.stored_maps import Upsampling
 
 
 def answer(text, *maps, iou=None):

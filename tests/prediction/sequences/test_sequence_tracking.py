@@ -181,7 +181,7 @@ def test_a_stopped_run_goes_on_and_becomes_the_uninterrupted_one(loaded, drawn, 
             stop.asked = True
 
         with monkeypatch.context() as patch:
-            patch.setattr("helpers.prediction.engine.write_threads.UNWRITTEN", 1)
+            patch.setattr("helpers.prediction.engine.io_threads.UNWRITTEN", 1)
             run_sequences(sequences, *given, stop=stop, written=count, **options)
 
     with monkeypatch.context() as patch, pytest.raises(Stopped, match="of 5 cases done"):

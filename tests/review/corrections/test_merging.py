@@ -50,9 +50,7 @@ def test_other_frames_and_cases_play_no_part():
 
 
 def test_an_adjudicator_must_have_corrected_something():
-    with pytest.raises(
-        UsageProblem, match=r"adjudicator: expected a reader with corrections \(ann, bob\), got 'eve'"
-    ):
+    with pytest.raises(UsageProblem, match=r"adjudicator: expected a reader with corrections \(ann, bob\), got 'eve'"):
         merge(by_reader(drawn("ann", "a"), drawn("bob", "a")), IMAGES, "eve")
 
 

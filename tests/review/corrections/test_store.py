@@ -12,7 +12,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections import store as module
 from helpers.review.corrections.store import CorrectionStore
-from helpers.runs.mask_files import read_png
+from helpers.runs.stored_maps import read_png
 from tests.review.corrections.test_record import correction
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from helpers.review.figures.panels import png_bytes
+from helpers.review.figures.figure_file import png_bytes
 from helpers.review.figures.training_figures import change_norms, training_curves
 
 COLUMNS = ("layer", "module", "relative")
