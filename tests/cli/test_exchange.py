@@ -18,7 +18,18 @@ from helpers.review.review_source import open_source
 from helpers.runs.run_folder import open_run
 from tests.cli.test_review import lines
 from tests.review.test_verdicts import record
-from tests.support.review_runs import FAILED, GRIDDED, HEIGHT, NO_TRUTH, SAME, SEVERAL, WIDTH, write_data, write_run
+from tests.support.review_runs import (
+    FAILED,
+    GRIDDED,
+    HEIGHT,
+    NO_TRUTH,
+    SAME,
+    SEVERAL,
+    WIDTH,
+    tube,
+    write_data,
+    write_run,
+)
 
 EXPORT = ("export", "run", "--data", "data", "--output", "out")
 IMPORT = ("--into", "corrections", "--data", "data", "--predictions", "run", "--output", "c")
@@ -273,3 +284,44 @@ def test_import_masks_is_the_same_run_and_stands_in_no_help(call, run, tmp_path)
     runs = [open_run(tmp_path / name) for name in ("import", "import-masks")]
     assert runs[0].config.config_sha256 == runs[1].config.config_sha256
     assert "import-masks" not in call("--help").out and "--export" not in call("review", "--help").out
+
+
+def test_no_name_goes_anywhere_and_a_run_is_scored_on_corrections_under_its_own_ids(call, tmp_path):
+    """Frames with names in their files, drawn ids, a run of a method without weights, and one more of the same."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for patient in (1, 2):
+        for number in (1, 2):
+            name = f"P{patient}_S1_{number:03d}_Doe_Jane.png"
+            truth = tube(0.1 * number, 64, 64)
+            grey = np.clip(170 - 90 * truth + rng.normal(0, 5, truth.shape), 0, 255)
+            Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "data/images" / name)
+            Image.fromarray(truth.astype(np.uint8) * 255).save(tmp_path / "data/masks" / name)
+    rule = ("--group-by", r"(?P<patient>P\d+)_(?P<sequence>S\d+)_(?P<frame>\d+)")
+    predict = ("predict", "--model", "frangi", "--output")
+    assert call(*predict, "run", "--data", "data", *rule).code == 0
+    assert call("export", "run", "--data", "data", "--output", "sent", "--as", "labelme", *rule).code == 0
+    for path in (tmp_path / "sent/labelme").iterdir():
+        value = json.loads(path.read_text())
+        square = {"label": value["shapes"][0]["label"], "points": [[2, 2], [9, 2], [9, 9], [2, 9]]}
+        path.write_text(json.dumps({**value, "shapes": [*value["shapes"], {**square, "shape_type": "polygon"}]}))
+    ended = call("import", "sent", *BY_ANN, *rule)
+    assert ended.code == 0 and ended.out.startswith("4 corrections kept"), ended.err
+    given = ("export", "run", "--data", "data", "--what", "corrections", "--corrections", "c", *rule)
+    assert call(*given, "--output", "out").code == 0
+    for folder in ("sent", "c", "out"):
+        for path in (tmp_path / folder).rglob("*"):
+            assert "Doe" not in str(path.relative_to(tmp_path))
+            assert path.is_dir() or b"Doe" not in path.read_bytes()
+    ids = set(open_run(tmp_path / "run").cases())
+    opened = open_dataset(tmp_path / "out")
+    assert {case.case_id for case in opened.cases} == ids
+    assert {case.frame.patient for case in opened.cases} == {case_id.split("-")[0] for case_id in ids}
+    assert call(*predict, "again", "--data", "out").code == 0
+    for run, others in (("run", ()), ("again", ("--against", "run"))):
+        ended = call("evaluate", "--predictions", run, *others, "--data", "out", "--output", f"{run}-scores")
+        assert ended.code == 0, ended.err
+        summary = json.loads((tmp_path / f"{run}-scores/summary.json").read_text())
+        assert [one["edit_distance"]["cases"] for one in summary["runs"]] == [4] * (1 + bool(others))
+        assert f"{run}: no headline: the ground truth of 4 of 4 scored cases began from its own masks" in ended.out

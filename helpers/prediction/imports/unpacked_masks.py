@@ -12,6 +12,7 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.exchanged import GivenMasks
+from helpers.data.layouts.file_walk import inside
 
 
 @contextmanager
@@ -19,15 +20,14 @@ def unpacked(path: Path, kind: Exchange) -> Iterator[tuple[Path, GivenMasks]]:
     """A folder of PNG files of 0 and 255 under the names of the masks' images, gone when the block ends.
 
     Raises:
-        RefusedInput: where masks are not certain, or two are of one image.
+        RefusedInput: where masks are not certain, two are of one image, or a name leads elsewhere.
     """
     given = read_masks(path, kind)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for one in track(given.masks, "masks", unit="case"):
-            parts = [part for part in one.name.split("/") if part not in ("", ".", "..")]
-            target = folder.joinpath(*parts[:-1], f"{parts[-1]}.png") if parts else folder
-            if not parts or target.exists():
+            target = inside(folder, f"{one.name.lstrip('/')}.png")
+            if target.exists():
                 raise RefusedInput(f"{path}: expected one mask for each image, found two of {one.name!r}")
             target.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(one.read()).convert("L").save(target)

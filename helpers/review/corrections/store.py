@@ -109,9 +109,12 @@ def _pending(own: Path, record_id: str) -> Path:
 
 def _tidy(own: Path) -> None:
     """Finish what a killed process left: masks whose record is there get their names, others go."""
+    pending = list((own / MASKS_NAME).glob(f"{_PENDING}*.png"))
+    if not pending:
+        return
     last = {one.case_id: one for one in sorted(_lines(own), key=lambda one: one.moment)}
     left = {one.id: one for one in last.values()}
-    for path in (own / MASKS_NAME).glob(f"{_PENDING}*.png"):
+    for path in pending:
         record = left.get(path.stem.removeprefix(_PENDING))
         if record is None:
             path.unlink()

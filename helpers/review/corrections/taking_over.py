@@ -13,7 +13,7 @@ from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.file_matching import match
 from helpers.data.frames.image_reading import natural_key
 from helpers.review.corrections.beginnings import Beginning, beginning
-from helpers.review.corrections.record import CorrectionTool
+from helpers.review.corrections.record import CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
 
@@ -77,14 +77,15 @@ def take_over(
             f"{path}: expected masks named as the frames of the run or by case id, found {len(reads)}, none of a case. "
             "Check the folder and --data"
         )
-    standing = store.standing().get(reviewer, {})
+    own = sorted((one for one in store.records() if one.reviewer == reviewer), key=lambda one: one.moment)
+    kept_by_case = standing(own).get(reviewer, {})
     changed: list[str] = []
     unchanged: list[str] = []
     known: list[str] = []
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
-        kept = standing.get(case_id)
+        kept = kept_by_case.get(case_id)
         if kept is not None and (kept.mask_sha256, kept.image_sha256) == (record.mask_sha256, record.image_sha256):
             known.append(case_id)
         elif np.array_equal(mask, start.mask):
@@ -93,8 +94,8 @@ def take_over(
             changed.append(case_id)
     for case_id in track(changed, "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
-        earlier = [one for one in store.records() if one.reviewer == reviewer]
-        store.save(start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], after=earlier), mask)
+        own.append(start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], after=own[-1:]))
+        store.save(own[-1], mask)
     return TakenOver(tuple(changed), tuple(unchanged), tuple(known), strays, given.untouched, given.notes)
 
 
