@@ -117,6 +117,20 @@ def test_a_folder_in_bfloat16_against_float32(tmp_path, receipt, frames):
     assert verdict.seg_difference > 0 and verdict.tolerance.states == 0.1
 
 
+@pytest.mark.parametrize("stored", ["float32", "bfloat16"])
+def test_a_receipt_in_bfloat16(tmp_path, receipt, frames, stored):
+    tiny = fixture_sources()
+    convert(tiny.request(tmp_path / "wide"))
+    folder = tmp_path / "wide" if stored == "float32" else tmp_path / "narrow"
+    if stored != "float32":
+        convert(tiny.request(folder, dtype=stored))
+    verdict = checked(folder, receipt(*stand_in(tmp_path / "wide", dtype="bfloat16")), frames)
+    assert verdict.outcome is Outcome.SAME and verdict.tensors.ok, verdict.to_text()
+    assert verdict.seg_difference > 0 and verdict.tolerance.states == 0.1
+    kept = read_record(folder).values["official_check"]
+    assert (kept["receipt"]["dtype"], kept["dtype"], kept["tolerance"]["states"]) == ("bfloat16", "float32", 0.1)
+
+
 def test_tensors_alone_are_not_enough(folder, receipt, frames):
     verdict = checked(folder, receipt(*stand_in(folder), frames=[]), frames)
     assert verdict.outcome is Outcome.INCOMPLETE and verdict.tensors.ok
@@ -168,7 +182,7 @@ RECORDED = {
 }
 
 
-def official_export(shared: Path, family: str, folder: Path):
+def official_export(shared: Path, family: str, folder: Path, dtype: str = "float32"):
     """The family's checkpoint converted to a folder; a stand-in with the tensors of its official export; tokenizer."""
     golden, recorded = shared / "golden", RECORDED[family]
     root = golden / family
@@ -177,7 +191,7 @@ def official_export(shared: Path, family: str, folder: Path):
     convert(ConversionRequest(checkpoint, folder, sam2_config=str(root / "sam2_dims.json"), dtype="float32", **sources))
     with open_source(root / "hf_export") as source:
         tensors = {name: source.read(name).clone() for name in source.tensors}
-    return stand_in(folder, tensors, recorded.names)
+    return stand_in(folder, tensors, recorded.names, dtype)
 
 
 def golden_receipt(model, tokenizer, family: str, path: Path, image: Path) -> Path:
@@ -199,9 +213,21 @@ def test_a_converted_checkpoint_is_the_official_export(shared, tmp_path, family)
 
 
 @pytest.mark.golden
-def test_the_normalised_state_of_qwen3vl_breaks_at_seg(shared, tmp_path):
+@pytest.mark.parametrize("family", ["tiny_qwen3vl", "tiny_qwen25vl"])
+def test_a_qwen_model_in_bfloat16_is_the_official_export(shared, tmp_path, family):
     image = shared / "golden/tiny_qwen2/inputs/img_c_300x420.png"
-    model, tokenizer = official_export(shared, "tiny_qwen3vl", tmp_path / "model")
+    model, tokenizer = official_export(shared, family, tmp_path / "model", "bfloat16")
+    path = golden_receipt(model, tokenizer, family, tmp_path / "receipt.npz", image)
+    verdict = checked(tmp_path / "model", path, image)
+    assert verdict.receipt.dtype == "bfloat16" and verdict.tolerance.states == 0.1
+    assert verdict.outcome is Outcome.SAME and verdict.seg_difference > 0, verdict.to_text()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_normalised_state_of_qwen3vl_breaks_at_seg(shared, tmp_path, dtype):
+    image = shared / "golden/tiny_qwen2/inputs/img_c_300x420.png"
+    model, tokenizer = official_export(shared, "tiny_qwen3vl", tmp_path / "model", dtype)
     state = model.kit.bridge.seg_state
     model.kit.bridge.seg_state = type(state).AFTER_NORM
     path = golden_receipt(model, tokenizer, "tiny_qwen3vl", tmp_path / "receipt.npz", image)

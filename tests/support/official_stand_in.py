@@ -181,12 +181,19 @@ def _is_linear(name: str) -> bool:
 
 
 def stand_in(
-    folder: Path, tensors: Mapping[str, torch.Tensor] | None = None, names: OfficialNames = INTERNVL
+    folder: Path,
+    tensors: Mapping[str, torch.Tensor] | None = None,
+    names: OfficialNames = INTERNVL,
+    dtype: str = "float32",
 ) -> tuple[OfficialStandIn, Any]:
-    """An official model that computes as a model folder does, in float32 on the CPU, and its tokenizer.
+    """An official model that computes as a model folder does, on the CPU, and its tokenizer.
 
     Args:
         tensors: that it holds, by official name; None for the folder's.
+        dtype: that it computes and holds them in.
     """
-    kit, tokenizer = load_model(folder, "cpu", "float32")
-    return OfficialStandIn(kit, official_tensors(folder) if tensors is None else tensors, names), tokenizer
+    kit, tokenizer = load_model(folder, "cpu", dtype)
+    held = official_tensors(folder) if tensors is None else tensors
+    if dtype != "float32":
+        held = {name: tensor.to(kit.dtype) for name, tensor in held.items()}
+    return OfficialStandIn(kit, held, names), tokenizer
