@@ -115,6 +115,11 @@ def qwen_vl_sources(name: str) -> TinySources:
     return TinySources(checkpoint, base, other.sam2, other.sizes)
 
 
+def family_sources(name: str) -> TinySources:
+    """The fixture `internlm2`, `qwen25vl` or `qwen3vl`; not to be changed."""
+    return internlm2_sources() if name == "internlm2" else qwen_vl_sources(name)
+
+
 def copy_qwen_vl(name: str, folder: Path) -> TinySources:
     """Its files, copied to `folder`; SAM2's stay where they are."""
     original = qwen_vl_sources(name)

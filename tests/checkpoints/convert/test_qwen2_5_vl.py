@@ -1,15 +1,13 @@
 """Sa2VA on Qwen2.5-VL: older names and flat settings of its base, newer ones of its checkpoint, and where it stops."""
 
 import json
-import os
 import shutil
-import signal
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from helpers.checkpoints.convert import convert, export
+from helpers.checkpoints.convert import convert
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.checkpoints.verify import verify
 from helpers.core.errors import RefusedInput
@@ -125,24 +123,6 @@ def test_names_of_both_generations_in_one_base_are_refused(tmp_path, tiny):
     norm = "visual.merger.ln_q.weight"
     tiny.edit_base(lambda tensors: tensors.update({f"model.{norm}": tensors[norm].clone()}))
     refused(f"two tensors for one: .*{norm} .*both fill vision_tower.merger.ln_q.weight", tiny, tmp_path / "out")
-
-
-def test_a_killed_conversion_leaves_no_folder_and_the_next_one_is_whole(tmp_path, tiny, monkeypatch):
-    whole = convert(tiny.request(tmp_path / "whole/out"))
-    output = tmp_path / "killed/out"
-    child = os.fork()
-    if not child:
-        torch.set_num_threads(1)
-        monkeypatch.setattr(export, "check_changes", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        try:
-            convert(tiny.request(output, shard_bytes=100_000))
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    assert not output.exists() and [path.name[:9] for path in output.parent.iterdir()] == [".partial-"]
-    again = convert(tiny.request(output))
-    assert again.values["tensors_sha256"] == whole.values["tensors_sha256"]
-    assert config_of(output) == config_of(tmp_path / "whole/out")
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from helpers.checkpoints.convert import convert
 from tests.support.fixture_model import command, draw_angiograms, run, start
 from tests.support.run_files import run_files
+from tests.support.tiny_sources import family_sources
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +34,19 @@ def test_kills_at_random_moments(fixture_folder, tmp_path, asked):
     assert found["counts"][-1] > found["counts"][0] and len(set(found["counts"])) > 3, "kills at one moment only"
     assert all(found["equal"].values()), found["equal"]
     assert found["files"] >= 30 * 3
+
+
+@pytest.mark.longest
+@pytest.mark.endurance
+@pytest.mark.parametrize("family", ["internlm2", "qwen25vl", "qwen3vl"])
+def test_a_kill_in_every_family(family, tmp_path):
+    convert(family_sources(family).request(tmp_path / "model"))
+    data = draw_angiograms(tmp_path / "data", 5)
+    driver = [sys.executable, "-m", "tests.support.kill_driver"]
+    found = json.loads(run([*driver, *map(str, (tmp_path / "model", data, tmp_path, 1))]).splitlines()[-1])
+    assert found["kills"] == 1 and found["ended"] and found["counts"][-1] < 5
+    assert all(found["equal"].values()), found["equal"]
+    assert found["files"] >= 5 * 3
 
 
 def test_a_kill_of_the_command(fixture_folder, tmp_path):

@@ -222,6 +222,31 @@ def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
         assert np.array_equal(full, official["prediction_logits"][0][position])
 
 
+@pytest.mark.slow
+def test_both_ways_and_fused_are_followed_from_the_fullest_frames(loaded, images, tmp_path):
+    """A fused answer is the mean of what a frame gives by itself and of what is followed from both sides."""
+    model, tokenizer = loaded
+    words, frames = SEGMENT.prompts[0], []
+    for number in range(6):  # the pictures of the family are made of frames of any size
+        path = tmp_path / f"Doe_Jane_{number}.png"
+        Image.fromarray(np.roll(np.asarray(images["image_02.png"]), 4 * number, axis=1)).save(path)
+        frames.append(Frame(f"c{number}", path, None, "P1", "P1-S1", number, "test"))
+
+    def outcomes(mode):
+        predictor = SequencePredictor(model, tokenizer, {}, LIMIT, mode=mode)
+        with ThreadPoolExecutor(2) as readers:
+            return {one.frame.case_id: one.found[0] for one in predictor.outcomes(frames, [words], readers)}
+
+    fused, followed = outcomes(Mode.FUSED), outcomes(Mode.TRACK_BOTH)
+    alone = Sa2VAPredictor(model, tokenizer, {}, LIMIT)
+    for frame in frames:
+        ((one,),) = alone.predict([alone.prepare(Image.open(frame.path))], [words])
+        other, found = followed[frame.case_id], fused[frame.case_id]
+        assert other.tiles == 5 and "[SEG]" in other.text and found.text == one.text
+        assert np.allclose(found.logits[0], (one.logits.max(0) + other.logits.max(0)) / 2, atol=1e-4)
+        assert (other.logits > 0).any()
+
+
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_device_that_resizes_itself_makes_the_bytes_of_a_processor(loaded, images, knows, monkeypatch):
     """Both pictures of an image, or SAM2's alone where the folder's code does not say how the other is made."""
