@@ -178,7 +178,7 @@ def _compare(exported: TensorSource, target: Target, weights: Weights) -> tuple[
     digest, start = hashlib.sha256(), 0
     for block in weights.blocks(target):
         digest.update(raw_bytes(block))
-        if same:
+        if same and stored is not None:
             same = stored.dtype == block.dtype and torch.equal(stored[start : start + len(block)], block)
         start += len(block)
     return same, digest.hexdigest()

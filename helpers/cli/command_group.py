@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ def shows(*options: str) -> type[KitCommand]:
     return type("KitCommand", (KitCommand,), {"shown": options})
 
 
-def spellings(**names: str) -> Mapping[str, Any]:
+def spellings(**names: str) -> dict[str, Any]:
     """Settings of a command that takes options by other names too, which no help shows.
 
     Args:

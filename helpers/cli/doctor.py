@@ -208,7 +208,7 @@ def _requirements() -> list[Requirement]:
 
 def _python_range() -> SpecifierSet:
     try:
-        return SpecifierSet(metadata.metadata(DISTRIBUTION).get("Requires-Python", ""))
+        return SpecifierSet(str(metadata.metadata(DISTRIBUTION).json.get("requires_python", "")))
     except metadata.PackageNotFoundError:
         return SpecifierSet()
 

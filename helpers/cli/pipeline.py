@@ -56,28 +56,30 @@ def pipeline(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Go from a checkpoint to a report in one command."""
-    request = {
-        "checkpoint": input_path(checkpoint, "--checkpoint"),
-        "opening": options.opening(data),
-        "output": output_folder(output, "--output", data),
-        "base": optional_input_path(base, "--base"),
-        "sam2": optional_input_path(sam2, "--sam2"),
-        "sam2_config": preset_or_file(sam2_config, "--sam2-config"),
-        "train_config": optional_input_path(train_config, "--train-config"),
-        "lora_alpha": lora_alpha,
-        "template": template,
-        "pretrained": file_or_none(pretrained, "--pretrained"),
-        "prompts": tuple(prompt) if prompt else None,
-        "baseline": optional_input_path(model_config, "--model-config"),
-        "training": optional_input_path(training, "--training"),
-        "exclude_training": exclude_training,
-    }
     from helpers.notebook.pipeline import PipelineRequest, run_pipeline  # here, so that --help need not wait
     from helpers.notebook.pipeline.pipeline_report import beginning_text, closing_text, step_text
 
+    request = PipelineRequest(
+        checkpoint=input_path(checkpoint, "--checkpoint"),
+        opening=options.opening(data),
+        output=output_folder(output, "--output", data),
+        base=optional_input_path(base, "--base"),
+        sam2=optional_input_path(sam2, "--sam2"),
+        sam2_config=preset_or_file(sam2_config, "--sam2-config"),
+        train_config=optional_input_path(train_config, "--train-config"),
+        lora_alpha=lora_alpha,
+        template=template,
+        pretrained=file_or_none(pretrained, "--pretrained"),
+        prompts=tuple(prompt) if prompt else None,
+        baseline=optional_input_path(model_config, "--model-config"),
+        training=optional_input_path(training, "--training"),
+        exclude_training=exclude_training,
+        device=device,
+        dtype=dtype,
+        limit=limit,
+    )
     steps = []
-    asked = PipelineRequest(**request, device=device, dtype=dtype, limit=limit)
-    for step in run_pipeline(asked, lambda beginning: typer.echo(beginning_text(beginning))):
+    for step in run_pipeline(request, lambda beginning: typer.echo(beginning_text(beginning))):
         steps.append(step)
         typer.echo(step_text(step))
     typer.echo(closing_text(steps))

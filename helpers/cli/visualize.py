@@ -82,9 +82,10 @@ def visualize(
 
     folder = new_folder(output, "--output", data)
     dataset = options.opening(data).open()
-    if films:
-        shown = {"sequences": sequences or None, "metrics": metrics, "prompt": prompt_id, "rate": rate}
-        typer.echo(_write_films([run, *(beside or ())], dataset, folder, **shown))
+    if films and run is not None:
+        asked = sequences or None
+        runs = [run, *(beside or ())]
+        typer.echo(_write_films(runs, dataset, folder, sequences=asked, metrics=metrics, prompt=prompt_id, rate=rate))
         return
     if run is None:
         known = [case.case_id for case in dataset.cases]
@@ -98,8 +99,8 @@ def visualize(
         wanted = _known(cases, known) or known[:n]
         panels, stamp = run_panels(source, wanted), source.stamp
         title = f"Run {source.subjects[0].name}" + ("" if source.title is None else f": {source.title}")
-    drawn = {"style": MaskStyle(mask or MaskStyle.CONTOUR), "dpi": DPI if dpi is None else dpi}
-    count = write_pictures(panels, folder, title, stamp, **drawn)
+    style, dots = MaskStyle(mask or MaskStyle.CONTOUR), DPI if dpi is None else dpi
+    count = write_pictures(panels, folder, title, stamp, style=style, dpi=dots)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
     if run is not None:
         typed = options.typed(prompt_id=prompt_id, metrics=metrics)

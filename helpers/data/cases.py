@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from helpers.core.errors import RefusedInput
 from helpers.data.frames.dicom_header import Moment
 from helpers.data.frames.frame import Frame
 from helpers.data.truth.truth_problem import TruthProblem
+
+if TYPE_CHECKING:
+    from helpers.data.truth.shape_labels import LabelledTruth
 
 _SHOWN = 3
 # Of a frame's number at most. It stands in the case id, and what is longer names something else: a patient, a date.
@@ -94,7 +97,7 @@ class Record:
     split: str | None = None
     from_header: frozenset[str] = frozenset()
     provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)
-    labelled: Truth | None = None
+    labelled: "LabelledTruth | None" = None
 
 
 @dataclass(frozen=True)

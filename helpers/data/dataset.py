@@ -206,7 +206,12 @@ def open_dataset(
         )
     cases.sort(key=lambda case: natural_key(case.case_id))
     sequences = {record.name: given.sequence for record, given in pairs}
-    doubts = {sequences[name]: one.reason for one in order.doubts for name in one.names if name in sequences}
+    doubts = {
+        sequence: one.reason
+        for one in order.doubts
+        for name in one.names
+        if (sequence := sequences.get(name)) is not None
+    }
     opened = Dataset(
         root, reading.layout, tuple(cases), policy, mark, tuple(notes), reading.faults, doubts, rules, said
     )

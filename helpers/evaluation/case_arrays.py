@@ -77,6 +77,18 @@ class Scorable:
     def case_id(self) -> str:
         return self.case.case_id
 
+    @property
+    def truth(self) -> Truth:
+        """Its ground truth. Raises RefusedInput as `required_truth`."""
+        return required_truth(self.case)
+
+
+def required_truth(case: Case) -> Truth:
+    """The ground truth of a case that is scored. Raises RefusedInput where it has none."""
+    if case.truth is None:
+        raise RefusedInput(f"{case.case_id}: expected a case with ground truth, found none. Leave it out")
+    return case.truth
+
 
 def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> list[Scorable]:
     """The cases of these ids, in the data set's order, checked before any is scored.
@@ -91,12 +103,11 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     for case in track(chosen, "checking", unit="case"):
         truth = case.truth
         size = sizes.get(case.case_id) or _size(case)
+        stated = None if truth is None or isinstance(truth, RescaledTruth) else truth.size
         if isinstance(truth, BrokenTruth):
             problems.append(f"{case.case_id}: {truth.reason}")
-        elif not isinstance(truth, RescaledTruth) and truth.size is not None and tuple(truth.size) != size:
-            problems.append(
-                f"{case.case_id}: made for {truth.size[0]}x{truth.size[1]}, the frame is {size[0]}x{size[1]}"
-            )
+        elif stated is not None and tuple(stated) != size:
+            problems.append(f"{case.case_id}: made for {stated[0]}x{stated[1]}, the frame is {size[0]}x{size[1]}")
         cases_to_score.append(Scorable(case, size, spacings[case.frame.path]))
     if problems:
         raise RefusedInput(
@@ -121,8 +132,8 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
     known = wanted.case_id in run.cases()
     return CaseArrays(
         case_id=wanted.case_id,
-        truth=wanted.case.truth.mask(width, height),
-        ignored=ignored_of(wanted.case.truth, width, height),
+        truth=wanted.truth.mask(width, height),
+        ignored=ignored_of(wanted.truth, width, height),
         prediction=run.mask(wanted.case_id, prompt_id) if known else None,
         sequence=frame.sequence,
         patient=frame.patient,
@@ -142,7 +153,7 @@ def reference_bounds_of(cases: Sequence[Scorable]) -> list[ReferenceBounds]:
     bounds, problems = [], []
     for wanted in track(cases, "yardsticks", unit="case"):
         try:
-            bounds.append(_reference_bounds(wanted.case.truth, wanted.size))
+            bounds.append(_reference_bounds(wanted.truth, wanted.size))
         except UnreadableImage as error:
             problems.append(f"{wanted.case_id}: the mask cannot be read: {error.reason}")
         except RefusedInput as error:
@@ -175,9 +186,10 @@ def _size(case: Case) -> tuple[int, int]:
     try:
         return read_frame(case.frame.path, case.frame.index, case.frame.bits).size
     except UnreadableImage:
-        if case.truth.size is None:
+        if case.truth is None or case.truth.size is None:
             raise
-        return tuple(case.truth.size)
+        width, height = case.truth.size
+        return width, height
 
 
 def _spacing(path: Path) -> tuple[float, float] | None:

@@ -145,11 +145,27 @@ def threshold_curves(
 
 
 def _locked(
-    table: pd.DataFrame, *, chosen: np.ndarray, at_half: np.ndarray, draws: int, seed: int, **known
+    table: pd.DataFrame,
+    *,
+    threshold: float,
+    chosen_by: ChosenBy,
+    chosen_on: tuple[str, ...],
+    fold_thresholds: tuple[float, ...],
+    chosen: np.ndarray,
+    at_half: np.ndarray,
+    draws: int,
+    seed: int,
 ) -> LockedThreshold:
     intervals = [mean_interval(values, draws=draws, seed=seed) for values in (chosen, at_half, chosen - at_half)]
     return LockedThreshold(
-        **known, **dict(zip(("dice", "dice_at_half", "gain"), intervals, strict=True)), unit=unit_of(table)
+        threshold=threshold,
+        chosen_by=chosen_by,
+        chosen_on=chosen_on,
+        fold_thresholds=fold_thresholds,
+        dice=intervals[0],
+        dice_at_half=intervals[1],
+        gain=intervals[2],
+        unit=unit_of(table),
     )
 
 
@@ -223,7 +239,7 @@ def unit_histograms(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram
         np.stack([getattr(one, part) for one in sums.values()]) if sums else np.zeros((0, width), np.int64)
         for part in ("vessel", "background")
     ]
-    return UnitHistograms(tuple(sums), *stacked, cases)
+    return UnitHistograms(tuple(sums), stacked[0], stacked[1], cases)
 
 
 def filled(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram]) -> list[LogitHistogram]:

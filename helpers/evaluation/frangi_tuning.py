@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import skimage
 
 from helpers import __version__
 from helpers.core.atomic import write_json_atomic
@@ -22,6 +22,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.groups.name_parts import spellings_text
+from helpers.evaluation.case_arrays import required_truth
 from helpers.evaluation.score_table import patient_means, unit_keys, unit_of, with_united
 from helpers.metrics.threshold_curve import dice_curve, logit_histogram, thresholds
 from helpers.prediction.frangi import (
@@ -102,8 +103,8 @@ def case_curves(case: Case, candidates: Sequence[FrangiSettings]) -> np.ndarray:
 def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     try:
         image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
-        truth = case.truth.mask(image.width, image.height)
-        return grey_values(image), truth, ignored_of(case.truth, image.width, image.height)
+        truth = required_truth(case)
+        return grey_values(image), truth.mask(*image.size), ignored_of(truth, *image.size)
     except UnreadableImage as error:
         raise RefusedInput(f"case {case.case_id}: its frame or mask cannot be read ({error.reason})") from error
     except RefusedInput as error:
@@ -147,7 +148,7 @@ class TuningResult:
         """The file that `vesselkit predict --model frangi --model-config` reads."""
         values = {
             "kit_version": __version__,
-            "scikit_image": skimage.__version__,
+            "scikit_image": version("scikit-image"),
             "settings": self.choice.settings.to_json(),
             "tuned_on": {
                 **self.tuned_on.to_json(),

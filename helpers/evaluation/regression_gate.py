@@ -204,6 +204,6 @@ def _mean(before: pd.DataFrame, after: pd.DataFrame, metric: str, tolerance: flo
         bounds = f"95 % interval [{interval.low:+.4f}, {interval.high:+.4f}]"
     note = f"{title}: mean change {interval.estimate:+.4f}, {bounds}, {interval.units} {unit_of(before)}s"
     certain = interval.high is None or interval.high < 0
-    if interval.estimate < -tolerance and certain:
+    if interval.estimate is not None and interval.estimate < -tolerance and certain:
         return f"{title}: the mean fell by {-interval.estimate:.4f}, more than {tolerance:g} ({bounds})", note
     return None, note

@@ -97,8 +97,8 @@ def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int,
     scored = {case.case_id: case for case in cases}
     groups = []
     for members in in_sequences(dataset.cases, lambda case: case.frame):
-        known = [case.frame.position for case in members]
-        places = range(len(members)) if None in known else known
+        known = [position for case in members if (position := case.frame.position) is not None]
+        places: Sequence[int] = known if len(known) == len(members) else range(len(members))
         placed = [
             (at, scored[case.case_id]) for at, case in zip(places, members, strict=True) if case.case_id in scored
         ]
@@ -114,15 +114,16 @@ def _frame_rows(
     """Rows of one sequence. The steps of a row are those from the frame before; NaN where that is not scored."""
     rows, before = [], None
     for position, case in group:
-        truth, ignored = case.case.truth.mask(*case.size), ignored_of(case.case.truth, *case.size)
+        truth, ignored = case.truth.mask(*case.size), ignored_of(case.truth, *case.size)
         kept = scored_pixels(ignored)
         masks = {subject.name: _mask(subject, case) for subject in subjects}
-        follows = before is not None and before[0] == position - 1 and before[1].shape == truth.shape
+        if before is not None and (before[0] != position - 1 or before[1].shape != truth.shape):
+            before = None
         for subject in subjects:
             scores = tables[subject.name].loc[case.case_id]
             changed = None
-            unseen = _either(before[3], ignored) if follows else None
-            if follows and (unseen is None or not unseen.all()):
+            unseen = None if before is None else _either(before[3], ignored)
+            if before is not None and (unseen is None or not unseen.all()):
                 both = scored_pixels(unseen)
                 pair = before[1], truth, before[2][subject.name], masks[subject.name]
                 changed = step(*map(both, pair))

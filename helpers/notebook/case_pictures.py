@@ -12,6 +12,7 @@ from helpers.core.atomic import write_bytes_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.data.cases import Case
+from helpers.evaluation.case_arrays import required_truth
 from helpers.evaluation.leakage.standing import COLUMN, title_of
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun
@@ -164,6 +165,6 @@ def masks_of(
     """Ground truth and scored mask of a case, bool (H, W) each; an empty mask where there is none."""
     case = next(case for case in cases if case.case_id == case_id)
     row = scores.set_index("case_id").loc[case_id]
-    truth = case.truth.mask(int(row["width"]), int(row["height"]))
+    truth = required_truth(case).mask(int(row["width"]), int(row["height"]))
     mask = subject.mask(case_id)
     return truth, np.zeros_like(truth) if mask is None else mask

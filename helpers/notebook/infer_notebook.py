@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from helpers.core.errors import MORE_MEMORY, VesselkitError
+from helpers.core.errors import MORE_MEMORY, UsageProblem, VesselkitError
 from helpers.core.vocabulary import Combine, Quantization
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
@@ -47,7 +47,10 @@ def first_cases(settings: InferSettings, dataset: Dataset) -> Dataset:
 
 def check_call(settings: InferSettings, model: Path, output: Path) -> ModelIdentity:
     """Which model it is, once all that is cheap to check has been: device, number type, memory, folders."""
-    return ModelIdentity(**_request(settings, model, output).check().identity)
+    identity = _request(settings, model, output).check().identity
+    if identity is None:
+        raise UsageProblem(f"model: expected a model folder with its fingerprints, got {model}. Name one")
+    return ModelIdentity(**identity)
 
 
 def predict_data(settings: InferSettings, model: Path, dataset: Dataset, output: Path) -> Run:
@@ -131,11 +134,9 @@ class PromptBox:
         self._clear()
         try:
             check_prompt(self.prompt.value)
-            loaded = self._load()
+            predictor, loaded = self._load()
             self._say("predicting ...")
-            found = look(
-                self._predictor, self._cases[self.frame.value], self.prompt.value, self._thresholding, self._stamp
-            )
+            found = look(predictor, self._cases[self.frame.value], self.prompt.value, self._thresholding, self._stamp)
         except VesselkitError as error:
             self._say(str(error))
         except MODEL_ERRORS as error:
@@ -145,14 +146,14 @@ class PromptBox:
         finally:
             self.button.disabled = False
 
-    def _load(self) -> float | None:
-        """The seconds of loading; None where the model was loaded before."""
+    def _load(self) -> tuple[Predictor, float | None]:
+        """The predictor, and the seconds of loading it; None where it was loaded before."""
         if self._predictor is not None:
-            return None
+            return self._predictor, None
         self._say("loading the model ...")
         started = time.perf_counter()
         self._predictor = self._open_predictor()
-        return time.perf_counter() - started
+        return self._predictor, time.perf_counter() - started
 
     def _show(self, found: PromptResult, loaded: float | None) -> None:
         timed = f"{found.seconds:.2f} s" + ("" if loaded is None else f", and {loaded:.1f} s to load the model")

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skimage
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from skimage.filters import frangi, sato
@@ -177,9 +177,8 @@ def ridge_map(grey: np.ndarray, field: np.ndarray, settings: FrangiSettings, sca
     if min(grey.shape) < 2:  # no second derivative
         return np.zeros(grey.shape, np.float32)
     given = np.log(np.maximum(grey, 0) + _DARKEST) if settings.intensity is Intensity.LOGARITHM else grey
-    filtered = {Ridge.FRANGI: frangi, Ridge.SATO: sato}[settings.ridge](
-        given, sigmas=[scale * unit(grey.shape)], black_ridges=True, mode="reflect"
-    )
+    ridge_filter = frangi if settings.ridge is Ridge.FRANGI else sato
+    filtered = ridge_filter(given, sigmas=[scale * unit(grey.shape)], black_ridges=True, mode="reflect")
     # What rounding leaves of a flat frame is no ridge.
     return np.where(field & (filtered > 1e-9), filtered, 0).astype(np.float32)
 
@@ -229,7 +228,7 @@ class VesselnessPredictor:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"device": "cpu", "dtype": "float32", "scikit_image": skimage.__version__}
+        return {"device": "cpu", "dtype": "float32", "scikit_image": version("scikit-image")}
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         return to_logits(vesselness(grey_values(image), self._tuned.settings), self._tuned.settings.threshold)

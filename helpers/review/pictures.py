@@ -52,7 +52,8 @@ def panel_case(source: ReviewSource, view: CaseView) -> PanelCase | None:
     if view.image is None:
         return None
     prediction, known = view.predictions[0], source.scores.get(view.case_id)
-    panel = PanelCase(view.image, view.truth, prediction.mask, view.case_id, prediction.status)
+    mask, status = (None, NOT_PREDICTED) if prediction is None else (prediction.mask, prediction.status)
+    panel = PanelCase(view.image, view.truth, mask, view.case_id, status)
     return panel if known is None else with_scores(panel, known, source.standings.get(view.case_id))
 
 

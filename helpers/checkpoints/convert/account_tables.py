@@ -5,7 +5,7 @@ Sizes are in bytes, `MB` in 10^6 bytes. Norms are Frobenius norms over the rows 
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -184,6 +184,6 @@ def _megabytes(nbytes: int) -> float:
     return round(nbytes / 1e6, 3)
 
 
-def _table(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
+def _table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
     """A table that has its columns even without rows."""
-    return pd.DataFrame(rows, columns=list(columns))
+    return pd.DataFrame(list(rows), columns=list(columns))

@@ -48,13 +48,12 @@ def checkpoint_sizes(sources: Sources) -> dict[str, int]:
     sizes: dict[str, int] = {}
     layers = set()
     for name, tensor in sources.opened[SourceRole.CHECKPOINT].tensors.items():
-        found = canonical_name(name)
-        is_factor = isinstance(found, LoraName)
-        canonical = found.weight if is_factor else found
+        named = canonical_name(name)
+        canonical, has_width = (named.weight, named.factor == "A") if isinstance(named, LoraName) else (named, True)
         match = _LAYER.fullmatch(canonical)
         if match:
             layers.add(int(match.group(1)))
-            if not is_factor or found.factor == "A":
+            if has_width:
                 sizes["language width"] = tensor.shape[1]
         elif canonical == EMBEDDINGS:
             sizes["language width"] = tensor.shape[1]
@@ -162,9 +161,10 @@ def _layers_without_lora(part: AdapterPart, found: set[str | LoraName], sources:
     adapter, layers = sources.run.adapter(part), _LAYERS[part]
     if adapter is not None and adapter.chosen_layers:
         return []
-    weights = {name.weight for name in found if isinstance(name, LoraName) and layers.pattern.match(name.weight)}
-    indices = {int(layers.pattern.match(weight).group(1)) for weight in weights}
-    kinds = {layers.pattern.sub("", weight, count=1) for weight in weights}
+    weights = {name.weight for name in found if isinstance(name, LoraName)}
+    matches = {weight: match for weight in weights if (match := layers.pattern.match(weight))}
+    indices = {int(match[1]) for match in matches.values()}
+    kinds = {layers.pattern.sub("", weight, count=1) for weight in matches}
     count = layers.settings(sources.official).get("num_hidden_layers") or max(indices, default=-1) + 1
     expected = [f"{layers.prefix}{layer}.{kind}" for layer in range(count) for kind in sorted(kinds)]
     return [f"{weight} (LoRA)" for weight in expected if weight not in weights]

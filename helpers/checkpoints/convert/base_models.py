@@ -70,21 +70,21 @@ def settle_pretrained(
     """
     named = None if run.governing is None else run.governing.pretrained_pth
     overridden = [Candidate(named, run.origin), *run.overridden(_FIELD)]
-    is_sa2va = base is not None and base.kind in _SA2VA
+    sa2va = base if base is not None and base.kind in _SA2VA else None
     if given == NOTHING:
-        if is_sa2va:
+        if sa2va is not None:
             raise UsageProblem(
-                f"--pretrained {NOTHING} says that training loaded no Sa2VA, and --base {base.path.name} is one. Pass "
+                f"--pretrained {NOTHING} says that training loaded no Sa2VA, and --base {sa2va.path.name} is one. Pass "
                 "the folder of its base as --base"
             )
         return Setting(PRETRAINED, NOTHING, "--pretrained", _other(overridden, None))
     if given is not None:
-        if base is None or is_sa2va:
+        if base is None or sa2va is not None:
             got = "no --base" if base is None else f"--base {base.path.name}, a Sa2VA itself"
             raise UsageProblem(f"--pretrained: is read over the base of --base, got {got}")
         return Setting(PRETRAINED, Path(given).name, "--pretrained", _other(overridden, Path(given).name))
-    if is_sa2va and named is not None:
-        return Setting(PRETRAINED, base.path.name, "--base", _other(overridden, base.path.name))
+    if sa2va is not None and named is not None:
+        return Setting(PRETRAINED, sa2va.path.name, "--base", _other(overridden, sa2va.path.name))
     problem = missing_pretrained(run, base)
     if problem is not None and not is_whole(checkpoint):
         raise problem

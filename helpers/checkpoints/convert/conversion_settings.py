@@ -125,13 +125,13 @@ def settle_sam2_sizes(asked: str | None, opened: Iterable[TensorSource]) -> tupl
     if asked is not None:
         sizes = read_sam2_sizes(asked)
         stored = [
-            Candidate(source.config["sam2_config"], f"config.json of {source.path.name}")
+            Candidate(source.required_config["sam2_config"], f"config.json of {source.path.name}")
             for source in natives
-            if Sam2Sizes.from_dict(source.config["sam2_config"]) != sizes
+            if Sam2Sizes.from_dict(source.required_config["sam2_config"]) != sizes
         ]
         return sizes, Setting("sam2_config", Path(asked).name, "--sam2-config", tuple(stored))
     for source in natives:
-        sizes = Sam2Sizes.from_dict(source.config["sam2_config"])
+        sizes = Sam2Sizes.from_dict(source.required_config["sam2_config"])
         return sizes, Setting("sam2_config", "as stored", f"config.json of {source.path.name}")
     for source in sources:
         names = {canonical_name(name): tensor.shape for name, tensor in source.tensors.items()}
@@ -266,7 +266,7 @@ def open_run_config(train_config: Path | None, checkpoint: TensorSource) -> Trai
     if train_config is None:
         found = TrainingRunConfig(read_training_config(text, stored_origin) if text else adapter, adapter_file=adapter)
     else:
-        superseded, notes = None, ()
+        superseded, notes = None, tuple[str, ...]()
         if text:
             try:
                 superseded = read_training_config(text, stored_origin)

@@ -50,7 +50,7 @@ from helpers.checkpoints.convert.weights import (
 from helpers.checkpoints.read.file_digest import sha256_file, sha256_files
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
 from helpers.core.atomic import partial_folder, require_free_space
-from helpers.core.errors import RefusedInput
+from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import Bar
 from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
@@ -68,10 +68,13 @@ def convert(request: ConversionRequest) -> ConversionRecord:
     Raises:
         UsageProblem, RefusedInput: see `open_sources`, `make_plan` and `check_changes`.
     """
+    output = request.output
+    if output is None:
+        raise UsageProblem("output: expected a folder to write the export to, got none. Name one")
     sources = open_sources(request)
-    siblings = _read_siblings(request.output)
+    siblings = _read_siblings(output)
     dtype = getattr(torch, request.dtype)
-    with partial_folder(request.output) as folder:
+    with partial_folder(output) as folder:
         tokenizer = write_tokenizer(sources.tokenizer_folder, folder, sources.special_tokens, sources.family)
         weights = Weights(sources.opened, dtype)
         plan, config, notes = plan_conversion(sources, tokenizer, weights, request.dtype)
@@ -104,7 +107,7 @@ def convert(request: ConversionRequest) -> ConversionRecord:
             fingerprint=total,
         )
         _write_json(folder / RECORD_NAME, values)
-    return ConversionRecord(request.output, values)
+    return ConversionRecord(output, values)
 
 
 def plan_conversion(
@@ -169,8 +172,8 @@ def write_code_and_config(folder: Path, config: Sa2VAConfig) -> None:
     """Copy the model's code files beside the weights and write config.json, which names them."""
     with torch.device("meta"):
         model = Sa2VAModel(config)
-    custom_object_save(config, folder, config=config)
-    custom_object_save(model, folder, config=config)
+    for described in (config, model):
+        custom_object_save(described, folder, config=config)  # type: ignore[arg-type]  # a dict, it says; it takes this
     config.auto_map["AutoModelForCausalLM"] = config.auto_map["AutoModel"]
     config.custom_pipelines = copy.deepcopy(PIPELINES)  # transformers puts classes in
     _write_json(folder / "config.json", json.loads(config.to_json_string(use_diff=False)))

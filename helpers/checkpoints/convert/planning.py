@@ -202,7 +202,7 @@ def _pair_factors(
         return loras
     shapes, factors = sources[SourceRole.CHECKPOINT], offers[SourceRole.CHECKPOINT].factors
     for weight, pair in factors.items():
-        scale = _scale(weight, scales)
+        alpha, is_stabilised = _scale(weight, scales)
         if set(pair) != {"A", "B"}:
             missing = "B" if "A" in pair else "A"
             problems.add("LoRA pair incomplete", f"{weight} has no lora_{missing} (only {next(iter(pair.values()))})")
@@ -215,7 +215,7 @@ def _pair_factors(
         if not goes_to:
             problems.add("LoRA pair with no place in the model", weight)
         rank = shape_a[0]
-        factor = scale.alpha / (rank**0.5 if scale.rank_stabilised else rank)
+        factor = alpha / (rank**0.5 if is_stabilised else rank)
         for target in dict.fromkeys(place.target for place in goes_to):
             here = sorted((one for one in goes_to if one.target == target), key=lambda one: one.position)
             sizes = {one: shape_b[0] // one.parts for one in here}
@@ -230,8 +230,11 @@ def _pair_factors(
     return loras
 
 
-def _scale(weight: str, scales: Mapping[AdapterPart, LoraScale]) -> LoraScale:
-    """The scale of the part that a weight belongs to. Raises RefusedInput where nothing names its alpha."""
+def _scale(weight: str, scales: Mapping[AdapterPart, LoraScale]) -> tuple[float, bool]:
+    """Alpha of the part that a weight belongs to, and whether the rank's root divides it.
+
+    Raises RefusedInput where nothing names alpha.
+    """
     part = adapter_part(weight)
     if part is None:
         raise RefusedInput(
@@ -247,7 +250,7 @@ def _scale(weight: str, scales: Mapping[AdapterPart, LoraScale]) -> LoraScale:
             f"LoRA alpha of {part.value} is unknown: it is not a tensor, and {told}; --lora-alpha is the language "
             f"model's. Pass as --train-config a copy of the config with {part.value} written out"
         )
-    return scale
+    return scale.alpha, scale.rank_stabilised
 
 
 def _fill(
@@ -329,10 +332,10 @@ def _settle(
             if key in reached:
                 fate = Fate.MERGED if key in merged else Fate.USED
                 fates[role][name] = SourceFate(fate, tuple(reached[key]))
-        for target, pieces in offer.weights.items():
+        for place, pieces in offer.weights.items():
             for _, part in pieces.values():
-                if part.name not in fates[role] and filled_by.get(target, role) is not role:
-                    fates[role][part.name] = SourceFate(Fate.OVERRIDDEN, (target,))
+                if part.name not in fates[role] and filled_by.get(place, role) is not role:
+                    fates[role][part.name] = SourceFate(Fate.OVERRIDDEN, (place,))
         if not problems:
             for name in sources[role]:
                 if name not in fates[role]:

@@ -104,7 +104,7 @@ class Sources:
     def official(self) -> Mapping:
         """The parsed config.json of `folder`."""
         source = next(source for source in self.opened.values() if source.path == self.folder)
-        return source.config
+        return source.required_config
 
     @property
     def family(self) -> FamilyFacts:
@@ -270,11 +270,11 @@ def _settings(
                 check_template(Setting("template", found.value, found.source))
     tokens = run.candidates("special_tokens")
     checkpoint = opened[SourceRole.CHECKPOINT]
-    for source in (checkpoint, opened.get(SourceRole.BASE)):
+    for native in (checkpoint, opened.get(SourceRole.BASE)):
         said = any(one.value is not None for one in tokens)
-        if source is not None and source.kind is CheckpointKind.NATIVE and not said:
-            stored = source.config.get("special_tokens")
-            tokens.append(Candidate(stored and tuple(stored), f"config.json of {source.path.name}"))
+        if native is not None and native.kind is CheckpointKind.NATIVE and not said:
+            stored = native.required_config.get("special_tokens")
+            tokens.append(Candidate(stored and tuple(stored), f"config.json of {native.path.name}"))
     settled = {
         "template": resolve_setting("template", template, TEMPLATE_OPTION, run.overridden("template")),
         "special_tokens": resolve_setting("special_tokens", tokens, "--train-config", run.overridden("special_tokens")),
@@ -282,7 +282,7 @@ def _settings(
     check_template(settled["template"])
     if settled["special_tokens"].value is None:
         settled["special_tokens"] = Setting("special_tokens", SPECIAL_TOKENS, "the official order")
-    tokens = settled["special_tokens"]
-    if not tokens.value or "[SEG]" not in tokens.value:
-        raise RefusedInput(f"special_tokens: {tokens.source} gives {list(tokens.value)}; expected [SEG] among them")
+    special = settled["special_tokens"]
+    if not special.value or "[SEG]" not in special.value:
+        raise RefusedInput(f"special_tokens: {special.source} gives {list(special.value)}; expected [SEG] among them")
     return settled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,10 +74,16 @@ class WeightFile(Protocol):
     """
 
     path: Path
-    tensors: Mapping[str, TensorInfo]
-    ignored: Mapping[str, str]
-    other_entries: Mapping[str, str]
     meta: CheckpointMeta | None
+
+    @property
+    def tensors(self) -> Mapping[str, TensorInfo]: ...
+
+    @property
+    def ignored(self) -> Mapping[str, str]: ...
+
+    @property
+    def other_entries(self) -> Mapping[str, str]: ...
 
     def read(self, name: str) -> torch.Tensor: ...
 
@@ -131,8 +137,7 @@ class TorchFile:
         self._mapped = detect_file_type(path) is FileType.TORCH_ZIP
         self._window = _Window(path)
         content = load_torch_file(path)
-        self.location = _state_dict_location(content)
-        state = _state_dict(content, self.location)
+        self.location, state = _state_dict(content)
         tensors = _plain_tensors(state)
         beside = {} if self.location is None else {key: content[key] for key in content if key != self.location}
         meta = beside.get("meta") if self.location == "state_dict" else None
@@ -152,7 +157,7 @@ class TorchFile:
             self._loaded = None
         if self._loaded is None:
             self._window.check_unchanged()
-            self._loaded = _plain_tensors(_state_dict(load_torch_file(self.path), self.location))
+            self._loaded = _plain_tensors(_state_dict(load_torch_file(self.path))[1])
         if self._mapped:
             bring_in(self._loaded[name], self.path)
         return self._loaded[name]
@@ -201,15 +206,13 @@ def _known(path: Path, tensors: Mapping[str, TensorInfo], name: str) -> TensorIn
     return tensors[name]
 
 
-def _state_dict_location(content: dict[object, object]) -> str | None:
+def _state_dict(content: dict[object, object]) -> tuple[str | None, dict[object, object]]:
+    """The name of the entry that holds the state dict, None where the content is it, and the state dict."""
     for entry in ("state_dict", "model"):
-        if isinstance(content.get(entry), dict):
-            return entry
-    return None
-
-
-def _state_dict(content: dict[object, object], location: str | None) -> dict[object, object]:
-    return content if location is None else content[location]
+        state = content.get(entry)
+        if isinstance(state, dict):
+            return entry, state
+    return None, content
 
 
 def _plain_tensors(state: dict[object, object]) -> dict[str, torch.Tensor]:
@@ -279,5 +282,5 @@ def bring_in(tensor: torch.Tensor, path: Path) -> None:
 
 def map_bytes(path: Path, nbytes: int) -> torch.Tensor:
     """The first bytes of a file, uint8 (nbytes,), mapped: no page is read before it is used."""
-    storage = torch.UntypedStorage.from_file(str(path), False, nbytes)
+    storage = cast(torch.UntypedStorage, torch.UntypedStorage.from_file(str(path), False, nbytes))
     return torch.empty(0, dtype=torch.uint8).set_(storage)

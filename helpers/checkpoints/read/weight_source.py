@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 import torch
 
@@ -102,6 +103,15 @@ class TensorSource:
         self.meta: CheckpointMeta | None = next((file.meta for file in weight_files if file.meta), None)
         self.kind = _kind(self.tensors, config, self.meta) if adapter is None else CheckpointKind.PEFT_ADAPTER
         self._last_read: WeightFile | None = None
+
+    @property
+    def required_config(self) -> Mapping[str, Any]:
+        """The folder's config.json, parsed. Raises RefusedInput where there is none."""
+        if self.config is None:
+            raise RefusedInput(
+                f"{self.path}: expected a folder with its config.json, found none. Give the whole folder"
+            )
+        return self.config
 
     @property
     def empty(self) -> tuple[str, ...]:

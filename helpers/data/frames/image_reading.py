@@ -121,8 +121,8 @@ def image_depth(path: Path) -> Depth | None:
     try:
         if not path.is_file():  # opening a pipe would wait for its writer
             return None
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            if not may_be_deep(file.read(132)):
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as start:
+            if not may_be_deep(start.read(132)):
                 return None
         with open_unpacked(path) as file, Image.open(file, formats=FORMATS) as image:
             return depth_of(image, file)
@@ -191,26 +191,33 @@ def open_unpacked(path: Path) -> IO[bytes]:
 
 def _to_rgb(path: Path, image: Image.Image, depth: Depth | None, bits: int | None) -> Image.Image:
     try:
-        if depth is None or (depth.full_scale is None and bits is None):
-            frame = to_rgb(image).copy()
+        if depth is not None and depth.full_scale is not None:
+            frame = _scaled(grey_values(image, depth), depth.full_scale)
+        elif depth is not None and bits is not None:
+            frame = _scaled_by_bits(path, grey_values(image, depth), bits)
         else:
-            frame = _scaled(path, grey_values(image, depth), depth, bits)
+            frame = to_rgb(image).copy()
     except ValueError as error:
         raise UnreadableImage(path, str(error)) from error
     frame.info = {}  # comments, EXIF and the like can name a patient, and would be saved again with the pixels
     return frame
 
 
-def _scaled(path: Path, values: np.ndarray, depth: Depth, bits: int | None) -> Image.Image:
-    """Grey `values` (H, W) by the range of their format, else by that of `bits`."""
-    if depth.full_scale is None and values.size and values.max() > 2**bits - 1:
+def _scaled(values: np.ndarray, full_scale: int) -> Image.Image:
+    """Grey `values` (H, W), of which `full_scale` is white."""
+    return Image.fromarray(scale_grey(values, full_scale)).convert("RGB")
+
+
+def _scaled_by_bits(path: Path, values: np.ndarray, bits: int) -> Image.Image:
+    """Grey `values` (H, W) by the range of the data set's `bits`."""
+    full_scale = 2**bits - 1
+    if values.size and values.max() > full_scale:
         raise UnreadableImage(
             path,
-            f"found grey values up to {values.max():g}, and the {bits} bits of its data set end at {2**bits - 1}. "
+            f"found grey values up to {values.max():g}, and the {bits} bits of its data set end at {full_scale}. "
             "`vesselkit data check DATASET --bits N --save` decides otherwise",
         )
-    full_scale = 2**bits - 1 if depth.full_scale is None else depth.full_scale
-    return Image.fromarray(scale_grey(values, full_scale)).convert("RGB")
+    return _scaled(values, full_scale)
 
 
 def _check_header(path: Path, image: ImageFile.ImageFile, file: IO[bytes], max_pixels: int) -> None:

@@ -93,7 +93,8 @@ def _by_pattern(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[R
             f"--group-by {rule}: expected a match in every name, found none in {len(lacking)} of {len(records)}, the "
             f"first at place {lacking[0]} in the order of names. Correct the expression"
         )
-    return tuple(_set(record, match.groupdict()) for record, match in zip(records, matches, strict=True))
+    pairs = zip(records, matches, strict=True)
+    return tuple(_set(record, match.groupdict()) for record, match in pairs if match is not None)
 
 
 def _slashed(name: str) -> str:
@@ -182,8 +183,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _set(record: Record, found: dict[str, str | None], number_from: NumberFrom = NumberFrom.RULE) -> Record:
     """A record with what was found; an empty text means unknown, and what the rule does not speak of stays."""
     number = record.number
-    if found.get("frame"):
-        number = _ending(found["frame"])
+    if frame := found.get("frame"):
+        number = _ending(frame)
         if number is None:
             raise UsageProblem(
                 f"--group-by: expected a frame that ends in a number of at most {NUMBER_DIGITS} digits, found another "
@@ -226,8 +227,8 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     if any(_DATE.search(stem) for stem in stems):
         return None
     for pattern in STEMS:
-        matches = [pattern.fullmatch(stem) for stem in stems]
-        if all(matches):
+        matches = [match for stem in stems if (match := pattern.fullmatch(stem))]
+        if len(matches) == len(stems):
             return tuple(
                 _set(record, match.groupdict(), NumberFrom.LAYOUT)
                 for record, match in zip(records, matches, strict=True)
@@ -238,8 +239,8 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
 def _suggestion(records: tuple[Record, ...]) -> str:
     """A rule that fits these very names and puts some of them together, and what it gives; '' where there is none."""
     for rule in _SUGGESTED:
-        matches = [re.search(rule, record.name) for record in records]
-        if not all(matches):
+        matches = [match for record in records if (match := re.search(rule, record.name))]
+        if len(matches) < len(records):
             continue
         patients = {match["patient"] for match in matches}
         if 1 < len(patients) < len(records) and not any(name.casefold() in STRUCTURE for name in patients):

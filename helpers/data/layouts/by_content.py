@@ -58,7 +58,10 @@ def paired_by_content(root: Path, files: Mapping[str, Sequence[str]], pairs: Pai
     unpaired = {part.images.folder: part for part in parts if part.masks is None}
     masks = [folder for folder in map(looker.folder, (*unpaired, *pairs.left_out)) if _may_be_masks(folder)]
     masks += [folder for folder in map(looker.folder, pairs.lone_masks) if folder.seen.few_valued]
-    lone, taken = list(pairs.lone_masks), {part.images.folder: part for part in parts if part.masks is not None}
+    lone, taken = (
+        list(pairs.lone_masks),
+        {part.images.folder: part.masks.folder for part in parts if part.masks is not None},
+    )
     for mask in masks:
         others = dict.fromkeys(path for path in (*unpaired, *taken, *pairs.left_out) if path != mask.path)
         images_and_affix = _images_of(looker, mask, [looker.folder(path) for path in others])
@@ -69,19 +72,19 @@ def paired_by_content(root: Path, files: Mapping[str, Sequence[str]], pairs: Pai
             continue
         images, affix = images_and_affix
         if images.path in taken:
-            first = taken[images.path].masks.folder
+            first = taken[images.path]
             raise RefusedInput(
                 f"{root}: expected one folder of masks for {_named(images.path)}, found {_named(first)} and "
                 f"{_named(mask.path)}, which looks like masks too. Move the others away"
             )
         part = _part(images, mask, affix)
         lone = [path for path in lone if path != mask.path]
-        taken[images.path] = part
+        taken[images.path] = mask.path
         parts = [one for one in parts if one.images.folder not in {images.path, mask.path}] + [part]
     mask_paths = {folder.path for folder in masks}
     parts = [_within(looker, part) if part.images.folder in unpaired.keys() - mask_paths else part for part in parts]
     parts.sort(key=lambda part: part.images.folder)
-    gone = {*(part.masks.folder for part in taken.values()), *taken, *lone}
+    gone = {*taken.values(), *taken, *lone}
     passed_over = pairs.passed_over - sum(len(files[folder]) for folder in pairs.left_out if folder in gone)
     left_out = tuple(folder for folder in pairs.left_out if folder not in gone)
     return replace(pairs, parts=tuple(parts), lone_masks=tuple(lone), passed_over=passed_over, left_out=left_out)
@@ -145,7 +148,7 @@ def _with_affix(looker: _Looker, part: PairedPart) -> PairedPart:
     """A pair of folders by their names, whose files may have something before or behind their stems."""
     if part.masks is None:
         return part
-    _refuse_swapped(looker, part)
+    _refuse_swapped(looker, part.images, part.masks)
     if part.masks.folder == part.images.folder:
         return part
     images, masks = looker.folder(part.images.folder), looker.folder(part.masks.folder)
@@ -156,11 +159,10 @@ def _with_affix(looker: _Looker, part: PairedPart) -> PairedPart:
     return part if affix is None or _has_channels(images, affix) else _part(images, masks, affix)
 
 
-def _refuse_swapped(looker: _Looker, part: PairedPart) -> None:
-    images, masks = (looker.of_side(side) for side in (part.images, part.masks))
-    if images.masks and masks.frames:
+def _refuse_swapped(looker: _Looker, images: PairedFiles, masks: PairedFiles) -> None:
+    if looker.of_side(images).masks and looker.of_side(masks).frames:
         raise RefusedInput(
-            f"{looker.root}: expected frames in {_named(part.images.folder)} and masks in {_named(part.masks.folder)}, "
+            f"{looker.root}: expected frames in {_named(images.folder)} and masks in {_named(masks.folder)}, "
             "by their names, found the reverse. Give them their right names"
         )
 
@@ -288,8 +290,8 @@ def _by_suffix(looker: _Looker, folder: _Folder, part: PairedPart) -> PairedPart
     wanted = [folder.stems[name] for name in by_suffix[masks[0]]]
     if not set(wanted) <= {folder.stems[name] for name in by_suffix[images]} or len(set(wanted)) < len(wanted):
         return None
-    sides = (PairedFiles(folder.path, rf"(?P<key>[^.].*?){re.escape(suffix)}") for suffix in (images, masks[0]))
-    return PairedPart(*sides, split=part.split)
+    sides = [PairedFiles(folder.path, rf"(?P<key>[^.].*?){re.escape(suffix)}") for suffix in (images, masks[0])]
+    return PairedPart(sides[0], sides[1], split=part.split)
 
 
 def _maybe(affix: str) -> str:

@@ -40,7 +40,7 @@ class CocoFile:
     path: Path
     entries: tuple[tuple[str, dict], ...] = field(repr=False)
     by_image: dict[str, list[dict]] = field(repr=False)
-    categories: dict[str, str] = field(repr=False)
+    categories: dict[str | None, str] = field(repr=False)
     repeated: frozenset[str] = field(repr=False)
     faults: tuple[Fault, ...] = field(repr=False)
 
@@ -132,7 +132,12 @@ def read_coco(
             truth = coco_truth(kept, image) if coco.by_image else None
             if image_id in coco.repeated:
                 truth = BrokenTruth("several images of the file have the same id; its annotations could be any's")
-            provenance = {"annotation": record_name(root, file), "image_id": image_id, "objects": len(kept)}
+            annotation = record_name(root, file)
+            provenance: dict[str, str | int | float | None] = {
+                "annotation": annotation,
+                "image_id": image_id,
+                "objects": len(kept),
+            }
             record = Record(name, path, truth=truth, split=split_of(file, root), provenance=provenance)
             if labelled and truth is not None and not isinstance(truth, BrokenTruth):
                 record = replace(record, labelled=_labelled(coco, given, image))

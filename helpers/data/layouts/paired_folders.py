@@ -199,7 +199,8 @@ def _read_part(folders: _Folders, base: str, part: PairedPart, found: _Found) ->
         if len(seconds.get(key, ())) == 1:
             provenance["second_reader"] = record_name(root, seconds[key][0])
         for path in paths:
-            patient = part.images.match(path.name).groupdict().get("patient")
+            matched = part.images.match(path.name)
+            patient = None if matched is None else matched.groupdict().get("patient")
             record = Record(record_name(root, path), path, truth=truth, patient=patient, split=part.split)
             found.records.append(replace(record, provenance=provenance))
     for key in masks.keys() - images.keys():
@@ -216,8 +217,9 @@ def _by_key(
     by_key: dict[str, list[Path]] = defaultdict(list)
     for path in folders.files(base, side):
         stem = comparable(path.stem)
+        matched = None if side is None else side.match(path.name)
         if leads_inside(folders.root, path):
-            by_key[stem if stem in images else comparable(side.match(path.name)["key"])].append(path)
+            by_key[stem if stem in images or matched is None else comparable(matched["key"])].append(path)
         else:
             found.faults.append(Fault(path.name, "a link leads out of the data set"))
     for paths in by_key.values():

@@ -151,11 +151,13 @@ def draw(plane: Plane, choice: ValueChoice, highest: float | None = None) -> Dra
     elif choice.values == "probability" and looked.one not in _WHITES:
         highest = looked.high if highest is None else max(highest, looked.high)
         full = full_of(looked.low, highest, looked.whole)
-        _require(looked, full is not None and plane.names is None)
+        if full is None or plane.names is not None:
+            raise _not_understood(looked)
         mask = values >= half(full)
     else:
         _require(looked, looked.kind in (ValueKind.EMPTY, ValueKind.MASK, ValueKind.GREY))
-        mask = values >= half(looked.full) if looked.kind is ValueKind.GREY else values != 0
+        white = looked.full if looked.kind is ValueKind.GREY else None
+        mask = values != 0 if white is None else values >= half(white)
         remarks = _remarks(looked)
     if plane.twins and not choice.vessel:
         raise Undecided("expected a colour of its own for each entry of the palette, found two entries of one colour")
@@ -174,7 +176,11 @@ def _named_parts(plane: Plane, choice: ValueChoice) -> dict[str, np.ndarray]:
 
 def _require(found: Found, known: bool) -> None:
     if not known:
-        raise Undecided(f"expected a mask of 0 and 255, or 0 and 1, found {said_other(found)}: {shares([found])}")
+        raise _not_understood(found)
+
+
+def _not_understood(found: Found) -> "Undecided":
+    return Undecided(f"expected a mask of 0 and 255, or 0 and 1, found {said_other(found)}: {shares([found])}")
 
 
 def _remarks(found: Found) -> tuple[str, ...]:
@@ -197,7 +203,7 @@ def read_plane(path: Path) -> Plane:
             image.load()
             # Read after load(): for TIFF, Pillow has then applied and removed the tag by itself.
             orientation = image.getexif().get(ExifTags.Base.Orientation)
-            alpha = image.getchannel("A").getextrema()[0] if "A" in image.getbands() else 255
+            alpha = np.asarray(image.getchannel("A")).min() if "A" in image.getbands() else 255
             entries = np.asarray(upright(image, orientation)) if image.mode == "P" else None
             shown = upright(image if image.mode in _GREYS else image.convert("RGB"), orientation)
             values = np.asarray(shown)
@@ -210,7 +216,7 @@ def read_plane(path: Path) -> Plane:
         raise UnreadableImage(path, f"expected a mask without transparency, found some. {_AS_GREY}")
     if values.ndim == 2:
         return Plane(values, lossy=lossy)
-    codes = values.astype(np.int32) @ np.int32([1 << 16, 1 << 8, 1])
+    codes = values.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     distinct = np.unique(codes)
     twins = entries is not None and len(np.unique(entries.astype(np.int64) << 24 | codes)) > len(distinct)
     if not (values != values[..., :1]).any():
@@ -231,8 +237,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             width, height = image.size
             if width * height > MAX_PIXELS or width < 1 or height < 1:
                 raise UnreadableImage(path, f"{width}x{height} pixels; at most {MAX_PIXELS:,} are read")
-            if getattr(image, "n_frames", 1) > 1:
-                raise UnreadableImage(path, f"expected one mask, found {image.n_frames} frames. Save them apart")
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1:
+                raise UnreadableImage(path, f"expected one mask, found {frames} frames. Save them apart")
             yield image
     except UnidentifiedImageError as error:
         raise UnreadableImage(path, "not an image of a known format. Export it as PNG") from error

@@ -125,7 +125,7 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
     """
     files = tuple(files)
     values = frozenset(name for file in files for name in file.counts)
-    ones = {file.one for file in files if file.kind is ValueKind.MASK}
+    ones = {file.one for file in files if file.kind is ValueKind.MASK and file.one is not None}
     greys = {str(file.full) for file in files if file.kind is ValueKind.GREY}
     usual = set(map(str, FULL))
     doubtful = [file for file in files if file.kind in (ValueKind.OTHER, ValueKind.SHARES)]

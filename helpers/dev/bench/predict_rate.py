@@ -129,9 +129,9 @@ def _plain_loop(model: Any, tokenizer: Any, frames: Sequence[Frame], folder: Pat
     with torch.inference_mode():
         for frame in frames:
             image = read_frame(frame.path, frame.index, frame.bits)
-            found = model.predict_forward(
+            answer = model.predict_forward(
                 image=image, text=DEFAULT_PROMPT, tokenizer=tokenizer, max_new_tokens=token_limit
             )
-            maps = found["prediction_logits"]
-            mask = (np.concatenate(maps) > 0).any(0) if maps else np.zeros((image.height, image.width), bool)
+            maps: list[np.ndarray] = answer["prediction_logits"]
+            mask = np.any(np.concatenate(maps) > 0, axis=0) if maps else np.zeros((image.height, image.width), bool)
             write_bytes_atomic(folder / f"{frame.case_id}.png", png_bytes(mask))

@@ -59,7 +59,10 @@ class ForcedAnswer:
             head: of the language model: logits (B, P, V) after a pass over prompts, (B, V) after a single token.
             token_ids: of the answer, its end included; the last pass reads all but the last token.
         """
-        self._ids = torch.tensor(token_ids, device=head.weight.device)
+        weight = head.weight
+        if not isinstance(weight, torch.Tensor):
+            raise TypeError(f"head: expected an output head with a weight, got {type(head).__name__}")
+        self._ids = torch.tensor(token_ids, device=weight.device)
         self._step = 0
         head.register_forward_hook(self._force)
 

@@ -19,7 +19,7 @@ from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.read.unpickle import load_torch_file
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.atomic import write_json_atomic
-from helpers.core.errors import UsageProblem, VesselkitError
+from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.paths import project_root, shipped
 from helpers.core.vocabulary import Launcher, SynthLayout
 from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
@@ -113,6 +113,8 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4, processes
     for number, one in enumerate(recipe.base, start=1):
         data = _data(folder, recipe, one, workers)
         last = _stage(folder / f"base_{number}", bases, data, recipe, one, workers, previous=last, processes=processes)
+    if last is None:
+        raise UsageProblem("recipe: expected at least one round of the base, got none")
     files = DemoCheckpoint(folder / "demo")
     if not files.sam2.is_file():
         _write_trained_base(files, bases, last)
@@ -139,6 +141,8 @@ def _write_start(files: DemoCheckpoint, seed: int) -> None:
     vocabulary = write_tokenizer_folder(files.base, (*CORPUS, *(one.replace("{text}", TEXT) for one in PROMPTS)))
     with tempfile.TemporaryDirectory() as staging:
         facts = write_tokenizer(files.base, Path(staging), SPECIAL_TOKENS)
+    if facts.eos is None or facts.pad is None:
+        raise RefusedInput(f"{files.base}: expected a tokenizer with ids that end and fill a text, found none")
     config = official_config(DEMO, vocabulary, facts.eos, facts.pad)
     model = build_base(config, DEMO.sam2, facts, seed, branch_gain=0.2)
     write_base(files, config, official_tensors(model.state_dict()), vocabulary)

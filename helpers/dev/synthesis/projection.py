@@ -98,7 +98,7 @@ def add_chords(
         chord = weights[i] * 2 / s * np.sqrt(np.maximum(inside, 0))
         part = longest[top - y0 : bottom - y0, left - x0 : right - x0]
         np.maximum(part, chord, out=part)
-        if truth is not None and visible[keep[i]]:
+        if truth is not None and visible is not None and visible[keep[i]]:
             truth[top:bottom, left:right] |= inside > 0
     total[y0:y1, x0:x1] += longest
 

@@ -133,7 +133,9 @@ def _without(choice: ChosenCases, excluded: Sequence[str]) -> ChosenCases:
             f"--exclude-training: expected patients that training never saw, found none: all {len(excluded)} cases are "
             "of TRAINING patients. Evaluate other patients, and split by patient before the next training"
         )
-    return replace(choice, case_ids=left, left_out={**choice.left_out, **({LEFT_OUT: excluded} if excluded else {})})
+    return replace(
+        choice, case_ids=left, left_out={**choice.left_out, **({LEFT_OUT: tuple(excluded)} if excluded else {})}
+    )
 
 
 def _facts(
@@ -147,6 +149,7 @@ def _facts(
     leaked = sorted(
         case_id for case_id in case_ids if any(one.by_case[case_id] is Standing.TRAINING for one in standings.values())
     )
+    facts: dict[str, Any] | None
     if listed is not None:
         facts = listed.facts(case_ids, understood=bool(leaked) or data.list_is_understood)
     else:

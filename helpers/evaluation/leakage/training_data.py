@@ -137,9 +137,16 @@ class TrainingData:
         kept, reason = (None, None) if fingerprint is None else self._by_kept(str(fingerprint))
         return evidence + ([] if kept is None else [kept]), [] if reason is None else [reason]
 
+    @property
+    def _listed(self) -> TrainingList:
+        """The list that was given. Raises RefusedInput where none was."""
+        if self.listed is None:
+            raise RefusedInput("--training: expected a list of training images, got none. Give one")
+        return self.listed
+
     @cached_property
     def _by_list(self) -> Evidence:
-        read, people = self.listed.read, self.dataset.people
+        read, people = self._listed.read, self.dataset.people
         trained, validation = (self._of_names(role) for role in (ListRole.TRAINING, ListRole.VALIDATION))
         reasons = []
         if trained.untold:
@@ -152,9 +159,10 @@ class TrainingData:
         if not trained.names:
             reasons.append("no name of a training image could be read: give the list (--training)")
         # The very files, by their bytes where these are here.
-        files = {case_id for one in self.listed.files if one.role is ListRole.TRAINING for case_id in one.matched}
+        files = {case_id for one in self._listed.files if one.role is ListRole.TRAINING for case_id in one.matched}
         by_id = {case.case_id: case for case in self.dataset.cases}
-        groups = {group_of_case(by_id[case_id], people) for case_id in files} - {None}
+        of_files = (group_of_case(by_id[case_id], people) for case_id in files)
+        groups = {group for group in of_files if group is not None}
         trained = TrainedGroups(
             trained.groups | groups, trained.files | files, trained.doubtful, trained.names, trained.untold
         )
@@ -163,7 +171,7 @@ class TrainingData:
     def _of_names(self, role: ListRole) -> TrainedGroups:
         """What the names of a list's sources of one role say; those that are case ids say it by themselves."""
         people, matcher = self.dataset.people, Matcher(self.dataset.people, plain)
-        sources = [one for one in self.listed.read.sources if one.role is role]
+        sources = [one for one in self._listed.read.sources if one.role is role]
         pairs, cases = list[tuple[str, Path | None]](), list[ExportedCase]()
         for one in sources:
             for name in one.names:
@@ -196,9 +204,10 @@ class TrainingData:
             names, untold: number of such frames, under any key, and of those whose patient is not told by it.
         """
         people = self.dataset.people
-        groups = {group_of(patient, None) for patient, given in people.ids.items() if given in patients}
+        named = (group_of(patient, None) for patient, given in people.ids.items() if given in patients)
+        groups = {group for group in named if group is not None}
         return TrainedGroups(
-            trained.groups | (groups - {None}),
+            trained.groups | groups,
             trained.files | (set(case_ids) & people.by_case.keys()),
             trained.doubtful,
             trained.names + names,
@@ -275,7 +284,7 @@ class TrainingData:
         untold = sum(told.get(case_id) is None for case_id in cases)
         groups = frozenset(group for group in told.values() if group is not None)
         files = frozenset(case_id for case_id in told if case_id in self.dataset.people.by_case)
-        reasons = ()
+        reasons: tuple[str, ...] = ()
         if untold:
             reasons = (
                 f"of {untold} of {len(cases)} cases that its parameters were chosen on the patient is not known here",

@@ -317,7 +317,9 @@ def _fields(node: ast.AST) -> dict[str, str]:
     else:
         return {}
     return {
-        key: value.value for key, value in pairs if isinstance(value, ast.Constant) and isinstance(value.value, str)
+        key: value.value
+        for key, value in pairs
+        if isinstance(key, str) and isinstance(value, ast.Constant) and isinstance(value.value, str)
     }
 
 

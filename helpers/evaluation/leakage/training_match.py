@@ -55,6 +55,10 @@ def group_of(patient: str | None, sequence: str | None) -> Group | None:
     return None if sequence is None else Group("sequence", folded(sequence))
 
 
+def _known(groups: Iterable[Group | None]) -> frozenset[Group]:
+    return frozenset(group for group in groups if group is not None)
+
+
 def group_of_case(case: Case, people: PatientNames) -> Group | None:
     """The group of a case, as far as the case itself says that it has one."""
     known = people.by_case.get(case.case_id)
@@ -91,16 +95,18 @@ class Matcher:
         told = told or {}
         whose = [self._read(told[place]) if place in told else self._by_shape(name) for place, name in enumerate(names)]
         files, doubtful, identified = self._files(names, whose)
-        groups = {self._group(one) for one in files} | {self._places[part] for part in parts & self._places.keys()}
+        groups = _known(self._group(one) for one in files) | {
+            self._places[part] for part in parts & self._places.keys()
+        }
         untold = 0
         for place, name in enumerate(names):
             of_image = self._by_word(name) if whose[place] is None else whose[place]
             groups |= of_image or set()
             untold += of_image is None and place not in identified
         return TrainedGroups(
-            frozenset(groups - {None}),
+            _known(groups),
             frozenset(one.case_id for one in files if one.case_id is not None),
-            frozenset({self._group(one) for one in doubtful} - {None}),
+            _known(self._group(one) for one in doubtful),
             len(names),
             untold,
         )
@@ -142,14 +148,16 @@ class Matcher:
         """
         group = self._group(known)
         at_hand = name.file is not None or name.size is not None
-        return not at_hand and bool(name.parts) and None not in (whose, group) and group not in whose
+        if whose is None or group is None:
+            return False
+        return not at_hand and bool(name.parts) and group not in whose
 
     def _read(self, told: NamedGroups) -> set[Group] | None:
         """The groups that a rule's words mean; None where these do not decide whose frame it is."""
         if told.patient is not None:
-            return {group_of(told.patient, None)}
+            return set(_known([group_of(told.patient, None)]))
         of_sequence = {group for group in self._by_sequence.get(folded(told.sequence or ""), ()) if group is not None}
-        return of_sequence or (None if self._has_patients else {group_of(None, told.sequence)})
+        return of_sequence or (None if self._has_patients else set(_known([group_of(None, told.sequence)])))
 
     def _by_word(self, name: NameMarks) -> set[Group] | None:
         return {self._words[one] for one in name.words & self._words.keys()} or None
@@ -189,8 +197,9 @@ class Matcher:
         marked = {}
         for one in self.people.known:
             text = None if one.patient is None else word(one.patient)
-            if text is not None:
-                marked[self.mark(text)] = self._group(one)
+            group = self._group(one)
+            if text is not None and group is not None:
+                marked[self.mark(text)] = group
         return marked
 
     @cached_property
@@ -200,8 +209,10 @@ class Matcher:
         for one in self.people.known:
             name = composed(one.name)
             read = self.people.rule.read(name)
-            text = None if read is None else read.patient or read.sequence
-            place = None if read is None or read.place is None else place_in(name, read.place)
+            if read is None:
+                return ()
+            text = read.patient or read.sequence
+            place = None if read.place is None else place_in(name, read.place)
             group = self._group(one)
             if text is None or place is None or group is None or group_of(read.patient, read.sequence) != group:
                 return ()

@@ -63,7 +63,7 @@ def supported_dtype(dtype: ModelDtype, sam2: Mapping[str, torch.Tensor]) -> Mode
     limit = torch.finfo(dtype.sam2).max
     # A weight that is not finite is the model's own fault, and no dtype mends it.
     largest = {name: float(tensor.nan_to_num(posinf=0, neginf=0).abs().max()) for name, tensor in sam2.items()}
-    beyond = max(largest, key=largest.get, default=None)
+    beyond = max(largest, key=lambda name: largest[name], default=None)
     if beyond is None or largest[beyond] <= limit:
         return dtype
     logger.warning(
@@ -85,8 +85,8 @@ def make_mixed(model: nn.Module, dtype: ModelDtype) -> None:
     def cast(value: Any) -> Any:
         return value.to(dtype.sam2) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
-    model.sam2.vision_encoder.register_forward_pre_hook(brought, with_kwargs=True)
-    model.seg_projection.register_forward_hook(lambda _module, _arguments, prompts: cast(prompts))
+    model.get_submodule("sam2.vision_encoder").register_forward_pre_hook(brought, with_kwargs=True)
+    model.get_submodule("seg_projection").register_forward_hook(lambda _module, _arguments, prompts: cast(prompts))
 
 
 def upcast_mask_decoder(model: nn.Module) -> None:
@@ -94,7 +94,7 @@ def upcast_mask_decoder(model: nn.Module) -> None:
 
     It computes in float32 anyway, see `model.upcast_decoder`; here its weights are widened once, not at every frame.
     """
-    transformer = model.sam2.mask_decoder.transformer
+    transformer = model.get_submodule("sam2.mask_decoder.transformer")
     if next(transformer.parameters()).dtype is torch.float16:
         transformer.float()
         compute_wide(transformer)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Quantization
@@ -19,9 +20,9 @@ from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops
 try:
     from transformers.initialization import no_init_weights
 except ImportError:  # transformers 4
-    from transformers.modeling_utils import no_init_weights
+    from transformers.modeling_utils import no_init_weights  # type: ignore[attr-defined, no-redef]  # of 4 alone
 
-Model = TypeVar("Model", bound=nn.Module)
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 
 def without_values(build: Callable[[], Model]) -> Model:
@@ -35,7 +36,7 @@ def without_values(build: Callable[[], Model]) -> Model:
 
 @torch.no_grad()
 def fill(
-    model: nn.Module,
+    model: PreTrainedModel,
     tensors: Iterable[tuple[str, torch.Tensor]],
     device: torch.device,
     dtype: ModelDtype,
@@ -71,7 +72,7 @@ def fill(
     for name in list(waiting):
         _place(model, name, waiting.pop(name).to(dtype.sam2), quantization)
     model.tie_weights()
-    model.to(device)
+    model.to(device)  # type: ignore[arg-type]  # a decorator of transformers hides its parameters
     skip_unused_sam2_ops(model)
     make_mixed(model, dtype)
     upcast_mask_decoder(model)
@@ -81,13 +82,14 @@ def _place(model: nn.Module, name: str, tensor: torch.Tensor, quantization: Quan
     path, _, last = name.rpartition(".")
     module = model.get_submodule(path)
     if quantization is not None and last == "weight" and takes(path, module, quantization):
-        replace(model, path, QuantizedLinear(tensor, module.bias, quantization))
+        bias = module.bias
+        replace(model, path, QuantizedLinear(tensor, bias if isinstance(bias, torch.Tensor) else None, quantization))
     elif last in module._parameters:
         module._parameters[last] = nn.Parameter(tensor, requires_grad=False)
     else:
         module._buffers[last] = tensor
 
 
-def _tied(model: nn.Module) -> set[str]:
+def _tied(model: PreTrainedModel) -> set[str]:
     """Names that share another's tensor and need not be given."""
     return {"language_model.lm_head.weight"} if model.config.tie_word_embeddings else set()

@@ -1,6 +1,8 @@
 """SAM2's encoder without what transformers computes there and drops: the same outputs, to the last bit, sooner."""
 
+from collections.abc import Callable
 from types import MethodType
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -15,14 +17,24 @@ def skip_unused_sam2_ops(model: nn.Module) -> None:
 
     Only attention by PyTorch's own function is changed; other implementations stay as they are.
     """
-    for module in model.sam2.vision_encoder.modules():
-        if type(module).__name__ == _ATTENTION and module.config._attn_implementation == "sdpa":
+    for module in model.get_submodule("sam2.vision_encoder").modules():
+        if type(module).__name__ == _ATTENTION and getattr(module.config, "_attn_implementation", None) == "sdpa":
             module.forward = MethodType(_attend, module)
         elif type(module).__name__ == _POSITIONS:
             module.forward = MethodType(_encode_positions, module)
 
 
-def _attend(self: nn.Module, hidden_states: torch.Tensor, **_options: object) -> torch.Tensor:
+class _Attention(Protocol):
+    """What is used of transformers' attention within SAM2's encoder."""
+
+    num_attention_heads: int
+    query_stride: int | None  # as `do_pool` takes it
+    scale: float
+    qkv: Callable[[torch.Tensor], torch.Tensor]
+    proj: Callable[[torch.Tensor], torch.Tensor]
+
+
+def _attend(self: _Attention, hidden_states: torch.Tensor, **_options: object) -> torch.Tensor:
     """Attention within windows (B, H, W, C), with pooled queries where the stage changes."""
     batch, height, width, _ = hidden_states.shape
     packed = self.qkv(hidden_states).reshape(batch, height * width, 3, self.num_attention_heads, -1)
@@ -31,10 +43,10 @@ def _attend(self: nn.Module, hidden_states: torch.Tensor, **_options: object) ->
         query = do_pool(query.reshape(batch, height, width, -1), self.query_stride)
         height, width = query.shape[1:3]
         query = query.reshape(batch, height * width, self.num_attention_heads, -1)
-    found = nn.functional.scaled_dot_product_attention(
+    attended = nn.functional.scaled_dot_product_attention(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), scale=self.scale
     )
-    return self.proj(found.transpose(1, 2).reshape(batch, height, width, -1))
+    return self.proj(attended.transpose(1, 2).reshape(batch, height, width, -1))
 
 
 def _encode_positions(self: nn.Module, shape: torch.Size, *options: object) -> torch.Tensor:

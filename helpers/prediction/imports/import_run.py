@@ -135,9 +135,15 @@ def import_masks(
     except RefusedInput as error:
         raise RefusedInput(f"{folder}: {error}") from error
     total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
-    settings = {"threshold": threshold, "combine": Combine.UNION, "limit": None}
     values = {
-        **known_values(dataset.frames, (PROMPT,), **settings, dataset=dataset.identity),
+        **known_values(
+            dataset.frames,
+            (PROMPT,),
+            threshold=threshold,
+            combine=Combine.UNION,
+            limit=None,
+            dataset=dataset.identity,
+        ),
         "model": {"kind": "imported", "name": name, "masks_sha256": total},
         "predictor": {
             "device": "cpu",

@@ -79,10 +79,10 @@ def meaning_of(files: Iterable[Found]) -> ReadAs:
     judged = judge(files, _ADVICE)
     if judged.reason is not None:
         raise RefusedInput(f"values: {judged.reason}")
-    greys = {found.full for found in files if found.kind is ValueKind.GREY}
+    greys = {found.full for found in files if found.kind is ValueKind.GREY and found.full is not None}
     if not greys:
         return ReadAs(Meaning.MASK, 1, judged.notes)
-    ones = {found.one for found in files if found.kind is ValueKind.MASK}
+    ones = {found.one for found in files if found.kind is ValueKind.MASK and found.one is not None}
     if len(greys) > 1 or not ones <= set(map(str, greys)):
         raise RefusedInput(
             "values: expected files that go together, found greys up to "

@@ -102,16 +102,12 @@ class PanelCase:
         scores = [f"{name} {'n/a' if value is None else f'{value:.3f}'}" for name, value in self.scores.items()]
         parts = [self.case_id, self.status, *scores, *filter(None, [self.note])]
         # Two empty masks are alike without having anything to do with each other.
-        if self.truth and self.prediction and self._scored(self.truth.mask).any() and self._is_identical:
-            parts.append("prediction IDENTICAL to ground truth: check its origin")
+        if self.truth is not None and self.prediction is not None:
+            scored = True if self.truth.ignored is None else ~self.truth.ignored
+            truth, predicted = self.truth.mask & scored, self.prediction.mask & scored
+            if truth.any() and np.array_equal(truth, predicted):
+                parts.append("prediction IDENTICAL to ground truth: check its origin")
         return "  |  ".join(parts)
-
-    @property
-    def _is_identical(self) -> bool:
-        return np.array_equal(self._scored(self.truth.mask), self._scored(self.prediction.mask))
-
-    def _scored(self, mask: np.ndarray) -> np.ndarray:
-        return mask if self.truth.ignored is None else mask & ~self.truth.ignored
 
 
 def four_panel(
@@ -220,23 +216,23 @@ class _Drawing:
         factor = panel_factor(case.image.size)
         line = line_width(case.image.size)
         frame = _enlarged(np.asarray(case.image.convert("RGB"), dtype=np.float32) / 255.0, factor)
-        masks = {"opacity": self.opacity, "line": line}
+        opacity, colours = self.opacity, COLOUR_BLIND_SAFE
         truth = predicted = ignored = None
         panels: list[np.ndarray | str] = [frame, "no ground truth", f"no prediction: {case.status}"]
         if case.truth is not None:
             truth = _enlarged(case.truth.mask, factor)
             ignored = None if case.truth.ignored is None else _enlarged(case.truth.ignored, factor)
             hatched = draw_unscored(frame, ignored, line)
-            panels[1] = draw_mask(hatched, truth, COLOUR_BLIND_SAFE.truth, self.style, **masks)
+            panels[1] = draw_mask(hatched, truth, colours.truth, self.style, opacity, line)
         if case.prediction is not None:
             predicted = _enlarged(case.prediction.mask, factor)
-            panels[2] = draw_mask(frame, predicted, COLOUR_BLIND_SAFE.prediction, self.style, **masks)
+            panels[2] = draw_mask(frame, predicted, colours.prediction, self.style, opacity, line)
         if truth is not None and predicted is not None:
-            overlay = draw_agreement(frame, truth, predicted, ignored, **masks)
+            panels.append(draw_agreement(frame, truth, predicted, ignored, opacity, line))
         else:  # nothing is missed or false, so what is there looks as in its own panel
-            there = [panel for panel in panels[1:] if not isinstance(panel, str)]
-            overlay = there[0] if there else ",\n".join(panels[1:])
-        return tuple(one if isinstance(one, str) else _as_bytes(one) for one in (*panels, overlay))
+            drawn = [panel for panel in panels[1:] if not isinstance(panel, str)]
+            panels.append(drawn[0] if drawn else ",\n".join(map(str, panels[1:])))
+        return tuple(one if isinstance(one, str) else _as_bytes(one) for one in panels)
 
 
 def _enlarged(array: np.ndarray, factor: int) -> np.ndarray:

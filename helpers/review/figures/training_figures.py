@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.review.figures.style import COLOURS, DPI, look, say
 
@@ -93,7 +94,7 @@ def _draw_layers(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_yscale("log")
     axis.set_xlabel("layer")
     axis.set_ylabel("norm of change / norm of base")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
 
 

@@ -136,7 +136,7 @@ def write_cine(
         record = {
             "format_version": FORMAT_VERSION,
             "rate": rate,
-            "title": None if curves is None else _title(metrics, subjects),
+            "title": None if metrics is None else _title(metrics, subjects),
             "runs": [
                 {"name": one.name, "prompt": one.prompt_id, "config_sha256": one.run.config.config_sha256}
                 for one in subjects
@@ -157,13 +157,15 @@ def _curves(metrics: Metrics, subjects: Sequence[ScoredRun], case_ids: Sequence[
     Raises:
         RefusedInput: where a run was not scored, or frames to be shown were predicted again since.
     """
-    names = {one.name: name_in(metrics, one) for one in subjects}
-    missing = [name for name, run_name in names.items() if run_name is None]
-    if missing:
-        raise RefusedInput(
-            f"{metrics.folder}: expected scores of run {missing[0]} and its prompt, found those of "
-            f"{', '.join(metrics.runs)}. Evaluate these runs, or leave the metrics out"
-        )
+    names: dict[str, str] = {}
+    for one in subjects:
+        run_name = name_in(metrics, one)
+        if run_name is None:
+            raise RefusedInput(
+                f"{metrics.folder}: expected scores of run {one.name} and its prompt, found those of "
+                f"{', '.join(metrics.runs)}. Evaluate these runs, or leave the metrics out"
+            )
+        names[one.name] = run_name
     for one in subjects:
         other = outdated(metrics, names[one.name], one) & set(case_ids)
         if other:
@@ -214,7 +216,7 @@ def _write_sequence(
         write_bytes_atomic(folder / entry["picture"], png_of(picture))
     rows = None if curves is None else curves[curves["sequence"] == name]
     entry["curves"] = None if rows is None or rows.empty else f"{name}-curves.png"
-    if entry["curves"]:
+    if rows is not None and not rows.empty:
         figure = sequence_figure(rows, list(rows["run"].unique()), name)
         write_bytes_atomic(folder / entry["curves"], png_bytes(stamped(figure, stamp)))
     return {**entry, "gaps": gaps}

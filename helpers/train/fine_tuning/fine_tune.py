@@ -8,7 +8,7 @@ import typer
 from mmengine.dist import barrier, is_main_process
 
 from helpers.core.atomic import require_writable
-from helpers.core.errors import exit_as_interrupted
+from helpers.core.errors import VesselkitError, exit_as_interrupted
 from helpers.core.processes import only_process
 from helpers.core.vocabulary import Launcher
 from helpers.prediction.work_shards import launched
@@ -67,7 +67,10 @@ def run_training(
         values.resume = wanted and values.load_from is not None
         runner_of(values, TrainingRunner).train()
         barrier()  # the first process writes the last checkpoint
-    return last_checkpoint(folder)
+    finished = last_checkpoint(folder)
+    if finished is None:
+        raise VesselkitError(f"{folder}: expected the last checkpoint of the training, found none. Run it again")
+    return finished
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

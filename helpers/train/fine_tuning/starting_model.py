@@ -59,7 +59,7 @@ def from_bases(
         SourceRole.SAM2: _opened(sam2, CheckpointKind.SAM2),
         SourceRole.BASE: _opened(base, CheckpointKind.INTERNVL_BASE),
     }
-    official = sources[SourceRole.BASE].config
+    official = sources[SourceRole.BASE].required_config
     origin = base / "config.json"
     require_fields(official, origin)
     if is_internlm2(sources[SourceRole.BASE].tensors):

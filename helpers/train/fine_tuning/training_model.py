@@ -79,18 +79,17 @@ class Sa2VAForTraining(BaseModel):
         mllm, grounding_encoder = dict(mllm or {}), dict(grounding_encoder or {})
         self.trained = _choice("model.trained", trained)
         base, sam2 = mllm.get("model_path"), grounding_encoder.get("ckpt_path")
-        if pretrained_pth is None and not (base and sam2):
+        sizes = grounding_encoder.get("cfg_path")
+        if pretrained_pth is not None:
+            initial = _pretrained(pretrained_pth, base, sam2, sizes, template)
+        elif base and sam2:
+            random = torch.Generator().manual_seed(seed)
+            initial = from_bases(_path(base), _path(sam2), sizes or "hiera_l", template, tuple(special_tokens), random)
+        else:
             raise UsageProblem(
                 "model: expected mllm.model_path, an InternVL folder, and grounding_encoder.ckpt_path, a SAM 2.0 file; "
                 "or pretrained_pth (a Sa2VA)"
             )
-        random = torch.Generator().manual_seed(seed)
-        sizes = grounding_encoder.get("cfg_path")
-        initial = (
-            from_bases(_path(base), _path(sam2), sizes or "hiera_l", template, tuple(special_tokens), random)
-            if pretrained_pth is None
-            else _pretrained(pretrained_pth, base, sam2, sizes, template)
-        )
         self.sa2va: Sa2VAModel = initial.model
         self.tokenizer = initial.tokenizer
         self._weights = {

@@ -133,9 +133,10 @@ class TrainingRunner(Runner):
                 "model.pretrained_pth"
             )
         try:
-            checkpoint = load_torch_file(Path(filename))
+            content = load_torch_file(Path(filename))
         except RefusedInput as error:
             raise RefusedInput(f"{error}{_other_than(Path(filename))}") from error
+        checkpoint: dict[str, Any] = {str(name): entry for name, entry in content.items()}
         lacking = [name for name in ("meta", "state_dict", "optimizer", "param_schedulers") if name not in checkpoint]
         if lacking:
             raise RefusedInput(f"{filename}: expected a checkpoint to resume from, it lacks {', '.join(lacking)}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sized
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mmengine.dist import get_dist_info
 from torch.utils.data import Dataset as TorchDataset
@@ -52,6 +52,12 @@ class FrameDataset(TorchDataset):
         return {"frame": self._frames[index]}
 
 
+class _SharedOut(Protocol):
+    """What shares a data set out, as mmengine's samplers do."""
+
+    dataset: Sized
+
+
 @DATA_SAMPLERS.register_module()
 class FixedBatches:
     """The batches that `vesselkit predict` makes, shared among processes as it shares them.
@@ -60,7 +66,7 @@ class FixedBatches:
     repeats some to make all processes equal.
     """
 
-    def __init__(self, sampler: Sized, batch_size: int):
+    def __init__(self, sampler: _SharedOut, batch_size: int):
         """Make the batches of this process.
 
         Args:

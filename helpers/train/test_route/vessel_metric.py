@@ -77,20 +77,20 @@ class VesselMetric(BaseMetric):
             RefusedInput: where no case has a ground truth.
             VesselkitError: where a case was not predicted.
         """
-        found = {case_id: scores for case_id, scores, _ in results}
+        scored = {case_id: scores for case_id, scores, _ in results if scores is not None}
         errors = {case_id: error for case_id, _, error in results if error is not None and case_id in self._scorable}
         if errors:
             MMLogger.get_current_instance().warning(
                 f"{len(errors)} of {len(self._scorable)} cases ended in an error, each scored as an empty mask; "
                 f"the first: {next(iter(errors.values()))}"
             )
-        missing = [case_id for case_id in self._scorable if case_id not in found]
+        missing = [case_id for case_id in self._scorable if case_id not in scored]
         if missing:
             raise VesselkitError(
                 f"expected a prediction of every case, found none of {len(missing)}, the first {missing[0]}. Use the "
                 "batch sampler vesselkit.FixedBatches"
             )
-        table = scores_table([found[case_id] for case_id in self._scorable])
+        table = scores_table([scored[case_id] for case_id in self._scorable])
         table = with_united(table, self._dataset_meta["dataset"].people.spellings)
         numbers: dict[str, float] = {}
         for row in (*summary(table).to_dict("records"), *pooled(table).to_dict("records")):
@@ -111,8 +111,8 @@ def _scored(wanted: Scorable, sample: Mapping[str, Any]) -> CaseScores:
     scores = score_case(
         CaseArrays(
             case_id=wanted.case_id,
-            truth=wanted.case.truth.mask(width, height),
-            ignored=ignored_of(wanted.case.truth, width, height),
+            truth=wanted.truth.mask(width, height),
+            ignored=ignored_of(wanted.truth, width, height),
             prediction=sample["mask"],
             sequence=wanted.case.frame.sequence,
             patient=wanted.case.frame.patient,

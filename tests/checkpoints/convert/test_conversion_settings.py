@@ -259,7 +259,7 @@ def test_sizes_of_no_preset_are_asked_for_with_what_they_are():
 
 def test_a_folder_of_the_kit_says_its_sizes_and_the_option_overrides_them():
     stored = PRESETS["hiera_s"].to_dict()
-    native = trunk(96, 12, CheckpointKind.NATIVE, config={"sam2_config": stored})
+    native = trunk(96, 12, CheckpointKind.NATIVE, required_config={"sam2_config": stored})
     sizes, setting = settle_sam2_sizes(None, [native])
     assert sizes == PRESETS["hiera_s"] and setting == Setting("sam2_config", "as stored", "config.json of s.pt")
     sizes, setting = settle_sam2_sizes("hiera_t", [native])
