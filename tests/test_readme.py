@@ -86,6 +86,7 @@ def test_the_picture_is_small():
     assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 200_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READMES)
 def test_sizes_of_the_files_are_those_of_their_shapes(name):
     """bfloat16 has 2 bytes a value; SAM2's file is float32, a checkpoint either."""

@@ -17,6 +17,7 @@ from helpers.core.errors import UsageProblem
 
 FILE = json.loads(Path(__file__).with_name("old_lines.json").read_text(encoding="utf-8"))
 BadCall = typer.BadParameter.__base__  # the class of all complaints of the parser, which Typer does not name itself
+COMMANDS = get_command(app)
 # Names of values that are others today, by command and old name.
 SEED = {"model_path": "model", "data_path": "data", "output_dir": "output"}
 PROMPT = {"prompt": "prompt_id"}
@@ -58,10 +59,9 @@ def parsed(monkeypatch):
     found = []
 
     def run(line):
-        outermost = get_command(app)
-        for one in leaves(outermost):
+        for one in leaves(COMMANDS):
             monkeypatch.setattr(one, "invoke", lambda ctx: found.append((ctx.command_path, given(ctx.params))))
-        outermost.main(args=line, prog_name="vesselkit", standalone_mode=False, obj=AppSettings())
+        COMMANDS.main(args=line, prog_name="vesselkit", standalone_mode=False, obj=AppSettings())
         return found.pop()
 
     return run

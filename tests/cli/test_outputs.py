@@ -137,6 +137,7 @@ def scored(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_is_written_through_a_link_lies_where_it_leads(call, scored):
     def ok(*arguments):
         ended = call(*arguments)

@@ -161,6 +161,7 @@ def test_a_rank_says_which_it_is(call, model, tmp_path, monkeypatch):
     assert outs[1].startswith("rank 1 of 2 finished the run\n3 cases: ")
 
 
+@pytest.mark.model
 def test_a_composed_model(call, tmp_path):
     sources = fixture_sources()
     draw_angiograms(tmp_path / "data", 1)

@@ -16,6 +16,7 @@ TEXTS += [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != 
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OPTIONAL = re.compile(r" \[[^\]]*\]")
 BadCall = typer.BadParameter.__base__  # the class of all complaints of the parser, which Typer does not name itself
+COMMANDS = get_command(app)
 
 
 def blocks(text):
@@ -33,7 +34,7 @@ def spans(text):
 
 def parse(line):
     """Raises BadCall, or KeyError for an unknown command."""
-    command, arguments = get_command(app), shlex.split(OPTIONAL.sub("", line), comments=True)
+    command, arguments = COMMANDS, shlex.split(OPTIONAL.sub("", line), comments=True)
     while hasattr(command, "commands"):
         name, *arguments = arguments
         command = command.commands[name]

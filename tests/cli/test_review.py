@@ -103,6 +103,7 @@ def test_a_page_with_runs_beside(call, run, tmp_path):
     assert call(*given, "absent").code == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_a_demonstration_keeps_its_stamp_and_ones_own_has_none(call, run, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "synthetic")
     write_run(tmp_path / "demo")

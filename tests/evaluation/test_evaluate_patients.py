@@ -100,6 +100,7 @@ def twice_spelled(patient, frame):
     return f"P{patient:02d}" if frame == 1 else f"p{patient}"
 
 
+@pytest.mark.slow
 def test_a_patient_in_two_spellings_is_one_in_every_interval_and_two_in_every_id(tmp_path):
     data = write_data(tmp_path / "data", patients=11, spelled=twice_spelled)
     truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}

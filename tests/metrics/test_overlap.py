@@ -66,6 +66,7 @@ def test_specificity_of_a_frame_full_of_vessel_is_undefined():
     assert math.isnan(specificity(count_pixels(np.ones((5, 5), bool), TRUTH)))
 
 
+@pytest.mark.slow
 def test_equals_scikit_learn_on_200_random_trees():
     rng = np.random.default_rng(1)
     for _ in range(200):

@@ -84,6 +84,7 @@ def test_a_distance_equal_to_the_tolerance_is_within():
     assert surface_scores(truth, np.roll(truth, 10, axis=0), (0.1, 0.1))["nsd_1.0mm"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_agrees_with_the_package_on_200_trees():
     rng = np.random.default_rng(4)
     oblong = (0.25, 0.5)

@@ -176,6 +176,7 @@ def test_a_damaged_tokenizer_model_stops_before_any_weight_is_read(tmp_path, tin
     refused("tokenizer.model is not read as a sentencepiece model", tiny, tmp_path / "out")
 
 
+@pytest.mark.model
 @pytest.mark.golden
 def test_checkpoint_and_official_export_become_the_same_model(shared, tmp_path):
     golden = shared / "golden/tiny_internlm2"

@@ -137,6 +137,7 @@ def official(shared, tmp_path):
     return TinySources(folder, folder, folder, sizes)
 
 
+@pytest.mark.model
 @pytest.mark.golden
 def test_an_export_of_older_names_and_flat_settings_becomes_the_same_model(shared, tmp_path, official):
     first = convert(GOLDEN_FAMILIES["qwen25vl"].request(shared, "hf_export", tmp_path / "one/out"))

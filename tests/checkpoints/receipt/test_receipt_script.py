@@ -174,6 +174,7 @@ def test_the_file_refuses_in_one_line(tmp_path, official):
     assert not (tmp_path / "receipt.npz").exists()
 
 
+@pytest.mark.slow
 def test_tensors_alone_and_calls_that_cannot_be(tmp_path):
     model = TinyModules()
     write_receipt(model, tmp_path / "receipt.npz", frames=[])

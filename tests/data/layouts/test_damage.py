@@ -49,6 +49,7 @@ def damaged(value, at, by):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", SOUND)
 def test_damage_anywhere_is_a_fault_a_problem_or_a_refusal(tmp_path, layout):
     for name in ("a.png", "b.png"):

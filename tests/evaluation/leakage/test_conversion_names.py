@@ -36,6 +36,7 @@ def trained_on(folder, *patients, name="train.json"):
     return folder / "config.py"
 
 
+@pytest.mark.slow
 def test_a_conversion_keeps_names_and_an_evaluation_uses_them_unasked(tmp_path, config_folder):
     (tmp_path / "sources").mkdir()
     tiny = copy_sources(tmp_path / "sources")

@@ -83,6 +83,7 @@ def test_patients_that_training_never_saw(score):
     assert p_values(plain) == p_values(found)  # what a list does not touch stays as it is
 
 
+@pytest.mark.slow
 def test_where_some_are_training_patients_the_others_are_tested(score):
     found, apart = score(*other_frames(3, 9)), score(*other_frames(3, 9), exclude_training=True)
     title = "12 patients, 2 of them TRAINING patients"

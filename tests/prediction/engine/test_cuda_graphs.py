@@ -39,6 +39,7 @@ SEEN = {
 }
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("preset", SEEN)
 def test_no_stage_reads_back(preset):
     """On the meta device there are no values: what reads one fails, as it would within a capture."""

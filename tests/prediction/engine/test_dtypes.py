@@ -1,5 +1,6 @@
 """Names of the number types, and what a loaded model computes in."""
 
+import pytest
 import torch
 
 from helpers.core.vocabulary import Preset
@@ -17,6 +18,7 @@ def test_every_name_names_its_dtypes():
     assert MIXED.described == "mixed (bfloat16, SAM2 in float16)" and DTYPES["float16"].described == "float16"
 
 
+@pytest.mark.model
 def test_a_model_tells_its_own():
     for dtype in (MIXED, one_dtype(torch.float32)):
         model, _ = stand_in(Preset.TINY, torch.device("cpu"), dtype)

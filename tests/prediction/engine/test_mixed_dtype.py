@@ -91,6 +91,7 @@ def test_sequences_are_followed(loaded, images):
         assert len(answer.logits) == 1 and np.isfinite(answer.logits).all()
 
 
+@pytest.mark.model
 def test_a_composed_model_is_the_loaded_one(tmp_path):
     request = fixture_sources().request(tmp_path / "model", dtype="bfloat16")
     convert(request)

@@ -74,6 +74,7 @@ def tamper(run, other, draw):
             shutil.copy(path, path.with_name(f"x{path.name}"))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data(), times=st.integers(1, 3))
 def test_a_changed_run_is_refused_or_read_as_it_was_written(made, tmp_path_factory, data, times):
@@ -89,6 +90,7 @@ def test_a_changed_run_is_refused_or_read_as_it_was_written(made, tmp_path_facto
         assert found == used(whole)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), times=st.integers(1, 3))
 def test_the_same_command_mends_a_changed_run_or_refuses_it(made, tmp_path_factory, data, times):
