@@ -48,7 +48,8 @@ def test_only_what_is_lacking_is_asked_for(tmp_path, version):
     assert code == 0
     assert said == [
         "installing 2 pinned packages: pip downloads first, then unpacks",
-        f"asked: install --constraint {lock} b==2 c==3",
+        f"asked: install --no-compile --constraint {lock} b==2 c==3",
+        "compiling what was installed",
     ]
     assert sorted(path.name for path in (tmp_path / "v").iterdir()) == ["bin", "lib", "lock", "there"]
 
