@@ -1,6 +1,7 @@
 """Exported folders in environments that hold only torch, transformers, safetensors, pillow and numpy."""
 
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -15,6 +16,7 @@ from packaging.version import Version
 
 from helpers.checkpoints.convert import convert
 from tests.support.golden_cases import load_case, load_video
+from tests.support.linked_packages import link_packages
 from tests.support.tiny_sources import FIXTURES, internlm2_sources, qwen_vl_sources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,16 +36,17 @@ pytestmark = pytest.mark.bare
 @cache
 def bare_python(transformers: str) -> Path:
     """Python of an environment with this transformers; what does not depend on it lies in one environment for all."""
-    torch = version("torch").split("+")[0]
-    common = built_python("common", (f"torch=={torch}", "safetensors", "pillow", "numpy"))
+    common = built_python("common", ("torch", "safetensors", "pillow", "numpy"))
+    if transformers == MODERN:
+        return built_python(transformers, ("transformers",), common)
     wanted = f"transformers>={MODERN},<6" if transformers == NEWEST else f"transformers=={transformers}"
-    return built_python(transformers, (wanted,), common)
+    return built_python(transformers, (wanted,), common, installed=True)
 
 
-def built_python(name: str, packages: tuple[str, ...], common: Path | None = None) -> Path:
+def built_python(name: str, packages: tuple[str, ...], common: Path | None = None, *, installed: bool = False) -> Path:
     """Python of an environment built once in build/bare, which has `common`'s packages too.
 
-    Skips where it cannot be installed.
+    Its packages are those of the tests' own environment, or are `installed`. Skips where they cannot be.
     """
     folder = ROOT / "build/bare" / "{}.{}".format(*sys.version_info) / name
     python, ready = folder / "bin/python", folder / "ready"
@@ -51,15 +54,19 @@ def built_python(name: str, packages: tuple[str, ...], common: Path | None = Non
     with FileLock(f"{folder}.lock"):
         if ready.exists():
             return python
-        venv.create(folder, with_pip=True, clear=True)
+        venv.create(folder, clear=True)
         if common:
             (packages_of(python) / "common.pth").write_text(f"{packages_of(common)}\n", encoding="utf-8")
-        # Isolated, since installing is the one thing that may need a network, from which tests are kept. What is
-        # imported is compiled then; all of torch takes longer than the tests.
-        command = [python, "-I", "-m", "pip", "install", "--quiet", "--no-compile", *packages]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+        if not installed:
+            link_packages(packages, packages_of(python))
+        else:
+            # Without the tests' own path: installing is the one thing that may need a network, from which that keeps
+            # what tests start. What is imported is compiled then.
+            command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", *packages]
+            plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain)
+            if done.returncode:
+                pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
         ready.touch()
     return python
 
