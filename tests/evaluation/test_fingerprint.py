@@ -1,6 +1,7 @@
 """Scores of what a run no longer says are told from those of what it says."""
 
 import json
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 
@@ -18,14 +19,22 @@ from helpers.runs.run_folder import open_run
 from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
-@pytest.fixture
-def scored(tmp_path):
-    """A run of which a case has no mask, its scores, and its data."""
-    data = write_data(tmp_path / "data")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run of which a case has no mask, its scores, and its data; and the names of the cases."""
+    folder = tmp_path_factory.mktemp("made")
+    data = write_data(folder / "data")
     truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
-    run = write_run(tmp_path / "run", {**truths, min(truths): None})
-    evaluate([run], data, tmp_path / "m", names=["ours"], processes=1, draws=20)
-    return run, tmp_path / "m", sorted(truths)
+    run = write_run(folder / "run", {**truths, min(truths): None})
+    evaluate([run], data, folder / "m", names=["ours"], processes=1, draws=20)
+    return folder, sorted(truths)
+
+
+@pytest.fixture
+def scored(made, tmp_path):
+    """A copy of these: run, scores and names."""
+    shutil.copytree(made[0], tmp_path, dirs_exist_ok=True)
+    return tmp_path / "run", tmp_path / "m", made[1]
 
 
 def predict_again(run, case_id, status=None):

@@ -1,5 +1,7 @@
 """Notebook 04 by the runner: no browser, and it leaves its sheet, its page and what it says."""
 
+import shutil
+
 import nbformat
 import numpy as np
 import pytest
@@ -25,18 +27,26 @@ REVIEW = ROOT / "notebooks/04_review.ipynb"
 TIMEOUT_S = 120
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A project of results with a data set, two runs, and the scores of the first."""
-    monkeypatch.setenv(paths.ROOT_VARIABLE, str(tmp_path))
-    dataset = write_data(tmp_path / "data")
-    runs = tmp_path / "outputs/demo/predict"
+    folder = tmp_path_factory.mktemp("made")
+    dataset = write_data(folder / "data")
+    runs = folder / "outputs/demo/predict"
     truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in dataset.cases}
     rolled = {case_id: np.roll(mask, place, axis=1) for place, (case_id, mask) in enumerate(truths.items())}
     write_run(runs / "tuned", {**rolled, min(rolled): None})
     write_run(runs / "frangi", truths, model={"folder_name": "frangi"})
-    (tmp_path / "outputs/demo/evaluate").mkdir(parents=True)
-    evaluate([runs / "tuned"], dataset, tmp_path / "outputs/demo/evaluate/a", processes=1, draws=100)
+    (folder / "outputs/demo/evaluate").mkdir(parents=True)
+    evaluate([runs / "tuned"], dataset, folder / "outputs/demo/evaluate/a", processes=1, draws=100)
+    return folder
+
+
+@pytest.fixture
+def root(made, tmp_path, monkeypatch):
+    """A copy of that project, whose root it is."""
+    monkeypatch.setenv(paths.ROOT_VARIABLE, str(tmp_path))
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path.resolve()
 
 
