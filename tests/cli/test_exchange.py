@@ -286,6 +286,7 @@ def test_import_masks_is_the_same_run_and_stands_in_no_help(call, run, tmp_path)
     assert "import-masks" not in call("--help").out and "--export" not in call("review", "--help").out
 
 
+@pytest.mark.slow
 def test_no_name_goes_anywhere_and_a_run_is_scored_on_corrections_under_its_own_ids(call, tmp_path):
     """Frames with names in their files, drawn ids, a run of a method without weights, and one more of the same."""
     rng = np.random.default_rng(0)

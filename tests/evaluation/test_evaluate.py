@@ -113,6 +113,7 @@ def test_a_failure_counts_as_an_empty_mask_and_is_shown_apart(data, truths, tmp_
     assert found.summary["runs"][0]["statuses"] == {"no_seg": 1, "ok": len(data.cases) - 1}
 
 
+@pytest.mark.slow
 def test_a_case_that_a_run_lacks_is_missing_but_for_a_limited_run(data, truths, tmp_path):
     fewer = dict(list(truths.items())[2:])
     lacking = evaluate([write_run(tmp_path / "lacking", fewer)], data, tmp_path / "m", processes=1)
@@ -153,6 +154,7 @@ def test_identical_runs_are_called_out_in_the_table(data, truths, good, tmp_path
     assert "| **warning:** good and again hold the same masks" in found.text
 
 
+@pytest.mark.slow
 def test_post_processing_is_measured_beside_the_masks_as_they_are(data, truths, good, tmp_path):
     processing = Processing(close_gaps=1, remove_small=3)
     found = evaluate([good], data, tmp_path / "m", processing=processing, processes=1, draws=100)
@@ -166,6 +168,7 @@ def test_post_processing_is_measured_beside_the_masks_as_they_are(data, truths, 
     assert evaluate([good], data, tmp_path / "m", processes=1, draws=100).summary["processing"] is None
 
 
+@pytest.mark.slow
 def test_every_prompt_is_scored_under_its_own_name(data, truths, tmp_path):
     mark = start_run(
         tmp_path / "run", {"prompts": {"p1": "a", "p2": "b"}, "threshold": 0.5, "combine": "union"}
@@ -211,6 +214,7 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     assert table["cldice"].isna().sum() == 1 and np.isnan(table.loc[case_id, "hd95_px"])
 
 
+@pytest.mark.slow
 def test_runs_of_several_versions_and_runs_without_digests_are_warned_of(data, truths, tmp_path):
     mixed, old = write_run(tmp_path / "mixed", truths), write_run(tmp_path / "old", truths)
     for place, case_id in enumerate(truths):

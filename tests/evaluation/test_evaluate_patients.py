@@ -47,6 +47,7 @@ def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
     assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
 
 
+@pytest.mark.slow
 def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
     (tmp_path / "list.txt").write_text(data.cases[0].case_id)
     other = write_run(tmp_path / "other", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
@@ -68,6 +69,7 @@ def test_a_training_list_read_in_part_or_without_a_match_is_called_out(data, goo
     assert found.summary["training"]["files_absent"] == 1
 
 
+@pytest.mark.slow
 def test_cases_that_are_gone_or_regrouped_are_said(data, truths, tmp_path):
     run = write_run(tmp_path / "run", truths)
     fewer = replace(data, cases=data.cases[1:])

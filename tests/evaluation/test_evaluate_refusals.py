@@ -21,6 +21,7 @@ def test_a_config_without_its_data_is_refused(data, good, tmp_path):
         evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, tmp_path):
     other_key = write_run(tmp_path / "key", truths, dataset={"key_fingerprint": "abc"})
     with pytest.raises(RefusedInput, match="different keys"):
@@ -40,6 +41,7 @@ def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, 
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 def test_truths_of_another_size_are_refused_unless_scaled(tmp_path, truths, data):
     folder = tmp_path / "data"
     write_data(folder, truth_scale=2)
@@ -63,6 +65,7 @@ def test_a_broken_truth_is_found_before_anything_is_scored(tmp_path, truths, mon
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
     evaluate([good], data, tmp_path / "m", processes=1)
     evaluate([write_run(tmp_path / "b", truths)], data, tmp_path / "m", processes=1)

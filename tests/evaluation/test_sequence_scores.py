@@ -185,6 +185,7 @@ def test_single_frames_are_no_sequences():
     assert plain_scores(["P1", "P2"], RUNS, frames=1) is None
 
 
+@pytest.mark.slow
 def test_a_perfect_and_a_flashing_run(tmp_path, dataset):
     metrics = scored(tmp_path, dataset, perfect=masks(dataset), flashing=masks(dataset, flashing))
     perfect, other = values(metrics, "perfect"), values(metrics, "flashing")
@@ -199,6 +200,7 @@ def test_a_perfect_and_a_flashing_run(tmp_path, dataset):
     assert other["last_gap"]["mean"] == pytest.approx(1 - 2 * 192 / (192 + 256))
 
 
+@pytest.mark.slow
 def test_runs_are_compared_with_the_first_and_tables_hold_every_frame(tmp_path, dataset):
     metrics = scored(tmp_path, dataset, perfect=masks(dataset), flashing=masks(dataset, flashing))
     (compared,) = metrics.summary["sequences"]["comparisons"]

@@ -50,6 +50,7 @@ def halves(data):
     return replace(data, cases=data.cases[:6]), replace(data, cases=data.cases[6:])
 
 
+@pytest.mark.slow
 def test_a_threshold_is_chosen_on_the_development_cases_and_locked(run, halves, tmp_path):
     evaluate([run], halves[0], tmp_path / "dev", **QUICK)
     found = evaluate([run], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
@@ -85,6 +86,7 @@ def test_tables_hold_what_the_figures_draw(run, data, tmp_path):
     assert pixels.to_dict() == {False: 12 * SIDE**2, True: 12 * SIDE**2}
 
 
+@pytest.mark.slow
 def test_development_cases_must_be_of_other_patients_and_of_the_same_model(run, data, halves, maps, tmp_path):
     evaluate([run], data, tmp_path / "all", **QUICK)
     with pytest.raises(RefusedInput, match="6 cases in both"):
@@ -183,6 +185,7 @@ def test_tables_of_a_run_without_logits_have_their_columns():
     assert list(nothing.reliability.columns) == ["run", "scaled", "predicted", "observed", "pixels"]
 
 
+@pytest.mark.slow
 def test_what_a_run_says_of_its_cases_does_not_make_it_another_model(run, halves, maps, tmp_path):
     def named(name, **model):
         masks = {case_id: logits > 0 for case_id, logits in maps.items()}

@@ -47,6 +47,7 @@ def p_values(found):
     return [row["p_sign_flip"] for row in found.summary["comparisons"][0]["metrics"]]
 
 
+@pytest.mark.slow
 def test_a_random_split_by_frames_scores_training_patients_and_gives_no_p_value(score, tmp_path):
     found = score(*other_frames(*range(1, PATIENTS + 1)))
     assert len(found.summary["training"]["leaked"]) == 24 and found.summary["training"]["listed"] == []
@@ -72,6 +73,7 @@ def test_a_random_split_by_frames_scores_training_patients_and_gives_no_p_value(
     }
 
 
+@pytest.mark.slow
 def test_patients_that_training_never_saw(score):
     found = score(*other_frames(77, 78))
     assert found.summary["standing"]["title"] == NEVER and f"Headline: {NEVER}" in headings(found)
@@ -118,6 +120,7 @@ def test_leaving_out_needs_to_know_whom_and_somebody_who_is_left(score):
         score(*other_frames(*range(1, 13)), exclude_training=True)
 
 
+@pytest.mark.slow
 def test_each_run_stands_to_its_own_training(scored, tmp_path):
     data, (ours, _), truths = scored
     tuned = {"kind": "vesselness", "ridge": "frangi", "tuned_on": None}
@@ -131,6 +134,7 @@ def test_each_run_stands_to_its_own_training(scored, tmp_path):
     assert found.summary["standing"]["title"] == "TRAINING patients (1)"
 
 
+@pytest.mark.slow
 def test_a_list_that_is_not_understood_names_what_to_do(score):
     found = score("img_001.png", "img_002.png")
     assert found.summary["standing"]["title"] == "training list unknown"
@@ -153,6 +157,7 @@ def test_other_frames_of_validation_patients_are_said(scored, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_the_version_before_is_read(score, tmp_path):
     score()
     path = tmp_path / "m/summary.json"
