@@ -143,6 +143,9 @@ def _found(check: Mapping[str, Any] | None) -> str:
         return "not checked"
     frames = check["frames"]
     receipt = f"receipt of {check['receipt']['created'][:10]}, {frames} frame{'' if frames == 1 else 's'}"
+    of_all = check["receipt"].get("frames", frames)
+    if check["outcome"] in ("same", "incomplete") and frames < of_all:  # which was `same` in earlier versions
+        return f"in part ({receipt} of {of_all}; the tensors are equal, and so is what was compared)"
     if check["outcome"] == "same":
         masks = check["mask_pixels"]
         pixels = "" if masks is None else f", {masks[0]} of {masks[1]} mask pixels differ"

@@ -169,11 +169,13 @@ def compare_frame(official: FrameReceipt, ours: Computed, tolerance: SeamToleran
     early = _inputs(official, ours, tolerance) or _words(official, ours, tolerance)
     if early is not None:
         return early
-    if official.states.shape != ours.states.shape:
-        shapes = f"{len(official.states)} [SEG] in the receipt, {len(ours.states)} here"
-        return FrameComparison(Seam.SEG, shapes)
-    if not len(official.states):
+    if len(official.states) != len(ours.states):
+        return FrameComparison(Seam.SEG, f"{len(official.states)} [SEG] in the receipt, {len(ours.states)} here")
+    if not len(official.states):  # a file does not say how wide none are
         return FrameComparison(None)
+    if official.states.shape != ours.states.shape:
+        widths = f"{official.states.shape[1]} values in the receipt, {ours.states.shape[1]} here"
+        return FrameComparison(Seam.SEG, widths)
     difference = float(np.abs(official.states - ours.states).max())
     seen: dict[str, Any] = {"segments": len(official.states), "seg_difference": difference}
     relative = _relative(official.states, ours.states)

@@ -1,7 +1,7 @@
 """Compare a model folder with a receipt of the official code: its tensors, then its calls on the same frames."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ import transformers
 from PIL import Image
 
 from helpers import __version__
-from helpers.checkpoints.convert.conversion_record import keep_check, read_record
+from helpers.checkpoints.convert.conversion_record import RECORD_NAME, keep_check, read_record
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.checkpoints.receipt.receipt_file import Receipt, read_receipt
 from helpers.checkpoints.receipt.receipt_script import drawn_frames
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     """What a comparison comes to."""
 
     SAME = "same"
-    INCOMPLETE = "incomplete"  # equal as far as the receipt goes, which holds no `[SEG]`
+    INCOMPLETE = "incomplete"  # equal as far as it was compared: without `[SEG]`, or with some of the frames alone
     OTHER_TENSORS = "other_tensors"
     OTHER_CALLS = "other_calls"
 
@@ -49,6 +49,7 @@ class ReceiptVerdict:
         identity: of the folder.
         frames: by number in the receipt, from 1; only those that were given.
         dtype, device: that the folder computed in and on.
+        unkept: why the folder's record could not take it up; None where it did.
     """
 
     receipt: Receipt = field(repr=False)
@@ -58,6 +59,7 @@ class ReceiptVerdict:
     tolerance: SeamTolerance
     dtype: str
     device: str
+    unkept: str | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -66,7 +68,18 @@ class ReceiptVerdict:
             return Outcome.OTHER_TENSORS
         if any(found.seam is not None for found in self.frames.values()):
             return Outcome.OTHER_CALLS
-        return Outcome.SAME if any(found.segments for found in self.frames.values()) else Outcome.INCOMPLETE
+        is_whole = self.has_segments and not self.lacking
+        return Outcome.SAME if is_whole else Outcome.INCOMPLETE
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether any `[SEG]` was compared."""
+        return any(found.segments for found in self.frames.values())
+
+    @property
+    def lacking(self) -> list[int]:
+        """Numbers of the receipt's frames that were not compared."""
+        return [number for number in range(1, len(self.receipt.frames) + 1) if number not in self.frames]
 
     @property
     def is_another(self) -> bool:
@@ -95,8 +108,7 @@ class ReceiptVerdict:
         receipt = self.receipt
         words = {
             Outcome.SAME: "the same model as the official code's",
-            Outcome.INCOMPLETE: "equal as far as it was compared, and no [SEG] was: give frames, and a prompt that "
-            "the model answers with a mask",
+            Outcome.INCOMPLETE: f"equal as far as it was compared, and {self._not_compared()}",
             Outcome.OTHER_TENSORS: f"NOT the same model. {self.tensors.cause and self.tensors.cause.words}",
             Outcome.OTHER_CALLS: "NOT the same model, though its tensors are",
         }[self.outcome]
@@ -112,12 +124,30 @@ class ReceiptVerdict:
             number, found = self.first_break
             lines.append(f"  frame {number} parts at {found.seam and found.seam.words}: {found.detail}")
         elif self.frames:
-            lines.append("  ids of prompts and answers are equal")
+            lines.append(f"  {self._equal_ids()}")
         if self.seg_difference is not None:
             lines.append(f"  largest difference at [SEG] {self.seg_difference:.2g}")
         if self.mask_pixels is not None:
             lines.append(f"  {self.mask_pixels[0]} of {self.mask_pixels[1]} mask pixels differ")
+        if self.unkept is not None:
+            lines.append(f"  {RECORD_NAME} cannot be written ({self.unkept}): runs of this folder will not say so")
         return "\n".join(lines)
+
+    def _not_compared(self) -> str:
+        """What an incomplete comparison lacks, and what to do."""
+        if self.lacking:
+            numbers = ", ".join(map(str, self.lacking))
+            word = "frame" if len(self.lacking) == 1 else "frames"
+            return f"{word} {numbers} of the receipt {'was' if word == 'frame' else 'were'} not: give all its frames"
+        return "no [SEG] was: give frames, and a prompt that the model answers with a mask"
+
+    def _equal_ids(self) -> str:
+        """Which ids are equal: a receipt may lack those of answers."""
+        answers = sum(len(self.receipt.frames[number - 1].answer_ids) > 0 for number in self.frames)
+        if answers == len(self.frames):
+            return "ids of prompts and answers are equal"
+        among = f"those of {answers} answers alone" if answers else "none of answers"
+        return f"ids of prompts{' and answers' if answers else ''} are equal; the receipt holds {among}"
 
     def record(self) -> dict[str, Any]:
         """A JSON object, as `conversion.json` and runs keep it (docs/receipt-format.md)."""
@@ -165,7 +195,7 @@ class ReceiptVerdict:
 def check_against_receipt(
     folder: Path, receipt_path: Path, opening: Opening | None = None, device: str = "auto"
 ) -> ReceiptVerdict:
-    """Compare a model folder with a receipt, and keep the result in the folder's record.
+    """Compare a model folder with a receipt, and keep the result in the folder's record where it can be written.
 
     On a processor the model computes in float32, else in the receipt's dtype.
 
@@ -183,27 +213,29 @@ def check_against_receipt(
     dtype = "float32" if chosen.type == "cpu" else receipt.dtype
     identity = check_folder(folder)
     record = read_record(folder)
-    images = _images(receipt, opening)
-    if images:
+    if receipt.frames:
         check_memory(folder, device, dtype)
+    images = _images(receipt, opening)
     with open_source(folder) as source:
         tensors = compare_tensors(receipt, source, record)
     tolerance = tolerance_for(receipt, (dtype, record.values["dtype"]), chosen.type)
     frames = _compared(folder, receipt, images, tolerance, device, dtype) if images else {}
     verdict = ReceiptVerdict(receipt, identity, tensors, frames, tolerance, dtype, chosen.type)
-    keep_check(folder, verdict.record())
+    try:
+        keep_check(folder, verdict.record())
+    except OSError as error:  # a folder of others may be read-only, and the verdict holds all the same
+        return replace(verdict, unkept=error.strerror or str(error))
     return verdict
 
 
 def _images(receipt: Receipt, opening: Opening | None) -> dict[int, Image.Image]:
     """The receipt's frames that are there, by their number."""
-    wanted = {frame.pixels_sha256: number for number, frame in enumerate(receipt.frames, 1)}
+    wanted = [frame.pixels_sha256 for frame in receipt.frames]
     if receipt.drawn:
-        drawn = drawn_frames(len(receipt.frames))
-        found = {wanted[pixel_sha256(image)]: image for image in drawn if pixel_sha256(image) in wanted}
-        if len(found) < len(wanted):
+        drawn = drawn_frames(len(wanted))
+        if [pixel_sha256(image) for image in drawn] != wanted:
             raise RefusedInput("the receipt's drawn frames are not those of this version. Write it again")
-        return found
+        return dict(enumerate(drawn, 1))
     if not wanted:
         return {}
     if opening is None:
@@ -211,24 +243,24 @@ def _images(receipt: Receipt, opening: Opening | None) -> dict[int, Image.Image]
             f"data: expected the images that the receipt was made of, {len(wanted)} frames, got none. They are found "
             "by their pixels"
         )
-    found = {}
+    found: dict[str, Image.Image] = {}
     frames = opening.open().frames
     for frame in track(frames, "looking for frames", unit="image"):
         try:
             image = read_frame(frame.path, frame.index, frame.bits)
         except UnreadableImage:
             continue  # the receipt's are readable
-        number = wanted.get(pixel_sha256(image))
-        if number is not None:
-            found[number] = image
-        if len(found) == len(wanted):
+        pixels = pixel_sha256(image)
+        if pixels in wanted:
+            found[pixels] = image
+        if len(found) == len(set(wanted)):
             break
     if not found:
         raise RefusedInput(
             f"data: none of the receipt's {len(wanted)} frames is among these {len(frames)}, compared by their pixels. "
             "Give the images that the receipt was made of"
         )
-    return dict(sorted(found.items()))
+    return {number: found[pixels] for number, pixels in enumerate(wanted, 1) if pixels in found}
 
 
 def _compared(

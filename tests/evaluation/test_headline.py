@@ -15,7 +15,7 @@ UNSEEN = "patients that training never saw (12)"
 
 CHECK = {
     "outcome": "same",
-    "receipt": {"created": "2026-11-30T02:00:00+00:00"},
+    "receipt": {"created": "2026-11-30T02:00:00+00:00", "frames": 3},
     "tensors": {"cause": None},
     "frames": 3,
     "seam": None,
@@ -142,7 +142,12 @@ def test_the_same_model():
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"outcome": "incomplete", "frames": 1}, "in part (receipt of 2026-11-30, 1 frame; the tensors are equal"),
+        (
+            {"outcome": "incomplete"},
+            "in part (receipt of 2026-11-30, 3 frames; the tensors are equal, and no [SEG] was",
+        ),
+        ({"outcome": "incomplete", "frames": 1}, "in part (receipt of 2026-11-30, 1 frame of 3; the tensors are equal"),
+        ({"frames": 2}, "in part (receipt of 2026-11-30, 2 frames of 3; the tensors are equal, and so is what was"),
         (
             {"outcome": "other_tensors", "tensors": {"cause": "unmerged"}},
             "NO, it is another model (receipt of 2026-11-30, 3 frames; its tensors differ: unmerged)",

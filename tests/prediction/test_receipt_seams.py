@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from helpers.checkpoints.receipt.receipt_file import Fingerprint, FrameReceipt, Receipt
-from helpers.checkpoints.receipt.receipt_script import fingerprint
-from helpers.prediction.receipt_seams import Computed, Seam, SeamTolerance, compare_frame, tolerance_for
+from helpers.checkpoints.receipt.receipt_file import Fingerprint, FrameReceipt, Receipt, read_receipt
+from helpers.checkpoints.receipt.receipt_script import fingerprint, write_receipt
+from helpers.prediction.receipt_seams import (
+    Computed,
+    FrameComparison,
+    Seam,
+    SeamTolerance,
+    compare_frame,
+    tolerance_for,
+)
+from tests.support.tiny_official import TinyModules
 
 EXACT = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3)
 
@@ -63,6 +72,7 @@ def test_the_same_call():
         ({"answer_ids": [3, 5]}, Seam.ANSWER, "place 1 (4 in the receipt, 5 here)"),
         ({"states": np.array([[1.0, 2.5]], np.float32)}, Seam.SEG, "relative difference 0.22"),
         ({"states": np.ones((2, 2), np.float32)}, Seam.SEG, "1 [SEG] in the receipt, 2 here"),
+        ({"states": np.ones((1, 3), np.float32)}, Seam.SEG, "2 values in the receipt, 3 here"),
         ({"states": np.array([[1.0, np.nan]], np.float32)}, Seam.SEG, "nan"),
         ({"projected": np.array([[3.1]], np.float32)}, Seam.PROJECTION, "relative difference 0.033"),
         ({"candidates": np.zeros((1, 3, 1, 2), np.float32)}, Seam.MASK, "logits: relative difference 1"),
@@ -96,6 +106,24 @@ def test_what_the_receipt_lacks_is_not_compared():
     bare = receipt_of(states=none, projected=none, answer_ids=[], square=None, masks=None)
     found = compare_frame(bare, computed(states=none, answer_ids=[8]), EXACT)
     assert found.seam is None and found.segments == 0 and found.seg_difference is None
+
+
+def test_a_frame_without_seg_on_both_sides_is_equal_once_read_from_a_file(tmp_path):
+    model = TinyModules()
+
+    def call(image, prompt):
+        model.mlp1(model.vision_model(torch.ones(1, 1)))
+        model.embed_tokens(torch.tensor([[1, 2]]))
+        return "No vessel."
+
+    write_receipt(model, tmp_path / "receipt.npz", frames=[Image.new("L", (2, 1))], call=call)
+    (official,) = read_receipt(tmp_path / "receipt.npz").frames
+    same = {name: getattr(official, name) for name in ("pixels", "square", "tower", "prompt_ids", "answer_ids")}
+    none = np.zeros((0, 3, 1, 2), np.float32)
+    empty = {"states": np.zeros((0, 2), np.float32), "projected": np.zeros(0, np.float32), "candidates": none}
+    found = compare_frame(official, computed(**same, **empty), EXACT)
+    assert official.states.shape != empty["states"].shape and found == FrameComparison(None)
+    assert compare_frame(official, computed(**same), EXACT).detail == "0 [SEG] in the receipt, 1 here"
 
 
 def test_tolerances_follow_dtypes_and_devices():

@@ -1,5 +1,6 @@
 """A model folder against receipts of a stand-in for the official code: the right model, and each way to be another."""
 
+import errno
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.opening import Opening
 from helpers.prediction.engine.model_loading import check_folder
 from helpers.prediction.receipt_seams import Seam
+from helpers.stages import receipt_stage
 from helpers.stages.evaluate_stage import evaluate
 from helpers.stages.predict_stage import predict
 from helpers.stages.receipt_stage import Outcome, ReceiptVerdict, check_against_receipt
@@ -149,6 +151,51 @@ def test_frames_are_known_by_their_pixels(tmp_path, folder, receipt, frames):
     shutil.copy(missing, tmp_path / "other" / "renamed.png")
     verdict = checked(folder, path, tmp_path / "other")
     assert list(verdict.frames) == [1] and "1 of 2 frames compared" in verdict.to_text()
+    assert verdict.outcome is Outcome.INCOMPLETE and verdict.frames[1].segments == 1
+    assert "compared, and frame 2 of the receipt was not: give all its frames" in verdict.to_text()
+    kept = read_record(folder).values["official_check"]
+    assert (kept["outcome"], kept["frames"], kept["receipt"]["frames"]) == ("incomplete", 1, 2)
+
+
+def test_a_frame_that_the_receipt_has_twice_is_compared_twice(folder, receipt, frames):
+    image = Image.open(sorted(frames.glob("*.png"))[0])
+    verdict = checked(folder, receipt(*stand_in(folder), frames=[image, image]), frames)
+    assert verdict.outcome is Outcome.SAME and list(verdict.frames) == [1, 2]
+
+
+def test_answers_are_called_equal_only_where_their_ids_are_known(folder, receipt, frames):
+    verdict = checked(folder, receipt(*stand_in(folder)), frames)
+    one, other = verdict.receipt.frames
+    for answers, said in (
+        (([], []), "ids of prompts are equal; the receipt holds none of answers"),
+        (([], other.answer_ids), "ids of prompts and answers are equal; the receipt holds those of 1 answers alone"),
+    ):
+        held = tuple(replace(frame, answer_ids=ids) for frame, ids in zip((one, other), answers, strict=True))
+        assert said in replace(verdict, receipt=replace(verdict.receipt, frames=held)).to_text()
+
+
+def test_a_verdict_that_cannot_be_kept_is_told(folder, receipt, frames, monkeypatch):
+    def refuse(*given):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = receipt(*stand_in(folder))
+    monkeypatch.setattr(receipt_stage, "keep_check", refuse)
+    verdict = checked(folder, path, frames)
+    assert verdict.outcome is Outcome.SAME and "official_check" not in read_record(folder).values
+    said = "conversion.json cannot be written (Read-only file system): runs of this folder will not say so"
+    assert said in verdict.to_text()
+
+
+def test_memory_is_asked_for_before_images_are_read(folder, receipt, frames, monkeypatch):
+    path = receipt(*stand_in(folder))
+    monkeypatch.setattr(receipt_stage, "read_frame", lambda *given: pytest.fail("an image was read"))
+
+    def refuse(*given):
+        raise UsageProblem("memory: too little")
+
+    monkeypatch.setattr(receipt_stage, "check_memory", refuse)
+    with pytest.raises(UsageProblem, match="too little"):
+        checked(folder, path, frames)
 
 
 def test_a_check_of_another_model_does_not_count(folder):

@@ -213,4 +213,5 @@ def _cause_by_norms(apart: Sequence[_Apart], record: ConversionRecord) -> Cause:
             return Cause.LORA
         squares += sum(part["change_norm"] ** 2 for part in parts)
         distance += found.distance**2
-    return Cause.UNMERGED if 0.5 <= distance / squares <= 2 else Cause.LORA
+    # A LoRA that was not trained changes nothing: without it the model would not differ.
+    return Cause.UNMERGED if squares and 0.5 <= distance / squares <= 2 else Cause.LORA

@@ -160,6 +160,13 @@ def test_the_base_counts_as_such_within_what_rounding_moves_its_norm(model):
         assert compare_tensors(receipt_of(found), Folder(native), record).cause is cause, scale
 
 
+def test_an_untrained_lora_changes_nothing_and_has_a_cause_all_the_same(model):
+    base, change, native, official = model
+    record = record_of(base, {name: torch.zeros(32, 32) for name in LAYERS}, native | base)
+    moved = official | {name: tensor.flip(0) for name, tensor in base.items()}  # of the same norm
+    assert compare_tensors(receipt_of(moved), Folder(native | base), record).cause is Cause.LORA
+
+
 def test_of_copies_the_first_is_taken_and_parts_are_joined_in_order():
     places = [TensorPlace("b", 1, 2, 0, 1), TensorPlace("a", 0, 2, 0, 1)]
     folder = Folder({"a": torch.zeros(1, 2), "b": torch.ones(1, 2)})
