@@ -1,6 +1,7 @@
 """`export` and `import`: masks go to other tools and come back, and predictions never become truth on the way."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from tests.support.review_runs import (
     SAME,
     SEVERAL,
     WIDTH,
+    predict_again,
     tube,
     write_data,
     write_run,
@@ -159,6 +161,67 @@ def test_a_corrected_data_set_is_read_by_the_kit_in_every_format_that_it_reads(c
     found = {opened.exported.of_file(case.frame.path): case.truth.mask(WIDTH, HEIGHT) for case in opened.cases}
     assert found.keys() == MASKED and all(np.array_equal(found[case_id], drawn[case_id]) for case_id in MASKED)
     assert {case.frame.patient for case in opened.cases} == {"P1", "P2", "P3"}
+
+
+def turned(folder, case_id, row=3):
+    """One mask of an exported folder corrected."""
+    path = folder / f"masks/{case_id}.png"
+    Image.fromarray(corrected(np.asarray(Image.open(path)) > 0, row).astype(np.uint8) * 255).save(path)
+
+
+def test_masks_that_were_exported_began_from_what_their_record_says(call, run, tmp_path):
+    assert call(*EXPORT).code == 0
+    turned(tmp_path / "out", SAME)
+    predict_again(run, GRIDDED)
+    ended = call("import", "out", *BY_ANN)  # GRIDDED is as it was exported, and another than its prediction is now
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[:2] == ["1 corrections kept", "3 masks are as they were, and are no corrections"]
+    assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
+    turned(tmp_path / "out", GRIDDED)
+    ended = call("import", "out/masks", *BY_ANN)
+    assert ended.code == 3 and f"case {GRIDDED}: expected a mask that began from the prediction as it is" in ended.err
+    for beginning_said in ("empty", "truth"):
+        ended = call("import", "out", *BY_ANN[:-1], beginning_said)
+        assert ended.code == 3 and f"began from {beginning_said}, and exported.json beside them says pred" in ended.err
+    write_run(tmp_path / "other", seed=7)
+    configs = [open_run(tmp_path / name).config.first_sha256[:12] for name in ("other", "run")]
+    ended = call("import", "out", *("other" if word == "run" else word for word in BY_ANN))
+    assert ended.code == 3 and all(f"(config {config}), prompt p1" in ended.err for config in configs)
+    assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
+
+
+def test_corrections_that_were_exported_begin_from_truth_in_their_own_data_set(call, run, tmp_path):
+    sent(tmp_path / "sent", {SAME: corrected(predicted(run)[SAME])})
+    assert call("import", "sent", *BY_ANN).code == 0
+    assert call(*EXPORT, "--what", "corrections", "--corrections", "c").code == 0
+    (tmp_path / "out/masks").rename(tmp_path / "kept")
+    for row in (None, 9):
+        shutil.copytree(tmp_path / "kept", tmp_path / "out/masks", dirs_exist_ok=True)
+        if row is not None:
+            turned(tmp_path / "out", SAME, row)
+        given = ("--into", "corrections", "--data", "data", "--predictions", "run", "--output", "d")
+        ended = call("import", "out", *given, "--reviewer", "bob", "--began-from", "prediction")
+        assert ended.code == 0 and ended.out.startswith(f"{int(row is not None)} corrections kept"), ended.err
+    ended = call("import", "out", *given, "--reviewer", "cyd", "--began-from", "truth")
+    assert ended.code == 3 and "began from the truth as it is now" in ended.err
+
+
+def test_a_mask_put_back_takes_the_earlier_correction_back(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "first", {GRIDDED: corrected(masks[GRIDDED]), SAME: corrected(masks[SAME])})
+    sent(tmp_path / "second", {GRIDDED: masks[GRIDDED], SAME: corrected(masks[SAME]), SEVERAL: masks[SEVERAL]})
+    assert call("import", "first", *BY_ANN).code == 0
+    ended = call("import", "second", *BY_ANN)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[:4] == [
+        "0 corrections kept",
+        "1 are there already",
+        f"1 earlier corrections taken back: their masks are what they began from again ({GRIDDED})",
+        "1 masks are as they were, and are no corrections",
+    ]
+    assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
+    assert CorrectionStore(tmp_path / "c").records()[-1].mask_sha256 is None
+    assert "taken back" not in call("import", "second", *BY_ANN).out
 
 
 def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):

@@ -1,5 +1,6 @@
 """Masks that were corrected in another program become a reader's corrections."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.file_matching import match
+from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskOrigin
 from helpers.data.frames.image_reading import natural_key
+from helpers.evaluation.leakage.exported_cases import exported_above
 from helpers.review.corrections.beginnings import Beginning, beginning
 from helpers.review.corrections.record import CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
@@ -26,6 +29,7 @@ class TakenOver:
         saved: ids of the cases that got a correction.
         unchanged: ids of cases whose mask is what it began from, which says nothing of whether anybody looked at it.
         known: ids of cases whose mask is the reader's correction already.
+        taken_back: ids of cases whose mask is what it began from again, of which an earlier correction was kept.
         strays: number of masks that belong to no case of the run.
         untouched: number of images that nothing was drawn on.
         notes: what else was found.
@@ -34,6 +38,7 @@ class TakenOver:
     saved: tuple[str, ...]
     unchanged: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
     strays: int = 0
     untouched: int = 0
     notes: tuple[str, ...] = ()
@@ -43,6 +48,11 @@ class TakenOver:
         lines = [f"{len(self.saved)} corrections kept"]
         if self.known:
             lines.append(f"{len(self.known)} are there already")
+        if self.taken_back:
+            lines.append(
+                f"{len(self.taken_back)} earlier corrections taken back: their masks are what they began from again "
+                f"({', '.join(self.taken_back[:5])}{' and more' if len(self.taken_back) > 5 else ''})"
+            )
         if self.unchanged:
             lines.append(f"{len(self.unchanged)} masks are as they were, and are no corrections")
         if self.untouched:
@@ -57,12 +67,16 @@ def take_over(
 ) -> TakenOver:
     """Keep the masks of a folder as corrections of a run's cases. All are checked before the first is kept.
 
+    Where the kit exported the masks, its record beside them says what the reader began with. A mask that is what it
+    began from again takes the reader's earlier correction of the case back.
+
     Args:
         path: folder or annotation file of another program.
         began_from: what the reader began with there.
     Raises:
         UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from.
-        RefusedInput: where masks are not certain, of another size than their frames, or of several cases.
+        RefusedInput: where masks are not certain, of another size than their frames, or of several cases, or were
+            exported from another run or prompt, or from a prediction that is another one now.
     """
     plain_name(reviewer, "reviewer")
     given = read_masks(path, kind)
@@ -77,26 +91,81 @@ def take_over(
             f"{path}: expected masks named as the frames of the run or by case id, found {len(reads)}, none of a case. "
             "Check the folder and --data"
         )
+    exported = exported_above(path.resolve())
+    if exported is not None:
+        _require_same_beginning(path, exported, matched, source, began_from)
     own = sorted((one for one in store.records() if one.reviewer == reviewer), key=lambda one: one.moment)
     kept_by_case = standing(own).get(reviewer, {})
     changed: list[str] = []
     unchanged: list[str] = []
     known: list[str] = []
+    back: list[str] = []
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
-        kept = kept_by_case.get(case_id)
+        kept, sent = kept_by_case.get(case_id), None if exported is None else exported.masks.get(case_id)
         if kept is not None and (kept.mask_sha256, kept.image_sha256) == (record.mask_sha256, record.image_sha256):
             known.append(case_id)
-        elif np.array_equal(mask, start.mask):
+        elif kept is not None and (np.array_equal(mask, start.mask) or record.mask_sha256 == kept.base.mask_sha256):
+            back.append(case_id)
+        elif np.array_equal(mask, start.mask) or (sent is not None and record.mask_sha256 == sent.mask_sha256):
             unchanged.append(case_id)
         else:
+            if sent is not None:
+                _require_same_mask(path, sent, start)
             changed.append(case_id)
     for case_id in track(changed, "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         own.append(start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], after=own[-1:]))
         store.save(own[-1], mask)
-    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), strays, given.untouched, given.notes)
+    for case_id in back:
+        own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
+        store.save(own[-1], None)
+    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), strays, given.untouched, given.notes)
+
+
+def _require_same_beginning(
+    path: Path, exported: ExportedMasks, case_ids: Iterable[str], source: ReviewSource, began_from: BeganFrom
+) -> None:
+    """Refuse masks that began otherwise than is said, or from a prediction of another run or prompt."""
+    config = source.subjects[0].run.config.first_sha256
+    for case_id in case_ids:
+        mask = exported.masks.get(case_id)
+        for base in () if mask is None else mask.bases:
+            if base.began_from is not began_from:
+                # The masks of a data set of corrections are its ground truth; `_require_same_mask` compares them.
+                if began_from is BeganFrom.TRUTH and mask is not None and mask.origin is not MaskOrigin.PREDICTED:
+                    continue
+                raise RefusedInput(
+                    f"{path}: case {case_id}: expected masks that began from {began_from}, and {NAME} beside them "
+                    f"says {base.began_from}. Import them as what they began from"
+                )
+            if began_from is BeganFrom.PREDICTION and (base.config, base.prompt) != (config, source.prompt):
+                raise RefusedInput(
+                    f"{path}: case {case_id}: expected masks that began from run {_run(source.run, config)}, prompt "
+                    f"{source.prompt}, and {NAME} beside them says run {_run(base.run, base.config)}, prompt "
+                    f"{base.prompt}. Name the run and prompt that were exported"
+                )
+
+
+def _require_same_mask(path: Path, sent: ExportedMask, start: Beginning) -> None:
+    """Refuse a mask that was drawn on another one than the case would now be said to begin with."""
+    if start.base.began_from is BeganFrom.TRUTH:
+        began: set[str | None] = {sent.mask_sha256}
+    else:
+        began = {base.mask_sha256 for base in sent.bases}
+    others = sorted(str(one) for one in began - {start.base.mask_sha256})
+    if others:
+        raise RefusedInput(
+            f"{path}: case {start.case_id}: expected a mask that began from the {start.base.began_from} as it is now, "
+            f"{str(start.base.mask_sha256)[:12]}, and {NAME} beside it says {others[0][:12]}: it was made again since "
+            "the export. Export it again and correct that, or move this case's file out of the folder"
+        )
+
+
+def _run(run: str | None, config: str | None) -> str:
+    """A run by the beginnings of its fingerprints."""
+    return f"{(run or 'unknown')[:12]} (config {(config or 'unknown')[:12]})"
 
 
 def _begun(
