@@ -11,15 +11,19 @@ MAX_DEPTH = 32
 MAX_VERTICES = 1_000_000
 
 # Separators and brackets bound the number of Python objects, which take far more memory than their text.
-_MAX_VALUES = 8_000_000
+MAX_VALUES = 8_000_000
 
 
-def read_json(path: Path, max_bytes: int = MAX_BYTES, max_vertices: int = MAX_VERTICES) -> Any:
+def read_json(
+    path: Path, max_bytes: int = MAX_BYTES, max_vertices: int = MAX_VERTICES, max_values: int | None = None
+) -> Any:
     """The value in a JSON file.
 
     NaN and infinities are let through, for the polygon that holds them is what is broken. Of a key that comes twice the
     last counts. Two numbers in a list count as one vertex.
 
+    Args:
+        max_values: None for `MAX_VALUES`.
     Raises:
         RefusedInput: where the file is missing, larger than `max_bytes` (told before it is read), no UTF-8, no JSON,
             deeper than `MAX_DEPTH`, or holds too many values or vertices.
@@ -38,8 +42,9 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES, max_vertices: int = MAX_VE
             raw = file.read(max_bytes + 1)
     except OSError as error:
         raise RefusedInput(f"{path}: cannot be read ({error.strerror}). Check the path") from error
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
-        raise RefusedInput(f"{path}: expected at most {_MAX_VALUES:,} JSON values, found more. Split the file")
+    most = MAX_VALUES if max_values is None else max_values
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > most:
+        raise RefusedInput(f"{path}: expected at most {most:,} JSON values, found more. Split the file")
     try:
         value = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

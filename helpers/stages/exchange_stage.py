@@ -3,7 +3,7 @@
 Run, data set and verdicts are opened here; `helpers.review.exports` and the imports take them opened.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.core.errors import UsageProblem
@@ -123,8 +123,9 @@ def import_as_run(
         raise UsageProblem(
             f"{spell('values')}, {spell('threshold')}: go with PNG, NPZ and NPY files; {found} holds masks. Leave out"
         )
-    with unpacked(path, found) as (folder, _):
-        return import_masks(folder, name, dataset, output, meaning=Meaning.MASK)
+    with unpacked(path, found) as (folder, given):
+        summary = import_masks(folder, name, dataset, output, meaning=Meaning.MASK)
+    return replace(summary, notes=(*summary.notes, *given.said))
 
 
 def import_as_corrections(

@@ -163,6 +163,15 @@ def test_a_corrected_data_set_is_read_by_the_kit_in_every_format_that_it_reads(c
     assert {case.frame.patient for case in opened.cases} == {"P1", "P2", "P3"}
 
 
+def test_what_was_found_in_a_file_is_told_of_a_run_as_of_corrections(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "sent", {SAME: masks[SAME], GRIDDED: np.zeros_like(masks[GRIDDED])})
+    undone = "1 images without a shape: whether they are empty or undone is not certain"
+    ended = call("import", "sent", "--into", "run", "--name", "x", "--data", "data", "--output", "new")
+    assert ended.code == 0 and undone in ended.out.splitlines(), ended.err
+    assert undone in call("import", "sent", *BY_ANN).out.splitlines()
+
+
 def turned(folder, case_id, row=3):
     """One mask of an exported folder corrected."""
     path = folder / f"masks/{case_id}.png"

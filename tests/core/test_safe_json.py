@@ -57,7 +57,7 @@ def test_vertices_are_counted_over_the_whole_file(tmp_path):
 
 
 def test_more_values_than_memory_should_hold(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_json, "_MAX_VALUES", 10)
+    monkeypatch.setattr(safe_json, "MAX_VALUES", 10)
     with pytest.raises(RefusedInput, match="at most 10 JSON values"):
         read_json(write(tmp_path, "[" + "[]," * 20 + "[]]"))
 

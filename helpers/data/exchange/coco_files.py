@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from helpers.data.exchange.exchanged import (
     SentCase,
     SentSet,
     box_of,
+    image_name,
     plain_image,
+    read_annotations,
     require_one_label,
 )
 from helpers.data.exchange.truth_masks import mask_of
-from helpers.data.layouts.coco import CocoFile, coco_truth, load_coco
+from helpers.data.layouts.coco import CocoFile, coco_truth, index_coco
 from helpers.data.truth.shape_labels import label_of
 
 # Where CVAT and Datumaro look for a subset that has no name of its own.
@@ -54,21 +56,23 @@ def read_coco_masks(files: Iterable[Path]) -> GivenMasks:
     Raises:
         RefusedInput: for several categories, ids that several images share, and entries that belong to no image.
     """
-    masks, untouched = [], 0
+    masks, untouched, labels = [], 0, dict[str, Path]()
     for path in files:
-        coco = load_coco(path)
+        coco = index_coco(path, read_annotations(path))
         if coco.faults or coco.repeated:
             reason = coco.faults[0].reason if coco.faults else "several images have the same id"
             raise RefusedInput(f"{path}: expected annotations of one image each: {reason}. Export the file again")
         given = [item for items in coco.by_image.values() for item in items]
-        require_one_label(path, {_category(coco, item) for item in given})
+        labels = dict.fromkeys((_category(coco, item) for item in given), path) | labels
         for key, image in coco.entries:
             items = coco.by_image.get(key, [])
             if not items:
                 untouched += 1
                 continue
-            name = PurePosixPath(str(image.get("file_name")).replace("\\", "/")).with_suffix("")
-            masks.append(GivenMask(str(name), partial(_read, f"{path}, image {key}", items, image)))
+            where = f"{path}, image {key}"
+            name = image_name(where, image.get("file_name"))
+            masks.append(GivenMask(str(name), partial(_read, where, items, image)))
+    require_one_label(labels)
     return GivenMasks(tuple(masks), untouched)
 
 

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
-from helpers.core.safe_json import read_json
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.coco_files import read_coco_masks, write_coco
-from helpers.data.exchange.exchanged import GivenMasks, SentCase, SentSet
+from helpers.data.exchange.exchanged import GivenMasks, SentCase, SentSet, read_annotations
 from helpers.data.exchange.label_studio_files import is_label_studio, read_label_studio_masks, write_label_studio
 from helpers.data.exchange.labelme_files import read_labelme_masks, write_labelme
 from helpers.data.exchange.mask_folders import (
@@ -19,7 +18,7 @@ from helpers.data.exchange.mask_folders import (
     write_nnunet,
     write_png,
 )
-from helpers.data.exchange.nifti import SUFFIXES
+from helpers.data.exchange.nifti import nifti_ending
 from helpers.data.layouts.coco import is_coco
 from helpers.data.layouts.file_walk import files_under
 from helpers.data.layouts.labelme import is_labelme
@@ -98,7 +97,7 @@ def _annotation_files(path: Path) -> dict[Exchange, Sequence[Path]]:
     names = [path] if path.is_file() else [path / name for name in files_under(path)[0]]
     for file in names:
         if file.suffix.lower() == ".json":
-            value = read_json(file, max_bytes=1_000_000_000, max_vertices=500_000_000)
+            value = read_annotations(file)
             kind = next((kind for kind, is_one in _KINDS.items() if is_one(value)), None)
             if kind is not None:
                 found.setdefault(kind, []).append(file)
@@ -113,8 +112,11 @@ def mask_folder(path: Path) -> Path:
 def _mask_files(path: Path, kind: Exchange) -> list[Path]:
     if not path.is_dir():
         return []
-    folder, endings = mask_folder(path), (".png",) if kind is Exchange.PNG else SUFFIXES
-    return [folder / name for name in files_under(folder)[0] if name.lower().endswith(endings)]
+    folder = mask_folder(path)
+    names = files_under(folder)[0]
+    if kind is Exchange.PNG:
+        return [folder / name for name in names if name.lower().endswith(".png")]
+    return [folder / name for name in names if nifti_ending(name)]
 
 
 def _listed(kinds: Iterable[Exchange]) -> str:

@@ -1,13 +1,18 @@
 """What goes to other tools and what comes back: a frame with its mask, and a mask under the name of its image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.safe_json import read_json
+
+# A file of run-length codes holds the masks of thousands of frames, each of thousands of numbers.
+_MAX_BYTES, _MAX_VALUES, _MAX_VERTICES = 1_000_000_000, 100_000_000, 500_000_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ class GivenMasks:
     untouched: int = 0
     notes: tuple[str, ...] = ()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What to tell the user, with the images that nothing was drawn on."""
+        undone = f"{self.untouched} images without a shape: whether they are empty or undone is not certain"
+        return (undone, *self.notes) if self.untouched else self.notes
+
 
 def plain_image(image: Image.Image) -> Image.Image:
     """A frame as it is kept: in grey where it holds no colour, with the same pixels."""
@@ -82,10 +93,35 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
 
 
-def require_one_label(path: Path, labels: set[str]) -> None:
-    """Raise RefusedInput where shapes have several labels: which of them is vessel is not said."""
+def read_annotations(path: Path) -> Any:
+    """The value of an annotation file of many frames. Raises RefusedInput as `read_json`."""
+    return read_json(path, max_bytes=_MAX_BYTES, max_vertices=_MAX_VERTICES, max_values=_MAX_VALUES)
+
+
+def image_name(where: str, given: Any) -> PurePosixPath:
+    """The name of an image without its suffix, with the folders that are stated, whatever system wrote the path.
+
+    Args:
+        where: file and entry, for the message.
+    Raises:
+        RefusedInput: for anything but a text that names a file.
+    """
+    path = PurePosixPath(given.replace("\\", "/")) if isinstance(given, str) else PurePosixPath()
+    if path.name in ("", ".."):
+        shown = repr(given) if given in (None, "", ".") else "another thing"
+        raise RefusedInput(f"{where}: expected the file name of its image, found {shown}. Export it again")
+    return path.with_suffix("")
+
+
+def require_one_label(labels: Mapping[str, Path]) -> None:
+    """Raise RefusedInput where the shapes of an import have several labels: which of them is vessel is not said.
+
+    Args:
+        labels: label -> the first file that has it.
+    """
     if len(labels) > 1:
+        files = " and ".join(dict.fromkeys(str(labels[label]) for label in sorted(labels)[:2]))
         raise RefusedInput(
-            f"{path}: expected shapes of one label, found {', '.join(sorted(map(repr, labels)))}. Which of them are "
+            f"{files}: expected shapes of one label, found {', '.join(sorted(map(repr, labels)))}. Which of them are "
             "vessel is not certain: export the vessels alone"
         )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -11,9 +11,17 @@ import numpy as np
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput
-from helpers.core.safe_json import read_json
 from helpers.data.exchange.brush_rle import BadBrush, decode_brush, encode_brush
-from helpers.data.exchange.exchanged import GivenMask, GivenMasks, SentCase, SentSet, plain_image, require_one_label
+from helpers.data.exchange.exchanged import (
+    GivenMask,
+    GivenMasks,
+    SentCase,
+    SentSet,
+    image_name,
+    plain_image,
+    read_annotations,
+    require_one_label,
+)
 
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
 _FROM, _TO = "tag", "image"
@@ -63,25 +71,24 @@ def read_label_studio_masks(files: Iterable[Path]) -> GivenMasks:
     Raises:
         RefusedInput: for several labels, several annotations of one task, images turned in the tool, and other shapes.
     """
-    masks, untouched = [], 0
+    masks, untouched, labels = [], 0, dict[str, Path]()
     for path in files:
-        value = read_json(path, max_bytes=1_000_000_000, max_vertices=500_000_000)
+        value = read_annotations(path)
         if not is_label_studio(value):
             raise RefusedInput(f"{path}: expected tasks with 'data' (Label Studio's JSON), found another kind of JSON")
-        labels: set[str] = set()
         for number, task in enumerate(value, 1):
             where = f"{path}, task {task.get('id', number)}"
             layers = _layers(where, task)
             if layers is None:
                 untouched += 1
                 continue
-            labels |= {label for layer in layers for label in _labels(where, layer)}
+            labels = dict.fromkeys((label for layer in layers for label in _labels(where, layer)), path) | labels
             name = _image_name(where, task["data"])
             if not layers:
                 untouched += 1  # an empty annotation states no size
                 continue
             masks.append(GivenMask(name, partial(_read, where, layers)))
-        require_one_label(path, labels)
+    require_one_label(labels)
     return GivenMasks(tuple(masks), untouched)
 
 
@@ -135,7 +142,7 @@ def _image_name(where: str, data: dict) -> str:
         raise RefusedInput(f"{where}: expected its image under 'image' in 'data'. Export it with the data of its task")
     parts = urlsplit(given[0].replace("\\", "/"))
     path = unquote(parse_qs(parts.query).get("d", [parts.path])[0])
-    name = PurePosixPath(path).stem
+    name = image_name(where, path).name
     return _UPLOADED.sub("", name, count=1) if "/upload/" in path else name
 
 

@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from PIL import Image
 
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
-from helpers.core.safe_json import read_json
 from helpers.data.cases import Truth
 from helpers.data.exchange.exchanged import (
     GivenMask,
@@ -20,7 +19,9 @@ from helpers.data.exchange.exchanged import (
     SentCase,
     SentSet,
     box_of,
+    image_name,
     plain_image,
+    read_annotations,
     require_one_label,
 )
 from helpers.data.exchange.truth_masks import mask_of
@@ -75,33 +76,32 @@ def read_labelme_masks(files: Iterable[Path]) -> GivenMasks:
     Raises:
         RefusedInput: for several labels, a size that is not stated, and shapes that are no areas.
     """
-    masks, untouched = [], 0
+    masks, untouched, labels = [], 0, dict[str, Path]()
     for path in files:
-        value = read_json(path)
+        value = read_annotations(path)
         if not is_labelme(value):
             raise RefusedInput(f"{path}: expected 'shapes' and 'imagePath' (LabelMe), found another kind of JSON")
-        shapes = value["shapes"] if isinstance(value["shapes"], list) else []
-        labels = {label_of(shape.get("label")) for shape in shapes if isinstance(shape, dict)}
-        require_one_label(path, labels)
-        if labels & {BACKGROUND, IGNORE}:
-            raise RefusedInput(f"{path}: expected vessels, found shapes of LabelMe's own label {labels.pop()}")
+        shapes = value["shapes"]
+        if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+            raise RefusedInput(f"{path}: expected 'shapes' as a list of objects, found other JSON. Save the file again")
+        own = dict.fromkeys((label_of(shape.get("label")) for shape in shapes), path)
+        labels = own | labels
+        reserved = sorted(own.keys() & {BACKGROUND, IGNORE})
+        if reserved:
+            raise RefusedInput(f"{path}: expected vessels, found shapes of LabelMe's own label {reserved[0]}")
         truth, _, lines = labelme_truth(value)
         if lines:
             raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
         if not shapes:
             untouched += 1
             continue
-        masks.append(GivenMask(_stem(str(value["imagePath"])), partial(_read, path, truth)))
+        masks.append(GivenMask(image_name(str(path), value["imagePath"]).name, partial(_read, path, truth)))
+    require_one_label(labels)
     return GivenMasks(tuple(masks), untouched)
 
 
 def _read(path: Path, truth: Truth) -> np.ndarray:
     return mask_of(str(path), truth)
-
-
-def _stem(given: str) -> str:
-    """The name of an image without its suffix, whatever system wrote the path."""
-    return PurePosixPath(given.replace("\\", "/")).stem
 
 
 def _polygons(mask: np.ndarray) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
 from helpers.data.exchange.exchanged import GivenMask, GivenMasks, SentCase, SentSet, plain_image
-from helpers.data.exchange.nifti import SUFFIXES, read_nifti, write_nifti
+from helpers.data.exchange.nifti import SUFFIXES, nifti_ending, read_nifti, write_nifti
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.truth.mask_file import read_plane
 from helpers.data.truth.mask_values import ValueKind, judge, look
@@ -105,7 +105,7 @@ def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
     Raises:
         RefusedInput: for values that are no mask's, with the histogram.
     """
-    readers = {path: read_nifti if path.name.endswith(SUFFIXES) else _plane for path in files}
+    readers = {path: read_nifti if nifti_ending(path.name) else _plane for path in files}
     judged = [look(read(path)) for path, read in readers.items()]
     judgement = judge(judged, _ADVICE)
     grey = [path for path, one in zip(readers, judged, strict=True) if one.kind is ValueKind.GREY]
@@ -118,8 +118,7 @@ def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
 
 def _given(folder: Path, path: Path, read: Callable[[], np.ndarray]) -> GivenMask:
     name = path.relative_to(folder).as_posix()
-    ending = next((one for one in (*SUFFIXES, path.suffix) if name.endswith(one)), "")
-    return GivenMask(name.removesuffix(ending), read)
+    return GivenMask(name.removesuffix(nifti_ending(name) or path.suffix), read)
 
 
 def _above_zero(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:

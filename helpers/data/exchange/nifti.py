@@ -27,6 +27,12 @@ _NEAR = 1e-4
 _MOST = 64  # bytes a pixel at most, unpacked
 
 
+def nifti_ending(name: str) -> str:
+    """The ending of a file's name that says NIfTI, in its own case; empty where it says another thing."""
+    ending = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    return name[len(name) - len(ending) :]
+
+
 def write_nifti(path: Path, values: np.ndarray) -> None:
     """Write a slice, uint8 (H, W), with pixels of 1 x 1; equal values give equal bytes."""
     height, width = values.shape

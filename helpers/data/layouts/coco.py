@@ -57,7 +57,11 @@ def is_coco(value: Any) -> bool:
 
 def load_coco(path: Path) -> CocoFile:
     """Read and index a COCO file. Raises `RefusedInput` where it is none."""
-    value = read_json(path)
+    return index_coco(path, read_json(path))
+
+
+def index_coco(path: Path, value: Any) -> CocoFile:
+    """As `load_coco`, of a JSON value that was read from `path`."""
     if not is_coco(value):
         raise RefusedInput(
             f"{path}: expected the lists 'images' and 'annotations' (COCO), found another kind of JSON. "

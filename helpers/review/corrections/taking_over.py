@@ -31,8 +31,7 @@ class TakenOver:
         known: ids of cases whose mask is the reader's correction already.
         taken_back: ids of cases whose mask is what it began from again, of which an earlier correction was kept.
         strays: number of masks that belong to no case of the run.
-        untouched: number of images that nothing was drawn on.
-        notes: what else was found.
+        notes: what else was found, and how many images nothing was drawn on.
     """
 
     saved: tuple[str, ...]
@@ -40,7 +39,6 @@ class TakenOver:
     known: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     strays: int = 0
-    untouched: int = 0
     notes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
@@ -55,8 +53,6 @@ class TakenOver:
             )
         if self.unchanged:
             lines.append(f"{len(self.unchanged)} masks are as they were, and are no corrections")
-        if self.untouched:
-            lines.append(f"{self.untouched} images without a shape: whether they are empty or undone is not certain")
         if self.strays:
             lines.append(f"{self.strays} masks of no case of this run")
         return "\n".join((*lines, *self.notes))
@@ -121,7 +117,7 @@ def take_over(
     for case_id in back:
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
         store.save(own[-1], None)
-    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), strays, given.untouched, given.notes)
+    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), strays, given.said)
 
 
 def _require_same_beginning(

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.core import safe_json
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange
+from helpers.data.exchange import exchanged
 from helpers.data.exchange.brush_rle import encode_brush
-from helpers.data.exchange.exchange_formats import read_masks, write_cases
+from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
+from helpers.data.exchange.exchanged import SentSet
+from helpers.data.exchange.nifti import write_nifti
 from tests.data.exchange.test_exchange_formats import SENT, back, sent
 
 MASK = np.ones((4, 4), bool)
@@ -33,6 +37,11 @@ def polygon(left=0, right=8, label="v"):
         (labelme(polygon(), {"label": "v", "points": [[1, 1]], "shape_type": "point"}), "1 points or lines"),
         (labelme(polygon(), imageWidth=None), "expected the width and height"),
         (labelme(polygon(right=20)), "can be drawn: polygon 1 reaches"),
+        (labelme(polygon(), imagePath=""), "a.json: expected the file name of its image, found ''"),
+        (labelme(polygon(), imagePath=None), "expected the file name of its image, found None"),
+        ({**labelme(), "shapes": None}, "a.json: expected 'shapes' as a list of objects"),
+        ({**labelme(), "shapes": {"label": "v"}}, "expected 'shapes' as a list of objects"),
+        (labelme("v"), "expected 'shapes' as a list of objects"),
         ({"a": 1}, "found none"),
     ],
 )
@@ -62,6 +71,10 @@ def coco(tmp_path, **changes):
         ({"annotations": lambda items: items[0]["segmentation"].update(counts=[0, 3])}, "cover 3 pixels"),
         ({"annotations": lambda items: items[0].update(segmentation=[[0, 0, 4, 0, 4, 4], [1, 0.5, 3, 0.5, 3, 2]]),
           "images": lambda items: None}, "whether it is a hole"),
+        ({"images": lambda images: images[0].update(file_name="")}, "image 1: expected the file name of its image"),
+        ({"images": lambda images: images[0].update(file_name=".")}, "image 1: expected the file name of its image"),
+        ({"images": lambda images: images[0].update(file_name="../..")}, "image 1: expected the file name of its"),
+        ({"images": lambda images: images[0].pop("file_name")}, "image 1: expected the file name .* found None"),
     ],
 )  # fmt: skip
 def test_coco(tmp_path, changes, words):
@@ -95,6 +108,7 @@ def task(*layers, image="/data/upload/2/00ff00ff-a.png", **more):
         (task(layer(original_width=None)), "expected original_width"),
         (task(annotations=[{"result": None}]), "Export as JSON, not JSON-MIN"),
         (task(layer(), data={"picture": "a.png"}), "expected its image under 'image'"),
+        (task(layer(), image=""), "task 5: expected the file name of its image"),
     ],
 )
 def test_label_studio(tmp_path, value, words):
@@ -115,6 +129,37 @@ def test_brush_layers_are_united_under_the_name_the_image_had(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(tasks))
     found = back(tmp_path, Exchange.LABEL_STUDIO)
     assert found.keys() == {"a", "b-0", "0123abcd-c"} and np.array_equal(found["a"], first | second)
+
+
+@pytest.mark.parametrize("kind", [Exchange.LABELME, Exchange.COCO, Exchange.LABEL_STUDIO])
+def test_one_label_counts_over_all_files(tmp_path, kind):
+    for name, label in (("a", "vessel"), ("b", "vessel"), ("c", "catheter")):
+        (tmp_path / name).mkdir()
+        write_cases(kind, tmp_path / name, sent(**{name: MASK}), SentSet(label, "x", True))
+        if name == "b":
+            assert back(tmp_path, kind).keys() == {"a", "b"}
+    with pytest.raises(RefusedInput, match=r"c/.*json and .*a/.*json: expected .* one label, found 'catheter', 'ves"):
+        read_masks(tmp_path, kind)
+
+
+@pytest.mark.parametrize("kind", [Exchange.LABELME, Exchange.COCO, Exchange.LABEL_STUDIO])
+def test_files_larger_than_other_json_may_be_are_read(tmp_path, kind, monkeypatch):
+    for limit in ("MAX_BYTES", "MAX_VALUES", "MAX_VERTICES"):
+        assert getattr(safe_json, limit) < getattr(exchanged, f"_{limit}")
+    write_cases(kind, tmp_path, sent(a=MASK, b=MASK), SENT)
+    monkeypatch.setattr(safe_json, "MAX_VALUES", 1)  # these limits play no part here
+    monkeypatch.setattr(safe_json.read_json, "__defaults__", (1, 0, None))
+    assert back(tmp_path, kind).keys() == {"a", "b"}
+    monkeypatch.setattr(exchanged, "_MAX_VALUES", 2)
+    with pytest.raises(RefusedInput, match="at most 2 JSON values"):
+        read_masks(tmp_path, kind)
+
+
+@pytest.mark.parametrize("ending", [".NII.GZ", ".Nii", ".nii.gz"])
+def test_the_ending_of_nifti_is_known_in_any_case(tmp_path, ending):
+    write_nifti(tmp_path / f"a{ending.lower()}", MASK.astype(np.uint8))
+    (tmp_path / f"a{ending.lower()}").rename(tmp_path / f"a{ending}")
+    assert kind_of(tmp_path) is Exchange.NIFTI and np.array_equal(back(tmp_path)["a"], MASK)
 
 
 def nnunet(tmp_path, **changes):
