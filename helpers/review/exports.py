@@ -2,18 +2,20 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from helpers.core.atomic import partial_folder, write_json_atomic, write_text_atomic
+from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom, Exchange, Exported
 from helpers.data.cases import Case
-from helpers.data.exchange.exchange_formats import write_cases
+from helpers.data.exchange.exchange_formats import case_check, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskBase, MaskOrigin, write_exported
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
@@ -60,6 +62,7 @@ class ExportSummary:
         unreadable: ids of cases whose frame cannot be read; they are left out.
         left_out: ids of cases by the reason why they are left out.
         accepted: number of masks that are predictions which reviewers accepted.
+        kept_names: whether the ids are the data set's own names, which nobody declared public.
     """
 
     folder: Path
@@ -68,6 +71,7 @@ class ExportSummary:
     unreadable: list[str] = field(default_factory=list)
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     accepted: int = 0
+    kept_names: bool = False
 
     def to_text(self) -> str:
         """What to tell the user."""
@@ -78,6 +82,8 @@ class ExportSummary:
             lines.append(f"{self.frames} frames without a mask")
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} frames cannot be read and are left out")
+        if self.kept_names:
+            lines.append("file names carry the data set's own names: look for patients' names before you pass them on")
         lines += [f"left out, {reason}: {len(ids)} ({_listed(ids)})" for reason, ids in self.left_out.items()]
         return "\n".join(lines)
 
@@ -97,7 +103,7 @@ def export_masks(source: ReviewSource, folder: Path, kind: Exchange, case_ids: S
     """Write the masks that a run predicted, of all cases or of some.
 
     Raises:
-        UsageProblem: for a case that the run does not have.
+        UsageProblem: for a case that the run does not have, or where none has a mask.
         RefusedInput: where the folder holds something, files of the run are damaged, or the format lacks a word for it.
     """
     known = [case.case_id for case in source.cases]
@@ -105,10 +111,12 @@ def export_masks(source: ReviewSource, folder: Path, kind: Exchange, case_ids: S
     if strays:
         raise UsageProblem(f"cases: expected cases of the run, got {strays[0]!r}")
     wanted = [case_id for case_id in known if case_id in set(case_ids or known)]
-    wanted = [case_id for case_id in wanted if _has_mask(source, case_id)]
-    source.require_whole(wanted)
-    with partial_folder(folder) as partial:
-        return _write(source, partial, folder, Exported.MASKS, kind, _predicted(source, wanted))
+    masked = [case_id for case_id in wanted if _has_mask(source, case_id)]
+    if not masked:
+        raise UsageProblem(f"expected cases with a mask to export, found none among {len(wanted)}")
+    source.require_whole(masked)
+    with partial_folder(folder) as unfinished:
+        return _write(source, unfinished, folder, Exported.MASKS, kind, partial(_predicted, source, masked))
 
 
 def export_to_fix(source: ReviewSource, folder: Path, kind: Exchange, verdicts: Verdicts) -> ExportSummary:
@@ -128,11 +136,13 @@ def export_to_fix(source: ReviewSource, folder: Path, kind: Exchange, verdicts: 
         case_id: sorted({str(one[case_id].verdict) for one in verdicts.values() if case_id in one})
         for case_id in wanted
     }
-    with partial_folder(folder) as partial:
-        write_text_atomic(partial / TABLE_NAME, verdict_table(source, verdicts))
+    with partial_folder(folder) as unfinished:
+        write_text_atomic(unfinished / TABLE_NAME, verdict_table(source, verdicts))
         rejected = cases_with(verdicts, {Verdict.REJECT})
-        write_text_atomic(partial / LIST_NAME, "".join(f"{case_id}\n" for case_id in rejected))
-        return _write(source, partial, folder, Exported.TO_FIX, kind, _predicted(source, wanted, flags))
+        write_text_atomic(unfinished / LIST_NAME, "".join(f"{case_id}\n" for case_id in rejected))
+        return _write(
+            source, unfinished, folder, Exported.TO_FIX, kind, partial(_predicted, source, wanted, flags=flags)
+        )
 
 
 def export_corrections(
@@ -162,21 +172,21 @@ def export_corrections(
     if not merged.records and not merged.accepted:
         said = "; ".join(f"{len(ids)} cases: {reason}" for reason, ids in merged.left_out.items())
         raise UsageProblem(f"{store.folder}: expected corrections to export, found none{said and f' ({said})'}")
-    with partial_folder(folder) as partial:
-        chosen, what = _merged(source, merged, store), Exported.CORRECTIONS
-        return _write(source, partial, folder, what, kind, chosen, merged, adjudicator, accepted is not None)
+    with partial_folder(folder) as unfinished:
+        chosen, what = partial(_merged, source, merged, store), Exported.CORRECTIONS
+        return _write(source, unfinished, folder, what, kind, chosen, merged, adjudicator, accepted is not None)
 
 
-def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str]:
-    """`image_sha256` of frames of the run's cases, as they are now; those that cannot be read are left out."""
-    by_id, images = {case.case_id: case for case in source.dataset.cases}, dict[str, str]()
+def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str | None]:
+    """`image_sha256` of frames of the run's cases, as they are now; None of those that cannot be read."""
+    by_id, images = {case.case_id: case for case in source.dataset.cases}, dict[str, str | None]()
     known = {case.case_id for case in source.cases}
     for case_id in track(sorted(set(case_ids) & known, key=natural_key), "comparing frames", unit="frame"):
         frame = by_id[case_id].frame
         try:
             images[case_id] = pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
         except UnreadableImage:
-            continue
+            images[case_id] = None
     return images
 
 
@@ -198,18 +208,18 @@ def _base_of(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None
 
 
 def _predicted(
-    source: ReviewSource, case_ids: Sequence[str], flags: Mapping[str, Sequence[str]] | None = None
+    source: ReviewSource, case_ids: Sequence[str], words: str, flags: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[_Chosen]:
     by_id = {case.case_id: case for case in source.dataset.cases}
-    for case_id in track(case_ids, "export", unit="case"):
+    for case_id in track(case_ids, words, unit="case"):
         mask = source.subjects[0].mask(case_id)
         said = (flags or {}).get(case_id, ())
         yield _Chosen(by_id[case_id], mask, MaskOrigin.PREDICTED, (_base_of(source, None, mask),), said)
 
 
-def _merged(source: ReviewSource, merged: Merged, store: CorrectionStore) -> Iterator[_Chosen]:
+def _merged(source: ReviewSource, merged: Merged, store: CorrectionStore, words: str) -> Iterator[_Chosen]:
     by_id = {case.case_id: case for case in source.dataset.cases}
-    for case_id in track(sorted({*merged.records, *merged.accepted}, key=natural_key), "export", unit="case"):
+    for case_id in track(sorted({*merged.records, *merged.accepted}, key=natural_key), words, unit="case"):
         case = by_id[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
@@ -230,27 +240,31 @@ def _base(record: CorrectionRecord) -> MaskBase:
 
 def _write(
     source: ReviewSource,
-    partial: Path,
+    unfinished: Path,
     folder: Path,
     what: Exported,
     kind: Exchange,
-    chosen: Iterable[_Chosen],
+    chosen: Callable[[str], Iterator[_Chosen]],
     merged: Merged | None = None,
     adjudicator: str | None = None,
     accepted_as_truth: bool = False,
 ) -> ExportSummary:
+    """Write the cases that `chosen` gives, whose argument says on its bar what is done with them."""
     left_out = {} if merged is None else {str(reason): ids for reason, ids in merged.left_out.items()}
-    summary = ExportSummary(folder, left_out=left_out)
+    # Names that a user keeps are no pseudonyms, and nobody declared them public.
+    ids = IdPolicy.KEEP if source.dataset.ids is IdPolicy.KEEP else IdPolicy.PUBLIC
+    summary = ExportSummary(folder, left_out=left_out, kept_names=ids is IdPolicy.KEEP)
     written: dict[str, _Chosen] = {}
     masks: dict[str, ExportedMask] = {}
 
-    def sent() -> Iterator[SentCase]:
-        for one in chosen:
+    def readable(words: str) -> Iterator[tuple[_Chosen, Image.Image]]:
+        for one in chosen(words):
             frame = one.case.frame
             try:
                 image = read_frame(frame.path, frame.index, frame.bits)
             except UnreadableImage:
-                summary.unreadable.append(frame.case_id)
+                if frame.case_id not in summary.unreadable:
+                    summary.unreadable.append(frame.case_id)
                 continue
             if one.origin is not MaskOrigin.CORRECTED:
                 require_predicted(frame.case_id, image, source.subjects[:1])
@@ -260,6 +274,11 @@ def _write(
                     f"{frame.case_id}: expected a mask of {image.size[0]}x{image.size[1]} pixels as its frame has, got "
                     f"{width}x{height}. The data set was changed since: predict it again"
                 )
+            yield one, image
+
+    def sent() -> Iterator[SentCase]:
+        for one, image in readable("export"):
+            frame = one.case.frame
             written[frame.case_id] = one
             if one.mask is not None:
                 masks[frame.case_id] = ExportedMask(one.origin, mask_digest(one.mask), one.bases, frame.patient)
@@ -269,32 +288,38 @@ def _write(
                 summary.frames += 1
             yield SentCase(frame.case_id, image, one.mask, one.flags)
 
-    write_cases(kind, partial, sent(), _SENT[what])
+    require_case = case_check(kind)
+    if require_case is not None:
+        for one, image in readable("check"):
+            require_case(SentCase(one.case.case_id, image, one.mask))
+    write_cases(kind, unfinished, sent(), _SENT[what])
+    if not written:
+        raise UsageProblem(f"expected frames to export, found none: all {len(summary.unreadable)} cannot be read")
     exported = ExportedMasks(
         what, source.dataset.key_fingerprint, masks, adjudicator, accepted_as_truth, summary.left_out
     )
-    write_exported(partial, exported)
+    write_exported(unfinished, exported)
     if what is Exported.CORRECTIONS:
-        _write_rules(partial, kind, [one.case for one in written.values()])
-    elif (partial / "images").is_dir():
-        write_json_atomic(partial / "images" / "dataset.json", {"ids": "public", "layout": "images"})
+        _write_rules(unfinished, kind, [one.case for one in written.values()], ids)
+    elif (unfinished / "images").is_dir():
+        save_rules(unfinished / "images", Rules(layout="images", ids=ids), LAYOUTS)
     return summary
 
 
-def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case]) -> None:
+def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy) -> None:
     """What makes the folder a data set with the patients that it had, under the ids that it had."""
     layout = _LAYOUT[kind]
     if layout is None:
         return
-    grouped = all(case.frame.patient is not None for case in cases)
+    grouped = any(case.frame.patient is not None for case in cases)
     if grouped:
         write_text_atomic(folder / _GROUPS_NAME, _groups(cases, "_0000" if kind is Exchange.NNUNET else ""))
     rule = "column:patient" if grouped else None
-    save_rules(folder, Rules(layout=layout, ids=IdPolicy.PUBLIC, group_by=rule), LAYOUTS)
+    save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule), LAYOUTS)
 
 
 def _groups(cases: Sequence[Case], ending: str) -> str:
-    """CSV: patient, sequence and frame of every image, by pseudonyms."""
+    """CSV: patient, sequence and frame of every image, by the ids that they have; empty where unknown."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("name", "patient", "sequence", "frame"))

@@ -13,6 +13,7 @@ from helpers.data.dataset import open_dataset
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import MaskOrigin, read_exported
+from helpers.review import exports
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import open_source
@@ -20,6 +21,8 @@ from helpers.runs.run_folder import open_run
 from tests.cli.test_review import lines
 from tests.review.test_verdicts import record
 from tests.support.review_runs import (
+    BROKEN,
+    CASES,
     FAILED,
     GRIDDED,
     HEIGHT,
@@ -359,6 +362,64 @@ def test_import_masks_is_the_same_run_and_stands_in_no_help(call, run, tmp_path)
 
 
 @pytest.mark.slow
+def test_kept_names_are_not_declared_public(call, run, tmp_path):
+    sent(tmp_path / "sent", {SAME: corrected(predicted(run)[SAME])})
+    assert call("import", "sent", *BY_ANN).code == 0
+    warning = "file names carry the data set's own names: look for patients' names before you pass them on"
+    for name, words in (("public", ()), ("keep", ("--ids", "keep"))):
+        for what, more in (("masks", ()), ("corrections", ("--corrections", "c"))):
+            given = ("export", "run", "--data", "data", *words, "--output", f"{name}-{what}", "--what", what, *more)
+            ended = call(*given)
+            assert ended.code == 0 and (warning in ended.out.splitlines()) is (name == "keep"), ended.err
+            folder = tmp_path / f"{name}-{what}" / ("images" if what == "masks" else "")
+            assert open_dataset(folder).ids == name
+            assert SAME in {case.case_id for case in open_dataset(folder).cases}
+
+
+def test_patients_are_kept_beside_a_case_that_has_none(call, run, tmp_path):
+    masks = predicted(run)
+    rows = [f"{case_id}.png,{'' if case_id == SAME else case_id[:2]}" for case_id in CASES]
+    (tmp_path / "data/who.csv").write_text("\n".join(["name,patient", *rows]))
+    rule = ("--group-by", "column:patient")
+    sent(tmp_path / "sent", {case_id: corrected(masks[case_id]) for case_id in (GRIDDED, SAME)})
+    ended = call("import", "sent", *BY_ANN, *rule)
+    assert ended.code == 0, ended.err
+    ended = call(*EXPORT, "--what", "corrections", "--corrections", "c", *rule)
+    assert ended.code == 0, ended.err
+    patients = {case.case_id: case.frame.patient for case in open_dataset(tmp_path / "out").cases}
+    assert patients == {GRIDDED: "P1", SAME: None}
+
+
+def test_an_export_without_a_mask_is_refused(call, run, tmp_path):
+    ended = call(*EXPORT, "--cases", FAILED, "--cases", BROKEN)
+    assert ended.code == 2 and "expected cases with a mask to export, found none among 2" in ended.err
+    verdicts(tmp_path, run, record(1, BROKEN, "fix"))
+    ended = call(*EXPORT, "--what", "to-fix", "--verdicts", "v")
+    assert ended.code == 2 and "expected frames to export, found none: all 1 cannot be read" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_correction_whose_frame_cannot_be_read_is_left_out_as_such(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "sent", {case_id: corrected(masks[case_id]) for case_id in (GRIDDED, SAME)})
+    assert call("import", "sent", *BY_ANN).code == 0
+    (tmp_path / f"data/images/{GRIDDED}.png").write_bytes(b"broken")
+    ended = call(*EXPORT, "--what", "corrections", "--corrections", "c")
+    assert ended.code == 0 and f"left out, the frame cannot be read now: 1 ({GRIDDED})" in ended.out, ended.err
+
+
+def test_what_a_format_has_no_word_for_is_told_before_the_first_case_is_written(call, run, tmp_path, monkeypatch):
+    verdicts(tmp_path, run, record(1, GRIDDED, "fix"), record(2, FAILED, "fix"))
+    begun = []
+    monkeypatch.setattr(exports, "write_cases", lambda *given: begun.append(given))
+    ended = call(*EXPORT, "--what", "to-fix", "--verdicts", "v", "--as", "nnunet")
+    assert ended.code == 3 and f"{FAILED}: expected a mask, found none" in ended.err and not begun
+    image = tmp_path / f"data/images/{FAILED}.png"
+    Image.merge("RGB", [Image.open(image), *[Image.new("L", (WIDTH, HEIGHT))] * 2]).save(image)
+    ended = call(*EXPORT, "--what", "to-fix", "--verdicts", "v", "--as", "nifti")
+    assert ended.code == 3 and f"{FAILED}: expected a grey frame for NIfTI" in ended.err and not begun
+
+
 def test_no_name_goes_anywhere_and_a_run_is_scored_on_corrections_under_its_own_ids(call, tmp_path):
     """Frames with names in their files, drawn ids, a run of a method without weights, and one more of the same."""
     rng = np.random.default_rng(0)

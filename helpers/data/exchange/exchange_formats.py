@@ -14,6 +14,8 @@ from helpers.data.exchange.mask_folders import (
     is_nnunet,
     read_mask_files,
     read_nnunet_masks,
+    require_nifti,
+    require_nnunet,
     write_nifti_folder,
     write_nnunet,
     write_png,
@@ -32,6 +34,10 @@ _WRITERS: Mapping[Exchange, Callable[[Path, Iterable[SentCase], SentSet], None]]
     Exchange.NNUNET: write_nnunet,
     Exchange.NIFTI: write_nifti_folder,
 }
+_CHECKS: Mapping[Exchange, Callable[[SentCase], None]] = {
+    Exchange.NNUNET: require_nnunet,
+    Exchange.NIFTI: require_nifti,
+}
 _KINDS = {Exchange.LABELME: is_labelme, Exchange.COCO: is_coco, Exchange.LABEL_STUDIO: is_label_studio}
 _READERS: Mapping[Exchange, Callable[[Iterable[Path]], GivenMasks]] = {
     Exchange.LABELME: read_labelme_masks,
@@ -48,6 +54,11 @@ def write_cases(kind: Exchange, folder: Path, cases: Iterable[SentCase], sent: S
         RefusedInput: where the format has no word for what is to be written.
     """
     _WRITERS[kind](folder, cases, sent)
+
+
+def case_check(kind: Exchange) -> Callable[[SentCase], None] | None:
+    """What raises RefusedInput for a case that a format has no word for, to call before long work; None for no such."""
+    return _CHECKS.get(kind)
 
 
 def kind_of(path: Path) -> Exchange:

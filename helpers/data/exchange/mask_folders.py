@@ -34,13 +34,26 @@ def write_nifti_folder(folder: Path, cases: Iterable[SentCase], sent: SentSet) -
     """`images/ID.nii.gz` and `masks/ID.nii.gz` of 0 and 1. Frames are grey; one in colour is refused."""
 
     def image_of(image: Image.Image, case_id: str) -> None:
-        _require_grey(image, case_id, "NIfTI")
         write_nifti(folder / _IMAGES / f"{case_id}.nii.gz", np.asarray(image))
 
     def mask_of(mask: np.ndarray, case_id: str) -> None:
         write_nifti(folder / _MASKS / f"{case_id}.nii.gz", mask.astype(np.uint8))
 
-    _write(folder, cases, (_IMAGES, _MASKS), image_of, mask_of)
+    _write(folder, cases, (_IMAGES, _MASKS), image_of, mask_of, require_nifti)
+
+
+def require_nifti(case: SentCase) -> None:
+    """Raise RefusedInput for a frame in colour."""
+    _require_grey(case, "NIfTI")
+
+
+def require_nnunet(case: SentCase) -> None:
+    """Raise RefusedInput for a case without a mask, and for a frame in colour."""
+    if case.mask is None:
+        raise RefusedInput(
+            f"{case.case_id}: expected a mask, found none, which nnU-Net has no word for. Export another format"
+        )
+    _require_grey(case, "nnU-Net's channels")
 
 
 def write_nnunet(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
@@ -51,11 +64,10 @@ def write_nnunet(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None
     """
 
     def image_of(image: Image.Image, case_id: str) -> None:
-        _require_grey(image, case_id, "nnU-Net's channels")
         image.save(folder / _NNUNET_IMAGES / f"{case_id}_0000.png")
 
     masks = partial(_save, folder / _NNUNET_MASKS, 1)
-    count = _write(folder, cases, (_NNUNET_IMAGES, _NNUNET_MASKS), image_of, masks, every=True)
+    count = _write(folder, cases, (_NNUNET_IMAGES, _NNUNET_MASKS), image_of, masks, require_nnunet)
     value = {
         "channel_names": {"0": "XA"},
         "labels": {"background": 0, sent.label: 1},
@@ -149,21 +161,20 @@ def _write(
     folders: tuple[str, str],
     image_of: Callable[[Image.Image, str], None],
     mask_of: Callable[[np.ndarray, str], None],
-    *,
-    every: bool = False,
+    require: Callable[[SentCase], None] | None = None,
 ) -> int:
     """Write each frame and its mask; how many frames.
 
     Args:
         folders: of images and of masks.
-        every: whether each must have a mask.
+        require: raises RefusedInput for a case that the format has no word for.
     """
     count = 0
     for name in folders:
         (folder / name).mkdir()
     for case in cases:
-        if case.mask is None and every:
-            raise RefusedInput(f"{case.case_id}: expected a mask, found none, which nnU-Net has no word for")
+        if require is not None:
+            require(case)
         image_of(plain_image(case.image), case.case_id)
         if case.mask is not None:
             mask_of(case.mask, case.case_id)
@@ -171,9 +182,9 @@ def _write(
     return count
 
 
-def _require_grey(image: Image.Image, case_id: str, what: str) -> None:
-    if image.mode != "L":
-        raise RefusedInput(f"{case_id}: expected a grey frame for {what}, found colours. Export another format")
+def _require_grey(case: SentCase, what: str) -> None:
+    if plain_image(case.image).mode != "L":
+        raise RefusedInput(f"{case.case_id}: expected a grey frame for {what}, found colours. Export another format")
 
 
 def _save(folder: Path, full: int, mask: np.ndarray, case_id: str) -> None:

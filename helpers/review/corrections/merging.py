@@ -15,6 +15,7 @@ class LeftOut(StrEnum):
 
     DIFFERING = "readers differ"
     OTHER_FRAME = "the frame has other pixels now"
+    UNREADABLE = "the frame cannot be read now"
     UNKNOWN = "no case of this run"
     VERDICTS = "verdicts differ"
     THRESHOLD = "accepted at another threshold than the run's"
@@ -38,14 +39,15 @@ class Merged:
 
 def merge(
     standing: Mapping[str, Mapping[str, CorrectionRecord]],
-    images: Mapping[str, str],
+    images: Mapping[str, str | None],
     adjudicator: str | None = None,
 ) -> Merged:
     """One mask a case. Where readers drew different ones, that of the adjudicator counts, else the case is left out.
 
     Args:
         standing: reader -> case id -> the correction that stands.
-        images: case id -> `image_sha256` of its frame as it is now; a case that is not there is none of this run.
+        images: case id -> `image_sha256` of its frame as it is now, None where it cannot be read; a case that is not
+            there is none of this run.
     Raises:
         UsageProblem: for an adjudicator who corrected nothing.
     """
@@ -63,7 +65,9 @@ def merge(
         given = [one for one in by_case[case_id] if one.image_sha256 == images.get(case_id)]
         chosen = [one for one in given if one.reviewer == adjudicator] or given
         if not given:
-            reason = LeftOut.OTHER_FRAME if case_id in images else LeftOut.UNKNOWN
+            reason = LeftOut.UNKNOWN
+            if case_id in images:
+                reason = LeftOut.UNREADABLE if images[case_id] is None else LeftOut.OTHER_FRAME
             left_out.setdefault(reason, []).append(case_id)
         elif len({one.mask_sha256 for one in chosen}) > 1:
             left_out.setdefault(LeftOut.DIFFERING, []).append(case_id)

@@ -49,6 +49,11 @@ def test_other_frames_and_cases_play_no_part():
     assert merged.left_out == {LeftOut.OTHER_FRAME: ("b",), LeftOut.UNKNOWN: ("x",)}
 
 
+def test_a_frame_that_cannot_be_read_is_not_another_one_and_not_unknown():
+    merged = merge(by_reader(drawn("ann", "a"), drawn("ann", "x")), {"a": None})
+    assert not merged.records and merged.left_out == {LeftOut.UNREADABLE: ("a",), LeftOut.UNKNOWN: ("x",)}
+
+
 def test_an_adjudicator_must_have_corrected_something():
     with pytest.raises(UsageProblem, match=r"adjudicator: expected a reader with corrections \(ann, bob\), got 'eve'"):
         merge(by_reader(drawn("ann", "a"), drawn("bob", "a")), IMAGES, "eve")
