@@ -127,7 +127,8 @@ class Sa2VAPredictor:
         """Answers of a batch: one list for each image, with one answer for each prompt.
 
         Args:
-            prompts: the user's words; `<image>` is put in front where it is missing.
+            prompts: the user's words. InternVL families put `<image>` and a line break in front where it is missing,
+                the Qwen families take it out and add no line break.
         Raises:
             torch.OutOfMemoryError: where the batch does not fit.
             ValueError: for a prompt that names the image more than once.

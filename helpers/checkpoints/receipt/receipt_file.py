@@ -182,6 +182,8 @@ def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarra
         raise ValueError(f"{number}: {len(best)} chosen candidates for {len(ious)} masks")
     if len(best) and not (best.min() >= 0 and best.max() < ious.shape[1]):
         raise ValueError(f"{number}.best names a candidate that is not there")
+    if not isinstance(facts["answer"], str | None):
+        raise ValueError(f"{number}: an answer that is no text")
     width, height = int(facts["width"]), int(facts["height"])
     packed = values("masks", 2)
     masks = None

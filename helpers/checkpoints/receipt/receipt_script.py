@@ -4,12 +4,7 @@ Run this file where the official code runs. It needs torch, transformers, pillow
 
     python receipt.py --model OFFICIAL_EXPORT --output receipt.npz --frames a.png b.png
 
-Without `--frames` it draws frames. A model in memory, such as that of the training class, is given in Python:
-
-    from receipt import write_receipt
-    write_receipt(model, "receipt.npz", tokenizer, frames=[image], call=answer_of)
-
-where `call(image, prompt)` answers with the model; without it, `model.predict_forward` does.
+Without `--frames` it draws frames. A model in memory, of the training class too, goes to `write_receipt` in Python.
 
 The receipt holds token ids, answers, states, masks, fingerprints and versions: no pixels, no path, no name of a file.
 """
@@ -115,11 +110,9 @@ def _with_lora(module: Any) -> torch.Tensor:
     weight = module.base_layer.weight
     if getattr(module, "merged", False) or getattr(module, "disable_adapters", False):
         return weight
-    total = weight.detach().float()
-    for name in module.active_adapters:
-        down, up = module.lora_A[name].weight.detach().float(), module.lora_B[name].weight.detach().float()
-        total = total + module.scaling[name] * (up @ down)
-    return total
+    factors = [(module.lora_B[name].weight, module.lora_A[name].weight, name) for name in module.active_adapters]
+    changes = (module.scaling[name] * (up.detach().float() @ down.detach().float()) for up, down, name in factors)
+    return sum(changes, weight.detach().float())
 
 
 class Watch:
@@ -139,8 +132,8 @@ class Watch:
         self.words, self.sequences, self.states, self.projected, self.masks, self.ious, self._undo = notes
         self._model, self.modules = model, dict[str, Any]()
         for seam, ends in SEAMS.items():
-            dotted = tuple("." + end for end in ends)
-            found = [module for name, module in model.named_modules() if ("." + name).endswith(dotted)]
+            dotted = tuple(f".{end}" for end in ends)
+            found = [one for name, one in model.named_modules() if f".{name}".endswith(dotted)]
             if not found and seam != "projector":
                 raise Refused(f"expected a Sa2VA model, and found no module named {' or '.join(ends)}")
             self.modules.update({seam: found[0]} if found else {})
@@ -169,10 +162,7 @@ class Watch:
         self._undo.append(self.modules[seam].register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def _behind(self, seam: str, note: Callable) -> None:
-        def hook(module: Any, args: tuple, output: Any) -> None:
-            note(output)
-
-        self._undo.append(self.modules[seam].register_forward_hook(hook).remove)
+        self._undo.append(self.modules[seam].register_forward_hook(lambda _, __, output: note(output)).remove)
 
     def _note_tower(self, output: Any) -> None:
         # Of Qwen's towers newer versions of transformers name the merged tokens so, older ones give them first.
@@ -245,37 +235,43 @@ def write_receipt(
 
     Args:
         model: an official Sa2VA, of the export or the training class, in evaluation mode on its device.
-        output: file to write, such as receipt.npz.
-        tokenizer, processor: of the model's folder; the Qwen families need both.
+        output: file to write, such as receipt.npz; it is tried before any call, and appears once it is whole.
+        tokenizer, processor: of the model's folder; the Qwen families need both. prompt: the user's words.
         frames: PIL images, L or RGB; None for three drawn ones; an empty list records the tensors alone.
-        prompt: the user's words.
-        call: answers (image, prompt) by the model, for one without `predict_forward`; may return its answer.
+        call: answers (image, prompt) by the model, for one without `predict_forward`; may return its answer, a str.
     Raises:
-        Refused: for a model that is no Sa2VA or cannot be called, and frames of another kind.
+        Refused: for a model that is no Sa2VA or cannot be called, other frames or answers, a file that cannot be.
     """
+    partial = _tried(output)
     images = drawn_frames(3) if frames is None else [_as_rgb(one, f"frame {at}") for at, one in enumerate(frames, 1)]
     weight = next(Watch(model).modules["words"].parameters())
-    if images and call is None:
-        call = _official_call(model, tokenizer, processor, weight.dtype)
+    call = call or (_official_call(model, tokenizer, processor, weight.dtype) if images else None)
     arrays: dict[str, Any] = {}
     calls = [_frame(model, image, prompt, call, at, arrays) for at, image in enumerate(images)]
     named = [(name, *fingerprint(tensor)) for name, tensor in tensors_of(model)]
     arrays["tensors.sketches"] = np.array([sketch for _, _, sketch in named])
+    versions = {"python": platform.python_version(), **{name: one.__version__ for name, one in _PACKAGES.items()}}
     header = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA, "schema_version": SCHEMA_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "prompt": prompt,
-        "drawn": frames is None,
-        "dtype": str(weight.dtype)[6:],
-        "device": weight.device.type,
-        "versions": {"python": platform.python_version(), **{name: one.__version__ for name, one in _PACKAGES.items()}},
-        "frames": calls,
-        "tensors": [{"name": name, **facts} for name, facts, _ in named],
-    }
+        "prompt": prompt, "drawn": frames is None, "dtype": str(weight.dtype)[6:], "device": weight.device.type,
+        "versions": versions, "frames": calls, "tensors": [{"name": name, **facts} for name, facts, _ in named],
+    }  # fmt: skip
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    with open(output, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    np.savez_compressed(partial, **arrays)
+    os.replace(partial, output)
+
+
+def _tried(output: str | os.PathLike) -> str:
+    """The file beside the output that becomes it. Raises Refused where one of the two cannot be written."""
+    partial = os.fspath(output) + ".partial.npz"
+    try:
+        for path in (output, partial) if os.path.exists(output) else (partial,):
+            open(path, "ab").close()
+        os.remove(partial)
+    except OSError as error:
+        raise Refused(f"{output}: expected a file that can be written ({error.strerror}); name another") from error
+    return partial
 
 
 def _official_call(model: Any, tokenizer: Any, processor: Any, dtype: torch.dtype) -> Callable:
@@ -296,11 +292,15 @@ def _frame(model: Any, image: Image.Image, prompt: str, call: Any, number: int, 
     with torch.no_grad(), Watch(model) as seen:
         result = call(image, prompt)
     result = result if isinstance(result, dict) else {"prediction": result}
-    prompt_ids = seen.words[0] if seen.words else []
+    if not isinstance(answer := result.get("prediction"), (str, type(None))):
+        raise Refused(f"call: expected an answer that is a str or None, got {type(answer).__name__}")
+    for seam, note in (("tower", seen.pixels), ("projector", seen.tower), ("words", seen.words or None)):
+        if note is None:
+            raise Refused(f"call: expected one of the given model, and nothing passed its {' or '.join(SEAMS[seam])}")
+    prompt_ids = seen.words[0]
     ids = seen.sequences[0] if seen.sequences else []
-    ids = ids[len(prompt_ids) :] if prompt_ids and ids[: len(prompt_ids)] == prompt_ids else ids
-    facts: dict[str, Any] = {"pixels_sha256": pixel_sha256(image), "width": image.width, "height": image.height}
-    facts["answer"] = result.get("prediction")
+    ids = ids[len(prompt_ids) :] if ids[: len(prompt_ids)] == prompt_ids else ids
+    facts = dict[str, Any](answer=answer, width=image.width, height=image.height, pixels_sha256=pixel_sha256(image))
     for name in ("pixels", "square", "tower"):
         if getattr(seen, name) is not None:
             facts[name], arrays[f"{number}.{name}.sketch"] = fingerprint(getattr(seen, name))
@@ -337,6 +337,7 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(words)
     dtype = asked.dtype or ("float32" if asked.device == "cpu" else "bfloat16")
     try:
+        _tried(asked.output)
         images = None if asked.frames is None else [_as_rgb(Image.open(path), path) for path in asked.frames]
         model, tokenizer, processor = load_official(asked.model, getattr(torch, dtype), asked.device)
         write_receipt(model, asked.output, tokenizer, images, asked.prompt, processor)

@@ -97,6 +97,13 @@ def test_damage_is_refused(written, change):
         read_receipt(path)
 
 
+def test_an_answer_that_is_no_text_is_refused(written):
+    path, arrays = written
+    (frame,) = json.loads(arrays["header"].tobytes())["frames"]
+    with pytest.raises(RefusedInput, match="the file is damaged"):
+        read_receipt(rewritten(path, arrays, frames=[{**frame, "answer": ["Yes."]}]))
+
+
 def test_what_would_fill_the_memory_is_refused(written, monkeypatch):
     monkeypatch.setattr(receipt_file, "_MOST_BYTES", 100)
     with pytest.raises(RefusedInput, match="more than any receipt"):

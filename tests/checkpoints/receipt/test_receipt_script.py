@@ -276,13 +276,14 @@ def test_each_name_of_a_seam_is_found_at_the_end_of_a_modules_name():
 
 @pytest.mark.parametrize(
     ("prompt_ids", "generated", "answer"),
-    [([1, 2], [1, 2, 5, 6], [5, 6]), ([1, 2], [5, 6], [5, 6]), ([], [5, 6], [5, 6]), ([1, 2], [1, 3, 5], [1, 3, 5])],
+    [([1, 2], [1, 2, 5, 6], [5, 6]), ([1, 2], [5, 6], [5, 6]), ([1, 2], [1, 3, 5], [1, 3, 5])],
 )
 def test_an_answer_is_what_follows_the_prompt(prompt_ids, generated, answer):
     model, arrays = TinyModules(), {}
 
     def call(image, prompt):
-        call.watch.words += [prompt_ids] if prompt_ids else []
+        model.mlp1(model.vision_model(torch.ones(1, 1)))
+        call.watch.words.append(prompt_ids)
         call.watch.sequences.append(generated)
         return {"prediction": "said", "prediction_masks": None}
 
@@ -294,9 +295,50 @@ def test_an_answer_is_what_follows_the_prompt(prompt_ids, generated, answer):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receipt_script, "Watch", Noted)
         facts = receipt_script._frame(model, Image.new("RGB", (3, 2)), "asked", call, 4, arrays)
+    prints = {name: facts.pop(name)["shape"] for name in ("pixels", "tower")}
     assert facts == {"pixels_sha256": pixel_sha256(Image.new("RGB", (3, 2))), "width": 3, "height": 2, "answer": "said"}
+    assert prints == {"pixels": [1, 1], "tower": [1, 1]}
     assert arrays["4.answer_ids"].tolist() == answer and arrays["4.prompt_ids"].tolist() == prompt_ids
     assert arrays["4.masks"].size == arrays["4.logits"].size == 0
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (lambda model: "No call of the model.", "nothing passed its vision_model or visual or vision_tower"),
+        (lambda model: model.vision_model(torch.ones(1, 1)) and None, "passed its mlp1 or multi_modal_projector"),
+        (lambda model: model.mlp1(model.vision_model(torch.ones(1, 1))) and None, "passed its embed_tokens or tok"),
+        (lambda model: model.call(Image.new("RGB", (1, 1)), "") and ["Yes."], "a str or None, got list"),
+        (lambda model: model.call(Image.new("RGB", (1, 1)), "") and {"prediction": 1}, "a str or None, got int"),
+    ],
+)
+def test_the_first_call_that_cannot_be_compared_is_refused(tmp_path, lost, said):
+    model, calls = TinyModules(), []
+    frames = [Image.new("L", (1, 1))] * 2
+    with pytest.raises(Refused, match=said):
+        write_receipt(model, tmp_path / "receipt.npz", frames=frames, call=lambda *_: calls.append(1) or lost(model))
+    assert calls == [1] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["missing/receipt.npz", "folder"])
+def test_a_file_that_cannot_be_written_is_refused_before_any_call(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    frames = [Image.new("L", (1, 1))]
+    with pytest.raises(Refused, match=f"{name}: expected a file that can be written"):
+        write_receipt(TinyModules(), tmp_path / name, frames=frames, call=lambda *_: pytest.fail("called"))
+    with pytest.raises(SystemExit, match="expected a file that can be written"):
+        receipt_script.main(["--model", str(tmp_path), "--output", str(tmp_path / name)])
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_an_earlier_receipt_stays_until_the_new_one_is_whole(tmp_path):
+    model, path = TinyModules(), tmp_path / "receipt.npz"
+    path.write_bytes(b"earlier")
+    with pytest.raises(Refused, match="got float"):
+        write_receipt(model, path, call=lambda *given: model.call(*given) and 0.5)
+    assert path.read_bytes() == b"earlier"
+    write_receipt(model, path, call=model.call)
+    assert len(read_receipt(path).frames) == 3 and list(tmp_path.iterdir()) == [path]
 
 
 class Official:
