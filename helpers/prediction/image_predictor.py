@@ -18,12 +18,13 @@ from helpers.data.frames.set_depth import common_depth
 from helpers.model.given_image import one_picture
 from helpers.model.image_file import size_reason
 from helpers.model.image_mode import is_deep_grey, scale_grey, to_rgb
+from helpers.prediction.batch_size import automatic_batch_size, device_of
 from helpers.prediction.engine.case_result import Failure, Thresholding, failure_of, frame_facts
 from helpers.prediction.engine.case_writer import full_map, results_of
 from helpers.prediction.engine.io_threads import Loaded, load, prepare
 from helpers.prediction.model_choice import ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor
-from helpers.prediction.run import automatic_batch_size, check_parameters
+from helpers.prediction.run import check_parameters
 from helpers.runs.case_parts import CaseResult
 from helpers.runs.status import PredictionStatus
 
@@ -116,7 +117,7 @@ class ImagePredictor:
         is_one = not isinstance(images, list | tuple) or _is_frame_of_file(images)
         given: list[Any] = list(images) if isinstance(images, list | tuple) and not is_one else [images]
         thresholding = Thresholding(threshold, known_word(Combine, combine, "combine"))
-        size = batch_size or automatic_batch_size(str(self._predictor.settings.get("device", "cpu")))
+        size = batch_size or automatic_batch_size(device_of(self._predictor))
         found = []
         reader = _Reader(self._predictor, given, bits)
         for start in range(0, len(given), size):

@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from helpers.core.errors import DISK_FULL, RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.core.progress import Bar
 from helpers.core.vocabulary import Combine, Mode
 from helpers.data.frames.frame import Frame, listing_sha256, order_sha256
+from helpers.prediction.batch_size import automatic_batch_size, device_of
 from helpers.prediction.engine.batch_pipeline import run_batches, stopping
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.engine.case_writer import Commit
 from helpers.prediction.engine.io_threads import unwritten
-from helpers.prediction.engine.memory_estimate import WORKING_BYTES, free_bytes
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor, check_prompts
 from helpers.prediction.resume import RecomputeReason, open_cases, reopen, tell, tell_making
 from helpers.prediction.run_summary import RunSummary
@@ -35,12 +33,6 @@ from helpers.runs.stored_maps import threshold_logit
 
 # A frame that is another one, or was left out, changes what is followed through its whole sequence.
 _CHANGES_SEQUENCE = frozenset({RecomputeReason.CHANGED, RecomputeReason.OUT_OF_MEMORY})
-
-# With a small model on one core a frame took 0.45, 0.45, 0.50 and 0.61 s in batches of 1, 2, 4 and 8. A large model
-# reads its weights once for all frames of a batch, hence not 1.
-CPU_BATCH = 2
-
-_MOST_ON_GPU = 16
 
 
 def predict(
@@ -101,7 +93,7 @@ def predict(
         return extent_of(known_values(frames, prompts, limit=most, **settings))
 
     batch_size = batch_size if mode is Mode.FRAME else 1
-    batch_size, config = _started(output, values, batch_size, str(predictor.settings.get("device", "cpu")), extent_at)
+    batch_size, config = _started(output, values, batch_size, predictor, extent_at)
     batches = _batches(frames, limit, mode, batch_size)
     uncut = {mark: _uncut(batches, _batches(frames, most, mode, batch_size)) for mark, most in config.earlier.items()}
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
@@ -250,28 +242,18 @@ def _failure(output: Path, case_ids: Sequence[str]) -> str | None:
     return f"{first.case_id}, {first.status}" + (f": {first.message}" if first.message else "")
 
 
-def automatic_batch_size(device: str) -> int:
-    """A batch size for a device type: by what is free on `cuda` once the model is there, fixed elsewhere.
-
-    What does not fit after all is halved.
-    """
-    if device != "cuda":
-        return CPU_BATCH
-    free = free_bytes(torch.device("cuda", torch.cuda.current_device())) or 0
-    return max(1, min(_MOST_ON_GPU, free // WORKING_BYTES))
-
-
 def _started(
     output: Path,
     values: Mapping[str, Any],
     batch_size: int | None,
-    device: str,
+    predictor: Predictor | SequencePredictor,
     extent_at: Callable[[int | None], Extent],
 ) -> tuple[int, RunConfig]:
     """The run's batch size and configuration; run.json is written, or compared where there is one, and may grow."""
     try:
         with start_lock(output), finishing_lock(output):  # the latter, since a run that grows is no longer finished
-            size = batch_size or _recorded_batch_size(output / CONFIG_NAME) or automatic_batch_size(device)
+            size = batch_size or _recorded_batch_size(output / CONFIG_NAME)
+            size = size or automatic_batch_size(device_of(predictor))
             return size, start_run(output, {**values, "batch_size": size}, extent_at)
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -327,7 +309,7 @@ def _compute(
     if isinstance(predictor, SequencePredictor):
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
     tell(missing)
-    made_with = making(str(predictor.settings.get("device", "cpu")))
+    made_with = making(str(device_of(predictor)))
     if missing:
         tell_making(output, [case_id for case_id in case_ids if case_id not in missing], made_with)
     with finishing_lock(output):

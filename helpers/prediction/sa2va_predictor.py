@@ -97,6 +97,11 @@ class Sa2VAPredictor:
         return self._identity
 
     @property
+    def device(self) -> torch.device:
+        """Where the model is, of several GPUs which; `settings` have its type alone."""
+        return self._model.device
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """JSON object of what else decides the predictions."""
         found = {

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
@@ -15,10 +14,7 @@ from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.rules import Rules
-from helpers.prediction import run as run_module
 from helpers.prediction.run import (
-    CPU_BATCH,
-    automatic_batch_size,
     check_parameters,
     known_values,
     listing_sha256,
@@ -78,16 +74,6 @@ def test_the_configuration_holds_all_that_decides(frames, tmp_path):
         "listing_sha256": listing_sha256(frames[:3]),
     }
     assert "Doe" not in text and str(tmp_path) not in text
-
-
-def test_batch_size_by_device(monkeypatch):
-    assert automatic_batch_size("cpu") == CPU_BATCH
-    sizes = []
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    for free in (1 << 30, 5 << 30, 80 << 30):
-        monkeypatch.setattr(run_module, "free_bytes", lambda device, free=free: free)
-        sizes.append(automatic_batch_size("cuda"))
-    assert sizes == [1, 3, 16]
 
 
 def test_answers_of_a_wrong_shape_become_errors_of_their_frame(frames, tmp_path):

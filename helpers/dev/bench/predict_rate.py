@@ -15,8 +15,9 @@ from helpers.core.atomic import write_bytes_atomic
 from helpers.core.errors import UsageProblem
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
+from helpers.prediction.batch_size import automatic_batch_size
 from helpers.prediction.predictor import DEFAULT_PROMPT
-from helpers.prediction.run import automatic_batch_size, predict
+from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.run_folder import open_run
 from helpers.runs.stored_maps import png_bytes, read_png
@@ -96,7 +97,7 @@ def measure(
         raise UsageProblem("expected frames to measure with, found none")
     predictor = Sa2VAPredictor(model, tokenizer, {}, token_limit)
     settings = dict(predictor.settings)
-    size = batch_size or automatic_batch_size(str(settings["device"]))
+    size = batch_size or automatic_batch_size(model.device)
     loop, pipeline = [], []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -17,8 +17,10 @@ from helpers.prediction.engine.resizing import Resizes, Tiling, TwoResizes, find
 RESIZED_PIXELS = 2048 * 2048
 RESIZED_SIZES = 16
 
-# Images of one size that a device resizes at once: each takes some 40 MB meanwhile.
-RESIZED_AT_ONCE = 8
+# Pixels that a device resizes at once: 8 images of 512 x 512 take some 320 MB meanwhile, as does one of 2048 x 2048. A
+# smaller one, which grows, takes no less than one of 512 x 512.
+RESIZED_AT_ONCE = 8 * 512 * 512
+_SMALLEST = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class RawImage:
     tiles: torch.Tensor | None = field(default=None, repr=False)
 
 
+def images_at_once(height: int, width: int) -> int:
+    """How many images of a size a device resizes together, 1 to 8."""
+    return max(1, RESIZED_AT_ONCE // max(height * width, _SMALLEST))
+
+
 def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedImage]:
     """The inputs of images, in their order, on a device; images of one size are resized together."""
     made: dict[int, PreparedImage] = {}
@@ -59,7 +66,7 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
     for index, image in enumerate(images):
         sizes.setdefault(tuple(image.pixels.shape), []).append(index)
     for (_, height, width), places in sizes.items():
-        for part in chunks(len(places), RESIZED_AT_ONCE):
+        for part in chunks(len(places), images_at_once(height, width)):
             # In the order that they lie in, which makes this a plain copy; the device brings the channels to the front.
             pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
             pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()

@@ -87,6 +87,11 @@ class SequencePredictor:
         return self._alone.identity
 
     @property
+    def device(self) -> torch.device:
+        """Where the model is, of several GPUs which."""
+        return self._alone.device
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """JSON object of what else decides the predictions."""
         return self._alone.settings

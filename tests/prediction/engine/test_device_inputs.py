@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from PIL import Image
 
 from helpers.model.bridge import bridge_for
 from helpers.prediction.engine import device_inputs
-from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
+from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage, images_at_once, resized
 from helpers.prediction.engine.model_loading import load_model
 
 META = torch.device("meta")
@@ -84,3 +85,23 @@ def test_what_pillow_resized_goes_to_the_device_with_the_others(config, monkeypa
     found = elsewhere.on_device([large, small])
     assert [image.tiles.device == image.square.device == META for image in found] == [True, True]
     assert [image.width for image in found] == [31, 30] and found[0].tiles.shape == large.tiles.shape
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((64, 64), 8), ((512, 512), 8), ((1024, 512), 4), ((1024, 1024), 2), ((2048, 2048), 1)]
+)
+def test_images_that_are_resized_together_are_counted_by_their_pixels(size, count, monkeypatch):
+    assert images_at_once(*size) == count
+    monkeypatch.setattr(device_inputs, "RESIZED_AT_ONCE", 4 * 6)
+    monkeypatch.setattr(device_inputs, "_SMALLEST", 4)
+    together = []
+
+    def square(pixels):
+        together.append(tuple(pixels.shape))
+        return pixels
+
+    resizes = SimpleNamespace(square=square, shown=None)
+    sides = (2, 3, 2, 3, 6, 3)
+    raw = [RawImage(torch.full((3, s, 2), s, dtype=torch.uint8), resizes, torch.zeros(1, 3, 1, 1)) for s in sides]
+    assert [int(made.square.max()) for made in resized(raw, torch.device("cpu"))] == list(sides)
+    assert together == [(2, 3, 2, 2), (3, 3, 3, 2), (1, 3, 6, 2)]
