@@ -269,8 +269,10 @@ class Sa2VAModel(PreTrainedModel):
                 gives a list of results, one a call.
             video: a list of such images, of one size, in place of `image`; deep grey has one depth in all. The
                 language model sees the first five, SAM2 is prompted on these and follows the others.
-            text: the request; `<image>` is put in front where it is missing. For a list of images one for all, or a
-                list with one for each. It may come second in place, and the tokenizer third: (image, text, tokenizer).
+            text: the request, best as in training: `<image>`, a line break and the words. Where it is missing, the
+                InternVL family puts it in front; the Qwen families read the bare words, which is another prompt to
+                them. For a list of images one for all, or a list with one for each. It may come second in place, and
+                the tokenizer third: (image, text, tokenizer).
             past_text, mask_prompts, tokenizer: see `predict`.
             processor: without effect, which is said once; kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.

@@ -5,6 +5,8 @@ from typing import Any
 from PIL import Image
 from transformers import AutoTokenizer, Pipeline
 
+from .processing_sa2va import IMAGE_PLACEHOLDER
+
 # What config.json says of it, so that transformers finds it.
 PIPELINES = {
     "image-segmentation": {"impl": "segmentation_pipeline.Sa2VASegmentation", "pt": ["AutoModel"], "type": "image"}
@@ -52,7 +54,8 @@ class Sa2VASegmentation(Pipeline):
 
     def _forward(self, model_inputs: dict[str, Any], prompt: str) -> dict[str, Any]:  # type: ignore[override]
         model: Any = self.model
-        result = model.predict_forward(image=model_inputs["image"], text=prompt, tokenizer=self.tokenizer)
+        text = prompt if IMAGE_PLACEHOLDER in prompt else f"{IMAGE_PLACEHOLDER}\n{prompt}"  # as in training
+        result = model.predict_forward(image=model_inputs["image"], text=text, tokenizer=self.tokenizer)
         return {"masks": result["prediction_masks"], "prompt": prompt}
 
     def postprocess(self, model_outputs: dict[str, Any]) -> list[dict[str, Any]]:  # type: ignore[override]

@@ -99,6 +99,14 @@ class AsksEach(Predictor, Protocol):
         """As `predict`, with the prompts of each frame, at least one."""
 
 
+def with_image_named(text: str) -> str:
+    """A prompt as models were trained to read it: `<image>` and a line break in front where it names no image.
+
+    Bare words are another prompt to the Qwen families, which keep the line break and take `<image>` out.
+    """
+    return text if _IMAGE in text else f"{_IMAGE}\n{text}"
+
+
 def check_prompt(text: str, what: str = "prompt") -> None:
     """Raise UsageProblem where no model can answer a prompt.
 

@@ -19,7 +19,7 @@ from helpers.prediction.engine.chunks import PADDING_ALLOWED, chunks, image_chun
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
 from helpers.prediction.engine.dtypes import dtype_of
-from helpers.prediction.predictor import FramePrediction
+from helpers.prediction.predictor import FramePrediction, with_image_named
 from helpers.runs.stored_maps import Upsampling
 
 TOKEN_LIMIT = 64
@@ -114,6 +114,9 @@ class Sa2VAPredictor:
             found["quantization"] = str(self._quantization)
         if isinstance(self._model, GraphedModel):
             found["cuda_graphs"] = True
+        words = [self._bridge.prompt_ids(self._tokenizer, text, "", (1,)) for text in ("x", with_image_named("x"))]
+        if words[0] != words[1]:  # runs in which such a model was asked the bare words do not go on
+            found["prompt_prefix"] = with_image_named("")
         return found
 
     def prepare(self, image: Image.Image) -> PreparedImage | RawImage:
@@ -132,8 +135,7 @@ class Sa2VAPredictor:
         """Answers of a batch: one list for each image, with one answer for each prompt.
 
         Args:
-            prompts: the user's words. InternVL families put `<image>` and a line break in front where it is missing,
-                the Qwen families take it out and add no line break.
+            prompts: the user's words; `<image>` and a line break are put in front where it is missing.
         Raises:
             torch.OutOfMemoryError: where the batch does not fit.
             ValueError: for a prompt that names the image more than once.
@@ -208,7 +210,7 @@ class Sa2VAPredictor:
         return self._prompt_ids(self._bridge.image_tokens(image.tiles), prompt)
 
     def _prompt_ids(self, pictures: tuple[int, ...], prompt: str) -> list[int]:
-        return self._bridge.prompt_ids(self._tokenizer, prompt, "", pictures)
+        return self._bridge.prompt_ids(self._tokenizer, with_image_named(prompt), "", pictures)
 
     def masks(self, prepared: Sequence[PreparedImage], states: list[list[torch.Tensor]]) -> list[list[_Maps]]:
         """The last step: maps of all `[SEG]`: `states` holds (n, H) for each image and prompt."""

@@ -27,7 +27,7 @@ from helpers.model.processing_sa2va import upsample_logits
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.dtypes import ModelDtype, dtype_of
 from helpers.prediction.engine.memory_estimate import limit_memory
-from helpers.prediction.predictor import DEFAULT_PROMPT
+from helpers.prediction.predictor import DEFAULT_PROMPT, with_image_named
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
@@ -163,7 +163,9 @@ class _Bench:
         return measure_files(self._fastest, side, self._plan.files, size)
 
     def _step_by_step(self, image: Image.Image) -> None:
-        self._model.predict_forward(image=image, text=DEFAULT_PROMPT, tokenizer=self._tokenizer, max_new_tokens=64)
+        self._model.predict_forward(
+            image=image, text=with_image_named(DEFAULT_PROMPT), tokenizer=self._tokenizer, max_new_tokens=64
+        )
 
     @torch.inference_mode()
     def _masks(self, predictor: Sa2VAPredictor, images: Sequence[Image.Image]) -> np.ndarray:

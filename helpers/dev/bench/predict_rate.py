@@ -16,7 +16,7 @@ from helpers.core.errors import UsageProblem
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.prediction.batch_size import automatic_batch_size
-from helpers.prediction.predictor import DEFAULT_PROMPT
+from helpers.prediction.predictor import DEFAULT_PROMPT, with_image_named
 from helpers.prediction.run import predict
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.runs.run_folder import open_run
@@ -131,7 +131,7 @@ def _plain_loop(model: Any, tokenizer: Any, frames: Sequence[Frame], folder: Pat
         for frame in frames:
             image = read_frame(frame.path, frame.index, frame.bits)
             answer = model.predict_forward(
-                image=image, text=DEFAULT_PROMPT, tokenizer=tokenizer, max_new_tokens=token_limit
+                image=image, text=with_image_named(DEFAULT_PROMPT), tokenizer=tokenizer, max_new_tokens=token_limit
             )
             maps: list[np.ndarray] = answer["prediction_logits"]
             mask = np.any(np.concatenate(maps) > 0, axis=0) if maps else np.zeros((image.height, image.width), bool)

@@ -22,7 +22,7 @@ from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, write_ou
 from helpers.prediction.engine.case_result import MODEL_ERRORS, device_failure, model_failure
 from helpers.prediction.engine.io_threads import Loaded, load
 from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
-from helpers.prediction.predictor import FramePrediction
+from helpers.prediction.predictor import FramePrediction, with_image_named
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.prediction.sequences.sequence_answers import SequenceAnswer, SequenceTracker, fullest, fullness, fused
 
@@ -163,7 +163,7 @@ class SequencePredictor:
         tiles = torch.cat([item.prepared.tile for item in seen])
         said = []
         for prompt in prompts:
-            answer = answer_frames(self._model, tiles, prompt, "", self._tokenizer, self._token_limit)
+            answer = answer_frames(self._model, tiles, with_image_named(prompt), "", self._tokenizer, self._token_limit)
             text = self._bridge.answer_text(answer.token_ids, self._tokenizer)
             said.append(SequenceAnswer(text, answer.truncated, len(answer.token_ids), len(seen), answer.seg_states))
             if not len(answer.seg_states):

@@ -16,6 +16,7 @@ from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import PreparedImage, RawImage
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.precision import watched
+from helpers.prediction.predictor import with_image_named
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
 from tests.support.fixture_maker.conversation import QUESTION, SEGMENT, SEGMENT_PARTS, TEXT_ONLY
@@ -138,11 +139,22 @@ def test_a_predictor_gives_the_masks_of_the_official_call(folder, images, dtype)
         found = predictor.predict([predictor.prepare(image) for image in images.values()], words)
     for image, answers in zip(images.values(), found, strict=True):
         for prompt, answer in zip(words, answers, strict=True):
-            expected = model.predict(image, prompt, tokenizer=tokenizer, token_limit=LIMIT)
+            expected = model.predict(image, with_image_named(prompt), tokenizer=tokenizer, token_limit=LIMIT)
             assert (answer.text, answer.tiles) == (expected.text, 1)
             ours, theirs = answer.logits > 0, expected.masks.low_resolution.numpy() > 0
             overlap = (ours & theirs).sum() / max((ours | theirs).sum(), 1)
             assert np.array_equal(ours, theirs) if dtype == "float32" else overlap > 0.95
+
+
+def test_bare_words_are_asked_as_in_training(folder, images):
+    model, tokenizer = load_model(folder, "cpu", "float32")
+    predictor = Sa2VAPredictor(model, tokenizer, {}, LIMIT)
+    image = predictor.prepare(images["image_01.png"])
+    named = predictor.prompt_tokens(image, f"<image>\n{SEGMENT.prompts[0]}")
+    assert predictor.prompt_tokens(image, SEGMENT.prompts[0]) == named
+    bare = model.bridge.prompt_ids(tokenizer, SEGMENT.prompts[0], "", model.bridge.image_tokens(image.tiles))
+    assert bare != named  # what the official call makes of bare words
+    assert predictor.settings["prompt_prefix"] == "<image>\n"  # a run that asked the bare words does not go on
 
 
 def test_replayed_answers_are_those_of_the_model(loaded, prompts, alone):
@@ -210,7 +222,9 @@ def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
         Image.fromarray(np.roll(np.asarray(images["image_01.png"]), 4 * number, axis=1)).save(path)
         frames.append(Frame(f"c{number}", path, None, "P1", "P1-S1", number, "test"))
     video = [Image.open(frame.path) for frame in frames]
-    official = model.predict_forward(video=video, text=words, tokenizer=tokenizer, max_new_tokens=LIMIT)
+    official = model.predict_forward(
+        video=video, text=with_image_named(words), tokenizer=tokenizer, max_new_tokens=LIMIT
+    )
     assert len(official["prediction_masks"]) == 1
     predictor = SequencePredictor(model, tokenizer, {}, LIMIT, mode=Mode.TRACK)
     with ThreadPoolExecutor(2) as readers:
