@@ -176,6 +176,9 @@ def compare_frame(official: FrameReceipt, ours: Computed, tolerance: SeamToleran
     if official.states.shape != ours.states.shape:
         widths = f"{official.states.shape[1]} values in the receipt, {ours.states.shape[1]} here"
         return FrameComparison(Seam.SEG, widths)
+    for states, where in ((official.states, "in the receipt"), (ours.states, "here")):
+        if not np.isfinite(states).all():
+            return FrameComparison(Seam.SEG, f"numbers that are not finite {where}, as of an overflowing dtype")
     difference = float(np.abs(official.states - ours.states).max())
     seen: dict[str, Any] = {"segments": len(official.states), "seg_difference": difference}
     relative = _relative(official.states, ours.states)

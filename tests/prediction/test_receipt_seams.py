@@ -73,7 +73,8 @@ def test_the_same_call():
         ({"states": np.array([[1.0, 2.5]], np.float32)}, Seam.SEG, "relative difference 0.22"),
         ({"states": np.ones((2, 2), np.float32)}, Seam.SEG, "1 [SEG] in the receipt, 2 here"),
         ({"states": np.ones((1, 3), np.float32)}, Seam.SEG, "2 values in the receipt, 3 here"),
-        ({"states": np.array([[1.0, np.nan]], np.float32)}, Seam.SEG, "nan"),
+        ({"states": np.array([[1.0, np.nan]], np.float32)}, Seam.SEG, "not finite here"),
+        ({"states": np.array([[1.0, np.inf]], np.float32)}, Seam.SEG, "not finite here"),
         ({"projected": np.array([[3.1]], np.float32)}, Seam.PROJECTION, "relative difference 0.033"),
         ({"candidates": np.zeros((1, 3, 1, 2), np.float32)}, Seam.MASK, "logits: relative difference 1"),
         ({"candidates": np.zeros((2, 3, 1, 2), np.float32)}, Seam.MASK, "1 masks in the receipt, 2 here"),
@@ -83,6 +84,11 @@ def test_the_same_call():
 def test_the_seam_that_breaks(changes, seam, said):
     found = compare_frame(receipt_of(), computed(**changes), EXACT)
     assert found.seam is seam and said in found.detail
+
+
+def test_a_receipt_of_an_overflow_is_told_without_a_number_that_no_json_holds():
+    found = compare_frame(receipt_of(states=np.array([[1.0, np.nan]], np.float32)), computed(), EXACT)
+    assert found.seam is Seam.SEG and "not finite in the receipt" in found.detail and found.seg_difference is None
 
 
 def test_the_first_seam_is_told():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from helpers.checkpoints.convert.common_names import internlm2_module, is_internlm2
-from helpers.checkpoints.convert.families import language_config
+from helpers.checkpoints.convert.families import facts_of, language_config
 from helpers.checkpoints.convert.key_map import canonical_name
 from helpers.checkpoints.convert.plan import EMBEDDINGS, LM_HEAD, SourceRole
 from helpers.checkpoints.convert.request import Sources
@@ -60,6 +60,13 @@ def require_embeddings(
         )
     if rows == tokenizer.length:
         return rows, []
+    if source.kind is CheckpointKind.MMENGINE and facts_of(sources.official).rows_are_ids:
+        raise RefusedInput(
+            f"{source.path.name}: embed_tokens has {rows} rows, and the tokenizer of {sources.tokenizer_folder.name} "
+            f"with {' '.join(sources.special_tokens)} has {tokenizer.length} ids. Training of this family makes one "
+            f"row for each id, so {rows - tokenizer.length} tokens of the run's tokenizer are missing, and [SEG] would "
+            "take another row: pass as --base the folder that the run started from, with its own tokenizer files"
+        )
     return rows, [
         f"embed_tokens has {rows} rows, {rows - tokenizer.length} more than the tokenizer has ids; they are kept, and "
         f"[SEG] is {tokenizer.ids['[SEG]']}, as the tokenizer has it"

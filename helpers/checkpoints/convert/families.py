@@ -21,6 +21,7 @@ class FamilyFacts:
             template of the training run.
         has_projector: whether every training checkpoint holds a projector `mlp1`.
         ties_head: whether an export may share one matrix between embeddings and output head.
+        rows_are_ids: whether training makes exactly one row of embeddings for each id of its tokenizer.
     """
 
     family: Family
@@ -29,18 +30,19 @@ class FamilyFacts:
     asks_chat_template: bool
     has_projector: bool
     ties_head: bool
+    rows_are_ids: bool
 
 
 FAMILIES: Mapping[Family, FamilyFacts] = MappingProxyType(
     {
         Family.INTERNVL: FamilyFacts(
-            Family.INTERNVL, "InternVL", (IMAGE_START, IMAGE_END, IMAGE_CONTEXT), False, True, True
+            Family.INTERNVL, "InternVL", (IMAGE_START, IMAGE_END, IMAGE_CONTEXT), False, True, True, False
         ),
         Family.QWEN2_5_VL: FamilyFacts(
-            Family.QWEN2_5_VL, "Qwen2.5-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False
+            Family.QWEN2_5_VL, "Qwen2.5-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False, True
         ),
         Family.QWEN3_VL: FamilyFacts(
-            Family.QWEN3_VL, "Qwen3-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False
+            Family.QWEN3_VL, "Qwen3-VL", (PICTURE_START, PICTURE_END, PICTURE_TOKEN), True, False, False, True
         ),
     }
 )

@@ -136,6 +136,23 @@ def test_the_chat_template_may_lie_in_a_file_of_its_own(tmp_path, tiny):
     assert "<|im_start|>user" in json.loads((tmp_path / "out/config.json").read_text())["instruction"]
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_tokenizer_with_fewer_tokens_than_the_runs_is_refused(tmp_path, tiny, count):
+    path = tiny.base / "added_tokens.json"
+    added = json.loads(path.read_text())
+    gone = sorted(added, key=added.get)[-count:]
+    path.write_text(json.dumps({token: number for token, number in added.items() if token not in gone}))
+
+    def shorten(values):
+        for token in gone:
+            del values["added_tokens_decoder"][str(added[token])]
+
+    edit_tokenizer_config(tiny, shorten)
+    refused(
+        f"{count} tokens of the run's tokenizer are missing, and .SEG. would take another row", tiny, tmp_path / "out"
+    )
+
+
 def test_a_base_without_a_chat_template_is_refused(tmp_path, tiny):
     edit_tokenizer_config(tiny, lambda values: values.pop("chat_template"))
     refused("holds no chat template, of which prompts are made; copy chat_template.json", tiny, tmp_path / "out")
