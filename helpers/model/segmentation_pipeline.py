@@ -5,7 +5,7 @@ from typing import Any
 from PIL import Image
 from transformers import AutoTokenizer, Pipeline
 
-from .processing_sa2va import IMAGE_PLACEHOLDER
+_IMAGE = "<image>"  # as in processing_sa2va; transformers loads this file alone
 
 # What config.json says of it, so that transformers finds it.
 PIPELINES = {
@@ -54,7 +54,7 @@ class Sa2VASegmentation(Pipeline):
 
     def _forward(self, model_inputs: dict[str, Any], prompt: str) -> dict[str, Any]:  # type: ignore[override]
         model: Any = self.model
-        text = prompt if IMAGE_PLACEHOLDER in prompt else f"{IMAGE_PLACEHOLDER}\n{prompt}"  # as in training
+        text = prompt if _IMAGE in prompt else f"{_IMAGE}\n{prompt}"  # as in training
         result = model.predict_forward(image=model_inputs["image"], text=text, tokenizer=self.tokenizer)
         return {"masks": result["prediction_masks"], "prompt": prompt}
 
