@@ -44,6 +44,7 @@ def request(output, data=FIXTURES, sources=None, **changes):
 
 @pytest.mark.slow
 @pytest.mark.longest
+@pytest.mark.endurance  # `make demo` runs the same steps in CI
 def test_a_checkpoint_becomes_a_report_and_nothing_is_done_twice(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "a stamp for all to see")
     place = tmp_path / ODD  # names of any kind are taken from end to end
