@@ -80,10 +80,10 @@ class Sa2VAForTraining(BaseModel):
         self.trained = _choice("model.trained", trained)
         base, sam2 = mllm.get("model_path"), grounding_encoder.get("ckpt_path")
         sizes = grounding_encoder.get("cfg_path")
+        random = torch.Generator().manual_seed(seed)
         if pretrained_pth is not None:
             initial = _pretrained(pretrained_pth, base, sam2, sizes, template)
         elif base and sam2:
-            random = torch.Generator().manual_seed(seed)
             initial = from_bases(_path(base), _path(sam2), sizes or "hiera_l", template, tuple(special_tokens), random)
         else:
             raise UsageProblem(
