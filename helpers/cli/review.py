@@ -128,7 +128,7 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
         typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
     records = store.records()
     verdicts_on = [
-        current(one for one in records if place in source.places(one)) for place in range(len(source.subjects))
+        current(one for one in records if place in source.places(one)) for place in range(len(source.scored_runs))
     ]
     standing = verdicts_on[0]
     for reviewer in sorted(standing):
@@ -136,8 +136,8 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
         typer.echo(f"{reviewer}: {session.progress()}")
     for agreement in agreements(standing):
         typer.echo(agreement)
-    for subject, theirs in zip(source.subjects[1:], verdicts_on[1:], strict=True):
-        for line in preferences((source.subjects[0].name, subject.name), standing, theirs):
+    for scored_run, theirs in zip(source.scored_runs[1:], verdicts_on[1:], strict=True):
+        for line in preferences((source.scored_runs[0].name, scored_run.name), standing, theirs):
             typer.echo(line)
     lapsed = sum(bool(one.verdict) and not source.places(one) for one in records)
     if lapsed:

@@ -98,7 +98,7 @@ def visualize(
         known = [case.case_id for case in ranked(source.cases, order, "dice")]
         wanted = _known(cases, known) or known[:n]
         panels, stamp = run_panels(source, wanted), source.stamp
-        title = f"Run {source.subjects[0].name}" + ("" if source.title is None else f": {source.title}")
+        title = f"Run {source.scored_runs[0].name}" + ("" if source.title is None else f": {source.title}")
     style, dots = MaskStyle(mask or MaskStyle.CONTOUR), DPI if dpi is None else dpi
     count = write_pictures(panels, folder, title, stamp, style=style, dpi=dots)
     typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
@@ -126,9 +126,9 @@ def _write_films(
     from helpers.review.films.film_export import PAGE_NAME, write_cine  # here, so that --help need not wait
     from helpers.runs.run_folder import open_run
 
-    subjects = open_scored_runs(folders, prompt=prompt or next(iter(open_run(folders[0]).prompts)))
+    scored_runs = open_scored_runs(folders, prompt=prompt or next(iter(open_run(folders[0]).prompts)))
     opened = None if scores is None else open_metrics(scores)
-    record = write_cine(subjects, dataset, folder, sequences=sequences, metrics=opened, rate=rate)
+    record = write_cine(scored_runs, dataset, folder, sequences=sequences, metrics=opened, rate=rate)
     frames = sum(one["frames"] for one in record["sequences"])
     gaps = sum(len(one["gaps"]) for one in record["sequences"])
     return f"{len(record['sequences'])} sequences of {frames} frames, {gaps} gaps: {folder / PAGE_NAME}"

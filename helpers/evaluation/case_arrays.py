@@ -118,9 +118,9 @@ def scorable(dataset: Dataset, case_ids: Sequence[str], runs: Sequence[Run]) -> 
     return cases_to_score
 
 
-def score_run(subject: ScoredRun, cases: Sequence[Scorable], processes: int = 2) -> list[CaseScores]:
-    """Scores of one subject on all of `cases`, in their order. Raises RefusedInput as `score_case`."""
-    load = partial(load_case, subject.run.folder, subject.prompt_id)
+def score_run(scored_run: ScoredRun, cases: Sequence[Scorable], processes: int = 2) -> list[CaseScores]:
+    """Scores of one scored run on all of `cases`, in their order. Raises RefusedInput as `score_case`."""
+    load = partial(load_case, scored_run.run.folder, scored_run.prompt_id)
     return score_many(load, cases, processes)
 
 
@@ -145,13 +145,13 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
 
 
 def reference_bounds_of(cases: Sequence[Scorable]) -> list[ReferenceBounds]:
-    """The yardsticks of each case. Every ground truth is drawn for them, so that a broken one is found here.
+    """The reference bounds of each case. Every ground truth is drawn for them, so that a broken one is found here.
 
     Raises:
         RefusedInput: naming the first of all that cannot be drawn.
     """
     bounds, problems = [], []
-    for wanted in track(cases, "yardsticks", unit="case"):
+    for wanted in track(cases, "reference bounds", unit="case"):
         try:
             bounds.append(_reference_bounds(wanted.truth, wanted.size))
         except UnreadableImage as error:
@@ -197,10 +197,10 @@ def _spacing(path: Path) -> tuple[float, float] | None:
 
 
 def processed_scores(
-    subject: ScoredRun, cases: Sequence[Scorable], processing: Processing, processes: int = 2
+    scored_run: ScoredRun, cases: Sequence[Scorable], processing: Processing, processes: int = 2
 ) -> pd.DataFrame:
-    """The table of scores of a subject's processed masks. Raises RefusedInput as `score_case`."""
-    load = partial(load_processed, subject.run.folder, subject.prompt_id, processing)
+    """The table of scores of a scored run's processed masks. Raises RefusedInput as `score_case`."""
+    load = partial(load_processed, scored_run.run.folder, scored_run.prompt_id, processing)
     return scores_table(score_many(load, cases, processes))
 
 

@@ -32,7 +32,7 @@ class ChosenCases:
     warnings: tuple[str, ...] = ()
 
 
-def choose_cases(subjects: Sequence[ScoredRun], dataset: Dataset) -> ChosenCases:
+def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCases:
     """The cases with ground truth that every run was made for.
 
     A run was made for the cases that it has and, unless it was limited, for the others of the splits that it has cases
@@ -43,19 +43,21 @@ def choose_cases(subjects: Sequence[ScoredRun], dataset: Dataset) -> ChosenCases
     """
     with_truth = [case for case in dataset.cases if case.truth is not None]
     chosen = []
-    expected = [_expected(subject, dataset) for subject in subjects]
+    expected = [_expected(scored_run, dataset) for scored_run in scored_runs]
     for case in with_truth:
         if all(case.case_id in one for one in expected):
             chosen.append(case.case_id)
     if not chosen:
         raise RefusedInput(
-            f"expected cases with ground truth that all {len(subjects)} runs were made for, found none among "
+            f"expected cases with ground truth that all {len(scored_runs)} runs were made for, found none among "
             f"{len(dataset.cases)} cases of the data set, {len(with_truth)} of them with ground truth. Check --data "
             "and --split"
         )
     known = {case.case_id: case.frame for case in dataset.cases}
     splits = {frame.split for frame in known.values()}
-    strangers = {row.case_id: row.split for subject in subjects for row in subject.run.rows if row.case_id not in known}
+    strangers = {
+        row.case_id: row.split for scored_run in scored_runs for row in scored_run.run.rows if row.case_id not in known
+    }
     gone = [case_id for case_id, split in strangers.items() if split in splits]
     kept = set(chosen)
     left_out = {
@@ -72,8 +74,8 @@ def choose_cases(subjects: Sequence[ScoredRun], dataset: Dataset) -> ChosenCases
         warnings.append(f"{len(gone)} predicted cases, the first {gone[0]}, are gone from the data set and not scored")
     regrouped = {
         row.case_id
-        for subject in subjects
-        for row in subject.run.rows
+        for scored_run in scored_runs
+        for row in scored_run.run.rows
         if row.case_id in kept and not _same_groups(row, known[row.case_id])
     }
     if regrouped:
@@ -81,12 +83,12 @@ def choose_cases(subjects: Sequence[ScoredRun], dataset: Dataset) -> ChosenCases
             f"{len(regrouped)} cases, the first {min(regrouped)}, are of another patient or sequence now than when "
             "they were predicted; the data set's groups of today are taken"
         )
-    for subject in subjects:
-        otherwise = _in_other_order(subject, dataset)
+    for scored_run in scored_runs:
+        otherwise = _in_other_order(scored_run, dataset)
         if otherwise:
             warnings.append(
-                f"{subject.name}: {len(otherwise)} sequences, the first {otherwise[0]}, were followed in another order "
-                "of their frames than the data set has now. Predict the run again"
+                f"{scored_run.name}: {len(otherwise)} sequences, the first {otherwise[0]}, were followed in another "
+                "order of their frames than the data set has now. Predict the run again"
             )
     return ChosenCases(
         tuple(chosen), {reason: tuple(sorted(ids)) for reason, ids in left_out.items() if ids}, tuple(warnings)
@@ -99,12 +101,12 @@ def _same_groups(row: PredictionRow, frame: Frame) -> bool:
     return all(known in (None, now) for known, now in pairs)
 
 
-def _in_other_order(subject: ScoredRun, dataset: Dataset) -> list[str]:
+def _in_other_order(scored_run: ScoredRun, dataset: Dataset) -> list[str]:
     """The sequences that a run followed in another order than is the data set's; none of a run of single frames.
 
     A run of before positions were kept took frames by their numbers, those without one first.
     """
-    run = subject.run
+    run = scored_run.run
     if run.config.values.get("mode") is None:
         return []
     rows = {row.case_id: row for row in run.rows}
@@ -122,24 +124,24 @@ def _in_other_order(subject: ScoredRun, dataset: Dataset) -> list[str]:
     return reordered
 
 
-def _expected(subject: ScoredRun, dataset: Dataset) -> set[str]:
-    own = set(subject.run.cases())
-    if subject.run.config.values.get("limit") is not None:
+def _expected(scored_run: ScoredRun, dataset: Dataset) -> set[str]:
+    own = set(scored_run.run.cases())
+    if scored_run.run.config.values.get("limit") is not None:
         return own
     splits = {case.frame.split for case in dataset.cases if case.case_id in own}
     return own | {case.case_id for case in dataset.cases if case.frame.split in splits}
 
 
-def checked_data(dataset: Dataset, subjects: Sequence[ScoredRun], case_ids: Sequence[str]) -> list[dict[str, Any]]:
+def checked_data(dataset: Dataset, scored_runs: Sequence[ScoredRun], case_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The errors and warnings of the check, one JSON object for each kind: `severity`, `kind`, `count`, `case_id`,
     `what` and `advice` of the first, and whether it is `of_privacy`.
 
     Args:
-        case_ids: cases whose frames are those that the subjects were made from, see `require_same_frames`; what one of
-            them read is not read again.
+        case_ids: cases whose frames are those that the scored runs were made from, see `require_same_frames`; what one
+            of them read is not read again.
     """
     by_kind: dict[tuple[AuditSeverity, str], list[AuditFinding]] = {}
-    for finding in audit(dataset, _seen(subjects, set(case_ids))).findings:
+    for finding in audit(dataset, _seen(scored_runs, set(case_ids))).findings:
         if finding.severity is not AuditSeverity.NOTE:
             by_kind.setdefault((finding.severity, finding.kind), []).append(finding)
     return [
@@ -168,11 +170,11 @@ def score_warnings(checked: Sequence[Mapping[str, Any]]) -> list[str]:
     return [check_text(entry) for entry in checked if not entry["of_privacy"]]
 
 
-def _seen(subjects: Sequence[ScoredRun], known: Set[str]) -> dict[str, SeenFrame]:
+def _seen(scored_runs: Sequence[ScoredRun], known: Set[str]) -> dict[str, SeenFrame]:
     """Those of the known frames that a run read, by case id."""
     return {
         row.case_id: SeenFrame((row.width, row.height), row.image_sha256)
-        for subject in subjects
-        for row in subject.run.rows
+        for scored_run in scored_runs
+        for row in scored_run.run.rows
         if row.case_id in known and row.image_sha256 is not None and row.width and row.height
     }

@@ -47,20 +47,20 @@ class OwnTruth:
 
 
 def own_truths(
-    subjects: Sequence[ScoredRun], dataset: Dataset, tables: Mapping[str, pd.DataFrame]
+    scored_runs: Sequence[ScoredRun], dataset: Dataset, tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, OwnTruth]:
     """Runs, by name, that the ground truth of a scored case began from; none where people drew it apart from them.
 
     A mask began from a run where the run, its weights, or the very mask is what its record names.
 
     Args:
-        tables: of scores, by the names of the subjects.
+        tables: of scores, by the names of the scored runs.
     """
     records = {case.case_id: dataset.exported_mask(case) for case in dataset.cases}
     found = {}
-    for subject in subjects:
-        table = tables[subject.name]
-        config, weights = subject.run.config.first_sha256, weights_of(subject.model)
+    for scored_run in scored_runs:
+        table = tables[scored_run.name]
+        config, weights = scored_run.run.config.first_sha256, weights_of(scored_run.model)
         drawn = dict(
             zip(table["case_id"], table["prediction_digest"].where(table["tp"] + table["fp"] > 0), strict=True)
         )
@@ -72,7 +72,7 @@ def own_truths(
         }
         if own:
             accepted = sum(record.origin is MaskOrigin.ACCEPTED for record in own.values())
-            found[subject.name] = OwnTruth(tuple(own), accepted, len(table))
+            found[scored_run.name] = OwnTruth(tuple(own), accepted, len(table))
     return found
 
 

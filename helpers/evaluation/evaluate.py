@@ -120,43 +120,43 @@ def evaluate(
     """
     output = Path(output)
     check_output(output)
-    subjects = open_scored_runs(runs, names, prompt)
-    require_same_ids(subjects, dataset)
-    check = check_training(subjects, dataset, choose_cases(subjects, dataset), training, exclude_training)
+    scored_runs = open_scored_runs(runs, names, prompt)
+    require_same_ids(scored_runs, dataset)
+    check = check_training(scored_runs, dataset, choose_cases(scored_runs, dataset), training, exclude_training)
     choice = check.choice
-    untold = require_untuned(subjects, dataset, choice.case_ids)
-    untold += require_whole(subjects, choice.case_ids)
-    require_same_frames(subjects, dataset, choice.case_ids)
-    others = {} if development is None else open_development(development, subjects, dataset, choice.case_ids)
+    untold = require_untuned(scored_runs, dataset, choice.case_ids)
+    untold += require_whole(scored_runs, choice.case_ids)
+    require_same_frames(scored_runs, dataset, choice.case_ids)
+    others = {} if development is None else open_development(development, scored_runs, dataset, choice.case_ids)
     dataset.require_decided()
-    cases = scorable(dataset, choice.case_ids, [subject.run for subject in subjects])
-    checked = checked_data(dataset, subjects, choice.case_ids)
-    yardsticks = pd.DataFrame(
+    cases = scorable(dataset, choice.case_ids, [scored_run.run for scored_run in scored_runs])
+    checked = checked_data(dataset, scored_runs, choice.case_ids)
+    bounds = pd.DataFrame(
         [
             {"case_id": case.case_id, **asdict(found)}
             for case, found in zip(cases, reference_bounds_of(cases), strict=True)
         ]
     )
-    scores = {subject.name: score_run(subject, cases, processes) for subject in subjects}
+    scores = {scored_run.name: score_run(scored_run, cases, processes) for scored_run in scored_runs}
     tables = {name: check.marked(name, scores_table(found)) for name, found in scores.items()}
     histograms = {
         name: {case.case_id: case.histogram for case in one if case.histogram is not None}
         for name, one in scores.items()
     }
-    own = own_truths(subjects, dataset, tables)
+    own = own_truths(scored_runs, dataset, tables)
     compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
     compared = [without_p_values(one, own) for one in compared]
-    studies = [
+    points = [
         operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
         for name, table in tables.items()
     ]
-    temporal = score_sequences(subjects, dataset, cases, tables, draws=draws, seed=seed)
+    temporal = score_sequences(scored_runs, dataset, cases, tables, draws=draws, seed=seed)
     common = [
         *edit_warnings(own),
         *choice.warnings,
         *untold,
         *check.warnings(tables),
-        *_unit_warnings(tables[subjects[0].name]),
+        *_unit_warnings(tables[scored_runs[0].name]),
     ]
     common += score_warnings(checked)
     values = {
@@ -174,37 +174,37 @@ def evaluate(
             "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
             "splits": sorted({case.case.frame.split for case in cases if case.case.frame.split is not None}),
             "listing_sha256": listing_sha256([case.case.frame for case in cases]),
-            **_decided(dataset, tables[subjects[0].name]),
+            **_decided(dataset, tables[scored_runs[0].name]),
         },
         "training": check.facts,
         "standing": edit_titles(check.record(tables), own),
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
         "runs": [
-            _described(subject, tables[subject.name], own.get(subject.name), seed=seed, draws=draws)
-            for subject in subjects
+            _described(scored_run, tables[scored_run.name], own.get(scored_run.name), seed=seed, draws=draws)
+            for scored_run in scored_runs
         ],
-        "yardsticks": reference_bound_means(yardsticks, tables[subjects[0].name]),
+        "yardsticks": reference_bound_means(bounds, tables[scored_runs[0].name]),
         "comparisons": compared,
-        "studies": [one.record for one in studies],
+        "studies": [one.record for one in points],
         "processing": None
         if processing is None
-        else _processed(subjects, cases, tables, processing, processes, seed=seed, draws=draws),
+        else _processed(scored_runs, cases, tables, processing, processes, seed=seed, draws=draws),
         "sequences": None if temporal is None else _temporal(temporal.record, own),
         "definitions": definitions().to_dict("records"),
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
     table = table[["run", *table.columns.drop("run")]]
-    table[PREDICTION] = [subject.prediction(case.case_id) for subject in subjects for case in cases]
-    require_unchanged(subjects)
+    table[PREDICTION] = [scored_run.prediction(case.case_id) for scored_run in scored_runs for case in cases]
+    require_unchanged(scored_runs)
     check_output(output)  # again, since scoring takes its time
     with replacing_folder(output) as folder:
         written = {
             TABLE_NAME: table,
             CHANGES_NAME: changed,
-            YARDSTICKS_NAME: yardsticks,
-            THRESHOLDS_NAME: _stacked([one.curves for one in studies]),
-            RELIABILITY_NAME: _stacked([one.reliability for one in studies]),
+            YARDSTICKS_NAME: bounds,
+            THRESHOLDS_NAME: _stacked([one.curves for one in points]),
+            RELIABILITY_NAME: _stacked([one.reliability for one in points]),
             **({} if temporal is None else {FRAMES_NAME: temporal.frames, SEQUENCES_NAME: temporal.sequences}),
         }
         record = document(SCHEMA, SCHEMA_VERSION, {**values, "files": write_tables(folder, written, histograms)})
@@ -229,17 +229,17 @@ def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _described(
-    subject: ScoredRun, table: pd.DataFrame, own: OwnTruth | None, *, seed: int, draws: int
+    scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None, *, seed: int, draws: int
 ) -> dict[str, Any]:
     """A run and its results, as a JSON object."""
     outcomes = Counter(table["outcome"])
     failures = (table["outcome"] != CaseScoring.SCORED).any()
     scored_only = summary_of_scored(table, draws=draws, seed=seed) if failures else None
-    rows = [subject.run.prediction(case_id, subject.prompt_id)[0] for case_id in subject.run.cases()]
+    rows = [scored_run.run.prediction(case_id, scored_run.prompt_id)[0] for case_id in scored_run.run.cases()]
     scored = set(table["case_id"])
     return {
-        **subject.facts(),
-        OFFICIAL_CHECK: subject.official_check,
+        **scored_run.facts(),
+        OFFICIAL_CHECK: scored_run.official_check,
         EDIT_DISTANCE: None if own is None else own.to_json(),
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
@@ -293,7 +293,7 @@ def _comparisons(
 
 
 def _processed(
-    subjects: Sequence[ScoredRun],
+    scored_runs: Sequence[ScoredRun],
     cases: Sequence[Scorable],
     tables: Mapping[str, pd.DataFrame],
     processing: Processing,
@@ -304,10 +304,10 @@ def _processed(
 ) -> dict[str, Any]:
     """What post-processing changes in each run, as a JSON object."""
     runs = []
-    for subject in subjects:
-        processed = processed_scores(subject, cases, processing, processes)
-        rows = records_of(gains(tables[subject.name], processed, draws=draws, seed=seed))
-        runs.append({"run": subject.name, "metrics": rows})
+    for scored_run in scored_runs:
+        processed = processed_scores(scored_run, cases, processing, processes)
+        rows = records_of(gains(tables[scored_run.name], processed, draws=draws, seed=seed))
+        runs.append({"run": scored_run.name, "metrics": rows})
     return {**asdict(processing), "runs": runs}
 
 

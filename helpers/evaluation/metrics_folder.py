@@ -105,7 +105,7 @@ class Metrics:
         """Which cases got better or worse: `first_run`, `second_run`, then the columns of `paired.changes`."""
         return read_pandas(self.folder / CHANGES_NAME)
 
-    def yardsticks(self) -> pd.DataFrame:
+    def reference_bounds(self) -> pd.DataFrame:
         """One row for each case: `case_id`, `ceiling`, `all_empty`, `all_foreground`."""
         return read_pandas(self.folder / YARDSTICKS_NAME)
 
@@ -127,9 +127,9 @@ class Metrics:
     def _of_sequences(self, name: str) -> pd.DataFrame | None:
         return read_pandas(self.folder / name) if name in self.summary["files"] else None
 
-    def study(self, run: str) -> dict[str, Any]:
-        """What was studied on the logits of a run: an entry of `studies` of the summary."""
-        return next(study for study in self.summary["studies"] if study["run"] == run)
+    def operating_point(self, run: str) -> dict[str, Any]:
+        """The chosen threshold and the calibration of a run: an entry of `studies` of the summary."""
+        return next(point for point in self.summary["studies"] if point["run"] == run)
 
     def thresholds(self, run: str) -> pd.DataFrame:
         """The columns of `thresholds.threshold_curves` for a run; no row where it stores no logits."""
@@ -200,9 +200,9 @@ def write_tables(
     return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
-def require_unchanged(subjects: Sequence[ScoredRun]) -> None:
-    """Raise RefusedInput where a run is not what it was when the subjects were opened."""
-    for run in {subject.run.folder: subject.run for subject in subjects}.values():
+def require_unchanged(scored_runs: Sequence[ScoredRun]) -> None:
+    """Raise RefusedInput where a run is not what it was when the scored runs were opened."""
+    for run in {scored_run.run.folder: scored_run.run for scored_run in scored_runs}.values():
         if open_run(run.folder).manifest["files"] != run.manifest["files"]:
             raise RefusedInput(
                 f"{run.folder}: expected the run as it was when the work began, found it predicted again meanwhile. "
@@ -210,24 +210,24 @@ def require_unchanged(subjects: Sequence[ScoredRun]) -> None:
             )
 
 
-def name_in(metrics: Metrics, subject: ScoredRun) -> str | None:
-    """The name that a subject's run and prompt have in a metrics folder; None where it has no scores of them."""
-    wanted = (subject.run.config.config_sha256, subject.prompt_id)
+def name_in(metrics: Metrics, scored_run: ScoredRun) -> str | None:
+    """The name that a scored run's run and prompt have in a metrics folder; None where it has no scores of them."""
+    wanted = (scored_run.run.config.config_sha256, scored_run.prompt_id)
     names = [one["name"] for one in metrics.summary["runs"] if (one["config_sha256"], one["prompt_id"]) == wanted]
     return names[0] if names else None
 
 
-def outdated(metrics: Metrics, name: str, subject: ScoredRun) -> frozenset[str]:
-    """Cases whose scores under a name are of something else than what the subject's run says of them now.
+def outdated(metrics: Metrics, name: str, scored_run: ScoredRun) -> frozenset[str]:
+    """Cases whose scores under a name are of something else than what the scored run's run says of them now.
 
     Metrics folders of earlier versions say only which mask was scored; then masks are compared.
     """
     scored = metrics.predictions(name)
     if scored is not None:
-        return frozenset(case_id for case_id, changed in scored.items() if changed != subject.prediction(case_id))
+        return frozenset(case_id for case_id, changed in scored.items() if changed != scored_run.prediction(case_id))
     changed = set()
     for row in metrics.scores(name).itertuples():
-        mask = subject.mask(row.case_id)
+        mask = scored_run.mask(row.case_id)
         shown = np.zeros((row.height, row.width), bool) if mask is None else mask
         if mask_digest(shown) != row.prediction_digest:
             changed.add(row.case_id)

@@ -47,7 +47,7 @@ def definitions() -> pd.DataFrame:
 
 
 def reference_bound_means(listed: pd.DataFrame, scores: pd.DataFrame) -> dict[str, float]:
-    """The mean of each yardstick, averaged like the scores: over cases, sequences, then patients.
+    """The mean of each reference bound, averaged like the scores: over cases, sequences, then patients.
 
     Args:
         listed: columns case_id and the fields of `ReferenceBounds`.

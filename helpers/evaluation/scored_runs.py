@@ -24,7 +24,7 @@ class ScoredRun:
     """One prompt of a run.
 
     Attributes:
-        name: in all tables; no two subjects have the same.
+        name: in all tables; no two scored runs have the same.
     """
 
     name: str
@@ -102,7 +102,7 @@ class ScoredRun:
 def open_scored_runs(
     folders: Sequence[Path], names: Sequence[str] | None = None, prompt: str | None = None
 ) -> tuple[ScoredRun, ...]:
-    """Open finished runs. One with several prompts is several subjects, `name:p1`, `name:p2`, unless one is chosen.
+    """Open finished runs. One with several prompts is several scored runs, `name:p1`, `name:p2`, unless one is chosen.
 
     Args:
         names: one for each folder; None takes the folders' own, with a number behind one that comes twice.
@@ -117,7 +117,7 @@ def open_scored_runs(
     given = distinct_names([Path(folder).name for folder in folders]) if names is None else list(names)
     if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
         raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
-    subjects = []
+    scored_runs = []
     runs = [open_run(folder) for folder in folders]
     for first, second in combinations(runs, 2):
         require_comparable(first, second)
@@ -125,30 +125,30 @@ def open_scored_runs(
         if prompt is not None and prompt not in run.prompts:
             raise UsageProblem(f"prompt: expected one of {', '.join(run.prompts)} in run {name}, got {prompt!r}")
         prompts = list(run.prompts) if prompt is None else [prompt]
-        subjects += [ScoredRun(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
-    return tuple(subjects)
+        scored_runs += [ScoredRun(name if len(prompts) == 1 else f"{name}:{each}", run, each) for each in prompts]
+    return tuple(scored_runs)
 
 
-def require_same_ids(subjects: Sequence[ScoredRun], dataset: Dataset) -> None:
+def require_same_ids(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> None:
     """Raise RefusedInput where the case ids of runs and data set come from different keys."""
-    for subject in subjects:
-        if subject.run.key_fingerprint != dataset.key_fingerprint:
+    for scored_run in scored_runs:
+        if scored_run.run.key_fingerprint != dataset.key_fingerprint:
             raise RefusedInput(
-                f"run {subject.name}: its case ids come from key {subject.run.key_fingerprint}, those of the data set "
-                f"from {dataset.key_fingerprint}, so that equal ids are not equal cases. Give the key that the run was "
-                "made with (--id-key), or predict again"
+                f"run {scored_run.name}: its case ids come from key {scored_run.run.key_fingerprint}, those of the "
+                f"data set from {dataset.key_fingerprint}, so that equal ids are not equal cases. Give the key that "
+                "the run was made with (--id-key), or predict again"
             )
 
 
-def require_same_frames(subjects: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]) -> None:
+def require_same_frames(scored_runs: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]) -> None:
     """Raise RefusedInput where a case's frame in the data set is not the one that was predicted.
 
     A frame is read where its file is not as the run found it. One that cannot be read now is not compared.
 
     Args:
-        subjects: comparable ones, so that all have the same frame of a case.
+        scored_runs: comparable ones, so that all have the same frame of a case.
     """
-    runs = list({subject.run.folder: subject.run for subject in subjects}.values())
+    runs = list({scored_run.run.folder: scored_run.run for scored_run in scored_runs}.values())
     known = {case_id: digest for run in runs for case_id, digest in run.image_hashes.items()}
     wanted = set(case_ids)
     frames = [frame for frame in dataset.frames if frame.case_id in wanted and frame.case_id in known]
@@ -176,9 +176,9 @@ def _other_depth(runs: Sequence[Run], dataset: Dataset) -> str:
     return f" (16-bit frames were read {' and '.join(said)}, and the data set has {bits} bits)"
 
 
-def require_predicted(case_id: str, image: Image.Image, subjects: Sequence[ScoredRun]) -> None:
+def require_predicted(case_id: str, image: Image.Image, scored_runs: Sequence[ScoredRun]) -> None:
     """Raise RefusedInput where a frame, RGB, is not the one that was predicted under this id."""
-    hashes = {one.run.image_hashes[case_id] for one in subjects if case_id in one.run.image_hashes}
+    hashes = {one.run.image_hashes[case_id] for one in scored_runs if case_id in one.run.image_hashes}
     if hashes and hashes != {pixel_sha256(image)}:
         raise RefusedInput(
             f"{case_id}: expected the frame that was predicted, found other pixels in the data set. Name the data set "
@@ -186,7 +186,7 @@ def require_predicted(case_id: str, image: Image.Image, subjects: Sequence[Score
         )
 
 
-def require_whole(subjects: Sequence[ScoredRun], case_ids: Sequence[str]) -> list[str]:
+def require_whole(scored_runs: Sequence[ScoredRun], case_ids: Sequence[str]) -> list[str]:
     """Check that masks and logits of cases are those that the runs wrote, before anything is computed from them.
 
     Returns:
@@ -195,14 +195,14 @@ def require_whole(subjects: Sequence[ScoredRun], case_ids: Sequence[str]) -> lis
         RefusedInput: as `Run.require_whole`.
     """
     warnings = dict[str, None]()
-    for subject in subjects:
-        subject.run.require_whole(case_ids, subject.prompt_id)
-        told = (subject.run.unchecked, subject.run.mixture)
-        warnings |= {f"run {subject.run.folder.name}: {text}": None for text in told if text is not None}
+    for scored_run in scored_runs:
+        scored_run.run.require_whole(case_ids, scored_run.prompt_id)
+        told = (scored_run.run.unchecked, scored_run.run.mixture)
+        warnings |= {f"run {scored_run.run.folder.name}: {text}": None for text in told if text is not None}
     return list(warnings)
 
 
-def require_untuned(subjects: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]) -> list[str]:
+def require_untuned(scored_runs: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]) -> list[str]:
     """Check that no run's parameters were chosen on cases that would be scored.
 
     Returns:
@@ -211,18 +211,18 @@ def require_untuned(subjects: Sequence[ScoredRun], dataset: Dataset, case_ids: S
         RefusedInput: where they were.
     """
     warnings = []
-    for subject in subjects:
-        if subject.tuned_on and subject.tuned_key != dataset.key_fingerprint:
+    for scored_run in scored_runs:
+        if scored_run.tuned_on and scored_run.tuned_key != dataset.key_fingerprint:
             warnings.append(
-                f"run {subject.name}: its parameters were chosen on {len(subject.tuned_on)} cases under another key of "
-                "ids; whether they are among the scored ones cannot be told"
+                f"run {scored_run.name}: its parameters were chosen on {len(scored_run.tuned_on)} cases under another "
+                "key of ids; whether they are among the scored ones cannot be told"
             )
             continue
-        shared = sorted(set(subject.tuned_on) & set(case_ids))
+        shared = sorted(set(scored_run.tuned_on) & set(case_ids))
         if shared:
             raise RefusedInput(
-                f"run {subject.name}: its parameters were chosen on {len(shared)} of the cases to be scored, the first "
-                f"{shared[0]}; its score there says nothing. Evaluate another split, or tune on other cases"
+                f"run {scored_run.name}: its parameters were chosen on {len(shared)} of the cases to be scored, the "
+                f"first {shared[0]}; its score there says nothing. Evaluate another split, or tune on other cases"
             )
     return warnings
 

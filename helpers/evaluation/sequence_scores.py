@@ -40,7 +40,7 @@ class SequenceScores:
 
 
 def score_sequences(
-    subjects: Sequence[ScoredRun],
+    scored_runs: Sequence[ScoredRun],
     dataset: Dataset,
     cases: Sequence[Scorable],
     tables: Mapping[str, pd.DataFrame],
@@ -51,7 +51,7 @@ def score_sequences(
     """Temporal scores of runs on the same cases; None where no two neighbouring frames are scored.
 
     Args:
-        tables: of scores, by the subjects' names.
+        tables: of scores, by the scored runs' names.
     """
     groups = _groups(dataset, cases)
     if not groups:
@@ -59,7 +59,7 @@ def score_sequences(
     frames = pd.DataFrame(
         row
         for group in track(groups, "sequences", unit="sequence")
-        for row in _frame_rows(group, subjects, {name: table.set_index("case_id") for name, table in tables.items()})
+        for row in _frame_rows(group, scored_runs, {name: table.set_index("case_id") for name, table in tables.items()})
     )
     sequences = pd.DataFrame(
         {"run": run, "patient": found["patient"].iloc[0], "sequence": sequence, **_sequence_values(found)}
@@ -67,8 +67,10 @@ def score_sequences(
     )
     sequences = _with_united(sequences, next(iter(tables.values())))
     unit = Unit.PATIENT if sequences["patient"].notna().all() else Unit.SEQUENCE
-    means = {subject.name: _unit_means(sequences[sequences["run"] == subject.name], unit) for subject in subjects}
-    first = subjects[0].name
+    means = {
+        scored_run.name: _unit_means(sequences[sequences["run"] == scored_run.name], unit) for scored_run in scored_runs
+    }
+    first = scored_runs[0].name
     record = {
         "unit": str(unit),
         "sequences": len(groups),
@@ -109,27 +111,27 @@ def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int,
 
 
 def _frame_rows(
-    group: Sequence[tuple[int, Scorable]], subjects: Sequence[ScoredRun], tables: Mapping[str, pd.DataFrame]
+    group: Sequence[tuple[int, Scorable]], scored_runs: Sequence[ScoredRun], tables: Mapping[str, pd.DataFrame]
 ) -> list[dict[str, Any]]:
     """Rows of one sequence. The steps of a row are those from the frame before; NaN where that is not scored."""
     rows, before = [], None
     for position, case in group:
         truth, ignored = case.truth.mask(*case.size), ignored_of(case.truth, *case.size)
         kept = scored_pixels(ignored)
-        masks = {subject.name: _mask(subject, case) for subject in subjects}
+        masks = {scored_run.name: _mask(scored_run, case) for scored_run in scored_runs}
         if before is not None and (before[0] != position - 1 or before[1].shape != truth.shape):
             before = None
-        for subject in subjects:
-            scores = tables[subject.name].loc[case.case_id]
+        for scored_run in scored_runs:
+            scores = tables[scored_run.name].loc[case.case_id]
             changed = None
             unseen = None if before is None else _either(before[3], ignored)
             if before is not None and (unseen is None or not unseen.all()):
                 both = scored_pixels(unseen)
-                pair = before[1], truth, before[2][subject.name], masks[subject.name]
+                pair = before[1], truth, before[2][scored_run.name], masks[scored_run.name]
                 changed = step(*map(both, pair))
             rows.append(
                 {
-                    "run": subject.name,
+                    "run": scored_run.name,
                     "patient": case.case.frame.patient,
                     "sequence": case.case.frame.sequence,
                     "case_id": case.case_id,
@@ -139,7 +141,7 @@ def _frame_rows(
                     "dice": scores["dice"],
                     "cldice": scores["cldice"],
                     "truth_pixels": int(truth.sum()),
-                    "mask_pixels": int(kept(masks[subject.name]).sum()),
+                    "mask_pixels": int(kept(masks[scored_run.name]).sum()),
                     **{name: np.nan if changed is None else getattr(changed, name) for name in _STEPS},
                 }
             )
@@ -154,9 +156,9 @@ def _either(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray |
     return first | second
 
 
-def _mask(subject: ScoredRun, case: Scorable) -> np.ndarray:
+def _mask(scored_run: ScoredRun, case: Scorable) -> np.ndarray:
     """The stored mask, bool (H, W); empty where there is none."""
-    mask = subject.mask(case.case_id)
+    mask = scored_run.mask(case.case_id)
     return np.zeros(case.size[::-1], bool) if mask is None else mask
 
 

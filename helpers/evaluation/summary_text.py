@@ -124,8 +124,8 @@ def _pooled(summary: Mapping[str, Any]) -> str:
 def _reference_bounds(summary: Mapping[str, Any]) -> str:
     bounds = summary["yardsticks"]
     return (
-        f"## Yardsticks\n\nMean of {_unit(summary)} means of the Dice of: the ground truth passed down to the 256 grid "
-        f"and back {bounds['ceiling']:.3f}; an empty mask {bounds['all_empty']:.3f}; a full mask "
+        f"## Reference bounds\n\nMean of {_unit(summary)} means of the Dice of: the ground truth passed down to the "
+        f"256 grid and back {bounds['ceiling']:.3f}; an empty mask {bounds['all_empty']:.3f}; a full mask "
         f"{bounds['all_foreground']:.3f}."
     )
 
@@ -163,27 +163,27 @@ def _warning_rows(warnings: Iterable[str], columns: int) -> list[list[str]]:
     return [[f"**warning:** {escaped(text)}", *[""] * (columns - 1)] for text in warnings]
 
 
-def operating_point_rows(studies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def operating_point_rows(points: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The locked threshold beside 0.5, calibration and temperature: a title, then a text for each run.
 
     Args:
-        studies: of a summary, one for each run.
+        points: of a summary, one for each run.
     """
     rows = [
-        ("Dice at 0.5", lambda study: _estimate(study["threshold"], "dice_at_half")),
-        ("Dice at the locked threshold", lambda study: _estimate(study["threshold"], "dice")),
-        ("gain", lambda study: _estimate(study["threshold"], "gain")),
+        ("Dice at 0.5", lambda point: _estimate(point["threshold"], "dice_at_half")),
+        ("Dice at the locked threshold", lambda point: _estimate(point["threshold"], "dice")),
+        ("gain", lambda point: _estimate(point["threshold"], "gain")),
         ("locked threshold", _locked),
-        ("ECE, 15 bins of equal width", lambda study: _estimate(study["calibration"], "ece")),
-        ("ECE, 15 bins of equal mass", lambda study: _number(study["calibration"], "ece_equal_mass")),
-        ("Brier score", lambda study: _estimate(study["calibration"], "brier")),
-        ("Brier score of the share of vessel", lambda study: _number(study["calibration"], "brier_of_share")),
-        ("temperature", lambda study: _number(study["temperature"], "temperature")),
+        ("ECE, 15 bins of equal width", lambda point: _estimate(point["calibration"], "ece")),
+        ("ECE, 15 bins of equal mass", lambda point: _number(point["calibration"], "ece_equal_mass")),
+        ("Brier score", lambda point: _estimate(point["calibration"], "brier")),
+        ("Brier score of the share of vessel", lambda point: _number(point["calibration"], "brier_of_share")),
+        ("temperature", lambda point: _number(point["temperature"], "temperature")),
         ("ECE after scaling by the temperature", _scaled_error),
         ("chosen on", _chosen_on),
-        ("notes", lambda study: "; ".join(study["notes"])),
+        ("notes", lambda point: "; ".join(point["notes"])),
     ]
-    return [[title, *(text(study) for study in studies)] for title, text in rows]
+    return [[title, *(text(point) for point in points)] for title, text in rows]
 
 
 def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -201,7 +201,7 @@ def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _operating_points(summary: Mapping[str, Any]) -> str:
-    names = [escaped(study["run"]) for study in summary["studies"]]
+    names = [escaped(point["run"]) for point in summary["studies"]]
     rows = ([escaped(text) for text in row] for row in operating_point_rows(summary["studies"]))
     return (
         f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "

@@ -66,17 +66,17 @@ class OperatingPoint:
 
 
 def open_development(
-    folder: Path, subjects: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]
+    folder: Path, scored_runs: Sequence[ScoredRun], dataset: Dataset, case_ids: Sequence[str]
 ) -> dict[str, Scored]:
     """Scores of the same models on cases that parameters may be chosen on: an earlier metrics folder.
 
     Args:
         case_ids: that are to be scored.
     Returns:
-        Name of a subject -> what the folder has of its model, prompt, predictor and combination. A subject without any
-        is left out.
+        Name of a scored run -> what the folder has of its model, prompt, predictor and combination. A scored run
+        without any is left out.
     Raises:
-        RefusedInput: where the first subject is left out, ids come from another key, logits are lacking, or a case,
+        RefusedInput: where the first scored run is left out, ids come from another key, logits are lacking, or a case,
             sequence or patient would be on both sides.
     """
     metrics = open_metrics(folder)
@@ -86,13 +86,13 @@ def open_development(
             f"{folder}: expected case ids from key {dataset.key_fingerprint}, found {key}: whether patients are on "
             "both sides could not be told. Evaluate the development cases under the same key (--id-key)"
         )
-    scored_runs = {}
-    for subject in subjects:
-        name = _same_model(subject, metrics)
+    found = {}
+    for scored_run in scored_runs:
+        name = _same_model(scored_run, metrics)
         if name is not None:
-            scored_runs[subject.name] = Scored(metrics.scores(name), metrics.histograms(name))
-    first = subjects[0].name
-    if first not in scored_runs:
+            found[scored_run.name] = Scored(metrics.scores(name), metrics.histograms(name))
+    first = scored_runs[0].name
+    if first not in found:
         raise RefusedInput(
             f"{folder}: expected the model and prompt of run {first}, found other ones. Predict the development cases "
             "with the same command, and evaluate that run first"
@@ -102,13 +102,13 @@ def open_development(
         [(frame.case_id, frame.sequence, frame.patient) for frame in dataset.frames if frame.case_id in wanted],
         columns=["case_id", "sequence", "patient"],
     )
-    for name, scored in scored_runs.items():
+    for name, scored in found.items():
         if not scored.histograms:
             raise RefusedInput(f"{folder}: expected logits of run {name} to choose on, found none. Predict with logits")
         of = dataset.people.spellings.of
         both = [table.assign(patient=table["patient"].map(of, na_action="ignore")) for table in (chosen, scored.table)]
         require_apart(*both)
-    return scored_runs
+    return found
 
 
 def operating_point(name: str, scored: Scored, development: Scored | None, *, draws: int, seed: int) -> OperatingPoint:
@@ -160,9 +160,9 @@ def _locked(scored: Scored, development: Scored | None, *, draws: int, seed: int
     )
 
 
-def _same_model(subject: ScoredRun, metrics: Metrics) -> str | None:
-    """The run of a metrics folder whose masks were made in the same way as a subject's."""
-    own = _deciding(subject.facts())
+def _same_model(scored_run: ScoredRun, metrics: Metrics) -> str | None:
+    """The run of a metrics folder whose masks were made in the same way as a scored run's."""
+    own = _deciding(scored_run.facts())
     return next((run["name"] for run in metrics.summary["runs"] if _deciding(run) == own), None)
 
 

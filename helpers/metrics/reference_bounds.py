@@ -21,7 +21,7 @@ class ReferenceBounds:
 
     Attributes:
         ceiling: to the ground truth itself, passed down to the model's grid and back: what averaging over cells keeps.
-            A yardstick and no strict bound, since logits can place an edge inside a cell.
+            A reference bound and no strict bound, since logits can place an edge inside a cell.
         all_empty: to a mask without a pixel.
         all_foreground: to a mask of all pixels.
     """
@@ -44,7 +44,7 @@ def through_grid(mask: np.ndarray, grid: int = GRID) -> np.ndarray:
 
 
 def reference_bounds(truth: np.ndarray, kept: Callable[..., Any] = as_it_is) -> ReferenceBounds:
-    """The yardsticks of one case. Raises RefusedInput as `as_mask`.
+    """The reference bounds of one case. Raises RefusedInput as `as_mask`.
 
     Args:
         truth: mask (H, W).

@@ -120,16 +120,16 @@ def named_cases(scores: pd.DataFrame) -> dict[str, str]:
 
 def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure]:
     """Name for its file -> picture of one of the `named_cases` of the first run, from the data set's cases."""
-    subject, scores = results.subjects[0], results.scores[results.first]
+    scored_run, scores = results.scored_runs[0], results.scores[results.first]
     title = title_of(results.metrics.summary, results.first)
     return {
-        name.lower().replace(" ", "_"): case_sheet(subject, scores, cases, [case_id], name, title)
+        name.lower().replace(" ", "_"): case_sheet(scored_run, scores, cases, [case_id], name, title)
         for name, case_id in named_cases(scores).items()
     }
 
 
 def case_sheet(
-    subject: ScoredRun,
+    scored_run: ScoredRun,
     scores: pd.DataFrame,
     cases: Sequence[Case],
     case_ids: Sequence[str],
@@ -139,7 +139,7 @@ def case_sheet(
     """One row of panels for each of some cases, with Dice, clDice and HD95; a notice where no frame can be read.
 
     Args:
-        scores: of the subject.
+        scores: of the scored run.
         cases: of the data set.
         heading: what these cases are.
         title: whose scores these are.
@@ -148,11 +148,11 @@ def case_sheet(
     rows = scores.set_index("case_id")
     panels = []
     for case_id in case_ids:
-        panel = case_panel(by_id[case_id], subject.mask(case_id), subject.status(case_id))
+        panel = case_panel(by_id[case_id], scored_run.mask(case_id), scored_run.status(case_id))
         if panel is not None:
             row = rows.loc[case_id]
             panels.append(with_scores(panel, row, row.get(COLUMN)))
-    heading = f"{heading} of {subject.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
+    heading = f"{heading} of {scored_run.name}, {len(case_ids)} of {sizes_text(sizes(scores))}"
     heading += "" if title is None else f"; {title}"
     if not panels:
         return new_figure(6.0, 1.0, heading, "no frame of these cases can be read")
@@ -160,11 +160,11 @@ def case_sheet(
 
 
 def masks_of(
-    subject: ScoredRun, scores: pd.DataFrame, cases: Sequence[Case], case_id: str
+    scored_run: ScoredRun, scores: pd.DataFrame, cases: Sequence[Case], case_id: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ground truth and scored mask of a case, bool (H, W) each; an empty mask where there is none."""
     case = next(case for case in cases if case.case_id == case_id)
     row = scores.set_index("case_id").loc[case_id]
     truth = required_truth(case).mask(int(row["width"]), int(row["height"]))
-    mask = subject.mask(case_id)
+    mask = scored_run.mask(case_id)
     return truth, np.zeros_like(truth) if mask is None else mask

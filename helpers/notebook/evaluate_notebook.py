@@ -58,32 +58,32 @@ class Results:
     """The scores of an evaluation, its runs, and what both together give.
 
     Attributes:
-        subjects: in the order of the parameters; the first is the one that the notebook is about.
+        scored_runs: in the order of the parameters; the first is the one that the notebook is about.
     """
 
     metrics: Metrics = field(repr=False)
-    subjects: tuple[ScoredRun, ...]
+    scored_runs: tuple[ScoredRun, ...]
 
     @cached_property
     def scores(self) -> Mapping[str, pd.DataFrame]:
-        """Name of a subject -> its table of scores, of the cases that all have."""
-        return {subject.name: self.metrics.scores(subject.name) for subject in self.subjects}
+        """Name of a scored run -> its table of scores, of the cases that all have."""
+        return {scored_run.name: self.metrics.scores(scored_run.name) for scored_run in self.scored_runs}
 
     @cached_property
     def summaries(self) -> Mapping[str, pd.DataFrame]:
         """Name -> means with intervals; failed and missing predictions count as empty masks."""
-        return {subject.name: self.metrics.means(subject.name) for subject in self.subjects}
+        return {scored_run.name: self.metrics.means(scored_run.name) for scored_run in self.scored_runs}
 
     @cached_property
     def summaries_of_scored(self) -> Mapping[str, pd.DataFrame]:
-        """Name -> the same of the cases that have a mask, for the subjects where some have none."""
-        tables = {subject.name: self.metrics.means_of_scored(subject.name) for subject in self.subjects}
+        """Name -> the same of the cases that have a mask, for the scored runs where some have none."""
+        tables = {scored_run.name: self.metrics.means_of_scored(scored_run.name) for scored_run in self.scored_runs}
         return {f"{name}, without failures": table for name, table in tables.items() if table is not None}
 
     @property
     def first(self) -> str:
-        """Name of the subject that the notebook is about."""
-        return self.subjects[0].name
+        """Name of the scored run that the notebook is about."""
+        return self.scored_runs[0].name
 
     @property
     def title(self) -> str:
@@ -100,9 +100,9 @@ class Results:
         """What the scores were made from and hold, by the SHA-256 of each, in the order of its making."""
         summary, rows = self.metrics.summary, []
         rows.append(("data set", "frames that were scored", summary["dataset"]["listing_sha256"]))
-        for subject in self.subjects:
-            rows.append((f"run {subject.name}", "configuration", subject.run.config.config_sha256))
-            rows.append((f"run {subject.name}", TABLE_NAME, subject.run.manifest["files"][TABLE_NAME]))
+        for scored_run in self.scored_runs:
+            rows.append((f"run {scored_run.name}", "configuration", scored_run.run.config.config_sha256))
+            rows.append((f"run {scored_run.name}", TABLE_NAME, scored_run.run.manifest["files"][TABLE_NAME]))
         training = summary["training"] or {"files": ()}
         rows += [(f"{one['role']} list", "file", one["sha256"]) for one in training["files"]]
         rows += [("evaluation", name, found) for name, found in sorted(summary["files"].items())]
@@ -119,23 +119,23 @@ class Results:
         return f"{sizes_text(sizes(self.scores[self.first]))}; {self.title}"
 
     @property
-    def subject_table(self) -> pd.DataFrame:
-        """Who is scored, on how much: a row for each subject."""
+    def run_table(self) -> pd.DataFrame:
+        """Who is scored, on how much: a row for each scored run."""
         rows = []
         standing = self.metrics.summary.get("standing")
         titles = {} if standing is None else {one["run"]: one["title"] for one in standing["runs"]}
-        for subject in self.subjects:
-            scores = self.scores[subject.name]
+        for scored_run in self.scored_runs:
+            scores = self.scores[scored_run.name]
             outcomes = scores["outcome"].value_counts()
             rows.append(
                 {
-                    "run": subject.name,
-                    "model": subject.model_name,
-                    "prompt": subject.run.prompts[subject.prompt_id],
-                    "threshold": subject.run.threshold,
-                    "several [SEG]": str(subject.run.combine),
+                    "run": scored_run.name,
+                    "model": scored_run.model_name,
+                    "prompt": scored_run.run.prompts[scored_run.prompt_id],
+                    "threshold": scored_run.run.threshold,
+                    "several [SEG]": str(scored_run.run.combine),
                     "rests on": sizes_text(sizes(scores)),
-                    "training": titles.get(subject.name, self.title),
+                    "training": titles.get(scored_run.name, self.title),
                     **{str(kind): int(outcomes.get(str(kind), 0)) for kind in CaseScoring},
                 }
             )
@@ -148,14 +148,14 @@ class Results:
 
     @property
     def pooled_table(self) -> pd.DataFrame:
-        """cIoU and gIoU of the RefCOCO protocol: a row for each, a column for each subject."""
+        """cIoU and gIoU of the RefCOCO protocol: a row for each, a column for each scored run."""
         columns = {run["name"]: list(map(written_mean, run["pooled"])) for run in self.metrics.summary["runs"]}
         return pd.DataFrame({"pooled": ["cIoU", "gIoU"], **columns})
 
     @cached_property
     def curves(self) -> tuple[CurveData, ...]:
-        """What the curves of each subject are drawn from; a run of imported masks may have no logits."""
-        return tuple(self._curve(subject) for subject in self.subjects)
+        """What the curves of each scored run are drawn from; a run of imported masks may have no logits."""
+        return tuple(self._curve(scored_run) for scored_run in self.scored_runs)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -163,8 +163,8 @@ class Results:
         return tuple(self.metrics.summary["warnings"])
 
     @property
-    def study_table(self) -> pd.DataFrame:
-        """The locked threshold beside 0.5, calibration and temperature: a column for each subject."""
+    def operating_point_table(self) -> pd.DataFrame:
+        """The locked threshold beside 0.5, calibration and temperature: a column for each scored run."""
         rows = operating_point_rows(self.metrics.summary["studies"])
         return pd.DataFrame(rows, columns=["from the logits", *self.scores])
 
@@ -183,17 +183,17 @@ class Results:
         training = self.metrics.summary["training"]
         return () if training is None else tuple(training["warnings"])
 
-    def _curve(self, subject: ScoredRun) -> CurveData:
-        name = subject.name
+    def _curve(self, scored_run: ScoredRun) -> CurveData:
+        name = scored_run.name
         rows = self.summaries[name].set_index("metric")
         return CurveData(
             name,
             list(self.metrics.histograms(name).values()),
-            subject.run.threshold,
+            scored_run.run.threshold,
             float(rows.loc["dice", "mean"]),
             self.metrics.thresholds(name),
             self.metrics.reliability(name),
-            self.metrics.study(name),
+            self.metrics.operating_point(name),
         )
 
 
@@ -237,8 +237,8 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
         seed=settings.seed,
         draws=settings.draws,
     )
-    subjects = open_scored_runs(folders, names, settings.prompt)
-    return Results(open_metrics(output), subjects)
+    scored_runs = open_scored_runs(folders, names, settings.prompt)
+    return Results(open_metrics(output), scored_runs)
 
 
 def _latest_run(project: str) -> tuple[Path, str]:

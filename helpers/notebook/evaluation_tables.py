@@ -58,11 +58,11 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
     return pd.DataFrame(rows, columns=["metric", *summaries])
 
 
-def reference_bound_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Dice of the three yardsticks, averaged like the scores.
+def reference_bound_table(bounds: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Dice of the three reference bounds, averaged like the scores.
 
     Args:
-        yardsticks: columns case_id, ceiling, all_empty, all_foreground.
+        bounds: columns case_id, ceiling, all_empty, all_foreground.
         scores: of any run on the same cases; it says which patient and sequence each belongs to.
     """
     names = {
@@ -70,8 +70,8 @@ def reference_bound_table(yardsticks: pd.DataFrame, scores: pd.DataFrame) -> pd.
         "all_empty": "empty mask",
         "all_foreground": "mask of all pixels",
     }
-    means = reference_bound_means(yardsticks, scores)
-    return pd.DataFrame({"yardstick": names.values(), "Dice": [round(means[name], 3) for name in names]})
+    means = reference_bound_means(bounds, scores)
+    return pd.DataFrame({"reference bound": names.values(), "Dice": [round(means[name], 3) for name in names]})
 
 
 def median_case(scores: pd.DataFrame) -> str:
@@ -196,25 +196,25 @@ class Comparison:
 
 def compared_with_first(results: Results) -> Iterator[Comparison]:
     """One comparison for each other run, in order: differences are those of the first run less the other."""
-    for number, subject in enumerate(results.subjects[1:], start=1):
-        pairing = pair(results.scores[subject.name], results.scores[results.first])
-        compared = turned(results.metrics.comparison(subject.name))
+    for number, scored_run in enumerate(results.scored_runs[1:], start=1):
+        pairing = pair(results.scores[scored_run.name], results.scores[results.first])
+        compared = turned(results.metrics.comparison(scored_run.name))
         together = counts(joint((pairing.first, pairing.second)))
         shown = title(together, results.left_out)
         note = sizes_text(sizes(pairing.first))
-        tests = p_value_note(together, subject.name, results.first)
+        tests = p_value_note(together, scored_run.name, results.first)
         changed = changes(pairing)
-        differences = _named(written_comparison(compared), subject.name, results.first)
+        differences = _named(written_comparison(compared), scored_run.name, results.first)
         yield Comparison(
             number,
-            f"{_text(results.first, subject.name, pairing, note)}\n{shown}",
+            f"{_text(results.first, scored_run.name, pairing, note)}\n{shown}",
             (with_warnings(differences, [*results.training_warnings, *([tests] if tests else [])], shown),
              change_counts(changed),
-             _named(_ends(changed).round(3), f"Dice, {subject.name}", f"Dice, {results.first}")),
+             _named(_ends(changed).round(3), f"Dice, {scored_run.name}", f"Dice, {results.first}")),
             difference_figure(
                 unit_differences(pairing, list(compared["metric"])),
                 compared,
-                first=subject.name,
+                first=scored_run.name,
                 second=results.first,
                 sizes_note=f"{note}; {shown}",
             ),

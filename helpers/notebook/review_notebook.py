@@ -37,12 +37,12 @@ class Review(OpenedReview):
         scores = "none: cases stand in the order of their ids"
         if metrics is not None:
             scores = f"{shown_path(metrics.folder)}; {self.source.title}"
-        run = self.source.subjects[0].run
+        run = self.source.scored_runs[0].run
         lines = [f"note: {text}" for text in (run.unchecked, run.mixture) if text is not None]
         lines += [f"scores: {scores}", f"{self.session.reviewer}: {self.session.progress()}"]
         lines += map(str, agreements(self.session.all_verdicts))
-        for other, subject in zip(self.session.others, self.source.subjects[1:], strict=True):
-            names = (self.source.subjects[0].name, subject.name)
+        for other, scored_run in zip(self.session.others, self.source.scored_runs[1:], strict=True):
+            names = (self.source.scored_runs[0].name, scored_run.name)
             lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
         if self.session.elsewhere:
             lines.append(elsewhere(self.session.elsewhere))

@@ -167,7 +167,7 @@ def export_corrections(
     merged = merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
     if accepted is not None:
         masks = [case.case_id for case in source.cases if _has_mask(source, case.case_id)]
-        merged = with_accepted(merged, accepted, source.subjects[0].run.threshold, masks)
+        merged = with_accepted(merged, accepted, source.scored_runs[0].run.threshold, masks)
         source.require_whole(merged.accepted)
     if not merged.records and not merged.accepted:
         said = "; ".join(f"{len(ids)} cases: {reason}" for reason, ids in merged.left_out.items())
@@ -191,18 +191,18 @@ def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str | No
 
 
 def _has_mask(source: ReviewSource, case_id: str) -> bool:
-    return source.subjects[0].run.prediction(case_id, source.prompt)[0].mask_pixels is not None
+    return source.scored_runs[0].run.prediction(case_id, source.prompt)[0].mask_pixels is not None
 
 
 def _base_of(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
-    subject = source.subjects[0]
+    scored_run = source.scored_runs[0]
     return MaskBase(
         BeganFrom.PREDICTION,
         reviewer,
         source.run,
-        subject.run.config.first_sha256,
+        scored_run.run.config.first_sha256,
         source.prompt,
-        weights_of(subject.model),
+        weights_of(scored_run.model),
         None if mask is None else mask_digest(mask),
     )
 
@@ -212,7 +212,7 @@ def _predicted(
 ) -> Iterator[_Chosen]:
     by_id = {case.case_id: case for case in source.dataset.cases}
     for case_id in track(case_ids, words, unit="case"):
-        mask = source.subjects[0].mask(case_id)
+        mask = source.scored_runs[0].mask(case_id)
         said = (flags or {}).get(case_id, ())
         yield _Chosen(by_id[case_id], mask, MaskOrigin.PREDICTED, (_base_of(source, None, mask),), said)
 
@@ -225,7 +225,7 @@ def _merged(source: ReviewSource, merged: Merged, store: CorrectionStore, words:
             records = merged.records[case_id]
             yield _Chosen(case, store.mask(records[0]), MaskOrigin.CORRECTED, tuple(map(_base, records)))
         else:
-            mask = source.subjects[0].mask(case_id)
+            mask = source.scored_runs[0].mask(case_id)
             bases = tuple(_base_of(source, one.reviewer, mask) for one in merged.accepted[case_id])
             yield _Chosen(case, mask, MaskOrigin.ACCEPTED, bases)
 
@@ -267,7 +267,7 @@ def _write(
                     summary.unreadable.append(frame.case_id)
                 continue
             if one.origin is not MaskOrigin.CORRECTED:
-                require_predicted(frame.case_id, image, source.subjects[:1])
+                require_predicted(frame.case_id, image, source.scored_runs[:1])
             if one.mask is not None and one.mask.shape != image.size[::-1]:
                 height, width = one.mask.shape
                 raise RefusedInput(

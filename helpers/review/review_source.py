@@ -40,29 +40,30 @@ class ReviewSource:
     """What is reviewed.
 
     Attributes:
-        subjects: the run that is reviewed, then others to show in its place; one prompt of each.
+        scored_runs: the run that is reviewed, then others to show in its place; one prompt of each.
         dataset: that the runs were made from.
         metrics: scores of the first run; None where it was not evaluated.
         beside: runs of the same frames to show at the same time, each in a panel of its own.
     """
 
-    subjects: tuple[ScoredRun, ...]
+    scored_runs: tuple[ScoredRun, ...]
     dataset: Dataset = field(repr=False)
     metrics: Metrics | None = field(default=None, repr=False)
     beside: tuple[ScoredRun, ...] = ()
 
     def __post_init__(self) -> None:
         known = {case.case_id for case in self.dataset.cases}
-        missing = [case_id for case_id in self._subject.run.cases() if case_id not in known]
+        missing = [case_id for case_id in self._scored_run.run.cases() if case_id not in known]
         if missing:
             raise RefusedInput(
-                f"expected the data set that run {self._subject.name} was made from, found one without {len(missing)} "
-                f"of its cases, the first {missing[0]}. Name the same data set, layout and key of case ids"
+                f"expected the data set that run {self._scored_run.name} was made from, found one without "
+                f"{len(missing)} of its cases, the first {missing[0]}. Name the same data set, layout and key of "
+                "case ids"
             )
 
     @property
-    def _subject(self) -> ScoredRun:
-        return self.subjects[0]
+    def _scored_run(self) -> ScoredRun:
+        return self.scored_runs[0]
 
     @property
     def run(self) -> str:
@@ -72,11 +73,11 @@ class ReviewSource:
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """Of the reviewed run, then of the others."""
-        return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.subjects)
+        return tuple(one.run.manifest["files"][TABLE_NAME] for one in self.scored_runs)
 
     def predictions(self, case_id: str) -> tuple[str | None, ...]:
         """Fingerprints of what the runs say of a case, the reviewed one first; None where one does not have it."""
-        return tuple(one.prediction(case_id) for one in self.subjects)
+        return tuple(one.prediction(case_id) for one in self.scored_runs)
 
     def places(self, record: VerdictRecord) -> tuple[int, ...]:
         """Which of the runs, the reviewed one being 0, a record is on, as they are now; none for another prompt."""
@@ -88,18 +89,18 @@ class ReviewSource:
     def require_whole(self, case_ids: Iterable[str]) -> None:
         """Check the files of cases before many are shown. Raises RefusedInput as `Run.require_whole`."""
         wanted = list(case_ids)
-        for one in (*self.subjects, *self.beside):
+        for one in (*self.scored_runs, *self.beside):
             one.run.require_whole(wanted, one.prompt_id)
 
     @property
     def stamp(self) -> str | None:
         """What must stand on all that is shown of these runs, see `core.watermark`; None for runs of one's own."""
-        return stamp_text(*(one.run.stamp for one in (*self.subjects, *self.beside)))
+        return stamp_text(*(one.run.stamp for one in (*self.scored_runs, *self.beside)))
 
     @property
     def prompt(self) -> str:
         """Id of the prompt."""
-        return self._subject.prompt_id
+        return self._scored_run.prompt_id
 
     @cached_property
     def scores(self) -> Mapping[str, Mapping[str, float | None]]:
@@ -113,7 +114,7 @@ class ReviewSource:
     @cached_property
     def title(self) -> str | None:
         """Whose scores these are, see `helpers.evaluation.leakage.standing`; None without metrics."""
-        return None if self.metrics is None else title_of(self.metrics.summary, name_in(self.metrics, self._subject))
+        return None if self.metrics is None else title_of(self.metrics.summary, name_in(self.metrics, self._scored_run))
 
     @cached_property
     def standings(self) -> Mapping[str, str]:
@@ -126,13 +127,13 @@ class ReviewSource:
         """Scores of what this run and prompt say now; None without metrics."""
         if self.metrics is None:
             return None
-        name = name_in(self.metrics, self._subject)
+        name = name_in(self.metrics, self._scored_run)
         if name is None:
             raise RefusedInput(
-                f"{self.metrics.folder}: expected scores of run {self._subject.name} and prompt {self.prompt}, found "
-                f"those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
+                f"{self.metrics.folder}: expected scores of run {self._scored_run.name} and prompt {self.prompt}, "
+                f"found those of {', '.join(self.metrics.runs)}. Evaluate this run, or leave the metrics out"
             )
-        table, other = self.metrics.scores(name), outdated(self.metrics, name, self._subject)
+        table, other = self.metrics.scores(name), outdated(self.metrics, name, self._scored_run)
         if other:
             logger.warning(
                 "%d of %d cases have no scores here: they were predicted again since they were scored. Evaluate the "
@@ -155,7 +156,7 @@ class ReviewSource:
     @cached_property
     def cases(self) -> tuple[ReviewCase, ...]:
         """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
-        run, cases = self._subject.run, []
+        run, cases = self._scored_run.run, []
         empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
         for case_id in run.cases():
             row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
@@ -185,8 +186,8 @@ class ReviewSource:
         case = self._by_id.get(case_id)
         if case is None:
             raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
-        shown = (*self.subjects, *self.beside)
-        predictions = [self._prediction(subject, case_id) for subject in shown]
+        shown = (*self.scored_runs, *self.beside)
+        predictions = [self._prediction(scored_run, case_id) for scored_run in shown]
         try:
             image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
         except UnreadableImage as error:
@@ -214,7 +215,7 @@ class ReviewSource:
         """What the viewer must know before the first case, as a JSON object, docs/review.md."""
         return {
             "run": self.run,
-            "config": self._subject.run.config.first_sha256,
+            "config": self._scored_run.run.config.first_sha256,
             "prompt": self.prompt,
             "stamp": self.stamp,
             "title": self.title,
@@ -225,7 +226,7 @@ class ReviewSource:
                     "threshold": one.run.threshold,
                     "prompt_text": one.run.prompts[one.prompt_id],
                 }
-                for run, one in zip(self.fingerprints, self.subjects, strict=True)
+                for run, one in zip(self.fingerprints, self.scored_runs, strict=True)
             ],
             "beside": [{"name": one.name, "threshold": one.run.threshold} for one in self.beside],
             "metrics": [
@@ -258,14 +259,16 @@ class ReviewSource:
 
     def _size(self, case_id: str) -> tuple[int, int]:
         """Width and height that a run saw; a small square where none could read the frame."""
-        for subject in self.subjects:
-            for row in subject.run.prediction(case_id, subject.prompt_id) if case_id in subject.run.cases() else ():
+        for scored_run in self.scored_runs:
+            for row in (
+                scored_run.run.prediction(case_id, scored_run.prompt_id) if case_id in scored_run.run.cases() else ()
+            ):
                 if row.width and row.height:
                     return row.width, row.height
         return 64, 64
 
-    def _prediction(self, subject: ScoredRun, case_id: str) -> CodedPrediction | None:
-        run, prompt = subject.run, subject.prompt_id
+    def _prediction(self, scored_run: ScoredRun, case_id: str) -> CodedPrediction | None:
+        run, prompt = scored_run.run, scored_run.prompt_id
         if case_id not in run.cases():
             return None
         rows = run.prediction(case_id, prompt)
@@ -295,9 +298,9 @@ def open_source(
         RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it.
     """
     judged = [run] if against is None else [run, against]
-    subjects = open_scored_runs([*judged, *beside], prompt=prompt or next(iter(open_run(run).prompts)))
-    require_same_ids(subjects, dataset)
-    source = ReviewSource(subjects[: len(judged)], dataset, metrics, subjects[len(judged) :])
+    scored_runs = open_scored_runs([*judged, *beside], prompt=prompt or next(iter(open_run(run).prompts)))
+    require_same_ids(scored_runs, dataset)
+    source = ReviewSource(scored_runs[: len(judged)], dataset, metrics, scored_runs[len(judged) :])
     _ = source.scores  # metrics of another run are refused now, not at the first case
     return source
 

@@ -22,7 +22,7 @@ def data(*cases):
     return SimpleNamespace(cases=cases)
 
 
-def subject(*case_ids, limit=None, split=None, patient=None, sequence=None):
+def scored_run(*case_ids, limit=None, split=None, patient=None, sequence=None):
     rows = [SimpleNamespace(case_id=case_id, split=split, patient=patient, sequence=sequence) for case_id in case_ids]
     config = SimpleNamespace(values={} if limit is None else {"limit": limit})
     return SimpleNamespace(run=SimpleNamespace(cases=lambda: list(case_ids), config=config, rows=rows))
@@ -32,26 +32,26 @@ ABC = data(case("c"), case("a"), case("b", truth=None))
 
 
 def test_cases_with_truth_in_the_order_of_the_data_set():
-    found = choose_cases([subject("a", "b", "c")], ABC)
+    found = choose_cases([scored_run("a", "b", "c")], ABC)
     assert (found.case_ids, found.left_out, found.warnings) == (("c", "a"), {}, ())
 
 
 def test_a_run_missed_what_it_lacks_unless_it_was_limited():
-    assert choose_cases([subject("a")], ABC).case_ids == ("c", "a")
-    limited = choose_cases([subject("a", "c"), subject("a", limit=0)], ABC)
+    assert choose_cases([scored_run("a")], ABC).case_ids == ("c", "a")
+    limited = choose_cases([scored_run("a", "c"), scored_run("a", limit=0)], ABC)
     assert limited.case_ids == ("a",) and limited.left_out == {UNTRUE: ("c",)}
 
 
 def test_a_run_was_made_for_the_splits_that_it_has_cases_of():
     halves = data(case("a", split="val"), case("b", split="test"), case("c", split="test"))
-    found = choose_cases([subject("b", split="test")], halves)
+    found = choose_cases([scored_run("b", split="test")], halves)
     assert found.case_ids == ("b", "c") and found.left_out == {UNTRUE: ("a",)}
-    assert choose_cases([subject("a", "b")], halves).case_ids == ("a", "b", "c")
+    assert choose_cases([scored_run("a", "b")], halves).case_ids == ("a", "b", "c")
 
 
 def test_cases_that_only_runs_have_are_of_other_splits_or_gone():
     there = data(case("a", split="test"))
-    found = choose_cases([subject("a", "z", "y", split="test"), subject("a", "x", split="val")], there)
+    found = choose_cases([scored_run("a", "z", "y", split="test"), scored_run("a", "x", split="val")], there)
     assert found.case_ids == ("a",) and found.left_out == {GONE: ("y", "z"), ELSEWHERE: ("x",)}
     (warning,) = found.warnings
     assert warning.startswith("2 predicted cases, the first z, are gone")
@@ -59,9 +59,9 @@ def test_cases_that_only_runs_have_are_of_other_splits_or_gone():
 
 def test_groups_that_a_run_did_not_know_did_not_change():
     there = data(case("a", patient="P1", sequence="S1"), case("b", patient="P2", sequence="S2"))
-    assert choose_cases([subject("a", "b")], there).warnings == ()
-    assert choose_cases([subject("a", patient="P1", sequence="S1")], there).warnings == ()
-    for run in (subject("b", "a", patient="P2"), subject("a", sequence="S2"), subject("a", patient="P9")):
+    assert choose_cases([scored_run("a", "b")], there).warnings == ()
+    assert choose_cases([scored_run("a", patient="P1", sequence="S1")], there).warnings == ()
+    for run in (scored_run("b", "a", patient="P2"), scored_run("a", sequence="S2"), scored_run("a", patient="P9")):
         (warning,) = choose_cases([run], there).warnings
         assert warning.startswith("1 cases, the first a, are of another patient or sequence now")
 
@@ -69,12 +69,12 @@ def test_groups_that_a_run_did_not_know_did_not_change():
 @pytest.mark.parametrize(("truth", "warnings"), [(None, 0), ("a truth", 1)])
 def test_groups_matter_of_cases_that_are_scored(truth, warnings):
     there = data(case("a", patient="P1"), case("b", truth=truth, patient="P2"))
-    assert len(choose_cases([subject("a", "b", patient="P1")], there).warnings) == warnings
+    assert len(choose_cases([scored_run("a", "b", patient="P1")], there).warnings) == warnings
 
 
 def test_without_a_common_case_nothing_is_scored():
     with pytest.raises(RefusedInput, match="all 2 runs were made for, found none among 3 cases .*, 2 of them with"):
-        choose_cases([subject("a", limit=1), subject("c", limit=1)], ABC)
+        choose_cases([scored_run("a", limit=1), scored_run("c", limit=1)], ABC)
 
 
 def followed(*rows, mode="track"):

@@ -63,16 +63,16 @@ def test_a_data_set_in_order_adds_nothing(tmp_path):
 def test_frames_that_a_run_read_are_not_read_again_and_found_all_the_same(faulty, tmp_path, monkeypatch):
     run = tmp_path / "run"
     predict(faulty.frames, PlainPredictor(), run, dataset=faulty.identity)
-    subjects, case_ids = open_scored_runs([run]), [case.case_id for case in faulty.cases]
-    before = checked_data(faulty, subjects, [])
+    scored_runs, case_ids = open_scored_runs([run]), [case.case_id for case in faulty.cases]
+    before = checked_data(faulty, scored_runs, [])
 
     def read(*asked):
         raise AssertionError("a frame was read again")
 
     monkeypatch.setattr("helpers.data.audit.audit.read_frame", read)
-    assert checked_data(faulty, subjects, case_ids) == before
+    assert checked_data(faulty, scored_runs, case_ids) == before
     with pytest.raises(AssertionError, match="read again"):
-        checked_data(faulty, subjects, case_ids[:-1])
+        checked_data(faulty, scored_runs, case_ids[:-1])
 
 
 def test_privacy_is_told_and_is_no_warning_of_scores(tmp_path):

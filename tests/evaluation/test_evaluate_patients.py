@@ -27,10 +27,10 @@ def test_patients_that_are_not_known_are_warned_of(data, good, tmp_path):
     ]
 
 
-def test_yardsticks_weigh_patients_as_the_scores_do(data, good, tmp_path):
+def test_reference_bounds_weigh_patients_as_the_scores_do(data, good, tmp_path):
     uneven = replace(data, cases=data.cases[:3])
     found = evaluate([good], uneven, tmp_path / "m", processes=1, draws=100)
-    full = open_metrics(tmp_path / "m").yardsticks()["all_foreground"]
+    full = open_metrics(tmp_path / "m").reference_bounds()["all_foreground"]
     expected = ((full[0] + full[1]) / 2 + full[2]) / 2
     assert found.summary["yardsticks"]["all_foreground"] == pytest.approx(expected) != full.mean()
     assert f"a full mask {expected:.3f}" in found.text

@@ -67,8 +67,8 @@ def test_scores_of_cases_that_were_predicted_again_are_outdated_and_no_others(sc
         as_before(folder)
     metrics = open_metrics(folder)
     assert (metrics.predictions("ours") is None) is before and "prediction" not in metrics.scores("ours")
-    (subject,) = open_scored_runs([run])
-    assert name_in(metrics, subject) == "ours" and outdated(metrics, "ours", subject) == frozenset()
+    (scored_run,) = open_scored_runs([run])
+    assert name_in(metrics, scored_run) == "ours" and outdated(metrics, "ours", scored_run) == frozenset()
     for case_id in (second, third):
         predict_again(run, case_id)
     assert outdated(metrics, "ours", open_scored_runs([run])[0]) == {second, third}
@@ -81,8 +81,8 @@ def test_another_run_has_no_name_in_a_metrics_folder(scored, tmp_path):
 
 def test_a_run_that_changes_while_it_is_scored_is_refused(scored):
     run, _, (_, second, *_) = scored
-    subjects = open_scored_runs([run])
-    require_unchanged(subjects)
+    scored_runs = open_scored_runs([run])
+    require_unchanged(scored_runs)
     predict_again(run, second)
     with pytest.raises(RefusedInput, match="predicted again meanwhile. Give the same command again"):
-        require_unchanged(subjects)
+        require_unchanged(scored_runs)

@@ -72,11 +72,11 @@ def test_tables_of_a_folder(metrics):
     assert metrics.means("a")["mean"].tolist() == [0.5] and metrics.means_of_scored("b")["mean"].tolist() == [0.7]
     assert metrics.means_of_scored("a") is None
     assert metrics.comparison("b")["difference"].tolist() == [0.2]
-    assert metrics.study("b")["notes"] == []
+    assert metrics.operating_point("b")["notes"] == []
     assert (
         metrics.thresholds("b").to_dict("list") == metrics.reliability("b").to_dict("list") == {"threshold": [0.1, 0.3]}
     )
-    assert metrics.changes()["case_id"].tolist() == metrics.yardsticks()["case_id"].tolist() == ["x"]
+    assert metrics.changes()["case_id"].tolist() == metrics.reference_bounds()["case_id"].tolist() == ["x"]
     assert metrics.frames() is metrics.sequences() is None
 
 
@@ -133,24 +133,24 @@ def test_where_scores_may_be_written(tmp_path):
         check_output(tmp_path / "other/summary.json")
 
 
-def subject(config="1", prompt="p1", masks=None, predictions=None):
+def scored_run(config="1", prompt="p1", masks=None, predictions=None):
     run = SimpleNamespace(config=SimpleNamespace(config_sha256=config))
     return SimpleNamespace(run=run, prompt_id=prompt, mask=(masks or {}).get, prediction=(predictions or {}).get)
 
 
 def test_the_name_of_a_run_in_the_scores(metrics):
-    assert [name_in(metrics, subject(prompt=prompt)) for prompt in ("p1", "p2", "p3")] == ["a", "b", None]
-    assert name_in(metrics, subject(config="2")) is None
+    assert [name_in(metrics, scored_run(prompt=prompt)) for prompt in ("p1", "p2", "p3")] == ["a", "b", None]
+    assert name_in(metrics, scored_run(config="2")) is None
 
 
 def test_scores_of_something_else_are_told_by_fingerprints(metrics):
-    assert outdated(metrics, "a", subject(predictions={"x": "f1"})) == frozenset()
-    assert outdated(metrics, "a", subject(predictions={"x": "f2", "y": "f3"})) == {"x", "y"}
+    assert outdated(metrics, "a", scored_run(predictions={"x": "f1"})) == frozenset()
+    assert outdated(metrics, "a", scored_run(predictions={"x": "f2", "y": "f3"})) == {"x", "y"}
 
 
 def test_of_earlier_versions_masks_are_compared(tmp_path):
     found = open_metrics(write(tmp_path / "m", scores=SCORES.drop(columns="prediction")))
     assert found.predictions("a") is None
-    assert outdated(found, "a", subject(masks={"x": MASK, "y": ~MASK})) == frozenset()
-    assert outdated(found, "a", subject(masks={"x": ~MASK})) == {"x", "y"}
-    assert outdated(found, "b", subject()) == frozenset()  # no mask is an empty one
+    assert outdated(found, "a", scored_run(masks={"x": MASK, "y": ~MASK})) == frozenset()
+    assert outdated(found, "a", scored_run(masks={"x": ~MASK})) == {"x", "y"}
+    assert outdated(found, "b", scored_run()) == frozenset()  # no mask is an empty one

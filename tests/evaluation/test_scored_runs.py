@@ -57,7 +57,7 @@ def test_runs_of_other_data_with_the_same_kept_ids_are_refused(data, tmp_path):
 
 def test_runs_of_one_name_are_numbered_past_names_that_are_taken(tmp_path):
     folders = [write_run(tmp_path / name, {"a": None}) for name in ("x/run", "y/run", "z/run-2", "z/run")]
-    assert [subject.name for subject in open_scored_runs(folders)] == ["run", "run-2", "run-2-2", "run-3"]
+    assert [scored_run.name for scored_run in open_scored_runs(folders)] == ["run", "run-2", "run-2-2", "run-3"]
 
 
 def test_a_run_is_not_scored_on_other_frames_than_it_was_made_for(data, tmp_path):
@@ -83,14 +83,14 @@ def test_a_run_is_not_scored_on_frames_of_another_depth(tmp_path):
 
 
 def test_frames_are_read_only_where_their_files_are_not_as_found(data, tmp_path, monkeypatch):
-    subjects = open_scored_runs([run_of(data, tmp_path / "run")])
+    scored_runs = open_scored_runs([run_of(data, tmp_path / "run")])
     copied = with_inverted(data, tmp_path / "copied", [])
     (copied.root / copied.frames[0].path.relative_to(copied.root)).write_bytes(b"unreadable now")
     read = []
     monkeypatch.setattr(module, "current_sha256", lambda frame: read.append(frame.case_id))
-    require_same_frames(subjects, data, [frame.case_id for frame in data.frames])
+    require_same_frames(scored_runs, data, [frame.case_id for frame in data.frames])
     assert read == []
-    require_same_frames(subjects, copied, [frame.case_id for frame in copied.frames[:3]])
+    require_same_frames(scored_runs, copied, [frame.case_id for frame in copied.frames[:3]])
     assert read == [frame.case_id for frame in copied.frames[:3]]
 
 
@@ -106,31 +106,33 @@ def test_the_model_is_named_for_people(tmp_path):
         "none": (None, ""),
     }
     for name, (model, shown) in models.items():
-        (subject,) = open_scored_runs([write_run(tmp_path / name, {"a": None}, model=model)])
-        assert subject.model_name == shown
+        (scored_run,) = open_scored_runs([write_run(tmp_path / name, {"a": None}, model=model)])
+        assert scored_run.model_name == shown
 
 
 def test_what_decides_the_masks(tmp_path):
     config = {"model": {"a": 1}, "predictor": {"b": 2}, "limit": 9, "dataset": {"ids": "kept"}, "threshold": 0.25}
-    (subject,) = open_scored_runs([write_run(tmp_path / "run", {"a": None}, combine="first", **config)], names=["mine"])
-    assert subject.facts() == {
+    (scored_run,) = open_scored_runs(
+        [write_run(tmp_path / "run", {"a": None}, combine="first", **config)], names=["mine"]
+    )
+    assert scored_run.facts() == {
         "name": "mine",
         "prompt_id": "p1",
         "prompt": "vessel",
-        "config_sha256": subject.run.config.config_sha256,
+        "config_sha256": scored_run.run.config.config_sha256,
         **config,
         "combine": "first",
-        "data_sha256": subject.run.manifest["data_sha256"],
+        "data_sha256": scored_run.run.manifest["data_sha256"],
     }
-    assert len(subject.facts()["data_sha256"]) == 64
+    assert len(scored_run.facts()["data_sha256"]) == 64
 
 
 def test_a_mask_and_how_it_ended(tmp_path):
     mask = np.zeros((SIDE, SIDE), bool)
     mask[3, 4] = True
-    (subject,) = open_scored_runs([write_run(tmp_path / "run", {"a": mask, "b": None})])
-    assert np.array_equal(subject.mask("a"), mask) and subject.mask("b") is None and subject.mask("c") is None
-    assert [subject.status(case_id) for case_id in "abc"] == ["ok", "no_seg", "missing"]
+    (scored_run,) = open_scored_runs([write_run(tmp_path / "run", {"a": mask, "b": None})])
+    assert np.array_equal(scored_run.mask("a"), mask) and scored_run.mask("b") is None and scored_run.mask("c") is None
+    assert [scored_run.status(case_id) for case_id in "abc"] == ["ok", "no_seg", "missing"]
 
 
 def test_names_must_fit_the_runs(tmp_path):
@@ -140,16 +142,16 @@ def test_names_must_fit_the_runs(tmp_path):
     for names in (["one"], ["one", "two", "three"], ["one", "one"], ["one", " "]):
         with pytest.raises(UsageProblem, match="a different one for each of the 2 runs"):
             open_scored_runs(runs, names=names)
-    assert [subject.name for subject in open_scored_runs(runs, names=["two", "one"])] == ["two", "one"]
+    assert [scored_run.name for scored_run in open_scored_runs(runs, names=["two", "one"])] == ["two", "one"]
 
 
 def test_cases_that_parameters_were_chosen_on_are_not_scored(tmp_path):
-    def subjects(**model):
+    def scored_runs(**model):
         return open_scored_runs([write_run(tmp_path / f"run{len(list(tmp_path.iterdir()))}", {"a": None}, model=model)])
 
     kept, keyed = SimpleNamespace(key_fingerprint=None), SimpleNamespace(key_fingerprint="k")
-    untuned, tuned = subjects(), subjects(tuned_on={"cases": ["a", "b"]})
-    elsewhere = subjects(tuned_on={"cases": ["a", "b"], "key_fingerprint": "k"})
+    untuned, tuned = scored_runs(), scored_runs(tuned_on={"cases": ["a", "b"]})
+    elsewhere = scored_runs(tuned_on={"cases": ["a", "b"], "key_fingerprint": "k"})
     assert require_untuned(untuned, keyed, ["a"]) == require_untuned(tuned, kept, ["c"]) == []
     assert require_untuned(elsewhere, keyed, ["c"]) == []
     for chosen, dataset in ((tuned, keyed), (elsewhere, kept)):
@@ -185,9 +187,9 @@ def test_a_repeated_name_gets_the_next_free_number():
 def test_the_frame_that_was_predicted(hashes, fine):
     image = Image.new("RGB", (4, 3), 7)
     known = {case_id: value or pixel_sha256(image) for case_id, value in hashes.items()}
-    subject = SimpleNamespace(run=SimpleNamespace(image_hashes=known))
+    scored_run = SimpleNamespace(run=SimpleNamespace(image_hashes=known))
     if fine:
-        require_predicted("x", image, [subject])
+        require_predicted("x", image, [scored_run])
         return
     with pytest.raises(RefusedInput, match="x: expected the frame that was predicted, found other pixels"):
-        require_predicted("x", image, [subject])
+        require_predicted("x", image, [scored_run])

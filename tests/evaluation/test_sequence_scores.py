@@ -87,7 +87,7 @@ def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=
             rows.append({"case_id": frame.case_id, "outcome": "scored", "dice": 0.5 + number / 8, "cldice": 0.25})
     places = {case.frame.case_id: case.frame for case in cases}
 
-    def subject(name):
+    def scored_run(name):
         def mask(case_id):
             picture = masks_of[name](places[case_id].sequence[:-2], places[case_id].number)
             return None if picture is None else drawn(picture)
@@ -95,7 +95,7 @@ def plain_scores(patients, masks_of, patient_of=lambda patient: patient, frames=
         return SimpleNamespace(name=name, mask=mask)
 
     return score_sequences(
-        [subject(name) for name in masks_of],
+        [scored_run(name) for name in masks_of],
         SimpleNamespace(cases=cases),
         [Scorable(case, (4, 2)) for case in cases],
         dict.fromkeys(masks_of, pd.DataFrame(rows)),

@@ -166,7 +166,7 @@ Pooled, as in the RefCOCO protocol:
 * ours: cIoU 0.610 [0.600, 0.620], gIoU 0.600
 * base\\|line: cIoU 0.510, gIoU 0.500
 
-## Yardsticks
+## Reference bounds
 
 Mean of patient means of the Dice of: the ground truth passed down to the 256 grid and back 0.988; an empty mask \
 0.000; a full mask 0.120.

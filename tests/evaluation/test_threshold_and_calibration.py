@@ -1,4 +1,4 @@
-"""Studies of `evaluate`: a threshold locked on other patients or by cross-validation, in the summary and its tables."""
+"""Operating points of `evaluate`: a threshold locked on other patients or cross-validated, in summary and tables."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_a_threshold_is_chosen_on_the_development_cases_and_locked(run, halves, 
     evaluate([run], halves[0], tmp_path / "dev", **QUICK)
     found = evaluate([run], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
     metrics, dev = open_metrics(tmp_path / "m"), open_metrics(tmp_path / "dev")
-    record = metrics.study("model")["threshold"]
+    record = metrics.operating_point("model")["threshold"]
     expected = on_development(
         metrics.scores("model"), metrics.histograms("model"), dev.scores("model"), dev.histograms("model"), draws=DRAWS
     )
@@ -63,14 +63,14 @@ def test_a_threshold_is_chosen_on_the_development_cases_and_locked(run, halves, 
     assert record["chosen_on"] == [case.case_id for case in halves[0].cases]
     assert record["gain"]["mean"] == expected.gain.estimate > 0 and record["gain"]["low"] == expected.gain.low
     assert record["dice_at_half"]["mean"] == pytest.approx(metrics.scores("model")["dice"].mean())
-    assert metrics.study("model")["temperature"]["chosen_by"] == "development"
+    assert metrics.operating_point("model")["temperature"]["chosen_by"] == "development"
     text = found.text.split("## Threshold and calibration")[1]
     assert f"| locked threshold | {expected.threshold:.3f} |" in text and "| chosen on | 6 development cases |" in text
 
 
 def test_without_development_cases_patients_are_cross_validated(run, data, tmp_path):
     found = evaluate([run], data, tmp_path / "m", **QUICK)
-    record = open_metrics(tmp_path / "m").study("model")
+    record = open_metrics(tmp_path / "m").operating_point("model")
     assert record["threshold"]["chosen_by"] == "cross-validation" and record["threshold"]["chosen_on"] is None
     assert len(record["threshold"]["fold_thresholds"]) == 5 and record["threshold"]["gain"]["mean"] > 0
     assert record["temperature"]["calibration"]["nll"]["mean"] < record["calibration"]["nll"]["mean"]
@@ -139,7 +139,7 @@ THRESHOLD = ["threshold", "chosen_by", "chosen_on", "fold_thresholds", "unit", "
 ERRORS = ["ece", "brier", "nll", "ece_equal_mass", "brier_of_share"]
 
 
-def test_everything_that_is_kept_of_a_study():
+def test_everything_that_is_kept_of_an_operating_point():
     scored, rng = of_patients([10, 9, 8], frames=1), np.random.default_rng(2)
     maps = {
         name: logit_histogram(TRUTH, np.where(TRUTH, 1, -2) + rng.normal(0, 2, TRUTH.shape))

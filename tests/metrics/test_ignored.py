@@ -60,7 +60,7 @@ def test_a_case_that_is_ignored_as_a_whole_is_refused():
         score_case(CaseArrays("a", ~full, full, ignored=full))
 
 
-def test_yardsticks_leave_ignored_pixels_out():
+def test_reference_bounds_leave_ignored_pixels_out():
     truth, ignored = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
     truth[:2], ignored[2:] = True, True
     assert (

@@ -84,10 +84,10 @@ def test_its_gain_is_paired_with_the_masks_as_they_are(tmp_path):
     data = write_data(tmp_path / "data")
     truths = {case.case_id: case.truth.mask(SIDE, SIDE) for case in data.cases}
     speckled = {case_id: mask | _speckle(mask) for case_id, mask in truths.items()}
-    (subject,) = open_scored_runs([write_run(tmp_path / "run", speckled)])
-    cases = scorable(data, list(truths), [subject.run])
-    plain = scores_table(score_run(subject, cases, processes=1))
-    processed = processed_scores(subject, cases, Processing(remove_small=2), processes=1)
+    (scored_run,) = open_scored_runs([write_run(tmp_path / "run", speckled)])
+    cases = scorable(data, list(truths), [scored_run.run])
+    plain = scores_table(score_run(scored_run, cases, processes=1))
+    processed = processed_scores(scored_run, cases, Processing(remove_small=2), processes=1)
     assert (plain["dice"] < 1).all() and (processed["dice"] == 1).all() and processed["pr_auc"].isna().all()
     rows = gains(plain, processed, draws=200).set_index("metric")
     assert rows.loc["dice", "difference"] == pytest.approx(1 - plain["dice"].mean()) and rows.loc["dice", "low"] > 0

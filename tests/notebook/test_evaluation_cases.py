@@ -20,14 +20,14 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def subject(tmp_path):
+def scored_run(tmp_path):
     return ScoredRun("small:p2", open_run(write_run(tmp_path / "run")), "p2")
 
 
 @pytest.fixture
-def scores(subject):
+def scores(scored_run):
     truth = mask_of(range(4))
-    return scores_table(score_case(CaseArrays(case, truth, subject.mask(case))) for case in ("a", "b"))
+    return scores_table(score_case(CaseArrays(case, truth, scored_run.mask(case))) for case in ("a", "b"))
 
 
 def test_worst_and_best_are_different_cases():
@@ -59,31 +59,32 @@ def test_the_worst_the_middle_and_the_best_and_none_twice():
     assert named_cases(scores_table([score_case(CaseArrays("e", nothing, nothing))])) == {}
 
 
-def test_panels_with_scores_and_what_they_rest_on(subject, scores, data):
-    figure = case_sheet(subject, scores, data.cases, ["b", "a"], "Worst")
+def test_panels_with_scores_and_what_they_rest_on(scored_run, scores, data):
+    figure = case_sheet(scored_run, scores, data.cases, ["b", "a"], "Worst")
     assert figure.get_suptitle() == "Worst of small:p2, 2 of 2 cases, sequences unknown, patients unknown"
     titles = [row.get_suptitle() for row in figure.subfigs]
     assert titles[0].startswith("b  |  no_seg  |  Dice 0.000")
     assert titles[1].startswith("a  |  ok  |  Dice 0.500") and "clDice" in titles[1] and "HD95 px" in titles[1]
     assert not any("TRAINING" in title for title in titles)
-    told = case_sheet(subject, scores, data.cases, ["b"], "Worst", "training list unknown")
+    told = case_sheet(scored_run, scores, data.cases, ["b"], "Worst", "training list unknown")
     assert told.get_suptitle().replace("\n", " ").endswith("patients unknown; training list unknown")
-    seen = case_sheet(subject, scores.assign(training=["training", "unseen"]), data.cases, ["a", "b"], "Worst")
+    seen = case_sheet(scored_run, scores.assign(training=["training", "unseen"]), data.cases, ["a", "b"], "Worst")
     assert ["TRAINING patient" in row.get_suptitle() for row in seen.subfigs] == [True, False]
 
 
-def test_a_frame_that_cannot_be_read_is_said_to_be_so(subject, data):
+def test_a_frame_that_cannot_be_read_is_said_to_be_so(scored_run, data):
     scores = scores_table([score_case(CaseArrays("c", mask_of(range(4)), None))])
     assert (
-        "no frame of these cases can be read" in case_sheet(subject, scores, data.cases, ["c"], "Worst").get_suptitle()
+        "no frame of these cases can be read"
+        in case_sheet(scored_run, scores, data.cases, ["c"], "Worst").get_suptitle()
     )
 
 
-def test_masks_of_a_case(subject, scores, data):
-    truth, mask = masks_of(subject, scores, data.cases, "a")
+def test_masks_of_a_case(scored_run, scores, data):
+    truth, mask = masks_of(scored_run, scores, data.cases, "a")
     assert np.array_equal(truth, mask_of(range(4))) and np.array_equal(mask, mask_of(range(2, 6)))
-    assert not masks_of(subject, scores, data.cases, "b")[1].any()
+    assert not masks_of(scored_run, scores, data.cases, "b")[1].any()
 
 
-def test_a_case_that_the_run_lacks_is_missing(subject):
-    assert subject.mask("z") is None and subject.status("z") == "missing" and subject.status("b") == "no_seg"
+def test_a_case_that_the_run_lacks_is_missing(scored_run):
+    assert scored_run.mask("z") is None and scored_run.status("z") == "missing" and scored_run.status("b") == "no_seg"

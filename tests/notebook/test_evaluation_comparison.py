@@ -56,8 +56,8 @@ def test_the_same_masks_are_called_out_and_untested():
 
 def test_leakage_stands_in_the_table():
     tables = Tables({"a": of_patients([5, 6]), "b": of_patients([6, 7])}, ("all are training data",))
-    subjects = tuple(ScoredRun(name, None, "p1") for name in tables.tables)
-    (found,) = compared_with_first(Results(tables, subjects))
+    scored_runs = tuple(ScoredRun(name, None, "p1") for name in tables.tables)
+    (found,) = compared_with_first(Results(tables, scored_runs))
     assert found.tables[0].iloc[0].tolist() == ["WARNING: all are training data", *[""] * 6]
 
 

@@ -56,7 +56,7 @@ def test_the_second_table_holds_what_the_headline_does_not():
     assert "Specificity" in set(shown["metric"]) and "Dice" not in set(shown["metric"])
 
 
-def test_yardsticks_are_averaged_over_patients():
+def test_reference_bounds_are_averaged_over_patients():
     scores = table(("a", "s1", "P1", 5), ("b", "s1", "P1", 5), ("c", "s2", "P2", 5))
     values = pd.DataFrame(
         {"case_id": ["c", "a", "b"], "ceiling": [1.0, 0.5, 0.7], "all_empty": 0.0, "all_foreground": 0.2}

@@ -107,11 +107,11 @@ def test_a_damaged_evaluation_does_not_stop_the_review(root):
 
 def test_the_run_against_and_those_beside_are_told_apart(root):
     one = opened(root, predictions="tuned", against=["frangi"], beside=["tuned"]).source
-    assert [each.name for each in one.subjects] == ["tuned", "frangi"] and [each.name for each in one.beside] == [
+    assert [each.name for each in one.scored_runs] == ["tuned", "frangi"] and [each.name for each in one.beside] == [
         "tuned-2"
     ]
     other = opened(root, predictions="tuned", beside=["frangi"]).source
-    assert len(other.subjects) == 1 and [each.name for each in other.beside] == ["frangi"]
+    assert len(other.scored_runs) == 1 and [each.name for each in other.beside] == ["frangi"]
 
 
 def test_verdicts_stay_with_the_review_and_agreement_is_told(root):

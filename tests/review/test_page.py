@@ -33,7 +33,7 @@ from tests.support.review_runs import (
 def test_the_threshold_moves_the_mask_and_its_scores(opened, made):
     source, _ = made
     opened.case(GRIDDED)
-    run = source.subjects[0].run
+    run = source.scored_runs[0].run
     coded = coded_map(run.logits(GRIDDED, "p1"), Combine.UNION, [None])
     truth = source.view(GRIDDED).truth.mask
     assert np.array_equal(opened.coloured(2), run.mask(GRIDDED, "p1"))

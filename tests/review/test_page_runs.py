@@ -33,7 +33,7 @@ def dice_of(mask, truth):
 
 def test_runs_beside_have_panels_with_their_masks_and_dice_at_every_threshold(beside, several):
     source, _ = several
-    runs = {2: source.subjects[0].run, 4: source.beside[0].run, 5: source.beside[1].run}
+    runs = {2: source.scored_runs[0].run, 4: source.beside[0].run, 5: source.beside[1].run}
     assert beside.page.eval_on_selector_all("figcaption b", "all => all.map((one) => one.textContent)") == [
         "Original", "Ground truth", "Prediction", "Overlay", "track", "fused",
     ]  # fmt: skip
@@ -61,8 +61,8 @@ def test_runs_beside_play_in_step(beside, several):
     beside.wait(lambda: beside.page.evaluate("document.body.dataset.drawn") == beside.text(".vk-id"))
     shown = beside.text(".vk-id")
     assert shown in (first, second)
-    for panel, subject in ((2, source.subjects[0]), (4, source.beside[0]), (5, source.beside[1])):
-        assert np.array_equal(beside.coloured(panel), subject.run.mask(shown, "p1"))
+    for panel, scored_run in ((2, source.scored_runs[0]), (4, source.beside[0]), (5, source.beside[1])):
+        assert np.array_equal(beside.coloured(panel), scored_run.run.mask(shown, "p1"))
 
 
 def test_runs_beside_say_what_is_missing_and_leave_the_screen_when_blind(beside):

@@ -38,7 +38,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unscored")
     data = write_data(folder / "data")
     run = write_run(folder / "run")
-    masks = open_source(run, data).subjects[0].run
+    masks = open_source(run, data).scored_runs[0].run
     # The same mask where it is scored, and another one where it is not.
     truths = {SAME: masks.mask(SAME, "p1") & ~LEFT}
     cases = [

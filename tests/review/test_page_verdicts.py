@@ -27,7 +27,7 @@ from tests.support.review_runs import (
 def test_the_other_run_takes_its_place_with_its_threshold(opened, made):
     opened.case(GRIDDED)
     opened.press("b")
-    assert np.array_equal(opened.coloured(2), made[0].subjects[1].run.mask(GRIDDED, "p1"))
+    assert np.array_equal(opened.coloured(2), made[0].scored_runs[1].run.mask(GRIDDED, "p1"))
     assert opened.text(".vk-run") == f"other · {MARKUP}" and "threshold 0.350" in opened.text(".vk-hint")
 
 
@@ -57,7 +57,7 @@ def test_a_verdict_is_on_the_run_that_is_shown_and_blind_on_one_after_the_other(
 
 
 def test_which_run_is_a_varies_and_stays(opened, made):
-    first, second = (one.run for one in made[0].subjects)
+    first, second = (one.run for one in made[0].scored_runs)
     opened.press("x")
     seen = []
     for case_id in [GRIDDED, SAME, SEVERAL, NO_TRUTH] * 2:

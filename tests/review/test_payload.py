@@ -50,7 +50,7 @@ def test_a_case_is_complete(source):
     assert np.array_equal(truth, case.truth.mask(WIDTH, HEIGHT))
     assert (unpacked(payload["centreline"], HEIGHT, WIDTH) <= truth).all()
     (prediction,) = payload["predictions"]
-    assert np.array_equal(unpacked(prediction["mask"], HEIGHT, WIDTH), source.subjects[0].run.mask(GRIDDED, "p1"))
+    assert np.array_equal(unpacked(prediction["mask"], HEIGHT, WIDTH), source.scored_runs[0].run.mask(GRIDDED, "p1"))
     assert len(source.view(SEVERAL).to_json()["predictions"][0]["maps"]["codes"]) == 2
 
 

@@ -66,7 +66,7 @@ def test_the_labelling_file_holds_predictions_and_says_so(source, tmp_path):
     assert [image["verdicts"] for image in coco["images"]] == [["accept", "reject"], ["fix"]]
     (annotation,) = coco["annotations"]
     mask = decode(annotation["segmentation"])
-    assert np.array_equal(mask, source.subjects[0].run.mask(GRIDDED, "p1"))
+    assert np.array_equal(mask, source.scored_runs[0].run.mask(GRIDDED, "p1"))
     left, top, width, height = annotation["bbox"]
     inside = np.zeros_like(mask)
     inside[top : top + height, left : left + width] = True
@@ -87,7 +87,7 @@ def test_a_labelling_tool_gets_polygons_that_draw_the_mask_again(source, tmp_pat
     assert json.loads((folder / "labelme" / f"{FAILED}.json").read_text())["shapes"] == []
     corrected = open_dataset(folder, layout="labelme", ids=IdPolicy.KEEP)
     drawn = {case.case_id: case.truth.mask(WIDTH, HEIGHT) for case in corrected.cases}
-    assert np.array_equal(drawn[GRIDDED], source.subjects[0].run.mask(GRIDDED, "p1")) and not drawn[FAILED].any()
+    assert np.array_equal(drawn[GRIDDED], source.scored_runs[0].run.mask(GRIDDED, "p1")) and not drawn[FAILED].any()
 
 
 def test_a_mask_with_a_hole_keeps_it_in_its_polygon():

@@ -97,7 +97,7 @@ def test_nonsense_gets_an_error_for_an_answer(parts, asked):
 
 def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
     source, session = parts
-    (source.subjects[0].run.folder / "logits" / GRIDDED / "p1.npz").write_bytes(b"damaged")
+    (source.scored_runs[0].run.folder / "logits" / GRIDDED / "p1.npz").write_bytes(b"damaged")
     widget = ReviewWidget(source, session)
     assert "Predict the case again" in widget.answer({"ticket": 1, "kind": "load", "case_id": GRIDDED})["error"]
     assert "payload" in widget.answer({"ticket": 2, "kind": "load", "case_id": SAME})

@@ -27,7 +27,7 @@ class TrainingCheck:
 
     Attributes:
         choice: of the cases to score; those of TRAINING patients are left out where that was asked for.
-        standings: by the names of the subjects.
+        standings: by the names of the scored runs.
         facts: a JSON object of the lists that were read, docs/metrics-format.md; None where there is none.
         excluded: ids of the cases left out.
         excluded_patients: how many patients these are of.
@@ -44,14 +44,14 @@ class TrainingCheck:
     spellings: Spellings = field(default_factory=Spellings, repr=False)
 
     def marked(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
-        """The table of scores of a subject with the standing of each case, and spellings of one patient united."""
+        """The table of scores of a scored run with the standing of each case, and spellings of one patient united."""
         return with_united(table, self.spellings).assign(**{COLUMN: self.standings[name].of(table["case_id"])})
 
     def record(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         """A JSON object: how the scored patients stand to the training data of each run.
 
         Args:
-            tables: of scores, marked, by the subjects' names.
+            tables: of scores, marked, by the scored runs' names.
         """
         by_run = {name: counts(table) for name, table in tables.items()}
         titles = {name: title(one, self.excluded_patients) for name, one in by_run.items()}
@@ -91,7 +91,11 @@ class TrainingCheck:
 
 
 def check_training(
-    subjects: Sequence[ScoredRun], dataset: Dataset, choice: ChosenCases, training: Path | None, exclude: bool = False
+    scored_runs: Sequence[ScoredRun],
+    dataset: Dataset,
+    choice: ChosenCases,
+    training: Path | None,
+    exclude: bool = False,
 ) -> TrainingCheck:
     """Hold the cases of an evaluation against the training data of its runs.
 
@@ -104,10 +108,10 @@ def check_training(
     """
     listed = None if training is None else read_training_list(training, dataset)
     data = TrainingData(dataset, listed)
-    standings = {subject.name: data.standings(subject.model, choice.case_ids) for subject in subjects}
+    standings = {scored_run.name: data.standings(scored_run.model, choice.case_ids) for scored_run in scored_runs}
     excluded: tuple[str, ...] = ()
     if exclude:
-        first = subjects[0].name
+        first = scored_runs[0].name
         if set(standings[first].sources) == {Source.UNKNOWN}:
             raise RefusedInput(
                 f"--exclude-training: expected to know what run {first} was trained on, found no list. "
@@ -121,7 +125,7 @@ def check_training(
         choice = _without(choice, excluded)
     gone = set(excluded)
     patients = {group_of_case(case, dataset.people) or case.case_id for case in dataset.cases if case.case_id in gone}
-    facts = _facts(data, listed, subjects, standings, choice.case_ids)
+    facts = _facts(data, listed, scored_runs, standings, choice.case_ids)
     return TrainingCheck(choice, standings, facts, excluded, len(patients), exclude, spellings=dataset.people.spellings)
 
 
@@ -141,7 +145,7 @@ def _without(choice: ChosenCases, excluded: Sequence[str]) -> ChosenCases:
 def _facts(
     data: TrainingData,
     listed: TrainingList | None,
-    subjects: Sequence[ScoredRun],
+    scored_runs: Sequence[ScoredRun],
     standings: Mapping[str, Standings],
     case_ids: Sequence[str],
 ) -> dict[str, Any] | None:
@@ -153,11 +157,11 @@ def _facts(
     if listed is not None:
         facts = listed.facts(case_ids, understood=bool(leaked) or data.list_is_understood)
     else:
-        kept = (data.kept_facts(subject.model, case_ids) for subject in subjects)
+        kept = (data.kept_facts(scored_run.model, case_ids) for scored_run in scored_runs)
         facts = next((one for one in kept if one is not None), None)
     if facts is None:
         return None
-    chosen_on = frozenset().union(*(data.validation_cases(subject.model, case_ids) for subject in subjects))
+    chosen_on = frozenset().union(*(data.validation_cases(scored_run.model, case_ids) for scored_run in scored_runs))
     others = sorted(chosen_on - set(leaked) - set(facts["validated"]))
     warnings = list(facts["warnings"])
     if others:

@@ -91,14 +91,14 @@ def beginning_of(source: ReviewSource, view: CaseView, began_from: BeganFrom) ->
     digest = mask_digest(shown.mask)
     if began_from is BeganFrom.TRUTH:
         return Beginning(view.case_id, view.image, shown.mask, Base(began_from, digest))
-    subject = source.subjects[0]
+    scored_run = source.scored_runs[0]
     base = Base(
         began_from,
         digest,
         source.run,
-        subject.run.config.first_sha256,
+        scored_run.run.config.first_sha256,
         source.prompt,
         source.predictions(view.case_id)[0],
-        weights_of(subject.model),
+        weights_of(scored_run.model),
     )
     return Beginning(view.case_id, view.image, shown.mask, base)

@@ -124,7 +124,7 @@ def _require_same_beginning(
     path: Path, exported: ExportedMasks, case_ids: Iterable[str], source: ReviewSource, began_from: BeganFrom
 ) -> None:
     """Refuse masks that began otherwise than is said, or from a prediction of another run or prompt."""
-    config = source.subjects[0].run.config.first_sha256
+    config = source.scored_runs[0].run.config.first_sha256
     for case_id in case_ids:
         mask = exported.masks.get(case_id)
         for base in () if mask is None else mask.bases:

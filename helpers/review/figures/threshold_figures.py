@@ -31,7 +31,7 @@ class CurveData:
         dice: mean of patient means of Dice of these masks; None where unknown.
         curves: of `helpers.evaluation.chosen_threshold.threshold_curves`; no row without logits.
         reliability: columns scaled, predicted, observed, pixels; no row without probabilities.
-        study: as `helpers.evaluation.metrics_folder.Metrics.study` gives it.
+        point: as `helpers.evaluation.metrics_folder.Metrics.operating_point` gives it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class CurveData:
     dice: float | None
     curves: pd.DataFrame
     reliability: pd.DataFrame
-    study: Mapping[str, Any]
+    point: Mapping[str, Any]
 
     @property
     def pooled(self) -> LogitHistogram:
@@ -98,14 +98,14 @@ def threshold_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
         axis.fill_between(rows["threshold"], rows["low"], rows["high"], color=drawn.colour, alpha=0.15, linewidth=0)
         if run.threshold is not None and run.dice is not None:
             axis.plot([run.threshold], [run.dice], marker=drawn.marker, color=drawn.colour, markersize=8)
-        if run.study["threshold"] is not None:
-            axis.axvline(run.study["threshold"]["threshold"], color=drawn.colour, linestyle=":", linewidth=1)
+        if run.point["threshold"] is not None:
+            axis.axvline(run.point["threshold"]["threshold"], color=drawn.colour, linestyle=":", linewidth=1)
     axis.set_xlabel("threshold (probability)")
     axis.set_ylabel("Dice")
     axis.set_xlim(0.0, 1.0)
     axis.set_ylim(0.0, 1.02)
     axis.grid(color="0.9")
-    legend(axis, handles, [f"{run.name}{_locked(run.study)}" for run in runs], loc="lower center")
+    legend(axis, handles, [f"{run.name}{_locked(run.point)}" for run in runs], loc="lower center")
     return figure
 
 
@@ -138,7 +138,7 @@ def reliability_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
         axis.set_xlim(0.0, 1.0)
         axis.grid(color="0.9")
     shares.set_ylim(0.0, 1.02)
-    legend(shares, handles, [f"{run.name}{_errors(run.study)}" for run in runs], loc="upper left")
+    legend(shares, handles, [f"{run.name}{_errors(run.point)}" for run in runs], loc="upper left")
     return figure
 
 
@@ -148,14 +148,14 @@ def _looks(runs: Sequence[CurveData], drawn: Sequence[bool]) -> tuple[list[RunSt
     return [look(place) for place in kept], [runs[place] for place in kept]
 
 
-def _locked(study: Mapping[str, Any]) -> str:
-    chosen = study["threshold"]
+def _locked(point: Mapping[str, Any]) -> str:
+    chosen = point["threshold"]
     return "" if chosen is None else f", locked {chosen['threshold']:.2f} ({chosen['chosen_by']})"
 
 
-def _errors(study: Mapping[str, Any]) -> str:
-    text = f", ECE {study['calibration']['ece']['mean']:.3f}"
-    scaling = study["temperature"]
+def _errors(point: Mapping[str, Any]) -> str:
+    text = f", ECE {point['calibration']['ece']['mean']:.3f}"
+    scaling = point["temperature"]
     if scaling is not None:
         text += f"; by temperature {scaling['temperature']:.2f}: {scaling['calibration']['ece']['mean']:.3f}"
     return text

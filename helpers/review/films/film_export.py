@@ -88,7 +88,7 @@ _UNREAD = (64, 64)
 
 
 def write_cine(
-    subjects: Sequence[ScoredRun],
+    scored_runs: Sequence[ScoredRun],
     dataset: Dataset,
     output: Path,
     *,
@@ -99,7 +99,7 @@ def write_cine(
     """Write the films of all sequences that the first run has frames of, complete or not at all.
 
     Args:
-        subjects: one prompt of each run; at least one.
+        scored_runs: one prompt of each run; at least one.
         output: a new folder.
         sequences: only these; None for all.
         metrics: an evaluation of the runs, for curves; None for none.
@@ -111,15 +111,15 @@ def write_cine(
         RefusedInput: where runs and data set do not go together, or the folder is taken.
     """
     check_rate(rate)
-    require_same_ids(subjects, dataset)
-    known = set(subjects[0].run.cases())
+    require_same_ids(scored_runs, dataset)
+    known = set(scored_runs[0].run.cases())
     groups = {
         name: cases for name, cases in sequence_cases(dataset).items() if any(case.case_id in known for case in cases)
     }
     missing = [name for name in sequences or () if name not in groups]
     if missing or not groups:
         raise UsageProblem(
-            f"sequences: expected some of the {len(groups)} of run {subjects[0].name}, "
+            f"sequences: expected some of the {len(groups)} of run {scored_runs[0].name}, "
             + (
                 f"got {missing[0]!r}"
                 if missing
@@ -128,37 +128,37 @@ def write_cine(
         )
     wanted = list(groups) if sequences is None else list(dict.fromkeys(sequences))
     shown = [case.case_id for name in wanted for case in groups[name]]
-    for one in subjects:
+    for one in scored_runs:
         one.run.require_whole(shown, one.prompt_id)
-    curves = None if metrics is None else _curves(metrics, subjects, shown)
-    stamp = stamp_text(*(one.run.stamp for one in subjects))
+    curves = None if metrics is None else _curves(metrics, scored_runs, shown)
+    stamp = stamp_text(*(one.run.stamp for one in scored_runs))
     with partial_folder(output) as folder:
         record = {
             "format_version": FORMAT_VERSION,
             "rate": rate,
-            "title": None if metrics is None else _title(metrics, subjects),
+            "title": None if metrics is None else _title(metrics, scored_runs),
             "runs": [
                 {"name": one.name, "prompt": one.prompt_id, "config_sha256": one.run.config.config_sha256}
-                for one in subjects
+                for one in scored_runs
             ],
             "sequences": [
-                _write_sequence(folder, name, groups[name], subjects, curves, rate, stamp)
+                _write_sequence(folder, name, groups[name], scored_runs, curves, rate, stamp)
                 for name in track(wanted, "cine", unit="sequence")
             ],
         }
-        write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in subjects], record, stamp))
+        write_text_atomic(folder / PAGE_NAME, page_text([one.name for one in scored_runs], record, stamp))
         write_json_atomic(folder / RECORD_NAME, record)
     return record
 
 
-def _curves(metrics: Metrics, subjects: Sequence[ScoredRun], case_ids: Sequence[str]) -> pd.DataFrame | None:
+def _curves(metrics: Metrics, scored_runs: Sequence[ScoredRun], case_ids: Sequence[str]) -> pd.DataFrame | None:
     """The rows of `frames.parquet` of these runs; None where no sequences were scored.
 
     Raises:
         RefusedInput: where a run was not scored, or frames to be shown were predicted again since.
     """
     names: dict[str, str] = {}
-    for one in subjects:
+    for one in scored_runs:
         run_name = name_in(metrics, one)
         if run_name is None:
             raise RefusedInput(
@@ -166,7 +166,7 @@ def _curves(metrics: Metrics, subjects: Sequence[ScoredRun], case_ids: Sequence[
                 f"{', '.join(metrics.runs)}. Evaluate these runs, or leave the metrics out"
             )
         names[one.name] = run_name
-    for one in subjects:
+    for one in scored_runs:
         other = outdated(metrics, names[one.name], one) & set(case_ids)
         if other:
             raise RefusedInput(
@@ -177,27 +177,27 @@ def _curves(metrics: Metrics, subjects: Sequence[ScoredRun], case_ids: Sequence[
     return None if frames is None else frames[frames["run"].isin(names.values())]
 
 
-def _title(metrics: Metrics, subjects: Sequence[ScoredRun]) -> str:
+def _title(metrics: Metrics, scored_runs: Sequence[ScoredRun]) -> str:
     """Whose scores the curves show: those of the run, or of all that the evaluation compared."""
-    return title_of(metrics.summary, name_in(metrics, subjects[0]) if len(subjects) == 1 else None)
+    return title_of(metrics.summary, name_in(metrics, scored_runs[0]) if len(scored_runs) == 1 else None)
 
 
 def _write_sequence(
     folder: Path,
     name: str,
     cases: Sequence[Case],
-    subjects: Sequence[ScoredRun],
+    scored_runs: Sequence[ScoredRun],
     curves: pd.DataFrame | None,
     rate: float,
     stamp: str | None,
 ) -> dict[str, Any]:
     """Write one sequence's files; its entry of the record."""
-    runs = [one.name for one in subjects]
-    summary, small, gaps = MaximumOpacity(len(subjects)), [], []
+    runs = [one.name for one in scored_runs]
+    summary, small, gaps = MaximumOpacity(len(scored_runs)), [], []
     sheet = Sheet.of(runs, *_size(cases), stamp)
 
     def pictures() -> Iterator[np.ndarray]:
-        for position, frame in enumerate(cine_frames(cases, subjects)):
+        for position, frame in enumerate(cine_frames(cases, scored_runs)):
             summary.add(frame)
             failed = [status for status in frame.statuses if status in FAILURES]
             if frame.image is None or failed:

@@ -48,7 +48,7 @@ def sequence_cases(dataset: Dataset) -> dict[str, tuple[Case, ...]]:
     return {sequence: cases for sequence, cases in named if sequence is not None}
 
 
-def cine_frames(cases: Sequence[Case], subjects: Sequence[ScoredRun]) -> Iterator[CineFrame]:
+def cine_frames(cases: Sequence[Case], scored_runs: Sequence[ScoredRun]) -> Iterator[CineFrame]:
     """The frames of one sequence, each read when it is its turn.
 
     Raises:
@@ -57,13 +57,13 @@ def cine_frames(cases: Sequence[Case], subjects: Sequence[ScoredRun]) -> Iterato
     for case in cases:
         image, truth = frame_and_truth(case)
         if image is not None:
-            require_predicted(case.case_id, image, subjects)
+            require_predicted(case.case_id, image, scored_runs)
         yield CineFrame(
             case.case_id,
             image,
             truth,
-            tuple(None if image is None else subject.mask(case.case_id) for subject in subjects),
-            tuple(subject.status(case.case_id) for subject in subjects),
+            tuple(None if image is None else scored_run.mask(case.case_id) for scored_run in scored_runs),
+            tuple(scored_run.status(case.case_id) for scored_run in scored_runs),
         )
 
 

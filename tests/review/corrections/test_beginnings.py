@@ -30,7 +30,7 @@ def source(tmp_path_factory):
 
 def test_a_prediction_is_named_by_what_the_run_said(source):
     found = beginning(source, GRIDDED, BeganFrom.PREDICTION)
-    run = source.subjects[0].run
+    run = source.scored_runs[0].run
     predicted = run.mask(GRIDDED, "p1")
     assert np.array_equal(found.mask, predicted)
     assert found.base == Base(

@@ -41,7 +41,7 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="session")
 def films(world):
     root, dataset = world
-    subjects = open_scored_runs([root / "one", root / "two"])
+    scored_runs = open_scored_runs([root / "one", root / "two"])
     evaluate([root / "one", root / "two"], dataset, root / "scores", processes=1, draws=50)
     metrics = open_metrics(root / "scores")
-    return root / "films", write_cine(subjects, dataset, root / "films", metrics=metrics, rate=5)
+    return root / "films", write_cine(scored_runs, dataset, root / "films", metrics=metrics, rate=5)

@@ -46,14 +46,14 @@ def test_nothing_names_a_file_or_a_folder(films, world):
 def test_only_the_sequences_asked_for(world, tmp_path):
     root, dataset = world
     name = list(sequence_cases(dataset))[1]
-    subjects = open_scored_runs([root / "one"])
-    record = write_cine(subjects, dataset, tmp_path / "films", sequences=[name])
+    scored_runs = open_scored_runs([root / "one"])
+    record = write_cine(scored_runs, dataset, tmp_path / "films", sequences=[name])
     assert [one["sequence"] for one in record["sequences"]] == [name]
     assert record["sequences"][0]["curves"] is None
     with pytest.raises(UsageProblem, match="expected some of the 2 of run one, got 'nowhere'"):
-        write_cine(subjects, dataset, tmp_path / "more", sequences=["nowhere"])
+        write_cine(scored_runs, dataset, tmp_path / "more", sequences=["nowhere"])
     with pytest.raises(RefusedInput):
-        write_cine(subjects, dataset, tmp_path / "films")
+        write_cine(scored_runs, dataset, tmp_path / "films")
     assert not (tmp_path / "more").exists()
 
 
