@@ -47,6 +47,8 @@ class PixelSettings:
 def fitted_size(height: int, width: int, multiple: int, least: int, most: int) -> tuple[int, int]:
     """Height and width as multiples whose product lies between `least` and `most`, the aspect ratio nearly kept.
 
+    A side of less than half a multiple becomes one, and only then is the product looked at.
+
     Raises:
         ValueError: where one side is more than 200 times the other.
     """
@@ -54,7 +56,7 @@ def fitted_size(height: int, width: int, multiple: int, least: int, most: int) -
         raise ValueError(
             f"image: expected sides of at most 1 to {_MOST_ASPECT}, got {width} x {height} pixels; crop it"
         )
-    rows, columns = (round(side / multiple) * multiple for side in (height, width))
+    rows, columns = (max(1, round(side / multiple)) * multiple for side in (height, width))
     if rows * columns > most:
         scale = math.sqrt(height * width / most)
         rows, columns = (max(multiple, math.floor(side / scale / multiple) * multiple) for side in (height, width))

@@ -29,6 +29,19 @@ def test_sizes_are_multiples_between_the_limits(size, expected):
     assert fitted_size(*size, 32, 512 * 28 * 28, 2048 * 28 * 28) == expected
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((14, 1400), (28, 1400)),  # half a multiple is one: 39,200 pixels are enough
+        ((600, 3), (588, 28)),
+        ((14, 50), (56, 112)),  # 28 x 56 is below the least: grown
+        ((1, 1), (56, 56)),
+    ],
+)
+def test_a_narrow_side_of_the_first_resize_is_one_multiple(size, expected):
+    assert fitted_size(*size, 28, 4 * 28 * 28, 16384 * 28 * 28) == expected
+
+
 def test_a_strip_is_refused():
     with pytest.raises(ValueError, match="at most 1 to 200, got 2010 x 10 pixels"):
         fitted_size(10, 2010, 28, 0, 10**9)
