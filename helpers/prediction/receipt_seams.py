@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn.functional import max_pool2d
 
 from helpers.checkpoints.receipt.receipt_file import Fingerprint, FrameReceipt, Receipt
 from helpers.checkpoints.receipt.receipt_script import Watch, fingerprint
 from helpers.model.bridge import bridge_of
+from helpers.model.processing_sa2va import upsample_logits
 
 
 class Seam(StrEnum):
@@ -56,19 +58,23 @@ class SeamTolerance:
         states: of visual tokens, of states at `[SEG]` and of their projections.
         logits: of low-resolution masks.
         iou: absolute, of predicted IoU between candidates of which either may be chosen.
+        margin: of a full-size logit from 0, over the logits around it, from which its sign tells the mask's pixel.
     """
 
     pixels: float
     states: float
     logits: float
     iou: float
+    margin: float
 
 
 # On a processor float32 differs in the order of sums alone. GPUs may compute convolutions in TF32, of 10 bits. A dtype
 # of 16 bits differs by a few per cent behind dozens of layers; a wrong state, base or template by far more.
-_EXACT = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3)
-_GPU = SeamTolerance(1e-5, 1e-2, 1e-2, 1e-2)
-_NARROW = SeamTolerance(1e-2, 0.1, 0.1, 0.05)
+_EXACT = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3, 1e-3)
+_GPU = SeamTolerance(1e-5, 1e-2, 1e-2, 1e-2, 1e-3)
+_NARROW = SeamTolerance(1e-2, 0.1, 0.1, 0.05, 2e-2)
+
+_STRIDE = 4  # of the low resolution of masks, in pixels of SAM2's square
 
 
 def tolerance_for(receipt: Receipt, dtypes: Collection[str], device: str) -> SeamTolerance:
@@ -85,7 +91,7 @@ def tolerance_for(receipt: Receipt, dtypes: Collection[str], device: str) -> Sea
     if receipt.device == device == "cpu":
         return _EXACT
     masks = _NARROW if receipt.device == "cuda" else _GPU
-    return SeamTolerance(_GPU.pixels, _GPU.states, masks.logits, masks.iou)
+    return SeamTolerance(_GPU.pixels, _GPU.states, masks.logits, masks.iou, masks.margin)
 
 
 @dataclass(frozen=True)
@@ -227,7 +233,26 @@ def _masks(official: FrameReceipt, ours: Computed, tolerance: SeamTolerance, see
     gap = float((ours.ious.max(-1) - ours.ious[rows, official.best]).max())
     if gap > tolerance.iou:
         return FrameComparison(Seam.MASK, f"another candidate is chosen, by {gap:.2g} in predicted IoU", **seen)
+    if official.masks is not None:
+        if len(official.masks) != len(rows):
+            return FrameComparison(
+                Seam.MASK, f"{len(official.masks)} masks of {len(rows)} [SEG] in the receipt", **seen
+            )
+        count = _contradicted(official, official.masks, tolerance.margin)
+        if count:
+            told = f"{count} of {official.masks.size} pixels of the receipt's masks contradict its own logits"
+            return FrameComparison(Seam.MASK, f"{told}: another threshold, or another resize of masks", **seen)
     return FrameComparison(None, **seen)
+
+
+def _contradicted(official: FrameReceipt, masks: np.ndarray, margin: float) -> int:
+    """Pixels of masks (S, height, width) that are not what the receipt's logits make of them, where these tell."""
+    low = torch.from_numpy(official.logits)
+    around = max_pool2d(low.abs(), 3, stride=1, padding=1)
+    logits, scale = (
+        upsample_logits(one, _STRIDE * low.shape[-1], official.height, official.width) for one in (low, around)
+    )
+    return int(((logits.abs() > margin * scale) & ((logits > 0) != torch.from_numpy(masks))).sum())
 
 
 def _relative(official: np.ndarray, ours: np.ndarray) -> float:

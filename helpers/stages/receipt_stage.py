@@ -127,6 +127,8 @@ class ReceiptVerdict:
             lines.append(f"  {self._equal_ids()}")
         if self.seg_difference is not None:
             lines.append(f"  largest difference at [SEG] {self.seg_difference:.2g}")
+        if self.mask_pixels is None and self.has_segments and self.first_break is None:
+            lines.append("  the receipt holds no masks in the frames' size: their logits alone were compared")
         if self.mask_pixels is not None:
             lines.append(f"  {self.mask_pixels[0]} of {self.mask_pixels[1]} mask pixels differ")
         if self.unkept is not None:
@@ -271,6 +273,13 @@ def _compared(
     device: str,
     dtype: str,
 ) -> dict[int, FrameComparison]:
+    for number, image in images.items():
+        stated = receipt.frames[number - 1]
+        if (stated.width, stated.height) != image.size:
+            raise RefusedInput(
+                f"the receipt calls its frame {number} {stated.width} x {stated.height} pixels, and it has "
+                f"{image.width} x {image.height}: the file is damaged. Write it again"
+            )
     model, tokenizer = load_model(folder, device, dtype)
     return {
         number: compare_frame(receipt.frames[number - 1], compute(model, tokenizer, image, receipt.prompt), tolerance)

@@ -17,7 +17,7 @@ from helpers.prediction.receipt_seams import (
 )
 from tests.support.tiny_official import TinyModules
 
-EXACT = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3)
+EXACT = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3, 1e-3)
 
 
 def print_of(*values: float) -> Fingerprint:
@@ -97,9 +97,41 @@ def test_the_first_seam_is_told():
     assert compare_frame(receipt_of(), computed(**later), EXACT).seam is Seam.TOWER
 
 
-def test_pixels_of_masks_are_counted_and_do_not_decide():
+def test_pixels_that_differ_between_masks_of_equal_logits_are_counted_and_do_not_decide():
     found = compare_frame(receipt_of(), computed(masks=np.array([[[True, True]]])), EXACT)
     assert found.seam is None and (found.mask_pixels, found.pixels) == (1, 2)
+
+
+def ramp(low: int = 8) -> np.ndarray:
+    """Low-resolution logits (1, low, low) that rise from left to right, 0 in the middle."""
+    return np.broadcast_to(np.linspace(-4, 4, low, dtype=np.float32), (1, low, low)).copy()
+
+
+def told_of_masks(mask: np.ndarray, tolerance: SeamTolerance = EXACT) -> FrameComparison:
+    """The comparison of a receipt with this mask (16, 16), whose logits are a ramp and equal ours."""
+    candidates = np.stack([np.zeros((1, 8, 8), np.float32), ramp(), np.zeros((1, 8, 8), np.float32)], 1)
+    official = receipt_of(width=16, height=16, logits=ramp(), masks=mask[None])
+    return compare_frame(official, computed(candidates=candidates, masks=mask[None]), tolerance)
+
+
+@pytest.mark.parametrize("place, seam", [(8, None), (10, Seam.MASK), (6, Seam.MASK)])
+def test_a_mask_of_another_threshold_than_its_logits_is_told(place, seam):
+    mask = np.tile(np.arange(16) >= place, (16, 1))
+    found = told_of_masks(mask)
+    assert found.seam is seam and found.mask_pixels == 0
+    if seam:
+        assert "32 of 256 pixels of the receipt's masks contradict its own logits: another threshold" in found.detail
+
+
+def test_a_pixel_whose_logit_is_near_0_may_be_either():
+    mask = np.tile(np.arange(16) >= 9, (16, 1))  # the logit beside the middle is 0.25 of 1 around
+    wide = SeamTolerance(1e-5, 1e-3, 1e-3, 1e-3, 0.5)
+    assert told_of_masks(mask, wide).seam is None and told_of_masks(mask).seam is Seam.MASK
+
+
+def test_a_mask_for_each_seg_is_expected():
+    found = compare_frame(receipt_of(masks=np.ones((2, 1, 2), bool)), computed(), EXACT)
+    assert found.seam is Seam.MASK and found.detail == "2 masks of 1 [SEG] in the receipt"
 
 
 def test_candidates_of_nearly_equal_score_may_change_places():

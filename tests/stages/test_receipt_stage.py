@@ -12,6 +12,7 @@ from PIL import Image
 from helpers.checkpoints.convert import ConversionRequest, convert, read_record
 from helpers.checkpoints.convert.conversion_record import keep_check, kept_check
 from helpers.checkpoints.read.weight_source import open_source
+from helpers.checkpoints.receipt.receipt_file import read_receipt
 from helpers.checkpoints.receipt.receipt_script import write_receipt
 from helpers.checkpoints.receipt.tensor_comparison import Cause
 from helpers.checkpoints.verify import verify
@@ -131,6 +132,18 @@ def test_a_receipt_in_bfloat16(tmp_path, receipt, frames, stored):
     assert verdict.seg_difference > 0 and verdict.tolerance.states == 0.1
     kept = read_record(folder).values["official_check"]
     assert (kept["receipt"]["dtype"], kept["dtype"], kept["tolerance"]["states"]) == ("bfloat16", "float32", 0.1)
+
+
+def test_a_frame_whose_size_is_stated_otherwise_is_refused_before_the_model_is_loaded(
+    folder, receipt, frames, monkeypatch
+):
+    path = receipt(*stand_in(folder))
+    whole = read_receipt(path)
+    other = replace(whole, frames=(whole.frames[0], replace(whole.frames[1], width=32, height=128)))
+    monkeypatch.setattr(receipt_stage, "read_receipt", lambda given: other)
+    monkeypatch.setattr(receipt_stage, "load_model", lambda *given: pytest.fail("a model was loaded"))
+    with pytest.raises(RefusedInput, match="calls its frame 2 32 x 128 pixels, and it has 64 x 64"):
+        checked(folder, path, frames)
 
 
 def test_tensors_alone_are_not_enough(folder, receipt, frames):

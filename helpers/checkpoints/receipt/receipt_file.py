@@ -188,6 +188,8 @@ def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarra
     packed = values("masks", 2)
     masks = None
     if packed.size:
+        if packed.shape[1] != -(-width * height // 8) or packed.dtype != np.uint8:
+            raise ValueError(f"{number}.masks has {packed.shape[1]} bytes a mask of {width} x {height} pixels")
         masks = np.unpackbits(packed, axis=1)[:, : width * height].reshape(-1, height, width).astype(bool)
     return FrameReceipt(
         str(facts["pixels_sha256"]),

@@ -87,6 +87,8 @@ def test_another_version_is_refused(written):
         lambda arrays: arrays.update({"0.best": np.array([3])}),
         lambda arrays: arrays.update({"0.best": np.array([-1])}),
         lambda arrays: arrays.update({"0.best": np.array([0, 1])}),
+        lambda arrays: arrays.update({"0.masks": np.ones((1, 2), np.uint8)}),  # of 3 x 2 pixels one byte is enough
+        lambda arrays: arrays.update({"0.masks": np.ones((1, 1))}),
     ],
 )
 def test_damage_is_refused(written, change):
