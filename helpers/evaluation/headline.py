@@ -151,6 +151,9 @@ def _found(check: Mapping[str, Any] | None) -> str:
         pixels = "" if masks is None else f", {masks[0]} of {masks[1]} mask pixels differ"
         return f"yes ({receipt}, largest difference at [SEG] {check['seg_difference']:.2g}{pixels})"
     if check["outcome"] == "incomplete":
-        return f"in part ({receipt}; the tensors are equal, and no [SEG] was compared)"
+        lacks = [] if check["segments"] else ["no [SEG] was compared"]
+        if check["tensors"].get("adapters") and not check["tensors"]["adapters_told"]:
+            lacks.append("whether the official model has this LoRA cannot be told")
+        return f"in part ({receipt}; the tensors are equal, and {', and '.join(lacks)})"
     where = check["tensors"]["cause"] or check["seam"]
     return f"NO, it is another model ({receipt}; {_PARTS[check['outcome']]}: {where})"

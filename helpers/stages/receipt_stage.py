@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     """What a comparison comes to."""
 
     SAME = "same"
-    INCOMPLETE = "incomplete"  # equal as far as it was compared: without `[SEG]`, or with some of the frames alone
+    INCOMPLETE = "incomplete"  # equal as far as it was compared: no `[SEG]`, some frames, a LoRA too small to tell
     OTHER_TENSORS = "other_tensors"
     OTHER_CALLS = "other_calls"
 
@@ -68,7 +68,7 @@ class ReceiptVerdict:
             return Outcome.OTHER_TENSORS
         if any(found.seam is not None for found in self.frames.values()):
             return Outcome.OTHER_CALLS
-        is_whole = self.has_segments and not self.lacking
+        is_whole = self.has_segments and not self.lacking and not self.tensors.is_blind
         return Outcome.SAME if is_whole else Outcome.INCOMPLETE
 
     @property
@@ -108,7 +108,7 @@ class ReceiptVerdict:
         receipt = self.receipt
         words = {
             Outcome.SAME: "the same model as the official code's",
-            Outcome.INCOMPLETE: f"equal as far as it was compared, and {self._not_compared()}",
+            Outcome.INCOMPLETE: f"equal as far as it was compared, and {'; and '.join(self._not_compared())}",
             Outcome.OTHER_TENSORS: f"NOT the same model. {self.tensors.cause and self.tensors.cause.words}",
             Outcome.OTHER_CALLS: "NOT the same model, though its tensors are",
         }[self.outcome]
@@ -117,6 +117,7 @@ class ReceiptVerdict:
             f"  receipt of {receipt.created}: {receipt.dtype} on {receipt.device}, "
             + ", ".join(f"{name} {version}" for name, version in receipt.versions.items()),
             f"  {self.tensors.to_text()}",
+            *([f"  {self.tensors.limit_text()}"] if self.tensors.ok else []),
             f"  {len(self.frames)} of {len(receipt.frames)} frames compared, here in {self.dtype} on {self.device}; "
             f"tolerance {self.tolerance.states:g} of the norm at [SEG], {self.tolerance.logits:g} of mask logits",
         ]
@@ -135,13 +136,22 @@ class ReceiptVerdict:
             lines.append(f"  {RECORD_NAME} cannot be written ({self.unkept}): runs of this folder will not say so")
         return "\n".join(lines)
 
-    def _not_compared(self) -> str:
+    def _not_compared(self) -> list[str]:
         """What an incomplete comparison lacks, and what to do."""
+        lacks = []
         if self.lacking:
             numbers = ", ".join(map(str, self.lacking))
-            word = "frame" if len(self.lacking) == 1 else "frames"
-            return f"{word} {numbers} of the receipt {'was' if word == 'frame' else 'were'} not: give all its frames"
-        return "no [SEG] was: give frames, and a prompt that the model answers with a mask"
+            were = f"frame {numbers} of the receipt was" if len(self.lacking) == 1 else f"frames {numbers} were"
+            lacks.append(f"{were} not: give all frames of the receipt")
+        elif not self.has_segments:
+            lacks.append("no [SEG] was: give frames, and a prompt that the model answers with a mask")
+        if self.tensors.is_blind:
+            lacks.append(
+                f"whether the official model has this LoRA cannot be told: it changes each of {self.tensors.adapters} "
+                "weights by less than the comparison tells. Write the receipt with --dtype float32, and compare a "
+                "folder that was converted with --dtype float32"
+            )
+        return lacks
 
     def _equal_ids(self) -> str:
         """Which ids are equal: a receipt may lack those of answers."""
@@ -175,6 +185,9 @@ class ReceiptVerdict:
                 "missing": len(self.tensors.missing),
                 "strays": len(self.tensors.strays),
                 "tolerance": self.tensors.tolerance,
+                "resolution": self.tensors.resolution,
+                "adapters": self.tensors.adapters,
+                "adapters_told": self.tensors.told,
                 "cause": self.tensors.cause and self.tensors.cause.value,
             },
             "frames": len(self.frames),

@@ -143,8 +143,12 @@ def test_the_same_model():
     "changes, said",
     [
         (
-            {"outcome": "incomplete"},
+            {"outcome": "incomplete", "segments": 0},
             "in part (receipt of 2026-11-30, 3 frames; the tensors are equal, and no [SEG] was",
+        ),
+        (
+            {"outcome": "incomplete", "segments": 3, "tensors": {"adapters": 9, "adapters_told": 0}},
+            "in part (receipt of 2026-11-30, 3 frames; the tensors are equal, and whether the official model has this",
         ),
         ({"outcome": "incomplete", "frames": 1}, "in part (receipt of 2026-11-30, 1 frame of 3; the tensors are equal"),
         ({"frames": 2}, "in part (receipt of 2026-11-30, 2 frames of 3; the tensors are equal, and so is what was"),

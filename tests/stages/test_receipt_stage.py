@@ -165,7 +165,7 @@ def test_frames_are_known_by_their_pixels(tmp_path, folder, receipt, frames):
     verdict = checked(folder, path, tmp_path / "other")
     assert list(verdict.frames) == [1] and "1 of 2 frames compared" in verdict.to_text()
     assert verdict.outcome is Outcome.INCOMPLETE and verdict.frames[1].segments == 1
-    assert "compared, and frame 2 of the receipt was not: give all its frames" in verdict.to_text()
+    assert "compared, and frame 2 of the receipt was not: give all frames of the receipt" in verdict.to_text()
     kept = read_record(folder).values["official_check"]
     assert (kept["outcome"], kept["frames"], kept["receipt"]["frames"]) == ("incomplete", 1, 2)
 

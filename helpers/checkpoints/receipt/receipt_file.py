@@ -54,8 +54,11 @@ class Fingerprint:
         """Whether shapes and values are equal, those of two dtypes once they are rounded to bfloat16."""
         if self.shape != other.shape:
             return False
-        same_bytes = self.dtype == other.dtype and self.sha256 == other.sha256
-        return same_bytes or self.sha256_bfloat16 == other.sha256_bfloat16
+        return self.same_bytes(other) or self.sha256_bfloat16 == other.sha256_bfloat16
+
+    def same_bytes(self, other: "Fingerprint") -> bool:
+        """Whether shapes, dtypes and every bit are equal."""
+        return (self.shape, self.dtype, self.sha256) == (other.shape, other.dtype, other.sha256)
 
     def distance(self, other: "Fingerprint") -> float:
         """Estimate of the norm of the difference; 0 for equal values, infinity for other shapes and for NaN."""

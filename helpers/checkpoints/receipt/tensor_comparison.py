@@ -1,6 +1,7 @@
 """The tensors of an official model, as a receipt has them, against those of a model folder."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from helpers.core.progress import track
 _TOLERANCE = 1e-4
 # Through float16, which rounds first, one value in 16 does so, and in a short tensor that may be more.
 _FLOAT16_TOLERANCE, _FLOAT16_SHORT, _SHORT = 2e-3, 1e-2, 4096
+# A change of a weight by a small part r of its norm turns at least 2 ** 7 * r of its values to another bfloat16, since
+# these have 8 bits; what is left of the change is then at least r * sqrt(2 ** 8 * r) of the norm.
+_TURNED, _LEFT = 2.0**7, 2.0**8
+_CERTAIN = 16  # values of which one at least turns
+_SAFETY = 2  # over the tolerance: distances are estimates
 
 _HEAD, _EMBEDDINGS = "language_model.lm_head.weight", "language_model.model.embed_tokens.weight"
 _FREQUENCIES = "rotary_emb.inv_freq"  # computed from the config, but stored by some models
@@ -66,6 +72,9 @@ class TensorComparison:
         different: relative difference of each other tensor, by its official name; infinity for another shape.
         missing: tensors of the folder that the official model lacks. strays: its own that the folder has no place for.
         cause: why they differ; None where they do not.
+        resolution: from which change on a weight of the language model's layers would be found to differ, over its
+            norm: the largest of all such weights; 0 where their bytes are equal.
+        adapters: number of weights that LoRA changes. told: of these, which a model without LoRA would differ in.
     """
 
     equal: int
@@ -75,10 +84,24 @@ class TensorComparison:
     missing: Sequence[str]
     strays: Sequence[str]
     cause: Cause | None
+    resolution: float = 0.0
+    adapters: int = 0
+    told: int = 0
 
     @property
     def ok(self) -> bool:
         return self.cause is None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the official model would count as the same without its LoRA, or with another one as small."""
+        return self.ok and self.adapters > 0 and self.told == 0
+
+    def limit_text(self) -> str:
+        """What the comparison can tell, for a person."""
+        least = f"a change of a layer's weight from {self.resolution:.1g} of its norm on" if self.resolution else ""
+        told = f"what LoRA changes, in {self.told} of {self.adapters} weights" if self.adapters else ""
+        return "would be told: " + ("; ".join(filter(None, (least, told))) or "any change of a layer's weight")
 
     def to_text(self) -> str:
         """For a person, one line."""
@@ -135,6 +158,8 @@ def compare_tensors(receipt: Receipt, folder: Reader, record: ConversionRecord) 
     strays: list[str] = []
     covered: set[str] = set()
     apart: list[_Apart] = []
+    changes = _adapter_changes(record)
+    resolution, adapters, told = 0.0, 0, 0
     for stored, official in track(
         receipt.tensors.items(), "comparing tensors", total=len(receipt.tensors), unit="tensor"
     ):
@@ -149,12 +174,21 @@ def compare_tensors(receipt: Receipt, folder: Reader, record: ConversionRecord) 
         tensor = official_tensor(found_at, folder)
         ours = Fingerprint.of(*fingerprint(tensor))
         found = _Apart(name, targets, official, official.distance(ours), official.relative(ours))
+        allowed = _FLOAT16_SHORT if half and tensor.numel() < _SHORT else tolerance
         if official.equals(ours):
             equal += 1
-        elif found.relative <= (_FLOAT16_SHORT if half and tensor.numel() < _SHORT else tolerance):
+        elif found.relative <= allowed:
             close += 1
         else:
             apart.append(found)
+            continue
+        least = _resolution(official, ours, allowed)
+        if is_layer_weight(name):
+            resolution = max(resolution, least)
+        change = _relative_change(targets, changes)
+        if change:
+            adapters += 1
+            told += change > least
     missing = sorted(set(folder.tensors) - covered)
     cause = None
     if missing or strays or any(math.isinf(found.relative) for found in apart):
@@ -162,7 +196,35 @@ def compare_tensors(receipt: Receipt, folder: Reader, record: ConversionRecord) 
     elif apart:
         cause = _cause(apart, record)
     different = {found.name: found.relative for found in apart}
-    return TensorComparison(equal, close, tolerance, different, missing, strays, cause)
+    return TensorComparison(equal, close, tolerance, different, missing, strays, cause, resolution, adapters, told)
+
+
+def is_layer_weight(name: str) -> bool:
+    """Whether a canonical name is that of a weight that LoRA may change in a layer of the language model."""
+    return group_of(name) is TensorGroup.LANGUAGE_MODEL and name.endswith(".weight") and "norm" not in name
+
+
+def _resolution(official: Fingerprint, ours: Fingerprint, allowed: float) -> float:
+    """From which relative change on a tensor that counts as the same would not."""
+    if official.same_bytes(ours):
+        return 0.0
+    if official.equals(ours):
+        return _CERTAIN / (_TURNED * math.prod(official.shape))
+    least = _SAFETY * allowed
+    return least if least * _LEFT >= 1 else (least**2 / _LEFT) ** (1 / 3)
+
+
+def _adapter_changes(record: ConversionRecord) -> dict[str, Mapping[str, Any]]:
+    """Norms of what LoRA changes and of the weight beneath, by target."""
+    merged = {target["name"] for target in record.values["targets"] if target["origin"] == _MERGED}
+    return {change["target"]: change for change in record.values["changes"] if change["target"] in merged}
+
+
+def _relative_change(targets: Sequence[str], changes: Mapping[str, Mapping[str, Any]]) -> float:
+    """Norm of what LoRA changes in a tensor over that of the weight beneath; 0 where it changes nothing."""
+    parts = [changes[target] for target in targets if target in changes]
+    change = math.hypot(*(part["change_norm"] for part in parts))
+    return change and change / max(math.hypot(*(part["base_norm"] for part in parts)), sys.float_info.min)
 
 
 @dataclass(frozen=True)
@@ -190,8 +252,7 @@ def _cause(apart: Sequence[_Apart], record: ConversionRecord) -> Cause:
         return Cause.BASE
     if all(_MERGED in found for found in origins):
         return _cause_by_norms(apart, record)
-    is_linear = all(group_of(found.name) is TensorGroup.LANGUAGE_MODEL and "norm" not in found.name for found in apart)
-    return Cause.LINEAR if is_linear else Cause.CHECKPOINT
+    return Cause.LINEAR if all(is_layer_weight(found.name) for found in apart) else Cause.CHECKPOINT
 
 
 def _cause_by_norms(apart: Sequence[_Apart], record: ConversionRecord) -> Cause:

@@ -81,6 +81,51 @@ def test_float16_rounds_first(model):
     assert "differ by less than 0.002 of their norm" in found.to_text()
 
 
+def with_change_of(size, model, dtype):
+    """A base as published, in bfloat16; a folder in float32 whose LoRA changes so small a part of each weight, with its
+    record; and the official model's tensors in the dtype, without LoRA and with it."""
+    base, change, native, official = model
+    base = {name: one.bfloat16().float() for name, one in base.items()}
+    small = {name: size * base[name].norm() / one.norm() * one for name, one in change.items()}
+    native = native | {name: base[name] + small[name] for name in LAYERS}
+    unmerged, merged = (
+        {name: one.to(getattr(torch, dtype)) for name, one in (official | layers).items()}
+        for layers in (base, {name: native[name] for name in LAYERS})
+    )
+    return native, record_of(base, small, native), unmerged, merged
+
+
+@pytest.mark.parametrize("dtype, size", [("float16", 1e-3), ("bfloat16", 1e-4), ("float32", 1e-4)])
+def test_a_lora_below_what_the_comparison_tells_is_not_called_equal(model, dtype, size):
+    native, record, unmerged, merged = with_change_of(size, model, dtype)
+    found = compare_tensors(receipt_of(unmerged, dtype), Folder(native), record)
+    assert found.ok and found.is_blind and (found.adapters, found.told) == (12, 0)
+    assert found.resolution > size and "what LoRA changes, in 0 of 12 weights" in found.limit_text()
+    if dtype == "float32":  # equal bytes tell the smallest change
+        found = compare_tensors(receipt_of(merged), Folder(native), record)
+        assert (found.resolution, found.told, found.is_blind) == (0.0, 12, False)
+        assert found.limit_text() == "would be told: what LoRA changes, in 12 of 12 weights"
+
+
+@pytest.mark.parametrize("dtype, size", [("float16", 3e-2), ("bfloat16", 2e-3), ("float32", 2e-3)])
+def test_a_lora_above_what_the_comparison_tells_would_be_missed(model, dtype, size):
+    native, record, unmerged, merged = with_change_of(size, model, dtype)
+    assert not compare_tensors(receipt_of(unmerged, dtype), Folder(native), record).ok
+    found = compare_tensors(receipt_of(merged, dtype), Folder(native), record)
+    assert found.ok and not found.is_blind and found.told == 12
+
+
+def test_without_a_record_of_lora_the_smallest_change_that_is_told_is_named(model):
+    base, change, native, official = model
+    record = record_of(base, change, native, "float16")
+    for target in record.values["targets"]:
+        target["origin"] = "checkpoint"
+    half = {name: one.half() for name, one in native.items()}
+    found = compare_tensors(receipt_of(official), Folder(half), record)
+    assert found.ok and not found.is_blind and found.adapters == 0
+    assert found.limit_text() == "would be told: a change of a layer's weight from 0.02 of its norm on"
+
+
 def test_a_merge_in_another_order_is_close(model):
     base, change, native, official = model
     moved = {name: one * (1 + 1e-7) if name in LAYERS else one for name, one in official.items()}
