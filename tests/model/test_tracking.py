@@ -2,25 +2,16 @@
 
 import pytest
 import torch
-from transformers import Sam2VideoModel
 
-from helpers.model.sam2_sizes import Sam2Sizes, sam2_video_config
 from helpers.model.tracking import POINTER_MEMORIES, FrameFeatures, Tracker
+from tests.support.tiny_sam2 import SIZES, random_sam2
 
-SIZES = Sam2Sizes(
-    embed_dim=8, num_heads=1, stages=(1, 1, 1, 1), global_att_blocks=(2,), d_model=128, mem_ffn=32, mem_layers=1,
-    dec_mlp=32, iou_hidden=32, image_size=64, window_spec=(4, 4, 4, 2), decoder_num_heads=2, mask_in_chans=4,
-)  # fmt: skip
 SIDE = SIZES.image_size // 16
 
 
 @pytest.fixture(scope="module")
 def sam2():
-    torch.manual_seed(0)
-    model = Sam2VideoModel(sam2_video_config(SIZES)).eval()
-    for name in ("no_memory_embedding", "memory_temporal_positional_encoding", "no_object_pointer"):
-        torch.nn.init.normal_(getattr(model, name))
-    return model
+    return random_sam2()
 
 
 def features(number: int) -> FrameFeatures:

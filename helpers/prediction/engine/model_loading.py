@@ -153,7 +153,7 @@ def load_model(
         # Told to trust the folder whose code was just checked, transformers 5 need not ask on the terminal.
         config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
         model = without_values(lambda: AutoModel.from_config(config, trust_remote_code=True, dtype=chosen_dtype.main))
-        fill(model, _stored_tensors(model_dir, chosen_device), chosen_device, chosen_dtype, quantization)
+        fill(model, stored_tensors(model_dir, chosen_device), chosen_device, chosen_dtype, quantization)
         tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=True, local_files_only=True)
     except (OSError, ValueError, SafetensorError) as error:
         raise RefusedInput(
@@ -162,12 +162,12 @@ def load_model(
     return model, tokenizer
 
 
-def _stored_tensors(model_dir: Path, device: torch.device) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every tensor of a folder's files, on a device."""
+def stored_tensors(model_dir: Path, device: torch.device, prefix: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor of a folder's files whose name begins so, on a device."""
     place = f"cuda:{cuda_index(device)}" if device.type == "cuda" else str(device)
     for path in sorted(model_dir.glob("*.safetensors")):
         with safe_open(path, framework="pt", device=place) as file:
-            for name in file.keys():  # noqa: SIM118 - the file is no mapping
+            for name in (name for name in file.keys() if name.startswith(prefix)):  # noqa: SIM118 - no mapping
                 tensor = file.get_tensor(name)
                 # On a processor it may be a view of the file, which can change.
                 yield name, tensor.clone() if device.type == "cpu" else tensor

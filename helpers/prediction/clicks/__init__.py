@@ -1,0 +1,1 @@
+"""Masks refined by clicks, boxes and earlier masks, with the model's own SAM2."""
