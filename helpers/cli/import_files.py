@@ -17,7 +17,7 @@ from helpers.cli.options import (
     with_data_options,
 )
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import BeganFrom, Exchange, ImportedInto, Meaning
+from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange, ImportedInto, Meaning
 
 if TYPE_CHECKING:  # so that --help need not wait
     from helpers.prediction.imports.import_run import ImportSummary
@@ -49,7 +49,9 @@ def import_files(
     prompt_id: PromptId = None,
     began_from: Annotated[
         BeganFrom | None,
-        typer.Option("--began-from", metavar="|".join(BeganFrom), help="Of corrections: what the reader began with."),
+        typer.Option(
+            "--began-from", metavar="|".join(BEGAN_ELSEWHERE), help="Of corrections: what the reader began with."
+        ),
     ] = None,
     options: DataOptions = AS_FOUND,
 ) -> None:

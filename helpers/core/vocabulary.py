@@ -121,6 +121,11 @@ class BeganFrom(StrEnum):
     PREDICTION = "prediction"
     TRUTH = "truth"  # the ground truth that there was
     EMPTY = "empty"  # no pixel
+    CARRIED = "carried"  # the reader's correction of another frame, followed by a model to this one
+
+
+# What a mask that was corrected in another program can have begun from.
+BEGAN_ELSEWHERE = (BeganFrom.PREDICTION, BeganFrom.TRUTH, BeganFrom.EMPTY)
 
 
 class Exchange(StrEnum):

@@ -34,6 +34,7 @@ class MaskBase:
         reviewer: None for a prediction that nobody looked at.
         run, config, weights: fingerprints of a prediction's run; None for another beginning, or where unknown.
         truth_seen: whether the ground truth was on the screen; None where unknown.
+        click_weights: fingerprint of the model that answered clicks; None without any.
     """
 
     began_from: BeganFrom
@@ -45,6 +46,7 @@ class MaskBase:
     mask_sha256: str | None = None
     seconds: float | None = None
     truth_seen: bool | None = None
+    click_weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ class ExportedMask:
     patient: str | None = None
 
     def began_from(self, config: str | None, weights: str | None) -> bool:
-        """Whether it began from the masks of a run, or of another one of the same weights.
+        """Whether it began from the masks of a run, or of another one of the same weights, or these answered clicks.
 
         Args:
             config, weights: fingerprints of the run; None where it does not say.
         """
         return any(
-            (base.weights is not None and base.weights == weights)
+            (weights is not None and weights in (base.weights, base.click_weights))
             or (base.config is not None and base.config == config)
             for base in self.bases
         )
@@ -117,7 +119,7 @@ def write_exported(folder: Path, exported: ExportedMasks) -> None:
                 "origin": mask.origin,
                 "mask_sha256": mask.mask_sha256,
                 "patient": mask.patient,
-                "bases": [vars(base) for base in mask.bases],
+                "bases": [_values(base) for base in mask.bases],
             }
             for case_id, mask in exported.masks.items()
         },
@@ -144,6 +146,11 @@ def read_exported(folder: Path) -> ExportedMasks | None:
             bool(values["accepted_as_truth"]),
             {reason: tuple(case_ids) for reason, case_ids in values["left_out"].items()},
         )
+
+
+def _values(base: MaskBase) -> dict[str, Any]:
+    """A base as a JSON object; the last field stands where there is something to say."""
+    return {name: value for name, value in vars(base).items() if name != "click_weights" or value is not None}
 
 
 def _mask(values: Mapping[str, Any]) -> ExportedMask:

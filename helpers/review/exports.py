@@ -26,6 +26,7 @@ from helpers.data.rule_file import save_rules
 from helpers.data.rules import Rules
 from helpers.evaluation.scored_runs import require_predicted
 from helpers.metrics.case_scores import mask_digest
+from helpers.review.corrections.carrying import with_origins
 from helpers.review.corrections.merging import Merged, merge, with_accepted
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
@@ -219,11 +220,13 @@ def _predicted(
 
 def _merged(source: ReviewSource, merged: Merged, store: CorrectionStore, words: str) -> Iterator[_Chosen]:
     by_id = {case.case_id: case for case in source.dataset.cases}
+    by_record = {record.id: record for record in store.records()}
     for case_id in track(sorted({*merged.records, *merged.accepted}, key=natural_key), words, unit="case"):
         case = by_id[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
-            yield _Chosen(case, store.mask(records[0]), MaskOrigin.CORRECTED, tuple(map(_base, records)))
+            bases = tuple(_base(one) for record in records for one in with_origins(record, by_record))
+            yield _Chosen(case, store.mask(records[0]), MaskOrigin.CORRECTED, tuple(dict.fromkeys(bases)))
         else:
             mask = source.scored_runs[0].mask(case_id)
             bases = tuple(_base_of(source, one.reviewer, mask) for one in merged.accepted[case_id])
@@ -234,7 +237,7 @@ def _base(record: CorrectionRecord) -> MaskBase:
     base = record.base
     return MaskBase(
         base.began_from, record.reviewer, base.run, base.config, base.prompt, base.weights, base.mask_sha256,
-        record.seconds, record.truth_seen,
+        record.seconds, record.truth_seen, record.click_weights,
     )  # fmt: skip
 
 

@@ -38,6 +38,14 @@ def test_what_it_began_from_is_told_by_weights_or_configuration():
     assert not ExportedMask(MaskOrigin.CORRECTED, "a", (MaskBase(BeganFrom.TRUTH, "ann"),)).began_from(None, None)
 
 
+def test_a_model_that_answered_clicks_is_one_that_it_began_from(tmp_path):
+    mask = ExportedMask(MaskOrigin.CORRECTED, "a", (MaskBase(BeganFrom.EMPTY, "ann", click_weights="weights"),))
+    assert mask.began_from(None, "weights") and not mask.began_from("config", "other")
+    exported = ExportedMasks(Exported.CORRECTIONS, None, {"P1-F1": mask})
+    write_exported(tmp_path, exported)
+    assert read_exported(tmp_path) == exported
+
+
 @pytest.mark.parametrize("name", ["images/P1-F1.png", "imagesTr/P1-F1_0000.png", "images/P1-F1.nii.gz"])
 def test_a_file_finds_its_case_under_the_names_of_every_format(name):
     exported = ExportedMasks(Exported.CORRECTIONS, None, MASKS)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.nn.functional import interpolate
 
 from helpers.core.errors import UsageProblem
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.model.components import Sam2Features
-from helpers.model.image_mode import to_rgb
+from helpers.model.given_image import one_picture
+from helpers.model.image_mode import given_as_rgb
 from helpers.model.mask_decoding import compute_wide
 from helpers.prediction.clicks.click_prompt import ClickPrompt, encode_prompt
 from helpers.prediction.engine.sam2_part import Sam2Part, load_sam2_part
@@ -66,7 +66,7 @@ class ClickRefiner:
 
     Example:
         >>> refiner = ClickRefiner.load("my-model", device="cpu")
-        >>> frame = refiner.open(Image.open("frames/a.png"))
+        >>> frame = refiner.open("frames/a.png")
         >>> first = refiner.refine(frame, ClickPrompt([(40, 20)], [1]))
         >>> going_on = first.low_resolution[first.best]
         >>> second = refiner.refine(frame, ClickPrompt([(40, 20), (9, 9)], [1, 0], logits=going_on))
@@ -102,9 +102,12 @@ class ClickRefiner:
         self._kept.clear()
 
     @torch.inference_mode()
-    def open(self, image: Image.Image) -> OpenedFrame:
-        """Read a frame, an image of 8 bits a channel; the last `FRAMES_KEPT` need not be read again."""
-        image = to_rgb(image)
+    def open(self, image: Any) -> OpenedFrame:
+        """Read a frame, given as `predict_forward` takes images; the last `FRAMES_KEPT` need not be read again.
+
+        Raises ValueError for what is no image.
+        """
+        (image,) = given_as_rgb([one_picture(image)])
         key = pixel_sha256(image)
         if key not in self._kept:
             features = encode_pixels(self._part, self._part.pixels(image))
@@ -116,7 +119,7 @@ class ClickRefiner:
 
     def answer(
         self,
-        image: Image.Image,
+        image: Any,
         *,
         points: Sequence[Sequence[float]] = (),
         labels: Sequence[int] = (),

@@ -14,7 +14,8 @@ from helpers.review.verdicts import moment_of
 SCHEMA, SCHEMA_VERSION = "vesselkit.correction", 1
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 _TEXTS = ("id", "time", "reviewer", "case_id", "image_sha256")
-_OPTIONAL_TEXTS = ("run", "config", "prompt", "prediction", "weights", "mask_sha256")
+_TEXTS_OF_BASE = ("mask_sha256", "run", "config", "prompt", "prediction", "weights")
+_OPTIONAL_TEXTS = (*_TEXTS_OF_BASE, "click_weights")
 
 
 class CorrectionTool(StrEnum):
@@ -35,11 +36,13 @@ class Base:
     Attributes:
         began_from: of what kind it is.
         mask_sha256: of that mask, as `helpers.metrics.case_scores.mask_digest`; None for an empty one.
-        run: fingerprint of the run as a whole; this and all below None but for a prediction.
+        run: fingerprint of the run as a whole; this and all to `prediction` None but for a prediction.
         config: SHA-256 of the configuration that the run began with, which it keeps where frames are predicted again.
         prompt: its id.
         prediction: fingerprint of what the run said of the case.
-        weights: fingerprint of what predicted, as `helpers.runs.weights`; None where the run does not say.
+        weights: fingerprint of what predicted or carried, as `helpers.runs.weights`; None for other beginnings, and
+            where unknown.
+        carried_from: of a carried mask, ids of the corrections that it was carried from.
     """
 
     began_from: BeganFrom
@@ -49,13 +52,16 @@ class Base:
     prompt: str | None = None
     prediction: str | None = None
     weights: str | None = None
+    carried_from: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        of_run = (self.run, self.config, self.prompt, self.prediction)
+        of_run, is_carried = (self.run, self.config, self.prompt, self.prediction), self.began_from is BeganFrom.CARRIED
+        if is_carried is not bool(self.carried_from):
+            raise ValueError("base: expected carried_from with ids of corrections for a carried mask, and for it alone")
         if self.began_from is BeganFrom.PREDICTION:
             if None in (*of_run, self.mask_sha256):
                 raise ValueError("base: expected run, config, prompt, prediction and mask_sha256 of the prediction")
-        elif any(one is not None for one in (*of_run, self.weights)):
+        elif any(one is not None for one in (*of_run, None if is_carried else self.weights)):
             raise ValueError("base: expected a run of predictions alone")
         if (self.mask_sha256 is None) is not (self.began_from is BeganFrom.EMPTY):
             raise ValueError("base: expected mask_sha256 unless it began from empty")
@@ -75,6 +81,7 @@ class CorrectionRecord:
         seconds: spent on it; None where unknown.
         tools: each once; empty where none was used.
         truth_seen: whether the ground truth was on the screen meanwhile; None where unknown.
+        click_weights: fingerprint of the model that answered clicks, as that of the base; None without clicks.
     """
 
     id: str
@@ -89,6 +96,7 @@ class CorrectionRecord:
     seconds: float | None = None
     tools: tuple[CorrectionTool, ...] = ()
     truth_seen: bool | None = None
+    click_weights: str | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
@@ -104,6 +112,9 @@ class CorrectionRecord:
     def to_line(self) -> str:
         """The record as JSON on one line, with its line feed."""
         values = {**asdict(self), "tools": list(self.tools)}
+        for part, name in ((values, "click_weights"), (values["base"], "carried_from")):
+            if not part[name]:
+                del part[name]
         return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}, allow_nan=False) + "\n"
 
     @classmethod
@@ -120,6 +131,9 @@ class CorrectionRecord:
         moment_of(values["time"])
         for part in (values, base):
             _require_texts(part, [name for name in _OPTIONAL_TEXTS if part.get(name) is not None])
+        origins = base.get("carried_from", ())
+        if not isinstance(origins, list | tuple) or not all(isinstance(one, str) and one for one in origins):
+            raise ValueError("expected a list of ids as carried_from")
         for digest in (values["image_sha256"], values.get("mask_sha256"), base.get("mask_sha256")):
             if digest is not None and (len(digest) != _DIGEST or set(digest) - set("0123456789abcdef")):
                 raise ValueError(f"expected a SHA-256, got {digest[: _DIGEST + 1]!r}")
@@ -137,12 +151,14 @@ class CorrectionRecord:
             height=height,
             base=Base(
                 BeganFrom(str(base.get("began_from"))),
-                **{name: base.get(name) for name in ("mask_sha256", *_OPTIONAL_TEXTS[:-1])},
+                **{name: base.get(name) for name in _TEXTS_OF_BASE},
+                carried_from=tuple(origins),
             ),
             mask_sha256=values.get("mask_sha256"),
             seconds=None if seconds is None else float(seconds),
             tools=tuple(dict.fromkeys(CorrectionTool(tool) for tool in tools)),
             truth_seen=seen,
+            click_weights=values.get("click_weights"),
         )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.core.errors import RefusedInput
+from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
 from helpers.core.progress import track
-from helpers.core.vocabulary import BeganFrom, Exchange
+from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.file_matching import match
 from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskOrigin
@@ -75,6 +75,8 @@ def take_over(
             exported from another run or prompt, or from a prediction that is another one now.
     """
     plain_name(reviewer, "reviewer")
+    if began_from not in BEGAN_ELSEWHERE:
+        raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
     given = read_masks(path, kind)
     reads = {f"{one.name}.png": one.read for one in given.masks}
     if len(reads) < len(given.masks):

@@ -12,7 +12,8 @@ from helpers.review.corrections.record import Base, CorrectionRecord, Correction
 
 DIGEST, OTHER = "ab" * 32, "cd" * 32
 PREDICTED = Base(BeganFrom.PREDICTION, DIGEST, "run", "config", "p1", "said", "weights")
-BASES = (PREDICTED, Base(BeganFrom.TRUTH, DIGEST), Base(BeganFrom.EMPTY), replace(PREDICTED, weights=None))
+CARRIED = Base(BeganFrom.CARRIED, DIGEST, weights="weights", carried_from=("1" * 32, "2" * 32))
+BASES = (PREDICTED, Base(BeganFrom.TRUTH, DIGEST), Base(BeganFrom.EMPTY), replace(PREDICTED, weights=None), CARRIED)
 
 
 def correction(number=1, case_id="P1-F1", reviewer="ann", **more):
@@ -28,9 +29,12 @@ def correction(number=1, case_id="P1-F1", reviewer="ann", **more):
     tools=st.lists(st.sampled_from(CorrectionTool), unique=True),
     seen=st.none() | st.booleans(),
     mask=st.sampled_from([None, OTHER]),
+    clicks=st.sampled_from([None, "weights"]),
 )
-def test_a_line_comes_back(base, seconds, tools, seen, mask):
-    record = correction(base=base, seconds=seconds, tools=tuple(tools), truth_seen=seen, mask_sha256=mask)
+def test_a_line_comes_back(base, seconds, tools, seen, mask, clicks):
+    record = correction(
+        base=base, seconds=seconds, tools=tuple(tools), truth_seen=seen, mask_sha256=mask, click_weights=clicks
+    )
     line = record.to_line()
     assert line.endswith("}\n") and line.count("\n") == 1
     assert CorrectionRecord.from_json(json.loads(line)) == record
@@ -70,6 +74,11 @@ def test_the_fields_are_those_of_the_format():
         ({"base": {"began_from": "truth"}}, "mask_sha256 unless"),
         ({"base": {"began_from": "empty", "mask_sha256": DIGEST}}, "mask_sha256 unless"),
         ({"base": {"began_from": "truth", "mask_sha256": DIGEST, "run": "r"}}, "a run of predictions alone"),
+        ({"base": {"began_from": "carried", "mask_sha256": DIGEST}}, "carried_from with ids"),
+        ({"base": {"began_from": "empty", "carried_from": ["1"]}}, "carried_from with ids"),
+        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": "1"}}, "a list of ids"),
+        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": [1]}}, "a list of ids"),
+        ({"click_weights": 7}, "click_weights"),
     ],
 )
 def test_anything_else_is_refused(change, words):
