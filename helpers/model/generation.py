@@ -12,7 +12,7 @@ from torch import nn
 from transformers.cache_utils import DynamicCache
 
 from .configuration_sa2va import Sa2VAConfig
-from .language_pass import LanguagePass, counted
+from .language_pass import LanguagePass, counted, greedy_tokens, told_token
 from .prompt import Prompt, as_prompt
 
 
@@ -65,6 +65,8 @@ class GreedyDecoding:
                 greedy of a draft costs no step of its own: one pass reads it behind the prompt. The tokens are those
                 without drafts. The states are then always those of one pass over the batch's prompts and answers, so
                 that not even their last bits depend on the drafts.
+        Raises:
+            ValueError: where the numbers overflow their dtype, which is named.
         """
         asked = [as_prompt(prompt) for prompt in prompts]
         expected = [[] for _ in asked] if drafts is None else drafts
@@ -122,10 +124,10 @@ class GreedyDecoding:
         first = self._read(prompts, read)
         cache, mask, shifts = first.cache, first.mask, first.shifts
         token_ids: list[list[int]] = []
-        for row, guesses in zip(read, head(first.states).argmax(-1).tolist(), strict=True):
+        for row, guesses in zip(read, greedy_tokens(head, first.states).tolist(), strict=True):
             ids: list[int] = []
             for place, token in enumerate(guesses):
-                ids.append(token)
+                ids.append(told_token(token, first.states.dtype))
                 if row[place : place + 1] != [token] or not self._goes_on(ids):
                     break
             token_ids.append(ids)
@@ -152,10 +154,10 @@ class GreedyDecoding:
             embedded = self.language_model.get_input_embeddings()(newest)
             positions = None if shifts is None else _shifted(mask, 1, shifts)
             states, seg = (found[:, -1] for found in self.language_pass(embedded, cache, _told(mask), positions))
-            for place, (index, token) in enumerate(zip(running, head(states).argmax(-1).tolist(), strict=True)):
+            for place, (index, token) in enumerate(zip(running, greedy_tokens(head, states).tolist(), strict=True)):
                 if token_ids[index][-1] == self.seg_id:
                     seg_states[index].append(seg[place])
-                token_ids[index].append(token)
+                token_ids[index].append(told_token(token, states.dtype))
         none = first.states.new_zeros((0, first.states.shape[-1]))
         return token_ids, first, [torch.stack(found) if found else none for found in seg_states]
 

@@ -79,6 +79,31 @@ class LanguagePass:
         return Passed(states, raw[-1] if self._seg_state is SegState.BEFORE_NORM else states)
 
 
+NOT_FINITE = -1  # the token in the place of one that an overflow leaves untold
+
+
+def greedy_tokens(head: Callable[[torch.Tensor], torch.Tensor], states: torch.Tensor) -> torch.Tensor:
+    """The likeliest tokens int64 (B, K) behind states (B, K, H); `NOT_FINITE` where values are infinite or NaN.
+
+    The device is not asked: the tokens tell.
+    """
+    logits = head(states)
+    tokens = logits.argmax(-1)
+    is_told = logits.gather(-1, tokens[..., None])[..., 0].isfinite()
+    return torch.where(is_told, tokens, NOT_FINITE)
+
+
+def told_token(token: int, dtype: torch.dtype) -> int:
+    """One of `greedy_tokens`. Raises ValueError, which names the dtype, for `NOT_FINITE`: it is no end of an answer."""
+    if token != NOT_FINITE:
+        return token
+    if dtype is torch.float16:
+        why = f"it or the vision tower overflows {dtype}; take dtype bfloat16 or float32"
+    else:
+        why = f"in {dtype}, so that its weights are damaged; copy or convert the model's folder again"
+    raise ValueError(f"the language model gives values that are not finite: {why}")
+
+
 def cache_name(forward: Callable) -> str:
     """The argument under which a language model takes its cache.
 

@@ -120,6 +120,7 @@ class KindResult:
         stages: in the order of the computation; empty where the model did not fit.
         same_answers: frames answered as by the reference, word for word.
         overlaps: IoU of each frame's mask with the reference's, two empty ones counted as 1; None without both masks.
+            Empty where the model could not answer.
         peak: most bytes of tensors on the GPU; None on a processor.
     """
 
@@ -220,7 +221,12 @@ def check_precision(
             results.append(KindResult(kind, str(error)))
             continue
         with watched(model) as stages:
-            seen, peak = _predict(model, tokenizer, frames, prompt, chosen)
+            try:
+                seen, peak = _predict(model, tokenizer, frames, prompt, chosen)
+            except ValueError:
+                if not any(stage.not_finite for stage in stages()):
+                    raise
+                seen, peak = [], None  # the model itself stopped at its overflow, which the stages tell
         reference = reference or seen
         results.append(_result(kind, stages(), seen, reference, peak))
         del model
@@ -245,8 +251,9 @@ def _result(
             f"the {broken[0].stage} gives {broken[0].not_finite} values that are infinite or NaN; {name} ends at "
             f"{torch.finfo(dtype).max:.3g}. Use bfloat16, or float32 where the device has none"
         )
-    same = sum(answer.text == other.text for (answer, _), (other, _) in zip(seen, reference, strict=True))
-    overlaps = [_overlap(mask, other) for (_, mask), (_, other) in zip(seen, reference, strict=True)]
+    pairs = list(zip(seen, reference, strict=True)) if seen else []
+    same = sum(answer.text == other.text for (answer, _), (other, _) in pairs)
+    overlaps = [_overlap(mask, other) for (_, mask), (_, other) in pairs]
     return KindResult(kind, refused, ranges, same, overlaps, peak)
 
 

@@ -35,6 +35,7 @@ class FramePrediction:
         token_count: number of new tokens; None where there are none.
         tiles: number of tiles that the vision tower saw; None where there are none.
         drafted: whether the text was foreseen and only checked, which is faster and gives the same.
+        dtype: in which the maps were drawn, such as `float16`; None where there is none to tell.
     """
 
     text: str | None
@@ -47,6 +48,7 @@ class FramePrediction:
     token_count: int | None = None
     tiles: int | None = None
     drafted: bool = False
+    dtype: str | None = None
 
 
 class Predictor(Protocol):

@@ -18,7 +18,7 @@ from helpers.model.quantization.layers import quantization_of
 from helpers.prediction.engine.chunks import PADDING_ALLOWED, chunks, image_chunks, length_groups
 from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
-from helpers.prediction.engine.dtypes import dtype_of
+from helpers.prediction.engine.dtypes import dtype_name, dtype_of
 from helpers.prediction.predictor import FramePrediction, with_image_named
 from helpers.runs.stored_maps import Upsampling
 
@@ -165,6 +165,7 @@ class Sa2VAPredictor:
                     token_count=len(answer.token_ids),
                     tiles=len(image.tiles),
                     drafted=self._takes_drafts and answer.drafted,
+                    dtype=dtype_name(self._dtype.sam2),
                 )
                 for answer, drawn in zip(answers, drawings, strict=True)
             ]

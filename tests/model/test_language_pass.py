@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.model.language_pass import LanguagePass, SegState, cache_name
+from helpers.model.language_pass import NOT_FINITE, LanguagePass, SegState, cache_name, greedy_tokens
 
 
 class Layer(nn.Module):
@@ -113,3 +113,8 @@ def test_nothing_stays_attached_to_the_model():
     decoder = Older()
     LanguagePass(decoder, SegState.BEFORE_NORM)(torch.zeros(1, 2, 4), Cache(), levels=[torch.ones(1, 2, 4)])
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in decoder.modules())
+
+
+def test_a_token_behind_values_that_are_not_finite_is_none():
+    states = torch.tensor([[[0.0, 1.0], [torch.nan, 1.0], [torch.inf, 1.0], [-torch.inf, 1.0]]])
+    assert greedy_tokens(nn.Identity(), states).tolist() == [[1, NOT_FINITE, NOT_FINITE, 1]]

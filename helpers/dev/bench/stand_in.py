@@ -73,7 +73,8 @@ class ForcedAnswer:
         else:
             wanted = self._ids[self._step]
         self._step += 1
-        return logits.scatter_(-1, wanted.expand(logits.shape[:-1])[..., None], torch.inf)
+        most = torch.finfo(logits.dtype).max  # an infinite one counts as an overflow
+        return logits.scatter_(-1, wanted.expand(logits.shape[:-1])[..., None], most)
 
 
 def stand_in(

@@ -151,7 +151,7 @@ def _rows(
     shared = {
         "status": status_of(finite=not drawn.bad, truncated=answer.truncated, seg_count=count, mask_fraction=fraction),
         "text": answer.text,
-        "message": f"{drawn.bad} of {np.size(answer.logits)} logits are not finite" if drawn.bad else None,
+        "message": _not_finite(drawn.bad, answer) if drawn.bad else None,
         "seg_count": count,
         "mask_pixels": None if drawn.mask is None else int(drawn.mask.sum()),
         "mask_fraction": None if fraction is None else round(fraction, 6),
@@ -173,6 +173,13 @@ def _rows(
         )
         for index in range(count)
     ]
+
+
+def _not_finite(bad: int, answer: FramePrediction) -> str:
+    said = f"{bad} of {np.size(answer.logits)} logits are not finite"
+    if answer.dtype is None:
+        return said
+    return f"{said} in {answer.dtype}" + ("; predict with --dtype bfloat16" if answer.dtype == "float16" else "")
 
 
 def _row(frame: Frame, facts: FrameFacts | None, prompt_id: str, **known) -> PredictionRow:

@@ -14,7 +14,7 @@ from transformers.cache_utils import DynamicCache
 
 from helpers.model.components import MaskLogits, Sam2Features
 from helpers.model.generation import GeneratedText
-from helpers.model.language_pass import LanguagePass
+from helpers.model.language_pass import LanguagePass, greedy_tokens
 from helpers.model.prompt import Prompt, as_prompt
 
 Tensors = tuple[torch.Tensor, ...]
@@ -175,7 +175,7 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
                 embeddings, DynamicCache(), positions=beside[0] if beside else None, levels=beside[1:]
             )
         end = slice(-1 - tokens.shape[1], None)
-        return language.lm_head(passed.states[:, end]).argmax(-1), passed.seg_states[:, end]
+        return greedy_tokens(language.lm_head, passed.states[:, end]), passed.seg_states[:, end]
 
     return encode_tiles, encode_pictures, encode_sam2, decode_masks, read
 

@@ -14,6 +14,11 @@ from helpers.model.mask_decoding import compute_wide
 logger = logging.getLogger(__name__)
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """Such as `float16`."""
+    return str(dtype).removeprefix("torch.")
+
+
 @dataclass(frozen=True)
 class ModelDtype:
     """The number types of a model.
@@ -28,12 +33,12 @@ class ModelDtype:
 
     def __str__(self) -> str:
         """What `--dtype` calls it."""
-        return "mixed" if self.main != self.sam2 else str(self.main).removeprefix("torch.")
+        return "mixed" if self.main != self.sam2 else dtype_name(self.main)
 
     @property
     def described(self) -> str:
         """For people who do not know the name."""
-        names = [str(dtype).removeprefix("torch.") for dtype in (self.main, self.sam2)]
+        names = [dtype_name(dtype) for dtype in (self.main, self.sam2)]
         return f"{self} ({names[0]}, SAM2 in {names[1]})" if self.main != self.sam2 else names[0]
 
 
@@ -68,8 +73,8 @@ def supported_dtype(dtype: ModelDtype, sam2: Mapping[str, torch.Tensor]) -> Mode
         return dtype
     logger.warning(
         "SAM2 stays in %s: its weights reach %.3g (%s), and %s ends at %.3g",
-        *(str(dtype.main).removeprefix("torch."), largest[beyond], beyond),
-        *(str(dtype.sam2).removeprefix("torch."), limit),
+        *(dtype_name(dtype.main), largest[beyond], beyond),
+        *(dtype_name(dtype.sam2), limit),
     )
     return ModelDtype(dtype.main, dtype.main)
 

@@ -13,6 +13,7 @@ from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame, in_sequences
 from helpers.model.video import encode_frame
+from helpers.prediction.engine.dtypes import dtype_name, dtype_of
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.resume import RecomputeReason
 from helpers.runs.stored_maps import Upsampling
@@ -64,6 +65,7 @@ class SequenceTracker:
                 object_score=scores,
                 token_count=one.token_count,
                 tiles=one.tiles,
+                dtype=dtype_name(dtype_of(self._model).sam2),
             )
             for one, (maps, estimates, scores) in zip(self._said, parts, strict=True)
         )

@@ -97,6 +97,16 @@ def test_logits_that_are_not_finite_leave_no_mask():
     assert row.mask_pixels is None and not found.masks and not found.logits
 
 
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [("float16", "2 of 6 logits are not finite in float16; predict with --dtype bfloat16"),
+     ("float32", "2 of 6 logits are not finite in float32")],
+)  # fmt: skip
+def test_logits_that_are_not_finite_name_the_dtype_in_which_they_were_drawn(dtype, said):
+    (row,) = result(answer([[np.nan, np.inf, 1], [1, 1, 1]], dtype=dtype)).rows
+    assert row.status is PredictionStatus.NAN_LOGITS and row.message == said
+
+
 def test_an_answer_that_was_cut_keeps_its_mask():
     found = result(answer(LEFT, truncated=True))
     assert found.rows[0].status is PredictionStatus.TRUNCATED and found.masks["p1"].sum() == 2

@@ -137,6 +137,16 @@ def test_only_a_right_draft_is_replayed(tiny, monkeypatch):
     assert graphed.config is model.config
 
 
+def test_an_overflow_is_an_error_behind_a_replayed_pass_too(tiny):
+    model, tokenizer = tiny
+    graphed, seen = watched(model)
+    prompts = [torch.full((20, model.config.hidden_size), torch.inf, dtype=torch.bfloat16)] * 2
+    right = tokenizer.encode(FORCED_ANSWER)
+    with torch.inference_mode(), pytest.raises(ValueError, match="gives values that are not finite: in torch.bfloat16"):
+        graphed.answers(prompts, tokenizer, 64, [right, right])
+    assert [name for name, _ in seen] == ["read"]
+
+
 class Counting:
     """Stands for CUDA graphs where there is no GPU."""
 
