@@ -18,6 +18,7 @@ from .configuration_sa2va import Sa2VAConfig
 from .language_pass import SegState
 from .processing_sa2va import (
     IMAGE_CONTEXT,
+    IMAGE_PLACEHOLDER,
     build_prompt,
     cut_tiles,
     image_bytes,
@@ -92,6 +93,13 @@ class InternVLBridge:
     def _ids(
         self, tokenizer: Any, text: str, past_text: str, pictures: Sequence[int] | None, region_tokens: str
     ) -> list[int]:
+        if IMAGE_CONTEXT in text:
+            raise ValueError(
+                f"text: {IMAGE_CONTEXT} stands for a part of an image; take it out, {IMAGE_PLACEHOLDER} names an image"
+            )
+        named = next((sign for sign in (IMAGE_PLACEHOLDER, IMAGE_CONTEXT) if sign in past_text), None)
+        if pictures is None and named is not None:
+            raise ValueError(f"past_text holds an image ({named}), and no image is given; give the same image again")
         images = None if pictures is None else "\n".join(image_text(1, count) for count in pictures)
         return tokenizer.encode(build_prompt(text, past_text, self._config.instruction, images, region_tokens))
 
@@ -116,8 +124,6 @@ class InternVLBridge:
     ) -> torch.Tensor:
         """The rows (N, H). `past_text` holds the pictures where there is any; regions stand behind them."""
         if pixels is None:
-            if IMAGE_CONTEXT in past_text:
-                raise ValueError("past_text holds an image, and image is None; give the same image again")
             if mask_prompts is not None:
                 raise ValueError("mask_prompts: regions need an image, and image is None")
             ids = self.prompt_ids(tokenizer, text, past_text, None)

@@ -32,6 +32,7 @@ from .qwen_pixels import (
 from .qwen_towers import Qwen2_5VLTower, Qwen3VLTower
 
 PICTURE_START, PICTURE_END, PICTURE_TOKEN = "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"
+VIDEO_TOKEN = "<|video_pad|>"  # these models see the frames of a video as images
 
 # Patches that go through the vision tower at once: pictures of 24 frames at the least size.
 PATCHES_AT_ONCE = 40_000
@@ -141,7 +142,15 @@ class QwenVLBridge(ABC):
 
     def prompt_ids(self, tokenizer: Any, text: str, past_text: str, pictures: Sequence[int] | None) -> list[int]:
         """With pictures, these come first and `past_text` has no effect; without, it stands before the text."""
+        for name, given in (("text", text), ("past_text", past_text if pictures is None else "")):
+            sign = next((sign for sign in (PICTURE_TOKEN, VIDEO_TOKEN) if sign in given), None)
+            if sign is not None:
+                raise ValueError(f"{name}: {sign} stands for a part of an image or a video; take it out")
         if pictures is None:
+            if IMAGE_PLACEHOLDER in past_text:
+                raise ValueError(
+                    f"past_text holds an image ({IMAGE_PLACEHOLDER}), and no image is given; give the same image again"
+                )
             asked = past_text + text.replace(IMAGE_PLACEHOLDER, "")
         else:
             shown = (PICTURE_START + PICTURE_TOKEN * count + PICTURE_END for count in pictures)
@@ -183,8 +192,6 @@ class QwenVLBridge(ABC):
         if mask_prompts is not None:
             say_once("mask_prompts: has no effect in this family of models, which knows no regions")
         if pixels is None:
-            if IMAGE_PLACEHOLDER in past_text:
-                raise ValueError(f"past_text names an image ({IMAGE_PLACEHOLDER}), and image is None; give the image")
             ids = self.prompt_ids(tokenizer, text, past_text, None)
             return self.words(model, ids, ()).pieces[0]
         if past_text:
