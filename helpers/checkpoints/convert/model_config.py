@@ -8,9 +8,10 @@ import torch
 
 from helpers.checkpoints.convert.families import facts_of, language_config
 from helpers.checkpoints.convert.key_map import AttentionHeads
+from helpers.checkpoints.convert.rotary_settings import names_theta, require_dynamic, require_rotary, require_shares
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.errors import RefusedInput
-from helpers.model.configuration_sa2va import LANGUAGE_MODELS, Family, Sa2VAConfig, rope_settings
+from helpers.model.configuration_sa2va import LANGUAGE_MODELS, Family, Sa2VAConfig
 from helpers.model.modeling_sa2va import Sa2VAModel
 
 # Official llm_config files carry every default of every generation setting; these are the fields that shape the model.
@@ -51,7 +52,7 @@ _LANGUAGE_MODELS = {
     "InternLM2ForCausalLM": "llama",
 }
 # Settings of InternLM2 whose defaults are not Llama's.
-_INTERNLM2_REQUIRED = ("num_key_value_heads", "max_position_embeddings", "rms_norm_eps", "rope_theta")
+_INTERNLM2_REQUIRED = ("num_key_value_heads", "max_position_embeddings", "rms_norm_eps")
 
 
 def ties_head(config: Mapping) -> bool:
@@ -177,25 +178,13 @@ def require_fields(official: Mapping, origin: Path) -> None:
         if missing:
             where = "it" if found is official else section
             raise RefusedInput(f"{origin}: {where} lacks {missing}; use the {facts.title} folder's unchanged config")
+    require_rotary(language_config(official), origin)
     if facts.family is not Family.INTERNVL:
-        _require_shares(language_config(official), origin)
+        require_shares(language_config(official), origin)
         return
     vision = official["vision_config"]
     if vision.get("hidden_act", "gelu") != "gelu":
         raise RefusedInput(f"{origin}: vision hidden_act: expected 'gelu', got {vision['hidden_act']!r}")
-
-
-def _require_shares(text: Mapping, origin: Path) -> None:
-    """Stop where how positions turn a head's channels is not said in full; libraries take numbers of their own then."""
-    places = (text, *(text.get(name) or {} for name in ("rope_scaling", "rope_parameters")))
-    shares = ((rope_settings(dict(text))[1] or {}).get("mrope_section")) or []
-    width = text.get("head_dim") or text["hidden_size"] // text["num_attention_heads"]
-    if not any("rope_theta" in place for place in places) or len(shares) != 3 or 2 * sum(shares) != width:
-        raise RefusedInput(
-            f"{origin}: expected rope_theta, and an mrope_section of three numbers whose sum is half of the {width} "
-            f"channels of a head; got mrope_section {shares or None}. Use the config of the folder that the run "
-            "started from, unchanged"
-        )
 
 
 def _vision_fields(official: Mapping) -> dict:
@@ -237,12 +226,9 @@ def _shaping(text: Mapping) -> dict:
 def _require_llama(text: Mapping, origin: Path) -> None:
     """Stop where a setting of InternLM2 is missing, or is not known to compute what Llama computes."""
     missing = [name for name in _INTERNLM2_REQUIRED if text.get(name) is None]
+    missing += [] if names_theta(text) else ["rope_theta"]
     if missing:
         raise RefusedInput(f"{origin}: llm_config lacks {missing}; use the InternVL folder's unchanged config")
-    scaling = text.get("rope_scaling") or {}
-    kind = scaling.get("rope_type", scaling.get("type"))
-    if text.get("bias", False) or (scaling and kind != "dynamic"):
-        raise RefusedInput(
-            f"{origin}: llm_config: expected InternLM2 without biases and with rope_scaling of type 'dynamic' or none, "
-            f"got bias {text.get('bias')!r} and rope_scaling {scaling or None!r}"
-        )
+    if text.get("bias", False):
+        raise RefusedInput(f"{origin}: llm_config: expected InternLM2 without biases, got bias {text['bias']!r}")
+    require_dynamic(text, origin)

@@ -151,7 +151,7 @@ def test_a_run_that_says_what_it_saved_must_hold_it(tmp_path, tiny):
     ("change", "said"),
     [
         ({"bias": True}, "got bias True"),
-        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling of type 'dynamic' or none"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rotary scaling of type 'dynamic' and a factor"),
         ({"rope_theta": None}, r"llm_config lacks \['rope_theta'\]"),
         ({"max_position_embeddings": None}, r"llm_config lacks \['max_position_embeddings'\]"),
         ({"num_key_value_heads": 4}, "cannot be split into equal parts|shape mismatch"),

@@ -141,9 +141,10 @@ DYNAMIC = {"type": "dynamic", "factor": 2.0}
     [
         ({"bias": False, "rope_scaling": None}, None),
         ({"bias": False, "rope_scaling": DYNAMIC}, None),
-        ({"bias": True, "rope_scaling": None}, "bias True and rope_scaling None"),
-        ({"bias": True, "rope_scaling": DYNAMIC}, "bias True"),
-        ({"bias": False, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
+        ({"bias": False, "rope_theta": None, "rope_parameters": {**DYNAMIC, "rope_theta": 1e6}}, None),
+        ({"bias": True, "rope_scaling": DYNAMIC}, "out biases, got bias True"),
+        ({"bias": False, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "of type 'dynamic'.*'yarn'"),
+        ({"bias": False, "rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "of type 'dynamic'.*'yarn'"),
     ],
 )
 def test_internlm2_is_a_llama_without_biases_and_with_dynamic_or_no_scaling(text, refusal):
@@ -151,7 +152,7 @@ def test_internlm2_is_a_llama_without_biases_and_with_dynamic_or_no_scaling(text
     if refusal is None:
         assert made(config, "internlm2_chat").text_config.model_type == "llama"
     else:
-        with pytest.raises(RefusedInput, match=f"expected InternLM2 without biases.*{refusal}"):
+        with pytest.raises(RefusedInput, match=f"expected InternLM2 with.*{refusal}"):
             made(config, "internlm2_chat")
 
 
