@@ -21,6 +21,9 @@ _LAYER = re.compile(
     r"language_model\.model\.layers\.(\d+)\.(?:self_attn\.[qkv]_proj|attention\.wqkv|mlp\.(?:gate|up)_proj)\.weight"
 )
 
+_SPLIT_HEADS = frozenset(f"self_attn.{name}_proj.weight" for name in "qkv")
+_FUSED_HEADS = "attention.wqkv.weight"
+
 _PROCESSOR = "preprocessor_config.json"
 _BICUBIC = 3
 
@@ -99,10 +102,11 @@ def require_whole_checkpoint(sources: Sources) -> None:
     """Stop where a training checkpoint lacks tensors that every run saves, so that the base's would pass for trained.
 
     Raises:
-        RefusedInput: naming what is missing: projector, `[SEG]` projection, mask decoder, or LoRA of some layers.
+        RefusedInput: naming what is missing: projector, `[SEG]` projection, mask decoder, or LoRA of some layers or
+            of one kind of them.
     """
     checkpoint = sources.opened[SourceRole.CHECKPOINT]
-    if checkpoint.kind not in (CheckpointKind.MMENGINE, CheckpointKind.PEFT_ADAPTER):
+    if checkpoint.kind not in (CheckpointKind.MMENGINE, CheckpointKind.FLAT, CheckpointKind.PEFT_ADAPTER):
         return
     found = {canonical_name(name) for name in checkpoint.tensors}
     beneath = _names_beneath(sources)
@@ -112,6 +116,7 @@ def require_whole_checkpoint(sources: Sources) -> None:
         saved = [f"{module}.{kind}" for module in modules for kind in ("weight", "bias")]
         missing += [name for name in saved if name not in found]
         missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
+    _require_kinds(found, beneath, sources)
     missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
     _refuse_incomplete(checkpoint, missing)
 
@@ -154,6 +159,38 @@ def _names_beneath(sources: Sources) -> tuple[str, ...]:
             found = inverse(source.tensors) if native else map(canonical_name, source.tensors)
             names |= dict.fromkeys(name for name in found if isinstance(name, str))
     return tuple(names)
+
+
+def _require_kinds(found: set[str | LoraName], beneath: tuple[str, ...], sources: Sources) -> None:
+    """Stop where LoRA of one kind of linear layer is missing in every layer of the language model.
+
+    Which kinds have LoRA the run's settings say; where they name none, as in the official training, it is all of them.
+    """
+    part = AdapterPart.LANGUAGE
+    adapter, pattern = sources.run.adapter(part), _LAYERS[part].pattern
+    present = {
+        pattern.sub("", name.weight) for name in found if isinstance(name, LoraName) and pattern.match(name.weight)
+    }
+    if not present or (adapter is not None and (adapter.chosen_layers or adapter.targets == ())):
+        return
+    checkpoint = sources.opened[SourceRole.CHECKPOINT]
+    own_names = is_internlm2(checkpoint.tensors)
+    kinds = {pattern.sub("", name) for name in beneath if pattern.match(name) and name.endswith(".weight")}
+    linear = {kind for kind in kinds if "norm" not in kind}
+    if own_names and linear & _SPLIT_HEADS:  # the base is a folder of this kit, which holds them apart
+        linear = linear - _SPLIT_HEADS | {_FUSED_HEADS}
+    targets = None if adapter is None else adapter.targets
+    module_of = internlm2_module if own_names else _last_module
+    missing = {module_of(f"language_model.{kind}") for kind in linear - present}
+    missing &= missing if targets is None else set(targets)
+    if missing:
+        said = "all linear layers" if targets is None else f"target_modules {list(targets)}"
+        raise RefusedInput(
+            f"{checkpoint.path.name} has LoRA, and none of {', '.join(sorted(missing))} in any layer of the language "
+            f"model; the run has it on {said}, so that the base's weights would pass for trained ones. The file is "
+            "incomplete: use the checkpoint as training wrote it. Where the run did choose its modules, name them as "
+            "target_modules in a copy of its config and pass that as --train-config"
+        )
 
 
 def _layers_without_lora(part: AdapterPart, found: set[str | LoraName], sources: Sources) -> list[str]:

@@ -46,6 +46,7 @@ class AdapterSettings:
         rank_stabilised: alpha is divided by the root of the rank.
         bias: which biases were trained beside it: 'none', 'all' or 'lora_only'.
         chosen_layers: only some layers were adapted.
+        targets: names of the modules with LoRA; None for all linear layers, empty where it was not read which.
         saved_modules: modules that were trained as a whole.
         variants: settings whose merge is not W + scale * B @ A on the plain base.
         unread: 'setting: source text' for each that was found and not understood; 'adapter: ...' for all of it.
@@ -57,6 +58,7 @@ class AdapterSettings:
     rank_stabilised: bool | None = None
     bias: str = "none"
     chosen_layers: bool = False
+    targets: tuple[str, ...] | None = None
     saved_modules: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -204,6 +206,7 @@ def _read(values: object) -> AdapterSettings:
         rank_stabilised=stabilised if isinstance(stabilised, bool) else None,
         bias=bias if isinstance(bias, str) else "none",
         chosen_layers=chosen is not None or _names_layers(values.get("target_modules")),
+        targets=_targets(values),
         saved_modules=tuple(saved),
         variants=tuple(_variants(values, not_read)),
         unread=tuple(unread),
@@ -215,6 +218,17 @@ def _names_layers(targets: object) -> bool:
     if isinstance(targets, str) and not isinstance(targets, DottedName):
         return targets != "all-linear"
     return isinstance(targets, list | tuple) and any(isinstance(one, str) and "." in one for one in targets)
+
+
+def _targets(values: Mapping) -> tuple[str, ...] | None:
+    """As `AdapterSettings.targets`."""
+    targets = values.get("target_modules")
+    if values.get("exclude_modules"):
+        return ()
+    if targets is None or (targets == "all-linear" and not isinstance(targets, DottedName)):
+        return None
+    is_read = isinstance(targets, list | tuple) and all(type(one) is str for one in targets)
+    return tuple(targets) if is_read else ()
 
 
 def _variants(values: Mapping[object, object], not_read: Callable[[str, object], None]) -> Iterator[str]:

@@ -142,6 +142,48 @@ def test_how_many_layers_there_are_is_the_configs_word_or_the_last_one(layers, o
         require_whole_checkpoint(source)
 
 
+ALL = [f"self_attn.{name}_proj" for name in "qkvo"] + [f"mlp.{name}_proj" for name in ("gate", "up", "down")]
+LAYER = "language_model.model.layers.{}."
+ALL_BENEATH = [LAYER.format(layer) + f"{module}.weight" for layer in range(3) for module in (*ALL, "input_layernorm")]
+QWEN = "mllm.model.base_model.model.model.language_model.layers.{}.{}.lora_{}.default.weight"
+INTERNLM2 = ["attention.wqkv", "attention.wo", "feed_forward.w1", "feed_forward.w2", "feed_forward.w3"]
+INTERNLM2_BENEATH = [LAYER.format(layer) + f"{module}.weight" for layer in range(3) for module in INTERNLM2]
+
+
+def without(stem, modules, lost, beneath, settings=None, kind=CheckpointKind.FLAT):
+    """A checkpoint that lacks LoRA of some modules in every layer."""
+    kept = [module for module in modules if module.rpartition(".")[2] not in lost]
+    adapters = {} if settings is None else {AdapterPart.LANGUAGE: settings}
+    official = sized() if stem is not QWEN else {"model_type": "qwen3_vl", "text_config": {"num_hidden_layers": 3}}
+    return opened(lora(stem, range(3), kept), beneath, kind, official, run_config(adapters))
+
+
+@pytest.mark.parametrize("kind", [CheckpointKind.FLAT, CheckpointKind.PEFT_ADAPTER])
+@pytest.mark.parametrize(
+    ("stem", "modules", "beneath"),
+    [(LANGUAGE, ALL, ALL_BENEATH), (QWEN, ALL, ALL_BENEATH), (LANGUAGE, INTERNLM2, INTERNLM2_BENEATH),
+     (LANGUAGE, INTERNLM2, ALL_BENEATH)],
+)  # fmt: skip
+def test_lora_of_one_kind_is_missed_though_each_layer_has_some(stem, modules, beneath, kind):
+    require_whole_checkpoint(without(stem, modules, (), beneath, kind=kind))
+    for module in (one.rpartition(".")[2] for one in modules):
+        with pytest.raises(RefusedInput, match=f"has LoRA, and none of {module} in any .* it on all linear"):
+            require_whole_checkpoint(without(stem, modules, (module,), beneath, kind=kind))
+
+
+def test_which_kinds_have_lora_the_settings_say():
+    both = AdapterSettings(targets=("q_proj", "v_proj"))
+    rest = [module.rpartition(".")[2] for module in ALL if module[-6:] not in ("q_proj", "v_proj")]
+    require_whole_checkpoint(without(LANGUAGE, ALL, rest, ALL_BENEATH, both))
+    with pytest.raises(RefusedInput, match=r"none of v_proj in any .* it on target_modules \['q_proj', 'v_proj'\]"):
+        require_whole_checkpoint(without(LANGUAGE, ALL, (*rest, "v_proj"), ALL_BENEATH, both))
+    own = AdapterSettings(targets=("wqkv", "w1"))
+    with pytest.raises(RefusedInput, match="none of w1 in any"):
+        require_whole_checkpoint(without(LANGUAGE, INTERNLM2, ("wo", "w1", "w2", "w3"), INTERNLM2_BENEATH, own))
+    for unknown in (AdapterSettings(targets=()), AdapterSettings(chosen_layers=True)):
+        require_whole_checkpoint(without(LANGUAGE, ALL, rest, ALL_BENEATH, unknown))
+
+
 def test_a_run_that_chose_its_layers_lacks_none():
     chosen = run_config({AdapterPart.LANGUAGE: AdapterSettings(chosen_layers=True)})
     require_whole_checkpoint(opened([*SAVED, *lora(LANGUAGE, (1,))], official=sized(), run=chosen))

@@ -37,7 +37,10 @@ def test_what_one_place_or_both_say_alike_is_understood(text):
     [
         ({"rope_theta": 1e6, "rope_parameters": {"rope_theta": 1e4}}, "rope_theta and rope_parameters contradict"),
         ({"rope_scaling": {"type": "dynamic", "rope_type": "linear"}}, "on rope_type ('dynamic' and 'linear')"),
-        ({"rope_scaling": DYNAMIC, "rope_parameters": {"type": "linear", "factor": 2.0}}, "rope_scaling and rope_param"),
+        (
+            {"rope_scaling": DYNAMIC, "rope_parameters": {"type": "linear", "factor": 2.0}},
+            "rope_scaling and rope_param",
+        ),
         ({"rope_scaling": DYNAMIC, "rope_parameters": {"rope_theta": 1e6}}, "rope_scaling and rope_parameters contra"),
         ({"rope_scaling": None, "rope_parameters": DYNAMIC}, "contradict each other (None and {'type': 'dynamic'"),
         ({"rope_scaling": DYNAMIC, "rope_parameters": {**DYNAMIC, "factor": 4.0}}, "on factor (2.0 and 4.0)"),

@@ -111,10 +111,25 @@ def test_settings_with_another_merge_are_variants(setting, value):
     "text",
     ["use_dora=False", "use_dora=None", "alpha_pattern={}", "alpha_pattern=None", "init_lora_weights='gaussian'",
      "init_lora_weights=False", "init_lora_weights=None", "layer_replication=None", "target_parameters=[]",
-     "type='peft.LoraConfig'", "lora_dropout=drop()", "target_modules=find(model)", "task_type=TaskType.CAUSAL_LM"],
+     "type='peft.LoraConfig'", "lora_dropout=drop()", "task_type=TaskType.CAUSAL_LM"],
 )  # fmt: skip
 def test_settings_that_leave_the_merge_as_it_is(text):
     assert one(f"lora_alpha=8, {text}") == AdapterSettings(8.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("target_modules=None", None),
+        ("target_modules='all-linear'", None),
+        ("target_modules=['q_proj', 'v_proj']", ("q_proj", "v_proj")),
+        ("target_modules=find(model)", ()),
+        ("target_modules='.*q_proj'", ()),
+        ("exclude_modules=['o_proj']", ()),
+    ],
+)
+def test_which_modules_have_lora_and_where_that_is_not_read(text, targets):
+    assert one(text).targets == targets
 
 
 def test_another_kind_of_adapter_is_a_variant():
