@@ -172,6 +172,11 @@ def open_sources(request: ConversionRequest) -> Sources:
         for source in opened.values()
         for name, reason in source.ignored.items()
     ]
+    notes += [
+        f"{source.path.name}: its names are read without what {' and '.join(source.wrappers)} puts into them"
+        for source in opened.values()
+        if source.wrappers
+    ]
     for note in notes:
         _log.warning("%s", note)
     texts = {"train_config": request.train_config} if request.train_config else {}

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,6 +19,7 @@ _MAX_LOG_BYTES = 1 << 30
 _MAX_DEPTH = 8
 _CHECKPOINT_NAME = re.compile(r"(iter|epoch)_(\d+)\.pth\Z")
 _DEEPSPEED_STATE_NAME = re.compile(r"(mp_rank_\d+_model_states|(bf16_)?zero_pp_rank_\d+.*)\.pt\Z")
+_DEEPSPEED_ENTRIES = frozenset(("ds_version", "ds_config", "param_shapes", "buffer_names"))
 _DEEPSPEED_SCRIPT = "zero_to_fp32.py"
 _LAST_CHECKPOINT = "last_checkpoint"
 _MAX_POINTER_BYTES = 4096
@@ -118,6 +119,17 @@ def refuse_deepspeed(path: Path) -> None:
         f"environment, with:\n  {command}\n"
         f"and then give the resulting pytorch_model.bin (newer versions of DeepSpeed make it a folder).{hint}"
     )
+
+
+def refuse_deepspeed_entries(path: Path, entries: Collection[str]) -> None:
+    """Raise RefusedInput for one file of a DeepSpeed checkpoint under another name, told by its entries."""
+    if not _DEEPSPEED_ENTRIES.isdisjoint(entries):
+        raise RefusedInput(
+            f"{path} is one file of a DeepSpeed checkpoint, whose weights are spread over several (it holds "
+            f"{', '.join(entries)}). Go back to the folder that training wrote, in which it is called "
+            f"mp_rank_00_model_states.pt or ..._optim_states.pt, consolidate that with its {_DEEPSPEED_SCRIPT}, and "
+            "give the resulting pytorch_model.bin"
+        )
 
 
 def _holds_deepspeed_states(folder: Path) -> bool:

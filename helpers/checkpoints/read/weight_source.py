@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -18,9 +19,15 @@ from helpers.checkpoints.read.file_type import (
     refuse_cache_folder,
     refuse_universal,
 )
-from helpers.checkpoints.read.training_folder import CheckpointMeta, refuse_deepspeed, refuse_training_folder
+from helpers.checkpoints.read.training_folder import (
+    CheckpointMeta,
+    refuse_deepspeed,
+    refuse_deepspeed_entries,
+    refuse_training_folder,
+)
 from helpers.checkpoints.read.weight_file import TensorInfo, WeightFile, open_weight_file
 from helpers.checkpoints.read.weight_folder import holds_weights, open_weight_folder, read_config, read_json_object
+from helpers.checkpoints.read.wrapper_names import plain_names
 from helpers.core.errors import RefusedInput
 
 __all__ = ["CheckpointKind", "CheckpointMeta", "TensorInfo", "TensorSource", "open_source"]
@@ -67,7 +74,8 @@ class TensorSource:
     Attributes:
         path: the file or folder given.
         kind: its layout.
-        tensors: name -> TensorInfo, in the order stored.
+        tensors: name -> TensorInfo, in the order stored; names are the model's own, see `plain_names`.
+        wrappers: what put more into the stored names, such as `torch.compile`.
         meta: mmengine's meta entry, None where the checkpoint has none.
         config: config.json of a folder, parsed; None for a file or a folder without one.
         adapter: adapter_config.json of a folder that is an adapter, parsed; None for any other.
@@ -90,9 +98,13 @@ class TensorSource:
         self.adapter = adapter
         self._weight_files = weight_files
         self.files = tuple(file.path for file in weight_files)
-        self._home = {name: file for file in weight_files for name in file.tensors}
+        infos = {name: info for file in weight_files for name, info in file.tensors.items()}
+        home = {name: file for file in weight_files for name in file.tensors}
+        named = plain_names(infos, path)
+        self.wrappers = named.wrappers
+        self._home = {name: (home[stored], stored) for name, stored in named.stored.items()}
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(
-            {name: info for file in weight_files for name, info in file.tensors.items()}
+            {name: replace(infos[stored], name=name) for name, stored in named.stored.items()}
         )
         self.ignored: Mapping[str, str] = MappingProxyType(
             {name: kind for file in weight_files for name, kind in file.ignored.items()} | dict(left_aside)
@@ -129,11 +141,11 @@ class TensorSource:
                 f"{self.path} ({self.kind.value}) has no tensor {name!r} among its {len(self.tensors)}. "
                 "Check that it is the right checkpoint."
             )
-        file = self._home[name]
+        file, stored = self._home[name]
         if self._last_read is not None and self._last_read is not file:
             self._last_read.close()
         self._last_read = file
-        return file.read(name)
+        return file.read(stored)
 
     def close(self) -> None:
         """Let go of the mapped files. A later read opens its file again."""
@@ -181,6 +193,7 @@ def open_source(path: Path) -> TensorSource:
 
 def _with_tensors(source: TensorSource) -> TensorSource:
     if not source.tensors:
+        refuse_deepspeed_entries(source.path, [*source.other_entries, *source.ignored])
         entries = ", ".join([*source.other_entries, *source.ignored][:12]) or "nothing"
         raise RefusedInput(
             f"{source.path} holds no tensors (it holds {entries}). Expected model weights: give a checkpoint."

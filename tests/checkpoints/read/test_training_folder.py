@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from helpers.checkpoints.read.training_folder import is_training_folder, list_checkpoints
 from helpers.checkpoints.read.weight_source import open_source
@@ -65,6 +66,15 @@ def test_deepspeed_without_its_script(deepspeed_folder):
     (deepspeed_folder.parent / "zero_to_fp32.py").unlink()
     with pytest.raises(RefusedInput, match="zero_to_fp32.py is not there"):
         open_source(deepspeed_folder)
+
+
+@pytest.mark.parametrize(
+    "content", [{"module": {}, "ds_version": "0.16"}, {"optimizer_state_dict": {}, "ds_config": {}}]
+)
+def test_one_file_of_deepspeed_under_a_checkpoints_name(tmp_path, content):
+    torch.save(content, tmp_path / "iter_9.pth")
+    with pytest.raises(RefusedInput, match="iter_9.pth is one file of a DeepSpeed checkpoint, .* which it is called"):
+        open_source(tmp_path / "iter_9.pth")
 
 
 def test_older_deepspeed_with_rank_folders(tmp_path):
