@@ -20,6 +20,7 @@ from helpers.checkpoints.convert.families import FAMILIES, FamilyFacts
 from helpers.checkpoints.convert.sentencepiece_tokenizer import (
     FAST_CLASS,
     MODEL_FILE,
+    TOKENIZER_CLASSES,
     SentencePieceTokenizer,
     fast_config,
     is_sentencepiece_folder,
@@ -91,6 +92,7 @@ def write_tokenizer(
     for name in present:
         if name.endswith(".json"):
             read_json_object(source / name)
+    _require_reader(source, present)
     with tempfile.TemporaryDirectory() as folder:
         # Without config.json, so that no code named there is looked for.
         staging = Path(folder)
@@ -139,6 +141,19 @@ def has_tokenizer(folder: Path) -> bool:
     """Whether a folder holds enough files to make a tokenizer."""
     names = {path.name for path in tokenizer_files(folder)}
     return bool(names & {"tokenizer.json", MODEL_FILE}) or {"vocab.json", "merges.txt"} <= names
+
+
+def _require_reader(source: Path, present: Sequence[str]) -> None:
+    """Refuse a sentencepiece file alone that is not InternLM2's, or does not say so."""
+    if MODEL_FILE not in present or {"tokenizer.json", "vocab.json"} & set(present) or is_sentencepiece_folder(source):
+        return
+    config = source / "tokenizer_config.json"
+    got = repr(read_json_object(config).get("tokenizer_class")) if config.is_file() else f"no {config.name}"
+    raise RefusedInput(
+        f"{source}: holds {MODEL_FILE} without tokenizer.json; it is read where tokenizer_config.json beside it names "
+        f"the class {' or '.join(TOKENIZER_CLASSES)} and the added tokens, got {got}. Copy tokenizer_config.json, or "
+        "tokenizer.json where there is one, from the folder that the run started from"
+    )
 
 
 def _require_stated_ids(source: Path, folder: Path, ids: Mapping[str, int]) -> None:

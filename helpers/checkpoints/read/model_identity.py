@@ -3,6 +3,7 @@
 Some relatives would pass every check of names and shapes: the mask decoder of SAM3 has the tensors of SAM 2.0's.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ _SAM2_PARTS = (
     "image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "memory_attention.", "memory_encoder.", "obj_ptr_",
     "mask_downsample.", "maskmem_tpos_enc", "no_mem_", "no_obj_",
 )  # fmt: skip
+_QWEN = re.compile(r"qwen.*(vl|omni)")
 _CODE_NAMES = ("model_type", "architectures", "auto_map")
 _SECTIONS = ("llm_config", "text_config", "vision_config")
 
@@ -27,6 +29,7 @@ class ForeignKind(Enum):
     OTHER_GROUNDING = "Sa2VA on a grounding encoder other than SAM 2.0; SAM3, for one, empties masks by object scores"
     LLAVA = "Sa2VA on LLaVA, whose vision tower and prompt are others"
     SAMTOK = "SAMTok, which writes a mask in two tokens and has no state at [SEG]"
+    QWEN_VL = "a Qwen vision-language model other than Qwen2.5-VL and Qwen3-VL, whose towers or experts are its own"
     PHI3 = "Sa2VA on Phi-3, whose language model runs on code of its own"
 
 
@@ -59,8 +62,17 @@ def foreign_model(
         sign = "vision_config.model_type clip_vision_model"
     if sign is not None:
         return ForeignModel(ForeignKind.LLAVA, sign)
+    relative = _other_qwen(config or {})
+    if relative is not None:
+        return ForeignModel(ForeignKind.QWEN_VL, f"model_type {relative}")
     other = _other_grounding(list(names))
     return None if other is None else ForeignModel(ForeignKind.OTHER_GROUNDING, other)
+
+
+def _other_qwen(config: Mapping[str, object]) -> str | None:
+    """`model_type` of a Qwen model with a vision tower, at a config's top or in a section, that is not converted."""
+    named = [part.get("model_type") for part in (config, *(_section(config, name) for name in _SECTIONS))]
+    return next((one for one in named if isinstance(one, str) and _QWEN.match(one) and one not in _MODEL_TYPES), None)
 
 
 def require_known(file: str, found: ForeignModel | None) -> None:

@@ -210,6 +210,16 @@ def test_only_the_tokenizer_of_internlm2_is_made_anew(tmp_path):
     assert not is_sentencepiece_folder(folder)
 
 
+@pytest.mark.parametrize("config, got", [(None, "got no tokenizer_config.json"), ("LlamaTokenizer", "got 'LlamaTok")])
+def test_a_sentencepiece_file_that_nothing_says_how_to_read_is_refused(tmp_path, config, got):
+    folder = write_folder(tmp_path / "base", model_bytes(special_pieces()), tokenizer_class=config)
+    if config is None:
+        (folder / "tokenizer_config.json").unlink()
+    said = "base: holds tokenizer.model without tokenizer.json; .* the class InternLM2Tokenizer or .*"
+    with pytest.raises(RefusedInput, match=said + got):
+        write_tokenizer(folder, tmp_path, SPECIAL_TOKENS)
+
+
 def test_the_written_config_names_no_remote_code():
     config = {"tokenizer_class": "InternLM2Tokenizer", "auto_map": {}, "add_bos_token": True, "eos_token": "</s>"}
     assert fast_config(config) == {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>"}
