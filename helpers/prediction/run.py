@@ -105,7 +105,7 @@ def predict(
         _refuse_grown(output, config)
         noted = {} if official_check is None else {OFFICIAL_CHECK: dict(official_check)}
         is_done = is_finished(output, case_ids) and noted_check(output) == official_check
-        complete = is_done or finish_run(output, case_ids, noted)
+        complete = is_done or finish_run(output, case_ids, noted, str(device_of(predictor)))
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
     return RunSummary(output, shard, complete, len(chosen), len(frames), failure)

@@ -35,6 +35,7 @@ from helpers.runs.case_parts import (
 )
 from helpers.runs.coco_export import coco
 from helpers.runs.durable import fsync_all, json_bytes, write_durable
+from helpers.runs.provenance import making
 from helpers.runs.result_rows import PredictionRow, in_key_order, to_arrow
 from helpers.runs.run_config import MANIFEST_NAME, SCHEMA, SCHEMA_VERSION, RunConfig, read_config
 from helpers.runs.status import PredictionStatus
@@ -63,7 +64,7 @@ class Tables:
     artefacts: Artefacts | None
 
 
-def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> bool:
+def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any], device: str = "cpu") -> bool:
     """Write the tables, coco.json and manifest.json of a run whose cases are all there.
 
     One process at a time may finish a run. What an earlier one left half-written is removed.
@@ -71,6 +72,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
     Args:
         case_ids: of the whole run, in any order; the tables are in natural order of the key.
         extra: further fields of the manifest, a JSON object without names.
+        device: that computed, such as `cuda:1`.
     Returns:
         False, with nothing written, where cases are still missing.
     """
@@ -109,7 +111,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any]) -> 
         **_derived(config, rows),
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
         "versions": _versions(),
-        "machine": _machine(),
+        "machine": _machine(device),
         "timing": {**predict_summary(timings), "sha256": sha256(timed).hexdigest()},
     }
     write_durable(run / MANIFEST_NAME, json_bytes(document(SCHEMA, SCHEMA_VERSION, manifest)))
@@ -242,9 +244,6 @@ def _versions() -> dict[str, str]:
     return {"vesselkit": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def _machine() -> dict[str, Any]:
-    """The machine that finished the run, without names."""
-    import torch  # here, since a run is opened without it
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"system": platform.system(), "processors": psutil.cpu_count(), "gpu": gpu}
+def _machine(device: str) -> dict[str, Any]:
+    """The machine that finished the run, without names; of several GPUs the one that computed."""
+    return {"system": platform.system(), "processors": psutil.cpu_count(), "gpu": making(device)["gpu"]}
