@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from packaging.version import Version
 from helpers.checkpoints.convert import convert
 from tests.support.golden_cases import load_case, load_video
 from tests.support.linked_packages import link_packages
-from tests.support.tiny_sources import FIXTURES, internlm2_sources, qwen_vl_sources
+from tests.support.tiny_sources import FIXTURES, family_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests/support/bare_environment.py"
@@ -25,7 +26,8 @@ MODERN, OLD = version("transformers"), "4.57.6"
 NEWEST = f"{MODERN}-or-later"  # the newest that the registry has and the package supports
 # One of each kind; the environment of the tests has all calls, in test_modeling_sa2va.py.
 CASES, VIDEO = ("img_b_seg2", "img_b_vp", "text_only"), "video8"
-INTERNLM2_FACTS = json.loads((FIXTURES / "internlm2/recorded.json").read_text())["cases"]
+FAMILIES = ("internlm2", "qwen25vl", "qwen3vl")
+TEXTS = ("Sure, it is [SEG].<|im_end|>", " two  spaces\n\n\ttab", "<p>artery</p> [SEG]<IMG_CONTEXT></img>")
 # `make releases` asks for what the lock does not hold.
 OTHER = pytest.param(NEWEST, marks=pytest.mark.releases)
 FORBIDDEN = {"helpers", "mmengine", "torchvision", "peft"}
@@ -75,184 +77,158 @@ def packages_of(python: Path) -> Path:
     return python.parents[1] / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
 
 
-def run_calls(folder: Path, calls: list[dict], transformers: str, scratch: Path):
-    """(facts, logits by name) of calls on an exported folder, in the bare environment."""
-    (scratch / "calls.json").write_text(json.dumps(calls))
-    out = scratch / "out.npz"
+@dataclass(frozen=True)
+class Found:
+    """What a job gave: facts, logits by the name of the call and their number, and what was said on standard error."""
+
+    facts: dict
+    logits: dict
+    said: str
+
+
+def run_jobs(jobs: list[dict], transformers: str, scratch: Path) -> dict[str, Found]:
+    """Results of jobs by their names, in the bare environment. One process does all: most of the time is importing."""
+    scratch.mkdir()
+    (scratch / "jobs.json").write_text(json.dumps(jobs))
     done = subprocess.run(
-        [bare_python(transformers), "-I", SCRIPT, folder, scratch / "calls.json", out],
+        [bare_python(transformers), "-I", SCRIPT, scratch / "jobs.json", scratch],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=scratch, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    arrays = dict(np.load(out))
-    facts = json.loads(str(arrays.pop("facts")))
-    if transformers == NEWEST:
-        assert Version(facts["transformers"]) >= Version(MODERN)
-    else:
-        assert facts["transformers"] == transformers
-    assert not FORBIDDEN & set(facts["modules"])
-    return facts, arrays
+    found = {}
+    for job in jobs:
+        arrays = dict(np.load(scratch / f"{job['name']}.npz"))
+        facts = json.loads(str(arrays.pop("facts")))
+        if transformers == NEWEST:
+            assert Version(facts["transformers"]) >= Version(MODERN)
+        else:
+            assert facts["transformers"] == transformers
+        assert not FORBIDDEN & set(facts["modules"])
+        found[job["name"]] = Found(facts, arrays, done.stderr)
+    return found
 
 
-@pytest.fixture(scope="module")
-def golden_calls(shared):
+def job(name: str, folder: Path, calls: list[dict], dtype: str | None = "float32", texts: tuple[str, ...] = ()) -> dict:
+    return {"name": name, "folder": str(folder), "dtype": dtype, "calls": calls, "texts": texts}
+
+
+def call(name: str, text: str, image: Path | None, **others) -> dict:
+    given = {"past_text": "", "regions": None, **others}
+    return {"name": name, "image": None if image is None else str(image), "text": text, **given}
+
+
+def golden_calls(shared: Path) -> list[dict]:
     """Calls of the goldens: two masks, regions, text alone, and a sequence."""
     calls = []
     for name in CASES:
         case = load_case(shared, name)
-        image = str(shared / "golden/tiny_qwen2" / case.facts["image"]) if case.image else None
+        image = shared / "golden/tiny_qwen2" / case.facts["image"] if case.image else None
         regions = [[1, 320, 640], [60, 200], [100, 400]] if case.mask_prompts else None
-        calls.append({"name": name, "image": image, "text": case.facts["text"],
-                      "past_text": case.facts["past_text"], "regions": regions})  # fmt: skip
+        calls.append(call(name, case.facts["text"], image, past_text=case.facts["past_text"], regions=regions))
     video = load_video(shared, VIDEO)
-    calls.append({"name": VIDEO, "image": None, "video": [frame.filename for frame in video.frames],
-                  "text": video.facts["text"], "past_text": "", "regions": None})  # fmt: skip
-    return calls
+    frames = [frame.filename for frame in video.frames]
+    return [*calls, call(VIDEO, video.facts["text"], None, video=frames)]
 
 
 @pytest.fixture(scope="module")
-def golden_results(converted_folder, golden_calls, tmp_path_factory):
+def golden_results(shared, converted_folder, tmp_path_factory):
     """Results of the golden calls by version of transformers."""
-
-    @cache
-    def results(transformers: str):
-        return run_calls(converted_folder("ckpt_lora"), golden_calls, transformers, tmp_path_factory.mktemp("bare"))
-
-    return results
+    scratch, jobs = (
+        tmp_path_factory.mktemp("bare"),
+        [job("golden", converted_folder("ckpt_lora"), golden_calls(shared))],
+    )
+    return cache(lambda transformers: run_jobs(jobs, transformers, scratch / transformers)["golden"])
 
 
 @pytest.mark.slow
 @pytest.mark.longest
 @pytest.mark.golden
-@pytest.mark.parametrize("transformers", [MODERN, OLD, OTHER])
-def test_goldens_are_reached(shared, golden_results, transformers):
+@pytest.mark.parametrize("later", [MODERN, OTHER])
+def test_all_versions_reach_the_goldens(shared, golden_results, later):
     """Of one source: all exports have the same code, and test_modeling_sa2va.py has the goldens of the others."""
-    facts, arrays = golden_results(transformers)
+    old, new = golden_results(OLD), golden_results(later)
+    for found in (old, new):
+        goldens_are_reached(shared, found)
+    assert old.facts["rope"] == new.facts["rope"] and old.facts["rope"]["theta"] == 1e6
+    assert old.facts["ids"] == new.facts["ids"]
+    assert max(np.abs(old.logits[name] - new.logits[name]).max() for name in old.logits) < 1e-5
+
+
+def goldens_are_reached(shared: Path, found: Found) -> None:
     for name in CASES:
         case = load_case(shared, name)
-        assert facts["texts"][name] == case.facts["prediction"]
+        assert found.facts["texts"][name] == case.facts["prediction"]
         for index in range(case.facts["n_masks"]):
-            logits = arrays[f"{name}/{index}"]
+            logits = found.logits[f"{name}/{index}"]
             assert np.abs(logits - case.arrays[f"logits_final_seg{index}"]).max() < 1e-4
             assert np.array_equal(logits > 0, case.mask(index))
-    video, logits = load_video(shared, VIDEO), arrays[f"{VIDEO}/0"]
-    assert facts["texts"][VIDEO] == video.facts["prediction"]
+    video, logits = load_video(shared, VIDEO), found.logits[f"{VIDEO}/0"]
+    assert found.facts["texts"][VIDEO] == video.facts["prediction"]
     assert np.abs(logits[:, ::2, ::2] - video.arrays["logits_final_seg0"]).max() < 1e-3
     assert ((logits > 0) != video.mask()).sum((1, 2)).max() <= 2
-    assert len(arrays) - 1 == sum(load_case(shared, name).facts["n_masks"] for name in CASES) >= 2
-
-
-@pytest.mark.golden
-@pytest.mark.parametrize("later", [MODERN, OTHER])
-def test_versions_agree_on_rotary_settings_ids_and_logits(golden_results, later):
-    (old, old_logits), (new, new_logits) = (golden_results(name) for name in (OLD, later))
-    assert old["rope"] == new["rope"]
-    assert old["rope"]["theta"] == 1e6
-    assert old["ids"] == new["ids"]
-    assert set(old_logits) == set(new_logits)
-    assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-5
-
-
-def calls_of(recorded: dict) -> list[dict]:
-    """The calls that were recorded of one of the kit's own models."""
-    return [
-        {"name": name, "image": facts["image"] and str(FIXTURES / "images" / facts["image"]), "text": facts["prompt"],
-         "past_text": "", "regions": None}
-        for name, facts in recorded.items()
-    ]  # fmt: skip
+    assert len(found.logits) - 1 == sum(load_case(shared, name).facts["n_masks"] for name in CASES) >= 2
 
 
 @pytest.fixture(scope="module")
-def internlm2_results(tmp_path_factory):
-    """Results of calls on the kit's own model with InternLM2, whose tokenizer was made from sentencepiece's file."""
-    folder = tmp_path_factory.mktemp("internlm2") / "model"
-    convert(internlm2_sources().request(folder))
-    calls = calls_of(INTERNLM2_FACTS)
-
-    @cache
-    def results(transformers: str):
-        return run_calls(folder, calls, transformers, tmp_path_factory.mktemp("bare"))
-
-    return results
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("later", [MODERN, OTHER])
-def test_internlm2_says_and_marks_the_same_in_all_versions(internlm2_results, later):
-    (old, old_logits), (new, new_logits) = (internlm2_results(name) for name in (OLD, later))
-    assert old["texts"] == new["texts"] == {name: facts["text"] for name, facts in INTERNLM2_FACTS.items()}
-    assert old["ids"] == new["ids"] and {ids[0] for ids in new["ids"]} == {1}  # <s>
-    assert old["rope"] == new["rope"] and new["rope"]["type"] == "dynamic"
-    assert set(old_logits) == set(new_logits) and len(old_logits) == 4
-    assert max(np.abs(old_logits[name] - new_logits[name]).max() for name in old_logits) < 1e-4
+def family_jobs(tmp_path_factory, fixture_folder_bfloat16):
+    """Jobs on the kit's own models: each recorded call of three families, a sequence, and a load as it is stored."""
+    folder, jobs = tmp_path_factory.mktemp("families"), []
+    for family in FAMILIES:
+        convert(family_sources(family).request(folder / family))
+        calls = [
+            call(name, facts["prompt"], facts["image"] and FIXTURES / "images" / facts["image"])
+            for name, facts in recorded(family).items()
+        ]
+        if family != "internlm2":
+            calls.append(call(VIDEO, "blood vessel", None, video=[str(FIXTURES / "images/image_01.png")] * 3))
+        jobs.append(job(family, folder / family, calls))
+    return [*jobs, job("stored", fixture_folder_bfloat16, [], dtype=None, texts=TEXTS)]
 
 
-@pytest.fixture(scope="module", params=["qwen25vl", "qwen3vl"])
-def qwen_results(request, tmp_path_factory):
-    """Recorded texts of the kit's own models of the Qwen families, and results of these calls and one on a sequence."""
-    folder = tmp_path_factory.mktemp(request.param) / "model"
-    convert(qwen_vl_sources(request.param).request(folder))
-    recorded = json.loads((FIXTURES / request.param / "recorded.json").read_text())["cases"]
-    frames = [str(FIXTURES / "images/image_01.png")] * 3
-    calls = [*calls_of(recorded), {"name": VIDEO, "image": None, "video": frames, "text": "blood vessel",
-                                   "past_text": "", "regions": None}]  # fmt: skip
+@pytest.fixture(scope="module")
+def family_results(family_jobs, tmp_path_factory):
+    """Results of these jobs by version of transformers."""
+    scratch = tmp_path_factory.mktemp("bare")
+    return cache(lambda transformers: run_jobs(family_jobs, transformers, scratch / transformers))
 
-    @cache
-    def results(transformers: str):
-        return run_calls(folder, calls, transformers, tmp_path_factory.mktemp("bare"))
 
-    return {name: facts["text"] for name, facts in recorded.items()}, results
+def recorded(family: str) -> dict[str, dict]:
+    return json.loads((FIXTURES / family / "recorded.json").read_text())["cases"]
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize("later", [MODERN, OTHER])
-def test_the_qwen_families_say_and_mark_the_same_in_all_versions(qwen_results, later):
-    texts, results = qwen_results
-    (old, old_logits), (new, new_logits) = results(OLD), results(later)
-    assert old["texts"] == new["texts"] and texts.items() <= new["texts"].items()
-    assert old["ids"] == new["ids"] and old["rope"] == new["rope"]
-    assert set(old_logits) == set(new_logits) and len(old_logits[f"{VIDEO}/0"]) == 3
-    for name, logits in old_logits.items():
-        assert np.array_equal(logits > 0, new_logits[name] > 0)
+def test_all_families_say_and_mark_the_same_in_all_versions(family_results, later):
+    older, newer = family_results(OLD), family_results(later)
+    for family in FAMILIES:
+        families_agree(family, older[family], newer[family])
+    ids = newer["internlm2"].facts["ids"]
+    assert {one[0] for one in ids} == {1}  # <s>
+    assert newer["internlm2"].facts["rope"]["type"] == "dynamic"
+    a_bare_load_takes_the_stored_dtype_or_warns(older["stored"], newer["stored"])
+    the_slow_tokenizer_of_version_4_gives_the_same_ids(older["stored"])
+
+
+def families_agree(family: str, old: Found, new: Found) -> None:
+    texts = {name: facts["text"] for name, facts in recorded(family).items()}
+    assert old.facts["texts"] == new.facts["texts"] and texts.items() <= new.facts["texts"].items()
+    assert old.facts["ids"] == new.facts["ids"] and old.facts["rope"] == new.facts["rope"]
+    assert set(old.logits) == set(new.logits)
+    assert len(old.logits) == 4 if family == "internlm2" else len(old.logits[f"{VIDEO}/0"]) == 3
+    for name, logits in old.logits.items():
+        assert np.array_equal(logits > 0, new.logits[name] > 0)
         # Versions add in another order, which shows in the fifth digit where a mask's edge is steep.
-        assert np.allclose(logits, new_logits[name], rtol=1e-4, atol=1e-4)
+        assert np.allclose(logits, new.logits[name], rtol=1e-4, atol=1e-4)
 
 
-LOAD = """
-import logging, sys, torch
-from transformers import AutoModel
-model = AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True)
-print(next(model.parameters()).dtype)
-"""
+def a_bare_load_takes_the_stored_dtype_or_warns(old: Found, new: Found) -> None:
+    assert (old.facts["dtype"], new.facts["dtype"]) == ("torch.float32", "torch.bfloat16")
+    for words in ("loading bfloat16 weights as float32", "pass dtype=torch.bfloat16"):
+        assert words in old.said and words not in new.said
 
 
-def test_a_bare_load_takes_the_stored_dtype_or_warns_with_the_size(fixture_folder_bfloat16):
-    loaded = {
-        name: subprocess.run(
-            [bare_python(name), "-I", "-c", LOAD, fixture_folder_bfloat16],
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True,
-        )
-        for name in (MODERN, OLD)
-    }  # fmt: skip
-    modern, old = loaded[MODERN], loaded[OLD]
-    assert modern.stdout.strip() == "torch.bfloat16"
-    assert old.stdout.strip() == "torch.float32"
-    assert "loading bfloat16 weights as float32" in old.stderr
-    assert "pass dtype=torch.bfloat16" in old.stderr
-
-
-SLOW_AND_FAST = """
-import sys
-from transformers import AutoTokenizer
-texts = ["Sure, it is [SEG].<|im_end|>", " two  spaces\\n\\n\\ttab", "<p>artery</p> [SEG]<IMG_CONTEXT></img>"]
-slow, fast = (AutoTokenizer.from_pretrained(sys.argv[1], use_fast=fast) for fast in (False, True))
-print(slow.is_fast, fast.is_fast, all(slow.encode(text) == fast.encode(text) for text in texts))
-"""
-
-
-def test_the_slow_tokenizer_of_version_4_gives_the_same_ids(fixture_folder_bfloat16):
-    done = subprocess.run(
-        [bare_python(OLD), "-I", "-c", SLOW_AND_FAST, fixture_folder_bfloat16],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == ["False", "True", "True"]
+def the_slow_tokenizer_of_version_4_gives_the_same_ids(old: Found) -> None:
+    assert len(old.facts["slow_and_fast"]) == len(TEXTS)
+    for slow, fast in old.facts["slow_and_fast"]:
+        assert (slow[0], fast[0]) == (False, True) and slow[1] == fast[1]
