@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -70,13 +71,17 @@ def test_predict_knows_every_option_of_the_command(vesselkit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, content", [("helpers.py", "A = 1\n"), ("helpers/__init__.py", "A = 1\n"), ("helpers/own.py", "A = 1\n")]
+    ("name", "use"),
+    [
+        *product(("helpers.py", "helpers/__init__.py"), ("vesselkit.predict", "vesselkit.__version__")),
+        ("helpers.py", "from vesselkit import predict"),
+        ("helpers/own.py", "from vesselkit import RefusedInput"),
+    ],
 )
-@pytest.mark.parametrize("use", ["vesselkit.predict", "vesselkit.__version__", "from vesselkit import predict"])
-def test_a_helpers_of_the_users_own_is_named(tmp_path, wheel, name, content, use):
+def test_a_helpers_of_the_users_own_is_named(tmp_path, wheel, name, use):
     path = tmp_path / "project" / name
     path.parent.mkdir(parents=True)
-    path.write_text(content)
+    path.write_text("A = 1\n")
     ended = python(path.parents[name.count("/")], f"import vesselkit; {use}", path=wheel)
     if name == "helpers/own.py":  # no package of Python's: the kit's own stands before it
         assert ended.returncode == 0, ended.stderr

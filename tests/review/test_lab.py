@@ -75,7 +75,7 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
     page.add_init_script(TELL_WHAT_IS_DRAWN)
     try:
         with lab(folder, root) as address:
-            page.goto(f"{address}/lab/tree/review.ipynb?reset")
+            page.goto(f"{address}/lab/tree/review.ipynb?reset", timeout=60_000)
             page.wait_for_selector(".jp-NotebookPanel", timeout=60_000)
             page.wait_for_selector(".jp-RenderedMarkdown h1", timeout=60_000)
             run_all(page)

@@ -39,7 +39,7 @@ def test_a_review_on_voila(browser, tmp_path):
     try:
         with voila(tmp_path, tmp_path / "log", ["-p", "data", "data", "-p", "reviewer", "ann"]) as address:
             assert "viewer" not in page.request.get(address.split("?")[0]).text()  # without the token
-            page.goto(address)
+            page.goto(address, timeout=START_S * 1000)  # after the cells before the viewer
             page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
             for key, counted in {"r": "1 of 6 reviewed, 1 rejected", "a": "2 of 6 reviewed, 1 rejected"}.items():
                 wait_until_drawn(page)

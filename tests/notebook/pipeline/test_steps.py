@@ -105,6 +105,7 @@ def test_a_read_only_place_is_refused_before_any_work():
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_frames_without_truth_are_predicted_and_not_scored(tmp_path):
     (tmp_path / "frames").mkdir()
     Image.open(FIXTURES / "images/image_01.png").save(tmp_path / "frames/a.png")

@@ -54,6 +54,12 @@ def predictor(loaded, mode):
     return SequencePredictor(*loaded, {"name": "fixture"}, mode=mode)
 
 
+@pytest.fixture(scope="module")
+def followed(loaded, drawn):
+    """All frames in mode `track`."""
+    return outcomes(loaded, Mode.TRACK, drawn)
+
+
 def outcomes(loaded, mode, frames, prompts=(PROMPT,)):
     with ThreadPoolExecutor(2) as readers:
         found = list(predictor(loaded, mode).outcomes(frames, prompts, readers))
@@ -71,26 +77,24 @@ def unreadable(frame, folder):
     return replace(frame, path=path)
 
 
-def test_tracking_is_the_official_call(loaded, drawn):
+def test_tracking_is_the_official_call(loaded, drawn, followed):
     model, tokenizer = loaded
     official = model.predict_forward(video=images(drawn), text=PROMPT, tokenizer=tokenizer, max_new_tokens=64)
-    found = outcomes(loaded, Mode.TRACK, drawn)
     for position, frame in enumerate(drawn):
-        (answer,) = found[frame.case_id].found
+        (answer,) = followed[frame.case_id].found
         full = upsample_logits(torch.from_numpy(answer.logits), answer.network_size, 96, 96).numpy()
         assert answer.text == official["prediction"] and answer.tiles == 5
         assert np.array_equal(full, np.stack(official["prediction_logits"])[:, position])
         assert answer.predicted_iou.shape == answer.object_score.shape == (1,)
 
 
-def test_a_frame_that_cannot_be_read_is_a_gap(loaded, drawn, tmp_path):
-    whole = outcomes(loaded, Mode.TRACK, drawn)
+def test_a_frame_that_cannot_be_read_is_a_gap(loaded, drawn, followed, tmp_path):
     frames = [*drawn[:5], unreadable(drawn[5], tmp_path), drawn[6]]
     found = outcomes(loaded, Mode.TRACK, frames)
     assert found["c6"].found.status is PredictionStatus.READ_ERROR and "Jane" not in found["c6"].found.message
     for number in range(1, 6):
-        assert np.array_equal(found[f"c{number}"].found[0].logits, whole[f"c{number}"].found[0].logits)
-    assert np.abs(found["c7"].found[0].logits - whole["c7"].found[0].logits).max() > 0
+        assert np.array_equal(found[f"c{number}"].found[0].logits, followed[f"c{number}"].found[0].logits)
+    assert np.abs(found["c7"].found[0].logits - followed["c7"].found[0].logits).max() > 0
 
 
 def test_prompted_frames_are_the_first_that_can_be_read(loaded, drawn, tmp_path):
@@ -126,7 +130,7 @@ def test_both_ways_from_the_fullest_frames(loaded, drawn, monkeypatch):
 
 
 def test_fusing_is_the_mean_of_two_modes(loaded, drawn):
-    frames, prompts = drawn[:6], (PROMPT, "Where are the vessels?")
+    frames, prompts = drawn[:3], (PROMPT, "Where are the vessels?")
     fused = outcomes(loaded, Mode.FUSED, frames, prompts)
     followed = outcomes(loaded, Mode.TRACK_BOTH, frames, prompts)
     alone = Sa2VAPredictor(*loaded, {})
