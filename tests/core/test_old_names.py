@@ -25,7 +25,14 @@ def test_an_old_import_is_the_new_module(old, attribute):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("old", ["helpers.runner.test", "helpers.training.train", "helpers.notebook.report"])
+@pytest.mark.parametrize(
+    "old",
+    [
+        pytest.param("helpers.runner.test", marks=pytest.mark.endurance),
+        pytest.param("helpers.training.train", marks=pytest.mark.endurance),
+        "helpers.notebook.report",
+    ],
+)
 def test_an_old_command_runs_the_new_one(old):
     ran = subprocess.run([sys.executable, "-m", old, "--help"], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0 and "usage" in ran.stdout.lower(), ran.stderr
