@@ -15,7 +15,6 @@ from helpers.checkpoints.read.training_folder import TrainingCheckpoint
 from helpers.checkpoints.read.weight_source import empty_text
 
 _LAYER = re.compile(r"language_model\.model\.layers\.(\d+)\.(?:\w+\.)*?(\w+)\.(?:weight|bias)\Z")
-_TOP_PARTS = ("vision_tower", "multi_modal_projector", "seg_projection")
 _HASH_SHOWN = 12
 
 
@@ -167,8 +166,6 @@ def change_table(record: ConversionRecord) -> pd.DataFrame:
 def part_of(name: str) -> str:
     """The part of the exported model that a tensor belongs to, in words of the module tree."""
     parts = name.split(".")
-    if parts[0] in _TOP_PARTS:
-        return parts[0]
     if parts[0] == "sam2":
         return ".".join(parts[:2])
     known: Mapping[str, str] = {

@@ -251,7 +251,7 @@ def _read_siblings(output: Path) -> list[ConversionRecord]:
     """The records of earlier conversions in the output's parent folder; an unreadable one is passed over."""
     records = []
     for path in sorted(output.parent.glob(f"*/{RECORD_NAME}")):
-        if path.parent == output or path.parent.name.startswith("."):
+        if path.parent.name.startswith("."):
             continue
         try:
             records.append(read_record(path.parent))

@@ -16,10 +16,10 @@ from helpers.model.modeling_sa2va import Sa2VAModel
 
 # Official llm_config files carry every default of every generation setting; these are the fields that shape the model.
 _TEXT_FIELDS = (
-    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-    "num_key_value_heads", "head_dim", "hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps",
-    "use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "attention_dropout",
-    "attention_bias", "mlp_bias", "rope_theta", "rope_scaling", "rope_parameters",
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "head_dim", "hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps", "use_sliding_window",
+    "sliding_window", "max_window_layers", "layer_types", "attention_dropout", "attention_bias", "mlp_bias",
+    "rope_theta", "rope_scaling", "rope_parameters",
 )  # fmt: skip
 
 _QWEN_VISION_FIELDS = (

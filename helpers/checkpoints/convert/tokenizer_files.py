@@ -226,7 +226,6 @@ def _write_slow_files(target: Path) -> None:
     extra = {token["content"]: int(index) for index, token in tokens.items() if int(index) >= len(model["vocab"])}
     if extra:
         _write_json(target / "added_tokens.json", extra)
-    config.pop("auto_map", None)
     config["added_tokens_decoder"] = tokens
     _write_json(config_file, config)
 

@@ -102,7 +102,10 @@ def test_a_record_without_changes_keeps_its_columns(record):
         ("vision_tower.encoder.layer.0.attention.q_proj.weight", "vision_tower"),
         ("multi_modal_projector.linear_1.bias", "multi_modal_projector"),
         ("language_model.model.layers.3.mlp.up_proj.weight", "language layers"),
+        ("language_model.model.embed_tokens.weight", "embed_tokens"),
+        ("language_model.model.norm.weight", "final norm"),
         ("language_model.lm_head.weight", "lm_head"),
+        ("sam2.no_memory_embedding", "sam2.no_memory_embedding"),
         ("seg_projection.linear_1.weight", "seg_projection"),
         ("sam2.memory_attention.layers.0.linear1.weight", "sam2.memory_attention"),
         ("unknown.weight", "unknown"),
@@ -171,3 +174,27 @@ def test_every_fact_of_a_checkpoint_in_its_order():
     facts = dict(rows(account_tables.fact_table(bare)))
     assert facts["LoRA rank"] == "no LoRA" and facts["special tokens"] == facts["template"] == "unknown"
     assert "iteration" not in facts and facts["empty tensors"].startswith("3 of 5 tensors hold no values")
+
+
+def test_the_columns_of_changes_and_origins(record):
+    changes = account_tables.change_table(record)
+    assert list(changes) == ["part", "layer", "module", "tensors", "base_norm", "change_norm", "relative"]
+    assert list(changes["part"]) == ["language layers", "language layers", "embed_tokens", "lm_head"]
+    assert list(changes["module"]) == ["q_proj", "input_layernorm", "embed_tokens", "lm_head"]
+    assert list(changes["tensors"]) == [2, 1, 1, 1] and list(changes["base_norm"]) == [5.0, 4.0, 0.0, 2.0]
+    assert list(changes["change_norm"]) == [5.0, 3.0, 1.0, 0.0]
+    assert (changes["layer"].dtype, changes["relative"].dtype) == ("Int64", "float64")
+    assert list(account_tables.origin_table(record)) == ["origin", "tensors", "parameters", "share", "parts"]
+
+
+def test_megabytes_are_a_million_bytes_and_have_three_decimals():
+    found = (TrainingCheckpoint(Path("a.pth"), size, 1, None, False) for size in (1_234_567, 5_000_000_000))
+    assert list(account_tables.checkpoint_table(found)["MB"]) == [1.235, 5000.0]
+
+
+def test_a_base_of_a_small_norm_has_a_relative_change():
+    changes = [{"base_norm": 0.5, "change_norm": 0.25, "target": "language_model.lm_head.weight"}]
+    table = account_tables.change_table(ConversionRecord(Path("model"), {"changes": changes}))
+    assert rows(table)[0][4:] == (0.5, 0.25, 0.5)
+    empty = account_tables.change_table(ConversionRecord(Path("model"), {"changes": []}))
+    assert (empty["layer"].dtype, empty["relative"].dtype) == ("Int64", "float64")

@@ -1,10 +1,18 @@
 """The configuration of an export: each official field that shapes the model arrives, and no other is guessed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from helpers.checkpoints.convert.model_config import native_config, require_fields, target_shapes, ties_head
+from helpers.checkpoints.convert.key_map import AttentionHeads
+from helpers.checkpoints.convert.model_config import (
+    attention_heads,
+    native_config,
+    require_fields,
+    target_shapes,
+    ties_head,
+)
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts
 from helpers.core.errors import RefusedInput
 from helpers.model.configuration_sa2va import TEMPLATES
@@ -196,3 +204,29 @@ def test_another_layout_and_another_activation_are_refused():
         require_fields(other, ORIGIN)
     with pytest.raises(RefusedInput, match="vision hidden_act: expected 'gelu', got 'relu'"):
         require_fields(official(vision={"hidden_act": "relu"}), ORIGIN)
+
+
+def test_ids_of_sentencepiece_are_the_tokenizers_or_those_of_a_folder_of_this_kit():
+    first = made(official())
+    stored = first.to_dict() | {"sentencepiece_ids": 7}
+    assert first.sentencepiece_ids is None and made(stored).sentencepiece_ids == 7
+    pieces = replace(TOKENIZER, pieces=5)
+    again = native_config(stored, ORIGIN, "hiera_t", "qwen_chat", ("[SEG]",), pieces, False, "float16")
+    assert again.sentencepiece_ids == 5
+
+
+INTERNLM2 = {"rope_theta": 1e6, "vocab_size": 40, "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}
+
+
+def test_an_internlm2_that_says_nothing_of_biases_has_none():
+    config = made(official("InternLM2ForCausalLM", INTERNLM2), "internlm2_chat")
+    assert config.text_config.model_type == "llama" and not config.text_config.attention_bias
+    assert attention_heads(config) == AttentionHeads(query=3, key_value=1)
+
+
+@pytest.mark.parametrize("name", ["num_key_value_heads", "max_position_embeddings", "rms_norm_eps", "rope_theta"])
+def test_what_llama_would_take_otherwise_must_be_said_for_internlm2(name):
+    config = official("InternLM2ForCausalLM", INTERNLM2)
+    del config["llm_config"][name]
+    with pytest.raises(RefusedInput, match=rf"base/config.json: llm_config lacks \['{name}'\]"):
+        made(config, "internlm2_chat")
