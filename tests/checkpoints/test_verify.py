@@ -3,9 +3,13 @@
 import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from helpers.checkpoints import verify as verify_module
+from helpers.checkpoints.convert.plan import Target, TensorOrigin
 from helpers.checkpoints.verify import VerificationReport, verify
 
 
@@ -140,3 +144,24 @@ def test_the_first_findings_are_shown_and_the_others_counted(count, last):
     assert not report.ok and len(report.to_text().splitlines()) == 2 + count
     many = VerificationReport("model", [], [str(number) for number in range(22)])
     assert many.to_text().endswith("FINDING: 19\n  ... and 2 more findings")
+
+
+VALUES = torch.arange(10.0).reshape(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("stored", "same"),
+    [
+        (VALUES, True),
+        (VALUES.bfloat16(), False),
+        (VALUES[:4], False),
+        (VALUES.flatten(), False),
+        *((VALUES.masked_fill(VALUES.eq(value), -1.0), False) for value in (1.0, 4.0, 9.0)),
+        (None, False),
+    ],
+)
+def test_a_stored_tensor_is_compared_block_by_block(stored, same):
+    exported = SimpleNamespace(tensors=() if stored is None else ("t",), read=lambda name: stored)
+    weights = SimpleNamespace(blocks=lambda target: iter(VALUES.split(2)))
+    found = verify_module._compare(exported, Target("t", (5, 2), TensorOrigin.BASE, ()), weights)
+    assert found == (same, hashlib.sha256(VALUES.numpy().tobytes()).hexdigest())

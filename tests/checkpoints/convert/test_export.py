@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,18 @@ from safetensors.torch import load_file
 
 from helpers.checkpoints.convert import convert, read_record
 from helpers.checkpoints.convert import export as export_module
-from helpers.checkpoints.convert.export import check_changes, counterparts
+from helpers.checkpoints.convert.conversion_record import InputFile
+from helpers.checkpoints.convert.export import check_changes, counterparts, hash_inputs, require_pretrained
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
 from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, SourceRole, Target, TensorOrigin
 from helpers.checkpoints.convert.weights import TensorChange
 from helpers.checkpoints.read import weight_file
+from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput
+from helpers.model.segmentation_pipeline import PIPELINES
+from tests.support.bars import recorded
 from tests.support.exports import refused, stored_name
+from tests.support.listed_sources import listed, run_config, sources_of
 from tests.support.tiny_sources import TinySources
 
 LORA_MARK = ".lora_"
@@ -74,7 +80,12 @@ def test_the_record_holds_no_folder_of_this_machine(finished):
 
 
 def test_one_dtype_and_the_config_says_which(tmp_path, tiny):
-    convert(tiny.request(tmp_path / "half", dtype="bfloat16"))
+    file = tiny.checkpoint.rename(tiny.checkpoint.with_name("iter_9_größe.pth"))
+    with recorded() as seen:
+        record = convert(replace(tiny, checkpoint=file).request(tmp_path / "half", dtype="bfloat16"))
+    count = len(record.values["targets"])
+    assert ("begun", "converting", count, "tensor", 0, 0) in seen.told and seen.ends["converting"] == count
+    assert '"name": "iter_9_größe.pth"' in (tmp_path / "half/conversion.json").read_text("utf-8")
     tensors = load_file(tmp_path / "half/model.safetensors")
     assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
     assert json.loads((tmp_path / "half/config.json").read_text())["dtype"] == "bfloat16"
@@ -134,10 +145,12 @@ def test_an_interrupt_leaves_nothing(tmp_path, tiny, monkeypatch):
 
 
 def test_an_unreadable_neighbour_does_not_stop_a_conversion(tmp_path, tiny, caplog):
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/conversion.json").write_text("[]")
+    for name in ("broken", ".unfinished"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conversion.json").write_text("[]")
     convert(tiny.request(tmp_path / "out"))
-    assert "not compared with an earlier conversion" in caplog.text
+    (said,) = [one for one in caplog.messages if "not compared" in one]
+    assert said.startswith(f"not compared with an earlier conversion: {tmp_path / 'broken/conversion.json'}")
 
 
 def test_folders_made_for_a_refused_output_are_removed(tmp_path, tiny):
@@ -234,3 +247,57 @@ def test_outputs_are_in_the_record_with_hash_and_size(finished):
         assert found == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     assert record.values["total_bytes"] == sum(4 * math.prod(target["shape"]) for target in record.values["targets"])
     assert (folder / "conversion.json").read_text().startswith('{\n "schema": "vesselkit.conversion",\n')
+
+
+def test_the_config_names_the_code_beside_it(finished):
+    _, folder, _ = finished
+    config = json.loads((folder / "config.json").read_text())
+    model = "modeling_sa2va.Sa2VAModel"
+    assert config["auto_map"] == {
+        "AutoConfig": "configuration_sa2va.Sa2VAConfig",
+        "AutoModel": model,
+        "AutoModelForCausalLM": model,
+    }
+    assert config["custom_pipelines"] == PIPELINES and (folder / "modeling_sa2va.py").is_file()
+
+
+def test_files_that_decided_an_export_are_listed_in_order_by_what_they_are(tmp_path):
+    names = ["adapter_config.json", "adapter_model.safetensors", "config.json", "tokenizer.json", "train.py", "w.bin"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    adapter = listed(CheckpointKind.PEFT_ADAPTER, ["a"], tmp_path, adapter={}, files=(tmp_path / names[1],))
+    base = listed(CheckpointKind.HF_EXPORT, ["b"], tmp_path, files=(tmp_path / "w.bin",))
+    roles = {SourceRole.CHECKPOINT: adapter, SourceRole.BASE: base}
+    found = hash_inputs(sources_of(roles, text_files={"train_config": tmp_path / "train.py"}))
+    assert [(one.role, one.name) for one in found] == [
+        ("checkpoint", "adapter_model.safetensors"),
+        ("base", "w.bin"),
+        ("config", "config.json"),
+        ("adapter_config", "adapter_config.json"),
+        ("tokenizer", "tokenizer.json"),
+        ("train_config", "train.py"),
+    ]
+    assert found[1] == InputFile("base", "w.bin", hashlib.sha256(b"w.bin").hexdigest(), 5)
+    adapter.adapter = None
+    assert "adapter_config" not in [one.role for one in hash_inputs(sources_of(roles, text_files={}))]
+
+
+@pytest.mark.parametrize(
+    ("role", "settings", "named", "stops"),
+    [
+        (SourceRole.BASE, {}, "Sa2VA.pth", True),
+        (SourceRole.CHECKPOINT, {}, "Sa2VA.pth", False),
+        (SourceRole.BASE, {"pretrained": None}, "Sa2VA.pth", False),
+        (SourceRole.BASE, {}, None, False),
+    ],
+)
+def test_a_sa2va_that_was_not_given_is_missed_where_a_tensor_would_come_from_it(role, settings, named, stops):
+    opened = {SourceRole.CHECKPOINT: listed(CheckpointKind.MMENGINE, ["a"], "iter_9.pth")}
+    opened[SourceRole.BASE] = listed(CheckpointKind.INTERNVL_BASE, ["b"], "models/InternVL")
+    sources = sources_of(opened, run=run_config(pretrained_pth=named), settings=settings)
+    plan = ConversionPlan((Target("t", (1,), TensorOrigin(role.value), (Rows(role, "w", 0, 1),)),), {})
+    if not stops:
+        require_pretrained(sources, plan)
+        return
+    with pytest.raises(RefusedInput, match="names pretrained_pth='Sa2VA.pth'"):
+        require_pretrained(sources, plan)

@@ -328,3 +328,11 @@ def test_a_head_for_a_model_without_one_is_refused():
     """A head of the checkpoint has no place in a model that has none, but where head and embeddings are one."""
     sources = {SourceRole.CHECKPOINT: {EMBED: (5, 4), HEAD: (5, 4)}}
     refused("checkpoint tensor with no place in the model: language_model.lm_head.weight", sources, {EMBED: (5, 4)})
+
+
+def test_a_fused_tensor_of_which_a_part_is_overridden_is_used_all_the_same():
+    q, k, v = SPLIT_TARGETS
+    sources = {SourceRole.CHECKPOINT: {k: (2, 3)}, SourceRole.BASE: {WQKV: (8, 3)}}
+    plan = make_plan(sources, SPLIT_TARGETS, heads=HEADS)
+    assert plan.fates[SourceRole.BASE] == {WQKV: SourceFate(Fate.USED, (q, v))}
+    assert [target.origin.value for target in plan.targets] == ["base", "checkpoint", "base"]

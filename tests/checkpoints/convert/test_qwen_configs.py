@@ -121,3 +121,58 @@ def test_shares_of_a_head_must_add_up_to_it(sections):
     config = FLAT | {"rope_scaling": {"type": "mrope", "mrope_section": sections}}
     with pytest.raises(RefusedInput, match="sum is half of the 8 channels"):
         require_fields(config, ORIGIN)
+
+
+# None of these values is a default of transformers.
+SHAPING = {"depth": 3, "hidden_size": 16, "hidden_act": "relu", "intermediate_size": 28, "num_heads": 4,
+           "in_channels": 4, "patch_size": 7, "spatial_merge_size": 3, "temporal_patch_size": 1,
+           "initializer_range": 0.5}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base", "own"),
+    [
+        (EXPORT, {"out_hidden_size": 16, "window_size": 84, "fullatt_block_indexes": [2]}),
+        (QWEN3, {"out_hidden_size": 8, "num_position_embeddings": 9, "deepstack_visual_indexes": [1]}),
+    ],
+    ids=["qwen2_5_vl", "qwen3_vl"],
+)
+def test_what_shapes_the_vision_tower_arrives(base, own):
+    vision = SHAPING | own
+    stored = made(base | {"vision_config": vision, "text_config": base["text_config"] | {"bos_token_id": 9}}).to_dict()
+    assert {name: stored["vision_config"][name] for name in vision} == vision
+    assert stored["text_config"]["bos_token_id"] == 9
+
+
+def test_a_folder_of_this_kit_keeps_its_pixels():
+    said = {"least_pixels": 784, "most_pixels": 1568, "pixel_mean": [0.1, 0.2, 0.3], "pixel_std": [0.4, 0.5, 0.6]}
+    stored = made(made(FLAT).to_dict() | said).to_dict()
+    assert {name: stored[name] for name in said} == said
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [("vision_config", name) for name in VISION]
+    + [("text_config", name) for name in TEXT if not name.startswith("rope") and name != "vocab_size"],
+)
+def test_each_size_of_qwen2_5_vl_must_be_said(section, name):
+    with pytest.raises(RefusedInput, match=rf"{section} lacks \['{name}'\]"):
+        require_fields(without(EXPORT, section, name), ORIGIN)
+
+
+@pytest.mark.parametrize(("base", "name"), [(FLAT, "fullatt_block_indexes"), (QWEN3, "deepstack_visual_indexes")])
+def test_a_list_of_layers_is_no_number(base, name):
+    with pytest.raises(RefusedInput, match=rf"vision_config lacks \['{name}'\]"):
+        require_fields(base | {"vision_config": base["vision_config"] | {name: 1}}, ORIGIN)
+
+
+@pytest.mark.parametrize("place", ["rope_scaling", "rope_parameters"])
+def test_theta_may_stand_with_the_shares(place):
+    config = {name: value for name, value in FLAT.items() if not name.startswith("rope_")}
+    require_fields(config | {place: {"rope_theta": 1e6, "mrope_section": [2, 1, 1]}}, ORIGIN)
+
+
+@pytest.mark.parametrize("shares", [[2, 2], [1, 1, 1, 1]])
+def test_the_shares_of_a_head_are_three(shares):
+    with pytest.raises(RefusedInput, match="expected rope_theta, and an mrope_section of three numbers"):
+        require_fields(FLAT | {"rope_scaling": {"type": "mrope", "mrope_section": shares}}, ORIGIN)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from helpers.checkpoints.convert.conversion_settings import Candidate, Setting
 from helpers.checkpoints.convert.lora_settings import LoraScale
 from helpers.checkpoints.convert.plan import SourceRole
 from helpers.checkpoints.convert.request import open_sources, require_sa2va_beneath, require_values
@@ -17,7 +18,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from tests.support.exports import without_config
 from tests.support.listed_sources import listed
-from tests.support.published_sa2va import edit_config
+from tests.support.published_sa2va import edit_config, publish
 
 BASE_TOKENS = f"special_tokens = {list(SPECIAL_TOKENS)!r}"
 
@@ -185,3 +186,42 @@ def test_an_adapter_needs_a_sa2va_beneath_it(kind, beneath, got):
         return
     with pytest.raises(UsageProblem, match=f"adapter is a peft adapter: LoRA alone, .*{got}. Pass that Sa2VA's folder"):
         require_sa2va_beneath(adapter, others)
+
+
+def test_a_sa2va_that_the_run_loaded_has_another_name_than_its_base_by_right(tiny, tmp_path):
+    published = publish(tiny, tmp_path)
+    settings = opened(tiny, tmp_path, base=published.folder).settings
+    assert settings["base"] == Setting("base", "Sa2VA-tiny", "--base")
+    settings = opened(tiny, tmp_path, pretrained=published.folder).settings
+    assert settings["base"] == Setting("base", "internvl_base", "--base")
+
+
+def test_what_a_given_config_stands_in_place_of_is_recorded(tiny, tmp_path):
+    text, tokens = tiny.content()["meta"]["cfg"], ("[SEG]", "<p>")
+    config = tmp_path / "train.py"
+    config.write_text(text.replace(BASE_TOKENS, f"special_tokens = {list(tokens)!r}").replace("qwen_chat", "phi3_chat"))
+    stored = f"the config text in {tiny.checkpoint.name}"
+    settings = opened(tiny, tmp_path, train_config=config).settings
+    said = {"template": ("phi3_chat", "qwen_chat"), "special_tokens": (tokens, SPECIAL_TOKENS)}
+    for name, (value, before) in said.items():
+        assert settings[name] == Setting(name, value, str(config), (Candidate(before, stored),))
+
+
+def test_a_preset_is_no_file_that_was_read(tiny, tmp_path):
+    assert opened(tiny, tmp_path, sam2_config="hiera_t").text_files == {}
+
+
+def test_the_tokenizer_of_the_base_stands_in_for_one_that_is_missing_and_a_loaded_sa2vas_does_not(
+    tiny, tmp_path, finished
+):
+    _, folder, _ = finished
+    shutil.copytree(folder, tmp_path / "own", ignore=shutil.ignore_patterns("*token*", "vocab.json", "merges.txt"))
+    published = publish(tiny, tmp_path)
+    found = opened(tiny, tmp_path, checkpoint=tmp_path / "own", pretrained=published.folder)
+    assert found.folder == tmp_path / "own" and found.tokenizer_folder == tiny.base
+
+
+def test_a_relative_of_sa2va_is_told_by_the_runs_config(tiny, tmp_path):
+    edit_config(tiny, lambda text: text + "model = dict(type='projects.samtok.SAMTokModel')\n")
+    with pytest.raises(RefusedInput, match="SAMTok"):
+        opened(tiny, tmp_path, template="qwen_chat", lora_alpha=8.0)

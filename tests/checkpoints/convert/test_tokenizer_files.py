@@ -6,6 +6,7 @@ import shutil
 import pytest
 from tokenizers import Tokenizer
 
+from helpers.checkpoints.convert import tokenizer_files as tokenizer_files_module
 from helpers.checkpoints.convert.tokenizer_files import has_tokenizer, tokenizer_files, write_tokenizer
 from helpers.core.errors import RefusedInput
 from tests.support.tiny_sources import fixture_sources
@@ -182,5 +183,39 @@ def test_files_that_state_other_ids_are_refused(base, target, name):
             entries[str(FIRST + 7)] = entries.pop(number) | entry
 
     edit(base, name, one_more)
-    with pytest.raises(RefusedInput, match=r"states the id \d+ for '<img>'"):
+    if name == "tokenizer_config.json":
+        (base / "added_tokens.json").unlink()
+    with pytest.raises(RefusedInput, match=rf"base/{name}: states the id \d+ for '</?img>'"):
         write_tokenizer(base, target, TOKENS)
+
+
+def test_the_files_of_a_tokenizer(tmp_path):
+    names = ("vocab.json", "merges.txt", "tokenizer.model", "special_tokens_map.json", "chat_template.jinja",
+             "chat_template.json", "tokenizer.json", "added_tokens.json", "tokenizer_config.json")  # fmt: skip
+    for name in (*names, "config.json", "tokenization_own.py"):
+        (tmp_path / name).touch()
+    assert [path.name for path in tokenizer_files(tmp_path)] == list(names)
+
+
+def test_words_are_written_as_they_are(base, target):
+    write_tokenizer(base, target, ("[SEG]", "Gefäß"))
+    for name in ("added_tokens.json", "tokenizer_config.json"):
+        text = (target / name).read_text("utf-8")
+        assert '"Gefäß"' in text and text.startswith('{\n  "') and text.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ValueError, True), (OSError, True), (KeyError, True), (Exception, True), (ZeroDivisionError, False)],
+)
+def test_what_the_library_says_of_files_is_told_and_a_fault_of_its_own_is_not(base, target, monkeypatch, error, told):
+    asked = {}
+
+    def failing(folder, **settings):
+        asked.update(settings)
+        raise error("why")
+
+    monkeypatch.setattr(tokenizer_files_module.AutoTokenizer, "from_pretrained", failing)
+    with pytest.raises(RefusedInput if told else error, match="why"):
+        write_tokenizer(base, target, TOKENS)
+    assert asked == {"local_files_only": True, "trust_remote_code": False} and not list(target.iterdir())

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from helpers.checkpoints.convert.weights import fingerprint, index_json, lay_out, write_shard
+from helpers.checkpoints.convert.weights import fingerprint, header, index_json, lay_out, write_shard
 
 
 def _blocks(tensors):
@@ -59,3 +59,42 @@ def test_fingerprint_ignores_order_and_sees_every_change():
     assert fingerprint(digests | {"b": "3"}, shapes, torch.float32) != same
     assert fingerprint(digests, shapes | {"b": (2, 1)}, torch.float32) != same
     assert fingerprint(digests, shapes, torch.float16) != same
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"),
+    [
+        ({"a": 4, "b": 6}, [("a", "b")]),
+        ({"a": 4, "b": 7}, [("a",), ("b",)]),
+        ({"a": 6, "b": 6, "c": 4}, [("a",), ("b", "c")]),
+        ({"a": 11}, [("a",)]),
+    ],
+)
+def test_a_shard_may_be_filled_to_the_last_byte(sizes, groups):
+    assert [shard.tensors for shard in lay_out(sizes, 10)] == groups
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "size"), [(torch.float32, "F32", 4), (torch.float16, "F16", 2), (torch.bfloat16, "BF16", 2)]
+)
+def test_a_header_as_the_format_of_safetensors_writes_it(dtype, name, size):
+    text = (
+        '{"__metadata__":{"format":"pt"},'
+        f'"a":{{"dtype":"{name}","shape":[2,3],"data_offsets":[0,{6 * size}]}},'
+        f'"b":{{"dtype":"{name}","shape":[1],"data_offsets":[{6 * size},{7 * size}]}}}}'
+    )
+    found = header({"a": (2, 3), "b": (1,)}, dtype)
+    assert found[8:].rstrip(b" ").decode() == text and int.from_bytes(found[:8], "little") == len(found) - 8
+
+
+def test_an_index_as_transformers_reads_it():
+    assert index_json(lay_out({"a": 4, "b": 9}, 10), 13) == {
+        "metadata": {"total_size": 13},
+        "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
+    }
+
+
+def test_a_fingerprint_is_the_hash_of_a_json_list_for_each_tensor():
+    listed = b'["a", [2, 3], "torch.float16", "01"]' + b'["b", [], "torch.float16", "02"]'
+    found = fingerprint({"b": "02", "a": "01"}, {"a": (2, 3), "b": ()}, torch.float16)
+    assert found == hashlib.sha256(listed).hexdigest()

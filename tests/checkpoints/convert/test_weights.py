@@ -93,3 +93,27 @@ def test_values_of_a_shard_begin_at_a_multiple_of_eight(length):
     assert len(text) == 8 + size and size % 8 == 0
     assert json.loads(text[8:])["w" * (length + 1)]["data_offsets"] == [0, 12]
     assert 0 <= len(text) - len(text.rstrip(b" ")) < 8
+
+
+def test_a_counterpart_of_another_width_or_without_rows_is_not_measured():
+    wide, none = Memory(e=torch.ones(3, 2)), Memory(e=torch.ones(0, 1))
+    for base, stop in ((wide, 3), (none, 0)):
+        readers = {SourceRole.CHECKPOINT: Memory(e=torch.zeros(3, 1)), SourceRole.BASE: base}
+        other = target((3, 1), [(SourceRole.CHECKPOINT, "e", 0, 3)], base_rows=(Rows(SourceRole.BASE, "e", 0, stop),))
+        change = TensorChange()
+        list(Weights(readers, torch.float32).blocks(other, change))
+        assert (change.base_norm, change.change_norm) == (0.0, 0.0)
+
+
+def test_tensors_of_other_shapes_are_not_equal():
+    source = Memory(a=torch.ones(2), b=torch.ones(3), c=torch.ones(2, 1))
+    found = Weights({SourceRole.BASE: source}, torch.float32)
+    assert not found.equal((SourceRole.BASE, "a"), (SourceRole.BASE, "b"))
+    assert not found.equal((SourceRole.BASE, "a"), (SourceRole.BASE, "c"))
+
+
+def test_a_block_has_eight_million_values():
+    assert list(row_blocks((3, 4_000_000))) == [(0, 2), (2, 3)]
+    assert list(row_blocks((3, 4_000_001))) == [(0, 1), (1, 2), (2, 3)]
+    assert list(row_blocks((8_000_001,))) == [(0, 8_000_000), (8_000_000, 8_000_001)]
+    assert list(row_blocks((0, 4))) == [] and list(row_blocks((2, 0))) == [(0, 2)]
