@@ -264,3 +264,7 @@ def test_values_under_a_key_at_any_depth_but_not_within_each_other():
     value = {"a": {"key": {"key": 1}}, "b": [{"key": 2}, ({"key": 3},)], "key": 4}
     assert list(values_under(value, "key")) == [{"key": 1}, 2, 3, 4]
     assert list(values_under("key", "key")) == []
+
+
+def test_a_bias_that_was_not_read_counts_as_none():
+    assert one("bias=flag()").bias == one("bias=None").bias == one("bias=3").bias == "none"

@@ -117,3 +117,43 @@ def test_inspect_shows_the_line():
     assert f"to convert        {line}\nwhich needs       qwen2_5vl_base, {SAM2_FILE} 898 MB\n" in found.to_text()
     assert found.to_dict()["conversion"]["line"] == line and found.to_dict()["size"] is None
     assert inspect_checkpoint(tiny.base).to_dict()["conversion"] is None
+
+
+# What Sa2VA of each size is trained from, by the width and the number of layers of its language model.
+NAMES = {
+    ("InternVL", 3584, 28): ("8B", "InternVL3-8B"),
+    ("InternVL", 4096, 32): ("8B", "InternVL2_5-8B"),
+    ("InternVL", 6144, 48): ("26B", "InternVL2_5-26B"),
+    ("Qwen2.5-VL", 2048, 36): ("3B", "Qwen2.5-VL-3B-Instruct"),
+    ("Qwen2.5-VL", 3584, 28): ("7B", "Qwen2.5-VL-7B-Instruct"),
+    ("Qwen3-VL", 2560, 36): ("4B", "Qwen3-VL-4B-Instruct"),
+}
+
+
+def test_names_and_sizes_of_the_published_bases():
+    assert {key: (model.size, model.folder) for key, model in PUBLISHED.items()} == NAMES
+
+
+def test_a_family_that_is_not_known_has_no_published_model():
+    assert published_model(None, infos(real_sizes.base_shapes())) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "size"),
+    [
+        ("pretrained/sam2_hiera_large.pt", "sam2_hiera_large.pt", SAM2_BYTES),
+        (r"D:\\sam\\sam2_tiny.pt", "sam2_tiny.pt", None),
+        ("", "sam2_hiera_large.pt", SAM2_BYTES),
+    ],
+)
+def test_the_size_of_sam2s_file_is_known_of_the_official_one(path, name, size):
+    run = config(f"model = dict(grounding_encoder=dict(ckpt_path='{path}'))")
+    found = convert_line(PATH, CheckpointKind.MMENGINE, [TensorGroup.LORA], run, None)
+    assert found.needs == (("BASE_FOLDER", None), (name, size)) and found.output_bytes is None
+
+
+def test_an_adapter_is_put_on_a_sa2va_of_its_size_and_a_file_of_an_export_has_no_line():
+    model = PUBLISHED["Qwen3-VL", 2560, 36]
+    adapter = convert_line(PATH, CheckpointKind.PEFT_ADAPTER, [TensorGroup.LORA], None, model)
+    assert adapter.needs == (("SA2VA_FOLDER", model.export_bytes),) and adapter.output_bytes == model.export_bytes
+    assert convert_line(PATH, CheckpointKind.HF_EXPORT, [], None, None) is None

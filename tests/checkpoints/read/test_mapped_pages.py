@@ -1,8 +1,10 @@
 """A file that goes away while it is mapped is told of, not answered with the end of the process."""
 
 import errno
+import mmap
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -67,3 +69,45 @@ def test_tensors_at_odd_places_are_read(tmp_path):
     (tmp_path / "x.safetensors").write_bytes((length + 1).to_bytes(8, "little") + header + content[8 + length :])
     opened = open_weight_file(tmp_path / "x.safetensors")
     assert opened.read("b").tolist() == [0, 1, 2, 3, 4] and opened.read("a").tolist() == [1, 2, 3]
+
+
+@pytest.fixture
+def system(monkeypatch):
+    """A system that notes what it is asked, and answers with these errors, then with success."""
+    told = SimpleNamespace(asked=[], errors=[])
+
+    class Library:
+        def madvise(self, *arguments):
+            told.asked.append([getattr(one, "value", one) for one in arguments])
+            return -1 if told.errors else 0
+
+    monkeypatch.setattr(weight_file.ctypes, "CDLL", lambda *arguments, **options: Library())
+    monkeypatch.setattr(weight_file.ctypes, "get_errno", lambda: told.errors.pop(0))
+    monkeypatch.setattr(weight_file.sys, "platform", "linux")
+    return told
+
+
+def test_whole_pages_are_asked_for(system, tmp_path):
+    part = VALUES[1500:1503]
+    bring_in(part, tmp_path)
+    ((start, length, advice),) = system.asked
+    assert advice == 22  # MADV_POPULATE_READ of Linux
+    assert start % mmap.PAGESIZE == 0 and 0 <= part.data_ptr() - start < mmap.PAGESIZE
+    assert start + length == part.data_ptr() + 12
+
+
+def test_nothing_is_asked_of_no_values_or_of_another_system(system, tmp_path, monkeypatch):
+    bring_in(VALUES[:0], tmp_path)
+    monkeypatch.setattr(weight_file.sys, "platform", "darwin")
+    bring_in(VALUES, tmp_path)
+    assert system.asked == []
+
+
+@pytest.mark.parametrize("number", [errno.EFAULT, errno.EIO, errno.ENOMEM])
+def test_interrupted_calls_are_made_again_and_pages_that_cannot_be_read_are_told(system, tmp_path, number):
+    system.errors = [errno.EINTR, errno.EAGAIN]
+    bring_in(VALUES, tmp_path)
+    assert len(system.asked) == 3
+    system.errors = [number]
+    with pytest.raises(RefusedInput, match="cannot be read any more"):
+        bring_in(VALUES, tmp_path)

@@ -170,3 +170,56 @@ def test_inspect_names_the_family_of_a_checkpoint_and_of_its_base(sources, expec
         assert found.to_dict()["family"] == expected
         assert re.search(rf"^family +{re.escape(expected)}$", found.to_text(), re.MULTILINE)
     assert inspect_checkpoint(tiny.sam2).to_dict()["family"] is None
+
+
+@pytest.mark.parametrize(
+    ("part", "family"),
+    [("qwen3vl", "Qwen3-VL"), ("qwen2_5_vl", "Qwen2.5-VL"), ("qwen25vl", "Qwen2.5-VL"), ("qwen2_5vl", "Qwen2.5-VL")],
+)
+def test_the_training_class_tells_the_generation_in_any_spelling(part, family):
+    for training in (f"models.mllm.{part}.Model", f"models.{part.upper()}Model"):
+        assert family_name(["a.weight"], None, training) == family
+    assert family_name(["a.weight"], None, "models.Model") is None and family_name([], None, 3) is None
+
+
+@pytest.mark.parametrize("section", [None, "text_config", "vision_config"])
+@pytest.mark.parametrize("end", ["", "_text", "_vision"])
+@pytest.mark.parametrize(("kind", "family"), [("qwen2_5_vl", "Qwen2.5-VL"), ("qwen3_vl", "Qwen3-VL")])
+def test_the_model_type_of_a_config_or_a_section_tells_the_family(kind, family, end, section):
+    said = {"model_type": kind + end}
+    assert family_name(["a"], {section: said} if section else said) == family
+    assert family_name(["a"], {"model_type": f"x{kind}{end}"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("model.visual.deepstack_merger_list.0.norm.weight", "Qwen3-VL"),
+        ("model.visual.pos_embed.weight", "Qwen3-VL"),
+        ("visual.merger.ln_q.weight", "Qwen2.5-VL"),
+        ("visual.merger.mlp.0.weight", "Qwen-VL"),
+        ("vision_model.encoder.layers.0.norm1.weight", "InternVL"),
+        ("mlp1.0.weight", "InternVL"),
+        ("mllm.model.language_model.model.norm.weight", "InternVL"),
+        ("model.layers.0.mlp.up_proj.weight", None),
+    ],
+)
+def test_a_module_tells_the_family(name, family):
+    assert family_name(["b", name], None) == family
+
+
+@pytest.mark.parametrize("field", ["model_type", "architectures", "auto_map"])
+@pytest.mark.parametrize(
+    ("sign", "kind"),
+    [("Sa2VASAM3", ForeignKind.SAM3), ("SAMTokChat", ForeignKind.SAMTOK), ("Phi3ForCausalLM", ForeignKind.PHI3),
+     ("a.LlavaModel", ForeignKind.LLAVA)],
+)  # fmt: skip
+def test_each_field_that_names_code_tells_a_foreign_model(field, sign, kind):
+    said = {"model_type": sign, "architectures": [sign], "auto_map": {"AutoModel": sign}}[field]
+    assert foreign_model([], {field: said}, None) == ForeignModel(kind, sign)
+
+
+@pytest.mark.parametrize("field", ["type", "cfg_path", "ckpt_path"])
+def test_each_field_of_the_grounding_encoder_tells_sam3(field):
+    training = {"model": {"grounding_encoder": {field: "a/sam3.x"}}}
+    assert foreign_model([], None, training) == ForeignModel(ForeignKind.SAM3, "a/sam3.x")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers.checkpoints.read import sentencepiece_model
 from helpers.checkpoints.read.sentencepiece_model import (
     Algorithm,
     Piece,
@@ -134,3 +135,75 @@ def test_what_is_damaged_or_not_known_is_refused(tmp_path, content, said):
 def test_numbers_of_any_length(tmp_path, number):
     read(tmp_path, model_bytes(ranked("a"), trainer=number_field(43, number)))
     assert varint(300) == b"\xac\x02"
+
+
+def test_kinds_and_algorithms_have_the_numbers_of_the_format():
+    kinds = {"NORMAL": 1, "UNKNOWN": 2, "CONTROL": 3, "USER_DEFINED": 4, "UNUSED": 5, "BYTE": 6}
+    assert {name: kind.value for name, kind in PieceKind.__members__.items()} == kinds
+    algorithms = {"UNIGRAM": 1, "BPE": 2, "WORD": 3, "CHAR": 4}
+    assert {name: one.value for name, one in Algorithm.__members__.items()} == algorithms
+
+
+@pytest.mark.parametrize(
+    ("message", "number", "name"),
+    [
+        ("normalizer", 3, "add_dummy_prefix"),
+        ("normalizer", 4, "remove_extra_whitespaces"),
+        ("normalizer", 5, "escape_whitespaces"),
+        ("trainer", 24, "suffix_whitespace"),
+        ("trainer", 35, "byte_fallback"),
+    ],
+)
+@pytest.mark.parametrize("value", [False, True])
+def test_each_switch_is_read_from_its_field(tmp_path, message, number, name, value):
+    found = read(tmp_path, model_bytes(ranked("a"), **{message: number_field(number, int(value))}))
+    assert getattr(found, name) is value
+
+
+def test_the_table_of_characters_is_taken_as_it_is(tmp_path):
+    found = read(tmp_path, model_bytes(ranked("a"), normalizer=bytes_field(2, b"\x01\x00\xff")))
+    assert found.charsmap == b"\x01\x00\xff"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(1, "input"), (5, "accept_language"), (30, "control_symbols"), (31, "user_defined_symbols")]
+)
+def test_lists_of_the_trainer_may_have_many_entries(tmp_path, number, name):
+    read(tmp_path, model_bytes(ranked("a"), trainer=bytes_field(number, b"x") * 3))
+    with pytest.raises(RefusedInput, match=f"trainer_spec: {name} is written as VARINT, expected BYTES"):
+        read(tmp_path, model_bytes(ranked("a"), trainer=number_field(number, 1)))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_samples_of_the_self_test_may_leave_out_their_texts(tmp_path, samples):
+    content = bytes_field(4, bytes_field(1, b"") * samples)
+    found = read(tmp_path, model_bytes(ranked("a"), rest=content))
+    assert found.self_tests == (SelfTest("", ""),) * samples
+
+
+def test_a_denormalizer_that_replaces_nothing_is_read_and_one_with_rules_is_not(tmp_path):
+    content = model_bytes(ranked("a"), rest=bytes_field(5, bytes_field(1, b"name") + number_field(3, 1)))
+    assert not read(tmp_path, content).add_dummy_prefix  # which the normalizer decides
+    with pytest.raises(RefusedInput, match="denormalizer_spec replaces"):
+        read(tmp_path, model_bytes(ranked("a"), rest=bytes_field(5, bytes_field(6, b"rules"))))
+
+
+def test_a_file_may_have_256_megabytes(tmp_path):
+    path = tmp_path / "tokenizer.model"
+    with path.open("wb") as stream:
+        stream.truncate((256 << 20) + 1)
+    with pytest.raises(RefusedInput, match="tokenizer.model is larger than 256 MB"):
+        read_sentencepiece_model(path)
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path, monkeypatch):
+    content = model_bytes(ranked("a"))
+    monkeypatch.setattr(sentencepiece_model, "_MAX_BYTES", len(content))
+    assert len(read(tmp_path, content).pieces) == 1
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_number_of_four_bytes_that_is_cut_is_told(tmp_path, cut):
+    content = bytes_field(1, (bytes_field(1, b"a") + float_field(2, 1.0))[:-cut])
+    with pytest.raises(RefusedInput, match="piece 0 is cut off"):
+        read(tmp_path, content + model_bytes([]))

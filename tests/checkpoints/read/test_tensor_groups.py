@@ -77,3 +77,20 @@ def test_summary_counts():
     assert lora_ranks(infos) == (2,)
     assert vocabulary_size(infos) == 7
     assert vocabulary_size(infos[:3]) is None
+
+
+def test_ranks_rise_and_only_matrices_count():
+    stem = LM + "model.layers.{}.q_proj.lora_{}.default.weight"
+    shapes = {("0", "A"): (8, 3), ("1", "A"): (2, 3), ("2", "A"): (8, 5), ("3", "A"): (4, 3, 1), ("4", "B"): (6, 2)}
+    infos = [TensorInfo(stem.format(*place), shape, torch.float32) for place, shape in shapes.items()]
+    assert lora_ranks(infos) == (2, 8) and lora_ranks([]) == ()
+
+
+def test_the_vocabulary_is_the_rows_of_the_matrix_that_was_trained():
+    stem = LM + "model.embed_tokens."
+    names = {
+        f"{stem}original_module.weight": (5, 3),
+        f"{stem}bias": (9,),
+        f"{stem}modules_to_save.default.weight": (7, 3),
+    }
+    assert vocabulary_size(TensorInfo(name, shape, torch.float32) for name, shape in names.items()) == 7

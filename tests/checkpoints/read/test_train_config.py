@@ -4,7 +4,13 @@ import os
 import pytest
 import torch
 
-from helpers.checkpoints.read.train_config import read_training_config, read_training_config_file
+from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
+from helpers.checkpoints.read.train_config import (
+    TrainingConfig,
+    adapter_training_config,
+    read_training_config,
+    read_training_config_file,
+)
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
 from tests.support.checkpoint_samples import CONFIG_TEXT, mmengine_entries
@@ -248,3 +254,88 @@ def test_golden_training_config(golden):
     assert config.special_tokens == ("[SEG]", "<p>", "</p>", "<vp>", "</vp>")
     assert config.base_path == "pretrained/internvl_base"
     assert config.unread == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "unread"),
+    [
+        ("model = dict(pretrained_pth='a.pth')", "a.pth", ()),
+        ("model = dict(mllm=[dict(pretrained_pth='a.pth')])", "a.pth", ()),
+        ("model = dict(pretrained_pth=None)\npretrained_pth = 'b.pth'", None, ()),
+        ("model = dict(r=1)\npretrained_pth = 'b.pth'", "b.pth", ()),
+        ("pretrained_pth = 'b.pth'", "b.pth", ()),
+        ("model = 3\npretrained_pth = 'b.pth'", "b.pth", ()),
+        ("model = dict(pretrained_pth='')", None, ("pretrained_pth: '' (of an unexpected type)",)),
+        ("model = dict(pretrained_pth='a.pth', mllm=dict(pretrained_pth='a.pth'))", "a.pth", ()),
+        ("model = dict(pretrained_pth='a.pth', mllm=dict(pretrained_pth='b.pth'))", None,
+         ("pretrained_pth: contradiction between a.pth and b.pth",)),
+        ("model = dict(pretrained_pth='a.pth', mllm=dict(pretrained_pth=f()))", None, ("pretrained_pth: f()",)),
+        ("model = dict(pretrained_pth='a.pth', mllm=dict(pretrained_pth=None))", "a.pth", ()),
+    ],
+)  # fmt: skip
+def test_what_training_loaded_before_lora(text, named, unread):
+    found = read(text)
+    assert (found.pretrained_pth, found.unread) == (named, unread)
+
+
+def test_what_peft_says_of_an_adapter():
+    values = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "ByteDance/Sa2VA-4B", "bias": 3}
+    found = adapter_training_config(values, "the file")
+    adapter = AdapterSettings(8.0, 4, unread=("bias: 3 (of an unexpected type)",))
+    assert found == TrainingConfig(
+        origin="the file",
+        adapters={AdapterPart.LANGUAGE: adapter, AdapterPart.VISION: adapter},
+        **dict.fromkeys(("template", "special_tokens", "sam2_path", "sam2_config", "pretrained_pth", "inherited")),
+        base_path="ByteDance/Sa2VA-4B",
+        unread=adapter.unread,
+        text="",
+        values={},
+    )
+    for other in ("", None, 3):
+        assert adapter_training_config(values | {"base_model_name_or_path": other}, "x").base_path is None
+
+
+@pytest.mark.parametrize(
+    ("text", "inherited"),
+    [
+        ("_base_ = ['./other.py']", "_base_ = ['./other.py']"),
+        ("with read_base():\n    from .x import *", "with read_base():"),
+        ("_base_ = 'a'\nwith read_base():\n    from .x import *", "_base_ = 'a'"),
+        ("with open('x') as base:\n    pass", None),
+        ("a = 1", None),
+    ],
+)
+def test_a_config_that_takes_over_another(text, inherited):
+    assert read(text).inherited == inherited
+
+
+@pytest.mark.parametrize(
+    ("text", "template", "unread"),
+    [
+        ("prompt_template = dict(INSTRUCTION='x')", None, 1),
+        ("prompt_template = dict(INSTRUCTION='x')\nmodel = dict(template='a')", "a", 0),
+        ("template = 'a'\nprompt_template = PROMPT_TEMPLATE.a", "a", 0),
+        ("template = PROMPTS.a", None, 1),
+        ("template = 'x.PROMPTS.a'", "x.PROMPTS.a", 0),
+        ("template = 3", None, 1),
+    ],
+)
+def test_names_and_tables_of_templates(text, template, unread):
+    found = read(text)
+    assert found.template == template and len(found.unread) == unread
+    assert all(entry.startswith("template: ") for entry in found.unread)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.py").write_bytes(b"\xef\xbb\xbfpath = 'x'\n")
+    assert read_training_config_file(tmp_path / "a.py").base_path == "x"
+    (tmp_path / "a.py").write_bytes(b"path = '\xff'\n")
+    with pytest.raises(RefusedInput, match=r"a.py is not a text file in UTF-8 \(invalid start byte at byte 8\)"):
+        read_training_config_file(tmp_path / "a.py")
+
+
+def test_the_text_of_what_was_not_read_is_found_by_its_field():
+    found = read("template = f(': ')\nif a:\n    pass\nif b:\n    pass\nif a:\n    pass")
+    assert found.unread == ("template: f(': ')", "statement: if a:", "statement: if b:")
+    assert found.unread_text("template") == "f(': ')" and found.unread_text("statement") == "if a:"
+    assert found.unread_text("temp") is found.unread_text("special_tokens") is None

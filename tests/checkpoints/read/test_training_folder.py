@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from helpers.checkpoints.read.training_folder import is_training_folder, list_checkpoints
+from helpers.checkpoints.read.training_folder import (
+    is_training_folder,
+    list_checkpoints,
+    read_last_checkpoint_name,
+    refuse_deepspeed,
+)
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput
 
@@ -104,3 +109,47 @@ def test_a_folder_of_deepspeed_has_no_size(tmp_path):
     (tmp_path / "iter_5.pth").mkdir()
     (only,) = list_checkpoints(tmp_path)
     assert (only.size, only.iteration) == (None, 5)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("/run/iter_9.pth", "iter_9.pth"),
+        (r"D:\run\iter_9.pth", "iter_9.pth"),
+        ("  iter_9.pth  \nmore", "iter_9.pth"),
+        ("", None),
+        ("/run/", None),
+        ("a" * 5000, "a" * 4096),
+    ],
+)
+def test_the_last_checkpoint_by_its_name_alone(tmp_path, content, name):
+    assert read_last_checkpoint_name(tmp_path) is None
+    (tmp_path / "last_checkpoint").write_text(content)
+    assert read_last_checkpoint_name(tmp_path) == name and is_training_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["iter_5.pth", "epoch_5.pth"])
+def test_one_checkpoint_makes_a_training_folder(tmp_path, name):
+    for other in ("iter_5.pth.bak", "best_iter_5.pth", "iter_.pth"):
+        (tmp_path / other).touch()
+    assert not is_training_folder(tmp_path)
+    (tmp_path / name).touch()
+    assert is_training_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt", "bf16_zero_pp_rank_3_x.pt"],
+)
+def test_a_file_of_deepspeed_tells_its_folder(tmp_path, name):
+    (tmp_path / "step").mkdir()
+    (tmp_path / "step" / name).touch()
+    for path in (tmp_path / "step", tmp_path / "step" / name):
+        with pytest.raises(
+            RefusedInput, match=f"cd {tmp_path} && python zero_to_fp32.py . pytorch_model.bin --tag step"
+        ):
+            refuse_deepspeed(path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "zero_pp_rank.txt").touch()
+    refuse_deepspeed(tmp_path / "other")
+    refuse_deepspeed(tmp_path / "other" / "zero_pp_rank.txt")

@@ -6,6 +6,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from helpers.checkpoints.read.unpickle import INERT_NAMES, InertValue, load_torch_file
 from helpers.core.errors import RefusedInput
@@ -201,3 +202,36 @@ def test_of_a_long_reason_the_beginning_is_given(mmengine_file, monkeypatch, err
     with pytest.raises(RefusedInput) as refusal:
         load_torch_file(mmengine_file)
     assert reason in str(refusal.value)
+
+
+def test_a_pickle_that_is_none_within_a_whole_zip_is_refused(tmp_path):
+    good, bad = tmp_path / "a.pth", tmp_path / "b.pth"
+    torch.save({"w": torch.ones(1)}, good)
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+        for entry in source.namelist():
+            target.writestr(entry, b"no pickle" if entry.endswith("data.pkl") else source.read(entry))
+    with pytest.raises(RefusedInput, match="b.pth cannot be read as a torch checkpoint"):
+        load_torch_file(bad)
+
+
+@pytest.mark.parametrize("step", ["get_unsafe_globals_in_checkpoint", "load"])
+def test_a_fault_at_either_step_is_told_with_the_file(mmengine_file, monkeypatch, step):
+    def failing(*_arguments, **_options):
+        raise IndexError("pop from empty list")
+
+    monkeypatch.setattr(torch if step == "load" else torch.serialization, step, failing)
+    with pytest.raises(RefusedInput, match=r"iter_3672.pth cannot be read as a torch checkpoint \(pop from empty"):
+        load_torch_file(mmengine_file)
+
+
+def test_a_file_of_safetensors_is_told_as_such(tmp_path):
+    save_file({"w": torch.ones(1)}, tmp_path / "a.pth")
+    with pytest.raises(RefusedInput, match="a.pth is a safetensors file; expected a file written by torch.save"):
+        load_torch_file(tmp_path / "a.pth")
+
+
+def test_names_apart_from_tensors_are_those_of_mmengines_checkpoints():
+    arrays = [f"numpy.{core}.multiarray.{name}" for name in ("_reconstruct", "scalar") for core in ("core", "_core")]
+    assert set(INERT_NAMES) == {
+        "mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "numpy.ndarray", "numpy.dtype", *arrays
+    }  # fmt: skip

@@ -130,3 +130,27 @@ def test_truncated_safetensors(tmp_path, kept):
     with pytest.raises(RefusedInput, match="truncated") as refusal:
         open_weight_file(path)
     assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize(("window", "loads"), [(64, [0, 1]), (127, [0, 1]), (128, [0, 0])])
+def test_the_first_read_never_makes_the_mapping_anew(tmp_path, monkeypatch, window, loads):
+    torch.save(TENSORS, tmp_path / "a.pth")
+    file, seen = open_weight_file(tmp_path / "a.pth"), []
+    original = weight_file.load_torch_file
+    monkeypatch.setattr(weight_file, "MAPPED_WINDOW_BYTES", window)
+    monkeypatch.setattr(weight_file, "load_torch_file", lambda at: seen.append(at) or original(at))
+    counts = [file.read(name) is not None and len(seen) for name in "bc"]
+    assert counts == loads
+
+
+def test_tensors_are_listed_in_the_order_of_their_data_beside_metadata(tmp_path):
+    tensors = {"a": torch.ones(2, dtype=torch.float16), "b": torch.full((2,), 3.0)}
+    save_file(tensors, tmp_path / "a.safetensors", metadata={"format": "pt"})
+    file = open_weight_file(tmp_path / "a.safetensors")
+    assert list(file.tensors) == ["b", "a"] and file.read("b").tolist() == [3, 3]
+
+
+def test_a_dtype_that_is_not_read_is_named(tmp_path):
+    save_file({"w": torch.ones(2, dtype=torch.complex64)}, tmp_path / "a.safetensors")
+    with pytest.raises(RefusedInput, match="a.safetensors: tensor 'w' has dtype C64, which is not read"):
+        open_weight_file(tmp_path / "a.safetensors")

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from safetensors.torch import save_file
 
 from helpers.checkpoints.read import weight_source
 from helpers.checkpoints.read.weight_file import SafetensorsFile
+from helpers.checkpoints.read.weight_folder import holds_weights
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput
 from tests.support.checkpoint_samples import EXPORT_TENSORS, Touch, mmengine_entries, write_sharded
@@ -280,3 +282,61 @@ def test_golden_checkpoints(golden, name, kind, count):
         for tensor, info in source.tensors.items():
             read = source.read(tensor)
             assert (tuple(read.shape), read.dtype) == (info.shape, info.dtype)
+
+
+@pytest.mark.parametrize("name", [FIRST, "pytorch_model-00001-of-00002.bin", "config.json", "a.index.json"])
+def test_a_part_of_a_model_is_no_checkpoint(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    assert refusal(tmp_path / name) == f"{tmp_path / name} is only a part of a model. Give its folder: {tmp_path}."
+
+
+VISION, LANGUAGE, PROJECTOR = "vision_model.x", "language_model.x", "mlp1.0.weight"
+GROUNDING = "grounding_encoder.sam2_model.x"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ((VISION, LANGUAGE, PROJECTOR), CheckpointKind.INTERNVL_BASE),
+        ((VISION, LANGUAGE, PROJECTOR, GROUNDING), CheckpointKind.HF_EXPORT),
+        ((LANGUAGE, PROJECTOR), CheckpointKind.OTHER),
+        ((VISION, PROJECTOR), CheckpointKind.OTHER),
+        ((VISION, LANGUAGE), CheckpointKind.OTHER),
+        ((VISION, LANGUAGE, GROUNDING), CheckpointKind.FLAT),
+        (("visual.x",), CheckpointKind.QWEN_VL_BASE),
+        (("model.visual.x",), CheckpointKind.QWEN_VL_BASE),
+        (("model.model.visual.x", GROUNDING), CheckpointKind.HF_EXPORT),
+        (("model.model.model.visual.x",), CheckpointKind.OTHER),
+        (("image_encoder.trunk.x", "sam_mask_decoder.x"), CheckpointKind.SAM2),
+        (("image_encoder.trunk.x",), CheckpointKind.OTHER),
+        (("sam_mask_decoder.x",), CheckpointKind.OTHER),
+    ],
+)
+def test_kinds_by_the_beginnings_of_names(names, kind):
+    file = SimpleNamespace(path=Path("x"), tensors=dict.fromkeys(names), ignored={}, other_entries={}, meta=None)
+    assert TensorSource(Path("x"), (file,), None, {}).kind is kind
+    assert kind.is_base is (kind in (CheckpointKind.INTERNVL_BASE, CheckpointKind.QWEN_VL_BASE))
+
+
+def test_entries_of_a_file_without_tensors_are_listed_up_to_twelve(tmp_path):
+    torch.save({f"e{number:02}": number for number in range(13)}, tmp_path / "a.pth")
+    listed = ", ".join(f"e{number:02}" for number in range(12))
+    assert f"holds no tensors (it holds {listed}). Expected" in refusal(tmp_path / "a.pth")
+    torch.save({}, tmp_path / "b.pth")
+    assert "(it holds nothing)" in refusal(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("stem", ["model{}.safetensors", "pytorch_model{}.bin"])
+@pytest.mark.parametrize("part", ["", "-00001-of-00002"])
+def test_which_files_make_a_folder_of_weights(tmp_path, stem, part):
+    assert not holds_weights(tmp_path)
+    (tmp_path / stem.format(part)).touch()
+    assert holds_weights(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors.index.json", "pytorch_model.bin.index.json"])
+def test_an_index_makes_a_folder_of_weights(tmp_path, name):
+    (tmp_path / "model.json").touch()
+    assert not holds_weights(tmp_path)
+    (tmp_path / name).touch()
+    assert holds_weights(tmp_path)
