@@ -36,7 +36,9 @@ def review(
     ] = None,
     taken: Annotated[
         list[Path] | None,
-        typer.Option("--import", metavar="FILE", help="Downloaded verdicts to take over. May be given again."),
+        typer.Option(
+            "--import", metavar="FILE", help="Downloaded verdicts and masks to take over. May be given again."
+        ),
     ] = None,
     export: Annotated[
         Path | None,
@@ -118,14 +120,21 @@ def _viewer(run: Path, data: Path, options: DataOptions, shown: Mapping[str, Any
 def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder: Path | None) -> None:
     """Say what the verdicts in a folder come to, once those of downloaded files are taken over; export them."""
     from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
+    from helpers.review.corrections.drawn import read_drawn
+    from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
+    from helpers.review.corrections.store import CorrectionStore
     from helpers.review.session import ReviewSession
     from helpers.review.verdict_export import write_export
     from helpers.review.verdicts import VerdictStore, current, elsewhere, read_taken
 
     store = VerdictStore(verdicts)
-    for found in [read_taken(path) for path in files]:  # all are read before any is taken
+    corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(verdicts)))
+    # All are read before any is taken.
+    for found, drawn in [(read_taken(path), read_drawn(path)) for path in files]:
         ours = [one for one in found if source.places(one)]
         typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
+        if drawn:
+            typer.echo(f"{corrections.hand_in(drawn).to_text()}: {corrections.store.folder}")
     records = store.records()
     verdicts_on = [
         current(one for one in records if place in source.places(one)) for place in range(len(source.scored_runs))
@@ -139,6 +148,8 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     for scored_run, theirs in zip(source.scored_runs[1:], verdicts_on[1:], strict=True):
         for line in preferences((source.scored_runs[0].name, scored_run.name), standing, theirs):
             typer.echo(line)
+    if corrections.standing:
+        typer.echo(corrections.to_text())
     lapsed = sum(bool(one.verdict) and not source.places(one) for one in records)
     if lapsed:
         typer.echo(elsewhere(lapsed))

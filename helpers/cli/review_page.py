@@ -41,12 +41,19 @@ def review_page(
     prompt_id: PromptId = None,
     cases: Cases = None,
     verdicts: Annotated[
-        Path | None, typer.Option("--verdicts", metavar="DIR", help="Folder of verdicts to show from the start.")
+        Path | None,
+        typer.Option(
+            "--verdicts",
+            metavar="DIR",
+            help="Folder of verdicts to show from the start, with the corrections beside it.",
+        ),
     ] = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Write a run's review as one HTML file that needs no server."""
-    from helpers.review.page import write_page  # here, so that --help need not wait
+    from helpers.review.corrections.reviewed import corrections_beside  # here, so that --help need not wait
+    from helpers.review.corrections.store import CorrectionStore
+    from helpers.review.page import write_page
     from helpers.review.verdicts import VerdictStore
 
     given = optional_input_path(verdicts, "--verdicts")
@@ -62,7 +69,8 @@ def review_page(
         [input_path(one, "--beside") for one in beside or ()],
     )
     records = () if given is None else VerdictStore(given).records()
-    path = write_page(source, written, case_ids=cases or None, records=records)
+    corrections = None if given is None else CorrectionStore(corrections_beside(given))
+    path = write_page(source, written, case_ids=cases or None, records=records, corrections=corrections)
     scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
     typer.echo(f"{len(cases or source.cases)} cases, {scored}: {path}")
     typer.echo("what a reviewer downloads from the page, FILE below, comes back with the next command")

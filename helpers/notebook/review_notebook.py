@@ -13,6 +13,8 @@ from helpers.notebook.evaluate_notebook import ChosenRun
 from helpers.notebook.notebook_session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
+from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
@@ -46,6 +48,7 @@ class Review(OpenedReview):
             lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
         if self.session.elsewhere:
             lines.append(elsewhere(self.session.elsewhere))
+        lines += filter(None, [self.corrections.to_text()])
         return "\n".join(lines)
 
     def export(self, settings: ReviewSettings) -> str:
@@ -104,7 +107,8 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
         source.lower_is_better,
         source.fingerprints[1:],
     )  # fmt: skip
-    return Review(source, session, folder)
+    corrections = ReviewedCorrections(source, CorrectionStore(folder / CORRECTIONS_FOLDER))
+    return Review(source, session, corrections, folder)
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.core.vocabulary import QueueOrder
+from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
 
 # JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
 # this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
-_PLACE_TEXT = "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept."
+_PLACE_TEXT = (
+    "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept, and every correction saved."
+)
 _PLACE = f"""\
 <style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
 <p class="vesselkit-place">{_PLACE_TEXT}</p>"""
@@ -23,10 +26,12 @@ class OpenedReview:
     Attributes:
         source: the run, its data set and scores.
         session: the queue of cases, and the verdicts of one reviewer.
+        corrections: of all readers, kept beside the verdicts.
     """
 
     source: ReviewSource = field(repr=False)
     session: ReviewSession = field(repr=False)
+    corrections: ReviewedCorrections = field(repr=False)
 
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
@@ -35,14 +40,14 @@ class OpenedReview:
         from helpers.review.widget import ReviewWidget
 
         display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
-        display(ReviewWidget(self.source, self.session))
+        display(ReviewWidget(self.source, self.session, self.corrections))
 
     def _ipython_display_(self) -> None:
         """What a notebook shows of a cell that ends in the review."""
         self.show()
 
     def page(self, path: Path | str, most: int | None = None) -> Path:
-        """Write the page that needs no server, with the verdicts given so far; it opens in a browser.
+        """Write the page that needs no server, with the verdicts and corrections so far; it opens in a browser.
 
         Args:
             path: of an HTML file; an earlier page is replaced.
@@ -54,4 +59,5 @@ class OpenedReview:
         if "dice" in self.source.metric_names:
             self.session.arrange(QueueOrder.WORST)
         cases, records = self.session.queue[:most], self.session.records
-        return write_page(self.source, Path(path), case_ids=cases, records=records)
+        corrections = self.corrections.store
+        return write_page(self.source, Path(path), case_ids=cases, records=records, corrections=corrections)

@@ -11,6 +11,8 @@ from typing import Any
 from helpers.core.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import VerdictRecord
 from helpers.review.viewer_facts import review_facts, viewer_module, viewer_style
@@ -55,7 +57,12 @@ openPage(document.getElementById("vesselkit-review"));
 
 
 def write_page(
-    source: ReviewSource, path: Path, *, case_ids: Iterable[str] | None = None, records: Iterable[VerdictRecord] = ()
+    source: ReviewSource,
+    path: Path,
+    *,
+    case_ids: Iterable[str] | None = None,
+    records: Iterable[VerdictRecord] = (),
+    corrections: CorrectionStore | None = None,
 ) -> Path:
     """Write the review as `path`, an HTML file; more than MAX_IN_ONE_FILE cases lie in a folder of its name beside it.
 
@@ -64,6 +71,7 @@ def write_page(
     Args:
         case_ids: cases to take; None for all.
         records: verdicts to show from the start.
+        corrections: the folder of those to show from the start; None for none.
     Raises:
         UsageProblem: for another suffix than .html, or a case that the run does not have.
         RefusedInput: for damaged files of a run, a place that cannot be written, too little space, or a folder of that
@@ -71,7 +79,8 @@ def write_page(
     """
     if path.suffix.lower() != ".html":
         raise UsageProblem(f"{path.name}: expected a name that ends in .html")
-    facts = review_facts(source, records)
+    kept = None if corrections is None else ReviewedCorrections(source, corrections)
+    facts = review_facts(source, records, kept)
     if case_ids is not None:
         facts["cases"] = _chosen(facts["cases"], list(case_ids))
     wanted = [case["case_id"] for case in facts["cases"]]
@@ -81,7 +90,10 @@ def write_page(
     require_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     require_free_space(path.parent, 500_000 * len(wanted), "the page")
-    payloads = (_script(source.view(case_id).to_json()) for case_id in track(wanted, "page", unit="case"))
+    payloads = (
+        _script(source.view(case_id).to_json() | {"corrected": {} if kept is None else kept.masks(case_id)})
+        for case_id in track(wanted, "page", unit="case")
+    )
     if len(wanted) > MAX_IN_ONE_FILE:
         cases, facts["folder"] = "", folder.name
         _write_cases(folder, payloads)

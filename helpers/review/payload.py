@@ -3,13 +3,15 @@
 import base64
 import io
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from helpers.core.vocabulary import BeganFrom
+from helpers.review.corrections.record import Base
 from helpers.review.figures.panels import GroundTruth, PredictedMask
 from helpers.review.logit_coding import CodedMap
 
@@ -42,6 +44,8 @@ class CaseView:
         truth_note: why it is empty; None otherwise.
         centreline: of the truth, bool (H, W); None where there is none.
         predictions: of each run, in order, those beside last; None for a run that does not have the case.
+        image_sha256: of the frame, as in a run's table; None where it cannot be read.
+        bases: what a correction of it can begin from; empty where the frame cannot be read.
     """
 
     case_id: str
@@ -52,6 +56,8 @@ class CaseView:
     truth_note: str | None
     centreline: np.ndarray | None = field(repr=False)
     predictions: Sequence[CodedPrediction | None]
+    image_sha256: str | None = None
+    bases: Mapping[BeganFrom, Base] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The case as a JSON object, docs/review.md."""
@@ -66,6 +72,8 @@ class CaseView:
             "truth_note": self.truth_note,
             "centreline": None if self.centreline is None else packed(self.centreline),
             "predictions": [None if one is None else _prediction(one) for one in self.predictions],
+            "image_sha256": self.image_sha256,
+            "bases": {str(began_from): asdict(base) for began_from, base in self.bases.items()},
         }
 
 

@@ -15,7 +15,7 @@ from helpers.core.vocabulary import QueueOrder
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
-from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.evaluation.leakage.standing import COLUMN, title_of
 from helpers.evaluation.metrics_folder import Metrics, name_in, outdated
@@ -24,6 +24,7 @@ from helpers.evaluation.scored_runs import ScoredRun, open_scored_runs, require_
 from helpers.metrics.definitions import BY_METRIC, Better
 from helpers.metrics.topology import skeleton
 from helpers.review.case_panels import truth_of
+from helpers.review.corrections.bases import bases_of
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.logit_coding import coded_map
 from helpers.review.payload import CaseView, CodedPrediction
@@ -209,7 +210,18 @@ class ReviewSource:
                 )
         truth, note = truth_of(case, width, height, image is not None)
         centreline = None if truth is None else skeleton(truth.mask)
-        return CaseView(case_id, width, height, image, truth, note, centreline, predictions)
+        first, sha256 = predictions[0], None if image is None else pixel_sha256(image)
+        bases = (
+            {}
+            if image is None
+            else bases_of(
+                self._scored_run,
+                case_id,
+                None if first is None or first.mask is None else first.mask.mask,
+                None if truth is None else truth.mask,
+            )
+        )
+        return CaseView(case_id, width, height, image, truth, note, centreline, predictions, sha256, bases)
 
     def document(self) -> dict[str, Any]:
         """What the viewer must know before the first case, as a JSON object, docs/review.md."""

@@ -297,10 +297,18 @@ def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:
         if not line.strip():
             continue
         try:
-            records.append(VerdictRecord.from_json(json.loads(line)))
+            values = json.loads(line)
+            if not _is_other_record(values):
+                records.append(VerdictRecord.from_json(values))
         except (ValueError, RecursionError) as error:
             spoilt[number] = error
     return records, spoilt
+
+
+def _is_other_record(values: Any) -> bool:
+    """Whether a line is a record of the kit, but no verdict: the page's file holds drawn corrections too."""
+    schema = values.get("schema") if isinstance(values, dict) else None
+    return isinstance(schema, str) and schema.startswith("vesselkit.") and schema != SCHEMA
 
 
 def _without_spoilt(path: Path, found: list[VerdictRecord], spoilt: dict[int, Exception]) -> tuple[VerdictRecord, ...]:

@@ -6,13 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, RED_GREEN
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import VerdictReason, VerdictRecord
 
 _HERE = Path(__file__).parent
 VIEWER_PARTS = (
-    "arithmetic", "queue", "verdicts", "settings", "layout", "elements", "cases", "pictures", "panels", "controls",
+    "arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections", "edit", "elements",
+    "cases", "pictures", "legend", "marks", "panels", "controls", "saving", "edit_tools", "edit_card", "editor",
     "judgement", "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
@@ -37,11 +39,14 @@ def viewer_style() -> str:
     return (_HERE / "viewer.css").read_text(encoding="utf-8")
 
 
-def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) -> dict[str, Any]:
+def review_facts(
+    source: ReviewSource, records: Iterable[VerdictRecord] = (), corrections: ReviewedCorrections | None = None
+) -> dict[str, Any]:
     """The facts of a review as a JSON object, docs/review.md.
 
     Args:
         records: verdicts given so far; those on what the runs do not say, or no longer say, are left out.
+        corrections: made so far; None for none.
     """
     kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
@@ -50,4 +55,5 @@ def review_facts(source: ReviewSource, records: Iterable[VerdictRecord] = ()) ->
         "reasons": [reason.value for reason in VerdictReason],
         "palettes": [{name: [255 * part for part in rgb] for name, rgb in palette.items()} for palette in palettes],
         "verdicts": [record.to_json() for record in kept],
+        "corrections": [] if corrections is None else corrections.facts(),
     }

@@ -12,6 +12,8 @@ from helpers.core.given_values import input_path, optional_input_path, output_pa
 from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
@@ -44,8 +46,9 @@ def open_review(
         against: another run of the same cases, shown in place of the first with the key b.
         beside: further runs, shown beside it, each in a panel of its own.
         prompt: id of the prompt, such as `p1`; None for the first of the run.
-        verdicts: folder that verdicts are kept in; None for the run's own name with `-verdicts` behind it.
-        reviewer: whose verdicts these are: a name or initials.
+        verdicts: folder that verdicts are kept in; None for the run's own name with `-verdicts` behind it. Corrections
+            are kept beside it, under the same name with `corrections` in place of `verdicts`.
+        reviewer: whose verdicts and corrections these are: a name or initials.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -82,7 +85,7 @@ def open_review(
         source.lower_is_better,
         source.fingerprints[1:],
     )
-    return OpenedReview(source, session)
+    return OpenedReview(source, session, ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in))))
 
 
 def _folder(run: GivenRun, name: str) -> Path:

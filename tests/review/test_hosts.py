@@ -41,7 +41,7 @@ def page(browser, made):
     page = context.new_page()
     page.set_default_timeout(60_000)
     module = base64.b64encode(viewer_module().encode()).decode()
-    page.evaluate(_RENDER, [module, review_facts(source), source.view(GRIDDED).to_json()])
+    page.evaluate(_RENDER, [module, review_facts(source), source.view(GRIDDED).to_json() | {"corrected": {}}])
     yield page
     context.close()
 

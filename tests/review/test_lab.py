@@ -6,8 +6,10 @@ import urllib.request
 
 import pytest
 
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.verdicts import read_lines
-from tests.support.review_runs import CASES, write_data, write_run
+from tests.support.correcting import stroke
+from tests.support.review_runs import CASES, HEIGHT, WIDTH, write_data, write_run
 from tests.support.servers import lab, write_notebook
 from tests.support.shipped_notebooks import REVIEW
 from tests.support.viewer_controls import TELL_WHAT_IS_DRAWN, try_all, wait_until_drawn
@@ -49,6 +51,17 @@ def end_kernels(address):
         sessions = json.load(answer)
     for one in sessions:
         urllib.request.urlopen(urllib.request.Request(f"{address}/api/sessions/{one['id']}", method="DELETE")).close()
+
+
+def found_again(page, root):
+    """The correction of the first case, on the screen as on the disk."""
+    page.wait_for_selector("figure:has([data-panel='5']) .vk-legend:has-text('corrected')")
+    assert page.inner_text(".vk-corrected") == "corrected"
+    store = CorrectionStore(root / "outputs/demo/review/run/corrections")
+    record = store.standing()["ann"][CASES[0]]
+    mask = store.mask(record)
+    assert mask[3:8, 10].all() and mask[3:8, 28].all() and not mask[5, 18:23].any()
+    assert record.tools == ("brush", "eraser") and record.truth_seen and record.base.began_from == "prediction"
 
 
 def wait(reached):
@@ -105,12 +118,24 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             page.keyboard.press("d")  # would delete a cell in command mode
             assert page.locator(".jp-Notebook-cell, .jp-Cell").count() == cells
             page.screenshot(path=tmp_path / "lab.png")
+            page.keyboard.press("E")
+            stroke(page, (WIDTH, HEIGHT), (10, 5), (30, 5), panel=5)
+            page.keyboard.press("e")
+            stroke(page, (WIDTH, HEIGHT), (20, 0), (20, 12), panel=5)
+            page.keyboard.press("x")
+            stroke(page, (WIDTH, HEIGHT), (28, 5), panel=5)
+            page.keyboard.press("z")  # the piece is there again
+            page.screenshot(path=tmp_path / "correcting.png")
+            page.keyboard.press("s")
+            page.wait_for_selector(".vk-card [role=status]:text('the correction is saved')", timeout=60_000)
+            page.keyboard.press("E")
             page.keyboard.press("Control+s")
             wait(lambda: PLACE in (folder / "review.ipynb").read_text())
             loaded_again(page)
             page.wait_for_selector(".vesselkit-review .vk-progress")
-            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected, 1 corrected"
             assert page.is_hidden(".vesselkit-place")
+            found_again(page, root)
             end_kernels(address)
             loaded_again(page)
             page.wait_for_selector(".vesselkit-place")
@@ -118,7 +143,8 @@ def test_keys_sliders_and_verdicts_in_jupyterlab(browser, tmp_path):
             assert beside.inner_text().strip() == page.inner_text(".vesselkit-place")
             page.screenshot(path=tmp_path / "gone.png")
             run_all(page)
-            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected"
+            assert page.inner_text(".vk-progress") == "ann: 2 of 6 reviewed, 1 rejected, 1 corrected"
+            found_again(page, root)
             page.screenshot(path=tmp_path / "again.png")
             try_all(page)
             assert page.locator(".jp-Notebook-cell, .jp-Cell").count() == cells

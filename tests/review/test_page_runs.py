@@ -34,7 +34,8 @@ def dice_of(mask, truth):
 def test_runs_beside_have_panels_with_their_masks_and_dice_at_every_threshold(beside, several):
     source, _ = several
     runs = {2: source.scored_runs[0].run, 4: source.beside[0].run, 5: source.beside[1].run}
-    assert beside.page.eval_on_selector_all("figcaption b", "all => all.map((one) => one.textContent)") == [
+    captions = "figure:not([hidden]) figcaption b"
+    assert beside.page.eval_on_selector_all(captions, "all => all.map((one) => one.textContent)") == [
         "Original", "Ground truth", "Prediction", "Overlay", "track", "fused",
     ]  # fmt: skip
     beside.case(GRIDDED)

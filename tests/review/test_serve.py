@@ -6,8 +6,10 @@ import pytest
 
 from helpers.core import paths
 from helpers.notebook.serve import main, served_notebook
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.verdicts import read_lines
-from tests.support.review_runs import CASES, write_data, write_run
+from tests.support.correcting import stroke
+from tests.support.review_runs import CASES, HEIGHT, WIDTH, write_data, write_run
 from tests.support.servers import START_S, voila
 from tests.support.shipped_notebooks import REVIEW, ROOT
 from tests.support.viewer_controls import PATIENCE_S, PICTURES, TELL_WHAT_IS_DRAWN, wait_until_drawn
@@ -46,12 +48,25 @@ def test_a_review_on_voila(browser, tmp_path):
                 page.keyboard.press(key)  # without a click
                 page.wait_for_selector(f".vk-progress:has-text('ann: {counted}')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "voila.png")
+            wait_until_drawn(page)
+            page.keyboard.press("E")
+            stroke(page, (WIDTH, HEIGHT), (10, 5), (30, 5))
+            page.keyboard.press("s")
+            page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
+            page.screenshot(path=tmp_path / "correcting.png")
+            page.keyboard.press("E")
+            page.reload()  # into a kernel of its own
+            page.wait_for_selector(".vesselkit-review .vk-progress:has-text('1 corrected')", timeout=START_S * 1000)
             page.focus("[data-control=threshold]")
             before = page.evaluate(PICTURES)
             page.keyboard.press("End")
             page.wait_for_function(f"before => ({PICTURES})() !== before", arg=before, timeout=PATIENCE_S * 1000)
     finally:
         page.close()
+    ((case_id, corrected),) = (
+        CorrectionStore(tmp_path / "outputs/demo/review/run/corrections").standing()["ann"].items()
+    )
+    assert case_id == CASES[2] and corrected.tools == ("brush",) and corrected.width == WIDTH
     records = read_lines(tmp_path / "outputs/demo/review/run/verdicts/ann.jsonl")
     assert [(one.case_id, one.verdict) for one in records[:2]] == [(CASES[0], "reject"), (CASES[1], "accept")]
     assert all(re.match(r"(http|ws)://(localhost|127\.0\.0\.1)[:/]|data:|blob:", url) for url in asked)

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.core.vocabulary import Combine
+from helpers.core.vocabulary import BeganFrom, Combine
 from helpers.data.dataset import open_dataset
+from helpers.data.frames.frame_source import pixel_sha256
 from helpers.metrics.topology import skeleton
 from helpers.review import page as page_module
+from helpers.review.corrections.record import Base
+from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.figures.panels import GroundTruth, PredictedMask
 from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
@@ -29,6 +33,7 @@ STEPS = 40
 SLIDERS = {"threshold": "", "opacity": "", "window": "", "level": "", "width": "c", "divide": "s"}  # and its switch
 CASES, FIRST_S, KEPT_MB = 1220, 2, 10
 PAGED = 400  # pictures that stayed would take 20 MB and more
+STROKES, MOVES, MOVE_MS = 200, 6, {50: 8, 95: 16}
 SLACK = 2  # times the promise, since machines that run tests do other things too
 
 _MOVE = """async ([name, steps]) => {
@@ -43,6 +48,29 @@ _MOVE = """async ([name, steps]) => {
   }
   root.removeEventListener("vesselkit:drawn", heard);
   return times;
+}"""
+
+# What a move of the pointer takes until its handler is done, and what the drawing of a frame takes after it.
+_DRAW_STROKES = """async ([strokes, moves]) => {
+  const canvas = document.querySelector("canvas[data-panel='4']"), box = canvas.getBoundingClientRect();
+  const root = document.querySelector(".vesselkit-review"), handled = [], drawn = [];
+  canvas.setPointerCapture = () => {}; // which a pointer that is not there cannot have
+  root.addEventListener("vesselkit:drawn", ({ detail }) => drawn.push(detail.milliseconds));
+  const tell = (type, turn, buttons) => {
+    const clientX = box.left + box.width * (0.5 + 0.48 * Math.cos(turn)), at = 0.5 + 0.48 * Math.sin(1.7 * turn);
+    const more = { pointerId: 1, isPrimary: true, button: 0, buttons, bubbles: true };
+    const event = new PointerEvent(type, { clientX, clientY: box.top + box.height * at, ...more });
+    const start = performance.now();
+    canvas.dispatchEvent(event);
+    return performance.now() - start;
+  };
+  for (let i = 0; i < strokes; i++) {
+    tell("pointerdown", i, 1);
+    for (let j = 1; j <= moves; j++) handled.push(tell("pointermove", i + 0.08 * j, 1));
+    tell("pointerup", i + 0.08 * moves, 0);
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  }
+  return [handled, drawn];
 }"""
 
 _PAGE_THROUGH = """async (count) => {
@@ -67,7 +95,10 @@ class Made:
         truth, rng = tube(0.1, side, side), np.random.default_rng(0)
         image = Image.fromarray(rng.integers(60, 200, (side, side)).astype(np.uint8))
         prediction = CodedPrediction("ok", None, PredictedMask(maps.mask(0.5)), maps)
-        view = CaseView("c", side, side, image, GroundTruth(truth), None, skeleton(truth), [prediction])
+        view = CaseView(
+            "c", side, side, image, GroundTruth(truth), None, skeleton(truth), [prediction], pixel_sha256(image),
+            {BeganFrom.EMPTY: Base(BeganFrom.EMPTY)},
+        )  # fmt: skip
         self.sent = view.to_json()
 
     def to_json(self):
@@ -132,12 +163,33 @@ def test_a_move_of_a_slider_fits_a_frame_of_the_screen(page, tmp_path, side):
 
 
 @pytest.mark.slow
+def test_a_move_of_the_brush_is_handled_in_time(page, tmp_path):
+    first_picture(page, write_page(ManyCases(1024, 1), tmp_path / "r.html"))
+    page.focus(".vesselkit-review")
+    page.keyboard.press("E")
+    for _ in range(15):
+        page.keyboard.press("]")
+    handled, drawn = page.evaluate(_DRAW_STROKES, [STROKES, MOVES])
+    middle, most = np.percentile(handled, [50, 95])
+    size = page.inner_text("[data-edit=size]")
+    print(
+        f"1024x1024, {STROKES} strokes of {size}: a move {middle:.2f} ms, 95 % {most:.2f} ms; the drawing after it "
+        f"{statistics.median(drawn):.1f} ms, 95 % {np.percentile(drawn, 95):.1f} ms"
+    )
+    assert page.is_visible(".vk-legend:has-text('not saved')") and len(handled) == STROKES * MOVES
+    assert middle <= SLACK * MOVE_MS[50] and most <= SLACK * MOVE_MS[95]
+
+
+@pytest.mark.slow
 def test_opening_a_run_of_many_cases(page, tmp_path, monkeypatch):
     write_many(tmp_path / "data", tmp_path / "run", CASES)
     start = time.perf_counter()
     source = open_source(tmp_path / "run", open_dataset(tmp_path / "data"))
     session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
-    answer = ReviewWidget(source, session).answer({"ticket": 1, "kind": "load", "case_id": session.queue[0]})
+    corrections = ReviewedCorrections(source, CorrectionStore(tmp_path / "c"))
+    answer = ReviewWidget(source, session, corrections).answer(
+        {"ticket": 1, "kind": "load", "case_id": session.queue[0]}
+    )
     kernel = time.perf_counter() - start
     assert len(session.queue) == CASES and answer["payload"]["case_id"] == session.queue[0]
     monkeypatch.setattr(page_module, "MAX_IN_ONE_FILE", 10)

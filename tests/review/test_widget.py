@@ -7,6 +7,8 @@ import os
 import pytest
 
 from helpers.core.watermark import VARIABLE
+from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictRecord, VerdictStore
@@ -19,7 +21,7 @@ from tests.support.review_runs import GRIDDED, SAME, write_data, write_run
 def parts(tmp_path):
     source = open_source(write_run(tmp_path / "run"), write_data(tmp_path / "data"))
     session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
-    return source, session
+    return source, session, ReviewedCorrections(source, CorrectionStore(tmp_path / "c"))
 
 
 def given(source, **change):
@@ -28,26 +30,26 @@ def given(source, **change):
 
 
 def test_the_viewer_gets_the_stamp_of_any_run_that_it_shows(parts, tmp_path, monkeypatch):
-    source, session = parts
-    assert ReviewWidget(source, session).facts["stamp"] is None
+    source, session, corrections = parts
+    assert ReviewWidget(source, session, corrections).facts["stamp"] is None
     monkeypatch.setenv(VARIABLE, "synthetic")
     write_run(tmp_path / "demo", seed=3)
     monkeypatch.delenv(VARIABLE)
     for name in ("against", "beside"):
         given = tmp_path / "demo" if name == "against" else [tmp_path / "demo"]
         both = open_source(tmp_path / "run", source.dataset, **{name: given})
-        assert ReviewWidget(both, session).facts["stamp"] == "synthetic"
+        assert ReviewWidget(both, session, corrections).facts["stamp"] == "synthetic"
 
 
 def test_a_case_is_sent_when_it_is_asked_for(parts):
-    source, session = parts
-    answer = ReviewWidget(source, session).answer({"ticket": 3, "kind": "load", "case_id": GRIDDED})
-    assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json()}
+    source, session, corrections = parts
+    answer = ReviewWidget(source, session, corrections).answer({"ticket": 3, "kind": "load", "case_id": GRIDDED})
+    assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json() | {"corrected": {}}}
 
 
 def test_no_pixels_are_in_the_state_that_a_notebook_may_keep(parts):
-    source, session = parts
-    widget = ReviewWidget(source, session)
+    source, session, corrections = parts
+    widget = ReviewWidget(source, session, corrections)
     before = {name: value for name, value in widget.get_state().items() if name not in ("_esm", "_css")}
     for case_id in (GRIDDED, SAME):
         payload = widget.answer({"ticket": 1, "kind": "load", "case_id": case_id})["payload"]
@@ -58,18 +60,18 @@ def test_no_pixels_are_in_the_state_that_a_notebook_may_keep(parts):
 
 
 def test_a_verdict_is_on_the_disk_before_the_answer(parts):
-    source, session = parts
+    source, session, corrections = parts
     asked = {"ticket": 4, "kind": "save", "record": given(source)}
-    assert ReviewWidget(source, session).answer(asked) == {"ticket": 4}
+    assert ReviewWidget(source, session, corrections).answer(asked) == {"ticket": 4}
     assert session.store.records()[0].verdict is Verdict.ACCEPT
     again = ReviewSession(source.cases, session.store, "ann", source.run, source.prompt)
-    facts = ReviewWidget(source, again).facts
+    facts = ReviewWidget(source, again, corrections).facts
     assert [VerdictRecord.from_json(one) for one in facts["verdicts"]] == list(session.store.records())
 
 
 def test_a_page_that_is_loaded_again_gets_the_verdicts_given_since(parts):
-    source, session = parts
-    widget = ReviewWidget(source, session)
+    source, session, corrections = parts
+    widget = ReviewWidget(source, session, corrections)
     assert widget.get_state()["facts"]["verdicts"] == []
     record = given(source)
     widget.answer({"ticket": 4, "kind": "save", "record": record})
@@ -82,9 +84,9 @@ def test_a_page_that_is_loaded_again_gets_the_verdicts_given_since(parts):
     [{"reviewer": "bob"}, {"run": "other"}, {"case_id": "nobody"}, {"verdict": "maybe"}, {"note": "x" * 3000}],
 )
 def test_a_verdict_that_is_not_ours_is_refused_and_told(parts, change):
-    source, session = parts
+    source, session, corrections = parts
     asked = {"ticket": 5, "kind": "save", "record": given(source, **change)}
-    answer = ReviewWidget(source, session).answer(asked)
+    answer = ReviewWidget(source, session, corrections).answer(asked)
     assert answer["ticket"] == 5 and answer["error"] and not session.store.records()
 
 
@@ -96,9 +98,9 @@ def test_nonsense_gets_an_error_for_an_answer(parts, asked):
 
 
 def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
-    source, session = parts
+    source, session, corrections = parts
     (source.scored_runs[0].run.folder / "logits" / GRIDDED / "p1.npz").write_bytes(b"damaged")
-    widget = ReviewWidget(source, session)
+    widget = ReviewWidget(source, session, corrections)
     assert "Predict the case again" in widget.answer({"ticket": 1, "kind": "load", "case_id": GRIDDED})["error"]
     assert "payload" in widget.answer({"ticket": 2, "kind": "load", "case_id": SAME})
 
@@ -106,14 +108,14 @@ def test_a_damaged_file_is_told_and_the_next_case_comes(parts):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "the disk became full. Free some space, then give the verdict again"),
+        (errno.ENOSPC, "the disk became full. Free some space, then save again"),
         (errno.EROFS, "cannot be written (Read-only file system). Name another folder, or make this one writable"),
         (errno.EIO, "the disk or network drive failed (Input/output error)"),
     ],
 )
 def test_a_verdict_that_cannot_be_kept_is_told_and_the_next_one_is_kept(parts, monkeypatch, number, said):
-    source, session = parts
-    widget = ReviewWidget(source, session)
+    source, session, corrections = parts
+    widget = ReviewWidget(source, session, corrections)
 
     def fail(handle):
         raise OSError(number, os.strerror(number))

@@ -14,7 +14,7 @@ TELL_WHAT_IS_DRAWN = """document.addEventListener(
 _ROW = re.compile(r'^    \["[^"]+", \[(.*?)\],\s+"', re.MULTILINE | re.DOTALL)  # of the table that `?` shows
 _BEFORE = {"t": "ArrowUp", "d": "c", "D": "c d", "w": "W", "q": "i", "0": "1", "z": "a", ",": ".", "[": "s", "]": "s"}
 _PANELS = {f"Shift+{digit}" for digit in range(1, 10)}
-_AFTER = {"?", "x", "y", "b", "G", "Enter", *_PANELS}  # what stays switched on, whatever comes next
+_AFTER = {"?", "x", "E", "y", "b", "G", "Enter", *_PANELS}  # what stays switched on, whatever comes next
 _SLIDERS = {"width": "c", "divide": "s"}  # what makes a slider count
 
 # All that a reader sees: texts, what is chosen, where the keys go, and the pictures.

@@ -11,11 +11,9 @@ from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.record import Base, CorrectionRecord, CorrectionTool
-from helpers.review.figures.panels import GroundTruth, PredictedMask
 from helpers.review.payload import CaseView
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import new_id, now
-from helpers.runs.weights import weights_of
 
 
 @dataclass(frozen=True)
@@ -74,31 +72,20 @@ def beginning(source: ReviewSource, case_id: str, began_from: BeganFrom) -> Begi
     view = source.view(case_id)
     if view.image is None:
         raise UsageProblem(f"{case_id}: expected a frame to correct, and it cannot be read")
-    return beginning_of(source, view, began_from)
+    base, mask = view.bases.get(began_from), _mask(view, began_from)
+    if base is None or mask is None:
+        raise UsageProblem(f"{case_id}: expected a {began_from} to begin from, found none. Begin from empty")
+    return Beginning(case_id, view.image, mask, base)
 
 
-def beginning_of(source: ReviewSource, view: CaseView, began_from: BeganFrom) -> Beginning:
-    """As `beginning`, of a case at hand whose frame can be read."""
-    if view.image is None:
-        raise UsageProblem(f"{view.case_id}: expected a frame that can be read")
-    if began_from is BeganFrom.EMPTY:
-        return Beginning(view.case_id, view.image, np.zeros((view.height, view.width), bool), Base(began_from))
-    shown: GroundTruth | PredictedMask | None = view.truth if began_from is BeganFrom.TRUTH else None
-    if began_from is BeganFrom.PREDICTION and view.predictions[0] is not None:
-        shown = view.predictions[0].mask
-    if shown is None:
-        raise UsageProblem(f"{view.case_id}: expected a {began_from} to begin from, found none. Begin from empty")
-    digest = mask_digest(shown.mask)
-    if began_from is BeganFrom.TRUTH:
-        return Beginning(view.case_id, view.image, shown.mask, Base(began_from, digest))
-    scored_run = source.scored_runs[0]
-    base = Base(
-        began_from,
-        digest,
-        source.run,
-        scored_run.run.config.first_sha256,
-        source.prompt,
-        source.predictions(view.case_id)[0],
-        weights_of(scored_run.model),
-    )
-    return Beginning(view.case_id, view.image, shown.mask, base)
+def _mask(view: CaseView, began_from: BeganFrom) -> np.ndarray | None:
+    match began_from:
+        case BeganFrom.EMPTY:
+            return np.zeros((view.height, view.width), bool)
+        case BeganFrom.TRUTH:
+            return None if view.truth is None else view.truth.mask
+        case BeganFrom.PREDICTION:
+            shown = view.predictions[0]
+            return None if shown is None or shown.mask is None else shown.mask.mask
+        case BeganFrom.CARRIED:
+            return None  # not of the case, but of a reader: `helpers.review.corrections.carrying`

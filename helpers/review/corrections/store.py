@@ -41,7 +41,8 @@ class CorrectionStore:
         Args:
             mask: bool (H, W); None where the record takes the reader's correction of the case back.
         Raises:
-            UsageProblem: for a reader or case whose name cannot be that of a file.
+            UsageProblem: for a reader or case whose name cannot be that of a file, or where a later correction of the
+                case is there, whose mask this one would take away.
             ValueError: where the mask is not the one that the record speaks of.
             OSError: where it cannot be written.
         """
@@ -54,6 +55,7 @@ class CorrectionStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(own / f"{RECORD_NAME}.lock"):
             _tidy(own)
+            _require_last(own, record)
             if mask is not None:
                 write_bytes_atomic(_pending(own, record.id), png_bytes(mask))
                 flush(path.parent)
@@ -120,6 +122,14 @@ def _tidy(own: Path) -> None:
             path.unlink()
         else:
             _settle(own, record)
+
+
+def _require_last(own: Path, record: CorrectionRecord) -> None:
+    if any(one.case_id == record.case_id and one.moment > record.moment for one in _lines(own)):
+        raise UsageProblem(
+            f"{record.case_id}: expected the latest correction of the case, and a later one of {record.reviewer} is "
+            "kept. Open the review again to go on with that one"
+        )
 
 
 def _settle(own: Path, record: CorrectionRecord) -> None:

@@ -25,6 +25,7 @@ class Palette:
     false: Colour = (0.34, 0.71, 0.91)
     both: Colour = (0.94, 0.89, 0.26)
     unscored: Colour = (0.62, 0.62, 0.62)
+    corrected: Colour = (0.65, 0.45, 1.0)
 
 
 # Vermilion, sky blue and yellow of Okabe and Ito stay apart in all common forms of colour blindness; red and green,

@@ -19,6 +19,15 @@ export async function unpackedMask(base64, count) {
   return mask;
 }
 
+// A mask as the kit packs it.
+export async function packedMask(mask) {
+  const bits = new Uint8Array(Math.ceil(mask.length / 8));
+  for (let i = 0; i < mask.length; i++) bits[i >> 3] |= mask[i] << (7 - (i & 7));
+  const stream = new Blob([bits]).stream().pipeThrough(new CompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
 function taps(size, wanted) {
   const first = new Int32Array(wanted), second = new Int32Array(wanted);
   const near = new Float32Array(wanted), far = new Float32Array(wanted);

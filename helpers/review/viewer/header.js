@@ -16,6 +16,7 @@ export class Header {
     this.status = make("span", { className: "vk-chip vk-status" });
     this.warning = make("span", { className: "vk-chip vk-warning", hidden: true });
     this.given = make("span", { className: "vk-chip", hidden: true });
+    this.corrected = make("span", { className: "vk-chip vk-corrected", hidden: true });
     this.run = make("span", { className: "vk-run" });
     this.reviewer = make("span", { className: "vk-reviewer" });
     this.counted = make("span", {});
@@ -27,7 +28,7 @@ export class Header {
       "header", {},
       make("div", { className: "vk-case" }, this.id, stamp, right),
       make("div", { className: "vk-about" },
-        this.status, standing, this.trained, this.warning, this.given, this.run, this.about),
+        this.status, standing, this.trained, this.warning, this.given, this.corrected, this.run, this.about),
     );
   }
 
@@ -65,10 +66,20 @@ export class Header {
     this.given.className = `vk-chip vk-${mine?.verdict ?? "open"}`;
     this.given.textContent = mine ? [mine.verdict, ...mine.reasons].join(" · ") : "";
     this.given.title = [this.given.textContent, mine?.note].filter(Boolean).join("\n");
-    const of = state.blind ? "" : `, ${rejected} rejected`;
+    const { cases: all, editor } = this.viewer, kept = editor.corrected;
+    const count = state.blind ? 0 : all.filter((one) => kept.has(one.case_id)).length;
+    const of = state.blind ? "" : `, ${rejected} rejected${count ? `, ${count} corrected` : ""}`;
     this.reviewer.textContent = this.reviewer.title = host.reviewer ? `${host.reviewer}:` : "";
     this.counted.textContent = `${host.reviewer ? " " : ""}${reviewed} of ${cases.length} reviewed${of}`;
     this.bar.value = cases.length ? reviewed / cases.length : 0;
+  }
+
+  // What the reviewer has corrected of this case.
+  showCorrection() {
+    const { editor, case: here } = this.viewer, word = here ? editor.wordOf(here.case_id) : "";
+    const said = [editor.edit && "correcting", word].filter(Boolean).join(" · ");
+    this.corrected.hidden = said === "";
+    this.corrected.textContent = said;
   }
 
   // Leaves nothing of the case before.

@@ -1,5 +1,6 @@
 // Where the viewer stands: in a notebook, with a kernel that answers, or on a page on the disk.
 
+import { latestOnly } from "./corrections.js";
 import { make } from "./elements.js";
 import { isShortcut } from "./keys.js";
 import { Viewer } from "./view.js";
@@ -42,6 +43,10 @@ export default {
         await ask("save", { record });
         facts.verdicts.push(record); // for a second view of this widget
       },
+      correct: async (drawn) => {
+        await ask("correct", { drawn });
+        facts.corrections.push(drawn);
+      },
     });
     // JupyterLab looks at each key before its target does. Shortcuts reach it, such as the one that saves; of its other
     // keys none does, such as d d, which deletes a cell.
@@ -73,21 +78,27 @@ export function openPage(root) {
   const before = shelved(`vesselkit-review-${facts.run}-${facts.prompt}`);
   const known = new Set(facts.verdicts.map((one) => one.id));
   facts.verdicts = [...facts.verdicts, ...[...before, ...shelved(shelf)].filter((one) => !known.has(one.id))];
+  const drawn = `vesselkit-corrections-${facts.config}-${facts.prompt}`;
+  const there = new Set(facts.corrections.map((one) => one.id));
+  facts.corrections = [...facts.corrections, ...shelved(drawn).filter((one) => !there.has(one.id))];
   const viewer = new Viewer(root, facts, {
     reviewer: null,
     keysFrom: document,
     load: (caseId) => (facts.folder === null ? inPage(place.get(caseId)) : inFolder(facts.folder, place.get(caseId))),
-    save: async (record) => {
-      try {
-        localStorage.setItem(shelf, JSON.stringify([...shelved(shelf), record]));
-      } catch {
-        // A browser may refuse; the verdicts then live until the page is closed, which the reader is warned of.
-        addEventListener("beforeunload", warned);
-      }
-    },
+    save: async (record) => shelve(shelf, [...shelved(shelf), record]),
+    correct: async (record) => shelve(drawn, latestOnly([...shelved(drawn), record])),
   });
   root.focus({ preventScroll: true });
   return viewer;
+}
+
+function shelve(shelf, records) {
+  try {
+    localStorage.setItem(shelf, JSON.stringify(records));
+  } catch {
+    // A browser may refuse; the records then live until the page is closed, which the reader is warned of.
+    addEventListener("beforeunload", warned);
+  }
 }
 
 function warned(event) {

@@ -1,14 +1,15 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
+import { isDrawn, isOfReview } from "./corrections.js";
 import { button, label, make } from "./elements.js";
+import { Saving } from "./saving.js";
 import { NAME, isRecord, latest, linesOf, newId, newIn, progressOf, recordsOf, timeAfter } from "./verdicts.js";
 
-const SOON_MS = 1500;
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
 
 export class Judgement {
   constructor(viewer) {
-    Object.assign(this, { viewer, reasons: new Set(), keeping: false });
+    Object.assign(this, { viewer, reasons: new Set(), saving: new Saving((text) => this.tell(text)) });
     this.buttons = Object.entries(TEXTS).map(([verdict, text]) =>
       button(text, () => this.give(verdict), { className: `vk-verdict vk-${verdict}`, dataset: { verdict } }),
     );
@@ -18,16 +19,19 @@ export class Judgement {
     this.note = make("input", { type: "text", maxLength: 2000, placeholder: "note (e)", dataset: { control: "note" } });
     this.advance = make("input", { type: "checkbox", checked: true, dataset: { control: "advance" } });
     this.said = make("p", { className: "vk-hint", role: "status" });
-    this.root = make(
-      "section", { className: "vk-card" },
-      ...(viewer.host.reviewer === null ? [this.file()] : []),
+    this.judging = make(
+      "div", { className: "vk-judging" },
       make("div", { className: "vk-verdicts" }, ...this.buttons),
       make("div", { className: "vk-tags" }, ...this.tags),
       label("Note", this.note),
       make("div", { className: "vk-line" },
-        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "advance automatically" })),
-        make("span", { className: "vk-space" }), button("Undo (z)", () => this.undo())),
-      this.said,
+        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "advance" })),
+        make("span", { className: "vk-space" }), button("Undo (z)", () => this.undo()),
+        button("Correct (E)", () => viewer.editor.toggle())),
+    );
+    this.root = make(
+      "section", { className: "vk-card" },
+      ...(viewer.host.reviewer === null ? [this.file()] : []), this.judging, viewer.editor.card.root, this.said,
     );
   }
 
@@ -39,13 +43,19 @@ export class Judgement {
       viewer.reviewer = this.reviewer.value.trim();
       this.tell("");
       this.show();
+      viewer.editor.recall();
     });
-    const download = button("Download verdicts", () => this.download());
+    this.saved = button("Download verdicts", () => this.download());
     this.picked = make("input", { type: "file", accept: ".jsonl", dataset: { control: "import" } });
     this.picked.addEventListener("change", () => this.take(this.picked.files[0]));
     const picked = make("label", { className: "vk-import" }, make("span", { textContent: "Import" }), this.picked);
-    const both = make("div", { className: "vk-line" }, download, picked);
+    const both = make("div", { className: "vk-line" }, this.saved, picked);
     return make("div", { className: "vk-file" }, label("Reviewer", this.reviewer), both);
+  }
+
+  // Verdicts are given, or a mask is corrected.
+  turn(judging) {
+    this.judging.hidden = !judging;
   }
 
   tell(text) {
@@ -65,6 +75,8 @@ export class Judgement {
     // Blind, a case counts once both have a verdict: their numbers apart would tell which is which.
     const counted = blind ? viewer.facts.runs.map((_, place) => viewer.given(place)) : [given];
     viewer.header.showVerdict(mine, progressOf(viewer.cases, counted));
+    viewer.header.showCorrection();
+    if (this.saved) this.saved.textContent = `Download ${viewer.corrections.length ? "with masks" : "verdicts"}`;
     this.tags.forEach((tag, place) => {
       tag.ariaPressed = String(this.reasons.has(viewer.facts.reasons[place]));
     });
@@ -132,37 +144,24 @@ export class Judgement {
     this.tell(`${last.case_id}: ${last.verdict} was taken back`);
   }
 
+  // Whether it is known who reviews.
+  named() {
+    if (NAME.test(this.viewer.reviewer)) return true;
+    this.tell("Enter your name under Reviewer first: letters, digits, '.', '_', '+', '-'.");
+    this.reviewer?.focus();
+    return false;
+  }
+
   async keep(values) {
     const { viewer } = this;
-    if (!NAME.test(viewer.reviewer)) {
-      this.tell("Enter your name under Reviewer first: letters, digits, '.', '_', '+', '-'.");
-      this.reviewer?.focus();
-      return null;
-    }
+    if (!this.named()) return null;
     const record = {
       schema: "vesselkit.verdict", schema_version: 1, id: newId(),
       time: timeAfter(recordsOf(viewer.records, viewer.reviewer)),
       reviewer: viewer.reviewer, run: viewer.subject.run, prompt: viewer.facts.prompt,
       prediction: viewer.predictions.get(values.case_id)?.[viewer.run] ?? null, ...values,
     };
-    // Until the viewer has gone on, a second key would be meant for a case that is not there yet.
-    if (this.keeping) {
-      this.tell("Still saving the previous verdict: give this one again in a moment.");
-      return null;
-    }
-    this.keeping = true;
-    const late = setTimeout(() => this.tell(
-      "Waiting for the kernel to save this verdict: it is busy, or was restarted (then run the notebook again).",
-    ), SOON_MS);
-    try {
-      await viewer.host.save(record);
-    } catch (error) {
-      this.tell(`Not saved: ${error.message}`);
-      return null;
-    } finally {
-      clearTimeout(late);
-      this.keeping = false;
-    }
+    if (!(await this.saving.keep("verdict", () => viewer.host.save(record)))) return null;
     viewer.records.push(record);
     this.show();
     return record;
@@ -170,10 +169,12 @@ export class Judgement {
 
   download() {
     const mine = this.viewer.records.filter((one) => this.isOurs(one));
-    const url = URL.createObjectURL(new Blob([linesOf(mine)], { type: "application/jsonl" }));
+    const { corrections } = this.viewer;
+    const url = URL.createObjectURL(new Blob([linesOf([...mine, ...corrections])], { type: "application/jsonl" }));
     make("a", { href: url, download: `verdicts-${this.viewer.reviewer || "all"}.jsonl` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
-    this.tell(`${mine.length} records written to your downloads`);
+    const masks = corrections.length ? ` and ${corrections.length} corrections` : "";
+    this.tell(`${mine.length} records${masks} written to your downloads`);
   }
 
   isOurs(record) {
@@ -185,13 +186,16 @@ export class Judgement {
     if (!file) return;
     const { viewer } = this;
     const fits = (one) => isRecord(one, viewer.facts.reasons) && this.isOurs(one);
-    const { found, others } = newIn(await file.text(), viewer.records.map((one) => one.id), fits);
+    const drawn = (one) => isDrawn(one) && isOfReview(one, viewer.facts);
+    const known = [...viewer.records, ...viewer.corrections].map((one) => one.id);
+    const { found, others } = newIn(await file.text(), known, (one) => fits(one) || drawn(one));
     for (const one of found) {
-      await viewer.host.save(one);
-      viewer.records.push(one);
+      await (drawn(one) ? viewer.host.correct(one) : viewer.host.save(one));
+      (drawn(one) ? viewer.corrections : viewer.records).push(one);
     }
     this.picked.value = "";
     this.show();
+    viewer.editor.recall();
     this.tell(`${found.length} records taken over, ${others} lines passed over`);
   }
 }

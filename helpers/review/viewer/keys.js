@@ -22,6 +22,7 @@ const KEYS = [
       (v, key) => v.judgement.tag(Number(key) - 2)],
     ["e", ["e"], "write a note (Esc leaves it)", (v) => v.judgement.note.focus()],
     ["z", ["z"], "take the last verdict back", (v) => v.judgement.undo()],
+    ["E", ["E"], "correct the mask, leave correcting", (v) => v.editor.toggle()],
   ]],
   ["Mask", [
     ["↑ and ↓", ["ArrowUp", "ArrowDown"], "threshold up, down", (v, key) => v.upDown(key === "ArrowUp" ? 1 : -1)],
@@ -56,9 +57,30 @@ const KEYS = [
     ["?", ["?"], "these keys, on and off", (v) => v.help.toggle()],
   ]],
 ];
+// While a mask is corrected these come before those above.
+const EDIT_KEYS = [
+  ["b", ["b"], "brush", (e) => e.tools.choose("brush")],
+  ["e", ["e"], "eraser", (e) => e.tools.choose("eraser")],
+  ["x", ["x"], "remove the piece that is clicked", (e) => e.tools.choose("remove")],
+  ["k", ["k"], "keep that piece alone", (e) => e.tools.choose("keep")],
+  ["t", ["t"], "take in pixels of a lower threshold", (e) => e.tools.choose("take")],
+  ["↑ and ↓", ["ArrowUp", "ArrowDown"], "that threshold up, down", (e, key) => e.tools.relevel(key === "ArrowUp" ? 1 : -1)],
+  ["[ and ]", ["[", "]"], "brush smaller, larger", (e, key) => e.tools.resize(key === "]" ? 1 : -1)],
+  ["z", ["z"], "undo", (e) => e.turn(true)],
+  ["Z or y", ["Z", "y"], "do again", (e) => e.turn(false)],
+  ["v", ["v"], "hold: the mask before", (e) => e.showBefore(true)],
+  ["f", ["f"], "begin from another mask", (e) => e.beginFrom()],
+  ["T", ["T"], "ground truth and scores, on and off", (e) => e.showTruth()],
+  ["s", ["s"], "save the correction", (e) => e.save()],
+  ["X", ["X"], "take the saved correction back", (e) => e.takeBack()],
+  ["a, r, 2 … 9", ["a", "r", "2", "3", "4", "5", "6", "7", "8", "9"], "no verdict meanwhile: E leaves",
+    (e) => e.viewer.tell("You correct a mask: leave with E to give a verdict.")],
+];
+const BY_EDIT_KEY = new Map(EDIT_KEYS.flatMap(([, keys, , act]) => keys.map((key) => [key, act])));
 const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
 
-const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter"]); // not again while they are held
+// Not again while they are held.
+const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter", "E"]), EDIT_ONCE = new Set(["f", "s", "v", "T", "X"]);
 const FIELDS = "select, textarea, input:not([type=range]):not([type=checkbox])";
 
 // A digit with Shift is another sign on each keyboard: where that sign means nothing here, the digit's place counts.
@@ -90,21 +112,23 @@ export function pressed(viewer, event) {
     viewer.help.root.hidden = true;
     viewer.takeKeys();
     if (!left && viewer.thumbnails.open) viewer.thumbnails.toggle();
+    else if (!left && viewer.editor.edit) viewer.editor.leave();
     return;
   }
-  const act = BY_KEY.get(key);
+  const of = viewer.editor.edit && BY_EDIT_KEY.has(key) ? viewer.editor : viewer;
+  const act = of === viewer ? BY_KEY.get(key) : BY_EDIT_KEY.get(key);
   if (isTaken(target, key) || !act) return;
   event.preventDefault();
   event.stopPropagation();
-  if (event.repeat && ONCE.has(key)) return;
-  act(viewer, key);
+  if (event.repeat && (of === viewer ? ONCE : EDIT_ONCE).has(key)) return;
+  act(of, key);
   viewer.stage.reveal();
 }
 
 export class Help {
   constructor() {
     this.root = make("div", { className: "vk-help", hidden: true, role: "dialog", ariaLabel: "Keys" });
-    for (const [title, rows] of KEYS) {
+    for (const [title, rows] of [...KEYS.slice(0, -1), ["While correcting", EDIT_KEYS], ...KEYS.slice(-1)]) {
       const list = make("dl", {});
       const row = ([keys, , does]) => [make("dt", { textContent: keys }), make("dd", { textContent: does })];
       list.append(...rows.flatMap(row));
@@ -112,7 +136,8 @@ export class Help {
     }
     this.root.append(
       make("p", { textContent: "Wheel: zoom. Drag: move. Double click: one panel over all the room, and back." }),
-      make("p", { textContent: "Esc closes this list and the thumbnails, and leaves a field." }),
+      make("p", { textContent: "While correcting: Shift + wheel: size of the brush. Drag with another button: move." }),
+      make("p", { textContent: "Esc closes this list and the thumbnails, leaves a field, and leaves correcting." }),
     );
   }
 

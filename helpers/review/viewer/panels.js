@@ -1,16 +1,20 @@
 // The pictures on the screen: one panel each, all at the same zoom and place.
 
 import { button, make, written } from "./elements.js";
-import { MISS, PANELS } from "./pictures.js";
+import { showEntries } from "./legend.js";
+import { blacken, circle, cross, stampOn } from "./marks.js";
+import { CORRECTION, MISS, PANELS } from "./pictures.js";
 
 const TRUTH = 1, OVERLAY = 3;
+const NO_PIXEL = "move over a picture to read its pixels";
 
 export class Panels {
   constructor(viewer) {
-    const titles = [...PANELS, ...viewer.beside.map(({ name }) => name)];
+    const titles = [...PANELS, ...viewer.beside.map(({ name }) => name), CORRECTION];
+    this.correction = titles.length - 1;
     Object.assign(this, { viewer, at: null, cursor: null, ratio: 1, off: new Set(), alone: null, last: OVERLAY });
     this.panels = titles.map((title, place) => this.build(title, place));
-    this.pixel = make("output", { className: "vk-pixel", textContent: "move over a picture to read its pixels" });
+    this.pixel = make("output", { className: "vk-pixel", textContent: NO_PIXEL });
     this.root = make("section", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure));
     this.switches = this.panels.map((panel, place) =>
       button(String(place + 1), () => this.turn(place), {
@@ -39,7 +43,7 @@ export class Panels {
     // Beside others the prediction has its Dice in sight as they have theirs.
     const dice = make("output", { dataset: { dice: String(place) }, title: "Dice" });
     const { beside } = this.viewer;
-    caption.append(...(beside.length && (place === 2 || place >= PANELS.length) ? [dice] : []), legend);
+    caption.append(...(beside.length && (place === 2 || this.isBeside(place)) ? [dice] : []), legend);
     const figure = make("figure", {}, caption, make("div", { className: "vk-frame" }, canvas, note));
     const panel = { place, canvas, note, legend, dice, figure };
     this.listen(panel);
@@ -48,9 +52,16 @@ export class Panels {
 
   // -- which are shown ------------------------------------------------------------------------------------------------
 
-  // Blind, no run is on the screen that has a name.
+  isBeside(place) {
+    return place >= PANELS.length && place !== this.correction;
+  }
+
+  // Blind, no run is on the screen that has a name; who corrects a mask has the ground truth there on request alone.
   there(place) {
-    return place < PANELS.length || !this.viewer.state.blind;
+    const { editor, state } = this.viewer;
+    if (place === this.correction) return editor.mask !== null;
+    if (place === TRUTH || place === OVERLAY) return !editor.hidesTruth;
+    return !this.isBeside(place) || !state.blind;
   }
 
   shown() {
@@ -59,9 +70,14 @@ export class Panels {
     return alone ? [alone] : on;
   }
 
-  // Whether the reviewer wants no ground truth on the screen, nor what is measured against it.
+  // Whether no ground truth is to be on the screen, nor what is measured against it.
   get truthHidden() {
-    return this.off.has(TRUTH) && this.off.has(OVERLAY);
+    return this.viewer.editor.hidesTruth || (this.off.has(TRUTH) && this.off.has(OVERLAY));
+  }
+
+  bringTruth() {
+    this.off.delete(TRUTH);
+    this.off.delete(OVERLAY);
   }
 
   turn(place) {
@@ -86,6 +102,13 @@ export class Panels {
     this.change();
   }
 
+  // One panel over all the room, or with null as it was before.
+  only(place) {
+    if (place !== null && this.kept === undefined) this.kept = this.alone;
+    this.alone = place ?? this.kept ?? null;
+    if (place === null) this.kept = undefined;
+  }
+
   change() {
     this.arrange();
     this.viewer.stage.fit();
@@ -108,15 +131,24 @@ export class Panels {
     canvas.addEventListener("wheel", (event) => {
       if (!viewer.data) return;
       event.preventDefault();
-      this.zoomBy(Math.exp(-event.deltaY / 400), this.toFrame(panel, event));
+      const steps = -Math.sign(event.deltaY || event.deltaX); // with Shift some browsers turn the wheel sideways
+      if (event.shiftKey && viewer.editor.edit) viewer.editor.tools.resize(steps);
+      else this.zoomBy(Math.exp(-event.deltaY / 400), this.toFrame(panel, event));
     }, { passive: false });
+    const edited = () => panel.place === this.correction && viewer.editor.edit !== null;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       viewer.takeKeys();
+      if (edited() && event.button === 0) viewer.editor.tools.down(this.toFrame(panel, event));
     });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => viewer.editor.tools.up());
+    canvas.addEventListener("contextmenu", (event) => edited() && event.preventDefault());
     canvas.addEventListener("pointermove", (event) => {
       if (!viewer.data) return;
-      if (event.buttons & 1) {
+      if (viewer.editor.tools.stroke) {
+        const passed = event.getCoalescedEvents();
+        viewer.editor.tools.move((passed.length ? passed : [event]).map((one) => this.toFrame(panel, one)));
+      } else if (event.buttons & (edited() ? 6 : 1)) {
         const zoom = this.zoomOf(panel);
         this.at.x -= event.movementX / zoom;
         this.at.y -= event.movementY / zoom;
@@ -129,13 +161,17 @@ export class Panels {
       this.cursor = null;
       viewer.draw("view");
     });
-    panel.figure.addEventListener("dblclick", () => this.enlarge(panel.place));
+    panel.figure.addEventListener("dblclick", () => edited() || this.enlarge(panel.place));
   }
 
   // Screen pixels to one pixel of the frame.
   zoomOf({ canvas }) {
     const { width, height } = this.viewer.data;
     return this.at.zoom ?? Math.min(canvas.clientWidth / width, canvas.clientHeight / height);
+  }
+
+  get zoom() {
+    return this.zoomOf(this.shown()[0]);
   }
 
   toFrame(panel, event) {
@@ -162,7 +198,7 @@ export class Panels {
   // By a number of steps of 40 pixels of the screen.
   pan(x, y) {
     if (!this.viewer.data) return;
-    const step = 40 / this.zoomOf(this.shown()[0]);
+    const step = 40 / this.zoom;
     this.at.x += x * step;
     this.at.y += y * step;
     this.viewer.draw("view");
@@ -170,7 +206,7 @@ export class Panels {
 
   zoomBy(factor, around = null) {
     if (!this.viewer.data) return;
-    const before = this.zoomOf(this.shown()[0]);
+    const before = this.zoom;
     const zoom = Math.min(Math.max(before * factor, 0.1), 40);
     if (around) {
       this.at.x = around.x + ((this.at.x - around.x) * before) / zoom;
@@ -178,6 +214,12 @@ export class Panels {
     }
     this.at.zoom = zoom;
     this.viewer.draw("view");
+  }
+
+  // Shares the room out anew where other panels are to be shown than for the case before.
+  refit() {
+    const shown = this.shown();
+    if (this.panels.some((panel) => panel.figure.hidden === shown.includes(panel))) this.change();
   }
 
   // -- drawing --------------------------------------------------------------------------------------------------------
@@ -207,7 +249,9 @@ export class Panels {
       context.imageSmoothingEnabled = zoom < 1;
       if (place === 3 && this.viewer.state.swipe) this.swipe(context);
       else context.drawImage(this.viewer.pictures.sources[place], 0, 0);
-      if (this.cursor) this.cross(context, zoom);
+      const { edit, tools: { brush } } = this.viewer.editor;
+      if (this.cursor && place === this.correction && edit && brush) circle(context, this.cursor, brush, zoom);
+      else if (this.cursor) cross(context, this.cursor, zoom);
       if (stamp) stampOn(context, stamp, width, height, ratio);
     });
   }
@@ -220,13 +264,6 @@ export class Panels {
     if (at < width) context.drawImage(prediction, at, 0, width - at, height, at, 0, width - at, height);
     context.fillStyle = "#ffffff";
     context.fillRect(at - 0.5, 0, 1, height);
-  }
-
-  cross(context, zoom) {
-    const { x, y } = this.cursor, arm = 9 / zoom, thin = 1 / zoom;
-    context.fillStyle = "#ffffffcc";
-    context.fillRect(x - arm, y - thin / 2, 2 * arm, thin);
-    context.fillRect(x - thin / 2, y - arm, thin, 2 * arm);
   }
 
   // -- what stands in and over the pictures ---------------------------------------------------------------------------
@@ -261,6 +298,7 @@ export class Panels {
     this.note(1, noTruth);
     this.note(2, none(prediction));
     this.note(3, data.truth || prediction.stored ? "" : `${noTruth}\nno prediction: ${prediction.status}`);
+    this.note(this.correction, "");
     this.panels[2].dice.textContent = written(dice);
     beside.forEach((one, index) => {
       const place = PANELS.length + index, panel = this.panels[place];
@@ -277,28 +315,20 @@ export class Panels {
       there ? [["prediction", palette.prediction]] : [],
       data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
       ...beside.map(() => []),
+      this.viewer.editor.legend(palette),
     ];
     if (data.ignored) [1, 3].forEach((place) => entries[place].push(["not scored", palette.unscored]));
     if (data.truth && there && state.centreline) entries[3].push(["centreline", MISS]);
     if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];
-    this.panels.forEach(({ legend }, place) => {
-      const key = JSON.stringify(entries[place]);
-      if (legend.dataset.key === key) return;
-      legend.dataset.key = key;
-      legend.title = entries[place].map(([text]) => text).join(", ");
-      legend.replaceChildren(
-        ...entries[place].map(([text, colour]) => {
-          const patch = make("i", {});
-          patch.style.background = `rgb(${colour.map(Math.round).join(",")})`;
-          return make("span", {}, patch, make("span", { textContent: text }));
-        }),
-      );
-    });
+    this.panels.forEach(({ legend }, place) => showEntries(legend, entries[place]));
   }
 
   showPixel() {
     const { cursor, pixel } = this, { data, prediction } = this.viewer;
-    if (!cursor) return;
+    if (!cursor) {
+      pixel.textContent = NO_PIXEL; // the last one may have told of another case, or of the truth
+      return;
+    }
     const x = Math.floor(cursor.x), y = Math.floor(cursor.y);
     if (x < 0 || y < 0 || x >= data.width || y >= data.height) {
       pixel.textContent = "outside the frame";
@@ -317,22 +347,4 @@ export class Panels {
   close() {
     this.watch.disconnect();
   }
-}
-
-function blacken(context) {
-  const { width, height } = context.canvas;
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  context.fillStyle = "#121212";
-  context.fillRect(0, 0, width, height);
-}
-
-// What is no result says so in the picture too, which can be copied out of the page.
-function stampOn(context, text, width, height, ratio) {
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  context.font = `${Math.round(11 * ratio)}px system-ui, sans-serif`;
-  const room = 4 * ratio, wide = Math.min(context.measureText(text).width, width - 2 * room);
-  context.fillStyle = "#121212cc";
-  context.fillRect(width - wide - 2 * room, height - 18 * ratio, wide + 2 * room, 18 * ratio);
-  context.fillStyle = "#e6b422";
-  context.fillText(text, width - wide - room, height - 5.5 * ratio, wide);
 }

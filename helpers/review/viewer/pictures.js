@@ -1,14 +1,16 @@
 // What the panels show of a case, composed in pixels of the frame, and the masks that this takes.
 
 import { countsOf, distancesTo, lookup, maskAt, outlineOf, scoresOf, striped } from "./arithmetic.js";
+import { cropped, widened } from "./mask_edit.js";
 
 export const PANELS = ["Original", "Ground truth", "Prediction", "Overlay"];
 export const MISS = [255, 0, 255];
+export const CORRECTION = "Correction"; // the panel behind all others
 
 export class Pictures {
   constructor(beside) {
     this.beside = beside;
-    this.sources = [...PANELS, ...beside].map(() => document.createElement("canvas"));
+    this.sources = [...PANELS, ...beside, CORRECTION].map(() => document.createElement("canvas"));
   }
 
   // What changes with the case or the run, but not with a slider.
@@ -95,6 +97,22 @@ export class Pictures {
     return distancesTo(found, width, height).map((steps) => (steps <= 1 ? 1 : 0));
   }
 
+  // A corrected mask; with `part` only around that rectangle of the frame, where alone it has changed.
+  correct(mask, colour, state, hidden, part) {
+    const { width, height, grey } = this.data, place = this.sources.length - 1, line = state.contour ? state.width : 0;
+    const table = lookup(state, [colour], hidden ? 0 : state.contour ? 1 : state.opacity);
+    const shown = part === null ? { left: 0, right: width, top: 0, bottom: height } : widened(part, line, width, height);
+    const read = widened(shown, line, width, height), wide = read.right - read.left; // as far as a line comes from
+    let classes = cropped(mask, width, read);
+    if (line) classes = outlineOf(distancesTo(classes, wide, read.bottom - read.top), line);
+    const { pixels } = this.buffers[place];
+    for (let row = shown.top; row < shown.bottom; row++) {
+      const at = row * width, from = (row - read.top) * wide - read.left;
+      for (let x = shown.left; x < shown.right; x++) pixels[at + x] = table[(classes[from + x] << 8) | grey[at + x]];
+    }
+    this.upload(place, shown);
+  }
+
   paint(place, grey, classes, table) {
     const { pixels } = this.buffers[place];
     if (classes === null) for (let i = 0; i < pixels.length; i++) pixels[i] = table[grey[i]];
@@ -118,8 +136,10 @@ export class Pictures {
     this.upload(place);
   }
 
-  upload(place) {
-    this.sources[place].getContext("2d").putImageData(this.buffers[place].image, 0, 0);
+  upload(place, part = null) {
+    const context = this.sources[place].getContext("2d"), { image } = this.buffers[place];
+    if (part === null) context.putImageData(image, 0, 0);
+    else context.putImageData(image, 0, 0, part.left, part.top, part.right - part.left, part.bottom - part.top);
   }
 
   // A panel that says why it is empty holds no picture: nothing in it can be taken for a mask.

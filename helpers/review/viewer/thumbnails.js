@@ -85,11 +85,11 @@ export class Thumbnails {
     if (!tile) {
       const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "presentation" });
       tile = make("button", { type: "button", className: "vk-tile", onclick: () => this.enter(one) },
-        canvas, make("b", { textContent: one.case_id }), make("span", {}), make("i", {}));
+        canvas, make("b", { textContent: one.case_id }), make("span", {}), make("i", {}), make("em", {}));
       this.tiles.set(one.case_id, tile);
       this.field.append(tile);
     }
-    const [, , scored, mark] = tile.children, here = place === viewer.place;
+    const [, , scored, mark, chip] = tile.children, here = place === viewer.place;
     const x = (place % columns) * TILE.width, y = Math.floor(place / columns) * TILE.height;
     tile.style.transform = `translate(${x}px, ${y}px)`;
     tile.tabIndex = here ? 0 : -1;
@@ -99,7 +99,9 @@ export class Thumbnails {
       .filter(Boolean).join(" · ");
     mark.className = `vk-${verdict ?? "open"}`;
     mark.textContent = MARKS[verdict] ?? "";
-    tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent].filter(Boolean).join(", ");
+    chip.textContent = viewer.editor.wordOf(one.case_id);
+    if (score) viewer.editor.see(one.case_id);
+    tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent, chip.textContent].filter(Boolean).join(", ");
     this.draw(one);
   }
 

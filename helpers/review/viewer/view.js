@@ -2,6 +2,7 @@
 
 import { Cases } from "./cases.js";
 import { Controls } from "./controls.js";
+import { Editor } from "./editor.js";
 import { make } from "./elements.js";
 import { Header } from "./header.js";
 import { Judgement } from "./judgement.js";
@@ -17,11 +18,12 @@ import { isOn, standing } from "./verdicts.js";
 
 const RANKS = ["view", "mask", "all"]; // what is to be drawn again: each with all before it
 
-// `host`: load(case_id) gives a payload, save(record) keeps a record and may fail; `reviewer` is null where it is asked
-// for on the screen, which then also offers verdicts as a file.
+// `host`: load(case_id) gives a payload, save(record) keeps a verdict and correct(drawn) a correction, and may fail;
+// `reviewer` is null where it is asked for on the screen, which then also offers both as a file.
 export class Viewer {
   constructor(root, facts, host) {
     Object.assign(this, { root, facts, host, records: [...facts.verdicts], run: 0, data: null, queue: [], place: 0 });
+    this.corrections = [...facts.corrections];
     this.predictions = new Map(facts.cases.map((one) => [one.case_id, one.predictions]));
     this.beside = facts.beside;
     this.state = { ...DEFAULTS, threshold: facts.runs[0].threshold };
@@ -59,6 +61,7 @@ export class Viewer {
   // tell which run is which, or where the reviewer wants no ground truth.
   scoreOf(one) {
     if (this.run !== 0 || this.state.blind || this.panels.truthHidden) return null;
+    if (this.editor.hidesScores(one.case_id)) return null;
     const metric = this.facts.metrics.find(({ name }) => name === (this.navigation.metric || "dice"));
     const value = metric && one.scores[metric.name];
     return value === undefined || value === null ? null : { title: metric.title, value };
@@ -80,6 +83,7 @@ export class Viewer {
     this.root.setAttribute("aria-label", "Review of a run. Press ? for the keys.");
     this.pictures = new Pictures(this.beside.map(({ name }) => name));
     this.thumbnails = new Thumbnails(this);
+    this.editor = new Editor(this);
     this.header = new Header(this);
     this.navigation = new Navigation(this);
     this.panels = new Panels(this);
@@ -94,14 +98,21 @@ export class Viewer {
     this.stop = new AbortController();
     const { signal } = this.stop;
     this.stage.begin();
+    this.editor.begin(signal);
     const keys = this.host.keysFrom ?? this.root;
     keys.addEventListener("keydown", (event) => pressed(this, event), { signal });
-    keys.addEventListener("keyup", (event) => event.key === " " && this.hidden && this.hide(false), { signal });
+    keys.addEventListener("keyup", ({ key }) => {
+      if (key === " " && this.hidden) this.hide(false);
+      if (key === "v") this.editor.showBefore(false);
+    }, { signal });
     // A button that was clicked gives the keys back; one that was reached by Tab keeps them.
     this.root.addEventListener("click", (event) => {
       if (event.detail > 0 && event.target.closest("button, summary")) this.takeKeys();
     }, { signal });
-    this.root.addEventListener("focusout", () => this.hidden && this.hide(false), { signal });
+    this.root.addEventListener("focusout", () => {
+      if (this.hidden) this.hide(false);
+      this.editor.showBefore(false);
+    }, { signal });
   }
 
   takeKeys() {
@@ -166,6 +177,7 @@ export class Viewer {
   }
 
   async show(place) {
+    this.editor.away();
     this.place = Math.min(Math.max(place, 0), Math.max(this.queue.length - 1, 0));
     if (this.state.blind && this.case) this.useRun(this.firstBlind());
     this.judgement.recall();
@@ -180,9 +192,12 @@ export class Viewer {
     }
     try {
       const data = await this.decoded.of(this.case.case_id);
+      const arrived = await this.editor.arrive(data);
       if (ticket !== this.asked) return;
       this.panels.take(data, this.data);
       this.data = data;
+      arrived();
+      this.panels.refit();
       this.takeOver();
       for (const ahead of [1, -1]) {
         const next = this.queue[this.place + ahead];
@@ -216,12 +231,21 @@ export class Viewer {
   }
 
   toggle(name) {
+    if (name === "blind" && this.isCorrecting()) return;
     this.state[name] = !this.state[name];
     if (name === "blind") {
       this.showRun(this.state.blind && this.case ? this.firstBlind() : 0);
       this.panels.change();
     }
     this.draw("all");
+  }
+
+  // Whether a mask is in hand, which is told: it is of the run that is shown.
+  isCorrecting() {
+    if (!this.editor.edit) return false;
+    this.draw("all");
+    this.tell("You correct a mask of this run: leave with E first.");
+    return true;
   }
 
   blindly() {
@@ -245,7 +269,7 @@ export class Viewer {
 
   otherRun() {
     if (this.facts.runs.length < 2) this.tell("This review has one run: there is no other to show.");
-    else this.showRun((this.run + 1) % this.facts.runs.length);
+    else if (!this.isCorrecting()) this.showRun((this.run + 1) % this.facts.runs.length);
   }
 
   // Who looks at a run's own mask sees the other one's own mask too.
@@ -267,9 +291,22 @@ export class Viewer {
   // What changes with the case or the run, but not with a slider.
   takeOver() {
     this.pictures.take(this.data);
-    this.header.showPrediction(this.case && this.run === this.firstBlind() ? "A" : "B");
+    this.showPrediction();
     this.panels.showPixel();
     this.draw("all");
+  }
+
+  showPrediction() {
+    this.header.showPrediction(this.case && this.run === this.firstBlind() ? "A" : "B");
+    this.header.showCorrection();
+  }
+
+  // Correcting begins or ends, or the correction that stands is another one.
+  showCorrection() {
+    this.panels.change();
+    this.panels.showPixel();
+    this.showPrediction();
+    this.judgement.show();
   }
 
   // One drawing a frame of the screen, however many events there are. With `mask` the original and the truth keep their
@@ -284,6 +321,7 @@ export class Viewer {
       if (!this.data) return;
       const start = performance.now();
       if (wanted !== "view") this.compose(wanted === "all");
+      this.editor.paint(wanted !== "view");
       this.panels.blit(wanted === "mask" ? 2 : 0);
       const detail = { milliseconds: performance.now() - start, what: wanted, case_id: this.data.case_id };
       this.root.dispatchEvent(new CustomEvent("vesselkit:drawn", { detail }));
@@ -294,7 +332,8 @@ export class Viewer {
     const { data, state, prediction, own, hidden, palette } = this, there = prediction.stored !== null;
     const beside = data.predictions.slice(this.facts.runs.length);
     this.pictures.compose({ prediction, beside, own, state, palette, hidden }, all);
-    const scores = this.panels.truthHidden ? {} : this.pictures.scores(there);
+    const { truthHidden } = this.panels, scores = truthHidden ? {} : this.pictures.scores(there);
+    if (data.truth && !truthHidden) this.editor.see(data.case_id);
     this.panels.describe(prediction, beside, scores.dice);
     this.panels.showLegend(palette, there);
     this.controls.showScores(scores);

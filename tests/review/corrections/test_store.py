@@ -165,3 +165,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, recor
     with pytest.raises(error):
         CorrectionStore(tmp_path / "c").save(record, drawn)
     assert not (tmp_path / "c").exists()
+
+
+def test_an_earlier_correction_never_takes_the_mask_of_a_later_one_away(tmp_path):
+    store = CorrectionStore(tmp_path)
+    later, drawn = of(2, 2)
+    store.save(later, drawn)
+    with pytest.raises(UsageProblem, match="a later one of ann is kept"):
+        store.save(*of(1, 1))
+    assert store.records() == (later,) and np.array_equal(store.mask(later), drawn)

@@ -1,0 +1,189 @@
+"""The corrections of a run's cases: what the viewer shows of them, and what it and its page hand in."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.paths import plain_name
+from helpers.core.vocabulary import BeganFrom
+from helpers.data.frames.frame_source import pixel_sha256, read_frame
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.review.corrections.drawn import DrawnCorrection
+from helpers.review.corrections.record import CorrectionRecord, standing
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.payload import packed
+from helpers.review.review_source import ReviewSource
+
+logger = logging.getLogger(__name__)
+_VERDICTS, _CORRECTIONS = "verdicts", "corrections"
+
+
+def corrections_beside(verdicts: Path) -> Path:
+    """The folder of corrections that goes with a folder of verdicts: `verdicts` -> `corrections`, beside it."""
+    if verdicts.name.endswith(_VERDICTS):
+        return verdicts.with_name(verdicts.name.removesuffix(_VERDICTS) + _CORRECTIONS)
+    return verdicts.with_name(f"{verdicts.name}-{_CORRECTIONS}")
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """What became of the corrections of a file.
+
+    Attributes:
+        kept: number of those that are in the folder now and were not before.
+        known: of those that were there already.
+        older: of those that the reader's later correction of the case outdates.
+        elsewhere: of those of another run, or of a frame that has other pixels now.
+    """
+
+    kept: int = 0
+    known: int = 0
+    older: int = 0
+    elsewhere: int = 0
+
+    def to_text(self) -> str:
+        """What to tell the user."""
+        passed = {
+            "there already": self.known,
+            "older than what is kept": self.older,
+            "of another run, or of frames with other pixels now": self.elsewhere,
+        }
+        told = [f"{self.kept} corrections taken over"]
+        return ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
+
+
+@dataclass
+class ReviewedCorrections:
+    """The corrections in `store` of the cases of `source`, as the store was read last.
+
+    Raises:
+        RefusedInput: where the store cannot be read.
+    """
+
+    source: ReviewSource
+    store: CorrectionStore
+    _records: tuple[CorrectionRecord, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the store again, for what others corrected meanwhile."""
+        self._records = self.store.records()
+
+    @property
+    def standing(self) -> Mapping[str, Mapping[str, CorrectionRecord]]:
+        """Reader -> case id -> the correction that stands, of frames that are as they were when the run saw them."""
+        found = {
+            reviewer: {case_id: one for case_id, one in by_case.items() if self._is_of_run(one)}
+            for reviewer, by_case in standing(self._records).items()
+        }
+        return {reviewer: by_case for reviewer, by_case in found.items() if by_case}
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Each reader's last record of each case as JSON objects, docs/review.md; `mask` is null of one taken back."""
+        latest = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
+        return [
+            asdict(one) | {"tools": list(one.tools)} | ({"mask": None} if one.mask_sha256 is None else {})
+            for one in latest.values()
+            if self._is_of_run(one)
+        ]
+
+    def masks(self, case_id: str) -> dict[str, str | None]:
+        """Id of a record -> its mask as in a payload, of all that stand for a case; None where its file is damaged."""
+        found = dict[str, str | None]()
+        for by_case in self.standing.values():
+            if case_id not in by_case:
+                continue
+            record = by_case[case_id]
+            try:
+                found[record.id] = packed(self.store.mask(record))
+            except RefusedInput as error:
+                logger.warning("%s", error)
+                found[record.id] = None
+        return found
+
+    def to_text(self) -> str:
+        """How many cases each reader corrected, one line each; empty where nobody did."""
+        return "\n".join(f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in self.standing.items())
+
+    def keep(self, drawn: DrawnCorrection, reviewer: str) -> CorrectionRecord:
+        """Keep what a reader drew in the viewer; it is on the disk when this returns.
+
+        Raises:
+            UsageProblem: where it is another reader's or of another case, or the frame or what it began from is
+                another one now.
+            RefusedInput, OSError: as `ReviewSource.view` and `CorrectionStore.save`.
+        """
+        record = drawn.record
+        if record.reviewer != reviewer or not self._is_ours(record):
+            raise UsageProblem("expected a correction of this reviewer of a case of this run and prompt")
+        self.reload()
+        view, before = self.source.view(record.case_id), self.standing.get(reviewer, {}).get(record.case_id)
+        bases = [*view.bases.values(), *(() if before is None else (before.base,))]
+        if record.image_sha256 != view.image_sha256 or record.base not in bases:
+            raise UsageProblem(
+                "expected a correction of the frame and the mask as they are now, and the case was changed meanwhile. "
+                "Open the review again"
+            )
+        self.store.save(record, drawn.mask)
+        self._records = (*self._records, record)
+        return record
+
+    def hand_in(self, given: Iterable[DrawnCorrection]) -> HandedIn:
+        """Keep the corrections of files that the page gave, each reader's in order of time.
+
+        Raises:
+            UsageProblem: for a reader whose name cannot be a folder's.
+            OSError: where one cannot be written; those before it are kept.
+        """
+        self.reload()
+        ordered = sorted(given, key=lambda one: one.record.moment)
+        for one in ordered:
+            plain_name(one.record.reviewer, "reviewer")  # all or none are taken
+        known = {one.id for one in self._records}
+        last = {(one.reviewer, one.case_id): one.moment for one in sorted(self._records, key=lambda one: one.moment)}
+        counts = {"kept": 0, "known": 0, "older": 0, "elsewhere": 0}
+        for one in ordered:
+            record, place = one.record, (one.record.reviewer, one.record.case_id)
+            if record.id in known:
+                counts["known"] += 1
+            elif not self._is_ours(record) or record.image_sha256 != self._image_sha256(record.case_id):
+                counts["elsewhere"] += 1
+            elif place in last and last[place] >= record.moment:
+                counts["older"] += 1
+            else:
+                self.store.save(record, one.mask)
+                known.add(record.id)
+                last[place] = record.moment
+                counts["kept"] += 1
+        self.reload()
+        return HandedIn(**counts)
+
+    def _is_of_run(self, record: CorrectionRecord) -> bool:
+        """Whether a record is of a frame of the run that is as the run saw it, as far as the run says."""
+        hashes = self.source.scored_runs[0].run.image_hashes
+        return record.case_id in self._cases and hashes.get(record.case_id, record.image_sha256) == record.image_sha256
+
+    @cached_property
+    def _cases(self) -> frozenset[str]:
+        return frozenset(case.case_id for case in self.source.cases)
+
+    def _is_ours(self, record: CorrectionRecord) -> bool:
+        """Whether a record is of a case of the run, and began from no other run's prediction."""
+        base, scored_run = record.base, self.source.scored_runs[0]
+        if record.case_id not in self._cases:
+            return False
+        ours = (base.config, base.prompt) == (scored_run.run.config.first_sha256, scored_run.prompt_id)
+        return base.began_from is not BeganFrom.PREDICTION or ours
+
+    def _image_sha256(self, case_id: str) -> str | None:
+        frame = next(case.frame for case in self.source.dataset.cases if case.case_id == case_id)
+        try:
+            return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
+        except UnreadableImage:
+            return None

@@ -1,0 +1,73 @@
+// Records of corrections: which stand, what one says, and which lines of a file are some. No function needs a page.
+
+import { NAME, momentOf, newId, recordsOf, timeAfter } from "./verdicts.js";
+
+const SCHEMA = "vesselkit.drawn-correction";
+const DRAWN_WITH = ["brush", "eraser", "piece", "threshold", "clicks", "elsewhere"];
+const PAUSE_MS = 60_000; // a longer time without a move counts as this much
+
+// Case id -> the correction of a reviewer that stands: the last, unless it takes the correction back.
+export function corrected(records, reviewer) {
+  const found = new Map();
+  for (const one of recordsOf(records, reviewer)) found.set(one.case_id, one);
+  for (const [caseId, one] of found) if (one.mask === null) found.delete(caseId);
+  return found;
+}
+
+// Of each reviewer and case the last record alone, for a place that has little room.
+export function latestOnly(records) {
+  const found = new Map(), ordered = [...records].sort((a, b) => momentOf(a.time) - momentOf(b.time));
+  for (const one of ordered) found.set(`${one.reviewer} ${one.case_id}`, one);
+  return [...found.values()];
+}
+
+// A record to be kept. `after`: records so far. `before`: that which it goes on with, or null. `spent`: in milliseconds.
+export function drawnCorrection({ reviewer, data, base, mask, before, spent, tools, truthSeen }, after) {
+  const earlier = before === null ? 0 : before.seconds, seen = before === null ? false : before.truth_seen;
+  return {
+    schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer,
+    case_id: data.case_id, image_sha256: data.image_sha256, width: data.width, height: data.height, base,
+    seconds: earlier === null ? null : Number((earlier + spent / 1000).toFixed(1)),
+    tools: [...new Set([...(before?.tools ?? []), ...tools])],
+    truth_seen: either(truthSeen, seen), mask,
+    ...(before?.click_weights ? { click_weights: before.click_weights } : {}),
+  };
+}
+
+// A record that takes another one back.
+export function takenBack(record, after) {
+  const { reviewer, case_id, image_sha256, width, height, base } = record;
+  return {
+    schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer, case_id,
+    image_sha256, width, height, base, seconds: null, tools: [], truth_seen: null, mask: null,
+  };
+}
+
+// True where one of two is, and unknown (null) where that cannot be ruled out.
+export function either(one, other) {
+  if (one === true || other === true) return true;
+  return one === null || other === null ? null : false;
+}
+
+// Whether a parsed line is a record by the rules of `DrawnCorrection.from_json`, but for what its mask holds.
+export function isDrawn(one) {
+  const { base, mask, seconds, truth_seen: seen } = one, texts = ["id", "time", "case_id", "image_sha256"];
+  return one.schema === SCHEMA && one.schema_version === 1 && texts.every((name) => typeof one[name] === "string") &&
+    typeof one.reviewer === "string" && NAME.test(one.reviewer) && !Number.isNaN(momentOf(one.time)) &&
+    [one.width, one.height].every((side) => Number.isInteger(side) && side > 0) &&
+    ["prediction", "truth", "empty", "carried"].includes(base?.began_from) && (mask === null || typeof mask === "string") &&
+    Array.isArray(one.tools) && one.tools.every((tool) => DRAWN_WITH.includes(tool)) &&
+    (seconds === null || (typeof seconds === "number" && seconds >= 0)) && (seen === null || typeof seen === "boolean");
+}
+
+// Whether it is of a case of the review, and began from no other run's prediction.
+export function isOfReview(one, facts) {
+  const { began_from, config, prompt } = one.base;
+  return facts.cases.some((each) => each.case_id === one.case_id) &&
+    (began_from !== "prediction" || (config === facts.config && prompt === facts.prompt));
+}
+
+// Of the time since the last move, what counts as work.
+export function worked(milliseconds) {
+  return Math.min(Math.max(milliseconds, 0), PAUSE_MS);
+}

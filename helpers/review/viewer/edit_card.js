@@ -1,0 +1,63 @@
+// What stands in the place of the verdicts while a mask is corrected: tools, the size of the brush, and what is kept.
+
+import { button, label, make } from "./elements.js";
+
+const TOOL_TEXTS = {
+  brush: "Brush (b)", eraser: "Eraser (e)", remove: "Remove piece (x)", keep: "Keep piece (k)", take: "Take in (t)",
+};
+const BEGINNINGS = {
+  correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
+};
+
+export class EditCard {
+  constructor(editor) {
+    this.editor = editor;
+    this.tools = Object.entries(TOOL_TEXTS).map(([tool, text]) =>
+      button(text, () => editor.tools.choose(tool), { className: "vk-tag", dataset: { tool } }));
+    this.from = make("select", {
+      dataset: { control: "beginning" }, onchange: () => editor.beginFrom(this.from.value), title: "next one: f",
+    });
+    this.size = make("output", { dataset: { edit: "size" } });
+    this.level = make("output", { dataset: { edit: "level" } });
+    this.truth = button("Truth (T)", () => editor.showTruth());
+    this.back = button("Take back (X)", () => editor.takeBack());
+    this.undo = button("Undo (z)", () => editor.turn(true));
+    this.redo = button("Redo (Z)", () => editor.turn(false));
+    const step = (text, name, act) => button(text, act, { ariaLabel: name, title: name });
+    const field = (text, value, name, keys, act) => make("div", { className: "vk-line" },
+      make("span", { className: "vk-word", textContent: text }), step("−", `${name} less (${keys[0]})`, () => act(-1)),
+      value, step("+", `${name} more (${keys[1]})`, () => act(1)));
+    this.root = make(
+      "div", { className: "vk-editing", hidden: true },
+      label("Begin from", this.from),
+      make("div", { className: "vk-tags" }, ...this.tools),
+      field("Size", this.size, "size of the brush", "[]", (steps) => editor.tools.resize(steps)),
+      this.levelLine = field("Take in above", this.level, "threshold", "↓↑", (steps) => editor.tools.relevel(steps)),
+      make("div", { className: "vk-line" }, this.undo, this.redo, this.truth),
+      make("div", { className: "vk-line" },
+        button("Save (s)", () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
+        this.back, button("Leave (E)", () => editor.toggle())),
+    );
+  }
+
+  show() {
+    const { editor } = this, { edit, tools, viewer } = editor;
+    this.root.hidden = edit === null;
+    viewer.judgement?.turn(edit === null);
+    if (edit === null) return;
+    for (const one of this.tools) one.ariaPressed = String(one.dataset.tool === tools.name);
+    const names = ["correction", ...Object.keys(viewer.data.bases)].filter((name) => name !== "correction" || editor.own);
+    if (!names.includes(edit.beginning.name)) names.unshift(edit.beginning.name);
+    this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: BEGINNINGS[name] })));
+    this.from.value = edit.beginning.name;
+    this.from.disabled = edit.strokes.done.length > 0;
+    this.size.textContent = `${tools.size} px`;
+    this.level.textContent = tools.level.toFixed(3);
+    this.levelLine.hidden = tools.name !== "take";
+    this.undo.disabled = edit.strokes.done.length === 0;
+    this.redo.disabled = edit.strokes.undone.length === 0;
+    this.truth.hidden = viewer.data.truth === null;
+    this.truth.ariaPressed = String(edit.truthShown);
+    this.back.disabled = editor.own === null;
+  }
+}

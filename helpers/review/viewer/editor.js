@@ -1,0 +1,283 @@
+// Correcting masks: the case in hand, those left with strokes, and how a correction is kept.
+
+import { packedMask, unpackedMask } from "./arithmetic.js";
+import { corrected, drawnCorrection, either, takenBack } from "./corrections.js";
+import { Edit, beginningsOf } from "./edit.js";
+import { EditCard } from "./edit_card.js";
+import { EditTools } from "./edit_tools.js";
+import { sameMask } from "./mask_edit.js";
+import { Saving } from "./saving.js";
+
+export class Editor {
+  constructor(viewer) {
+    Object.assign(this, { viewer, edit: null, own: null, before: false, drafts: new Map(), seen: new Set() });
+    this.earlier = { verdicts: [...viewer.facts.verdicts], corrections: [...viewer.facts.corrections] };
+    this.saving = new Saving((text) => viewer.tell(text));
+    this.tools = new EditTools(this);
+    this.card = new EditCard(this);
+  }
+
+  // Once the viewer is on the page.
+  begin(signal) {
+    addEventListener("beforeunload", (event) => this.unsaved.length > 0 && event.preventDefault(), { signal });
+  }
+
+  // -- what is on the screen ------------------------------------------------------------------------------------------
+
+  // The mask of the panel, 0 or 1 a pixel: that in hand, else the one that was kept; null where there is none.
+  get mask() {
+    if (this.edit && this.before) return this.edit.beginning.mask;
+    return this.edit?.mask ?? this.own?.mask ?? null;
+  }
+
+  get hidesTruth() {
+    return this.edit !== null && !this.edit.truthShown;
+  }
+
+  // Whether a case's scores are to be off the screen, also while another case is on it.
+  hidesScores(caseId) {
+    const draft = this.drafts.get(caseId);
+    return draft?.open === true && !draft.truthShown;
+  }
+
+  // Case id -> the reviewer's correction that stands.
+  get corrected() {
+    return corrected(this.viewer.corrections, this.viewer.reviewer);
+  }
+
+  // Ids of cases with strokes that are not kept.
+  get unsaved() {
+    const here = this.edit?.strokes.changed ? [this.edit.caseId] : [];
+    return [...this.drafts.keys(), ...here];
+  }
+
+  // What is to be said of a case, in a word; empty for nothing.
+  wordOf(caseId) {
+    if (this.viewer.state.blind) return "";
+    if (this.unsaved.includes(caseId)) return "unsaved";
+    return this.corrected.has(caseId) ? "corrected" : "";
+  }
+
+  legend(palette) {
+    if (this.mask === null) return [];
+    if (this.edit && this.before) return [[`before: ${this.edit.beginning.name}`, this.colour(palette)]];
+    const unchanged = this.edit && !this.edit.kept && this.edit.beginning.name !== "correction";
+    const word = this.edit?.strokes.changed ? "not saved" : unchanged ? "unchanged" : "corrected";
+    return [[word, palette.corrected]];
+  }
+
+  colour(palette) {
+    return (this.edit && this.before && palette[this.edit.beginning.name]) || palette.corrected;
+  }
+
+  // Draws the panel's picture: all of it, or where strokes went since.
+  paint(all) {
+    const { mask, tools, viewer: { pictures, palette, state, hidden } } = this;
+    if (mask !== null && (all || tools.dirty)) {
+      pictures.correct(mask, this.colour(palette), state, hidden, all ? null : tools.dirty);
+    }
+    tools.dirty = null;
+  }
+
+  redraw() {
+    this.card.show();
+    this.viewer.showCorrection();
+  }
+
+  // -- the ground truth -----------------------------------------------------------------------------------------------
+
+  // Ground truth of a case, or a score against it, is on the screen.
+  see(caseId) {
+    this.seen.add(caseId);
+  }
+
+  // Whether the reviewer saw it: unknown (null) where they had judged the case before this viewer was opened.
+  truthSeen(data, base) {
+    if (this.seen.has(data.case_id) || base.began_from === "truth") return true;
+    if (data.truth === null) return false;
+    const ofCase = (one) => one.case_id === data.case_id && one.reviewer === this.viewer.reviewer;
+    const judged = this.earlier.verdicts.some(ofCase) ? null : false;
+    return this.earlier.corrections.filter(ofCase).map((one) => one.truth_seen).reduce(either, judged);
+  }
+
+  showTruth() {
+    const { edit, viewer } = this;
+    if (!viewer.data.truth) return viewer.tell("This case has no ground truth.");
+    edit.truthShown = !edit.truthShown;
+    if (edit.truthShown) viewer.panels.bringTruth();
+    viewer.panels.only(edit.truthShown ? null : viewer.panels.correction);
+    this.redraw();
+  }
+
+  // -- cases come and go ----------------------------------------------------------------------------------------------
+
+  // The case leaves the screen; what was drawn stays in hand.
+  away() {
+    const { edit, tools, viewer } = this;
+    tools.up();
+    if (edit) {
+      edit.rest(performance.now());
+      if (edit.strokes.changed) this.drafts.set(edit.caseId, edit);
+      viewer.panels.only(null);
+    }
+    Object.assign(this, { edit: null, own: null, before: false });
+    this.card.show();
+  }
+
+  // Reads what there is of a case; the returned function puts it on the screen, once it is the case's turn: with its
+  // strokes where they were left, else with the correction that stands.
+  async arrive(data) {
+    const own = await this.ownOf(data);
+    return () => {
+      const draft = this.drafts.get(data.case_id);
+      this.own = own;
+      if (draft?.open && this.refusal(data) === "") this.take(draft);
+      this.card.show();
+    };
+  }
+
+  async ownOf(data) {
+    const record = this.corrected.get(data.case_id), packed = record?.mask ?? data.corrected[record?.id] ?? null;
+    if (!record || record.image_sha256 !== data.image_sha256 || this.viewer.state.blind) return null;
+    if (packed !== null) return { record, mask: await unpackedMask(packed, data.width * data.height) };
+    this.viewer.tell("The mask of your correction of this case is lost or damaged: correct it again.");
+    return null;
+  }
+
+  // Who reviews is another one now, or has more corrections.
+  async recall() {
+    const { data } = this.viewer;
+    if (!data) return;
+    const own = await this.ownOf(data);
+    if (this.viewer.data !== data) return;
+    this.own = own;
+    this.redraw();
+  }
+
+  // -- beginning and leaving ------------------------------------------------------------------------------------------
+
+  // Why this case cannot be corrected now; empty where it can.
+  refusal(data) {
+    const { state, run } = this.viewer;
+    if (!data) return "No case is on the screen to be corrected.";
+    if (state.blind) return "Blind A/B judges masks as they are: leave it (x) to correct one.";
+    if (run !== 0) return "Corrections are of the first run: b shows it.";
+    return Object.keys(data.bases).length ? "" : "The frame cannot be read: there is nothing to correct.";
+  }
+
+  toggle() {
+    if (this.edit) return this.leave();
+    const { data, navigation } = this.viewer, said = this.refusal(data);
+    if (said) return this.viewer.tell(said);
+    this.take(this.drafts.get(data.case_id) ?? new Edit(data, beginningsOf(data, this.own)[0]));
+    navigation.stop();
+    this.viewer.tell("Enter brings the other panels, holding v the mask before; ? has all keys.");
+    this.redraw();
+  }
+
+  take(edit) {
+    this.drafts.delete(edit.caseId);
+    edit.open = true;
+    edit.touch(performance.now());
+    this.edit = edit;
+    this.viewer.panels.only(this.viewer.panels.correction);
+  }
+
+  leave() {
+    const { edit, own } = this;
+    Object.assign(edit, { open: false, truthShown: false });
+    this.away();
+    this.own = own;
+    this.redraw();
+    this.viewer.tell(edit.strokes.changed ? "Not saved yet: E goes on with it, and s there saves it." : "");
+  }
+
+  // Begins from the next mask there is, or from one by name.
+  beginFrom(name = null) {
+    const { edit, viewer } = this;
+    if (edit.strokes.done.length) return viewer.tell("Undo all strokes (z) to begin from another mask.");
+    const all = beginningsOf(viewer.data, this.own), at = all.findIndex((one) => one.name === edit.beginning.name);
+    edit.begin(all.find((one) => one.name === name) ?? all[(at + 1) % all.length]);
+    this.changed("all");
+  }
+
+  showBefore(before) {
+    if (this.before === before || (before && !this.edit)) return;
+    this.before = before;
+    this.viewer.draw("all");
+  }
+
+  // -- strokes --------------------------------------------------------------------------------------------------------
+
+  did(tool, runs) {
+    this.edit.strokes.add(tool, runs);
+    this.changed("view");
+  }
+
+  // Undoes the last stroke, or does the last undone one again.
+  turn(back) {
+    if (this.tools.stroke) return;
+    const part = this.edit.turn(back);
+    if (part === null) return this.viewer.tell(back ? "Nothing is left to undo." : "Nothing is left to do again.");
+    this.tools.touched(part);
+    this.changed("view");
+  }
+
+  changed(drawn) {
+    const { edit, viewer } = this;
+    edit.touch(performance.now());
+    this.card.show();
+    viewer.header.showCorrection();
+    viewer.panels.showLegend(viewer.palette, viewer.prediction.stored !== null);
+    viewer.draw(drawn);
+  }
+
+  // -- keeping --------------------------------------------------------------------------------------------------------
+
+  // Why the mask in hand is no correction, or is kept already; empty where it can be kept.
+  unkept() {
+    const { edit: { beginning: { base, name }, kept, mask, strokes }, viewer: { data } } = this;
+    if (!strokes.changed && (kept || name === "correction")) return "This correction is saved already.";
+    if (base.began_from === "empty" || data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256) return "";
+    const begun = beginningsOf(data, null).find((one) => one.name === base.began_from).mask;
+    return sameMask(mask, begun) ? "Not saved: the mask is as it began. X takes a saved correction back." : "";
+  }
+
+  async save() {
+    const { edit, viewer } = this, { data } = viewer, said = this.unkept();
+    if (said) return viewer.tell(said);
+    if (!viewer.judgement.named()) return;
+    edit.touch(performance.now());
+    const mask = edit.mask.slice(), { base, before } = edit.beginning, { done } = edit.strokes, last = done.length;
+    const drawn = drawnCorrection({
+      reviewer: viewer.reviewer, data, base, mask: await packedMask(mask), before, spent: edit.spent,
+      tools: edit.strokes.tools, truthSeen: this.truthSeen(data, base),
+    }, viewer.corrections);
+    if (!(await this.keep(drawn))) return;
+    edit.keep(last);
+    if (this.edit === edit) this.own = { record: drawn, mask };
+    else if (!edit.strokes.changed) this.drafts.delete(edit.caseId);
+    this.redraw();
+    viewer.tell(`${drawn.case_id}: the correction is saved`);
+  }
+
+  // Takes the reviewer's correction of this case back.
+  async takeBack() {
+    const { viewer, own, edit } = this;
+    if (!own) return viewer.tell("No correction of yours is saved for this case.");
+    if (edit.strokes.changed) return viewer.tell("Undo (z) or save (s) what you drew since, then take it back.");
+    if (!(await this.keep(takenBack(own.record, viewer.corrections)))) return;
+    if (this.edit === edit) {
+      this.own = null;
+      edit.begin(beginningsOf(viewer.data, null)[0]);
+    }
+    this.redraw();
+    viewer.tell(`${own.record.case_id}: the correction was taken back`);
+  }
+
+  async keep(drawn) {
+    if (!(await this.saving.keep("correction", () => this.viewer.host.correct(drawn)))) return false;
+    this.viewer.corrections.push(drawn);
+    return true;
+  }
+}

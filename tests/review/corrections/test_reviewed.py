@@ -1,0 +1,111 @@
+"""Corrections of a run's cases, as the viewer shows them and hands them in."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import BeganFrom
+from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.drawn import DrawnCorrection
+from helpers.review.corrections.reviewed import HandedIn, ReviewedCorrections, corrections_beside
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.payload import packed
+from helpers.review.review_source import open_source
+from tests.support.review_runs import BROKEN, FAILED, GRIDDED, NO_TRUTH, SAME, predict_again, write_data, write_run
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reviewed")
+    return open_source(write_run(folder / "run"), write_data(folder / "data"))
+
+
+@pytest.fixture
+def reviewed(source, tmp_path):
+    return ReviewedCorrections(source, CorrectionStore(tmp_path / "corrections"))
+
+
+def drawn(source, case_id=GRIDDED, began_from=BeganFrom.EMPTY, reviewer="ann", after=(), row=3, **change):
+    """A correction with one row of pixels."""
+    start = beginning(source, case_id, began_from)
+    mask = start.mask.copy()
+    mask[row] = True
+    record = start.record(reviewer, mask, seconds=1.0, truth_seen=False, after=after)
+    return DrawnCorrection(replace(record, **change), mask)
+
+
+def test_a_case_tells_what_it_can_begin_from(source):
+    assert list(source.view(GRIDDED).to_json()["bases"]) == ["prediction", "truth", "empty"]
+    assert list(source.view(FAILED).to_json()["bases"]) == ["truth", "empty"]
+    assert list(source.view(NO_TRUTH).to_json()["bases"]) == ["prediction", "empty"]
+    broken = source.view(BROKEN).to_json()
+    assert broken["bases"] == {} and broken["image_sha256"] is None
+
+
+def test_what_is_kept_is_there_again(source, reviewed):
+    one = drawn(source)
+    assert reviewed.keep(one, "ann") == one.record
+    again = ReviewedCorrections(source, reviewed.store)
+    (fact,) = again.facts()
+    assert fact["id"] == one.record.id and fact["base"]["began_from"] == "empty" and "mask" not in fact
+    assert again.masks(GRIDDED) == {one.record.id: packed(one.mask)} and again.masks(SAME) == {}
+    assert again.to_text() == "ann: 1 corrected"
+    back = beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None, after=[one.record])
+    again.keep(DrawnCorrection(back, None), "ann")
+    assert [one["mask"] for one in again.facts()] == [None] and again.masks(GRIDDED) == {} and again.to_text() == ""
+
+
+def test_a_damaged_mask_is_told_and_the_case_is_shown(source, reviewed, caplog):
+    one = drawn(source)
+    reviewed.keep(one, "ann")
+    (reviewed.store.folder / "ann/masks" / f"{GRIDDED}.png").write_bytes(b"damaged")
+    assert reviewed.masks(GRIDDED) == {one.record.id: None} and "damaged" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change", [{"reviewer": "bob"}, {"case_id": "nobody"}, {"image_sha256": "0" * 64}], ids=["reader", "case", "frame"]
+)
+def test_what_is_not_of_this_reader_and_frame_is_refused(source, reviewed, change):
+    one = drawn(source)
+    with pytest.raises(UsageProblem, match="expected a correction of"):
+        reviewed.keep(replace(one, record=replace(one.record, **change)), "ann")
+    assert reviewed.store.records() == ()
+
+
+def test_a_prediction_that_is_another_one_now_is_no_base_but_for_who_goes_on_with_a_correction(tmp_path):
+    dataset, run = write_data(tmp_path / "data"), write_run(tmp_path / "run")
+    before = open_source(run, dataset)
+    first = drawn(before, began_from=BeganFrom.PREDICTION)
+    second = drawn(before, began_from=BeganFrom.PREDICTION, after=[first.record], row=4)
+    now = open_source(predict_again(run, GRIDDED), dataset)
+    reviewed = ReviewedCorrections(now, CorrectionStore(tmp_path / "corrections"))
+    with pytest.raises(UsageProblem, match="changed meanwhile"):
+        reviewed.keep(first, "ann")
+    reviewed.store.save(first.record, first.mask)
+    reviewed.keep(second, "ann")
+    assert reviewed.facts()[0]["id"] == second.record.id
+
+
+def test_a_file_of_the_page_is_handed_in_once(source, reviewed):
+    first = drawn(source)
+    second = drawn(source, after=[first.record], row=5)
+    other, bob = drawn(source, SAME, BeganFrom.PREDICTION), drawn(source, reviewer="bob")
+    foreign = drawn(source, SAME, base=replace(other.record.base, config="other"), reviewer="eve")
+    assert reviewed.hand_in([second, other, bob, foreign, first]) == HandedIn(kept=4, elsewhere=1)
+    assert reviewed.hand_in([first, second]) == HandedIn(known=2)
+    assert np.array_equal(reviewed.store.mask(reviewed.standing["ann"][GRIDDED]), second.mask)
+    late = drawn(source, time="2026-01-01T00:00:00Z", row=7)
+    told = reviewed.hand_in([late])
+    assert told == HandedIn(older=1)
+    assert told.to_text() == "0 corrections taken over, 1 older than what is kept"
+    with pytest.raises(UsageProblem, match="reviewer"):
+        reviewed.hand_in([drawn(source, reviewer="../eve")])
+
+
+def test_corrections_lie_beside_the_verdicts():
+    assert corrections_beside(Path("review/run/verdicts")) == Path("review/run/corrections")
+    assert corrections_beside(Path("my-run-verdicts")) == Path("my-run-corrections")
+    assert corrections_beside(Path("said")) == Path("said-corrections")

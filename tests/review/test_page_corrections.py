@@ -1,0 +1,170 @@
+"""Masks corrected on the page from the disk: with each tool, without the ground truth, and found again."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import label
+
+from helpers.core.vocabulary import Combine
+from helpers.review.corrections.drawn import read_drawn
+from helpers.review.corrections.reviewed import HandedIn, ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.logit_coding import coded_map
+from helpers.review.page import write_page
+from tests.support.correcting import set_size, stroke
+from tests.support.opened_page import open_page
+from tests.support.review_runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SAME, WIDTH
+
+SIZE = (WIDTH, HEIGHT)
+PANEL = 4
+SAID = ".vk-card [role=status]"
+
+
+@pytest.fixture
+def ann(opened):
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape", "Home")
+    opened.wait(lambda: opened.text(".vk-id") == GRIDDED)
+    return opened
+
+
+def save(one):
+    one.press("s")
+    one.wait(lambda: "the correction is saved" in one.text(SAID))
+
+
+def downloaded(one, path):
+    with one.page.expect_download() as waiting:
+        one.page.click("text=Download")
+    waiting.value.save_as(path)
+    return read_drawn(path)
+
+
+def test_a_mask_is_corrected_saved_found_again_and_taken_over(ann, made, browser, tmp_path):
+    source, page = made[0], ann.page
+    predicted = source.scored_runs[0].run.mask(GRIDDED, "p1")
+    ann.press("E", "b")
+    assert np.array_equal(ann.coloured(PANEL), predicted)
+    ann.press("0")
+    set_size(page, 3)
+    stroke(page, SIZE, (10, 5), (30, 5))
+    drawn = predicted.copy()
+    drawn[4:7, 9:32] = True
+    assert np.array_equal(ann.coloured(PANEL), drawn)
+    ann.press("0", "e")
+    stroke(page, SIZE, (20, 0), (20, 12))
+    drawn[0:14, 19:22] = predicted[0:14, 19:22]
+    assert np.array_equal(ann.coloured(PANEL), drawn) and label(drawn, np.ones((3, 3)))[1] == 3
+    ann.press("0", "x")
+    stroke(page, SIZE, (28, 5))
+    less = drawn.copy()
+    less[4:7, 22:32] = False
+    assert np.array_equal(ann.coloured(PANEL), less)
+    page.keyboard.down("v")
+    ann.settle()
+    assert "before: prediction" in ann.text("figure:has([data-panel='4']) .vk-legend")
+    before = ann.coloured(PANEL)
+    page.keyboard.up("v")
+    assert np.array_equal(before, predicted)
+    ann.press("z")
+    assert np.array_equal(ann.coloured(PANEL), drawn)
+    ann.press("Z", "c")  # contours too
+    outline = ann.coloured(PANEL)
+    assert outline.any() and not (outline & less).any()
+    ann.press("c")
+    ann.press("a")
+    assert "leave with E" in ann.text(SAID) and ann.text(".vk-corrected") == "correcting · unsaved"
+    save(ann)
+    assert ann.text(".vk-progress") == "0 of 6 reviewed, 0 rejected, 1 corrected"
+    ann.press("E")
+    assert np.array_equal(ann.coloured(2), predicted) and np.array_equal(ann.coloured(PANEL), less)
+
+    page.reload()
+    page.fill("[data-control=reviewer]", "ann")
+    ann.press("Escape")
+    ann.wait(lambda: page.is_visible("canvas[data-panel='4']"))
+    assert np.array_equal(ann.coloured(PANEL), less) and ann.text(".vk-corrected") == "corrected"
+    ann.press("G")
+    assert page.locator(".vk-tile em:text-is('corrected')").count() == 1
+    ann.press("G")
+    (found,) = downloaded(ann, tmp_path / "f.jsonl")
+    assert np.array_equal(found.mask, less) and found.record.base == source.view(GRIDDED).bases["prediction"]
+    assert set(found.record.tools) == {"brush", "eraser", "piece"} and 0 < found.record.seconds < 600
+    reviewed = ReviewedCorrections(source, CorrectionStore(tmp_path / "corrections"))
+    assert reviewed.hand_in([found]) == HandedIn(kept=1)
+    path = write_page(source, tmp_path / "again.html", case_ids=[GRIDDED], corrections=reviewed.store)
+    for again in open_page(browser, path):
+        again.page.evaluate("localStorage.clear()")
+        again.page.reload()
+        assert not again.page.is_visible("canvas[data-panel='4']")  # another reader's is nobody's business
+        again.page.fill("[data-control=reviewer]", "ann")
+        again.press("Escape")
+        again.wait(lambda one=again: one.page.is_visible("canvas[data-panel='4']"))
+        assert np.array_equal(again.coloured(PANEL), less)
+        again.press("E", "0")
+        assert again.page.input_value("[data-control=beginning]") == "correction"
+        stroke(again.page, SIZE, (60, 70), (64, 70))
+        save(again)
+        again.press("X")
+        again.wait(lambda one=again: "was taken back" in one.text(SAID))
+        assert np.array_equal(again.coloured(PANEL), predicted)
+        given = reviewed.hand_in(downloaded(again, tmp_path / "g.jsonl"))
+        assert given == HandedIn(kept=2, known=0) and not reviewed.standing
+
+
+def test_the_record_says_whether_the_ground_truth_was_seen(ann, tmp_path):
+    page, truth = ann.page, "canvas[data-panel='1']"
+    ann.press("Shift+Digit2", "Shift+Digit4")
+    ann.case(SAME)  # whose ground truth was never on the screen
+    ann.press("E")
+    stroke(page, SIZE, (10, 10), (12, 10))
+    save(ann)
+    ann.press("T")
+    assert page.is_visible(truth) and ann.text("[data-score=dice]") != "–"
+    ann.press("T")
+    assert not page.is_visible(truth) and ann.text("[data-score=dice]") == "–"
+    stroke(page, SIZE, (10, 14), (12, 14))
+    save(ann)
+    ann.press("E")
+    assert page.is_visible(truth) and page.is_visible(".vk-warning:text('identical')")
+    ann.case(GRIDDED)  # whose ground truth was there at the beginning
+    ann.press("E")
+    assert not page.is_visible(truth) and "in the truth" not in ann.text(".vk-pixel")
+    stroke(page, SIZE, (10, 10), (12, 10))
+    ann.case(SAME)
+    ann.case(GRIDDED)
+    assert not page.is_visible(truth) and ann.text(".vk-corrected") == "correcting · unsaved"  # as it was left
+    save(ann)
+    seen = [(one.record.case_id, one.record.truth_seen) for one in downloaded(ann, tmp_path / "f.jsonl")]
+    assert seen == [(SAME, False), (SAME, True), (GRIDDED, True)]
+
+
+def test_where_a_case_can_begin_and_pixels_of_a_lower_threshold(ann, made):
+    run, page = made[0].scored_runs[0].run, ann.page
+    ann.case(BROKEN)
+    ann.press("E")
+    assert "cannot be read" in ann.text(SAID)
+    ann.case(FAILED)
+    ann.press("E", "t")
+    assert page.input_value("[data-control=beginning]") == "truth" and "no logits" in ann.text(SAID)
+    ann.press("f")
+    assert page.input_value("[data-control=beginning]") == "empty" and not ann.coloured(PANEL).any()
+    ann.case(NO_TRUTH)
+    ann.press("E", "t")
+    for _ in range(30):
+        page.keyboard.press("ArrowDown")
+    assert ann.text("[data-edit=level]") == "0.005"
+    set_size(page, 9)
+    ann.press("1")  # one pixel of the frame to one of the screen
+    stroke(page, SIZE, (30, 0), (30, 79), zoom=1)
+    lower, brushed = (
+        coded_map(run.logits(NO_TRUTH, "p1"), Combine.UNION, [None]).mask(0.005),
+        np.zeros((HEIGHT, WIDTH), bool),
+    )
+    brushed[:, 26:35] = True
+    wanted = run.mask(NO_TRUTH, "p1") | (lower & brushed)
+    assert wanted.sum() > run.mask(NO_TRUTH, "p1").sum() and np.array_equal(ann.coloured(PANEL), wanted)
+    ann.press("k", "0")
+    stroke(page, SIZE, (30, int(np.flatnonzero(wanted[:, 30])[0])))
+    pieces, _ = label(wanted, np.ones((3, 3)))
+    kept = pieces == pieces[np.flatnonzero(wanted[:, 30])[0], 30]
+    assert np.array_equal(ann.coloured(PANEL), kept)
