@@ -50,7 +50,7 @@ def test_pages_run_nothing_of_the_texts_that_they_show(hostile, tmp_path):
     ]
     pages = [write_page(hostile, tmp_path / "review.html", records=notes)]
     write_pictures(run_panels(hostile, CASES[:2]), tmp_path / "pictures", f"Run {RUNS}", ENDS)
-    write_cine(hostile.subjects, hostile.dataset, tmp_path / "films")
+    write_cine(hostile.scored_runs, hostile.dataset, tmp_path / "films")
     pages += [tmp_path / name / "index.html" for name in ("pictures", "films")]
     with chromium() as browser:
         for path in pages:
