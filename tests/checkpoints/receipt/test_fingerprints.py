@@ -1,6 +1,7 @@
 """What a receipt says of a tensor, computed value by value, and how its script is called."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from helpers.checkpoints.receipt import receipt_script
 from helpers.checkpoints.receipt.receipt_file import read_receipt
-from helpers.checkpoints.receipt.receipt_script import fingerprint, signs, tensors_of, write_receipt
+from helpers.checkpoints.receipt.receipt_script import Watch, fingerprint, signs, tensors_of, write_receipt
 from tests.support.tiny_official import TinyModules
 
 WORD = 1 << 64
@@ -157,3 +158,22 @@ def test_the_processor_of_a_folder_that_has_one_is_loaded_without_a_network(monk
     assert processor is not None
     local = (str(tmp_path), {"trust_remote_code": True, "local_files_only": True})
     assert given["AutoProcessor"] == given["AutoTokenizer"] == local
+
+
+def test_a_block_has_as_many_values_as_the_format_says():
+    """2 ** 22: the first value behind them is the first of the second block, and goes one bucket further."""
+    values = torch.zeros((1 << 22) + 1, dtype=torch.bfloat16)
+    values[-1] = 3
+    assert np.flatnonzero(fingerprint(values)[1]).tolist() == [1]
+    values[-2:] = torch.tensor([3, 0])
+    assert np.flatnonzero(fingerprint(values)[1]).tolist() == [31]
+
+
+@pytest.mark.parametrize("tower", ["vision_model", "visual", "vision_tower"])
+@pytest.mark.parametrize("projector", ["mlp1", "multi_modal_projector", None])
+def test_every_name_of_a_tower_and_a_projector_is_found(tower, projector):
+    others = {"words": "embed_tokens", "projection": "seg_projection", "square": "image_encoder"}
+    ends = {"tower": tower, "projector": projector, **others, "decoder": "sam_mask_decoder"}
+    names = {seam: f"model.{end}" for seam, end in ends.items() if end is not None}
+    model = SimpleNamespace(named_modules=lambda: iter((name, seam) for seam, name in names.items()))
+    assert Watch(model).modules == {seam: seam for seam in names}

@@ -9,6 +9,7 @@ from helpers.checkpoints.convert.conversion_record import ConversionRecord
 from helpers.checkpoints.receipt.receipt_file import Fingerprint, Receipt
 from helpers.checkpoints.receipt.receipt_script import fingerprint
 from helpers.checkpoints.receipt.tensor_comparison import Cause, TensorComparison, compare_tensors, is_layer_weight
+from tests.support.bars import recorded
 
 LAYER = "language_model.model.layers.0.mlp.up_proj.weight"
 VALUES = torch.linspace(1, 2, 100)
@@ -98,3 +99,36 @@ def test_strays_and_what_is_missing_are_told_in_one_line():
         "3 of 7 tensors are equal, 2 differ by less than 0.002 of their norm; different or missing: language model 1, "
         f"sam2 memory 1; 2 have no place in the folder (first a): {Cause.OTHER_MODEL.words}"
     )
+
+
+def test_a_comparison_says_nothing_of_lora_unless_it_is_told():
+    found = TensorComparison(1, 0, 1e-4, {}, (), (), None)
+    assert (found.resolution, found.adapters, found.told) == (0.0, 0, 0)
+    stray = TensorComparison(1, 0, 1e-4, {}, (), ("a",), Cause.OTHER_MODEL).to_text()
+    assert "; different or missing: none; 1 have no place in the folder (first a): " in stray
+
+
+def test_causes_have_the_words_that_a_record_keeps():
+    words = {"other_model", "base", "unmerged", "lora", "linear", "checkpoint"}
+    assert {cause.value for cause in Cause} == words == {cause.name.lower() for cause in Cause}
+
+
+@pytest.mark.parametrize(("length", "close"), [(4095, 1), (4096, 0)])
+def test_a_tensor_of_fewer_than_4096_values_may_be_further_off_in_float16(length, close):
+    values = torch.ones(length)
+    near = values.clone()
+    near[0] += 0.25  # of a norm of 64
+    found = compared(near, values, dtype="float16")
+    assert found.close == close and (found.cause is None) is bool(close)
+
+
+@pytest.mark.parametrize("origin", ["base", "sam2", "pretrained"])
+def test_what_came_from_a_base_and_differs_tells_another_base(origin):
+    assert compared(-VALUES, VALUES, origin=origin).cause is Cause.BASE
+    assert compared(-VALUES, VALUES, origin="checkpoint").cause is Cause.LINEAR
+
+
+def test_the_bar_counts_tensors():
+    with recorded() as seen:
+        compared(VALUES, VALUES)
+    assert seen.told[0] == ("begun", "comparing tensors", 1, "tensor", 0, 0)
