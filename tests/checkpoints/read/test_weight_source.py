@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from helpers.checkpoints.read import weight_source
-from helpers.checkpoints.read.weight_file import SafetensorsFile
+from helpers.checkpoints.read.weight_file import SafetensorsFile, TensorInfo
 from helpers.checkpoints.read.weight_folder import holds_weights
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput
@@ -313,7 +313,8 @@ GROUNDING = "grounding_encoder.sam2_model.x"
     ],
 )
 def test_kinds_by_the_beginnings_of_names(names, kind):
-    file = SimpleNamespace(path=Path("x"), tensors=dict.fromkeys(names), ignored={}, other_entries={}, meta=None)
+    tensors = {name: TensorInfo(name, (1,), torch.float32) for name in names}
+    file = SimpleNamespace(path=Path("x"), tensors=tensors, ignored={}, other_entries={}, meta=None)
     assert TensorSource(Path("x"), (file,), None, {}).kind is kind
     assert kind.is_base is (kind in (CheckpointKind.INTERNVL_BASE, CheckpointKind.QWEN_VL_BASE))
 
