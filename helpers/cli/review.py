@@ -57,6 +57,10 @@ def review(
     ] = None,
     metrics: Metrics = None,
     prompt_id: PromptId = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="DIR", help="Model folder whose SAM2 answers clicks of who corrects a mask."),
+    ] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
     ] = None,
@@ -64,7 +68,7 @@ def review(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Open a run's review in the browser; or count, take over and export its verdicts."""
-    of_viewer = {"reviewer": reviewer, "beside": beside, "port": port, "no-browser": no_browser}
+    of_viewer = {"reviewer": reviewer, "beside": beside, "model": model, "port": port, "no-browser": no_browser}
     strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []
     if strays:
         raise UsageProblem(
@@ -93,6 +97,7 @@ def review(
         "prompt": prompt_id,
         "reviewer": reviewer,
         "metrics": optional_input_path(metrics, "--metrics"),
+        "model": optional_input_path(model, "--model"),
     }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 

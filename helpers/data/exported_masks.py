@@ -34,7 +34,7 @@ class MaskBase:
         reviewer: None for a prediction that nobody looked at.
         run, config, weights: fingerprints of a prediction's run; None for another beginning, or where unknown.
         truth_seen: whether the ground truth was on the screen; None where unknown.
-        click_weights: fingerprint of the model that answered clicks; None without any.
+        click_weights: fingerprints of the models that answered clicks.
     """
 
     began_from: BeganFrom
@@ -46,7 +46,7 @@ class MaskBase:
     mask_sha256: str | None = None
     seconds: float | None = None
     truth_seen: bool | None = None
-    click_weights: str | None = None
+    click_weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ExportedMask:
             config, weights: fingerprints of the run; None where it does not say.
         """
         return any(
-            (weights is not None and weights in (base.weights, base.click_weights))
+            (weights is not None and weights in (base.weights, *base.click_weights))
             or (base.config is not None and base.config == config)
             for base in self.bases
         )
@@ -150,9 +150,14 @@ def read_exported(folder: Path) -> ExportedMasks | None:
 
 def _values(base: MaskBase) -> dict[str, Any]:
     """A base as a JSON object; the last field stands where there is something to say."""
-    return {name: value for name, value in vars(base).items() if name != "click_weights" or value is not None}
+    return {name: value for name, value in vars(base).items() if name != "click_weights" or value}
+
+
+def _base(values: Mapping[str, Any]) -> MaskBase:
+    read = {"began_from": BeganFrom(values["began_from"]), "click_weights": tuple(values.get("click_weights", ()))}
+    return MaskBase(**{**values, **read})
 
 
 def _mask(values: Mapping[str, Any]) -> ExportedMask:
-    bases = tuple(MaskBase(**{**base, "began_from": BeganFrom(base["began_from"])}) for base in values["bases"])
+    bases = tuple(_base(base) for base in values["bases"])
     return ExportedMask(MaskOrigin(values["origin"]), values["mask_sha256"], bases, values["patient"])

@@ -19,6 +19,7 @@ from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore, elsewhere
+from helpers.stages.click_stage import clicking_with
 from helpers.stages.exchange_stage import ExportRequest
 
 VERDICTS_FOLDER = "verdicts"
@@ -91,7 +92,7 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
 
     Raises:
         UsageProblem: where the run has no such prompt.
-        RefusedInput: where data set or scores are not those of the run.
+        RefusedInput: where data set or scores are not those of the run, or the model cannot be loaded.
     """
     run = chosen[0].run
     prompt = settings.prompt or next(iter(run.prompts))
@@ -108,7 +109,8 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
         source.fingerprints[1:],
     )  # fmt: skip
     corrections = ReviewedCorrections(source, CorrectionStore(folder / CORRECTIONS_FOLDER))
-    return Review(source, session, corrections, folder)
+    clicking = None if settings.model is None else clicking_with(source, settings.model)
+    return Review(source, session, corrections, folder, clicking=clicking)
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.core.vocabulary import QueueOrder
+from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource
@@ -27,11 +28,13 @@ class OpenedReview:
         source: the run, its data set and scores.
         session: the queue of cases, and the verdicts of one reviewer.
         corrections: of all readers, kept beside the verdicts.
+        clicking: what answers clicks; None without a model.
     """
 
     source: ReviewSource = field(repr=False)
     session: ReviewSession = field(repr=False)
     corrections: ReviewedCorrections = field(repr=False)
+    clicking: Clicking | None = field(default=None, repr=False, kw_only=True)
 
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
@@ -40,7 +43,7 @@ class OpenedReview:
         from helpers.review.widget import ReviewWidget
 
         display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
-        display(ReviewWidget(self.source, self.session, self.corrections))
+        display(ReviewWidget(self.source, self.session, self.corrections, self.clicking))
 
     def _ipython_display_(self) -> None:
         """What a notebook shows of a cell that ends in the review."""

@@ -14,8 +14,8 @@ from helpers.review.verdicts import VerdictReason, VerdictRecord
 _HERE = Path(__file__).parent
 VIEWER_PARTS = (
     "arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections", "edit", "elements",
-    "cases", "pictures", "legend", "marks", "panels", "controls", "saving", "edit_tools", "edit_card", "editor",
-    "judgement", "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
+    "cases", "pictures", "legend", "marks", "panels", "controls", "saving", "clicks", "edit_tools", "edit_card",
+    "editor", "judgement", "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
@@ -40,13 +40,17 @@ def viewer_style() -> str:
 
 
 def review_facts(
-    source: ReviewSource, records: Iterable[VerdictRecord] = (), corrections: ReviewedCorrections | None = None
+    source: ReviewSource,
+    records: Iterable[VerdictRecord] = (),
+    corrections: ReviewedCorrections | None = None,
+    clicks: str | None = None,
 ) -> dict[str, Any]:
     """The facts of a review as a JSON object, docs/review.md.
 
     Args:
         records: verdicts given so far; those on what the runs do not say, or no longer say, are left out.
         corrections: made so far; None for none.
+        clicks: fingerprint of the model that answers clicks; None where none does.
     """
     kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
@@ -56,4 +60,5 @@ def review_facts(
         "palettes": [{name: [255 * part for part in rgb] for name, rgb in palette.items()} for palette in palettes],
         "verdicts": [record.to_json() for record in kept],
         "corrections": [] if corrections is None else corrections.facts(),
+        "clicks": clicks,
     }

@@ -6,6 +6,7 @@ import anywidget
 import traitlets
 
 from helpers.core.errors import VesselkitError, in_words
+from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.review_source import ReviewSource
@@ -31,16 +32,24 @@ class ReviewWidget(anywidget.AnyWidget):
     facts = traitlets.Dict().tag(sync=True)
     reviewer = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, source: ReviewSource, session: ReviewSession, corrections: ReviewedCorrections) -> None:
-        super().__init__(facts=review_facts(source, session.records, corrections), reviewer=session.reviewer)
-        self._source, self._session, self._corrections = source, session, corrections
+    def __init__(
+        self,
+        source: ReviewSource,
+        session: ReviewSession,
+        corrections: ReviewedCorrections,
+        clicking: Clicking | None = None,
+    ) -> None:
+        weights = None if clicking is None else clicking.weights
+        super().__init__(facts=review_facts(source, session.records, corrections, weights), reviewer=session.reviewer)
+        self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
     def answer(self, asked: Any) -> dict[str, Any]:
         """The reply to a message of the viewer: with its ticket, and `error` where it could not be done.
 
         Args:
-            asked: `ticket`, and `kind` `load` with `case_id`, `save` with `record`, or `correct` with `drawn`.
+            asked: `ticket`, and `kind` `load` with `case_id`, `save` with `record`, `correct` with `drawn`, or
+                `click` as `Clicking.reply` takes it.
         """
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
         try:
@@ -58,6 +67,8 @@ class ReviewWidget(anywidget.AnyWidget):
                     self._corrections.keep(DrawnCorrection.from_json(drawn), self._session.reviewer)
                     self.facts["corrections"][:] = self._corrections.facts()
                     return {"ticket": ticket}
+                case {"kind": "click"} if self._clicking is not None:
+                    return {"ticket": ticket, **self._clicking.reply(asked)}
                 case _:
                     return {"ticket": ticket, "error": "expected a case to load, or a record or mask to save"}
         except OSError as error:

@@ -19,6 +19,7 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.runs.run_folder import Run
+from helpers.stages.click_stage import clicking_with
 
 GivenRun = str | os.PathLike[str] | Run
 
@@ -33,6 +34,7 @@ def open_review(
     prompt: str | None = None,
     verdicts: str | os.PathLike[str] | None = None,
     reviewer: str = "reviewer",
+    model: str | os.PathLike[str] | None = None,
     **rules: Any,
 ) -> OpenedReview:
     """Open the review of a run. In a notebook, a cell that ends in it shows the viewer of notebook 04.
@@ -49,6 +51,7 @@ def open_review(
         verdicts: folder that verdicts are kept in; None for the run's own name with `-verdicts` behind it. Corrections
             are kept beside it, under the same name with `corrections` in place of `verdicts`.
         reviewer: whose verdicts and corrections these are: a name or initials.
+        model: folder that `convert` wrote, whose SAM2 answers clicks in a notebook's viewer; None for none.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -85,7 +88,9 @@ def open_review(
         source.lower_is_better,
         source.fingerprints[1:],
     )
-    return OpenedReview(source, session, ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in))))
+    corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in)))
+    answering = None if model is None else clicking_with(source, input_path(model, "model"))
+    return OpenedReview(source, session, corrections, clicking=answering)
 
 
 def _folder(run: GivenRun, name: str) -> Path:

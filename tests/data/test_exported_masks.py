@@ -39,7 +39,7 @@ def test_what_it_began_from_is_told_by_weights_or_configuration():
 
 
 def test_a_model_that_answered_clicks_is_one_that_it_began_from(tmp_path):
-    mask = ExportedMask(MaskOrigin.CORRECTED, "a", (MaskBase(BeganFrom.EMPTY, "ann", click_weights="weights"),))
+    mask = ExportedMask(MaskOrigin.CORRECTED, "a", (MaskBase(BeganFrom.EMPTY, "ann", click_weights=("weights",)),))
     assert mask.began_from(None, "weights") and not mask.began_from("config", "other")
     exported = ExportedMasks(Exported.CORRECTIONS, None, {"P1-F1": mask})
     write_exported(tmp_path, exported)

@@ -55,6 +55,21 @@ def test_a_brush_has_its_diameter_and_stands_on_pixels(call):
     assert stamped(call, empty, [(0.5, 0.5)], 3).sum() == 4 and not stamped(call, empty, [(-9.0, 2.0)], 3).any()
 
 
+@pytest.mark.parametrize("width", [1, 5, 20])
+def test_the_change_from_one_mask_to_another_brings_it_there(call, width):
+    one, other = np.random.default_rng(0).integers(0, 2, (2, 20)).tolist()
+    body = """const [mask, other, width] = given, runs = kit.differing(mask, other, width);
+        const changed = Uint8Array.from(mask);
+        kit.flip(changed, runs);
+        return { changed: [...changed], runs: [...runs] };"""
+    found = call(body, one, other, width)
+    assert found["changed"] == other
+    starts, counts = found["runs"][::2], found["runs"][1::2]
+    assert sum(counts) == sum(a != b for a, b in zip(one, other, strict=True))
+    assert all(start // width == (start + count - 1) // width for start, count in zip(starts, counts, strict=True))
+    assert call(body, one, one, width)["runs"] == []
+
+
 def test_a_stroke_covers_all_that_its_brush_passes(call):
     width, height, diameter, rng = 40, 30, 5, np.random.default_rng(3)
     rows, columns = np.mgrid[:height, :width] + 0.5

@@ -4,6 +4,7 @@ import IPython.display
 import pytest
 
 from helpers.core.errors import UsageProblem
+from helpers.prediction.engine.model_loading import check_folder
 from helpers.review.verdicts import Verdict
 from helpers.review.widget import ReviewWidget
 from helpers.runs.run_folder import open_run
@@ -41,9 +42,22 @@ def test_verdicts_lie_beside_the_run_where_no_folder_is_named(material, monkeypa
     assert review.session.store.folder == material / "demo-run-verdicts"
 
 
+def test_a_model_folder_answers_clicks(material, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda one, raw=False: shown.append(one))
+    model, run = material / "my-model", open_run(material / "demo-run")
+    review = open_review(run, material / "demo-data", verdicts=tmp_path / "v", model=model)
+    review.show()
+    # As of a run of the model, which has no headline on what such clicks drew.
+    assert shown[1].facts["clicks"] == review.clicking.weights == check_folder(model).tensors_sha256
+    assert open_review(run, material / "demo-data", verdicts=tmp_path / "v").clicking is None
+
+
 def test_what_cannot_work_is_refused(material, tmp_path):
     with pytest.raises(UsageProblem, match="run lost: expected an existing file or folder"):
         open_review("lost", material / "demo-data")
+    with pytest.raises(UsageProblem, match="model lost: expected"):
+        open_review(material / "demo-run", material / "demo-data", verdicts=tmp_path / "v", model="lost")
     with pytest.raises(UsageProblem, match="prompt: expected one of p1"):
         open_review(material / "demo-run", material / "demo-data", prompt="p7")
     with pytest.raises(UsageProblem, match="review.htm: expected a name that ends in .html"):

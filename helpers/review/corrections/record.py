@@ -14,8 +14,7 @@ from helpers.review.verdicts import moment_of
 SCHEMA, SCHEMA_VERSION = "vesselkit.correction", 1
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 _TEXTS = ("id", "time", "reviewer", "case_id", "image_sha256")
-_TEXTS_OF_BASE = ("mask_sha256", "run", "config", "prompt", "prediction", "weights")
-_OPTIONAL_TEXTS = (*_TEXTS_OF_BASE, "click_weights")
+_OPTIONAL_TEXTS = ("run", "config", "prompt", "prediction", "weights", "mask_sha256")
 
 
 class CorrectionTool(StrEnum):
@@ -81,7 +80,7 @@ class CorrectionRecord:
         seconds: spent on it; None where unknown.
         tools: each once; empty where none was used.
         truth_seen: whether the ground truth was on the screen meanwhile; None where unknown.
-        click_weights: fingerprint of the model that answered clicks, as that of the base; None without clicks.
+        click_weights: fingerprints of the models that answered clicks, as that of the base.
     """
 
     id: str
@@ -96,7 +95,7 @@ class CorrectionRecord:
     seconds: float | None = None
     tools: tuple[CorrectionTool, ...] = ()
     truth_seen: bool | None = None
-    click_weights: str | None = None
+    click_weights: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
@@ -131,9 +130,10 @@ class CorrectionRecord:
         moment_of(values["time"])
         for part in (values, base):
             _require_texts(part, [name for name in _OPTIONAL_TEXTS if part.get(name) is not None])
-        origins = base.get("carried_from", ())
-        if not isinstance(origins, list | tuple) or not all(isinstance(one, str) and one for one in origins):
-            raise ValueError("expected a list of ids as carried_from")
+        origins, asked = base.get("carried_from", []), values.get("click_weights", [])
+        for name, texts in (("carried_from", origins), ("click_weights", asked)):
+            if not isinstance(texts, list | tuple) or not all(isinstance(one, str) and one for one in texts):
+                raise ValueError(f"expected a list of texts as {name}")
         for digest in (values["image_sha256"], values.get("mask_sha256"), base.get("mask_sha256")):
             if digest is not None and (len(digest) != _DIGEST or set(digest) - set("0123456789abcdef")):
                 raise ValueError(f"expected a SHA-256, got {digest[: _DIGEST + 1]!r}")
@@ -151,14 +151,14 @@ class CorrectionRecord:
             height=height,
             base=Base(
                 BeganFrom(str(base.get("began_from"))),
-                **{name: base.get(name) for name in _TEXTS_OF_BASE},
+                **{name: base.get(name) for name in _OPTIONAL_TEXTS},
                 carried_from=tuple(origins),
             ),
             mask_sha256=values.get("mask_sha256"),
             seconds=None if seconds is None else float(seconds),
             tools=tuple(dict.fromkeys(CorrectionTool(tool) for tool in tools)),
             truth_seen=seen,
-            click_weights=values.get("click_weights"),
+            click_weights=tuple(asked),
         )
 
 

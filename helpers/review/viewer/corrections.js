@@ -22,7 +22,8 @@ export function latestOnly(records) {
 }
 
 // A record to be kept. `after`: records so far. `before`: that which it goes on with, or null. `spent`: in milliseconds.
-export function drawnCorrection({ reviewer, data, base, mask, before, spent, tools, truthSeen }, after) {
+// `asked`: fingerprint of the model that answered clicks.
+export function drawnCorrection({ reviewer, data, base, mask, before, spent, tools, truthSeen, asked }, after) {
   const earlier = before === null ? 0 : before.seconds, seen = before === null ? false : before.truth_seen;
   return {
     schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer,
@@ -30,7 +31,7 @@ export function drawnCorrection({ reviewer, data, base, mask, before, spent, too
     seconds: earlier === null ? null : Number((earlier + spent / 1000).toFixed(1)),
     tools: [...new Set([...(before?.tools ?? []), ...tools])],
     truth_seen: either(truthSeen, seen), mask,
-    ...(before?.click_weights ? { click_weights: before.click_weights } : {}),
+    click_weights: [...new Set([...(before?.click_weights ?? []), ...(tools.includes("clicks") ? [asked] : [])])],
   };
 }
 

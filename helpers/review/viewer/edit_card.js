@@ -4,6 +4,7 @@ import { button, label, make } from "./elements.js";
 
 const TOOL_TEXTS = {
   brush: "Brush (b)", eraser: "Eraser (e)", remove: "Remove piece (x)", keep: "Keep piece (k)", take: "Take in (t)",
+  point: "Point, box (P)", beside: "Point beside (N)",
 };
 const BEGINNINGS = {
   correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
@@ -27,10 +28,12 @@ export class EditCard {
     const field = (text, value, name, keys, act) => make("div", { className: "vk-line" },
       make("span", { className: "vk-word", textContent: text }), step("−", `${name} less (${keys[0]})`, () => act(-1)),
       value, step("+", `${name} more (${keys[1]})`, () => act(1)));
+    this.clicks = make("p", { className: "vk-hint", textContent: editor.tools.clicks.refusal });
+    this.other = button("Next mask (M)", () => editor.tools.clicks.next());
     this.root = make(
       "div", { className: "vk-editing", hidden: true },
       label("Begin from", this.from),
-      make("div", { className: "vk-tags" }, ...this.tools),
+      make("div", { className: "vk-tags" }, ...this.tools, this.other), this.clicks,
       field("Size", this.size, "size of the brush", "[]", (steps) => editor.tools.resize(steps)),
       this.levelLine = field("Take in above", this.level, "threshold", "↓↑", (steps) => editor.tools.relevel(steps)),
       make("div", { className: "vk-line" }, this.undo, this.redo, this.truth),
@@ -45,7 +48,12 @@ export class EditCard {
     this.root.hidden = edit === null;
     viewer.judgement?.turn(edit === null);
     if (edit === null) return;
-    for (const one of this.tools) one.ariaPressed = String(one.dataset.tool === tools.name);
+    for (const one of this.tools) {
+      one.ariaPressed = String(one.dataset.tool === tools.name);
+      one.hidden = tools.asks(one.dataset.tool) && tools.clicks.refusal !== "";
+    }
+    this.clicks.hidden = tools.clicks.refusal === "";
+    this.other.hidden = (tools.clicks.last?.masks.length ?? 0) < 2;
     const names = ["correction", ...Object.keys(viewer.data.bases)].filter((name) => name !== "correction" || editor.own);
     if (!names.includes(edit.beginning.name)) names.unshift(edit.beginning.name);
     this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: BEGINNINGS[name] })));

@@ -1,14 +1,17 @@
 // The tools that a mask is corrected with, and what the pointer does with the one in hand.
 
+import { Clicks } from "./clicks.js";
 import { Runs, around, boundsOf, flip, nearestIn, othersThan, pieceAt, stamp } from "./mask_edit.js";
 
-// Name in a record, and the value that it gives pixels; tools without one pick a piece.
+// Name in a record, and the value that it gives pixels; tools without one pick a piece, or ask the model with a label.
 const TOOLS = {
   brush: { kept: "brush", value: 1 },
   eraser: { kept: "eraser", value: 0 },
   take: { kept: "threshold", value: 1 },
   remove: { kept: "piece", value: null },
   keep: { kept: "piece", value: null },
+  point: { kept: "clicks", value: null, label: 1 },
+  beside: { kept: "clicks", value: null, label: 0 },
 };
 const SIZES = { least: 1, most: 200 };
 const LEVELS = { least: 0.005, most: 0.995, step: 0.01 };
@@ -18,6 +21,7 @@ export class EditTools {
   constructor(editor) {
     const level = editor.viewer.facts.runs[0].threshold / 2;
     Object.assign(this, { editor, name: "brush", size: 5, level, stroke: null, dirty: null });
+    this.clicks = new Clicks(editor);
   }
 
   // The brush's diameter in pixels of the frame; null for a tool without one.
@@ -25,10 +29,19 @@ export class EditTools {
     return TOOLS[this.name].value === null ? null : this.size;
   }
 
+  // Whether a tool asks the model.
+  asks(name) {
+    return TOOLS[name].label !== undefined;
+  }
+
   choose(name) {
     const { viewer } = this.editor;
     if (name === "take" && !viewer.prediction.full) {
       return viewer.tell("The run stored no logits of this case: no lower threshold can be taken in.");
+    }
+    if (this.asks(name)) {
+      if (this.clicks.refusal) return viewer.tell(this.clicks.refusal);
+      if (!this.asks(this.name)) this.clicks.ahead();
     }
     this.name = name;
     this.editor.card.show();
@@ -50,7 +63,8 @@ export class EditTools {
   }
 
   down(point) {
-    const { viewer } = this.editor, { full } = viewer.prediction, { value, kept } = TOOLS[this.name];
+    const { viewer } = this.editor, { full } = viewer.prediction, { value, kept, label } = TOOLS[this.name];
+    if (label !== undefined) return void (this.stroke = { label, from: point, last: point });
     if (value === null) return this.pick(point);
     if (this.name === "take" && !full) return this.choose("take"); // chosen at a case that has logits
     const cut = Math.fround(Math.log(this.level / (1 - this.level)));
@@ -61,7 +75,8 @@ export class EditTools {
 
   move(points) {
     const { viewer, edit: { mask, width, height } } = this.editor, { stroke } = this;
-    for (const point of points) {
+    if (stroke.from) stroke.last = points.at(-1);
+    else for (const point of points) {
       const part = stamp(mask, width, height, stroke.last, point, this.size, stroke.value, stroke.runs, stroke.among);
       this.touched(part);
       stroke.last = point;
@@ -72,7 +87,8 @@ export class EditTools {
   up() {
     const { stroke } = this;
     this.stroke = null;
-    if (stroke?.runs.length) this.editor.did(stroke.kept, stroke.runs.end());
+    if (stroke?.from) this.clicks.ask(stroke.from, stroke.last, stroke.label);
+    else if (stroke?.runs.length) this.editor.did(stroke.kept, stroke.runs.end());
   }
 
   // Removes the piece at a point, or all others.

@@ -252,6 +252,7 @@ export class Editor {
     const drawn = drawnCorrection({
       reviewer: viewer.reviewer, data, base, mask: await packedMask(mask), before, spent: edit.spent,
       tools: edit.strokes.tools, truthSeen: this.truthSeen(data, base),
+      asked: viewer.facts.clicks,
     }, viewer.corrections);
     if (!(await this.keep(drawn))) return;
     edit.keep(last);

@@ -47,6 +47,7 @@ export default {
         await ask("correct", { drawn });
         facts.corrections.push(drawn);
       },
+      click: (asked) => ask("click", asked),
     });
     // JupyterLab looks at each key before its target does. Shortcuts reach it, such as the one that saves; of its other
     // keys none does, such as d d, which deletes a cell.

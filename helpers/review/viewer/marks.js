@@ -24,6 +24,20 @@ export function circle(context, { x, y }, diameter, zoom) {
   }
 }
 
+// The tool under the pointer while a mask is corrected: a brush; or a cross, with the box that is dragged and the points
+// that the model was asked with, those beside the vessel small.
+export function toolAt(context, cursor, { brush, stroke, clicks: { last } }, zoom) {
+  if (brush) return circle(context, cursor, brush, zoom);
+  for (const [x, y, label] of last?.points ?? []) {
+    circle(context, { x: x + 0.5, y: y + 0.5 }, (label ? 9 : 4) / zoom, zoom);
+  }
+  if (stroke?.from) {
+    Object.assign(context, { strokeStyle: "#ffffff", lineWidth: 1 / zoom });
+    context.strokeRect(stroke.from.x, stroke.from.y, cursor.x - stroke.from.x, cursor.y - stroke.from.y);
+  }
+  cross(context, cursor, zoom);
+}
+
 // What is no result says so in the picture too, which can be copied out of the page.
 export function stampOn(context, text, width, height, ratio) {
   context.setTransform(1, 0, 0, 1, 0, 0);

@@ -131,6 +131,24 @@ export function flip(mask, runs) {
   }
 }
 
+// The change from one mask to another.
+export function differing(mask, other, width) {
+  const runs = new Runs();
+  for (let begin = 0; begin < mask.length; begin += width) {
+    let count = 0;
+    for (let i = begin; i < begin + width; i++) {
+      if (mask[i] !== other[i]) {
+        count++;
+      } else if (count > 0) {
+        runs.add(i - count, count);
+        count = 0;
+      }
+    }
+    if (count > 0) runs.add(begin + width - count, count);
+  }
+  return runs.end();
+}
+
 // The smallest rectangle around a change that is not empty.
 export function boundsOf(runs, width) {
   const part = { left: width, right: 0, top: Math.floor(runs[0] / width), bottom: 0 };

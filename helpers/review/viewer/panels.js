@@ -2,7 +2,7 @@
 
 import { button, make, written } from "./elements.js";
 import { showEntries } from "./legend.js";
-import { blacken, circle, cross, stampOn } from "./marks.js";
+import { blacken, cross, stampOn, toolAt } from "./marks.js";
 import { CORRECTION, MISS, PANELS } from "./pictures.js";
 
 const TRUTH = 1, OVERLAY = 3;
@@ -146,7 +146,7 @@ export class Panels {
     canvas.addEventListener("pointermove", (event) => {
       if (!viewer.data) return;
       if (viewer.editor.tools.stroke) {
-        const passed = event.getCoalescedEvents();
+        const passed = event.getCoalescedEvents?.() ?? []; // none on a page that came over plain HTTP
         viewer.editor.tools.move((passed.length ? passed : [event]).map((one) => this.toFrame(panel, one)));
       } else if (event.buttons & (edited() ? 6 : 1)) {
         const zoom = this.zoomOf(panel);
@@ -249,8 +249,8 @@ export class Panels {
       context.imageSmoothingEnabled = zoom < 1;
       if (place === 3 && this.viewer.state.swipe) this.swipe(context);
       else context.drawImage(this.viewer.pictures.sources[place], 0, 0);
-      const { edit, tools: { brush } } = this.viewer.editor;
-      if (this.cursor && place === this.correction && edit && brush) circle(context, this.cursor, brush, zoom);
+      const { edit, tools } = this.viewer.editor;
+      if (this.cursor && place === this.correction && edit) toolAt(context, this.cursor, tools, zoom);
       else if (this.cursor) cross(context, this.cursor, zoom);
       if (stamp) stampOn(context, stamp, width, height, ratio);
     });

@@ -1,7 +1,6 @@
 """A viewer's message in, a mask out; the model is a stand-in that says what it was given."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,31 +11,9 @@ from helpers.review.packed_masks import unpacked
 from helpers.review.payload import packed
 from helpers.review.review_source import open_source
 from tests.support.review_runs import BROKEN, GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
+from tests.support.stand_in_clicks import RowsForPoints
 
 POINT = [20.5, 10, 1]
-
-
-class Model:
-    """Marks so many rows from the top as points were given; the second of its masks has the highest estimate."""
-
-    identity = {"tensors_sha256": "a" * 64}
-
-    def __init__(self):
-        self.opened, self.asked = [], []
-
-    def open(self, image):
-        self.opened.append(image.size)
-
-    def answer(self, image, **asked):
-        self.asked.append(asked)
-        several = len(asked["points"]) == 1 and asked["mask"] is None and asked["logits"] is None
-        logits = np.full((3 if several else 1, image.height, image.width), -1.0, np.float32)
-        for number, one in enumerate(logits):
-            one[: len(asked["points"]) + number] = 1
-        low = np.arange(len(logits), dtype=np.float32)[:, None, None] * np.ones((1, 4, 4), np.float32)
-        return SimpleNamespace(
-            logits=logits, predicted_iou=np.array([0.2, 0.9, 0.4], np.float32)[: len(logits)], low_resolution=low
-        )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +24,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def clicking(source):
-    return Clicking(source, Model())
+    return Clicking(source, RowsForPoints())
 
 
 def rows(text):

@@ -29,7 +29,7 @@ def correction(number=1, case_id="P1-F1", reviewer="ann", **more):
     tools=st.lists(st.sampled_from(CorrectionTool), unique=True),
     seen=st.none() | st.booleans(),
     mask=st.sampled_from([None, OTHER]),
-    clicks=st.sampled_from([None, "weights"]),
+    clicks=st.sampled_from([(), ("weights", "others")]),
 )
 def test_a_line_comes_back(base, seconds, tools, seen, mask, clicks):
     record = correction(
@@ -76,8 +76,8 @@ def test_the_fields_are_those_of_the_format():
         ({"base": {"began_from": "truth", "mask_sha256": DIGEST, "run": "r"}}, "a run of predictions alone"),
         ({"base": {"began_from": "carried", "mask_sha256": DIGEST}}, "carried_from with ids"),
         ({"base": {"began_from": "empty", "carried_from": ["1"]}}, "carried_from with ids"),
-        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": "1"}}, "a list of ids"),
-        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": [1]}}, "a list of ids"),
+        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": "1"}}, "a list of texts"),
+        ({"base": {"began_from": "carried", "mask_sha256": DIGEST, "carried_from": [1]}}, "a list of texts"),
         ({"click_weights": 7}, "click_weights"),
     ],
 )

@@ -1,0 +1,137 @@
+"""Clicks in the viewer of a notebook, whose kernel is the widget itself and whose model is a stand-in."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from helpers.review.corrections.clicking import Clicking
+from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.session import ReviewSession
+from helpers.review.verdicts import VerdictStore
+from helpers.review.viewer_facts import viewer_module
+from helpers.review.widget import ReviewWidget
+from tests.support.correcting import stroke
+from tests.support.opened_page import Opened
+from tests.support.review_runs import GRIDDED, HEIGHT, WIDTH
+from tests.support.stand_in_clicks import RowsForPoints
+from tests.support.viewer_controls import TELL_WHAT_IS_DRAWN
+
+SIZE = (WIDTH, HEIGHT)
+PANEL = 4
+SAID = ".vk-card [role=status]"
+_RENDER = """async ([source, facts]) => {
+    const { default: widget } = await import(`data:text/javascript;base64,${source}`);
+    let heard;
+    const model = {
+        get: (name) => ({ facts, reviewer: "ann" })[name],
+        on: (name, act) => { heard = act; },
+        off: () => {},
+        send: (message) => globalThis.kernel(message).then((answer) => heard(answer)),
+    };
+    const el = document.createElement("div");
+    document.body.append(el);
+    widget.render({ model, el });
+}"""
+
+
+@pytest.fixture
+def show(browser, made, tmp_path):
+    """`show(model)`: the viewer of a kernel with that model, and the store of its corrections."""
+    source, contexts = made[0], []
+
+    def shown(model):
+        session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
+        corrections = ReviewedCorrections(source, CorrectionStore(tmp_path / "c"))
+        clicking = None if model is None else Clicking(source, model)
+        widget = ReviewWidget(source, session, corrections, clicking)
+        contexts.append(browser.new_context(viewport={"width": 1500, "height": 950}))
+        page = contexts[-1].new_page()
+        page.evaluate(TELL_WHAT_IS_DRAWN)
+        page.expose_function("kernel", widget.answer)
+        page.evaluate(_RENDER, [base64.b64encode(viewer_module().encode()).decode(), widget.facts])
+        one = Opened(page)
+        one.wait(lambda: one.text(".vk-id") == GRIDDED)
+        page.focus(".vesselkit-review")
+        return one, corrections.store
+
+    yield shown
+    for context in contexts:
+        context.close()
+
+
+def rows(count):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[:count] = True
+    return mask
+
+
+def shows(one, mask):
+    one.wait(lambda: np.array_equal(one.coloured(PANEL), mask))
+    one.press("0")
+
+
+def test_points_and_boxes_become_strokes_of_the_record(show, made):
+    model = RowsForPoints()
+    one, store = show(model)
+    predicted = made[0].scored_runs[0].run.mask(GRIDDED, "p1")
+    one.press("E", "P")
+    one.wait(lambda: model.opened == [SIZE])  # read ahead
+    stroke(one.page, SIZE, (20, 50))
+    shows(one, rows(1))
+    assert model.asked[0]["points"] == pytest.approx(np.array([[20, 50]]), abs=0.1) and model.asked[0]["labels"] == [1]
+    np.testing.assert_array_equal(model.asked[0]["mask"], predicted)
+    one.press("N")
+    stroke(one.page, SIZE, (30, 10))
+    shows(one, rows(2))
+    assert model.asked[1]["labels"] == [1, 0] and model.asked[1]["logits"] is not None
+    one.press("P")
+    stroke(one.page, SIZE, (60, 60), (40, 30))
+    one.wait(lambda: len(model.asked) == 3)
+    assert model.asked[2]["box"] == pytest.approx([40, 30, 60, 60], abs=0.1) and len(model.asked[2]["points"]) == 2
+    one.press("z", "z")
+    shows(one, rows(1))
+    stroke(one.page, SIZE, (10, 10))  # what was undone plays no part
+    one.wait(lambda: len(model.asked) == 4)
+    assert model.asked[3]["labels"] == [1, 1] and model.asked[3]["box"] is None
+    shows(one, rows(2))
+    one.press("s")
+    one.wait(lambda: "the correction is saved" in one.text(SAID))
+    (record,) = store.records()
+    assert [str(tool) for tool in record.tools] == ["clicks"] and record.click_weights == ("a" * 64,)
+    assert np.array_equal(store.mask(record), rows(2))
+
+
+def test_a_first_point_has_three_masks(show):
+    one, _ = show(RowsForPoints())
+    one.press("E", "f", "f", "P")  # from an empty mask
+    stroke(one.page, SIZE, (20, 50))
+    shows(one, rows(2))  # the one of the highest estimate
+    assert "mask 1 of 3" in one.text(SAID) and one.page.is_visible("text=Next mask (M)")
+    for count in (3, 1, 2):
+        one.press("M")
+        shows(one, rows(count))
+    one.press("z")
+    shows(one, rows(0))
+
+
+def test_without_a_model_the_tools_are_not_there_and_the_viewer_says_why(show, opened):
+    one, _ = show(None)
+    one.press("E", "P")
+    assert "Clicks need a model" in one.text(SAID) and "Clicks need a model" in one.text(".vk-editing")
+    assert not one.page.is_visible("[data-tool=point]") and one.page.is_visible("[data-tool=brush]")
+    opened.page.fill("[data-control=reviewer]", "ann")
+    opened.press("Escape", "Home", "E", "P")
+    assert "need its kernel" in opened.text(SAID) and not opened.page.is_visible("[data-tool=beside]")
+
+
+def test_what_the_model_refuses_is_told(show):
+    class Full(RowsForPoints):
+        def answer(self, image, **asked):
+            raise ValueError("no room on the card")
+
+    one, _ = show(Full())
+    one.press("E", "P")
+    stroke(one.page, SIZE, (20, 50))
+    one.wait(lambda: "no room on the card" in one.text(SAID))
