@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from helpers.checkpoints import verify as verify_module
-from helpers.checkpoints.convert.plan import Target, TensorOrigin
+from helpers.checkpoints.convert.plan import Lora, Rows, SourceRole, Target, TensorOrigin
+from helpers.checkpoints.convert.weights import Weights, raw_bytes
 from helpers.checkpoints.verify import VerificationReport, verify
 
 
@@ -164,4 +165,76 @@ def test_a_stored_tensor_is_compared_block_by_block(stored, same):
     exported = SimpleNamespace(tensors=() if stored is None else ("t",), read=lambda name: stored)
     weights = SimpleNamespace(blocks=lambda target: iter(VALUES.split(2)))
     found = verify_module._compare(exported, Target("t", (5, 2), TensorOrigin.BASE, ()), weights)
-    assert found == (same, hashlib.sha256(VALUES.numpy().tobytes()).hexdigest())
+    assert (found.same, found.rounded) == (same, 0)
+    assert found.sha256 == hashlib.sha256(VALUES.numpy().tobytes()).hexdigest()
+
+
+RANK, SCALE = 64, 0.5
+
+
+@pytest.fixture(scope="module")
+def merged():
+    """A merged target, its sources, and what a processor gives that sums without rounding, float64."""
+    random = torch.Generator().manual_seed(0)
+    sources = {
+        "w": torch.randn(40, 50, generator=random),
+        "a": torch.randn(RANK, 50, generator=random) / 8,
+        "b": torch.randn(40, RANK, generator=random) / 8,
+    }
+    target = Target(
+        "t", (40, 50), TensorOrigin.MERGED, (Rows(SourceRole.BASE, "w", 0, 40),), Lora("a", "b", ((0, 40),), SCALE)
+    )
+    exact = sources["w"].double() + SCALE * (sources["b"].double() @ sources["a"].double())
+    return target, SimpleNamespace(read=sources.__getitem__), exact
+
+
+def compared(merged, stored):
+    target, reader, _ = merged
+    weights = Weights({SourceRole.BASE: reader, SourceRole.CHECKPOINT: reader}, stored.dtype)
+    return verify_module._compare(SimpleNamespace(tensors=("t",), read=lambda name: stored), target, weights)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_another_order_of_a_merges_sums_is_the_same_tensor(merged, dtype):
+    stored = merged[2].to(dtype)
+    found = compared(merged, stored)
+    assert found.same and found.sha256 == hashlib.sha256(raw_bytes(stored)).hexdigest()
+    if dtype is torch.float32:
+        assert 0 < found.rounded < stored.numel()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("place", [(0, 0), (39, 49)])
+def test_a_value_that_no_order_gives_is_found(merged, dtype, place):
+    stored = merged[2].to(dtype)
+    exact = merged[2][place].item()
+    # A step of a narrow dtype is far beyond float32's rounding; in float32 it takes more steps than terms.
+    steps = 1 if dtype is not torch.float32 else 1000
+    moved = stored[place].clone()
+    for _ in range(steps):
+        moved = torch.nextafter(moved, torch.tensor(float("inf"), dtype=dtype))
+    changed = stored.index_put(tuple(torch.tensor(index) for index in place), moved)
+    assert changed[place].item() > exact and not compared(merged, changed).same
+
+
+def test_a_merge_with_another_scale_is_found_in_any_dtype(merged):
+    target, reader, _ = merged
+    other = reader.read("w").double() + 1.01 * SCALE * (reader.read("b").double() @ reader.read("a").double())
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        assert not compared(merged, other.to(dtype)).same
+
+
+def test_what_another_processor_merged_is_verified_and_said(finished, monkeypatch):
+    tiny, folder, _ = finished
+    blocks = Weights.blocks
+
+    def elsewhere(self, target, change=None):
+        """The upper ends of what rounding leaves open."""
+        if target.lora is None:
+            return blocks(self, target, change)
+        return iter([self.rounding_range(target, 0, target.shape[0])[1]])
+
+    monkeypatch.setattr(Weights, "blocks", elsewhere)
+    report = verify(folder, tiny.checkpoint, tiny.base, tiny.sam2)
+    assert report.ok, report.to_text()
+    assert "merged tensors among them, up to the rounding of float32 sums" in report.to_text()

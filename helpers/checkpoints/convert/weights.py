@@ -83,6 +83,21 @@ class Weights:
         """A whole target in the export's dtype."""
         return torch.cat(list(self.blocks(target))) if target.shape else next(self.blocks(target))
 
+    def rounding_range(self, target: Target, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Between what rows of a merged target lie, in the export's dtype, in whatever order float32 sums were taken.
+
+        Processors and releases of torch take them in different orders. The bound is the usual one of a sum of products:
+        (number of terms) x 2^-24 x the sum of their sizes.
+        """
+        factors = self._factors(target)
+        if factors is None:
+            raise ValueError(f"{target.name}: expected a merged target")
+        a, b, scale = factors[0].double(), factors[1][start:stop].double(), factors[2]
+        stored = self._concatenated(target.rows)[start:stop].double()
+        exact = stored + scale * (b @ a)
+        slack = (len(a) + 3) * 2.0**-24 * (stored.abs() + abs(scale) * (b.abs() @ a.abs()))
+        return (exact - slack).to(self._dtype), (exact + slack).to(self._dtype)
+
     def equal(self, first: tuple[SourceRole, str], second: tuple[SourceRole, str]) -> bool:
         """Whether two stored tensors hold the same values."""
         one, two = (self._readers[role].read(name) for role, name in (first, second))
