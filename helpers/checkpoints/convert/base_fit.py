@@ -116,6 +116,7 @@ def require_whole_checkpoint(sources: Sources) -> None:
         saved = [f"{module}.{kind}" for module in modules for kind in ("weight", "bias")]
         missing += [name for name in saved if name not in found]
         missing += [name for name in beneath if name.startswith(_DECODER) and name not in found]
+    _require_any(found, sources)
     _require_kinds(found, beneath, sources)
     missing += _layers_without_lora(AdapterPart.LANGUAGE, found, sources)
     _refuse_incomplete(checkpoint, missing)
@@ -159,6 +160,23 @@ def _names_beneath(sources: Sources) -> tuple[str, ...]:
             found = inverse(source.tensors) if native else map(canonical_name, source.tensors)
             names |= dict.fromkeys(name for name in found if isinstance(name, str))
     return tuple(names)
+
+
+def _require_any(found: set[str | LoraName], sources: Sources) -> None:
+    """Stop where the run's settings name the language model's adapter, and there is neither LoRA nor a weight of it.
+
+    That of the vision tower is passed over where there is none: settings of a frozen tower have no effect.
+    """
+    checkpoint, part = sources.opened[SourceRole.CHECKPOINT], AdapterPart.LANGUAGE
+    names = (name.weight if isinstance(name, LoraName) else name for name in found)
+    is_there = any(map(_LAYERS[part].pattern.match, names))
+    # A file of peft's own says how its LoRA is merged, whatever part it is on.
+    if is_there or checkpoint.kind is CheckpointKind.PEFT_ADAPTER or sources.run.adapter(part) is None:
+        return
+    raise RefusedInput(
+        f"{checkpoint.path.name} holds no LoRA of {part.value}, which {sources.run.origin} names; the base's weights "
+        "would pass for trained ones. The file is incomplete: use the checkpoint as training wrote it"
+    )
 
 
 def _require_kinds(found: set[str | LoraName], beneath: tuple[str, ...], sources: Sources) -> None:

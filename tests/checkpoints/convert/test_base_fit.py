@@ -184,6 +184,17 @@ def test_which_kinds_have_lora_the_settings_say():
         require_whole_checkpoint(without(LANGUAGE, ALL, rest, ALL_BENEATH, unknown))
 
 
+def test_lora_that_the_settings_name_is_missed_where_there_is_none_at_all():
+    run = run_config({AdapterPart.LANGUAGE: AdapterSettings(alpha=8)})
+    with pytest.raises(RefusedInput, match="iter_9.pth holds no LoRA of llm_lora, which the config names"):
+        require_whole_checkpoint(opened([*SAVED, DECODER], BENEATH, official=sized(), run=run))
+    merged = "language_model.model.layers.0.mlp.up_proj.weight"
+    require_whole_checkpoint(opened([*SAVED, DECODER, merged], BENEATH, official=sized(), run=run))
+    both = run_config(dict.fromkeys(AdapterPart, AdapterSettings()))
+    tower = lora(VISION, (0, 1), ("attn.qkv",))
+    require_whole_checkpoint(opened(tower, kind=CheckpointKind.PEFT_ADAPTER, official=sized(), run=both))
+
+
 def test_a_run_that_chose_its_layers_lacks_none():
     chosen = run_config({AdapterPart.LANGUAGE: AdapterSettings(chosen_layers=True)})
     require_whole_checkpoint(opened([*SAVED, *lora(LANGUAGE, (1,))], official=sized(), run=chosen))
