@@ -85,12 +85,12 @@ NOT_FINITE = -1  # the token in the place of one that an overflow leaves untold
 def greedy_tokens(head: Callable[[torch.Tensor], torch.Tensor], states: torch.Tensor) -> torch.Tensor:
     """The likeliest tokens int64 (B, K) behind states (B, K, H); `NOT_FINITE` where values are infinite or NaN.
 
-    The device is not asked: the tokens tell.
+    The device is not asked, so that it can be part of a CUDA graph: the tokens tell.
     """
     logits = head(states)
     tokens = logits.argmax(-1)
     is_told = logits.gather(-1, tokens[..., None])[..., 0].isfinite()
-    return torch.where(is_told, tokens, NOT_FINITE)
+    return tokens.masked_fill(~is_told, NOT_FINITE)
 
 
 def told_token(token: int, dtype: torch.dtype) -> int:

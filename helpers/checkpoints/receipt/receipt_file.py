@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.checkpoints.read.wrapper_names import plain_names
 from helpers.checkpoints.receipt.receipt_script import BUCKETS, SCHEMA, SCHEMA_VERSION
 from helpers.core.documents import parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
@@ -114,7 +115,7 @@ class Receipt:
         drawn: whether its frames are `receipt_script.drawn_frames`.
         dtype, device: that it was computed in and on, such as `bfloat16`, `cuda`.
         versions: of the packages there.
-        tensors: by the names that the official model has for them.
+        tensors: by the names that the official model has for them, without what wrappers put in, see `plain_names`.
     """
 
     sha256: str
@@ -144,6 +145,7 @@ def read_receipt(path: Path) -> Receipt:
             str(facts["name"]): Fingerprint.of(facts, sketch)
             for facts, sketch in zip(header["tensors"], sketches, strict=True)
         }
+        plain = plain_names(tensors, path)  # a model in training may be wrapped
         return Receipt(
             hashlib.sha256(path.read_bytes()).hexdigest(),
             str(header["created"]),
@@ -153,7 +155,7 @@ def read_receipt(path: Path) -> Receipt:
             str(header["device"]),
             {str(name): str(one) for name, one in header["versions"].items()},
             tuple(_frame(facts, number, arrays) for number, facts in enumerate(header["frames"])),
-            tensors,
+            {name: tensors[stored] for name, stored in plain.stored.items()},
         )
 
 

@@ -209,7 +209,7 @@ def _resolution(official: Fingerprint, ours: Fingerprint, allowed: float) -> flo
     if official.same_bytes(ours):
         return 0.0
     if official.equals(ours):
-        return _CERTAIN / (_TURNED * math.prod(official.shape))
+        return _CERTAIN / (_TURNED * max(math.prod(official.shape), 1))
     least = _SAFETY * allowed
     return least if least * _LEFT >= 1 else (least**2 / _LEFT) ** (1 / 3)
 

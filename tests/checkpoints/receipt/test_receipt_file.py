@@ -51,6 +51,14 @@ def test_a_receipt_is_read(written):
     assert one.equals(Fingerprint.of(*fingerprint(TinyModules().get_parameter(name))))
 
 
+def test_tensors_of_a_model_within_wrappers_have_the_models_own_names(written):
+    path, arrays = written
+    tensors = json.loads(arrays["header"].tobytes())["tensors"]
+    wrapped = [{**facts, "name": f"module._orig_mod.{facts['name']}"} for facts in tensors]
+    found = read_receipt(rewritten(path, arrays, tensors=wrapped)).tensors
+    assert list(found) == [facts["name"] for facts in tensors]
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", pickle.dumps({"a": 1})])
 def test_another_file_is_refused(tmp_path, content):
     path = tmp_path / "receipt.npz"
