@@ -17,7 +17,7 @@ from helpers.cli.options import (
     source_of,
     with_data_options,
 )
-from helpers.core.vocabulary import Exchange, Exported
+from helpers.core.vocabulary import Exchange, Exported, Identity
 
 
 @with_data_options(without=FRAMES_ONLY)
@@ -44,6 +44,10 @@ def export(
         bool,
         typer.Option("--accept-as-truth", help="Predictions that reviewers accepted are ground truth, and marked so."),
     ] = False,
+    identity: Annotated[
+        Identity,
+        typer.Option("--identity", metavar="|".join(Identity), help="Of dicom-seg: whose identity files carry."),
+    ] = Identity.DECLARED,
     prompt_id: PromptId = None,
     cases: Cases = None,
     options: DataOptions = AS_FOUND,
@@ -59,6 +63,7 @@ def export(
         adjudicator,
         accept_as_truth,
         tuple(cases or ()),
+        identity,
         option_name,
     )
     folder = new_folder(output, "--output", data)

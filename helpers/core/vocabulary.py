@@ -138,6 +138,19 @@ class Exchange(StrEnum):
     LABEL_STUDIO = "labelstudio"
     NNUNET = "nnunet"
     NIFTI = "nifti"
+    DICOM_SEG = "dicom-seg"  # Segmentation objects of DICOM frames
+    DICOM_SEG_FRACTIONAL = "dicom-seg-fractional"  # the same with the model's probabilities
+
+
+# Formats of DICOM frames alone.
+SEGMENTATIONS = (Exchange.DICOM_SEG, Exchange.DICOM_SEG_FRACTIONAL)
+
+
+class Identity(StrEnum):
+    """Whose identity a Segmentation object carries."""
+
+    DECLARED = "declared"  # the source's where its header says that identity was removed, else a pseudonym
+    SOURCE = "source"  # the source's as it is
 
 
 class Exported(StrEnum):

@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import Stage
-from helpers.core.vocabulary import Exchange, Exported
+from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.dataset import Dataset
 from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluate_notebook import ChosenRun
@@ -71,6 +71,7 @@ class Review(OpenedReview):
             self.folder / CORRECTIONS_FOLDER if corrected else None,
             settings.adjudicator if corrected else None,
             accepts,
+            identity=Identity(settings.identity),
         )
         folder = paths.next_free(self.folder, f"{what}-{kind}")
         summary = replace(request.run(self.source, folder), folder=Path(shown_path(folder)))

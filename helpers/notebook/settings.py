@@ -24,7 +24,16 @@ from pydantic_core import PydanticCustomError
 
 from helpers.core import paths
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import AskedIds, Combine, ComputeDtype, Exchange, ExportDtype, Exported, Quantization
+from helpers.core.vocabulary import (
+    AskedIds,
+    Combine,
+    ComputeDtype,
+    Exchange,
+    ExportDtype,
+    Exported,
+    Identity,
+    Quantization,
+)
 from helpers.data.opening import Opening
 from helpers.data.truth.other_frame import parse_size
 from helpers.metrics.intervals import DRAWS, SEED
@@ -315,6 +324,9 @@ class ReviewSettings(DataSettings):
         None, description="what to write for other tools, see docs/exchange.md; empty: nothing"
     )
     export_as: Annotated[str, *_one_of(Exchange)] = Field(Exchange.PNG.value, description="format of what is exported")
+    identity: Annotated[str, *_one_of(Identity)] = Field(
+        Identity.DECLARED.value, description="whose identity exported DICOM files carry, see docs/exchange.md"
+    )
     adjudicator: _OptionalName = Field(
         None, description="whose corrections count where readers differ; empty: such cases are left out"
     )

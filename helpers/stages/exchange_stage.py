@@ -8,7 +8,7 @@ from pathlib import Path
 
 from helpers.core.errors import UsageProblem
 from helpers.core.given_values import Spelling
-from helpers.core.vocabulary import BeganFrom, Exchange, Exported, Meaning
+from helpers.core.vocabulary import SEGMENTATIONS, BeganFrom, Exchange, Exported, Identity, Meaning
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import kind_of, mask_folder
 from helpers.data.layouts.file_walk import files_under
@@ -34,6 +34,7 @@ class ExportRequest:
         adjudicator: reader whose corrections count where readers differ.
         accept_as_truth: whether predictions that reviewers accepted become ground truth.
         cases: of predicted masks, ids of the cases to take; empty for all.
+        identity: whose identity DICOM files carry.
         spell: how the caller writes the name of a parameter, for messages.
     """
 
@@ -44,6 +45,7 @@ class ExportRequest:
     adjudicator: str | None = None
     accept_as_truth: bool = False
     cases: tuple[str, ...] = ()
+    identity: Identity = Identity.DECLARED
     spell: Spelling = str
 
     def __post_init__(self) -> None:
@@ -51,6 +53,10 @@ class ExportRequest:
         corrected = what is Exported.CORRECTIONS
         if corrected and self.corrections is None:
             raise UsageProblem(f"{spell('corrections')}: expected the folder of corrections, got none")
+        if self.kind is Exchange.DICOM_SEG_FRACTIONAL and what is not Exported.MASKS:
+            raise UsageProblem(
+                f"{self.kind}: holds a model's probabilities, expected with masks, got {what}. Export dicom-seg"
+            )
         judged = what is Exported.TO_FIX or self.accept_as_truth
         if judged and self.verdicts is None:
             raise UsageProblem(f"{spell('verdicts')}: expected the folder of the verdicts that decide, got none")
@@ -59,11 +65,12 @@ class ExportRequest:
             "adjudicator": self.adjudicator is not None and not corrected,
             "accept_as_truth": self.accept_as_truth and not corrected,
             "verdicts": self.verdicts is not None and not judged,
+            "identity": self.identity is not Identity.DECLARED and self.kind not in SEGMENTATIONS,
             "cases": bool(self.cases) and what is not Exported.MASKS,
         }
         for name, stray in strays.items():
             if stray:
-                raise UsageProblem(f"{spell(name)}: plays no part in an export of {what} like this. Leave it out")
+                raise UsageProblem(f"{spell(name)}: plays no part in an export of {what} as {self.kind}. Leave it out")
 
     def run(self, source: ReviewSource, folder: Path) -> ExportSummary:
         """Write the export into a new folder.
@@ -73,7 +80,7 @@ class ExportRequest:
             RefusedInput: where the folder holds something, or what is to be written is damaged or not certain.
         """
         if self.what is Exported.MASKS:
-            return export_masks(source, folder, self.kind, self.cases)
+            return export_masks(source, folder, self.kind, self.cases, self.identity)
         if self.what is Exported.TO_FIX:
             return export_to_fix(source, folder, self.kind, self._standing(source))
         assert self.corrections is not None
@@ -84,6 +91,7 @@ class ExportRequest:
             CorrectionStore(self.corrections),
             adjudicator=self.adjudicator,
             accepted=self._standing(source) if self.accept_as_truth else None,
+            identity=self.identity,
         )
 
     def _standing(self, source: ReviewSource) -> Verdicts:

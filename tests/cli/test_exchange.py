@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
-from helpers.core.vocabulary import BeganFrom, Exchange
+from helpers.core.vocabulary import SEGMENTATIONS, BeganFrom, Exchange
 from helpers.data.dataset import open_dataset
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import MaskOrigin, read_exported
-from helpers.review import exports
+from helpers.review import written_export
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import open_source
@@ -41,6 +41,7 @@ IMPORT = ("--into", "corrections", "--data", "data", "--predictions", "run", "--
 BY_ANN = (*IMPORT, "--reviewer", "ann", "--began-from", "prediction")
 MASKED = {GRIDDED, SAME, SEVERAL, NO_TRUTH}
 TRUE = SentSet("vessel", "x", True)
+NOT_READ = (Exchange.LABEL_STUDIO, Exchange.NIFTI, *SEGMENTATIONS)  # as data sets
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def verdicts(tmp_path, run, *records):
     (tmp_path / "v/ann.jsonl").write_text(lines(run, *records))
 
 
-@pytest.mark.parametrize("kind", Exchange)
+@pytest.mark.parametrize("kind", [kind for kind in Exchange if kind not in SEGMENTATIONS])
 def test_masks_of_a_run_go_out_and_come_back_as_a_run(call, run, tmp_path, kind):
     ended = call(*EXPORT, "--as", kind)
     assert ended.code == 0, ended.err
@@ -154,7 +155,7 @@ def test_corrected_masks_become_a_data_set(call, run, tmp_path):
     assert call("data", "check", "out").code == 0
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Exchange if kind not in (Exchange.LABEL_STUDIO, Exchange.NIFTI)])
+@pytest.mark.parametrize("kind", [kind for kind in Exchange if kind not in NOT_READ])
 def test_a_corrected_data_set_is_read_by_the_kit_in_every_format_that_it_reads(call, run, tmp_path, kind):
     drawn = {case_id: corrected(mask) for case_id, mask in predicted(run).items()}
     sent(tmp_path / "sent", drawn)
@@ -293,6 +294,8 @@ def test_a_correction_outlives_the_mending_of_other_frames_and_not_of_its_own(ca
         (("--what", "to-fix"), "--verdicts: expected the folder"),
         (("--what", "corrections"), "--corrections: expected the folder"),
         (("--adjudicator", "ann"), "--adjudicator: plays no part"),
+        (("--identity", "source"), "--identity: plays no part"),
+        (("--what", "to-fix", "--as", "dicom-seg-fractional"), "expected with masks, got"),
         (("--accept-as-truth",), "--verdicts: expected the folder"),
         (("--corrections", "data"), "--corrections: plays no part"),
         (("--verdicts", "data"), "--verdicts: plays no part"),
@@ -411,7 +414,7 @@ def test_a_correction_whose_frame_cannot_be_read_is_left_out_as_such(call, run, 
 def test_what_a_format_has_no_word_for_is_told_before_the_first_case_is_written(call, run, tmp_path, monkeypatch):
     verdicts(tmp_path, run, record(1, GRIDDED, "fix"), record(2, FAILED, "fix"))
     begun = []
-    monkeypatch.setattr(exports, "write_cases", lambda *given: begun.append(given))
+    monkeypatch.setattr(written_export, "write_cases", lambda *given: begun.append(given))
     ended = call(*EXPORT, "--what", "to-fix", "--verdicts", "v", "--as", "nnunet")
     assert ended.code == 3 and f"{FAILED}: expected a mask, found none" in ended.err and not begun
     image = tmp_path / f"data/images/{FAILED}.png"

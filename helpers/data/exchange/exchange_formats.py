@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
-from helpers.core.vocabulary import Exchange
+from helpers.core.vocabulary import SEGMENTATIONS, Exchange
 from helpers.data.exchange.coco_files import read_coco_masks, write_coco
+from helpers.data.exchange.dicom_seg_files import require_dicom, require_dicom_and_probability, write_dicom_seg
 from helpers.data.exchange.exchanged import GivenMasks, SentCase, SentSet, read_annotations
 from helpers.data.exchange.label_studio_files import is_label_studio, read_label_studio_masks, write_label_studio
 from helpers.data.exchange.labelme_files import read_labelme_masks, write_labelme
@@ -25,7 +26,7 @@ from helpers.data.layouts.coco import is_coco
 from helpers.data.layouts.file_walk import files_under
 from helpers.data.layouts.labelme import is_labelme
 
-_WRITERS: Mapping[Exchange, Callable[[Path, Iterable[SentCase], SentSet], None]] = {
+_WRITERS: Mapping[Exchange, Callable[[Path, Iterable[SentCase], SentSet], tuple[str, ...] | None]] = {
     Exchange.PNG: write_png,
     Exchange.LABELME: write_labelme,
     Exchange.LABELME_POLYGONS: partial(write_labelme, as_polygons=True),
@@ -33,10 +34,14 @@ _WRITERS: Mapping[Exchange, Callable[[Path, Iterable[SentCase], SentSet], None]]
     Exchange.LABEL_STUDIO: write_label_studio,
     Exchange.NNUNET: write_nnunet,
     Exchange.NIFTI: write_nifti_folder,
+    Exchange.DICOM_SEG: write_dicom_seg,
+    Exchange.DICOM_SEG_FRACTIONAL: partial(write_dicom_seg, fractional=True),
 }
 _CHECKS: Mapping[Exchange, Callable[[SentCase], None]] = {
     Exchange.NNUNET: require_nnunet,
     Exchange.NIFTI: require_nifti,
+    Exchange.DICOM_SEG: require_dicom,
+    Exchange.DICOM_SEG_FRACTIONAL: require_dicom_and_probability,
 }
 _KINDS = {Exchange.LABELME: is_labelme, Exchange.COCO: is_coco, Exchange.LABEL_STUDIO: is_label_studio}
 _READERS: Mapping[Exchange, Callable[[Iterable[Path]], GivenMasks]] = {
@@ -47,13 +52,15 @@ _READERS: Mapping[Exchange, Callable[[Iterable[Path]], GivenMasks]] = {
 _MASKS = "masks"
 
 
-def write_cases(kind: Exchange, folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
+def write_cases(kind: Exchange, folder: Path, cases: Iterable[SentCase], sent: SentSet) -> tuple[str, ...]:
     """Write cases into an empty folder in a format.
 
+    Returns:
+        What to tell the user beside.
     Raises:
         RefusedInput: where the format has no word for what is to be written.
     """
-    _WRITERS[kind](folder, cases, sent)
+    return _WRITERS[kind](folder, cases, sent) or ()
 
 
 def case_check(kind: Exchange) -> Callable[[SentCase], None] | None:
@@ -87,6 +94,8 @@ def read_masks(path: Path, kind: Exchange) -> GivenMasks:
     Args:
         kind: as `kind_of` finds it, or as a user says.
     """
+    if kind in SEGMENTATIONS:
+        raise RefusedInput(f"{path}: {kind} is written and not read. Convert the masks to PNG or NIfTI")
     if kind is Exchange.NNUNET:
         if not is_nnunet(path):
             raise RefusedInput(f"{path}: expected nnU-Net's dataset.json with labels and file_ending, found none")

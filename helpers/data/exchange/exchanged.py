@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -10,9 +11,31 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.vocabulary import Identity
+from helpers.data.frames.frame import Frame
 
 # A file of run-length codes holds the masks of thousands of frames, each of thousands of numbers.
 _MAX_BYTES, _MAX_VALUES, _MAX_VERTICES = 1_000_000_000, 100_000_000, 500_000_000
+
+
+class Making(StrEnum):
+    """How a mask came about, in DICOM's words."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """What made a mask.
+
+    Attributes:
+        weights: fingerprints of the models that took part, each once; empty where none is known.
+    """
+
+    making: Making
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,12 +47,20 @@ class SentCase:
         image: the frame in RGB.
         mask: bool (H, W); None where there is none, which is not an empty one.
         flags: words to show with it, such as verdicts.
+        frame: where the frame lies; None where the format does not ask.
+        patient: pseudonym of the frame's patient, which is no name that a user kept; None where there is none.
+        made_by: what made the mask; None without one.
+        probability: float32 (H, W) from 0 to 1, behind the mask; None where it is not asked for.
     """
 
     case_id: str
     image: Image.Image = field(repr=False)
     mask: np.ndarray | None = field(repr=False)
     flags: Sequence[str] = ()
+    frame: Frame | None = field(default=None, repr=False)
+    patient: str | None = None
+    made_by: MadeBy | None = None
+    probability: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -40,11 +71,13 @@ class SentSet:
         label: of every mask.
         description: a sentence on what they are.
         is_truth: whether they are to be trained on; else they are suggestions.
+        identity: whose identity DICOM files carry.
     """
 
     label: str
     description: str
     is_truth: bool
+    identity: Identity = Identity.DECLARED
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ __all__ = [
     "dicom_facts",
     "dicom_frame_count",
     "frame_count_of",
+    "identity_texts",
     "is_dicom",
     "is_filled",
     "read_header",
@@ -95,6 +96,8 @@ _FACT_KEYWORDS = (
     *("MaskSubtractionSequence", "ShutterShape", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 
+
+_TELLING = 6  # letters that do not occur by chance in the pixels of a cine
 
 # What stands in headers for no patient at all, without blanks and punctuation.
 _NOBODY = re.compile(
@@ -211,6 +214,13 @@ def dicom_frame_count(path: Path) -> int:
 
 def read_header(path: Path, keywords: tuple[str, ...]) -> "Dataset":
     return _read(Path(path), keywords)[0]
+
+
+def identity_texts(header: "Dataset") -> tuple[bytes, ...]:
+    """Texts of identifying fields, parts of names apart, that are too long to occur by chance; to search bytes for."""
+    texts = (text for keyword in _IDENTITY_KEYWORDS if (text := text_of(header, keyword)) is not None)
+    parts = {part.strip() for text in texts for part in re.split(r"[\^=\\]", text)}
+    return tuple(part.encode() for part in sorted(parts) if len(part) >= _TELLING)
 
 
 def _read(path: Path, keywords: tuple[str, ...]) -> "tuple[Dataset, int | None]":

@@ -1,0 +1,64 @@
+"""`export --as dicom-seg`: a run over DICOM frames, its corrections, and no name in what is written."""
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from helpers.core.vocabulary import BeganFrom
+from helpers.data.dataset import open_dataset
+from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.record import CorrectionTool
+from helpers.review.corrections.store import CorrectionStore
+from helpers.review.review_source import open_source
+from helpers.runs.run_folder import open_run
+from tests.support.dicom_files import PLANTED, angiogram, write
+from tests.support.review_runs import tube
+
+EXPORT = ("export", "run", "--data", "data", "--as")
+
+
+@pytest.fixture
+def predicted(call, tmp_path):
+    """A cine of two frames and a single one of another patient, and a run over them."""
+    grey = np.stack([170 - 90 * tube(bend, 63, 65) for bend in (0.1, 0.2)])
+    write(tmp_path / "data/Quibblewick/cine.dcm", angiogram(grey, 8))
+    write(tmp_path / "data/single.dcm", angiogram(grey[1], 8, PatientID="PID-77124"))
+    ended = call("predict", "--model", "frangi", "--data", "data", "--output", "run")
+    assert ended.code == 0, ended.err
+    return open_run(tmp_path / "run")
+
+
+def segmentations(folder):
+    return [dcmread(path) for path in sorted((folder / "segmentations").iterdir())]
+
+
+def frames(folder):
+    """The frames of all segmentations, (n, H, W)."""
+    return np.concatenate([np.atleast_3d(seg.pixel_array.T).T for seg in segmentations(folder)])
+
+
+def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call, predicted, tmp_path):
+    ended = call(*EXPORT, "dicom-seg", "--output", "out")
+    assert ended.code == 0 and ended.out.splitlines()[0] == f"3 masks written to {tmp_path / 'out'}", ended.err
+    masks = [predicted.mask(case_id, "p1") for case_id in predicted.cases()]
+    assert np.array_equal(frames(tmp_path / "out"), masks)
+    ended = call(*EXPORT, "dicom-seg-fractional", "--output", "soft")
+    assert ended.code == 0, ended.err
+    assert np.array_equal(frames(tmp_path / "soft") >= 128, masks)
+    dataset, store = open_dataset(tmp_path / "data"), CorrectionStore(tmp_path / "c")
+    source = open_source(tmp_path / "run", dataset)
+    cine = [frame.case_id for frame in dataset.frames if frame.path.name == "cine.dcm"]
+    for case_id, tool in zip(cine, (CorrectionTool.BRUSH, CorrectionTool.THRESHOLD), strict=True):
+        start = beginning(source, case_id, BeganFrom.EMPTY)
+        store.save(start.record("ann", ~start.mask, tools=[tool]), ~start.mask)
+    ended = call(*EXPORT, "dicom-seg", "--what", "corrections", "--corrections", "c", "--output", "drawn")
+    assert ended.code == 0, ended.err
+    (drawn,) = segmentations(tmp_path / "drawn")
+    assert drawn.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC" and drawn.pixel_array.all()
+    for folder in ("out", "soft", "drawn"):
+        assert list((tmp_path / folder / "frames").iterdir())
+        for path in (tmp_path / folder).rglob("*.*"):
+            assert not [name for name in PLANTED if name in str(path) or name.encode() in path.read_bytes()]
+    ended = call(*EXPORT, "dicom-seg", "--identity", "source", "--output", "named")
+    assert ended.code == 0 and "2 segmentations carry the patient's identity" in ended.out
+    assert {seg.PatientID for seg in segmentations(tmp_path / "named")} == {PLANTED[1], "PID-77124"}
