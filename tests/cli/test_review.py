@@ -13,6 +13,7 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictStore
 from helpers.runs.run_folder import open_run
+from tests.review.corrections.test_reviewed import drawn, sent_line
 from tests.review.test_verdicts import record
 from tests.support.review_runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
 from tests.support.shipped_notebooks import ROOT
@@ -79,6 +80,22 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     assert call(*arguments, "--export", "out").code == 3
     ended = call("review", "run", "--data", "data", "--verdicts", "empty")
     assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
+
+
+def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
+    source = open_source(run, open_dataset(tmp_path / "data"))
+    (tmp_path / "sent.jsonl").write_text(lines(run, record(1, SAME)) + json.dumps(sent_line(drawn(source))) + "\n")
+    arguments = ("review", "run", "--data", "data", "--verdicts", "run-verdicts", "--import", "sent.jsonl")
+    ended = call(*arguments)
+    assert ended.code == 0 and ended.out.splitlines() == [
+        "1 records taken over, 0 of another run passed over",
+        f"1 corrections taken over: {tmp_path / 'run-corrections'}",
+        "ann: 1 of 6 reviewed: 1 accept, 0 fix, 0 reject",
+        "ann: 1 corrected",
+    ]
+    assert "0 corrections taken over, 1 there already" in call(*arguments).out
+    ended = call("review-page", "run", "--data", "data", "--cases", GRIDDED, "--verdicts", "run-verdicts")
+    assert ended.code == 0 and '"began_from": "empty"' in (tmp_path / "review.html").read_text()
 
 
 def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):

@@ -136,7 +136,7 @@ def test_strokes_are_undone_and_done_again_without_limit(call):
         }
         const last = edit.mask.slice(), { done } = edit.strokes;
         const held = done.reduce((all, { runs }) => all + runs.length, 0);
-        edit.keep(done.length);
+        edit.keep(edit.strokes.last);
         const count = done.length;
         while (edit.turn(true));
         const undone = kit.sameMask(edit.mask, begun), changed = edit.strokes.changed;

@@ -55,8 +55,6 @@ def test_a_review_on_voila(browser, tmp_path):
             page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "correcting.png")
             page.keyboard.press("E")
-            page.reload()  # into a kernel of its own
-            page.wait_for_selector(".vesselkit-review .vk-progress:has-text('1 corrected')", timeout=START_S * 1000)
             page.focus("[data-control=threshold]")
             before = page.evaluate(PICTURES)
             page.keyboard.press("End")

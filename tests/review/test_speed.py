@@ -3,6 +3,7 @@
 `pytest tests/review/test_speed.py -rP` prints the figures.
 """
 
+import copy
 import statistics
 import time
 
@@ -101,6 +102,11 @@ class Made:
         )  # fmt: skip
         self.sent = view.to_json()
 
+    def under(self, case_id):
+        named = copy.copy(self)
+        named.sent = {**self.sent, "case_id": case_id}
+        return named
+
     def to_json(self):
         return self.sent
 
@@ -127,7 +133,7 @@ class ManyCases:
         """Its cases lie in no files."""
 
     def view(self, case_id):
-        return self.large if case_id in self.first else self.small
+        return (self.large if case_id in self.first else self.small).under(case_id)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 from helpers.core.watermark import VARIABLE
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
+from helpers.review.payload import packed
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictRecord, VerdictStore
 from helpers.review.widget import ReviewWidget
+from tests.review.corrections.test_reviewed import drawn, sent_line
 from tests.review.test_verdicts import record
 from tests.support.review_runs import GRIDDED, SAME, write_data, write_run
 
@@ -88,6 +90,19 @@ def test_a_verdict_that_is_not_ours_is_refused_and_told(parts, change):
     asked = {"ticket": 5, "kind": "save", "record": given(source, **change)}
     answer = ReviewWidget(source, session, corrections).answer(asked)
     assert answer["ticket"] == 5 and answer["error"] and not session.store.records()
+
+
+def test_a_correction_is_on_the_disk_before_the_answer_and_a_page_that_is_loaded_again_has_it(parts):
+    source, session, corrections = parts
+    widget, one = ReviewWidget(*parts), drawn(source)
+    assert widget.answer({"ticket": 1, "kind": "correct", "drawn": sent_line(one)}) == {"ticket": 1}
+    assert corrections.store.standing() == {"ann": {GRIDDED: one.record}}
+    assert [fact["id"] for fact in widget.get_state()["facts"]["corrections"]] == [one.record.id]
+    payload = widget.answer({"ticket": 2, "kind": "load", "case_id": GRIDDED})["payload"]
+    assert payload["corrected"] == {one.record.id: packed(one.mask)}
+    for asked in (sent_line(drawn(source, reviewer="bob")), {**sent_line(one), "mask": "eJw="}, None):
+        assert "expected" in widget.answer({"ticket": 3, "kind": "correct", "drawn": asked})["error"]
+    assert len(corrections.store.records()) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import { NAME, momentOf, newId, recordsOf, timeAfter } from "./verdicts.js";
 
 const SCHEMA = "vesselkit.drawn-correction";
 const DRAWN_WITH = ["brush", "eraser", "piece", "threshold", "clicks", "elsewhere"];
+const BEGUN_FROM = ["prediction", "truth", "empty", "carried"];
 const PAUSE_MS = 60_000; // a longer time without a move counts as this much
 
 // Case id -> the correction of a reviewer that stands: the last, unless it takes the correction back.
@@ -21,7 +22,7 @@ export function latestOnly(records) {
   return [...found.values()];
 }
 
-// A record to be kept. `after`: records so far. `before`: that which it goes on with, or null. `spent`: in milliseconds.
+// A record to be kept. `after`: records so far; `before`: that which it goes on with, or null; `spent`: milliseconds;
 // `asked`: fingerprint of the model that answered clicks.
 export function drawnCorrection({ reviewer, data, base, mask, before, spent, tools, truthSeen, asked }, after) {
   const earlier = before === null ? 0 : before.seconds, seen = before === null ? false : before.truth_seen;
@@ -56,7 +57,7 @@ export function isDrawn(one) {
   return one.schema === SCHEMA && one.schema_version === 1 && texts.every((name) => typeof one[name] === "string") &&
     typeof one.reviewer === "string" && NAME.test(one.reviewer) && !Number.isNaN(momentOf(one.time)) &&
     [one.width, one.height].every((side) => Number.isInteger(side) && side > 0) &&
-    ["prediction", "truth", "empty", "carried"].includes(base?.began_from) && (mask === null || typeof mask === "string") &&
+    BEGUN_FROM.includes(base?.began_from) && (mask === null || typeof mask === "string") &&
     Array.isArray(one.tools) && one.tools.every((tool) => DRAWN_WITH.includes(tool)) &&
     (seconds === null || (typeof seconds === "number" && seconds >= 0)) && (seen === null || typeof seen === "boolean");
 }

@@ -28,10 +28,10 @@ export class Edit {
     Object.assign(this, { beginning, mask: beginning.mask.slice(), strokes: new Strokes(), kept: false });
   }
 
-  // The mask was kept as it was after a number of strokes.
-  keep(strokes) {
+  // The mask was kept as a stroke had left it.
+  keep(stroke) {
     this.kept = true;
-    this.strokes.kept = strokes;
+    this.strokes.kept = stroke;
   }
 
   // Something was done at a moment, in milliseconds; pauses count in part.

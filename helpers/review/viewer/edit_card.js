@@ -54,9 +54,11 @@ export class EditCard {
     }
     this.clicks.hidden = tools.clicks.refusal === "";
     this.other.hidden = (tools.clicks.last?.masks.length ?? 0) < 2;
-    const names = ["correction", ...Object.keys(viewer.data.bases)].filter((name) => name !== "correction" || editor.own);
+    const names = [...(editor.own ? ["correction"] : []), ...Object.keys(viewer.data.bases)];
     if (!names.includes(edit.beginning.name)) names.unshift(edit.beginning.name);
-    this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: BEGINNINGS[name] })));
+    if (names.join() !== Array.from(this.from.options, ({ value }) => value).join()) {
+      this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: BEGINNINGS[name] })));
+    }
     this.from.value = edit.beginning.name;
     this.from.disabled = edit.strokes.done.length > 0;
     this.size.textContent = `${tools.size} px`;

@@ -40,9 +40,11 @@ export class Editor {
     return draft?.open === true && !draft.truthShown;
   }
 
-  // Case id -> the reviewer's correction that stands.
+  // Case id -> the reviewer's correction that stands. Records are only ever added.
   get corrected() {
-    return corrected(this.viewer.corrections, this.viewer.reviewer);
+    const { corrections, reviewer } = this.viewer, key = `${corrections.length} ${reviewer}`;
+    if (this.known?.key !== key) this.known = { key, found: corrected(corrections, reviewer) };
+    return this.known.found;
   }
 
   // Ids of cases with strokes that are not kept.
@@ -158,7 +160,8 @@ export class Editor {
 
   // Why this case cannot be corrected now; empty where it can.
   refusal(data) {
-    const { state, run } = this.viewer;
+    const { state, run, case: here } = this.viewer;
+    if (data?.case_id !== here?.case_id) return "The case is still loading.";
     if (!data) return "No case is on the screen to be corrected.";
     if (state.blind) return "Blind A/B judges masks as they are: leave it (x) to correct one.";
     if (run !== 0) return "Corrections are of the first run: b shows it.";
@@ -194,6 +197,7 @@ export class Editor {
 
   // Begins from the next mask there is, or from one by name.
   beginFrom(name = null) {
+    this.tools.up();
     const { edit, viewer } = this;
     if (edit.strokes.done.length) return viewer.tell("Undo all strokes (z) to begin from another mask.");
     const all = beginningsOf(viewer.data, this.own), at = all.findIndex((one) => one.name === edit.beginning.name);
@@ -244,11 +248,12 @@ export class Editor {
   }
 
   async save() {
+    this.tools.up();
     const { edit, viewer } = this, { data } = viewer, said = this.unkept();
     if (said) return viewer.tell(said);
     if (!viewer.judgement.named()) return;
     edit.touch(performance.now());
-    const mask = edit.mask.slice(), { base, before } = edit.beginning, { done } = edit.strokes, last = done.length;
+    const mask = edit.mask.slice(), { base, before } = edit.beginning, { last } = edit.strokes;
     const drawn = drawnCorrection({
       reviewer: viewer.reviewer, data, base, mask: await packedMask(mask), before, spent: edit.spent,
       tools: edit.strokes.tools, truthSeen: this.truthSeen(data, base),
@@ -264,6 +269,7 @@ export class Editor {
 
   // Takes the reviewer's correction of this case back.
   async takeBack() {
+    this.tools.up();
     const { viewer, own, edit } = this;
     if (!own) return viewer.tell("No correction of yours is saved for this case.");
     if (edit.strokes.changed) return viewer.tell("Undo (z) or save (s) what you drew since, then take it back.");

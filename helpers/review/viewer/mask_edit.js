@@ -1,5 +1,5 @@
-// Changes of a mask (a byte a pixel, 0 or 1, row after row) by a brush and by connected pieces. No function needs a page.
-// A change is the runs of pixels that it flips: the place of the first, how many, and so on; none reaches into a next row.
+// Changes of a mask (a byte a pixel, 0 or 1, row after row) by brush and by connected pieces. No function needs a page.
+// A change is the runs of pixels that it flips: place of the first, how many, and so on; none reaches into a next row.
 
 const SLACK = 1e-9; // of a pixel: what rounding may take from an edge
 
@@ -24,7 +24,7 @@ export class Runs {
   }
 }
 
-// Where a round brush of a whole number of pixels stands: on a pixel's centre, or on a corner where that number is even.
+// Where a round brush, some whole pixels wide, stands: on a pixel's centre, or on a corner where the width is even.
 function placed({ x, y }, diameter) {
   return diameter % 2 ? { x: Math.floor(x) + 0.5, y: Math.floor(y) + 0.5 } : { x: Math.round(x), y: Math.round(y) };
 }
@@ -34,37 +34,42 @@ function sidesOf(a, b, radius) {
   const length = Math.hypot(b.x - a.x, b.y - a.y);
   if (length === 0) return [];
   const x = (-(b.y - a.y) / length) * radius, y = ((b.x - a.x) / length) * radius;
-  return [1, -1].map((sign) => [{ x: a.x + sign * x, y: a.y + sign * y }, { x: b.x + sign * x, y: b.y + sign * y }]);
+  return [[x, y], [-x, -y]].map(([dx, dy]) => [{ x: a.x + dx, y: a.y + dy }, { x: b.x + dx, y: b.y + dy }]);
 }
 
-// Gives pixels on the way of a brush a value: those whose centre is within it. `among` leaves those alone whose `values`
-// are not above `cut`. What was flipped is added to `runs`; returns the rectangle that the brush could reach.
+// Gives pixels on the way of a brush a value: those whose centre is within it. `among` leaves those alone whose
+// `values` are not above `cut`. What was flipped is added to `runs`; returns the rectangle that the brush could reach.
 export function stamp(mask, width, height, from, to, diameter, value, runs, among = null) {
   const radius = diameter / 2, ends = [placed(from, diameter), placed(to, diameter)], sides = sidesOf(...ends, radius);
   const xs = ends.map(({ x }) => x), ys = ends.map(({ y }) => y);
-  const part = {
-    left: Math.max(Math.floor(Math.min(...xs) - radius), 0), right: Math.min(Math.ceil(Math.max(...xs) + radius), width),
-    top: Math.max(Math.floor(Math.min(...ys) - radius), 0), bottom: Math.min(Math.ceil(Math.max(...ys) + radius), height),
-  };
-  for (let row = part.top; row < part.bottom; row++) {
-    const y = row + 0.5;
-    let left = Infinity, right = -Infinity;
-    for (const end of ends) {
-      const high = radius * radius - (y - end.y) ** 2;
-      if (high < 0) continue;
-      left = Math.min(left, end.x - Math.sqrt(high));
-      right = Math.max(right, end.x + Math.sqrt(high));
-    }
-    for (const [p, q] of sides) {
-      if (p.y === q.y || (p.y - y) * (q.y - y) > 0) continue;
-      const x = p.x + ((q.x - p.x) * (y - p.y)) / (q.y - p.y);
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-    }
-    const first = Math.max(Math.ceil(left - 0.5 - SLACK), 0), last = Math.min(Math.floor(right - 0.5 + SLACK), width - 1);
+  const [left, top] = [xs, ys].map((all) => Math.max(Math.floor(Math.min(...all) - radius), 0));
+  const right = Math.min(Math.ceil(Math.max(...xs) + radius), width);
+  const bottom = Math.min(Math.ceil(Math.max(...ys) + radius), height);
+  for (let row = top; row < bottom; row++) {
+    const [begin, end] = reached(row + 0.5, ends, sides, radius);
+    const first = Math.max(Math.ceil(begin - 0.5 - SLACK), 0);
+    const last = Math.min(Math.floor(end - 0.5 + SLACK), width - 1);
     give(mask, row * width + first, row * width + last, value, runs, among);
   }
-  return part;
+  return { left, right, top, bottom };
+}
+
+// From where to where a brush reaches on its way, at one height: between its two ends and the lines beside them.
+function reached(y, ends, sides, radius) {
+  let left = Infinity, right = -Infinity;
+  for (const end of ends) {
+    const high = radius * radius - (y - end.y) ** 2;
+    if (high < 0) continue;
+    left = Math.min(left, end.x - Math.sqrt(high));
+    right = Math.max(right, end.x + Math.sqrt(high));
+  }
+  for (const [p, q] of sides) {
+    if (p.y === q.y || (p.y - y) * (q.y - y) > 0) continue;
+    const x = p.x + ((q.x - p.x) * (y - p.y)) / (q.y - p.y);
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+  }
+  return [left, right];
 }
 
 function give(mask, first, last, value, runs, among) {

@@ -4,6 +4,7 @@ import { button, make, written } from "./elements.js";
 import { showEntries } from "./legend.js";
 import { blacken, cross, stampOn, toolAt } from "./marks.js";
 import { CORRECTION, MISS, PANELS } from "./pictures.js";
+import { listen } from "./pointing.js";
 
 const TRUTH = 1, OVERLAY = 3;
 const NO_PIXEL = "move over a picture to read its pixels";
@@ -46,7 +47,7 @@ export class Panels {
     caption.append(...(beside.length && (place === 2 || this.isBeside(place)) ? [dice] : []), legend);
     const figure = make("figure", {}, caption, make("div", { className: "vk-frame" }, canvas, note));
     const panel = { place, canvas, note, legend, dice, figure };
-    this.listen(panel);
+    listen(this, panel);
     return panel;
   }
 
@@ -125,44 +126,6 @@ export class Panels {
   }
 
   // -- mouse and zoom -------------------------------------------------------------------------------------------------
-
-  listen(panel) {
-    const { canvas } = panel, { viewer } = this;
-    canvas.addEventListener("wheel", (event) => {
-      if (!viewer.data) return;
-      event.preventDefault();
-      const steps = -Math.sign(event.deltaY || event.deltaX); // with Shift some browsers turn the wheel sideways
-      if (event.shiftKey && viewer.editor.edit) viewer.editor.tools.resize(steps);
-      else this.zoomBy(Math.exp(-event.deltaY / 400), this.toFrame(panel, event));
-    }, { passive: false });
-    const edited = () => panel.place === this.correction && viewer.editor.edit !== null;
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      viewer.takeKeys();
-      if (edited() && event.button === 0) viewer.editor.tools.down(this.toFrame(panel, event));
-    });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => viewer.editor.tools.up());
-    canvas.addEventListener("contextmenu", (event) => edited() && event.preventDefault());
-    canvas.addEventListener("pointermove", (event) => {
-      if (!viewer.data) return;
-      if (viewer.editor.tools.stroke) {
-        const passed = event.getCoalescedEvents?.() ?? []; // none on a page that came over plain HTTP
-        viewer.editor.tools.move((passed.length ? passed : [event]).map((one) => this.toFrame(panel, one)));
-      } else if (event.buttons & (edited() ? 6 : 1)) {
-        const zoom = this.zoomOf(panel);
-        this.at.x -= event.movementX / zoom;
-        this.at.y -= event.movementY / zoom;
-      }
-      this.cursor = this.toFrame(panel, event);
-      this.showPixel();
-      viewer.draw("view");
-    });
-    canvas.addEventListener("pointerleave", () => {
-      this.cursor = null;
-      viewer.draw("view");
-    });
-    panel.figure.addEventListener("dblclick", () => edited() || this.enlarge(panel.place));
-  }
 
   // Screen pixels to one pixel of the frame.
   zoomOf({ canvas }) {

@@ -101,7 +101,8 @@ export class Pictures {
   correct(mask, colour, state, hidden, part) {
     const { width, height, grey } = this.data, place = this.sources.length - 1, line = state.contour ? state.width : 0;
     const table = lookup(state, [colour], hidden ? 0 : state.contour ? 1 : state.opacity);
-    const shown = part === null ? { left: 0, right: width, top: 0, bottom: height } : widened(part, line, width, height);
+    const whole = { left: 0, right: width, top: 0, bottom: height };
+    const shown = part === null ? whole : widened(part, line, width, height);
     const read = widened(shown, line, width, height), wide = read.right - read.left; // as far as a line comes from
     let classes = cropped(mask, width, read);
     if (line) classes = outlineOf(distancesTo(classes, wide, read.bottom - read.top), line);

@@ -2,12 +2,17 @@
 
 export class Strokes {
   constructor() {
-    Object.assign(this, { done: [], undone: [], kept: 0 });
+    Object.assign(this, { done: [], undone: [], kept: null });
+  }
+
+  // The stroke that made the mask what it is; null at the beginning.
+  get last() {
+    return this.done.at(-1) ?? null;
   }
 
   // Whether the mask is another one than that which was kept last, or that it began with.
   get changed() {
-    return this.done.length !== this.kept;
+    return this.last !== this.kept;
   }
 
   // Those whose work stands, each once.
@@ -16,23 +21,23 @@ export class Strokes {
   }
 
   add(tool, runs) {
-    if (this.kept > this.done.length) this.kept = NaN; // what was kept can no longer be come back to
     this.undone = [];
     this.done.push({ tool, runs });
   }
 
   // The pixels to flip; null where nothing is left to undo.
   undo() {
-    const last = this.done.pop();
-    if (!last) return null;
-    this.undone.push(last);
-    return last.runs;
+    return moved(this.done, this.undone);
   }
 
   redo() {
-    const next = this.undone.pop();
-    if (!next) return null;
-    this.done.push(next);
-    return next.runs;
+    return moved(this.undone, this.done);
   }
+}
+
+function moved(from, to) {
+  const stroke = from.pop();
+  if (!stroke) return null;
+  to.push(stroke);
+  return stroke.runs;
 }

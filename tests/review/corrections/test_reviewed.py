@@ -1,5 +1,6 @@
 """Corrections of a run's cases, as the viewer shows them and hands them in."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def drawn(source, case_id=GRIDDED, began_from=BeganFrom.EMPTY, reviewer="ann", a
     mask[row] = True
     record = start.record(reviewer, mask, seconds=1.0, truth_seen=False, after=after)
     return DrawnCorrection(replace(record, **change), mask)
+
+
+def sent_line(one):
+    """A correction as the viewer sends it, an object."""
+    values = json.loads(one.record.to_line()) | {"schema": "vesselkit.drawn-correction", "mask": packed(one.mask)}
+    return {name: value for name, value in values.items() if name != "mask_sha256"}
 
 
 def test_a_case_tells_what_it_can_begin_from(source):
