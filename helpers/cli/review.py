@@ -59,7 +59,7 @@ def review(
     prompt_id: PromptId = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="DIR", help="Model folder whose SAM2 answers clicks of who corrects a mask."),
+        typer.Option("--model", metavar="DIR", help="Model folder whose SAM2 answers clicks and carries corrections."),
     ] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")

@@ -19,7 +19,7 @@ from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore, elsewhere
-from helpers.stages.click_stage import clicking_with
+from helpers.stages.click_stage import open_model
 from helpers.stages.exchange_stage import ExportRequest
 
 VERDICTS_FOLDER = "verdicts"
@@ -110,8 +110,8 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
         source.fingerprints[1:],
     )  # fmt: skip
     corrections = ReviewedCorrections(source, CorrectionStore(folder / CORRECTIONS_FOLDER))
-    clicking = None if settings.model is None else clicking_with(source, settings.model)
-    return Review(source, session, corrections, folder, clicking=clicking)
+    clicking, carrier = (None, None) if settings.model is None else open_model(source, settings.model)
+    return Review(source, session, corrections, folder, clicking=clicking, carrier=carrier)
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

@@ -317,7 +317,7 @@ class ReviewSettings(DataSettings):
     prompt: _OptionalText = Field(None, description="such as p1; empty: the first of the run")
     reviewer: _PlainName = Field("reviewer", description="whose verdicts these are: a name or initials")
     model: Annotated[DirectoryPath | None, _Unset] = Field(
-        None, description="model folder whose SAM2 answers clicks while a mask is corrected; empty: no clicks"
+        None, description="model folder whose SAM2 answers clicks and carries corrections; empty: neither"
     )
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")
     export: Annotated[Annotated[str, *_one_of(Exported)] | None, _Unset] = Field(

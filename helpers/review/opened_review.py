@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.core.vocabulary import QueueOrder
+from helpers.review.corrections.carrying import CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.page import write_page
@@ -29,12 +30,14 @@ class OpenedReview:
         session: the queue of cases, and the verdicts of one reviewer.
         corrections: of all readers, kept beside the verdicts.
         clicking: what answers clicks; None without a model.
+        carrier: what carries corrections through sequences; None without a model.
     """
 
     source: ReviewSource = field(repr=False)
     session: ReviewSession = field(repr=False)
     corrections: ReviewedCorrections = field(repr=False)
     clicking: Clicking | None = field(default=None, repr=False, kw_only=True)
+    carrier: CarriesMasks | None = field(default=None, repr=False, kw_only=True)
 
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
@@ -43,7 +46,7 @@ class OpenedReview:
         from helpers.review.widget import ReviewWidget
 
         display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
-        display(ReviewWidget(self.source, self.session, self.corrections, self.clicking))
+        display(ReviewWidget(self.source, self.session, self.corrections, self.clicking, self.carrier))
 
     def _ipython_display_(self) -> None:
         """What a notebook shows of a cell that ends in the review."""

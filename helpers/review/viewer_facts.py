@@ -44,6 +44,7 @@ def review_facts(
     records: Iterable[VerdictRecord] = (),
     corrections: ReviewedCorrections | None = None,
     clicks: str | None = None,
+    waiting: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The facts of a review as a JSON object, docs/review.md.
 
@@ -51,6 +52,7 @@ def review_facts(
         records: verdicts given so far; those on what the runs do not say, or no longer say, are left out.
         corrections: made so far; None for none.
         clicks: fingerprint of the model that answers clicks; None where none does.
+        waiting: ids of cases with a carried mask that the reviewer has yet to look at.
     """
     kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
@@ -61,4 +63,5 @@ def review_facts(
         "verdicts": [record.to_json() for record in kept],
         "corrections": [] if corrections is None else corrections.facts(),
         "clicks": clicks,
+        "waiting": list(waiting),
     }

@@ -1,14 +1,18 @@
 """The viewer in a notebook: an anywidget component that asks the kernel for cases, and hands it what reviewers do."""
 
+from dataclasses import asdict
 from typing import Any
 
 import anywidget
 import traitlets
 
 from helpers.core.errors import VesselkitError, in_words
+from helpers.core.vocabulary import BeganFrom
+from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.payload import packed
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictRecord
@@ -38,10 +42,14 @@ class ReviewWidget(anywidget.AnyWidget):
         session: ReviewSession,
         corrections: ReviewedCorrections,
         clicking: Clicking | None = None,
+        carrier: CarriesMasks | None = None,
     ) -> None:
         weights = None if clicking is None else clicking.weights
-        super().__init__(facts=review_facts(source, session.records, corrections, weights), reviewer=session.reviewer)
+        carried = CarriedMasks(source, corrections.store, session.reviewer)
+        facts = review_facts(source, session.records, corrections, weights, carried.waiting())
+        super().__init__(facts=facts, reviewer=session.reviewer)
         self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
+        self._carried, self._carrier = carried, carrier
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
     def answer(self, asked: Any) -> dict[str, Any]:
@@ -49,7 +57,7 @@ class ReviewWidget(anywidget.AnyWidget):
 
         Args:
             asked: `ticket`, and `kind` `load` with `case_id`, `save` with `record`, `correct` with `drawn`, or
-                `click` as `Clicking.reply` takes it.
+                `click` as `Clicking.reply` takes it, or `carry` with the `case_id` of a correction.
         """
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
         try:
@@ -57,7 +65,8 @@ class ReviewWidget(anywidget.AnyWidget):
                 case {"kind": "load", "case_id": str(case_id)}:
                     self._corrections.reload()
                     corrected = {"corrected": self._corrections.masks(case_id)}
-                    return {"ticket": ticket, "payload": self._source.view(case_id).to_json() | corrected}
+                    payload = self._source.view(case_id).to_json() | corrected
+                    return {"ticket": ticket, "payload": self._with_carried(payload)}
                 case {"kind": "save", "record": record}:
                     kept = self._session.add(VerdictRecord.from_json(record))
                     # Of no use to the page that sent it, so nothing is sent; a page that is loaded again asks for all.
@@ -66,9 +75,14 @@ class ReviewWidget(anywidget.AnyWidget):
                 case {"kind": "correct", "drawn": drawn}:
                     self._corrections.keep(DrawnCorrection.from_json(drawn), self._session.reviewer)
                     self.facts["corrections"][:] = self._corrections.facts()
-                    return {"ticket": ticket}
+                    self.facts["waiting"][:] = self._carried.waiting()
+                    return {"ticket": ticket, "waiting": self.facts["waiting"]}
                 case {"kind": "click"} if self._clicking is not None:
                     return {"ticket": ticket, **self._clicking.reply(asked)}
+                case {"kind": "carry", "case_id": str(case_id)} if self._carrier is not None:
+                    said = self._carried.carry(case_id, self._carrier).to_text()
+                    self.facts["waiting"][:] = self._carried.waiting()
+                    return {"ticket": ticket, "said": said, "waiting": self.facts["waiting"]}
                 case _:
                     return {"ticket": ticket, "error": "expected a case to load, or a record or mask to save"}
         except OSError as error:
@@ -77,3 +91,11 @@ class ReviewWidget(anywidget.AnyWidget):
             return {"ticket": ticket, "error": said}
         except (VesselkitError, ValueError) as error:
             return {"ticket": ticket, "error": str(error)}
+
+    def _with_carried(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """A case with the mask that was carried to it, where one waits to be looked at; a correction begins from it."""
+        waiting = self._carried.waiting().get(payload["case_id"])
+        if waiting is None or waiting.image_sha256 != payload["image_sha256"]:
+            return payload
+        bases = {str(BeganFrom.CARRIED): asdict(waiting.base)} | payload["bases"]
+        return payload | {"bases": bases, "carried": packed(self._carried.mask(payload["case_id"]))}

@@ -19,7 +19,7 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.runs.run_folder import Run
-from helpers.stages.click_stage import clicking_with
+from helpers.stages.click_stage import open_model
 
 GivenRun = str | os.PathLike[str] | Run
 
@@ -51,7 +51,8 @@ def open_review(
         verdicts: folder that verdicts are kept in; None for the run's own name with `-verdicts` behind it. Corrections
             are kept beside it, under the same name with `corrections` in place of `verdicts`.
         reviewer: whose verdicts and corrections these are: a name or initials.
-        model: folder that `convert` wrote, whose SAM2 answers clicks in a notebook's viewer; None for none.
+        model: folder that `convert` wrote, whose SAM2 answers clicks in a notebook's viewer and carries corrections
+            through sequences; None for none.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -89,8 +90,8 @@ def open_review(
         source.fingerprints[1:],
     )
     corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in)))
-    answering = None if model is None else clicking_with(source, input_path(model, "model"))
-    return OpenedReview(source, session, corrections, clicking=answering)
+    clicking, carrier = (None, None) if model is None else open_model(source, input_path(model, "model"))
+    return OpenedReview(source, session, corrections, clicking=clicking, carrier=carrier)
 
 
 def _folder(run: GivenRun, name: str) -> Path:

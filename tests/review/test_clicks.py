@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 
+from helpers.core.vocabulary import BeganFrom
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
@@ -12,9 +13,10 @@ from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
 from helpers.review.viewer_facts import viewer_module
 from helpers.review.widget import ReviewWidget
+from tests.review.corrections.test_carrying import Carrier, row
 from tests.support.correcting import stroke
 from tests.support.opened_page import Opened
-from tests.support.review_runs import GRIDDED, HEIGHT, WIDTH
+from tests.support.review_runs import GRIDDED, HEIGHT, SAME, WIDTH
 from tests.support.stand_in_clicks import RowsForPoints
 from tests.support.viewer_controls import TELL_WHAT_IS_DRAWN
 
@@ -41,11 +43,11 @@ def show(browser, made, tmp_path):
     """`show(model)`: the viewer of a kernel with that model, and the store of its corrections."""
     source, contexts = made[0], []
 
-    def shown(model):
+    def shown(model, carrier=None):
         session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
         corrections = ReviewedCorrections(source, CorrectionStore(tmp_path / "c"))
         clicking = None if model is None else Clicking(source, model)
-        widget = ReviewWidget(source, session, corrections, clicking)
+        widget = ReviewWidget(source, session, corrections, clicking, carrier)
         contexts.append(browser.new_context(viewport={"width": 1500, "height": 950}))
         page = contexts[-1].new_page()
         page.evaluate(TELL_WHAT_IS_DRAWN)
@@ -114,6 +116,30 @@ def test_a_first_point_has_three_masks(show):
         shows(one, rows(count))
     one.press("z")
     shows(one, rows(0))
+
+
+def test_a_correction_is_carried_and_looked_at(show):
+    one, store = show(RowsForPoints(), Carrier())
+    one.press("E", "f", "f", "F")
+    assert "Save the correction" in one.text(SAID)
+    one.press("P")
+    stroke(one.page, SIZE, (20, 50))
+    shows(one, rows(2))
+    one.press("s")
+    one.wait(lambda: "the correction is saved" in one.text(SAID))
+    one.press("F")
+    one.wait(lambda: "1 masks carried" in one.text(SAID))
+    one.press("E", "ArrowRight")
+    one.wait(lambda: one.text(".vk-id") == SAME)
+    assert one.text(".vk-corrected") == "carried: look" and set(store.standing()["ann"]) == {GRIDDED}
+    one.press("E")
+    shows(one, row(1))  # begins from what was carried
+    one.press("s")  # as it is
+    one.wait(lambda: "the correction is saved" in one.text(SAID))
+    found = store.standing()["ann"]
+    assert found[SAME].base.began_from is BeganFrom.CARRIED and found[SAME].tools == ()
+    assert found[SAME].base.carried_from == (found[GRIDDED].id,) and np.array_equal(store.mask(found[SAME]), row(1))
+    assert one.text(".vk-corrected").startswith("correct")
 
 
 def test_without_a_model_the_tools_are_not_there_and_the_viewer_says_why(show, opened):

@@ -17,7 +17,7 @@ _MADE = """async ([module, style]) => {
     return {
       facts: {
         run: "r", config: "c", prompt: "p1", stamp: null, title: null, beside: [], reasons: ["catheter"], verdicts: [],
-        corrections: [], clicks: null,
+        corrections: [], clicks: null, waiting: [],
         runs: [{ run: "r", name: "run", threshold: 0.5, prompt_text: "vessel" }],
         metrics: [{ name: "dice", title: "Dice", lower_is_better: false }],
         palettes: [0, 1].map(() => ({ truth: [255, 0, 0], prediction: [0, 217, 0], ...rest })),

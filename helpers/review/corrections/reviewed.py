@@ -12,6 +12,7 @@ from helpers.core.paths import plain_name
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
+from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.record import CorrectionRecord, standing
 from helpers.review.corrections.store import CorrectionStore
@@ -124,7 +125,8 @@ class ReviewedCorrections:
             raise UsageProblem("expected a correction of this reviewer of a case of this run and prompt")
         self.reload()
         view, before = self.source.view(record.case_id), self.standing.get(reviewer, {}).get(record.case_id)
-        bases = [*view.bases.values(), *(() if before is None else (before.base,))]
+        waiting = CarriedMasks(self.source, self.store, reviewer).waiting().get(record.case_id)
+        bases = [*view.bases.values(), *(one.base for one in (before, waiting) if one is not None)]
         if record.image_sha256 != view.image_sha256 or record.base not in bases:
             raise UsageProblem(
                 "expected a correction of the frame and the mask as they are now, and the case was changed meanwhile. "

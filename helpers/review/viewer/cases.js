@@ -17,11 +17,12 @@ async function greyOf(url, width, height) {
 async function decoded(payload) {
   const { width, height } = payload, count = width * height;
   const mask = (text) => (text === null ? null : unpackedMask(text, count));
-  const [grey, truth, ignored, centreline] = await Promise.all([
+  const [grey, truth, ignored, centreline, carried] = await Promise.all([
     payload.image === null ? new Uint8Array(count) : greyOf(payload.image, width, height),
     mask(payload.truth),
     mask(payload.ignored),
     mask(payload.centreline),
+    mask(payload.carried ?? null),
   ]);
   const predictions = await Promise.all(
     payload.predictions.map(async (one) =>
@@ -35,13 +36,18 @@ async function decoded(payload) {
           },
     ),
   );
-  return { ...payload, grey, truth, ignored, centreline, predictions };
+  return { ...payload, grey, truth, ignored, centreline, carried, predictions };
 }
 
 // A few cases are kept decoded, so that the memory stays flat however many are paged through.
 export class Cases {
   constructor(load) {
     Object.assign(this, { load, kept: new Map() });
+  }
+
+  // All are asked for again: more is known of some.
+  forget() {
+    this.kept.clear();
   }
 
   of(caseId) {

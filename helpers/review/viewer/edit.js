@@ -4,11 +4,12 @@ import { worked } from "./corrections.js";
 import { boundsOf, flip } from "./mask_edit.js";
 import { Strokes } from "./strokes.js";
 
-// What a correction of a case can begin from: a reader's own correction, then prediction, ground truth and nothing.
+// What a correction of a case can begin from: a reader's own correction, then a carried mask, prediction, ground truth and nothing.
 // `own`: the record that stands with its mask, or null. Each has its `name`, `base`, `mask` and `before`, the record.
 export function beginningsOf(data, own) {
   const masks = {
     prediction: data.predictions[0].stored, truth: data.truth, empty: new Uint8Array(data.width * data.height),
+    carried: data.carried,
   };
   const found = Object.entries(data.bases)
     .filter(([name]) => masks[name])

@@ -7,7 +7,7 @@ const TOOL_TEXTS = {
   point: "Point, box (P)", beside: "Point beside (N)",
 };
 const BEGINNINGS = {
-  correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
+  carried: "carried mask",   correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
 };
 
 export class EditCard {
@@ -29,6 +29,7 @@ export class EditCard {
       make("span", { className: "vk-word", textContent: text }), step("−", `${name} less (${keys[0]})`, () => act(-1)),
       value, step("+", `${name} more (${keys[1]})`, () => act(1)));
     this.clicks = make("p", { className: "vk-hint", textContent: editor.tools.clicks.refusal });
+    this.carry = button("Carry (F)", () => editor.carry(), { title: "to the other frames of the sequence" });
     this.other = button("Next mask (M)", () => editor.tools.clicks.next());
     this.root = make(
       "div", { className: "vk-editing", hidden: true },
@@ -39,7 +40,7 @@ export class EditCard {
       make("div", { className: "vk-line" }, this.undo, this.redo, this.truth),
       make("div", { className: "vk-line" },
         button("Save (s)", () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
-        this.back, button("Leave (E)", () => editor.toggle())),
+        this.back, this.carry, button("Leave (E)", () => editor.toggle())),
     );
   }
 
@@ -69,5 +70,7 @@ export class EditCard {
     this.truth.hidden = viewer.data.truth === null;
     this.truth.ariaPressed = String(edit.truthShown);
     this.back.disabled = editor.own === null;
+    this.carry.hidden = tools.clicks.refusal !== "" || viewer.frames().length < 2;
+    this.carry.disabled = editor.own === null || edit.strokes.changed;
   }
 }

@@ -57,7 +57,8 @@ export class Editor {
   wordOf(caseId) {
     if (this.viewer.state.blind) return "";
     if (this.unsaved.includes(caseId)) return "unsaved";
-    return this.corrected.has(caseId) ? "corrected" : "";
+    if (this.corrected.has(caseId)) return "corrected";
+    return this.viewer.facts.waiting.includes(caseId) ? "carried: look" : "";
   }
 
   legend(palette) {
@@ -242,7 +243,7 @@ export class Editor {
   unkept() {
     const { edit: { beginning: { base, name }, kept, mask, strokes }, viewer: { data } } = this;
     if (!strokes.changed && (kept || name === "correction")) return "This correction is saved already.";
-    if (base.began_from === "empty" || data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256) return "";
+    if (["empty", "carried"].includes(base.began_from) || data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256) return "";
     const begun = beginningsOf(data, null).find((one) => one.name === base.began_from).mask;
     return sameMask(mask, begun) ? "Not saved: the mask is as it began. X takes a saved correction back." : "";
   }
@@ -282,9 +283,28 @@ export class Editor {
     viewer.tell(`${own.record.case_id}: the correction was taken back`);
   }
 
+  // Has the model follow the saved correction to the other frames of the sequence, where it waits to be looked at.
+  async carry() {
+    const { edit, own, viewer, tools: { clicks } } = this, caseId = viewer.data.case_id;
+    if (clicks.refusal) return viewer.tell(clicks.refusal);
+    if (!own || edit.strokes.changed) return viewer.tell("Save the correction (s), then carry it.");
+    viewer.tell("Carrying: the model follows the mask from frame to frame …");
+    try {
+      const { said, waiting } = await viewer.host.carry(caseId);
+      viewer.facts.waiting = waiting;
+      viewer.decoded.forget();
+      this.redraw();
+      viewer.tell(said);
+    } catch (error) {
+      viewer.tell(error.message);
+    }
+  }
+
   async keep(drawn) {
+    const waiting = this.viewer.facts.waiting.length; // masks carried from what is another correction now wait no more
     if (!(await this.saving.keep("correction", () => this.viewer.host.correct(drawn)))) return false;
     this.viewer.corrections.push(drawn);
+    if (this.viewer.facts.waiting.length !== waiting) this.viewer.decoded.forget();
     return true;
   }
 }

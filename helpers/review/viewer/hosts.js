@@ -44,10 +44,11 @@ export default {
         facts.verdicts.push(record); // for a second view of this widget
       },
       correct: async (drawn) => {
-        await ask("correct", { drawn });
+        facts.waiting = (await ask("correct", { drawn })).waiting ?? facts.waiting;
         facts.corrections.push(drawn);
       },
       click: (asked) => ask("click", asked),
+      carry: (caseId) => ask("carry", { case_id: caseId }),
     });
     // JupyterLab looks at each key before its target does. Shortcuts reach it, such as the one that saves; of its other
     // keys none does, such as d d, which deletes a cell.

@@ -76,6 +76,7 @@ const EDIT_KEYS = [
   ["f", ["f"], "begin from another mask", (e) => e.beginFrom()],
   ["T", ["T"], "ground truth and scores, on and off", (e) => e.showTruth()],
   ["s", ["s"], "save the correction", (e) => e.save()],
+  ["F", ["F"], "carry the saved correction through the sequence", (e) => e.carry()],
   ["X", ["X"], "take the saved correction back", (e) => e.takeBack()],
   ["a, r, 2 … 9", ["a", "r", "2", "3", "4", "5", "6", "7", "8", "9"], "no verdict meanwhile: E leaves",
     (e) => e.viewer.tell("You correct a mask: leave with E to give a verdict.")],
@@ -84,7 +85,7 @@ const BY_EDIT_KEY = new Map(EDIT_KEYS.flatMap(([, keys, , act]) => keys.map((key
 const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
 
 // Not again while they are held.
-const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter", "E"]), EDIT_ONCE = new Set(["f", "s", "v", "T", "X"]);
+const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter", "E"]), EDIT_ONCE = new Set(["f", "F", "s", "v", "T", "X"]);
 const FIELDS = "select, textarea, input:not([type=range]):not([type=checkbox])";
 
 // A digit with Shift is another sign on each keyboard: where that sign means nothing here, the digit's place counts.
