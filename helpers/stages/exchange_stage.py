@@ -131,7 +131,7 @@ def import_as_run(
         raise UsageProblem(
             f"{spell('values')}, {spell('threshold')}: go with PNG, NPZ and NPY files; {found} holds masks. Leave out"
         )
-    with unpacked(path, found) as (folder, given):
+    with unpacked(path, found, dataset.frames) as (folder, given):
         summary = import_masks(folder, name, dataset, output, meaning=Meaning.MASK)
     return replace(summary, notes=(*summary.notes, *given.said))
 

@@ -62,3 +62,16 @@ def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call
     ended = call(*EXPORT, "dicom-seg", "--identity", "source", "--output", "named")
     assert ended.code == 0 and "2 segmentations carry the patient's identity" in ended.out
     assert {seg.PatientID for seg in segmentations(tmp_path / "named")} == {PLANTED[1], "PID-77124"}
+    ended = call("import", "out", "--into", "run", "--name", "back", "--data", "data", "--output", "back")
+    assert ended.code == 0, ended.err
+    again = open_run(tmp_path / "back")
+    assert np.array_equal([again.mask(case_id, "p1") for case_id in predicted.cases()], masks)
+    given = ("--into", "corrections", "--data", "data", "--predictions", "run", "--reviewer", "bob", "--output", "c")
+    ended = call("import", "out", *given, "--began-from", "prediction")
+    assert ended.code == 0 and "3 masks are as they were" in ended.out, ended.err
+    drawn.PixelData = b"\0" + drawn.PixelData[1:]
+    drawn.save_as(drawn.filename)
+    ended = call("import", "drawn/segmentations", *given, "--began-from", "empty")
+    assert ended.code == 0 and ended.out.startswith("1 corrections kept\n1 masks are as they were"), ended.err
+    kept = CorrectionStore(tmp_path / "c")
+    assert kept.mask(kept.standing()["bob"][cine[0]]).sum() == 63 * 65 - 8

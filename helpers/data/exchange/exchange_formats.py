@@ -8,6 +8,7 @@ from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import SEGMENTATIONS, Exchange
 from helpers.data.exchange.coco_files import read_coco_masks, write_coco
 from helpers.data.exchange.dicom_seg_files import require_dicom, require_dicom_and_probability, write_dicom_seg
+from helpers.data.exchange.dicom_seg_reading import read_segmentations, segmentation_files
 from helpers.data.exchange.exchanged import GivenMasks, SentCase, SentSet, read_annotations
 from helpers.data.exchange.label_studio_files import is_label_studio, read_label_studio_masks, write_label_studio
 from helpers.data.exchange.labelme_files import read_labelme_masks, write_labelme
@@ -22,6 +23,7 @@ from helpers.data.exchange.mask_folders import (
     write_png,
 )
 from helpers.data.exchange.nifti import nifti_ending
+from helpers.data.frames.frame import Frame
 from helpers.data.layouts.coco import is_coco
 from helpers.data.layouts.file_walk import files_under
 from helpers.data.layouts.labelme import is_labelme
@@ -81,6 +83,8 @@ def kind_of(path: Path) -> Exchange:
         if len(annotated) > 1:
             raise RefusedInput(f"{path}: expected files of one format, found {_listed(annotated)}. Say which with --as")
         return next(iter(annotated))
+    if segmentation_files(path):
+        return Exchange.DICOM_SEG
     suffixed = {kind for kind in (Exchange.PNG, Exchange.NIFTI) if _mask_files(path, kind)}
     if len(suffixed) != 1:
         instead = f"{_listed(suffixed)}. Say which with --as" if suffixed else "none. Check the path"
@@ -88,14 +92,13 @@ def kind_of(path: Path) -> Exchange:
     return suffixed.pop()
 
 
-def read_masks(path: Path, kind: Exchange) -> GivenMasks:
+def read_masks(path: Path, kind: Exchange, frames: Sequence[Frame] = ()) -> GivenMasks:
     """The masks of a folder or file. Raises RefusedInput where it is of another format, or their meaning is uncertain.
 
     Args:
         kind: as `kind_of` finds it, or as a user says.
+        frames: of the data set that segmentations refer to; other formats name their images.
     """
-    if kind in SEGMENTATIONS:
-        raise RefusedInput(f"{path}: {kind} is written and not read. Convert the masks to PNG or NIfTI")
     if kind is Exchange.NNUNET:
         if not is_nnunet(path):
             raise RefusedInput(f"{path}: expected nnU-Net's dataset.json with labels and file_ending, found none")
@@ -103,6 +106,8 @@ def read_masks(path: Path, kind: Exchange) -> GivenMasks:
     if kind in (Exchange.PNG, Exchange.NIFTI):
         files = _mask_files(path, kind)
         given = read_mask_files(mask_folder(path), files)
+    elif kind in SEGMENTATIONS:
+        given = read_segmentations(segmentation_files(path), frames)
     else:
         kind = Exchange.LABELME if kind is Exchange.LABELME_POLYGONS else kind
         given = _READERS[kind](_annotation_files(path).get(kind, ()))

@@ -1,6 +1,6 @@
 """Masks in the formats of other tools as a folder of mask files, which is what an import reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,17 +12,20 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.exchanged import GivenMasks
+from helpers.data.frames.frame import Frame
 from helpers.data.layouts.file_walk import inside
 
 
 @contextmanager
-def unpacked(path: Path, kind: Exchange) -> Iterator[tuple[Path, GivenMasks]]:
+def unpacked(path: Path, kind: Exchange, frames: Sequence[Frame]) -> Iterator[tuple[Path, GivenMasks]]:
     """A folder of PNG files of 0 and 255 under the names of the masks' images, gone when the block ends.
 
+    Args:
+        frames: of the data set that the masks are of.
     Raises:
         RefusedInput: where masks are not certain, two are of one image, or a name leads elsewhere.
     """
-    given = read_masks(path, kind)
+    given = read_masks(path, kind, frames)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for one in track(given.masks, "masks", unit="case"):

@@ -77,7 +77,7 @@ def take_over(
     plain_name(reviewer, "reviewer")
     if began_from not in BEGAN_ELSEWHERE:
         raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
-    given = read_masks(path, kind)
+    given = read_masks(path, kind, source.dataset.frames)
     reads = {f"{one.name}.png": one.read for one in given.masks}
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")

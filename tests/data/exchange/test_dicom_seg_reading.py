@@ -1,0 +1,81 @@
+"""Segmentations come back to the pixel by what they refer to, and what is not certain is refused."""
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Exchange, Identity
+from helpers.data.exchange.exchange_formats import kind_of, read_masks
+from helpers.data.frames.frame import Frame
+from tests.data.exchange.test_dicom_seg import cine, mask_of, sent, written
+
+FRAMES = (0, 1, 2)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return cine(tmp_path / "a.dcm")
+
+
+def frames(path, indices=FRAMES):
+    return [Frame(f"case-{index}", path, index) for index in indices]
+
+
+def changed(tmp_path, path, change):
+    """A folder of a segmentation of the frames 0 and 2 that was changed."""
+    written(tmp_path / "out", sent(path, (0, 2)), identity=Identity.SOURCE)
+    (file,) = (tmp_path / "out/segmentations").iterdir()
+    dataset = dcmread(file)
+    change(dataset)
+    dataset.save_as(file)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("identity", Identity)
+def test_frames_come_back_by_what_they_refer_to(tmp_path, path, identity):
+    written(tmp_path / "out", sent(path, (2, 0)), identity=identity)
+    assert kind_of(tmp_path / "out") is Exchange.DICOM_SEG
+    masks = {one.name: one.read() for one in read_masks(tmp_path / "out", Exchange.DICOM_SEG, frames(path)).masks}
+    assert masks.keys() == {"case-0", "case-2"}
+    assert np.array_equal(masks["case-0"], mask_of(0)) and np.array_equal(masks["case-2"], mask_of(2))
+
+
+def test_a_still_frame_comes_back(tmp_path):
+    path = cine(tmp_path / "a.dcm", 1)
+    written(tmp_path / "out", sent(path, (None,)))
+    (one,) = read_masks(tmp_path / "out", Exchange.DICOM_SEG, frames(path, (None,))).masks
+    assert one.name == "case-None" and np.array_equal(one.read(), mask_of(0))
+
+
+def image(dataset, frame=0):
+    return dataset.PerFrameFunctionalGroupsSequence[frame].DerivationImageSequence[0].SourceImageSequence[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one: one.SegmentSequence.append(Dataset()), "expected one segment, found 2"),
+        (lambda one: setattr(one, "SegmentationType", "FRACTIONAL"), "expected a BINARY segmentation, found another"),
+        (lambda one: setattr(one, "PixelData", b"\0\0"), "expected the pixels that its header counts"),
+        (lambda one: one.PerFrameFunctionalGroupsSequence.pop(), "expected a functional group for each frame"),
+        (lambda one: setattr(image(one), "ReferencedSOPInstanceUID", "1.2.3"), "found a reference to another one"),
+        (lambda one: setattr(image(one), "ReferencedFrameNumber", 4), "expected the number of one frame"),
+        (lambda one: setattr(image(one), "ReferencedFrameNumber", [1, 2]), "expected the number of one frame"),
+        (lambda one: delattr(image(one), "ReferencedFrameNumber"), "expected the number of one frame"),
+        (lambda one: delattr(one.PerFrameFunctionalGroupsSequence[1], "DerivationImageSequence"), "found 0, so that"),
+        (lambda one: delattr(one, "PerFrameFunctionalGroupsSequence"), "found a damaged one .AttributeError"),
+    ],
+)
+def test_what_is_not_certain_is_refused(tmp_path, path, change, said):
+    folder = changed(tmp_path, path, change)
+    with pytest.raises(RefusedInput, match=said):
+        read_masks(folder, Exchange.DICOM_SEG, frames(path))
+
+
+def test_two_files_of_one_uid_are_refused(tmp_path, path):
+    folder = changed(tmp_path, path, lambda one: None)
+    (tmp_path / "b.dcm").write_bytes(path.read_bytes())
+    with pytest.raises(RefusedInput, match="b.dcm: expected a SOP instance UID of its own"):
+        read_masks(folder, Exchange.DICOM_SEG, frames(path) + frames(tmp_path / "b.dcm"))
