@@ -1,4 +1,4 @@
-"""`vesselkit export`: masks of a run, those to fix, and corrections, in the formats of other tools."""
+"""`vesselkit export`: masks of a run, those to fix, corrections and pairs, in the formats of other tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -48,11 +48,17 @@ def export(
         Identity,
         typer.Option("--identity", metavar="|".join(Identity), help="Of dicom-seg: whose identity files carry."),
     ] = Identity.DECLARED,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin", metavar="X", help="Of pairs: by how much readers differ, as 1 - intersection over union."
+        ),
+    ] = None,
     prompt_id: PromptId = None,
     cases: Cases = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
-    """Write a run's masks, those to fix, or corrections for other tools."""
+    """Write a run's masks, those to fix, corrections or pairs for other tools."""
     from helpers.stages.exchange_stage import ExportRequest  # here, so that --help need not wait
 
     request = ExportRequest(
@@ -64,12 +70,13 @@ def export(
         accept_as_truth,
         tuple(cases or ()),
         identity,
+        margin,
         option_name,
     )
     folder = new_folder(output, "--output", data)
     source = source_of(run, options.opening(data).open(), None, prompt_id, None)
     typer.echo(request.run(source, folder).to_text())
-    if what is not Exported.CORRECTIONS:
+    if what in (Exported.MASKS, Exported.TO_FIX):
         typed = options.typed(into="corrections", predictions=run, prompt_id=prompt_id, reviewer="NAME")
         typed |= {"began_from": "prediction", "output": "CORRECTIONS"}
         typer.echo(next_text(["import", str(output), *data_words(data, typed)]))

@@ -159,6 +159,7 @@ class Exported(StrEnum):
     MASKS = "masks"
     TO_FIX = "to-fix"  # cases that a reviewer rejected or wants fixed
     CORRECTIONS = "corrections"  # a data set whose ground truth they are
+    PAIRS = "pairs"  # a correction and the prediction that it began from
 
 
 class ImportedInto(StrEnum):

@@ -8,6 +8,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
 from helpers.data.exported_masks import NAME as EXPORTED_NAME
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported
@@ -93,8 +94,9 @@ class Dataset:
     def require_decided(self) -> None:
         """Raise RefusedInput where the ground truth cannot be used before something is decided about it, or is none."""
         if self.exported is not None and not self.exported.are_truth:
+            what = "pairs to prefer between" if self.exported.what is Exported.PAIRS else "what a run predicted"
             raise RefusedInput(
-                f"{self.root}: its masks are what a run predicted ({EXPORTED_NAME} says so), and no ground truth. Once "
+                f"{self.root}: its masks are {what} ({EXPORTED_NAME} says so), and no ground truth. Once "
                 "corrected, take them over with `vesselkit import` and export the corrections"
             )
         if self.undecided is not None:

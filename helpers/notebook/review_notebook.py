@@ -62,8 +62,9 @@ class Review(OpenedReview):
         if settings.export is None:
             return f"nothing is exported: set export to {', '.join(Exported)}"
         what, kind = Exported(settings.export), Exchange(settings.export_as)
-        corrected = what is Exported.CORRECTIONS
-        accepts = corrected and settings.accept_as_truth
+        paired = what is Exported.PAIRS
+        corrected = paired or what is Exported.CORRECTIONS
+        accepts = what is Exported.CORRECTIONS and settings.accept_as_truth
         request = ExportRequest(
             what,
             kind,
@@ -72,6 +73,7 @@ class Review(OpenedReview):
             settings.adjudicator if corrected else None,
             accepts,
             identity=Identity(settings.identity),
+            margin=settings.margin if paired else None,
         )
         folder = paths.next_free(self.folder, f"{what}-{kind}")
         summary = replace(request.run(self.source, folder), folder=Path(shown_path(folder)))

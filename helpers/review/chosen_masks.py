@@ -44,7 +44,7 @@ def has_mask(source: ReviewSource, case_id: str) -> bool:
     return source.scored_runs[0].run.prediction(case_id, source.prompt)[0].mask_pixels is not None
 
 
-def _base_of(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
+def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
     scored_run = source.scored_runs[0]
     return MaskBase(
         BeganFrom.PREDICTION,
@@ -64,7 +64,7 @@ def predicted_masks(
     for case_id in track(case_ids, words, unit="case"):
         mask = source.scored_runs[0].mask(case_id)
         said = (flags or {}).get(case_id, ())
-        yield ChosenMask(by_id[case_id], mask, MaskOrigin.PREDICTED, (_base_of(source, None, mask),), flags=said)
+        yield ChosenMask(by_id[case_id], mask, MaskOrigin.PREDICTED, (_predicted_base(source, None, mask),), flags=said)
 
 
 def merged_masks(source: ReviewSource, merged: Merged, store: CorrectionStore, words: str) -> Iterator[ChosenMask]:
@@ -74,12 +74,12 @@ def merged_masks(source: ReviewSource, merged: Merged, store: CorrectionStore, w
         case = by_id[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
-            bases = tuple(_base(one) for record in records for one in with_origins(record, by_record))
+            bases = tuple(base_of(one) for record in records for one in with_origins(record, by_record))
             made = tuple(dict.fromkeys(bases)), _making(records)
             yield ChosenMask(case, store.mask(records[0]), MaskOrigin.CORRECTED, *made)
         else:
             mask = source.scored_runs[0].mask(case_id)
-            bases = tuple(_base_of(source, one.reviewer, mask) for one in merged.accepted[case_id])
+            bases = tuple(_predicted_base(source, one.reviewer, mask) for one in merged.accepted[case_id])
             yield ChosenMask(case, mask, MaskOrigin.ACCEPTED, bases)
 
 
@@ -89,7 +89,8 @@ def _making(records: Sequence[CorrectionRecord]) -> Making:
     return Making.MANUAL if drawn else Making.SEMIAUTOMATIC
 
 
-def _base(record: CorrectionRecord) -> MaskBase:
+def base_of(record: CorrectionRecord) -> MaskBase:
+    """What a correction began from, for the record of an export."""
     base = record.base
     return MaskBase(
         base.began_from, record.reviewer, base.run, base.config, base.prompt, base.weights, base.mask_sha256,

@@ -11,8 +11,9 @@ from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
 from helpers.review.chosen_masks import has_mask, merged_masks, predicted_masks
-from helpers.review.corrections.merging import merge, with_accepted
+from helpers.review.corrections.merging import Merged, merge, with_accepted
 from helpers.review.corrections.store import CorrectionStore
+from helpers.review.pairs import write_pairs
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdict_export import LIST_NAME, TABLE_NAME, Verdicts, cases_with, verdict_table
 from helpers.review.verdicts import Verdict
@@ -94,8 +95,7 @@ def export_corrections(
         UsageProblem: for an adjudicator who corrected nothing, or where no mask remains.
         RefusedInput: as `export_masks`, and where a correction's mask is lost.
     """
-    standing = store.standing()
-    merged = merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
+    merged = _merged(source, store, adjudicator)
     if accepted is not None:
         masks = [case.case_id for case in source.cases if has_mask(source, case.case_id)]
         merged = with_accepted(merged, accepted, source.scored_runs[0].run.threshold, masks)
@@ -108,6 +108,27 @@ def export_corrections(
         return write_export(
             source, unfinished, folder, what, kind, chosen, merged, adjudicator, accepted is not None, identity
         )
+
+
+def export_pairs(
+    source: ReviewSource, folder: Path, store: CorrectionStore, margin: float, *, adjudicator: str | None = None
+) -> ExportSummary:
+    """Write corrections beside the predictions that they began from.
+
+    Args:
+        margin: 1 - intersection over union above which a correction differs by more than readers do.
+        adjudicator: as of `export_corrections`.
+    Raises:
+        UsageProblem: for an adjudicator who corrected nothing, or where no pair remains.
+        RefusedInput: as `export_corrections`.
+    """
+    return write_pairs(source, folder, store, _merged(source, store, adjudicator), margin, adjudicator)
+
+
+def _merged(source: ReviewSource, store: CorrectionStore, adjudicator: str | None) -> Merged:
+    """The correction that counts, of each case that has one of the frame as it is now."""
+    standing = store.standing()
+    return merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
 
 
 def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str | None]:

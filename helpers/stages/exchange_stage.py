@@ -16,7 +16,7 @@ from helpers.prediction.imports.import_run import ImportSummary, import_masks
 from helpers.prediction.imports.unpacked_masks import unpacked
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.corrections.taking_over import TakenOver, take_over
-from helpers.review.exports import ExportSummary, export_corrections, export_masks, export_to_fix
+from helpers.review.exports import ExportSummary, export_corrections, export_masks, export_pairs, export_to_fix
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdict_export import Verdicts
 from helpers.review.verdicts import VerdictStore, current
@@ -35,6 +35,7 @@ class ExportRequest:
         accept_as_truth: whether predictions that reviewers accepted become ground truth.
         cases: of predicted masks, ids of the cases to take; empty for all.
         identity: whose identity DICOM files carry.
+        margin: of pairs, 1 - intersection over union above which a correction differs by more than readers do.
         spell: how the caller writes the name of a parameter, for messages.
     """
 
@@ -46,13 +47,23 @@ class ExportRequest:
     accept_as_truth: bool = False
     cases: tuple[str, ...] = ()
     identity: Identity = Identity.DECLARED
+    margin: float | None = None
     spell: Spelling = str
 
     def __post_init__(self) -> None:
         spell, what = self.spell, self.what
-        corrected = what is Exported.CORRECTIONS
+        paired = what is Exported.PAIRS
+        corrected = paired or what is Exported.CORRECTIONS
         if corrected and self.corrections is None:
             raise UsageProblem(f"{spell('corrections')}: expected the folder of corrections, got none")
+        if paired and self.kind is not Exchange.PNG:
+            raise UsageProblem(f"{self.kind}: pairs are written as png, see docs/exchange.md. Export png")
+        if paired and (self.margin is None or not 0 <= self.margin < 1):
+            given = "none" if self.margin is None else f"{self.margin:g}"
+            raise UsageProblem(
+                f"{spell('margin')}: expected by how much readers differ, 1 - intersection over union from 0 to below "
+                f"1, got {given}. docs/exchange.md says where to take it from"
+            )
         if self.kind is Exchange.DICOM_SEG_FRACTIONAL and what is not Exported.MASKS:
             raise UsageProblem(
                 f"{self.kind}: holds a model's probabilities, expected with masks, got {what}. Export dicom-seg"
@@ -63,7 +74,8 @@ class ExportRequest:
         strays = {
             "corrections": self.corrections is not None and not corrected,
             "adjudicator": self.adjudicator is not None and not corrected,
-            "accept_as_truth": self.accept_as_truth and not corrected,
+            "accept_as_truth": self.accept_as_truth and what is not Exported.CORRECTIONS,
+            "margin": self.margin is not None and not paired,
             "verdicts": self.verdicts is not None and not judged,
             "identity": self.identity is not Identity.DECLARED and self.kind not in SEGMENTATIONS,
             "cases": bool(self.cases) and what is not Exported.MASKS,
@@ -84,6 +96,10 @@ class ExportRequest:
         if self.what is Exported.TO_FIX:
             return export_to_fix(source, folder, self.kind, self._standing(source))
         assert self.corrections is not None
+        if self.what is Exported.PAIRS:
+            assert self.margin is not None
+            store = CorrectionStore(self.corrections)
+            return export_pairs(source, folder, store, self.margin, adjudicator=self.adjudicator)
         return export_corrections(
             source,
             folder,

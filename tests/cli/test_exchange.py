@@ -295,6 +295,7 @@ def test_a_correction_outlives_the_mending_of_other_frames_and_not_of_its_own(ca
         (("--what", "corrections"), "--corrections: expected the folder"),
         (("--adjudicator", "ann"), "--adjudicator: plays no part"),
         (("--identity", "source"), "--identity: plays no part"),
+        (("--what", "pairs", "--margin", "0.1"), "--corrections: expected the folder"),
         (("--what", "to-fix", "--as", "dicom-seg-fractional"), "expected with masks, got"),
         (("--accept-as-truth",), "--verdicts: expected the folder"),
         (("--corrections", "data"), "--corrections: plays no part"),

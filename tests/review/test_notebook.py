@@ -70,7 +70,7 @@ def test_masks_and_corrections_go_to_other_tools(root):
     def exported(**more):
         return opened(root, predictions="tuned").export(validate(ReviewSettings, settings | more))
 
-    assert exported() == "nothing is exported: set export to masks, to-fix, corrections"
+    assert exported() == "nothing is exported: set export to masks, to-fix, corrections, pairs"
     folder = root / "outputs/demo/review/tuned"
     text = exported(export="masks", export_as="coco")
     assert text.endswith("masks written to outputs/demo/review/tuned/masks-coco")
@@ -88,6 +88,8 @@ def test_masks_and_corrections_go_to_other_tools(root):
     with pytest.raises(UsageProblem, match="1 cases: readers differ"):
         exported(export="corrections")
     assert exported(export="corrections", adjudicator="bob").startswith("1 masks written to")
+    with pytest.raises(UsageProblem, match="margin: expected by how much readers differ"):
+        exported(export="pairs")
     with pytest.raises(UsageProblem, match="export_as"):
         exported(export_as="dicom")
 
