@@ -1,7 +1,7 @@
 """Choice of the scored cases: those with ground truth that every run was made for."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.core.errors import RefusedInput
@@ -27,8 +27,8 @@ class ChosenCases:
         warnings: of what the runs have and the data set has no more.
     """
 
-    case_ids: tuple[str, ...]
-    left_out: Mapping[str, tuple[str, ...]]
+    case_ids: tuple[str, ...] = field(repr=False)
+    left_out: Mapping[str, tuple[str, ...]] = field(repr=False)
     warnings: tuple[str, ...] = ()
 
 

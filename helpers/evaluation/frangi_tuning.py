@@ -137,7 +137,7 @@ class TuningResult:
     """
 
     choice: TunedChoice
-    tuned_on: TunedOn
+    tuned_on: TunedOn = field(repr=False)
     unit: str
     units: int
     left_out: int

@@ -1,6 +1,6 @@
 """Two runs on the same cases: differences with intervals and tests, on the means of independent units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -32,11 +32,11 @@ class Pairing:
         identical: ids of cases whose two masks are the same to the pixel.
     """
 
-    first: pd.DataFrame
-    second: pd.DataFrame
-    only_first: tuple[str, ...]
-    only_second: tuple[str, ...]
-    identical: tuple[str, ...]
+    first: pd.DataFrame = field(repr=False)
+    second: pd.DataFrame = field(repr=False)
+    only_first: tuple[str, ...] = field(repr=False)
+    only_second: tuple[str, ...] = field(repr=False)
+    identical: tuple[str, ...] = field(repr=False)
 
     @property
     def all_identical(self) -> bool:

@@ -60,7 +60,7 @@ class OperatingPoint:
         reliability: columns `RELIABILITY_COLUMNS`, before and after scaling.
     """
 
-    record: dict[str, Any]
+    record: dict[str, Any] = field(repr=False)
     curves: pd.DataFrame = field(repr=False)
     reliability: pd.DataFrame = field(repr=False)
 

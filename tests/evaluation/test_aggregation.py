@@ -1,20 +1,24 @@
 """Frame, sequence, patient; and what stands next to every number."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.data.groups.name_parts import Spellings
 from helpers.evaluation.score_table import (
     SampleSizes,
     Unit,
+    both_empty,
     capped,
     keys_of,
     patient_means,
     pooled,
+    records_of,
     sequence_means,
     sizes,
     summary,
     summary_of_scored,
+    table_of,
     unit_columns,
     unit_keys,
     unit_of,
@@ -145,3 +149,24 @@ def test_spellings_of_a_patient_are_one_unit():
     assert list(keys_of(both, Unit.SEQUENCE)) == ["s1", "s2", "s3"] and list(unit_keys(both)) == ["P2", "P2", "P3"]
     assert unit_columns(both) == ["case_id", "sequence", "patient", "united"]
     assert with_united(scored, Spellings({"P1": "P9", "P9": "P9"})) is scored  # the other one is not among these
+
+
+def test_cases_in_which_nothing_is_to_be_seen():
+    """Neither a hit, nor a false alarm, nor a miss; the pixels that both leave out do not count."""
+    counted = [(0, 0, 0, 9), (1, 0, 0, 9), (0, 1, 0, 9), (0, 0, 1, 9), (1, 1, 0, 9), (0, 1, 1, 9), (0, 0, 0, 0)]
+    found = both_empty(pd.DataFrame(counted, columns=["tp", "fp", "fn", "tn"], index=range(10, 17)))
+    assert found.tolist() == [True, False, False, False, False, False, True] and found.index.tolist() == [
+        *range(10, 17)
+    ]
+
+
+def test_rows_of_json_come_back():
+    rows = [
+        {"metric": "dice", "mean": 0.5, "low": None, "few": True, "n_sequences": 3, "n_patients": None},
+        {"metric": "iou", "mean": None, "low": None, "few": False, "n_sequences": None, "n_patients": None},
+    ]
+    found = table_of(rows)
+    assert found["n_patients"].dtype == found["n_sequences"].dtype == "Int64" and found["low"].dtype == float
+    assert records_of(found) == rows
+    assert records_of(table_of([{"mean": np.inf, "n": np.int64(2)}])) == [{"mean": None, "n": 2}]
+    assert [type(value) for value in records_of(found)[0].values()] == [str, float, type(None), bool, int, type(None)]

@@ -101,6 +101,7 @@ def placed(case_id, position):
         ([("a", None, 1), ("b", None, 3)], None, False),  # each frame by itself
         ([("a", 2, None), ("b", 1, None)], "fused", False),  # of before positions were kept
         ([("a", None, None), ("b", None, None)], "fused", True),
+        ([("a", 0, None), ("b", None, None)], "fused", False),  # one without a number came first
     ],
 )
 def test_a_run_that_followed_frames_in_another_order_is_told(rows, mode, told):

@@ -131,7 +131,7 @@ def test_curves_are_drawn_in_steps_of_a_twentieth():
     assert list(curves.columns) == ["metric", "threshold", "mean", "low", "high"]
     assert curves["metric"].unique().tolist() == ["dice", "iou", "precision", "recall"]
     steps = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
-    assert curves["threshold"].tolist() == steps * 4
+    assert curves["threshold"].tolist() == steps * 4 and curves.index.tolist() == list(range(76))
 
 
 def test_a_score_that_one_patient_alone_has_is_a_mean_without_an_interval():

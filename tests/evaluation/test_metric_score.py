@@ -10,7 +10,8 @@ ROW = {"metric": "dice", "mean": 0.8, "low": 0.7, "high": 0.9, "unit": "patient"
 
 def summary(**changes):
     row = {**ROW, "n_cases": 96, "few": False, **changes}
-    runs = [{"name": name, "summary": [row], "pooled": [{**row, "metric": "ciou"}]} for name in ("model", "frangi")]
+    pooled = [{**row, "metric": metric} for metric in ("ciou", "giou")]
+    runs = [{"name": name, "summary": [row], "pooled": pooled} for name in ("model", "frangi")]
     standing = {"title": "unseen patients", "runs": [{"run": "model", "title": "12 unseen patients"}]}
     return {"runs": runs, "standing": standing}
 
@@ -39,10 +40,11 @@ def test_another_run_and_a_pooled_metric():
     score = score_in(summary(), "ciou", "frangi")
     assert str(score) == "frangi: cIoU 0.800 [0.700, 0.900], 96 cases of 12 patients; unseen patients"
     assert (score.metric, score.n_patients, score.n_cases, score.standing) == ("ciou", 12, 96, "unseen patients")
+    assert str(score_in(summary(), "giou")).startswith("model: gIoU 0.800 [0.700, 0.900]")
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(UsageProblem, match="metric: expected one of dice, ciou, got 'f1'"):
+    with pytest.raises(UsageProblem, match="metric: expected one of dice, ciou, giou, got 'f1'"):
         score_in(summary(), "f1")
     with pytest.raises(UsageProblem, match="run: expected one of model, frangi, got 'other'"):
         score_in(summary(), "dice", "other")

@@ -1,10 +1,12 @@
 """A metrics folder of a few rows: what is read of it, and what is refused."""
 
 import json
+from hashlib import sha256
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from helpers.core.errors import RefusedInput
@@ -154,3 +156,16 @@ def test_of_earlier_versions_masks_are_compared(tmp_path):
     assert outdated(found, "a", scored_run(masks={"x": MASK, "y": ~MASK})) == frozenset()
     assert outdated(found, "a", scored_run(masks={"x": ~MASK})) == {"x", "y"}
     assert outdated(found, "b", scored_run()) == frozenset()  # no mask is an empty one
+
+
+def test_tables_are_written_without_the_numbers_of_their_rows(tmp_path):
+    scores = SCORES.set_axis([7, 3, 5])
+    write(tmp_path / "m", scores=scores)
+    assert pq.read_schema(tmp_path / "m/metrics.parquet").names == list(SCORES.columns)
+    assert open_metrics(tmp_path / "m").scores("a").index.tolist() == [0, 1]
+
+
+def test_what_is_written_is_told_by_its_hash(tmp_path):
+    listed = json.loads((write(tmp_path / "m") / "summary.json").read_text())["files"]
+    assert sorted(listed) == sorted(HASHED)
+    assert listed == {name: sha256((tmp_path / "m" / name).read_bytes()).hexdigest() for name in listed}

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -131,3 +132,79 @@ def test_the_tiny_model_passes_and_a_perturbed_weight_or_a_dropped_case_does_not
     perturbed = check(recorded, scored("perturbed"))
     assert any("fell" in problem or "now failed" in problem for problem in perturbed.problems), perturbed.to_text()
     assert set(METRICS) <= set(recorded.cases.columns)
+
+
+RUN = {
+    "name": "ours",
+    "prompt": "vessel",
+    "threshold": 0.5,
+    "combine": "union",
+    "limit": None,
+    "predictor": {"device": "cpu"},
+    "dataset": {"listing_sha256": "l"},
+    "data_sha256": "d",
+}
+TABLE = pd.DataFrame({"case_id": ["a"], "sequence": ["S"], "patient": ["P"], "outcome": ["scored"], "dice": [0.5],
+                      "cldice": [0.4], "iou": [0.3]})  # fmt: skip
+
+
+def metrics(run=RUN, table=TABLE, **summary):
+    found = {"runs": [run, {**RUN, "name": "other"}], "dataset": {}, **summary}
+    return SimpleNamespace(folder="m", summary=found, scores={run["name"]: table}.get)
+
+
+def test_what_the_gate_looks_at():
+    found = scores_of(metrics())
+    assert found.configuration == {
+        "prompt": "vessel",
+        "threshold": 0.5,
+        "combine": "union",
+        "limit": None,
+        "predictor": {"device": "cpu"},
+        "listing_sha256": "l",
+        "images_sha256": "d",
+    }
+    assert list(found.cases) == ["case_id", "sequence", "patient", "outcome", "dice", "cldice"]
+    assert (found.excluded, found.title) == (False, "training list unknown")
+
+
+def test_whose_scores_the_gate_looks_at_are_those_of_the_first_run():
+    titles = [{"run": "other", "title": "of others"}, {"run": "ours", "title": "TRAINING patients (1)"}]
+    table = TABLE.assign(united="P", training="training")
+    standing = {"excluded": True, "runs": titles}
+    found = scores_of(metrics(table=table, standing=standing, dataset={"rules": {"mask_values": "mask"}}))
+    assert (found.excluded, found.title) == (True, "TRAINING patients (1)")
+    assert list(found.cases)[-2:] == ["training", "united"]
+    assert found.configuration["truth_rules"] == {"mask_values": "mask"}
+    unlisted = scores_of(metrics(run={**RUN, "dataset": None}, standing={"excluded": False, "runs": titles[:1]}))
+    assert unlisted.title == "training list unknown" and unlisted.configuration["listing_sha256"] is None
+
+
+def test_scores_on_a_truth_that_began_from_the_run_are_no_scores():
+    with pytest.raises(RefusedInput, match="m: expected scores, found the edit .* of 4 cases began from .* run ours"):
+        scores_of(metrics(run={**RUN, "edit_distance": {"cases": 4}}))
+
+
+def test_the_whole_text_of_the_gate():
+    now = drawn([0.8, 0.79, 0.7, 0.85])
+    found = check(drawn(EVEN[:3]), now)
+    assert found.to_text().splitlines() == [
+        "baseline: training list unknown",
+        "now: training list unknown",
+        "3 of 3 cases compared; 1 new ones left out",
+        "Dice: mean change -0.0367, 95 % interval [-0.1100, +0.0000], 3 patients",
+        "clDice: mean change +0.0000, 95 % interval [+0.0000, +0.0000], 3 patients",
+        "- P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",
+        "gate failed: 1 findings",
+    ]
+    assert check(now, now).to_text().splitlines()[-1] == "gate passed"
+
+
+@pytest.mark.parametrize("cases", [[], ["a", "a"]])
+def test_a_baseline_without_a_case_or_with_one_twice_is_refused(tmp_path, cases):
+    table = pd.concat([TABLE.assign(case_id=case_id) for case_id in cases] or [TABLE[:0]])
+    write_baseline(tmp_path / "b.json", Scores({}, table.drop(columns="iou")))
+    with pytest.raises(
+        RefusedInput, match=r"b\.json: expected each of its cases once, and one at least. Write it with"
+    ):
+        read_baseline(tmp_path / "b.json")

@@ -15,6 +15,7 @@ from helpers.data.rules import Rules
 from helpers.evaluation import scored_runs as module
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.scored_runs import (
+    ScoredRun,
     distinct_names,
     open_scored_runs,
     require_predicted,
@@ -107,7 +108,7 @@ def test_the_model_is_named_for_people(tmp_path):
     }
     for name, (model, shown) in models.items():
         (scored_run,) = open_scored_runs([write_run(tmp_path / name, {"a": None}, model=model)])
-        assert scored_run.model_name == shown
+        assert scored_run.model_name == shown and scored_run.official_check is None
 
 
 def test_what_decides_the_masks(tmp_path):
@@ -193,3 +194,9 @@ def test_the_frame_that_was_predicted(hashes, fine):
         return
     with pytest.raises(RefusedInput, match="x: expected the frame that was predicted, found other pixels"):
         require_predicted("x", image, [scored_run])
+
+
+def test_how_a_model_stood_to_the_official_code_is_that_of_the_run():
+    run = SimpleNamespace(manifest={"official_check": {"outcome": "same"}})
+    assert ScoredRun("a", run, "p1").official_check == {"outcome": "same"}
+    assert ScoredRun("a", SimpleNamespace(manifest={}), "p1").official_check is None

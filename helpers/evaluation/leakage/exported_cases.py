@@ -1,6 +1,6 @@
 """Training images that the kit exported under case ids: whose they are is told by the id, where the key is the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.data.exported_masks import ExportedMasks, read_exported
@@ -16,8 +16,8 @@ class ExportedCase:
     """
 
     key_fingerprint: str
-    case_id: str
-    patient: str | None
+    case_id: str = field(repr=False)
+    patient: str | None = field(repr=False)
 
 
 def exported_above(path: Path) -> ExportedMasks | None:

@@ -38,7 +38,7 @@ class TrainingCheck:
     choice: ChosenCases
     standings: Mapping[str, Standings] = field(repr=False)
     facts: dict[str, Any] | None = field(repr=False)
-    excluded: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = field(default=(), repr=False)
     excluded_patients: int = 0
     asked: bool = False
     spellings: Spellings = field(default_factory=Spellings, repr=False)

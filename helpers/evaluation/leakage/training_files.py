@@ -208,7 +208,7 @@ def _images(value: Any) -> Iterator[str]:
 class _Samples:
     """A data set that a config of the kit trains on."""
 
-    data: str
+    data: str = field(repr=False)
     layout: str | None
     split: str | None
 
@@ -325,15 +325,15 @@ def _fields(node: ast.AST) -> dict[str, str]:
 
 def _inherited(tree: ast.Module) -> Iterator[str | None]:
     """Relative paths of the configs that a config takes over, by `_base_` or imports under `read_base()`; None for one
-    of an installed package.
+    of an installed package, and for an import that names no module.
     """
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "_base_" for t in node.targets):
             yield from (text for text, _ in _texts(node.value, frozenset()))
         elif isinstance(node, ast.With) and "read_base" in ast.dump(node.items[0].context_expr):
             for inner in node.body:
-                if isinstance(inner, ast.ImportFrom) and inner.level:
-                    yield "../" * (inner.level - 1) + (inner.module or "").replace(".", "/") + ".py"
+                if isinstance(inner, ast.ImportFrom) and inner.level and inner.module:
+                    yield "../" * (inner.level - 1) + inner.module.replace(".", "/") + ".py"
                 else:
                     yield None
 

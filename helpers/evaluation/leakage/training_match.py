@@ -156,7 +156,7 @@ class Matcher:
         """The groups that a rule's words mean; None where these do not decide whose frame it is."""
         if told.patient is not None:
             return set(_known([group_of(told.patient, None)]))
-        of_sequence = {group for group in self._by_sequence.get(folded(told.sequence or ""), ()) if group is not None}
+        of_sequence = self._by_sequence.get(folded(told.sequence or ""))
         return of_sequence or (None if self._has_patients else set(_known([group_of(None, told.sequence)])))
 
     def _by_word(self, name: NameMarks) -> set[Group] | None:
@@ -180,11 +180,11 @@ class Matcher:
         return by_stem
 
     @cached_property
-    def _by_sequence(self) -> Mapping[str, set[Group | None]]:
-        by_sequence = defaultdict(set)
+    def _by_sequence(self) -> Mapping[str, set[Group]]:
+        by_sequence = defaultdict[str, set[Group]](set)
         for one in self.people.known:
             if one.sequence is not None:
-                by_sequence[folded(one.sequence)].add(self._group(one))
+                by_sequence[folded(one.sequence)] |= _known([self._group(one)])
         return by_sequence
 
     @cached_property

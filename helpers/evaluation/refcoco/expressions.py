@@ -30,8 +30,8 @@ class Expression:
         truth: of what it refers to, rather than of all in the frame.
     """
 
-    expression_id: str
-    frame: Frame
+    expression_id: str = field(repr=False)
+    frame: Frame = field(repr=False)
     text: str = field(repr=False)
     truth: Truth = field(repr=False)
 

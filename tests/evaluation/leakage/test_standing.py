@@ -11,6 +11,7 @@ from helpers.evaluation.leakage.standing import (
     joint,
     joint_title,
     p_value_note,
+    standing_note,
     title,
     title_of,
     titled,
@@ -98,3 +99,13 @@ def test_the_first_table_stays_but_for_the_standing():
     assert found["case_id"].tolist() == ["c0", "c1", "c2"]
     assert found[COLUMN].tolist() == [str(N), str(T), str(T)]
     assert joint([first, second.drop(columns=COLUMN)])[COLUMN].tolist() == [str(U), str(T), str(U)]
+
+
+def test_beside_a_case_stands_that_its_patient_was_trained_on():
+    assert [standing_note(one) for one in ("training", "unseen", "unknown", None)] == ["TRAINING patient", "", "", ""]
+
+
+def test_units_of_training_are_those_that_are_asked_for():
+    tables = [table(T, N, N, N).assign(sequence=["S0", "S1", "S2", "S3"])]
+    assert trained_units(tables) == {"P0"} and trained_units(tables, Unit.SEQUENCE) == {"S0"}
+    assert trained_units(tables, Unit.CASE) == {"c0"}

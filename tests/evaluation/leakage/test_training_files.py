@@ -178,6 +178,7 @@ def test_what_a_config_lacks_is_counted_together(tmp_path):
         ("with read_base():\n    from .base import *", 0),
         ("with read_base():\n    from ..base import *", 1),
         ("with read_base():\n    import package.base", 1),
+        ("with read_base():\n    from . import base", 1),
         ("with open('x'):\n    from .gone import *", 0),
         ("from .gone import *", 0),
     ],

@@ -176,3 +176,16 @@ def test_the_bytes_of_a_file_say_more_than_the_patient_in_its_name(tmp_path):
     mark = marks_of("P2/S1/7.png", plain, tmp_path / "P2/S1/7.png")
     found = Matcher(dataset.people, plain).find([mark], told_by(dataset.people, ["P2/S1/7.png"]))
     assert found.groups == patients("p1", "p2") and len(found.files) == 1
+
+
+def test_a_sequence_in_a_name_means_the_patient_that_a_header_gave_it():
+    dataset = named_dataset("S1_1.dcm", "S1_2.dcm", rule=r"^(?P<sequence>S\d+)_", patient="P1")
+    assert find(dataset, ["S1_9.dcm"]).groups == patients("p1") and find(dataset, ["S1_9.dcm"]).untold == 0
+    other = find(dataset, ["S2_9.dcm"])  # of a patient that nobody knows, as patients are known here
+    assert not other.groups and other.untold == 1
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_one_patient_is_told_by_its_form_as_several_are(mark):
+    assert find(named_dataset("P1_1.png"), ["X1_1.png"], mark).untold == 1
+    assert find(named_dataset("P1_1.png"), ["P2_1.png"], mark).untold == 0

@@ -5,7 +5,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.refcoco.expressions import check_truths, read_expressions
-from tests.support.annotation_files import OTHER, SQUARE, frames
+from tests.support.annotation_files import OTHER, SQUARE, frames, write
 from tests.support.expressions import write_refcoco, write_sa2va
 
 
@@ -72,3 +72,32 @@ def test_data_without_expressions_is_refused(tmp_path):
     root = write_sa2va(tmp_path / "bare", [{"image": "a.png", "mask": [[SQUARE]]}])
     with pytest.raises(RefusedInput, match="found none; 1 entries without a text"):
         read_expressions(open_dataset(root))
+
+
+def test_references_without_a_sentence_are_counted(tmp_path):
+    root = write_refcoco(tmp_path)
+    refs = [
+        {"ann_id": 1, "image_id": 1, "sentences": [{"sent": " "}]},
+        {"ann_id": 2, "image_id": 1, "sentences": []},
+        {"ann_id": 3, "image_id": 2, "sentences": [{"sent": ""}, {"sent": " of b "}]},
+    ]
+    write(root / "refs.json", refs)
+    found = read_expressions(open_dataset(root))
+    assert described(found) == [("b-E01", "of b", 4)]
+    assert found.left_out == {"references without a sentence": 2}
+
+
+def test_what_each_kind_of_entry_lacks_is_counted(tmp_path):
+    more = [
+        {"image": "a.png", "mask": [[SQUARE]], "text": ["left"]},
+        *[{"image": "a.png", "mask": [[SQUARE]], "text": []}] * 2,
+        *[{"image": "a.png", "mask": [[SQUARE], [OTHER]], "text": [7, " ", "x"]}] * 3,
+        {"image": "b.png", "mask": [[SQUARE], [OTHER]], "text": [7, " "]},
+    ]
+    found = read_expressions(open_dataset(write_sa2va(tmp_path, more)))
+    assert described(found) == [("a-E01", "left", 4)]
+    assert found.left_out == {
+        "entries whose numbers of texts and objects differ": 3,
+        "entries without a text": 2,
+        "objects without a text": 2,
+    }
