@@ -61,7 +61,7 @@ export class Controls {
   }
 
   show(own, there) {
-    const { sliders, values, toggles, atThreshold } = this, { state, subject, prediction } = this.viewer;
+    const { sliders, values, toggles, atThreshold } = this, { state, shownRun, prediction } = this.viewer;
     for (const [name, input] of Object.entries(sliders)) {
       input.value = state[name];
       values[name].textContent = state[name].toFixed(DIGITS[name] ?? 0);
@@ -71,7 +71,7 @@ export class Controls {
     sliders.width.disabled = !state.contour;
     sliders.divide.disabled = !state.swipe;
     sliders.opacity.disabled = state.contour;
-    const at = state.blind ? "" : ` ${written(subject.threshold)}`;
+    const at = state.blind ? "" : ` ${written(shownRun.threshold)}`;
     if (state.blind && own) {
       // The place of the slider could tell which run this is.
       sliders.threshold.value = 0.5;

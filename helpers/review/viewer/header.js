@@ -43,11 +43,11 @@ export class Header {
 
   // `letter`: what the run is called while its name is not to be known.
   showPrediction(letter) {
-    const { facts, state, subject, prediction, data, panels } = this.viewer;
+    const { facts, state, shownRun, prediction, data, panels } = this.viewer;
     // Blind, words that only one of the runs was asked would tell which it is.
-    const sameWords = facts.runs.every((one) => one.prompt_text === subject.prompt_text);
-    const words = state.blind && !sameWords ? "" : ` · ${subject.prompt_text}`;
-    this.run.textContent = `${state.blind ? letter : subject.name}${words}`;
+    const sameWords = facts.runs.every((one) => one.prompt_text === shownRun.prompt_text);
+    const words = state.blind && !sameWords ? "" : ` · ${shownRun.prompt_text}`;
+    this.run.textContent = `${state.blind ? letter : shownRun.name}${words}`;
     this.run.title = this.run.textContent;
     this.status.textContent = prediction.status;
     this.status.classList.toggle("vk-warning", prediction.status !== "ok");

@@ -158,7 +158,7 @@ export class Judgement {
     const record = {
       schema: "vesselkit.verdict", schema_version: 1, id: newId(),
       time: timeAfter(recordsOf(viewer.records, viewer.reviewer)),
-      reviewer: viewer.reviewer, run: viewer.subject.run, prompt: viewer.facts.prompt,
+      reviewer: viewer.reviewer, run: viewer.shownRun.run, prompt: viewer.facts.prompt,
       prediction: viewer.predictions.get(values.case_id)?.[viewer.run] ?? null, ...values,
     };
     if (!(await this.saving.keep("verdict", () => viewer.host.save(record)))) return null;

@@ -26,7 +26,7 @@ const KEYS = [
   ]],
   ["Mask", [
     ["↑ and ↓", ["ArrowUp", "ArrowDown"], "threshold up, down", (v, key) => v.upDown(key === "ArrowUp" ? 1 : -1)],
-    ["t", ["t"], "the run's own threshold", (v) => v.set("threshold", v.subject.threshold)],
+    ["t", ["t"], "the run's own threshold", (v) => v.set("threshold", v.shownRun.threshold)],
     ["o and O", ["o", "O"], "more, less opaque", (v, key) => v.nudge("opacity", key === "o" ? 1 : -1)],
     ["c", ["c"], "contours only", (v) => v.toggle("contour")],
     ["d and D", ["d", "D"], "contours wider, thinner", (v, key) => v.nudge("width", key === "d" ? 1 : -1)],

@@ -36,7 +36,7 @@ export class Viewer {
     this.arrange();
   }
 
-  get subject() {
+  get shownRun() {
     return this.facts.runs[this.run];
   }
 
@@ -50,7 +50,7 @@ export class Viewer {
 
   // Whether the threshold is the run's own.
   get own() {
-    return this.state.threshold === this.subject.threshold;
+    return this.state.threshold === this.shownRun.threshold;
   }
 
   get palette() {
@@ -254,7 +254,7 @@ export class Viewer {
   }
 
   reset() {
-    Object.assign(this.state, DEFAULTS, { threshold: this.subject.threshold, blind: this.state.blind });
+    Object.assign(this.state, DEFAULTS, { threshold: this.shownRun.threshold, blind: this.state.blind });
     this.draw("all");
   }
 
@@ -276,7 +276,7 @@ export class Viewer {
   useRun(run) {
     const { own } = this;
     this.run = run;
-    if (own) this.state.threshold = this.subject.threshold;
+    if (own) this.state.threshold = this.shownRun.threshold;
   }
 
   showRun(run) {
