@@ -20,7 +20,7 @@ _APART_S = 0.2  # of messages that pass a bar on
 
 
 def of_kernel() -> BarDisplay | None:
-    """Where bars of this process are shown; None where it is no kernel."""
+    """Where bars of this process are shown; None outside a kernel."""
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return None
@@ -41,7 +41,7 @@ class Message:
 
 
 class PassedOn:
-    """Sends bars as messages that are no output of a cell: the process that runs the notebook takes them out."""
+    """Sends bars as messages outside the output of a cell: the process that runs the notebook takes them out."""
 
     def __init__(self, publisher: Any) -> None:
         self._publisher = publisher

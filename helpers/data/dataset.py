@@ -96,7 +96,7 @@ class Dataset:
         if self.exported is not None and not self.exported.are_truth:
             what = "pairs to prefer between" if self.exported.what is Exported.PAIRS else "what a run predicted"
             raise RefusedInput(
-                f"{self.root}: its masks are {what} ({EXPORTED_NAME} says so), and no ground truth. Once "
+                f"{self.root}: its masks are {what} ({EXPORTED_NAME} says so), not ground truth. Once "
                 "corrected, take them over with `vesselkit import` and export the corrections"
             )
         if self.undecided is not None:

@@ -33,7 +33,7 @@ class Rules:
 
     Attributes:
         layout: one of the layouts of docs/datasets.md.
-        ids: `public` where the data set's names are no secret, `keep`, or `pseudonym`.
+        ids: `public` where the data set's names are not secret, `keep`, or `pseudonym`.
         group_by: as in `helpers.data.groups.grouping.group`. It may hold a name: for the data set's own folder alone.
         values: of mask files: `mask`, vessel where above 0; `probability`, vessel from half the full value.
         vessel: the values, colours (`#rrggbb`) or labels that are vessel; all others are background.
@@ -127,7 +127,7 @@ class Saved:
 def with_options(saved: Saved, given: Rules) -> Rules:
     """Saved rules with what a command's options say beside.
 
-    Ids of a data set that is declared public may be kept or replaced on request, as its names are no secret.
+    Ids of a data set that is declared public may be kept or replaced on request, as its names are not secret.
 
     Raises:
         RefusedInput: where an option says otherwise than the saved rule.

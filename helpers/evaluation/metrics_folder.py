@@ -162,7 +162,7 @@ def open_metrics(folder: Path) -> Metrics:
 
 
 def check_output(output: Path) -> None:
-    """Raise RefusedInput where `output` cannot be written, or holds what is no metrics folder; one is replaced."""
+    """Raise RefusedInput where `output` cannot be written, or holds other things; a metrics folder is replaced."""
     require_writable(output)
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return

@@ -94,7 +94,7 @@ def score_sequences(
 def _groups(dataset: Dataset, cases: Sequence[Scorable]) -> list[list[tuple[int, Scorable]]]:
     """The scored frames of each sequence with their positions in it; sequences with neighbouring ones only.
 
-    Frames of another split that lie between two frames count: those two are no neighbours.
+    Frames of another split that lie between two frames count: those two are not neighbours.
     """
     scored = {case.case_id: case for case in cases}
     groups = []

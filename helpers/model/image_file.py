@@ -1,4 +1,4 @@
-"""Still image files: which formats are read, what of them is no single picture, and how a picture is turned upright.
+"""Still image files: which formats are read, what of them is not a single picture, and how a picture is turned upright.
 
 Header, depth and orientation of a file are judged here alike for `vesselkit` and for an exported model.
 """
@@ -45,7 +45,7 @@ class UnfitImage(ValueError):
 def open_unpacked(path: str | os.PathLike) -> IO[bytes]:
     """The bytes of an image file, those of a `.gz` unpacked in memory.
 
-    Raises `UnfitImage` where it is no regular file or unpacks to more than an image may have, and what `gzip` raises
+    Raises `UnfitImage` where it is not a regular file or unpacks to more than an image may have, and what `gzip` raises
     on damaged ones.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its writer

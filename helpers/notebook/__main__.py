@@ -64,7 +64,7 @@ def typed_parameters(types: Mapping[str, tuple[str, str]], given: Sequence[tuple
         types: name -> (type, default), as `parameter_types` gives them.
         given: (name, text) pairs.
     Raises:
-        UsageProblem: listing unknown and repeated names and texts that are no value of their type.
+        UsageProblem: listing unknown and repeated names and texts that do not spell a value of their type.
     """
     problems = unknown_names(dict(given), list(types))
     values: dict[str, Any] = {}

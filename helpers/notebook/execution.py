@@ -71,7 +71,7 @@ def execute_notebook(
         environment: variables that the kernel gets beside those of this process, or in their place.
     Raises:
         UsageProblem: bad parameters, a missing kernel, an output that is no .ipynb or is the notebook itself.
-        RefusedInput: a file that is no notebook, or an output that cannot be written.
+        RefusedInput: a file other than a notebook, or an output that cannot be written.
         VesselkitError: a cell failed or took too long, or the kernel died; the message holds the cell's error. Where
             the cell raised UsageProblem or RefusedInput, the same is raised here.
         Stopped: by an interrupt.
@@ -142,7 +142,7 @@ def _check_kernel(notebook: Path) -> str:
 
 
 def _check_output(output: Path) -> None:
-    """Refuse to write over what is no executed copy, such as the notebook that someone works on."""
+    """Refuse to write over anything but an executed copy, such as the notebook that someone works on."""
     if not output.exists():
         return
     try:

@@ -30,7 +30,7 @@ _NOTEBOOK_FORMAT = 4
 def validate(model: type[Model], values: Mapping[str, Any]) -> Model:
     """An instance of `model` from a notebook's parameters, or one UsageProblem that lists all that is wrong with them.
 
-    Types are strict: '0.3' is no float, 1 is no bool (an int is taken for a float). Strings for fields of type Path
+    Types are strict: '0.3' is not a float, 1 is not a bool; an int passes for a float. Strings for fields of type Path
     are taken as paths, relative ones from the project root. Declare inputs that must exist as pydantic's `FilePath`
     or `DirectoryPath`, outputs as `Path`. Unknown names are refused whatever the model's own configuration says.
     """
@@ -120,7 +120,7 @@ def read_notebook(notebook: Path) -> dict[str, Any]:
 
     Raises:
         UsageProblem: where there is none.
-        RefusedInput: for a file that is no notebook of format 4.
+        RefusedInput: for anything but a notebook of format 4.
     """
     if not notebook.is_file():
         raise UsageProblem(f"{notebook}: expected a notebook, found none. Check the path")

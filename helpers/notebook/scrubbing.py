@@ -52,7 +52,7 @@ class _Known:
 
     @property
     def whole(self) -> tuple[str, ...]:
-        """Those of the texts that are no mere last name, which could be any word."""
+        """Those of the texts that are more than a last name, which could be any word."""
         return tuple(text for text in self.texts if re.search(r"[/\\]", text))
 
 

@@ -179,7 +179,7 @@ def ridge_map(grey: np.ndarray, field: np.ndarray, settings: FrangiSettings, sca
     given = np.log(np.maximum(grey, 0) + _DARKEST) if settings.intensity is Intensity.LOGARITHM else grey
     ridge_filter = frangi if settings.ridge is Ridge.FRANGI else sato
     filtered = ridge_filter(given, sigmas=[scale * unit(grey.shape)], black_ridges=True, mode="reflect")
-    # What rounding leaves of a flat frame is no ridge.
+    # What rounding leaves of a flat frame is not a ridge.
     return np.where(field & (filtered > 1e-9), filtered, 0).astype(np.float32)
 
 

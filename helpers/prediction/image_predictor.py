@@ -164,7 +164,7 @@ class _Reader:
         return prepare(frame, image, frame_facts(image), self._predictor, {})
 
     def _eight_bits(self, given: Any) -> Image.Image:
-        """A picture of 8 bits. Raises ValueError for what is no image, and for grey of unknown depth."""
+        """A picture of 8 bits. Raises ValueError for anything but an image, and for grey of unknown depth."""
         is_deep = isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype == np.uint16
         picture = None if is_deep else one_picture(given)
         if picture is not None and not is_deep_grey(picture):

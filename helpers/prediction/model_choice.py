@@ -120,8 +120,8 @@ class ModelChoice:
                 plain and follows,
                 f"follows sequences with a Sa2VA model, frame by frame. Leave {baseline} out",
             ),
-            (spell("quantize"), plain and self.quantize, f"{baseline} is no network. Leave it out"),
-            (graphs, plain and self.cuda_graphs, f"{baseline} is no network. Leave it out"),
+            (spell("quantize"), plain and self.quantize, f"{baseline} is not a network. Leave it out"),
+            (graphs, plain and self.cuda_graphs, f"{baseline} is not a network. Leave it out"),
             (graphs, follows and self.cuda_graphs, f"goes with {mode} frame, got {self.mode}. Leave it out"),
         )
         for given, stands, advice in against:
@@ -143,7 +143,7 @@ class ModelChoice:
 
         Raises:
             UsageProblem: where the device cannot do what is asked.
-            RefusedInput: for a folder that is no export, or settings that cannot be read.
+            RefusedInput: for a folder other than an export, or settings that cannot be read.
         """
         if self.is_baseline:
             predictor = VesselnessPredictor(Tuned() if self.model_config is None else read_settings(self.model_config))

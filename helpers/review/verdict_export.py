@@ -20,7 +20,7 @@ from helpers.review.verdicts import Verdict, VerdictRecord
 LABEL = "prediction to correct"
 
 
-DESCRIPTION = "Predictions to be corrected. They are no ground truth."
+DESCRIPTION = "Predictions to be corrected, not ground truth."
 
 
 # LabelMe warns of files without a version; these shapes are the same in all of its versions.

@@ -29,8 +29,8 @@ from helpers.review.corrections.merging import Merged
 from helpers.review.review_source import ReviewSource
 
 _SENT = {
-    Exported.MASKS: SentSet("predicted vessel", "Predictions. They are no ground truth.", False),
-    Exported.TO_FIX: SentSet("prediction to correct", "Predictions to be corrected. They are no ground truth.", False),
+    Exported.MASKS: SentSet("predicted vessel", "Predictions, not ground truth.", False),
+    Exported.TO_FIX: SentSet("prediction to correct", "Predictions to be corrected, not ground truth.", False),
     Exported.CORRECTIONS: SentSet("vessel", "Masks that people corrected or accepted: see exported.json.", True),
 }
 # How a data set in a format is read by the kit; None where it is not.

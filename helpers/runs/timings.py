@@ -27,7 +27,7 @@ def timing_path(run: Path, case_id: str) -> Path:
 def timing_table(run: Path, case_ids: Iterable[str]) -> pa.Table:
     """The table of timings.parquet, a row for each case in the order given; null where a stage did not run.
 
-    A lost or damaged file counts as one without times: they are no results, and nothing is computed again for them.
+    A lost or damaged file counts as one without times: they are not results, and nothing is computed again for them.
     """
     rows = [{"case_id": case_id, **_times(timing_path(run, case_id))} for case_id in case_ids]
     return pa.Table.from_pylist(rows, schema=SCHEMA)

@@ -7,7 +7,7 @@ from typing import Any
 
 # Of a run's model, what tells its weights; the first that is there decides.
 _FINGERPRINTS = ("tensors_sha256", "files_sha256", "masks_sha256")
-_BESIDE = ("tuned_on",)  # of a method without weights: what its settings were chosen on is no setting
+_BESIDE = ("tuned_on",)  # of a method without weights: what its settings were chosen on is not a setting
 
 
 def weights_of(model: Mapping[str, Any] | None) -> str | None:

@@ -134,7 +134,7 @@ def test_corrected_masks_become_a_data_set(call, run, tmp_path):
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[:3] == [
         "2 corrections kept",
-        "1 masks are as they were, and are no corrections",
+        "1 masks are as they were, so they are not corrections",
         "1 masks of no case of this run",
     ]
     assert call("import", "sent", *BY_ANN).out.splitlines()[:2] == ["0 corrections kept", "2 are there already"]
@@ -188,7 +188,7 @@ def test_masks_that_were_exported_began_from_what_their_record_says(call, run, t
     predict_again(run, GRIDDED)
     ended = call("import", "out", *BY_ANN)  # GRIDDED is as it was exported, and another than its prediction is now
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[:2] == ["1 corrections kept", "3 masks are as they were, and are no corrections"]
+    assert ended.out.splitlines()[:2] == ["1 corrections kept", "3 masks are as they were, so they are not corrections"]
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
     turned(tmp_path / "out", GRIDDED)
     ended = call("import", "out/masks", *BY_ANN)
@@ -230,7 +230,7 @@ def test_a_mask_put_back_takes_the_earlier_correction_back(call, run, tmp_path):
         "0 corrections kept",
         "1 are there already",
         f"1 earlier corrections taken back: their masks are what they began from again ({GRIDDED})",
-        "1 masks are as they were, and are no corrections",
+        "1 masks are as they were, so they are not corrections",
     ]
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
     assert CorrectionStore(tmp_path / "c").records()[-1].mask_sha256 is None

@@ -122,14 +122,13 @@ def test_a_read_only_place_is_refused_before_the_work(call, place, monkeypatch, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("name", "number", "said"),
     [
-        (errno.ENOSPC, "the disk became full"),
-        (errno.EFBIG, "the disk became full"),
-        (errno.EIO, "the disk or network drive failed (Input/output error)"),
+        *((name, errno.ENOSPC, "the disk became full") for name in WHOLE_RESULTS),
+        ("evaluate", errno.EFBIG, "the disk became full"),
+        ("evaluate", errno.EIO, "the disk or network drive failed (Input/output error)"),
     ],
 )
-@pytest.mark.parametrize("name", WHOLE_RESULTS)
 def test_a_disk_that_fails_is_told_and_leaves_nothing(call, place, monkeypatch, tmp_path, name, number, said):
     one = stage(name, place)
 

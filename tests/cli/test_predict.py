@@ -187,8 +187,8 @@ def test_the_bench_measures_both_ways(call, model, tmp_path):
 
 
 def test_frangi_has_no_weights_to_quantise(refused):
-    assert "--quantize: --model frangi is no network" in refused("--model", "frangi", "--quantize", "nf4")
-    assert "--cuda-graphs: --model frangi is no network" in refused("--model", "frangi", "--cuda-graphs")
+    assert "--quantize: --model frangi is not a network" in refused("--model", "frangi", "--quantize", "nf4")
+    assert "--cuda-graphs: --model frangi is not a network" in refused("--model", "frangi", "--cuda-graphs")
 
 
 def test_graphs_follow_no_sequence(refused, model):

@@ -40,7 +40,7 @@ def at_material(material, monkeypatch):
         ("my-model", {"prompts": []}, "prompt: expected a text"),
         ("no-model", {}, "model no-model: expected an existing file or folder, found none"),
         ("frangi", {"mode": "track"}, "Leave model frangi out"),
-        ("frangi", {"quantize": "nf4"}, "quantize: model frangi is no network"),
+        ("frangi", {"quantize": "nf4"}, "quantize: model frangi is not a network"),
         ("frangi", {"prompts": ["vessels", "veins"]}, "prompt: model frangi understands no prompt, got 2"),
         ("frangi", {"case_list": "lost.txt"}, "case_list lost.txt: expected an existing file"),
         ("frangi", {"limit": 0}, "limit: expected at least 1"),

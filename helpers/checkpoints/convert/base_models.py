@@ -30,7 +30,7 @@ def open_pretrained(given: Path | str | None) -> TensorSource | None:
     """The file or folder of `--pretrained`; None for None and `none`.
 
     Raises:
-        RefusedInput: for what is no whole Sa2VA.
+        RefusedInput: for anything but a whole Sa2VA.
     """
     if given is None or given == NOTHING:
         return None

@@ -44,7 +44,7 @@ class Known(Protocol):
         """Whether it is a function of the config that changes nothing."""
 
     def is_data(self, name: str) -> bool:
-        """Whether it can be no object whose methods run code of the config."""
+        """Whether it cannot be an object whose methods run code of the config."""
 
     def is_builtin(self, name: str) -> bool:
         """Whether the config gives the name no meaning of its own."""
@@ -52,7 +52,7 @@ class Known(Protocol):
 
 @dataclass(frozen=True)
 class _Within:
-    """What is known inside a function: of its own names nothing but that they are no code of the config."""
+    """What is known inside a function: of its own names only that they are not code of the config."""
 
     own: frozenset[str]
     around: Known

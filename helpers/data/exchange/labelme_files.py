@@ -74,7 +74,7 @@ def read_labelme_masks(files: Iterable[Path]) -> GivenMasks:
     """The masks of LabelMe files, each the union of its shapes.
 
     Raises:
-        RefusedInput: for several labels, a size that is not stated, and shapes that are no areas.
+        RefusedInput: for several labels, a size that is not stated, and shapes without an area.
     """
     masks, untouched, labels = [], 0, dict[str, Path]()
     for path in files:

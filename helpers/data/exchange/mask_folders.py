@@ -115,7 +115,7 @@ def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
     """The masks of PNG or NIfTI files of one data set, judged together by the table of ground truth.
 
     Raises:
-        RefusedInput: for values that are no mask's, with the histogram.
+        RefusedInput: for values other than a mask's, with the histogram.
     """
     readers = {path: read_nifti if nifti_ending(path.name) else _plane for path in files}
     judged = [look(read(path)) for path, read in readers.items()]

@@ -116,7 +116,7 @@ class DicomFacts:
         study_uid, series_uid, instance_uid: None where empty.
         modality: such as `XA`; None where empty.
         moments: those that the header states.
-        frame_count: 0 for a file that is no image, such as a report.
+        frame_count: 0 for a file without an image, such as a report.
         spacing_mm: of rows and of columns. PixelSpacing where present; otherwise ImagerPixelSpacing, which holds at the
             detector and so is larger than in the patient; None where the header has neither.
         identity_fields: keywords of identifying header fields that are not empty, in alphabetical order.

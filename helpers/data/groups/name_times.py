@@ -117,7 +117,7 @@ def _only_match(pattern: re.Pattern[str], stems: Sequence[str]) -> list[re.Match
 def _rewritten(
     stems: Sequence[str], found: Sequence[re.Match[str]], written: Sequence[Written]
 ) -> Sequence[str] | None:
-    """The names with these dates in the places of the matches; None where one is no date."""
+    """The names with these dates in the places of the matches; None where one is not a date."""
     try:
         dates = [date(*one) for one in written]
     except ValueError:

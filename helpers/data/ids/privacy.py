@@ -19,7 +19,7 @@ _PATTERNS = {
 }
 
 
-# Two words side by side, of letters alone; what stands in _PLAIN is no name of a person.
+# Two words side by side, of letters alone; what stands in _PLAIN is not a person's name.
 _WORDS = re.compile(r"(?<![^\W_])(?=([^\W\d_]{3,})[_ ,.-]+([^\W\d_]{3,})(?![^\W_]))")
 _PLAIN = frozenset(
     ("image", "images", "img", "imgs", "frame", "frames", "picture", "pictures", "photo", "scan", "slice", "file")
@@ -101,14 +101,14 @@ def header_signs(path: Path) -> tuple[tuple[str, ...], bool | None]:
     """Identifying header fields that are filled, by their DICOM keywords, and whether text is burned into the pixels.
 
     Returns:
-        The keywords, empty for what is no readable DICOM file; and BurnedInAnnotation, None where nothing is said.
+        The keywords, empty for anything but a readable DICOM file; and BurnedInAnnotation, None where nothing is said.
     """
     facts = header_facts(path)
     return ((), None) if facts is None else (facts.identity_fields, facts.burned_in)
 
 
 def header_facts(path: Path) -> DicomFacts | None:
-    """What the header of a DICOM file says; None for what is no readable one."""
+    """What the header of a DICOM file says; None where it cannot be read as one."""
     if not is_dicom(path):
         return None
     try:

@@ -30,7 +30,7 @@ MAX_DEPTH = 12
 
 
 class BadPolygons(ValueError):
-    """Polygons that are no numbers. Its text says why, without names."""
+    """Polygons without numbers. Its text says why, without names."""
 
 
 def image_path(root: Path, annotation: Path, given: Any) -> Path:

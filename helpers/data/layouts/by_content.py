@@ -25,7 +25,7 @@ _OF_A_FOLDER = 24
 _OF_ALL = 600
 _OF_EACH = 3  # of a folder at least
 _SIZES = 12
-_OFTEN = 3  # one file in so many is no chance frame of few values
+_OFTEN = 3  # one file in so many is more than a chance frame of few values
 
 _CHANNEL = re.compile(r"[_-]\d{4}$")
 _WAY_OUT = "where they are frames indeed, say so with --layout images"

@@ -52,7 +52,7 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
     Args:
         root: its folder, its annotation file, or one file of frames: an image, a DICOM file, a video.
         layout: one of `LAYOUTS`; None to go by the rules, else to find out.
-        rules: of the data set, which may say what it is and that its names are no secret; None for those kept with it.
+        rules: of the data set, which may say what it is and that its names are not secret; None for those kept with it.
     Raises:
         UsageProblem: where the layout has an unknown name.
         RefusedInput: where nothing fits, several layouts fit equally well, or the named one does not fit.
@@ -322,7 +322,7 @@ def _json_files(root: Path, layout: str | None) -> dict[str, list[Path]]:
 
 
 def _is_no_annotation(path: Path) -> bool:
-    """Whether a file named as files of rules are is no annotation: the kit's own, or another tool's."""
+    """Whether a file named as files of rules are holds no annotations: the kit's own, or another tool's."""
     try:
         return is_rules_file(path) and _kind(read_json(path)) is None
     except RefusedInput:  # told where the annotations are read

@@ -16,7 +16,7 @@ def files_under(root: Path) -> tuple[tuple[str, ...], int]:
     """The regular files below `root`, as paths relative to it with '/', in natural order; and how many links were left.
 
     Skips hidden files and folders. A link to a file inside `root` counts as a file; one that leads out of it,
-    and every link to a folder, is left out and counted. Raises `RefusedInput` where `root` is no folder.
+    and every link to a folder, is left out and counted. Raises `RefusedInput` where `root` is not a folder.
     """
     root = Path(root)
     if not root.is_dir():

@@ -187,7 +187,7 @@ def _points(shape: dict) -> list[tuple[float, ...]]:
         raise BadPolygons("it has no points")
     pairs = [tuple(polygons_of(point)) for point in points]
     if not all(len(pair) == 1 and len(pair[0]) == 2 for pair in pairs):
-        raise BadPolygons("a point is no pair of x and y")
+        raise BadPolygons("a point is not a pair of x and y")
     return [pair[0] for pair in pairs]
 
 

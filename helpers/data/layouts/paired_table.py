@@ -33,7 +33,7 @@ class PairedPart:
     Attributes:
         masks: of the first reader; None where the part has none.
         second: masks of another reader.
-        field_of_view: masks of what the camera saw, which are no truth; they too show that the layout is this one.
+        field_of_view: masks of what the camera saw, not of vessels; they too show that the layout is this one.
     """
 
     images: PairedFiles

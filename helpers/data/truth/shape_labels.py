@@ -113,7 +113,7 @@ class LabelledTruth:
         return [(label, part) for label, part in self.parts if self.in_order or label in asked]
 
     def _lines_alone(self, choice: LabelChoice) -> tuple[str, ...]:
-        """A problem where vessels are drawn as lines alone: these have no area, and are no empty truth."""
+        """A problem where vessels are drawn as lines alone: these have no area, yet the truth is not empty."""
         areas = any(label in choice.vessel for label, _ in self.parts)
         if areas or not choice.vessel & set(self.lines):
             return ()
@@ -145,7 +145,7 @@ def choose_labels(truths: Iterable[LabelledTruth], rules: Rules) -> LabelChoice 
             said = f"expected shapes labelled {_quoted(rules.vessel)}, found {_counted(counts)}"
             return LabelChoice(vessel, ignore, f"{said}. {DECIDE_LABELS}")
     elif len(left) > 1:
-        reason = f"expected one label, found several, which may be no vessels: {_counted(counts)}. {DECIDE_LABELS}"
+        reason = f"expected one label, found several, which may not be vessels: {_counted(counts)}. {DECIDE_LABELS}"
         return LabelChoice(left, ignore, reason)
     elif not left and lesions - ignore:
         return LabelChoice(left, ignore, f"expected vessels, found lesions alone: {_counted(counts)}. {DECIDE_LABELS}")

@@ -42,7 +42,7 @@ def polygon_problems(polygon: Sequence[float], width: int | None, height: int | 
         Such as `has 2 points` or `reaches x=799 on a 512 px wide image`; empty where it is sound.
     """
     if len(polygon) % 2:
-        return (TruthProblem(f"has {len(polygon)} numbers, which are no pairs of x and y"),)
+        return (TruthProblem(f"has {len(polygon)} numbers, which do not make pairs of x and y"),)
     if not all(map(math.isfinite, polygon)):
         return (TruthProblem("holds a coordinate that is not finite"),)
     points = len(polygon) // 2

@@ -76,7 +76,7 @@ class ImportSummary:
         ]
         lines += self.notes
         if self.copies:
-            lines.append("WARNING: every mask equals the ground truth to the pixel. These are no predictions")
+            lines.append("WARNING: every mask equals the ground truth to the pixel. These are not predictions")
         lines.append(f"written to {self.folder}")
         if self.empty:
             lines.append(f"WARNING: all {self.cases} masks are empty. Check the files, --values and --threshold")
@@ -156,7 +156,7 @@ def import_masks(
     }
     copies, empty = _write(seen, taken, values, output)
     if copies:
-        logger.warning("every imported mask equals the ground truth to the pixel: these are no predictions")
+        logger.warning("every imported mask equals the ground truth to the pixel: these are not predictions")
     missing = len(dataset.cases) - len(seen)
     notes = [*taken.notes]
     if beside:

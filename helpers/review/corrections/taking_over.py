@@ -52,7 +52,7 @@ class TakenOver:
                 f"({', '.join(self.taken_back[:5])}{' and more' if len(self.taken_back) > 5 else ''})"
             )
         if self.unchanged:
-            lines.append(f"{len(self.unchanged)} masks are as they were, and are no corrections")
+            lines.append(f"{len(self.unchanged)} masks are as they were, so they are not corrections")
         if self.strays:
             lines.append(f"{self.strays} masks of no case of this run")
         return "\n".join((*lines, *self.notes))

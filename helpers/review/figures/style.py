@@ -68,7 +68,7 @@ def new_figure(width: float, height: float, heading: str, *notes: str) -> Figure
 
 
 def legend(axis: Axes, handles: Sequence[Artist], labels: Sequence[str], **placing: Any) -> None:
-    """A legend that shows labels as they are: a run's name is no formula."""
+    """A legend that shows labels as they are: a run's name is not a formula."""
     made = axis.legend(handles, labels, fontsize=8, frameon=False, **placing)
     for text in made.get_texts():
         text.set_parse_math(False)

@@ -31,7 +31,7 @@ _PROMPT_ID = "p1"
 class Sa2VAForPrediction(BaseModel):
     """Predicts frames with an exported folder, or with a model composed from a training checkpoint (`load_from`).
 
-    The weights are no parameters of this module: the kit puts them on their device, in their dtype.
+    The weights are not parameters of this module: the kit puts them on their device, in their dtype.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def reaching(x):
             (
                 "error",
                 "broken_truth",
-                "polygon 1 has 3 numbers, which are no pairs of x and y",
+                "polygon 1 has 3 numbers, which do not make pairs of x and y",
                 "correct the annotation",
             ),
         ),
