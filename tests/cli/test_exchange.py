@@ -103,7 +103,7 @@ def test_predictions_are_marked_and_never_scored_as_truth(call, run, tmp_path):
     assert not exported.are_truth and set(exported.masks) == {GRIDDED, SAME}
     assert exported.masks[SAME].origin is MaskOrigin.PREDICTED
     opened = open_dataset(tmp_path / "out")
-    with pytest.raises(RefusedInput, match=r"what a run predicted \(exported.json says so\), and no ground truth"):
+    with pytest.raises(RefusedInput, match=r"what a run predicted \(exported.json says so\), not ground truth"):
         opened.require_decided()
     ended = call("evaluate", "--predictions", "run", "--data", "out", "--output", "scores")
     assert ended.code == 3

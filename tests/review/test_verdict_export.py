@@ -62,7 +62,7 @@ def test_cases_to_correct_are_a_data_set_of_their_own(source, tmp_path):
 def test_the_labelling_file_holds_predictions_and_says_so(source, tmp_path):
     write_export(source, verdicts(), tmp_path / "out")
     coco = json.loads((tmp_path / "out/to_correct/coco.json").read_text())
-    assert "no ground truth" in coco["info"]["description"]
+    assert "not ground truth" in coco["info"]["description"]
     assert [image["verdicts"] for image in coco["images"]] == [["accept", "reject"], ["fix"]]
     (annotation,) = coco["annotations"]
     mask = decode(annotation["segmentation"])

@@ -26,7 +26,7 @@ def coco(path, *names):
 
 
 def test_files_have_the_names_of_their_images_and_are_gone_afterwards(tmp_path):
-    with unpacked(coco(tmp_path / "a.json", "p1/x.png", "/y.jpg"), Exchange.COCO) as (folder, given):
+    with unpacked(coco(tmp_path / "a.json", "p1/x.png", "/y.jpg"), Exchange.COCO, ()) as (folder, given):
         found = {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
     assert found.keys() == {"p1/x.png", "y.png"} and len(given.masks) == 2 and not folder.exists()
     assert found["y.png"].tolist() == [[255, 0, 0], [255, 0, 0]]
@@ -42,5 +42,5 @@ def test_files_have_the_names_of_their_images_and_are_gone_afterwards(tmp_path):
     ],
 )
 def test_names_that_are_not_one_files_are_refused(tmp_path, names, words):
-    with pytest.raises(RefusedInput, match=words), unpacked(coco(tmp_path / "a.json", *names), Exchange.COCO):
+    with pytest.raises(RefusedInput, match=words), unpacked(coco(tmp_path / "a.json", *names), Exchange.COCO, ()):
         pytest.fail("reached")
