@@ -23,6 +23,7 @@ numpy.save(f"{folder}/read.npy", masks)
 
 
 @pytest.mark.bare
+@pytest.mark.releases
 def test_highdicom_reads_each_frame_by_the_source_that_it_refers_to(tmp_path):
     python = built_python("highdicom", ("highdicom==0.28.2",), installed=True)
     still, moving = cine(tmp_path / "a.dcm", 1), cine(tmp_path / "b.dcm")
