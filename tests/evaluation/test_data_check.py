@@ -1,13 +1,14 @@
 """An evaluation says what the check of its data set says: a row for each kind, in the warnings and in the summary."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data.audit.audit import audit
-from helpers.data.audit.findings import AuditSeverity
+from helpers.data.audit.audit import SeenFrame, audit
+from helpers.data.audit.findings import AuditFinding, AuditSeverity
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.case_choice import check_text, checked_data, score_warnings
 from helpers.evaluation.evaluate import evaluate
@@ -95,3 +96,56 @@ def test_notes_are_left_out_and_errors_are_not(tmp_path):
     Image.fromarray(deep).save(data.root / "images" / f"{FIRST}.png")
     kinds = {one["kind"]: one["severity"] for one in checked_data(open_dataset(data.root), open_scored_runs([run]), [])}
     assert kinds["unreadable"] == "error" and "deep_pixels" not in kinds
+
+
+FINDING = {"kind": "unreadable", "case_id": "c1", "what": "a frame is torn", "advice": "copy it again"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"count": 1}, "data check, unreadable: c1: a frame is torn; copy it again"),
+        ({"count": 3}, "data check, unreadable: c1: a frame is torn (the first of 3); copy it again"),
+        ({"count": 1, "case_id": None}, "data check, unreadable: a frame is torn; copy it again"),
+    ],
+)
+def test_the_sentence_on_a_kind(changes, said):
+    assert check_text(FINDING | changes) == said
+    assert score_warnings([FINDING | changes | {"of_privacy": hidden} for hidden in (True, False)]) == [said]
+
+
+KINDS = ["name_in_path", "identity_in_header", "burned_in", "duplicate"]
+
+
+def test_an_entry_for_each_kind_and_what_was_read_of_each_frame(monkeypatch):
+    """The first finding of a kind speaks for it. A frame is known by its size and its pixels, or it is read again."""
+    found = [
+        AuditFinding(AuditSeverity.WARNING, kind, f"c{number}", f"what {number}", "advice")
+        for number, kind in enumerate([*KINDS, "duplicate"])
+    ]
+    found.append(AuditFinding(AuditSeverity.NOTE, "note", None, "what", "advice"))
+    seen = []
+
+    def audited(dataset, frames):
+        seen.append((dataset, frames))
+        return SimpleNamespace(findings=found)
+
+    monkeypatch.setattr("helpers.evaluation.case_choice.audit", audited)
+    rows = [("a", 3, 2, "p"), ("b", 3, 2, "q"), ("c", None, 2, "r"), ("d", 3, None, "s"), ("e", 3, 2, None)]
+    made = [
+        SimpleNamespace(case_id=case_id, width=width, height=height, image_sha256=pixels)
+        for case_id, width, height, pixels in rows
+    ]
+    checked = checked_data("data", [SimpleNamespace(run=SimpleNamespace(rows=made))], ["a", "c", "d", "e"])
+    assert seen == [("data", {"a": SeenFrame((3, 2), "p")})]
+    assert checked[3] == {
+        "severity": "warning",
+        "kind": "duplicate",
+        "count": 2,
+        "case_id": "c3",
+        "what": "what 3",
+        "advice": "advice",
+        "of_privacy": False,
+    }
+    assert [one["kind"] for one in checked] == KINDS
+    assert [one["of_privacy"] for one in checked] == [True, True, True, False]

@@ -30,12 +30,17 @@ from helpers.runs.run_config import start_run
 from helpers.runs.run_folder import open_run
 from helpers.runs.status import PredictionStatus
 from helpers.runs.stored_maps import StoredLogits, Upsampling, round_for_storage
+from tests.support.bars import recorded
 from tests.support.score_tables import row_of
 from tests.support.vessel_runs import SIDE, write_data, write_run
 
 
 def test_scores_are_those_of_the_engine(data, truths, good, tmp_path):
-    found = evaluate([good], data, tmp_path / "m", processes=1)
+    with recorded() as seen:
+        found = evaluate([good], data, tmp_path / "m", processes=1)
+    units = {what: unit for word, what, *_, unit, _, _ in (one for one in seen.told if one[0] == "begun")}
+    expected = {"checking": "case", "reference bounds": "case", "scoring": "case"}
+    assert {what: units.get(what) for what in expected} == expected
     metrics = open_metrics(tmp_path / "m")
     table = metrics.scores("good")
     assert list(table["case_id"]) == [case.case_id for case in data.cases]

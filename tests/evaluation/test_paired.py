@@ -125,3 +125,28 @@ def test_a_turned_comparison_is_that_of_the_runs_in_the_other_order(before):
     first, second = of_patients(before), of_patients(AFTER)
     turned_round = turned(compare(pair(first, second), draws=300))
     pd.testing.assert_frame_equal(turned_round, compare(pair(second, first), draws=300), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("height", 5), ("width", 13), ("sequence", "S9"), ("sequence", None), ("patient", None), ("tp", 9), ("fn", 9)],
+)
+def test_in_what_two_tables_must_agree(column, value):
+    first = of_patients([5, 5], frames=1)
+    second = first.assign(**{column: first[column].where(first.index == 0, value)})
+    with pytest.raises(
+        RefusedInput, match="case P1-F0: the two tables disagree on its ground truth, sequence or patient"
+    ):
+        pair(first, second)
+
+
+def test_other_hits_of_the_same_truth_are_fine():
+    first = of_patients([5])
+    found = pair(first, first.assign(tp=first["tp"] + 2, fn=first["fn"] - 2, fp=7))
+    assert len(found.first) == 2 and found.only_first == found.only_second == ()
+
+
+def test_runs_without_a_common_case_are_counted():
+    one, other = table(("a", None, None, 5)), table(("b", None, None, 5), ("c", None, None, 5))
+    with pytest.raises(RefusedInput, match="found none in common among 1 and 2. Evaluate both on the same data set"):
+        pair(one, other)

@@ -53,7 +53,7 @@ def test_the_bar_is_shown_unless_it_is_not_wanted():
         score_many(partial(made, 32), [1, 2], processes=1, progress=False)
         assert not seen.told
         score_many(partial(made, 32), [1, 2], processes=1)
-    assert seen.ends == {"scoring": 2}
+    assert seen.ends == {"scoring": 2} and seen.told[0] == ("begun", "scoring", 2, "case", 0, 0)
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])

@@ -1,6 +1,7 @@
 """Operating points of `evaluate`: a threshold locked on other patients or cross-validated, in summary and tables."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from helpers.core.errors import RefusedInput
+from helpers.data.groups.name_parts import Spellings
 from helpers.evaluation.chosen_threshold import on_development, unit_histograms
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.evaluation.threshold_and_calibration import Scored, operating_point
+from helpers.evaluation.threshold_and_calibration import Scored, open_development, operating_point
 from helpers.metrics.calibration import scaled_by_folds
 from helpers.metrics.threshold_curve import logit_histogram
 from helpers.runs.stored_maps import round_for_storage
@@ -196,3 +198,42 @@ def test_what_a_run_says_of_its_cases_does_not_make_it_another_model(run, halves
     found = evaluate([other, run], halves[1], tmp_path / "m", development=tmp_path / "dev", **QUICK)
     chosen = [one["threshold"]["chosen_by"] for one in found.summary["studies"]]
     assert chosen == ["development", "cross-validation"]
+
+
+FACTS = {
+    "prompt": "vessel",
+    "model": {"name": "a", "masks_sha256": "1", "missing": []},
+    "predictor": {"device": "cpu"},
+    "combine": "union",
+    "threshold": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"threshold": 0.4}, True),
+        ({"model": {"name": "a", "masks_sha256": "2", "missing": ["x"]}}, True),
+        ({"model": {"name": "b"}}, False),
+        ({"prompt": "vessels"}, False),
+        ({"predictor": {"device": "cuda"}}, False),
+        ({"predictor": None}, False),
+        ({"combine": "first"}, False),
+    ],
+)
+def test_what_makes_another_model_of_a_run(monkeypatch, changes, same):
+    scores, maps = of_patients([10]), {"P0-F0": "a histogram"}
+    runs = [{**FACTS, "combine": "largest", "name": "other"}, {**FACTS, "name": "dev"}]
+    summary = {"dataset": {"key_fingerprint": None}, "runs": runs}
+    metrics = SimpleNamespace(summary=summary, scores={"dev": scores}.get, histograms={"dev": maps}.get)
+    monkeypatch.setattr("helpers.evaluation.threshold_and_calibration.open_metrics", lambda folder: metrics)
+    dataset = SimpleNamespace(key_fingerprint=None, frames=(), people=SimpleNamespace(spellings=Spellings()))
+    given = SimpleNamespace(name="ours", facts=lambda: FACTS | changes)
+    if same:
+        found = open_development("m", [given], dataset, [])
+        assert list(found) == ["ours"] and found["ours"].table is scores and found["ours"].histograms is maps
+        return
+    with pytest.raises(
+        RefusedInput, match="m: expected the model and prompt of run ours, found other ones. Predict the"
+    ):
+        open_development("m", [given], dataset, [])

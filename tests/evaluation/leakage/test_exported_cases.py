@@ -12,7 +12,8 @@ from helpers.data.exchange.exchange_formats import write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskBase, MaskOrigin, write_exported
 from helpers.data.ids.id_key import machine_folder, read_key
-from helpers.evaluation.leakage.kept_names import keep_names, kept_path, read_kept
+from helpers.evaluation.leakage.kept_names import KeptCases, keep_names, kept_path, read_kept
+from helpers.evaluation.leakage.name_marks import hashed
 from helpers.evaluation.leakage.standing import Source, Standing
 from helpers.evaluation.leakage.training_data import TrainingData
 from helpers.evaluation.leakage.training_files import read_training_files
@@ -117,3 +118,21 @@ def test_the_corrected_data_set_itself_is_of_training_patients(tmp_path, private
     listed = read_training_list(exported(tmp_path / "trained", dataset, NAMES[:1], ids), merged)
     found = TrainingData(merged, listed).standings(None, [case.case_id for case in merged.cases])
     assert {name: found.by_case[ids[name]] for name in NAMES[:3]} == {name: SEEN[name] for name in NAMES[:3]}
+
+
+def test_of_kept_cases_their_patients_are_counted(tmp_path, private):
+    """Two of the three images are of one patient; the ids are hashed under the key, apart from those of patients."""
+    dataset, ids = private
+    key = read_key(tmp_path / "data/.vesselkit/id.key")
+    keep_names(read_training_files(exported(tmp_path / "set", dataset, NAMES[:3], ids)), "t", key)
+    kept, mark = read_kept("t"), hashed(key)
+    of = {case.case_id: case.frame.patient for case in dataset.cases}
+    trained = [ids[name] for name in NAMES[:3]]
+    assert kept.exported_under(dataset.key_fingerprint) == KeptCases(
+        frozenset(mark(f"case\0{case_id}") for case_id in trained),
+        frozenset(mark(f"patient\0{of[case_id]}") for case_id in trained),
+        count=3,
+        told=3,
+    )
+    assert len(kept.exported_under(dataset.key_fingerprint).patients) == 2 and kept.exported_count == 3
+    assert kept.exported_under(None) == kept.exported_under("of others") == KeptCases(frozenset(), frozenset(), 0, 0)
