@@ -51,7 +51,7 @@ def test_within_a_pixel_of_the_image_the_polygon_is_clipped():
         ((1, 1, 2, 2), "has 2 points"),
         ((), "has 0 points"),
         ((1, 1), "has 1 point"),
-        ((1, 1, 2, 2, 3), "no pairs"),
+        ((1, 1, 2, 2, 3), "do not make pairs"),
         ((1, 1, float("nan"), 2, 3, 3), "not finite"),
         ((1, 1, float("inf"), 2, 3, 3), "not finite"),
         ((1, 1, 799, 1, 5, 5), "reaches x=799 on a 512 px wide image"),
