@@ -78,6 +78,7 @@ def test_operations_of_the_published_sizes():
     assert counts["mask decoder"] < 0.05e12
 
 
+@pytest.mark.endurance
 def test_operations_of_a_qwen3_vl():
     """As counted by hand: 1600 patches through 24 blocks, 400 of 420 tokens from them, of 512 x 512 pixels."""
     counts = count_operations(Preset.QWEN3_VL_4B, (1, 3, 640, 640), 420, 5)
@@ -85,6 +86,7 @@ def test_operations_of_a_qwen3_vl():
     assert counts["language model"] / 1e12 == pytest.approx(3.09, rel=0.05)
 
 
+@pytest.mark.endurance
 def test_operations_of_a_qwen2_5_vl():
     """As counted by hand: 2116 patches through 32 blocks, 28 of them in windows, 529 of 570 tokens from them."""
     counts = count_operations(Preset.QWEN2_5_VL_3B, (1, 3, 644, 644), 570, 5)
