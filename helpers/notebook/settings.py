@@ -327,8 +327,8 @@ class ReviewSettings(DataSettings):
     identity: Annotated[str, *_one_of(Identity)] = Field(
         Identity.DECLARED.value, description="whose identity exported DICOM files carry, see docs/exchange.md"
     )
-    margin: Annotated[float | None, _Unset] = Field(
-        None, description="of exported pairs: by how much readers differ, as 1 - intersection over union"
+    margin: Annotated[float | None, _UnsetNumber] = Field(
+        None, description="of exported pairs: by how much readers differ, as 1 - intersection over union; 0: not said"
     )
     adjudicator: _OptionalName = Field(
         None, description="whose corrections count where readers differ; empty: such cases are left out"
