@@ -161,9 +161,15 @@ def _together(made_by: Iterable[MadeBy]) -> MadeBy:
     return MadeBy(makings.pop() if len(makings) == 1 else Making.SEMIAUTOMATIC, weights)
 
 
-@lru_cache(maxsize=1)
 def _header(path: Path) -> "Dataset":
     """The whole header of a file, without its pixels."""
+    state = path.stat()
+    return _header_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _header_of(path: Path, size: int, changed: int) -> "Dataset":
+    """As `_header`; size and time of change are there so that a file that was written again is read again."""
     try:
         with open_dicom(path) as file:
             return pydicom().dcmread(file, stop_before_pixels=True)

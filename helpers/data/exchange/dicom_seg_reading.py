@@ -1,6 +1,7 @@
 """Masks of DICOM Segmentation objects, by the source object and frame number that each of their frames refers to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A source object in the data set: how many frames it has, and the case of each known one by its number from 1."""
+
+    frame_count: int
+    cases: Mapping[int, str]
+
+
 def segmentation_files(path: Path) -> list[Path]:
     """The Segmentation objects of a folder, or the file itself where it is one; other DICOM files play no part."""
     names = [path] if path.is_file() else [path / name for name in files_under(path)[0]]
@@ -35,10 +44,10 @@ def read_segmentations(files: Iterable[Path], frames: Sequence[Frame]) -> GivenM
     Args:
         frames: of the data set that they refer to, by its own UIDs or those drawn under the machine's key.
     Raises:
-        RefusedInput: for several segments, another type than BINARY, compression, a damaged file, and frames that refer
-            to no frame of the data set, or to several.
+        RefusedInput: for several segments, another type than BINARY, several bits a pixel, compression, a damaged
+            file, and frames that refer to no frame of the data set, or to several.
     """
-    known = _cases(frames)
+    known = _sources(frames)
     masks: list[GivenMask] = []
     for path in files:
         try:
@@ -64,22 +73,27 @@ def _is_segmentation(path: Path) -> bool:
         return False
 
 
-def _cases(frames: Sequence[Frame]) -> Mapping[str, Mapping[int, str]]:
-    """SOP instance UID -> number of the frame, from 1 -> case id."""
+def _sources(frames: Sequence[Frame]) -> Mapping[str, _Source]:
+    """SOP instance UID -> the object of the data set that has it."""
     by_path: dict[Path, dict[int, str]] = {}
     for frame in frames:
         by_path.setdefault(frame.path, {})[(frame.index or 0) + 1] = frame.case_id
     key = read_key(machine_key_path()) if machine_key_path().is_file() else None
-    known: dict[str, Mapping[int, str]] = {}
+    known: dict[str, _Source] = {}
     for path, cases in track(list(by_path.items()), "headers", unit="file"):
-        uid = text_of(read_header(path, ("SOPInstanceUID",)), "SOPInstanceUID") if is_dicom(path) else None
-        if uid is not None:
-            for one in (uid,) if key is None else (uid, drawn_uid(uid, key)):
-                if known.setdefault(one, cases) is not cases:
-                    raise RefusedInput(
-                        f"{path}: expected a SOP instance UID of its own, found that of another file, so that what "
-                        "refers to it is of either. Take one of them out of the data set"
-                    )
+        if not is_dicom(path):
+            continue
+        header = read_header(path, ("SOPInstanceUID", "NumberOfFrames"))
+        uid = text_of(header, "SOPInstanceUID")
+        if uid is None:
+            continue
+        source = _Source(frame_count_of(header), cases)
+        for one in (uid,) if key is None else (uid, drawn_uid(uid, key)):
+            if known.setdefault(one, source) is not source:
+                raise RefusedInput(
+                    f"{path}: expected a SOP instance UID of its own, found that of another file, so that what "
+                    "refers to it is of either. Take one of them out of the data set"
+                )
     return known
 
 
@@ -92,6 +106,8 @@ def _require_one_binary(path: Path, dataset: "Dataset") -> None:
             f"{path}: expected a BINARY segmentation, found another type, which does not say at what value a pixel is "
             "vessel. Export it as BINARY"
         )
+    if dataset.BitsAllocated != 1:
+        raise RefusedInput(f"{path}: expected a BINARY segmentation of 1 bit a pixel, found others. Export it again")
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         raise RefusedInput(f"{path}: expected a segmentation without compression. Export it uncompressed")
     check_frame_count(path, frame_count_of(dataset))
@@ -100,7 +116,7 @@ def _require_one_binary(path: Path, dataset: "Dataset") -> None:
         raise RefusedInput(f"{path}: expected the pixels that its header counts. Export it again")
 
 
-def _case_of(path: Path, group: "Dataset", known: Mapping[str, Mapping[int, str]]) -> str:
+def _case_of(path: Path, group: "Dataset", known: Mapping[str, _Source]) -> str:
     """The case that a frame of a segmentation refers to."""
     images = [
         image
@@ -112,18 +128,18 @@ def _case_of(path: Path, group: "Dataset", known: Mapping[str, Mapping[int, str]
             f"{path}: expected one source image for each frame, found {len(images)}, so that its frame is not certain. "
             "Export it with references to its source frames"
         )
-    cases = known.get(str(images[0].get("ReferencedSOPInstanceUID")))
-    if cases is None:
+    source = known.get(str(images[0].get("ReferencedSOPInstanceUID")))
+    if source is None:
         raise RefusedInput(
             f"{path}: expected a segmentation of an object of the data set, found a reference to another one. Check "
             "--data; frames under a pseudonym are known on the machine that wrote them"
         )
     number = images[0].get("ReferencedFrameNumber")
-    if number in (None, "") and len(cases) == 1:
-        return next(iter(cases.values()))
-    if not isinstance(number, int) or number not in cases:
+    if number in (None, "") and source.frame_count == 1:
+        number = 1
+    if not isinstance(number, int) or number not in source.cases:
         raise RefusedInput(f"{path}: expected the number of one frame of its source, found none. Export it again")
-    return cases[number]
+    return source.cases[number]
 
 
 def _mask(path: Path, place: int) -> np.ndarray:
@@ -139,8 +155,14 @@ def _mask(path: Path, place: int) -> np.ndarray:
         raise _damaged(path, error) from None
 
 
-@lru_cache(maxsize=1)
 def _read(path: Path) -> "Dataset":
+    state = path.stat()
+    return _content_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _content_of(path: Path, size: int, changed: int) -> "Dataset":
+    """As `_read`; size and time of change are there so that a file that was written again is read again."""
     with open_dicom(path) as file:
         return pydicom().dcmread(file)
 

@@ -32,6 +32,7 @@ __all__ = [
     "identity_texts",
     "is_dicom",
     "is_filled",
+    "patient_of",
     "read_header",
     "text_of",
 ]
@@ -177,7 +178,7 @@ def dicom_facts(path: Path) -> DicomFacts:
         rows, columns = (int(header.get(keyword) or 0) for keyword in ("Rows", "Columns"))
         instance_number = header.get("InstanceNumber")
         facts = DicomFacts(
-            patient_id=_patient(header),
+            patient_id=patient_of(header),
             study_uid=text_of(header, "StudyInstanceUID"),
             series_uid=text_of(header, "SeriesInstanceUID"),
             instance_uid=text_of(header, "SOPInstanceUID"),
@@ -253,8 +254,8 @@ def damaged(path: Path, error: Exception) -> UnreadableImage:
     )
 
 
-def _patient(header: "Dataset") -> str | None:
-    """The first of id and name that tells patients apart."""
+def patient_of(header: "Dataset") -> str | None:
+    """The first of id and name that tells patients apart; None where neither does, such as ANONYMOUS."""
     for keyword in ("PatientID", "PatientName"):
         text = text_of(header, keyword)
         if text is not None and not _NOBODY.fullmatch(re.sub(r"[\W_]+", "", text.casefold())):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from helpers.core.errors import RefusedInput
@@ -101,8 +102,35 @@ def test_a_still_frame_without_a_frame_number(tmp_path):
     assert validated(tmp_path / "out/segmentations/P1-S1-F000.dcm") == []
 
 
+def with_hidden_names(dataset):
+    """The data set with a name in all places beside the fields of patients."""
+    name, item = "Quibblewick^Otto", Dataset()
+    item.MaskOperation, item.MaskFrameNumbers, item.MaskOperationExplanation = "AVG_SUB", 1, name
+    item.add_new(0x0009_0010, "LO", name)
+    within = Dataset()
+    within.PatientName, within.MaskOperation = name, name
+    item.MaskSubtractionSequence = [within]
+    dataset.MaskSubtractionSequence = [item]
+    dataset.private_block(0x0019, name, create=True).add_new(1, "LO", name)
+    overlay, curve = (
+        ((0x0010, "US", 2), (0x0011, "US", 8), (0x0040, "CS", "G"), (0x0050, "SS", [1, 1]), (0x0100, "US", 1))
+        + ((0x0102, "US", 0), (0x1500, "LO", name), (0x3000, "OW", name.encode())),
+        ((0x0010, "US", 1), (0x0022, "LO", name), (0x0103, "US", 0), (0x3000, "OW", name.encode())),
+    )
+    for group, elements in ((0x6000, overlay), (0x60FE, overlay), (0x5000, curve)):
+        for element, kind, value in elements:
+            dataset.add_new((group << 16) + element, kind, value)
+    for keyword in ("SourceApplicationEntityTitle", "SendingApplicationEntityTitle", "ReceivingApplicationEntityTitle"):
+        setattr(dataset.file_meta, keyword, "QUIBBLEWICK_AE")
+    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = "1.2.3", name.encode()
+    dataset.preamble = name.encode().ljust(128, b"\0")
+    dataset.PixelData += name.encode()
+    return dataset
+
+
 def test_no_name_leaves_and_two_exports_open_together(tmp_path):
     path = cine(tmp_path / "a.dcm")
+    write(path, with_hidden_names(dcmread(path)))
     texts = (*PLANTED, "Quibble", "QUIBBLE", "77123", "Zeno", "20200102", str(dcmread(path).StudyInstanceUID))
     found = []
     for name in ("out", "again"):

@@ -58,6 +58,7 @@ def image(dataset, frame=0):
     [
         (lambda one: one.SegmentSequence.append(Dataset()), "expected one segment, found 2"),
         (lambda one: setattr(one, "SegmentationType", "FRACTIONAL"), "expected a BINARY segmentation, found another"),
+        (lambda one: setattr(one, "BitsAllocated", 8), "expected a BINARY segmentation of 1 bit a pixel"),
         (lambda one: setattr(one, "PixelData", b"\0\0"), "expected the pixels that its header counts"),
         (lambda one: one.PerFrameFunctionalGroupsSequence.pop(), "expected a functional group for each frame"),
         (lambda one: setattr(image(one), "ReferencedSOPInstanceUID", "1.2.3"), "found a reference to another one"),
@@ -79,3 +80,31 @@ def test_two_files_of_one_uid_are_refused(tmp_path, path):
     (tmp_path / "b.dcm").write_bytes(path.read_bytes())
     with pytest.raises(RefusedInput, match="b.dcm: expected a SOP instance UID of its own"):
         read_masks(folder, Exchange.DICOM_SEG, frames(path) + frames(tmp_path / "b.dcm"))
+
+
+def test_one_known_frame_of_several_is_not_taken_for_the_whole_source(tmp_path, path):
+    def change(dataset):
+        for frame in (0, 1):
+            del image(dataset, frame).ReferencedFrameNumber
+
+    folder = changed(tmp_path, path, change)
+    with pytest.raises(RefusedInput, match="expected the number of one frame of its source, found none"):
+        read_masks(folder, Exchange.DICOM_SEG, frames(path, (1,)))
+
+
+def test_a_file_that_was_written_again_is_read_again(tmp_path, path):
+    folder = changed(tmp_path, path, lambda one: None)
+    (file,) = (folder / "segmentations").iterdir()
+    first = read_masks(folder, Exchange.DICOM_SEG, frames(path)).masks[0].read()
+    dataset = dcmread(file)
+    dataset.PixelData, dataset.SegmentDescription = bytes(len(dataset.PixelData)), "another length"
+    dataset.save_as(file)
+    assert first.any() and not read_masks(folder, Exchange.DICOM_SEG, frames(path)).masks[0].read().any()
+
+
+def test_a_source_that_was_written_again_is_named_anew(tmp_path, path):
+    written(tmp_path / "one", sent(path, (0,)), identity=Identity.SOURCE)
+    cine(path, PatientID="another")
+    written(tmp_path / "two", sent(path, (0,)), identity=Identity.SOURCE)
+    (file,) = (tmp_path / "two/segmentations").iterdir()
+    assert dcmread(file).PatientID == "another"
