@@ -11,6 +11,7 @@ from helpers.prediction.batch_size import CPU_BATCH, automatic_batch_size, devic
 from helpers.prediction.engine import memory_estimate
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
+from helpers.runs import finishing
 from tests.support.plain_predictor import PlainPredictor
 
 SECOND = torch.device("cuda", 1)
@@ -51,9 +52,10 @@ def test_a_run_and_images_in_memory_ask_for_the_predictors_device(frames, tmp_pa
     predictor.device = SECOND
     for module in (run, image_predictor):
         monkeypatch.setattr(module, "automatic_batch_size", lambda device: asked.append(device) or 2)
-    monkeypatch.setattr(run, "making", lambda device: asked.append(device) or {"gpu": None})
+    for module in (run, finishing):  # the second: what the manifest says of the machine
+        monkeypatch.setattr(module, "making", lambda device: asked.append(device) or {"gpu": None})
     run.predict(frames[:2], predictor, tmp_path / "run")
     config = json.loads((tmp_path / "run/run.json").read_text())["config"]
-    assert asked == [SECOND, "cuda:1"] and config["predictor"] == {"device": "cpu", "dtype": "float32"}
+    assert asked == [SECOND, "cuda:1", "cuda:1"] and config["predictor"] == {"device": "cpu", "dtype": "float32"}
     image_predictor.ImagePredictor(predictor).predict(np.zeros((4, 4), np.uint8))
-    assert asked[2:] == [SECOND]
+    assert asked[3:] == [SECOND]
