@@ -61,6 +61,7 @@ class Dataset:
         people: original names of patients of the whole data set, and how they are read; they stay on this machine.
         labels: what the labels of annotated shapes mean; None where there is none.
         exported: what its masks are, where the kit exported them; else None.
+        split: the one that its cases are of, where only one was opened; None where all were.
     """
 
     root: Path = field(repr=False)
@@ -79,6 +80,7 @@ class Dataset:
     people: PatientNames = field(default_factory=PatientNames, repr=False)
     labels: LabelChoice | None = field(default=None, repr=False)
     exported: ExportedMasks | None = field(default=None, repr=False)
+    split: str | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -217,9 +219,8 @@ def open_dataset(
     opened = Dataset(
         root, reading.layout, tuple(cases), policy, mark, tuple(notes), reading.faults, doubts, rules, said
     )
-    return replace(
-        opened, unread=reading.unread, depth=depth, masks=masks, people=people, labels=labels, exported=exported
-    )
+    whole = replace(opened, unread=reading.unread, depth=depth, masks=masks, people=people, labels=labels)
+    return replace(whole, exported=exported, split=split)
 
 
 def _labelled(records: Sequence[Record], rules: Rules) -> tuple[tuple[Record, ...], LabelChoice | None]:

@@ -16,6 +16,7 @@ SCHEMA, SCHEMA_VERSION = "vesselkit.exported-masks", 1
 NAME = "exported.json"
 _CHANNEL = "_0000"  # what nnU-Net puts behind the name of an image
 _ADVICE = "Export it again"
+_LISTS = ("click_weights", "further_configs", "further_weights")
 
 
 class MaskOrigin(StrEnum):
@@ -35,6 +36,7 @@ class MaskBase:
         run, config, weights: fingerprints of a prediction's run; None for another beginning, or where unknown.
         truth_seen: whether the ground truth was on the screen; None where unknown.
         click_weights: fingerprints of the models that answered clicks.
+        further_configs, further_weights: fingerprints of the runs that took part beside its beginning.
     """
 
     began_from: BeganFrom
@@ -47,6 +49,8 @@ class MaskBase:
     seconds: float | None = None
     truth_seen: bool | None = None
     click_weights: tuple[str, ...] = ()
+    further_configs: tuple[str, ...] = ()
+    further_weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,14 @@ class ExportedMask:
     patient: str | None = None
 
     def began_from(self, config: str | None, weights: str | None) -> bool:
-        """Whether it began from the masks of a run, or of another one of the same weights, or these answered clicks.
+        """Whether a run took part in it, or another one of the same weights: as its beginning, by clicks, or further.
 
         Args:
             config, weights: fingerprints of the run; None where it does not say.
         """
         return any(
-            (weights is not None and weights in (base.weights, *base.click_weights))
-            or (base.config is not None and base.config == config)
+            (weights is not None and weights in (base.weights, *base.click_weights, *base.further_weights))
+            or (config is not None and config in (base.config, *base.further_configs))
             for base in self.bases
         )
 
@@ -149,13 +153,13 @@ def read_exported(folder: Path) -> ExportedMasks | None:
 
 
 def _values(base: MaskBase) -> dict[str, Any]:
-    """A base as a JSON object; the last field stands where there is something to say."""
-    return {name: value for name, value in vars(base).items() if name != "click_weights" or value}
+    """A base as a JSON object; its lists stand where there is something to say."""
+    return {name: value for name, value in vars(base).items() if name not in _LISTS or value}
 
 
 def _base(values: Mapping[str, Any]) -> MaskBase:
-    read = {"began_from": BeganFrom(values["began_from"]), "click_weights": tuple(values.get("click_weights", ()))}
-    return MaskBase(**{**values, **read})
+    lists = {name: tuple(values.get(name, ())) for name in _LISTS}
+    return MaskBase(**{**values, **lists, "began_from": BeganFrom(values["began_from"])})
 
 
 def _mask(values: Mapping[str, Any]) -> ExportedMask:

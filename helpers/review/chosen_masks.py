@@ -8,12 +8,13 @@ import numpy as np
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.cases import Case
+from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchanged import MadeBy, Making
 from helpers.data.exported_masks import MaskBase, MaskOrigin
 from helpers.data.frames.image_reading import natural_key
 from helpers.metrics.case_scores import mask_digest
-from helpers.review.corrections.carrying import with_origins
 from helpers.review.corrections.merging import Merged
+from helpers.review.corrections.origins import with_origins
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
@@ -36,7 +37,7 @@ class ChosenMask:
     @property
     def made_by(self) -> MadeBy:
         """How the mask came about, and the models that took part."""
-        known = (one for base in self.bases for one in (base.weights, *base.click_weights))
+        known = (one for base in self.bases for one in (base.weights, *base.click_weights, *base.further_weights))
         return MadeBy(self.making, tuple(dict.fromkeys(one for one in known if one is not None)))
 
 
@@ -69,14 +70,13 @@ def predicted_masks(
 
 def merged_masks(source: ReviewSource, merged: Merged, store: CorrectionStore, words: str) -> Iterator[ChosenMask]:
     by_id = {case.case_id: case for case in source.dataset.cases}
-    by_record = {record.id: record for record in store.records()}
+    known = {record.id: record for record in store.records()}
     for case_id in track(sorted({*merged.records, *merged.accepted}, key=natural_key), words, unit="case"):
         case = by_id[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
-            bases = tuple(base_of(one) for record in records for one in with_origins(record, by_record))
-            made = tuple(dict.fromkeys(bases)), _making(records)
-            yield ChosenMask(case, store.mask(records[0]), MaskOrigin.CORRECTED, *made)
+            bases = bases_of_records(source.dataset, by_id, records, known)
+            yield ChosenMask(case, store.mask(records[0]), MaskOrigin.CORRECTED, bases, _making(records))
         else:
             mask = source.scored_runs[0].mask(case_id)
             bases = tuple(_predicted_base(source, one.reviewer, mask) for one in merged.accepted[case_id])
@@ -89,10 +89,41 @@ def _making(records: Sequence[CorrectionRecord]) -> Making:
     return Making.MANUAL if drawn else Making.SEMIAUTOMATIC
 
 
-def base_of(record: CorrectionRecord) -> MaskBase:
+def bases_of_records(
+    dataset: Dataset,
+    cases: Mapping[str, Case],
+    records: Sequence[CorrectionRecord],
+    known: Mapping[str, CorrectionRecord],
+) -> tuple[MaskBase, ...]:
+    """What corrections of one mask began from.
+
+    Behind each stands what it was carried from, and, where it began from ground truth that the kit exported, whatever
+    that began from.
+
+    Args:
+        cases: of the data set, by id.
+        known: all records of the corrections' folder by id, with every origin of `records`.
+    """
+    found = list[MaskBase]()
+    for record in records:
+        origins = with_origins(record, known)
+        assert origins is not None  # by `helpers.review.corrections.merging.without_lost`
+        for one in origins:
+            found += (_base_of(one), *_bases_of_truth(dataset, cases.get(one.case_id), one))
+    return tuple(dict.fromkeys(found))
+
+
+def _bases_of_truth(dataset: Dataset, case: Case | None, record: CorrectionRecord) -> tuple[MaskBase, ...]:
+    exported = None if case is None else dataset.exported_mask(case)
+    if exported is None or record.base.began_from is not BeganFrom.TRUTH:
+        return ()
+    return exported.bases if exported.mask_sha256 == record.base.mask_sha256 else ()
+
+
+def _base_of(record: CorrectionRecord) -> MaskBase:
     """What a correction began from, for the record of an export."""
     base = record.base
     return MaskBase(
         base.began_from, record.reviewer, base.run, base.config, base.prompt, base.weights, base.mask_sha256,
-        record.seconds, record.truth_seen, record.click_weights,
+        record.seconds, record.truth_seen, record.click_weights, record.further_configs, record.further_weights,
     )  # fmt: skip

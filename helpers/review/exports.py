@@ -11,7 +11,7 @@ from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
 from helpers.review.chosen_masks import has_mask, merged_masks, predicted_masks
-from helpers.review.corrections.merging import Merged, merge, with_accepted
+from helpers.review.corrections.merging import Merged, merge, with_accepted, without_lost
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.pairs import write_pairs
 from helpers.review.review_source import ReviewSource
@@ -128,7 +128,8 @@ def export_pairs(
 def _merged(source: ReviewSource, store: CorrectionStore, adjudicator: str | None) -> Merged:
     """The correction that counts, of each case that has one of the frame as it is now."""
     standing = store.standing()
-    return merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
+    merged = merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
+    return without_lost(merged, {record.id: record for record in store.records()})
 
 
 def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str | None]:

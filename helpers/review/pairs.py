@@ -1,6 +1,7 @@
 """Pairs to prefer between: a correction, and the prediction that it began from (docs/exchange.md)."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from helpers.data.frames.image_reading import natural_key
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.overlap import count_pixels, iou
-from helpers.review.chosen_masks import base_of, has_mask
+from helpers.review.chosen_masks import bases_of_records, has_mask
 from helpers.review.corrections.merging import Merged
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
@@ -34,9 +35,11 @@ SCHEMA, SCHEMA_VERSION = "vesselkit.pairs", 1
 NAME = "pairs.jsonl"
 _IMAGES, _CHOSEN, _REJECTED = "images", "chosen", "rejected"
 _FILES = {"image": _IMAGES, "chosen": _CHOSEN, "rejected": _REJECTED}
-_TEST = "test"
+_TEST = re.compile(r"(?<![a-z])test", re.IGNORECASE)  # testA, test_1 and my-testing too; not latest
 _OF_TEST, _OF_UNKNOWN = "the patient is of the test split", "the patient is unknown and may be of the test split"
+_UNSPLIT = "the patient has a frame of no split or of several, which may be of the test split"
 _NO_SPLITS = "the data set states no splits: take the patients of your test set out of the pairs yourself"
+_NO_TEST = "the data set states no test split: take the patients of your test set out of the pairs yourself"
 _OTHER, _WITHIN = "the correction began from another mask than the run's as it is now", "within the margin"
 
 
@@ -58,9 +61,14 @@ def write_pairs(
         merged: the correction that counts, of each case.
         margin: 1 - intersection over union above which correction and prediction differ by more than readers do.
     Raises:
-        UsageProblem: where no pair remains.
+        UsageProblem: where no pair remains, or only one split was opened, which hides who is tested on.
         RefusedInput: where the folder holds something, or a file of the run or a mask is damaged or lost.
     """
+    if source.dataset.split is not None:
+        raise UsageProblem(
+            f"split: expected the whole data set, so that patients with a frame of the test split are left out, got "
+            f"the split {source.dataset.split!r}. Leave split out"
+        )
     left_out = {str(reason): list(case_ids) for reason, case_ids in merged.left_out.items()}
     source.require_whole([case_id for case_id in merged.records if has_mask(source, case_id)])
     pairs = list(_pairs(source, store, merged, margin, left_out))
@@ -68,6 +76,7 @@ def write_pairs(
         said = "; ".join(f"{len(case_ids)} cases: {reason}" for reason, case_ids in left_out.items())
         raise UsageProblem(f"{store.folder}: expected pairs to export, found none{said and f' ({said})'}")
     masks = dict[str, ExportedMask]()
+    cases, known = {case.case_id: case for case in source.dataset.cases}, {one.id: one for one in store.records()}
     with partial_folder(folder) as unfinished:
         for name in (_IMAGES, _CHOSEN, _REJECTED):
             (unfinished / name).mkdir()
@@ -78,7 +87,7 @@ def write_pairs(
             plain_image(image).save(unfinished / _IMAGES / f"{frame.case_id}.png")
             for name, mask in ((_CHOSEN, chosen), (_REJECTED, rejected)):
                 Image.fromarray(mask.astype(np.uint8) * 255).save(unfinished / name / f"{frame.case_id}.png")
-            bases = tuple(dict.fromkeys(base_of(record) for record in pair.records))
+            bases = bases_of_records(source.dataset, cases, pair.records, known)
             masks[frame.case_id] = ExportedMask(MaskOrigin.CORRECTED, mask_digest(chosen), bases, frame.patient)
             values = {
                 **_values(source, pair, margin),
@@ -89,10 +98,10 @@ def write_pairs(
         write_text_atomic(unfinished / NAME, "".join(f"{line}\n" for line in lines))
         key = source.dataset.key_fingerprint
         write_exported(unfinished, ExportedMasks(Exported.PAIRS, key, masks, adjudicator, left_out=left_out))
-    kept_names, split = source.dataset.ids is IdPolicy.KEEP, any(frame.split for frame in source.dataset.frames)
-    return ExportSummary(
-        folder, len(pairs), left_out=left_out, kept_names=kept_names, notes=() if split else (_NO_SPLITS,)
-    )
+    splits = {frame.split for frame in source.dataset.frames if frame.split is not None}
+    notes = () if any(map(_is_test, splits)) else (_NO_TEST if splits else _NO_SPLITS,)
+    kept_names = source.dataset.ids is IdPolicy.KEEP
+    return ExportSummary(folder, len(pairs), left_out=left_out, kept_names=kept_names, notes=notes)
 
 
 def _pairs(
@@ -100,10 +109,12 @@ def _pairs(
 ) -> Iterator[_Pair]:
     """The frames that have a pair; others are listed by reason."""
     frames = {frame.case_id: frame for frame in source.dataset.frames}
-    tested = {frame.patient for frame in frames.values() if frame.split == _TEST}
+    of_tests = [frame for frame in frames.values() if _is_test(frame.split)]
+    tested = {frame.patient for frame in of_tests}
+    unsplit = {frame.patient for frame in frames.values() if frame.split is None} if of_tests else set()
     for case_id in track(sorted(merged.records, key=natural_key), "compare", unit="case"):
         frame, records = frames[case_id], merged.records[case_id]
-        reason = _of_test(frame, tested)
+        reason = _of_test(frame, tested, unsplit)
         if reason is None and not any(_began(source, record) for record in records):
             reason = _OTHER
         if reason is None:
@@ -115,11 +126,23 @@ def _pairs(
         left_out.setdefault(reason, []).append(case_id)
 
 
-def _of_test(frame: Frame, tested: set[str | None]) -> str | None:
-    """Why a frame may be of a patient that a model is tested on; None where it is not."""
-    if frame.split == _TEST or (frame.patient is not None and frame.patient in tested):
+def _is_test(split: str | None) -> bool:
+    """Whether the name of a split is one of a test split."""
+    return split is not None and _TEST.search(split) is not None
+
+
+def _of_test(frame: Frame, tested: set[str | None], unsplit: set[str | None]) -> str | None:
+    """Why a frame may be of a patient that a model is tested on; None where it is not.
+
+    Args:
+        tested: patients with a frame of a test split.
+        unsplit: those with a frame that names no split, or several; empty where nobody is tested on.
+    """
+    if _is_test(frame.split) or (frame.patient is not None and frame.patient in tested):
         return _OF_TEST
-    return _OF_UNKNOWN if tested and frame.patient is None else None
+    if frame.patient is None:
+        return _OF_UNKNOWN if tested else None
+    return _UNSPLIT if frame.patient in unsplit else None
 
 
 def _began(source: ReviewSource, record: CorrectionRecord) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import MaskOrigin, read_exported
 from helpers.review import written_export
 from helpers.review.corrections.beginnings import beginning
+from helpers.review.corrections.record import CorrectionTool
 from helpers.review.corrections.store import CorrectionStore
+from helpers.review.exports import export_corrections
 from helpers.review.review_source import open_source
 from helpers.runs.run_folder import open_run
 from tests.cli.test_review import lines
@@ -77,6 +80,41 @@ def sent(folder, masks, kind=Exchange.COCO):
 def verdicts(tmp_path, run, *records):
     (tmp_path / "v").mkdir()
     (tmp_path / "v/ann.jsonl").write_text(lines(run, *records))
+
+
+def test_an_import_names_what_the_correction_before_it_names(call, run, tmp_path):
+    source, store = open_source(run, open_dataset(tmp_path / "data")), CorrectionStore(tmp_path / "c")
+    start = beginning(source, GRIDDED, BeganFrom.PREDICTION)
+    before = start.record("ann", corrected(start.mask), seconds=3.0, tools=[CorrectionTool.CLICKS], truth_seen=True)
+    before = replace(before, click_weights=("k",), further_configs=("f",))
+    store.save(before, corrected(start.mask))
+    sent(tmp_path / "sent", {GRIDDED: corrected(start.mask, 5)})
+    ended = call("import", "sent", *IMPORT, "--reviewer", "ann", "--began-from", "empty")
+    assert ended.code == 0, ended.err
+    kept = store.standing()["ann"][GRIDDED]
+    assert (kept.tools, kept.click_weights) == (("clicks", "elsewhere"), ("k",))
+    assert kept.truth_seen is True and kept.seconds is None
+    assert kept.further_configs == (before.base.config, "f") and kept.base.began_from is BeganFrom.EMPTY
+
+
+def test_an_import_names_what_the_masks_that_were_sent_began_from(call, run, tmp_path):
+    source, store = open_source(run, open_dataset(tmp_path / "data")), CorrectionStore(tmp_path / "first")
+    start = beginning(source, GRIDDED, BeganFrom.EMPTY)
+    record = replace(start.record("bob", tube(20), truth_seen=False), click_weights=("k",), further_weights=("w",))
+    store.save(record, tube(20))
+    export_corrections(source, tmp_path / "out", Exchange.PNG, store)
+    Image.fromarray(corrected(tube(20)).astype(np.uint8) * 255).save(tmp_path / f"out/masks/{GRIDDED}.png")
+    ended = call("import", "out", *IMPORT, "--reviewer", "ann", "--began-from", "empty")
+    assert ended.code == 0, ended.err
+    kept = CorrectionStore(tmp_path / "c").standing()["ann"][GRIDDED]
+    assert (kept.click_weights, kept.further_weights, kept.truth_seen) == (("k",), ("w",), None)
+
+
+def test_ground_truth_that_was_begun_from_was_seen(call, run, tmp_path):
+    sent(tmp_path / "sent", {GRIDDED: corrected(predicted(run)[GRIDDED], 5)})
+    ended = call("import", "sent", *IMPORT, "--reviewer", "ann", "--began-from", "truth")
+    assert ended.code == 0, ended.err
+    assert CorrectionStore(tmp_path / "c").standing()["ann"][GRIDDED].truth_seen is True
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Exchange if kind not in SEGMENTATIONS])

@@ -46,6 +46,16 @@ def test_a_model_that_answered_clicks_is_one_that_it_began_from(tmp_path):
     assert read_exported(tmp_path) == exported
 
 
+def test_a_further_run_is_one_that_it_began_from(tmp_path):
+    base = MaskBase(BeganFrom.EMPTY, "ann", further_configs=("config",), further_weights=("weights",))
+    mask = ExportedMask(MaskOrigin.CORRECTED, "a", (base,))
+    assert mask.began_from(None, "weights") and mask.began_from("config", None)
+    assert not mask.began_from("weights", "config")
+    exported = ExportedMasks(Exported.CORRECTIONS, None, {"P1-F1": mask})
+    write_exported(tmp_path, exported)
+    assert read_exported(tmp_path) == exported
+
+
 @pytest.mark.parametrize("name", ["images/P1-F1.png", "imagesTr/P1-F1_0000.png", "images/P1-F1.nii.gz"])
 def test_a_file_finds_its_case_under_the_names_of_every_format(name):
     exported = ExportedMasks(Exported.CORRECTIONS, None, MASKS)

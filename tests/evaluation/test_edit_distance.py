@@ -1,5 +1,7 @@
 """A run is not praised on ground truth that began from its own masks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exchange
 from helpers.data.dataset import open_dataset
+from helpers.data.exported_masks import read_exported
 from helpers.evaluation.edit_distance import EDIT_TITLE, OwnTruth, edit_titles, without_p_values
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
@@ -75,6 +78,24 @@ def test_what_people_drew_apart_from_the_run_is_ground_truth(runs, tmp_path, beg
     found = evaluate([ours], corrected(tmp_path, data, ours, began_from, case_ids), tmp_path / "m", draws=50)
     assert found.summary["runs"][0]["edit_distance"] is None and found.text.splitlines()[2].startswith("**ours: mean")
     assert scores_of(open_metrics(tmp_path / "m")).title == "training list unknown"
+
+
+def test_a_run_is_found_behind_the_ground_truth_that_began_from_it(runs, tmp_path):
+    data, ours, _ = runs
+    first = corrected(tmp_path / "v1", data, ours, BeganFrom.PREDICTION, (GRIDDED,))
+    source, store = open_source(ours, data), CorrectionStore(tmp_path / "again")
+    others = tuple(case for case in data.cases if case.case_id != GRIDDED)
+    source = replace(source, dataset=replace(first, cases=(*first.cases, *others)))
+    start = beginning(source, GRIDDED, BeganFrom.TRUTH)
+    mask = start.mask.copy()
+    mask[0, 0] ^= True
+    store.save(start.record("bob", mask), mask)
+    export_corrections(source, tmp_path / "v2", Exchange.PNG, store)
+    base, behind = read_exported(tmp_path / "v2").masks[GRIDDED].bases
+    assert (base.reviewer, base.began_from, base.weights) == ("bob", BeganFrom.TRUTH, None)
+    assert (behind.reviewer, behind.began_from) == ("ann", BeganFrom.PREDICTION)
+    config = source.scored_runs[0].run.config.first_sha256
+    assert read_exported(tmp_path / "v2").masks[GRIDDED].began_from(config, None)
 
 
 def test_titles_and_comparisons():

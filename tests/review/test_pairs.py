@@ -92,6 +92,39 @@ def test_patients_of_the_test_split_and_those_who_may_be_are_left_out(tmp_path, 
     }
 
 
+@pytest.mark.parametrize("name", ["testA", "test_1", "Testing", "my-test"])
+def test_a_test_split_is_told_by_its_name(tmp_path, source, store, name):
+    for case_id in (GRIDDED, SEVERAL):
+        correct(source, store, case_id)
+    patients = {frame.case_id: frame.patient for frame in source.dataset.frames}
+    export_pairs(split(source, {patients[GRIDDED]: name}), tmp_path / "out", store, 0)
+    assert [pair["case_id"] for pair in written(tmp_path / "out")] == [SEVERAL]
+
+
+def test_a_frame_of_no_split_or_of_several_may_be_of_the_test_split(tmp_path, source, store):
+    for case_id in (GRIDDED, SEVERAL):
+        correct(source, store, case_id)
+    chosen = split(source, {next(one.patient for one in source.dataset.frames if one.case_id == NO_TRUTH): "test"})
+    cases = tuple(
+        replace(case, frame=replace(case.frame, split=None)) if case.case_id == GRIDDED else case
+        for case in chosen.dataset.cases
+    )
+    chosen = replace(chosen, dataset=replace(chosen.dataset, cases=cases))
+    summary = export_pairs(chosen, tmp_path / "out", store, 0)
+    assert list(summary.left_out.values()) == [[GRIDDED]] and "of no split or of several" in next(
+        iter(summary.left_out)
+    )
+
+
+def test_one_split_hides_who_is_tested_on(tmp_path, source, store):
+    correct(source, store, GRIDDED)
+    alone = split(source, {})
+    assert export_pairs(alone, tmp_path / "out", store, 0).notes == (NO_SPLITS.replace("splits", "test split"),)
+    alone = replace(alone, dataset=replace(alone.dataset, split="train"))
+    with pytest.raises(UsageProblem, match="expected the whole data set, .* got the split 'train'. Leave split out"):
+        export_pairs(alone, tmp_path / "new", store, 0)
+
+
 def test_a_prediction_that_was_made_again_has_no_pair(tmp_path, source, store):
     correct(source, store, GRIDDED)
     predict_again(tmp_path / "run", GRIDDED)

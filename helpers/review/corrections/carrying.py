@@ -15,6 +15,7 @@ from helpers.data.frames.frame import Frame, in_sequences
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.metrics.case_scores import mask_digest
+from helpers.review.corrections.origins import with_truth_of_origins
 from helpers.review.corrections.record import Base, CorrectionRecord, CorrectionTool
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
@@ -122,6 +123,7 @@ class CarriedMasks:
             new_id(), now(mine), self.reviewer, case_id, waiting.image_sha256, waiting.width, waiting.height,
             waiting.base, mask_digest(mask), seconds, tuple(dict.fromkeys(tools)), truth_seen,
         )  # fmt: skip
+        record = with_truth_of_origins(record, {one.id: one for one in self.store.records()})
         self.store.save(record, mask)
         return record
 
@@ -142,11 +144,12 @@ class CarriedMasks:
         own = self._own()
         if case_id not in own:
             raise UsageProblem(f"{case_id}: expected a correction of {self.reviewer} to carry, found none")
-        frames = next(
-            group
-            for group in in_sequences(self.source.dataset.frames, lambda frame: frame)
-            if case_id in {frame.case_id for frame in group}
-        )
+        groups = in_sequences(self.source.dataset.frames, lambda frame: frame)
+        frames = next((group for group in groups if case_id in {frame.case_id for frame in group}), None)
+        if frames is None:
+            raise UsageProblem(
+                f"{case_id}: expected a frame of the data set to carry from, found none. Name its data set"
+            )
         if len(frames) == 1:
             raise UsageProblem(f"{case_id}: expected a frame of a sequence, found a single one. See --group-by")
         places = {frame.case_id: place for place, frame in enumerate(frames)}
@@ -189,7 +192,10 @@ class CarriedMasks:
         return record
 
     def _frame(self, case_id: str) -> Frame:
-        return next(frame for frame in self.source.dataset.frames if frame.case_id == case_id)
+        found = next((frame for frame in self.source.dataset.frames if frame.case_id == case_id), None)
+        if found is None:
+            raise UsageProblem(f"{case_id}: expected a frame of the data set, found none. Name its data set")
+        return found
 
     def _save(
         self, case_id: str, image_sha256: str, shape: tuple[int, ...], base: Base, mask: np.ndarray | None
@@ -201,21 +207,6 @@ class CarriedMasks:
             new_id(), now(before), CARRIED_NAME, case_id, image_sha256, width, height, base, digest
         )
         self._kept.save(record, mask)
-
-
-def with_origins(record: CorrectionRecord, records: Mapping[str, CorrectionRecord]) -> tuple[CorrectionRecord, ...]:
-    """A record and all that it was carried from, through any number of steps; itself first.
-
-    Args:
-        records: of all readers by id.
-    """
-    found, ids = {record.id: record}, list(record.base.carried_from)
-    while ids:
-        origin = records.get(ids.pop())
-        if origin is not None and origin.id not in found:
-            found[origin.id] = origin
-            ids += origin.base.carried_from
-    return tuple(found.values())
 
 
 def _read(frame: Frame) -> Image.Image | None:

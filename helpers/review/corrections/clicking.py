@@ -26,6 +26,9 @@ import numpy as np
 from PIL import Image
 
 from helpers.core.errors import UsageProblem
+from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import UnreadableImage
+from helpers.evaluation.scored_runs import require_predicted
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.packed_masks import unpacked
 from helpers.review.payload import packed
@@ -82,7 +85,7 @@ class Clicking:
         Raises:
             UsageProblem: for a message of another form, a case that the run does not have, or a frame that cannot be
                 read.
-            RefusedInput: as `ReviewSource.view`.
+            RefusedInput: where the frame is not the one that was predicted.
         """
         case_id = asked.get("case_id")
         if not isinstance(case_id, str):
@@ -117,9 +120,12 @@ class Clicking:
         if self._frame is None or self._frame[0] != case_id:
             if case_id not in {case.case_id for case in self.source.cases}:
                 raise UsageProblem(f"expected a case of the run to click on, got {case_id!r}")
-            image = self.source.view(case_id).image
-            if image is None:
-                raise UsageProblem(f"{case_id}: expected a frame to click on, and it cannot be read")
+            frame = next(one for one in self.source.dataset.frames if one.case_id == case_id)
+            try:
+                image = read_frame(frame.path, frame.index, frame.bits)
+            except UnreadableImage as error:
+                raise UsageProblem(f"{case_id}: expected a frame to click on, and it cannot be read") from error
+            require_predicted(case_id, image, (*self.source.scored_runs, *self.source.beside))
             self._frame, self._answered = (case_id, image), {}
         return self._frame[1]
 

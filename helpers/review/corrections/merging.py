@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from helpers.core.errors import UsageProblem
 from helpers.data.frames.image_reading import natural_key
+from helpers.review.corrections.origins import with_origins
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.verdicts import Verdict, VerdictRecord
 
@@ -20,6 +21,7 @@ class LeftOut(StrEnum):
     VERDICTS = "verdicts differ"
     THRESHOLD = "accepted at another threshold than the run's"
     NO_MASK = "accepted without a mask"
+    ORIGIN = "carried from a correction whose record is lost"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,23 @@ def merge(
         else:
             kept[case_id] = tuple(chosen)
     return Merged(kept, {}, {reason: tuple(case_ids) for reason, case_ids in left_out.items()})
+
+
+def without_lost(merged: Merged, known: Mapping[str, CorrectionRecord]) -> Merged:
+    """Leave out the cases of which a record was carried from an unknown correction: what that began from is unknown.
+
+    Args:
+        known: the records of all readers by id.
+    """
+    lost = [
+        case_id
+        for case_id, records in merged.records.items()
+        if any(with_origins(record, known) is None for record in records)
+    ]
+    if not lost:
+        return merged
+    kept = {case_id: records for case_id, records in merged.records.items() if case_id not in lost}
+    return Merged(kept, merged.accepted, {**merged.left_out, LeftOut.ORIGIN: tuple(lost)})
 
 
 def with_accepted(

@@ -15,6 +15,7 @@ SCHEMA, SCHEMA_VERSION = "vesselkit.correction", 1
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 _TEXTS = ("id", "time", "reviewer", "case_id", "image_sha256")
 _OPTIONAL_TEXTS = ("run", "config", "prompt", "prediction", "weights", "mask_sha256")
+_LISTS = ("click_weights", "further_configs", "further_weights")  # in a line where there is something to say
 
 
 class CorrectionTool(StrEnum):
@@ -81,6 +82,7 @@ class CorrectionRecord:
         tools: each once; empty where none was used.
         truth_seen: whether the ground truth was on the screen meanwhile; None where unknown.
         click_weights: fingerprints of the models that answered clicks, as that of the base.
+        further_configs, further_weights: fingerprints, as those of the base, of the runs that took part beside it.
     """
 
     id: str
@@ -96,6 +98,8 @@ class CorrectionRecord:
     tools: tuple[CorrectionTool, ...] = ()
     truth_seen: bool | None = None
     click_weights: tuple[str, ...] = ()
+    further_configs: tuple[str, ...] = ()
+    further_weights: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
@@ -111,7 +115,7 @@ class CorrectionRecord:
     def to_line(self) -> str:
         """The record as JSON on one line, with its line feed."""
         values = {**asdict(self), "tools": list(self.tools)}
-        for part, name in ((values, "click_weights"), (values["base"], "carried_from")):
+        for part, name in (*((values, name) for name in _LISTS), (values["base"], "carried_from")):
             if not part[name]:
                 del part[name]
         return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}, allow_nan=False) + "\n"
@@ -130,8 +134,8 @@ class CorrectionRecord:
         moment_of(values["time"])
         for part in (values, base):
             _require_texts(part, [name for name in _OPTIONAL_TEXTS if part.get(name) is not None])
-        origins, asked = base.get("carried_from", []), values.get("click_weights", [])
-        for name, texts in (("carried_from", origins), ("click_weights", asked)):
+        origins, lists = base.get("carried_from", []), {name: values.get(name, []) for name in _LISTS}
+        for name, texts in {"carried_from": origins, **lists}.items():
             if not isinstance(texts, list | tuple) or not all(isinstance(one, str) and one for one in texts):
                 raise ValueError(f"expected a list of texts as {name}")
         for digest in (values["image_sha256"], values.get("mask_sha256"), base.get("mask_sha256")):
@@ -158,7 +162,9 @@ class CorrectionRecord:
             seconds=None if seconds is None else float(seconds),
             tools=tuple(dict.fromkeys(CorrectionTool(tool) for tool in tools)),
             truth_seen=seen,
-            click_weights=tuple(asked),
+            click_weights=tuple(lists["click_weights"]),
+            further_configs=tuple(lists["further_configs"]),
+            further_weights=tuple(lists["further_weights"]),
         )
 
 

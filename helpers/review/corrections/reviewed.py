@@ -12,12 +12,21 @@ from helpers.core.paths import plain_name
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
+from helpers.evaluation.scored_runs import ScoredRun
 from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.drawn import DrawnCorrection
-from helpers.review.corrections.record import CorrectionRecord, standing
+from helpers.review.corrections.origins import (
+    goes_on_with,
+    with_all_of,
+    with_exported,
+    with_further,
+    with_truth_of_origins,
+)
+from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.payload import packed
 from helpers.review.review_source import ReviewSource
+from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
 _VERDICTS, _CORRECTIONS = "verdicts", "corrections"
@@ -115,6 +124,8 @@ class ReviewedCorrections:
     def keep(self, drawn: DrawnCorrection, reviewer: str) -> CorrectionRecord:
         """Keep what a reader drew in the viewer; it is on the disk when this returns.
 
+        The record that is kept names what took part beside the base, which the viewer does not know.
+
         Raises:
             UsageProblem: where it is another reader's or of another case, or the frame or what it began from is
                 another one now.
@@ -132,6 +143,7 @@ class ReviewedCorrections:
                 "expected a correction of the frame and the mask as they are now, and the case was changed meanwhile. "
                 "Open the review again"
             )
+        record = self._completed(record, before, {one.id: one for one in self._records})
         self.store.save(record, drawn.mask)
         self._records = (*self._records, record)
         return record
@@ -147,8 +159,8 @@ class ReviewedCorrections:
         ordered = sorted(given, key=lambda one: one.record.moment)
         for one in ordered:
             plain_name(one.record.reviewer, "reviewer")  # all or none are taken
-        known = {one.id for one in self._records}
-        last = {(one.reviewer, one.case_id): one.moment for one in sorted(self._records, key=lambda one: one.moment)}
+        known = {one.id: one for one in self._records}
+        last = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
         counts = {"kept": 0, "known": 0, "older": 0, "elsewhere": 0}
         for one in ordered:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
@@ -156,15 +168,40 @@ class ReviewedCorrections:
                 counts["known"] += 1
             elif not self._is_ours(record) or record.image_sha256 != self._image_sha256(record.case_id):
                 counts["elsewhere"] += 1
-            elif place in last and last[place] >= record.moment:
+            elif place in last and last[place].moment >= record.moment:
                 counts["older"] += 1
             else:
+                record = self._completed(record, last.get(place), known)
                 self.store.save(record, one.mask)
-                known.add(record.id)
-                last[place] = record.moment
+                known[record.id] = last[place] = record
                 counts["kept"] += 1
         self.reload()
         return HandedIn(**counts)
+
+    def _completed(
+        self, record: CorrectionRecord, before: CorrectionRecord | None, known: Mapping[str, CorrectionRecord]
+    ) -> CorrectionRecord:
+        """A record that names the runs whose logits it took pixels from, and what an earlier one of it names.
+
+        Args:
+            before: the reader's record of the case so far.
+            known: all records by id.
+        """
+        if record.mask_sha256 is None:
+            return record
+        case = next(case for case in self.source.dataset.cases if case.case_id == record.case_id)
+        exported = self.source.dataset.exported_mask(case)
+        if exported is not None and record.base.began_from is BeganFrom.TRUTH:
+            record = with_exported(record, exported)
+        if CorrectionTool.THRESHOLD in record.tools:
+            # Which one was on the screen is not told: any run that is reviewed can be.
+            shown = [one for one in self.source.scored_runs if _stores_logits(one, record.case_id)]
+            record = with_further(
+                record, [one.run.config.first_sha256 for one in shown], [weights_of(one.model) for one in shown]
+            )
+        if before is not None and before.mask_sha256 is not None and goes_on_with(record, before):
+            record = with_all_of(record, before)
+        return with_truth_of_origins(record, known)
 
     def _is_of_run(self, record: CorrectionRecord) -> bool:
         """Whether a record is of a frame of the run that is as the run saw it, as far as the run says."""
@@ -189,3 +226,8 @@ class ReviewedCorrections:
             return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
         except UnreadableImage:
             return None
+
+
+def _stores_logits(scored_run: ScoredRun, case_id: str) -> bool:
+    run = scored_run.run
+    return case_id in run.cases() and run.logits(case_id, scored_run.prompt_id) is not None

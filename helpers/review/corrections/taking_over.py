@@ -1,7 +1,7 @@
 """Masks that were corrected in another program become a reader's corrections."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskO
 from helpers.data.frames.image_reading import natural_key
 from helpers.evaluation.leakage.exported_cases import exported_above
 from helpers.review.corrections.beginnings import Beginning, beginning
-from helpers.review.corrections.record import CorrectionTool, standing
+from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_origins
+from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
 
@@ -82,6 +83,7 @@ def take_over(
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")
     predicted = {case.case_id for case in source.cases}
+    by_id = {case.case_id: case for case in source.dataset.cases}
     frames = [frame for frame in source.dataset.frames if frame.case_id in predicted]
     matched, strays = match(frames, source.dataset.root, list(reads))
     if reads and not matched:
@@ -92,7 +94,8 @@ def take_over(
     exported = exported_above(path.resolve())
     if exported is not None:
         _require_same_beginning(path, exported, matched, source, began_from)
-    own = sorted((one for one in store.records() if one.reviewer == reviewer), key=lambda one: one.moment)
+    all_known = {one.id: one for one in store.records()}
+    own = sorted((one for one in all_known.values() if one.reviewer == reviewer), key=lambda one: one.moment)
     kept_by_case = standing(own).get(reviewer, {})
     changed: list[str] = []
     unchanged: list[str] = []
@@ -111,15 +114,55 @@ def take_over(
         else:
             if sent is not None:
                 _require_same_mask(path, sent, start)
+            _with_earlier(record, kept, sent, all_known)  # what cannot be told is refused before anything is kept
             changed.append(case_id)
     for case_id in track(changed, "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
-        own.append(start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], after=own[-1:]))
+        seen = True if began_from is BeganFrom.TRUTH else None
+        record = start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], truth_seen=seen, after=own[-1:])
+        sent = None if exported is None else exported.masks.get(case_id)
+        if began_from is BeganFrom.TRUTH and sent is None:
+            sent = source.dataset.exported_mask(by_id[case_id])
+        own.append(_with_earlier(record, kept_by_case.get(case_id), sent, all_known))
         store.save(own[-1], mask)
     for case_id in back:
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
         store.save(own[-1], None)
     return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), strays, given.said)
+
+
+def _with_earlier(
+    record: CorrectionRecord,
+    earlier: CorrectionRecord | None,
+    sent: ExportedMask | None,
+    known: Mapping[str, CorrectionRecord],
+) -> CorrectionRecord:
+    """A record that says what the mask that was sent and the reader's correction of the frame so far say, too.
+
+    How long the other program was at work is unknown, and so are the seconds of both.
+
+    Args:
+        sent: what the kit's record beside the masks says; None where there is none.
+        known: all records by id.
+    Raises:
+        RefusedInput: where that correction was carried from one that is lost.
+    """
+    seen = [record.truth_seen]
+    if sent is not None:
+        record = with_exported(record, sent)
+        seen += [base.truth_seen for base in sent.bases]
+    if earlier is not None and earlier.image_sha256 == record.image_sha256:
+        origins = with_origins(earlier, known)
+        if origins is None:
+            raise RefusedInput(
+                f"case {record.case_id}: expected the corrections that {record.reviewer}'s was carried from, found "
+                "that one is lost, so that nobody can tell what it began from. Take that correction back in the viewer"
+            )
+        for one in origins:
+            record = with_all_of(record, one)
+            seen.append(one.truth_seen)
+        record = replace(record, tools=tuple(dict.fromkeys((*earlier.tools, *record.tools))))
+    return replace(record, truth_seen=any_seen(seen))
 
 
 def _require_same_beginning(

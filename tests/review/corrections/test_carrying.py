@@ -12,12 +12,12 @@ from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import read_exported
 from helpers.prediction.sequences.mask_carrying import MaskCarrier
 from helpers.review.corrections.beginnings import beginning
-from helpers.review.corrections.carrying import CarriedMasks, with_origins
-from helpers.review.corrections.record import Base, CorrectionTool
+from helpers.review.corrections.carrying import CarriedMasks
+from helpers.review.corrections.record import CorrectionTool
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.exports import export_corrections
 from helpers.review.review_source import open_source
-from tests.review.corrections.test_record import DIGEST, correction
+from tests.review.corrections.test_record import DIGEST
 from tests.support.review_runs import HEIGHT, WIDTH, write_many
 from tests.support.tiny_sam2 import random_part
 
@@ -99,7 +99,7 @@ def test_carried_masks_are_no_corrections_and_in_no_export(carried, store, sourc
 
 
 def test_a_mask_that_was_looked_at_becomes_the_reader_s_own(carried, store, source, tmp_path):
-    origin = correct(carried, SECOND, row(50))
+    origin = correct(carried, SECOND, row(50), truth_seen=False)
     carried.carry(SECOND, Carrier())
     as_it_is = carried.accept(FIRST, seconds=2.5, truth_seen=False)
     changed = carried.accept(LAST, row(70), tools=[CorrectionTool.BRUSH])
@@ -195,15 +195,34 @@ def test_a_mask_of_other_pixels_is_not_accepted(carried, folder):
         path.write_bytes(before)
 
 
-def test_the_origins_of_origins_are_found_once():
-    def carried_from(number, *origins):
-        base = Base(BeganFrom.CARRIED, DIGEST, weights="w", carried_from=tuple(f"{one:032x}" for one in origins))
-        return correction(number, base=base)
+def test_truth_that_was_seen_at_the_origin_was_seen(carried):
+    correct(carried, SECOND, row(50), truth_seen=True)
+    carried.carry(SECOND, Carrier())
+    assert carried.accept(FIRST, truth_seen=False).truth_seen is True
 
-    records = [correction(1), carried_from(2, 1), carried_from(3, 2, 1, 9)]
-    by_id = {one.id: one for one in records}
-    assert with_origins(records[0], by_id) == (records[0],)
-    assert {one.id for one in with_origins(records[2], by_id)} == set(by_id)
+
+def test_a_case_that_the_data_set_lost_is_not_carried(carried):
+    correct(carried, SECOND, row(50))
+    carried.carry(SECOND, Carrier())
+    cases = tuple(case for case in carried.source.dataset.cases if case.case_id not in (FIRST, SECOND))
+    object.__setattr__(carried.source, "dataset", replace(carried.source.dataset, cases=cases))
+    with pytest.raises(UsageProblem, match=f"{SECOND}: expected a frame of the data set"):
+        carried.carry(SECOND, Carrier())
+    with pytest.raises(UsageProblem, match=f"{FIRST}: expected a frame of the data set"):
+        carried.accept(FIRST)
+
+
+def test_a_mask_whose_origin_is_lost_is_in_no_export(carried, store, source, tmp_path):
+    correct(carried, SECOND, row(50))
+    correct(carried, LAST, row(60))
+    carried.carry(SECOND, Carrier())
+    carried.accept(FIRST)
+    path = store.folder / "ann/record.jsonl"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if SECOND not in line))
+    assert export_corrections(source, tmp_path / "out", Exchange.PNG, store).masks == 1
+    exported = read_exported(tmp_path / "out")
+    assert set(exported.masks) == {LAST}
+    assert exported.left_out == {"carried from a correction whose record is lost": (FIRST,)}
 
 
 def test_a_model_s_own_sam2_carries(carried):

@@ -65,6 +65,12 @@ def test_logits_of_another_case_are_not_gone_on_from(clicking):
     assert clicking.model.asked[1]["logits"] is None and clicking.model.asked[1]["mask"].any()
 
 
+def test_a_click_reads_neither_ground_truth_nor_predictions(source, monkeypatch):
+    monkeypatch.setattr(type(source), "view", None)
+    reply = Clicking(source, RowsForPoints()).reply({"case_id": GRIDDED, "points": [POINT]})
+    assert len(reply["masks"]) == 3
+
+
 def test_an_empty_mask_says_nothing(clicking):
     clicking.reply({"case_id": GRIDDED, "points": [POINT], "mask": packed(np.zeros((HEIGHT, WIDTH), bool))})
     assert clicking.model.asked[0]["mask"] is None

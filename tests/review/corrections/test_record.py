@@ -30,11 +30,13 @@ def correction(number=1, case_id="P1-F1", reviewer="ann", **more):
     seen=st.none() | st.booleans(),
     mask=st.sampled_from([None, OTHER]),
     clicks=st.sampled_from([(), ("weights", "others")]),
+    further=st.sampled_from([(), ("config", "other")]),
 )
-def test_a_line_comes_back(base, seconds, tools, seen, mask, clicks):
+def test_a_line_comes_back(base, seconds, tools, seen, mask, clicks, further):
     record = correction(
-        base=base, seconds=seconds, tools=tuple(tools), truth_seen=seen, mask_sha256=mask, click_weights=clicks
-    )
+        base=base, seconds=seconds, tools=tuple(tools), truth_seen=seen, mask_sha256=mask, click_weights=clicks,
+        further_configs=further, further_weights=further[1:],
+    )  # fmt: skip
     line = record.to_line()
     assert line.endswith("}\n") and line.count("\n") == 1
     assert CorrectionRecord.from_json(json.loads(line)) == record

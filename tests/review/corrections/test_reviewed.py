@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import BeganFrom
+from helpers.core.vocabulary import BeganFrom, Exchange
+from helpers.data.exported_masks import read_exported
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.drawn import DrawnCorrection
+from helpers.review.corrections.record import Base, CorrectionTool
 from helpers.review.corrections.reviewed import HandedIn, ReviewedCorrections, corrections_beside
 from helpers.review.corrections.store import CorrectionStore
+from helpers.review.exports import export_corrections
 from helpers.review.payload import packed
 from helpers.review.review_source import open_source
 from tests.support.review_runs import BROKEN, FAILED, GRIDDED, NO_TRUTH, SAME, predict_again, write_data, write_run
@@ -110,6 +113,37 @@ def test_a_file_of_the_page_is_handed_in_once(source, reviewed):
     assert told.to_text() == "0 corrections taken over, 1 older than what is kept"
     with pytest.raises(UsageProblem, match="reviewer"):
         reviewed.hand_in([drawn(source, reviewer="../eve")])
+
+
+@pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.TRUTH])
+@pytest.mark.parametrize("handed_in", [False, True])
+def test_pixels_of_a_lower_threshold_name_the_run(source, reviewed, tmp_path, began_from, handed_in):
+    def kept(one):
+        if handed_in:
+            assert reviewed.hand_in([one]).kept == 1
+        else:
+            reviewed.keep(one, "ann")
+        return reviewed.standing["ann"][GRIDDED]
+
+    config = source.scored_runs[0].run.config.first_sha256
+    brushed = kept(drawn(source, began_from=began_from, tools=(CorrectionTool.BRUSH,)))
+    assert brushed.further_configs == brushed.further_weights == ()
+    tools = (CorrectionTool.BRUSH, CorrectionTool.THRESHOLD)
+    first = kept(drawn(source, began_from=began_from, after=[brushed], tools=tools, further_configs=("another",)))
+    assert first.further_configs == ("another", config)
+    # The viewer hands in what it goes on with without saying what that names.
+    second = kept(drawn(source, began_from=began_from, after=[first], row=4, tools=tools))
+    assert set(second.further_configs) == {"another", config}
+    export_corrections(source, tmp_path / "out", Exchange.PNG, reviewed.store)
+    assert read_exported(tmp_path / "out").masks[GRIDDED].began_from(config, None)
+
+
+def test_a_carried_mask_saw_the_truth_that_its_origin_saw(source, reviewed):
+    origin = drawn(source, SAME, truth_seen=True)
+    reviewed.keep(origin, "ann")
+    base = Base(BeganFrom.CARRIED, "1" * 64, weights="w", carried_from=(origin.record.id,))
+    assert reviewed.hand_in([drawn(source, base=base)]).kept == 1
+    assert reviewed.standing["ann"][GRIDDED].truth_seen is True
 
 
 def test_corrections_lie_beside_the_verdicts():
