@@ -95,7 +95,8 @@ def test_a_verdict_that_is_not_ours_is_refused_and_told(parts, change):
 def test_a_correction_is_on_the_disk_before_the_answer_and_a_page_that_is_loaded_again_has_it(parts):
     source, session, corrections = parts
     widget, one = ReviewWidget(*parts), drawn(source)
-    assert widget.answer({"ticket": 1, "kind": "correct", "drawn": sent_line(one)}) == {"ticket": 1}
+    kept = widget.answer({"ticket": 1, "kind": "correct", "drawn": sent_line(one)})
+    assert kept == {"ticket": 1, "waiting": []}
     assert corrections.store.standing() == {"ann": {GRIDDED: one.record}}
     assert [fact["id"] for fact in widget.get_state()["facts"]["corrections"]] == [one.record.id]
     payload = widget.answer({"ticket": 2, "kind": "load", "case_id": GRIDDED})["payload"]
