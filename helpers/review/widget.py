@@ -1,12 +1,13 @@
 """The viewer in a notebook: an anywidget component that asks the kernel for cases, and hands it what reviewers do."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
 import anywidget
 import traitlets
 
-from helpers.core.errors import VesselkitError, in_words
+from helpers.core.errors import RefusedInput, VesselkitError, in_words
 from helpers.core.vocabulary import BeganFrom
 from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
@@ -17,6 +18,8 @@ from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictRecord
 from helpers.review.viewer_facts import review_facts, viewer_module, viewer_style
+
+logger = logging.getLogger(__name__)
 
 
 class ReviewWidget(anywidget.AnyWidget):
@@ -97,5 +100,10 @@ class ReviewWidget(anywidget.AnyWidget):
         waiting = self._carried.waiting().get(payload["case_id"])
         if waiting is None or waiting.image_sha256 != payload["image_sha256"]:
             return payload
+        try:
+            mask = self._carried.mask(payload["case_id"])
+        except RefusedInput as error:  # the case is shown all the same: it can be corrected from what else there is
+            logger.warning("%s", error)
+            return payload
         bases = {str(BeganFrom.CARRIED): asdict(waiting.base)} | payload["bases"]
-        return payload | {"bases": bases, "carried": packed(self._carried.mask(payload["case_id"]))}
+        return payload | {"bases": bases, "carried": packed(mask)}

@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from helpers.core.errors import RefusedInput
 from helpers.core.watermark import VARIABLE
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
@@ -143,3 +145,16 @@ def test_a_verdict_that_cannot_be_kept_is_told_and_the_next_one_is_kept(parts, m
     again = given(source, id="f" * 32, verdict="reject")
     assert widget.answer({"ticket": 2, "kind": "save", "record": again}) == {"ticket": 2}
     assert session.verdicts[GRIDDED].verdict is Verdict.REJECT
+
+
+def test_a_carried_mask_that_is_damaged_leaves_its_case_to_be_seen(parts, monkeypatch, caplog):
+    source, *_ = parts
+    widget, seen = ReviewWidget(*parts), source.view(GRIDDED).to_json()
+    waiting = {GRIDDED: SimpleNamespace(image_sha256=seen["image_sha256"], base=None)}
+
+    def damaged(case_id):
+        raise RefusedInput(f"{case_id}.png: damaged")
+
+    monkeypatch.setattr(widget, "_carried", SimpleNamespace(waiting=lambda: waiting, mask=damaged))
+    payload = widget.answer({"ticket": 1, "kind": "load", "case_id": GRIDDED})["payload"]
+    assert payload["case_id"] == GRIDDED and "carried" not in payload and "damaged" in caplog.text

@@ -11,6 +11,7 @@ import { Saving } from "./saving.js";
 export class Editor {
   constructor(viewer) {
     Object.assign(this, { viewer, edit: null, own: null, before: false, drafts: new Map(), seen: new Set() });
+    this.carrying = false;
     this.earlier = { verdicts: [...viewer.facts.verdicts], corrections: [...viewer.facts.corrections] };
     this.saving = new Saving((text) => viewer.tell(text));
     this.tools = new EditTools(this);
@@ -288,6 +289,8 @@ export class Editor {
     const { edit, own, viewer, tools: { clicks } } = this, caseId = viewer.data.case_id;
     if (clicks.refusal) return viewer.tell(clicks.refusal);
     if (!own || edit.strokes.changed) return viewer.tell("Save the correction (s), then carry it.");
+    if (this.carrying) return viewer.tell("The model is still carrying the correction before.");
+    this.carrying = true;
     viewer.tell("Carrying: the model follows the mask from frame to frame …");
     try {
       const { said, waiting } = await viewer.host.carry(caseId);
@@ -297,6 +300,8 @@ export class Editor {
       viewer.tell(said);
     } catch (error) {
       viewer.tell(error.message);
+    } finally {
+      this.carrying = false;
     }
   }
 

@@ -4,6 +4,7 @@ const LEFT = 1, OTHERS = 6; // of the buttons that are held
 
 export function listen(panels, panel) {
   const { canvas, figure, place } = panel, { viewer } = panels, { tools } = viewer.editor;
+  let drawing = null; // the pointer that draws: a finger beside a pen is another one, and primary too
   const edited = () => place === panels.correction && viewer.editor.edit !== null;
   canvas.addEventListener("wheel", (event) => {
     if (!viewer.data) return;
@@ -15,13 +16,18 @@ export function listen(panels, panel) {
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     viewer.takeKeys();
-    if (edited() && event.button === 0 && event.isPrimary) tools.down(panels.toFrame(panel, event));
+    if (!edited() || event.button !== 0 || !event.isPrimary) return;
+    if (tools.stroke) tools.up(); // that of the other pointer is whole, and can be undone
+    drawing = event.pointerId;
+    tools.down(panels.toFrame(panel, event));
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => tools.up());
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, (event) => event.pointerId === drawing && tools.up());
+  }
   canvas.addEventListener("contextmenu", (event) => edited() && event.preventDefault());
   canvas.addEventListener("pointermove", (event) => {
     if (!viewer.data) return;
-    if (tools.stroke && event.isPrimary) {
+    if (tools.stroke && event.pointerId === drawing) {
       const passed = event.getCoalescedEvents?.() ?? []; // none on a page that came over plain HTTP
       tools.move((passed.length ? passed : [event]).map((one) => panels.toFrame(panel, one)));
     } else if (event.buttons & (edited() ? OTHERS : LEFT)) {
