@@ -11,10 +11,11 @@ from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
 PIXELS_ALLOWED = 2
+OTHERS = ("ckpt_plain", "hf_export")  # the same tensors, as other tests see
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("source", ["ckpt_lora", "ckpt_plain", "hf_export"])
+@pytest.mark.parametrize("source", ["ckpt_lora", *(pytest.param(one, marks=pytest.mark.endurance) for one in OTHERS)])
 @pytest.mark.parametrize("name", VIDEO_CASES)
 def test_predict_forward_equals_the_official_one_on_sequences(shared, converted, source, name):
     model, tokenizer = converted(source)
@@ -97,6 +98,7 @@ def test_frames_of_any_mode_become_rgb():
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.golden
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_narrow_dtypes_follow_and_nearly_agree(shared, converted, converted_folder, dtype):

@@ -121,6 +121,7 @@ def test_the_notebook_by_the_runner(root):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_notebooks_given_nothing_but_the_data_take_the_newest_run_of_a_model(root):
     dataset = settings().opening.open()
     predict(dataset.frames, VesselnessPredictor(Tuned()), root / "outputs/demo/predict/baseline", limit=1)

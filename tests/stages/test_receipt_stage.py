@@ -120,6 +120,7 @@ def test_a_folder_in_bfloat16_against_float32(tmp_path, receipt, frames):
     assert verdict.seg_difference > 0 and verdict.tolerance.states == 0.1
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("stored", ["float32", "bfloat16"])
 def test_a_receipt_in_bfloat16(tmp_path, receipt, frames, stored):
     tiny = fixture_sources()
@@ -273,6 +274,7 @@ def test_a_converted_checkpoint_is_the_official_export(shared, tmp_path, family)
 
 
 @pytest.mark.golden
+@pytest.mark.endurance
 @pytest.mark.parametrize("family", ["tiny_qwen3vl", "tiny_qwen25vl"])
 def test_a_qwen_model_in_bfloat16_is_the_official_export(shared, tmp_path, family):
     image = shared / "golden/tiny_qwen2/inputs/img_c_300x420.png"
