@@ -129,7 +129,7 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
     run = _opened(folder, file_state(folder / MANIFEST_NAME))
     width, height = wanted.size
     frame = wanted.case.frame
-    known = wanted.case_id in run.cases()
+    known = run.has(wanted.case_id)
     return CaseArrays(
         case_id=wanted.case_id,
         truth=wanted.truth.mask(width, height),

@@ -65,15 +65,15 @@ class ScoredRun:
 
     def mask(self, case_id: str) -> np.ndarray | None:
         """The stored mask, bool (H, W); None where the run has none, or not the case. Raises as `Run.mask`."""
-        return self.run.mask(case_id, self.prompt_id) if case_id in self.run.cases() else None
+        return self.run.mask(case_id, self.prompt_id) if self.run.has(case_id) else None
 
     def prediction(self, case_id: str) -> str | None:
         """Fingerprint of what the run says of a case, see `Run.fingerprint`; None where it does not have it."""
-        return self.run.fingerprint(case_id, self.prompt_id) if case_id in self.run.cases() else None
+        return self.run.fingerprint(case_id, self.prompt_id) if self.run.has(case_id) else None
 
     def status(self, case_id: str) -> str:
         """How the prediction of a case ended."""
-        if case_id not in self.run.cases():
+        if not self.run.has(case_id):
             return str(CaseScoring.MISSING)
         return str(self.run.prediction(case_id, self.prompt_id)[0].status)
 

@@ -272,16 +272,14 @@ class ReviewSource:
     def _size(self, case_id: str) -> tuple[int, int]:
         """Width and height that a run saw; a small square where none could read the frame."""
         for scored_run in self.scored_runs:
-            for row in (
-                scored_run.run.prediction(case_id, scored_run.prompt_id) if case_id in scored_run.run.cases() else ()
-            ):
+            for row in scored_run.run.prediction(case_id, scored_run.prompt_id) if scored_run.run.has(case_id) else ():
                 if row.width and row.height:
                     return row.width, row.height
         return 64, 64
 
     def _prediction(self, scored_run: ScoredRun, case_id: str) -> CodedPrediction | None:
         run, prompt = scored_run.run, scored_run.prompt_id
-        if case_id not in run.cases():
+        if not run.has(case_id):
             return None
         rows = run.prediction(case_id, prompt)
         mask, stored = run.mask(case_id, prompt), run.logits(case_id, prompt)

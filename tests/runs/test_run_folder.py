@@ -101,6 +101,12 @@ def test_a_run_that_was_predicted_again_since_it_was_opened_is_to_be_opened_agai
     assert np.array_equal(open_run(run).mask("c2", "p1"), ~MASKS["c2"])
 
 
+def test_a_run_has_the_cases_that_it_names_and_no_other(run):
+    found = open_run(run)
+    assert found.cases() == ("c1", "c2", "c3", "c9") and all(map(found.has, found.cases()))
+    assert not found.has("c4") and not found.has("")
+
+
 def test_files_of_cases_without_a_mask_are_none(run):
     (run / mask_name("c9", "p1")).parent.mkdir()
     shutil.copy(run / mask_name("c1", "p1"), run / mask_name("c9", "p1"))

@@ -230,4 +230,4 @@ class ReviewedCorrections:
 
 def _stores_logits(scored_run: ScoredRun, case_id: str) -> bool:
     run = scored_run.run
-    return case_id in run.cases() and run.logits(case_id, scored_run.prompt_id) is not None
+    return run.has(case_id) and run.logits(case_id, scored_run.prompt_id) is not None
