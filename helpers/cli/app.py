@@ -138,8 +138,9 @@ for _name, _function, _settings in (
 ):
     app.command(_name, **(_KIT | _settings))(_function)
 
-_data = typer.Typer(help="Check data sets, and find the file behind a case id.", no_args_is_help=True)
+_data = typer.Typer(help="Check data sets, split them by patient, find files behind case ids.", no_args_is_help=True)
 _data.command("check", **_KIT)(data.check)
+_data.command("split", **_KIT)(data.split)
 _data.command("who", **_KIT)(data.who)
 _bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 _bench.command("predict", **_KIT)(bench.bench_predict)

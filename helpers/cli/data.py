@@ -1,4 +1,4 @@
-"""`vesselkit data`: check a data set, and find the file behind a case id."""
+"""`vesselkit data`: check a data set, split it by patient, and find the file behind a case id."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,13 @@ from helpers.cli.arguments import (
     input_path,
     json_with,
     next_text,
+    option_name,
     option_words,
     output_folder,
     require_replaceable,
     typed_path,
 )
-from helpers.cli.options import AS_FOUND, DataArgument, DataOptions, IdKey, with_data_options
+from helpers.cli.options import AS_FOUND, FRAMES_ONLY, DataArgument, DataOptions, IdKey, Seed, with_data_options
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import MaskValues
 
@@ -88,6 +89,38 @@ def check(
             typer.echo(next_text([*words, "--save"]))
         else:
             typer.echo(next_text(["predict", "--model", "MODEL", *data_words(dataset, shared), "--output", "RUN"]))
+
+
+@with_data_options(without=("split", *FRAMES_ONLY))
+def split(
+    dataset: DataArgument,
+    folds: Annotated[int | None, typer.Option("--folds", metavar="K", help="Parts fold1 to foldK.")] = None,
+    train: Annotated[
+        int | None, typer.Option("--train", metavar="70", help="Per cent of the patients to train on.")
+    ] = None,
+    dev: Annotated[int | None, typer.Option("--dev", metavar="10", help="Per cent to choose settings on.")] = None,
+    test: Annotated[
+        int | None, typer.Option("--test", metavar="20", help="Per cent to test on; they are sealed.")
+    ] = None,
+    seed: Seed = 0,
+    already_trained: Annotated[
+        Path | None,
+        typer.Option(
+            "--already-trained",
+            metavar="FILE",
+            help="What a model was trained on: names, annotations, or the config.py. Its patients go to train only.",
+        ),
+    ] = None,
+    options: DataOptions = AS_FOUND,
+) -> None:
+    """Split a data set by patient, and keep the split with the data."""
+    from helpers.stages.split_stage import SplitRequest  # here, so that --help need not wait
+
+    opening = options.opening(dataset, "DATASET")
+    kept = SplitRequest(opening, folds, train, dev, test, seed, already_trained, spell=option_name).run()
+    typer.echo(f"{kept.to_text()}\nkept in {kept.path}")
+    shared = options.typed(rescale=None, rescale_from=None, split=list(kept.split.parts)[-1])
+    typer.echo(next_text(["predict", "--model", "MODEL", *data_words(dataset, shared), "--output", "RUN"]))
 
 
 def who(

@@ -24,6 +24,7 @@ from helpers.data.ids.id_map import pseudonyms
 from helpers.data.ids.patient_names import PatientNames, patient_names
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.rules import Rules, Saved, rules_notes, with_options, with_trial
+from helpers.data.splits.split import chosen_parts, with_parts
 from helpers.data.truth.ground_truth import MaskFileTruth, Size
 from helpers.data.truth.mask_file import MaskSurvey
 from helpers.data.truth.mask_values import ValueChoice
@@ -61,7 +62,7 @@ class Dataset:
         people: original names of patients of the whole data set, and how they are read; they stay on this machine.
         labels: what the labels of annotated shapes mean; None where there is none.
         exported: what its masks are, where the kit exported them; else None.
-        split: the one that its cases are of, where only one was opened; None where all were.
+        split: the one that its cases are of, or several with commas between, where not all were opened; else None.
     """
 
     root: Path = field(repr=False)
@@ -86,6 +87,24 @@ class Dataset:
     def frames(self) -> tuple[Frame, ...]:
         """All that inference may see, in natural order of the case ids."""
         return tuple(case.frame for case in self.cases)
+
+    @property
+    def sealed(self) -> frozenset[str]:
+        """Ids of the cases whose patients the data set's split keeps for tests."""
+        parts = () if self.rules.split is None else self.rules.split.sealed
+        return frozenset(case.case_id for case in self.cases if case.frame.split in parts)
+
+    def require_unsealed(self, what: str) -> None:
+        """Raise RefusedInput where cases of sealed patients are among those opened.
+
+        Args:
+            what: was about to be done with them, such as `training`.
+        """
+        if self.sealed:
+            raise RefusedInput(
+                f"{self.root}: {what} was about to use {len(self.sealed)} frames of sealed patients, which the split "
+                "kept with the data holds back for tests. Name other parts with split (--split), such as train"
+            )
 
     @property
     def undecided(self) -> str | None:
@@ -144,7 +163,7 @@ def open_dataset(
         ids: where the ids come from; None keeps the names of public data sets and replaces all others.
         id_key: file of the key; None for `.vesselkit/id.key` in the data set's folder. Created where missing.
         group_by: as in `helpers.data.groups.grouping.group`.
-        split: only the cases of this one; None for all.
+        split: only the cases of this one, or of several with commas between; None for all.
         rescale: fit truths that were made for another size to their frames, and count them in the notes.
         rescale_from: width and height of the images on which annotations that state no size were drawn; they are
             fitted to their frames, and counted in the notes.
@@ -186,18 +205,31 @@ def open_dataset(
         policy=policy,
         key_path=key_path,
     )
+    said_of_split: tuple[str, ...] = ()
+    if rules.split is not None and rules.split.parts:
+        try:
+            records, said_of_split = with_parts(
+                records, names, rules.split, key_fingerprint=mark, spellings=people.spellings
+            )
+        except RefusedInput as error:
+            raise RefusedInput(f"{path}: {error}") from error
     order = time_order(records)
     depth = common_depth(path, (record.path for record in records), rules.bits)
     said = (*rules_notes(saved, None if tried is None else rules), *([] if depth.note is None else [depth.note]))
     if path.is_file() and depth.bits is not None and rules.bits is None:
         said = (*said, _ONE_FILE)
-    notes = [*said, *reading.notes, *grouping, *([] if order.note is None else [order.note])]
+    notes = [*said, *reading.notes, *grouping, *said_of_split, *([] if order.note is None else [order.note])]
     if policy is not IdPolicy.PSEUDONYM and any(record.from_header for record in records):
         notes.append(_DIGESTED)
-    pairs = [(record, given) for record, given in zip(records, names, strict=True) if split in (None, record.split)]
-    if not pairs:
-        known = sorted({record.split for record in records if record.split})
-        raise UsageProblem(f"{path}: expected cases of split {split!r}, found {', '.join(known) or 'no splits'}")
+    parts = chosen_parts(split)
+    pairs = [
+        (record, given) for record, given in zip(records, names, strict=True) if parts is None or record.split in parts
+    ]
+    known = {record.split for record in records if record.split}
+    if not pairs or (parts is not None and parts - known):
+        raise UsageProblem(
+            f"{path}: expected cases of split {split!r}, found {', '.join(sorted(known)) or 'no splits'}"
+        )
     cases = [_case(record, given, order, depth) for record, given in pairs]
     if rescale:
         cases, count = _rescaled(cases)

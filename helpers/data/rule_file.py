@@ -20,6 +20,7 @@ from helpers.data.rules import (
     BESIDE,
     BITS,
     NAME,
+    READ,
     RULES,
     SCHEMA,
     VALUES,
@@ -30,6 +31,9 @@ from helpers.data.rules import (
     in_both,
     rule_text,
 )
+from helpers.data.splits.split import Split, parse_split
+
+_FIRST = frozenset(RULES) - {"split"}  # what files before version 2 can say
 
 _OLD = frozenset({"ids", "layout"})
 
@@ -130,14 +134,15 @@ def rules_paths(root: Path) -> tuple[Path, Path, Path]:
 def parse_rules(path: Path, value: Mapping[str, Any], layouts: Collection[str]) -> Rules:
     """The rules in a file of this schema. Raises `RefusedInput`, naming what is wrong."""
     version = value.get("schema_version")
-    if version != VERSION or isinstance(version, bool):
+    if version not in READ or isinstance(version, bool):
         raise RefusedInput(
-            f"{path}: expected {SCHEMA} of version {VERSION}, found {version!r}. Read it with the kit that wrote it, "
-            "or save the rules again"
+            f"{path}: expected {SCHEMA} of version {' or '.join(map(str, READ))}, found {version!r}. Read it with the "
+            "kit that wrote it, or save the rules again"
         )
-    strays = sorted(value.keys() - {*RULES, "schema", "schema_version"})
+    known = [name for name in RULES if version != READ[0] or name in _FIRST]
+    strays = sorted(value.keys() - {*known, "schema", "schema_version"})
     if strays:
-        raise RefusedInput(f"{path}: expected rules out of {', '.join(RULES)}, found {strays[0]!r}. Take it out")
+        raise RefusedInput(f"{path}: expected rules out of {', '.join(known)}, found {strays[0]!r}. Take it out")
     rules = Rules(
         layout=_choice(path, value, "layout", layouts),
         ids=_choice(path, value, "ids", tuple(IdPolicy), IdPolicy),
@@ -146,6 +151,7 @@ def parse_rules(path: Path, value: Mapping[str, Any], layouts: Collection[str]) 
         vessel=_texts(path, value, "vessel"),
         ignore=_texts(path, value, "ignore"),
         bits=_whole(path, value, "bits", BITS),
+        split=_split(path, value),
     )
     both = in_both(rules)
     if both:
@@ -174,7 +180,7 @@ def _old(path: Path, value: Any, layouts: Collection[str]) -> Rules | None:
         known = ids in (None, "public") and layout in (None, *layouts)
         if known and value.keys() <= _OLD:
             return Rules(layout=layout, ids=None if ids is None else IdPolicy(ids))
-        if not value.keys() <= set(RULES):
+        if not value.keys() <= _FIRST:
             if known and value.keys() & _OLD:
                 return Rules(layout=layout, ids=None if ids is None else IdPolicy(ids))
             if not isinstance(ids, str) and not isinstance(layout, str):
@@ -245,6 +251,15 @@ def _whole(path: Path, value: Mapping[str, Any], name: str, known: range) -> int
     if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given not in known):
         raise _wrong(path, name, f"a whole number from {known[0]} to {known[-1]}", given)
     return given
+
+
+def _split(path: Path, value: Mapping[str, Any]) -> Split | None:
+    if value.get("split") is None:
+        return None
+    try:
+        return parse_split(value["split"])
+    except RefusedInput as error:
+        raise RefusedInput(f"{path}: {error}") from error
 
 
 def _wrong(path: Path, name: str, expected: str, given: Any) -> RefusedInput:

@@ -1,4 +1,4 @@
-"""What was decided about a data set and is kept with it: layout, ids, groups, meaning of values and labels, bits."""
+"""What was decided about a data set and is kept with it: layout, ids, groups, values, labels, bits, the split."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -9,10 +9,13 @@ from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import MaskValues
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.id_key import FOLDER
+from helpers.data.splits.split import Split
 
 SCHEMA = "vesselkit.dataset"
 
-VERSION = 1
+VERSION = 2
+
+READ = (1, VERSION)  # 1 knows no split
 
 NAME = "dataset.json"
 
@@ -39,6 +42,7 @@ class Rules:
         vessel: the values, colours (`#rrggbb`) or labels that are vessel; all others are background.
         ignore: those whose pixels are not scored.
         bits: of a pixel of 16 that are used.
+        split: which patients train, choose and test.
     """
 
     layout: str | None = None
@@ -48,6 +52,7 @@ class Rules:
     vessel: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     bits: int | None = None
+    split: Split | None = None
 
     def decided(self) -> dict[str, Any]:
         """The rules that are not None, by name."""
@@ -60,7 +65,7 @@ class Rules:
         return {
             "schema": SCHEMA,
             "schema_version": VERSION,
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()},
+            **{name: _json_value(value) for name, value in decided.items()},
         }
 
     def to_text(self) -> str:
@@ -182,7 +187,16 @@ def in_both(rules: Rules) -> str | None:
 
 
 def rule_text(value: Any) -> str:
+    """A rule's value for people."""
+    if isinstance(value, Split):
+        return value.to_text()
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Split):
+        return value.to_json()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _files(paths: Iterable[Path]) -> str:

@@ -182,12 +182,13 @@ def tune(dataset: Dataset, *, split: str | None = None, processes: int = 2) -> T
         split: what the data set was opened with, for the record.
     Raises:
         UsageProblem: where no case has ground truth.
-        RefusedInput: for a case that cannot be read.
+        RefusedInput: for a case that cannot be read, and for sealed patients.
     """
     cases = [case for case in dataset.cases if case.truth is not None]
     if not cases:
         raise UsageProblem("data: expected cases with ground truth to tune on, found none. Check --data and --split")
     dataset.require_decided()
+    dataset.require_unsealed("the choice of parameters")
     listed = with_united(unit_table(cases), dataset.people.spellings)
     choice = choose(dice_curves(cases, candidates(), processes=processes), listed)
     tuned_on = TunedOn(tuple(case.case_id for case in cases), dataset.key_fingerprint)

@@ -16,6 +16,7 @@ from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.opening import Opening
 from helpers.data.rule_file import parse_rules, read_rules, save_rules
 from helpers.data.rules import BITS, VALUES, Rules, Saved, with_options
+from helpers.data.splits.split import Split
 
 SECTION = {"schema": "vesselkit.dataset", "schema_version": 1}
 COCO = {"images": [{"id": 1, "file_name": "P1_1.png", "width": 8, "height": 8}], "annotations": [], "categories": []}
@@ -42,6 +43,8 @@ def write(path, value):
     return path
 
 
+SPLIT = Split({"train": ("P1", "P2"), "test": ("P3",)}, ("test",), "ab" * 8, 4, "none: too few")
+
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9).filter(str.strip)
 lists = st.none() | st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple)
 anything = st.builds(
@@ -53,6 +56,7 @@ anything = st.builds(
     vessel=lists,
     ignore=lists,
     bits=st.none() | st.sampled_from(BITS),
+    split=st.none() | st.sampled_from([SPLIT, Split({"a": ("P1",)}, ("a",))]),
 ).filter(lambda rules: module.in_both(rules) is None)
 
 
@@ -172,9 +176,9 @@ def test_files_complete_each_other_and_must_not_contradict(folder):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"schema_version": 2}, "version 1, found 2"),
-        ({"schema_version": True}, "version 1, found True"),
-        ({"schema_version": None}, "version 1, found None"),
+        ({"schema_version": 3}, "version 1 or 2, found 3"),
+        ({"schema_version": True}, "version 1 or 2, found True"),
+        ({"schema_version": None}, "version 1 or 2, found None"),
         ({"schema": "vesselkit.run"}, "expected vesselkit.dataset"),
         ({"vessels": ["1"]}, "found 'vessels'"),
         ({"vessel": "1"}, "vessel: expected a list of different texts, found '1'"),
@@ -191,6 +195,15 @@ def test_files_complete_each_other_and_must_not_contradict(folder):
         ({"layout": "unheard"}, "layout: expected one of"),
         ({"ids": "secret"}, "ids: expected one of"),
         ({"ids": ["keep"]}, "ids: expected one of"),
+        ({"split": {"parts": {"train": ["P1"]}}}, "found 'split'"),  # of version 2 only
+        ({"schema_version": 2, "split": {"parts": {}}}, "split: expected such as"),
+        ({"schema_version": 2, "split": {"parts": {"train": ["P1"]}, "of": 1}}, "found 'of'"),
+        ({"schema_version": 2, "split": {"parts": {"train": "P1"}}}, "part train: expected a list of texts"),
+        ({"schema_version": 2, "split": {"parts": {"a,b": ["P1"]}}}, "without commas"),
+        ({"schema_version": 2, "split": {"parts": {"a": ["P1"]}, "sealed": ["b"]}}, "sealed parts out of a, found 'b'"),
+        ({"schema_version": 2, "split": {"parts": {"a": ["P1"]}, "seed": True}}, "seed: expected a whole number"),
+        ({"schema_version": 2, "split": {"parts": {"a": ["P1"]}, "strata": 3}}, "strata: expected a text"),
+        ({"schema_version": 2, "split": {"parts": {"a": ["P1", "P2"], "b": ["P2"]}}}, "patient P2 stands in a and b"),
     ],
 )
 def test_a_file_that_is_not_understood_is_refused(folder, wrong, said):

@@ -16,8 +16,11 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.safe_json import read_json
+from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import ExportedMasks
-from helpers.data.layouts.detection import read_records
+from helpers.data.ids.id_key import default_key_path
+from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
+from helpers.data.splits.split import chosen_parts
 from helpers.evaluation.leakage.exported_cases import exported_above
 
 _IMAGE_KEYS = frozenset(
@@ -219,12 +222,23 @@ def _data_set(samples: _Samples, folders: Sequence[Path]) -> NamedImages | None:
     if path is None:
         return None
     try:
-        records = read_records(path, samples.layout).records
+        names = _names_of(path, samples)
     except (RefusedInput, UsageProblem):
         return None
-    names = sorted({record.name for record in records if samples.split in (None, record.split)})
     root = path if path.is_dir() else path.parent
     return NamedImages(path, ListRole.TRAINING, tuple(names), (root,), exported_above(path)) if names else None
+
+
+def _names_of(path: Path, samples: _Samples) -> list[str]:
+    """The files of a data set that are trained on, as the split kept with it says, else its layout."""
+    kept, parts = saved_rules(dataset_root(path)).rules.split, chosen_parts(samples.split)
+    if kept is None or parts is None:
+        records = read_records(path, samples.layout).records
+        return sorted({record.name for record in records if parts is None or record.split in parts})
+    if kept.key_fingerprint is not None and not default_key_path(dataset_root(path)).is_file():
+        return []  # its ids lead to no file here, and opening it would make another key
+    opened = open_dataset(path, layout=samples.layout, split=samples.split)
+    return sorted({opened.people.by_case[case.case_id].name for case in opened.cases})
 
 
 class _Config:

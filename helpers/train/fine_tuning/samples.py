@@ -83,14 +83,15 @@ class SegmentationSamples(TorchDataset):
             tile_size, max_tiles, sam2_size: those of the model, pixels and tiles.
             opening: further fields of `helpers.data.opening.Opening`.
         Raises:
-            UsageProblem, RefusedInput: as `Opening.open`, where no case has a ground truth, or where several frames
-                are asked for and no two belong together.
+            UsageProblem, RefusedInput: as `Opening.open`, where no case has a ground truth, a patient is sealed, or
+                where several frames are asked for and no two belong together.
         """
         if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
             raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
         for prompt in prompts:
             check_prompt(str(prompt).replace("{text}", text), "train_dataloader.dataset.prompts")
         opened = opened_by_config("train_dataloader", data, opening)
+        opened.require_unsealed("training")
         self.cases: tuple[Case, ...] = tuple(case for case in opened.cases if case.truth is not None)[:limit]
         opened.require_decided()
         if opened.rules.ignore:
