@@ -57,6 +57,7 @@ from helpers.evaluation.scored_runs import (
     require_untuned,
     require_whole,
 )
+from helpers.evaluation.sealed_looks import counted_look, look_titles, look_warnings
 from helpers.evaluation.sequence_scores import score_sequences
 from helpers.evaluation.summary_text import summary_text
 from helpers.evaluation.threshold_and_calibration import Scored, open_development, operating_point
@@ -151,8 +152,11 @@ def evaluate(
         for name, table in tables.items()
     ]
     temporal = score_sequences(scored_runs, dataset, cases, tables, draws=draws, seed=seed)
+    look = counted_look(dataset, tables, processing)
+    compared = [look_titles(one, look) for one in compared]
     common = [
         *edit_warnings(own),
+        *look_warnings(look),
         *choice.warnings,
         *untold,
         *check.warnings(tables),
@@ -177,7 +181,8 @@ def evaluate(
             **_decided(dataset, tables[scored_runs[0].name]),
         },
         "training": check.facts,
-        "standing": edit_titles(check.record(tables), own),
+        "standing": look_titles(edit_titles(check.record(tables), own), look),
+        "sealed": look,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
         "runs": [

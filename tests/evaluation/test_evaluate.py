@@ -67,8 +67,8 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert json.loads((tmp_path / "m/summary.json").read_text()) == summary
     assert (tmp_path / "m/summary.md").read_text() == found.text and found.folder == tmp_path / "m"
     assert list(summary) == [
-        *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "standing", "warnings"),
-        *("data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "sequences"),
+        *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "standing", "sealed"),
+        *("warnings", "data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "sequences"),
         *("definitions", "files"),
     ]
     assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 3)

@@ -17,6 +17,9 @@ from helpers.data.layouts.annotation import MAX_DEPTH, walk
 from helpers.data.layouts.mask_looks import chosen
 
 # Of a file that is no JSON.
+# Behind the name of a folder that cannot be written, of the file beside it that `helpers.data.splits.looks` writes.
+LOOKS_BESIDE = ".vesselkit-looks.jsonl"
+
 _HEAD = 65_536
 _MOST_JSON = 16_000_000
 # Of a folder's files with one suffix, looked at before the others are taken for the same.
@@ -62,7 +65,8 @@ def unread_annotations(root: Path) -> dict[str, int]:
 
 
 def _may_annotate(name: str) -> bool:
-    return Path(name).suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    ours = name.endswith(LOOKS_BESIDE)
+    return not ours and Path(name).suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def kind_of(path: Path) -> str | None:
