@@ -12,7 +12,6 @@ from helpers.cli.options import (
     Data,
     DataOptions,
     PromptId,
-    Threshold,
     source_of,
     with_data_options,
 )
@@ -39,7 +38,16 @@ def import_files(
         Meaning | None,
         typer.Option("--values", metavar="|".join(Meaning), help="Of a run: what values are. Else found out."),
     ] = None,
-    threshold: Threshold = 0.5,
+    vessel: Annotated[
+        list[str] | None,
+        typer.Option("--vessel", metavar="LABEL", help="Label that is vessel, of several. May be given again."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold", metavar="0.5", help="Probability above which a pixel is vessel; DICOM segmentations need it."
+        ),
+    ] = None,
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="NAME", help="Of corrections: who made them.")
     ] = None,
@@ -56,7 +64,7 @@ def import_files(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Turn masks of other tools into a run folder, or into corrections."""
-    of_run = {"name": name, "values": values, "threshold": threshold if threshold != 0.5 else None}
+    of_run = {"name": name, "values": values}
     of_corrections = {
         "reviewer": reviewer, "predictions": predictions, "prompt_id": prompt_id, "began_from": began_from,
     }  # fmt: skip
@@ -69,6 +77,9 @@ def import_files(
     for one, value in other.items():
         if value is not None:
             raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
+    from helpers.data.exchange.exchanged import Decided  # here, so that --help need not wait
+
+    decided = Decided(tuple(vessel or ()), threshold)
     source = input_path(folder, "DIR")
     written = output_folder(output, "--output", data)
     if is_run:
@@ -77,7 +88,7 @@ def import_files(
 
         dataset = options.opening(data).open()
         summary = import_as_run(
-            source, dataset, written, name, kind=kind, meaning=values, threshold=threshold, spell=option_name
+            source, dataset, written, name, kind=kind, meaning=values, decided=decided, spell=option_name
         )
         tell(summary, written, output, data, options, scores=any(case.truth for case in dataset.cases))
         return
@@ -85,7 +96,10 @@ def import_files(
     from helpers.stages.exchange_stage import import_as_corrections
 
     review = source_of(predictions, options.opening(data).open(), None, prompt_id, None)
-    typer.echo(import_as_corrections(source, review, written, reviewer, began_from, kind=kind).to_text())
+    taken = import_as_corrections(
+        source, review, written, reviewer, began_from, kind=kind, decided=decided, spell=option_name
+    )
+    typer.echo(taken.to_text())
     typed = options.typed(what="corrections", corrections=output, prompt_id=prompt_id, output="DATASET")
     typer.echo(next_text(["export", str(predictions), *data_words(data, typed)]))
 

@@ -11,6 +11,7 @@ from helpers.core.given_values import Spelling
 from helpers.core.vocabulary import SEGMENTATIONS, BeganFrom, Exchange, Exported, Identity, Meaning
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import kind_of, mask_folder
+from helpers.data.exchange.exchanged import AS_LABELLED, Decided
 from helpers.data.layouts.file_walk import files_under
 from helpers.prediction.imports.import_run import ImportSummary, import_masks
 from helpers.prediction.imports.unpacked_masks import unpacked
@@ -20,6 +21,7 @@ from helpers.review.exports import ExportSummary, export_corrections, export_mas
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdict_export import Verdicts
 from helpers.review.verdicts import VerdictStore, current
+from helpers.runs.stored_maps import threshold_logit
 
 _ARRAYS = (".npz", ".npy")
 
@@ -125,7 +127,7 @@ def import_as_run(
     *,
     kind: Exchange | None = None,
     meaning: Meaning | None = None,
-    threshold: float = 0.5,
+    decided: Decided = AS_LABELLED,
     spell: Spelling = str,
 ) -> ImportSummary:
     """Make files of another tool a run folder.
@@ -134,20 +136,22 @@ def import_as_run(
         path: folder or annotation file.
         name: of who or what made them.
         kind: their format; None to find out.
-        meaning, threshold: of PNG, NPZ and NPY files, as `import_masks` takes them.
+        meaning: of PNG, NPZ and NPY files, as `import_masks` takes it.
+        decided: which labels are vessel, and above which probability a pixel is; of PNG, NPZ and NPY files 0.5 where
+            nothing is said.
         spell: as in `ExportRequest`.
     Raises:
         UsageProblem: for parameters that cannot work.
         RefusedInput: where files cannot be read, their meaning is not certain, or they fit no case.
     """
     found = _kind_of_run(path) if kind is None else kind
+    _require_part(found, decided, spell, arrays=found is Exchange.PNG)
     if found is Exchange.PNG:
+        threshold = 0.5 if decided.threshold is None else decided.threshold
         return import_masks(mask_folder(path), name, dataset, output, meaning=meaning, threshold=threshold)
-    if meaning is not None or threshold != 0.5:
-        raise UsageProblem(
-            f"{spell('values')}, {spell('threshold')}: go with PNG, NPZ and NPY files; {found} holds masks. Leave out"
-        )
-    with unpacked(path, found, dataset.frames) as (folder, given):
+    if meaning is not None:
+        raise UsageProblem(f"{spell('values')}: goes with PNG, NPZ and NPY files; {found} holds masks. Leave it out")
+    with unpacked(path, found, dataset.frames, decided) as (folder, given):
         summary = import_masks(folder, name, dataset, output, meaning=Meaning.MASK)
     return replace(summary, notes=(*summary.notes, *given.said))
 
@@ -160,10 +164,27 @@ def import_as_corrections(
     began_from: BeganFrom,
     *,
     kind: Exchange | None = None,
+    decided: Decided = AS_LABELLED,
+    spell: Spelling = str,
 ) -> TakenOver:
     """Keep masks of another tool as a reader's corrections of a run's cases. Raises as `take_over`."""
     found = kind_of(path) if kind is None else kind
-    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from)
+    _require_part(found, decided, spell)
+    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, decided)
+
+
+def _require_part(kind: Exchange, decided: Decided, spell: Spelling, *, arrays: bool = False) -> None:
+    """Raise UsageProblem where a format has no word for what a user says of its masks.
+
+    Args:
+        arrays: whether the files may hold probabilities.
+    """
+    if decided.vessel and kind in (Exchange.PNG, Exchange.NIFTI):
+        raise UsageProblem(f"{spell('vessel')}: goes with formats that have labels, {kind} has none. Leave it out")
+    if decided.threshold is not None and kind not in SEGMENTATIONS and not arrays:
+        raise UsageProblem(f"{spell('threshold')}: goes with probabilities; {kind} holds masks here. Leave it out")
+    if decided.threshold is not None:
+        threshold_logit(decided.threshold)  # raises where it is no probability
 
 
 def _kind_of_run(path: Path) -> Exchange:

@@ -66,6 +66,13 @@ def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call
     assert ended.code == 0, ended.err
     again = open_run(tmp_path / "back")
     assert np.array_equal([again.mask(case_id, "p1") for case_id in predicted.cases()], masks)
+    as_run = ("--into", "run", "--name", "soft", "--data", "data", "--output", "again")
+    ended = call("import", "soft", *as_run)
+    assert ended.code == 3 and "Say it with --threshold" in ended.err
+    ended = call("import", "soft", *as_run, "--threshold", "1.5")
+    assert ended.code == 2 and "threshold: expected a probability" in ended.err
+    assert call("import", "soft", *as_run, "--threshold", "0.5").code == 0
+    assert np.array_equal([open_run(tmp_path / "again").mask(one, "p1") for one in predicted.cases()], masks)
     given = ("--into", "corrections", "--data", "data", "--predictions", "run", "--reviewer", "bob", "--output", "c")
     ended = call("import", "out", *given, "--began-from", "prediction")
     assert ended.code == 0 and "3 masks are as they were" in ended.out, ended.err

@@ -355,14 +355,30 @@ def test_an_export_that_cannot_be_is_refused(call, run, tmp_path, words, said):
         (("--into", "corrections"), "--reviewer: expected with --into corrections"),
         (("--into", "corrections", "--reviewer", "a", "--predictions", "run"), "--began-from: expected"),
         (("--into", "run", "--name", "x", "--reviewer", "a"), "--reviewer: plays no part"),
-        (BY_ANN[:2] + BY_ANN[4:6] + BY_ANN[8:] + ("--threshold", "0.3"), "--threshold: plays no part"),
-        (("--into", "run", "--name", "x", "--values", "mask"), "go with PNG, NPZ and NPY files; coco"),
+        (BY_ANN[:2] + BY_ANN[4:6] + BY_ANN[8:] + ("--threshold", "0.3"), "--threshold: goes with probabilities"),
+        (("--into", "run", "--name", "x", "--values", "mask"), "--values: goes with PNG, NPZ and NPY files; coco"),
     ],
 )
 def test_an_import_that_cannot_be_is_refused(call, run, tmp_path, words, said):
     sent(tmp_path / "sent", {SAME: predicted(run)[SAME]})
     ended = call("import", "sent", "--data", "data", "--output", "new", *words)
     assert ended.code == 2 and said in ended.err and not (tmp_path / "new").exists()
+
+
+def test_labels_and_thresholds_go_with_formats_that_have_them(call, run, tmp_path):
+    sent(tmp_path / "sent", {SAME: corrected(predicted(run)[SAME])})
+    (tmp_path / "plain").mkdir()
+    Image.new("L", (WIDTH, HEIGHT), 255).save(tmp_path / f"plain/{SAME}.png")
+    as_run = ("--into", "run", "--name", "x", "--data", "data", "--output", "new")
+    for given in (("plain", *as_run), ("plain", *BY_ANN)):
+        ended = call("import", *given, "--vessel", "v")
+        assert ended.code == 2 and "--vessel: goes with formats that have labels, png has none" in ended.err
+    ended = call("import", "plain", *BY_ANN, "--threshold", "0.5")
+    assert ended.code == 2 and "--threshold: goes with probabilities; png holds masks here" in ended.err
+    ended = call("import", "sent", *BY_ANN, "--vessel", "stent")
+    assert ended.code == 3 and "labelled 'stent', as --vessel says, found 'vessel'" in ended.err
+    ended = call("import", "sent", *as_run, "--vessel", "vessel")
+    assert ended.code == 0 and "1 cases imported" in ended.out, ended.err
 
 
 def test_masks_of_other_sizes_and_without_a_beginning_are_refused_before_any_is_kept(call, run, tmp_path):

@@ -10,6 +10,8 @@ import numpy as np
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.data.exchange.exchanged import (
+    AS_LABELLED,
+    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
@@ -18,7 +20,6 @@ from helpers.data.exchange.exchanged import (
     image_name,
     plain_image,
     read_annotations,
-    require_one_label,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.coco import CocoFile, coco_truth, index_coco
@@ -50,13 +51,16 @@ def write_coco(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
     write_json_atomic(folder / _FILE, value)
 
 
-def read_coco_masks(files: Iterable[Path]) -> GivenMasks:
-    """The masks of COCO files, each the union of an image's annotations.
+def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+    """The masks of COCO files, each the union of an image's annotations of vessels.
 
+    Args:
+        decided: which categories are vessel.
     Raises:
-        RefusedInput: for several categories, ids that several images share, and entries that belong to no image.
+        RefusedInput: for several categories where nothing is said of them, ids that several images share, and entries
+            that belong to no image.
     """
-    masks, untouched, labels = [], 0, dict[str, Path]()
+    indexed, labels = [], dict[str, Path]()
     for path in files:
         coco = index_coco(path, read_annotations(path))
         if coco.faults or coco.repeated:
@@ -64,15 +68,18 @@ def read_coco_masks(files: Iterable[Path]) -> GivenMasks:
             raise RefusedInput(f"{path}: expected annotations of one image each: {reason}. Export the file again")
         given = [item for items in coco.by_image.values() for item in items]
         labels = dict.fromkeys((_category(coco, item) for item in given), path) | labels
+        indexed.append(coco)
+    vessel = decided.vessel_of(labels)
+    masks, untouched = [], 0
+    for coco in indexed:
         for key, image in coco.entries:
-            items = coco.by_image.get(key, [])
+            items = [item for item in coco.by_image.get(key, []) if _category(coco, item) in vessel]
             if not items:
                 untouched += 1
                 continue
-            where = f"{path}, image {key}"
+            where = f"{coco.path}, image {key}"
             name = image_name(where, image.get("file_name"))
             masks.append(GivenMask(str(name), partial(_read, where, items, image)))
-    require_one_label(labels)
     return GivenMasks(tuple(masks), untouched)
 
 

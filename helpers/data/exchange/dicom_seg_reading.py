@@ -1,6 +1,6 @@
 """Masks of DICOM Segmentation objects, by the source object and frame number that each of their frames refers to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,24 +12,45 @@ from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.data.exchange.dicom_identity import drawn_uid
 from helpers.data.exchange.dicom_seg import STORAGE
-from helpers.data.exchange.exchanged import GivenMask, GivenMasks
+from helpers.data.exchange.dicom_seg_planes import (
+    SegmentationType,
+    group_items,
+    plane_mask,
+    segment_of,
+    segments_of,
+    type_of,
+)
+from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMask, GivenMasks
 from helpers.data.frames.dicom_file import dicom_errors, open_dicom, pydicom
-from helpers.data.frames.dicom_header import check_frame_count, frame_count_of, is_dicom, read_header, text_of
+from helpers.data.frames.dicom_header import damaged, frame_count_of, is_dicom, is_filled, read_header, text_of
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.image_reading import MAX_PIXELS, UnreadableImage
+from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.ids.id_key import machine_key_path, read_key
 from helpers.data.layouts.file_walk import files_under
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_LABELMAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
+_STORAGES = (STORAGE, _LABELMAP_STORAGE)
+# Where a plane lies in space, as a source object and a frame of a segmentation say it.
+_PLANE = {"ImageOrientationPatient": "PlaneOrientationSequence", "ImagePositionPatient": "PlanePositionSequence"}
+_NEAR = 1e-2  # mm, and of a direction's parts
+
 
 @dataclass(frozen=True)
 class _Source:
-    """A source object in the data set: how many frames it has, and the case of each known one by its number from 1."""
+    """A source object in the data set.
+
+    Attributes:
+        frame_count: of the whole object.
+        cases: of its known frames, by their number from 1.
+        plane: keyword of `_PLANE` -> numbers, as far as its header has them; projections have none.
+    """
 
     frame_count: int
     cases: Mapping[int, str]
+    plane: Mapping[str, tuple[float, ...]]
 
 
 def segmentation_files(path: Path) -> list[Path]:
@@ -38,38 +59,108 @@ def segmentation_files(path: Path) -> list[Path]:
     return [file for file in names if _is_segmentation(file)]
 
 
-def read_segmentations(files: Iterable[Path], frames: Sequence[Frame]) -> GivenMasks:
+def read_segmentations(files: Iterable[Path], frames: Sequence[Frame], decided: Decided = AS_LABELLED) -> GivenMasks:
     """The masks of Segmentation objects, each named by its case.
 
     Args:
         frames: of the data set that they refer to, by its own UIDs or those drawn under the machine's key.
+        decided: which segments are vessel, by their labels, and above which probability a pixel is.
     Raises:
-        RefusedInput: for several segments, another type than BINARY, several bits a pixel, compression, a damaged
-            file, and frames that refer to no frame of the data set, or to several.
+        RefusedInput: for segments of several labels and for probabilities where nothing is said of them, what
+            `type_of` refuses, a damaged file, and frames that refer to no frame of the data set, or to several.
     """
     known = _sources(frames)
-    masks: list[GivenMask] = []
+    given: list[_Given] = []
+    labels: dict[str, Path] = {}
     for path in files:
+        read_header(path, ("SOPClassUID",))  # refuses a deflated file before it is inflated
         try:
-            dataset = _read(path)
-            _require_one_binary(path, dataset)
-            groups = list(dataset.PerFrameFunctionalGroupsSequence)
-            if len(groups) != frame_count_of(dataset):
-                raise RefusedInput(f"{path}: expected a functional group for each frame. Export it again")
-            for place, group in enumerate(groups):
-                case_id = _case_of(path, group, known)
-                masks.append(GivenMask(case_id, partial(_mask, path, place)))
+            one = _looked_at(path, _read(path), known, decided)
         except dicom_errors() as error:
             raise _damaged(path, error) from None
-    return GivenMasks(tuple(masks))
+        given.append(one)
+        labels = dict.fromkeys(one.segments.values(), path) | labels
+    if given and decided.threshold is not None and SegmentationType.FRACTIONAL not in {one.kind for one in given}:
+        raise RefusedInput(f"{given[0].path}: expected probabilities for --threshold, found none. Leave it out")
+    vessel = decided.vessel_of(labels)
+    masks: list[GivenMask] = []
+    without: set[str] = set()
+    for one in given:
+        numbers = frozenset(number for number, label in one.segments.items() if label in vessel)
+        shown = {case_id: one.places_of(case_id, numbers) for case_id in one.places}
+        named = {case_id: places for case_id, places in shown.items() if places}
+        masks += [
+            GivenMask(case_id, partial(_mask, one, places, numbers, decided.threshold))
+            for case_id, places in named.items()
+        ]
+        without |= one.source_cases - named.keys()
+    return GivenMasks(tuple(masks), len(without - {mask.name for mask in masks}))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A Segmentation object after its check.
+
+    Attributes:
+        segments: label of each by its number.
+        places: case -> segment and frame from 0 of each frame that lies on it; the segment is None where a frame shows
+            all of them.
+        source_cases: of all frames of the source objects that it names.
+    """
+
+    path: Path
+    kind: SegmentationType
+    segments: Mapping[int, str]
+    places: Mapping[str, Sequence[tuple[int | None, int]]]
+    source_cases: frozenset[str]
+
+    def places_of(self, case_id: str, numbers: Collection[int]) -> list[int]:
+        """The frames that show one of these segments on a case."""
+        return [place for segment, place in self.places[case_id] if segment is None or segment in numbers]
+
+
+def _looked_at(path: Path, dataset: "Dataset", known: Mapping[str, _Source], decided: Decided) -> _Given:
+    kind = type_of(path, dataset)
+    segments = segments_of(path, dataset, kind)
+    if kind is SegmentationType.FRACTIONAL and decided.threshold is None:
+        raise RefusedInput(
+            f"{path}: expected a BINARY segmentation, found probabilities, and nothing says from which one on a pixel "
+            "is vessel. Say it with --threshold"
+        )
+    if len(dataset.PerFrameFunctionalGroupsSequence) != frame_count_of(dataset):
+        raise RefusedInput(f"{path}: expected a functional group for each frame. Export it again")
+    places: dict[str, list[tuple[int | None, int]]] = {}
+    sources = [known[uid] for uid in _named_sources(dataset) if uid in known]
+    for place in range(frame_count_of(dataset)):
+        segment = None if kind is SegmentationType.LABELMAP else segment_of(path, dataset, place)
+        if segment is not None and segment not in segments:
+            raise RefusedInput(f"{path}: expected frames of its segments, found one of another. Export it again")
+        source, case_id = _case_of(path, dataset, place, known)
+        before = places.setdefault(case_id, [])
+        if segment in [one for one, _ in before]:
+            raise RefusedInput(
+                f"{path}: expected one frame of a segment for each source frame, found two. Export it again"
+            )
+        before.append((segment, place))
+        sources.append(source)
+    cases = frozenset(case_id for source in sources for case_id in source.cases.values())
+    return _Given(path, kind, segments, places, cases)
 
 
 def _is_segmentation(path: Path) -> bool:
     if not is_dicom(path):
         return False
     try:
-        return text_of(read_header(path, ("SOPClassUID",)), "SOPClassUID") == STORAGE
+        return text_of(read_header(path, ("SOPClassUID",)), "SOPClassUID") in _STORAGES
     except UnreadableImage:
+        return _is_labelled_segmentation(path)
+
+
+def _is_labelled_segmentation(path: Path) -> bool:
+    """Whether the file header of a file that cannot be read, such as a deflated one, says that it is a segmentation."""
+    try:
+        return pydicom().filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID") in _STORAGES
+    except dicom_errors():
         return False
 
 
@@ -83,11 +174,11 @@ def _sources(frames: Sequence[Frame]) -> Mapping[str, _Source]:
     for path, cases in track(list(by_path.items()), "headers", unit="file"):
         if not is_dicom(path):
             continue
-        header = read_header(path, ("SOPInstanceUID", "NumberOfFrames"))
+        header = read_header(path, ("SOPInstanceUID", "NumberOfFrames", *_PLANE))
         uid = text_of(header, "SOPInstanceUID")
         if uid is None:
             continue
-        source = _Source(frame_count_of(header), cases)
+        source = _Source(frame_count_of(header), cases, _plane_of(path, header))
         for one in (uid,) if key is None else (uid, drawn_uid(uid, key)):
             if known.setdefault(one, source) is not source:
                 raise RefusedInput(
@@ -97,36 +188,33 @@ def _sources(frames: Sequence[Frame]) -> Mapping[str, _Source]:
     return known
 
 
-def _require_one_binary(path: Path, dataset: "Dataset") -> None:
-    count, kind = len(dataset.get("SegmentSequence") or []), text_of(dataset, "SegmentationType")
-    if count != 1:
-        raise RefusedInput(f"{path}: expected one segment, found {count}. Export the vessels alone")
-    if kind != "BINARY":
-        raise RefusedInput(
-            f"{path}: expected a BINARY segmentation, found another type, which does not say at what value a pixel is "
-            "vessel. Export it as BINARY"
-        )
-    if dataset.BitsAllocated != 1:
-        raise RefusedInput(f"{path}: expected a BINARY segmentation of 1 bit a pixel, found others. Export it again")
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        raise RefusedInput(f"{path}: expected a segmentation without compression. Export it uncompressed")
-    check_frame_count(path, frame_count_of(dataset))
-    size = int(dataset.Rows) * int(dataset.Columns)
-    if not 0 < size <= MAX_PIXELS or len(dataset.PixelData) * 8 < size * frame_count_of(dataset):
-        raise RefusedInput(f"{path}: expected the pixels that its header counts. Export it again")
+def _plane_of(path: Path, header: "Dataset") -> dict[str, tuple[float, ...]]:
+    try:
+        return {name: tuple(map(float, header.get(name))) for name in _PLANE if is_filled(header, name)}
+    except dicom_errors() as error:
+        raise damaged(path, error) from None
 
 
-def _case_of(path: Path, group: "Dataset", known: Mapping[str, _Source]) -> str:
-    """The case that a frame of a segmentation refers to."""
-    images = [
-        image
-        for derivation in group.get("DerivationImageSequence") or []
-        for image in derivation.get("SourceImageSequence") or []
-    ]
+def _named_sources(dataset: "Dataset") -> Iterator[str]:
+    """SOP instance UIDs of the objects that a segmentation says it is of."""
+    for series in dataset.get("ReferencedSeriesSequence") or []:
+        for instance in series.get("ReferencedInstanceSequence") or []:
+            yield str(instance.get("ReferencedSOPInstanceUID"))
+
+
+def _case_of(path: Path, dataset: "Dataset", place: int, known: Mapping[str, _Source]) -> tuple[_Source, str]:
+    """The object and the case that a frame of a segmentation refers to."""
+    derivations = group_items(dataset, place, "DerivationImageSequence")
+    images = [image for one in derivations for image in one.get("SourceImageSequence") or []]
     if len(images) != 1:
         raise RefusedInput(
             f"{path}: expected one source image for each frame, found {len(images)}, so that its frame is not certain. "
             "Export it with references to its source frames"
+        )
+    if text_of(images[0], "SpatialLocationsPreserved") in ("NO", "REORIENTED_ONLY"):
+        raise RefusedInput(
+            f"{path}: expected pixels that lie on those of their source, found a frame that says they do not "
+            "(SpatialLocationsPreserved). Export it in the source's pixels"
         )
     source = known.get(str(images[0].get("ReferencedSOPInstanceUID")))
     if source is None:
@@ -139,20 +227,33 @@ def _case_of(path: Path, group: "Dataset", known: Mapping[str, _Source]) -> str:
         number = 1
     if not isinstance(number, int) or number not in source.cases:
         raise RefusedInput(f"{path}: expected the number of one frame of its source, found none. Export it again")
-    return source.cases[number]
+    _require_same_plane(path, dataset, place, source)
+    return source, source.cases[number]
 
 
-def _mask(path: Path, place: int) -> np.ndarray:
-    """Frame `place` of a segmentation, bool (H, W). The bits of its frames run on."""
+def _require_same_plane(path: Path, dataset: "Dataset", place: int, source: _Source) -> None:
+    """Refuse a frame that is said to be turned or shifted in space against the frame that it refers to."""
+    for keyword, group in _PLANE.items():
+        own = source.plane.get(keyword)
+        for item in group_items(dataset, place, group):
+            if own is None or not is_filled(item, keyword):
+                continue
+            stated = tuple(map(float, item.get(keyword)))
+            if len(stated) != len(own) or not np.allclose(stated, own, atol=_NEAR):
+                raise RefusedInput(
+                    f"{path}: expected pixels that lie on those of their source, found a frame with another {keyword}. "
+                    "Export it in the source's pixels"
+                )
+
+
+def _mask(given: _Given, places: Sequence[int], vessel: frozenset[int], threshold: float | None) -> np.ndarray:
+    """The union of frames of a segmentation, bool (H, W)."""
     try:
-        dataset = _read(path)
-        size = dataset.Rows * dataset.Columns
-        first = place * size
-        content = np.frombuffer(dataset.PixelData, np.uint8)[first // 8 : (first + size + 7) // 8]
-        bits = np.unpackbits(content, bitorder="little")[first % 8 : first % 8 + size]
-        return bits.astype(bool).reshape(dataset.Rows, dataset.Columns)
+        dataset = _read(given.path)
+        planes = [plane_mask(given.path, dataset, place, given.kind, vessel, threshold) for place in places]
+        return np.logical_or.reduce(planes)
     except dicom_errors() as error:
-        raise _damaged(path, error) from None
+        raise _damaged(given.path, error) from None
 
 
 def _read(path: Path) -> "Dataset":

@@ -146,15 +146,39 @@ def image_name(where: str, given: Any) -> PurePosixPath:
     return path.with_suffix("")
 
 
-def require_one_label(labels: Mapping[str, Path]) -> None:
-    """Raise RefusedInput where the shapes of an import have several labels: which of them is vessel is not said.
+@dataclass(frozen=True)
+class Decided:
+    """What a user says of masks that come.
 
-    Args:
-        labels: label -> the first file that has it.
+    Attributes:
+        vessel: labels that are vessel, all others play no part; empty where the masks have one label.
+        threshold: probability above which a pixel is vessel; None where the masks hold no probabilities.
     """
-    if len(labels) > 1:
-        files = " and ".join(dict.fromkeys(str(labels[label]) for label in sorted(labels)[:2]))
-        raise RefusedInput(
-            f"{files}: expected shapes of one label, found {', '.join(sorted(map(repr, labels)))}. Which of them are "
-            "vessel is not certain: export the vessels alone"
-        )
+
+    vessel: tuple[str, ...] = ()
+    threshold: float | None = None
+
+    def vessel_of(self, labels: Mapping[str, Path]) -> frozenset[str]:
+        """The labels that are vessel.
+
+        Args:
+            labels: of all masks of an import: label -> the first file that has it.
+        Raises:
+            RefusedInput: where there are several and none is said to be, and where one that is said is of no mask.
+        """
+        found = ", ".join(sorted(map(repr, labels)))
+        if not self.vessel and len(labels) > 1:
+            files = " and ".join(dict.fromkeys(str(labels[label]) for label in sorted(labels)[:2]))
+            raise RefusedInput(
+                f"{files}: expected shapes of one label, found {found}. Which of them are vessel is not certain: say "
+                "it with --vessel LABEL, once for each, or export the vessels alone"
+            )
+        missing = sorted(set(self.vessel) - labels.keys())
+        if missing and labels:
+            file = min(map(str, labels.values()))
+            raise RefusedInput(f"{file}: expected shapes labelled {missing[0]!r}, as --vessel says, found {found}")
+        return frozenset(self.vessel or labels)
+
+
+AS_LABELLED = Decided()
+"""Where nothing is said, masks of one label are vessel."""

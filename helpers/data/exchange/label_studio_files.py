@@ -13,6 +13,8 @@ from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.errors import RefusedInput
 from helpers.data.exchange.brush_rle import BadBrush, decode_brush, encode_brush
 from helpers.data.exchange.exchanged import (
+    AS_LABELLED,
+    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
@@ -20,7 +22,6 @@ from helpers.data.exchange.exchanged import (
     image_name,
     plain_image,
     read_annotations,
-    require_one_label,
 )
 
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
@@ -65,13 +66,16 @@ def is_label_studio(value: Any) -> bool:
     )
 
 
-def read_label_studio_masks(files: Iterable[Path]) -> GivenMasks:
-    """The masks of exported tasks, each the union of the brush layers of its annotation.
+def read_label_studio_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+    """The masks of exported tasks, each the union of its annotation's brush layers of vessels.
 
+    Args:
+        decided: which labels are vessel.
     Raises:
-        RefusedInput: for several labels, several annotations of one task, images turned in the tool, and other shapes.
+        RefusedInput: for several labels where nothing is said of them, several annotations of one task, images turned
+            in the tool, and other shapes.
     """
-    masks, untouched, labels = [], 0, dict[str, Path]()
+    drawn, untouched, labels = [], 0, dict[str, Path]()
     for path in files:
         value = read_annotations(path)
         if not is_label_studio(value):
@@ -82,13 +86,16 @@ def read_label_studio_masks(files: Iterable[Path]) -> GivenMasks:
             if layers is None:
                 untouched += 1
                 continue
-            labels = dict.fromkeys((label for layer in layers for label in _labels(where, layer)), path) | labels
-            name = _image_name(where, task["data"])
-            if not layers:
-                untouched += 1  # an empty annotation states no size
-                continue
+            labelled = [(_label(where, layer), layer) for layer in layers]
+            labels = dict.fromkeys((label for label, _ in labelled), path) | labels
+            drawn.append((where, _image_name(where, task["data"]), labelled))
+    vessel, masks = decided.vessel_of(labels), []
+    for where, name, labelled in drawn:
+        layers = [layer for label, layer in labelled if label in vessel]
+        if layers:
             masks.append(GivenMask(name, partial(_read, where, layers)))
-    require_one_label(labels)
+        else:
+            untouched += 1  # an empty annotation states no size
     return GivenMasks(tuple(masks), untouched)
 
 
@@ -108,7 +115,7 @@ def _layers(where: str, task: dict) -> list[dict] | None:
     return result
 
 
-def _labels(where: str, layer: dict) -> list[str]:
+def _label(where: str, layer: dict) -> str:
     value = layer.get("value")
     if not isinstance(value, dict) or value.get("format") != "rle":
         kind = layer.get("type")
@@ -118,7 +125,7 @@ def _labels(where: str, layer: dict) -> list[str]:
     labels = value.get("brushlabels")
     if not isinstance(labels, list) or len(labels) != 1:
         raise RefusedInput(f"{where}: expected one label for a brush layer, found {labels}. Export the vessels alone")
-    return [str(labels[0])]
+    return str(labels[0])
 
 
 def _read(where: str, layers: list[dict]) -> np.ndarray:

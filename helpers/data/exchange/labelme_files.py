@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.data.cases import Truth
 from helpers.data.exchange.exchanged import (
+    AS_LABELLED,
+    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
@@ -22,11 +25,10 @@ from helpers.data.exchange.exchanged import (
     image_name,
     plain_image,
     read_annotations,
-    require_one_label,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.labelme import is_labelme, labelme_truth
-from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, label_of
+from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelChoice, label_of
 from helpers.data.truth.shapes import polygons
 
 _VERSION = "5.4.1"  # LabelMe warns of files without one; these shapes are the same in all of its versions
@@ -70,13 +72,16 @@ def labelme_value(case: SentCase, sent: SentSet, images: str, *, as_polygons: bo
     }
 
 
-def read_labelme_masks(files: Iterable[Path]) -> GivenMasks:
-    """The masks of LabelMe files, each the union of its shapes.
+def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+    """The masks of LabelMe files, each the union of its shapes of vessels, less what later shapes of others cover.
 
+    Args:
+        decided: which labels are vessel.
     Raises:
-        RefusedInput: for several labels, a size that is not stated, and shapes without an area.
+        RefusedInput: for several labels where nothing is said of them, a size that is not stated, and shapes without
+            an area.
     """
-    masks, untouched, labels = [], 0, dict[str, Path]()
+    drawn, untouched, labels = [], 0, dict[str, Path]()
     for path in files:
         value = read_annotations(path)
         if not is_labelme(value):
@@ -89,14 +94,18 @@ def read_labelme_masks(files: Iterable[Path]) -> GivenMasks:
         reserved = sorted(own.keys() & {BACKGROUND, IGNORE})
         if reserved:
             raise RefusedInput(f"{path}: expected vessels, found shapes of LabelMe's own label {reserved[0]}")
-        truth, _, lines = labelme_truth(value)
+        truth, labelled, lines = labelme_truth(value)
         if lines:
             raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
-        if not shapes:
+        drawn.append((path, image_name(str(path), value["imagePath"]).name, truth, labelled, own.keys()))
+    vessel, masks = decided.vessel_of(labels), []
+    for path, name, truth, labelled, own_labels in drawn:
+        if not own_labels & vessel:
             untouched += 1
             continue
-        masks.append(GivenMask(image_name(str(path), value["imagePath"]).name, partial(_read, path, truth)))
-    require_one_label(labels)
+        if labelled is not None and own_labels - vessel:
+            truth = replace(labelled, choice=LabelChoice(vessel))
+        masks.append(GivenMask(name, partial(_read, path, truth)))
     return GivenMasks(tuple(masks), untouched)
 
 

@@ -1,7 +1,7 @@
 """Folders of one mask file for each frame: PNG, NIfTI, and nnU-Net's raw data sets."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ from PIL import Image
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
-from helpers.data.exchange.exchanged import GivenMask, GivenMasks, SentCase, SentSet, plain_image
+from helpers.data.exchange.exchanged import (
+    AS_LABELLED,
+    Decided,
+    GivenMask,
+    GivenMasks,
+    SentCase,
+    SentSet,
+    plain_image,
+)
 from helpers.data.exchange.nifti import SUFFIXES, nifti_ending, read_nifti, write_nifti
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.truth.mask_file import read_plane
@@ -21,6 +29,7 @@ from helpers.data.truth.mask_values import ValueKind, judge, look
 _IMAGES, _MASKS = "images", "masks"
 _NNUNET_IMAGES, _NNUNET_MASKS = "imagesTr", "labelsTr"
 _NNUNET_FILE = "dataset.json"
+_BACKGROUND, _IGNORED = "background", "ignore"
 _ADVICE = "Export masks of vessel alone, as 0 and 255"
 
 
@@ -87,28 +96,35 @@ def is_nnunet(folder: Path) -> bool:
     return isinstance(value, dict) and isinstance(value.get("labels"), dict) and "file_ending" in value
 
 
-def read_nnunet_masks(folder: Path) -> GivenMasks:
+def read_nnunet_masks(folder: Path, decided: Decided = AS_LABELLED) -> GivenMasks:
     """The masks of `labelsTr`, or of the folder itself, in which nnU-Net predicted.
 
+    Args:
+        decided: which labels are vessel.
     Raises:
-        RefusedInput: where there are other labels than background and one more, or files hold other values.
+        RefusedInput: where there are several labels beside the background and nothing is said of them, labels are
+            regions, or files hold values that are vessel or background to nobody.
     """
     path = folder / _NNUNET_FILE
     value = read_json(path)
     labels: Mapping[str, Any] = value["labels"]
-    vessel = [number for name, number in labels.items() if name != "background"]
-    if labels.get("background") != 0 or len(vessel) != 1 or type(vessel[0]) is not int:
+    numbers = [number for number in labels.values() if type(number) is int]
+    if labels.get(_BACKGROUND) != 0 or len(labels) < 2 or len(set(numbers)) < len(labels):
         raise RefusedInput(
-            f"{path}: expected the labels background 0 and one more, found {json.dumps(labels)}. Which of them are "
-            "vessel is not certain: export the vessels alone"
+            f"{path}: expected the labels background 0 and others with a number of their own, found "
+            f"{json.dumps(labels)}. Export the vessels alone"
         )
+    vessel = decided.vessel_of({name: path for name in labels if name not in (_BACKGROUND, _IGNORED)})
+    # What nobody annotated is neither vessel nor background: a mask has no word for it.
+    others = {number for name, number in labels.items() if name not in vessel and name != _IGNORED}
     ending = str(value["file_ending"])
     if ending != ".png" and ending not in SUFFIXES:
         raise RefusedInput(f"{path}: expected masks as .png, .nii.gz or .nii, found {ending}. Convert them")
     place = folder / _NNUNET_MASKS if (folder / _NNUNET_MASKS).is_dir() else folder
-    read = _plane if ending == ".png" else read_nifti
+    plane = _plane if ending == ".png" else read_nifti
+    read = partial(_labelled, read=plane, vessel={labels[name] for name in vessel}, others=others)
     files = [one for one in sorted(place.iterdir()) if one.name.endswith(ending) and not one.name.startswith(".")]
-    return GivenMasks(tuple(_given(place, one, partial(_labelled, one, read, vessel[0])) for one in files))
+    return GivenMasks(tuple(_given(place, one, partial(read, one)) for one in files))
 
 
 def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
@@ -137,12 +153,15 @@ def _above_zero(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
     return np.asarray(read(path) > 0)
 
 
-def _labelled(path: Path, read: Callable[[Path], np.ndarray], vessel: int) -> np.ndarray:
+def _labelled(
+    path: Path, *, read: Callable[[Path], np.ndarray], vessel: Collection[int], others: Collection[int]
+) -> np.ndarray:
     values = read(path)
-    strays = sorted(set(np.unique(values).tolist()) - {0, vessel})
+    strays = sorted(set(np.unique(values).tolist()) - {*vessel, *others})
     if strays:
-        raise RefusedInput(f"{path}: expected 0 and {vessel}, as {_NNUNET_FILE} says, found {strays[0]}. Correct it")
-    return np.asarray(values == vessel)
+        known = " and ".join(map(str, sorted({*vessel, *others})))
+        raise RefusedInput(f"{path}: expected {known}, as {_NNUNET_FILE} says, found {strays[0]}. Correct it")
+    return np.isin(values, sorted(vessel))
 
 
 def _plane(path: Path) -> np.ndarray:

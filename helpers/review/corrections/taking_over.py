@@ -11,6 +11,7 @@ from helpers.core.paths import plain_name
 from helpers.core.progress import track
 from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
+from helpers.data.exchange.exchanged import AS_LABELLED, Decided
 from helpers.data.exchange.file_matching import match
 from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskOrigin
 from helpers.data.frames.image_reading import natural_key
@@ -60,7 +61,13 @@ class TakenOver:
 
 
 def take_over(
-    path: Path, kind: Exchange, source: ReviewSource, store: CorrectionStore, reviewer: str, began_from: BeganFrom
+    path: Path,
+    kind: Exchange,
+    source: ReviewSource,
+    store: CorrectionStore,
+    reviewer: str,
+    began_from: BeganFrom,
+    decided: Decided = AS_LABELLED,
 ) -> TakenOver:
     """Keep the masks of a folder as corrections of a run's cases. All are checked before the first is kept.
 
@@ -70,6 +77,7 @@ def take_over(
     Args:
         path: folder or annotation file of another program.
         began_from: what the reader began with there.
+        decided: what the user says of the masks.
     Raises:
         UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from.
         RefusedInput: where masks are not certain, of another size than their frames, or of several cases, or were
@@ -78,7 +86,7 @@ def take_over(
     plain_name(reviewer, "reviewer")
     if began_from not in BEGAN_ELSEWHERE:
         raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
-    given = read_masks(path, kind, source.dataset.frames)
+    given = read_masks(path, kind, source.dataset.frames, decided)
     reads = {f"{one.name}.png": one.read for one in given.masks}
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLSLossless
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange, Identity
 from helpers.data.exchange.exchange_formats import kind_of, read_masks
+from helpers.data.exchange.exchanged import Decided
 from helpers.data.frames.frame import Frame
 from tests.data.exchange.test_dicom_seg import cine, mask_of, sent, written
 
@@ -23,9 +26,9 @@ def frames(path, indices=FRAMES):
     return [Frame(f"case-{index}", path, index) for index in indices]
 
 
-def changed(tmp_path, path, change):
+def changed(tmp_path, path, change, kind=Exchange.DICOM_SEG, **more):
     """A folder of a segmentation of the frames 0 and 2 that was changed."""
-    written(tmp_path / "out", sent(path, (0, 2)), identity=Identity.SOURCE)
+    written(tmp_path / "out", sent(path, (0, 2), **more), kind, identity=Identity.SOURCE)
     (file,) = (tmp_path / "out/segmentations").iterdir()
     dataset = dcmread(file)
     change(dataset)
@@ -49,6 +52,18 @@ def test_a_still_frame_comes_back(tmp_path):
     assert one.name == "case-None" and np.array_equal(one.read(), mask_of(0))
 
 
+def segment(number, label):
+    one = Dataset()
+    one.SegmentNumber, one.SegmentLabel = number, label
+    return one
+
+
+def jpeg_ls(dataset):
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.PixelData = encapsulate([b"any bytes"])
+    dataset["PixelData"].is_undefined_length = True
+
+
 def image(dataset, frame=0):
     return dataset.PerFrameFunctionalGroupsSequence[frame].DerivationImageSequence[0].SourceImageSequence[0]
 
@@ -56,9 +71,17 @@ def image(dataset, frame=0):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda one: one.SegmentSequence.append(Dataset()), "expected one segment, found 2"),
-        (lambda one: setattr(one, "SegmentationType", "FRACTIONAL"), "expected a BINARY segmentation, found another"),
-        (lambda one: setattr(one, "BitsAllocated", 8), "expected a BINARY segmentation of 1 bit a pixel"),
+        (lambda one: one.SegmentSequence.append(segment(2, "stent")), "of one label, found 'RESEARCH .*', 'stent'"),
+        (lambda one: one.SegmentSequence.append(segment(1, "stent")), "segments with a number of their own"),
+        (lambda one: setattr(one.SegmentSequence[0], "SegmentNumber", 2), "of its segments, found one of another"),
+        (lambda one: setattr(one, "SegmentSequence", []), "expected a segment of vessels, found none"),
+        (lambda one: delattr(one, "SharedFunctionalGroupsSequence"), "expected the segment of each frame, found none"),
+        (lambda one: setattr(one, "SegmentationType", "MANUAL"), "BINARY, FRACTIONAL, LABELMAP, found another type"),
+        (lambda one: setattr(one, "SegmentationType", "FRACTIONAL"), "a FRACTIONAL segmentation of 8 bits a pixel"),
+        (lambda one: setattr(one, "BitsAllocated", 8), "expected a BINARY segmentation of 1 bits a pixel"),
+        (lambda one: jpeg_ls(one), "without compression, found JPEG-LS Lossless Image Compression. Export it uncom"),
+        (lambda one: setattr(image(one), "SpatialLocationsPreserved", "NO"), "that says they do not .Spatial"),
+        (lambda one: setattr(image(one, 1), "ReferencedFrameNumber", 1), "one frame of a segment for each source"),
         (lambda one: setattr(one, "PixelData", b"\0\0"), "expected the pixels that its header counts"),
         (lambda one: one.PerFrameFunctionalGroupsSequence.pop(), "expected a functional group for each frame"),
         (lambda one: setattr(image(one), "ReferencedSOPInstanceUID", "1.2.3"), "found a reference to another one"),
@@ -73,6 +96,28 @@ def test_what_is_not_certain_is_refused(tmp_path, path, change, said):
     folder = changed(tmp_path, path, change)
     with pytest.raises(RefusedInput, match=said):
         read_masks(folder, Exchange.DICOM_SEG, frames(path))
+
+
+def test_probabilities_of_the_kit_come_back_above_a_threshold(tmp_path, path):
+    soft = np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)
+    folder = changed(tmp_path, path, lambda one: None, Exchange.DICOM_SEG_FRACTIONAL, probability=soft)
+    masks = read_masks(folder, Exchange.DICOM_SEG, frames(path), Decided(threshold=0.25)).masks
+    assert [one.name for one in masks] == ["case-0", "case-2"]
+    assert all(np.array_equal(one.read(), soft > 0.25) for one in masks)
+
+
+def test_a_value_above_the_largest_is_refused(tmp_path, path):
+    soft = np.ones((5, 7), np.float32)
+    given = Exchange.DICOM_SEG_FRACTIONAL
+    folder = changed(tmp_path, path, lambda one: setattr(one, "MaximumFractionalValue", 200), given, probability=soft)
+    (first, _) = read_masks(folder, Exchange.DICOM_SEG, frames(path), Decided(threshold=0.5)).masks
+    with pytest.raises(RefusedInput, match="expected values up to its MaximumFractionalValue"):
+        first.read()
+
+
+def test_frames_of_the_source_without_one_are_counted(tmp_path, path):
+    folder = changed(tmp_path, path, lambda one: None)
+    assert read_masks(folder, Exchange.DICOM_SEG, frames(path)).untouched == 1
 
 
 def test_two_files_of_one_uid_are_refused(tmp_path, path):

@@ -19,13 +19,32 @@ MASK[2:9, 3:5] = MASK[4, 5:16] = MASK[6:8, 8:11] = True
 
 @pytest.mark.parametrize(
     ("name", "kind", "untouched"),
-    [("labelme", Exchange.LABELME, 0), ("datumaro", Exchange.COCO, 1), ("label_studio", Exchange.LABEL_STUDIO, 0)],
+    [
+        ("labelme", Exchange.LABELME, 0),
+        ("datumaro", Exchange.COCO, 1),
+        ("label_studio", Exchange.LABEL_STUDIO, 0),
+        ("label_studio_sdk", Exchange.LABEL_STUDIO, 0),
+    ],
 )
 def test_an_annotation_file(name, kind, untouched):
     path = RECORDED / f"{name}.json"
     found = read_masks(path, kind_of(path))
     assert kind_of(path) is kind and found.untouched == untouched
     (one,) = found.masks
+    assert one.name == "P1_S1_001" and np.array_equal(one.read(), MASK)
+
+
+def test_a_polygon_of_labelme_is_drawn_by_the_centres_of_pixels():
+    (one,) = read_masks(RECORDED / "labelme_polygon.json", Exchange.LABELME).masks
+    expected = np.zeros_like(MASK)
+    expected[2:7, 3:9] = True
+    assert np.array_equal(one.read(), expected)
+
+
+@pytest.mark.parametrize("name", ["nnunet_png", "nnunet_nifti"])
+def test_labels_of_nnunet(name):
+    assert kind_of(RECORDED / name) is Exchange.NNUNET
+    (one,) = read_masks(RECORDED / name, Exchange.NNUNET).masks
     assert one.name == "P1_S1_001" and np.array_equal(one.read(), MASK)
 
 

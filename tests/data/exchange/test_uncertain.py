@@ -1,6 +1,7 @@
 """Masks whose meaning is not certain are refused by name, in every format."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from helpers.core.vocabulary import Exchange
 from helpers.data.exchange import exchanged
 from helpers.data.exchange.brush_rle import encode_brush
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
-from helpers.data.exchange.exchanged import SentSet
+from helpers.data.exchange.exchanged import Decided, SentSet
 from helpers.data.exchange.nifti import write_nifti
 from tests.data.exchange.test_exchange_formats import SENT, back, sent
 
@@ -171,8 +172,11 @@ def nnunet(tmp_path, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": {"background": 0, "a": 1, "b": 2}}, 'found {"background": 0, "a": 1, "b": 2}'),
-        ({"labels": {"background": 0, "a": [1, 2]}}, "the labels background 0 and one more"),
+        ({"labels": {"background": 0, "a": 1, "b": 2}}, "one label, found 'a', 'b'"),
+        ({"labels": {"background": 0, "a": [1, 2]}}, r'of their own, found {"background": 0, "a": \[1, 2\]}'),
+        ({"labels": {"background": 0, "a": 1, "b": 1}}, "others with a number of their own"),
+        ({"labels": {"background": 0}}, "others with a number of their own"),
+        ({"labels": {"background": 0, "a": 2, "ignore": 1}}, "expected 0 and 2, as dataset.json says, found 1"),
         ({"labels": {"background": 0, "a": 2}}, "expected 0 and 2, as dataset.json says, found 1"),
         ({"file_ending": ".tif"}, "found .tif"),
     ],
@@ -181,6 +185,81 @@ def test_nnunet(tmp_path, changes, words):
     nnunet(tmp_path, **changes)
     with pytest.raises(RefusedInput, match=words):
         back(tmp_path, Exchange.NNUNET)
+
+
+def three_labels(kind, folder):
+    """A file of a format whose image `a` has vessels in row 0 and 1, and a catheter in row 1, drawn later."""
+    folder.mkdir()
+    vessel, catheter = np.zeros((2, 4, 4), bool)
+    vessel[:2] = catheter[1] = True
+    if kind is Exchange.NNUNET:
+        write_cases(kind, folder, sent(a=vessel), SENT)
+        Image.fromarray(vessel + catheter.astype(np.uint8)).save(folder / "labelsTr/a.png")
+        value = json.loads((folder / "dataset.json").read_text())
+        value["labels"] = {"background": 0, "LAD": 1, "catheter": 2, "LCX": 3}
+        (folder / "dataset.json").write_text(json.dumps(value))
+        return
+    for name, mask, label in (("first", vessel, "LAD"), ("second", catheter, "catheter"), ("third", vessel, "LCX")):
+        (folder / name).mkdir()
+        write_cases(kind, folder / name, sent(a=mask if name != "third" else vessel[::-1]), SentSet(label, "x", True))
+
+
+def merged(kind, folder):
+    """The annotations of `three_labels` in one file, the third label on another image."""
+    name = {Exchange.LABELME: "labelme/a.json", Exchange.COCO: "annotations/instances_default.json"}.get(kind)
+    first, second, third = (json.loads((folder / one / (name or "tasks.json")).read_text()) for one in ORDER)
+    if kind is Exchange.LABELME:
+        first["shapes"] += second["shapes"]
+        third["imagePath"] = "b.png"
+        values = [first, third]
+    elif kind is Exchange.COCO:
+        first["annotations"].append({**second["annotations"][0], "category_id": 2})
+        first["annotations"].append({**third["annotations"][0], "category_id": 3, "image_id": 2})
+        first["categories"] += [{"id": 2, "name": "catheter"}, {"id": 3, "name": "LCX"}]
+        first["images"].append({**first["images"][0], "id": 2, "file_name": "b.png"})
+        values = [first]
+    else:
+        first[0]["annotations"][0]["result"] += second[0]["annotations"][0]["result"]
+        third[0]["data"]["image"] = "/data/local-files/?d=images/b.png"
+        values = [first + third]
+    shutil.rmtree(folder)
+    folder.mkdir()
+    for number, value in enumerate(values):
+        (folder / f"{number}.json").write_text(json.dumps(value))
+
+
+ORDER = ("first", "second", "third")
+
+
+@pytest.mark.parametrize("kind", [Exchange.LABELME, Exchange.COCO, Exchange.LABEL_STUDIO, Exchange.NNUNET])
+def test_labels_that_a_user_calls_vessel_are_united_and_others_play_no_part(tmp_path, kind):
+    folder = tmp_path / "in"
+    three_labels(kind, folder)
+    if kind is not Exchange.NNUNET:
+        merged(kind, folder)
+    with pytest.raises(RefusedInput, match="one label, found 'LAD', 'LCX', 'catheter'.*with --vessel LABEL"):
+        read_masks(folder, kind)
+    given = read_masks(folder, kind, (), Decided(("LAD",)))
+    (one,) = given.masks
+    # LabelMe and nnU-Net have one label for a pixel, the others may have several.
+    rows = 1 if kind in (Exchange.LABELME, Exchange.NNUNET) else 2
+    assert one.name.rpartition("/")[2] == "a" and one.read().any(axis=1).tolist() == [row < rows for row in range(4)]
+    assert given.untouched == (kind is not Exchange.NNUNET)
+    both = read_masks(folder, kind, (), Decided(("LAD", "LCX"))).masks
+    assert len(both) == 1 + (kind is not Exchange.NNUNET)
+    with pytest.raises(RefusedInput, match="expected shapes labelled 'RCA', as --vessel says, found 'LAD'"):
+        read_masks(folder, kind, (), Decided(("LAD", "RCA")))
+
+
+def test_a_polygon_within_one_of_another_label_is_no_hole(tmp_path):
+    inner = polygon(3, 5, label="catheter")
+    (tmp_path / "a.json").write_text(json.dumps(labelme(polygon(), inner)))
+    (one,) = read_masks(tmp_path, Exchange.LABELME, (), Decided(("v",))).masks
+    assert one.read().sum() == 64 - 4
+    (tmp_path / "a.json").write_text(json.dumps(labelme(polygon(), polygon(3, 5), polygon(0, 1, label="x"))))
+    (one,) = read_masks(tmp_path, Exchange.LABELME, (), Decided(("v",))).masks
+    with pytest.raises(RefusedInput, match="whether it is a hole"):
+        one.read()
 
 
 def test_masks_that_nnunet_predicted_lie_beside_its_file(tmp_path):

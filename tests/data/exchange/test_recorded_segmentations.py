@@ -1,0 +1,84 @@
+"""DICOM segmentations that other tools wrote of three frames: read to the pixel, or refused with what decides them."""
+
+import numpy as np
+import pytest
+
+from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import Exchange
+from helpers.data.exchange.exchange_formats import kind_of, read_masks
+from helpers.data.exchange.exchanged import Decided
+from tests.data.exchange.test_recorded import MASK, RECORDED
+from tests.support.placed_sources import placed_frames
+
+EMPTY = np.zeros_like(MASK)
+ALL = {"case-0": MASK, "case-1": EMPTY, "case-2": MASK[::-1]}
+DRAWN = {"case-0": MASK, "case-2": MASK[::-1]}
+VESSEL = Decided(("vessel",))
+
+
+@pytest.fixture
+def frames(tmp_path):
+    return placed_frames(tmp_path, 3, *MASK.shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "decided", "expected", "untouched"),
+    [
+        ("highdicom_binary", Decided(), DRAWN, 1),  # the last frame first, and none where nothing is drawn
+        ("highdicom_two_segments", VESSEL, DRAWN, 1),
+        ("highdicom_two_segments", Decided(("catheter", "vessel")), None, 0),
+        ("highdicom_labelmap_rle", VESSEL, ALL, 0),
+        ("highdicom_probability", Decided(threshold=0.5), ALL, 0),
+        ("highdicom_probability", Decided(("vessel",), 0.85), dict.fromkeys(ALL, EMPTY), 0),
+        ("dcmqi_binary", Decided(), ALL, 0),
+        ("dcmqi_labelmap", Decided(), DRAWN, 0),
+    ],
+)
+def test_a_segmentation(frames, name, decided, expected, untouched):
+    path = RECORDED / f"{name}.dcm"
+    assert kind_of(path) is Exchange.DICOM_SEG
+    given = read_masks(path, Exchange.DICOM_SEG, frames, decided)
+    found = {one.name: one.read() for one in given.masks}
+    if expected is None:  # the catheter lies in the rows 1 to 3 of each frame, also on the vessel
+        catheter = np.zeros_like(MASK)
+        catheter[1:4] = True
+        expected = {name: mask | catheter for name, mask in ALL.items()}
+    assert found.keys() == expected.keys() and given.untouched == untouched
+    assert all(np.array_equal(found[name], mask) for name, mask in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "decided", "words"),
+    [
+        ("highdicom_two_segments", Decided(), "one label, found 'catheter', 'vessel'.*say it with --vessel LABEL"),
+        ("highdicom_two_segments", Decided(("artery",)), "labelled 'artery', as --vessel says, found 'catheter', 'v"),
+        ("highdicom_labelmap_rle", Decided(), "one label, found 'catheter', 'vessel'"),
+        ("highdicom_probability", Decided(), "found probabilities.*Say it with --threshold"),
+        ("highdicom_occupancy", Decided(threshold=0.5), "found OCCUPANCY, how much of a pixel a vessel fills"),
+        ("highdicom_binary", Decided(threshold=0.5), "expected probabilities for --threshold, found none"),
+        ("dcmqi_deflated", Decided(), "deflated DICOM files are not read"),
+    ],
+)
+def test_what_is_not_said_is_asked(frames, name, decided, words):
+    path = RECORDED / f"{name}.dcm"
+    assert kind_of(path) is Exchange.DICOM_SEG
+    with pytest.raises(RefusedInput, match=words):
+        read_masks(path, Exchange.DICOM_SEG, frames, decided)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ImagePositionPatient": [0, 0, 9]}, "a frame with another ImagePositionPatient"),
+        ({"ImageOrientationPatient": [-1, 0, 0, 0, 1, 0]}, "a frame with another ImageOrientationPatient"),
+    ],
+)
+def test_a_plane_elsewhere_in_space_is_refused(tmp_path, fields, words):
+    moved = placed_frames(tmp_path, 3, *MASK.shape, **fields)
+    with pytest.raises(RefusedInput, match=words):
+        read_masks(RECORDED / "dcmqi_binary.dcm", Exchange.DICOM_SEG, moved)
+
+
+def test_sources_without_a_place_in_space_are_read(tmp_path):
+    flat = placed_frames(tmp_path, 3, *MASK.shape, ImagePositionPatient=None, ImageOrientationPatient=None)
+    assert len(read_masks(RECORDED / "dcmqi_binary.dcm", Exchange.DICOM_SEG, flat).masks) == 3
