@@ -35,20 +35,33 @@ FORBIDDEN = {"helpers", "mmengine", "torchvision", "peft"}
 pytestmark = pytest.mark.bare
 
 
+def common_python() -> Path:
+    """Python of an environment with what does not depend on transformers."""
+    return built_python("common", ("torch", "safetensors", "pillow", "numpy"))
+
+
 @cache
 def bare_python(transformers: str) -> Path:
-    """Python of an environment with this transformers; what does not depend on it lies in one environment for all."""
-    common = built_python("common", ("torch", "safetensors", "pillow", "numpy"))
+    """Python of an environment with this transformers and the common one's packages."""
+    common = common_python()
     if transformers == MODERN:
         return built_python(transformers, ("transformers",), common)
     wanted = f"transformers>={MODERN},<6" if transformers == NEWEST else f"transformers=={transformers}"
     return built_python(transformers, (wanted,), common, installed=True)
 
 
-def built_python(name: str, packages: tuple[str, ...], common: Path | None = None, *, installed: bool = False) -> Path:
+def built_python(
+    name: str,
+    packages: tuple[str, ...],
+    common: Path | None = None,
+    *,
+    installed: bool = False,
+    alone: tuple[str, ...] = (),
+) -> Path:
     """Python of an environment built once in build/bare, which has `common`'s packages too.
 
-    Its packages are those of the tests' own environment, or are `installed`. Skips where they cannot be.
+    Its packages are those of the tests' own environment, or are `installed`. Skips where they cannot be. Those of
+    `alone` are installed without what they require.
     """
     folder = ROOT / "build/bare" / "{}.{}".format(*sys.version_info) / name
     python, ready = folder / "bin/python", folder / "ready"
@@ -62,15 +75,24 @@ def built_python(name: str, packages: tuple[str, ...], common: Path | None = Non
         if not installed:
             link_packages(packages, packages_of(python))
         else:
-            # Without the tests' own path: installing is the one thing that may need a network, from which that keeps
-            # what tests start. What is imported is compiled then.
-            command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", *packages]
-            plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain)
-            if done.returncode:
-                pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+            install(python, packages)
+            if alone:
+                install(python, ("--no-deps", *alone))
         ready.touch()
     return python
+
+
+def install(python: Path, packages: tuple[str, ...]) -> None:
+    """Install packages into an environment, or skip the test.
+
+    Without the tests' own path: installing is the one thing that may need a network, from which that keeps what tests
+    start. What is imported is compiled then.
+    """
+    command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", *packages]
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain)
+    if done.returncode:
+        pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
 
 
 def packages_of(python: Path) -> Path:
