@@ -32,6 +32,7 @@ from helpers.review.session import ReviewCase, ranked
 from helpers.review.verdicts import VerdictRecord, is_on
 from helpers.runs.finishing import TABLE_NAME
 from helpers.runs.run_folder import open_run
+from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -237,6 +238,8 @@ class ReviewSource:
                     "name": one.name,
                     "threshold": one.run.threshold,
                     "prompt_text": one.run.prompts[one.prompt_id],
+                    "config": one.run.config.first_sha256,
+                    "weights": weights_of(one.model),
                 }
                 for run, one in zip(self.fingerprints, self.scored_runs, strict=True)
             ],

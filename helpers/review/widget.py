@@ -8,6 +8,7 @@ import anywidget
 import traitlets
 
 from helpers.core.errors import RefusedInput, VesselkitError, in_words
+from helpers.core.progress import Bar, Silent, shown_on
 from helpers.core.vocabulary import BeganFrom
 from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
@@ -20,6 +21,19 @@ from helpers.review.verdicts import VerdictRecord
 from helpers.review.viewer_facts import review_facts, viewer_module, viewer_style
 
 logger = logging.getLogger(__name__)
+
+
+class _ToldBars(Silent):
+    """Bars of what a viewer asked for, which it shows itself."""
+
+    def __init__(self, widget: "ReviewWidget", ticket: Any) -> None:
+        self._widget, self._ticket = widget, ticket
+
+    def begun(self, bar: Bar) -> None:
+        self.moved(bar)
+
+    def moved(self, bar: Bar) -> None:
+        self._widget.send({"ticket": self._ticket, "progress": [bar.done, bar.total]})
 
 
 class ReviewWidget(anywidget.AnyWidget):
@@ -59,17 +73,20 @@ class ReviewWidget(anywidget.AnyWidget):
         """The reply to a message of the viewer: with its ticket, and `error` where it could not be done.
 
         Args:
-            asked: `ticket`, and `kind` `load` with `case_id`, `save` with `record`, `correct` with `drawn`, or
-                `click` as `Clicking.reply` takes it, or `carry` with the `case_id` of a correction.
+            asked: `ticket`, and `kind` `load` with `case_id`, `save` with `record`, `correct` with `drawn`, `standing`
+                with the `case_id` of corrections that others may have kept meanwhile, `click` as `Clicking.reply` takes
+                it, `carry` with the `case_id` of a correction, or `dismiss` with that of a carried mask.
         """
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
         try:
             match asked:
                 case {"kind": "load", "case_id": str(case_id)}:
-                    self._corrections.reload()
-                    corrected = {"corrected": self._corrections.masks(case_id)}
-                    payload = self._source.view(case_id).to_json() | corrected
-                    return {"ticket": ticket, "payload": self._with_carried(payload)}
+                    view = self._source.view(case_id)
+                    self._corrections.handed_out(case_id, view.bases.values())
+                    payload = self._with_carried(view.to_json() | self._standing(case_id))
+                    return {"ticket": ticket, "payload": payload}
+                case {"kind": "standing", "case_id": str(case_id)}:
+                    return {"ticket": ticket, **self._standing(case_id), "waiting": list(self._carried.waiting())}
                 case {"kind": "save", "record": record}:
                     kept = self._session.add(VerdictRecord.from_json(record))
                     # Of no use to the page that sent it, so nothing is sent; a page that is loaded again asks for all.
@@ -83,9 +100,14 @@ class ReviewWidget(anywidget.AnyWidget):
                 case {"kind": "click"} if self._clicking is not None:
                     return {"ticket": ticket, **self._clicking.reply(asked)}
                 case {"kind": "carry", "case_id": str(case_id)} if self._carrier is not None:
-                    said = self._carried.carry(case_id, self._carrier).to_text()
+                    with shown_on(_ToldBars(self, ticket)):
+                        said = self._carried.carry(case_id, self._carrier).to_text()
                     self.facts["waiting"][:] = self._carried.waiting()
                     return {"ticket": ticket, "said": said, "waiting": self.facts["waiting"]}
+                case {"kind": "dismiss", "case_id": str(case_id)}:
+                    self._carried.dismiss(case_id)
+                    self.facts["waiting"][:] = self._carried.waiting()
+                    return {"ticket": ticket, "waiting": self.facts["waiting"]}
                 case _:
                     return {"ticket": ticket, "error": "expected a case to load, or a record or mask to save"}
         except OSError as error:
@@ -94,6 +116,11 @@ class ReviewWidget(anywidget.AnyWidget):
             return {"ticket": ticket, "error": said}
         except (VesselkitError, ValueError) as error:
             return {"ticket": ticket, "error": str(error)}
+
+    def _standing(self, case_id: str) -> dict[str, Any]:
+        """What is kept of a case now, by any window: `corrections` as in the facts, and `corrected`, their masks."""
+        self._corrections.reload()
+        return {"corrections": self._corrections.facts(case_id), "corrected": self._corrections.masks(case_id)}
 
     def _with_carried(self, payload: dict[str, Any]) -> dict[str, Any]:
         """A case with the mask that was carried to it, where one waits to be looked at; a correction begins from it."""
@@ -105,5 +132,6 @@ class ReviewWidget(anywidget.AnyWidget):
         except RefusedInput as error:  # the case is shown all the same: it can be corrected from what else there is
             logger.warning("%s", error)
             return payload
+        self._corrections.handed_out(payload["case_id"], [waiting.base])
         bases = {str(BeganFrom.CARRIED): asdict(waiting.base)} | payload["bases"]
         return payload | {"bases": bases, "carried": packed(mask)}

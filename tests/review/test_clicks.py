@@ -14,7 +14,7 @@ from helpers.review.verdicts import VerdictStore
 from helpers.review.viewer_facts import viewer_module
 from helpers.review.widget import ReviewWidget
 from tests.review.corrections.test_carrying import Carrier, row
-from tests.support.correcting import stroke
+from tests.support.correcting import set_size, stroke
 from tests.support.opened_page import Opened
 from tests.support.review_runs import GRIDDED, HEIGHT, SAME, WIDTH
 from tests.support.stand_in_clicks import RowsForPoints
@@ -142,6 +142,63 @@ def test_a_correction_is_carried_and_looked_at(show):
     assert one.text(".vk-corrected").startswith("correct")
 
 
+def test_strokes_outlive_the_carried_mask_that_they_began_from_and_one_of_no_use_is_dismissed(show, monkeypatch):
+    one, store = show(RowsForPoints(), Carrier())
+
+    def save():
+        one.press("s")
+        one.wait(lambda: "the correction is saved" in one.text(SAID))
+
+    def carry():
+        one.press("F")
+        one.wait(lambda: "1 masks carried" in one.text(SAID))
+
+    def go(key, case_id):
+        one.press(key)
+        one.wait(lambda: one.text(".vk-id") == case_id and one.page.is_enabled(".vk-tile, .vk-verdict"))
+        one.settle()
+
+    one.press("E", "f", "f", "P")
+    stroke(one.page, SIZE, (20, 50))
+    shows(one, rows(2))
+    save()
+    carry()
+    go("ArrowRight", SAME)
+    one.press("E", "b")
+    shows(one, row(1))
+    set_size(one.page, 1)
+    stroke(one.page, SIZE, (10, 60), (12, 60))
+    go("ArrowLeft", GRIDDED)
+    one.press("E", "b")
+    stroke(one.page, SIZE, (10, 70), (12, 70))
+    save()
+    monkeypatch.setattr("tests.review.corrections.test_carrying.row", lambda place: rows(place + 4))
+    carry()
+    go("ArrowRight", SAME)
+    one.wait(lambda: "The carried mask is another one now." in one.text(".vk-editing"))
+    one.press("D")
+    assert "Undo (z) or save (s)" in one.text(SAID)
+    drawn = row(1)
+    drawn[60, 10:13] = True
+    shows(one, drawn)
+    save()
+    (first, second), kept = [one for one in store.records() if one.case_id == GRIDDED], store.standing()["ann"][SAME]
+    assert kept.base.carried_from == (first.id,) and np.array_equal(store.mask(kept), drawn)
+    one.press("X")
+    one.wait(lambda: "was taken back" in one.text(SAID))
+    one.press("E")
+    go("ArrowLeft", GRIDDED)
+    go("ArrowRight", SAME)
+    assert one.text(".vk-corrected") == "carried: look"
+    one.page.select_option("[data-control=correctionFilter]", "carried")
+    assert one.text("nav output >> nth=0") == "1 / 1"
+    one.press("Escape", "E", "D")
+    one.wait(lambda: "the carried mask was dismissed" in one.text(SAID))
+    assert one.page.input_value("[data-control=beginning]") == "prediction"
+    assert one.text(".vk-corrected") == "correcting" and not one.page.is_visible("text=Dismiss (D)")
+    assert second.id in {one.id for one in store.standing()["ann"].values()}
+
+
 def test_without_a_model_the_tools_are_not_there_and_the_viewer_says_why(show, opened):
     one, _ = show(None)
     one.press("E", "P")
@@ -157,7 +214,13 @@ def test_what_the_model_refuses_is_told(show):
         def answer(self, image, **asked):
             raise ValueError("no room on the card")
 
-    one, _ = show(Full())
-    one.press("E", "P")
+    one, store = show(Full())
+    one.press("E", "f", "f", "P")
     stroke(one.page, SIZE, (20, 50))
     one.wait(lambda: "no room on the card" in one.text(SAID))
+    shows(one, rows(0))  # nothing of the mask in hand is another one
+    assert one.text(".vk-corrected") == "correcting" and store.records() == ()
+    one.press("s")
+    one.wait(lambda: "the correction is saved" in one.text(SAID))  # an empty mask, as it began
+    stroke(one.page, SIZE, (20, 50))
+    one.wait(lambda: "no room on the card" in one.text(SAID))  # and it can be asked again

@@ -162,9 +162,10 @@ def test_time_counts_but_for_long_pauses(call):
 def test_a_packed_mask_and_its_record_are_read_by_python(call):
     mask = tube(0.1, 23, 17)
     base = {"began_from": "empty", "mask_sha256": None, "run": None, "config": None, "prompt": None}
-    body = """const [mask, data, base, before] = given;
+    body = """const [mask, data, base, before, tools = ["eraser"]] = given;
         return kit.drawnCorrection({ reviewer: "ann", data, base, mask: await kit.packedMask(Uint8Array.from(mask)),
-          before, spent: 2340, tools: ["eraser"], truthSeen: false }, []);"""
+          before, spent: 2340, tools, truthSeen: false, knew: ["x"],
+          runs: [{ config: "c", weights: null }, { config: "d", weights: "w" }] }, []);"""
     data = {"case_id": "c", "image_sha256": "1" * 64, "width": 23, "height": 17}
     pixels, before = mask.astype(int).ravel().tolist(), {"seconds": 10, "tools": ["brush"], "truth_seen": None}
     drawn = DrawnCorrection.from_json(call(body, pixels, data, base, None))
@@ -172,6 +173,11 @@ def test_a_packed_mask_and_its_record_are_read_by_python(call):
     later = DrawnCorrection.from_json(call(body, pixels, data, base, before)).record
     assert (later.seconds, later.tools, later.truth_seen) == (12.3, ("brush", "eraser"), None)
     assert call("return kit.isDrawn(given[0]);", call(body, pixels, data, base, None)) is True
+    assert drawn.continues == ("x",) and drawn.record.further_configs == ()
+    taken_in = DrawnCorrection.from_json(call(body, pixels, data, base, None, ["threshold"])).record
+    assert (taken_in.further_configs, taken_in.further_weights) == (("c", "d"), ("w",))  # whose logits were shown
+    later = call(body, pixels, data, base, {**before, "further_configs": ["e"], "further_weights": ["v"]})
+    assert (later["further_configs"], later["further_weights"]) == (["e"], ["v"])
 
 
 def test_the_last_correction_of_a_case_stands(call):
@@ -182,6 +188,30 @@ def test_the_last_correction_of_a_case_stands(call):
     assert len(call("return kit.latestOnly(given[0]);", [second, first, other])) == 2
 
 
+def test_a_record_that_its_page_did_not_know_is_not_replaced_unseen(call):
+    first, second = (json.loads(correction(number).to_line()) for number in (1, 2))
+    body = "const [one, there, continues] = given; return kit.replacesUnseen({ ...one, continues }, there);"
+    assert call(body, second, [first], [first["id"]]) is False and call(body, second, [], []) is False
+    assert call(body, second, [first], []) is True and call(body, second, [second, first], []) is False
+    assert call("return kit.replacesUnseen(...given);", second, [first]) is None  # of an earlier version's page
+    assert call(body, second, [{**first, "reviewer": "bob"}, {**first, "case_id": "c"}], []) is False
+
+
+def test_strokes_belong_to_who_drew_them_and_to_the_mask_that_they_began_from(call):
+    body = """const base = { began_from: "prediction", mask_sha256: "1" }, mask = new Uint8Array(1);
+        const edit = new kit.Edit({ case_id: "c", width: 1, height: 1 }, { base, mask, before: null });
+        const stale = () => ["1", "2"].map((mask_sha256) => edit.isStale({ bases: { prediction: { mask_sha256 } } }));
+        const found = [edit.isOf("ann"), stale(), edit.isStale({ bases: {} })];
+        edit.drawnBy = "ann";
+        found.push(edit.isOf("ann"), edit.isOf("bob"));
+        edit.keep(null);
+        found.push(stale());
+        edit.begin({ base, mask, before: { reviewer: "bob" } });
+        return [...found, edit.isOf("bob"), edit.isOf("ann"), stale()];"""
+    two = [False, False]
+    assert call(body) == [True, [False, True], True, True, False, two, True, False, two]
+
+
 def test_lines_that_are_no_corrections_of_this_review_are_known(call):
     body = "return given[0].map((one) => kit.isDrawn(one) && kit.isOfReview(one, given[1]));"
     facts = {"config": "c", "prompt": "p", "cases": [{"case_id": "P1-F1"}]}
@@ -190,5 +220,6 @@ def test_lines_that_are_no_corrections_of_this_review_are_known(call):
     changes = [
         {}, {"mask": 3}, {"tools": ["saw"]}, {"seconds": -1}, {"case_id": "other"}, {"width": 0}, {"reviewer": "../a"},
         {"base": {**good["base"], "config": "other"}}, {"schema_version": 2}, {"truth_seen": "no"}, {"base": None},
+        {"continues": [3]},
     ]  # fmt: skip
     assert call(body, [{**good, **change} for change in changes], facts) == [True, *[False] * (len(changes) - 1)]

@@ -10,9 +10,11 @@ from helpers.review.corrections.reviewed import HandedIn, ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.logit_coding import coded_map
 from helpers.review.page import write_page
+from helpers.review.verdicts import read_taken
 from tests.support.correcting import set_size, stroke
-from tests.support.opened_page import open_page
+from tests.support.opened_page import Opened, open_page
 from tests.support.review_runs import BROKEN, FAILED, GRIDDED, HEIGHT, NO_TRUTH, SAME, WIDTH
+from tests.support.viewer_controls import TELL_WHAT_IS_DRAWN
 
 SIZE = (WIDTH, HEIGHT)
 PANEL = 4
@@ -34,7 +36,7 @@ def save(one):
 
 def downloaded(one, path):
     with one.page.expect_download() as waiting:
-        one.page.click("text=Download")
+        one.page.click("button:has-text('Download')")
     waiting.value.save_as(path)
     return read_drawn(path)
 
@@ -109,6 +111,79 @@ def test_a_mask_is_corrected_saved_found_again_and_taken_over(ann, made, browser
         assert np.array_equal(again.coloured(PANEL), predicted)
         given = reviewed.hand_in(downloaded(again, tmp_path / "g.jsonl"))
         assert given == HandedIn(kept=2, known=0) and not reviewed.standing
+
+
+def test_two_windows_of_a_reader_show_and_never_replace_each_other_s_correction(ann):
+    other = Opened(ann.page.context.new_page())
+    other.page.add_init_script(TELL_WHAT_IS_DRAWN)
+    other.page.goto(ann.page.url)
+    other.page.fill("[data-control=reviewer]", "ann")
+    other.press("Escape", "Home")
+    for one, row in ((ann, 5), (other, 60)):
+        one.page.bring_to_front()
+        one.press("E", "f", "f", "b")  # from empty
+        set_size(one.page, 1)
+        stroke(one.page, SIZE, (10, row), (12, row))
+    save(ann)
+    other.press("s")
+    other.wait(lambda: "another window of yours kept" in other.text(SAID))
+    assert other.text(".vk-corrected") == "correcting · unsaved"
+    other.press("s")  # it has not been looked at
+    other.wait(lambda: "another window of yours kept" in other.text(SAID))
+    other.press("E")
+    other.wait(lambda: np.array_equal(np.flatnonzero(other.coloured(PANEL).any(axis=1)), [5]))
+    other.press("0", "E")
+    save(other)  # that it takes its place is known
+    ann.page.bring_to_front()
+    ann.press("E")
+    ann.case(SAME)
+    ann.case(GRIDDED)
+    ann.wait(lambda: np.array_equal(np.flatnonzero(ann.coloured(PANEL).any(axis=1)), [60]))
+    ann.page.select_option("[data-control=correctionFilter]", "corrected")
+    assert ann.text("nav output >> nth=0") == "1 / 1" and "corrected" in ann.page.inner_text(".vk-order")
+
+
+def test_strokes_stay_with_the_name_under_which_they_were_drawn(ann, tmp_path):
+    ann.press("E", "f", "f")
+    stroke(ann.page, SIZE, (10, 5), (12, 5))
+    ann.page.fill("[data-control=reviewer]", "bob")
+    assert "The mask that ann did not save stays aside" in ann.text(SAID) and not ann.page.is_visible(".vk-editing")
+    ann.press("Escape", "E")
+    assert (
+        ann.text(".vk-corrected") == "correcting" and ann.page.input_value("[data-control=beginning]") == "prediction"
+    )
+    ann.press("E")
+    ann.page.fill("[data-control=reviewer]", "ann")
+    ann.wait(lambda: ann.text(".vk-corrected") == "correcting · unsaved")
+    ann.press("Escape")
+    save(ann)
+    ann.page.fill("[data-control=reviewer]", "bob")  # nor does another go on with what is saved
+    assert not ann.page.is_visible(".vk-editing") and ann.text(".vk-corrected") == ""
+    (found,) = downloaded(ann, tmp_path / "f.jsonl")
+    assert found.record.reviewer == "ann"
+
+
+def test_a_browser_without_room_says_so_and_the_download_has_everything(ann, tmp_path):
+    ann.page.evaluate("""() => {
+        globalThis.room = Storage.prototype.setItem;
+        Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+    }""")
+    ann.press("a")
+    ann.wait(lambda: "Not kept: the browser has no room" in ann.text(SAID))
+    ann.press("Home", "E")
+    stroke(ann.page, SIZE, (10, 5), (12, 5))
+    ann.press("s")
+    ann.wait(lambda: "Not kept: the browser has no room" in ann.text(SAID))
+    assert ann.text(".vk-corrected") == "correcting · corrected, to be downloaded"
+    assert len(downloaded(ann, tmp_path / "f.jsonl")) == 1 and len(read_taken(tmp_path / "f.jsonl")) == 1
+    ann.page.evaluate("() => { Storage.prototype.setItem = globalThis.room; }")
+    stroke(ann.page, SIZE, (10, 9), (12, 9))
+    save(ann)
+    ann.press("E", "r")
+    ann.wait(lambda: "reject" in ann.text(SAID))
+    ann.page.reload()  # what waited was kept with what came after
+    ann.page.fill("[data-control=reviewer]", "ann")
+    assert ann.text(".vk-progress") == "1 of 6 reviewed, 1 rejected, 1 corrected"
 
 
 def test_the_record_says_whether_the_ground_truth_was_seen(ann, tmp_path):

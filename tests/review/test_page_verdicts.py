@@ -105,6 +105,7 @@ def test_the_last_case_says_what_is_left(opened):
     opened.wait(lambda: "5 before it have no verdict (u goes" in opened.text(".vk-card [role=status]"))
     opened.judge("u", "a", "a", "a", "a", "a", "r")
     opened.wait(lambda: "Every case of the queue has a verdict" in opened.text(".vk-card [role=status]"))
+    assert opened.text(".vk-progress") == "6 of 6 reviewed, 1 rejected"
 
 
 def test_no_verdict_goes_to_a_case_that_is_not_on_the_screen(made, browser, tmp_path, monkeypatch):

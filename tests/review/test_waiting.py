@@ -1,5 +1,6 @@
 """A kernel that runs other cells answers late: what it says then is shown."""
 
+from tests.support.correcting import stroke
 from tests.support.made_viewer import open_tools
 
 _IN_A_NOTEBOOK = """() => {
@@ -66,6 +67,44 @@ def test_a_verdict_that_waits_for_the_kernel_is_never_said_to_be_lost(browser):
     _run_until(page, lambda: page.inner_text(said) == "Not saved: the disk is full")
     page.clock.run_for(5000)
     assert page.inner_text(said) == "Not saved: the disk is full"
+    page.close()
+
+
+def test_a_model_that_does_not_answer_is_told_and_can_be_asked_again(browser):
+    """As after a restart of the kernel; while it carries, its progress shows that it is at work."""
+    page = open_tools(browser)
+    page.clock.install()
+    page.evaluate(_IN_A_NOTEBOOK.replace("root =", "one = facts.cases[0], root =").replace(
+        "globalThis.sent", "facts.clicks = 'w'; one.sequence = 's'; facts.cases.push({ ...one, case_id: 'c1' }); "
+        "globalThis.sent"
+    ))  # fmt: skip
+    page.evaluate("() => answer()")
+    _run_until(page, lambda: "no_seg" in page.text_content("figure:nth-child(3) .vk-note"))
+    said, silent = ".vk-card [role=status]", "the kernel does not answer. Is it busy, or was it restarted?"
+    page.focus(".vesselkit-review")
+    for key in ("E", "P"):
+        page.keyboard.press(key)
+    page.evaluate("() => sent.splice(0)")
+    for _ in range(2):
+        stroke(page, (64, 64), (20, 30))
+        _run_until(page, lambda: page.evaluate("() => sent.length === 1"))
+        assert page.inner_text(said) == "Asking the model …" and page.evaluate("() => sent.pop().kind") == "click"
+        page.clock.run_for(21_000)
+        assert page.inner_text(said) == silent
+    page.keyboard.press("s")
+    _run_until(page, lambda: page.evaluate("() => sent.length === 1"))
+    page.evaluate("() => answer()")
+    _run_until(page, lambda: "the correction is saved" in page.inner_text(said))
+    page.keyboard.press("F")
+    for done in (1, 2, 3):
+        page.clock.run_for(15_000)
+        page.evaluate(f"() => heard({{ ticket: sent[0].ticket, progress: [{done}, 4] }})")
+        page.clock.run_for(100)
+        assert page.inner_text(said) == f"Carrying: {done} of 4 frames" and page.is_visible(".vk-editing progress")
+    page.clock.run_for(21_000)
+    assert page.inner_text(said) == silent and page.is_hidden(".vk-editing progress")
+    page.evaluate("() => heard({ ticket: sent[0].ticket, said: '3 masks carried', waiting: ['c1'] })")  # late, not lost
+    _run_until(page, lambda: page.inner_text(said) == "3 masks carried")
     page.close()
 
 

@@ -16,6 +16,7 @@ from helpers.review.review_source import open_source
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import Verdict, VerdictRecord, VerdictStore
 from helpers.review.widget import ReviewWidget
+from tests.review.corrections.test_carrying import Carrier
 from tests.review.corrections.test_reviewed import drawn, sent_line
 from tests.review.test_verdicts import record
 from tests.support.review_runs import GRIDDED, SAME, write_data, write_run
@@ -48,7 +49,7 @@ def test_the_viewer_gets_the_stamp_of_any_run_that_it_shows(parts, tmp_path, mon
 def test_a_case_is_sent_when_it_is_asked_for(parts):
     source, session, corrections = parts
     answer = ReviewWidget(source, session, corrections).answer({"ticket": 3, "kind": "load", "case_id": GRIDDED})
-    assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json() | {"corrected": {}}}
+    assert answer == {"ticket": 3, "payload": source.view(GRIDDED).to_json() | {"corrected": {}, "corrections": []}}
 
 
 def test_no_pixels_are_in_the_state_that_a_notebook_may_keep(parts):
@@ -106,6 +107,12 @@ def test_a_correction_is_on_the_disk_before_the_answer_and_a_page_that_is_loaded
     for asked in (sent_line(drawn(source, reviewer="bob")), {**sent_line(one), "mask": "eJw="}, None):
         assert "expected" in widget.answer({"ticket": 3, "kind": "correct", "drawn": asked})["error"]
     assert len(corrections.store.records()) == 1
+    # A window that was opened before learns of it with the case, and without it.
+    (known,) = payload["corrections"]
+    assert known["id"] == one.record.id
+    standing = widget.answer({"ticket": 4, "kind": "standing", "case_id": GRIDDED})
+    assert standing == {"ticket": 4, "corrections": [known], "corrected": payload["corrected"], "waiting": []}
+    assert widget.answer({"ticket": 5, "kind": "standing", "case_id": SAME})["corrections"] == []
 
 
 @pytest.mark.parametrize(
@@ -145,6 +152,17 @@ def test_a_verdict_that_cannot_be_kept_is_told_and_the_next_one_is_kept(parts, m
     again = given(source, id="f" * 32, verdict="reject")
     assert widget.answer({"ticket": 2, "kind": "save", "record": again}) == {"ticket": 2}
     assert session.verdicts[GRIDDED].verdict is Verdict.REJECT
+
+
+def test_carrying_tells_the_viewer_how_far_it_is_and_a_carried_mask_is_dismissed(parts, monkeypatch):
+    widget, sent = ReviewWidget(*parts, carrier=Carrier()), []
+    monkeypatch.setattr(widget, "send", sent.append)
+    widget.answer({"ticket": 1, "kind": "correct", "drawn": sent_line(drawn(parts[0]))})
+    answer = widget.answer({"ticket": 2, "kind": "carry", "case_id": GRIDDED})
+    assert answer["waiting"] == [SAME] and "1 masks carried" in answer["said"]
+    assert sent == [{"ticket": 2, "progress": [0, 1]}, {"ticket": 2, "progress": [1, 1]}]
+    assert widget.answer({"ticket": 3, "kind": "dismiss", "case_id": SAME}) == {"ticket": 3, "waiting": []}
+    assert "expected a carried mask" in widget.answer({"ticket": 4, "kind": "dismiss", "case_id": SAME})["error"]
 
 
 def test_a_carried_mask_that_is_damaged_leaves_its_case_to_be_seen(parts, monkeypatch, caplog):

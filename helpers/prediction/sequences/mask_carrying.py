@@ -1,6 +1,6 @@
 """Masks that are sure on some frames of a sequence, followed by SAM2's memory to all others."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,11 @@ class MaskCarrier:
         """JSON object that says which weights follow."""
         return self.part.identity
 
+    def gone_by(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """The positions of sure masks that `carry` remembers: the first one given and those nearest to it."""
+        origin = positions[0]
+        return tuple(sorted(positions, key=lambda position: (abs(position - origin), position))[:ANCHORS])
+
     @torch.inference_mode()
     def carry(self, read: ReadFrame, count: int, anchors: Mapping[int, np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
         """Masks of the frames that have none yet: from the first sure one to the end, then from there to the beginning.
@@ -95,15 +100,13 @@ class MaskCarrier:
         Args:
             read: gives the frame at a position, from 0.
             count: of frames in the sequence.
-            anchors: position -> bool (H, W), the masks that are sure; of more than `ANCHORS` the first one given and
-                those nearest to it are gone by.
+            anchors: position -> bool (H, W), the masks that are sure, the one that is carried first; those of
+                `gone_by` guide the others.
         Yields:
             Position and bool (H, W). Frames that cannot be read are passed over, also where they are anchors.
         """
         tracker, remembered = MaskTracker(self.part), list[int]()
-        origin = next(iter(anchors))
-        nearest = sorted(anchors, key=lambda position: (abs(position - origin), position))[:ANCHORS]
-        for position in sorted(nearest):
+        for position in sorted(self.gone_by(tuple(anchors))):
             image = read(position)
             if image is not None:
                 tracker.anchor(position, self._features(tracker, to_rgb(image)), anchors[position])

@@ -32,6 +32,9 @@ class CarriesMasks(Protocol):
     def identity(self) -> Mapping[str, Any]:
         """JSON object that says which weights follow."""
 
+    def gone_by(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """Of the positions of sure masks, the first one being that which is carried, those that are remembered."""
+
     def carry(
         self, read: Callable[[int], Image.Image | None], count: int, anchors: Mapping[int, np.ndarray]
     ) -> Iterator[tuple[int, np.ndarray]]:
@@ -44,7 +47,7 @@ class Carried:
 
     Attributes:
         case_ids: of the frames whose masks wait to be looked at, in the order in which they were followed.
-        anchors: ids of the cases that it went by, the one that was asked for first.
+        anchors: ids of the cases that it went by, the one that was asked for first; the model remembers so many only.
         passed_over: ids of cases that the reader corrected when the frame had other pixels.
     """
 
@@ -160,7 +163,9 @@ class CarriedMasks:
                 f"{case_id}: expected the frame that was corrected, found other pixels. Correct it again"
             )
         anchors = {places[one]: self.store.mask(own[one]) for one in sure}
-        origins = tuple(own[one].id for one in sure)
+        remembered = model.gone_by(tuple(anchors))
+        used = [one for one in sure if places[one] in remembered]
+        origins = tuple(own[one].id for one in used)
         weights, predicted = weights_of(model.identity), {case.case_id for case in self.source.cases}
         read: dict[int, Image.Image] = {}
 
@@ -180,7 +185,7 @@ class CarriedMasks:
             base = Base(BeganFrom.CARRIED, mask_digest(mask), weights=weights, carried_from=origins)
             self._save(at, pixel_sha256(read[place]), mask.shape, base, mask)
             made.append(at)
-        return Carried(tuple(made), tuple(sure), tuple(one for one in corrected if one not in sure))
+        return Carried(tuple(made), tuple(used), tuple(one for one in corrected if one not in sure))
 
     def _own(self) -> Mapping[str, CorrectionRecord]:
         return self.store.standing().get(self.reviewer, {})

@@ -24,10 +24,19 @@ class DrawnCorrection:
 
     Attributes:
         mask: bool (H, W) of the record's size; None where it takes the correction back.
+        continues: ids of the reader's records of the case that the page knew, so that it replaces none unseen; None
+            where unknown, as of pages of earlier versions.
     """
 
     record: CorrectionRecord
     mask: np.ndarray | None = field(repr=False)
+    continues: tuple[str, ...] | None = None
+
+    def knows(self, earlier: CorrectionRecord | None) -> bool | None:
+        """Whether the page knew a record that this one would replace; None where unknown."""
+        if earlier is None:
+            return True
+        return None if self.continues is None else earlier.id in self.continues
 
     @classmethod
     def from_json(cls, values: Any) -> "DrawnCorrection":
@@ -38,10 +47,15 @@ class DrawnCorrection:
             raise ValueError(f"expected version {SCHEMA_VERSION}, got {values.get('schema_version')!r}")
         told = {**values, "schema": RECORD_SCHEMA, "schema_version": RECORD_VERSION, "mask_sha256": None}
         sized = CorrectionRecord.from_json(told)
+        continues = values.get("continues")
+        if continues is not None:
+            if not isinstance(continues, list) or not all(isinstance(one, str) for one in continues):
+                raise ValueError("expected a list of ids as continues")
+            continues = tuple(continues)
         if values.get("mask") is None:
-            return cls(sized, None)
+            return cls(sized, None, continues)
         mask = unpacked(values["mask"], sized.height, sized.width)
-        return cls(CorrectionRecord.from_json({**told, "mask_sha256": mask_digest(mask)}), mask)
+        return cls(CorrectionRecord.from_json({**told, "mask_sha256": mask_digest(mask)}), mask, continues)
 
 
 def read_drawn(path: Path) -> tuple[DrawnCorrection, ...]:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from helpers.review.corrections.origins import (
     with_further,
     with_truth_of_origins,
 )
-from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
+from helpers.review.corrections.record import Base, CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.payload import packed
 from helpers.review.review_source import ReviewSource
@@ -47,12 +47,14 @@ class HandedIn:
         kept: number of those that are in the folder now and were not before.
         known: of those that were there already.
         older: of those that the reader's later correction of the case outdates.
+        unaware: of those drawn on a page that did not know the reader's correction of the case, which stays.
         elsewhere: of those of another run, or of a frame that has other pixels now.
     """
 
     kept: int = 0
     known: int = 0
     older: int = 0
+    unaware: int = 0
     elsewhere: int = 0
 
     def to_text(self) -> str:
@@ -63,7 +65,13 @@ class HandedIn:
             "of another run, or of frames with other pixels now": self.elsewhere,
         }
         told = [f"{self.kept} corrections taken over"]
-        return ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
+        said = ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
+        if not self.unaware:
+            return said
+        return (
+            f"{said}, {self.unaware} left out whose page did not know the correction that is kept of the case: to have "
+            "the page's, take that one back in the viewer (X) and import the file again"
+        )
 
 
 @dataclass
@@ -77,9 +85,18 @@ class ReviewedCorrections:
     source: ReviewSource
     store: CorrectionStore
     _records: tuple[CorrectionRecord, ...] = field(default=(), repr=False)
+    _handed_out: dict[str, set[Base]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.reload()
+
+    def handed_out(self, case_id: str, bases: Iterable[Base]) -> None:
+        """What a viewer was told that a correction of a case can begin from.
+
+        Strokes in hand stay on the mask that they began from, also where the case has another one meanwhile: `keep`
+        takes them, and their record names that mask.
+        """
+        self._handed_out.setdefault(case_id, set()).update(bases)
 
     def reload(self) -> None:
         """Read the store again, for what others corrected meanwhile."""
@@ -94,13 +111,17 @@ class ReviewedCorrections:
         }
         return {reviewer: by_case for reviewer, by_case in found.items() if by_case}
 
-    def facts(self) -> list[dict[str, Any]]:
-        """Each reader's last record of each case as JSON objects, docs/review.md; `mask` is null of one taken back."""
+    def facts(self, case_id: str | None = None) -> list[dict[str, Any]]:
+        """Each reader's last record of each case as JSON objects, docs/review.md; `mask` is null of one taken back.
+
+        Args:
+            case_id: the only one that is asked for; None for all.
+        """
         latest = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
         return [
             asdict(one) | {"tools": list(one.tools)} | ({"mask": None} if one.mask_sha256 is None else {})
             for one in latest.values()
-            if self._is_of_run(one)
+            if case_id in (None, one.case_id) and self._is_of_run(one)
         ]
 
     def masks(self, case_id: str) -> dict[str, str | None]:
@@ -127,8 +148,9 @@ class ReviewedCorrections:
         The record that is kept names what took part beside the base, which the viewer does not know.
 
         Raises:
-            UsageProblem: where it is another reader's or of another case, or the frame or what it began from is
-                another one now.
+            UsageProblem: where it is another reader's or of another case, the frame is another one now, what it began
+                from is neither there nor was handed out, or another window of the reader kept a correction of the
+                case that this one's page did not know.
             RefusedInput, OSError: as `ReviewSource.view` and `CorrectionStore.save`.
         """
         record = drawn.record
@@ -137,14 +159,15 @@ class ReviewedCorrections:
         self.reload()
         view, before = self.source.view(record.case_id), self.standing.get(reviewer, {}).get(record.case_id)
         waiting = CarriedMasks(self.source, self.store, reviewer).waiting().get(record.case_id)
-        bases = [*view.bases.values(), *(one.base for one in (before, waiting) if one is not None)]
+        bases = {*view.bases.values(), *(one.base for one in (before, waiting) if one is not None)}
+        bases |= self._handed_out.get(record.case_id, set())
         if record.image_sha256 != view.image_sha256 or record.base not in bases:
             raise UsageProblem(
                 "expected a correction of the frame and the mask as they are now, and the case was changed meanwhile. "
                 "Open the review again"
             )
         record = self._completed(record, before, {one.id: one for one in self._records})
-        self.store.save(record, drawn.mask)
+        self.store.save(record, drawn.mask, partial(self._require_known, drawn))
         self._records = (*self._records, record)
         return record
 
@@ -161,7 +184,7 @@ class ReviewedCorrections:
             plain_name(one.record.reviewer, "reviewer")  # all or none are taken
         known = {one.id: one for one in self._records}
         last = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
-        counts = {"kept": 0, "known": 0, "older": 0, "elsewhere": 0}
+        counts = {"kept": 0, "known": 0, "older": 0, "unaware": 0, "elsewhere": 0}
         for one in ordered:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
             if record.id in known:
@@ -170,6 +193,8 @@ class ReviewedCorrections:
                 counts["elsewhere"] += 1
             elif place in last and last[place].moment >= record.moment:
                 counts["older"] += 1
+            elif self._would_replace(last.get(place)) and one.knows(last[place]) is False:
+                counts["unaware"] += 1
             else:
                 record = self._completed(record, last.get(place), known)
                 self.store.save(record, one.mask)
@@ -189,12 +214,13 @@ class ReviewedCorrections:
         """
         if record.mask_sha256 is None:
             return record
+        told = bool(record.further_configs)
         case = next(case for case in self.source.dataset.cases if case.case_id == record.case_id)
         exported = self.source.dataset.exported_mask(case)
         if exported is not None and record.base.began_from is BeganFrom.TRUTH:
             record = with_exported(record, exported)
-        if CorrectionTool.THRESHOLD in record.tools:
-            # Which one was on the screen is not told: any run that is reviewed can be.
+        if CorrectionTool.THRESHOLD in record.tools and not told:
+            # A page of an earlier version does not tell which one was on the screen: any that is reviewed can be.
             shown = [one for one in self.source.scored_runs if _stores_logits(one, record.case_id)]
             record = with_further(
                 record, [one.run.config.first_sha256 for one in shown], [weights_of(one.model) for one in shown]
@@ -202,6 +228,19 @@ class ReviewedCorrections:
         if before is not None and before.mask_sha256 is not None and goes_on_with(record, before):
             record = with_all_of(record, before)
         return with_truth_of_origins(record, known)
+
+    def _would_replace(self, last: CorrectionRecord | None) -> bool:
+        """Whether a reader's last record of a case is a correction of the frame as the run saw it."""
+        return last is not None and last.mask_sha256 is not None and self._is_of_run(last)
+
+    def _require_known(self, drawn: DrawnCorrection, last: CorrectionRecord | None) -> None:
+        """Refuse what a page drew that did not know the reader's last record of the case, as far as pages are told."""
+        if last is not None and self._is_of_run(last) and not drawn.knows(last):
+            raise UsageProblem(
+                f"{last.case_id}: another window of yours kept a correction of this case meanwhile, which this one "
+                "does not know. What you drew stays in hand: leave with E to see the other one; E and s then save "
+                "yours in its place"
+            )
 
     def _is_of_run(self, record: CorrectionRecord) -> bool:
         """Whether a record is of a frame of the run that is as the run saw it, as far as the run says."""

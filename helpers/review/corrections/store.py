@@ -7,7 +7,7 @@ process is killed, a case has the mask of its last whole record.
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +35,18 @@ class CorrectionStore:
 
     folder: Path
 
-    def save(self, record: CorrectionRecord, mask: np.ndarray | None) -> None:
+    def save(
+        self,
+        record: CorrectionRecord,
+        mask: np.ndarray | None,
+        require: Callable[[CorrectionRecord | None], None] | None = None,
+    ) -> None:
         """Keep a correction; mask and record are on the disk when this returns.
 
         Args:
             mask: bool (H, W); None where the record takes the reader's correction of the case back.
+            require: is given the reader's last record of the case, None where there is none, while nobody else can
+                write, and raises to refuse.
         Raises:
             UsageProblem: for a reader or case whose name cannot be that of a file, or where a later correction of the
                 case is there, whose mask this one would take away.
@@ -55,7 +62,7 @@ class CorrectionStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(own / f"{RECORD_NAME}.lock"):
             _tidy(own)
-            _require_last(own, record)
+            _require_last(own, record, require)
             if mask is not None:
                 write_bytes_atomic(_pending(own, record.id), png_bytes(mask))
                 flush(path.parent)
@@ -124,8 +131,14 @@ def _tidy(own: Path) -> None:
             _settle(own, record)
 
 
-def _require_last(own: Path, record: CorrectionRecord) -> None:
-    if any(one.case_id == record.case_id and one.moment > record.moment for one in _lines(own)):
+def _require_last(
+    own: Path, record: CorrectionRecord, require: Callable[[CorrectionRecord | None], None] | None
+) -> None:
+    earlier = [one for one in _lines(own) if one.case_id == record.case_id]
+    last = max(reversed(earlier), key=lambda one: one.moment, default=None)
+    if require is not None:
+        require(last)
+    if last is not None and last.moment > record.moment:
         raise UsageProblem(
             f"{record.case_id}: expected the latest correction of the case, and a later one of {record.reviewer} is "
             "kept. Open the review again to go on with that one"

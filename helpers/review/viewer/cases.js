@@ -50,6 +50,10 @@ export class Cases {
     this.kept.clear();
   }
 
+  has(caseId) {
+    return this.kept.has(caseId);
+  }
+
   of(caseId) {
     const known = this.kept.get(caseId) ?? this.load(caseId).then(decoded);
     this.kept.delete(caseId);

@@ -40,13 +40,16 @@ export class Clicks {
     }
     this.busy = true;
     viewer.tell("Asking the model …");
-    try {
-      const found = await viewer.host.click({ case_id: edit.caseId, ...asked, mask: await packedMask(mask) });
+    const answered = async (found) => {
       const masks = await Promise.all(found.masks.map((one) => unpackedMask(one, mask.length)));
       if (editor.edit === edit && sameMask(edit.mask, mask)) this.put(masks, 0, asked);
       else viewer.tell("The mask was changed while the model was asked: click again.");
+    };
+    try {
+      await answered(await viewer.host.click({ case_id: edit.caseId, ...asked, mask: await packedMask(mask) }));
     } catch (error) {
       viewer.tell(error.message);
+      error.late?.then((found) => this.busy || answered(found), (failure) => viewer.tell(failure.message));
     } finally {
       this.busy = false;
     }

@@ -22,26 +22,47 @@ export function latestOnly(records) {
   return [...found.values()];
 }
 
+// Ids of a reviewer's records of a case, in order of time.
+export function idsOf(records, reviewer, caseId) {
+  return recordsOf(records, reviewer).filter((one) => one.case_id === caseId).map((one) => one.id);
+}
+
+// Whether a record would replace one of `there` that its page did not know: null where it does not say, as of pages of
+// earlier versions.
+export function replacesUnseen({ id, reviewer, case_id: caseId, continues }, there) {
+  const last = idsOf(there, reviewer, caseId).at(-1);
+  if (last === undefined || last === id) return false;
+  return continues === undefined ? null : !continues.includes(last);
+}
+
+const once = (...lists) => [...new Set(lists.flatMap((one) => one ?? []).filter((one) => one !== null))];
+
 // A record to be kept. `after`: records so far; `before`: that which it goes on with, or null; `spent`: milliseconds;
-// `asked`: fingerprint of the model that answered clicks.
-export function drawnCorrection({ reviewer, data, base, mask, before, spent, tools, truthSeen, asked }, after) {
+// `asked`: fingerprint of the model that answered clicks; `knew`: ids of the records of the case that the reviewer could
+// see; `runs`: those whose logits can be on the screen.
+export function drawnCorrection(
+  { reviewer, data, base, mask, before, spent, tools, truthSeen, asked, knew, runs }, after,
+) {
+  const shown = tools.includes("threshold") ? runs : [];
   const earlier = before === null ? 0 : before.seconds, seen = before === null ? false : before.truth_seen;
   return {
     schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer,
     case_id: data.case_id, image_sha256: data.image_sha256, width: data.width, height: data.height, base,
     seconds: earlier === null ? null : Number((earlier + spent / 1000).toFixed(1)),
-    tools: [...new Set([...(before?.tools ?? []), ...tools])],
-    truth_seen: either(truthSeen, seen), mask,
-    click_weights: [...new Set([...(before?.click_weights ?? []), ...(tools.includes("clicks") ? [asked] : [])])],
+    tools: once(before?.tools, tools), truth_seen: either(truthSeen, seen), mask, continues: [...knew],
+    click_weights: once(before?.click_weights, tools.includes("clicks") ? [asked] : []),
+    further_configs: once(before?.further_configs, shown.map((one) => one.config)),
+    further_weights: once(before?.further_weights, shown.map((one) => one.weights)),
   };
 }
 
-// A record that takes another one back.
-export function takenBack(record, after) {
+// A record that takes another one back. `knew`: as of a drawn one.
+export function takenBack(record, knew, after) {
   const { reviewer, case_id, image_sha256, width, height, base } = record;
   return {
     schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer, case_id,
     image_sha256, width, height, base, seconds: null, tools: [], truth_seen: null, mask: null,
+    continues: [...knew],
   };
 }
 
@@ -53,12 +74,13 @@ export function either(one, other) {
 
 // Whether a parsed line is a record by the rules of `DrawnCorrection.from_json`, but for what its mask holds.
 export function isDrawn(one) {
-  const { base, mask, seconds, truth_seen: seen } = one, texts = ["id", "time", "case_id", "image_sha256"];
+  const { base, mask, seconds, truth_seen: seen, continues = [] } = one, texts = ["id", "time", "case_id", "image_sha256"];
   return one.schema === SCHEMA && one.schema_version === 1 && texts.every((name) => typeof one[name] === "string") &&
     typeof one.reviewer === "string" && NAME.test(one.reviewer) && !Number.isNaN(momentOf(one.time)) &&
     [one.width, one.height].every((side) => Number.isInteger(side) && side > 0) &&
     BEGUN_FROM.includes(base?.began_from) && (mask === null || typeof mask === "string") &&
     Array.isArray(one.tools) && one.tools.every((tool) => DRAWN_WITH.includes(tool)) &&
+    Array.isArray(continues) && continues.every((id) => typeof id === "string") &&
     (seconds === null || (typeof seconds === "number" && seconds >= 0)) && (seen === null || typeof seen === "boolean");
 }
 

@@ -21,12 +21,27 @@ export function beginningsOf(data, own) {
 export class Edit {
   constructor(data, beginning) {
     const { case_id: caseId, width, height } = data;
-    Object.assign(this, { caseId, width, height, open: true, truthShown: false, spent: 0, last: null });
+    Object.assign(this, { caseId, width, height, open: true, truthShown: false, spent: 0, last: null, knew: [] });
     this.begin(beginning);
   }
 
+  // `knew`: ids of the records of the case that the reviewer could see. `drawnBy`: whose work it is; null for nobody's
+  // yet.
   begin(beginning) {
     Object.assign(this, { beginning, mask: beginning.mask.slice(), strokes: new Strokes(), kept: false });
+    this.drawnBy = beginning.before?.reviewer ?? null;
+  }
+
+  // Whether a reviewer may go on with it.
+  isOf(reviewer) {
+    return this.drawnBy === null || this.drawnBy === reviewer;
+  }
+
+  // Whether the mask that it began from is another one now. What was kept says so itself.
+  isStale(data) {
+    const { base, before } = this.beginning;
+    if (this.kept || before !== null || base.began_from === "empty") return false;
+    return data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256;
   }
 
   // The mask was kept as a stroke had left it.

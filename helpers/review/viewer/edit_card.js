@@ -7,7 +7,7 @@ const TOOL_TEXTS = {
   point: "Point, box (P)", beside: "Point beside (N)",
 };
 const BEGINNINGS = {
-  carried: "carried mask",   correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
+  carried: "carried mask", correction: "your correction", prediction: "prediction", truth: "ground truth", empty: "empty mask",
 };
 
 export class EditCard {
@@ -29,19 +29,30 @@ export class EditCard {
       make("span", { className: "vk-word", textContent: text }), step("−", `${name} less (${keys[0]})`, () => act(-1)),
       value, step("+", `${name} more (${keys[1]})`, () => act(1)));
     this.clicks = make("p", { className: "vk-hint", textContent: editor.tools.clicks.refusal });
-    this.carry = button("Carry (F)", () => editor.carry(), { title: "to the other frames of the sequence" });
+    const { carrying } = editor;
+    this.carry = button("Carry (F)", () => carrying.carry(), { title: "to the other frames of the sequence" });
+    this.dismiss = button("Dismiss (D)", () => carrying.dismiss(), { title: "the carried mask: it waits no more" });
+    this.progress = make("progress", { hidden: true, ariaLabel: "frames carried" });
+    this.stale = make("p", { className: "vk-hint vk-warns", hidden: true });
     this.other = button("Next mask (M)", () => editor.tools.clicks.next());
     this.root = make(
       "div", { className: "vk-editing", hidden: true },
-      label("Begin from", this.from),
+      label("Begin from", this.from), this.stale,
       make("div", { className: "vk-tags" }, ...this.tools, this.other), this.clicks,
       field("Size", this.size, "size of the brush", "[]", (steps) => editor.tools.resize(steps)),
       this.levelLine = field("Take in above", this.level, "threshold", "↓↑", (steps) => editor.tools.relevel(steps)),
       make("div", { className: "vk-line" }, this.undo, this.redo, this.truth),
       make("div", { className: "vk-line" },
         button("Save (s)", () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
-        this.back, this.carry, button("Leave (E)", () => editor.toggle())),
+        this.back, this.carry, this.dismiss, button("Leave (E)", () => editor.toggle())),
+      this.progress,
     );
+  }
+
+  // How many frames were carried; null takes it off.
+  showProgress(found) {
+    this.progress.hidden = found === null;
+    if (found) Object.assign(this.progress, { max: found.total, value: found.done });
   }
 
   show() {
@@ -70,6 +81,11 @@ export class EditCard {
     this.truth.hidden = viewer.data.truth === null;
     this.truth.ariaPressed = String(edit.truthShown);
     this.back.disabled = editor.own === null;
+    const stale = edit.strokes.changed && edit.isStale(viewer.data);
+    this.stale.hidden = !stale;
+    this.stale.textContent = stale ? `The ${BEGINNINGS[edit.beginning.name]} is another one now. Save keeps your ` +
+      "strokes on the one that they began from, which the record names." : "";
+    this.dismiss.hidden = !viewer.data.carried;
     this.carry.hidden = tools.clicks.refusal !== "" || viewer.frames().length < 2;
     this.carry.disabled = editor.own === null || edit.strokes.changed;
   }

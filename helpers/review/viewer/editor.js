@@ -1,26 +1,30 @@
 // Correcting masks: the case in hand, those left with strokes, and how a correction is kept.
 
 import { packedMask, unpackedMask } from "./arithmetic.js";
-import { corrected, drawnCorrection, either, takenBack } from "./corrections.js";
+import { Carrying } from "./carrying.js";
+import { corrected, drawnCorrection, idsOf, takenBack } from "./corrections.js";
 import { Edit, beginningsOf } from "./edit.js";
 import { EditCard } from "./edit_card.js";
 import { EditTools } from "./edit_tools.js";
 import { sameMask } from "./mask_edit.js";
 import { Saving } from "./saving.js";
+import { TruthSeen } from "./truth_seen.js";
+import { NAME } from "./verdicts.js";
 
 export class Editor {
   constructor(viewer) {
-    Object.assign(this, { viewer, edit: null, own: null, before: false, drafts: new Map(), seen: new Set() });
-    this.carrying = false;
-    this.earlier = { verdicts: [...viewer.facts.verdicts], corrections: [...viewer.facts.corrections] };
+    Object.assign(this, { viewer, edit: null, own: null, before: false, drafts: new Set() });
+    this.truth = new TruthSeen(viewer.facts);
     this.saving = new Saving((text) => viewer.tell(text));
+    this.carrying = new Carrying(this);
     this.tools = new EditTools(this);
     this.card = new EditCard(this);
   }
 
   // Once the viewer is on the page.
   begin(signal) {
-    addEventListener("beforeunload", (event) => this.unsaved.length > 0 && event.preventDefault(), { signal });
+    const held = () => this.edit?.strokes.changed || this.drafts.size > 0 || this.viewer.host.unkept?.().length > 0;
+    addEventListener("beforeunload", (event) => held() && event.preventDefault(), { signal });
   }
 
   // -- what is on the screen ------------------------------------------------------------------------------------------
@@ -37,8 +41,13 @@ export class Editor {
 
   // Whether a case's scores are to be off the screen, also while another case is on it.
   hidesScores(caseId) {
-    const draft = this.drafts.get(caseId);
+    const draft = this.draftOf(caseId);
     return draft?.open === true && !draft.truthShown;
+  }
+
+  // What the reviewer drew on a case and did not save. What another drew stays aside until that name is entered again.
+  draftOf(caseId) {
+    return [...this.drafts].find((one) => one.caseId === caseId && one.isOf(this.viewer.reviewer));
   }
 
   // Case id -> the reviewer's correction that stands. Records are only ever added.
@@ -48,17 +57,16 @@ export class Editor {
     return this.known.found;
   }
 
-  // Ids of cases with strokes that are not kept.
-  get unsaved() {
-    const here = this.edit?.strokes.changed ? [this.edit.caseId] : [];
-    return [...this.drafts.keys(), ...here];
+  isUnsaved(caseId) {
+    return this.edit?.caseId === caseId ? this.edit.strokes.changed : this.draftOf(caseId) !== undefined;
   }
 
   // What is to be said of a case, in a word; empty for nothing.
   wordOf(caseId) {
     if (this.viewer.state.blind) return "";
-    if (this.unsaved.includes(caseId)) return "unsaved";
-    if (this.corrected.has(caseId)) return "corrected";
+    if (this.isUnsaved(caseId)) return "unsaved";
+    const kept = this.corrected.get(caseId);
+    if (kept) return this.viewer.host.unkept?.().includes(kept) ? "corrected, to be downloaded" : "corrected";
     return this.viewer.facts.waiting.includes(caseId) ? "carried: look" : "";
   }
 
@@ -90,20 +98,6 @@ export class Editor {
 
   // -- the ground truth -----------------------------------------------------------------------------------------------
 
-  // Ground truth of a case, or a score against it, is on the screen.
-  see(caseId) {
-    this.seen.add(caseId);
-  }
-
-  // Whether the reviewer saw it: unknown (null) where they had judged the case before this viewer was opened.
-  truthSeen(data, base) {
-    if (this.seen.has(data.case_id) || base.began_from === "truth") return true;
-    if (data.truth === null) return false;
-    const ofCase = (one) => one.case_id === data.case_id && one.reviewer === this.viewer.reviewer;
-    const judged = this.earlier.verdicts.some(ofCase) ? null : false;
-    return this.earlier.corrections.filter(ofCase).map((one) => one.truth_seen).reduce(either, judged);
-  }
-
   showTruth() {
     const { edit, viewer } = this;
     if (!viewer.data.truth) return viewer.tell("This case has no ground truth.");
@@ -121,7 +115,7 @@ export class Editor {
     tools.up();
     if (edit) {
       edit.rest(performance.now());
-      if (edit.strokes.changed) this.drafts.set(edit.caseId, edit);
+      if (edit.strokes.changed) this.drafts.add(edit);
       viewer.panels.only(null);
     }
     Object.assign(this, { edit: null, own: null, before: false });
@@ -131,13 +125,37 @@ export class Editor {
   // Reads what there is of a case; the returned function puts it on the screen, once it is the case's turn: with its
   // strokes where they were left, else with the correction that stands.
   async arrive(data) {
+    this.learn(data, data);
     const own = await this.ownOf(data);
     return () => {
-      const draft = this.drafts.get(data.case_id);
+      const draft = this.draftOf(data.case_id);
       this.own = own;
       if (draft?.open && this.refusal(data) === "") this.take(draft);
       this.card.show();
     };
+  }
+
+  // Records of a case, and their masks, that other windows kept meanwhile.
+  learn(data, { corrections = [], corrected: masks = {} }) {
+    const known = new Set(this.viewer.corrections.map((one) => one.id));
+    const others = corrections.filter((one) => !known.has(one.id));
+    this.viewer.corrections.push(...others);
+    Object.assign(data.corrected, masks);
+    if (others.length) this.viewer.judgement.show();
+  }
+
+  // Asks for these, of the case on the screen.
+  async refresh() {
+    const { viewer, viewer: { data, host } } = this;
+    if (!data || !host.standing) return;
+    try {
+      const found = await host.standing(data.case_id);
+      this.learn(data, found);
+      viewer.facts.waiting = found.waiting ?? viewer.facts.waiting;
+    } catch {
+      return; // that the kernel is gone is told where something is to be saved
+    }
+    if (viewer.data === data && this.corrected.get(data.case_id)?.id !== this.own?.record.id) await this.recall();
   }
 
   async ownOf(data) {
@@ -148,7 +166,22 @@ export class Editor {
     return null;
   }
 
-  // Who reviews is another one now, or has more corrections.
+  // Who reviews is another one now. Strokes belong to who drew them: they are never saved under another name.
+  renamed() {
+    const { edit, viewer } = this;
+    let aside = "";
+    if (edit && !edit.isOf(viewer.reviewer)) {
+      this.away();
+      const by = `The mask that ${edit.drawnBy} did not save stays aside`;
+      if (edit.strokes.changed) aside = `${by}: enter that name again to go on with it.`;
+    }
+    const draft = viewer.data && !this.edit ? this.draftOf(viewer.data.case_id) : undefined;
+    if (draft?.open && this.refusal(viewer.data) === "") this.take(draft);
+    viewer.tell(aside);
+    return this.recall();
+  }
+
+  // The reviewer is another one, or has more corrections.
   async recall() {
     const { data } = this.viewer;
     if (!data) return;
@@ -174,14 +207,15 @@ export class Editor {
     if (this.edit) return this.leave();
     const { data, navigation } = this.viewer, said = this.refusal(data);
     if (said) return this.viewer.tell(said);
-    this.take(this.drafts.get(data.case_id) ?? new Edit(data, beginningsOf(data, this.own)[0]));
+    this.take(this.draftOf(data.case_id) ?? new Edit(data, beginningsOf(data, this.own)[0]));
+    this.edit.knew = idsOf(this.viewer.corrections, this.viewer.reviewer, data.case_id); // its panel showed the last
     navigation.stop();
     this.viewer.tell("Enter brings the other panels, holding v the mask before; ? has all keys.");
     this.redraw();
   }
 
   take(edit) {
-    this.drafts.delete(edit.caseId);
+    this.drafts.delete(edit);
     edit.open = true;
     edit.touch(performance.now());
     this.edit = edit;
@@ -204,6 +238,7 @@ export class Editor {
     if (edit.strokes.done.length) return viewer.tell("Undo all strokes (z) to begin from another mask.");
     const all = beginningsOf(viewer.data, this.own), at = all.findIndex((one) => one.name === edit.beginning.name);
     edit.begin(all.find((one) => one.name === name) ?? all[(at + 1) % all.length]);
+    if (edit.beginning.before) edit.knew = idsOf(viewer.corrections, viewer.reviewer, edit.caseId);
     this.changed("all");
   }
 
@@ -231,6 +266,7 @@ export class Editor {
 
   changed(drawn) {
     const { edit, viewer } = this;
+    if (edit.strokes.changed && NAME.test(viewer.reviewer)) edit.drawnBy ??= viewer.reviewer;
     edit.touch(performance.now());
     this.card.show();
     viewer.header.showCorrection();
@@ -255,18 +291,20 @@ export class Editor {
     if (said) return viewer.tell(said);
     if (!viewer.judgement.named()) return;
     edit.touch(performance.now());
-    const mask = edit.mask.slice(), { base, before } = edit.beginning, { last } = edit.strokes;
+    const mask = edit.mask.slice(), { base, before } = edit.beginning, { last } = edit.strokes, { reviewer } = viewer;
     const drawn = drawnCorrection({
-      reviewer: viewer.reviewer, data, base, mask: await packedMask(mask), before, spent: edit.spent,
-      tools: edit.strokes.tools, truthSeen: this.truthSeen(data, base),
-      asked: viewer.facts.clicks,
+      reviewer, data, base, mask: await packedMask(mask), before, spent: edit.spent, tools: edit.strokes.tools,
+      truthSeen: this.truth.of(data, base, reviewer), asked: viewer.facts.clicks, knew: edit.knew,
+      runs: viewer.facts.runs.filter((_, place) => data.predictions[place].full),
     }, viewer.corrections);
+    edit.drawnBy = reviewer;
     if (!(await this.keep(drawn))) return;
     edit.keep(last);
+    edit.knew.push(drawn.id);
     if (this.edit === edit) this.own = { record: drawn, mask };
-    else if (!edit.strokes.changed) this.drafts.delete(edit.caseId);
+    else if (!edit.strokes.changed) this.drafts.delete(edit);
     this.redraw();
-    viewer.tell(`${drawn.case_id}: the correction is saved`);
+    viewer.judgement.tellKept(`${drawn.case_id}: the correction is saved`);
   }
 
   // Takes the reviewer's correction of this case back.
@@ -275,39 +313,23 @@ export class Editor {
     const { viewer, own, edit } = this;
     if (!own) return viewer.tell("No correction of yours is saved for this case.");
     if (edit.strokes.changed) return viewer.tell("Undo (z) or save (s) what you drew since, then take it back.");
-    if (!(await this.keep(takenBack(own.record, viewer.corrections)))) return;
+    const back = takenBack(own.record, edit.knew, viewer.corrections);
+    if (!(await this.keep(back))) return;
+    edit.knew.push(back.id);
     if (this.edit === edit) {
       this.own = null;
       edit.begin(beginningsOf(viewer.data, null)[0]);
     }
     this.redraw();
-    viewer.tell(`${own.record.case_id}: the correction was taken back`);
-  }
-
-  // Has the model follow the saved correction to the other frames of the sequence, where it waits to be looked at.
-  async carry() {
-    const { edit, own, viewer, tools: { clicks } } = this, caseId = viewer.data.case_id;
-    if (clicks.refusal) return viewer.tell(clicks.refusal);
-    if (!own || edit.strokes.changed) return viewer.tell("Save the correction (s), then carry it.");
-    if (this.carrying) return viewer.tell("The model is still carrying the correction before.");
-    this.carrying = true;
-    viewer.tell("Carrying: the model follows the mask from frame to frame …");
-    try {
-      const { said, waiting } = await viewer.host.carry(caseId);
-      viewer.facts.waiting = waiting;
-      viewer.decoded.forget();
-      this.redraw();
-      viewer.tell(said);
-    } catch (error) {
-      viewer.tell(error.message);
-    } finally {
-      this.carrying = false;
-    }
+    viewer.judgement.tellKept(`${own.record.case_id}: the correction was taken back`);
   }
 
   async keep(drawn) {
     const waiting = this.viewer.facts.waiting.length; // masks carried from what is another correction now wait no more
-    if (!(await this.saving.keep("correction", () => this.viewer.host.correct(drawn)))) return false;
+    if (!(await this.saving.keep("correction", () => this.viewer.host.correct(drawn)))) {
+      this.refresh(); // where another window was first, its correction is to be seen
+      return false;
+    }
     this.viewer.corrections.push(drawn);
     if (this.viewer.facts.waiting.length !== waiting) this.viewer.decoded.forget();
     return true;

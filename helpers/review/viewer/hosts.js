@@ -1,33 +1,49 @@
 // Where the viewer stands: in a notebook, with a kernel that answers, or on a page on the disk.
 
-import { latestOnly } from "./corrections.js";
+import { latestOnly, replacesUnseen } from "./corrections.js";
 import { make } from "./elements.js";
 import { isShortcut } from "./keys.js";
+import { Shelf } from "./shelf.js";
 import { Viewer } from "./view.js";
 
 const PATIENCE_MS = 20_000;
+// As `ReviewedCorrections.keep` says it.
+const OTHER_WINDOW = "another window of yours kept a correction of this case meanwhile, which this one does not know. " +
+  "What you drew stays in hand: leave with E to see the other one; E and s then save yours in its place";
 
 export default {
   render({ model, el }) {
     const waiting = new Map();
     let last = 0;
-    const ask = (kind, values) => {
+    // `heard`: of what the kernel says while it is at work.
+    const ask = (kind, values, heard = () => {}) => {
       const ticket = ++last;
-      const answer = new Promise((done, failed) => waiting.set(ticket, { done, failed }));
+      const answer = new Promise((done, failed) => waiting.set(ticket, { done, failed, heard }));
       model.send({ ticket, kind, ...values });
       return answer;
     };
     // A kernel that runs other cells answers once they end: what comes late is not lost.
-    const patiently = (answer) => {
-      const silence = new Promise((_, failed) => setTimeout(() => {
+    const patiently = (kind, values, heard = () => {}) => new Promise((done, failed) => {
+      let timer;
+      const silent = () => {
         const error = new Error("the kernel does not answer. Is it busy, or was it restarted?");
         failed(Object.assign(error, { late: answer }));
-      }, PATIENCE_MS));
-      return Promise.race([answer, silence]);
-    };
-    const answered = ({ ticket, error, ...values }) => {
+      };
+      const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(silent, PATIENCE_MS);
+      };
+      const answer = ask(kind, values, (...said) => {
+        wait();
+        heard(...said);
+      });
+      wait();
+      answer.then(done, failed).finally(() => clearTimeout(timer));
+    });
+    const answered = ({ ticket, error, progress, ...values }) => {
       const found = waiting.get(ticket);
       if (!found) return;
+      if (progress) return void found.heard(...progress);
       waiting.delete(ticket);
       if (error) found.failed(new Error(error));
       else found.done(values);
@@ -38,7 +54,7 @@ export default {
     const facts = model.get("facts");
     const viewer = new Viewer(root, facts, {
       reviewer: model.get("reviewer"),
-      load: async (caseId) => (await patiently(ask("load", { case_id: caseId }))).payload,
+      load: async (caseId) => (await patiently("load", { case_id: caseId })).payload,
       save: async (record) => { // waits for as long as it takes: what the kernel has been sent, it may yet keep
         await ask("save", { record });
         facts.verdicts.push(record); // for a second view of this widget
@@ -47,8 +63,10 @@ export default {
         facts.waiting = (await ask("correct", { drawn })).waiting ?? facts.waiting;
         facts.corrections.push(drawn);
       },
-      click: (asked) => ask("click", asked),
-      carry: (caseId) => ask("carry", { case_id: caseId }),
+      standing: (caseId) => patiently("standing", { case_id: caseId }),
+      click: (asked) => patiently("click", asked),
+      carry: (caseId, heard) => patiently("carry", { case_id: caseId }, heard),
+      dismiss: async (caseId) => (await ask("dismiss", { case_id: caseId })).waiting,
     });
     // JupyterLab looks at each key before its target does. Shortcuts reach it, such as the one that saves; of its other
     // keys none does, such as d d, which deletes a cell.
@@ -76,43 +94,37 @@ export function openPage(root) {
   const facts = JSON.parse(document.getElementById("vesselkit-facts").textContent);
   const place = new Map(facts.cases.map((one, index) => [one.case_id, index]));
   // The shelf outlives a run that was predicted again in part. Earlier versions had one for each state of the run.
-  const shelf = `vesselkit-review-${facts.config}-${facts.prompt}`;
-  const before = shelved(`vesselkit-review-${facts.run}-${facts.prompt}`);
-  const known = new Set(facts.verdicts.map((one) => one.id));
-  facts.verdicts = [...facts.verdicts, ...[...before, ...shelved(shelf)].filter((one) => !known.has(one.id))];
-  const drawn = `vesselkit-corrections-${facts.config}-${facts.prompt}`;
-  const there = new Set(facts.corrections.map((one) => one.id));
-  facts.corrections = [...facts.corrections, ...shelved(drawn).filter((one) => !there.has(one.id))];
+  const before = new Shelf(`vesselkit-review-${facts.run}-${facts.prompt}`);
+  const verdicts = new Shelf(`vesselkit-review-${facts.config}-${facts.prompt}`);
+  const drawn = new Shelf(`vesselkit-corrections-${facts.config}-${facts.prompt}`, latestOnly);
+  const known = new Set([...facts.verdicts, ...facts.corrections].map((one) => one.id));
+  const others = (...shelves) => shelves.flatMap(({ records }) => records).filter((one) => !known.has(one.id));
+  facts.verdicts = [...facts.verdicts, ...others(before, verdicts)];
+  facts.corrections = [...facts.corrections, ...others(drawn)];
+  const standing = (caseId) => ({ corrections: drawn.records.filter((one) => one.case_id === caseId) });
   const viewer = new Viewer(root, facts, {
     reviewer: null,
     keysFrom: document,
-    load: (caseId) => (facts.folder === null ? inPage(place.get(caseId)) : inFolder(facts.folder, place.get(caseId))),
-    save: async (record) => shelve(shelf, [...shelved(shelf), record]),
-    correct: async (record) => shelve(drawn, latestOnly([...shelved(drawn), record])),
+    load: async (caseId) => {
+      const at = place.get(caseId);
+      const payload = await (facts.folder === null ? inPage(at) : inFolder(facts.folder, at));
+      return { ...payload, ...standing(caseId) };
+    },
+    standing: async (caseId) => standing(caseId),
+    save: async (record) => {
+      verdicts.add(record);
+      drawn.lay();
+    },
+    // `known`: what it replaces was looked at by who calls.
+    correct: async (record, known = false) => {
+      if (!known && replacesUnseen(record, drawn.records)) throw new Error(OTHER_WINDOW);
+      drawn.add(record);
+      verdicts.lay();
+    },
+    unkept: () => [...verdicts.waiting, ...drawn.waiting],
   });
   root.focus({ preventScroll: true });
   return viewer;
-}
-
-function shelve(shelf, records) {
-  try {
-    localStorage.setItem(shelf, JSON.stringify(records));
-  } catch {
-    // A browser may refuse; the records then live until the page is closed, which the reader is warned of.
-    addEventListener("beforeunload", warned);
-  }
-}
-
-function warned(event) {
-  event.preventDefault();
-}
-
-function shelved(shelf) {
-  try {
-    return JSON.parse(localStorage.getItem(shelf) ?? "[]");
-  } catch {
-    return [];
-  }
 }
 
 async function inPage(place) {

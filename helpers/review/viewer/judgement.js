@@ -1,9 +1,12 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
-import { isDrawn, isOfReview } from "./corrections.js";
+import { isDrawn, isOfReview, replacesUnseen } from "./corrections.js";
 import { button, label, make } from "./elements.js";
 import { Saving } from "./saving.js";
-import { NAME, isRecord, latest, linesOf, newId, newIn, progressOf, recordsOf, timeAfter } from "./verdicts.js";
+import { UNKEPT } from "./shelf.js";
+import {
+  NAME, isRecord, latest, linesOf, momentOf, newId, newIn, progressOf, recordsOf, timeAfter,
+} from "./verdicts.js";
 
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
 
@@ -41,9 +44,8 @@ export class Judgement {
     this.reviewer = make("input", { type: "text", placeholder: "your name", dataset: { control: "reviewer" } });
     this.reviewer.addEventListener("input", () => {
       viewer.reviewer = this.reviewer.value.trim();
-      this.tell("");
       this.show();
-      viewer.editor.recall();
+      viewer.editor.renamed();
     });
     this.saved = button("Download verdicts", () => this.download());
     this.picked = make("input", { type: "file", accept: ".jsonl", dataset: { control: "import" } });
@@ -60,6 +62,11 @@ export class Judgement {
 
   tell(text) {
     this.said.textContent = text;
+  }
+
+  // Says that something is kept, or that the browser could not.
+  tellKept(text) {
+    this.tell(this.viewer.host.unkept?.().length ? UNKEPT : text);
   }
 
   // What was said of the case before stands ready to be changed.
@@ -111,12 +118,12 @@ export class Judgement {
       withdraws: null,
     });
     if (!kept) return;
-    this.tell(`${kept.case_id}: ${verdict}`);
+    this.tellKept(`${kept.case_id}: ${verdict}`);
     if (!advance || viewer.case?.case_id !== kept.case_id) return;
     const other = viewer.facts.runs.findIndex((_, place) => !viewer.isOn(kept, place));
     if (viewer.state.blind && other >= 0 && !viewer.given(other).has(kept.case_id)) viewer.otherRun();
     else if (viewer.place < viewer.queue.length - 1) viewer.step(1);
-    else this.tell(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
+    else this.tellKept(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
   }
 
   // What a reviewer at the end of the queue is to do next.
@@ -141,7 +148,7 @@ export class Judgement {
     const place = viewer.queue.findIndex((one) => one.case_id === last.case_id);
     if (place >= 0 && place !== viewer.place) await viewer.show(place);
     if (place >= 0 && !viewer.isOn(last, viewer.run)) viewer.otherRun();
-    this.tell(`${last.case_id}: ${last.verdict} was taken back`);
+    this.tellKept(`${last.case_id}: ${last.verdict} was taken back`);
   }
 
   // Whether it is known who reviews.
@@ -189,13 +196,21 @@ export class Judgement {
     const drawn = (one) => isDrawn(one) && isOfReview(one, viewer.facts);
     const known = [...viewer.records, ...viewer.corrections].map((one) => one.id);
     const { found, others } = newIn(await file.text(), known, (one) => fits(one) || drawn(one));
-    for (const one of found) {
-      await (drawn(one) ? viewer.host.correct(one) : viewer.host.save(one));
+    const inTime = found.sort((a, b) => momentOf(a.time) - momentOf(b.time));
+    let left = 0;
+    for (const one of inTime) {
+      const standing = viewer.corrections.filter((each) => each.mask !== null);
+      if (drawn(one) && replacesUnseen(one, standing)) {
+        left++; // what is here was drawn without it, and stays
+        continue;
+      }
+      await (drawn(one) ? viewer.host.correct(one, true) : viewer.host.save(one));
       (drawn(one) ? viewer.corrections : viewer.records).push(one);
     }
     this.picked.value = "";
     this.show();
-    viewer.editor.recall();
-    this.tell(`${found.length} records taken over, ${others} lines passed over`);
+    await viewer.editor.recall();
+    const stay = left ? ` ${left} corrections left out: yours here were drawn without them. X takes one back.` : "";
+    this.tellKept(`${found.length - left} records taken over, ${others} lines passed over.${stay}`);
   }
 }

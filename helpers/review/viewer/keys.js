@@ -76,7 +76,8 @@ const EDIT_KEYS = [
   ["f", ["f"], "begin from another mask", (e) => e.beginFrom()],
   ["T", ["T"], "ground truth and scores, on and off", (e) => e.showTruth()],
   ["s", ["s"], "save the correction", (e) => e.save()],
-  ["F", ["F"], "carry the saved correction through the sequence", (e) => e.carry()],
+  ["F", ["F"], "carry the saved correction through the sequence", (e) => e.carrying.carry()],
+  ["D", ["D"], "dismiss the carried mask: it waits no more", (e) => e.carrying.dismiss()],
   ["X", ["X"], "take the saved correction back", (e) => e.takeBack()],
   ["a, r, 2 … 9", ["a", "r", "2", "3", "4", "5", "6", "7", "8", "9"], "no verdict meanwhile: E leaves",
     (e) => e.viewer.tell("You correct a mask: leave with E to give a verdict.")],
@@ -85,7 +86,7 @@ const BY_EDIT_KEY = new Map(EDIT_KEYS.flatMap(([, keys, , act]) => keys.map((key
 const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
 
 // Not again while they are held.
-const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter", "E"]), EDIT_ONCE = new Set(["f", "F", "s", "v", "T", "X"]);
+const ONCE = new Set(["a", "f", "r", "z", " ", "y", "G", "Enter", "E"]), EDIT_ONCE = new Set(["f", "F", "D", "s", "v", "T", "X"]);
 const FIELDS = "select, textarea, input:not([type=range]):not([type=checkbox])";
 
 // A digit with Shift is another sign on each keyboard: where that sign means nothing here, the digit's place counts.
@@ -109,7 +110,24 @@ export function isShortcut(event) {
   return (held && !event.getModifierState("AltGraph")) || (event.shiftKey && event.key === "Enter");
 }
 
-export function pressed(viewer, event) {
+export function listenToKeys(viewer, signal) {
+  const { root } = viewer, keys = viewer.host.keysFrom ?? root;
+  keys.addEventListener("keydown", (event) => pressed(viewer, event), { signal });
+  keys.addEventListener("keyup", ({ key }) => {
+    if (key === " " && viewer.hidden) viewer.hide(false);
+    if (key === "v") viewer.editor.showBefore(false);
+  }, { signal });
+  // A button that was clicked gives the keys back; one that was reached by Tab keeps them.
+  root.addEventListener("click", (event) => {
+    if (event.detail > 0 && event.target.closest("button, summary")) viewer.takeKeys();
+  }, { signal });
+  root.addEventListener("focusout", () => {
+    if (viewer.hidden) viewer.hide(false);
+    viewer.editor.showBefore(false);
+  }, { signal });
+}
+
+function pressed(viewer, event) {
   const { target } = event, key = nameOf(event);
   if (isShortcut(event)) return;
   if (key === "Escape") {

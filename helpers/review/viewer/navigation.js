@@ -23,6 +23,8 @@ export class Navigation {
       if (pairs(name).length) fields.push(label(title, this.filters[name]));
     }
     this.verdict = this.select("verdictFilter", ["none", ...VERDICTS].map((one) => [one, one]), "all");
+    const masks = [["corrected", "corrected"], ["unsaved", "unsaved"], ["carried", "carried, to be looked at"]];
+    this.correction = this.select("correctionFilter", masks, "all");
     this.number = make("output", {});
     this.slider = make("input", {
       type: "range", min: 1, step: 1, dataset: { control: "case" },
@@ -39,7 +41,7 @@ export class Navigation {
     const step = (text, name, count) => button(text, () => viewer.step(count), { ariaLabel: name, title: name });
     // What is left out shows even where the fold is closed.
     this.order = make("span", { className: "vk-order" });
-    fields.push(label("Verdict", this.verdict));
+    fields.push(label("Verdict", this.verdict), label("Correction", this.correction));
     this.fold = fold(["Sort and filters ", this.order], make("div", { className: "vk-filters" }, ...fields));
     this.root = make(
       "nav", {},
@@ -62,10 +64,12 @@ export class Navigation {
   // The cases that the filters leave in, in the chosen order.
   queue() {
     const [order, metric] = (this.sort.value || "natural:").split(":");
-    const { facts, cases } = this.viewer, given = this.viewer.given();
+    const { facts, cases, editor } = this.viewer, given = this.viewer.given();
+    const word = (caseId) => editor.wordOf(caseId);
     const lower = facts.metrics.find((one) => one.name === metric)?.lower_is_better;
     const wanted = Object.fromEntries(Object.entries(this.filters).map(([name, { value }]) => [name, value]));
-    return arranged(cases, order, metric, lower, (one) => isKept(one, wanted, this.verdict.value, given));
+    const kept = (one) => isKept(one, wanted, this.verdict.value, given, this.correction.value, word);
+    return arranged(cases, order, metric, lower, kept);
   }
 
   show() {
@@ -73,7 +77,7 @@ export class Navigation {
     this.number.textContent = `${queue.length ? place + 1 : 0} / ${queue.length}`;
     Object.assign(this.slider, { max: Math.max(queue.length, 1), value: place + 1 });
     this.frames.hidden = frames.length < 2;
-    const set = [...Object.values(this.filters), this.verdict].filter(({ value }) => value !== "");
+    const set = [...Object.values(this.filters), this.verdict, this.correction].filter(({ value }) => value !== "");
     this.order.textContent = [this.sort, ...set].map((one) => one.selectedOptions[0].textContent).join(" · ");
     if (frames.length < 2) return;
     Object.assign(this.frame, { max: frames.length, value: frames.indexOf(here) + 1 });

@@ -20,10 +20,12 @@ export function arranged(cases, order, metric, lowerIsBetter, kept) {
   });
 }
 
-// Whether a case is left in by `wanted` (field -> value, "" for all) and by `verdict` ("none" for cases without one).
-export function isKept(one, wanted, verdict, given) {
+// Whether a case is left in by `wanted` (field -> value, "" for all), by `verdict` ("none" for cases without one), and
+// by `correction`, what is to be said of it ("" for all).
+export function isKept(one, wanted, verdict, given, correction = "", wordOf = () => "") {
   return Object.entries(wanted).every(([name, value]) => value === "" || one[name] === value) &&
-    (verdict === "" || (given.get(one.case_id)?.verdict ?? "none") === verdict);
+    (verdict === "" || (given.get(one.case_id)?.verdict ?? "none") === verdict) &&
+    (correction === "" || wordOf(one.case_id).startsWith(correction));
 }
 
 // The values of a field, in natural order.

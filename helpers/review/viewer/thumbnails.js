@@ -100,7 +100,7 @@ export class Thumbnails {
     mark.className = `vk-${verdict ?? "open"}`;
     mark.textContent = MARKS[verdict] ?? "";
     chip.textContent = viewer.editor.wordOf(one.case_id);
-    if (score) viewer.editor.see(one.case_id);
+    if (score) viewer.editor.truth.see(one.case_id);
     tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent, chip.textContent].filter(Boolean).join(", ");
     this.draw(one);
   }

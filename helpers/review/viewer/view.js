@@ -6,7 +6,7 @@ import { Editor } from "./editor.js";
 import { make } from "./elements.js";
 import { Header } from "./header.js";
 import { Judgement } from "./judgement.js";
-import { Help, pressed } from "./keys.js";
+import { Help, listenToKeys } from "./keys.js";
 import { Navigation } from "./navigation.js";
 import { Panels } from "./panels.js";
 import { Pictures } from "./pictures.js";
@@ -99,20 +99,7 @@ export class Viewer {
     const { signal } = this.stop;
     this.stage.begin();
     this.editor.begin(signal);
-    const keys = this.host.keysFrom ?? this.root;
-    keys.addEventListener("keydown", (event) => pressed(this, event), { signal });
-    keys.addEventListener("keyup", ({ key }) => {
-      if (key === " " && this.hidden) this.hide(false);
-      if (key === "v") this.editor.showBefore(false);
-    }, { signal });
-    // A button that was clicked gives the keys back; one that was reached by Tab keeps them.
-    this.root.addEventListener("click", (event) => {
-      if (event.detail > 0 && event.target.closest("button, summary")) this.takeKeys();
-    }, { signal });
-    this.root.addEventListener("focusout", () => {
-      if (this.hidden) this.hide(false);
-      this.editor.showBefore(false);
-    }, { signal });
+    listenToKeys(this, signal);
   }
 
   takeKeys() {
@@ -191,6 +178,7 @@ export class Viewer {
       return;
     }
     try {
+      const again = this.decoded.has(this.case.case_id);
       const data = await this.decoded.of(this.case.case_id);
       const arrived = await this.editor.arrive(data);
       if (ticket !== this.asked) return;
@@ -199,6 +187,7 @@ export class Viewer {
       arrived();
       this.panels.refit();
       this.takeOver();
+      if (again) this.editor.refresh();
       for (const ahead of [1, -1]) {
         const next = this.queue[this.place + ahead];
         if (next) this.decoded.of(next.case_id).catch(() => {}); // told of when it is its turn
@@ -333,7 +322,7 @@ export class Viewer {
     const beside = data.predictions.slice(this.facts.runs.length);
     this.pictures.compose({ prediction, beside, own, state, palette, hidden }, all);
     const { truthHidden } = this.panels, scores = truthHidden ? {} : this.pictures.scores(there);
-    if (data.truth && !truthHidden) this.editor.see(data.case_id);
+    if (data.truth && !truthHidden) this.editor.truth.see(data.case_id);
     this.panels.describe(prediction, beside, scores.dice);
     this.panels.showLegend(palette, there);
     this.controls.showScores(scores);

@@ -29,8 +29,11 @@ class Carrier:
 
     identity = {"tensors_sha256": "f" * 64}
 
-    def __init__(self):
-        self.anchors = []
+    def __init__(self, remembers=8):
+        self.anchors, self.remembers = [], remembers
+
+    def gone_by(self, positions):
+        return positions[: self.remembers]
 
     def carry(self, read, count, anchors):
         self.anchors.append(anchors)
@@ -122,6 +125,8 @@ def test_a_correction_is_never_replaced_and_guides_what_is_carried(carried, stor
     assert done.anchors == (THIRD, FIRST) and set(carried.waiting()) == {SECOND, LAST}
     assert list(carrier.anchors[0]) == [2, 0] and np.array_equal(carrier.anchors[0][0], row(50))
     assert carried.waiting()[SECOND].base.carried_from == (third.id, first.id)
+    done = carried.carry(THIRD, Carrier(remembers=1))  # of many corrections a model remembers those nearest
+    assert done.anchors == (THIRD,) and carried.waiting()[LAST].base.carried_from == (third.id,)
     correct(carried, SECOND, row(7))
     assert set(carried.waiting()) == {LAST}
     assert np.array_equal(store.mask(store.standing()["ann"][SECOND]), row(7))
@@ -145,6 +150,17 @@ def test_masks_of_a_correction_that_was_replaced_wait_no_more(carried):
         carried.accept(FIRST)
     carried.carry(SECOND, Carrier())
     assert set(carried.waiting()) == {FIRST, THIRD, LAST}
+
+
+def test_a_carried_mask_is_a_beginning(carried, source):
+    correct(carried, SECOND, row(50))
+    carried.carry(SECOND, Carrier())
+    start = beginning(source, FIRST, BeganFrom.CARRIED, carried)
+    assert np.array_equal(start.mask, row(0)) and start.base == carried.waiting()[FIRST].base
+    with pytest.raises(UsageProblem, match="Carry a correction of its sequence first"):
+        beginning(source, SECOND, BeganFrom.CARRIED, carried)
+    with pytest.raises(UsageProblem, match="Give the reader's masks as `carried`"):
+        beginning(source, FIRST, BeganFrom.CARRIED)
 
 
 def test_a_mask_that_is_of_no_use_is_dismissed(carried):

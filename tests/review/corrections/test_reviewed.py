@@ -64,7 +64,7 @@ def test_what_is_kept_is_there_again(source, reviewed):
     assert again.masks(GRIDDED) == {one.record.id: packed(one.mask)} and again.masks(SAME) == {}
     assert again.to_text() == "ann: 1 corrected"
     back = beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None, after=[one.record])
-    again.keep(DrawnCorrection(back, None), "ann")
+    again.keep(DrawnCorrection(back, None, (one.record.id,)), "ann")
     assert [one["mask"] for one in again.facts()] == [None] and again.masks(GRIDDED) == {} and again.to_text() == ""
 
 
@@ -95,8 +95,48 @@ def test_a_prediction_that_is_another_one_now_is_no_base_but_for_who_goes_on_wit
     with pytest.raises(UsageProblem, match="changed meanwhile"):
         reviewed.keep(first, "ann")
     reviewed.store.save(first.record, first.mask)
-    reviewed.keep(second, "ann")
+    reviewed.keep(replace(second, continues=(first.record.id,)), "ann")
     assert reviewed.facts()[0]["id"] == second.record.id
+
+
+def test_strokes_on_a_prediction_that_was_shown_are_kept_though_it_is_another_one_now(tmp_path):
+    dataset, run = write_data(tmp_path / "data"), write_run(tmp_path / "run")
+    before = open_source(run, dataset)
+    shown, one = before.view(GRIDDED).bases, drawn(before, began_from=BeganFrom.PREDICTION)
+    reviewed = ReviewedCorrections(open_source(predict_again(run, GRIDDED), dataset), CorrectionStore(tmp_path / "c"))
+    reviewed.handed_out(GRIDDED, shown.values())
+    assert reviewed.keep(one, "ann").base == shown[BeganFrom.PREDICTION] != reviewed.source.view(GRIDDED).bases
+
+
+def test_two_windows_of_a_reader_do_not_replace_each_other_s_correction_unseen(source, reviewed):
+    first = drawn(source)
+    reviewed.keep(first, "ann")
+    second = replace(drawn(source, after=[first.record], row=4), continues=(first.record.id,))
+    other = replace(drawn(source, after=[second.record], row=5), continues=(first.record.id,))
+    window = ReviewedCorrections(source, reviewed.store)  # of another kernel, which has read the folder before
+    reviewed.keep(second, "ann")
+    for unseen in (other, replace(other, continues=None), replace(other, continues=())):
+        with pytest.raises(UsageProblem, match="another window of yours kept a correction .* E and s then save yours"):
+            window.keep(unseen, "ann")
+    assert np.array_equal(window.store.mask(window.standing["ann"][GRIDDED]), second.mask)
+    assert reviewed.hand_in([other]) == HandedIn(unaware=1)
+    assert "take that one back in the viewer (X)" in HandedIn(unaware=1).to_text()
+    assert reviewed.hand_in([replace(other, continues=None)]).kept == 1  # of a page that does not say it
+    back = beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None, after=[other.record])
+    reviewed.store.save(back, None)
+    third = replace(drawn(source, after=[back], row=6), continues=(first.record.id,))
+    assert reviewed.hand_in([third]).kept == 1  # nothing stands that it would replace
+
+
+def test_a_correction_of_other_pixels_is_in_no_page_s_way(source, reviewed, monkeypatch):
+    old = drawn(source)
+    hashes = property(lambda run: {GRIDDED: old.record.image_sha256})
+    monkeypatch.setattr(type(source.scored_runs[0].run), "image_hashes", hashes)
+    reviewed.store.save(replace(old.record, image_sha256="0" * 64), old.mask)
+    assert reviewed.keep(drawn(source, after=[old.record], row=4), "ann")
+    reviewed.store.save(replace(old.record, image_sha256="0" * 64, time="2998-01-01T00:00:00Z", id="9" * 32), old.mask)
+    late = drawn(source, time="2999-01-01T00:00:00Z", row=7)
+    assert reviewed.hand_in([replace(late, continues=())]).kept == 1
 
 
 def test_a_file_of_the_page_is_handed_in_once(source, reviewed):
@@ -118,7 +158,8 @@ def test_a_file_of_the_page_is_handed_in_once(source, reviewed):
 @pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.TRUTH])
 @pytest.mark.parametrize("handed_in", [False, True])
 def test_pixels_of_a_lower_threshold_name_the_run(source, reviewed, tmp_path, began_from, handed_in):
-    def kept(one):
+    def kept(one, *knew):
+        one = replace(one, continues=tuple(each.id for each in knew))
         if handed_in:
             assert reviewed.hand_in([one]).kept == 1
         else:
@@ -129,10 +170,11 @@ def test_pixels_of_a_lower_threshold_name_the_run(source, reviewed, tmp_path, be
     brushed = kept(drawn(source, began_from=began_from, tools=(CorrectionTool.BRUSH,)))
     assert brushed.further_configs == brushed.further_weights == ()
     tools = (CorrectionTool.BRUSH, CorrectionTool.THRESHOLD)
-    first = kept(drawn(source, began_from=began_from, after=[brushed], tools=tools, further_configs=("another",)))
-    assert first.further_configs == ("another", config)
-    # The viewer hands in what it goes on with without saying what that names.
-    second = kept(drawn(source, began_from=began_from, after=[first], row=4, tools=tools))
+    one = drawn(source, began_from=began_from, after=[brushed], tools=tools, further_configs=("another",))
+    first = kept(one, brushed)
+    assert first.further_configs == ("another",)  # the page was that of another run, and says so
+    # A page of an earlier version does not say which run it showed.
+    second = kept(drawn(source, began_from=began_from, after=[first], row=4, tools=tools), first)
     assert set(second.further_configs) == {"another", config}
     export_corrections(source, tmp_path / "out", Exchange.PNG, reviewed.store)
     assert read_exported(tmp_path / "out").masks[GRIDDED].began_from(config, None)
