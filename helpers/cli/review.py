@@ -61,6 +61,16 @@ def review(
         Path | None,
         typer.Option("--model", metavar="DIR", help="Model folder whose SAM2 answers clicks and carries corrections."),
     ] = None,
+    from_empty: Annotated[
+        float,
+        typer.Option(
+            "--from-empty",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Share of the cases to draw from empty before their prediction is shown, to measure anchoring.",
+        ),
+    ] = 0.0,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
     ] = None,
@@ -68,7 +78,8 @@ def review(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Open a run's review in the browser; or count, take over and export its verdicts."""
-    of_viewer = {"reviewer": reviewer, "beside": beside, "model": model, "port": port, "no-browser": no_browser}
+    of_viewer: dict[str, object] = {"reviewer": reviewer, "beside": beside, "model": model, "from-empty": from_empty}
+    of_viewer |= {"port": port, "no-browser": no_browser}
     strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []
     if strays:
         raise UsageProblem(
@@ -98,6 +109,7 @@ def review(
         "reviewer": reviewer,
         "metrics": optional_input_path(metrics, "--metrics"),
         "model": optional_input_path(model, "--model"),
+        "from_empty": from_empty or None,
     }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 
@@ -129,7 +141,7 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
     from helpers.review.corrections.store import CorrectionStore
     from helpers.review.session import ReviewSession
-    from helpers.review.verdict_export import write_export
+    from helpers.review.verdict_export import write_verdict_export
     from helpers.review.verdicts import VerdictStore, current, elsewhere, read_taken
 
     store = VerdictStore(verdicts)
@@ -161,5 +173,5 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     if not standing:
         typer.echo("no verdicts on this run and prompt")
     if folder is not None:
-        wanted = write_export(source, standing, folder)
+        wanted = write_verdict_export(source, standing, folder)
         typer.echo(f"{len(wanted)} cases to correct: {folder}")

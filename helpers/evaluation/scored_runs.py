@@ -12,10 +12,10 @@ from PIL import Image
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.data.dataset import Dataset
-from helpers.data.frames.frame_source import pixel_sha256
+from helpers.data.frames.frame_source import current_sha256, pixel_sha256
 from helpers.metrics.case_scores import CaseScoring
 from helpers.runs.finishing import OFFICIAL_CHECK
-from helpers.runs.provenance import current_sha256, is_as_found
+from helpers.runs.provenance import is_as_found
 from helpers.runs.run_folder import Run, open_run, require_comparable
 
 

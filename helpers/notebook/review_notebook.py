@@ -13,6 +13,7 @@ from helpers.notebook.evaluate_notebook import ChosenRun
 from helpers.notebook.notebook_session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
+from helpers.review.corrections.anchoring import drawn_first
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.opened_review import OpenedReview
@@ -113,7 +114,8 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
     )  # fmt: skip
     corrections = ReviewedCorrections(source, CorrectionStore(folder / CORRECTIONS_FOLDER))
     clicking, carrier = (None, None) if settings.model is None else open_model(source, settings.model)
-    return Review(source, session, corrections, folder, clicking=clicking, carrier=carrier)
+    drawn = drawn_first(source, settings.from_empty, settings.reviewer)
+    return Review(source, session, corrections, folder, clicking=clicking, carrier=carrier, drawn_first=drawn)
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

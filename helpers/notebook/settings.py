@@ -319,6 +319,9 @@ class ReviewSettings(DataSettings):
     model: Annotated[DirectoryPath | None, _Unset] = Field(
         None, description="model folder whose SAM2 answers clicks and carries corrections; empty: neither"
     )
+    from_empty: float = Field(
+        0.0, ge=0, le=1, description="share of the cases to draw from empty before their prediction is shown; 0: none"
+    )
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")
     export: Annotated[Annotated[str, *_one_of(Exported)] | None, _Unset] = Field(
         None, description="what to write for other tools, see docs/exchange.md; empty: nothing"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from helpers.core.progress import track
 from helpers.data.frames.frame import Frame
+from helpers.data.frames.frame_source import current_sha256
 from helpers.runs.case_parts import done_part, part_or_none, part_path
 from helpers.runs.provenance import (
     PACKAGES,
-    current_sha256,
     file_state,
     is_as_found,
     making_text,

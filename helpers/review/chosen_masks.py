@@ -42,6 +42,7 @@ class ChosenMask:
 
 
 def has_mask(source: ReviewSource, case_id: str) -> bool:
+    """Whether the reviewed run predicted a mask of a case, an empty one included."""
     return source.scored_runs[0].run.prediction(case_id, source.prompt)[0].mask_pixels is not None
 
 
@@ -61,21 +62,37 @@ def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray
 def predicted_masks(
     source: ReviewSource, case_ids: Sequence[str], words: str, flags: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[ChosenMask]:
-    by_id = {case.case_id: case for case in source.dataset.cases}
+    """The masks that the reviewed run predicted, read one by one.
+
+    Args:
+        words: what is done with them, for the bar.
+        flags: case id -> words that a labelling tool shows at its mask; None for none.
+    Raises:
+        RefusedInput: for a damaged mask.
+    """
     for case_id in track(case_ids, words, unit="case"):
         mask = source.scored_runs[0].mask(case_id)
         said = (flags or {}).get(case_id, ())
-        yield ChosenMask(by_id[case_id], mask, MaskOrigin.PREDICTED, (_predicted_base(source, None, mask),), flags=said)
+        yield ChosenMask(
+            source.data_cases[case_id], mask, MaskOrigin.PREDICTED, (_predicted_base(source, None, mask),), flags=said
+        )
 
 
 def merged_masks(source: ReviewSource, merged: Merged, store: CorrectionStore, words: str) -> Iterator[ChosenMask]:
-    by_id = {case.case_id: case for case in source.dataset.cases}
+    """The corrections and accepted predictions of a merge, in natural order of their cases, read one by one.
+
+    Args:
+        store: that the corrections lie in.
+        words: as of `predicted_masks`.
+    Raises:
+        RefusedInput: for a mask that is lost or damaged.
+    """
     known = {record.id: record for record in store.records()}
     for case_id in track(sorted({*merged.records, *merged.accepted}, key=natural_key), words, unit="case"):
-        case = by_id[case_id]
+        case = source.data_cases[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
-            bases = bases_of_records(source.dataset, by_id, records, known)
+            bases = bases_of_records(source.dataset, source.data_cases, records, known)
             yield ChosenMask(case, store.mask(records[0]), MaskOrigin.CORRECTED, bases, _making(records))
         else:
             mask = source.scored_runs[0].mask(case_id)

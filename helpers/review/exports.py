@@ -8,8 +8,8 @@ from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.errors import UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import Exchange, Exported, Identity
-from helpers.data.frames.frame_source import pixel_sha256, read_frame
-from helpers.data.frames.image_reading import UnreadableImage, natural_key
+from helpers.data.frames.frame_source import current_sha256
+from helpers.data.frames.image_reading import natural_key
 from helpers.review.chosen_masks import has_mask, merged_masks, predicted_masks
 from helpers.review.corrections.merging import Merged, merge, with_accepted, without_lost
 from helpers.review.corrections.store import CorrectionStore
@@ -46,7 +46,7 @@ def export_masks(
     source.require_whole(masked)
     with partial_folder(folder) as unfinished:
         chosen = partial(predicted_masks, source, masked)
-        return write_export(source, unfinished, folder, Exported.MASKS, kind, chosen, identity=identity)
+        return write_export(source, unfinished, folder, chosen, what=Exported.MASKS, kind=kind, identity=identity)
 
 
 def export_to_fix(source: ReviewSource, folder: Path, kind: Exchange, verdicts: Verdicts) -> ExportSummary:
@@ -70,9 +70,8 @@ def export_to_fix(source: ReviewSource, folder: Path, kind: Exchange, verdicts: 
         write_text_atomic(unfinished / TABLE_NAME, verdict_table(source, verdicts))
         rejected = cases_with(verdicts, {Verdict.REJECT})
         write_text_atomic(unfinished / LIST_NAME, "".join(f"{case_id}\n" for case_id in rejected))
-        return write_export(
-            source, unfinished, folder, Exported.TO_FIX, kind, partial(predicted_masks, source, wanted, flags=flags)
-        )
+        chosen = partial(predicted_masks, source, wanted, flags=flags)
+        return write_export(source, unfinished, folder, chosen, what=Exported.TO_FIX, kind=kind)
 
 
 def export_corrections(
@@ -104,9 +103,17 @@ def export_corrections(
         said = "; ".join(f"{len(ids)} cases: {reason}" for reason, ids in merged.left_out.items())
         raise UsageProblem(f"{store.folder}: expected corrections to export, found none{said and f' ({said})'}")
     with partial_folder(folder) as unfinished:
-        chosen, what = partial(merged_masks, source, merged, store), Exported.CORRECTIONS
         return write_export(
-            source, unfinished, folder, what, kind, chosen, merged, adjudicator, accepted is not None, identity
+            source,
+            unfinished,
+            folder,
+            partial(merged_masks, source, merged, store),
+            what=Exported.CORRECTIONS,
+            kind=kind,
+            merged=merged,
+            adjudicator=adjudicator,
+            accepted_as_truth=accepted is not None,
+            identity=identity,
         )
 
 
@@ -134,12 +141,6 @@ def _merged(source: ReviewSource, store: CorrectionStore, adjudicator: str | Non
 
 def _images(source: ReviewSource, case_ids: Iterable[str]) -> dict[str, str | None]:
     """`image_sha256` of frames of the run's cases, as they are now; None of those that cannot be read."""
-    by_id, images = {case.case_id: case for case in source.dataset.cases}, dict[str, str | None]()
-    known = {case.case_id for case in source.cases}
-    for case_id in track(sorted(set(case_ids) & known, key=natural_key), "comparing frames", unit="frame"):
-        frame = by_id[case_id].frame
-        try:
-            images[case_id] = pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
-        except UnreadableImage:
-            images[case_id] = None
-    return images
+    known = sorted(set(case_ids) & {case.case_id for case in source.cases}, key=natural_key)
+    compared = track(known, "comparing frames", unit="frame")
+    return {case_id: current_sha256(source.data_cases[case_id].frame) for case_id in compared}

@@ -31,6 +31,7 @@ class OpenedReview:
         corrections: of all readers, kept beside the verdicts.
         clicking: what answers clicks; None without a model.
         carrier: what carries corrections through sequences; None without a model.
+        drawn_first: ids of cases that the reviewer draws from empty before their prediction is shown.
     """
 
     source: ReviewSource = field(repr=False)
@@ -38,6 +39,7 @@ class OpenedReview:
     corrections: ReviewedCorrections = field(repr=False)
     clicking: Clicking | None = field(default=None, repr=False, kw_only=True)
     carrier: CarriesMasks | None = field(default=None, repr=False, kw_only=True)
+    drawn_first: frozenset[str] = field(default=frozenset(), repr=False, kw_only=True)
 
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
@@ -46,7 +48,10 @@ class OpenedReview:
         from helpers.review.widget import ReviewWidget
 
         display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
-        display(ReviewWidget(self.source, self.session, self.corrections, self.clicking, self.carrier))
+        widget = ReviewWidget(
+            self.source, self.session, self.corrections, self.clicking, self.carrier, self.drawn_first
+        )
+        display(widget)
 
     def _ipython_display_(self) -> None:
         """What a notebook shows of a cell that ends in the review."""

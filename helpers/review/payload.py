@@ -4,7 +4,7 @@ import base64
 import io
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,17 @@ class CaseView:
             "image_sha256": self.image_sha256,
             "bases": {str(began_from): asdict(base) for began_from, base in self.bases.items()},
         }
+
+
+def without_predictions(view: CaseView) -> CaseView:
+    """A case as who draws it from empty first may see it: no mask of any run, and nothing else to begin from."""
+    hidden = CodedPrediction(
+        "not shown yet", "Draw this case from empty first (E) and save it (s): then its prediction is shown.", None
+    )
+    bases: dict[BeganFrom, Base] = {
+        began_from: base for began_from, base in view.bases.items() if began_from is BeganFrom.EMPTY
+    }
+    return replace(view, predictions=[hidden] * len(view.predictions), bases=bases)
 
 
 def packed(mask: np.ndarray) -> str:

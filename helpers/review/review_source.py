@@ -161,7 +161,7 @@ class ReviewSource:
         run, cases = self._scored_run.run, []
         empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
         for case_id in run.cases():
-            row, frame = run.prediction(case_id, self.prompt)[0], self._by_id[case_id].frame
+            row, frame = run.prediction(case_id, self.prompt)[0], self.data_cases[case_id].frame
             cases.append(
                 ReviewCase(
                     case_id,
@@ -185,7 +185,7 @@ class ReviewSource:
             RefusedInput: for damaged files of a run, or where the frame is not the one that was predicted, or could be
                 read then and cannot be now.
         """
-        case = self._by_id.get(case_id)
+        case = self.data_cases.get(case_id)
         if case is None:
             raise UsageProblem(f"expected a case of the data set, got {case_id!r}")
         shown = (*self.scored_runs, *self.beside)
@@ -269,7 +269,8 @@ class ReviewSource:
         return {case.case_id: case for case in self.cases}
 
     @cached_property
-    def _by_id(self) -> Mapping[str, Case]:
+    def data_cases(self) -> Mapping[str, Case]:
+        """The cases of the data set by id."""
         return {case.case_id: case for case in self.dataset.cases}
 
     def _size(self, case_id: str) -> tuple[int, int]:

@@ -117,7 +117,7 @@ _COLUMNS = (
 Verdicts = Mapping[str, Mapping[str, VerdictRecord]]
 
 
-def write_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list[str]:
+def write_verdict_export(source: ReviewSource, verdicts: Verdicts, folder: Path) -> list[str]:
     """Write the verdicts that stand, and the frames to correct, into a new folder.
 
     `to_correct/images` is a data set by itself, under case ids, for `vesselkit predict --data`; `to_correct/coco.json`

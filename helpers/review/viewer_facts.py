@@ -46,6 +46,7 @@ def review_facts(
     corrections: ReviewedCorrections | None = None,
     clicks: str | None = None,
     waiting: Iterable[str] = (),
+    drawn_first: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The facts of a review as a JSON object, docs/review.md.
 
@@ -54,6 +55,7 @@ def review_facts(
         corrections: made so far; None for none.
         clicks: fingerprint of the model that answers clicks; None where none does.
         waiting: ids of cases with a carried mask that the reviewer has yet to look at.
+        drawn_first: ids of cases that the reviewer draws from empty before their prediction is shown.
     """
     kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
@@ -65,4 +67,5 @@ def review_facts(
         "corrections": [] if corrections is None else corrections.facts(),
         "clicks": clicks,
         "waiting": list(waiting),
+        "drawn_first": sorted(drawn_first),
     }

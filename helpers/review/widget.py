@@ -14,7 +14,7 @@ from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.reviewed import ReviewedCorrections
-from helpers.review.payload import packed
+from helpers.review.payload import packed, without_predictions
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictRecord
@@ -60,13 +60,19 @@ class ReviewWidget(anywidget.AnyWidget):
         corrections: ReviewedCorrections,
         clicking: Clicking | None = None,
         carrier: CarriesMasks | None = None,
+        drawn_first: frozenset[str] = frozenset(),
     ) -> None:
+        """Make it.
+
+        Args:
+            drawn_first: ids of cases that the reviewer draws from empty before a prediction of them is sent.
+        """
         weights = None if clicking is None else clicking.weights
         carried = CarriedMasks(source, corrections.store, session.reviewer)
-        facts = review_facts(source, session.records, corrections, weights, carried.waiting())
+        facts = review_facts(source, session.records, corrections, weights, carried.waiting(), drawn_first)
         super().__init__(facts=facts, reviewer=session.reviewer)
         self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
-        self._carried, self._carrier = carried, carrier
+        self._carried, self._carrier, self._drawn_first = carried, carrier, drawn_first
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
     def answer(self, asked: Any) -> dict[str, Any]:
@@ -81,10 +87,7 @@ class ReviewWidget(anywidget.AnyWidget):
         try:
             match asked:
                 case {"kind": "load", "case_id": str(case_id)}:
-                    view = self._source.view(case_id)
-                    self._corrections.handed_out(case_id, view.bases.values())
-                    payload = self._with_carried(view.to_json() | self._standing(case_id))
-                    return {"ticket": ticket, "payload": payload}
+                    return {"ticket": ticket, "payload": self._payload(case_id)}
                 case {"kind": "standing", "case_id": str(case_id)}:
                     return {"ticket": ticket, **self._standing(case_id), "waiting": list(self._carried.waiting())}
                 case {"kind": "save", "record": record}:
@@ -116,6 +119,13 @@ class ReviewWidget(anywidget.AnyWidget):
             return {"ticket": ticket, "error": said}
         except (VesselkitError, ValueError) as error:
             return {"ticket": ticket, "error": str(error)}
+
+    def _payload(self, case_id: str) -> dict[str, Any]:
+        view, standing = self._source.view(case_id), self._standing(case_id)
+        if case_id in self._drawn_first and not self._corrections.was_drawn(case_id, self._session.reviewer):
+            return without_predictions(view).to_json() | standing | {"drawn_first": True}
+        self._corrections.handed_out(case_id, view.bases.values())
+        return self._with_carried(view.to_json() | standing)
 
     def _standing(self, case_id: str) -> dict[str, Any]:
         """What is kept of a case now, by any window: `corrections` as in the facts, and `corrected`, their masks."""

@@ -91,15 +91,30 @@ def write_export(
     source: ReviewSource,
     unfinished: Path,
     folder: Path,
+    chosen: Callable[[str], Iterator[ChosenMask]],
+    *,
     what: Exported,
     kind: Exchange,
-    chosen: Callable[[str], Iterator[ChosenMask]],
     merged: Merged | None = None,
     adjudicator: str | None = None,
     accepted_as_truth: bool = False,
     identity: Identity = Identity.DECLARED,
 ) -> ExportSummary:
-    """Write the cases that `chosen` gives, whose argument says on its bar what is done with them."""
+    """Write masks with their frames, the record of what they are, and what makes the folder a data set.
+
+    Args:
+        unfinished: the folder to write into, which its caller gives the name of `folder` once this returns.
+        folder: as the summary names it.
+        chosen: gives the masks, once for each pass over them; its argument is what its bar says.
+        merged: of which corrections they are, for what was left out; None for predictions.
+        adjudicator, accepted_as_truth: how these were merged, for the record.
+        identity: whose identity DICOM files carry.
+    Raises:
+        UsageProblem: where no frame can be read.
+        RefusedInput: where a mask has another size than its frame, a frame is not the one that was predicted, or the
+            format lacks a word for a case.
+        OSError: where it cannot be written.
+    """
     left_out = {} if merged is None else {str(reason): ids for reason, ids in merged.left_out.items()}
     # Names that a user keeps are no pseudonyms, and nobody declared them public.
     ids = IdPolicy.KEEP if source.dataset.ids is IdPolicy.KEEP else IdPolicy.PUBLIC

@@ -10,8 +10,6 @@ from typing import Any
 
 import helpers
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.frame_source import pixel_sha256, read_frame
-from helpers.data.frames.image_reading import UnreadableImage
 from helpers.runs.durable import json_bytes, write_soon
 
 # Those whose version can change what a model answers.
@@ -107,14 +105,6 @@ def is_as_found(run: Path, frame: Frame, image_sha256: str | None = None) -> boo
     if state is None or state != kept.get("state"):
         return False
     return image_sha256 is None or kept.get("image_sha256", image_sha256) == image_sha256
-
-
-def current_sha256(frame: Frame) -> str | None:
-    """`pixel_sha256` of a frame as its file has it now; None where it cannot be read."""
-    try:
-        return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
-    except UnreadableImage:
-        return None
 
 
 def _kept(run: Path, case_id: str) -> dict[str, str | None]:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.core.errors import UsageProblem
 from helpers.core.given_values import input_path, optional_input_path, output_path
 from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
+from helpers.review.corrections.anchoring import drawn_first
 from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.opened_review import OpenedReview
@@ -35,6 +37,7 @@ def open_review(
     verdicts: str | os.PathLike[str] | None = None,
     reviewer: str = "reviewer",
     model: str | os.PathLike[str] | None = None,
+    from_empty: float = 0,
     **rules: Any,
 ) -> OpenedReview:
     """Open the review of a run. In a notebook, a cell that ends in it shows the viewer of notebook 04.
@@ -53,6 +56,8 @@ def open_review(
         reviewer: whose verdicts and corrections these are: a name or initials.
         model: folder that `convert` wrote, whose SAM2 answers clicks in a notebook's viewer and carries corrections
             through sequences; None for none.
+        from_empty: share of the cases, 0 .. 1, drawn at random, that the reviewer draws from empty before their
+            prediction is shown, so that anchoring is measured (docs/review.md).
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -91,7 +96,10 @@ def open_review(
     )
     corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in)))
     clicking, carrier = (None, None) if model is None else open_model(source, input_path(model, "model"))
-    return OpenedReview(source, session, corrections, clicking=clicking, carrier=carrier)
+    if not 0 <= from_empty <= 1:
+        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1, got {from_empty}")
+    drawn = drawn_first(source, from_empty, reviewer)
+    return OpenedReview(source, session, corrections, clicking=clicking, carrier=carrier, drawn_first=drawn)
 
 
 def _folder(run: GivenRun, name: str) -> Path:

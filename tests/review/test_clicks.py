@@ -43,11 +43,11 @@ def show(browser, made, tmp_path):
     """`show(model)`: the viewer of a kernel with that model, and the store of its corrections."""
     source, contexts = made[0], []
 
-    def shown(model, carrier=None):
+    def shown(model, carrier=None, drawn_first=frozenset()):
         session = ReviewSession(source.cases, VerdictStore(tmp_path / "v"), "ann", source.run, source.prompt)
         corrections = ReviewedCorrections(source, CorrectionStore(tmp_path / "c"))
         clicking = None if model is None else Clicking(source, model)
-        widget = ReviewWidget(source, session, corrections, clicking, carrier)
+        widget = ReviewWidget(source, session, corrections, clicking, carrier, drawn_first)
         contexts.append(browser.new_context(viewport={"width": 1500, "height": 950}))
         page = contexts[-1].new_page()
         page.evaluate(TELL_WHAT_IS_DRAWN)
@@ -197,6 +197,35 @@ def test_strokes_outlive_the_carried_mask_that_they_began_from_and_one_of_no_use
     assert one.page.input_value("[data-control=beginning]") == "prediction"
     assert one.text(".vk-corrected") == "correcting" and not one.page.is_visible("text=Dismiss (D)")
     assert second.id in {one.id for one in store.standing()["ann"].values()}
+
+
+def test_a_case_that_is_drawn_first_shows_its_prediction_after_that(show, made):
+    one, store = show(None, drawn_first=frozenset({GRIDDED}))
+    note = ".vk-note >> nth=2"
+    assert one.text(".vk-corrected") == "draw from empty first" and "Draw this case from empty first" in one.text(note)
+    assert one.text("[data-score=dice]") == "–" and not one.coloured(2).any()
+    one.press("a")
+    assert "draw this case from empty first" in one.text(SAID)
+    one.press("E", "t")
+    assert "not shown yet" in one.text(SAID)
+    assert one.page.locator("[data-control=beginning] option").all_inner_texts() == ["empty mask"]
+    one.press("b", "0")
+    stroke(one.page, SIZE, (10, 60), (12, 60))
+    for row_of in (60, 66):  # both before it is left
+        stroke(one.page, SIZE, (10, row_of), (12, row_of))
+        one.press("s")
+        one.wait(lambda: "the correction is saved" in one.text(SAID))
+    assert not one.coloured(2).any()
+    one.press("0", "E")
+    one.wait(lambda: one.page.is_hidden(note))
+    assert np.array_equal(one.coloured(2), made[0].scored_runs[0].run.mask(GRIDDED, "p1"))
+    assert one.text("[data-score=dice]") != "–" and one.text(".vk-corrected") == "corrected"
+    assert [each.prediction_seen for each in store.records()] == [False, False]
+    one.press("0", "E")
+    stroke(one.page, SIZE, (10, 70), (12, 70))
+    one.press("s")
+    one.wait(lambda: "the correction is saved" in one.text(SAID))
+    assert store.standing()["ann"][GRIDDED].prediction_seen is None  # it went on with the prediction in sight
 
 
 def test_without_a_model_the_tools_are_not_there_and_the_viewer_says_why(show, opened):

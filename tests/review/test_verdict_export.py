@@ -14,7 +14,7 @@ from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.truth.shapes import decode, draw_polygons
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.review_source import open_source
-from helpers.review.verdict_export import ToCorrect, labelme, verdict_table, write_export
+from helpers.review.verdict_export import ToCorrect, labelme, verdict_table, write_verdict_export
 from helpers.review.verdicts import Verdict, VerdictReason
 from tests.review.test_verdicts import record
 from tests.support.review_runs import BROKEN, FAILED, GRIDDED, HEIGHT, SAME, WIDTH, write_data, write_run
@@ -50,7 +50,7 @@ def test_the_table_runs_no_formula(source):
 
 
 def test_cases_to_correct_are_a_data_set_of_their_own(source, tmp_path):
-    assert write_export(source, verdicts(), tmp_path / "out") == [GRIDDED, FAILED, BROKEN]
+    assert write_verdict_export(source, verdicts(), tmp_path / "out") == [GRIDDED, FAILED, BROKEN]
     assert (tmp_path / "out/rejected.txt").read_text().split() == [GRIDDED, BROKEN]
     opened = open_dataset(tmp_path / "out/to_correct/images")
     assert [case.case_id for case in opened.cases] == [GRIDDED, FAILED]
@@ -60,7 +60,7 @@ def test_cases_to_correct_are_a_data_set_of_their_own(source, tmp_path):
 
 
 def test_the_labelling_file_holds_predictions_and_says_so(source, tmp_path):
-    write_export(source, verdicts(), tmp_path / "out")
+    write_verdict_export(source, verdicts(), tmp_path / "out")
     coco = json.loads((tmp_path / "out/to_correct/coco.json").read_text())
     assert "not ground truth" in coco["info"]["description"]
     assert [image["verdicts"] for image in coco["images"]] == [["accept", "reject"], ["fix"]]
@@ -74,7 +74,7 @@ def test_the_labelling_file_holds_predictions_and_says_so(source, tmp_path):
 
 
 def test_a_labelling_tool_gets_polygons_that_draw_the_mask_again(source, tmp_path):
-    write_export(source, verdicts(), tmp_path / "out")
+    write_verdict_export(source, verdicts(), tmp_path / "out")
     folder = tmp_path / "out/to_correct"
     assert {path.name for path in (folder / "labelme").iterdir()} == {f"{GRIDDED}.json", f"{FAILED}.json"}
     value = json.loads((folder / "labelme" / f"{GRIDDED}.json").read_text())
@@ -98,7 +98,7 @@ def test_a_mask_with_a_hole_keeps_it_in_its_polygon():
 
 
 def test_nothing_to_correct_and_a_folder_that_is_taken(source, tmp_path):
-    assert write_export(source, {"ann": {SAME: verdicts()["ann"][SAME]}}, tmp_path / "out") == []
+    assert write_verdict_export(source, {"ann": {SAME: verdicts()["ann"][SAME]}}, tmp_path / "out") == []
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rejected.txt", "verdicts.csv"]
     with pytest.raises(RefusedInput, match="exists already"):
-        write_export(source, verdicts(), tmp_path / "out")
+        write_verdict_export(source, verdicts(), tmp_path / "out")

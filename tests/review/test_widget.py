@@ -154,6 +154,22 @@ def test_a_verdict_that_cannot_be_kept_is_told_and_the_next_one_is_kept(parts, m
     assert session.verdicts[GRIDDED].verdict is Verdict.REJECT
 
 
+def test_a_case_that_is_drawn_first_has_no_prediction_before_the_reader_kept_a_mask(parts):
+    source, *_ = parts
+    widget, load = ReviewWidget(*parts, drawn_first=frozenset({GRIDDED})), {"kind": "load", "case_id": GRIDDED}
+    assert widget.facts["drawn_first"] == [GRIDDED]
+    payload, shown = widget.answer(load)["payload"], source.view(GRIDDED).to_json()
+    assert payload["drawn_first"] is True and list(payload["bases"]) == ["empty"]
+    (hidden,) = payload["predictions"]
+    assert hidden["mask"] is hidden["maps"] is None and "Draw this case from empty first" in hidden["words"]
+    assert (
+        widget.answer({**load, "case_id": SAME})["payload"]["predictions"] == source.view(SAME).to_json()["predictions"]
+    )
+    widget.answer({"kind": "correct", "drawn": sent_line(drawn(source, prediction_seen=False))})
+    payload = widget.answer(load)["payload"]
+    assert payload["predictions"] == shown["predictions"] and "drawn_first" not in payload
+
+
 def test_carrying_tells_the_viewer_how_far_it_is_and_a_carried_mask_is_dismissed(parts, monkeypatch):
     widget, sent = ReviewWidget(*parts, carrier=Carrier()), []
     monkeypatch.setattr(widget, "send", sent.append)

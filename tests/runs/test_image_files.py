@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.frame_source import pixel_sha256
-from helpers.runs.provenance import current_sha256, file_state, is_as_found, source_path, write_source
+from helpers.data.frames.frame_source import current_sha256, pixel_sha256
+from helpers.runs.provenance import file_state, is_as_found, source_path, write_source
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from PIL import Image
 
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import dicom_frame_count, is_dicom
+from helpers.data.frames.frame import Frame
 from helpers.data.frames.image_reading import DECODE_ERRORS, DecoderFailure, UnreadableImage, read_image
 from helpers.data.frames.video_file import is_video, read_video_frame, video_frame_count
 
@@ -85,3 +86,11 @@ def _only(path: Path, count: int) -> int:
 def pixel_sha256(image: Image.Image) -> str:
     """SHA-256 of a frame's size (`WxH:`) and RGB bytes, so that it is the same whatever file holds the frame."""
     return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
+
+
+def current_sha256(frame: Frame) -> str | None:
+    """`pixel_sha256` of a frame as its file has it now; None where it cannot be read."""
+    try:
+        return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
+    except UnreadableImage:
+        return None

@@ -12,7 +12,7 @@ from helpers.core.paths import plain_name
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame import Frame, in_sequences
-from helpers.data.frames.frame_source import pixel_sha256, read_frame
+from helpers.data.frames.frame_source import current_sha256, pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.origins import with_truth_of_origins
@@ -117,8 +117,10 @@ class CarriedMasks:
             RefusedInput: where its file is lost.
         """
         waiting = self._waiting(case_id)
-        image = _read(self._frame(case_id))
-        if image is None or pixel_sha256(image) != waiting.image_sha256:
+        case = self.source.data_cases.get(case_id)
+        if case is None:
+            raise UsageProblem(f"{case_id}: expected a frame of the data set, found none. Name its data set")
+        if current_sha256(case.frame) != waiting.image_sha256:
             raise UsageProblem(f"{case_id}: expected the frame that the mask was carried to, found other pixels")
         mask = self._kept.mask(waiting) if mask is None else mask
         mine = [one for one in self.store.records() if one.reviewer == self.reviewer]
@@ -157,7 +159,7 @@ class CarriedMasks:
             raise UsageProblem(f"{case_id}: expected a frame of a sequence, found a single one. See --group-by")
         places = {frame.case_id: place for place, frame in enumerate(frames)}
         corrected = [case_id, *(one for one in places if one in own and one != case_id)]
-        sure = [one for one in corrected if _is_of(own[one], frames[places[one]])]
+        sure = [one for one in corrected if own[one].image_sha256 == current_sha256(frames[places[one]])]
         if case_id not in sure:
             raise RefusedInput(
                 f"{case_id}: expected the frame that was corrected, found other pixels. Correct it again"
@@ -196,12 +198,6 @@ class CarriedMasks:
             raise UsageProblem(f"{case_id}: expected a carried mask that waits to be looked at, found none")
         return record
 
-    def _frame(self, case_id: str) -> Frame:
-        found = next((frame for frame in self.source.dataset.frames if frame.case_id == case_id), None)
-        if found is None:
-            raise UsageProblem(f"{case_id}: expected a frame of the data set, found none. Name its data set")
-        return found
-
     def _save(
         self, case_id: str, image_sha256: str, shape: tuple[int, ...], base: Base, mask: np.ndarray | None
     ) -> None:
@@ -219,9 +215,3 @@ def _read(frame: Frame) -> Image.Image | None:
         return read_frame(frame.path, frame.index, frame.bits)
     except UnreadableImage:
         return None
-
-
-def _is_of(record: CorrectionRecord, frame: Frame) -> bool:
-    """Whether a correction is of a frame as it is now."""
-    image = _read(frame)
-    return image is not None and pixel_sha256(image) == record.image_sha256

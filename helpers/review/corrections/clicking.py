@@ -120,7 +120,7 @@ class Clicking:
         if self._frame is None or self._frame[0] != case_id:
             if case_id not in {case.case_id for case in self.source.cases}:
                 raise UsageProblem(f"expected a case of the run to click on, got {case_id!r}")
-            frame = next(one for one in self.source.dataset.frames if one.case_id == case_id)
+            frame = self.source.data_cases[case_id].frame
             try:
                 image = read_frame(frame.path, frame.index, frame.bits)
             except UnreadableImage as error:

@@ -83,6 +83,8 @@ class CorrectionRecord:
         truth_seen: whether the ground truth was on the screen meanwhile; None where unknown.
         click_weights: fingerprints of the models that answered clicks, as that of the base.
         further_configs, further_weights: fingerprints, as those of the base, of the runs that took part beside it.
+        prediction_seen: False where the viewer showed no prediction of the case before this was drawn; None where that
+            is not known.
     """
 
     id: str
@@ -100,6 +102,7 @@ class CorrectionRecord:
     click_weights: tuple[str, ...] = ()
     further_configs: tuple[str, ...] = ()
     further_weights: tuple[str, ...] = ()
+    prediction_seen: bool | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
@@ -118,6 +121,8 @@ class CorrectionRecord:
         for part, name in (*((values, name) for name in _LISTS), (values["base"], "carried_from")):
             if not part[name]:
                 del part[name]
+        if self.prediction_seen is None:
+            del values["prediction_seen"]
         return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}, allow_nan=False) + "\n"
 
     @classmethod
@@ -147,8 +152,10 @@ class CorrectionRecord:
             raise ValueError("expected width and height in whole pixels")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float | None):
             raise ValueError("expected a number of seconds, or null")
-        if not isinstance(seen, bool | None) or not isinstance(tools, list):
-            raise ValueError("expected truth_seen as true, false or null, and a list as tools")
+        if not all(isinstance(one, bool | None) for one in (seen, values.get("prediction_seen"))):
+            raise ValueError("expected truth_seen and prediction_seen as true, false or null")
+        if not isinstance(tools, list):
+            raise ValueError("expected a list as tools")
         return cls(
             **{name: values[name] for name in _TEXTS},
             width=width,
@@ -165,6 +172,7 @@ class CorrectionRecord:
             click_weights=tuple(lists["click_weights"]),
             further_configs=tuple(lists["further_configs"]),
             further_weights=tuple(lists["further_weights"]),
+            prediction_seen=values.get("prediction_seen"),
         )
 
 

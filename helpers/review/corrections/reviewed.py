@@ -10,9 +10,9 @@ from typing import Any
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
 from helpers.core.vocabulary import BeganFrom
-from helpers.data.frames.frame_source import pixel_sha256, read_frame
-from helpers.data.frames.image_reading import UnreadableImage
+from helpers.data.frames.frame_source import current_sha256
 from helpers.evaluation.scored_runs import ScoredRun
+from helpers.review.corrections.anchoring import anchoring
 from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.origins import (
@@ -138,9 +138,16 @@ class ReviewedCorrections:
                 found[record.id] = None
         return found
 
+    def was_drawn(self, case_id: str, reviewer: str) -> bool:
+        """Whether a reader kept a correction of a case once, also where it was taken back."""
+        return any((one.case_id, one.reviewer) == (case_id, reviewer) for one in self._records)
+
     def to_text(self) -> str:
-        """How many cases each reader corrected, one line each; empty where nobody did."""
-        return "\n".join(f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in self.standing.items())
+        """How many cases each reader corrected, and how close to the prediction where that was measured; else empty."""
+        standing = self.standing
+        measured = anchoring(self.source, self.store, standing)
+        lines = [f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in standing.items()]
+        return "\n".join(lines if measured is None else [*lines, measured.to_text()])
 
     def keep(self, drawn: DrawnCorrection, reviewer: str) -> CorrectionRecord:
         """Keep what a reader drew in the viewer; it is on the disk when this returns.
@@ -189,7 +196,9 @@ class ReviewedCorrections:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
             if record.id in known:
                 counts["known"] += 1
-            elif not self._is_ours(record) or record.image_sha256 != self._image_sha256(record.case_id):
+            elif not self._is_ours(record) or record.image_sha256 != current_sha256(
+                self.source.data_cases[record.case_id].frame
+            ):
                 counts["elsewhere"] += 1
             elif place in last and last[place].moment >= record.moment:
                 counts["older"] += 1
@@ -215,8 +224,7 @@ class ReviewedCorrections:
         if record.mask_sha256 is None:
             return record
         told = bool(record.further_configs)
-        case = next(case for case in self.source.dataset.cases if case.case_id == record.case_id)
-        exported = self.source.dataset.exported_mask(case)
+        exported = self.source.dataset.exported_mask(self.source.data_cases[record.case_id])
         if exported is not None and record.base.began_from is BeganFrom.TRUTH:
             record = with_exported(record, exported)
         if CorrectionTool.THRESHOLD in record.tools and not told:
@@ -247,6 +255,10 @@ class ReviewedCorrections:
         hashes = self.source.scored_runs[0].run.image_hashes
         return record.case_id in self._cases and hashes.get(record.case_id, record.image_sha256) == record.image_sha256
 
+    def _is_of_frame(self, record: CorrectionRecord) -> bool:
+        """Whether a record of a case of the run is of its frame as it is now."""
+        return record.image_sha256 == current_sha256(self.source.data_cases[record.case_id].frame)
+
     @cached_property
     def _cases(self) -> frozenset[str]:
         return frozenset(case.case_id for case in self.source.cases)
@@ -258,13 +270,6 @@ class ReviewedCorrections:
             return False
         ours = (base.config, base.prompt) == (scored_run.run.config.first_sha256, scored_run.prompt_id)
         return base.began_from is not BeganFrom.PREDICTION or ours
-
-    def _image_sha256(self, case_id: str) -> str | None:
-        frame = next(case.frame for case in self.source.dataset.cases if case.case_id == case_id)
-        try:
-            return pixel_sha256(read_frame(frame.path, frame.index, frame.bits))
-        except UnreadableImage:
-            return None
 
 
 def _stores_logits(scored_run: ScoredRun, case_id: str) -> bool:

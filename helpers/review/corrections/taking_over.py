@@ -91,7 +91,6 @@ def take_over(
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")
     predicted = {case.case_id for case in source.cases}
-    by_id = {case.case_id: case for case in source.dataset.cases}
     frames = [frame for frame in source.dataset.frames if frame.case_id in predicted]
     matched, strays = match(frames, source.dataset.root, list(reads))
     if reads and not matched:
@@ -130,7 +129,7 @@ def take_over(
         record = start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], truth_seen=seen, after=own[-1:])
         sent = None if exported is None else exported.masks.get(case_id)
         if began_from is BeganFrom.TRUTH and sent is None:
-            sent = source.dataset.exported_mask(by_id[case_id])
+            sent = source.dataset.exported_mask(source.data_cases[case_id])
         own.append(_with_earlier(record, kept_by_case.get(case_id), sent, all_known))
         store.save(own[-1], mask)
     for case_id in back:

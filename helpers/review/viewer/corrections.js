@@ -44,6 +44,7 @@ export function drawnCorrection(
   { reviewer, data, base, mask, before, spent, tools, truthSeen, asked, knew, runs }, after,
 ) {
   const shown = tools.includes("threshold") ? runs : [];
+  const unseen = data.drawn_first === true && (before === null || before.prediction_seen === false);
   const earlier = before === null ? 0 : before.seconds, seen = before === null ? false : before.truth_seen;
   return {
     schema: SCHEMA, schema_version: 1, id: newId(), time: timeAfter(recordsOf(after, reviewer)), reviewer,
@@ -53,6 +54,7 @@ export function drawnCorrection(
     click_weights: once(before?.click_weights, tools.includes("clicks") ? [asked] : []),
     further_configs: once(before?.further_configs, shown.map((one) => one.config)),
     further_weights: once(before?.further_weights, shown.map((one) => one.weights)),
+    ...(unseen ? { prediction_seen: false } : {}),
   };
 }
 

@@ -41,10 +41,10 @@ export class EditCard {
       make("div", { className: "vk-tags" }, ...this.tools, this.other), this.clicks,
       field("Size", this.size, "size of the brush", "[]", (steps) => editor.tools.resize(steps)),
       this.levelLine = field("Take in above", this.level, "threshold", "↓↑", (steps) => editor.tools.relevel(steps)),
-      make("div", { className: "vk-line" }, this.undo, this.redo, this.truth),
+      make("div", { className: "vk-line" }, this.undo, this.redo, this.truth, this.dismiss),
       make("div", { className: "vk-line" },
         button("Save (s)", () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
-        this.back, this.carry, this.dismiss, button("Leave (E)", () => editor.toggle())),
+        this.back, this.carry, button("Leave (E)", () => editor.toggle())),
       this.progress,
     );
   }

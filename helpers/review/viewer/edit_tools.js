@@ -36,6 +36,9 @@ export class EditTools {
 
   choose(name) {
     const { viewer } = this.editor;
+    if (name === "take" && viewer.data.drawn_first) {
+      return viewer.tell("The prediction of this case is not shown yet: no lower threshold can be taken in.");
+    }
     if (name === "take" && !viewer.prediction.full) {
       return viewer.tell("The run stored no logits of this case: no lower threshold can be taken in.");
     }

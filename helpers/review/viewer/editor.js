@@ -42,7 +42,13 @@ export class Editor {
   // Whether a case's scores are to be off the screen, also while another case is on it.
   hidesScores(caseId) {
     const draft = this.draftOf(caseId);
-    return draft?.open === true && !draft.truthShown;
+    return this.drawsFirst(caseId) || (draft?.open === true && !draft.truthShown);
+  }
+
+  // Whether a case is to be drawn from empty before its prediction is shown.
+  drawsFirst(caseId) {
+    const { facts, corrections, reviewer } = this.viewer;
+    return facts.drawn_first?.includes(caseId) === true && idsOf(corrections, reviewer, caseId).length === 0;
   }
 
   // What the reviewer drew on a case and did not save. What another drew stays aside until that name is entered again.
@@ -67,6 +73,7 @@ export class Editor {
     if (this.isUnsaved(caseId)) return "unsaved";
     const kept = this.corrected.get(caseId);
     if (kept) return this.viewer.host.unkept?.().includes(kept) ? "corrected, to be downloaded" : "corrected";
+    if (this.drawsFirst(caseId)) return "draw from empty first";
     return this.viewer.facts.waiting.includes(caseId) ? "carried: look" : "";
   }
 
@@ -210,7 +217,9 @@ export class Editor {
     this.take(this.draftOf(data.case_id) ?? new Edit(data, beginningsOf(data, this.own)[0]));
     this.edit.knew = idsOf(this.viewer.corrections, this.viewer.reviewer, data.case_id); // its panel showed the last
     navigation.stop();
-    this.viewer.tell("Enter brings the other panels, holding v the mask before; ? has all keys.");
+    this.viewer.tell(data.drawn_first
+      ? "Draw this case from empty: its prediction is shown once you saved (s) and left (E)."
+      : "Enter brings the other panels, holding v the mask before; ? has all keys.");
     this.redraw();
   }
 
@@ -228,6 +237,8 @@ export class Editor {
     this.away();
     this.own = own;
     this.redraw();
+    const { data } = this.viewer;
+    if (data.drawn_first && !this.drawsFirst(data.case_id)) this.viewer.show(this.viewer.place); // with its prediction
     this.viewer.tell(edit.strokes.changed ? "Not saved yet: E goes on with it, and s there saves it." : "");
   }
 
@@ -331,7 +342,7 @@ export class Editor {
       return false;
     }
     this.viewer.corrections.push(drawn);
-    if (this.viewer.facts.waiting.length !== waiting) this.viewer.decoded.forget();
+    if (this.viewer.facts.waiting.length !== waiting || this.viewer.data?.drawn_first) this.viewer.decoded.forget();
     return true;
   }
 }

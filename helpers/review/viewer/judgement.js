@@ -108,6 +108,10 @@ export class Judgement {
       this.tell("Not saved: the case is still loading.");
       return;
     }
+    if (viewer.data.drawn_first) {
+      this.tell("Not saved: draw this case from empty first (E, s, E), then judge its prediction.");
+      return;
+    }
     const advance = this.advance.checked;
     const kept = await this.keep({
       case_id: viewer.case.case_id,

@@ -113,7 +113,7 @@ export class Thumbnails {
   // What a picture is made of besides its case. Blind, a mask could tell whose it is.
   made(one) {
     const { state, run } = this.viewer;
-    return `${state.blind ? "frame" : run} ${state.palette} ${one.case_id}`;
+    return `${state.blind || this.viewer.editor.drawsFirst(one.case_id) ? "frame" : run} ${state.palette} ${one.case_id}`;
   }
 
   draw(one) {

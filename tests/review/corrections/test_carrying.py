@@ -222,6 +222,7 @@ def test_a_case_that_the_data_set_lost_is_not_carried(carried):
     carried.carry(SECOND, Carrier())
     cases = tuple(case for case in carried.source.dataset.cases if case.case_id not in (FIRST, SECOND))
     object.__setattr__(carried.source, "dataset", replace(carried.source.dataset, cases=cases))
+    vars(carried.source).pop("data_cases")
     with pytest.raises(UsageProblem, match=f"{SECOND}: expected a frame of the data set"):
         carried.carry(SECOND, Carrier())
     with pytest.raises(UsageProblem, match=f"{FIRST}: expected a frame of the data set"):
