@@ -1,16 +1,19 @@
-"""`export --as dicom-seg`: a run over DICOM frames, its corrections, and no name in what is written."""
+"""`export` of a run over DICOM frames and of its corrections, and no name in what is written."""
+
+import gzip
 
 import numpy as np
 import pytest
 from pydicom import dcmread
 
-from helpers.core.vocabulary import BeganFrom
+from helpers.core.vocabulary import BeganFrom, Exchange
 from helpers.data.dataset import open_dataset
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.record import CorrectionTool
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import open_source
 from helpers.runs.run_folder import open_run
+from tests.data.exchange.test_dicom_seg import CONFORMANT, with_hidden_names
 from tests.support.dicom_files import PLANTED, angiogram, write
 from tests.support.review_runs import tube
 
@@ -21,11 +24,30 @@ EXPORT = ("export", "run", "--data", "data", "--as")
 def predicted(call, tmp_path):
     """A cine of two frames and a single one of another patient, and a run over them."""
     grey = np.stack([170 - 90 * tube(bend, 63, 65) for bend in (0.1, 0.2)])
-    write(tmp_path / "data/Quibblewick/cine.dcm", angiogram(grey, 8))
+    write(tmp_path / "data/Quibblewick/cine.dcm", with_hidden_names(angiogram(grey, 8, **CONFORMANT)))
     write(tmp_path / "data/single.dcm", angiogram(grey[1], 8, PatientID="PID-77124"))
     ended = call("predict", "--model", "frangi", "--data", "data", "--output", "run")
     assert ended.code == 0, ended.err
     return open_run(tmp_path / "run")
+
+
+def content(path):
+    """The bytes of a file, unpacked where they are packed."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def names_in(folder, texts):
+    """What of these texts stands in the names or the bytes of a folder's files."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return sorted(
+        {
+            text
+            for path in files
+            for text in texts
+            if text in str(path.relative_to(folder)) or text.encode() in content(path)
+        }
+    )
 
 
 def segmentations(folder):
@@ -82,3 +104,29 @@ def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call
     assert ended.code == 0 and ended.out.startswith("1 corrections kept\n1 masks are as they were"), ended.err
     kept = CorrectionStore(tmp_path / "c")
     assert kept.mask(kept.standing()["bob"][cine[0]]).sum() == 63 * 65 - 8
+
+
+def test_no_name_leaves_in_any_format_whatever_is_exported(call, predicted, tmp_path):
+    """Names of patients, staff and places, dates, numbers and UIDs stand in headers, private elements and paths."""
+    headers = [dcmread(path) for path in (tmp_path / "data").rglob("*.dcm")]
+    uids = [
+        str(one[name].value) for one in headers for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    ]
+    texts = [*PLANTED, "uibble", "UIBBLE", "77123", "77124", "Zeno", "20200102", "cine.dcm", *uids]
+    dataset, store = open_dataset(tmp_path / "data"), CorrectionStore(tmp_path / "c")
+    source = open_source(tmp_path / "run", dataset)
+    for case_id in predicted.cases():
+        start = beginning(source, case_id, BeganFrom.PREDICTION)
+        store.save(start.record("ann", ~start.mask, tools=[CorrectionTool.BRUSH]), ~start.mask)
+    corrected = ("--what", "corrections", "--corrections", "c")
+    asked = {f"masks-{kind}": ("--as", kind) for kind in Exchange}
+    asked |= {f"corrections-{kind}": ("--as", kind, *corrected) for kind in (Exchange.PNG, Exchange.LABELME)}
+    asked["source"] = ("--as", Exchange.DICOM_SEG, "--identity", "source")
+    asked["pairs"] = ("--what", "pairs", "--corrections", "c", "--margin", "0.1")
+    for name, words in asked.items():
+        ended = call("export", "run", "--data", "data", *words, "--output", name)
+        assert ended.code == 0, ended.err
+        assert not [text for text in texts if text in ended.out]
+    found = {name: names_in(tmp_path / name, texts) for name in ("run", "c", *asked)}
+    assert PLANTED[1] in found.pop("source")
+    assert {name: leaked for name, leaked in found.items() if leaked} == {}

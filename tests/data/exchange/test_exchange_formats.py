@@ -1,5 +1,6 @@
 """What is written in a format is known by its content, and read back without a pixel lost."""
 
+import gzip
 import json
 
 import numpy as np
@@ -8,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import SEGMENTATIONS, Exchange
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
+from helpers.data.frames.frame_source import read_frame
 
 SENT = SentSet("vessel", "Masks for a test.", True)
 OF_ANY_FRAME = [kind for kind in Exchange if kind not in SEGMENTATIONS]
@@ -51,6 +54,22 @@ def test_frames_are_written_with_their_pixels(tmp_path, kind):
     image = next(path for path in sorted(tmp_path.rglob("a*")) if "image" in path.parent.as_posix().lower())
     if kind is not Exchange.NIFTI:
         assert np.array_equal(np.asarray(Image.open(image)), grey)
+
+
+@pytest.mark.parametrize("kind", OF_ANY_FRAME)
+def test_what_a_picture_says_of_itself_stays_behind(tmp_path, kind):
+    texts, tags = PngInfo(), Image.Exif()
+    texts.add_text("Author", "Quibblewick")
+    texts.add_itxt("XML:com.adobe.xmp", "<x>Quibblewick</x>")
+    tags[0x010E] = tags[0x013B] = "Quibblewick"
+    source = tmp_path / "a.png"
+    Image.new("L", (3, 2), 7).save(source, pnginfo=texts, exif=tags, icc_profile=b"Quibblewick")
+    assert source.read_bytes().count(b"Quibblewick") >= 4
+    (tmp_path / "out").mkdir()
+    case = SentCase("a", read_frame(source, None), np.ones((2, 3), bool))
+    write_cases(kind, tmp_path / "out", [case], SENT)
+    files = [path.read_bytes() for path in (tmp_path / "out").rglob("*.*")]
+    assert files and not [one for one in files if b"ibble" in (gzip.decompress(one) if one[:2] == b"\x1f\x8b" else one)]
 
 
 @pytest.mark.parametrize("kind", [Exchange.PNG, Exchange.NNUNET, Exchange.NIFTI])
