@@ -61,14 +61,14 @@ def write(path: Path, dataset: Dataset, compression: UID | None = None) -> Path:
     return path
 
 
-def gdcm_lossless_jpeg(source, target):
-    """Compress a written file by gdcm, since pydicom has no encoder for lossless JPEG."""
+def gdcm_lossless_jpeg(source, target, kind="JPEGLosslessProcess14_1"):
+    """Compress a written file by gdcm, since pydicom has no encoder for lossless JPEG and JPEG-LS."""
     gdcm = pytest.importorskip("gdcm")
     reader = gdcm.ImageReader()
     reader.SetFileName(str(source))
     assert reader.Read()
     change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, kind)))
     change.SetInput(reader.GetImage())
     assert change.Change()
     writer = gdcm.ImageWriter()

@@ -1,17 +1,21 @@
 """What the kit writes is read by the tools' own code without a pixel lost, and what that writes is read by the kit."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 
 from helpers.core.errors import RefusedInput
-from helpers.core.vocabulary import Exchange
+from helpers.core.vocabulary import Exchange, Identity
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
-from helpers.data.exchange.exchanged import Decided, SentCase, SentSet
+from helpers.data.exchange.exchanged import Decided, MadeBy, Making, SentCase, SentSet
+from helpers.data.frames.frame import Frame
 from tests.model.test_bare_environment import built_python, common_python
+from tests.support.dicom_files import angiogram, write
 from tests.support.placed_sources import placed_frames
 
 pytestmark = [pytest.mark.bare, pytest.mark.releases]
@@ -138,6 +142,27 @@ def stack():
 
 def by_frame(*masks):
     return {f"case-{place}": mask for place, mask in enumerate(masks) if mask is not None}
+
+
+def test_highdicom_and_pydicom_read_a_segmentation_of_a_cine(tmp_path):
+    python = built_python("highdicom", ("highdicom==0.28.2",), installed=True)
+    masks = [mask for mask in drawn().values() if mask.shape == (ROWS, COLUMNS)]
+    source = write(tmp_path / "cine.dcm", angiogram(np.zeros((len(masks), ROWS, COLUMNS)), 8))
+    cases = [
+        SentCase(
+            f"P1-{index}",
+            Image.new("RGB", (COLUMNS, ROWS)),
+            mask,
+            frame=Frame(f"P1-{index}", source, index),
+            made_by=MadeBy(Making.MANUAL),
+        )
+        for index, mask in enumerate(masks)
+    ]
+    (tmp_path / "given").mkdir()
+    write_cases(Exchange.DICOM_SEG, tmp_path / "given", cases, replace(SENT, identity=Identity.SOURCE))
+    called(python, "highdicom_reading.py", tmp_path, {})
+    assert np.array_equal(np.load(tmp_path / "read_by_frame.npy").astype(bool), masks)
+    assert np.array_equal(dcmread(next((tmp_path / "given/segmentations").iterdir())).pixel_array, masks)
 
 
 def test_highdicom_writes_segmentations_of_every_type(tmp_path):

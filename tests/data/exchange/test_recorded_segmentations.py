@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.exchange_formats import kind_of, read_masks
 from helpers.data.exchange.exchanged import Decided
 from tests.data.exchange.test_recorded import MASK, RECORDED
+from tests.support.dicom_files import angiogram, gdcm_lossless_jpeg, jpeg_2000_bytes, write
 from tests.support.placed_sources import placed_frames
 
 EMPTY = np.zeros_like(MASK)
@@ -82,3 +86,23 @@ def test_a_plane_elsewhere_in_space_is_refused(tmp_path, fields, words):
 def test_sources_without_a_place_in_space_are_read(tmp_path):
     flat = placed_frames(tmp_path, 3, *MASK.shape, ImagePositionPatient=None, ImageOrientationPatient=None)
     assert len(read_masks(RECORDED / "dcmqi_binary.dcm", Exchange.DICOM_SEG, flat).masks) == 3
+
+
+def jpeg_2000(folder, values):
+    return JPEG2000Lossless, encapsulate([jpeg_2000_bytes(frame, 8) for frame in values])
+
+
+def jpeg_ls(folder, values):
+    plain = write(folder / "plain.dcm", angiogram(values, 8))
+    coded = dcmread(gdcm_lossless_jpeg(plain, folder / "ls.dcm", "JPEGLSLossless"))
+    return coded.file_meta.TransferSyntaxUID, coded.PixelData
+
+
+@pytest.mark.parametrize("coded", [jpeg_2000, jpeg_ls])
+def test_lossless_codes_of_a_labelmap(tmp_path, frames, coded):
+    dataset = dcmread(RECORDED / "highdicom_labelmap_rle.dcm")
+    dataset.file_meta.TransferSyntaxUID, dataset.PixelData = coded(tmp_path, dataset.pixel_array)
+    dataset.save_as(tmp_path / "coded.dcm")
+    given = read_masks(tmp_path / "coded.dcm", Exchange.DICOM_SEG, frames, VESSEL)
+    found = {one.name: one.read() for one in given.masks}
+    assert found.keys() == ALL.keys() and all(np.array_equal(found[name], mask) for name, mask in ALL.items())
