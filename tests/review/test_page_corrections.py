@@ -1,5 +1,7 @@
 """Masks corrected on the page from the disk: with each tool, without the ground truth, and found again."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.ndimage import label
@@ -161,6 +163,13 @@ def test_strokes_stay_with_the_name_under_which_they_were_drawn(ann, tmp_path):
     assert not ann.page.is_visible(".vk-editing") and ann.text(".vk-corrected") == ""
     (found,) = downloaded(ann, tmp_path / "f.jsonl")
     assert found.record.reviewer == "ann"
+    # A file of another window, which did not know this correction, leaves it where it is.
+    for number, continues, said in ((1, [], "1 corrections left out"), (2, [found.record.id], "1 records taken over")):
+        line = json.loads((tmp_path / "f.jsonl").read_text())
+        line |= {"id": f"{number:032x}", "continues": continues, "time": "2999-01-01T00:00:00.000Z"}
+        (tmp_path / "g.jsonl").write_text(json.dumps(line))
+        ann.page.set_input_files("[data-control=import]", tmp_path / "g.jsonl")
+        ann.wait(lambda said=said: said in ann.text(SAID))
 
 
 def test_a_browser_without_room_says_so_and_the_download_has_everything(ann, tmp_path):

@@ -17,6 +17,7 @@ from helpers.metrics.overlap import count_pixels, dice
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
+from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
 FEWEST_PATIENTS = 5  # below, no interval is given
@@ -31,6 +32,8 @@ def drawn_first(source: ReviewSource, share: float, reviewer: str) -> frozenset[
     Args:
         share: of these cases, 0 .. 1; of a part of a case the whole is taken.
     """
+    if share == 0:
+        return frozenset()
     run = source.scored_runs[0].run
     cases = [case.case_id for case in source.cases]
     known = [one for one in cases if run.prediction(one, source.prompt)[0].mask_pixels is not None]
@@ -71,7 +74,7 @@ class Anchoring:
 
     Attributes:
         of_prediction: those that began from it.
-        of_empty: those that were drawn from empty before it was seen.
+        of_empty: those that were drawn from empty before it was seen, without clicks that its own model answered.
     """
 
     of_prediction: Closeness
@@ -96,7 +99,10 @@ def anchoring(
         standing: reader -> case id -> the correction that stands, as `ReviewedCorrections.standing`.
     """
     records = [one for by_case in standing.values() for one in by_case.values()]
-    unseen = [one for one in records if one.base.began_from is BeganFrom.EMPTY and one.prediction_seen is False]
+    drawn = [one for one in records if one.base.began_from is BeganFrom.EMPTY and one.prediction_seen is False]
+    # A mask that the same weights answered resembles the prediction for another reason.
+    weights = weights_of(source.scored_runs[0].model)
+    unseen = [one for one in drawn if weights is None or weights not in one.click_weights]
     if not unseen:
         return None
     begun = [one for one in records if one.base.began_from is BeganFrom.PREDICTION]

@@ -60,6 +60,17 @@ def test_both_groups_are_compared_with_the_prediction(source, tmp_path):
     assert anchoring(source, store, reviewed.standing).of_empty.to_text() == "no case"
 
 
+def test_a_mask_that_the_run_s_own_model_answered_was_not_drawn(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.review.corrections.anchoring.weights_of", lambda model: "w")
+    store = CorrectionStore(tmp_path / "corrections")
+    answered = drawn(source, GRIDDED, prediction_seen=False, click_weights=("w",))
+    store.save(answered.record, answered.mask)
+    assert anchoring(source, store, ReviewedCorrections(source, store).standing) is None
+    other = drawn(source, SAME, prediction_seen=False, click_weights=("v",))
+    store.save(other.record, other.mask)
+    assert anchoring(source, store, ReviewedCorrections(source, store).standing).of_empty.cases == 1
+
+
 def test_a_correction_of_a_prediction_that_is_another_one_now_plays_no_part(tmp_path):
     dataset, run = write_data(tmp_path / "data"), write_run(tmp_path / "run")
     store, before = CorrectionStore(tmp_path / "c"), open_source(run, dataset)

@@ -29,6 +29,9 @@ def drawn_line(number=1, pixels=MASK, **change):
 def test_a_line_is_a_record_and_its_mask():
     drawn = DrawnCorrection.from_json(drawn_line())
     assert np.array_equal(drawn.mask, MASK) and drawn.record == correction(1, mask_sha256=mask_digest(MASK))
+    assert drawn.continues is None and drawn.knows(None) is True and drawn.knows(correction(2)) is None
+    told = DrawnCorrection.from_json(drawn_line(continues=[correction(2).id]))
+    assert told.knows(correction(2)) is True and told.knows(correction(3)) is False
     back = DrawnCorrection.from_json(drawn_line(pixels=None))
     assert back.mask is None and back.record.mask_sha256 is None
 
@@ -46,6 +49,8 @@ def test_a_line_is_a_record_and_its_mask():
         {"mask": packed(MASK)[:-8]},
         {"width": 10**9, "height": 10**9},
         {"tools": ["saw"]},
+        {"continues": "x"},
+        {"continues": [3]},
     ],
 )
 def test_what_is_none_is_refused(change):
