@@ -165,6 +165,7 @@ def golden_results(shared, converted_folder, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.longest
 @pytest.mark.golden
+@pytest.mark.endurance  # the families below are looked at in these environments each time
 @pytest.mark.parametrize("later", [MODERN, OTHER])
 def test_all_versions_reach_the_goldens(shared, golden_results, later):
     """Of one source: all exports have the same code, and test_modeling_sa2va.py has the goldens of the others."""

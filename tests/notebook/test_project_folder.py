@@ -148,6 +148,7 @@ def test_the_projects_own_notebook_comes_before_the_kits(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance  # `make test` builds a wheel in tests/api, and runs notebooks of a checkout
 def test_a_wheel_lays_out_a_project_and_runs_a_notebook_in_an_empty_folder(tmp_path):
     """The wheel is first on the path, so that nothing of the checkout is imported or read."""
     wheel = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "--quiet"]

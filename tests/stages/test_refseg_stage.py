@@ -3,10 +3,12 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from helpers.checkpoints.convert import convert
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame import Frame
@@ -21,7 +23,7 @@ from tests.support.expressions import EachPredictor, WordPredictor, write_refcoc
 from tests.support.expressions import read_scores as read
 from tests.support.expressions import scored as run
 from tests.support.run_files import run_files
-from tests.support.tiny_sources import FIXTURES
+from tests.support.tiny_sources import FIXTURES, fixture_sources
 
 ENTRIES = [
     {"image": "a.png", "mask": [[SQUARE], [OTHER]], "text": ["left", "right"]},
@@ -253,9 +255,12 @@ def test_predictions_of_before_they_were_a_run_are_refused_and_stay(former, fini
     assert run_files(output) == before
 
 
-def test_the_numbers_are_those_of_before_the_predictions_were_a_run(former, fixture_folder, tmp_path):
+def test_the_numbers_are_those_of_before_the_predictions_were_a_run(former, tmp_path):
     dataset, before = former
-    choice = ModelChoice(fixture_folder, device="cpu").open()
+    sizes = json.loads((FIXTURES / "sam2_sizes.json").read_text())
+    (tmp_path / "sizes.json").write_text(json.dumps({**sizes, "image_size": 1024}))  # as they were then
+    convert(replace(fixture_sources(), sizes=tmp_path / "sizes.json").request(tmp_path / "model"))
+    choice = ModelChoice(tmp_path / "model", device="cpu").open()
     text = refseg(dataset, choice.identity, choice.load, tmp_path / "out", processes=1)
     (then, summary_then), (now, summary_now) = (read(folder) for folder in (before, tmp_path / "out"))
     assert list(now.columns) == list(then.columns) and list(now.index) == list(then.index)

@@ -50,6 +50,7 @@ FIXTURE = TinySizes(
         mem_layers=2,
         dec_mlp=64,
         iou_hidden=32,
+        image_size=512,
         window_spec=(8, 4, 16, 8),
         decoder_num_heads=4,
     ),

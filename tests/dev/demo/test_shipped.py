@@ -61,6 +61,7 @@ def test_the_baseline_was_tuned_on_other_patients():
 
 
 @pytest.mark.slow
+@pytest.mark.endurance  # the gate behind `make demo` compares all
 def test_logits_of_some_frames_are_the_recorded_ones(tmp_path):
     start = time.process_time()  # not of the clock, which other work on the machine holds up
     convert(ConversionRequest(MODEL.checkpoint, tmp_path / "m", MODEL.base, MODEL.sam2, str(MODEL.sam2_sizes)))

@@ -129,6 +129,7 @@ def test_a_run_in_bfloat16_is_not_gone_on_with(fixture_folder, loaded, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_the_demo_s_masks_are_those_of_float32(tmp_path):
     convert(ConversionRequest(MODEL.checkpoint, tmp_path / "m", MODEL.base, MODEL.sam2, str(MODEL.sam2_sizes)))
     frame = next(case.frame for case in open_dataset(DATA).cases if case.case_id == "P906-S01-F004")

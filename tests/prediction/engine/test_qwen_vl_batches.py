@@ -130,7 +130,7 @@ def test_places_in_time_rows_and_columns_are_those_of_single_calls(loaded, promp
         assert second[:, row, 0].tolist() == [length, *[int(expected.max()) + 1] * 3]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.endurance)])
 def test_a_predictor_gives_the_masks_of_the_official_call(folder, images, dtype):
     model, tokenizer = load_model(folder, "cpu", dtype)
     predictor = Sa2VAPredictor(model, tokenizer, {}, LIMIT)

@@ -116,7 +116,12 @@ def scheduler():
     ("act", "kind", "said"),
     [
         (full_disk, VesselkitError, r"iter_4.pth: the disk became full; the last checkpoint is iter_2.pth.*Free some"),
-        (scheduler, Stopped, "stopped; the last checkpoint is iter_2.pth, go on from it with --resume"),
+        pytest.param(
+            scheduler,
+            Stopped,
+            "stopped; the last checkpoint is iter_2.pth, go on from it with --resume",
+            marks=pytest.mark.endurance,
+        ),
     ],
 )
 def test_a_fault_while_a_checkpoint_is_written_costs_nothing_before(trained, tmp_path, monkeypatch, act, kind, said):
