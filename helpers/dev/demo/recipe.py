@@ -181,6 +181,7 @@ def _stage(
         "train_dataloader.dataset.data": str(data),
         "train_dataloader.dataset.split": Split.TRAIN.value,
         "train_dataloader.dataset.mask_side": _SIDE,
+        "train_dataloader.dataset.sam2_size": DEMO.sam2.image_size,
         "train_dataloader.dataset.several": one.several,
         "train_dataloader.dataset.seed": recipe.seed + lora,
         "train_dataloader.batch_size": one.batch_size // processes,

@@ -127,6 +127,7 @@ class Sa2VAForTraining(BaseModel):
         """
         if mode != "loss":
             raise UsageProblem(f"mode: this model only trains, asked for {mode!r}. Predict with vesselkit predict")
+        self._require_sizes(data)
         device, seed = next(self.parameters()).device, self._seed + int(data["position"][0])
         # Dropout draws from torch's own generator: seeded by position, a resumed run draws what it would have drawn.
         torch.manual_seed(seed)
@@ -143,6 +144,19 @@ class Sa2VAForTraining(BaseModel):
         if self._weights["loss_iou"]:
             losses["loss_iou"] = iou_loss(estimates, masks, truth)
         return {name: self._weights.get(name, 1.0) * loss for name, loss in losses.items()}
+
+    def _require_sizes(self, data: Mapping[str, Sequence[Any]]) -> None:
+        """Raise UsageProblem where samples are made for another SAM2 or another vision tower than the model's."""
+        config = self.sa2va.config
+        given = {"sam2_size": data["pixels"][0], "tile_size": data["tiles"][0]}
+        taken = {"sam2_size": config.sam2_sizes.image_size, "tile_size": config.vision_config.image_size}
+        for name, side in taken.items():
+            sides = tuple(side) if isinstance(side, Sequence) else (side, side)
+            if tuple(given[name].shape[-2:]) != sides:
+                raise UsageProblem(
+                    f"train_dataloader.dataset.{name}: expected {sides[0]}, as the model takes, got "
+                    f"{given[name].shape[-1]}. Give --cfg-options train_dataloader.dataset.{name}={sides[0]}"
+                )
 
     def _prepare(self, lora: dict[str, Any], frozen_dtype: str | None, random: torch.Generator) -> None:
         """Freeze what is not trained, add the adapters."""

@@ -27,7 +27,7 @@ def test_ids_are_those_token_by_token(fixture_folder, drawn_images, dtype):
 
 
 def test_masks_of_batches_are_those_of_single_frames(fixture_folder, drawn_images):
-    assert least_overlap(*load_model(fixture_folder, "cpu", "bfloat16"), drawn_images[:2], 2) >= 0.999
+    assert least_overlap(*load_model(fixture_folder, "cpu", "bfloat16"), drawn_images[:2], 2) >= 0.995
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_a_predictor_says_and_marks_what_single_calls_do(loaded, images, single)
     assert texts[0][0] == "Sure, it is  [SEG] .<|im_end|>"  # with the blanks of the official tokenizer
     for answers, expected in zip(found, single, strict=True):
         for answer, one in zip(answers, expected, strict=True):
-            theirs = np.zeros((0, 256, 256)) if one.masks is None else one.masks.low_resolution.numpy()
+            theirs = np.zeros((0, 128, 128)) if one.masks is None else one.masks.low_resolution.numpy()
             assert answer.logits.shape == theirs.shape
             assert np.allclose(answer.logits, theirs, atol=1e-4)
 

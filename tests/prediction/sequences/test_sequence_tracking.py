@@ -103,7 +103,7 @@ def test_prompted_frames_are_the_first_that_can_be_read(loaded, drawn, tmp_path)
     model, tokenizer = loaded
     official = model.predict_forward(video=images(drawn[1:]), text=PROMPT, tokenizer=tokenizer, max_new_tokens=64)
     assert isinstance(found["c1"].found, Failure)
-    full = upsample_logits(torch.from_numpy(found["c7"].found[0].logits), 1024, 96, 96)
+    full = upsample_logits(torch.from_numpy(found["c7"].found[0].logits), model.config.sam2_sizes.image_size, 96, 96)
     assert np.array_equal(full[0].numpy(), official["prediction_logits"][0][5])
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.dev.demo.untrained_base import FIXTURE
 from tests.support.fixture_model import ROOT
 from tests.support.tiny_sources import FIXTURES, fixture_sources
 
@@ -21,6 +22,7 @@ def small_options(**changes):
         "model.points": 500,
         "train_dataloader.dataset.data": str(FIXTURES),
         "train_dataloader.dataset.mask_side": 64,
+        "train_dataloader.dataset.sam2_size": FIXTURE.sam2.image_size,
         "train_dataloader.dataset.max_tiles": 1,
         "train_dataloader.batch_size": 1,
         "train_dataloader.num_workers": 0,

@@ -126,6 +126,14 @@ def test_a_checkpoint_of_another_run_is_not_resumed(trained, tmp_path):
         ({"train_dataloader.dataset.data": None}, "dataset.data"),
         ({"train_dataloader.dataset.answers": ["nothing"]}, "one \\[SEG\\] each"),
         ({"load_from": "iter_1.pth"}, "load_from: expected resume=True"),
+        (
+            {"train_dataloader.dataset.sam2_size": 1024},
+            "sam2_size: expected 512, as the model takes, got 1024. Give --cfg",
+        ),
+        (
+            {"train_dataloader.dataset.tile_size": 224},
+            "tile_size: expected 448, as the model takes, got 224. Give --cfg",
+        ),
         ({"default_hooks.checkpoint.max_keep_ckpts": 1}, "max_keep_ckpts: expected 2 or more"),
     ],
 )
