@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange
@@ -106,3 +106,35 @@ def test_lossless_codes_of_a_labelmap(tmp_path, frames, coded):
     given = read_masks(tmp_path / "coded.dcm", Exchange.DICOM_SEG, frames, VESSEL)
     found = {one.name: one.read() for one in given.masks}
     assert found.keys() == ALL.keys() and all(np.array_equal(found[name], mask) for name, mask in ALL.items())
+
+
+def labelmap(path, change):
+    """The recorded LABELMAP without compression, its values as `change` makes them of the data set and the values."""
+    dataset = dcmread(RECORDED / "highdicom_labelmap_rle.dcm")
+    values = change(dataset, dataset.pixel_array)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.BitsAllocated = dataset.BitsStored = 8 * values.itemsize
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelData = values.tobytes()
+    dataset["PixelData"].is_undefined_length = False
+    dataset.save_as(path)
+    return path
+
+
+def in_colours(dataset, values):
+    dataset.PhotometricInterpretation = "PALETTE COLOR"
+    return values
+
+
+@pytest.mark.parametrize("change", [in_colours, lambda dataset, values: values.astype("<u2")])
+def test_a_labelmap_in_colours_or_16_bits(tmp_path, frames, change):
+    given = read_masks(labelmap(tmp_path / "a.dcm", change), Exchange.DICOM_SEG, frames, VESSEL)
+    assert {one.name for one in given.masks} == ALL.keys()
+    assert all(np.array_equal(one.read(), ALL[one.name]) for one in given.masks)
+
+
+def test_a_labelmap_with_values_of_no_segment_is_refused(tmp_path, frames):
+    path = labelmap(tmp_path / "a.dcm", lambda dataset, values: values + np.uint8(5) * (values == 1))
+    (first, *_) = read_masks(path, Exchange.DICOM_SEG, frames, VESSEL).masks
+    with pytest.raises(RefusedInput, match="a.dcm: expected numbers of its segments as values, found 6"):
+        first.read()
