@@ -84,27 +84,38 @@ def test_a_model_that_does_not_answer_is_told_and_can_be_asked_again(browser):
     page.focus(".vesselkit-review")
     for key in ("E", "P"):
         page.keyboard.press(key)
-    page.evaluate("() => sent.splice(0)")
+    page.evaluate("() => answer()")  # the next case, and the frame that is read ahead
     for _ in range(2):
         stroke(page, (64, 64), (20, 30))
         _run_until(page, lambda: page.evaluate("() => sent.length === 1"))
-        assert page.inner_text(said) == "Asking the model …" and page.evaluate("() => sent.pop().kind") == "click"
+        asked = page.evaluate("() => sent.pop()")
+        assert page.inner_text(said) == "Asking the model …" and asked["kind"] == "click"
         page.clock.run_for(21_000)
-        assert page.inner_text(said) == silent
+        assert page.inner_text(said) == silent and page.inner_text(".vk-corrected") == "correcting"
+    late = "async (ticket) => heard({ ticket, masks: [await kit.packedMask(new Uint8Array(4096).fill(1))] })"
+    page.evaluate(late, asked["ticket"])
+    _run_until(page, lambda: page.inner_text(".vk-corrected") == "correcting · unsaved")
     page.keyboard.press("s")
     _run_until(page, lambda: page.evaluate("() => sent.length === 1"))
     page.evaluate("() => answer()")
     _run_until(page, lambda: "the correction is saved" in page.inner_text(said))
     page.keyboard.press("F")
+    carry = page.evaluate("() => sent.pop()")
+    assert carry["kind"] == "carry"
     for done in (1, 2, 3):
         page.clock.run_for(15_000)
-        page.evaluate(f"() => heard({{ ticket: sent[0].ticket, progress: [{done}, 4] }})")
+        page.evaluate(f"() => heard({{ ticket: {carry['ticket']}, progress: [{done}, 4] }})")
         page.clock.run_for(100)
         assert page.inner_text(said) == f"Carrying: {done} of 4 frames" and page.is_visible(".vk-editing progress")
     page.clock.run_for(21_000)
     assert page.inner_text(said) == silent and page.is_hidden(".vk-editing progress")
-    page.evaluate("() => heard({ ticket: sent[0].ticket, said: '3 masks carried', waiting: ['c1'] })")  # late, not lost
-    _run_until(page, lambda: page.inner_text(said) == "3 masks carried")
+    page.keyboard.press("E")
+    page.keyboard.press("ArrowRight")
+    _run_until(page, lambda: page.inner_text(".vk-id") == "c1" and page.inner_text(".vk-status") == "no_seg")
+    page.evaluate("() => sent.splice(0)")
+    page.evaluate(f"() => heard({{ ticket: {carry['ticket']}, said: '1 masks carried', waiting: ['c1'] }})")  # late
+    _run_until(page, lambda: page.inner_text(said) == "1 masks carried")
+    assert page.evaluate("() => sent.map(({ kind, case_id }) => `${kind} ${case_id}`)") == ["load c1"]  # with its mask
     page.close()
 
 

@@ -58,6 +58,9 @@ export class Carrying {
     const { editor, editor: { viewer } } = this;
     viewer.facts.waiting = caseIds;
     viewer.decoded.forget();
-    editor.redraw();
+    // A case that came on the screen meanwhile comes with its mask.
+    if (!editor.edit && viewer.data && !viewer.data.carried && caseIds.includes(viewer.data.case_id)) {
+      viewer.show(viewer.place);
+    } else editor.redraw();
   }
 }
