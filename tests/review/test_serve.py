@@ -51,20 +51,30 @@ def test_a_review_on_voila(browser, tmp_path):
             wait_until_drawn(page)
             page.keyboard.press("E")
             stroke(page, (WIDTH, HEIGHT), (10, 5), (30, 5))
+            page.keyboard.press("e")
+            stroke(page, (WIDTH, HEIGHT), (20, 0), (20, 12))
+            page.keyboard.press("x")
+            stroke(page, (WIDTH, HEIGHT), (28, 5))
+            page.keyboard.press("z")  # the piece is back
             page.keyboard.press("s")
             page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "correcting.png")
             page.keyboard.press("E")
+            page.reload()
+            page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
+            page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
+            wait_until_drawn(page)
             page.focus("[data-control=threshold]")
             before = page.evaluate(PICTURES)
             page.keyboard.press("End")
             page.wait_for_function(f"before => ({PICTURES})() !== before", arg=before, timeout=PATIENCE_S * 1000)
     finally:
         page.close()
-    ((case_id, corrected),) = (
-        CorrectionStore(tmp_path / "outputs/demo/review/run/corrections").standing()["ann"].items()
-    )
-    assert case_id == CASES[2] and corrected.tools == ("brush",) and corrected.width == WIDTH
+    store = CorrectionStore(tmp_path / "outputs/demo/review/run/corrections")
+    ((case_id, corrected),) = store.standing()["ann"].items()
+    assert case_id == CASES[2] and set(corrected.tools) == {"brush", "eraser"} and corrected.width == WIDTH
+    mask = store.mask(corrected)
+    assert mask[5, 10:17].all() and not mask[0:12, 20].any() and mask[5, 24:31].all()
     records = read_lines(tmp_path / "outputs/demo/review/run/verdicts/ann.jsonl")
     assert [(one.case_id, one.verdict) for one in records[:2]] == [(CASES[0], "reject"), (CASES[1], "accept")]
     assert all(re.match(r"(http|ws)://(localhost|127\.0\.0\.1)[:/]|data:|blob:", url) for url in asked)
