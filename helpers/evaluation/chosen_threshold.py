@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.score_table import Unit, patient_means, unit_columns, unit_keys, unit_of
-from helpers.metrics.intervals import DRAWS, LEVEL, SEED, Interval, mean_interval
+from helpers.metrics.intervals import SEED, Interval, Scale, column_intervals, mean_interval
 from helpers.metrics.overlap import PixelCounts, overlap_scores
 from helpers.metrics.threshold_curve import (
     STEPS_PER_LOGIT,
@@ -19,7 +19,6 @@ from helpers.metrics.threshold_curve import (
     UnitHistograms,
     dice_curve,
     folds,
-    resampled_counts,
     sweep,
     thresholds,
 )
@@ -64,9 +63,6 @@ def on_development(
     histograms: Mapping[str, LogitHistogram],
     development: pd.DataFrame,
     development_histograms: Mapping[str, LogitHistogram],
-    *,
-    draws: int = DRAWS,
-    seed: int = SEED,
 ) -> LockedThreshold:
     """Choose a threshold on the cases of `development`, score it on those of `table`.
 
@@ -87,13 +83,11 @@ def on_development(
         fold_thresholds=(),
         chosen=scored[:, place],
         at_half=scored[:, _HALF],
-        draws=draws,
-        seed=seed,
     )
 
 
 def cross_validated(
-    table: pd.DataFrame, histograms: Mapping[str, LogitHistogram], *, draws: int = DRAWS, seed: int = SEED
+    table: pd.DataFrame, histograms: Mapping[str, LogitHistogram], *, seed: int = SEED
 ) -> LockedThreshold:
     """Choose a threshold where there is no development split: units in folds, each scored with the choice of the rest.
 
@@ -117,21 +111,17 @@ def cross_validated(
         fold_thresholds=tuple(_probability(place) for place in places),
         chosen=chosen,
         at_half=scored[:, _HALF],
-        draws=draws,
-        seed=seed,
     )
 
 
-def threshold_curves(
-    table: pd.DataFrame, histograms: Mapping[str, LogitHistogram], *, draws: int = DRAWS, seed: int = SEED
-) -> pd.DataFrame:
+def threshold_curves(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram]) -> pd.DataFrame:
     """Mean of unit means at thresholds from 0.05 to 0.95, each taken to the next lower logit of the sweep.
 
     Args:
         table: of scores; cases without a histogram are empty masks at every threshold.
         histograms: by case id.
     Returns:
-        Columns metric, threshold, mean, low, high: pointwise intervals, NaN with fewer than two units; values are NaN
+        Columns metric, threshold, mean, low, high: pointwise intervals, NaN with fewer than five units; values are NaN
         where no case defines the metric.
     """
     places = [math.floor(logit(shown) * STEPS_PER_LOGIT) + len(thresholds()) // 2 for shown in _SHOWN]
@@ -139,7 +129,7 @@ def threshold_curves(
     names = [f"{metric}@{shown}" for metric in CURVES for shown in _SHOWN]
     listed = table[unit_columns(table)].reset_index(drop=True)
     means = patient_means(pd.concat([listed, pd.DataFrame(rows, columns=names)], axis=1), names)[names].to_numpy()
-    middle, low, high = _intervals(means, draws, seed)
+    middle, low, high = column_intervals(means, Scale.SHARE)
     keys = pd.MultiIndex.from_product([CURVES, _SHOWN], names=["metric", "threshold"]).to_frame(index=False)
     return keys.assign(mean=middle, low=low, high=high)
 
@@ -153,10 +143,9 @@ def _locked(
     fold_thresholds: tuple[float, ...],
     chosen: np.ndarray,
     at_half: np.ndarray,
-    draws: int,
-    seed: int,
 ) -> LockedThreshold:
-    intervals = [mean_interval(values, draws=draws, seed=seed) for values in (chosen, at_half, chosen - at_half)]
+    intervals = [mean_interval(values, Scale.SHARE) for values in (chosen, at_half)]
+    intervals.append(mean_interval(chosen - at_half, Scale.DIFFERENCE))
     return LockedThreshold(
         threshold=threshold,
         chosen_by=chosen_by,
@@ -196,28 +185,6 @@ def _scores_at(histogram: LogitHistogram, places: list[int]) -> list[float]:
         tp, fp = int(hits[place]), int(alarms[place])
         by_threshold.append(overlap_scores(PixelCounts(tp=tp, fp=fp, fn=vessel - tp, tn=background - fp)))
     return [scores[metric] for metric in CURVES for scores in by_threshold]
-
-
-def _intervals(values: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and percentile bounds of each column over units, (columns,) each; NaN of a unit is left out of a mean.
-
-    The draws are shared by all columns: a column without NaN gets what `mean_interval` gives.
-    """
-    known = ~np.isnan(values)
-    sums, present = np.where(known, values, 0.0), known.astype(float)
-    nothing = np.full(values.shape[1], np.nan)
-    middle = np.divide(sums.sum(axis=0), present.sum(axis=0), out=nothing.copy(), where=present.any(axis=0))
-    if len(values) < 2:
-        return middle, nothing, nothing
-    drawn = []
-    for counts in resampled_counts(len(values), draws=draws, seed=seed):
-        below = counts @ present
-        drawn.append(np.divide(counts @ sums, below, out=np.full(below.shape, np.nan), where=below > 0))
-    some = known.sum(axis=0) > 1
-    tail = (1 - LEVEL) / 2
-    bounds = np.full((2, values.shape[1]), np.nan)
-    bounds[:, some] = np.nanquantile(np.concatenate(drawn)[:, some], [tail, 1 - tail], axis=0)
-    return middle, *bounds
 
 
 def unit_histograms(table: pd.DataFrame, histograms: Mapping[str, LogitHistogram]) -> UnitHistograms:

@@ -14,6 +14,7 @@ from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_
 from helpers.core.documents import document
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import listing_sha256
+from helpers.data.groups.centres import centres_of
 from helpers.data.rules import TRUTH_RULES
 from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
@@ -40,6 +41,7 @@ from helpers.evaluation.metrics_folder import (
     write_tables,
 )
 from helpers.evaluation.paired import changes, compare, pair
+from helpers.evaluation.precision import precision_record
 from helpers.evaluation.score_table import (
     definitions,
     pooled,
@@ -62,7 +64,7 @@ from helpers.evaluation.sequence_scores import score_sequences
 from helpers.evaluation.summary_text import summary_text
 from helpers.evaluation.threshold_and_calibration import Scored, open_development, operating_point
 from helpers.metrics.case_scores import CaseScoring
-from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED
+from helpers.metrics.intervals import DRAWS, FEWEST_FOR_INTERVAL, FEWEST_UNITS, LEVEL, SEED
 from helpers.metrics.postprocessing import Processing
 from helpers.runs.finishing import OFFICIAL_CHECK
 
@@ -114,7 +116,7 @@ def evaluate(
             None for cross-validation over units.
         processing: steps on the masks whose gain is measured beside the masks as they are; None for none.
         processes: that score cases.
-        seed, draws: of the bootstrap.
+        seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
     Raises:
         UsageProblem: for arguments that do not fit.
         RefusedInput: where runs, data set and training list do not go together, or a ground truth cannot be drawn.
@@ -178,6 +180,7 @@ def evaluate(
             "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
             "splits": sorted({case.case.frame.split for case in cases if case.case.frame.split is not None}),
             "listing_sha256": listing_sha256([case.case.frame for case in cases]),
+            "centres": _centres(dataset, choice.case_ids),
             **_decided(dataset, tables[scored_runs[0].name]),
         },
         "training": check.facts,
@@ -186,8 +189,7 @@ def evaluate(
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
         "runs": [
-            _described(scored_run, tables[scored_run.name], own.get(scored_run.name), seed=seed, draws=draws)
-            for scored_run in scored_runs
+            _described(scored_run, tables[scored_run.name], own.get(scored_run.name)) for scored_run in scored_runs
         ],
         "yardsticks": reference_bound_means(bounds, tables[scored_runs[0].name]),
         "comparisons": compared,
@@ -219,6 +221,13 @@ def evaluate(
     return Evaluation(output, record, text)
 
 
+def _centres(dataset: Dataset, case_ids: Sequence[str]) -> dict[str, Any] | None:
+    """What a column of the data says of the centres of the scored cases; None where no column does."""
+    files = [dataset.people.by_case[case_id] for case_id in case_ids if case_id in dataset.people.by_case]
+    found = centres_of([file.name for file in files], dataset.root)
+    return None if found is None else asdict(found)
+
+
 def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     """What was decided about the ground truth, and how much of it is not scored; nothing where nothing was."""
     decided = {name: value for name, value in dataset.rules.decided().items() if name in TRUTH_RULES}
@@ -233,13 +242,11 @@ def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     return decisions
 
 
-def _described(
-    scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None, *, seed: int, draws: int
-) -> dict[str, Any]:
+def _described(scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None) -> dict[str, Any]:
     """A run and its results, as a JSON object."""
     outcomes = Counter(table["outcome"])
     failures = (table["outcome"] != CaseScoring.SCORED).any()
-    scored_only = summary_of_scored(table, draws=draws, seed=seed) if failures else None
+    scored_only = summary_of_scored(table) if failures else None
     rows = [scored_run.run.prediction(case_id, scored_run.prompt_id)[0] for case_id in scored_run.run.cases()]
     scored = set(table["case_id"])
     return {
@@ -248,9 +255,10 @@ def _described(
         EDIT_DISTANCE: None if own is None else own.to_json(),
         "outcomes": {str(outcome): outcomes[str(outcome)] for outcome in CaseScoring},
         "statuses": dict(sorted(Counter(str(row.status) for row in rows if row.case_id in scored).items())),
-        "summary": records_of(summary(table, draws=draws, seed=seed)),
+        "summary": records_of(summary(table)),
+        "precision": precision_record(table),
         "scored_only": None if scored_only is None else records_of(scored_only),
-        "pooled": records_of(pooled(table, draws=draws, seed=seed)),
+        "pooled": records_of(pooled(table)),
     }
 
 
@@ -322,13 +330,17 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _unit_warnings(table: pd.DataFrame) -> list[str]:
-    first, warnings = summary(table, draws=1).iloc[0], []
+    first, warnings = summary(table).iloc[0], []
     if not first["independent"]:
         warnings.append(
             f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"
         )
-    if first["n_units"] < FEWEST_UNITS:
+    count = int(first["n_units"])
+    if count < FEWEST_FOR_INTERVAL:
         warnings.append(
-            f"intervals rest on {first['n_units']} {first['unit']}s, too few to rely on; no p-values are given"
+            f"{count} {first['unit']}{'s' * (count != 1)} are fewer than {FEWEST_FOR_INTERVAL}: the tables show the "
+            "mean of each and no interval; no p-values are given"
         )
+    elif count < FEWEST_UNITS:
+        warnings.append(f"{count} {first['unit']}s are fewer than {FEWEST_UNITS}: no p-values are given")
     return warnings

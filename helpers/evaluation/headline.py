@@ -111,10 +111,28 @@ def _sizes(dataset: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     whole, cases = dataset["cases"], row["n_cases"]
     counted = _counted(cases, "case") if cases == whole else f"{cases} of the data set's {_counted(whole, 'case')}"
     few = f" (fewer than {FEWEST_UNITS})" if row["n_units"] < FEWEST_UNITS else ""
+    few += "".join(f", {text}" for text in centres_text(dataset))
     if row["n_patients"] is not None:
         return f"{counted}{' of' if cases == whole else ','} {_counted(row['n_patients'], 'patient')}{few}"
     sequences = "" if row["n_sequences"] is None else f", {_counted(row['n_sequences'], 'sequence')}"
     return f"{counted}{sequences}{few}, patients unknown"
+
+
+def centres_text(dataset: Mapping[str, Any]) -> list[str]:
+    """From how many centres the scored cases come, as one text; none for evaluations of before that was asked.
+
+    Args:
+        dataset: that of a summary.
+    """
+    if "centres" not in dataset:
+        return []
+    centres = dataset["centres"]
+    if centres is None:  # no column says otherwise
+        return ["one centre"]
+    number = centres["number"]
+    if number is None:
+        return ["centres unknown"]
+    return ["one centre" if number == 1 else f"{number} centres"]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from helpers.metrics.definitions import DISTANCES
-from helpers.metrics.intervals import FEWEST_UNITS
+from helpers.metrics.definitions import BY_METRIC, DISTANCES
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS, Method
 
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|#!&]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore within a word is plain
 
@@ -19,6 +19,8 @@ def escaped(text: object) -> str:
 def written_mean(row: Mapping[str, Any], sign: str = "") -> str:
     """A mean with its interval and what it leaves open, `0.781 [0.752, 0.809] (2 undefined)`; empty where unknown.
 
+    With too few units for an interval, each unit's mean stands in its place: `0.781 (P001 0.700, P002 0.862)`.
+
     Args:
         row: of a summary, an object of its JSON or a row of the table: mean, low, high (None or NaN where unknown),
             few, unit, and what `stands_beside` looks at.
@@ -27,8 +29,44 @@ def written_mean(row: Mapping[str, Any], sign: str = "") -> str:
     if is_unknown(row["mean"]):
         return ""
     interval = "" if is_unknown(row["low"]) else f" [{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"
+    each = ", ".join(f"{unit} {value:{sign}.3f}" for unit, value in each_unit(row).items())
+    interval += f" ({each})" if each else ""
     notes = [*stands_beside(row), *([f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else [])]
     return f"{row['mean']:{sign}.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def each_unit(row: Mapping[str, Any]) -> Mapping[str, float]:
+    """Unit -> its mean, of a row of a summary with too few units for an interval; empty for all others."""
+    found = row.get("unit_means")
+    return found if isinstance(found, Mapping) else {}
+
+
+def interval_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How the intervals of rows were made: `Student's t, logit scale; of HD95: Student's t, log scale`.
+
+    Args:
+        rows: of a summary, objects of its JSON or rows of a table; those of earlier versions are percentiles of draws.
+    """
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if not is_unknown(row["low"]):
+            metric = str(row["metric"])
+            title = BY_METRIC[metric].title if metric in BY_METRIC else metric
+            titles.setdefault(str(row.get("interval") or Method.PERCENTILE), []).append(title)
+    first, *others = titles or {"none": []}
+    return "; ".join([first, *(f"of {', '.join(dict.fromkeys(titles[name]))}: {name}" for name in others)])
+
+
+def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many of the means of rows have no interval; empty where all have one, and for earlier versions."""
+    known = [row for row in rows if "unit_means" in row and not is_unknown(row["mean"])]
+    lacking = sum(is_unknown(row["low"]) for row in known)
+    if not lacking:
+        return ""
+    return (
+        f"{lacking} of {len(known)} means have no interval: they rest on fewer than {FEWEST_FOR_INTERVAL} "
+        f"{known[0]['unit']}s, whose own means are shown"
+    )
 
 
 def stands_beside(row: Mapping[str, Any]) -> list[str]:

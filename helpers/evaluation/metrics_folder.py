@@ -21,8 +21,9 @@ from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.threshold_curve import LogitHistogram
 from helpers.runs.run_folder import open_run
 
-SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 3
-_READ = (2, SCHEMA_VERSION)  # 2 does not know how patients stand to training data
+SCHEMA, SCHEMA_VERSION = "vesselkit.metrics", 4
+# 2 does not know how patients stand to training data; intervals of 2 and 3 are percentiles of bootstrap draws.
+_READ = (2, 3, SCHEMA_VERSION)
 SUMMARY_NAME = "summary.json"
 TEXT_NAME = "summary.md"
 TABLE_NAME = "metrics.parquet"

@@ -8,9 +8,9 @@ import pandas as pd
 
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.leakage.standing import trained_units
-from helpers.evaluation.score_table import Unit, capped, patient_means, table_of, unit_of
+from helpers.evaluation.score_table import Unit, capped, patient_means, table_of, unit_means, unit_of
 from helpers.metrics.definitions import BY_METRIC, COMPARED, DISTANCES, Better
-from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, Scale, mean_interval
 from helpers.metrics.significance import holm, sign_flip_p, wilcoxon_p
 
 
@@ -78,8 +78,9 @@ def compare(
         metrics: those that the family of tests consists of; Holm's correction is over them, so fix them beforehand.
     Returns:
         One row for each metric that some case has in both runs: metric, first and second (means of unit means over
-        those cases), difference, low, high (NaN where unknown), few, unit, independent, n_units and n_cases (of those
-        cases), n_tested (where training saw a unit), of a distance also first_median, second_median (over cases) and
+        those cases), difference, low, high (NaN where unknown), interval (its name), few, unit, independent, n_units
+        and n_cases (of those cases), unit_means (the difference of each unit, where they are too few for an interval),
+        n_tested (where training saw a unit), of a distance also first_median, second_median (over cases) and
         first_n_infinite, second_n_infinite (cases at the cap; NaN for other metrics), p_sign_flip, p_wilcoxon, and both
         corrected: p_sign_flip_holm, p_wilcoxon_holm. Tests leave out units of which the training of either run saw
         frames. With fewer than 10 others, or where all masks are identical, all p-values are NaN: none is to be
@@ -97,7 +98,7 @@ def compare(
         before = _unit_values(first, metric, defined)
         after = _unit_values(second, metric, defined)
         differences = pd.Series(after.to_numpy() - before.to_numpy(), before.index)
-        interval = mean_interval(differences, draws=draws, seed=seed)
+        interval = mean_interval(differences.to_numpy(), Scale.DIFFERENCE)
         untrained = differences[~differences.index.isin(trained)].to_numpy()
         tested = len(untrained) >= FEWEST_UNITS and not pairing.all_identical
         rows.append(
@@ -109,6 +110,7 @@ def compare(
                 "unit": str(unit),
                 "independent": unit is Unit.PATIENT,
                 "n_units": interval.units,
+                "unit_means": unit_means(differences.index, differences.to_numpy()),
                 "n_cases": int(defined.sum()),
                 **({"n_tested": len(untrained)} if trained else {}),
                 **(_of_cases(pairing, (first, second), metric, defined) if metric in DISTANCES else {}),

@@ -19,7 +19,7 @@ from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.score_table import UNITED, patient_means, unit_of
 from helpers.metrics.case_scores import CaseScoring
 from helpers.metrics.definitions import BY_METRIC
-from helpers.metrics.intervals import mean_interval
+from helpers.metrics.intervals import Scale, mean_interval
 
 CASE_TOLERANCE = 0.10
 MEAN_TOLERANCE = 0.01
@@ -198,7 +198,7 @@ def _configuration(baseline: Scores, now: Scores) -> list[str]:
 def _mean(before: pd.DataFrame, after: pd.DataFrame, metric: str, tolerance: float) -> tuple[str | None, str]:
     """A finding or None, and what was compared."""
     differences = before.assign(**{metric: after[metric] - before[metric]})
-    interval = mean_interval(patient_means(differences, [metric])[metric].to_numpy())
+    interval = mean_interval(patient_means(differences, [metric])[metric].to_numpy(), Scale.DIFFERENCE)
     title, bounds = BY_METRIC[metric].title, "no interval"
     if interval.low is not None:
         bounds = f"95 % interval [{interval.low:+.4f}, {interval.high:+.4f}]"

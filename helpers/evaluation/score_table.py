@@ -14,7 +14,7 @@ from helpers.core.errors import RefusedInput
 from helpers.data.groups.name_parts import Spellings
 from helpers.metrics.case_scores import CaseScores, CaseScoring
 from helpers.metrics.definitions import BY_METRIC, DEFINITIONS, DISTANCES, METRICS
-from helpers.metrics.intervals import DRAWS, SEED, mean_interval, ratio_interval
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Scale, mean_interval, ratio_interval
 from helpers.metrics.reference_bounds import ReferenceBounds
 
 # Column of a table of scores where ids of patients are spellings of one: the id that each counts under.
@@ -156,23 +156,40 @@ def patient_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.D
     return sequence_means(table, columns).groupby("patient", sort=False)[list(columns)].mean().reset_index()
 
 
-def summary(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
+def scale_of(metric: str) -> Scale:
+    """The bounds of a metric, which its interval keeps to."""
+    return Scale.SHARE if BY_METRIC[metric].unit == "1" else Scale.AMOUNT
+
+
+def unit_means(units: Iterable[object], values: np.ndarray) -> dict[str, float] | None:
+    """Unit -> its mean, where the units are too few for an interval; None where they are not, or there is none.
+
+    Args:
+        values: one for each unit, float (n,); NaN, an undefined one, is left out.
+    """
+    each = {str(unit): float(value) for unit, value in zip(units, values, strict=True) if not math.isnan(value)}
+    return each if 0 < len(each) < FEWEST_FOR_INTERVAL else None
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean of patient means of every metric with its interval, and what it rests on: one row for each metric.
 
-    Columns: metric, mean, low, high (NaN where unknown), few (too few units to rely on the interval), unit,
-    independent (whether units are known to be so), n_units, n_cases, n_sequences, n_patients (missing where unknown),
+    Columns: metric, mean, low, high (NaN where unknown), interval (its name), few (too few units for a p-value), unit,
+    independent (whether units are known to be so), n_units, unit_means (of each unit, where there are too few for an
+    interval), n_cases, n_sequences, n_patients (missing where unknown),
     median (over cases, each with the same weight, a capped one at its frame's diagonal: what a few capped cases do not
     move), n_undefined (cases left out of mean and median), n_infinite (cases capped), n_failed (scored as an empty
     mask).
     """
     cases = capped(table)
     means = patient_means(cases)
-    intervals = {metric: mean_interval(means[metric].to_numpy(), draws=draws, seed=seed) for metric in METRICS}
+    intervals = {metric: mean_interval(means[metric].to_numpy(), scale_of(metric)) for metric in METRICS}
     rows = [
         {
             "metric": metric,
             **interval.row(),
             "n_units": interval.units,
+            "unit_means": unit_means(means["patient"], means[metric].to_numpy()),
             "median": cases[metric].median(),
             "n_undefined": int(table[metric].isna().sum()),
             "n_infinite": int(np.isinf(table[metric]).sum()),
@@ -182,14 +199,14 @@ def summary(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.
     return _with_context(table_of(rows), table)
 
 
-def summary_of_scored(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame | None:
+def summary_of_scored(table: pd.DataFrame) -> pd.DataFrame | None:
     """`summary` of the cases that had a mask; None where none had. It stands beside the headline, never for it."""
     scored = table[table["outcome"] == CaseScoring.SCORED]
-    return None if scored.empty else summary(scored, draws=draws, seed=seed)
+    return None if scored.empty else summary(scored)
 
 
-def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
-    """The two numbers of the RefCOCO protocol, with intervals that draw whole units.
+def pooled(table: pd.DataFrame) -> pd.DataFrame:
+    """The two numbers of the RefCOCO protocol, with intervals over whole units.
 
     `ciou`: intersections summed over all cases by unions summed over all cases. `giou`: mean of the IoU of cases, each
     case with the same weight; empty masks as in the table of empty masks. Columns as in `summary`, without the median.
@@ -205,7 +222,7 @@ def pooled(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.D
     sums = parts.groupby(unit_keys(table).to_numpy(), sort=False).sum()
     rows = []
     for name, top, bottom in (("ciou", "both", "either"), ("giou", "iou", "cases")):
-        interval = ratio_interval(sums[top], sums[bottom], draws=draws, seed=seed)
+        interval = ratio_interval(sums[top].to_numpy(), sums[bottom].to_numpy(), Scale.SHARE)
         rows.append({"metric": name, **interval.row(), "n_units": interval.units})
     return _with_context(table_of(rows).assign(n_undefined=0, n_infinite=0), table)
 

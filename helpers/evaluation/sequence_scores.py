@@ -13,12 +13,12 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import in_sequences
 from helpers.evaluation.case_arrays import Scorable
 from helpers.evaluation.leakage.standing import trained_units
-from helpers.evaluation.markdown import escaped, p_text, table, written_mean
-from helpers.evaluation.score_table import UNITED, Unit, keys_of, records_of, table_of
+from helpers.evaluation.markdown import escaped, interval_text, p_text, table, written_mean
+from helpers.evaluation.score_table import UNITED, Unit, keys_of, records_of, table_of, unit_means
 from helpers.evaluation.scored_runs import ScoredRun
-from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, mean_interval
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, Scale, mean_interval
 from helpers.metrics.significance import holm, sign_flip_p
-from helpers.metrics.temporal import TEMPORAL, end_gaps, step
+from helpers.metrics.temporal import SIGNED, TEMPORAL, end_gaps, step
 
 NAMES = tuple(metric.name for metric in TEMPORAL)
 _STEPS = ("flicker", "temporal_dice", "truth_dice")
@@ -75,7 +75,7 @@ def score_sequences(
         "unit": str(unit),
         "sequences": len(groups),
         "stepless": int((sequences[sequences["run"] == first]["steps"] == 0).sum()),
-        "runs": [{"run": name, "metrics": _means(found, draws, seed)} for name, found in means.items()],
+        "runs": [{"run": name, "metrics": _means(found)} for name, found in means.items()],
         "comparisons": [
             {
                 "first": first,
@@ -189,11 +189,12 @@ def _unit_means(sequences: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return sequences.groupby(keys_of(sequences, unit), sort=False)[list(NAMES)].mean()
 
 
-def _means(units: pd.DataFrame, draws: int, seed: int) -> list[dict[str, Any]]:
+def _means(units: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for name in NAMES:
-        interval = mean_interval(units[name].to_numpy(), draws=draws, seed=seed)
-        rows.append({"metric": name, **interval.row(), "n_units": interval.units})
+        interval = mean_interval(units[name].to_numpy(), Scale.DIFFERENCE if name in SIGNED else Scale.SHARE)
+        each = unit_means(units.index, units[name].to_numpy())
+        rows.append({"metric": name, **interval.row(), "n_units": interval.units, "unit_means": each})
     return rows
 
 
@@ -208,7 +209,7 @@ def _differences(
     rows = []
     for name in NAMES:
         differences = (second[name] - first[name]).dropna()
-        interval = mean_interval(differences.to_numpy(), draws=draws, seed=seed)
+        interval = mean_interval(differences.to_numpy(), Scale.DIFFERENCE)
         untrained = differences[~differences.index.isin(trained)].to_numpy()
         tested = len(untrained) >= FEWEST_UNITS and untrained.any()
         p = sign_flip_p(untrained, draws=draws, seed=seed) if tested else np.nan
@@ -217,6 +218,7 @@ def _differences(
                 "metric": name,
                 **interval.row("difference"),
                 "n_units": interval.units,
+                "unit_means": unit_means(differences.index, differences.to_numpy()),
                 **({"n_tested": len(untrained)} if trained else {}),
                 "p_sign_flip": p,
             }
@@ -275,7 +277,9 @@ def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") 
     names = [escaped(run["run"]) for run in found["runs"]]
     parts = [
         f"## {heading}\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
-        "nothing lies between them in the data set." + (f" {stepless_text(found)}." if stepless_text(found) else ""),
+        "nothing lies between them in the data set. 95 % intervals: "
+        f"{interval_text([row for run in found['runs'] for row in run['metrics']])}."
+        + (f" {stepless_text(found)}." if stepless_text(found) else ""),
         table(["", *names], sequence_rows(found)),
     ]
     if found["comparisons"]:

@@ -4,9 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
-from helpers.evaluation.headline import headline, official_check_lines
+from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
-from helpers.evaluation.markdown import escaped, p_text, table, written_mean, written_side
+from helpers.evaluation.markdown import (
+    escaped,
+    interval_text,
+    missing_text,
+    p_text,
+    table,
+    written_mean,
+    written_side,
+)
+from helpers.evaluation.precision import precision_text
 from helpers.evaluation.sequence_scores import sequences_text
 from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -26,7 +35,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
     parts += [_means(summary, second, "Second table")]
     parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
-    parts += [_operating_points(summary), _processing(summary), _definitions(summary)]
+    parts += [_operating_points(summary), _processing(summary), _definitions(summary), _precision(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -92,11 +101,13 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
         of_runs = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append([name, *(written_mean(row) for row in of_runs), _count(of_runs[0])])
+        lines.append([name, *(written_mean(row) for row in of_runs), _count(of_runs[0], summary)])
+    written = [rows[run["name"]][metric] for run in runs for metric in shown]
+    missing = f" {missing_text(written)}." if missing_text(written) else ""
     return (
-        f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means, 95 % interval; failed and missing "
-        "predictions count as empty masks. Infinite distances are capped at the frame's diagonal; the median is over "
-        "cases.\n\n" + table(head, lines)
+        f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means; 95 % intervals: {interval_text(written)}."
+        f"{missing} Failed and missing predictions count as empty masks. Infinite distances are capped at the frame's "
+        "diagonal; the median is over cases.\n\n" + table(head, lines)
     )
 
 
@@ -108,7 +119,7 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
             shown = ", ".join(
                 f"{BY_METRIC[metric].title} {written_mean(by_metric[metric])}" for metric in ("dice", "iou", "cldice")
             )
-            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(by_metric['dice'])})")
+            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(by_metric['dice'], summary)})")
     return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -153,7 +164,8 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     counts = found["changes"]
     heading = escaped(titled(f"{found['second']} against {found['first']}", found))
     return (
-        f"## {heading}\n\nDifferences of {second} less {first}, paired, over the family of {len(COMPARED)} metrics "
+        f"## {heading}\n\nDifferences of {second} less {first}, paired, with 95 % intervals: "
+        f"{interval_text(found['metrics'])}; over the family of {len(COMPARED)} metrics "
         f"fixed beforehand. By Dice {counts.get('better', 0)} cases are better, {counts.get('worse', 0)} worse, "
         f"{counts.get('same', 0)} the same; {found['identical']} masks are identical.\n\n" + table(head, lines)
     )
@@ -205,7 +217,9 @@ def _operating_points(summary: Mapping[str, Any]) -> str:
     rows = ([escaped(text) for text in row] for row in operating_point_rows(summary["studies"]))
     return (
         f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "
-        "was chosen on it; 95 % intervals draw whole units.\n\n" + table(["", *names], rows)
+        "was chosen on it; 95 % intervals are Student's t over "
+        f"units; of the ECE percentiles of bootstrap draws, from {FEWEST_UNITS} units on.\n\n"
+        + table(["", *names], rows)
     )
 
 
@@ -273,9 +287,15 @@ def _unit(summary: Mapping[str, Any]) -> str:
     return summary["runs"][0]["summary"][0]["unit"]
 
 
-def _count(row: Mapping[str, Any]) -> str:
+def _precision(summary: Mapping[str, Any]) -> str:
+    said = precision_text(summary)
+    return f"## What it would take\n\n{escaped(said)}" if said else ""
+
+
+def _count(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     parts = [f"{row['n_cases']} cases"]
     for name in ("sequences", "patients"):
         number = row[f"n_{name}"]
         parts.append(f"{name} unknown" if number is None else f"{number} {name}")
+    parts += centres_text(summary["dataset"])
     return ", ".join(parts)

@@ -143,21 +143,19 @@ def operating_point(name: str, scored: Scored, development: Scored | None, *, dr
     before = fitted.before if isinstance(fitted, TemperatureScaling) else fitted
     record = {
         "run": name,
-        "threshold": None if alone else _threshold_record(_locked(scored, development, **kept)),
+        "threshold": None if alone else _threshold_record(_locked(scored, development, seed)),
         "calibration": None if before is None else _calibration_record(before),
         "temperature": _temperature_record(fitted) if isinstance(fitted, TemperatureScaling) else None,
         "notes": notes,
     }
-    curves = threshold_curves(scored.table, scored.histograms, **kept).assign(run=name)[list(CURVE_COLUMNS)]
+    curves = threshold_curves(scored.table, scored.histograms).assign(run=name)[list(CURVE_COLUMNS)]
     return OperatingPoint(record, curves, _reliability_table(name, fitted))
 
 
-def _locked(scored: Scored, development: Scored | None, *, draws: int, seed: int) -> LockedThreshold:
+def _locked(scored: Scored, development: Scored | None, seed: int) -> LockedThreshold:
     if development is None:
-        return cross_validated(scored.table, scored.histograms, draws=draws, seed=seed)
-    return on_development(
-        scored.table, scored.histograms, development.table, development.histograms, draws=draws, seed=seed
-    )
+        return cross_validated(scored.table, scored.histograms, seed=seed)
+    return on_development(scored.table, scored.histograms, development.table, development.histograms)
 
 
 def _same_model(scored_run: ScoredRun, metrics: Metrics) -> str | None:
@@ -206,7 +204,8 @@ def _calibration_record(found: Calibration) -> dict[str, Any]:
 
 
 def _interval_record(interval: Interval) -> dict[str, Any]:
-    return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n_units": interval.units}
+    found = {name: value for name, value in interval.row().items() if name != "few"}
+    return {**found, "n_units": interval.units}
 
 
 def _reliability_table(name: str, found: TemperatureScaling | Calibration | None) -> pd.DataFrame:

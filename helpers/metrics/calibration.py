@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from helpers.metrics.intervals import DRAWS, LEVEL, SEED, Interval, ratio_interval
+from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED, Interval, Method, Scale, ratio_interval
 from helpers.metrics.threshold_curve import (
     LIMIT,
     STEPS_PER_LOGIT,
@@ -107,9 +107,9 @@ def calibration(
         ),
         ece=_ece_interval(widths[:, 1] - widths[:, 2], pixels, draws, seed),
         ece_equal_mass=float(np.abs(masses.sum(axis=0)).sum() / pixels.sum()),
-        brier=ratio_interval(squares, pixels, draws=draws, seed=seed),
+        brier=ratio_interval(squares, pixels, Scale.SHARE),
         brier_of_share=float(share * (1 - share)),
-        nll=ratio_interval(losses, pixels, draws=draws, seed=seed),
+        nll=ratio_interval(losses, pixels, Scale.AMOUNT),
     )
 
 
@@ -194,14 +194,19 @@ def _pixels(histogram: LogitHistogram) -> int:
 
 
 def _ece_interval(gaps: np.ndarray, pixels: np.ndarray, draws: int, seed: int) -> Interval:
-    """Args: gaps: probabilities less vessel, (units, bins); pixels: (units,)."""
+    """Percentiles of bootstrap draws: the ECE is no smooth function of means. They need more units than Student's t.
+
+    Args:
+        gaps: probabilities less vessel, (units, bins).
+        pixels: (units,).
+    """
     estimate = float(np.abs(gaps.sum(axis=0)).sum() / pixels.sum())
-    if len(gaps) < 2:
-        return Interval(estimate, None, None, len(gaps), LEVEL, draws, seed)
+    if len(gaps) < FEWEST_UNITS:
+        return Interval(estimate, None, None, len(gaps))
     drawn = [
         np.abs(counts @ gaps).sum(axis=1) / (counts @ pixels)
         for counts in resampled_counts(len(gaps), draws=draws, seed=seed)
     ]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail])
-    return Interval(estimate, float(low), float(high), len(gaps), LEVEL, draws, seed)
+    return Interval(estimate, float(low), float(high), len(gaps), Method.PERCENTILE)

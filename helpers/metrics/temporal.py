@@ -56,6 +56,9 @@ TEMPORAL = (
     ),
 )
 
+# Of these a value may be below 0; all others are shares.
+SIGNED = ("first_gap", "last_gap")
+
 
 @dataclass(frozen=True)
 class FrameStep:

@@ -15,10 +15,11 @@ from helpers.core.paths import Stage
 from helpers.core.watermark import stamp_notebook
 from helpers.data.dataset import Dataset
 from helpers.evaluation.evaluate import evaluate
-from helpers.evaluation.headline import headline, official_check_lines
+from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import written_mean
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
+from helpers.evaluation.precision import precision_text
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun, distinct_names, open_scored_runs
 from helpers.evaluation.summary_text import operating_point_rows, processing_rows
@@ -92,8 +93,11 @@ class Results:
 
     @property
     def headline(self) -> str:
-        """The one sentence of this evaluation, and whether its models were compared with the official code."""
-        return " ".join([headline(self.metrics.summary), *official_check_lines(self.metrics.summary)])
+        """The one sentence of this evaluation, whether its models were compared with the official code, and how many
+        patients a narrower interval would take.
+        """
+        said = [headline(self.metrics.summary), *official_check_lines(self.metrics.summary)]
+        return " ".join(filter(None, [*said, precision_text(self.metrics.summary)]))
 
     @property
     def fingerprint_table(self) -> pd.DataFrame:
@@ -116,7 +120,8 @@ class Results:
     @property
     def sizes_note(self) -> str:
         """What all numbers rest on."""
-        return f"{sizes_text(sizes(self.scores[self.first]))}; {self.title}"
+        rests = [sizes_text(sizes(self.scores[self.first])), *centres_text(self.metrics.summary["dataset"])]
+        return f"{', '.join(rests)}; {self.title}"
 
     @property
     def run_table(self) -> pd.DataFrame:

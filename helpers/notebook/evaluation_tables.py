@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
-from helpers.evaluation.markdown import p_text, written_mean, written_side
+from helpers.evaluation.markdown import interval_text, missing_text, p_text, written_mean, written_side
 from helpers.evaluation.paired import CaseChange, Pairing, changes, pair, turned
 from helpers.evaluation.score_table import both_empty, capped, patient_means, reference_bound_means, sizes
 from helpers.evaluation.sequence_scores import sequence_difference_rows, sequence_rows, stepless_text
@@ -37,8 +38,8 @@ def with_warnings(table: pd.DataFrame, warnings: Sequence[str], title: str | Non
 def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str] = HEADLINE) -> pd.DataFrame:
     """A row for each metric that some run has, a column for each run: `0.781 [0.752, 0.809]`.
 
-    Rows below say how many predictions failed and were scored as empty masks, what the numbers rest on, and what the
-    intervals do not say.
+    Rows below name the intervals, and say how many predictions failed and were scored as empty masks, what the numbers
+    rest on, and what the intervals do not say.
 
     Args:
         summaries: name of a run -> its table of `helpers.evaluation.score_table.summary`.
@@ -50,6 +51,11 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
         if any(texts):
             rows.append((_title(metric), *texts))
     firsts = [table.iloc[0] for table in tables.values()]
+    shown = [_of_metrics(table, metrics) for table in summaries.values()]
+    rows.append(("95 % intervals", *map(interval_text, shown)))
+    missing = [missing_text(one) for one in shown]
+    if any(missing):
+        rows.append(("without interval", *missing))
     rows.append(("failed or missing, scored as empty", *(str(first["n_failed"]) for first in firsts)))
     rows.append(("rests on", *(sizes_text(sizes_of(table)) for table in summaries.values())))
     cautions = [caution(int(first["n_units"]), str(first["unit"]), bool(first["independent"])) for first in firsts]
@@ -167,6 +173,15 @@ def _written(table: pd.DataFrame, metric: str) -> str:
     """Mean and interval; empty where the metric is undefined for every case."""
     # That units are few is said once for the whole table, in its row of cautions.
     return written_mean({"metric": metric, **table.loc[metric], "few": False}) if metric in table.index else ""
+
+
+def _of_metrics(table: pd.DataFrame, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of metrics in a table of a summary."""
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in table.to_dict("records")
+        if row["metric"] in metrics
+    ]
 
 
 def _title(metric: str) -> str:

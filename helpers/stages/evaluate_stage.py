@@ -115,7 +115,7 @@ def evaluate(
         close_gaps: radius in pixels of a disk whose closing of gaps is measured; 0 for none.
         remove_small: pixels below which the dropping of pieces is measured; 0 for none.
         processes: that score cases, at least 1.
-        seed, draws: of the bootstrap that gives the intervals.
+        seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -131,8 +131,8 @@ def evaluate(
         >>> import vesselkit
         >>> found = vesselkit.evaluate("demo-run", "demo-data", "demo-scores", processes=1)
         >>> dice = found.score("dice")
-        >>> 0 <= dice.low <= dice.mean <= dice.high <= 1, dice.n_cases, dice.n_patients
-        (True, 4, 2)
+        >>> 0 <= dice.mean <= 1, dice.n_cases, dice.n_patients, dice.low  # no interval from two patients
+        (True, 4, 2, None)
         >>> print(found.text.splitlines()[0])
         # Evaluation
     """

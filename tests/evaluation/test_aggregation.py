@@ -50,12 +50,12 @@ def test_sizes_stand_next_to_every_number():
 
 
 def test_columns_of_a_summary():
-    described = ["metric", "mean", "low", "high", "few", "n_units"]
+    described = ["metric", "mean", "low", "high", "interval", "few", "n_units"]
     counted = ["n_undefined", "n_infinite"]
     context = ["unit", "independent", "n_cases", "n_sequences", "n_patients", "n_failed"]
-    assert list(summary(NESTED, draws=10).columns) == [*described, "median", *counted, *context]
-    assert list(pooled(NESTED, draws=10).columns) == [*described, *counted, *context]
-    assert (pooled(NESTED, draws=10)[["n_undefined", "n_infinite", "n_failed"]] == 0).all().all()
+    assert list(summary(NESTED).columns) == [*described, "unit_means", "median", *counted, *context]
+    assert list(pooled(NESTED).columns) == [*described, *counted, *context]
+    assert (pooled(NESTED)[["n_undefined", "n_infinite", "n_failed"]] == 0).all().all()
 
 
 def test_sequences_of_the_same_name_are_told_apart_by_patient():
@@ -105,13 +105,13 @@ def test_infinite_distances_are_capped_at_the_diagonal_and_counted():
 
 def test_a_few_cases_at_the_cap_move_the_mean_and_not_the_median():
     scores = of_patients([9] * 23 + [None] * 2, frames=1)
-    distance, diagonal = row(summary(scores, draws=10), "hd95_px"), np.hypot(*TRUTH.shape)
+    distance, diagonal = row(summary(scores), "hd95_px"), np.hypot(*TRUTH.shape)
     assert distance["n_infinite"] == 2 and distance["median"] == 1
     assert distance["mean"] == pytest.approx((23 + 2 * diagonal) / 25)
     # It is of cases, not of patients: a failure in one frame of every patient leaves it, too.
     each = table(*((f"P{p}-F{f}", "S", f"P{p}", 9 if f else None) for p in range(4) for f in range(5)))
-    assert row(summary(each, draws=10), "hd95_px")["median"] == 1
-    assert np.isnan(row(summary(each, draws=10), "hd95_mm")["median"])
+    assert row(summary(each), "hd95_px")["median"] == 1
+    assert np.isnan(row(summary(each), "hd95_mm")["median"])
 
 
 def test_the_diagonal_in_mm_follows_the_spacing():

@@ -7,7 +7,7 @@ from scipy.special import expit, logit
 from helpers.core.errors import RefusedInput
 from helpers.evaluation.chosen_threshold import CURVES, cross_validated, on_development, threshold_curves
 from helpers.evaluation.score_table import Unit
-from helpers.metrics.intervals import mean_interval
+from helpers.metrics.intervals import Scale, mean_interval
 from helpers.metrics.overlap import dice
 from helpers.metrics.threshold_curve import ChosenBy, counts_at, logit_histogram
 from tests.support.score_tables import TRUTH, of_patients, table
@@ -39,7 +39,6 @@ def test_the_threshold_of_the_development_cases_is_locked():
         histograms(scored, np.where(TRUTH, 0.1, -0.1)),
         development,
         histograms(development, GRADED),
-        draws=DRAWS,
     )
     assert found.threshold == pytest.approx(expit(0.25))
     assert found.chosen_by is ChosenBy.DEVELOPMENT and found.chosen_on == tuple(development["case_id"])
@@ -48,10 +47,8 @@ def test_the_threshold_of_the_development_cases_is_locked():
 
 
 def test_the_gain_is_the_paired_difference():
-    scored = of_patients([10, 10, 10])
-    found = on_development(
-        scored, histograms(scored, GRADED), other(scored), histograms(other(scored), GRADED), draws=DRAWS
-    )
+    scored = of_patients([10] * 5, frames=1)
+    found = on_development(scored, histograms(scored, GRADED), other(scored), histograms(other(scored), GRADED))
     at_half = dice(counts_at(logit_histogram(TRUTH, GRADED), 0.0))
     assert at_half == pytest.approx(2 / 3)
     assert found.dice.estimate == 1 and found.gain.estimate == pytest.approx(1 - at_half)
@@ -70,7 +67,7 @@ def test_a_fold_has_no_say_in_its_threshold():
     scored = of_patients([10, 10], frames=1)
     first, second = np.where(TRUTH, 3.0, -1.0), np.where(TRUTH, -2.0, -4.0)
     maps = {"P0-F0": logit_histogram(TRUTH, first), "P1-F0": logit_histogram(TRUTH, second)}
-    found = cross_validated(scored, maps, draws=DRAWS)
+    found = cross_validated(scored, maps)
     assert sorted(found.fold_thresholds) == pytest.approx(sorted([0.5, expit(-2 - 1 / 16)]))
     # P0 at P1's choice is all foreground, P1 at P0's choice is empty.
     full = 2 * 10 / (10 + TRUTH.size)
@@ -79,8 +76,8 @@ def test_a_fold_has_no_say_in_its_threshold():
 
 
 def test_flat_masks_choose_one_half():
-    scored = of_patients([10, 10, 10])
-    found = cross_validated(scored, histograms(scored, np.where(TRUTH, 4.0, -4.0)), draws=DRAWS)
+    scored = of_patients([10] * 5, frames=1)
+    found = cross_validated(scored, histograms(scored, np.where(TRUTH, 4.0, -4.0)))
     assert found.threshold == 0.5 and set(found.fold_thresholds) == {0.5}
     assert found.gain.estimate == 0 == found.gain.high
 
@@ -88,7 +85,7 @@ def test_flat_masks_choose_one_half():
 def test_a_failed_case_is_empty_at_every_threshold():
     scored = of_patients([10, None], frames=1)
     maps = {"P0-F0": logit_histogram(TRUTH, GRADED)}
-    found = cross_validated(scored, maps, draws=DRAWS)
+    found = cross_validated(scored, maps)
     assert found.dice_at_half.estimate == pytest.approx((2 / 3 + 0) / 2)
 
 
@@ -100,7 +97,7 @@ def test_one_patient_cannot_be_cross_validated():
 
 def test_curves_are_the_scores_of_the_cut_masks():
     scored = of_patients([10, 10])
-    curves = threshold_curves(scored, histograms(scored, GRADED), draws=DRAWS)
+    curves = threshold_curves(scored, histograms(scored, GRADED))
     assert set(curves["metric"]) == set(CURVES) and len(curves) == 19 * len(CURVES)
     rows = curves.set_index(["metric", "threshold"])
     for threshold in (0.05, 0.5, 0.65, 0.95):
@@ -110,24 +107,24 @@ def test_curves_are_the_scores_of_the_cut_masks():
 
 
 def test_a_curves_interval_is_that_of_the_mean():
-    scored = table(*((f"c{i}", None, f"P{i}", 10) for i in range(4)))
-    maps = {f"c{i}": logit_histogram(TRUTH, np.where(first(10 - i), 2.0, -2.0)) for i in range(4)}
-    row = threshold_curves(scored, maps, draws=DRAWS).set_index(["metric", "threshold"]).loc[("iou", 0.5)]
-    expected = mean_interval(np.array([1.0, 0.9, 0.8, 0.7]), draws=DRAWS)
+    scored = table(*((f"c{i}", None, f"P{i}", 10) for i in range(5)))
+    maps = {f"c{i}": logit_histogram(TRUTH, np.where(first(10 - i), 2.0, -2.0)) for i in range(5)}
+    row = threshold_curves(scored, maps).set_index(["metric", "threshold"]).loc[("iou", 0.5)]
+    expected = mean_interval(np.array([1.0, 0.9, 0.8, 0.7, 0.6]), Scale.SHARE)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((expected.estimate, expected.low, expected.high))
 
 
-def test_two_patients_have_an_interval_and_one_has_none():
-    for count, known in ((1, False), (2, True)):
+def test_five_patients_have_an_interval_and_four_have_none():
+    for count, known in ((4, False), (5, True)):
         scored = of_patients([10] * count)
-        curves = threshold_curves(scored, histograms(scored, GRADED), draws=DRAWS)
+        curves = threshold_curves(scored, histograms(scored, GRADED))
         dice_rows = curves[curves["metric"] == "dice"]
         assert (dice_rows[["low", "high"]].notna() == known).all().all() and dice_rows["mean"].notna().all()
 
 
 def test_curves_are_drawn_in_steps_of_a_twentieth():
     scored = of_patients([10, 10])
-    curves = threshold_curves(scored, histograms(scored, GRADED), draws=10)
+    curves = threshold_curves(scored, histograms(scored, GRADED))
     assert list(curves.columns) == ["metric", "threshold", "mean", "low", "high"]
     assert curves["metric"].unique().tolist() == ["dice", "iou", "precision", "recall"]
     steps = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
@@ -135,11 +132,11 @@ def test_curves_are_drawn_in_steps_of_a_twentieth():
 
 
 def test_a_score_that_one_patient_alone_has_is_a_mean_without_an_interval():
-    """At 0.95 one of three patients has a mask, so that precision is known of it alone."""
-    scored = of_patients([10, 10, 10], frames=1)
-    logits = {"P0-F0": 5.0, "P1-F0": 1.0, "P2-F0": 1.0}
+    """At 0.95 one of five patients has a mask, so that precision is known of it alone."""
+    scored = of_patients([10] * 5, frames=1)
+    logits = {"P0-F0": 5.0, **{f"P{patient}-F0": 1.0 for patient in (1, 2, 3, 4)}}
     maps = {case_id: logit_histogram(TRUTH, np.where(TRUTH, inside, -4.0)) for case_id, inside in logits.items()}
-    rows = threshold_curves(scored, maps, draws=DRAWS).set_index(["metric", "threshold"])
+    rows = threshold_curves(scored, maps).set_index(["metric", "threshold"])
     precision, recall = rows.loc[("precision", 0.95)], rows.loc[("recall", 0.95)]
     assert precision["mean"] == 1 and np.isnan([precision["low"], precision["high"]]).all()
-    assert recall["mean"] == pytest.approx(1 / 3) and 0 <= recall["low"] < recall["high"] <= 1
+    assert recall["mean"] == pytest.approx(1 / 5) and 0 <= recall["low"] < recall["high"] <= 1

@@ -71,7 +71,7 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
         *("warnings", "data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "sequences"),
         *("definitions", "files"),
     ]
-    assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 3)
+    assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 4)
     assert (summary["version"], summary["training"], summary["processing"]) == (__version__, None, None)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(summary["created"])) < timedelta(minutes=10)
     assert summary["settings"] == {"seed": 7, "draws": 50, "level": 0.95}
@@ -87,6 +87,7 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
         "left_out_cases": {},
         "splits": [],
         "listing_sha256": listing,
+        "centres": None,
     }
     assert set(summary["files"]) == {*(f"{name}.parquet" for name in TABLES), "histograms.npz"}
     (compared,) = summary["comparisons"]
@@ -98,11 +99,11 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert set(changed["first_run"]) == {"good"} and set(changed["second_run"]) == {"other"}
     table = open_metrics(tmp_path / "m").table()
     assert list(table.columns[:2]) == ["run", "case_id"] and table["run"].tolist() == ["good"] * 12 + ["other"] * 12
-    added = ["outcomes", "statuses", "summary", "scored_only", "pooled"]
-    assert [list(run)[-5:] for run in summary["runs"]] == [added] * 2
+    added = ["outcomes", "statuses", "summary", "precision", "scored_only", "pooled"]
+    assert [list(run)[-6:] for run in summary["runs"]] == [added] * 2
     assert summary["warnings"] == [
         "whether scored cases are training data was not checked (--training)",
-        "intervals rest on 6 patients, too few to rely on; no p-values are given",
+        "6 patients are fewer than 10: no p-values are given",
     ]
 
 
@@ -141,7 +142,7 @@ def test_two_runs_are_compared_on_the_cases_of_both(data, truths, good, tmp_path
     assert dice["difference"] < 0 and dice["high"] < 0 and dice["p_sign_flip"] is None  # six patients
     assert set(metrics.changes()["change"]) == {"worse"}
     assert "base\\|line" in found.text and "base|line" not in found.text
-    assert "too few to rely on" in found.text
+    assert "fewer than 10: no p-values are given" in found.text
 
 
 def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tmp_path):
@@ -250,9 +251,9 @@ def test_a_metrics_folder_gives_back_the_tables_that_its_summary_came_from(data,
     evaluate([good, other], data, tmp_path / "m", names=["ours", "other"], processes=1, draws=50, seed=3)
     metrics = open_metrics(tmp_path / "m")
     ours, others = metrics.scores("ours"), metrics.scores("other")
-    pd.testing.assert_frame_equal(metrics.means("other"), summary(others, draws=50, seed=3))
+    pd.testing.assert_frame_equal(metrics.means("other"), summary(others))
     assert metrics.means_of_scored("ours") is None
-    scored = summary_of_scored(others, draws=50, seed=3)
+    scored = summary_of_scored(others)
     pd.testing.assert_frame_equal(metrics.means_of_scored("other"), scored)
     compared = compare(pair(ours, others), draws=50, seed=3)
     pd.testing.assert_frame_equal(metrics.comparison("other"), compared)

@@ -111,10 +111,10 @@ def test_a_file_that_was_changed_is_refused_by_name(tmp_path, name):
 
 
 def test_versions_that_are_read(tmp_path):
-    assert open_metrics(write(tmp_path / "m", version=2)).runs == ("a", "b")
-    for version in (1, 4):
+    assert [open_metrics(write(tmp_path / "m", version=version)).runs for version in (2, 3)] == [("a", "b")] * 2
+    for version in (1, 5):
         with pytest.raises(
-            RefusedInput, match=rf"expected vesselkit.metrics version 3, found .* {version}. Evaluate ag"
+            RefusedInput, match=rf"expected vesselkit.metrics version 4, found .* {version}. Evaluate ag"
         ):
             open_metrics(write(tmp_path / "m", version=version))
 

@@ -41,8 +41,8 @@ def test_only_cases_of_both_are_compared():
 
 def test_columns_of_a_comparison():
     rows = compare(pair(of_patients([5, 6]), of_patients([6, 7])), ("recall",), draws=10)
-    described = ["metric", "first", "second", "difference", "low", "high", "few", "unit", "independent"]
-    assert list(rows.columns) == [*described, "n_units", "n_cases", *P_VALUES]
+    described = ["metric", "first", "second", "difference", "low", "high", "interval", "few", "unit"]
+    assert list(rows.columns) == [*described, "independent", "n_units", "unit_means", "n_cases", *P_VALUES]
     assert rows["unit"].tolist() == ["patient"] and rows["independent"].all()
     cases = table(("a", None, None, 5)), table(("a", None, None, 6))
     found = compare(pair(*cases), ("recall",), draws=10)

@@ -30,16 +30,16 @@ def drawn(dice, outcome="scored"):
     return Scores({"threshold": 0.5}, cases.assign(dice=np.asarray(dice, float), cldice=0.9))
 
 
-EVEN = [0.8, 0.9, 0.7, 0.85]
+EVEN = [0.8, 0.9, 0.7, 0.85, 0.75]
 
 
 def test_equal_scores_pass():
     found = check(drawn(EVEN), drawn(EVEN))
-    assert found.passed and "4 of 4 cases" in found.to_text() and "+0.0000" in found.to_text()
+    assert found.passed and "5 of 5 cases" in found.to_text() and "+0.0000" in found.to_text()
 
 
 def test_one_case_that_fell_is_named():
-    found = check(drawn(EVEN), drawn([0.8, 0.79, 0.7, 0.85]))
+    found = check(drawn(EVEN), drawn([0.8, 0.79, 0.7, 0.85, 0.8]))
     assert found.problems == ("P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",)
 
 
@@ -47,11 +47,11 @@ def test_a_small_fall_of_all_is_seen_in_the_mean_and_one_by_chance_is_not():
     fallen = check(drawn(EVEN), drawn(np.subtract(EVEN, 0.02)))
     assert [problem.split(" (")[0] for problem in fallen.problems] == ["Dice: the mean fell by 0.0200, more than 0.01"]
     assert check(drawn(EVEN), drawn(np.subtract(EVEN, 0.005))).passed
-    assert check(drawn(EVEN), drawn(np.add(EVEN, [-0.09, 0.02, 0.01, 0.0]))).passed  # the interval holds 0
+    assert check(drawn(EVEN), drawn(np.add(EVEN, [-0.09, 0.02, 0.01, 0.0, 0.0]))).passed  # the interval holds 0
 
 
-def test_with_one_unit_the_fall_alone_decides():
-    assert not check(drawn([0.8]), drawn([0.78])).passed
+def test_with_fewer_than_five_units_the_fall_alone_decides():
+    assert not check(drawn([0.8] * 4), drawn([0.7, 0.8, 0.8, 0.8])).passed
 
 
 def test_lost_cases_failures_and_other_configurations_fail():
@@ -59,9 +59,9 @@ def test_lost_cases_failures_and_other_configurations_fail():
     fewer = replace(fewer, cases=fewer.cases[1:].reset_index(drop=True))
     assert check(drawn(EVEN), fewer).problems == ("P0-F1: scored in the baseline, and not now",)
     assert check(fewer, drawn(EVEN)).passed
-    apart = replace(fewer, cases=fewer.cases.assign(case_id=["a", "b", "c"]))
+    apart = replace(fewer, cases=fewer.cases.assign(case_id=["a", "b", "c", "d"]))
     assert "no case of the baseline is among the scores" in check(drawn(EVEN), apart).problems
-    assert len([text for text in check(drawn(EVEN), drawn(EVEN, "failed")).problems if "now failed" in text]) == 4
+    assert len([text for text in check(drawn(EVEN), drawn(EVEN, "failed")).problems if "now failed" in text]) == 5
     other = replace(drawn(EVEN), configuration={"threshold": 0.4})
     assert check(drawn(EVEN), other).problems == ("threshold: the baseline has 0.5, this run 0.4",)
 
@@ -77,13 +77,13 @@ def test_a_baseline_comes_back(tmp_path):
 
 
 def test_it_says_whose_scores_are_compared(tmp_path):
-    before, now = replace(drawn(EVEN), title="TRAINING patients (4)"), drawn(EVEN)
-    found = check(before, replace(now, title="patients that training never saw (4)"))
-    assert found.to_text().startswith("baseline: TRAINING patients (4)\nnow: patients that training never saw (4)\n")
+    before, now = replace(drawn(EVEN), title="TRAINING patients (5)"), drawn(EVEN)
+    found = check(before, replace(now, title="patients that training never saw (5)"))
+    assert found.to_text().startswith("baseline: TRAINING patients (5)\nnow: patients that training never saw (5)\n")
     cases = now.cases.assign(training="unseen")
     write_baseline(tmp_path / "b.json", replace(before, cases=cases, excluded=True))
     read = read_baseline(tmp_path / "b.json")
-    assert (read.title, read.excluded) == ("TRAINING patients (4)", True) and set(read.cases["training"]) == {"unseen"}
+    assert (read.title, read.excluded) == ("TRAINING patients (5)", True) and set(read.cases["training"]) == {"unseen"}
 
 
 @pytest.mark.parametrize("excluded", [True, False])
@@ -186,14 +186,14 @@ def test_scores_on_a_truth_that_began_from_the_run_are_no_scores():
 
 
 def test_the_whole_text_of_the_gate():
-    now = drawn([0.8, 0.79, 0.7, 0.85])
-    found = check(drawn(EVEN[:3]), now)
+    now = drawn([0.8, 0.79, 0.7, 0.85, 0.75, 0.8])
+    found = check(drawn(EVEN), now)
     assert found.to_text().splitlines() == [
         "baseline: training list unknown",
         "now: training list unknown",
-        "3 of 3 cases compared; 1 new ones left out",
-        "Dice: mean change -0.0367, 95 % interval [-0.1100, +0.0000], 3 patients",
-        "clDice: mean change +0.0000, 95 % interval [+0.0000, +0.0000], 3 patients",
+        "5 of 5 cases compared; 1 new ones left out",
+        "Dice: mean change -0.0220, 95 % interval [-0.0831, +0.0391], 5 patients",
+        "clDice: mean change +0.0000, 95 % interval [+0.0000, +0.0000], 5 patients",
         "- P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",
         "gate failed: 1 findings",
     ]

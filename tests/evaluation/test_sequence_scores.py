@@ -157,12 +157,13 @@ def test_means_and_differences_by_hand():
     assert [run["run"] for run in record["runs"]] == ["still", "blinking"]
     (compared,) = record["comparisons"]
     assert (compared["first"], compared["second"]) == ("still", "blinking")
-    flicker = {"metric": "flicker", "low": 1, "high": 1, "few": False, "n_units": 10}
-    assert record["runs"][1]["metrics"][2] == {**flicker, "mean": 1}
+    flicker = {"metric": "flicker", "low": 1, "high": 1, "few": False, "n_units": 10, "unit_means": None}
+    assert record["runs"][1]["metrics"][2] == {**flicker, "mean": 1, "interval": "Student's t, logit scale"}
     p = 2 / 2**10  # of all patterns of signs, the two that are alike
     assert compared["metrics"][2] == {
         **flicker,
         "difference": 1,
+        "interval": "Student's t",
         "p_sign_flip": p,
         "p_sign_flip_holm": pytest.approx(3 * p),
     }
@@ -216,7 +217,7 @@ def test_runs_are_compared_with_the_first_and_tables_hold_every_frame(tmp_path, 
     assert np.isnan(one["flicker"].iloc[0]) and one["flicker"].iloc[1] == 0.5
     assert (sequences["steps"] == FRAMES - 1).all()
     text = (tmp_path / "scores/summary.md").read_text()
-    assert "## Sequences" in text and "| Flicker | 0.000 [0.000, 0.000]" in text
+    assert "## Sequences" in text and "| Flicker | 0.000 (P" in text
 
 
 def test_a_frame_without_truth_leaves_no_neighbours(tmp_path, dataset):

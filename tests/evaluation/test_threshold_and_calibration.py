@@ -59,7 +59,7 @@ def test_a_threshold_is_chosen_on_the_development_cases_and_locked(run, halves, 
     metrics, dev = open_metrics(tmp_path / "m"), open_metrics(tmp_path / "dev")
     record = metrics.operating_point("model")["threshold"]
     expected = on_development(
-        metrics.scores("model"), metrics.histograms("model"), dev.scores("model"), dev.histograms("model"), draws=DRAWS
+        metrics.scores("model"), metrics.histograms("model"), dev.scores("model"), dev.histograms("model")
     )
     assert record["threshold"] == expected.threshold < 0.5 and record["chosen_by"] == "development"
     assert record["chosen_on"] == [case.case_id for case in halves[0].cases]
@@ -161,6 +161,7 @@ def test_everything_that_is_kept_of_an_operating_point():
             "mean": whole.ece.estimate,
             "low": whole.ece.low,
             "high": whole.ece.high,
+            "interval": None,
             "n_units": 3,
         }
         assert (part["ece_equal_mass"], part["brier_of_share"]) == (whole.ece_equal_mass, whole.brier_of_share)

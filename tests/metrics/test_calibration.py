@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 
 from helpers.core.errors import RefusedInput
 from helpers.metrics.calibration import calibration, fit_temperature, scaled_by_folds, scaled_on_development
-from helpers.metrics.intervals import ratio_interval
+from helpers.metrics.intervals import Method, drawn_units
 from helpers.metrics.threshold_curve import ChosenBy, LogitHistogram, UnitHistograms, logit_histogram
 
 DRAWS = 200
@@ -83,8 +83,8 @@ def test_an_interval_draws_units():
     vessel, background = np.zeros(8193, np.int64), np.zeros(8193, np.int64)
     vessel[4096], background[4096] = 100, 100
     low, high = LogitHistogram(vessel // 2, background * 3 // 2), LogitHistogram(vessel * 3 // 2, background // 2)
-    found = calibration(units(*[low, high] * 3), draws=DRAWS)
-    assert found.ece.estimate < 0.001 and found.ece.high > 0.08 and found.ece.units == 6
+    found = calibration(units(*[low, high] * 5), draws=DRAWS)
+    assert found.ece.estimate < 0.001 and found.ece.high > 0.08 and found.ece.units == 10
 
 
 def test_bins_of_equal_mass_hold_equal_numbers_of_pixels():
@@ -103,9 +103,10 @@ def test_the_interval_of_errors_to_one_side_is_that_of_a_ratio():
     vessel[:, 4096], background[:, 4096] = np.arange(12), 30 - np.arange(12)
     found = calibration(UnitHistograms(tuple("abcdefghijkl"), vessel, background, cases=12), draws=DRAWS, seed=5)
     chance = expit(-0.5 / 256)
-    expected = ratio_interval(30 * chance - np.arange(12), np.full(12, 30), draws=DRAWS, seed=5)
-    assert (found.ece.low, found.ece.high) == pytest.approx((expected.low, expected.high))
-    assert (found.ece.level, found.ece.draws, found.ece.seed, found.ece.units) == (0.95, DRAWS, 5, 12)
+    (picked,) = drawn_units(12, draws=DRAWS, seed=5)
+    expected = np.quantile((chance - np.arange(12) / 30)[picked].mean(axis=1), [0.025, 0.975])
+    assert (found.ece.low, found.ece.high) == pytest.approx(tuple(expected))
+    assert (found.ece.level, found.ece.method, found.ece.units) == (0.95, Method.PERCENTILE, 12)
 
 
 def test_the_last_two_bins_of_equal_mass_stay_apart():
@@ -116,13 +117,13 @@ def test_the_last_two_bins_of_equal_mass_stay_apart():
     assert found.ece_equal_mass == pytest.approx((1 + 1) / 30, abs=0.015)
 
 
-def test_two_units_have_an_interval_and_one_has_none():
-    """Of draws of two units half hold one of them twice: the bounds are the errors of each alone."""
-    low, high = simulated(1, 1.0), simulated(2, 3.0)
-    found = calibration(units(low, high), draws=DRAWS).ece
-    alone = [calibration(units(one), draws=DRAWS).ece for one in (low, high)]
-    assert (found.low, found.high) == pytest.approx([one.estimate for one in alone])
-    assert [(one.low, one.high, one.units) for one in alone] == [(None, None, 1)] * 2
+def test_ten_units_have_an_interval_of_their_error_and_nine_have_none():
+    """The error is no mean, so that its percentiles need more units than the Brier score's interval."""
+    one = simulated(1, 1.0)
+    found = [calibration(units(*[one] * count), draws=DRAWS) for count in (9, 10)]
+    assert [(each.ece.low, each.ece.method) for each in found[:1]] == [(None, None)]
+    assert found[1].ece.low == pytest.approx(found[1].ece.estimate) == pytest.approx(found[1].ece.high)
+    assert found[0].brier.method is Method.LOGIT_T and found[0].nll.method is Method.LOG_T
 
 
 def test_what_is_shown_holds_no_bins():

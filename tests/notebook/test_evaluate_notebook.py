@@ -156,7 +156,8 @@ def html_shows_what_the_files_say(folder, summary, table):
         assert f"{dice['mean']:.3f} [{dice['low']:.3f}, {dice['high']:.3f}]" in text
     for words in (
         "12 cases, 6 sequences, 6 patients",
-        "too few patients",
+        "no p-values: 6 patients, fewer than 10",
+        "Student's t, logit scale",
         "without failures",
         "WARNING: 1 of 12 scored cases are training data",
         "cross-validation, 5 folds of patients",

@@ -29,30 +29,33 @@ def cell(shown, row, column):
 
 def test_scores_with_intervals_sizes_and_cautions():
     model, baseline = of_patients([8, 10]), of_patients([5, None])
-    shown = written_scores({"model": summary(model, draws=DRAWS), "frangi": summary(baseline, draws=DRAWS)})
+    shown = written_scores({"model": summary(model), "frangi": summary(baseline)})
     assert list(shown.columns) == ["metric", "model", "frangi"]
-    assert cell(shown, "Recall", "model") == "0.900 [0.800, 1.000]"
-    assert cell(shown, "Precision", "frangi") == "1.000 (2 undefined)"
+    assert cell(shown, "Recall", "model") == "0.900 (P0 0.800, P1 1.000)"
+    assert cell(shown, "Precision", "frangi") == "1.000 (P0 1.000) (2 undefined)"
     assert cell(shown, "HD95, px", "frangi").endswith("2 of 4 cases at the cap)")
     assert cell(shown, "failed or missing, scored as empty", "frangi") == "2"
     assert cell(shown, "rests on", "model") == "4 cases, 2 sequences, 2 patients"
-    assert "too few patients" in cell(shown, "caution", "model")
+    assert "each patient's mean and no interval: 2 patients, fewer than 5" in cell(shown, "caution", "model")
+    assert cell(shown, "95 % intervals", "model") == "none"
+    assert "means have no interval: they rest on fewer than 5 patients" in cell(shown, "without interval", "model")
     assert not any("mm" in name for name in shown["metric"])
 
 
 def test_warnings_are_the_first_rows():
-    shown = with_warnings(written_scores({"model": summary(of_patients([8, 10]), draws=DRAWS)}), ["leaked", "few"])
+    shown = with_warnings(written_scores({"model": summary(of_patients([8, 10]))}), ["leaked", "few"])
     assert shown.iloc[:2].to_numpy().tolist() == [["WARNING: leaked", ""], ["WARNING: few", ""]]
     assert shown.iloc[2]["metric"] == "Dice"
 
 
 def test_no_caution_where_there_is_none_to_give():
-    shown = written_scores({"model": summary(of_patients(list(range(10))), draws=DRAWS)})
-    assert "caution" not in set(shown["metric"])
+    shown = written_scores({"model": summary(of_patients(list(range(10))))})
+    assert not {"caution", "without interval"} & set(shown["metric"])
+    assert cell(shown, "95 % intervals", "model") == "Student's t, logit scale; of HD95: Student's t, log scale"
 
 
 def test_the_second_table_holds_what_the_headline_does_not():
-    shown = written_scores({"model": summary(of_patients([8, 10]), draws=DRAWS)}, SECOND)
+    shown = written_scores({"model": summary(of_patients([8, 10]))}, SECOND)
     assert "Specificity" in set(shown["metric"]) and "Dice" not in set(shown["metric"])
 
 
@@ -93,7 +96,7 @@ def test_differences_of_units_are_what_the_comparison_averages():
 def test_no_p_value_from_too_few_patients():
     few = written_comparison(compare(pair(of_patients([5, 5]), of_patients([6, 8])), ("recall",), draws=DRAWS))
     row = few.iloc[0]
-    assert row["difference"] == "+0.200 [+0.100, +0.300]" and row["rests on"] == "2 patients, 4 cases"
+    assert row["difference"] == "+0.200 (P0 +0.100, P1 +0.300)" and row["rests on"] == "2 patients, 4 cases"
     assert row["p, sign flip (Holm)"] == row["p, Wilcoxon (Holm)"] == ""
     many = compare(pair(of_patients([5] * 10), of_patients([6] * 10)), ("recall",), draws=DRAWS)
     assert written_comparison(many).iloc[0]["p, sign flip (Holm)"] == "0.00195"

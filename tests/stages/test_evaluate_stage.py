@@ -20,7 +20,7 @@ def test_a_run_and_its_folder_are_the_same(material, tmp_path):
     score = first.score()
     assert (score.mean, score.low, score.high) == (row["mean"], row["low"], row["high"])
     assert (score.run, score.unit, score.n_units, score.n_patients, score.n_cases) == ("demo-run", "patient", 2, 2, 4)
-    assert str(score).startswith(f"demo-run: Dice {score.mean:.3f} [{score.low:.3f}, {score.high:.3f}], 4 cases of 2 ")
+    assert str(score).startswith(f"demo-run: Dice {score.mean:.3f} no interval, 4 cases of 2 patients")
 
 
 def test_others_are_compared_with_the_first(material, tmp_path):

@@ -7,7 +7,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -124,7 +124,7 @@ def table_names(rule: str, folder: Path) -> tuple[tuple[str, str | None, str | N
 
 def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, str]], str]:
     """The CSV file of a data set with a column of patients, its rows, and its column of file names."""
-    tables = [(path, _rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
+    tables = [(path, table_rows(path)) for path in sorted(folder.glob("*.csv")) if path.is_file()]
     fitting = [(path, rows) for path, rows in tables if rows and column in rows[0]]
     if len(fitting) != 1:
         there = "; ".join(
@@ -135,7 +135,7 @@ def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, s
             f"{there or 'No CSV file is there'}"
         )
     path, rows = fitting[0]
-    named = next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
+    named = name_column(rows, column)
     if named is None:
         raise UsageProblem(f"{path}: expected a column of file names ({', '.join(_NAME_COLUMNS)}), found none")
     return path, rows, named
@@ -143,21 +143,8 @@ def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, s
 
 def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Record, ...]:
     column = rule.removeprefix(_COLUMN)
-    path, rows, named = _table(column, rule, folder)
-    ways: tuple[Callable[[str], str], ...] = (
-        _slashed,
-        lambda name: PurePosixPath(_slashed(name)).name,
-        lambda name: PurePosixPath(_slashed(name)).stem,
-    )
-    found: dict[str, dict[str, str]] = {}
-    for way in ways:
-        counts = Counter(way(row[named] or "") for row in rows)
-        unique = Counter(way(record.name) for record in records)
-        by_name = {way(row[named] or ""): row for row in rows}
-        for record in records:
-            name = way(record.name)
-            if record.name not in found and counts[name] == 1 and unique[name] == 1:
-                found[record.name] = by_name[name]
+    _, rows, named = _table(column, rule, folder)
+    found = matched_rows([record.name for record in records], rows, named)
     lacking = [place for place, record in enumerate(records, 1) if record.name not in found]
     if lacking:
         raise UsageProblem(
@@ -170,7 +157,37 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def name_column(rows: Sequence[Mapping[str, str]], column: str) -> str | None:
+    """The column of file names in a table, other than `column`; None where there is none."""
+    return next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
+
+
+def matched_rows(names: Sequence[str], rows: Sequence[dict[str, str]], named: str) -> dict[str, dict[str, str]]:
+    """Name of a file -> its row, by the path, else the file's name, else its stem, where it is the only one so.
+
+    Args:
+        names: relative paths.
+        named: column of the rows' own names.
+    """
+    ways: tuple[Callable[[str], str], ...] = (
+        _slashed,
+        lambda name: PurePosixPath(_slashed(name)).name,
+        lambda name: PurePosixPath(_slashed(name)).stem,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for way in ways:
+        counts = Counter(way(row[named] or "") for row in rows)
+        unique = Counter(map(way, names))
+        by_name = {way(row[named] or ""): row for row in rows}
+        for own in names:
+            name = way(own)
+            if own not in found and counts[name] == 1 and unique[name] == 1:
+                found[own] = by_name[name]
+    return found
+
+
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file, by column. Raises UsageProblem for one that cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             head = file.readline()
@@ -254,7 +271,7 @@ def _suggested_column(folder: Path) -> str:
     patient_columns = []
     for path in sorted(folder.glob("*.csv")):
         try:
-            columns = list(_rows(path)[0])
+            columns = list(table_rows(path)[0])
         except (UsageProblem, IndexError):  # the table may be about something else
             continue
         if any(name in columns for name in _NAME_COLUMNS):

@@ -22,6 +22,7 @@ from helpers.evaluation.refcoco.expression_prompts import prompt_of
 from helpers.evaluation.refcoco.expressions import Expression
 from helpers.evaluation.score_table import pooled, scores_table
 from helpers.metrics.case_scores import CaseArrays, CaseScoring
+from helpers.metrics.intervals import FEWEST_UNITS, Method
 from helpers.runs.run_folder import Run
 from helpers.runs.status import PredictionStatus
 
@@ -161,11 +162,11 @@ def _text(summary: Mapping[str, Any]) -> str:
     ]
     lines += [f"{count} {reason} left out." for reason, count in summary["left_out"].items()]
     lines += ["", *(f"**warning:** {escaped(text)}" for text in summary["warnings"])] if summary["warnings"] else []
-    lines += ["", "| metric | value | 95 % interval | drawn units |", "| --- | --- | --- | --- |"]
+    lines += ["", f"| metric | value | 95 % interval ({Method.LOGIT_T}) | units |", "| --- | --- | --- | --- |"]
     for row in summary["results"]:
         known = row["low"] is not None
         interval = f"[{row['low']:.3f}, {row['high']:.3f}]" if known else "none"
-        doubt = ", too few to rely on" if row["few"] else ""
+        doubt = f", fewer than {FEWEST_UNITS}" if row["few"] else ""
         doubt += "" if row["independent"] else ", not known to be independent"
         value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"
         lines.append(f"| {_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from helpers.core.shown_text import aligned
 from helpers.evaluation.leakage.standing import title_of
-from helpers.evaluation.markdown import stands_beside
+from helpers.evaluation.markdown import each_unit, stands_beside
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
 from helpers.notebook.pipeline.steps import BASELINE_RUN, Beginning, PipelineStep
@@ -66,5 +66,5 @@ def _mean(row: dict) -> str:
     if row["mean"] is None:
         return "-"
     interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    notes = stands_beside(row)
+    notes = [*(f"{unit} {value:.3f}" for unit, value in each_unit(row).items()), *stands_beside(row)]
     return f"{row['mean']:.3f}{interval}" + (f" ({', '.join(notes)})" if notes else "")

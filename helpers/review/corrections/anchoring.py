@@ -12,7 +12,7 @@ from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
 from helpers.metrics.case_scores import mask_digest
-from helpers.metrics.intervals import Interval, mean_interval
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Interval, Scale, mean_interval
 from helpers.metrics.overlap import count_pixels, dice
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
@@ -20,7 +20,6 @@ from helpers.review.review_source import ReviewSource
 from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
-FEWEST_PATIENTS = 5  # below, no interval is given
 
 
 def drawn_first(source: ReviewSource, share: float, reviewer: str) -> frozenset[str]:
@@ -50,7 +49,7 @@ class Closeness:
         cases: number of corrections.
         patients: that their frames are of; None where that is unknown of one.
         dice: between correction and prediction: the mean over cases within each patient, then over patients (over cases
-            where patients are unknown). Its bounds are None below `FEWEST_PATIENTS` patients.
+            where patients are unknown). Its bounds are None below `FEWEST_FOR_INTERVAL` patients.
     """
 
     cases: int
@@ -62,7 +61,7 @@ class Closeness:
         if self.dice.estimate is None:
             return "no case"
         patients = "unknown patients" if self.patients is None else f"{self.patients} patients"
-        bounds = f"no interval below {FEWEST_PATIENTS} known patients"
+        bounds = f"no interval below {FEWEST_FOR_INTERVAL} known patients"
         if self.dice.low is not None and self.dice.high is not None:
             bounds = f"[{self.dice.low:.3f}, {self.dice.high:.3f}]"
         return f"Dice {self.dice.estimate:.3f} ({bounds}), {self.cases} cases of {patients}"
@@ -136,7 +135,7 @@ def _closeness(source: ReviewSource, records: Sequence[CorrectionRecord], values
         by_patient.setdefault(source.data_cases[one.case_id].frame.patient, []).append(values[one.id])
     known = None not in by_patient
     units = [float(np.mean(of)) for of in by_patient.values()] if known else [values[one.id] for one in records]
-    found = mean_interval(np.array(units))
-    if not known or len(units) < FEWEST_PATIENTS:
+    found = mean_interval(np.array(units), Scale.SHARE)
+    if not known:
         found = Interval(found.estimate, None, None, found.units)
     return Closeness(len(records), len(by_patient) if known else None, found)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.evaluation.markdown import stands_beside
+from helpers.evaluation.markdown import each_unit, interval_text, stands_beside
 from helpers.evaluation.score_table import Unit, capped, keys_of, patient_means, sizes, unit_of
 from helpers.metrics.definitions import BY_METRIC, HEADLINE, Better
 from helpers.review.figures.style import caution, legend, look, new_figure, say, sizes_of, sizes_text
@@ -21,6 +21,8 @@ _BESIDE = 0.2  # of a case's dot from its patient's marker, in patients
 
 def headline_figure(summaries: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
     """Mean and interval of every headline metric, the runs beside each other, with the numbers written out.
+
+    With too few units for an interval, the mean of each is a dot in its place.
 
     Shares are drawn from 0 to 1, distances on an axis of their own. Metrics that no run has are left out.
 
@@ -42,7 +44,8 @@ def headline_figure(summaries: Mapping[str, pd.DataFrame], title: str = "") -> F
     figure = new_figure(
         _WIDTH,
         1.4 + sum(heights) + 0.5 * len(panels),
-        f"Headline: mean of {first['unit'].iloc[0]} means, 95 % intervals",
+        f"Headline: mean of {first['unit'].iloc[0]} means",
+        f"95 % intervals: {interval_text([dict(first.iloc[place]) for place in _places(first, known)])}",
         title,
         f"{sizes_text(sizes_of(first))}; scored as empty since failed or missing: {failed}",
         _caution_of(first),
@@ -117,6 +120,8 @@ def _draw_intervals(axis: Axes, tables: Mapping[str, pd.DataFrame], metrics: Seq
             if metric in table.index and not np.isnan(table.loc[metric, "mean"]):
                 found = table.loc[metric]
                 height = row + (index - (count - 1) / 2) * 0.8 / count
+                each = list(each_unit(found).values())
+                axis.plot(each, [height] * len(each), linestyle="none", marker=".", color="0.35", zorder=3)
                 _draw_mean(axis, found, height, index)
                 axis.text(
                     1.01, height, _written(found), transform=axis.get_yaxis_transform(), va="center", fontsize=8
@@ -128,6 +133,11 @@ def _draw_intervals(axis: Axes, tables: Mapping[str, pd.DataFrame], metrics: Seq
         axis.set_xlim(0.0, 1.0)
     else:
         axis.set_xlim(left=0.0)
+
+
+def _places(table: pd.DataFrame, metrics: Sequence[str]) -> list[int]:
+    """Rows of the metrics in a table of a summary."""
+    return [place for place, metric in enumerate(table["metric"]) if metric in metrics]
 
 
 def _draw_mean(axis: Axes, found: pd.Series, height: float, index: int) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from helpers.evaluation.score_table import SampleSizes
-from helpers.metrics.intervals import FEWEST_UNITS
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS
 
 _MOST_LETTERS = 600
 _MOST_NAMES = 12
@@ -51,10 +51,12 @@ def sizes_of(summary: pd.DataFrame) -> SampleSizes:
 
 
 def caution(units: int, unit: str, independent: bool) -> str:
-    """What an interval over `units` of a kind does not say; empty where nothing is to be added."""
+    """What a mean over `units` of a kind does not say; empty where nothing is to be added."""
     words = []
-    if units < FEWEST_UNITS:
-        words.append(f"intervals from too few {unit}s ({units}, fewer than {FEWEST_UNITS})")
+    if units < FEWEST_FOR_INTERVAL:
+        words.append(f"each {unit}'s mean and no interval: {_counted(units, unit)}, fewer than {FEWEST_FOR_INTERVAL}")
+    elif units < FEWEST_UNITS:
+        words.append(f"no p-values: {units} {unit}s, fewer than {FEWEST_UNITS}")
     if not independent:
         words.append(f"independence of {unit}s unknown, intervals may be too narrow")
     return "; ".join(words)

@@ -39,10 +39,10 @@ def test_the_whole_text(scored, tmp_path):
         "",
         r"**warning:** some \*doubt\*",
         "",
-        "| metric | value | 95 % interval | drawn units |",
+        "| metric | value | 95 % interval (Student's t, logit scale) | units |",
         "| --- | --- | --- | --- |",
-        "| cIoU | 0.400 | [0.000, 0.500] | 2 images, too few to rely on, not known to be independent |",
-        "| gIoU | 0.500 | [0.000, 0.667] | 2 images, too few to rely on, not known to be independent |",
+        "| cIoU | 0.400 | none | 2 images, fewer than 10, not known to be independent |",
+        "| gIoU | 0.500 | none | 2 images, fewer than 10, not known to be independent |",
         "",
         r"Prompt: Where is \*\{expression\}\*?",
     ]
@@ -68,7 +68,7 @@ def test_the_whole_text(scored, tmp_path):
 def test_what_is_drawn(scored, column, values, unit, units, independent):
     for row in results(scored.assign(**{column: np.array(values, object)})):
         assert (row["unit"], row["n_units"], row["independent"]) == (unit, units, independent)
-        assert (row["low"] is None) == (units == 1) and row["few"] is True
+        assert row["low"] is None and row["few"] is True  # fewer than five
 
 
 def test_without_a_pixel_of_truth_or_mask_the_pooled_number_is_not_there(scored, tmp_path):

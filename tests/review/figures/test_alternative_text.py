@@ -10,7 +10,7 @@ from helpers.review.figures.panels import GroundTruth, PanelCase, contact_sheet
 from helpers.review.figures.score_figures import headline_figure
 from helpers.review.figures.style import description
 from helpers.review.figures.training_figures import training_curves
-from tests.review.figures.test_score_figures import DRAWS, of_patients
+from tests.review.figures.test_score_figures import of_patients
 
 
 def test_a_plot_is_told_by_its_headings_axes_and_legend():
@@ -32,9 +32,9 @@ def test_pictures_are_told_case_by_case():
 
 
 def test_the_headline_has_its_numbers():
-    told = description(headline_figure({"model": summary(of_patients([8, 10]), draws=DRAWS)}, "of two patients"))
-    assert told.startswith("Headline: mean of patient means, 95 % intervals, of two patients, 4 cases")
-    assert "Dice 0.944 [" in told and told.endswith(" (median 1.000). legend: model")
+    told = description(headline_figure({"model": summary(of_patients([8, 10]))}, "of two patients"))
+    assert told.startswith("Headline: mean of patient means, 95 % intervals: none, of two patients, 4 cases")
+    assert "Dice 0.944, IoU" in told and told.endswith(" (median 1.000). legend: model")
 
 
 def test_every_figure_has_words_and_a_long_one_ends_in_time():

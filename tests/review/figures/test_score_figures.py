@@ -23,8 +23,8 @@ def markers(axis, marker: str) -> list[tuple[list[float], list[float]]]:
 
 
 def test_headline_draws_and_writes_means_and_intervals_of_each_run():
-    model, baseline = of_patients([8, 10]), of_patients([5, None])
-    summaries = {"model": summary(model, draws=DRAWS), "$frangi$": summary(baseline, draws=DRAWS)}
+    model, baseline = of_patients([8, 10, 8, 10, 9], 1), of_patients([5, None, 5, 5, 5], 1)
+    summaries = {"model": summary(model), "$frangi$": summary(baseline)}
     figure = headline_figure(summaries)
     shares, distances = figure.axes
     recall = summaries["model"].set_index("metric").loc["recall"]
@@ -37,17 +37,26 @@ def test_headline_draws_and_writes_means_and_intervals_of_each_run():
     spans = [np.vstack(found.get_segments())[:, 0].tolist() for found in shares.collections]
     assert [recall["low"], recall["high"]] in spans
     text = words(figure)
-    assert "0.900 [0.800, 1.000]" in text and "0.250 [0.000, 0.500]" in text
-    assert "4 cases, 2 sequences, 2 patients" in text and "failed or missing: model 0, $frangi$ 2" in text
-    assert "too few patients (2, fewer than 10)" in text and "independence" not in text
+    assert f"0.900 [{recall['low']:.3f}, {recall['high']:.3f}]" in text and "0.400 [" in text
+    assert "5 cases, 5 sequences, 5 patients" in text and "failed or missing: model 0, $frangi$ 1" in text
+    assert "no p-values: 5 patients, fewer than 10" in text and "independence" not in text
     row = summaries["$frangi$"].set_index("metric").loc["hd95_px"]
-    assert f"(median {row['median']:.3f}, 2 of 4 cases at the cap)" in text and "(2 undefined)" in text
+    assert f"(median {row['median']:.3f}, 1 of 5 cases at the cap)" in text and "(1 undefined)" in text
     assert [entry.get_text() for entry in figure.axes[-1].get_legend().get_texts()] == ["model", "$frangi$"]
+
+
+def test_headline_shows_a_dot_for_each_of_few_patients_and_no_interval():
+    figure = headline_figure({"model": summary(of_patients([8, 10]))})
+    shares = figure.axes[0]
+    ((recalls, heights),) = [found for found in markers(shares, ".") if found[1] == [3.0, 3.0]]
+    assert recalls == pytest.approx([0.8, 1.0]) and heights == [3, 3]
+    assert not any(axis.collections for axis in figure.axes) and "[" not in words(figure)
+    assert "each patient's mean and no interval: 2 patients, fewer than 5" in words(figure)
 
 
 def test_headline_says_what_is_unknown_and_draws_no_interval_of_one_unit():
     lone = table(("a", None, None, 8))
-    figure = headline_figure({"model": summary(lone, draws=DRAWS)})
+    figure = headline_figure({"model": summary(lone)})
     text = words(figure)
     assert "1 case, sequences unknown, patients unknown" in text
     assert "independence of cases unknown" in text and "[" not in text
@@ -92,4 +101,4 @@ def test_differences_by_unit_with_the_mean():
     (axis,) = figure.axes
     assert markers(axis, "o")[0][0] == [0.1, 0.3] and markers(axis, "s")[0][0] == pytest.approx([0.2])
     text = words(figure)
-    assert "model less frangi, by patient" in text and "4 cases" in text and "too few patients" in text
+    assert "model less frangi, by patient" in text and "4 cases" in text and "2 patients, fewer than 5" in text
