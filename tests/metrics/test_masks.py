@@ -25,7 +25,8 @@ from tests.support.drawn_masks import bar, masks, steady
 MASKS = {
     "mask", "next_mask", "next_truth", "prediction", "prediction_skeleton", "skeleton", "truth", "truth_skeleton",
 }  # fmt: skip
-NUMBERS = {"denominators", "differences", "logits", "numerators", "p_values", "temperatures", "unit_values"}
+NUMBERS = {"denominators", "differences", "logits", "numerators", "p_values", "temperatures", "unit_means"}
+NUMBERS |= {"unit_values", "values"}
 LOGITS = np.linspace(-3, 3, 11 * 11).reshape(11, 11)
 MORE = {"logit_histogram": {"logits": LOGITS}, "closed": {"radius": 2}, "without_small": {"fewest": 3}}
 
