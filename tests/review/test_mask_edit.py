@@ -197,6 +197,23 @@ def test_a_record_that_its_page_did_not_know_is_not_replaced_unseen(call):
     assert call(body, second, [{**first, "reviewer": "bob"}, {**first, "case_id": "c"}], []) is False
 
 
+def test_a_correction_that_was_taken_back_outdates_none_that_a_file_brings(call):
+    own, other = (json.loads(correction(number).to_line()) for number in (1, 2))
+    own, page = {**own, "time": "2026-11-30T10:00:00Z"}, {**other, "time": "2026-11-30T11:00:00Z", "continues": []}
+    back = {**own, "id": "b", "mask": None, "time": "2026-11-30T12:00:00Z"}
+    body = "return kit.joined(...given, new Date(0));"
+    assert call(body, page, [own]) is None  # it is another's, which its page did not know
+    late = call(body, page, [own, back])
+    assert call(body, page, [back]) == late == {**page, "time": "2026-11-30T12:00:00.001Z"}
+    assert call("return [...kit.corrected(given[0], 'ann').values()]", [own, back, late]) == [late]
+    page_back = {**page, "id": "c", "mask": None, "time": "2026-11-30T11:30:00Z", "continues": [page["id"]]}
+    taken = call(body, page_back, [own, back, late])
+    assert taken["time"] == "2026-11-30T12:00:00.002Z"
+    earlier = {**page, "id": "d", "time": "2026-11-30T09:00:00Z"}
+    assert call(body, earlier, [own, back]) == earlier  # older than what the reader drew
+    assert call(body, page, []) == page
+
+
 def test_strokes_belong_to_who_drew_them_and_to_the_mask_that_they_began_from(call):
     body = """const base = { began_from: "prediction", mask_sha256: "1" }, mask = new Uint8Array(1);
         const edit = new kit.Edit({ case_id: "c", width: 1, height: 1 }, { base, mask, before: null });

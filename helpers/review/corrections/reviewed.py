@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from helpers.review.corrections.record import Base, CorrectionRecord, Correction
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.payload import packed
 from helpers.review.review_source import ReviewSource
+from helpers.review.verdicts import now
 from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
@@ -181,6 +182,8 @@ class ReviewedCorrections:
     def hand_in(self, given: Iterable[DrawnCorrection]) -> HandedIn:
         """Keep the corrections of files that the page gave, each reader's in order of time.
 
+        A correction that the reader took back outdates none that another page drew: it stands from now on.
+
         Raises:
             UsageProblem: for a reader whose name cannot be a folder's.
             OSError: where one cannot be written; those before it are kept.
@@ -191,6 +194,7 @@ class ReviewedCorrections:
             plain_name(one.record.reviewer, "reviewer")  # all or none are taken
         known = {one.id: one for one in self._records}
         last = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
+        drawn = standing(one for one in self._records if one.mask_sha256 is not None)
         counts = {"kept": 0, "known": 0, "older": 0, "unaware": 0, "elsewhere": 0}
         for one in ordered:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
@@ -200,17 +204,28 @@ class ReviewedCorrections:
                 self.source.data_cases[record.case_id].frame
             ):
                 counts["elsewhere"] += 1
-            elif place in last and last[place].moment >= record.moment:
+            elif self._is_outdated(
+                one, last.get(place) if one.mask is None else drawn.get(record.reviewer, {}).get(record.case_id)
+            ):
                 counts["older"] += 1
             elif self._would_replace(last.get(place)) and one.knows(last[place]) is False:
                 counts["unaware"] += 1
             else:
                 record = self._completed(record, last.get(place), known)
+                if place in last and last[place].moment >= record.moment:
+                    record = replace(record, time=now([last[place]]))
                 self.store.save(record, one.mask)
                 known[record.id] = last[place] = record
+                if one.mask is not None:
+                    drawn.setdefault(record.reviewer, {})[record.case_id] = record
                 counts["kept"] += 1
         self.reload()
         return HandedIn(**counts)
+
+    @staticmethod
+    def _is_outdated(given: DrawnCorrection, last: CorrectionRecord | None) -> bool:
+        """Whether the reader's last record is later than one whose page did not know it."""
+        return last is not None and last.moment >= given.record.moment and given.knows(last) is not True
 
     def _completed(
         self, record: CorrectionRecord, before: CorrectionRecord | None, known: Mapping[str, CorrectionRecord]

@@ -35,6 +35,18 @@ export function replacesUnseen({ id, reviewer, case_id: caseId, continues }, the
   return continues === undefined ? null : !continues.includes(last);
 }
 
+// The record of a file as it joins `there`: null where it would replace a correction that its page did not know. One that
+// the reviewer took back outdates none that another page drew: what is drawn stands from now on.
+export function joined(one, there, now = new Date()) {
+  const records = recordsOf(there, one.reviewer).filter((each) => each.case_id === one.case_id), last = records.at(-1);
+  if (last && last.mask !== null && replacesUnseen(one, there)) return null;
+  const knows = (each) => one.continues?.includes(each.id) === true;
+  const rival = one.mask === null ? last : records.filter((each) => each.mask !== null).at(-1);
+  const outdated = rival && momentOf(rival.time) >= momentOf(one.time) && !knows(rival);
+  if (!last || outdated || momentOf(last.time) < momentOf(one.time)) return one;
+  return { ...one, time: timeAfter([last], now) };
+}
+
 const once = (...lists) => [...new Set(lists.flatMap((one) => one ?? []).filter((one) => one !== null))];
 
 // A record to be kept. `after`: records so far; `before`: that which it goes on with, or null; `spent`: milliseconds;

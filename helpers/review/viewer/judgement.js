@@ -1,6 +1,6 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
-import { isDrawn, isOfReview, replacesUnseen } from "./corrections.js";
+import { isDrawn, isOfReview, joined } from "./corrections.js";
 import { button, label, make } from "./elements.js";
 import { Saving } from "./saving.js";
 import { UNKEPT } from "./shelf.js";
@@ -202,9 +202,9 @@ export class Judgement {
     const { found, others } = newIn(await file.text(), known, (one) => fits(one) || drawn(one));
     const inTime = found.sort((a, b) => momentOf(a.time) - momentOf(b.time));
     let left = 0;
-    for (const one of inTime) {
-      const standing = viewer.corrections.filter((each) => each.mask !== null);
-      if (drawn(one) && replacesUnseen(one, standing)) {
+    for (const each of inTime) {
+      const one = drawn(each) ? joined(each, viewer.corrections) : each;
+      if (one === null) {
         left++; // what is here was drawn without it, and stays
         continue;
       }
@@ -214,7 +214,8 @@ export class Judgement {
     this.picked.value = "";
     this.show();
     await viewer.editor.recall();
-    const stay = left ? ` ${left} corrections left out: yours here were drawn without them. X takes one back.` : "";
+    const stay = left ? ` ${left} corrections left out: yours here were drawn without them. ` +
+      "To have the file's, take yours back (X) and import it again." : "";
     this.tellKept(`${found.length - left} records taken over, ${others} lines passed over.${stay}`);
   }
 }

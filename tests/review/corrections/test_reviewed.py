@@ -128,6 +128,27 @@ def test_two_windows_of_a_reader_do_not_replace_each_other_s_correction_unseen(s
     assert reviewed.hand_in([third]).kept == 1  # nothing stands that it would replace
 
 
+def test_the_page_s_correction_stands_where_the_reader_took_the_kernel_s_back_as_the_import_advises(source, reviewed):
+    hours = {name: f"2026-11-30T{hour}:00:00Z" for name, hour in (("own", 10), ("page", 11), ("page_back", 12))}
+    own = drawn(source, time=hours["own"])
+    page = replace(drawn(source, time=hours["page"], row=5), continues=())
+    reviewed.keep(own, "ann")
+    assert reviewed.hand_in([page]) == HandedIn(unaware=1)
+    back = replace(beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None), time="2998-01-01T00:00:00Z")
+    reviewed.keep(DrawnCorrection(back, None, (own.record.id,)), "ann")
+    assert reviewed.hand_in([page]) == HandedIn(kept=1)
+    standing = reviewed.standing["ann"][GRIDDED]
+    assert standing.id == page.record.id and standing.moment > back.moment
+    assert np.array_equal(reviewed.store.mask(standing), page.mask)
+    assert reviewed.hand_in([page, own]) == HandedIn(known=2) and reviewed.standing["ann"][GRIDDED] == standing
+    # What the page took back after it drew it is taken back, too, whatever moment its correction has now.
+    page_back = replace(back, id="b" * 32, time=hours["page_back"])
+    assert reviewed.hand_in([page, DrawnCorrection(page_back, None, (page.record.id,))]) == HandedIn(kept=1, known=1)
+    assert reviewed.standing == {}
+    earlier = replace(drawn(source, time="2026-11-30T09:00:00Z", row=7), continues=())
+    assert reviewed.hand_in([earlier]) == HandedIn(older=1)  # than what the reader drew
+
+
 def test_a_correction_of_other_pixels_is_in_no_page_s_way(source, reviewed, monkeypatch):
     old = drawn(source)
     hashes = property(lambda run: {GRIDDED: old.record.image_sha256})
