@@ -11,7 +11,7 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
 from helpers.data.exported_masks import NAME as EXPORTED_NAME
-from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported
+from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported, refuse_exports_below
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage, natural_key
@@ -170,8 +170,8 @@ def open_dataset(
         tried: rules that take the place of those kept with the data; None to go by these.
     Raises:
         UsageProblem: where an argument does not fit the data set, or the key cannot be written.
-        RefusedInput: where the data set cannot be read, holds a frame twice, an argument says otherwise than the
-            rules kept with it, or its images contradict each other in their depth.
+        RefusedInput: where the data set cannot be read, holds a frame twice or a folder that the kit exported, an
+            argument says otherwise than the rules kept with it, or its images contradict each other in their depth.
     """
     path = Path(path).resolve()
     saved = saved_rules(dataset_root(path))
@@ -181,6 +181,7 @@ def open_dataset(
     reading = read_records(path, asked, replace(saved.rules, layout=rules.layout))
     _refuse_twins(path, reading.records)
     root = _base(reading.records[0])
+    refuse_exports_below(root, reading.records)
     records, grouping = _grouped(reading.records, rules, saved, root)
     records, masks = _surveyed(records, rules)
     records, labels = _labelled(records, rules)

@@ -3,14 +3,17 @@
 It stays with the masks, so that predictions are never taken for ground truth, and corrections count as such.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from helpers.core.documents import read_document, refuse_damaged, write_document
+from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exported
+from helpers.data.cases import Record
+from helpers.data.truth.ground_truth import MaskFileTruth
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.exported-masks", 1
 NAME = "exported.json"
@@ -149,6 +152,34 @@ def read_exported(folder: Path) -> ExportedMasks | None:
             values["adjudicator"],
             bool(values["accepted_as_truth"]),
             {reason: tuple(case_ids) for reason, case_ids in values["left_out"].items()},
+        )
+
+
+def refuse_exports_below(root: Path, records: Iterable[Record]) -> None:
+    """Refuse a data set with a folder that the kit exported, whose record of what the masks are would play no part.
+
+    Args:
+        root: of the data set, which the records' names start from. A record beside it is its own.
+        records: as its reader found them; folders that hold none of their files are not looked at.
+    Raises:
+        RefusedInput: naming the first such folder.
+    """
+    used: set[Path] = set()
+    for record in records:
+        used.add(record.path.parent)
+        annotation = record.provenance.get("annotation")
+        if isinstance(annotation, str):
+            used.add((root / annotation).parent)
+        if isinstance(record.truth, MaskFileTruth):
+            used.add(record.truth.path.parent)
+    looked_at = {above for folder in used for above in (folder, *folder.parents) if root in above.parents}
+    found = sorted(folder for folder in looked_at if (folder / NAME).is_file())
+    if found:
+        others = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise RefusedInput(
+            f"{root}: expected a data set without an export of masks within it, found {found[0] / NAME}{others}. It "
+            f"says what the masks there are, and only where that folder is opened by itself: name {found[0]} as the "
+            "data set, or move it to another place"
         )
 
 

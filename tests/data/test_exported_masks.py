@@ -1,12 +1,15 @@
 """The record beside exported masks."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exported
+from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import (
     ExportedMask,
     ExportedMasks,
@@ -60,6 +63,49 @@ def test_a_further_run_is_one_that_it_began_from(tmp_path):
 def test_a_file_finds_its_case_under_the_names_of_every_format(name):
     exported = ExportedMasks(Exported.CORRECTIONS, None, MASKS)
     assert exported.of_file(Path(name)) == "P1-F1" and exported.of_file(Path("images/P3-F1.png")) is None
+
+
+LABELLED = {
+    "labelme": {"imagePath": "../images/P1-F1.png", "shapes": [], "imageHeight": 8, "imageWidth": 8},
+    "annotations": {
+        "images": [{"id": 1, "file_name": "P1-F1.png", "width": 8, "height": 8}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "vessel"}],
+    },
+}
+
+
+@pytest.mark.parametrize("what", [Exported.MASKS, Exported.CORRECTIONS])
+@pytest.mark.parametrize("kind", ["masks", *LABELLED])
+@pytest.mark.parametrize("place", ["pool/a", "pool/b/a", "pool"])
+def test_a_folder_above_an_export_is_no_data_set(tmp_path, what, kind, place):
+    folder = tmp_path / place
+    for name in ("images", kind):
+        (folder / name).mkdir(parents=True)
+    Image.linear_gradient("L").resize((8, 8)).save(folder / "images/P1-F1.png")
+    if kind == "masks":
+        Image.new("1", (8, 8)).save(folder / "masks/P1-F1.png")
+    else:
+        (folder / kind / "P1-F1.json").write_text(json.dumps(LABELLED[kind]))
+    write_exported(folder, ExportedMasks(what, None, MASKS))
+    assert open_dataset(folder).exported.masks == MASKS
+    if place == "pool":
+        return
+    with pytest.raises(RefusedInput, match=re.escape(f"{folder / 'exported.json'}. It says what")) as refused:
+        open_dataset(tmp_path / "pool")
+    assert f"name {folder} as the data set" in str(refused.value)
+
+
+def test_a_mask_of_an_export_within_a_data_set_is_refused_and_an_unused_folder_is_not(tmp_path):
+    for name in ("images", "masks", "sent"):
+        (tmp_path / name).mkdir()
+    Image.linear_gradient("L").resize((8, 8)).save(tmp_path / "images/P1-F1.png")
+    Image.new("1", (8, 8)).save(tmp_path / "masks/P1-F1.png")
+    write_exported(tmp_path / "sent", ExportedMasks(Exported.MASKS, None, MASKS))
+    assert len(open_dataset(tmp_path).cases) == 1
+    write_exported(tmp_path / "masks", ExportedMasks(Exported.MASKS, None, MASKS))
+    with pytest.raises(RefusedInput, match="without an export of masks within it, found .*masks/exported.json"):
+        open_dataset(tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"schema_version": 2}, {"what": "x"}, {"masks": {"a": {}}}, {"masks": 3}])
