@@ -85,14 +85,14 @@ def verdicts(tmp_path, run, *records):
 def test_an_import_names_what_the_correction_before_it_names(call, run, tmp_path):
     source, store = open_source(run, open_dataset(tmp_path / "data")), CorrectionStore(tmp_path / "c")
     start = beginning(source, GRIDDED, BeganFrom.PREDICTION)
-    before = start.record("ann", corrected(start.mask), seconds=3.0, tools=[CorrectionTool.CLICKS], truth_seen=True)
+    before = start.record("ann", corrected(start.mask), seconds=3.0, tools=[CorrectionTool.ELSEWHERE], truth_seen=True)
     before = replace(before, click_weights=("k",), further_configs=("f",))
     store.save(before, corrected(start.mask))
     sent(tmp_path / "sent", {GRIDDED: corrected(start.mask, 5)})
     ended = call("import", "sent", *IMPORT, "--reviewer", "ann", "--began-from", "empty")
     assert ended.code == 0, ended.err
     kept = store.standing()["ann"][GRIDDED]
-    assert (kept.tools, kept.click_weights) == (("clicks", "elsewhere"), ("k",))
+    assert (kept.tools, kept.click_weights) == (("elsewhere",), ("k",))
     assert kept.truth_seen is True and kept.seconds is None
     assert kept.further_configs == (before.base.config, "f") and kept.base.began_from is BeganFrom.EMPTY
 
@@ -273,6 +273,39 @@ def test_a_mask_put_back_takes_the_earlier_correction_back(call, run, tmp_path):
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
     assert CorrectionStore(tmp_path / "c").records()[-1].mask_sha256 is None
     assert "taken back" not in call("import", "second", *BY_ANN).out
+
+
+def in_viewer(tmp_path, case_id, row):
+    """Ann's correction of a case, drawn in the viewer."""
+    source, store = open_source(tmp_path / "run", open_dataset(tmp_path / "data")), CorrectionStore(tmp_path / "c")
+    start = beginning(source, case_id, BeganFrom.PREDICTION)
+    mask = corrected(start.mask, row)
+    record = start.record("ann", mask, seconds=900.0, tools=[CorrectionTool.BRUSH], after=store.records())
+    store.save(record, mask)
+    return record.id
+
+
+def test_an_import_leaves_corrections_alone_that_the_viewer_kept_since_the_export(call, run, tmp_path):
+    assert call(*EXPORT).code == 0
+    ids = {in_viewer(tmp_path, case_id, 3) for case_id in (GRIDDED, SAME)}
+    turned(tmp_path / "out", GRIDDED, 5)
+    ended = call("import", "out", *BY_ANN)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(
+        "0 corrections kept\n2 left out: the correction that is kept of the case was drawn in the"
+    )
+    assert f"({GRIDDED}, {SAME})" in ended.out
+    store = CorrectionStore(tmp_path / "c")
+    standing = store.standing()["ann"]
+    assert {one.id for one in standing.values()} == ids and all(store.mask(one).any() for one in standing.values())
+    # What the record shows as sent is replaced, and what came after it is not.
+    assert call(*EXPORT[:-1], "sent", "--what", "corrections", "--corrections", "c").code == 0
+    in_viewer(tmp_path, SAME, 9)
+    for case_id in (GRIDDED, SAME):
+        turned(tmp_path / "sent", case_id, 11)
+    ended = call("import", "sent", *BY_ANN)
+    assert ended.out.startswith("1 corrections kept\n1 left out") and f"({SAME})" in ended.out, ended.err
+    assert store.standing()["ann"][GRIDDED].tools == ("brush", "elsewhere")
 
 
 def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):

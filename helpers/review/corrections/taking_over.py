@@ -1,7 +1,8 @@
 """Masks that were corrected in another program become a reader's corrections."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class TakenOver:
         unchanged: ids of cases whose mask is what it began from, which says nothing of whether anybody looked at it.
         known: ids of cases whose mask is the reader's correction already.
         taken_back: ids of cases whose mask is what it began from again, of which an earlier correction was kept.
+        newer: ids of cases whose correction was drawn in the viewer and not sent with the masks, so that it stays.
         strays: number of masks that belong to no case of the run.
         notes: what else was found, and how many images nothing was drawn on.
     """
@@ -40,6 +42,7 @@ class TakenOver:
     unchanged: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
     strays: int = 0
     notes: tuple[str, ...] = ()
 
@@ -51,13 +54,23 @@ class TakenOver:
         if self.taken_back:
             lines.append(
                 f"{len(self.taken_back)} earlier corrections taken back: their masks are what they began from again "
-                f"({', '.join(self.taken_back[:5])}{' and more' if len(self.taken_back) > 5 else ''})"
+                f"({_listed(self.taken_back)})"
+            )
+        if self.newer:
+            lines.append(
+                f"{len(self.newer)} left out: the correction that is kept of the case was drawn in the viewer and was "
+                f"not sent with these masks, so it stays ({_listed(self.newer)}). To have the imported mask of one in "
+                "its place, take that correction back in the viewer (X) and import again"
             )
         if self.unchanged:
             lines.append(f"{len(self.unchanged)} masks are as they were, so they are not corrections")
         if self.strays:
             lines.append(f"{self.strays} masks of no case of this run")
         return "\n".join((*lines, *self.notes))
+
+
+def _listed(case_ids: Sequence[str]) -> str:
+    return ", ".join(case_ids[:5]) + (" and more" if len(case_ids) > 5 else "")
 
 
 def take_over(
@@ -72,14 +85,16 @@ def take_over(
     """Keep the masks of a folder as corrections of a run's cases. All are checked before the first is kept.
 
     Where the kit exported the masks, its record beside them says what the reader began with. A mask that is what it
-    began from again takes the reader's earlier correction of the case back.
+    began from again takes the reader's earlier correction of the case back. A correction that was drawn in the viewer
+    is replaced or taken back only where that record shows that it was sent.
 
     Args:
         path: folder or annotation file of another program.
         began_from: what the reader began with there.
         decided: what the user says of the masks.
     Raises:
-        UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from.
+        UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from; where
+            the viewer keeps a correction of a case meanwhile, too, and then the cases before it are kept.
         RefusedInput: where masks are not certain, of another size than their frames, or of several cases, or were
             exported from another run or prompt, or from a prediction that is another one now.
     """
@@ -103,17 +118,21 @@ def take_over(
         _require_same_beginning(path, exported, matched, source, began_from)
     all_known = {one.id: one for one in store.records()}
     own = sorted((one for one in all_known.values() if one.reviewer == reviewer), key=lambda one: one.moment)
+    last = {one.case_id: one for one in own}
     kept_by_case = standing(own).get(reviewer, {})
     changed: list[str] = []
     unchanged: list[str] = []
     known: list[str] = []
     back: list[str] = []
+    newer: list[str] = []
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
         kept, sent = kept_by_case.get(case_id), None if exported is None else exported.masks.get(case_id)
         if kept is not None and (kept.mask_sha256, kept.image_sha256) == (record.mask_sha256, record.image_sha256):
             known.append(case_id)
+        elif kept is not None and kept.image_sha256 == record.image_sha256 and not _was_sent(kept, sent):
+            newer.append(case_id)
         elif kept is not None and (np.array_equal(mask, start.mask) or record.mask_sha256 == kept.base.mask_sha256):
             back.append(case_id)
         elif np.array_equal(mask, start.mask) or (sent is not None and record.mask_sha256 == sent.mask_sha256):
@@ -131,11 +150,24 @@ def take_over(
         if began_from is BeganFrom.TRUTH and sent is None:
             sent = source.dataset.exported_mask(source.data_cases[case_id])
         own.append(_with_earlier(record, kept_by_case.get(case_id), sent, all_known))
-        store.save(own[-1], mask)
+        store.save(own[-1], mask, partial(_require_same, last.get(case_id)))
     for case_id in back:
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
-        store.save(own[-1], None)
-    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), strays, given.said)
+        store.save(own[-1], None, partial(_require_same, last.get(case_id)))
+    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), tuple(newer), strays, given.said)
+
+
+def _was_sent(kept: CorrectionRecord, sent: ExportedMask | None) -> bool:
+    """Whether the other program had a correction that stands: it was sent there, or came from such a one."""
+    return kept.tools == (CorrectionTool.ELSEWHERE,) or (sent is not None and sent.mask_sha256 == kept.mask_sha256)
+
+
+def _require_same(before: CorrectionRecord | None, last: CorrectionRecord | None) -> None:
+    """Refuse to write over a record that the reader's viewer kept since the folder was read."""
+    if last is not None and last != before:
+        raise UsageProblem(
+            f"{last.case_id}: the viewer kept a correction of this case meanwhile, which stays. Import again"
+        )
 
 
 def _with_earlier(
