@@ -51,7 +51,8 @@ def own_truths(
 ) -> dict[str, OwnTruth]:
     """Runs, by name, that the ground truth of a scored case began from; none where people drew it apart from them.
 
-    A mask began from a run where the run, its weights, or the very mask is what its record names.
+    A mask began from a run where the run, its weights, or the very mask is what its record names, and from an imported
+    run where it began from what the imported masks began from.
 
     Args:
         tables: of scores, by the names of the scored runs.
@@ -61,6 +62,7 @@ def own_truths(
     for scored_run in scored_runs:
         table = tables[scored_run.name]
         config, weights = scored_run.run.config.first_sha256, weights_of(scored_run.model)
+        origins = scored_run.origins
         drawn = dict(
             zip(table["case_id"], table["prediction_digest"].where(table["tp"] + table["fp"] > 0), strict=True)
         )
@@ -68,7 +70,7 @@ def own_truths(
             case_id: record
             for case_id, digest in drawn.items()
             if (record := records.get(case_id)) is not None
-            and (record.began_from(config, weights) or _is_base(record, digest))
+            and (record.began_from(config, weights) or _is_base(record, digest) or origins.share(case_id, record))
         }
         if own:
             accepted = sum(record.origin is MaskOrigin.ACCEPTED for record in own.values())
@@ -113,4 +115,5 @@ def edit_distance_of(summary: Mapping[str, Any], run: str) -> Mapping[str, Any] 
 
 
 def _is_base(record: ExportedMask, digest: str | float) -> bool:
-    return any(base.mask_sha256 is not None and base.mask_sha256 == digest for base in record.bases)
+    """Whether a mask is the ground truth itself, or what it began from; an undrawn one, whose digest is NaN, is not."""
+    return isinstance(digest, str) and digest in (record.mask_sha256, *(base.mask_sha256 for base in record.bases))

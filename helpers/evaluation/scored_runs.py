@@ -15,6 +15,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import current_sha256, pixel_sha256
 from helpers.metrics.case_scores import CaseScoring
 from helpers.runs.finishing import OFFICIAL_CHECK
+from helpers.runs.mask_origins import MaskOrigins
 from helpers.runs.provenance import is_as_found
 from helpers.runs.run_folder import Run, open_run, require_comparable
 
@@ -35,6 +36,11 @@ class ScoredRun:
     def model(self) -> Mapping[str, Any]:
         """Identity of what made the masks, as the run has it; empty where it does not say."""
         return self.run.config.values.get("model") or {}
+
+    @property
+    def origins(self) -> MaskOrigins:
+        """What its masks began from before they were imported; nothing for masks that a model made here."""
+        return MaskOrigins.of_config(self.run.config.values)
 
     @property
     def tuned_on(self) -> tuple[str, ...]:

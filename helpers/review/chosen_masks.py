@@ -1,7 +1,7 @@
 """The masks that go into an export: of which frame, who or what made them, and what they began from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def has_mask(source: ReviewSource, case_id: str) -> bool:
 
 def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
     scored_run = source.scored_runs[0]
-    return MaskBase(
+    base = MaskBase(
         BeganFrom.PREDICTION,
         reviewer,
         source.run,
@@ -57,6 +57,7 @@ def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray
         weights_of(scored_run.model),
         None if mask is None else mask_digest(mask),
     )
+    return _with_imported(source, base)
 
 
 def predicted_masks(
@@ -92,7 +93,7 @@ def merged_masks(source: ReviewSource, merged: Merged, store: CorrectionStore, w
         case = source.data_cases[case_id]
         if case_id in merged.records:
             records = merged.records[case_id]
-            bases = bases_of_records(source.dataset, source.data_cases, records, known)
+            bases = bases_of_records(source, records, known)
             yield ChosenMask(case, store.mask(records[0]), MaskOrigin.CORRECTED, bases, _making(records))
         else:
             mask = source.scored_runs[0].mask(case_id)
@@ -107,18 +108,14 @@ def _making(records: Sequence[CorrectionRecord]) -> Making:
 
 
 def bases_of_records(
-    dataset: Dataset,
-    cases: Mapping[str, Case],
-    records: Sequence[CorrectionRecord],
-    known: Mapping[str, CorrectionRecord],
+    source: ReviewSource, records: Sequence[CorrectionRecord], known: Mapping[str, CorrectionRecord]
 ) -> tuple[MaskBase, ...]:
     """What corrections of one mask began from.
 
     Behind each stands what it was carried from, and, where it began from ground truth that the kit exported, whatever
-    that began from.
+    that began from. With the reviewed run, where it was imported, stands what its masks began from.
 
     Args:
-        cases: of the data set, by id.
         known: all records of the corrections' folder by id, with every origin of `records`.
     """
     found = list[MaskBase]()
@@ -126,8 +123,21 @@ def bases_of_records(
         origins = with_origins(record, known)
         assert origins is not None  # by `helpers.review.corrections.merging.without_lost`
         for one in origins:
-            found += (_base_of(one), *_bases_of_truth(dataset, cases.get(one.case_id), one))
+            base = _with_imported(source, _base_of(one))
+            found += (base, *_bases_of_truth(source.dataset, source.data_cases.get(one.case_id), one))
     return tuple(dict.fromkeys(found))
+
+
+def _with_imported(source: ReviewSource, base: MaskBase) -> MaskBase:
+    """A base that names what the reviewed run was imported from, where it names that run."""
+    scored_run = source.scored_runs[0]
+    if scored_run.run.config.first_sha256 not in (base.config, *base.further_configs):
+        return base
+    return replace(
+        base,
+        further_configs=tuple(dict.fromkeys((*base.further_configs, *scored_run.origins.configs))),
+        further_weights=tuple(dict.fromkeys((*base.further_weights, *scored_run.origins.weights))),
+    )
 
 
 def _bases_of_truth(dataset: Dataset, case: Case | None, record: CorrectionRecord) -> tuple[MaskBase, ...]:

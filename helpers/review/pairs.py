@@ -76,7 +76,7 @@ def write_pairs(
         said = "; ".join(f"{len(case_ids)} cases: {reason}" for reason, case_ids in left_out.items())
         raise UsageProblem(f"{store.folder}: expected pairs to export, found none{said and f' ({said})'}")
     masks = dict[str, ExportedMask]()
-    cases, known = {case.case_id: case for case in source.dataset.cases}, {one.id: one for one in store.records()}
+    known = {one.id: one for one in store.records()}
     with partial_folder(folder) as unfinished:
         for name in (_IMAGES, _CHOSEN, _REJECTED):
             (unfinished / name).mkdir()
@@ -87,7 +87,7 @@ def write_pairs(
             plain_image(image).save(unfinished / _IMAGES / f"{frame.case_id}.png")
             for name, mask in ((_CHOSEN, chosen), (_REJECTED, rejected)):
                 Image.fromarray(mask.astype(np.uint8) * 255).save(unfinished / name / f"{frame.case_id}.png")
-            bases = bases_of_records(source.dataset, cases, pair.records, known)
+            bases = bases_of_records(source, pair.records, known)
             masks[frame.case_id] = ExportedMask(MaskOrigin.CORRECTED, mask_digest(chosen), bases, frame.patient)
             values = {
                 **_values(source, pair, margin),

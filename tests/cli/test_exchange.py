@@ -135,6 +135,15 @@ def test_masks_of_a_run_go_out_and_come_back_as_a_run(call, run, tmp_path, kind)
     assert all(np.array_equal(again.mask(case_id, "p1"), mask) for case_id, mask in predicted(run).items())
 
 
+def test_a_folder_above_exported_masks_is_not_imported(call, run, tmp_path):
+    assert call(*EXPORT[:-1], "up/a").code == 0
+    for words in (("--into", "run", "--name", "x", "--data", "data", "--output", "new"), BY_ANN):
+        ended = call("import", "up", "--as", "png", *words)
+        assert (
+            ended.code == 3 and "found a/exported.json" in ended.err and f"Import {tmp_path / 'up/a'} by" in ended.err
+        )
+
+
 def test_predictions_are_marked_and_never_scored_as_truth(call, run, tmp_path):
     assert call(*EXPORT, "--cases", GRIDDED, "--cases", SAME).code == 0
     exported = read_exported(tmp_path / "out")

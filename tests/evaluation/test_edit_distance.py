@@ -1,10 +1,12 @@
 """A run is not praised on ground truth that began from its own masks."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exchange
@@ -16,8 +18,9 @@ from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.regression_gate import scores_of
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.store import CorrectionStore
-from helpers.review.exports import export_corrections
+from helpers.review.exports import export_corrections, export_masks
 from helpers.review.review_source import open_source
+from helpers.stages.exchange_stage import import_as_run
 from tests.support.review_runs import GRIDDED, NO_TRUTH, SAME, SEVERAL, write_data, write_run
 
 OWN = OwnTruth(("a", "b"), 1, 12)
@@ -96,6 +99,50 @@ def test_a_run_is_found_behind_the_ground_truth_that_began_from_it(runs, tmp_pat
     assert (behind.reviewer, behind.began_from) == ("ann", BeganFrom.PREDICTION)
     config = source.scored_runs[0].run.config.first_sha256
     assert read_exported(tmp_path / "v2").masks[GRIDDED].began_from(config, None)
+
+
+@pytest.fixture(scope="module")
+def imported(runs, tmp_path_factory):
+    """Masks of our run, each edited a little in another program and imported as a run."""
+    data, ours, _ = runs
+    folder = tmp_path_factory.mktemp("imported")
+    export_masks(open_source(ours, data), folder / "sent", Exchange.PNG)
+    for path in (folder / "sent/masks").iterdir():
+        mask = np.array(Image.open(path))
+        mask[0, :5] = 255
+        Image.fromarray(mask).save(path)
+    summary = import_as_run(folder / "sent/masks", data, folder / "unet", "unet")
+    assert "exported.json says what the masks began from, and the run keeps it" in summary.to_text()
+    return folder / "unet"
+
+
+def own_cases(run, dataset, folder):
+    found = evaluate([run], dataset, folder / "m", draws=50).summary["runs"][0]["edit_distance"]
+    return None if found is None else found["case_ids"]
+
+
+def test_a_run_imported_from_the_masks_of_another_is_scored_as_that_one(runs, imported, tmp_path):
+    data, ours, _ = runs
+    cases = corrected(tmp_path, data, ours, BeganFrom.PREDICTION)
+    assert own_cases(imported, cases, tmp_path) == [GRIDDED, SAME, SEVERAL]
+
+
+def test_a_run_is_found_behind_the_imported_one_that_was_corrected(runs, imported, tmp_path):
+    data, ours, _ = runs
+    cases = corrected(tmp_path, data, imported, BeganFrom.PREDICTION, (GRIDDED, SEVERAL))
+    assert own_cases(ours, cases, tmp_path) == [GRIDDED, SEVERAL]
+
+
+@pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.PREDICTION])
+@pytest.mark.parametrize("record_is_kept", [True, False])
+def test_ground_truth_that_is_imported_as_a_run_has_no_headline_on_itself(runs, tmp_path, began_from, record_is_kept):
+    data, ours, _ = runs
+    cases = corrected(tmp_path, data, ours, began_from)
+    place = tmp_path / "set" if record_is_kept else tmp_path / "taken"
+    if not record_is_kept:
+        shutil.copytree(tmp_path / "set/masks", place)
+    import_as_run(place, data, tmp_path / "ann", "ann")
+    assert own_cases(tmp_path / "ann", cases, tmp_path) == [GRIDDED, SAME, SEVERAL]
 
 
 def test_titles_and_comparisons():

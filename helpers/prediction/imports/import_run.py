@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.file_matching import match
+from helpers.data.exported_masks import NAME as EXPORTED_NAME
+from helpers.data.exported_masks import ExportedMasks
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.file_walk import files_under
 from helpers.data.truth.mask_values import Found, look
+from helpers.metrics.case_scores import mask_digest
 from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answered, frame_facts
 from helpers.prediction.imports.imported_values import (
     SUFFIXES,
@@ -35,6 +38,7 @@ from helpers.prediction.run import check_output, check_parameters, known_values,
 from helpers.prediction.work_shards import shard_lock, start_lock
 from helpers.runs.case_parts import commit_case, remove_leftovers
 from helpers.runs.finishing import finish_run, is_finished
+from helpers.runs.mask_origins import MaskOrigins
 from helpers.runs.provenance import making
 from helpers.runs.run_config import start_run
 from helpers.runs.stored_maps import Upsampling, threshold_logit
@@ -102,6 +106,7 @@ def import_masks(
     *,
     meaning: Meaning | None = None,
     threshold: float = 0.5,
+    exported: ExportedMasks | None = None,
 ) -> ImportSummary:
     """Import PNG, NPZ or NPY files as the predictions of a run with one prompt.
 
@@ -110,6 +115,7 @@ def import_masks(
         name: of who or what made them, for people; it is written into the run.
         meaning: of the values; None to find out from all files.
         threshold: probability above which a pixel is in the mask.
+        exported: what the kit's record beside the files says of them, which the run keeps; None without one.
     Raises:
         UsageProblem: for a name or threshold that cannot be.
         RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
@@ -134,6 +140,7 @@ def import_masks(
         taken = meaning_of(files) if meaning is None else stated(files, meaning)
     except RefusedInput as error:
         raise RefusedInput(f"{folder}: {error}") from error
+    origins = _origins(seen, exported)
     total = hashlib.sha256("".join(f"{one.case.case_id}:{one.digest}\n" for one in seen).encode()).hexdigest()
     values = {
         **known_values(
@@ -153,6 +160,7 @@ def import_masks(
             "missing": len(dataset.cases) - len(seen),
         },
         "batch_size": 1,
+        **origins.to_config(),
     }
     copies, empty = _write(seen, taken, values, output)
     if copies:
@@ -161,6 +169,8 @@ def import_masks(
     notes = [*taken.notes]
     if beside:
         notes.append(f"{beside} PNG files lie beside an NPZ of probabilities of the same name; the NPZ was taken")
+    if origins:
+        notes.append(f"{EXPORTED_NAME} says what the masks began from, and the run keeps it")
     return ImportSummary(
         output, len(seen), missing, strays, taken.meaning, meaning is not None, copies, empty, tuple(notes)
     )
@@ -187,6 +197,16 @@ def _seen(case: Case, path: Path) -> _Seen:
         )
     digest = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
     return _Seen(case, path, facts, look(values), digest.hexdigest())
+
+
+def _origins(seen: Sequence[_Seen], exported: ExportedMasks | None) -> MaskOrigins:
+    """What the record beside the files says of those that are imported."""
+    if exported is None:
+        return MaskOrigins()
+    named = {one.case.case_id: exported.of_file(one.path) for one in seen}
+    sent = {case_id: exported.masks[name] for case_id, name in named.items() if name is not None}
+    empty = {one.case.case_id: mask_digest(np.zeros((one.facts.height, one.facts.width), bool)) for one in seen}
+    return MaskOrigins.of(sent, empty)
 
 
 def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: Path) -> tuple[bool, bool]:
