@@ -157,7 +157,9 @@ def import_as_run(
     if meaning is not None:
         raise UsageProblem(f"{spell('values')}: goes with PNG, NPZ and NPY files; {found} holds masks. Leave it out")
     with unpacked(path, found, dataset.frames, decided) as (folder, given):
-        summary = import_masks(folder, name, dataset, output, meaning=Meaning.MASK, exported=exported)
+        summary = import_masks(
+            folder, name, dataset, output, meaning=Meaning.MASK, exported=exported, stated_names=given.stated
+        )
     return replace(summary, notes=(*summary.notes, *given.said))
 
 

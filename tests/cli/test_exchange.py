@@ -317,6 +317,33 @@ def test_an_import_leaves_corrections_alone_that_the_viewer_kept_since_the_expor
     assert store.standing()["ann"][GRIDDED].tools == ("brush", "elsewhere")
 
 
+def test_a_mask_of_a_frame_that_the_run_lacks_is_no_other_frame_s(call, tmp_path):
+    pixels = np.random.default_rng(3).integers(0, 255, (HEIGHT, WIDTH), np.uint8)
+    for folder in ("data/A", "data/B", "plain/A", "labelme"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("A", "B"):
+        Image.fromarray(pixels + ord(folder)).save(tmp_path / f"data/{folder}/001.png")
+    Image.fromarray(tube(20).astype(np.uint8) * 255).save(tmp_path / "plain/A/001.png")
+    (tmp_path / "data/dataset.json").write_text('{"ids": "public", "layout": "images"}')
+    as_run = ("--into", "run", "--name", "x", "--data", "data")
+    ended = call("import", "plain", *as_run, "--output", "run")
+    assert ended.code == 0 and "1 cases imported, 1 missing" in ended.out, ended.err
+    shape = {"label": "vessel", "points": [[9, 9], [50, 9], [50, 50]], "shape_type": "polygon"}
+    for folder, code in (("B", 3), ("C", 3), ("A", 0)):
+        value = {"version": "5", "flags": {}, "shapes": [shape], "imagePath": f"../{folder}/001.png", "imageData": None}
+        value |= {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+        (tmp_path / "labelme/001.json").write_text(json.dumps(value))
+        ended = call("import", "labelme", *BY_ANN)
+        assert ended.code == code and (code == 0 or "expected masks named as the frames of the run" in ended.err)
+    assert list(CorrectionStore(tmp_path / "c").standing()["ann"]) == ["A-001.png"]
+    coco = {"id": 1, "file_name": "C/001.png", "width": WIDTH, "height": HEIGHT}
+    drawn = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [[9, 9, 50, 9, 50, 50]]}
+    values = {"images": [coco], "annotations": [drawn], "categories": [{"id": 1, "name": "vessel"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(values))
+    ended = call("import", "coco.json", *as_run, "--output", "other")
+    assert ended.code == 3 and "none of a case" in ended.err
+
+
 def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):
     masks = predicted(run)
     for reader, row in (("ann", 3), ("bob", 5)):

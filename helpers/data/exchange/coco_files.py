@@ -80,7 +80,7 @@ def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> Gi
             where = f"{coco.path}, image {key}"
             name = image_name(where, image.get("file_name"))
             masks.append(GivenMask(str(name), partial(_read, where, items, image)))
-    return GivenMasks(tuple(masks), untouched)
+    return GivenMasks(tuple(masks), untouched, stated=True)
 
 
 def _read(where: str, items: list[dict], image: dict) -> np.ndarray:

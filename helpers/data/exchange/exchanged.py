@@ -100,11 +100,14 @@ class GivenMasks:
     Attributes:
         untouched: number of images that nothing was drawn on, of which no tool says whether they are empty or undone.
         notes: what to tell.
+        stated: whether the names are those that files state of their images, with the images' folders as far as they
+            are stated; else where the masks lie.
     """
 
     masks: tuple[GivenMask, ...]
     untouched: int = 0
     notes: tuple[str, ...] = ()
+    stated: bool = False
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -144,6 +147,12 @@ def image_name(where: str, given: Any) -> PurePosixPath:
         shown = repr(given) if given in (None, "", ".") else "another thing"
         raise RefusedInput(f"{where}: expected the file name of its image, found {shown}. Export it again")
     return path.with_suffix("")
+
+
+def stated_name(where: str, given: Any) -> str:
+    """The same as a text, without the steps that lead there from the file, such as `../` and a drive."""
+    parts = image_name(where, given).parts
+    return "/".join(part for part in parts if part not in ("..", "/", "//") and not part.endswith(":"))
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,31 @@ from helpers.data.frames.frame import Frame
 # Endings of a file's stem that say what it is, not whose: `x_mask.png` may belong to `x.png`.
 ENDINGS = ("mask", "masks", "pred", "prediction", "prob", "probability", "logits", "seg", "segmentation", "vessels")
 
+# Folders that say what lies in them, not whose it is.
+_ROLES = frozenset(
+    ("annotations", "data", "default", "frames", "image", "images", "imagestr", "imagests", "img", "imgs")
+    + ("label", "labels", "labelstr", "mask", "masks")
+)
+
 _FIRST = "0000"
 
 
-def match(frames: Sequence[Frame], root: Path, names: Sequence[str]) -> tuple[dict[str, str], int]:
+def match(
+    frames: Sequence[Frame], root: Path, names: Sequence[str], *, stated: bool = False
+) -> tuple[dict[str, str], int]:
     """The file of each case that has one.
+
+    A file in a folder of other frames than the one of its name belongs to no case: `B/x` is not `A/x`.
 
     A frame of a file of several frames is matched by its case id alone. `x` belongs to the frame `x_0000`, as nnU-Net
     names the first channel of an image, where no other frame is named `x_` and four digits.
 
     Args:
+        frames: all of the data set, so that none takes what is another's.
         root: folder of the data set that frames are named from.
         names: of the files, relative to their folder, with '/'.
+        stated: whether they are names of images that annotation files state. Then any other folder than the frame's
+            speaks against it, else one that holds frames.
     Returns:
         Case id -> name; and how many files belong to no case.
     Raises:
@@ -31,10 +44,20 @@ def match(frames: Sequence[Frame], root: Path, names: Sequence[str]) -> tuple[di
     """
     keys = _keys(frames, root)
     channels = _channels(frames, root)
+    places = {
+        frame.case_id: _folded(PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix(""))
+        for frame in frames
+        if frame.index is None and frame.path.is_relative_to(root)
+    }
+    known = None if stated else frozenset(part for place in places.values() for part in _told(place))
     found: dict[str, str] = {}
     strays = 0
     for name in names:
-        case_ids = _cases_of(name, keys) or _first_channel(name, channels)
+        case_ids = {
+            case_id
+            for case_id in _cases_of(name, keys) or _first_channel(name, channels)
+            if not _contradicts(name, case_id, places.get(case_id), known)
+        }
         if len(case_ids) > 1:
             raise RefusedInput(
                 f"{name}: expected a file of one case, and {len(case_ids)} have such a name. Put the files into the "
@@ -58,6 +81,32 @@ def _keys(frames: Sequence[Frame], root: Path) -> Mapping[str, set[str]]:
             for tail in _tails(PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")):
                 keys[tail].add(frame.case_id)
     return keys
+
+
+def _contradicts(name: str, case_id: str, place: tuple[str, ...] | None, known: frozenset[str] | None) -> bool:
+    """Whether the folders of a name speak against the frame that it would belong to.
+
+    Args:
+        place: of the frame below its data set, without suffix; None for one of a file of several.
+        known: folders that hold frames; None where every folder counts.
+    """
+    given = _folded(PurePosixPath(name).with_suffix(""))
+    if place is None or (given[-1] == case_id and case_id != place[-1]):
+        return False  # a case id that is no file's name stands for its case wherever it lies
+    folders = _told(given)
+    if known is not None:
+        return any(part in known and part not in place for part in folders)
+    return any(one != other for one, other in zip(reversed(folders), reversed(_told(place)), strict=False))
+
+
+def _folded(path: PurePosixPath) -> tuple[str, ...]:
+    """The parts of a path, their letters composed."""
+    return tuple(unicodedata.normalize("NFC", part) for part in path.parts)
+
+
+def _told(parts: Sequence[str]) -> list[str]:
+    """The folders of a path that tell whose a file is."""
+    return [part for part in parts[:-1] if part.casefold() not in _ROLES]
 
 
 def _channels(frames: Sequence[Frame], root: Path) -> Mapping[str, set[tuple[str, str]]]:
@@ -94,7 +143,7 @@ def _cases_of(name: str, keys: Mapping[str, set[str]]) -> set[str]:
 
 def _tails(path: PurePosixPath) -> list[str]:
     """`a/b/c`, `b/c` and `c`, their letters composed."""
-    parts = [unicodedata.normalize("NFC", part) for part in path.parts]
+    parts = _folded(path)
     return ["/".join(parts[start:]) for start in range(len(parts))]
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -19,9 +19,9 @@ from helpers.data.exchange.exchanged import (
     GivenMasks,
     SentCase,
     SentSet,
-    image_name,
     plain_image,
     read_annotations,
+    stated_name,
 )
 
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
@@ -96,7 +96,7 @@ def read_label_studio_masks(files: Iterable[Path], decided: Decided = AS_LABELLE
             masks.append(GivenMask(name, partial(_read, where, layers)))
         else:
             untouched += 1  # an empty annotation states no size
-    return GivenMasks(tuple(masks), untouched)
+    return GivenMasks(tuple(masks), untouched, stated=True)
 
 
 def _layers(where: str, task: dict) -> list[dict] | None:
@@ -143,14 +143,14 @@ def _read(where: str, layers: list[dict]) -> np.ndarray:
 
 
 def _image_name(where: str, data: dict) -> str:
-    """The name of a task's image without its suffix: of an uploaded file what it was called before."""
+    """The name of a task's image without its suffix: of an uploaded file what it was called before, without folders."""
     given = [value for name, value in data.items() if isinstance(value, str) and name in (_TO, "img", "image_url")]
     if len(given) != 1:
         raise RefusedInput(f"{where}: expected its image under 'image' in 'data'. Export it with the data of its task")
     parts = urlsplit(given[0].replace("\\", "/"))
     path = unquote(parse_qs(parts.query).get("d", [parts.path])[0])
-    name = image_name(where, path).name
-    return _UPLOADED.sub("", name, count=1) if "/upload/" in path else name
+    name = stated_name(where, path)
+    return _UPLOADED.sub("", PurePosixPath(name).name, count=1) if "/upload/" in path else name
 
 
 def _layer(mask: np.ndarray, case_id: str, label: str) -> dict[str, Any]:

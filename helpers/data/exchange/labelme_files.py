@@ -22,9 +22,9 @@ from helpers.data.exchange.exchanged import (
     SentCase,
     SentSet,
     box_of,
-    image_name,
     plain_image,
     read_annotations,
+    stated_name,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.labelme import is_labelme, labelme_truth
@@ -97,7 +97,7 @@ def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) ->
         truth, labelled, lines = labelme_truth(value)
         if lines:
             raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
-        drawn.append((path, image_name(str(path), value["imagePath"]).name, truth, labelled, own.keys()))
+        drawn.append((path, stated_name(str(path), value["imagePath"]), truth, labelled, own.keys()))
     vessel, masks = decided.vessel_of(labels), []
     for path, name, truth, labelled, own_labels in drawn:
         if not own_labels & vessel:
@@ -106,7 +106,7 @@ def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) ->
         if labelled is not None and own_labels - vessel:
             truth = replace(labelled, choice=LabelChoice(vessel))
         masks.append(GivenMask(name, partial(_read, path, truth)))
-    return GivenMasks(tuple(masks), untouched)
+    return GivenMasks(tuple(masks), untouched, stated=True)
 
 
 def _read(path: Path, truth: Truth) -> np.ndarray:

@@ -107,6 +107,7 @@ def import_masks(
     meaning: Meaning | None = None,
     threshold: float = 0.5,
     exported: ExportedMasks | None = None,
+    stated_names: bool = False,
 ) -> ImportSummary:
     """Import PNG, NPZ or NPY files as the predictions of a run with one prompt.
 
@@ -116,6 +117,7 @@ def import_masks(
         meaning: of the values; None to find out from all files.
         threshold: probability above which a pixel is in the mask.
         exported: what the kit's record beside the files says of them, which the run keeps; None without one.
+        stated_names: whether the files lie under names that annotation files state of their images.
     Raises:
         UsageProblem: for a name or threshold that cannot be.
         RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
@@ -127,7 +129,7 @@ def import_masks(
     check_output(output)
     names = [found for found in files_under(folder)[0] if Path(found).suffix.lower() in SUFFIXES]
     names, beside = _without_twins(folder, names)
-    matched, strays = match(dataset.frames, dataset.root, names)
+    matched, strays = match(dataset.frames, dataset.root, names, stated=stated_names)
     if not matched:
         raise RefusedInput(
             f"{folder}: expected PNG, NPZ or NPY files named as the frames or by case id, found {len(names)} files, "

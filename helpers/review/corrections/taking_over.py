@@ -106,8 +106,10 @@ def take_over(
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")
     predicted = {case.case_id for case in source.cases}
-    frames = [frame for frame in source.dataset.frames if frame.case_id in predicted]
-    matched, strays = match(frames, source.dataset.root, list(reads))
+    # Among all frames of the data set: a mask of a frame that the run does not have is no other frame's.
+    of_set, strays = match(source.dataset.frames, source.dataset.root, list(reads), stated=given.stated)
+    matched = {case_id: name for case_id, name in of_set.items() if case_id in predicted}
+    strays += len(of_set) - len(matched)
     if reads and not matched:
         raise RefusedInput(
             f"{path}: expected masks named as the frames of the run or by case id, found {len(reads)}, none of a case. "

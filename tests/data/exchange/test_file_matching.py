@@ -64,3 +64,18 @@ def test_the_first_channel_of_an_image_has_its_name(given, names, expected):
 def test_frames_that_are_numbered_so_are_no_channels():
     with pytest.raises(RefusedInput, match="2 have such a name"):
         match(frames("t0_0000.png", "t0_0001.png"), ROOT, ["t0.png"])
+
+
+def test_a_folder_that_is_another_frame_s_speaks_against_the_frame_of_that_name():
+    given = frames("A/1.png", "B/2.png")
+    assert match(given, ROOT, ["B/1.png", "masks/A/1.png", "fold_0/2.png"])[0] == {
+        "C1": "masks/A/1.png",
+        "C2": "fold_0/2.png",
+    }
+    assert match(given, ROOT, ["B/1.png"]) == ({}, 1)
+    own = [Frame("1", ROOT / "A/1.png")]  # whose id is its file's name
+    for name, fits in {"B/1.png": False, "A/1.png": True, "x/A/1.png": True, "images/1.png": True}.items():
+        for named in (given[:1], own):
+            assert bool(match(named, ROOT, [name], stated=True)[0]) is fits
+    assert match(given, ROOT, ["anywhere/C1.png"], stated=True) == ({"C1": "anywhere/C1.png"}, 0)
+    assert match(frames("images/1.png"), ROOT, ["theirs/1.png"], stated=True)[0] == {"C1": "theirs/1.png"}
