@@ -250,6 +250,17 @@ def test_masks_that_were_exported_began_from_what_their_record_says(call, run, t
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
 
 
+@pytest.mark.parametrize("said", ["empty", "truth"])
+def test_a_mask_that_the_run_predicted_is_no_correction_whatever_it_is_said_to_begin_from(call, run, tmp_path, said):
+    masks = predicted(run)
+    sent(tmp_path / "sent", {GRIDDED: masks[GRIDDED], SAME: corrected(masks[SAME])})  # without the kit's record
+    ended = call("import", "sent", *BY_ANN[:-1], said)
+    assert ended.code == 0, ended.err
+    words = "1 masks are those that the run predicted, to the pixel, whatever they are said to have begun from: no corr"
+    assert ended.out.splitlines()[0] == "1 corrections kept" and words in ended.out and f"({GRIDDED})" in ended.out
+    assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
+
+
 def test_corrections_that_were_exported_begin_from_truth_in_their_own_data_set(call, run, tmp_path):
     sent(tmp_path / "sent", {SAME: corrected(predicted(run)[SAME])})
     assert call("import", "sent", *BY_ANN).code == 0

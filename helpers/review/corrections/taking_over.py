@@ -17,6 +17,7 @@ from helpers.data.exchange.file_matching import match
 from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskOrigin
 from helpers.data.frames.image_reading import natural_key
 from helpers.evaluation.leakage.exported_cases import exported_above
+from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.beginnings import Beginning, beginning
 from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_origins
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
@@ -34,6 +35,7 @@ class TakenOver:
         known: ids of cases whose mask is the reader's correction already.
         taken_back: ids of cases whose mask is what it began from again, of which an earlier correction was kept.
         newer: ids of cases whose correction was drawn in the viewer and not sent with the masks, so that it stays.
+        predicted: ids of cases whose mask is the run's own, though it is said to have begun otherwise.
         strays: number of masks that belong to no case of the run.
         notes: what else was found, and how many images nothing was drawn on.
     """
@@ -43,6 +45,7 @@ class TakenOver:
     known: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     newer: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
     strays: int = 0
     notes: tuple[str, ...] = ()
 
@@ -64,6 +67,11 @@ class TakenOver:
             )
         if self.unchanged:
             lines.append(f"{len(self.unchanged)} masks are as they were, so they are not corrections")
+        if self.predicted:
+            lines.append(
+                f"{len(self.predicted)} masks are those that the run predicted, to the pixel, whatever they are said "
+                f"to have begun from: no corrections ({_listed(self.predicted)})"
+            )
         if self.strays:
             lines.append(f"{self.strays} masks of no case of this run")
         return "\n".join((*lines, *self.notes))
@@ -86,7 +94,8 @@ def take_over(
 
     Where the kit exported the masks, its record beside them says what the reader began with. A mask that is what it
     began from again takes the reader's earlier correction of the case back. A correction that was drawn in the viewer
-    is replaced or taken back only where that record shows that it was sent.
+    is replaced or taken back only where that record shows that it was sent. A mask that the run predicted, to the
+    pixel, is no correction, whatever it is said to have begun from; an empty one may be.
 
     Args:
         path: folder or annotation file of another program.
@@ -127,6 +136,7 @@ def take_over(
     known: list[str] = []
     back: list[str] = []
     newer: list[str] = []
+    own_of_run: list[str] = []
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
@@ -139,6 +149,8 @@ def take_over(
             back.append(case_id)
         elif np.array_equal(mask, start.mask) or (sent is not None and record.mask_sha256 == sent.mask_sha256):
             unchanged.append(case_id)
+        elif mask.any() and record.mask_sha256 == _predicted_digest(source, case_id):
+            own_of_run.append(case_id)
         else:
             if sent is not None:
                 _require_same_mask(path, sent, start)
@@ -156,7 +168,16 @@ def take_over(
     for case_id in back:
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
         store.save(own[-1], None, partial(_require_same, last.get(case_id)))
-    return TakenOver(tuple(changed), tuple(unchanged), tuple(known), tuple(back), tuple(newer), strays, given.said)
+    return TakenOver(
+        tuple(changed),
+        tuple(unchanged),
+        tuple(known),
+        tuple(back),
+        tuple(newer),
+        tuple(own_of_run),
+        strays,
+        given.said,
+    )
 
 
 def _was_sent(kept: CorrectionRecord, sent: ExportedMask | None) -> bool:
@@ -170,6 +191,12 @@ def _require_same(before: CorrectionRecord | None, last: CorrectionRecord | None
         raise UsageProblem(
             f"{last.case_id}: the viewer kept a correction of this case meanwhile, which stays. Import again"
         )
+
+
+def _predicted_digest(source: ReviewSource, case_id: str) -> str | None:
+    """Of the mask that the reviewed run predicted for a case; None where there is none."""
+    mask = source.scored_runs[0].mask(case_id)
+    return None if mask is None else mask_digest(mask)
 
 
 def _with_earlier(
