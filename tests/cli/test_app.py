@@ -109,6 +109,8 @@ ONE_MEANING = {
     "--as": "the format of another tool",
     "--predictions": "a finished run",
     "--reviewer": "who judges or corrects masks",
+    "--threshold": "the probability above which a pixel is vessel",
+    "--vessel": "which value or label of a mask is vessel",
 }
 
 

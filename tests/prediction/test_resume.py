@@ -69,8 +69,12 @@ def test_an_image_saved_anew_with_the_same_pixels_stays_and_is_read_once(frames,
     compute(frames, run)
     Image.open(frames[0].path).save(frames[0].path, compress_level=1)
     read = []
-    monkeypatch.setattr("helpers.runs.provenance.read_frame", lambda path, *_: read.append(path) or Image.open(path))
-    monkeypatch.setattr("helpers.runs.provenance.pixel_sha256", lambda image: open_run(run).image_hashes["c01"])
+    monkeypatch.setattr(
+        "helpers.data.frames.frame_source.read_frame", lambda path, *_: read.append(path) or Image.open(path)
+    )
+    monkeypatch.setattr(
+        "helpers.data.frames.frame_source.pixel_sha256", lambda image: open_run(run).image_hashes["c01"]
+    )
     for _ in range(2):
         predictor = PlainPredictor()
         compute(frames, run, predictor)

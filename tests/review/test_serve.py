@@ -60,7 +60,7 @@ def test_a_review_on_voila(browser, tmp_path):
             page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
             page.screenshot(path=tmp_path / "correcting.png")
             page.keyboard.press("E")
-            page.reload()
+            page.reload(timeout=START_S * 1000)
             page.wait_for_selector(".vesselkit-review [data-score=dice]", timeout=START_S * 1000)
             page.wait_for_selector(".vk-progress:has-text('1 corrected')", timeout=PATIENCE_S * 1000)
             wait_until_drawn(page)
