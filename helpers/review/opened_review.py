@@ -7,6 +7,7 @@ from helpers.core.vocabulary import QueueOrder
 from helpers.review.corrections.carrying import CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.unseen import UnseenPredictions
 from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
@@ -41,6 +42,11 @@ class OpenedReview:
     carrier: CarriesMasks | None = field(default=None, repr=False, kw_only=True)
     drawn_first: frozenset[str] = field(default=frozenset(), repr=False, kw_only=True)
 
+    @property
+    def to_draw_first(self) -> frozenset[str]:
+        """Ids of the cases whose prediction the reviewer is not to see yet."""
+        return UnseenPredictions(self.session, self.corrections, self.drawn_first).to_draw()
+
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""
         from IPython.display import display  # here, since a page needs no Jupyter
@@ -60,6 +66,8 @@ class OpenedReview:
     def page(self, path: Path | str, most: int | None = None) -> Path:
         """Write the page that needs no server, with the verdicts and corrections so far; it opens in a browser.
 
+        Cases that the reviewer is to draw before their prediction is shown are not in it.
+
         Args:
             path: of an HTML file; an earlier page is replaced.
             most: cases to take, the worst first where there are scores; None for all.
@@ -69,6 +77,7 @@ class OpenedReview:
         self.session.reload()
         if "dice" in self.source.metric_names:
             self.session.arrange(QueueOrder.WORST)
-        cases, records = self.session.queue[:most], self.session.records
+        hidden, records = self.to_draw_first, self.session.records
+        cases = [case_id for case_id in self.session.queue if case_id not in hidden][:most]
         corrections = self.corrections.store
         return write_page(self.source, Path(path), case_ids=cases, records=records, corrections=corrections)

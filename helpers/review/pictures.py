@@ -18,14 +18,20 @@ from helpers.review.payload import CaseView
 from helpers.review.review_source import ReviewSource
 
 
-def worst_median_best(source: ReviewSource, count: int = 2) -> dict[str, list[str]]:
+def worst_median_best(
+    source: ReviewSource, count: int = 2, without: frozenset[str] = frozenset()
+) -> dict[str, list[str]]:
     """Heading -> case ids: `count` of the lowest and of the highest Dice, and the median one; none comes twice.
 
     Cases where nothing is to be seen are left out. Without scores of others, the first cases of the run.
+
+    Args:
+        without: ids of cases to leave out, such as those whose prediction is not to be seen yet.
     """
-    telling = telling_cases({case.case_id: case.scores.get("dice") for case in source.cases if not case.empty}, count)
+    cases = [case for case in source.cases if case.case_id not in without]
+    telling = telling_cases({case.case_id: case.scores.get("dice") for case in cases if not case.empty}, count)
     if telling.median is None:
-        return {"first": [case.case_id for case in source.cases[:count]]}
+        return {"first": [case.case_id for case in cases[:count]]}
     median = [] if telling.median in telling.worst + telling.best else [telling.median]
     return {"worst": list(telling.worst), "median": median, "best": list(telling.best)}
 
@@ -40,7 +46,8 @@ def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
     panels = [panel for panel in wanted if panel is not None]
     if not panels:
         empty = Figure(figsize=(12, 1))
-        empty.text(0.5, 0.5, f"none of the {len(wanted)} frames can be read", ha="center", va="center")
+        words = f"none of the {len(wanted)} frames can be read" if wanted else "no case may be shown yet"
+        empty.text(0.5, 0.5, words, ha="center", va="center")
         return empty
     parts = [f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids]
     heading = "; ".join([*parts, *([] if source.title is None else [source.title])])

@@ -14,6 +14,7 @@ from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.unseen import UnseenPredictions
 from helpers.review.payload import packed, without_predictions
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
@@ -69,10 +70,12 @@ class ReviewWidget(anywidget.AnyWidget):
         """
         weights = None if clicking is None else clicking.weights
         carried = CarriedMasks(source, corrections.store, session.reviewer)
-        facts = review_facts(source, session.records, corrections, weights, carried.waiting(), drawn_first)
+        to_draw = UnseenPredictions(session, corrections, drawn_first).to_draw()
+        facts = review_facts(source, session.records, corrections, weights, carried.waiting(), to_draw)
         super().__init__(facts=facts, reviewer=session.reviewer)
         self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
-        self._carried, self._carrier, self._drawn_first = carried, carrier, drawn_first
+        self._carried, self._carrier = carried, carrier
+        self._unseen = UnseenPredictions(session, corrections, to_draw)
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
     def answer(self, asked: Any) -> dict[str, Any]:
@@ -96,7 +99,9 @@ class ReviewWidget(anywidget.AnyWidget):
                     self.facts["verdicts"].append(kept.to_json())
                     return {"ticket": ticket}
                 case {"kind": "correct", "drawn": drawn}:
-                    self._corrections.keep(DrawnCorrection.from_json(drawn), self._session.reviewer)
+                    given = DrawnCorrection.from_json(drawn)
+                    unseen = self._unseen.is_unseen(given.record.case_id)
+                    self._corrections.keep(given, self._session.reviewer, unseen=unseen)
                     self.facts["corrections"][:] = self._corrections.facts()
                     self.facts["waiting"][:] = self._carried.waiting()
                     return {"ticket": ticket, "waiting": self.facts["waiting"]}
@@ -122,15 +127,27 @@ class ReviewWidget(anywidget.AnyWidget):
 
     def _payload(self, case_id: str) -> dict[str, Any]:
         view, standing = self._source.view(case_id), self._standing(case_id)
-        if case_id in self._drawn_first and not self._corrections.was_drawn(case_id, self._session.reviewer):
+        if self._hides(case_id):
             return without_predictions(view).to_json() | standing | {"drawn_first": True}
+        self._unseen.sent([case_id])
         self._corrections.handed_out(case_id, view.bases.values())
         return self._with_carried(view.to_json() | standing)
 
+    def _hides(self, case_id: str) -> bool:
+        """Whether the reader is to draw a case before its prediction is sent."""
+        return case_id in self._unseen.drawn_first and not self._unseen.is_drawn(case_id)
+
     def _standing(self, case_id: str) -> dict[str, Any]:
-        """What is kept of a case now, by any window: `corrections` as in the facts, and `corrected`, their masks."""
+        """What is kept of a case now, by any window: `corrections` as in the facts, and `corrected`, their masks.
+
+        Of a case to be drawn first the reader's own alone, since another's may have begun from the prediction.
+        """
         self._corrections.reload()
-        return {"corrections": self._corrections.facts(case_id), "corrected": self._corrections.masks(case_id)}
+        facts, masks = self._corrections.facts(case_id), self._corrections.masks(case_id)
+        if self._hides(case_id):
+            facts = [one for one in facts if one["reviewer"] == self._session.reviewer]
+            masks = {one["id"]: masks[one["id"]] for one in facts if one["id"] in masks}
+        return {"corrections": facts, "corrected": masks}
 
     def _with_carried(self, payload: dict[str, Any]) -> dict[str, Any]:
         """A case with the mask that was carried to it, where one waits to be looked at; a correction begins from it."""

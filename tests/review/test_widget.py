@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from helpers.core.errors import RefusedInput
+from helpers.core.vocabulary import BeganFrom
 from helpers.core.watermark import VARIABLE
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
@@ -19,7 +20,7 @@ from helpers.review.widget import ReviewWidget
 from tests.review.corrections.test_carrying import Carrier
 from tests.review.corrections.test_reviewed import drawn, sent_line
 from tests.review.test_verdicts import record
-from tests.support.review_runs import GRIDDED, SAME, write_data, write_run
+from tests.support.review_runs import GRIDDED, NO_TRUTH, SAME, SEVERAL, write_data, write_run
 
 
 @pytest.fixture
@@ -165,9 +166,44 @@ def test_a_case_that_is_drawn_first_has_no_prediction_before_the_reader_kept_a_m
     assert (
         widget.answer({**load, "case_id": SAME})["payload"]["predictions"] == source.view(SAME).to_json()["predictions"]
     )
+    bob = drawn(source, reviewer="bob", began_from=BeganFrom.PREDICTION)
+    parts[2].store.save(bob.record, bob.mask)
+    for asked in (load, {"kind": "standing", "case_id": GRIDDED}):
+        told = widget.answer(asked)
+        told = told.get("payload", told)
+        assert told["corrections"] == [] and told["corrected"] == {}  # which would tell of the prediction
     widget.answer({"kind": "correct", "drawn": sent_line(drawn(source, prediction_seen=False))})
+    assert parts[2].own(GRIDDED, "ann")[0].prediction_seen is False
     payload = widget.answer(load)["payload"]
     assert payload["predictions"] == shown["predictions"] and "drawn_first" not in payload
+    assert bob.record.id in payload["corrected"]
+
+
+def test_a_prediction_is_unseen_as_far_as_the_kernel_knows_and_not_as_a_page_says(parts):
+    source, session, corrections = parts
+    first = frozenset({GRIDDED, SAME, NO_TRUTH})
+
+    def said(widget, case_id):
+        one = drawn(source, case_id, prediction_seen=False, after=corrections.store.records())
+        known = [each.id for each in corrections.own(case_id, "ann")]
+        answer = widget.answer({"kind": "correct", "drawn": sent_line(one) | {"continues": known}})
+        assert "error" not in answer
+        return corrections.own(case_id, "ann")[-1].prediction_seen
+
+    plain = ReviewWidget(*parts)
+    assert said(plain, SEVERAL) is None  # which this session does not withhold
+    plain.answer({"kind": "load", "case_id": SAME})
+    session.give(Verdict.FIX, case_id=GRIDDED)
+    widget = ReviewWidget(*parts, drawn_first=first | {SEVERAL})
+    # Corrected, sent by this kernel, and judged: only the last one was never before the reader.
+    assert widget.facts["drawn_first"] == [NO_TRUTH]
+    assert "drawn_first" not in widget.answer({"kind": "load", "case_id": GRIDDED})["payload"]
+    assert [said(widget, one) for one in (SEVERAL, SAME, GRIDDED)] == [None] * 3
+    assert [said(widget, NO_TRUTH) for _ in range(2)] == [False, False]  # both before it is left
+    widget.answer({"kind": "load", "case_id": NO_TRUTH})
+    assert said(widget, NO_TRUTH) is None
+    late = drawn(source, GRIDDED, reviewer="cy", prediction_seen=False)
+    assert corrections.hand_in([late]).kept == 1 and corrections.own(GRIDDED, "cy")[0].prediction_seen is None
 
 
 def test_carrying_tells_the_viewer_how_far_it_is_and_a_carried_mask_is_dismissed(parts, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 
 from helpers.core.errors import UsageProblem
 from helpers.prediction.engine.model_loading import check_folder
+from helpers.review.pictures import worst_median_best
 from helpers.review.verdicts import Verdict
 from helpers.review.widget import ReviewWidget
 from helpers.runs.run_folder import open_run
@@ -34,6 +35,18 @@ def test_the_page_has_the_worst_first_and_the_verdicts(material, tmp_path):
     assert others and not any(f'"case_id": "{case_id}"' in page for case_id in others)
     again = open_review(material / "demo-run", material / "demo-data", verdicts=tmp_path / "v", reviewer="ab")
     assert again.session.verdicts[worst].verdict is Verdict.REJECT
+
+
+def test_cases_to_be_drawn_first_are_in_no_page_and_no_contact_sheet(material, tmp_path):
+    given = {"verdicts": tmp_path / "v", "reviewer": "ab", "from_empty": 0.5}
+    review = open_review(material / "demo-run", material / "demo-data", **given)
+    hidden = review.to_draw_first
+    shown = {case.case_id for case in review.source.cases} - hidden
+    assert hidden and shown
+    page = review.page(tmp_path / "review.html").read_text(encoding="utf-8")
+    assert {one for one in hidden | shown if f'"case_id": "{one}"' in page} == shown
+    groups = worst_median_best(review.source, count=9, without=hidden)
+    assert {case_id for case_ids in groups.values() for case_id in case_ids} <= shown
 
 
 def test_verdicts_lie_beside_the_run_where_no_folder_is_named(material, monkeypatch):

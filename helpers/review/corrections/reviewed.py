@@ -139,9 +139,9 @@ class ReviewedCorrections:
                 found[record.id] = None
         return found
 
-    def was_drawn(self, case_id: str, reviewer: str) -> bool:
-        """Whether a reader kept a correction of a case once, also where it was taken back."""
-        return any((one.case_id, one.reviewer) == (case_id, reviewer) for one in self._records)
+    def own(self, case_id: str, reviewer: str) -> tuple[CorrectionRecord, ...]:
+        """All records of a reader of a case, also of what was taken back."""
+        return tuple(one for one in self._records if (one.case_id, one.reviewer) == (case_id, reviewer))
 
     def to_text(self) -> str:
         """How many cases each reader corrected, and how close to the prediction where that was measured; else empty."""
@@ -150,11 +150,13 @@ class ReviewedCorrections:
         lines = [f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in standing.items()]
         return "\n".join(lines if measured is None else [*lines, measured.to_text()])
 
-    def keep(self, drawn: DrawnCorrection, reviewer: str) -> CorrectionRecord:
+    def keep(self, drawn: DrawnCorrection, reviewer: str, *, unseen: bool = False) -> CorrectionRecord:
         """Keep what a reader drew in the viewer; it is on the disk when this returns.
 
         The record that is kept names what took part beside the base, which the viewer does not know.
 
+        Args:
+            unseen: whether the reader cannot have seen the prediction of the case; only then a record may say so.
         Raises:
             UsageProblem: where it is another reader's or of another case, the frame is another one now, what it began
                 from is neither there nor was handed out, or another window of the reader kept a correction of the
@@ -175,6 +177,8 @@ class ReviewedCorrections:
                 "Open the review again"
             )
         record = self._completed(record, before, {one.id: one for one in self._records})
+        if not unseen:
+            record = replace(record, prediction_seen=None)
         self.store.save(record, drawn.mask, partial(self._require_known, drawn))
         self._records = (*self._records, record)
         return record
@@ -211,7 +215,8 @@ class ReviewedCorrections:
             elif self._would_replace(last.get(place)) and one.knows(last[place]) is False:
                 counts["unaware"] += 1
             else:
-                record = self._completed(record, last.get(place), known)
+                # No page withholds a prediction, so that none can say that it was not seen.
+                record = replace(self._completed(record, last.get(place), known), prediction_seen=None)
                 if place in last and last[place].moment >= record.moment:
                     record = replace(record, time=now([last[place]]))
                 self.store.save(record, one.mask)
