@@ -15,6 +15,7 @@ from helpers.core.documents import document
 from helpers.core.errors import UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom, Exported
+from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchanged import plain_image
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskOrigin, write_exported
 from helpers.data.frames.frame import Frame
@@ -98,8 +99,8 @@ def write_pairs(
         write_text_atomic(unfinished / NAME, "".join(f"{line}\n" for line in lines))
         key = source.dataset.key_fingerprint
         write_exported(unfinished, ExportedMasks(Exported.PAIRS, key, masks, adjudicator, left_out=left_out))
-    splits = {frame.split for frame in source.dataset.frames if frame.split is not None}
-    notes = () if any(map(_is_test, splits)) else (_NO_TEST if splits else _NO_SPLITS,)
+    stated = any(frame.split is not None for frame in source.dataset.frames)
+    notes = () if _tested_splits(source.dataset) else (_NO_TEST if stated else _NO_SPLITS,)
     kept_names = source.dataset.ids is IdPolicy.KEEP
     return ExportSummary(folder, len(pairs), left_out=left_out, kept_names=kept_names, notes=notes)
 
@@ -109,12 +110,13 @@ def _pairs(
 ) -> Iterator[_Pair]:
     """The frames that have a pair; others are listed by reason."""
     frames = {frame.case_id: frame for frame in source.dataset.frames}
-    of_tests = [frame for frame in frames.values() if _is_test(frame.split)]
+    test_splits = _tested_splits(source.dataset)
+    of_tests = [frame for frame in frames.values() if frame.split in test_splits]
     tested = {frame.patient for frame in of_tests}
     unsplit = {frame.patient for frame in frames.values() if frame.split is None} if of_tests else set()
     for case_id in track(sorted(merged.records, key=natural_key), "compare", unit="case"):
         frame, records = frames[case_id], merged.records[case_id]
-        reason = _of_test(frame, tested, unsplit)
+        reason = _OF_TEST if frame.split in test_splits else _of_test(frame, tested, unsplit)
         if reason is None and not any(_began(source, record) for record in records):
             reason = _OTHER
         if reason is None:
@@ -126,19 +128,21 @@ def _pairs(
         left_out.setdefault(reason, []).append(case_id)
 
 
-def _is_test(split: str | None) -> bool:
-    """Whether the name of a split is one of a test split."""
-    return split is not None and _TEST.search(split) is not None
+def _tested_splits(dataset: Dataset) -> frozenset[str]:
+    """The splits that patients are tested on: those named so, and those that the data set's own split seals."""
+    splits = {frame.split for frame in dataset.frames if frame.split is not None}
+    sealed = () if dataset.rules.split is None else dataset.rules.split.sealed
+    return frozenset(name for name in splits if name in sealed or _TEST.search(name) is not None)
 
 
 def _of_test(frame: Frame, tested: set[str | None], unsplit: set[str | None]) -> str | None:
-    """Why a frame may be of a patient that a model is tested on; None where it is not.
+    """Why a frame of no test split may be of a patient that a model is tested on; None where it is not.
 
     Args:
         tested: patients with a frame of a test split.
         unsplit: those with a frame that names no split, or several; empty where nobody is tested on.
     """
-    if _is_test(frame.split) or (frame.patient is not None and frame.patient in tested):
+    if frame.patient is not None and frame.patient in tested:
         return _OF_TEST
     if frame.patient is None:
         return _OF_UNKNOWN if tested else None

@@ -22,6 +22,7 @@ from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.rule_file import save_rules
 from helpers.data.rules import Rules
+from helpers.data.splits.split import Split
 from helpers.evaluation.scored_runs import require_predicted
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.chosen_masks import ChosenMask
@@ -173,14 +174,14 @@ def write_export(
     )
     write_exported(unfinished, exported)
     if what is Exported.CORRECTIONS:
-        _write_rules(unfinished, kind, [one.case for one in written.values()], ids)
+        _write_rules(unfinished, kind, [one.case for one in written.values()], ids, source.dataset.rules.split)
     elif (unfinished / "images").is_dir():
         save_rules(unfinished / "images", Rules(layout="images", ids=ids), LAYOUTS)
     return summary
 
 
-def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy) -> None:
-    """What makes the folder a data set with the patients that it had, under the ids that it had."""
+def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy, split: Split | None) -> None:
+    """What makes the folder a data set with the patients that it had, under the ids that it had, in the same parts."""
     layout = _LAYOUT[kind]
     if layout is None:
         return
@@ -188,7 +189,19 @@ def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPol
     if grouped:
         write_text_atomic(folder / _GROUPS_NAME, _groups(cases, "_0000" if kind is Exchange.NNUNET else ""))
     rule = "column:patient" if grouped else None
-    save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule), LAYOUTS)
+    save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule, split=_split_of(cases, split)), LAYOUTS)
+
+
+def _split_of(cases: Sequence[Case], split: Split | None) -> Split | None:
+    """The split of the exported patients, sealed as it was; without those whose frames are not exported."""
+    parts: dict[str, dict[str, None]] = {}
+    for frame in (case.frame for case in cases):
+        if frame.split is not None and frame.patient is not None and split is not None and frame.split in split.parts:
+            parts.setdefault(frame.split, {})[frame.patient] = None
+    if split is None or not parts:
+        return None
+    sealed = tuple(name for name in split.sealed if name in parts)
+    return replace(split, parts={name: tuple(patients) for name, patients in parts.items()}, sealed=sealed)
 
 
 def _groups(cases: Sequence[Case], ending: str) -> str:

@@ -11,9 +11,10 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import BeganFrom, Exchange, Exported
 from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import read_exported
+from helpers.data.splits.split import Split
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.store import CorrectionStore
-from helpers.review.exports import export_pairs
+from helpers.review.exports import export_corrections, export_pairs
 from helpers.review.review_source import open_source
 from helpers.stages.exchange_stage import ExportRequest
 from tests.support.review_runs import GRIDDED, NO_TRUTH, SAME, SEVERAL, predict_again, write_data, write_run
@@ -99,6 +100,38 @@ def test_a_test_split_is_told_by_its_name(tmp_path, source, store, name):
     patients = {frame.case_id: frame.patient for frame in source.dataset.frames}
     export_pairs(split(source, {patients[GRIDDED]: name}), tmp_path / "out", store, 0)
     assert [pair["case_id"] for pair in written(tmp_path / "out")] == [SEVERAL]
+
+
+def sealed(source):
+    """The source with the first patient sealed under a name that says nothing of tests."""
+    patients = {frame.patient for frame in source.dataset.frames}
+    held = next(frame.patient for frame in source.dataset.frames if frame.case_id == GRIDDED)
+    parts = {"train": tuple(sorted(patients - {held})), "holdout": (held,)}
+    chosen = split(source, {held: "holdout"})
+    rules = replace(chosen.dataset.rules, split=Split(parts, ("holdout",), chosen.dataset.key_fingerprint))
+    return replace(chosen, dataset=replace(chosen.dataset, rules=rules))
+
+
+def test_sealed_patients_are_in_no_pair_whatever_their_part_is_called(tmp_path, source, store):
+    for case_id in (GRIDDED, SEVERAL):
+        correct(source, store, case_id)
+    summary = export_pairs(sealed(source), tmp_path / "out", store, 0)
+    assert summary.left_out == {"the patient is of the test split": [GRIDDED]} and summary.notes == ()
+    assert [pair["case_id"] for pair in written(tmp_path / "out")] == [SEVERAL]
+
+
+@pytest.mark.parametrize("kind", [Exchange.PNG, Exchange.NNUNET, Exchange.COCO, Exchange.LABELME])
+def test_sealed_patients_stay_sealed_among_corrections(tmp_path, source, store, kind):
+    for case_id in (GRIDDED, SEVERAL):
+        correct(source, store, case_id)
+    export_corrections(sealed(source), tmp_path / "out", kind, store)
+    opened = open_dataset(tmp_path / "out")
+    assert {frame.patient: frame.split for frame in opened.frames} == {"P1": "holdout", "P2": "train"}
+    with pytest.raises(RefusedInput, match="training was about to use 1 frames of sealed patients"):
+        opened.require_unsealed("training")
+    assert not open_dataset(tmp_path / "out", split="train").sealed
+    export_corrections(source, tmp_path / "plain", kind, store)
+    assert open_dataset(tmp_path / "plain").rules.split is None
 
 
 def test_a_frame_of_no_split_or_of_several_may_be_of_the_test_split(tmp_path, source, store):
