@@ -86,12 +86,12 @@ def test_only_an_evaluation_is_replaced(data, truths, good, tmp_path):
         open_metrics(tmp_path / "m")
 
 
-@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 4)])
+@pytest.mark.parametrize(("name", "value"), [("schema", "vesselkit.run"), ("schema_version", 5)])
 def test_another_schema_or_version_is_refused(data, good, tmp_path, name, value):
     evaluate([good], data, tmp_path / "m", processes=1, draws=50)
     summary = json.loads((tmp_path / "m/summary.json").read_text())
     (tmp_path / "m/summary.json").write_text(json.dumps({**summary, name: value}))
-    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 3, found .*{value}"):
+    with pytest.raises(RefusedInput, match=rf"expected vesselkit\.metrics version 4, found .*{value}"):
         open_metrics(tmp_path / "m")
 
 
