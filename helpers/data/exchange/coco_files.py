@@ -20,6 +20,7 @@ from helpers.data.exchange.exchanged import (
     image_name,
     plain_image,
     read_annotations,
+    told_of,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.coco import CocoFile, coco_truth, index_coco
@@ -80,7 +81,7 @@ def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> Gi
             where = f"{coco.path}, image {key}"
             name = image_name(where, image.get("file_name"))
             masks.append(GivenMask(str(name), partial(_read, where, items, image)))
-    return GivenMasks(tuple(masks), untouched, stated=True)
+    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
 
 
 def _read(where: str, items: list[dict], image: dict) -> np.ndarray:

@@ -20,7 +20,7 @@ from helpers.data.exchange.dicom_seg_planes import (
     segments_of,
     type_of,
 )
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMask, GivenMasks
+from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMask, GivenMasks, told_of
 from helpers.data.frames.dicom_file import dicom_errors, open_dicom, pydicom
 from helpers.data.frames.dicom_header import damaged, frame_count_of, is_dicom, is_filled, read_header, text_of
 from helpers.data.frames.frame import Frame
@@ -94,7 +94,7 @@ def read_segmentations(files: Iterable[Path], frames: Sequence[Frame], decided: 
             for case_id, places in named.items()
         ]
         without |= one.source_cases - named.keys()
-    return GivenMasks(tuple(masks), len(without - {mask.name for mask in masks}))
+    return GivenMasks(tuple(masks), len(without - {mask.name for mask in masks}), told_of(vessel))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What goes to other tools and what comes back: a frame with its mask, and a mask under the name of its image."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,9 @@ from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
 from helpers.core.vocabulary import Identity
 from helpers.data.frames.frame import Frame
+from helpers.data.truth.shape_labels import UNLABELLED
 
+_NO_VESSEL = frozenset({"", "background", "bg"})  # labels, in lower case
 # A file of run-length codes holds the masks of thousands of frames, each of thousands of numbers.
 _MAX_BYTES, _MAX_VALUES, _MAX_VERTICES = 1_000_000_000, 100_000_000, 500_000_000
 
@@ -173,7 +175,8 @@ class Decided:
         Args:
             labels: of all masks of an import: label -> the first file that has it.
         Raises:
-            RefusedInput: where there are several and none is said to be, and where one that is said is of no mask.
+            RefusedInput: where there are several and none is said to be, where the one that there is means the
+                background or nothing, and where one that is said is of no mask.
         """
         found = ", ".join(sorted(map(repr, labels)))
         if not self.vessel and len(labels) > 1:
@@ -182,11 +185,29 @@ class Decided:
                 f"{files}: expected shapes of one label, found {found}. Which of them are vessel is not certain: say "
                 "it with --vessel LABEL, once for each, or export the vessels alone"
             )
+        doubtful = [label for label in labels if _says_no_vessel(label)]
+        if not self.vessel and doubtful:
+            raise RefusedInput(
+                f"{labels[doubtful[0]]}: expected shapes whose label says what they are, found {found}, which means "
+                "the background, or nothing. Where these shapes are vessels all the same, say so with --vessel "
+                f"{doubtful[0]!r}; else label them, or export the vessels alone"
+            )
         missing = sorted(set(self.vessel) - labels.keys())
         if missing and labels:
             file = min(map(str, labels.values()))
             raise RefusedInput(f"{file}: expected shapes labelled {missing[0]!r}, as --vessel says, found {found}")
         return frozenset(self.vessel or labels)
+
+
+def told_of(vessel: Iterable[str]) -> tuple[str, ...]:
+    """What to tell of the labels that were taken as vessel; nothing where there is none."""
+    labels = ", ".join(sorted(map(repr, vessel)))
+    return (f"taken as vessel: what is labelled {labels}",) if labels else ()
+
+
+def _says_no_vessel(label: str) -> bool:
+    plain = label.strip().strip("_").casefold()
+    return label == UNLABELLED or plain in _NO_VESSEL
 
 
 AS_LABELLED = Decided()

@@ -22,6 +22,7 @@ from helpers.data.exchange.exchanged import (
     plain_image,
     read_annotations,
     stated_name,
+    told_of,
 )
 
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
@@ -96,7 +97,7 @@ def read_label_studio_masks(files: Iterable[Path], decided: Decided = AS_LABELLE
             masks.append(GivenMask(name, partial(_read, where, layers)))
         else:
             untouched += 1  # an empty annotation states no size
-    return GivenMasks(tuple(masks), untouched, stated=True)
+    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
 
 
 def _layers(where: str, task: dict) -> list[dict] | None:

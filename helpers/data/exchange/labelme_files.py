@@ -25,6 +25,7 @@ from helpers.data.exchange.exchanged import (
     plain_image,
     read_annotations,
     stated_name,
+    told_of,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.labelme import is_labelme, labelme_truth
@@ -106,7 +107,7 @@ def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) ->
         if labelled is not None and own_labels - vessel:
             truth = replace(labelled, choice=LabelChoice(vessel))
         masks.append(GivenMask(name, partial(_read, path, truth)))
-    return GivenMasks(tuple(masks), untouched, stated=True)
+    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
 
 
 def _read(path: Path, truth: Truth) -> np.ndarray:

@@ -20,6 +20,7 @@ from helpers.data.exchange.exchanged import (
     SentCase,
     SentSet,
     plain_image,
+    told_of,
 )
 from helpers.data.exchange.nifti import SUFFIXES, nifti_ending, read_nifti, write_nifti
 from helpers.data.frames.image_reading import UnreadableImage
@@ -124,7 +125,7 @@ def read_nnunet_masks(folder: Path, decided: Decided = AS_LABELLED) -> GivenMask
     plane = _plane if ending == ".png" else read_nifti
     read = partial(_labelled, read=plane, vessel={labels[name] for name in vessel}, others=others)
     files = [one for one in sorted(place.iterdir()) if one.name.endswith(ending) and not one.name.startswith(".")]
-    return GivenMasks(tuple(_given(place, one, partial(read, one)) for one in files))
+    return GivenMasks(tuple(_given(place, one, partial(read, one)) for one in files), notes=told_of(vessel))
 
 
 def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:

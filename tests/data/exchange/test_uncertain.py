@@ -1,6 +1,7 @@
 """Masks whose meaning is not certain are refused by name, in every format."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -50,6 +51,21 @@ def test_labelme(tmp_path, value, words):
     (tmp_path / "a.json").write_text(json.dumps(value))
     with pytest.raises(RefusedInput, match=words):
         back(tmp_path, Exchange.LABELME)
+
+
+@pytest.mark.parametrize("label", ["background", "Background", "BG", "_background", "", "(none)"])
+def test_a_label_that_means_no_vessel_is_one_only_where_a_user_says_so(tmp_path, label):
+    (tmp_path / "a.json").write_text(json.dumps(labelme(polygon(label=label))))
+    shown = label or "(none)"
+    with pytest.raises(RefusedInput, match=re.escape(f"found {shown!r}, which means the background, or nothing")):
+        read_masks(tmp_path, Exchange.LABELME)
+    given = read_masks(tmp_path, Exchange.LABELME, (), Decided((shown,)))
+    assert len(given.masks) == 1 and given.said == (f"taken as vessel: what is labelled {shown!r}",)
+
+
+def test_a_coco_category_that_the_file_lacks_is_no_label(tmp_path):
+    with pytest.raises(RefusedInput, match=r"found '\(none\)', which means.* say so with --vessel '\(none\)'"):
+        coco(tmp_path, annotations=lambda given: given[0].update(category_id=7))
 
 
 def coco(tmp_path, **changes):
