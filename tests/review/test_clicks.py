@@ -209,6 +209,8 @@ def test_a_case_that_is_drawn_first_shows_its_prediction_after_that(show, made):
     one.press("E", "t")
     assert "not shown yet" in one.text(SAID)
     assert one.page.locator("[data-control=beginning] option").all_inner_texts() == ["empty mask"]
+    one.press("s")
+    assert "nothing is drawn" in one.text(SAID) and not store.records()
     one.press("b", "0")
     stroke(one.page, SIZE, (10, 60), (12, 60))
     for row_of in (60, 66):  # both before it is left
@@ -250,6 +252,6 @@ def test_what_the_model_refuses_is_told(show):
     shows(one, rows(0))  # nothing of the mask in hand is another one
     assert one.text(".vk-corrected") == "correcting" and store.records() == ()
     one.press("s")
-    one.wait(lambda: "the correction is saved" in one.text(SAID))  # an empty mask, as it began
+    one.wait(lambda: "nothing is drawn" in one.text(SAID))
     stroke(one.page, SIZE, (20, 50))
     one.wait(lambda: "no room on the card" in one.text(SAID))  # and it can be asked again

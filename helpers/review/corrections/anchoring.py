@@ -3,8 +3,9 @@
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,11 +14,10 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Interval, Scale, mean_interval
-from helpers.metrics.overlap import count_pixels, dice
-from helpers.review.corrections.record import CorrectionRecord
+from helpers.metrics.overlap import PixelCounts, count_pixels, dice
+from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, HiddenPrediction
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
-from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,30 +41,46 @@ def drawn_first(source: ReviewSource, share: float, reviewer: str) -> frozenset[
     return frozenset(drawn[: math.ceil(round(share * len(drawn), 9))])
 
 
+def hidden_prediction(source: ReviewSource, case_id: str, mask: np.ndarray) -> HiddenPrediction | None:
+    """What a record keeps of the prediction that was withheld while a mask was drawn; None where there is none.
+
+    Args:
+        mask: bool (H, W) that was drawn.
+    """
+    predicted = source.scored_runs[0].run.mask(case_id, source.prompt)
+    if predicted is None or predicted.shape != mask.shape:
+        return None
+    counts, config = count_pixels(mask, predicted), source.scored_runs[0].run.config.first_sha256
+    return HiddenPrediction(config, source.prompt, mask_digest(predicted), counts.tp, counts.fp, counts.fn)
+
+
 @dataclass(frozen=True)
 class Closeness:
     """How close corrections lie to the prediction.
 
     Attributes:
-        cases: number of corrections.
+        cases: that were corrected, each once however many readers it has.
+        readers: who corrected them.
         patients: that their frames are of; None where that is unknown of one.
-        dice: between correction and prediction: the mean over cases within each patient, then over patients (over cases
-            where patients are unknown). Its bounds are None below `FEWEST_FOR_INTERVAL` patients.
+        dice: between correction and prediction: the mean over readers within each case, over cases within each patient,
+            then over patients (over cases where patients are unknown). Its bounds are None below
+            `FEWEST_FOR_INTERVAL` patients.
     """
 
     cases: int
+    readers: int
     patients: int | None
     dice: Interval
 
     def to_text(self) -> str:
-        """For people, such as `Dice 0.912 [0.880, 0.940], 40 cases of 12 patients`."""
+        """For people, such as `Dice 0.912 ([0.880, 0.940]), 40 cases of 12 patients by 2 readers`."""
         if self.dice.estimate is None:
             return "no case"
         patients = "unknown patients" if self.patients is None else f"{self.patients} patients"
         bounds = f"no interval below {FEWEST_FOR_INTERVAL} known patients"
         if self.dice.low is not None and self.dice.high is not None:
             bounds = f"[{self.dice.low:.3f}, {self.dice.high:.3f}]"
-        return f"Dice {self.dice.estimate:.3f} ({bounds}), {self.cases} cases of {patients}"
+        return f"Dice {self.dice.estimate:.3f} ({bounds}), {self.cases} cases of {patients} by {self.readers} readers"
 
 
 @dataclass(frozen=True)
@@ -73,69 +89,112 @@ class Anchoring:
 
     Attributes:
         of_prediction: those that began from it.
-        of_empty: those that were drawn from empty before it was seen, without clicks that its own model answered.
+        of_empty: masks as they were drawn from empty before it was seen, without clicks.
+        changed: number of these that their reader changed once the prediction was seen; they count as first drawn.
+        left_out: number of records that play no part, by the reason.
     """
 
     of_prediction: Closeness
     of_empty: Closeness
+    changed: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """What to tell the user."""
+        changed = f" ({self.changed} changed since, counted as first drawn)" if self.changed else ""
+        out = "".join(f"; left out: {count} {reason}" for reason, count in self.left_out.items())
         return (
             f"anchoring, correction against prediction: begun from it {self.of_prediction.to_text()}; drawn from empty "
-            f"before it was seen {self.of_empty.to_text()}"
+            f"before it was seen {self.of_empty.to_text()}{changed}{out}"
         )
 
 
+CLICKED, LOST, BACK = "with clicks of a model", "whose mask is lost", "taken back"
+OTHER = "of another run or prediction than this one"
+
+
 def anchoring(
-    source: ReviewSource, store: CorrectionStore, standing: Mapping[str, Mapping[str, CorrectionRecord]]
+    source: ReviewSource,
+    store: CorrectionStore,
+    standing: Mapping[str, Mapping[str, CorrectionRecord]],
+    records: Iterable[CorrectionRecord],
 ) -> Anchoring | None:
     """Compare corrections with what the reviewed run predicted; None where nothing was drawn before it was seen.
 
-    A correction that began from a prediction which is another one now plays no part, nor does one whose mask is lost.
+    A mask that was drawn before counts by what its record keeps of it, whatever the reader made of it later: without
+    those who changed theirs, the masks that lie far from the prediction would be missing.
 
     Args:
         standing: reader -> case id -> the correction that stands, as `ReviewedCorrections.standing`.
+        records: all of the run's frames.
     """
-    records = [one for by_case in standing.values() for one in by_case.values()]
-    drawn = [one for one in records if one.base.began_from is BeganFrom.EMPTY and one.prediction_seen is False]
-    # A mask that the same weights answered resembles the prediction for another reason.
-    weights = weights_of(source.scored_runs[0].model)
-    unseen = [one for one in drawn if weights is None or weights not in one.click_weights]
-    if not unseen:
+    ordered = sorted(records, key=lambda one: one.moment)
+    drawn = {(one.reviewer, one.case_id): one for one in ordered if one.prediction_seen is False and _is_drawn(one)}
+    if not drawn:
         return None
-    begun = [one for one in records if one.base.began_from is BeganFrom.PREDICTION]
-    values = dict[str, float]()
-    for one in track([*begun, *unseen], "anchoring", unit="case"):
+    left_out, changed = Counter[str](), 0
+    unseen, begun = dict[tuple[str, str], float](), dict[tuple[str, str], float]()
+    for place, one in drawn.items():
+        stands = standing.get(one.reviewer, {}).get(one.case_id)
+        if one.click_weights or CorrectionTool.CLICKS in one.tools:
+            left_out[CLICKED] += 1
+        elif stands is None:
+            left_out[BACK] += 1
+        elif one.hidden is None or not _is_of_run(source, one.case_id, one.hidden):
+            left_out[OTHER] += 1
+        else:
+            unseen[place] = dice(PixelCounts(one.hidden.tp, one.hidden.fp, one.hidden.fn, 0))
+            changed += stands.id != one.id
+    found = [one for by_case in standing.values() for one in by_case.values()]
+    found = [one for one in found if one.base.began_from is BeganFrom.PREDICTION]
+    for one in track(found, "anchoring", unit="case"):
         value = _dice(source, store, one)
-        if value is not None:
-            values[one.id] = value
-    return Anchoring(_closeness(source, begun, values), _closeness(source, unseen, values))
+        if isinstance(value, str):
+            left_out[value] += 1
+        else:
+            begun[one.reviewer, one.case_id] = value
+    return Anchoring(_closeness(source, begun), _closeness(source, unseen), changed, left_out)
 
 
-def _dice(source: ReviewSource, store: CorrectionStore, record: CorrectionRecord) -> float | None:
-    """Dice of a correction and the prediction of its case; None where one of them is not there."""
+def _is_drawn(record: CorrectionRecord) -> bool:
+    return record.base.began_from is BeganFrom.EMPTY and record.mask_sha256 is not None
+
+
+def _is_of_run(source: ReviewSource, case_id: str, hidden: HiddenPrediction) -> bool:
+    """Whether what was withheld is what the run says of the case now."""
+    run = source.scored_runs[0].run
+    if (hidden.config, hidden.prompt) != (run.config.first_sha256, source.prompt):
+        return False
+    predicted = run.mask(case_id, source.prompt)
+    return predicted is not None and mask_digest(predicted) == hidden.mask_sha256
+
+
+def _dice(source: ReviewSource, store: CorrectionStore, record: CorrectionRecord) -> float | str:
+    """Dice of a correction and the prediction that it began from; in words why it plays no part."""
     predicted = source.scored_runs[0].run.mask(record.case_id, source.prompt)
-    if predicted is None:
-        return None
-    if record.base.began_from is BeganFrom.PREDICTION and record.base.mask_sha256 != mask_digest(predicted):
-        return None
+    if predicted is None or record.base.mask_sha256 != mask_digest(predicted):
+        return OTHER
     try:
         mask = store.mask(record)
     except RefusedInput as error:
         logger.warning("%s", error)
-        return None
-    return None if mask.shape != predicted.shape else dice(count_pixels(predicted, mask))
+        return LOST
+    return OTHER if mask.shape != predicted.shape else dice(count_pixels(mask, predicted))
 
 
-def _closeness(source: ReviewSource, records: Sequence[CorrectionRecord], values: Mapping[str, float]) -> Closeness:
+def _closeness(source: ReviewSource, values: Mapping[tuple[str, str], float]) -> Closeness:
+    """Args: values: Dice by reader and case id."""
+    by_case = dict[str, list[float]]()
+    for (_, case_id), value in values.items():
+        by_case.setdefault(case_id, []).append(value)
+    cases = {case_id: float(np.mean(of)) for case_id, of in by_case.items()}
     by_patient: dict[str | None, list[float]] = {}
-    records = [one for one in records if one.id in values]
-    for one in records:
-        by_patient.setdefault(source.data_cases[one.case_id].frame.patient, []).append(values[one.id])
+    for case_id, value in cases.items():
+        by_patient.setdefault(source.data_cases[case_id].frame.patient, []).append(value)
     known = None not in by_patient
-    units = [float(np.mean(of)) for of in by_patient.values()] if known else [values[one.id] for one in records]
+    units = [float(np.mean(of)) for of in by_patient.values()] if known else list(cases.values())
     found = mean_interval(np.array(units), Scale.SHARE)
     if not known:
         found = Interval(found.estimate, None, None, found.units)
-    return Closeness(len(records), len(by_patient) if known else None, found)
+    readers = len({reviewer for reviewer, _ in values})
+    return Closeness(len(cases), readers, len(by_patient) if known else None, found)

@@ -68,6 +68,35 @@ class Base:
 
 
 @dataclass(frozen=True)
+class HiddenPrediction:
+    """The prediction that was withheld while a mask was drawn, and how that mask lies to it.
+
+    Attributes:
+        config, prompt, mask_sha256: of the prediction, as of a base.
+        tp, fp, fn: pixels in both, in the prediction only, and in the drawn mask only.
+    """
+
+    config: str
+    prompt: str
+    mask_sha256: str
+    tp: int
+    fp: int
+    fn: int
+
+    @classmethod
+    def from_json(cls, values: Any) -> "HiddenPrediction":
+        """That of a parsed line. Raises ValueError for anything else."""
+        if not isinstance(values, Mapping):
+            raise ValueError("expected an object as hidden")
+        _require_texts(values, ("config", "prompt", "mask_sha256"))
+        counts = [one for name in ("tp", "fp", "fn") if type(one := values.get(name)) is int and one >= 0]
+        if len(counts) < 3:
+            raise ValueError("hidden: expected numbers of pixels as tp, fp and fn")
+        tp, fp, fn = counts
+        return cls(values["config"], values["prompt"], values["mask_sha256"], tp, fp, fn)
+
+
+@dataclass(frozen=True)
 class CorrectionRecord:
     """One line of a reader's record.
 
@@ -85,6 +114,7 @@ class CorrectionRecord:
         further_configs, further_weights: fingerprints, as those of the base, of the runs that took part beside it.
         prediction_seen: False where the viewer showed no prediction of the case before this was drawn; None where that
             is not known.
+        hidden: what was not shown then; None where that is not known.
     """
 
     id: str
@@ -103,6 +133,7 @@ class CorrectionRecord:
     further_configs: tuple[str, ...] = ()
     further_weights: tuple[str, ...] = ()
     prediction_seen: bool | None = None
+    hidden: HiddenPrediction | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
@@ -123,6 +154,8 @@ class CorrectionRecord:
                 del part[name]
         if self.prediction_seen is None:
             del values["prediction_seen"]
+        if self.hidden is None:
+            del values["hidden"]
         return json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}, allow_nan=False) + "\n"
 
     @classmethod
@@ -173,6 +206,7 @@ class CorrectionRecord:
             further_configs=tuple(lists["further_configs"]),
             further_weights=tuple(lists["further_weights"]),
             prediction_seen=values.get("prediction_seen"),
+            hidden=None if values.get("hidden") is None else HiddenPrediction.from_json(values["hidden"]),
         )
 
 

@@ -12,7 +12,7 @@ from helpers.core.paths import plain_name
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import current_sha256
 from helpers.evaluation.scored_runs import ScoredRun
-from helpers.review.corrections.anchoring import anchoring
+from helpers.review.corrections.anchoring import anchoring, hidden_prediction
 from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.origins import (
@@ -30,6 +30,10 @@ from helpers.review.verdicts import now
 from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
+_NOTHING_DRAWN = (
+    "expected a drawn mask, and nothing was drawn on an empty one. Draw the vessels; where there are none, draw and "
+    "erase one pixel"
+)
 _VERDICTS, _CORRECTIONS = "verdicts", "corrections"
 
 
@@ -120,7 +124,9 @@ class ReviewedCorrections:
         """
         latest = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
         return [
-            asdict(one) | {"tools": list(one.tools)} | ({"mask": None} if one.mask_sha256 is None else {})
+            {name: value for name, value in asdict(one).items() if name != "hidden"}
+            | {"tools": list(one.tools)}
+            | ({"mask": None} if one.mask_sha256 is None else {})
             for one in latest.values()
             if case_id in (None, one.case_id) and self._is_of_run(one)
         ]
@@ -146,7 +152,8 @@ class ReviewedCorrections:
     def to_text(self) -> str:
         """How many cases each reader corrected, and how close to the prediction where that was measured; else empty."""
         standing = self.standing
-        measured = anchoring(self.source, self.store, standing)
+        records = [one for one in self._records if self._is_of_run(one)]
+        measured = anchoring(self.source, self.store, standing, records)
         lines = [f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in standing.items()]
         return "\n".join(lines if measured is None else [*lines, measured.to_text()])
 
@@ -158,14 +165,18 @@ class ReviewedCorrections:
         Args:
             unseen: whether the reader cannot have seen the prediction of the case; only then a record may say so.
         Raises:
-            UsageProblem: where it is another reader's or of another case, the frame is another one now, what it began
-                from is neither there nor was handed out, or another window of the reader kept a correction of the
-                case that this one's page did not know.
+            UsageProblem: where nothing was drawn on an empty mask, it is another reader's or of another case, the frame
+                is another one now, what it began from is neither there nor was handed out, or another window of the
+                reader kept a correction of the case that this one's page did not know.
             RefusedInput, OSError: as `ReviewSource.view` and `CorrectionStore.save`.
         """
         record = drawn.record
         if record.reviewer != reviewer or not self._is_ours(record):
             raise UsageProblem("expected a correction of this reviewer of a case of this run and prompt")
+        if drawn.mask is not None and not (
+            drawn.mask.any() or record.tools or record.base.began_from is not BeganFrom.EMPTY
+        ):
+            raise UsageProblem(_NOTHING_DRAWN)
         self.reload()
         view, before = self.source.view(record.case_id), self.standing.get(reviewer, {}).get(record.case_id)
         waiting = CarriedMasks(self.source, self.store, reviewer).waiting().get(record.case_id)
@@ -177,8 +188,10 @@ class ReviewedCorrections:
                 "Open the review again"
             )
         record = self._completed(record, before, {one.id: one for one in self._records})
-        if not unseen:
-            record = replace(record, prediction_seen=None)
+        hidden = None
+        if drawn.mask is not None and unseen and record.prediction_seen is False:
+            hidden = hidden_prediction(self.source, record.case_id, drawn.mask)
+        record = replace(record, prediction_seen=record.prediction_seen if unseen else None, hidden=hidden)
         self.store.save(record, drawn.mask, partial(self._require_known, drawn))
         self._records = (*self._records, record)
         return record
@@ -216,7 +229,7 @@ class ReviewedCorrections:
                 counts["unaware"] += 1
             else:
                 # No page withholds a prediction, so that none can say that it was not seen.
-                record = replace(self._completed(record, last.get(place), known), prediction_seen=None)
+                record = replace(self._completed(record, last.get(place), known), prediction_seen=None, hidden=None)
                 if place in last and last[place].moment >= record.moment:
                     record = replace(record, time=now([last[place]]))
                 self.store.save(record, one.mask)

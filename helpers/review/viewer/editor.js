@@ -291,6 +291,9 @@ export class Editor {
   unkept() {
     const { edit: { beginning: { base, name }, kept, mask, strokes }, viewer: { data } } = this;
     if (!strokes.changed && (kept || name === "correction")) return "This correction is saved already.";
+    if (base.began_from === "empty" && name !== "correction" && !kept && strokes.tools.length === 0) {
+      return "Not saved: nothing is drawn. Where there is no vessel, draw and erase one pixel.";
+    }
     if (["empty", "carried"].includes(base.began_from) || data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256) return "";
     const begun = beginningsOf(data, null).find((one) => one.name === base.began_from).mask;
     return sameMask(mask, begun) ? "Not saved: the mask is as it began. X takes a saved correction back." : "";
