@@ -271,4 +271,8 @@ def test_the_numbers_are_those_of_before_the_predictions_were_a_run(former, tmp_
     assert means[1] == pytest.approx(means[0], abs=1e-3) and set(means[0]) == {"ciou", "giou"}
     assert summary_now["config"]["dataset"]["listing_sha256"] == summary_then["config"]["dataset"]["listing_sha256"]
     assert summary_now.keys() == summary_then.keys() and summary_now["expressions"] == 10
-    assert text == (before / "summary.md").read_text()
+    # The table has intervals of another kind since.
+    prose = [
+        [line for line in one.splitlines() if "|" not in line] for one in ((before / "summary.md").read_text(), text)
+    ]
+    assert prose[0] == prose[1] and len(prose[0]) > 5

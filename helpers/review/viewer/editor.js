@@ -31,8 +31,7 @@ export class Editor {
 
   // The mask of the panel, 0 or 1 a pixel: that in hand, else the one that was kept; null where there is none.
   get mask() {
-    if (this.edit && this.before) return this.edit.beginning.mask;
-    return this.edit?.mask ?? this.own?.mask ?? null;
+    return (this.edit && this.before ? this.edit.beginning.mask : this.edit?.mask ?? this.own?.mask) ?? null;
   }
 
   get hidesTruth() {
