@@ -7,14 +7,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.core.progress import track
 from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
 from helpers.data.exported_masks import NAME as EXPORTED_NAME
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported, refuse_exports_below
+from helpers.data.fitted_cases import cases_drawn_on, rescaled_cases
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.frame_source import read_frame
-from helpers.data.frames.image_reading import UnreadableImage, natural_key
+from helpers.data.frames.image_reading import natural_key
 from helpers.data.frames.set_depth import CommonDepth, common_depth
 from helpers.data.groups.grouping import group
 from helpers.data.groups.time_order import TimeOrder, time_order
@@ -28,7 +27,6 @@ from helpers.data.splits.split import chosen_parts, with_parts
 from helpers.data.truth.ground_truth import MaskFileTruth, Size
 from helpers.data.truth.mask_file import MaskSurvey
 from helpers.data.truth.mask_values import ValueChoice
-from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelChoice, choose_labels
 
 _DIGESTED = (
@@ -233,10 +231,10 @@ def open_dataset(
         )
     cases = [_case(record, given, order, depth) for record, given in pairs]
     if rescale:
-        cases, count = _rescaled(cases)
+        cases, count = rescaled_cases(cases)
         notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
     if rescale_from is not None:
-        cases, count = _moved(cases, rescale_from)
+        cases, count = cases_drawn_on(cases, rescale_from)
         notes.append(
             f"{count} ground truths that state no size were taken as drawn on {rescale_from[0]}x{rescale_from[1]} "
             "and scaled to the size of their frame, as asked for"
@@ -320,37 +318,6 @@ def _case(record: Record, names: Names, order: TimeOrder, depth: CommonDepth) ->
         bits=depth.by_path.get(record.path),
     )
     return Case(frame, record.truth, record.provenance)
-
-
-def _rescaled(cases: Sequence[Case]) -> tuple[list[Case], int]:
-    """The cases with truths that fit, and how many did not before."""
-    fitted, count = [], 0
-    for case in track(cases, "sizes", unit="frame"):
-        truth = case.truth
-        if truth is not None and truth.size is not None and truth.size != _size(case, truth.size):
-            count += 1
-            case = replace(case, truth=RescaledTruth(truth))
-        fitted.append(case)
-    return fitted, count
-
-
-def _moved(cases: Sequence[Case], size: Size) -> tuple[list[Case], int]:
-    """The cases with truths of no stated size taken as made for `size`, and how many of these change by it."""
-    fitted, count = [], 0
-    for case in track(cases, "sizes", unit="frame"):
-        if case.truth is not None and case.truth.size is None:
-            count += _size(case, size) != size
-            case = replace(case, truth=RescaledTruth(case.truth, size))
-        fitted.append(case)
-    return fitted, count
-
-
-def _size(case: Case, otherwise: Size) -> Size:
-    """Width and height of a case's frame, or `otherwise` where it cannot be read: prediction and audit say so."""
-    try:
-        return read_frame(case.frame.path, case.frame.index, case.frame.bits).size
-    except UnreadableImage:
-        return otherwise
 
 
 def _refuse_twins(path: Path, records: Sequence[Record]) -> None:

@@ -194,7 +194,7 @@ def _pixels(histogram: LogitHistogram) -> int:
 
 
 def _ece_interval(gaps: np.ndarray, pixels: np.ndarray, draws: int, seed: int) -> Interval:
-    """Percentiles of bootstrap draws: the ECE is no smooth function of means. They need more units than Student's t.
+    """Percentiles of bootstrap draws: the ECE does not vary smoothly with means. They need more units than Student's t.
 
     Args:
         gaps: probabilities less vessel, (units, bins).

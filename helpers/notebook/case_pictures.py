@@ -128,6 +128,21 @@ def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure
     }
 
 
+def ranked_sheets(results: Results, cases: Sequence[Case], count: int) -> dict[str, Figure]:
+    """`worst` and `best` -> picture of the `count` cases of the first run with lowest and highest Dice; none empty.
+
+    Args:
+        cases: of the data set.
+    """
+    scored_run, scores = results.scored_runs[0], results.scores[results.first]
+    worst, best = ranked_cases(scores, count)
+    return {
+        name: case_sheet(scored_run, scores, cases, case_ids, f"{name.capitalize()} cases", results.title)
+        for name, case_ids in (("worst", worst), ("best", best))
+        if case_ids
+    }
+
+
 def case_sheet(
     scored_run: ScoredRun,
     scores: pd.DataFrame,

@@ -64,6 +64,18 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
     return pd.DataFrame(rows, columns=["metric", *summaries])
 
 
+def headline_scores(results: Results) -> pd.DataFrame:
+    """`written_scores` of the runs, and without their failures where there are some, below what is warned of."""
+    return with_warnings(
+        written_scores({**results.summaries, **results.summaries_of_scored}), results.warnings, results.title
+    )
+
+
+def further_scores(results: Results) -> pd.DataFrame:
+    """`written_scores` of the metrics beyond the headline, below what training data they were scored on."""
+    return with_warnings(written_scores(results.summaries, SECOND), results.training_warnings, results.title)
+
+
 def reference_bound_table(bounds: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Dice of the three reference bounds, averaged like the scores.
 
@@ -276,15 +288,14 @@ def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
     return tuple(tables)
 
 
-def restless_figure(results: Results) -> Figure | None:
-    """Curves of the sequence in which the first run flickers most; None where no step between frames was scored."""
+def restless_figures(results: Results) -> dict[str, Figure]:
+    """`sequence` -> curves of the sequence in which the first run flickers most; none without a scored step."""
     frames, sequences = results.metrics.frames(), results.metrics.sequences()
     if frames is None or sequences is None:
-        return None
+        return {}
     own = sequences[(sequences["run"] == results.first) & sequences["flicker"].notna()]
     if own.empty:
-        return None
+        return {}
     worst = own.loc[own["flicker"].idxmax(), "sequence"]
-    return sequence_figure(
-        frames[frames["sequence"] == worst], list(results.scores), f"{worst}, the most flicker; {results.title}"
-    )
+    title = f"{worst}, the most flicker; {results.title}"
+    return {"sequence": sequence_figure(frames[frames["sequence"] == worst], list(results.scores), title)}

@@ -1,7 +1,7 @@
 """Sentences, tables and pictures in a notebook's output."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,7 @@ from IPython.display import Image, display
 from matplotlib.figure import Figure
 
 from helpers.core.watermark import stamp_text
-from helpers.review.figures.figure_file import png_bytes
+from helpers.review.figures.figure_file import png_bytes, save_figure
 from helpers.review.figures.style import description
 
 _MOST_ROWS, _KEPT_ROWS = 200, 10
@@ -50,6 +50,17 @@ def show_headline(sentence: str, warnings: Sequence[str] = ()) -> None:
 def show_figure(figure: Figure) -> None:
     """Display a figure as a PNG whose alternative text says what is seen."""
     display(Image(png_bytes(figure), alt=description(figure)))
+
+
+def show_and_save(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Save each figure under its name in a folder, as PNG and SVG, and display it as `show_figure`.
+
+    Raises:
+        VesselkitError: where the folder cannot be written.
+    """
+    for name, figure in figures.items():
+        save_figure(figure, folder, name)
+        show_figure(figure)
 
 
 def show_picture(path: Path, seen: str) -> None:

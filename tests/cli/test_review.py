@@ -15,7 +15,7 @@ from helpers.review.verdicts import Verdict, VerdictStore
 from helpers.runs.run_folder import open_run
 from tests.review.corrections.test_reviewed import drawn, sent_line
 from tests.review.test_verdicts import record
-from tests.support.review_runs import CASES, FAILED, GRIDDED, SAME, predict_again, write_data, write_run
+from tests.support.review_runs import CASES, FAILED, GRIDDED, SAME, predict_again, verdict_lines, write_data, write_run
 from tests.support.shipped_notebooks import ROOT
 
 
@@ -25,17 +25,9 @@ def run(tmp_path):
     return write_run(tmp_path / "run")
 
 
-def fingerprint(run):
-    return json.loads((run / "manifest.json").read_text())["files"]["predictions.parquet"]
-
-
-def lines(run, *records):
-    return "".join(json.dumps({**one.to_json(), "run": fingerprint(run)}) + "\n" for one in records)
-
-
 def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
     (tmp_path / "v").mkdir()
-    (tmp_path / "v/ann.jsonl").write_text(lines(run, record(1, SAME, note="<b>")))
+    (tmp_path / "v/ann.jsonl").write_text(verdict_lines(run, record(1, SAME, note="<b>")))
     arguments = ("review-page", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.startswith("1 cases, without scores (--metrics adds them)")
@@ -58,7 +50,7 @@ def test_a_report_needs_the_runs_own_data_and_scores(call, run, tmp_path):
 @pytest.mark.slow
 def test_verdicts_in_and_out(call, run, tmp_path):
     (tmp_path / "sent.jsonl").write_text(
-        lines(run, record(1, SAME), record(2, GRIDDED, "reject")) + record(3, SAME).to_line()
+        verdict_lines(run, record(1, SAME), record(2, GRIDDED, "reject")) + record(3, SAME).to_line()
     )
     arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
     ended = call(*arguments, "--export", "out")
@@ -84,7 +76,9 @@ def test_verdicts_in_and_out(call, run, tmp_path):
 
 def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
     source = open_source(run, open_dataset(tmp_path / "data"))
-    (tmp_path / "sent.jsonl").write_text(lines(run, record(1, SAME)) + json.dumps(sent_line(drawn(source))) + "\n")
+    (tmp_path / "sent.jsonl").write_text(
+        verdict_lines(run, record(1, SAME)) + json.dumps(sent_line(drawn(source))) + "\n"
+    )
     arguments = ("review", "run", "--data", "data", "--verdicts", "run-verdicts", "--import", "sent.jsonl")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.splitlines() == [
@@ -100,7 +94,7 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
 
 def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
     other = write_run(tmp_path / "other", seed=7)
-    sent = lines(run, record(1, SAME), record(2, GRIDDED)) + lines(other, record(3, SAME, "reject"))
+    sent = verdict_lines(run, record(1, SAME), record(2, GRIDDED)) + verdict_lines(other, record(3, SAME, "reject"))
     (tmp_path / "sent.jsonl").write_text(sent)
     arguments = ("review", "run", "--data", "data", "--verdicts", "v", "--import", "sent.jsonl")
     ended = call(*arguments, "--against", "other")

@@ -5,7 +5,7 @@ from PIL import Image
 
 from helpers.data.dataset import open_dataset
 from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs
-from helpers.notebook.evaluation_tables import restless_figure, sequence_tables
+from helpers.notebook.evaluation_tables import restless_figures, sequence_tables
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
 from tests.support.scored_runs import write_data, write_run
@@ -43,7 +43,7 @@ def test_tables_and_the_most_restless_sequence(evaluated):
     sequences = results.metrics.sequences()
     own = sequences[sequences["run"] == "noisy"]
     worst = own.sort_values("flicker").iloc[-1]["sequence"]
-    assert worst in restless_figure(results).get_suptitle()
+    assert worst in restless_figures(results)["sequence"].get_suptitle()
 
 
 def test_frames_of_mixed_sizes_have_no_steps_and_it_is_said(evaluated, tmp_path):
@@ -60,7 +60,7 @@ def test_frames_of_mixed_sizes_have_no_steps_and_it_is_said(evaluated, tmp_path)
     assert note.iloc[0, 0].startswith("6 of 6 sequences have no two neighbouring frames of one size")
     means = tables[0].set_index(tables[0].columns[0])
     assert means.loc["Flicker", "noisy"] == "" and means.loc["Dice", "noisy"] != ""
-    assert restless_figure(results) is None
+    assert restless_figures(results) == {}
     assert "6 of 6 sequences have" in (tmp_path / "scores/summary.md").read_text(encoding="utf-8")
     assert all(path.is_file() for path in (tmp_path / "scores").iterdir())
 
@@ -73,7 +73,7 @@ def test_one_sequence_of_one_size_is_the_most_restless(evaluated):
         return True
 
     results = evaluated(grown)
-    assert "P03_S01" in restless_figure(results).get_suptitle().replace("-", "_")
+    assert "P03_S01" in restless_figures(results)["sequence"].get_suptitle().replace("-", "_")
     assert sequence_tables(results)[-1].iloc[0, 0].startswith("5 of 6 sequences")
 
 
@@ -81,4 +81,4 @@ def test_single_frames_are_said_to_be_such(evaluated):
     first = {}
     results = evaluated(lambda path: first.setdefault((path.parent.name, path.name.rpartition("_")[0]), path) == path)
     (table,) = sequence_tables(results)
-    assert "no two neighbouring frames" in table.iloc[0, 0] and restless_figure(results) is None
+    assert "no two neighbouring frames" in table.iloc[0, 0] and restless_figures(results) == {}

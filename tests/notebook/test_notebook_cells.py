@@ -77,7 +77,7 @@ def test_prose_stands_between_cells_and_explains_each_figure(notebook):
         if cell.cell_type != "code":
             continue
         assert following is None or following.cell_type == "markdown" or cell.metadata.get("tags") == [FIRST_TAG]
-        if "show_figure(" in cell.source:
+        if "show_figure(" in cell.source or "show_and_save(" in cell.source:
             figures += 1
             assert "**How to read it:**" in following.source and "**How it misleads:**" in following.source
     assert figures >= 1

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.core.watermark import VARIABLE
 from helpers.notebook import showing
-from helpers.notebook.showing import show_figure, show_headline, show_picture, show_tables
+from helpers.notebook.showing import show_and_save, show_figure, show_headline, show_picture, show_tables
 from helpers.review.figures.figure_file import save_figure
 
 
@@ -88,3 +88,12 @@ def test_pictures_carry_what_is_seen(tmp_path):
     for call, seen in zip(display.call_args_list, ("Dice by patient", "what the file shows"), strict=True):
         data, metadata = DisplayFormatter().format(call.args[0])
         assert "image/png" in data and metadata["image/png"]["alt"] == seen
+
+
+def test_figures_are_saved_under_their_names_and_shown_in_order(tmp_path):
+    figures = {"second": Figure(), "first": Figure()}
+    with patch.object(showing, "show_figure") as shown_figure:
+        show_and_save(figures, tmp_path / "figures")
+    assert [call.args[0] for call in shown_figure.call_args_list] == list(figures.values())
+    assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {"first", "second"}
+    assert (tmp_path / "figures/first.png").is_file()

@@ -136,3 +136,12 @@ def write_many(data: Path, folder: Path, count: int) -> None:
         row = PredictionRow(**{**dict.fromkeys(COLUMNS), **known, "case_id": case_id})
         commit_case(folder, mark, CaseResult(case_id, (row,), {"p1": stored}, {"p1": mask}, {}))
     assert finish_run(folder, case_ids, {})
+
+
+def fingerprint(run):
+    return json.loads((run / "manifest.json").read_text())["files"]["predictions.parquet"]
+
+
+def verdict_lines(run, *records):
+    """The records as lines of a reader's file, on the run as it is."""
+    return "".join(json.dumps({**one.to_json(), "run": fingerprint(run)}) + "\n" for one in records)

@@ -94,7 +94,7 @@ def _is_background(dataset: "Dataset", segment: "Dataset") -> bool:
 
 
 def _padding(dataset: "Dataset") -> int:
-    """The value of a LABELMAP where there is no segment."""
+    """The value of LABELMAP pixels outside all segments."""
     value = dataset.get("PixelPaddingValue")
     return 0 if value is None else int(value)
 

@@ -6,7 +6,6 @@ A config is read as text, never executed.
 import ast
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +20,7 @@ from helpers.data.exported_masks import ExportedMasks
 from helpers.data.ids.id_key import default_key_path
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.splits.split import chosen_parts
+from helpers.evaluation.leakage.config_source import TrainedOn, data_sets, inherited, texts, words_of
 from helpers.evaluation.leakage.exported_cases import exported_above
 
 _IMAGE_KEYS = frozenset(
@@ -47,7 +47,6 @@ _UNREAD = (
 _IMAGE_FOLDERS = (".", "images", "..", "../images")  # of an annotation file's folder, where its images may lie
 _VALIDATION = frozenset(("val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"))
 _TRAINING = frozenset(("train", "training"))
-_SAMPLES = "SegmentationSamples"  # the kit's own data set of a training: a folder, not an annotation file
 
 
 class ListRole(StrEnum):
@@ -207,16 +206,7 @@ def _images(value: Any) -> Iterator[str]:
             yield from _images(inner)
 
 
-@dataclass(frozen=True)
-class _Samples:
-    """A data set that a config of the kit trains on."""
-
-    data: str = field(repr=False)
-    layout: str | None
-    split: str | None
-
-
-def _data_set(samples: _Samples, folders: Sequence[Path]) -> NamedImages | None:
+def _data_set(samples: TrainedOn, folders: Sequence[Path]) -> NamedImages | None:
     """The files of a data set; None where it is not here, or cannot be read."""
     path = next((folder / samples.data for folder in folders if (folder / samples.data).exists()), None)
     if path is None:
@@ -229,7 +219,7 @@ def _data_set(samples: _Samples, folders: Sequence[Path]) -> NamedImages | None:
     return NamedImages(path, ListRole.TRAINING, tuple(names), (root,), exported_above(path)) if names else None
 
 
-def _names_of(path: Path, samples: _Samples) -> list[str]:
+def _names_of(path: Path, samples: TrainedOn) -> list[str]:
     """The files of a data set that are trained on, as the split kept with it says, else its layout."""
     kept, parts = saved_rules(dataset_root(path)).rules.split, chosen_parts(samples.split)
     if kept is None or parts is None:
@@ -250,7 +240,7 @@ class _Config:
         self._seen: set[Path] = set()
         self.roles: dict[str, ListRole] = {}
         self.folders: list[str] = []
-        self.samples: list[_Samples] = []
+        self.samples: list[TrainedOn] = []
         self.inherited_absent = 0
         self.other_kinds = 0
 
@@ -260,19 +250,19 @@ class _Config:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise RefusedInput(f"{path}: expected a training config in Python ({error})") from error
-        for given, words in _texts(tree, frozenset()):
+        for given, words in texts(tree, frozenset()):
             if given.endswith(_READ):
                 self._take(given, words)
             elif given.lower().endswith(_UNREAD) and self._role(given, words) is ListRole.TRAINING:
                 self.other_kinds += 1
             elif "/" in given:
                 self.folders.append(given)
-        self.samples += _samples(tree)
-        for inherited in _inherited(tree):
-            self._inherit(inherited, path)
+        self.samples += data_sets(tree)
+        for name in inherited(tree):
+            self._inherit(name, path)
 
     def _role(self, name: str, words: frozenset[str]) -> ListRole:
-        words = words | _words(PurePosixPath(name).stem)
+        words = words | words_of(PurePosixPath(name).stem)
         return ListRole.VALIDATION if words & _VALIDATION and not words & _TRAINING else ListRole.TRAINING
 
     def _take(self, name: str, words: frozenset[str]) -> None:
@@ -292,65 +282,3 @@ class _Config:
                 self.inherited_absent += 1
                 return
             self.read(text, place)
-
-
-def _texts(node: ast.AST, words: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Every text of a config, with the words of the variables, arguments and keys that it stands under."""
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            yield node.value, words
-        return
-    if isinstance(node, ast.Assign):
-        words = words.union(*(_words(target.id) for target in node.targets if isinstance(target, ast.Name)))
-    elif isinstance(node, ast.keyword):
-        words = words | _words(node.arg or "")
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            own = _words(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else frozenset()
-            yield from _texts(value, words | own)
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _texts(child, words)
-
-
-def _samples(tree: ast.AST) -> Iterator[_Samples]:
-    """The data sets of a training by the kit, whose config names a folder in any layout."""
-    for node in ast.walk(tree):
-        fields = _fields(node)
-        if str(fields.get("type", "")).endswith(_SAMPLES) and isinstance(fields.get("data"), str):
-            yield _Samples(fields["data"], fields.get("layout"), fields.get("split"))
-
-
-def _fields(node: ast.AST) -> dict[str, str]:
-    """The texts of a `{...}` or a `dict(...)`, by their keys."""
-    if isinstance(node, ast.Dict):
-        pairs = [(key.value, value) for key, value in zip(node.keys, node.values, strict=True)
-                 if isinstance(key, ast.Constant)]  # fmt: skip
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
-        pairs = [(one.arg, one.value) for one in node.keywords]
-    else:
-        return {}
-    return {
-        key: value.value
-        for key, value in pairs
-        if isinstance(key, str) and isinstance(value, ast.Constant) and isinstance(value.value, str)
-    }
-
-
-def _inherited(tree: ast.Module) -> Iterator[str | None]:
-    """Relative paths of the configs that a config takes over, by `_base_` or imports under `read_base()`; None for one
-    of an installed package, and for an import that names no module.
-    """
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "_base_" for t in node.targets):
-            yield from (text for text, _ in _texts(node.value, frozenset()))
-        elif isinstance(node, ast.With) and "read_base" in ast.dump(node.items[0].context_expr):
-            for inner in node.body:
-                if isinstance(inner, ast.ImportFrom) and inner.level and inner.module:
-                    yield "../" * (inner.level - 1) + inner.module.replace(".", "/") + ".py"
-                else:
-                    yield None
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+", text.lower()))

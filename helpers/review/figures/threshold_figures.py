@@ -48,6 +48,15 @@ class CurveData:
         return reduce(add, self.histograms)
 
 
+def figures_of_logits(runs: Sequence[CurveData], sizes_note: str) -> dict[str, Figure]:
+    """`precision_recall`, `threshold` and `reliability` -> the figure of that name; arguments as of each."""
+    return {
+        "precision_recall": precision_recall_figure(runs, sizes_note),
+        "threshold": threshold_figure(runs, sizes_note),
+        "reliability": reliability_figure(runs, sizes_note),
+    }
+
+
 def precision_recall_figure(runs: Sequence[CurveData], sizes_note: str) -> Figure:
     """Precision over recall of all pixels together, the run's own threshold as a marker.
 
