@@ -48,7 +48,7 @@ def test_a_page_of_each_notebook_ends_with_its_parameters(notebook):
 def test_the_report_begins_with_the_headline_and_its_pictures():
     cells = in_reading_order(nbformat.read(EVALUATE, as_version=4).cells)
     assert [one.source.partition("\n")[0] for one in cells[:2]] == ["# Evaluate predictions", "## Headline"]
-    calls = ("show_headline(", "headline_figure(", "telling_figures(", "show_and_save(")
+    calls = ("show_headline(", "headline_figure(", "telling_figures(")
     places = [cells[2].source.rindex(call) for call in calls]
     assert places == sorted(places) and cells[4].source.startswith("## About this page")
 
