@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from filelock import FileLock
 
 from helpers.core.errors import RefusedInput
+from helpers.core.json_lines import append_line
 from helpers.core.paths import plain_name
 
 logger = logging.getLogger(__name__)
@@ -248,13 +248,8 @@ class VerdictStore:
         with FileLock(path.with_suffix(".lock")):
             known = {record.id for record in read_lines(path)} if path.exists() else set()
             new = [record for record in records if record.id not in known]
-            with path.open("ab+") as file:
-                text = "".join(record.to_line() for record in new)
-                if _is_cut(file) and text:
-                    text = "\n" + text
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            if new:
+                append_line(path, "".join(record.to_line() for record in new))
         return len(new)
 
 
@@ -317,11 +312,3 @@ def _without_spoilt(path: Path, found: list[VerdictRecord], spoilt: dict[int, Ex
     if spoilt:
         logger.warning("a verdict file has %d lines that were cut or damaged; they are passed over", len(spoilt))
     return tuple(found)
-
-
-def _is_cut(file) -> bool:
-    """Whether the last line of an open file lacks its end."""
-    if file.seek(0, os.SEEK_END) == 0:
-        return False
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) != b"\n"

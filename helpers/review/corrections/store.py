@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from helpers.core.atomic import flush, write_bytes_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.json_lines import append_line
 from helpers.core.paths import plain_name
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.record import CorrectionRecord, standing
@@ -61,12 +62,16 @@ class CorrectionStore:
             raise ValueError(f"expected a mask of {record.width}x{record.height}, got {mask.shape[1]}x{mask.shape[0]}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(own / f"{RECORD_NAME}.lock"):
+            new = not (own / RECORD_NAME).exists()
             _tidy(own)
             _require_last(own, record, require)
             if mask is not None:
                 write_bytes_atomic(_pending(own, record.id), png_bytes(mask))
                 flush(path.parent)
-            _append(own / RECORD_NAME, record)
+            # What was torn stays so, also where only its end is missing: a reader passed it over already.
+            append_line(own / RECORD_NAME, record.to_line(), "#torn")
+            if new:
+                flush(self.folder)
             _settle(own, record)
 
     def records(self) -> tuple[CorrectionRecord, ...]:
@@ -153,26 +158,6 @@ def _settle(own: Path, record: CorrectionRecord) -> None:
     elif pending.is_file():
         os.replace(pending, path)
     flush(path.parent)
-
-
-def _append(path: Path, record: CorrectionRecord) -> None:
-    new = not path.exists()
-    with path.open("ab+") as file:
-        # What was torn stays so, also where only its end is missing: a reader passed it over already.
-        file.write((b"#torn\n" if _is_torn(file) else b"") + record.to_line().encode())
-        file.flush()
-        os.fsync(file.fileno())
-    if new:
-        flush(path.parent)
-        flush(path.parent.parent)
-
-
-def _is_torn(file) -> bool:
-    """Whether the last line of an open file lacks its end."""
-    if file.seek(0, os.SEEK_END) == 0:
-        return False
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) != b"\n"
 
 
 def _lines(own: Path) -> Iterable[CorrectionRecord]:

@@ -65,7 +65,7 @@ def test_two_readers_never_write_over_each_other(tmp_path_factory, steps):
 
 
 # Every call that leaves something on the disk, in the order in which a correction makes them.
-STEPS = ("write_bytes_atomic", "_append", "_settle")
+STEPS = ("write_bytes_atomic", "append_line", "_settle")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -84,7 +84,7 @@ def test_a_killed_process_leaves_the_mask_of_the_last_whole_record(tmp_path, mon
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(module, step, killed)
         store.save(second, drawn)
-    written = step == "_settle" or (step == "_append" and after)
+    written = step == "_settle" or (step == "append_line" and after)
     (stands,) = store.standing()["ann"].values()
     assert stands == (second if written else first)
     assert np.array_equal(store.mask(stands), drawn if written else before)
