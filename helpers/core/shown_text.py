@@ -35,6 +35,11 @@ def aligned(rows: Sequence[Sequence[str]], header: bool = False) -> str:
     return "\n".join(lines)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s but for one: 1 and 'case' -> '1 case', 2 -> '2 cases'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def bytes_text(size: int) -> str:
     """A size in decimal units, three significant digits: 1_234_567 -> '1.23 MB'."""
     value = float(size)

@@ -12,6 +12,7 @@ import pandas as pd
 from helpers import __version__
 from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_atomic
 from helpers.core.documents import document
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import listing_sha256
 from helpers.data.groups.centres import centres_of
@@ -338,9 +339,9 @@ def _unit_warnings(table: pd.DataFrame) -> list[str]:
     count = int(first["n_units"])
     if count < FEWEST_FOR_INTERVAL:
         warnings.append(
-            f"{count} {first['unit']}{'s' * (count != 1)} are fewer than {FEWEST_FOR_INTERVAL}: the tables show the "
-            "mean of each and no interval; no p-values are given"
+            f"{counted(count, first['unit'])}, fewer than {FEWEST_FOR_INTERVAL}: the tables show the mean of each and "
+            "no interval; no p-values are given"
         )
     elif count < FEWEST_UNITS:
-        warnings.append(f"{count} {first['unit']}s are fewer than {FEWEST_UNITS}: no p-values are given")
+        warnings.append(f"{counted(count, first['unit'])}, fewer than {FEWEST_UNITS}: no p-values are given")
     return warnings

@@ -5,6 +5,7 @@ those of the official code.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, edit_distance_of
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.case_scores import CaseScoring
@@ -91,7 +92,7 @@ def _difference(compared: Mapping[str, Any], own: str) -> str:
     title = compared.get("title", own)
     whose = "" if title == own else f" (of both: {title})"
     return (
-        f"difference from {compared['second']}, paired on the same {_counted(row_of_dice['n_cases'], 'case')}: "
+        f"difference from {compared['second']}, paired on the same {counted(row_of_dice['n_cases'], 'case')}: "
         f"{-row_of_dice['difference'] + 0.0:+.3f}{_interval(turned, '', '+')}{same}{whose}"
     )
 
@@ -102,20 +103,20 @@ def _negative(value: float | None) -> float | None:
 
 def _interval(row: Mapping[str, Any], label: str = "95 % interval ", sign: str = "") -> str:
     if row["low"] is None:
-        return f" (no interval from {_counted(row['n_units'], row['unit'])})"
+        return f" (no interval from {counted(row['n_units'], row['unit'])})"
     return f" ({label}{row['low']:{sign}.3f} to {row['high']:{sign}.3f})"
 
 
 def _sizes(dataset: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """`96 cases of 12 patients`, or `90 of the data set's 96 cases, 6 sequences (fewer than 10), patients unknown`."""
     whole, cases = dataset["cases"], row["n_cases"]
-    counted = _counted(cases, "case") if cases == whole else f"{cases} of the data set's {_counted(whole, 'case')}"
+    scored = counted(cases, "case") if cases == whole else f"{cases} of the data set's {counted(whole, 'case')}"
     few = f" (fewer than {FEWEST_UNITS})" if row["n_units"] < FEWEST_UNITS else ""
     few += "".join(f", {text}" for text in centres_text(dataset))
     if row["n_patients"] is not None:
-        return f"{counted}{' of' if cases == whole else ','} {_counted(row['n_patients'], 'patient')}{few}"
-    sequences = "" if row["n_sequences"] is None else f", {_counted(row['n_sequences'], 'sequence')}"
-    return f"{counted}{sequences}{few}, patients unknown"
+        return f"{scored}{' of' if cases == whole else ','} {counted(row['n_patients'], 'patient')}{few}"
+    sequences = "" if row["n_sequences"] is None else f", {counted(row['n_sequences'], 'sequence')}"
+    return f"{scored}{sequences}{few}, patients unknown"
 
 
 def centres_text(dataset: Mapping[str, Any]) -> list[str]:
@@ -132,11 +133,7 @@ def centres_text(dataset: Mapping[str, Any]) -> list[str]:
     number = centres["number"]
     if number is None:
         return ["centres unknown"]
-    return ["one centre" if number == 1 else f"{number} centres"]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return ["one centre" if number == 1 else counted(number, "centre")]
 
 
 def _row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -160,7 +157,7 @@ def _found(check: Mapping[str, Any] | None) -> str:
     if check is None:
         return "not checked"
     frames = check["frames"]
-    receipt = f"receipt of {check['receipt']['created'][:10]}, {frames} frame{'' if frames == 1 else 's'}"
+    receipt = f"receipt of {check['receipt']['created'][:10]}, {counted(frames, 'frame')}"
     of_all = check["receipt"].get("frames", frames)
     if check["outcome"] in ("same", "incomplete") and frames < of_all:  # which was `same` in earlier versions
         return f"in part ({receipt} of {of_all}; the tensors are equal, and so is what was compared)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.definitions import BY_METRIC
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -42,8 +43,8 @@ class MetricScore:
     def __str__(self) -> str:
         """`model: Dice 0.812 [0.790, 0.834], 96 cases of 12 patients; ...`; a score without an interval says why."""
         title = _POOLED_TITLES.get(self.metric) or BY_METRIC[self.metric].title
-        cases = f"{self.n_cases} {_of(self.n_cases, 'case')}"
-        rests = f"{cases} of {self.n_units} {_of(self.n_units, self.unit)}" if self.unit != "case" else cases
+        cases = counted(self.n_cases, "case")
+        rests = f"{cases} of {counted(self.n_units, self.unit)}" if self.unit != "case" else cases
         if self.mean is None:
             return f"{self.run}: {title} is defined for none of {rests}; {self.standing}"
         few = f" (fewer than {FEWEST_UNITS})" if self.n_units < FEWEST_UNITS else ""
@@ -73,7 +74,3 @@ def score_in(summary: Mapping[str, Any], metric: str, run: str | None = None) ->
     row = rows[metric]
     kept = {key: row[key] for key in ("mean", "low", "high", "unit", "n_units", "n_patients", "n_cases")}
     return MetricScore(metric=metric, run=name, standing=title_of(summary, name), **kept)
-
-
-def _of(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.core.shown_text import counted
 from helpers.evaluation.score_table import Unit, patient_means, unit_of
 from helpers.metrics.definitions import BY_METRIC
 from helpers.metrics.intervals import FEWEST_UNITS
@@ -39,7 +40,7 @@ def precision_text(summary: Mapping[str, Any]) -> str:
         return f"How many patients a narrower interval needs is told from {FEWEST_UNITS} patients on; {why}."
     title, pilot = BY_METRIC[found["metric"]].title, found["patients"]
     return " ".join(
-        f"{title} ±{one['half_width']:g} needs about {one['patients']} patients like these ({SURE:.0%} sure: up to "
-        f"{one['up_to']}; from a pilot of {pilot}).".replace("%", " %")
+        f"{title} ±{one['half_width']:g} needs about {counted(one['patients'], 'patient')} like these "
+        f"({SURE:.0%} sure: up to {one['up_to']}; from a pilot of {pilot}).".replace("%", " %")
         for one in found["needs"]
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.splits.looks import Look, count_look
 from helpers.metrics.postprocessing import Processing
@@ -58,8 +59,7 @@ def look_text(look: Mapping[str, Any]) -> str:
     """`third look at this test set`; of one that was counted before, that it was."""
     number = look["number"]
     if look["again"]:
-        looks = "one look" if number == 1 else f"{number} looks"
-        return f"{looks} at this test set so far, this one among them"
+        return f"{counted(number, 'look')} at this test set so far, this one among them"
     which = f"{_ORDINALS[number - 1]} look" if number <= len(_ORDINALS) else f"look number {number}"
     return f"{which} at this test set"
 
@@ -77,7 +77,7 @@ def look_warnings(look: Mapping[str, Any] | None) -> list[str]:
     if look is None or look["kept"]:
         return []
     return [
-        f"this look at {look['patients']} sealed patients could not be written down: neither the data set's folder nor "
-        "the place beside it can be written, so that the next evaluation counts one look too few. Make one of them "
-        "writable, and evaluate again"
+        f"this look at {counted(look['patients'], 'sealed patient')} could not be written down: neither the data set's "
+        "folder nor the place beside it can be written, so that the next evaluation counts one look too few. Make one "
+        "of them writable, and evaluate again"
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
@@ -41,7 +42,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
 
 def _rests_on(summary: Mapping[str, Any]) -> str:
     data, lines = summary["dataset"], []
-    lines.append(f"{data['scored']} cases of {data['cases']} in the data set ({data['without_truth']} without truth).")
+    scored, bare = counted(data["scored"], "case"), data["without_truth"]
+    lines.append(f"{scored} of {data['cases']} in the data set ({bare} without truth).")
     for name, count in data["left_out"].items():
         lines.append(f"{count} {name}.")
     if data.get("rules"):
@@ -51,8 +53,8 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
         lines.append(f"Ground truth as decided: {escaped('; '.join(said))}.")
     if data.get("ignored"):
         lines.append(
-            f"{data['ignored']['pixels']} pixels of {data['ignored']['cases']} cases are ignored: they are left out of "
-            "the overlap, and metrics of shape are undefined there."
+            f"{data['ignored']['pixels']} pixels of {counted(data['ignored']['cases'], 'case')} are ignored: they are "
+            "left out of the overlap, and metrics of shape are undefined there."
         )
     for run in summary["runs"]:
         outcomes = ", ".join(f"{count} {word}" for word, count in run["outcomes"].items())
@@ -78,8 +80,8 @@ def _standing_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = [f"**{escaped(one['run'])}**: {escaped(one['title'])}." for one in standing["runs"]]
     if standing["excluded"]:
         lines.append(
-            f"{standing['excluded_patients']} TRAINING patients with {standing['excluded_cases']} cases left out, as "
-            "asked for."
+            f"{counted(standing['excluded_patients'], 'TRAINING patient')} with "
+            f"{counted(standing['excluded_cases'], 'case')} left out, as asked for."
         )
     return lines
 
@@ -157,7 +159,7 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
             written_mean({**row, "mean": row["difference"]}),
             *tests,
         ]
-        count = f"{row['n_cases']} cases, {row['n_units']} {row['unit']}s"
+        count = f"{counted(row['n_cases'], 'case')}, {counted(row['n_units'], row['unit'])}"
         if row.get("n_tested", row["n_units"]) != row["n_units"]:
             count += f", {row['n_tested']} of them tested"
         lines.append([BY_METRIC[row["metric"]].title, *values, count])
@@ -293,9 +295,9 @@ def _precision(summary: Mapping[str, Any]) -> str:
 
 
 def _count(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    parts = [f"{row['n_cases']} cases"]
-    for name in ("sequences", "patients"):
-        number = row[f"n_{name}"]
-        parts.append(f"{name} unknown" if number is None else f"{number} {name}")
+    parts = [counted(row["n_cases"], "case")]
+    for name in ("sequence", "patient"):
+        number = row[f"n_{name}s"]
+        parts.append(f"{name}s unknown" if number is None else counted(number, name))
     parts += centres_text(summary["dataset"])
     return ", ".join(parts)

@@ -13,6 +13,7 @@ import numpy as np
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.given_values import Spelling, optional_input_path
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame
@@ -124,23 +125,17 @@ class KeptSplit:
         lines = []
         for name, patients in self.split.parts.items():
             sealed = ", sealed: each evaluation on them is counted" if name in self.split.sealed else ""
-            lines.append(
-                f"{name}: {_counted(len(patients), 'patient')}, {_counted(self.frames[name], 'frame')}{sealed}"
-            )
+            lines.append(f"{name}: {counted(len(patients), 'patient')}, {counted(self.frames[name], 'frame')}{sealed}")
         if self.trained:
-            lines.append(f"{_counted(self.trained, 'TRAINING patient')} in {TRAIN} alone")
+            lines.append(f"{counted(self.trained, 'TRAINING patient')} in {TRAIN} alone")
         lines.append(f"seed {self.split.seed}; strata: {self.split.strata}")
         few = [name for name in self.split.sealed if len(self.split.parts[name]) < FEWEST_UNITS]
         for name in few:
             lines.append(
-                f"warning: {name} has {_counted(len(self.split.parts[name]), 'patient')}, fewer than {FEWEST_UNITS}: "
+                f"warning: {name} has {counted(len(self.split.parts[name]), 'patient')}, fewer than {FEWEST_UNITS}: "
                 "no p-values, and wide intervals or none"
             )
         return "\n".join(lines)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _original_name(opened: Dataset, case: Case) -> str:

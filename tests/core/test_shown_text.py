@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.core.shown_text import aligned, bytes_text, markdown_table, printable, safe_text, shown
+from helpers.core.shown_text import aligned, bytes_text, counted, markdown_table, printable, safe_text, shown
 
 
 @pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=A1"])
@@ -25,6 +25,10 @@ def test_a_table_of_a_document():
 def test_table_aligns():
     assert aligned([("ab", "c"), ("d", "ef")], header=True) == "ab  c\n--  --\nd   ef"
     assert aligned([]) == ""
+
+
+def test_a_noun_takes_its_s_but_for_one():
+    assert [counted(number, "case") for number in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert [list(run)[-6:] for run in summary["runs"]] == [added] * 2
     assert summary["warnings"] == [
         "whether scored cases are training data was not checked (--training)",
-        "6 patients are fewer than 10: no p-values are given",
+        "6 patients, fewer than 10: no p-values are given",
     ]
 
 
@@ -211,7 +211,7 @@ def test_what_was_decided_about_truth_is_recorded_and_ignored_pixels_are_counted
     assert found.summary["dataset"]["rules"] == {"ignore": ["77"]}
     assert found.summary["dataset"]["ignored"] == {"cases": 1, "pixels": 4 * SIDE}
     assert "Ground truth as decided: ignore 77" in found.text
-    assert f"{4 * SIDE} pixels of 1 cases are ignored" in found.text
+    assert f"{4 * SIDE} pixels of 1 case are ignored" in found.text
     metrics = open_metrics(tmp_path / "out")
     assert scores_of(metrics).configuration["truth_rules"] == {"ignore": ["77"]}
     table = metrics.scores("run").set_index("case_id")

@@ -23,7 +23,7 @@ def test_patients_that_are_not_known_are_warned_of(data, good, tmp_path):
     found = evaluate([good], replace(data, cases=cases), tmp_path / "m", processes=1, draws=50)
     assert found.summary["warnings"][-2:] == [
         "patients are not known for every case: sequences are taken as independent, which they may not be",
-        "6 sequences are fewer than 10: no p-values are given",
+        "6 sequences, fewer than 10: no p-values are given",
     ]
 
 

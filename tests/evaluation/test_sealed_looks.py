@@ -19,7 +19,7 @@ from tests.support.vessel_runs import write_data, write_run
         (1, False, "first look at this test set"),
         (3, False, "third look at this test set"),
         (21, False, "look number 21 at this test set"),
-        (1, True, "one look at this test set so far, this one among them"),
+        (1, True, "1 look at this test set so far, this one among them"),
         (3, True, "3 looks at this test set so far, this one among them"),
     ],
 )

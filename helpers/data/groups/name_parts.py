@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from helpers.core.shown_text import counted
 from helpers.data.groups.name_rules import path_ends
 from helpers.data.groups.time_order import STRUCTURE
 
@@ -176,6 +177,6 @@ def spellings_text(found: Spellings, patients: Iterable[str | None]) -> str | No
     if not ids:
         return None
     return (
-        f"{ids} patient ids are spellings of {count} {'patient' if count == 1 else 'patients'} (capitals, zeros before "
-        "a number, blanks, composed letters): in intervals and leakage checks each counts once; ids stay as they are"
+        f"{ids} patient ids are spellings of {counted(count, 'patient')} (capitals, zeros before a "
+        "number, blanks, composed letters): in intervals and leakage checks each counts once; ids stay as they are"
     )

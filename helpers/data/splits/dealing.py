@@ -7,6 +7,7 @@ from math import gcd
 import numpy as np
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.splits.split import TRAIN
 
 FEWEST_IN_FOLD = 2
@@ -53,7 +54,7 @@ def deal(
     folds = 100 // gcd(*shares.values())
     labels, strata = _strata(patients, vessel, folds)
     if labels is None:
-        return Dealt(_counted(known, _counts(len(known), shares), seed), strata)
+        return Dealt(_drawn_parts(known, _counts(len(known), shares), seed), strata)
     dealt = _folds(patients, labels, folds, seed)
     parts: dict[str, list[str]] = {name: [] for name in shares}
     start = 0
@@ -80,7 +81,7 @@ def deal_folds(
     labels, strata = _strata(free, of_free, folds)
     if labels is None:
         even = {name: len(known) // folds + (place < len(known) % folds) for place, name in enumerate(names)}
-        parts = _counted(known, even, seed)
+        parts = _drawn_parts(known, even, seed)
     else:
         parts = _in_order(dict(zip(names, _folds(free, labels, folds, seed), strict=True)), known)
     seen = {one for one in patients if one in trained}
@@ -99,7 +100,7 @@ def _dealt_beside(known: Sequence[str], shares: Mapping[str, int], seed: int, tr
         whole = sum(others.values())
         counts = _largest_remainders(len(free), {name: share / whole for name, share in others.items()})
     left = len(free) - sum(counts.values())
-    parts = _counted(free, {**counts, TRAIN: left}, seed)
+    parts = _drawn_parts(free, {**counts, TRAIN: left}, seed)
     train = {*parts[TRAIN], *(one for one in known if one in trained)}
     ordered = {name: train if name == TRAIN else set(parts[name]) for name in dict.fromkeys((*shares, TRAIN))}
     strata = "none: patients that training saw fix who is left to deal"
@@ -110,12 +111,14 @@ def _require(free: int, parts: int, trained: frozenset[str]) -> None:
     if free >= parts:
         return
     if trained:
-        who = "no patient is left that training never saw" if not free else f"{free} patients that training never saw"
+        left = f"{counted(free, 'patient')} that training never saw"
+        who = left if free else "no patient is left that training never saw"
         raise RefusedInput(
-            f"expected patients that training never saw for each of {parts} parts, found {who} beside {len(trained)} "
-            "TRAINING patients. Take other patients for the test: a test on TRAINING patients says nothing of new ones"
+            f"expected patients that training never saw for each of {counted(parts, 'part')}, found {who} beside "
+            f"{counted(len(trained), 'TRAINING patient')}. Take other patients for the test: a test on TRAINING "
+            "patients says nothing of new ones"
         )
-    raise RefusedInput(f"expected a patient for each of {parts} parts, found {free}. Ask for fewer parts")
+    raise RefusedInput(f"expected a patient for each of {counted(parts, 'part')}, found {free}. Ask for fewer parts")
 
 
 def _counts(patients: int, shares: Mapping[str, int]) -> dict[str, int]:
@@ -134,7 +137,7 @@ def _largest_remainders(number: int, shares: Mapping[str, float]) -> dict[str, i
     return counts
 
 
-def _counted(patients: Sequence[str], counts: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
+def _drawn_parts(patients: Sequence[str], counts: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
     """So many patients for each part, drawn at random, in the order given."""
     shuffled = [patients[place] for place in np.random.default_rng(seed).permutation(len(patients))]
     parts, start = {}, 0
@@ -153,7 +156,8 @@ def _strata(patients: Sequence[str], vessel: Sequence[float | None], folds: int)
     """The third of each frame by its share of vessel, int (n,), or None for too few patients; and the words for it."""
     count = len(set(patients))
     if count < FEWEST_IN_FOLD * folds:
-        return None, f"none: {count} patients are too few for {folds} folds that are alike ({FEWEST_IN_FOLD * folds})"
+        needed = FEWEST_IN_FOLD * folds
+        return None, f"none: {counted(count, 'patient')}, fewer than the {needed} for {folds} folds that are alike"
     if any(share is None for share in vessel):
         return np.zeros(len(patients), int), "number of frames alone, since not every frame has a ground truth"
     shares = np.array(vessel, float)

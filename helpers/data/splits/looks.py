@@ -5,7 +5,6 @@ cannot be written. Both are read where both exist. See docs/datasets.md.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from filelock import FileLock
 
 from helpers.core.documents import document
 from helpers.core.errors import RefusedInput
+from helpers.core.json_lines import append_line
 from helpers.data.ids.id_key import FOLDER, make_folder
 from helpers.data.layouts.detection import saved_rules
 from helpers.data.layouts.unread_kinds import LOOKS_BESIDE
@@ -67,17 +67,17 @@ def count_look(root: Path, look: Look) -> LookCount:
         try:
             make_folder(path.parent)
             with FileLock(path.with_suffix(".lock"), mode=0o600):
-                number, again = _counted(paths, look)
+                number, again = _number_of_looks(paths, look)
                 if not again:
                     _append(path, look)
         except OSError:
             continue
         return LookCount(number, again, kept=True)
-    number, again = _counted(paths, look)
+    number, again = _number_of_looks(paths, look)
     return LookCount(number, again, kept=again)
 
 
-def _counted(paths: tuple[Path, ...], look: Look) -> tuple[int, bool]:
+def _number_of_looks(paths: tuple[Path, ...], look: Look) -> tuple[int, bool]:
     """The number of different looks, this one included, and whether this one is among the earlier ones."""
     earlier = {
         one.fingerprint
@@ -128,12 +128,4 @@ def _append(path: Path, look: Look) -> None:
         "patients": sorted(look.patients or ()),
         "key_fingerprint": look.key_fingerprint,
     }
-    line = json.dumps(document(SCHEMA, SCHEMA_VERSION, values)) + "\n"
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            line = line if file.read(1) == b"\n" else "\n" + line
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(path, json.dumps(document(SCHEMA, SCHEMA_VERSION, values)) + "\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.cases import Record
 from helpers.data.groups.name_parts import Spellings
 from helpers.data.ids.case_ids import Names
@@ -134,11 +135,11 @@ def with_parts(
     notes = []
     if outside:
         notes.append(
-            f"{len(outside)} patients with {outside.total()} frames stand in no part of the split: they came after it. "
-            "Write their ids into a part of `split` in the rules, or leave them out"
+            f"in no part of the split: {counted(len(outside), 'patient')} with {counted(outside.total(), 'frame')}, "
+            "who came after it. Write their ids into a part of `split` in the rules, or leave them out"
         )
     if unknown:
-        notes.append(f"{unknown} frames whose patient is unknown stand in no part of the split")
+        notes.append(f"in no part of the split: {counted(unknown, 'frame')} whose patient is unknown")
     return tuple(placed), tuple(notes)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from helpers.core.shown_text import counted
+
 _FIT = "export frame and annotation at the same size, or ask for rescaling"
 # How far beyond the border a polygon reaches, as a share of the side, before another image size explains it better.
 _OTHER_SIZE = 0.05
@@ -55,7 +57,7 @@ def size_mismatch(own: tuple[int, int], frame: tuple[int, int]) -> TruthProblem:
 
 def few_points(points: int) -> TruthProblem:
     """A polygon of fewer than three points."""
-    text = f"has {points} point{'s' if points != 1 else ''}"
+    text = f"has {counted(points, 'point')}"
     return TruthProblem(text, ProblemKind.FEW_POINTS, "a polygon needs 3 points: complete or remove it")
 
 

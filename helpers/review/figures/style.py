@@ -9,6 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
+from helpers.core.shown_text import counted
 from helpers.evaluation.score_table import SampleSizes
 from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS
 
@@ -37,9 +38,9 @@ def look(index: int) -> RunStyle:
 
 def sizes_text(sizes: SampleSizes) -> str:
     """`12 cases, 4 sequences, 2 patients`; what is not known of every case is said to be unknown."""
-    parts = [_counted(sizes.cases, "case")]
+    parts = [counted(sizes.cases, "case")]
     for number, noun in ((sizes.sequences, "sequence"), (sizes.patients, "patient")):
-        parts.append(f"{noun}s unknown" if number is None else _counted(number, noun))
+        parts.append(f"{noun}s unknown" if number is None else counted(number, noun))
     return ", ".join(parts)
 
 
@@ -54,9 +55,9 @@ def caution(units: int, unit: str, independent: bool) -> str:
     """What a mean over `units` of a kind does not say; empty where nothing is to be added."""
     words = []
     if units < FEWEST_FOR_INTERVAL:
-        words.append(f"each {unit}'s mean and no interval: {_counted(units, unit)}, fewer than {FEWEST_FOR_INTERVAL}")
+        words.append(f"each {unit}'s mean and no interval: {counted(units, unit)}, fewer than {FEWEST_FOR_INTERVAL}")
     elif units < FEWEST_UNITS:
-        words.append(f"no p-values: {units} {unit}s, fewer than {FEWEST_UNITS}")
+        words.append(f"no p-values: {counted(units, unit)}, fewer than {FEWEST_UNITS}")
     if not independent:
         words.append(f"independence of {unit}s unknown, intervals may be too narrow")
     return "; ".join(words)
@@ -82,10 +83,6 @@ def say(axis: Axes, text: str) -> None:
     axis.set_yticks([])
     axis.set_facecolor("0.92")
     axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=10, parse_math=False)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def description(figure: Figure) -> str:

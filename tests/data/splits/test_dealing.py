@@ -20,7 +20,7 @@ def whole(dealt):
 def test_few_patients_are_dealt_by_their_number_and_the_seed_decides():
     dealt = deal(TWELVE, SHARES, seed=1, vessel=[0.1] * 36)
     assert sizes(dealt) == {"train": 8, "dev": 1, "test": 3} and whole(dealt) == sorted(set(TWELVE))
-    assert dealt.strata == "none: 12 patients are too few for 10 folds that are alike (20)"
+    assert dealt.strata == "none: 12 patients, fewer than the 20 for 10 folds that are alike"
     assert deal(TWELVE, SHARES, seed=1, vessel=[0.1] * 36) == dealt
     assert deal(TWELVE, SHARES, seed=2, vessel=[0.1] * 36).parts != dealt.parts
 
@@ -54,7 +54,7 @@ def test_trained_patients_train_only_and_the_others_test():
 def test_where_nobody_is_left_for_the_test_it_is_said():
     with pytest.raises(RefusedInput, match="no patient is left that training never saw beside 12 TRAINING patients"):
         deal(TWELVE, SHARES, seed=0, vessel=[0.1] * 36, trained=frozenset(TWELVE))
-    with pytest.raises(RefusedInput, match="1 patients that training never saw beside 11"):
+    with pytest.raises(RefusedInput, match="1 patient that training never saw beside 11"):
         deal_folds(TWELVE, 2, seed=0, vessel=[0.1] * 36, trained=frozenset(TWELVE) - {"P3"})
     with pytest.raises(RefusedInput, match="a patient for each of 3 parts, found 2"):
         deal(["P1", "P2"], SHARES, seed=0, vessel=[0.1, 0.2])

@@ -36,7 +36,7 @@ def test_frames_have_the_part_of_their_patient_under_every_spelling(folder):
     opened = open_dataset(folder)
     assert parts(opened) == {"P1_1": "train", "P1_2": "train", "p01_3": "train", "P2_1": "test", "P3_1": None}
     assert opened.sealed == {"P2_1"}
-    assert any(note.startswith("1 patients with 1 frames stand in no part of the split") for note in opened.notes)
+    assert any(note.startswith("in no part of the split: 1 patient with 1 frame, who") for note in opened.notes)
     assert set(parts(open_dataset(folder, split="test"))) == {"P2_1"}
     assert len(open_dataset(folder, split="train, test").cases) == 4
     with pytest.raises(UsageProblem, match="'train,dev', found test, train"):
@@ -73,7 +73,7 @@ def test_frames_of_unknown_patients_are_in_no_part(tmp_path):
     (tmp_path / "set" / "dataset.json").write_text(json.dumps({**KEPT, "split": {"parts": {"train": ["P1"]}}}))
     opened = open_dataset(tmp_path / "set", ids=IdPolicy.KEEP)
     assert set(parts(opened).values()) == {None}
-    assert "2 frames whose patient is unknown stand in no part of the split" in opened.notes
+    assert "in no part of the split: 2 frames whose patient is unknown" in opened.notes
 
 
 def test_test_is_sealed_where_nothing_is_said():
