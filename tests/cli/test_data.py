@@ -155,7 +155,7 @@ def test_a_prediction_of_empty_masks_is_warned_of_in_the_last_line(call, tmp_pat
 def test_a_split_is_kept_and_the_next_command_takes_a_part_of_it(call, folder):
     done = call("data", "split", "set", "--folds", "2", "--group-by", r"Doe_(?P<sequence>\d)_(?P<patient>\d)")
     assert done.code == 0, done.err
-    assert "fold1: 1 patient, 1 frame\nfold2: 1 patient, 1 frame\nseed 0; strata: none: 2 patients are too" in done.out
+    assert "fold1: 1 patient, 1 frame\nfold2: 1 patient, 1 frame\nseed 0; strata: none: 2 patients, fewer" in done.out
     kept = json.loads((folder / "dataset.json").read_text())
     assert set(kept["split"]["parts"]) == {"fold1", "fold2"} and kept["group_by"].startswith("Doe_")
     assert done.out.splitlines()[-1].startswith("next: vesselkit predict --model MODEL --data set ")

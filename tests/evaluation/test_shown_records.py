@@ -22,6 +22,7 @@ from helpers.evaluation import (
     threshold_and_calibration,
 )
 from helpers.evaluation.leakage import (
+    config_source,
     conversion_names,
     exported_cases,
     kept_names,
@@ -38,7 +39,7 @@ from helpers.evaluation.refcoco import expression_scoring, expressions
 MODULES = (
     *(case_arrays, case_choice, chosen_threshold, edit_distance, evaluate, frangi_tuning, metric_score, metrics_folder),
     *(paired, regression_gate, score_table, scored_runs, sequence_scores, threshold_and_calibration),
-    *(conversion_names, exported_cases, kept_names, name_marks, standing),
+    *(config_source, conversion_names, exported_cases, kept_names, name_marks, standing),
     *(training_check, training_data, training_files, training_list, training_match),
     *(expression_scoring, expressions),
 )
@@ -68,12 +69,12 @@ SHOWN = {
     "ScoredRun": {"name", "prompt_id"},
     "Scores": {"configuration", "title"},
     "Standings": {"reasons"},
+    "TrainedOn": {"layout", "split"},
     "TrainingCheck": {"choice"},
     "TrainingFiles": {"sources"},
     "TrainingList": {"files"},
     "TunedChoice": {"settings"},
     "TuningResult": {"choice", "unit", "split", "united"},
-    "_Samples": {"layout", "split"},
 }
 
 
