@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class ScoredRun:
         """Identity of what made the masks, as the run has it; empty where it does not say."""
         return self.run.config.values.get("model") or {}
 
-    @property
+    @cached_property
     def origins(self) -> MaskOrigins:
         """What its masks began from before they were imported; nothing for masks that a model made here."""
         return MaskOrigins.of_config(self.run.config.values)
@@ -72,6 +73,10 @@ class ScoredRun:
     def mask(self, case_id: str) -> np.ndarray | None:
         """The stored mask, bool (H, W); None where the run has none, or not the case. Raises as `Run.mask`."""
         return self.run.mask(case_id, self.prompt_id) if self.run.has(case_id) else None
+
+    def has_mask(self, case_id: str) -> bool:
+        """Whether it predicted a mask of a case, an empty one included."""
+        return self.run.has(case_id) and self.run.prediction(case_id, self.prompt_id)[0].mask_pixels is not None
 
     def prediction(self, case_id: str) -> str | None:
         """Fingerprint of what the run says of a case, see `Run.fingerprint`; None where it does not have it."""

@@ -13,13 +13,9 @@ from helpers.notebook.evaluate_notebook import ChosenRun
 from helpers.notebook.notebook_session import ResultFolder, shown_path
 from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
-from helpers.review.corrections.anchoring import drawn_first
-from helpers.review.corrections.reviewed import ReviewedCorrections
-from helpers.review.corrections.store import CorrectionStore
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
-from helpers.review.session import ReviewSession
-from helpers.review.verdicts import VerdictStore, elsewhere
+from helpers.review.verdicts import elsewhere
 from helpers.stages.click_stage import open_model
 from helpers.stages.exchange_stage import ExportRequest
 
@@ -107,15 +103,9 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
     others = [one.run.folder for one in chosen[1:]]
     against = others.pop(0) if settings.against else None
     source = open_source(run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt)
-    session = ReviewSession(
-        source.cases, VerdictStore(folder / VERDICTS_FOLDER), settings.reviewer, source.run, source.prompt,
-        source.lower_is_better,
-        source.fingerprints[1:],
-    )  # fmt: skip
-    corrections = ReviewedCorrections(source, CorrectionStore(folder / CORRECTIONS_FOLDER))
-    clicking, carrier = (None, None) if settings.model is None else open_model(source, settings.model)
-    drawn = drawn_first(source, settings.from_empty, settings.reviewer)
-    return Review(source, session, corrections, folder, clicking=clicking, carrier=carrier, drawn_first=drawn)
+    model = (None, None) if settings.model is None else open_model(source, settings.model)
+    verdicts, corrections = folder / VERDICTS_FOLDER, folder / CORRECTIONS_FOLDER
+    return Review.of(source, settings.reviewer, verdicts, corrections, model, settings.from_empty, folder=folder)
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

@@ -41,11 +41,6 @@ class ChosenMask:
         return MadeBy(self.making, tuple(dict.fromkeys(one for one in known if one is not None)))
 
 
-def has_mask(source: ReviewSource, case_id: str) -> bool:
-    """Whether the reviewed run predicted a mask of a case, an empty one included."""
-    return source.scored_runs[0].run.prediction(case_id, source.prompt)[0].mask_pixels is not None
-
-
 def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
     scored_run = source.scored_runs[0]
     base = MaskBase(
@@ -133,10 +128,11 @@ def _with_imported(source: ReviewSource, base: MaskBase) -> MaskBase:
     scored_run = source.scored_runs[0]
     if scored_run.run.config.first_sha256 not in (base.config, *base.further_configs):
         return base
+    origins = scored_run.origins
     return replace(
         base,
-        further_configs=tuple(dict.fromkeys((*base.further_configs, *scored_run.origins.configs))),
-        further_weights=tuple(dict.fromkeys((*base.further_weights, *scored_run.origins.weights))),
+        further_configs=tuple(dict.fromkeys((*base.further_configs, *origins.configs))),
+        further_weights=tuple(dict.fromkeys((*base.further_weights, *origins.weights))),
     )
 
 

@@ -10,7 +10,7 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.frames.frame_source import current_sha256
 from helpers.data.frames.image_reading import natural_key
-from helpers.review.chosen_masks import has_mask, merged_masks, predicted_masks
+from helpers.review.chosen_masks import merged_masks, predicted_masks
 from helpers.review.corrections.merging import Merged, merge, with_accepted, without_lost
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.pairs import write_pairs
@@ -40,7 +40,7 @@ def export_masks(
     if strays:
         raise UsageProblem(f"cases: expected cases of the run, got {strays[0]!r}")
     wanted = [case_id for case_id in known if case_id in set(case_ids or known)]
-    masked = [case_id for case_id in wanted if has_mask(source, case_id)]
+    masked = [case_id for case_id in wanted if source.scored_runs[0].has_mask(case_id)]
     if not masked:
         raise UsageProblem(f"expected cases with a mask to export, found none among {len(wanted)}")
     source.require_whole(masked)
@@ -96,7 +96,7 @@ def export_corrections(
     """
     merged = _merged(source, store, adjudicator)
     if accepted is not None:
-        masks = [case.case_id for case in source.cases if has_mask(source, case.case_id)]
+        masks = [case.case_id for case in source.cases if source.scored_runs[0].has_mask(case.case_id)]
         merged = with_accepted(merged, accepted, source.scored_runs[0].run.threshold, masks)
         source.require_whole(merged.accepted)
     if not merged.records and not merged.accepted:

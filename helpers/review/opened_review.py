@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from helpers.core.vocabulary import QueueOrder
+from helpers.review.corrections.anchoring import drawn_first
 from helpers.review.corrections.carrying import CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.reviewed import ReviewedCorrections
+from helpers.review.corrections.store import CorrectionStore
 from helpers.review.corrections.unseen import UnseenPredictions
 from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
+from helpers.review.verdicts import VerdictStore
 
 # JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
 # this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
@@ -45,7 +49,42 @@ class OpenedReview:
     @property
     def to_draw_first(self) -> frozenset[str]:
         """Ids of the cases whose prediction the reviewer is not to see yet."""
-        return UnseenPredictions(self.session, self.corrections, self.drawn_first).to_draw()
+        return UnseenPredictions.left_of(self.drawn_first, self.session, self.corrections).drawn_first
+
+    @classmethod
+    def of(
+        cls,
+        source: ReviewSource,
+        reviewer: str,
+        verdicts: Path,
+        corrections: Path,
+        model: tuple[Clicking | None, CarriesMasks | None] = (None, None),
+        from_empty: float = 0,
+        **further: Any,
+    ) -> Self:
+        """The review of a source by one reviewer.
+
+        Args:
+            verdicts, corrections: folders that these are kept in, by all reviewers.
+            model: what answers clicks and what carries corrections.
+            from_empty: share of the cases to draw first, see `drawn_first`.
+            further: attributes that a review of this kind has beside.
+        Raises:
+            RefusedInput: for verdicts or corrections that cannot be read.
+        """
+        fingerprints, store = source.fingerprints, VerdictStore(verdicts)
+        session = ReviewSession(
+            source.cases, store, reviewer, source.run, source.prompt, source.lower_is_better, fingerprints[1:]
+        )
+        return cls(
+            source=source,
+            session=session,
+            corrections=ReviewedCorrections(source, CorrectionStore(corrections)),
+            clicking=model[0],
+            carrier=model[1],
+            drawn_first=drawn_first(source, from_empty, reviewer),
+            **further,
+        )
 
     def show(self) -> None:
         """Display the viewer, and in its place what to run where there is none, as in a notebook opened anew."""

@@ -24,7 +24,7 @@ from helpers.data.frames.image_reading import natural_key
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.overlap import count_pixels, iou
-from helpers.review.chosen_masks import bases_of_records, has_mask
+from helpers.review.chosen_masks import bases_of_records
 from helpers.review.corrections.merging import Merged
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
@@ -71,7 +71,7 @@ def write_pairs(
             f"the split {source.dataset.split!r}. Leave split out"
         )
     left_out = {str(reason): list(case_ids) for reason, case_ids in merged.left_out.items()}
-    source.require_whole([case_id for case_id in merged.records if has_mask(source, case_id)])
+    source.require_whole([case_id for case_id in merged.records if source.scored_runs[0].has_mask(case_id)])
     pairs = list(_pairs(source, store, merged, margin, left_out))
     if not pairs:
         said = "; ".join(f"{len(case_ids)} cases: {reason}" for reason, case_ids in left_out.items())

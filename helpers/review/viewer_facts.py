@@ -14,9 +14,9 @@ from helpers.review.verdicts import VerdictReason, VerdictRecord
 _HERE = Path(__file__).parent
 VIEWER_PARTS = (
     "arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections", "edit", "elements",
-    "cases", "pictures", "legend", "marks", "pointing", "panels", "controls", "saving", "shelf", "clicks", "edit_tools",
-    "truth_seen", "edit_card", "carrying", "editor", "judgement", "header", "navigation", "thumbnails", "keys", "stage",
-    "view", "hosts",
+    "case_states", "cases", "pictures", "legend", "marks", "pointing", "panels", "controls", "saving", "shelf",
+    "clicks", "edit_tools", "truth_seen", "edit_card", "carrying", "editor", "judgement", "header", "navigation",
+    "thumbnails", "keys", "stage", "view", "hosts",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 

@@ -70,12 +70,12 @@ class ReviewWidget(anywidget.AnyWidget):
         """
         weights = None if clicking is None else clicking.weights
         carried = CarriedMasks(source, corrections.store, session.reviewer)
-        to_draw = UnseenPredictions(session, corrections, drawn_first).to_draw()
+        self._unseen = UnseenPredictions.left_of(drawn_first, session, corrections)
+        to_draw = self._unseen.drawn_first
         facts = review_facts(source, session.records, corrections, weights, carried.waiting(), to_draw)
         super().__init__(facts=facts, reviewer=session.reviewer)
         self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
         self._carried, self._carrier = carried, carrier
-        self._unseen = UnseenPredictions(session, corrections, to_draw)
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
     def answer(self, asked: Any) -> dict[str, Any]:

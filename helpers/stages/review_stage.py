@@ -13,13 +13,9 @@ from helpers.core.given_values import input_path, optional_input_path, output_pa
 from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
-from helpers.review.corrections.anchoring import drawn_first
-from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
-from helpers.review.corrections.store import CorrectionStore
+from helpers.review.corrections.reviewed import corrections_beside
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
-from helpers.review.session import ReviewSession
-from helpers.review.verdicts import VerdictStore
 from helpers.runs.run_folder import Run
 from helpers.stages.click_stage import open_model
 
@@ -73,9 +69,12 @@ def open_review(
         >>> review.page("review.html", most=2).name
         'review.html'
     """
+    if not 0 <= from_empty <= 1:
+        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1, got {from_empty}")
     folder = _folder(run, "run")
     store = Path(f"{folder}-verdicts") if verdicts is None else Path(verdicts)
     kept_in = output_path(store, "verdicts", data)
+    model_folder = optional_input_path(model, "model")
     scores = metrics.folder if isinstance(metrics, Evaluation) else optional_input_path(metrics, "metrics")
     source = open_source(
         folder,
@@ -85,21 +84,8 @@ def open_review(
         metrics=None if scores is None else open_metrics(scores),
         prompt=prompt,
     )
-    session = ReviewSession(
-        source.cases,
-        VerdictStore(kept_in),
-        reviewer,
-        source.run,
-        source.prompt,
-        source.lower_is_better,
-        source.fingerprints[1:],
-    )
-    corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(kept_in)))
-    clicking, carrier = (None, None) if model is None else open_model(source, input_path(model, "model"))
-    if not 0 <= from_empty <= 1:
-        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1, got {from_empty}")
-    drawn = drawn_first(source, from_empty, reviewer)
-    return OpenedReview(source, session, corrections, clicking=clicking, carrier=carrier, drawn_first=drawn)
+    opened = (None, None) if model_folder is None else open_model(source, model_folder)
+    return OpenedReview.of(source, reviewer, kept_in, corrections_beside(kept_in), opened, from_empty)
 
 
 def _folder(run: GivenRun, name: str) -> Path:

@@ -147,11 +147,11 @@ def test_filters_of_the_queue(call):
     assert call(body, CASES, {**everything, "status": "ok"}, "none") == ["c10", "c11"]
     assert call(body, CASES, everything, "fix") == ["c1"] and call(body, CASES, everything, "reject") == []
     assert call("return kit.distinct(given[0], 'patient');", CASES) == ["P1", "P2", "P10"]
-    body = """const [cases, correction, words] = given, left = (one) => kit.isKept(one, {}, "", new Map(), correction,
-        (caseId) => words[caseId] ?? "");
+    body = """const [cases, correction, states] = given, left = (one) => kit.isKept(one, {}, "", new Map(), correction,
+        (caseId) => states[caseId] ?? "");
         return cases.filter(left).map((one) => one.case_id);"""
-    words = {"c1": "corrected", "c2": "corrected, to be downloaded", "c10": "unsaved"}
-    assert call(body, CASES, "corrected", words) == ["c1", "c2"] and call(body, CASES, "unsaved", words) == ["c10"]
+    states = {"c1": "corrected", "c2": "corrected", "c10": "unsaved"}
+    assert call(body, CASES, "corrected", states) == ["c1", "c2"] and call(body, CASES, "unsaved", states) == ["c10"]
 
 
 def test_the_next_open_case_is_looked_for_from_the_front_again(call):

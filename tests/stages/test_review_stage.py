@@ -47,6 +47,8 @@ def test_cases_to_be_drawn_first_are_in_no_page_and_no_contact_sheet(material, t
     assert {one for one in hidden | shown if f'"case_id": "{one}"' in page} == shown
     groups = worst_median_best(review.source, count=9, without=hidden)
     assert {case_id for case_ids in groups.values() for case_id in case_ids} <= shown
+    with pytest.raises(UsageProblem, match="from_empty: expected a share"):  # before anything is opened
+        open_review("no-run", "no-data", from_empty=2)
 
 
 def test_verdicts_lie_beside_the_run_where_no_folder_is_named(material, monkeypatch):

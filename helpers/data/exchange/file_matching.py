@@ -42,14 +42,9 @@ def match(
     Raises:
         RefusedInput: where a file fits several cases, or several files fit one.
     """
-    keys = _keys(frames, root)
-    channels = _channels(frames, root)
-    places = {
-        frame.case_id: _folded(PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix(""))
-        for frame in frames
-        if frame.index is None and frame.path.is_relative_to(root)
-    }
-    known = None if stated else frozenset(part for place in places.values() for part in _told(place))
+    places = _places(frames, root)
+    keys, channels = _keys(frames, places), _channels(places)
+    known = None if stated else frozenset(part for place in places.values() for part in _told(_folded(place)))
     found: dict[str, str] = {}
     strays = 0
     for name in names:
@@ -73,30 +68,40 @@ def match(
     return found, strays
 
 
-def _keys(frames: Sequence[Frame], root: Path) -> Mapping[str, set[str]]:
+def _places(frames: Sequence[Frame], root: Path) -> Mapping[str, PurePosixPath]:
+    """Case id -> path below the data set without suffix, of the frames that are a file below it each."""
+    return {
+        frame.case_id: PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")
+        for frame in frames
+        if frame.index is None and frame.path.is_relative_to(root)
+    }
+
+
+def _keys(frames: Sequence[Frame], places: Mapping[str, PurePosixPath]) -> Mapping[str, set[str]]:
+    """Case ids by each name that a file of them can bear."""
     keys = defaultdict(set)
     for frame in frames:
         keys[frame.case_id].add(frame.case_id)
-        if frame.index is None and frame.path.is_relative_to(root):
-            for tail in _tails(PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")):
-                keys[tail].add(frame.case_id)
+    for case_id, place in places.items():
+        for tail in _tails(place):
+            keys[tail].add(case_id)
     return keys
 
 
-def _contradicts(name: str, case_id: str, place: tuple[str, ...] | None, known: frozenset[str] | None) -> bool:
+def _contradicts(name: str, case_id: str, place: PurePosixPath | None, known: frozenset[str] | None) -> bool:
     """Whether the folders of a name speak against the frame that it would belong to.
 
     Args:
         place: of the frame below its data set, without suffix; None for one of a file of several.
         known: folders that hold frames; None where every folder counts.
     """
-    given = _folded(PurePosixPath(name).with_suffix(""))
-    if place is None or (given[-1] == case_id and case_id != place[-1]):
+    given, parts = _folded(PurePosixPath(name).with_suffix("")), () if place is None else _folded(place)
+    if not parts or (given[-1] == case_id and case_id != parts[-1]):
         return False  # a case id that is no file's name stands for its case wherever it lies
     folders = _told(given)
     if known is not None:
-        return any(part in known and part not in place for part in folders)
-    return any(one != other for one, other in zip(reversed(folders), reversed(_told(place)), strict=False))
+        return any(part in known and part not in parts for part in folders)
+    return any(one != other for one, other in zip(reversed(folders), reversed(_told(parts)), strict=False))
 
 
 def _folded(path: PurePosixPath) -> tuple[str, ...]:
@@ -109,16 +114,14 @@ def _told(parts: Sequence[str]) -> list[str]:
     return [part for part in parts[:-1] if part.casefold() not in _ROLES]
 
 
-def _channels(frames: Sequence[Frame], root: Path) -> Mapping[str, set[tuple[str, str]]]:
+def _channels(places: Mapping[str, PurePosixPath]) -> Mapping[str, set[tuple[str, str]]]:
     """Case id and digits of the frames whose name ends in `_` and four digits, by what stands before."""
     channels = defaultdict(set)
-    for frame in frames:
-        if frame.index is None and frame.path.is_relative_to(root):
-            path = PurePosixPath(frame.path.relative_to(root).as_posix()).with_suffix("")
-            channel = re.fullmatch(r"(.+)_(\d{4})", path.name)
-            if channel is not None:
-                for tail in _tails(path.with_name(channel[1])):
-                    channels[tail].add((frame.case_id, channel[2]))
+    for case_id, place in places.items():
+        channel = re.fullmatch(r"(.+)_(\d{4})", place.name)
+        if channel is not None:
+            for tail in _tails(place.with_name(channel[1])):
+                channels[tail].add((case_id, channel[2]))
     return channels
 
 

@@ -33,10 +33,9 @@ def drawn_first(source: ReviewSource, share: float, reviewer: str) -> frozenset[
     """
     if share == 0:
         return frozenset()
-    run = source.scored_runs[0].run
-    cases = [case.case_id for case in source.cases]
-    known = [one for one in cases if run.prediction(one, source.prompt)[0].mask_pixels is not None]
-    seed = f"{reviewer}\n{run.config.first_sha256}\n"
+    scored_run = source.scored_runs[0]
+    known = [case.case_id for case in source.cases if scored_run.has_mask(case.case_id)]
+    seed = f"{reviewer}\n{scored_run.run.config.first_sha256}\n"
     drawn = sorted(known, key=lambda case_id: hashlib.sha256(f"{seed}{case_id}".encode()).digest())
     return frozenset(drawn[: math.ceil(round(share * len(drawn), 9))])
 

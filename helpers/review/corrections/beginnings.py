@@ -10,7 +10,6 @@ from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import pixel_sha256
 from helpers.metrics.case_scores import mask_digest
-from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.record import Base, CorrectionRecord, CorrectionTool
 from helpers.review.payload import CaseView
 from helpers.review.review_source import ReviewSource
@@ -63,38 +62,23 @@ class Beginning:
         )
 
 
-def beginning(
-    source: ReviewSource, case_id: str, began_from: BeganFrom, carried: CarriedMasks | None = None
-) -> Beginning:
+def beginning(source: ReviewSource, case_id: str, began_from: BeganFrom) -> Beginning:
     """The mask that a correction of a case begins with.
 
-    Args:
-        carried: the reader's carried masks, of which CARRIED takes that of the case.
     Raises:
-        UsageProblem: where the case has no such mask, or its frame cannot be read.
+        UsageProblem: where the case has no such mask, or its frame cannot be read; for a carried mask, which is not of
+            the case but of a reader.
         RefusedInput: as `ReviewSource.view`.
     """
     view = source.view(case_id)
     if view.image is None:
         raise UsageProblem(f"{case_id}: expected a frame to correct, and it cannot be read")
-    if began_from is BeganFrom.CARRIED and carried is not None:
-        return _carried_beginning(view.image, case_id, carried)
     base, mask = view.bases.get(began_from), _mask(view, began_from)
     if base is None or mask is None:
         if began_from is BeganFrom.CARRIED:
-            raise UsageProblem(f"{case_id}: a carried mask is a reader's own. Give the reader's masks as `carried`")
+            raise UsageProblem(f"{case_id}: a carried mask is a reader's own. Take it with `CarriedMasks.accept`")
         raise UsageProblem(f"{case_id}: expected a {began_from} to begin from, found none. Begin from empty")
     return Beginning(case_id, view.image, mask, base)
-
-
-def _carried_beginning(image: Image.Image, case_id: str, carried: CarriedMasks) -> Beginning:
-    waiting = carried.waiting().get(case_id)
-    if waiting is None or waiting.image_sha256 != pixel_sha256(image):
-        raise UsageProblem(
-            f"{case_id}: expected a carried mask of the frame as it is now that waits to be looked at, found none. "
-            "Carry a correction of its sequence first"
-        )
-    return Beginning(case_id, image, carried.mask(case_id), waiting.base)
 
 
 def _mask(view: CaseView, began_from: BeganFrom) -> np.ndarray | None:

@@ -217,9 +217,7 @@ class ReviewedCorrections:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
             if record.id in known:
                 counts["known"] += 1
-            elif not self._is_ours(record) or record.image_sha256 != current_sha256(
-                self.source.data_cases[record.case_id].frame
-            ):
+            elif not (self._is_ours(record) and self._is_of_frame(record)):
                 counts["elsewhere"] += 1
             elif self._is_outdated(
                 one, last.get(place) if one.mask is None else drawn.get(record.reviewer, {}).get(record.case_id)

@@ -146,7 +146,7 @@ def _require_last(
     if last is not None and last.moment > record.moment:
         raise UsageProblem(
             f"{record.case_id}: expected the latest correction of the case, and a later one of {record.reviewer} is "
-            "kept. Open the review again to go on with that one"
+            "kept. Open the review again to see that one"
         )
 
 

@@ -17,21 +17,22 @@ class UnseenPredictions:
     """What the reader of `session` is to draw before its prediction is sent, and what was sent to them.
 
     Attributes:
-        drawn_first: ids of cases that were drawn for it.
+        drawn_first: ids of cases that are drawn for it.
     """
 
     session: ReviewSession
     corrections: ReviewedCorrections
     drawn_first: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def to_draw(self) -> frozenset[str]:
-        """Those of the cases of which the reader cannot have seen a prediction, nor kept a correction."""
-        told = {one.case_id for one in self.session.store.records() if one.reviewer == self.session.reviewer}
-        return frozenset(
-            case_id
-            for case_id in self.drawn_first - told
-            if not self.is_drawn(case_id) and self._key(case_id) not in _SENT
-        )
+    @classmethod
+    def left_of(
+        cls, case_ids: frozenset[str], session: ReviewSession, corrections: ReviewedCorrections
+    ) -> "UnseenPredictions":
+        """With those of the cases of which the reader cannot have seen a prediction yet, nor kept a correction."""
+        told = {one.case_id for one in session.store.records() if one.reviewer == session.reviewer}
+        given = cls(session, corrections, case_ids - told)
+        left = (one for one in given.drawn_first if not given.is_drawn(one) and given._key(one) not in _SENT)
+        return cls(session, corrections, frozenset(left))
 
     def is_drawn(self, case_id: str) -> bool:
         """Whether the reader kept a correction of a case once, also where it was taken back."""

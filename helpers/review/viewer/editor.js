@@ -66,16 +66,6 @@ export class Editor {
     return this.edit?.caseId === caseId ? this.edit.strokes.changed : this.draftOf(caseId) !== undefined;
   }
 
-  // What is to be said of a case, in a word; empty for nothing.
-  wordOf(caseId) {
-    if (this.viewer.state.blind) return "";
-    if (this.isUnsaved(caseId)) return "unsaved";
-    const kept = this.corrected.get(caseId);
-    if (kept) return this.viewer.host.unkept?.().includes(kept) ? "corrected, to be downloaded" : "corrected";
-    if (this.drawsFirst(caseId)) return "draw from empty first";
-    return this.viewer.facts.waiting.includes(caseId) ? "carried: look" : "";
-  }
-
   legend(palette) {
     if (this.mask === null) return [];
     if (this.edit && this.before) return [[`before: ${this.edit.beginning.name}`, this.colour(palette)]];
@@ -179,7 +169,7 @@ export class Editor {
     if (edit && !edit.isOf(viewer.reviewer)) {
       this.away();
       const by = `The mask that ${edit.drawnBy} did not save stays aside`;
-      if (edit.strokes.changed) aside = `${by}: enter that name again to go on with it.`;
+      if (edit.strokes.changed) aside = `${by}: enter that name again to draw on.`;
     }
     const draft = viewer.data && !this.edit ? this.draftOf(viewer.data.case_id) : undefined;
     if (draft?.open && this.refusal(viewer.data) === "") this.take(draft);

@@ -1,6 +1,7 @@
 // What is looked at: the case, how its prediction ended, its verdict, and how far the reviewer is.
 
 import { countsOf } from "./arithmetic.js";
+import { wordOf } from "./case_states.js";
 import { button, make } from "./elements.js";
 
 export class Header {
@@ -76,7 +77,7 @@ export class Header {
 
   // What the reviewer has corrected of this case.
   showCorrection() {
-    const { editor, case: here } = this.viewer, word = here ? editor.wordOf(here.case_id) : "";
+    const { editor, case: here } = this.viewer, word = here ? wordOf(this.viewer, here.case_id) : "";
     const said = [editor.edit && "correcting", word].filter(Boolean).join(" · ");
     this.corrected.hidden = said === "";
     this.corrected.textContent = said;

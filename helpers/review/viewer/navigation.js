@@ -1,5 +1,6 @@
 // The queue on the screen: its order and filters, the place in it, and the frames of a sequence.
 
+import { stateOf } from "./case_states.js";
 import { button, fold, label, make, options } from "./elements.js";
 import { arranged, distinct, isKept } from "./queue.js";
 import { VERDICTS } from "./verdicts.js";
@@ -64,11 +65,11 @@ export class Navigation {
   // The cases that the filters leave in, in the chosen order.
   queue() {
     const [order, metric] = (this.sort.value || "natural:").split(":");
-    const { facts, cases, editor } = this.viewer, given = this.viewer.given();
-    const word = (caseId) => editor.wordOf(caseId);
+    const { facts, cases } = this.viewer, given = this.viewer.given();
+    const inState = (caseId) => stateOf(this.viewer, caseId);
     const lower = facts.metrics.find((one) => one.name === metric)?.lower_is_better;
     const wanted = Object.fromEntries(Object.entries(this.filters).map(([name, { value }]) => [name, value]));
-    const kept = (one) => isKept(one, wanted, this.verdict.value, given, this.correction.value, word);
+    const kept = (one) => isKept(one, wanted, this.verdict.value, given, this.correction.value, inState);
     return arranged(cases, order, metric, lower, kept);
   }
 

@@ -21,11 +21,11 @@ export function arranged(cases, order, metric, lowerIsBetter, kept) {
 }
 
 // Whether a case is left in by `wanted` (field -> value, "" for all), by `verdict` ("none" for cases without one), and
-// by `correction`, what is to be said of it ("" for all).
-export function isKept(one, wanted, verdict, given, correction = "", wordOf = () => "") {
+// by `correction`, its state as `stateOf` gives it ("" for all).
+export function isKept(one, wanted, verdict, given, correction = "", stateOf = () => "") {
   return Object.entries(wanted).every(([name, value]) => value === "" || one[name] === value) &&
     (verdict === "" || (given.get(one.case_id)?.verdict ?? "none") === verdict) &&
-    (correction === "" || wordOf(one.case_id).startsWith(correction));
+    (correction === "" || stateOf(one.case_id) === correction);
 }
 
 // The values of a field, in natural order.

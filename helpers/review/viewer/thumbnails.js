@@ -1,6 +1,7 @@
 // All cases of the queue as small pictures, of which only those in sight are drawn. No ground truth is in them.
 
 import { unpackedMask } from "./arithmetic.js";
+import { wordOf } from "./case_states.js";
 import { button, make, written } from "./elements.js";
 import { tiled } from "./layout.js";
 
@@ -99,7 +100,7 @@ export class Thumbnails {
       .filter(Boolean).join(" · ");
     mark.className = `vk-${verdict ?? "open"}`;
     mark.textContent = MARKS[verdict] ?? "";
-    chip.textContent = viewer.editor.wordOf(one.case_id);
+    chip.textContent = wordOf(viewer, one.case_id);
     if (score) viewer.editor.truth.see(one.case_id);
     tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent, chip.textContent].filter(Boolean).join(", ");
     this.draw(one);

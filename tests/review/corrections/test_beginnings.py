@@ -53,6 +53,7 @@ def test_truth_and_empty(source):
         (FAILED, BeganFrom.PREDICTION, "expected a prediction to begin from, found none"),
         (NO_TRUTH, BeganFrom.TRUTH, "expected a truth to begin from, found none"),
         (BROKEN, BeganFrom.EMPTY, "cannot be read"),
+        (GRIDDED, BeganFrom.CARRIED, "a carried mask is a reader's own"),
     ],
 )
 def test_there_may_be_nothing_to_begin_from(source, case_id, began_from, words):

@@ -152,17 +152,6 @@ def test_masks_of_a_correction_that_was_replaced_wait_no_more(carried):
     assert set(carried.waiting()) == {FIRST, THIRD, LAST}
 
 
-def test_a_carried_mask_is_a_beginning(carried, source):
-    correct(carried, SECOND, row(50))
-    carried.carry(SECOND, Carrier())
-    start = beginning(source, FIRST, BeganFrom.CARRIED, carried)
-    assert np.array_equal(start.mask, row(0)) and start.base == carried.waiting()[FIRST].base
-    with pytest.raises(UsageProblem, match="Carry a correction of its sequence first"):
-        beginning(source, SECOND, BeganFrom.CARRIED, carried)
-    with pytest.raises(UsageProblem, match="Give the reader's masks as `carried`"):
-        beginning(source, FIRST, BeganFrom.CARRIED)
-
-
 def test_a_mask_that_is_of_no_use_is_dismissed(carried):
     correct(carried, SECOND, row(50))
     carried.carry(SECOND, Carrier())

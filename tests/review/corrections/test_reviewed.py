@@ -105,7 +105,8 @@ def test_strokes_on_a_prediction_that_was_shown_are_kept_though_it_is_another_on
     shown, one = before.view(GRIDDED).bases, drawn(before, began_from=BeganFrom.PREDICTION)
     reviewed = ReviewedCorrections(open_source(predict_again(run, GRIDDED), dataset), CorrectionStore(tmp_path / "c"))
     reviewed.handed_out(GRIDDED, shown.values())
-    assert reviewed.keep(one, "ann").base == shown[BeganFrom.PREDICTION] != reviewed.source.view(GRIDDED).bases
+    now = reviewed.source.view(GRIDDED).bases[BeganFrom.PREDICTION]
+    assert reviewed.keep(one, "ann").base == shown[BeganFrom.PREDICTION] != now
 
 
 def test_two_windows_of_a_reader_do_not_replace_each_other_s_correction_unseen(source, reviewed):
