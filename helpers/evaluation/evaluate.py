@@ -155,7 +155,7 @@ def evaluate(
         for name, table in tables.items()
     ]
     temporal = score_sequences(scored_runs, dataset, cases, tables, draws=draws, seed=seed)
-    look = counted_look(dataset, tables, processing)
+    look = counted_look(dataset, list(tables.values()), processing, [one.table for one in others.values()])
     compared = [look_titles(one, look) for one in compared]
     common = [
         *edit_warnings(own),

@@ -1,11 +1,12 @@
 """How often the sealed patients of a split were evaluated: counted once for each different evaluation, and said.
 
 A test set that is looked at again and again is chosen on, and its scores are too good. The same masks, scored against
-the same ground truth with the same steps behind them, are the same look, however often they are evaluated.
+the same ground truth with the same steps behind them and the same cases to choose on, are the same look, however often
+they are evaluated.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -24,35 +25,45 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 
 def counted_look(
-    dataset: Dataset, tables: Mapping[str, pd.DataFrame], processing: Processing | None
+    dataset: Dataset,
+    tables: Sequence[pd.DataFrame],
+    processing: Processing | None = None,
+    development: Sequence[pd.DataFrame] = (),
 ) -> dict[str, Any] | None:
     """Count an evaluation of sealed patients; a JSON object, docs/metrics-format.md, or None where none was scored.
 
     Args:
-        tables: of scores of the same cases, by the scored runs' names, which play no part.
+        tables: of scores of the same cases, one for each run. A case may have several rows, such as one for each
+            expression.
         processing: steps whose gain is measured; None for none.
+        development: tables of scores of the cases that a threshold and a temperature are chosen on.
     Raises:
         RefusedInput: as `count_look`.
     """
-    first = next(iter(tables.values()))
-    cases = set(first["case_id"]) & dataset.sealed
+    cases = set(tables[0]["case_id"]) & dataset.sealed
     if not cases:
         return None
     spellings = dataset.people.spellings
     patients = {spellings.of(case.frame.patient) for case in dataset.cases if case.case_id in cases}
     ids = frozenset(one for one in patients if one is not None)
-    counted = count_look(dataset.root, Look(_fingerprint(tables, cases, processing), ids, dataset.key_fingerprint))
-    return {"patients": len(ids), "cases": len(cases), **asdict(counted)}
+    scored = [table[table["case_id"].isin(cases)] for table in tables]
+    look = Look(_fingerprint(scored, processing, development), ids, dataset.key_fingerprint)
+    return {"patients": len(ids), "cases": len(cases), **asdict(count_look(dataset.root, look))}
 
 
-def _fingerprint(tables: Mapping[str, pd.DataFrame], cases: set[str], processing: Processing | None) -> str:
-    """SHA-256 of what is scored: of each run its masks and the ground truth, by their digests and counts."""
-    runs = []
-    for table in tables.values():
-        rows = table[table["case_id"].isin(cases)].sort_values("case_id")[_SCORED]
-        runs.append(sha256(json.dumps(rows.astype(str).to_numpy().tolist()).encode()).hexdigest())
+def _fingerprint(
+    scored: Sequence[pd.DataFrame], processing: Processing | None, development: Sequence[pd.DataFrame]
+) -> str:
+    """SHA-256 of what is scored, of the steps behind it, and of what is chosen on."""
     steps = None if processing is None else asdict(processing)
-    return sha256(json.dumps([sorted(runs), steps]).encode()).hexdigest()
+    values = [_digests(scored), steps, *([_digests(development)] if development else [])]
+    return sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _digests(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """SHA-256 of the masks and the ground truth of each table, by their digests and counts; sorted."""
+    rows = (table[_SCORED].astype(str).sort_values(_SCORED).to_numpy().tolist() for table in tables)
+    return sorted(sha256(json.dumps(one).encode()).hexdigest() for one in rows)
 
 
 def look_text(look: Mapping[str, Any]) -> str:

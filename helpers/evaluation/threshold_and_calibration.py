@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.evaluation.chosen_threshold import (
     LockedThreshold,
@@ -76,8 +77,8 @@ def open_development(
         Name of a scored run -> what the folder has of its model, prompt, predictor and combination. A scored run
         without any is left out.
     Raises:
-        RefusedInput: where the first scored run is left out, ids come from another key, logits are lacking, or a case,
-            sequence or patient would be on both sides.
+        RefusedInput: where the first scored run is left out, ids come from another key, patients are sealed, logits are
+            lacking, or a case, sequence or patient would be on both sides.
     """
     metrics = open_metrics(folder)
     key = metrics.summary["dataset"]["key_fingerprint"]
@@ -86,6 +87,7 @@ def open_development(
             f"{folder}: expected case ids from key {dataset.key_fingerprint}, found {key}: whether patients are on "
             "both sides could not be told. Evaluate the development cases under the same key (--id-key)"
         )
+    _require_unsealed(metrics, dataset)
     found = {}
     for scored_run in scored_runs:
         name = _same_model(scored_run, metrics)
@@ -109,6 +111,22 @@ def open_development(
         both = [table.assign(patient=table["patient"].map(of, na_action="ignore")) for table in (chosen, scored.table)]
         require_apart(*both)
     return found
+
+
+def _require_unsealed(metrics: Metrics, dataset: Dataset) -> None:
+    """Refuse scores of sealed patients: those that the evaluation counted, and those that a split seals since then."""
+    counted_then = metrics.summary.get("sealed")
+    number = 0 if counted_then is None else int(counted_then["patients"])
+    if dataset.rules.split is not None:
+        of = dataset.people.spellings.of
+        scored = {of(patient) for patient in metrics.table()["patient"].dropna()}
+        number = max(number, len(scored & {of(patient) for patient in dataset.rules.split.sealed_patients}))
+    if number:
+        raise RefusedInput(
+            f"{metrics.folder}: expected scores of patients to choose on, found those of "
+            f"{counted(number, 'sealed patient')}, which the split kept with the data holds back for tests. Evaluate "
+            "the run on another part, such as --split dev, and name that folder"
+        )
 
 
 def operating_point(name: str, scored: Scored, development: Scored | None, *, draws: int, seed: int) -> OperatingPoint:

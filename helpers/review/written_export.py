@@ -13,6 +13,7 @@ from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.cases import Case
+from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import case_check, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskOrigin, write_exported
@@ -22,6 +23,7 @@ from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.layouts.detection import LAYOUTS
 from helpers.data.rule_file import save_rules
 from helpers.data.rules import Rules
+from helpers.data.splits.looks import carry_looks
 from helpers.data.splits.split import Split
 from helpers.evaluation.scored_runs import require_predicted
 from helpers.metrics.case_scores import mask_digest
@@ -174,14 +176,17 @@ def write_export(
     )
     write_exported(unfinished, exported)
     if what is Exported.CORRECTIONS:
-        _write_rules(unfinished, kind, [one.case for one in written.values()], ids, source.dataset.rules.split)
+        _write_rules(unfinished, kind, [one.case for one in written.values()], ids, source.dataset)
     elif (unfinished / "images").is_dir():
         save_rules(unfinished / "images", Rules(layout="images", ids=ids), LAYOUTS)
     return summary
 
 
-def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy, split: Split | None) -> None:
-    """What makes the folder a data set with the patients that it had, under the ids that it had, in the same parts."""
+def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy, dataset: Dataset) -> None:
+    """What makes the folder a data set with the patients that it had, under the ids that it had, in the same parts.
+
+    Looks at those of them who are sealed go with them.
+    """
     layout = _LAYOUT[kind]
     if layout is None:
         return
@@ -189,7 +194,12 @@ def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPol
     if grouped:
         write_text_atomic(folder / _GROUPS_NAME, _groups(cases, "_0000" if kind is Exchange.NNUNET else ""))
     rule = "column:patient" if grouped else None
-    save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule, split=_split_of(cases, split)), LAYOUTS)
+    split = _split_of(cases, dataset.rules.split)
+    save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule, split=split), LAYOUTS)
+    if split is not None:
+        united = dataset.people.spellings.united
+        sealed = {patient: united.get(patient, patient) for patient in split.sealed_patients}
+        carry_looks(dataset.root, folder, sealed, dataset.key_fingerprint)
 
 
 def _split_of(cases: Sequence[Case], split: Split | None) -> Split | None:

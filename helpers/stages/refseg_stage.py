@@ -17,6 +17,7 @@ from helpers.evaluation.refcoco.expression_prompts import DEFAULT_PROMPT, PLACE,
 from helpers.evaluation.refcoco.expression_scoring import predictions_of, score, write
 from helpers.evaluation.refcoco.expressions import check_truths, read_expressions
 from helpers.evaluation.score_table import with_united
+from helpers.evaluation.sealed_looks import counted_look, look_warnings
 from helpers.prediction.predictor import Predictor, check_prompt
 from helpers.prediction.run import check_asking, predict
 from helpers.runs.run_config import CONFIG_NAME
@@ -76,7 +77,8 @@ def refseg(
     case_ids = list(dict.fromkeys(table["case_id"]))
     standings = TrainingData(dataset).standings(identity, case_ids)
     table = with_united(table, dataset.people.spellings).assign(**{COLUMN: standings.of(table["case_id"])})
-    warnings = [] if run.mixture is None else [run.mixture]
+    look = counted_look(dataset, [table])
+    warnings = [*([] if run.mixture is None else [run.mixture]), *look_warnings(look)]
     context = {
         "prompt": template,
         "model": dict(identity),
@@ -90,7 +92,7 @@ def refseg(
             "expressions": len(table),
         },
     }
-    text = write(output, table, context, expressions.left_out, warnings)
+    text = write(output, table, context, expressions.left_out, warnings, look)
     if all_failed(one.status for one in predictions):
         first = predictions[0]
         raise VesselkitError(

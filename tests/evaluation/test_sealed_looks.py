@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.headline import headline
@@ -45,6 +46,7 @@ def test_each_different_evaluation_of_sealed_patients_is_counted(tmp_path):
     split = {"parts": {"train": patients[:1], "test": patients[1:]}}
     (tmp_path / "data" / "dataset.json").write_text(json.dumps({**rules, "split": split}))
     whole, train, test = (open_dataset(tmp_path / "data", split=part) for part in (None, "train", "test"))
+    evaluate([write_run(tmp_path / "first", truths)], data, tmp_path / "before the split", processes=1, draws=10)
     ours = write_run(tmp_path / "ours", truths)
     base = write_run(tmp_path / "base", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
 
@@ -64,3 +66,10 @@ def test_each_different_evaluation_of_sealed_patients_is_counted(tmp_path):
     assert told == [2, 4, 3, False, True] and "(of both" not in headline(found.summary)
     assert "## ours against base: training list unknown; third look at this test set" in found.text
     assert look([ours], test, processing=Processing(remove_small=3))[1:] == (2, 4, 4, False, True)
+    with pytest.raises(RefusedInput, match="m: expected scores of patients to choose on, found those of 2 sealed pat"):
+        look([ours], train, development=tmp_path / "m")
+    with pytest.raises(RefusedInput, match="split: expected scores of patients to choose on, found those of 2 sealed"):
+        look([ours], train, development=tmp_path / "before the split")
+    chosen_on = evaluate([ours], train, tmp_path / "dev", processes=1, draws=10)
+    assert chosen_on.summary["sealed"] is None
+    assert look([ours], test, development=tmp_path / "dev")[1:] == (2, 4, 5, False, True)

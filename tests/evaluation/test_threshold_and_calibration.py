@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from helpers.core.errors import RefusedInput
 from helpers.data.groups.name_parts import Spellings
+from helpers.data.rules import Rules
 from helpers.evaluation.chosen_threshold import on_development, unit_histograms
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
@@ -228,7 +229,8 @@ def test_what_makes_another_model_of_a_run(monkeypatch, changes, same):
     summary = {"dataset": {"key_fingerprint": None}, "runs": runs}
     metrics = SimpleNamespace(summary=summary, scores={"dev": scores}.get, histograms={"dev": maps}.get)
     monkeypatch.setattr("helpers.evaluation.threshold_and_calibration.open_metrics", lambda folder: metrics)
-    dataset = SimpleNamespace(key_fingerprint=None, frames=(), people=SimpleNamespace(spellings=Spellings()))
+    people = SimpleNamespace(spellings=Spellings())
+    dataset = SimpleNamespace(key_fingerprint=None, frames=(), people=people, rules=Rules())
     given = SimpleNamespace(name="ours", facts=lambda: FACTS | changes)
     if same:
         found = open_development("m", [given], dataset, [])

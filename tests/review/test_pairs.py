@@ -11,6 +11,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import BeganFrom, Exchange, Exported
 from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import read_exported
+from helpers.data.splits.looks import Look, count_look
 from helpers.data.splits.split import Split
 from helpers.review.corrections.beginnings import beginning
 from helpers.review.corrections.store import CorrectionStore
@@ -124,7 +125,12 @@ def test_sealed_patients_are_in_no_pair_whatever_their_part_is_called(tmp_path, 
 def test_sealed_patients_stay_sealed_among_corrections(tmp_path, source, store, kind):
     for case_id in (GRIDDED, SEVERAL):
         correct(source, store, case_id)
-    export_corrections(sealed(source), tmp_path / "out", kind, store)
+    held = sealed(source)
+    key = held.dataset.key_fingerprint
+    for mark, patient in (("a", "P1"), ("b", "P2")):
+        count_look(held.dataset.root, Look(mark, frozenset([patient]), key))
+    export_corrections(held, tmp_path / "out", kind, store)
+    assert count_look(tmp_path / "out", Look("c", frozenset(["P1"]), key)).number == 2
     opened = open_dataset(tmp_path / "out")
     assert {frame.patient: frame.split for frame in opened.frames} == {"P1": "holdout", "P2": "train"}
     with pytest.raises(RefusedInput, match="training was about to use 1 frames of sealed patients"):

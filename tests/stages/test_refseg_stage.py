@@ -47,6 +47,25 @@ def test_one_row_an_expression_and_both_numbers_by_hand(tmp_path):
     assert "| cIoU | 0.400 |" in text and "1 without a mask" in text
 
 
+def test_looks_at_sealed_patients_are_counted_and_said(tmp_path):
+    data = write_refcoco(tmp_path / "data")
+    for name, patient in (("a", "P1"), ("b", "P2")):
+        (data / f"images/{name}.png").rename(data / f"images/{patient}_{name}.png")
+    for name in ("refs.json", "instances.json"):
+        text = (data / name).read_text()
+        (data / name).write_text(text.replace("a.png", "P1_a.png").replace("b.png", "P2_b.png"))
+    rules = {"schema": "vesselkit.dataset", "schema_version": 2, "ids": "public", "group_by": "(?P<patient>P.)_"}
+    (data / "dataset.json").write_text(json.dumps({**rules, "split": {"parts": {"train": ["P2"], "test": ["P1"]}}}))
+    text = run(open_dataset(data), tmp_path / "out")
+    assert text.startswith("# Referring segmentation: training list unknown; first look at this test set\n")
+    assert read(tmp_path / "out")[1]["sealed"] == {
+        "patients": 1, "cases": 1, "number": 1, "again": False, "kept": True
+    }  # fmt: skip
+    assert "1 look at this test set so far, this one" in run(open_dataset(data), tmp_path / "again")
+    run(open_dataset(data, split="train"), tmp_path / "train")
+    assert read(tmp_path / "train")[1]["sealed"] is None
+
+
 def test_an_image_is_prepared_once_and_equal_prompts_are_asked_once(tmp_path):
     predictor = WordPredictor()
     entries = [{"image": "a.png", "mask": [[SQUARE], [OTHER], [SQUARE]], "text": ["left", "right", "Left"]}]
@@ -270,7 +289,7 @@ def test_the_numbers_are_those_of_before_the_predictions_were_a_run(former, tmp_
     means = [{row["metric"]: row["mean"] for row in one["results"]} for one in (summary_then, summary_now)]
     assert means[1] == pytest.approx(means[0], abs=1e-3) and set(means[0]) == {"ciou", "giou"}
     assert summary_now["config"]["dataset"]["listing_sha256"] == summary_then["config"]["dataset"]["listing_sha256"]
-    assert summary_now.keys() == summary_then.keys() and summary_now["expressions"] == 10
+    assert summary_now.keys() == {*summary_then, "sealed"} and summary_now["expressions"] == 10
     # The table has intervals of another kind since.
     prose = [
         [line for line in one.splitlines() if "|" not in line] for one in ((before / "summary.md").read_text(), text)

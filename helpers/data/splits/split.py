@@ -35,6 +35,11 @@ class Split:
     seed: int | None = None
     strata: str | None = None
 
+    @property
+    def sealed_patients(self) -> frozenset[str]:
+        """Ids of the patients of all sealed parts."""
+        return frozenset(patient for name in self.sealed for patient in self.parts[name])
+
     def to_json(self) -> dict[str, Any]:
         """As the file of the rules holds it; see docs/datasets.md."""
         return {

@@ -51,7 +51,12 @@ def predicted(keyed: tuple[Case, FrangiSettings]) -> CaseArrays:
 
 
 def out_of_fold(dataset: Dataset, folds: int, seed: int, processes: int) -> tuple[pd.DataFrame, list[str]]:
-    """Scores of every case with ground truth, with its fold; and a line on what each fold chose."""
+    """Scores of every case with ground truth, with its fold; and a line on what each fold chose.
+
+    Raises:
+        RefusedInput: where a patient is sealed.
+    """
+    dataset.require_unsealed("the choice of settings")
     cases = [case for case in dataset.cases if case.truth is not None]
     listed = unit_table(cases)
     numbers = fold_numbers(list(unit_keys(listed)), folds, seed)

@@ -21,6 +21,7 @@ from helpers.evaluation.markdown import escaped
 from helpers.evaluation.refcoco.expression_prompts import prompt_of
 from helpers.evaluation.refcoco.expressions import Expression
 from helpers.evaluation.score_table import pooled, scores_table
+from helpers.evaluation.sealed_looks import look_titles
 from helpers.metrics.case_scores import CaseArrays, CaseScoring
 from helpers.metrics.intervals import FEWEST_UNITS, Method
 from helpers.runs.run_folder import Run
@@ -126,6 +127,7 @@ def write(
     context: Mapping[str, Any],
     left_out: Mapping[str, int],
     warnings: Sequence[str] = (),
+    look: Mapping[str, Any] | None = None,
 ) -> str:
     """Write table, summary.json and summary.md; gives the text of the last.
 
@@ -133,6 +135,7 @@ def write(
         context: JSON object that says what was asked, without paths.
         left_out: numbers of entries passed over, by reason.
         warnings: sentences that must be known before the numbers are believed.
+        look: at sealed patients, as `counted_look` gives it; None where none was scored.
     """
     failed = int((table["outcome"] != CaseScoring.SCORED).sum())
     summary = {
@@ -141,7 +144,8 @@ def write(
         "expressions": len(table),
         "images": int(table["case_id"].nunique()),
         "failed": failed,
-        "title": title(counts(_unit_table(table))),
+        **look_titles({"title": title(counts(_unit_table(table)))}, look),
+        "sealed": None if look is None else dict(look),
         "statuses": {str(name): int(count) for name, count in table["status"].value_counts().items()},
         "left_out": dict(left_out),
         "warnings": list(warnings),

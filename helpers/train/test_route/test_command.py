@@ -10,6 +10,7 @@ from helpers.core.errors import VesselkitError
 from helpers.core.vocabulary import Launcher
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
 from helpers.evaluation.markdown import stands_beside
+from helpers.evaluation.sealed_looks import look_text
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
 from helpers.train.test_route.config_file import exit_codes, parser_of, read_config, runner_of
 from helpers.train.test_route.mmengine_scope import Runner
@@ -45,8 +46,10 @@ def run_test(
 
 
 def metrics_text(metrics: Mapping[str, float]) -> str:
-    """Whose scores these are, the headline with intervals, pooled numbers and counts, one a line."""
+    """Whose scores these are, the look at sealed patients, the headline with intervals, pooled numbers, counts."""
     lines = [f"{UNKNOWN_TITLE}: `vesselkit evaluate` tells patients that training saw"]
+    if (looks := metrics.get("vessel/n_looks")) is not None:
+        lines.append(look_text({"number": int(looks), "again": bool(metrics.get("vessel/look_again"))}))
     for name in (*HEADLINE, "ciou", "giou"):
         if (value := metrics.get(f"vessel/{name}")) is not None:
             ends = [metrics.get(f"vessel/{name}_{end}") for end in ("low", "high")]

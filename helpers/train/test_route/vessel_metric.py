@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
@@ -13,6 +14,7 @@ from helpers.data.cases import ignored_of
 from helpers.data.dataset import Dataset
 from helpers.evaluation.case_arrays import Scorable, scorable
 from helpers.evaluation.score_table import pooled, scores_table, summary, with_united
+from helpers.evaluation.sealed_looks import counted_look, look_warnings
 from helpers.metrics.case_scores import CaseArrays, CaseScores, CaseScoring, score_case
 from helpers.metrics.definitions import DISTANCES
 from helpers.runs.status import NO_ANSWER
@@ -71,7 +73,8 @@ class VesselMetric(BaseMetric):
 
         Beside a distance stand its median over cases and the number of cases at the cap.
 
-        A case that came twice, as mmengine's own sampler may have it, counts once.
+        A case that came twice, as mmengine's own sampler may have it, counts once. Of sealed patients stand the number
+        of looks at them, this one included, and whether this very look was counted before, as 0 or 1.
 
         Raises:
             RefusedInput: where no case has a ground truth.
@@ -103,7 +106,16 @@ class VesselMetric(BaseMetric):
                     numbers[f"{row['metric']}_n_infinite"] = float(row["n_infinite"])
         # As floats, since mmengine's JSON log leaves whole numbers out.
         outcomes = {f"n_{outcome}": float((table["outcome"] == outcome).sum()) for outcome in CaseScoring}
-        return {**numbers, "n_cases": float(len(table)), **outcomes, "n_errors": float(len(errors))}
+        counts = {"n_cases": float(len(table)), **outcomes, "n_errors": float(len(errors))}
+        return {**numbers, **counts, **_looks(self._dataset_meta["dataset"], table)}
+
+
+def _looks(dataset: Dataset, table: pd.DataFrame) -> dict[str, float]:
+    """What is counted of a look at sealed patients; empty where none was scored."""
+    look = counted_look(dataset, [table])
+    for text in look_warnings(look):
+        MMLogger.get_current_instance().warning(text)
+    return {} if look is None else {"n_looks": float(look["number"]), "look_again": float(look["again"])}
 
 
 def _scored(wanted: Scorable, sample: Mapping[str, Any]) -> CaseScores:

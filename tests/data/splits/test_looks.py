@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import helpers.data.splits.looks as module
-from helpers.data.splits.looks import Look, LookCount, count_look
+from helpers.data.splits.looks import Look, LookCount, carry_looks, count_look
 
 
 def look(mark, *patients, key=None):
@@ -17,7 +17,8 @@ def test_different_looks_are_counted_and_the_same_one_is_not_new(tmp_path):
     assert count_look(tmp_path, look("a", "P1", "P2")) == LookCount(2, again=True, kept=True)
     assert count_look(tmp_path, look("c", "P3")) == LookCount(2, again=False, kept=True)
     assert count_look(tmp_path, look("d", "P9")).number == 1
-    assert count_look(tmp_path, look("e", "P1", key="other")).number == 1
+    assert count_look(tmp_path, look("e", "P1", key="other")).number == 5, "whose they are is not known"
+    assert count_look(tmp_path, look("d", "P9")) == LookCount(2, again=True, kept=True)
     lines = (tmp_path / ".vesselkit" / "looks.jsonl").read_text().splitlines()
     assert [json.loads(line)["fingerprint"] for line in lines] == ["a", "b", "c", "d", "e"]
     assert {**json.loads(lines[0]), "moment": ""} == {
@@ -58,3 +59,18 @@ def test_a_split_of_a_folder_above_has_its_count_there(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps(rules))
     assert count_look(tmp_path / "part", look("a", "P1")).number == 1
     assert (tmp_path / ".vesselkit" / "looks.jsonl").is_file() and not (tmp_path / "part" / ".vesselkit").exists()
+
+
+def test_looks_go_with_the_patients_and_tell_of_no_other(tmp_path):
+    source = tmp_path / "source" / ".vesselkit" / "looks.jsonl"
+    for mark, patients, key in (("a", ["P1", "P2"], None), ("b", ["P3"], None), ("c", ["P8"], "other")):
+        count_look(source.parents[1], look(mark, *patients, key=key))
+    source.write_text(source.read_text() + "cut\n")
+    carry_looks(source.parents[1], tmp_path / "new", {"p1": "P1", "P5": "P5"}, None)
+    lines = list(map(json.loads, (tmp_path / "new" / ".vesselkit" / "looks.jsonl").read_text().splitlines()))
+    assert [(line["fingerprint"], line["patients"], line["key_fingerprint"]) for line in lines] == [
+        ("a", ["p1"], None), ("c", ["P5", "p1"], None), ("line 4", ["P5", "p1"], None)
+    ]  # fmt: skip
+    assert lines[0]["moment"] == json.loads(source.read_text().splitlines()[0])["moment"]
+    carry_looks(tmp_path / "nothing", tmp_path / "bare", {"P1": "P1"}, None)
+    assert not (tmp_path / "bare").exists()

@@ -1,12 +1,16 @@
 """The five-fold script: whole units in a fold, and each case scored under settings that did not see it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.core.errors import RefusedInput
 from helpers.data.dataset import open_dataset
+from helpers.data.splits.split import Split
 from helpers.dev.measure import frangi_folds
 from helpers.dev.measure.frangi_folds import fold_numbers, out_of_fold
 from helpers.evaluation import frangi_tuning
@@ -30,8 +34,18 @@ def test_every_case_is_scored_out_of_its_fold(tmp_path, monkeypatch):
     asked, choose = [], frangi_tuning.choose
     monkeypatch.setattr(frangi_folds, "choose", lambda curves, listed: asked.append(listed) or choose(curves, listed))
     save_pairs(tmp_path, [drawn_truth(4, 64, start) for start in (20, 25, 30)])
-    table, lines = out_of_fold(open_dataset(tmp_path), folds=3, seed=0, processes=1)
+    dataset = open_dataset(tmp_path)
+    table, lines = out_of_fold(dataset, folds=3, seed=0, processes=1)
     assert len(lines) == 3 and sorted(table["fold"]) == [1, 2, 3]
     for fold, seen in enumerate(asked, start=1):
         assert set(seen["case_id"]) == set(table.loc[table["fold"] != fold, "case_id"])
     assert table["dice"].to_numpy() == pytest.approx(np.ones(3), abs=0.4)
+    with pytest.raises(RefusedInput, match="the choice of settings was about to use 1 frames of sealed patients"):
+        out_of_fold(with_sealed(dataset), folds=3, seed=0, processes=1)
+
+
+def with_sealed(dataset):
+    """The data set with a first patient who is sealed."""
+    first = replace(dataset.cases[0], frame=replace(dataset.cases[0].frame, split="test"))
+    rules = replace(dataset.rules, split=Split({"test": ("P1",)}, sealed=("test",)))
+    return replace(dataset, cases=(first, *dataset.cases[1:]), rules=rules)

@@ -1,5 +1,6 @@
 """Data set, batches, metric and hooks, without a model."""
 
+import json
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from mmengine.structures import BaseDataElement
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.data.frames.frame import Frame
 from helpers.train.test_route import FixedBatches, FrameDataset, PanelHook, VesselMetric
-from helpers.train.test_route.test_command import require_predicted
+from helpers.train.test_route.test_command import metrics_text, require_predicted
 from tests.support.vessel_runs import SIDE, write_data
 
 
@@ -101,6 +102,24 @@ def test_a_test_of_errors_alone_is_not_called_done(dataset, failed):
     assert found["vessel/n_errors"] == failed
     with nullcontext() if failed < 12 else pytest.raises(VesselkitError, match="every one of 12 cases"):
         require_predicted(found)
+
+
+def test_looks_at_sealed_patients_are_counted(tmp_path):
+    write_data(tmp_path / "data")
+    split = {"parts": {"train": ["P01"], "test": ["P02"]}}
+    rules = {"schema": "vesselkit.dataset", "schema_version": 2, "ids": "public", "layout": "paired", "split": split}
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps(rules))
+    test = FrameDataset(str(tmp_path / "data"), split="test")
+    for mask, number, again in ((None, 1, 0), (None, 1, 1), (np.ones((SIDE, SIDE), bool), 2, 0)):
+        metric = metric_of(test)
+        metric.process({}, samples(test, mask))
+        found = metric.evaluate(len(test))
+        assert (found["vessel/n_looks"], found["vessel/look_again"]) == (number, again)
+    assert "\nsecond look at this test set\n" in metrics_text(found)
+    train = FrameDataset(str(tmp_path / "data"), split="train")
+    metric = metric_of(train)
+    metric.process({}, samples(train))
+    assert "vessel/n_looks" not in metric.evaluate(len(train))
 
 
 def test_a_case_that_comes_twice_counts_once(dataset):
