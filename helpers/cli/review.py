@@ -166,7 +166,7 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
         for line in preferences((source.scored_runs[0].name, scored_run.name), standing, theirs):
             typer.echo(line)
     if corrections.standing:
-        typer.echo(corrections.to_text())
+        typer.echo(corrections.to_text(corrections.measured_anchoring()))
     lapsed = sum(bool(one.verdict) and not source.places(one) for one in records)
     if lapsed:
         typer.echo(elsewhere(lapsed))

@@ -9,8 +9,13 @@ from typing import Any
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
-from helpers.data.exported_masks import NAME as EXPORTED_NAME
-from helpers.data.exported_masks import ExportedMask, ExportedMasks, read_exported, refuse_exports_below
+from helpers.data.exported_masks import (
+    EXPORTED_NAME,
+    ExportedMask,
+    ExportedMasks,
+    read_exported,
+    refuse_exports_below,
+)
 from helpers.data.fitted_cases import cases_drawn_on, rescaled_cases
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.image_reading import natural_key

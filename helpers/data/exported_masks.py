@@ -13,10 +13,11 @@ from helpers.core.documents import read_document, refuse_damaged, write_document
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exported
 from helpers.data.cases import Record
+from helpers.data.layouts.file_walk import files_under
 from helpers.data.truth.ground_truth import MaskFileTruth
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.exported-masks", 1
-NAME = "exported.json"
+EXPORTED_NAME = "exported.json"
 _CHANNEL = "_0000"  # what nnU-Net puts behind the name of an image
 _ADVICE = "Export it again"
 _LISTS = ("click_weights", "further_configs", "further_weights")
@@ -55,6 +56,16 @@ class MaskBase:
     further_configs: tuple[str, ...] = ()
     further_weights: tuple[str, ...] = ()
 
+    @property
+    def configs(self) -> tuple[str, ...]:
+        """Fingerprints of all runs that took part, that of its beginning first."""
+        return once((self.config, *self.further_configs))
+
+    @property
+    def all_weights(self) -> tuple[str, ...]:
+        """Fingerprints of all models that took part: in its beginning, by clicks, or further."""
+        return once((self.weights, *self.click_weights, *self.further_weights))
+
 
 @dataclass(frozen=True)
 class ExportedMask:
@@ -70,17 +81,18 @@ class ExportedMask:
     bases: tuple[MaskBase, ...]
     patient: str | None = None
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of the mask, and of all that it began from."""
+        return once((self.mask_sha256, *(base.mask_sha256 for base in self.bases)))
+
     def began_from(self, config: str | None, weights: str | None) -> bool:
         """Whether a run took part in it, or another one of the same weights: as its beginning, by clicks, or further.
 
         Args:
             config, weights: fingerprints of the run; None where it does not say.
         """
-        return any(
-            (weights is not None and weights in (base.weights, *base.click_weights, *base.further_weights))
-            or (config is not None and config in (base.config, *base.further_configs))
-            for base in self.bases
-        )
+        return any(weights in base.all_weights or config in base.configs for base in self.bases)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,11 @@ class ExportedMasks:
         return next((name for name in (stem, stem.removesuffix(_CHANNEL)) if name in self.masks), None)
 
 
+def once(names: Iterable[str | None], but: str | None = None) -> tuple[str, ...]:
+    """The names that are known, each once, without `but`."""
+    return tuple(dict.fromkeys(name for name in names if name is not None and name != but))
+
+
 def write_exported(folder: Path, exported: ExportedMasks) -> None:
     """Write the record of a folder."""
     values = {
@@ -131,7 +148,7 @@ def write_exported(folder: Path, exported: ExportedMasks) -> None:
             for case_id, mask in exported.masks.items()
         },
     }
-    write_document(folder / NAME, SCHEMA, SCHEMA_VERSION, values)
+    write_document(folder / EXPORTED_NAME, SCHEMA, SCHEMA_VERSION, values)
 
 
 def read_exported(folder: Path) -> ExportedMasks | None:
@@ -140,7 +157,7 @@ def read_exported(folder: Path) -> ExportedMasks | None:
     Raises:
         RefusedInput: for a damaged one, or one of another version.
     """
-    path = folder / NAME
+    path = folder / EXPORTED_NAME
     if not path.is_file():
         return None
     values = read_document(path, SCHEMA, SCHEMA_VERSION, ("what", "masks"), _ADVICE)
@@ -152,6 +169,28 @@ def read_exported(folder: Path) -> ExportedMasks | None:
             values["adjudicator"],
             bool(values["accepted_as_truth"]),
             {reason: tuple(case_ids) for reason, case_ids in values["left_out"].items()},
+        )
+
+
+def exported_above(path: Path) -> ExportedMasks | None:
+    """What the kit's record says of a data set in a folder, or of a file in it; None without a record.
+
+    Raises:
+        RefusedInput: for a damaged record.
+    """
+    path = path.resolve()  # of a relative path the folders above are not part
+    folders = (path, *path.parents[:2]) if path.is_dir() else path.parents[:2]
+    return next((found for folder in folders if (found := read_exported(folder)) is not None), None)
+
+
+def require_one_export(path: Path) -> None:
+    """Raise RefusedInput where the record of masks to import lies in a folder below the one that is imported."""
+    below = files_under(path)[0] if path.is_dir() else ()
+    records = [name for name in below if Path(name).name == EXPORTED_NAME and "/" in name]
+    if records:
+        raise RefusedInput(
+            f"{path}: expected one folder of masks, found {records[0]}, which says what the masks in its own folder "
+            f"began from. Import {path / Path(records[0]).parent} by itself"
         )
 
 
@@ -173,13 +212,13 @@ def refuse_exports_below(root: Path, records: Iterable[Record]) -> None:
         if isinstance(record.truth, MaskFileTruth):
             used.add(record.truth.path.parent)
     looked_at = {above for folder in used for above in (folder, *folder.parents) if root in above.parents}
-    found = sorted(folder for folder in looked_at if (folder / NAME).is_file())
+    found = sorted(folder for folder in looked_at if (folder / EXPORTED_NAME).is_file())
     if found:
         others = f", and {len(found) - 1} more" if len(found) > 1 else ""
         raise RefusedInput(
-            f"{root}: expected a data set without an export of masks within it, found {found[0] / NAME}{others}. It "
-            f"says what the masks there are, and only where that folder is opened by itself: name {found[0]} as the "
-            "data set, or move it to another place"
+            f"{root}: expected a data set without an export of masks within it, found {found[0] / EXPORTED_NAME}"
+            f"{others}. It says what the masks there are, and only where that folder is opened by itself: name "
+            f"{found[0]} as the data set, or move it to another place"
         )
 
 

@@ -116,4 +116,4 @@ def edit_distance_of(summary: Mapping[str, Any], run: str) -> Mapping[str, Any] 
 
 def _is_base(record: ExportedMask, digest: str | float) -> bool:
     """Whether a mask is the ground truth itself, or what it began from; an undrawn one, whose digest is NaN, is not."""
-    return isinstance(digest, str) and digest in (record.mask_sha256, *(base.mask_sha256 for base in record.bases))
+    return isinstance(digest, str) and digest in record.digests

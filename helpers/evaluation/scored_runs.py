@@ -18,6 +18,7 @@ from helpers.metrics.case_scores import CaseScoring
 from helpers.runs.finishing import OFFICIAL_CHECK
 from helpers.runs.mask_origins import MaskOrigins
 from helpers.runs.provenance import is_as_found
+from helpers.runs.run_config import CONFIG_NAME
 from helpers.runs.run_folder import Run, open_run, require_comparable
 
 
@@ -41,7 +42,7 @@ class ScoredRun:
     @cached_property
     def origins(self) -> MaskOrigins:
         """What its masks began from before they were imported; nothing for masks that a model made here."""
-        return MaskOrigins.of_config(self.run.config.values)
+        return MaskOrigins.of_config(self.run.config.values, self.run.folder / CONFIG_NAME)
 
     @property
     def tuned_on(self) -> tuple[str, ...]:

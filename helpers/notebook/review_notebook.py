@@ -46,7 +46,7 @@ class Review(OpenedReview):
             lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
         if self.session.elsewhere:
             lines.append(elsewhere(self.session.elsewhere))
-        lines += filter(None, [self.corrections.to_text()])
+        lines += filter(None, [self.corrections.to_text(self.corrections.measured_anchoring())])
         return "\n".join(lines)
 
     def export(self, settings: ReviewSettings) -> str:

@@ -10,7 +10,7 @@ from helpers.core.vocabulary import BeganFrom
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchanged import MadeBy, Making
-from helpers.data.exported_masks import MaskBase, MaskOrigin
+from helpers.data.exported_masks import MaskBase, MaskOrigin, once
 from helpers.data.frames.image_reading import natural_key
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.merging import Merged
@@ -37,8 +37,7 @@ class ChosenMask:
     @property
     def made_by(self) -> MadeBy:
         """How the mask came about, and the models that took part."""
-        known = (one for base in self.bases for one in (base.weights, *base.click_weights, *base.further_weights))
-        return MadeBy(self.making, tuple(dict.fromkeys(one for one in known if one is not None)))
+        return MadeBy(self.making, once(one for base in self.bases for one in base.all_weights))
 
 
 def _predicted_base(source: ReviewSource, reviewer: str | None, mask: np.ndarray | None) -> MaskBase:
@@ -108,7 +107,7 @@ def bases_of_records(
     """What corrections of one mask began from.
 
     Behind each stands what it was carried from, and, where it began from ground truth that the kit exported, whatever
-    that began from. With the reviewed run, where it was imported, stands what its masks began from.
+    that began from. With an open run, where it was imported, stands what its masks began from.
 
     Args:
         known: all records of the corrections' folder by id, with every origin of `records`.
@@ -124,16 +123,16 @@ def bases_of_records(
 
 
 def _with_imported(source: ReviewSource, base: MaskBase) -> MaskBase:
-    """A base that names what the reviewed run was imported from, where it names that run."""
-    scored_run = source.scored_runs[0]
-    if scored_run.run.config.first_sha256 not in (base.config, *base.further_configs):
-        return base
-    origins = scored_run.origins
-    return replace(
-        base,
-        further_configs=tuple(dict.fromkeys((*base.further_configs, *origins.configs))),
-        further_weights=tuple(dict.fromkeys((*base.further_weights, *origins.weights))),
-    )
+    """A base that names what the masks of imported runs began from, where it names one of the runs that are open."""
+    for scored_run in source.scored_runs:
+        if scored_run.run.config.first_sha256 in base.configs:
+            origins = scored_run.origins
+            base = replace(
+                base,
+                further_configs=once((*base.further_configs, *origins.configs)),
+                further_weights=once((*base.further_weights, *origins.weights)),
+            )
+    return base
 
 
 def _bases_of_truth(dataset: Dataset, case: Case | None, record: CorrectionRecord) -> tuple[MaskBase, ...]:

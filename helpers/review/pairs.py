@@ -112,11 +112,12 @@ def _pairs(
     frames = {frame.case_id: frame for frame in source.dataset.frames}
     test_splits = _tested_splits(source.dataset)
     of_tests = [frame for frame in frames.values() if frame.split in test_splits]
-    tested = {frame.patient for frame in of_tests}
-    unsplit = {frame.patient for frame in frames.values() if frame.split is None} if of_tests else set()
+    united = source.dataset.people.spellings.of
+    tested = {united(frame.patient) for frame in of_tests}
+    unsplit = {united(frame.patient) for frame in frames.values() if frame.split is None} if of_tests else set()
     for case_id in track(sorted(merged.records, key=natural_key), "compare", unit="case"):
         frame, records = frames[case_id], merged.records[case_id]
-        reason = _OF_TEST if frame.split in test_splits else _of_test(frame, tested, unsplit)
+        reason = _OF_TEST if frame.split in test_splits else _of_test(united(frame.patient), tested, unsplit)
         if reason is None and not any(_began(source, record) for record in records):
             reason = _OTHER
         if reason is None:
@@ -135,18 +136,19 @@ def _tested_splits(dataset: Dataset) -> frozenset[str]:
     return frozenset(name for name in splits if name in sealed or _TEST.search(name) is not None)
 
 
-def _of_test(frame: Frame, tested: set[str | None], unsplit: set[str | None]) -> str | None:
+def _of_test(patient: str | None, tested: set[str | None], unsplit: set[str | None]) -> str | None:
     """Why a frame of no test split may be of a patient that a model is tested on; None where it is not.
 
     Args:
+        patient: of the frame, and in the sets the id under which spellings of one patient count.
         tested: patients with a frame of a test split.
         unsplit: those with a frame that names no split, or several; empty where nobody is tested on.
     """
-    if frame.patient is not None and frame.patient in tested:
-        return _OF_TEST
-    if frame.patient is None:
+    if patient is None:
         return _OF_UNKNOWN if tested else None
-    return _UNSPLIT if frame.patient in unsplit else None
+    if patient in tested:
+        return _OF_TEST
+    return _UNSPLIT if patient in unsplit else None
 
 
 def _began(source: ReviewSource, record: CorrectionRecord) -> bool:

@@ -4,10 +4,11 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -279,14 +280,21 @@ def read_taken(path: Path) -> tuple[VerdictRecord, ...]:
     return _without_spoilt(path, records, spoilt)
 
 
-def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:
+def _parsed(path: Path) -> tuple[Sequence[VerdictRecord], Mapping[int, Exception]]:
     """The records of a file, and by number of the line what is wrong with the others."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise RefusedInput(f"{path}: expected a file of verdicts, found more than {_MAX_BYTES:,} bytes")
-        lines = path.read_bytes().split(b"\n")
+        state = path.stat()
+        return _parsed_of(path, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise RefusedInput(f"{path}: expected a file of verdicts ({error.strerror}). Check the path") from error
+
+
+@lru_cache(maxsize=64)
+def _parsed_of(path: Path, size: int, changed: int) -> tuple[Sequence[VerdictRecord], Mapping[int, Exception]]:
+    """As `_parsed`; `changed` is there so that a file that was written again is read again."""
+    if size > _MAX_BYTES:
+        raise RefusedInput(f"{path}: expected a file of verdicts, found more than {_MAX_BYTES:,} bytes")
+    lines = path.read_bytes().split(b"\n")
     records, spoilt = list[VerdictRecord](), dict[int, Exception]()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -296,7 +304,7 @@ def _parsed(path: Path) -> tuple[list[VerdictRecord], dict[int, Exception]]:
             if not _is_other_record(values):
                 records.append(VerdictRecord.from_json(values))
         except (ValueError, RecursionError) as error:
-            spoilt[number] = error
+            spoilt[number] = error.with_traceback(None)  # which would keep the whole file
     return records, spoilt
 
 
@@ -306,7 +314,9 @@ def _is_other_record(values: Any) -> bool:
     return isinstance(schema, str) and schema.startswith("vesselkit.") and schema != SCHEMA
 
 
-def _without_spoilt(path: Path, found: list[VerdictRecord], spoilt: dict[int, Exception]) -> tuple[VerdictRecord, ...]:
+def _without_spoilt(
+    path: Path, found: Sequence[VerdictRecord], spoilt: Mapping[int, Exception]
+) -> tuple[VerdictRecord, ...]:
     if spoilt and not found and len(spoilt) > 1:
         raise RefusedInput(f"{path}: expected verdicts as docs/review.md has them, one a line, found none. Check it")
     if spoilt:

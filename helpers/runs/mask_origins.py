@@ -3,12 +3,13 @@
 A run whose masks are those of another one, a little edited, is not scored as a new one where that other would not be.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import RefusedInput
-from helpers.data.exported_masks import ExportedMask
+from helpers.data.exported_masks import ExportedMask, once
 
 KEY = "mask_origins"  # of a run's configuration
 
@@ -38,26 +39,27 @@ class MaskOrigins:
             empty: case id -> digest of an empty mask of its frame's size, which is of no one run.
         """
         bases = [base for mask in sent.values() for base in mask.bases]
-        digests = {
-            case_id: _once([mask.mask_sha256, *(base.mask_sha256 for base in mask.bases)], but=empty[case_id])
-            for case_id, mask in sent.items()
-        }
+        digests = {case_id: tuple(sorted(once(mask.digests, empty[case_id]))) for case_id, mask in sent.items()}
         return cls(
-            _once(name for base in bases for name in (base.config, *base.further_configs)),
-            _once(name for base in bases for name in (base.weights, *base.click_weights, *base.further_weights)),
+            tuple(sorted({name for base in bases for name in base.configs})),
+            tuple(sorted({name for base in bases for name in base.all_weights})),
             {case_id: found for case_id, found in digests.items() if found},
         )
 
     @classmethod
-    def of_config(cls, values: Mapping[str, Any]) -> "MaskOrigins":
-        """What a run's configuration says. Raises RefusedInput where it says it otherwise than the kit writes it."""
+    def of_config(cls, values: Mapping[str, Any], path: Path) -> "MaskOrigins":
+        """What a run's configuration says. Raises RefusedInput where it says it otherwise than the kit writes it.
+
+        Args:
+            path: of the configuration, for messages.
+        """
         given = values.get(KEY) or {}
         try:
             masks = {str(case_id): tuple(map(str, found)) for case_id, found in given.get("masks", {}).items()}
             return cls(tuple(given.get("configs", ())), tuple(given.get("weights", ())), masks)
         except (AttributeError, TypeError) as error:
             raise RefusedInput(
-                f"run.json: expected {KEY} with configs, weights and masks, found another thing. Import the masks again"
+                f"{path}: expected {KEY} with configs, weights and masks, found another thing. Import the masks again"
             ) from error
 
     def to_config(self) -> dict[str, Any]:
@@ -73,13 +75,8 @@ class MaskOrigins:
         Args:
             record: of the ground truth of the case.
         """
-        own = {record.mask_sha256, *(base.mask_sha256 for base in record.bases)}
         return (
             any(record.began_from(config, None) for config in self.configs)
             or any(record.began_from(None, weights) for weights in self.weights)
-            or not own.isdisjoint(self.masks.get(case_id, ()))
+            or not set(record.digests).isdisjoint(self.masks.get(case_id, ()))
         )
-
-
-def _once(names: Iterable[str | None], but: str | None = None) -> tuple[str, ...]:
-    return tuple(sorted({name for name in names if name is not None and name != but}))

@@ -6,15 +6,14 @@ Run, data set and verdicts are opened here; `helpers.review.exports` and the imp
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.errors import UsageProblem
 from helpers.core.given_values import Spelling
 from helpers.core.vocabulary import SEGMENTATIONS, BeganFrom, Exchange, Exported, Identity, Meaning
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import kind_of, mask_folder
 from helpers.data.exchange.exchanged import AS_LABELLED, Decided
-from helpers.data.exported_masks import NAME as EXPORTED_NAME
+from helpers.data.exported_masks import exported_above, require_one_export
 from helpers.data.layouts.file_walk import files_under
-from helpers.evaluation.leakage.exported_cases import exported_above
 from helpers.prediction.imports.import_run import ImportSummary, import_masks
 from helpers.prediction.imports.unpacked_masks import unpacked
 from helpers.review.corrections.store import CorrectionStore
@@ -148,8 +147,8 @@ def import_as_run(
     """
     found = _kind_of_run(path) if kind is None else kind
     _require_part(found, decided, spell, arrays=found is Exchange.PNG)
-    _require_one_record(path)
-    exported = exported_above(path.resolve())
+    require_one_export(path)
+    exported = exported_above(path)
     if found is Exchange.PNG:
         threshold = 0.5 if decided.threshold is None else decided.threshold
         masks = mask_folder(path)
@@ -177,7 +176,7 @@ def import_as_corrections(
     """Keep masks of another tool as a reader's corrections of a run's cases. Raises as `take_over`."""
     found = kind_of(path) if kind is None else kind
     _require_part(found, decided, spell)
-    _require_one_record(path)
+    require_one_export(path)
     return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, decided)
 
 
@@ -193,17 +192,6 @@ def _require_part(kind: Exchange, decided: Decided, spell: Spelling, *, arrays: 
         raise UsageProblem(f"{spell('threshold')}: goes with probabilities; {kind} holds masks here. Leave it out")
     if decided.threshold is not None:
         threshold_logit(decided.threshold)  # raises where it is no probability
-
-
-def _require_one_record(path: Path) -> None:
-    """Raise RefusedInput where the kit's record of masks to import lies in a folder below the one that is imported."""
-    below = files_under(path)[0] if path.is_dir() else ()
-    records = [name for name in below if Path(name).name == EXPORTED_NAME and "/" in name]
-    if records:
-        raise RefusedInput(
-            f"{path}: expected one folder of masks, found {records[0]}, which says what the masks in its own folder "
-            f"began from. Import {path / Path(records[0]).parent} by itself"
-        )
 
 
 def _kind_of_run(path: Path) -> Exchange:

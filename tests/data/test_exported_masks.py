@@ -15,6 +15,7 @@ from helpers.data.exported_masks import (
     ExportedMasks,
     MaskBase,
     MaskOrigin,
+    exported_above,
     read_exported,
     write_exported,
 )
@@ -38,6 +39,24 @@ def test_what_it_began_from_is_told_by_weights_or_configuration():
     mask = MASKS["P1-F1"]
     assert mask.began_from(None, "weights") and mask.began_from("config", "other")
     assert not mask.began_from("other", "other") and not mask.began_from(None, None)
+
+
+def test_all_that_took_part_is_named_once():
+    base = MaskBase(
+        BeganFrom.CARRIED, "ann", config="c", weights="w", mask_sha256="m", click_weights=("v", "w"),
+        further_configs=("d", "c"), further_weights=("v",),
+    )  # fmt: skip
+    assert (base.configs, base.all_weights) == (("c", "d"), ("w", "v"))
+    assert ExportedMask(MaskOrigin.CORRECTED, "a", (base, MaskBase(BeganFrom.EMPTY), base)).digests == ("a", "m")
+
+
+def test_the_record_of_a_file_lies_up_to_two_folders_above_it(tmp_path, monkeypatch):
+    write_exported(tmp_path, ExportedMasks(Exported.MASKS, "key", MASKS))
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    assert exported_above(tmp_path / "a/list.txt") == exported_above(tmp_path / "a/b") == read_exported(tmp_path)
+    assert exported_above(tmp_path / "a/b/list.txt") is None
+    monkeypatch.chdir(tmp_path / "a")
+    assert exported_above(Path("list.txt")) is not None
     assert not ExportedMask(MaskOrigin.CORRECTED, "a", (MaskBase(BeganFrom.TRUTH, "ann"),)).began_from(None, None)
 
 

@@ -92,6 +92,10 @@ def test_patients_of_the_test_split_and_those_who_may_be_are_left_out(tmp_path, 
         "the patient is of the test split": [GRIDDED],
         "the patient is unknown and may be of the test split": [NO_TRUTH],
     }
+    people = replace(chosen.dataset.people, ids={"x1": patients[GRIDDED], "X01": patients[SEVERAL]})
+    spelled = replace(chosen, dataset=replace(chosen.dataset, people=people))
+    with pytest.raises(UsageProblem, match="found none .2 cases: the patient is of the test split; 1 cases"):
+        export_pairs(spelled, tmp_path / "none", store, 0)
 
 
 @pytest.mark.parametrize("name", ["testA", "test_1", "Testing", "my-test"])

@@ -1,5 +1,7 @@
 """What an imported run keeps of what its masks began from."""
 
+from pathlib import Path
+
 import pytest
 
 from helpers.core.errors import RefusedInput
@@ -9,6 +11,7 @@ from helpers.runs.mask_origins import MaskOrigins
 
 BASE = MaskBase(BeganFrom.PREDICTION, config="c", weights="w", mask_sha256="none", further_configs=("d",))
 SENT = {"x": ExportedMask(MaskOrigin.CORRECTED, "m", (BASE,)), "y": ExportedMask(MaskOrigin.PREDICTED, "none", ())}
+PATH = Path("run/run.json")
 ORIGINS = MaskOrigins(("c", "d"), ("w",), {"x": ("m",)})
 
 
@@ -18,8 +21,8 @@ def truth(digest="t", **of_base):
 
 def test_a_configuration_holds_them_and_older_ones_hold_none():
     found = MaskOrigins.of(SENT, {"x": "none", "y": "none"})  # an empty mask is of no one run
-    assert found == ORIGINS and MaskOrigins.of_config(found.to_config()) == found
-    assert not MaskOrigins.of_config({}) and MaskOrigins().to_config() == {}
+    assert found == ORIGINS and MaskOrigins.of_config(found.to_config(), PATH) == found
+    assert not MaskOrigins.of_config({}, PATH) and MaskOrigins().to_config() == {}
 
 
 def test_ground_truth_shares_runs_models_and_the_masks_of_its_own_case():
@@ -30,5 +33,5 @@ def test_ground_truth_shares_runs_models_and_the_masks_of_its_own_case():
 
 @pytest.mark.parametrize("given", [3, {"masks": ["x"]}, {"configs": 3}])
 def test_anything_else_is_refused(given):
-    with pytest.raises(RefusedInput, match="expected mask_origins with configs, weights and masks"):
-        MaskOrigins.of_config({"mask_origins": given})
+    with pytest.raises(RefusedInput, match="run/run.json: expected mask_origins with configs, weights and masks"):
+        MaskOrigins.of_config({"mask_origins": given}, PATH)

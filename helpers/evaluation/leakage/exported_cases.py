@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.data.exported_masks import ExportedMasks, read_exported
+from helpers.data.exported_masks import ExportedMasks
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,6 @@ class ExportedCase:
     key_fingerprint: str
     case_id: str = field(repr=False)
     patient: str | None = field(repr=False)
-
-
-def exported_above(path: Path) -> ExportedMasks | None:
-    """What the kit's record says of a data set in a folder, or of an annotation file in it; None without a record.
-
-    Raises:
-        RefusedInput: for a damaged record.
-    """
-    folders = (path, *path.parents[:2]) if path.is_dir() else path.parents[:2]
-    return next((found for folder in folders if (found := read_exported(folder)) is not None), None)
 
 
 def case_of(exported: ExportedMasks | None, name: str) -> ExportedCase | None:

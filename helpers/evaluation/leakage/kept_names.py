@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.data.ids.id_key import fingerprint, machine_folder, read_key, write_private
-from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
+from helpers.evaluation.leakage.exported_cases import ExportedCase
 from helpers.evaluation.leakage.name_marks import Mark, NameMarks, hashed, marks_of
 from helpers.evaluation.leakage.training_files import ListRole, NamedImages, TrainingFiles
 
@@ -97,7 +97,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
         for name in source.names:
             one = marks_of(name, mark, source.file(name))
             training = source.role is ListRole.TRAINING
-            case = case_of(source.exported, name)
+            case = source.case(name)
             if case is not None and training:
                 exported.setdefault(case.key_fingerprint, []).append(case)
             parts |= one.parts if training and case is None else set()

@@ -10,7 +10,7 @@ from typing import Any
 from helpers.core.errors import RefusedInput
 from helpers.data.dataset import Dataset
 from helpers.data.ids.id_key import machine_key_path
-from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
+from helpers.evaluation.leakage.exported_cases import ExportedCase
 from helpers.evaluation.leakage.kept_names import KeptNames, case_mark, key_of, patient_mark, read_kept
 from helpers.evaluation.leakage.name_marks import hashed, marks_of, plain
 from helpers.evaluation.leakage.standing import Source, Standing, Standings
@@ -175,7 +175,7 @@ class TrainingData:
         pairs, cases = list[tuple[str, Path | None]](), list[ExportedCase]()
         for one in sources:
             for name in one.names:
-                case = case_of(one.exported, name)
+                case = one.case(name)
                 if case is None:
                     pairs.append((name, one.file(name)))
                 else:

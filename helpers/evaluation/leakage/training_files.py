@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,12 +17,12 @@ from typing import Any
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.safe_json import read_json
 from helpers.data.dataset import open_dataset
-from helpers.data.exported_masks import ExportedMasks
+from helpers.data.exported_masks import ExportedMasks, exported_above
 from helpers.data.ids.id_key import default_key_path
 from helpers.data.layouts.detection import dataset_root, read_records, saved_rules
 from helpers.data.splits.split import chosen_parts
 from helpers.evaluation.leakage.config_source import TrainedOn, data_sets, inherited, texts, words_of
-from helpers.evaluation.leakage.exported_cases import exported_above
+from helpers.evaluation.leakage.exported_cases import ExportedCase, case_of
 
 _IMAGE_KEYS = frozenset(
     ("image", "file_name", "image_path", "imagePath", "images", "file_names", "filename", "img", "img_path")
@@ -64,7 +65,7 @@ class NamedImages:
         path: of the list, the annotation file or the data set. It may carry a name: never to be shown.
         names: with '/' between the parts of a path, each once, sorted.
         folders: where these images may lie.
-        exported: what the images are cases of, where the kit exported them under their case ids; else None.
+        exported: what the kit's record above the list says of images that it exported; None without a record.
     """
 
     path: Path = field(repr=False)
@@ -82,6 +83,25 @@ class NamedImages:
     def file(self, name: str) -> Path | None:
         """The image of a name; None where it is not here."""
         return place_of(name, self.folders)
+
+    def case(self, name: str) -> ExportedCase | None:
+        """The case that a name stands for; None for an original name.
+
+        The record above the image itself says it, where the image is here: a list may name images of several exports.
+
+        Raises:
+            RefusedInput: for a damaged record.
+        """
+        file = self.file(name)
+        if file is None:
+            return case_of(self.exported, name)
+        if file.parent not in self._exported_by_folder:
+            self._exported_by_folder[file.parent] = exported_above(file.parent) or self.exported
+        return case_of(self._exported_by_folder[file.parent], name)
+
+    @cached_property
+    def _exported_by_folder(self) -> dict[Path, ExportedMasks | None]:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.file_matching import match
-from helpers.data.exported_masks import NAME as EXPORTED_NAME
-from helpers.data.exported_masks import ExportedMasks
+from helpers.data.exported_masks import EXPORTED_NAME, ExportedMasks
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.file_walk import files_under

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
+from helpers.evaluation.score_table import patient_means, sizes, with_united
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Interval, Scale, mean_interval
 from helpers.metrics.overlap import PixelCounts, count_pixels, dice
@@ -61,9 +63,8 @@ class Closeness:
         cases: that were corrected, each once however many readers it has.
         readers: who corrected them.
         patients: that their frames are of; None where that is unknown of one.
-        dice: between correction and prediction: the mean over readers within each case, over cases within each patient,
-            then over patients (over cases where patients are unknown). Its bounds are None below
-            `FEWEST_FOR_INTERVAL` patients.
+        dice: between correction and prediction: the mean over readers within each case, then averaged as scores are, by
+            `patient_means`. Its bounds are None below `FEWEST_FOR_INTERVAL` patients, and where one is unknown.
     """
 
     cases: int
@@ -183,17 +184,23 @@ def _dice(source: ReviewSource, store: CorrectionStore, record: CorrectionRecord
 
 def _closeness(source: ReviewSource, values: Mapping[tuple[str, str], float]) -> Closeness:
     """Args: values: Dice by reader and case id."""
+    if not values:
+        return Closeness(0, 0, 0, mean_interval(np.array([]), Scale.SHARE))
     by_case = dict[str, list[float]]()
     for (_, case_id), value in values.items():
         by_case.setdefault(case_id, []).append(value)
-    cases = {case_id: float(np.mean(of)) for case_id, of in by_case.items()}
-    by_patient: dict[str | None, list[float]] = {}
-    for case_id, value in cases.items():
-        by_patient.setdefault(source.data_cases[case_id].frame.patient, []).append(value)
-    known = None not in by_patient
-    units = [float(np.mean(of)) for of in by_patient.values()] if known else list(cases.values())
-    found = mean_interval(np.array(units), Scale.SHARE)
-    if not known:
+    frames = [source.data_cases[case_id].frame for case_id in by_case]
+    table = pd.DataFrame(
+        {
+            "case_id": list(by_case),
+            "sequence": pd.Series([frame.sequence for frame in frames], dtype=object),
+            "patient": pd.Series([frame.patient for frame in frames], dtype=object),
+            "dice": [float(np.mean(of)) for of in by_case.values()],
+        }
+    )
+    table = with_united(table, source.dataset.people.spellings)
+    counted, means = sizes(table), patient_means(table, ["dice"])["dice"]
+    found = mean_interval(means.to_numpy(), Scale.SHARE)
+    if counted.patients is None:  # what is known instead need not be independent
         found = Interval(found.estimate, None, None, found.units)
-    readers = len({reviewer for reviewer, _ in values})
-    return Closeness(len(cases), readers, len(by_patient) if known else None, found)
+    return Closeness(counted.cases, len({reviewer for reviewer, _ in values}), counted.patients, found)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from helpers.data.exported_masks import ExportedMask
+from helpers.data.exported_masks import ExportedMask, once
+from helpers.evaluation.scored_runs import ScoredRun
 from helpers.review.corrections.record import CorrectionRecord
 
 
@@ -57,9 +58,9 @@ def with_further(
     """A record that names further runs and models, but for its base's own; None stands for one that is unknown."""
     return replace(
         record,
-        further_configs=_once((*record.further_configs, *configs), record.base.config),
-        further_weights=_once((*record.further_weights, *weights), record.base.weights),
-        click_weights=_once((*record.click_weights, *clicks)),
+        further_configs=once((*record.further_configs, *configs), record.base.config),
+        further_weights=once((*record.further_weights, *weights), record.base.weights),
+        click_weights=once((*record.click_weights, *clicks)),
     )
 
 
@@ -76,19 +77,22 @@ def with_all_of(record: CorrectionRecord, other: CorrectionRecord) -> Correction
 def with_exported(record: CorrectionRecord, mask: ExportedMask) -> CorrectionRecord:
     """A record that names every run and model that a mask began from which the kit exported."""
     for base in mask.bases:
-        record = with_further(
-            record,
-            (base.config, *base.further_configs),
-            (base.weights, *base.further_weights),
-            base.click_weights,
-        )
+        record = with_further(record, base.configs, (base.weights, *base.further_weights), base.click_weights)
+    return record
+
+
+def with_imported(record: CorrectionRecord, scored_runs: Iterable[ScoredRun]) -> CorrectionRecord:
+    """A record that names what the masks of imported runs began from, where it names one of the runs that are open.
+
+    It is kept with the record: when the correction is exported, another run may be open.
+    """
+    named = {record.base.config, *record.further_configs}
+    for one in scored_runs:
+        if one.run.config.first_sha256 in named:
+            record = with_further(record, one.origins.configs, one.origins.weights)
     return record
 
 
 def goes_on_with(record: CorrectionRecord, before: CorrectionRecord) -> bool:
     """Whether a record may go on with an earlier one of the reader, whose base and tools it then has."""
     return record.base == before.base and set(before.tools) <= set(record.tools)
-
-
-def _once(names: Iterable[str | None], but: str | None = None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name is not None and name != but))

@@ -12,7 +12,7 @@ from helpers.core.paths import plain_name
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import current_sha256
 from helpers.evaluation.scored_runs import ScoredRun
-from helpers.review.corrections.anchoring import anchoring, hidden_prediction
+from helpers.review.corrections.anchoring import Anchoring, anchoring, hidden_prediction
 from helpers.review.corrections.carrying import CarriedMasks
 from helpers.review.corrections.drawn import DrawnCorrection
 from helpers.review.corrections.origins import (
@@ -20,6 +20,7 @@ from helpers.review.corrections.origins import (
     with_all_of,
     with_exported,
     with_further,
+    with_imported,
     with_truth_of_origins,
 )
 from helpers.review.corrections.record import Base, CorrectionRecord, CorrectionTool, standing
@@ -149,12 +150,14 @@ class ReviewedCorrections:
         """All records of a reader of a case, also of what was taken back."""
         return tuple(one for one in self._records if (one.case_id, one.reviewer) == (case_id, reviewer))
 
-    def to_text(self) -> str:
-        """How many cases each reader corrected, and how close to the prediction where that was measured; else empty."""
-        standing = self.standing
+    def measured_anchoring(self) -> Anchoring | None:
+        """How close the corrections lie to the prediction, as `anchoring` gives it; every mask is read."""
         records = [one for one in self._records if self._is_of_run(one)]
-        measured = anchoring(self.source, self.store, standing, records)
-        lines = [f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in standing.items()]
+        return anchoring(self.source, self.store, self.standing, records)
+
+    def to_text(self, measured: Anchoring | None = None) -> str:
+        """How many cases each reader corrected, and how close to the prediction where that was measured; else empty."""
+        lines = [f"{reviewer}: {len(by_case)} corrected" for reviewer, by_case in self.standing.items()]
         return "\n".join(lines if measured is None else [*lines, measured.to_text()])
 
     def keep(self, drawn: DrawnCorrection, reviewer: str, *, unseen: bool = False) -> CorrectionRecord:
@@ -266,7 +269,7 @@ class ReviewedCorrections:
             )
         if before is not None and before.mask_sha256 is not None and goes_on_with(record, before):
             record = with_all_of(record, before)
-        return with_truth_of_origins(record, known)
+        return with_truth_of_origins(with_imported(record, self.source.scored_runs), known)
 
     def _would_replace(self, last: CorrectionRecord | None) -> bool:
         """Whether a reader's last record of a case is a correction of the frame as the run saw it."""

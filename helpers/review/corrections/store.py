@@ -7,8 +7,9 @@ process is killed, a case has the mask of its last whole record.
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -160,17 +161,24 @@ def _settle(own: Path, record: CorrectionRecord) -> None:
     flush(path.parent)
 
 
-def _lines(own: Path) -> Iterable[CorrectionRecord]:
+def _lines(own: Path) -> tuple[CorrectionRecord, ...]:
     """The records of one reader. Lines that were torn, which are no JSON objects, are passed over with a warning."""
     path = own / RECORD_NAME
-    if not path.exists():
-        return ()
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise RefusedInput(f"{path}: expected a record of corrections, found more than {_MAX_BYTES:,} bytes")
-        *whole, last = path.read_bytes().split(b"\n")
+        state = path.stat()
+        return _lines_of(path, state.st_size, state.st_mtime_ns)
+    except FileNotFoundError:
+        return ()
     except OSError as error:
         raise RefusedInput(f"{path}: expected a record of corrections ({error.strerror}). Check the path") from error
+
+
+@lru_cache(maxsize=64)
+def _lines_of(path: Path, size: int, changed: int) -> tuple[CorrectionRecord, ...]:
+    """As `_lines`; `changed` is there so that a file that was written again is read again."""
+    if size > _MAX_BYTES:
+        raise RefusedInput(f"{path}: expected a record of corrections, found more than {_MAX_BYTES:,} bytes")
+    *whole, last = path.read_bytes().split(b"\n")
     records, torn = [], int(bool(last))  # without its end a line was not on the disk when its process was killed
     for number, line in enumerate(whole, 1):
         try:
@@ -182,9 +190,10 @@ def _lines(own: Path) -> Iterable[CorrectionRecord]:
             record = CorrectionRecord.from_json(values)
         except ValueError as error:
             raise RefusedInput(f"{path}: line {number}: {error}. {_ADVICE}") from error
-        if record.reviewer != own.name:
+        if record.reviewer != path.parent.name:
             raise RefusedInput(
-                f"{path}: line {number}: expected records of {own.name}, found one of {record.reviewer}. {_ADVICE}"
+                f"{path}: line {number}: expected records of {path.parent.name}, found one of "
+                f"{record.reviewer}. {_ADVICE}"
             )
         records.append(record)
     if torn:

@@ -14,12 +14,11 @@ from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.exchanged import AS_LABELLED, Decided
 from helpers.data.exchange.file_matching import match
-from helpers.data.exported_masks import NAME, ExportedMask, ExportedMasks, MaskOrigin
+from helpers.data.exported_masks import EXPORTED_NAME, ExportedMask, ExportedMasks, MaskOrigin, exported_above
 from helpers.data.frames.image_reading import natural_key
-from helpers.evaluation.leakage.exported_cases import exported_above
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.beginnings import Beginning, beginning
-from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_origins
+from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_imported, with_origins
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
@@ -124,7 +123,7 @@ def take_over(
             f"{path}: expected masks named as the frames of the run or by case id, found {len(reads)}, none of a case. "
             "Check the folder and --data"
         )
-    exported = exported_above(path.resolve())
+    exported = exported_above(path)
     if exported is not None:
         _require_same_beginning(path, exported, matched, source, began_from)
     all_known = {one.id: one for one in store.records()}
@@ -163,7 +162,8 @@ def take_over(
         sent = None if exported is None else exported.masks.get(case_id)
         if began_from is BeganFrom.TRUTH and sent is None:
             sent = source.dataset.exported_mask(source.data_cases[case_id])
-        own.append(_with_earlier(record, kept_by_case.get(case_id), sent, all_known))
+        record = _with_earlier(record, kept_by_case.get(case_id), sent, all_known)
+        own.append(with_imported(record, source.scored_runs))
         store.save(own[-1], mask, partial(_require_same, last.get(case_id)))
     for case_id in back:
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
@@ -246,13 +246,13 @@ def _require_same_beginning(
                 if began_from is BeganFrom.TRUTH and mask is not None and mask.origin is not MaskOrigin.PREDICTED:
                     continue
                 raise RefusedInput(
-                    f"{path}: case {case_id}: expected masks that began from {began_from}, and {NAME} beside them "
-                    f"says {base.began_from}. Import them as what they began from"
+                    f"{path}: case {case_id}: expected masks that began from {began_from}, and {EXPORTED_NAME} beside "
+                    f"them says {base.began_from}. Import them as what they began from"
                 )
             if began_from is BeganFrom.PREDICTION and (base.config, base.prompt) != (config, source.prompt):
                 raise RefusedInput(
                     f"{path}: case {case_id}: expected masks that began from run {_run(source.run, config)}, prompt "
-                    f"{source.prompt}, and {NAME} beside them says run {_run(base.run, base.config)}, prompt "
+                    f"{source.prompt}, and {EXPORTED_NAME} beside them says run {_run(base.run, base.config)}, prompt "
                     f"{base.prompt}. Name the run and prompt that were exported"
                 )
 
@@ -267,8 +267,8 @@ def _require_same_mask(path: Path, sent: ExportedMask, start: Beginning) -> None
     if others:
         raise RefusedInput(
             f"{path}: case {start.case_id}: expected a mask that began from the {start.base.began_from} as it is now, "
-            f"{str(start.base.mask_sha256)[:12]}, and {NAME} beside it says {others[0][:12]}: it was made again since "
-            "the export. Export it again and correct that, or move this case's file out of the folder"
+            f"{str(start.base.mask_sha256)[:12]}, and {EXPORTED_NAME} beside it says {others[0][:12]}: it was "
+            "made again since the export. Export it again and correct that, or move this case's file out of the folder"
         )
 
 

@@ -73,6 +73,19 @@ def test_a_list_of_exported_frames_names_their_patients(tmp_path, private):
     assert by_patient(dataset, ids, listed=listed) == (SEEN, (Source.LIST,))
 
 
+def test_a_list_above_several_exports_is_read_by_the_record_of_each(tmp_path, private):
+    dataset, ids = private
+    exported(tmp_path / "first", dataset, NAMES[:1], ids)
+    exported(tmp_path / "second", dataset, NAMES[2:3], ids, kind=Exchange.PNG)
+    names = f"first/images/default/{ids[NAMES[0]]}.png\nsecond/images/{ids[NAMES[2]]}.png\n"
+    (tmp_path / "list.txt").write_text(names)
+    listed = read_training_list(tmp_path / "list.txt", dataset)
+    found, _ = by_patient(dataset, ids, listed=listed)
+    assert found == {**SEEN, "pat2_S1_001": Standing.TRAINING}
+    write_exported(tmp_path, ExportedMasks(Exported.MASKS, "other", {}))  # of another export, above the list
+    assert by_patient(dataset, ids, listed=read_training_list(tmp_path / "list.txt", dataset))[0] == found
+
+
 def test_a_training_config_that_names_the_data_set_itself(tmp_path, private):
     dataset, ids = private
     folder = exported(tmp_path / "set", dataset, NAMES[:1], ids, kind=Exchange.PNG)

@@ -9,6 +9,7 @@ import pytest
 
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import BeganFrom
+from helpers.data.groups.name_parts import Spellings
 from helpers.metrics.case_scores import mask_digest
 from helpers.metrics.overlap import count_pixels, dice
 from helpers.review.corrections.anchoring import (
@@ -64,7 +65,7 @@ def test_both_groups_are_compared_with_the_prediction(source, tmp_path):
     seen = drawn(source, SEVERAL, BeganFrom.EMPTY)  # of a reader who chose to begin from empty
     assert measured(source, store, begun, seen) is None
     reviewed = ReviewedCorrections(source, store)
-    assert "anchoring" not in reviewed.to_text()
+    assert reviewed.measured_anchoring() is None
     one = unseen(source)
     found = measured(source, store, one)
     for part, each in ((found.of_prediction, begun), (found.of_empty, one)):
@@ -72,7 +73,8 @@ def test_both_groups_are_compared_with_the_prediction(source, tmp_path):
         assert part.cases == 1 and part.dice.estimate == dice(count_pixels(predicted, each.mask))
         assert part.dice.low is None
     reviewed.reload()
-    told = reviewed.to_text().splitlines()[-1]
+    told = reviewed.to_text(reviewed.measured_anchoring()).splitlines()[-1]
+    assert "anchoring" not in reviewed.to_text()
     assert told.startswith("anchoring, correction against prediction: begun from it Dice 0.")
     assert "(no interval below 5 known patients), 1 cases of" in found.to_text() and "left out" not in told
     (store.folder / "ann/masks" / f"{SAME}.png").unlink()
@@ -130,12 +132,16 @@ def test_a_correction_of_a_prediction_that_is_another_one_now_plays_no_part(tmp_
 
 def test_patients_count_alike_and_have_an_interval_from_five_on():
     def of(*patients):
-        frames = {str(n): SimpleNamespace(frame=SimpleNamespace(patient=one)) for n, one in enumerate(patients)}
+        frames = {
+            str(n): SimpleNamespace(frame=SimpleNamespace(patient=one, sequence=None)) for n, one in enumerate(patients)
+        }
         values = {("ann", str(n)): float(one in ("P1", None)) for n, one in enumerate(patients)}
-        return _closeness(SimpleNamespace(data_cases=frames), values)
+        people = SimpleNamespace(spellings=Spellings({"p1": "P1", "P1": "P1"}))
+        return _closeness(SimpleNamespace(data_cases=frames, dataset=SimpleNamespace(people=people)), values)
 
     few = of("P1", "P1", "P1", "P2")
     assert few.dice.estimate == 0.5 and few.patients == 2 and few.dice.low is None
+    assert of("P1", "p1", "P2").patients == 2  # spellings of one patient
     five = of("P1", "P2", "P3", "P4", "P5")
     assert five.dice.estimate == pytest.approx(0.2) and five.dice.low > 0 and "[0.008, 0.889]" in five.to_text()
     unknown = of("P2", "P3", "P4", "P5", "P6", None)

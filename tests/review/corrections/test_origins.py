@@ -1,6 +1,7 @@
 """What took part in a correction beside its own beginning."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.exported_masks import ExportedMask, MaskBase, MaskOrigin
@@ -9,10 +10,12 @@ from helpers.review.corrections.origins import (
     goes_on_with,
     with_all_of,
     with_exported,
+    with_imported,
     with_origins,
     with_truth_of_origins,
 )
 from helpers.review.corrections.record import Base, CorrectionTool
+from helpers.runs.mask_origins import MaskOrigins
 from tests.review.corrections.test_record import DIGEST, correction
 
 EMPTY = Base(BeganFrom.EMPTY)
@@ -60,6 +63,17 @@ def test_a_record_names_what_an_exported_mask_began_from():
     named = with_exported(correction(base=EMPTY), ExportedMask(MaskOrigin.CORRECTED, DIGEST, bases))
     assert (named.further_configs, named.further_weights) == (("A", "B"), ("wa", "wb"))
     assert named.click_weights == ("k",)
+
+
+def test_a_record_names_what_the_masks_of_an_imported_run_began_from_and_of_no_other_run():
+    def imported(config):
+        run = SimpleNamespace(config=SimpleNamespace(first_sha256=config))
+        return SimpleNamespace(run=run, origins=MaskOrigins((f"m{config}",), ("w",)))
+
+    runs = [imported(config) for config in ("config", "threshold", "other")]
+    named = with_imported(correction(further_configs=("threshold",)), runs)
+    assert named.further_configs == ("threshold", "mconfig", "mthreshold") and named.further_weights == ("w",)
+    assert with_imported(correction(base=EMPTY), runs) == correction(base=EMPTY)
 
 
 def test_a_correction_goes_on_with_one_of_the_same_base_whose_tools_it_has():
