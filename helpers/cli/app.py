@@ -104,6 +104,7 @@ def _before_command(
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("helpers").setLevel(logging.DEBUG if debug else logging.NOTSET)
     logging.getLogger("helpers.data.opening").setLevel(logging.INFO)  # by which rules a data set was read
+    logging.getLogger("helpers.prediction.ensemble").setLevel(logging.INFO)  # how much longer it takes
 
 
 _KIT = {"cls": KitCommand}

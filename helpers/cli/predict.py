@@ -36,7 +36,7 @@ from helpers.cli.options import (
     batch_size_of,
     with_data_options,
 )
-from helpers.core.vocabulary import Combine, Launcher, Mode
+from helpers.core.vocabulary import Combine, Ensemble, Launcher, Mode
 
 if TYPE_CHECKING:
     from helpers.data.dataset import Dataset
@@ -98,8 +98,15 @@ def predict(
     options: DataOptions = AS_FOUND,
     max_new_tokens: TokenLimit = 64,
     launcher: LauncherOption = Launcher.NONE,
+    ensemble: Annotated[
+        str | None,
+        typer.Option(
+            "--ensemble", metavar="|".join(Ensemble), help="Keep how far answers differ; two with a comma between."
+        ),
+    ] = None,
 ) -> None:
     """Run a model over a data set: text, logits and masks, resumable."""
+    from helpers.prediction.ensemble import parse_ensemble
     from helpers.prediction.model_choice import BASELINE, Composition, ModelChoice
     from helpers.prediction.predictor import DEFAULT_PROMPT
     from helpers.prediction.run_summary import empty_warning
@@ -136,6 +143,7 @@ def predict(
         case_list,
         None if shard is None else parse_shard(shard),
         process,
+        parse_ensemble(ensemble, "--ensemble"),
         option_name,
     )
     found = request.run()

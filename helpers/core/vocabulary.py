@@ -77,6 +77,19 @@ class Mode(StrEnum):
         return self in {Mode.TRACK_BOTH, Mode.FUSED}
 
 
+class Ensemble(StrEnum):
+    """What a frame is predicted again under, to see how far the answers differ."""
+
+    FLIPS = "flips"  # mirrored left to right, top to bottom, and both; refused for prompts that name a side
+    SIDED_FLIPS = "sided-flips"  # the same, also for such prompts
+    PROMPTS = "prompts"  # the run's other prompts, which ask for the same in other words
+
+    @property
+    def flips(self) -> bool:
+        """Whether frames are mirrored."""
+        return self is not Ensemble.PROMPTS
+
+
 class Combine(StrEnum):
     """How the maps of several `[SEG]` become one mask."""
 

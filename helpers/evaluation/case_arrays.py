@@ -141,6 +141,7 @@ def load_case(folder: Path, prompt_id: str, wanted: Scorable) -> CaseArrays:
         logits=run.full_map(wanted.case_id, prompt_id) if known else None,
         logits_expected=True,
         spacing_mm=wanted.spacing_mm,
+        spread=run.spread(wanted.case_id, prompt_id) if known else None,
     )
 
 
@@ -207,10 +208,8 @@ def processed_scores(
 def load_processed(folder: Path, prompt_id: str, processing: Processing, wanted: Scorable) -> CaseArrays:
     """As `loading.load_case`, with the mask processed and without the logits, which that leaves as they are."""
     case = load_case(folder, prompt_id, wanted)
-    mask = case.prediction
-    return replace(
-        case, prediction=None if mask is None else processing.apply(mask), logits=None, logits_expected=False
-    )
+    mask = None if case.prediction is None else processing.apply(case.prediction)
+    return replace(case, prediction=mask, logits=None, logits_expected=False, spread=None)
 
 
 def gains(table: pd.DataFrame, processed: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:

@@ -14,11 +14,9 @@ from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_
 from helpers.core.documents import document
 from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
-from helpers.data.frames.frame import listing_sha256
-from helpers.data.groups.centres import centres_of
-from helpers.data.rules import TRUTH_RULES
 from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
+from helpers.evaluation.data_record import data_record
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths, without_p_values
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
@@ -27,6 +25,7 @@ from helpers.evaluation.metric_score import MetricScore, score_in
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
     FRAMES_NAME,
+    GUESSES_NAME,
     PREDICTION,
     RELIABILITY_NAME,
     SCHEMA,
@@ -41,6 +40,7 @@ from helpers.evaluation.metrics_folder import (
     require_unchanged,
     write_tables,
 )
+from helpers.evaluation.own_guess import guess_record, guesses_table
 from helpers.evaluation.paired import changes, compare, pair
 from helpers.evaluation.precision import precision_record
 from helpers.evaluation.score_table import (
@@ -147,6 +147,7 @@ def evaluate(
         name: {case.case_id: case.histogram for case in one if case.histogram is not None}
         for name, one in scores.items()
     }
+    guesses = {one.name: guesses_table(one, scores[one.name]) for one in scored_runs}
     own = own_truths(scored_runs, dataset, tables)
     compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
     compared = [without_p_values(one, own) for one in compared]
@@ -170,20 +171,7 @@ def evaluate(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "settings": {"seed": seed, "draws": draws, "level": LEVEL},
-        "dataset": {
-            "layout": dataset.layout,
-            "ids": dataset.ids.value,
-            "key_fingerprint": dataset.key_fingerprint,
-            "cases": len(dataset.cases),
-            "without_truth": sum(case.truth is None for case in dataset.cases),
-            "scored": len(cases),
-            "left_out": {reason: len(case_ids) for reason, case_ids in choice.left_out.items()},
-            "left_out_cases": {reason: list(case_ids) for reason, case_ids in choice.left_out.items()},
-            "splits": sorted({case.case.frame.split for case in cases if case.case.frame.split is not None}),
-            "listing_sha256": listing_sha256([case.case.frame for case in cases]),
-            "centres": _centres(dataset, choice.case_ids),
-            **_decided(dataset, tables[scored_runs[0].name]),
-        },
+        "dataset": data_record(dataset, choice, cases, tables[scored_runs[0].name]),
         "training": check.facts,
         "standing": look_titles(edit_titles(check.record(tables), own), look),
         "sealed": look,
@@ -198,6 +186,11 @@ def evaluate(
         "processing": None
         if processing is None
         else _processed(scored_runs, cases, tables, processing, processes, seed=seed, draws=draws),
+        "guesses": [
+            {"run": name, **guess_record(tables[name], one, draws=draws, seed=seed)}
+            for name, one in guesses.items()
+            if name not in own
+        ],
         "sequences": None if temporal is None else _temporal(temporal.record, own),
         "definitions": definitions().to_dict("records"),
     }
@@ -213,6 +206,7 @@ def evaluate(
             YARDSTICKS_NAME: bounds,
             THRESHOLDS_NAME: _stacked([one.curves for one in points]),
             RELIABILITY_NAME: _stacked([one.reliability for one in points]),
+            GUESSES_NAME: _stacked([one.assign(run=name) for name, one in guesses.items()]),
             **({} if temporal is None else {FRAMES_NAME: temporal.frames, SEQUENCES_NAME: temporal.sequences}),
         }
         record = document(SCHEMA, SCHEMA_VERSION, {**values, "files": write_tables(folder, written, histograms)})
@@ -220,27 +214,6 @@ def evaluate(
         write_text_atomic(folder / TEXT_NAME, text)
         write_json_atomic(folder / SUMMARY_NAME, record)
     return Evaluation(output, record, text)
-
-
-def _centres(dataset: Dataset, case_ids: Sequence[str]) -> dict[str, Any] | None:
-    """What a column of the data says of the centres of the scored cases; None where no column does."""
-    files = [dataset.people.by_case[case_id] for case_id in case_ids if case_id in dataset.people.by_case]
-    found = centres_of([file.name for file in files], dataset.root)
-    return None if found is None else asdict(found)
-
-
-def _decided(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
-    """What was decided about the ground truth, and how much of it is not scored; nothing where nothing was."""
-    decided = {name: value for name, value in dataset.rules.decided().items() if name in TRUTH_RULES}
-    unscored = table["height"] * table["width"] - table[["tp", "fp", "fn", "tn"]].sum(axis=1)
-    decisions: dict[str, Any] = {}
-    if decided:
-        decisions["rules"] = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()
-        }
-    if unscored.any():
-        decisions["ignored"] = {"cases": int((unscored > 0).sum()), "pixels": int(unscored.sum())}
-    return decisions
 
 
 def _described(scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None) -> dict[str, Any]:

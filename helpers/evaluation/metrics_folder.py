@@ -32,6 +32,7 @@ YARDSTICKS_NAME = "yardsticks.parquet"
 THRESHOLDS_NAME = "thresholds.parquet"
 RELIABILITY_NAME = "reliability.parquet"
 HISTOGRAMS_NAME = "histograms.npz"
+GUESSES_NAME = "guesses.parquet"  # absent in older folders
 FRAMES_NAME = "frames.parquet"
 SEQUENCES_NAME = "sequences.parquet"
 
@@ -124,6 +125,14 @@ class Metrics:
             return None
         table = self._table.loc[self._table["run"] == run, ["case_id", PREDICTION]].astype(object)
         return dict(table.where(table.notna(), None).itertuples(index=False, name=None))
+
+    def guesses(self, run: str) -> pd.DataFrame | None:
+        """The columns of `own_guess.guesses_table` for a run; None for older folders."""
+        return self._of_run(GUESSES_NAME, run) if GUESSES_NAME in self.summary["files"] else None
+
+    def guess_record(self, run: str) -> Mapping[str, Any] | None:
+        """What a run's own guesses were worth, see `own_guess.guess_record`; None for older folders."""
+        return next((one for one in self.summary.get("guesses", ()) if one["run"] == run), None)
 
     def _of_sequences(self, name: str) -> pd.DataFrame | None:
         return read_pandas(self.folder / name) if name in self.summary["files"] else None

@@ -5,6 +5,7 @@ from typing import Any
 
 from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
+from helpers.evaluation.guess_text import TITLE, guess_text
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import (
@@ -36,6 +37,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
     parts += [_means(summary, second, "Second table")]
     parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
+    parts += [guess_text(summary.get("guesses", ()), _heading(summary, TITLE))]
     parts += [_operating_points(summary), _processing(summary), _definitions(summary), _precision(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+from scipy.special import expit
 
 from helpers.core.errors import RefusedInput
 from helpers.data.cases import scored_pixels
 from helpers.metrics.definitions import METRICS
-from helpers.metrics.masks import as_mask, as_masks, crop_pair
+from helpers.metrics.masks import as_mask, as_masks, bounding_box, crop_pair
 from helpers.metrics.overlap import PixelCounts, count_pixels, overlap_scores
+from helpers.metrics.own_doubt import CaseDoubt, expected_dice, in_bright_part, own_doubt
 from helpers.metrics.surface import surface_scores
 from helpers.metrics.threshold_curve import LogitHistogram, logit_histogram, pr_auc
 from helpers.metrics.topology import broken_branches, calibre_recall, centreline_scores, skeleton, topology_scores
@@ -38,6 +40,7 @@ class CaseArrays:
         logits_expected: whether the run stores logits, so that a case without them counts as 0 in `pr_auc`.
         spacing_mm: height and width of a pixel; None where unknown.
         ignored: mask (H, W) of the pixels that are not scored; None where there is none.
+        spread: of the members of an ensemble, float (H, W); None without one.
     """
 
     case_id: str
@@ -50,6 +53,7 @@ class CaseArrays:
     logits_expected: bool = False
     spacing_mm: tuple[float, float] | None = None
     ignored: np.ndarray | None = field(default=None, repr=False)
+    spread: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class CaseScores:
         prediction_digest: SHA-256 of the scored mask, to tell identical masks.
         values: every metric of `helpers.metrics.definitions` by name; NaN where undefined.
         histogram: of the logits; None where there are none.
+        doubt: what the prediction's own maps say of it.
     """
 
     case_id: str
@@ -77,6 +82,7 @@ class CaseScores:
     prediction_digest: str
     values: Mapping[str, float]
     histogram: LogitHistogram | None = field(default=None, repr=False)
+    doubt: CaseDoubt = CaseDoubt()
 
     def row(self) -> dict[str, object]:
         """One row of `scores_table`."""
@@ -125,7 +131,21 @@ def score_case(case: CaseArrays) -> CaseScores:
         **calibre_recall(truth_box, truth_line, prediction_box),
         "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
     }
-    return _scores(case, outcome, prediction, counts, values, histogram)
+    line = np.zeros_like(truth)
+    line[bounding_box(truth | prediction)] = truth_line[1:-1, 1:-1]  # without the border that the box was given
+    return _scores(case, outcome, prediction, counts, values, histogram, _doubt(case, prediction, line & ~prediction))
+
+
+def _doubt(case: CaseArrays, prediction: np.ndarray, missed: np.ndarray | None) -> CaseDoubt:
+    """What the case's maps say; `missed` is bool (H, W), None where shapes are open."""
+    if case.logits is None:
+        return CaseDoubt(missed=None if missed is None else int(missed.sum()))
+    probabilities = expit(np.asarray(case.logits, np.float32))
+    expected = expected_dice(probabilities, prediction)
+    if missed is None:
+        return CaseDoubt(expected)
+    in_spread = None if case.spread is None else in_bright_part(missed, case.spread)
+    return CaseDoubt(expected, int(missed.sum()), in_spread, in_bright_part(missed, own_doubt(probabilities)))
 
 
 def _without_ignored(
@@ -140,7 +160,7 @@ def _without_ignored(
         **overlap_scores(counts),
         "pr_auc": _pr_auc(histogram, case.logits_expected, counts),
     }
-    return _scores(case, outcome, prediction, counts, values, histogram)
+    return _scores(case, outcome, prediction, counts, values, histogram, _doubt(case, prediction, None))
 
 
 def _scores(
@@ -150,6 +170,7 @@ def _scores(
     counts: PixelCounts,
     values: Mapping[str, float],
     histogram: LogitHistogram | None,
+    doubt: CaseDoubt,
 ) -> CaseScores:
     height, width = prediction.shape
     return CaseScores(
@@ -164,6 +185,7 @@ def _scores(
         prediction_digest=mask_digest(prediction),
         values={metric: float(values[metric]) for metric in METRICS},
         histogram=histogram,
+        doubt=doubt,
     )
 
 
@@ -185,7 +207,8 @@ def _checked(case: CaseArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray | Non
     prediction = np.zeros_like(truth)
     if case.prediction is not None:
         prediction = as_mask(f"case {case.case_id}: prediction", case.prediction)
-    arrays = [("prediction", prediction)] + ([] if case.logits is None else [("logits", case.logits)])
+    given = {"prediction": prediction, "logits": case.logits, "spread": case.spread}
+    arrays = [(name, array) for name, array in given.items() if array is not None]
     for name, array in arrays:
         if array.shape != truth.shape:
             raise RefusedInput(

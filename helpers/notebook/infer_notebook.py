@@ -21,6 +21,7 @@ from helpers.prediction.engine.case_writer import results_of
 from helpers.prediction.engine.io_threads import load
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.engine.model_loading import ModelIdentity
+from helpers.prediction.ensemble import parse_ensemble
 from helpers.prediction.model_choice import ModelChoice
 from helpers.prediction.predictor import Predictor, check_prompt
 from helpers.review.case_panels import case_panel
@@ -189,6 +190,7 @@ def _request(settings: InferSettings, model: Path, output: Path) -> PredictReque
         Combine(settings.combine),
         settings.batch_size,
         settings.limit,
+        ensemble=parse_ensemble(settings.ensemble),
     )
 
 

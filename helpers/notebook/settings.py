@@ -39,6 +39,7 @@ from helpers.data.truth.other_frame import parse_size
 from helpers.metrics.intervals import DRAWS, SEED
 from helpers.notebook.demo_inputs import with_demo_checkpoint, with_demo_inputs
 from helpers.notebook.parameters import NOT_GIVEN
+from helpers.prediction.ensemble import parse_ensemble
 from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt
 
 _DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
@@ -128,6 +129,13 @@ def _prompt(value: str) -> str:
     except UsageProblem as error:
         raise ValueError(str(error).removeprefix("prompt: ")) from error
     return value
+
+
+def _ensemble(value: str | None) -> str | None:
+    try:
+        return value if parse_ensemble(value) else None
+    except UsageProblem as error:
+        raise ValueError(str(error).removeprefix("ensemble: ")) from error
 
 
 def _device(value: str) -> str:
@@ -268,6 +276,9 @@ class InferSettings(DataSettings):
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
     )
     limit: _OptionalCount = Field(None, description="only the first cases, a later run may add more; 0: all")
+    ensemble: Annotated[str | None, _Unset, AfterValidator(_ensemble)] = Field(
+        None, description="flips (4 times as long), prompts, or flips,prompts: keep how far answers differ; empty: no"
+    )
 
 
 class EvaluateSettings(DataSettings):

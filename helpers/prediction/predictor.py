@@ -36,6 +36,7 @@ class FramePrediction:
         tiles: number of tiles that the vision tower saw; None where there are none.
         drafted: whether the text was foreseen and only checked, which is faster and gives the same.
         dtype: in which the maps were drawn, such as `float16`; None where there is none to tell.
+        members: answers to the same question about the frame seen otherwise, on the same grid; () for none.
     """
 
     text: str | None
@@ -49,6 +50,7 @@ class FramePrediction:
     tiles: int | None = None
     drafted: bool = False
     dtype: str | None = None
+    members: tuple["FramePrediction", ...] = field(default=(), repr=False)
 
 
 class Predictor(Protocol):

@@ -9,13 +9,15 @@ from typing import Any
 from helpers.core.errors import DISK_FULL, RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.core.progress import Bar
-from helpers.core.vocabulary import Combine, Mode
+from helpers.core.vocabulary import Combine, Ensemble, Mode
 from helpers.data.frames.frame import Frame, listing_sha256, order_sha256
 from helpers.prediction.batch_size import automatic_batch_size, device_of
 from helpers.prediction.engine.batch_pipeline import run_batches, stopping
 from helpers.prediction.engine.case_result import Thresholding
 from helpers.prediction.engine.case_writer import Commit
 from helpers.prediction.engine.io_threads import unwritten
+from helpers.prediction.ensemble import passes
+from helpers.prediction.flipping_predictor import FlippingPredictor
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor, check_prompts
 from helpers.prediction.resume import RecomputeReason, open_cases, reopen, tell, tell_making
 from helpers.prediction.run_summary import RunSummary
@@ -48,6 +50,7 @@ def predict(
     shard: WorkShard = WHOLE,
     dataset: Mapping[str, Any] | None = None,
     official_check: Mapping[str, Any] | None = None,
+    ensemble: Sequence[Ensemble] = (),
 ) -> RunSummary:
     """Predict frames into the run folder `output`, going on where an earlier call of this configuration was stopped.
 
@@ -68,6 +71,7 @@ def predict(
         dataset: JSON object without names that says how the data set was opened: layout, ids, key fingerprint.
         official_check: what a comparison of the model with official code found (docs/receipt-format.md), for the
             manifest; a finished run takes it up too. None where there was none.
+        ensemble: what each frame is predicted again under, as `check_ensemble` allows; the masks stay the same.
     Raises:
         UsageProblem: for parameters that cannot work.
         RefusedInput: where the folder holds a run of another configuration, or of more frames than are asked for.
@@ -85,6 +89,7 @@ def predict(
     if mode is not Mode.FRAME:
         sequences_of(chosen)  # refuses before the folder is made
     settings: dict[str, Any] = {"threshold": threshold, "combine": combine, "dataset": dataset, "mode": mode}
+    settings["ensemble"] = ensemble
     known = known_values(frames, prompts, limit=limit, **settings)
     values = {**known, "model": dict(predictor.identity), "predictor": dict(predictor.settings)}
     asked = AskedPrompts.of_config(known)
@@ -97,7 +102,9 @@ def predict(
     batches = _batches(frames, limit, mode, batch_size)
     uncut = {mark: _uncut(batches, _batches(frames, most, mode, batch_size)) for mark, most in config.earlier.items()}
     own = [batch for place, batch in enumerate(batches) if shard.takes(place)]
-    thresholding = Thresholding(threshold, combine)
+    thresholding = Thresholding(threshold, combine, Ensemble.PROMPTS in ensemble)
+    if passes(ensemble) > 1 and not isinstance(predictor, SequencePredictor):
+        predictor = FlippingPredictor(predictor)
     with writing(), shard_lock(output, shard.index, shard.count):
         _refuse_grown(output, config)  # before it takes back what the larger run has computed
         _compute(own, predictor, output, asked, thresholding, config.config_sha256, uncut, shard, case_ids)
@@ -210,6 +217,7 @@ def known_values(
     limit: int | None,
     dataset: Mapping[str, Any] | None,
     mode: Mode = Mode.FRAME,
+    ensemble: Sequence[Ensemble] = (),
 ) -> dict[str, Any]:
     """The part of a run's configuration that needs no model. Arguments as in `predict`."""
     chosen = first_frames(frames, limit, mode)
@@ -219,6 +227,7 @@ def known_values(
         **AskedPrompts.numbered(prompts).to_config(),
         "threshold": threshold,
         "combine": combine.value,
+        **({"ensemble": [kind.value for kind in ensemble]} if ensemble else {}),
         "limit": limit,
         "dataset": {
             **(dataset or {}),

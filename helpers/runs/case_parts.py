@@ -16,13 +16,12 @@ from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.durable import json_bytes, sealed, unsealed, write_soon
 from helpers.runs.provenance import making_text, write_source
 from helpers.runs.result_rows import PredictionRow
-from helpers.runs.stored_maps import StoredLogits, npz_bytes, png_bytes
+from helpers.runs.stored_maps import StoredLogits, npz_bytes, png_bytes, spread_bytes
 from helpers.runs.timings import timing_path
 
 ARTEFACTS_NAME = "artefacts.parquet"
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("case_id", "prompt_id", "mask_sha256", "logits_sha256", "made_with")]
-)
+_COLUMNS = ("case_id", "prompt_id", "mask_sha256", "logits_sha256", "made_with", "spread_sha256")
+SCHEMA = pa.schema([(name, pa.string()) for name in _COLUMNS])
 _RANDOM_END = 9  # of the name of a half-written file: a dash and eight digits
 
 
@@ -36,6 +35,8 @@ class CaseResult:
         masks: combined mask by prompt id, bool (H, W); the same prompts, which are those whose rows count its pixels.
         timing: seconds by stage, and the batch size.
         source: state of the image file before it was read, see `sources.file_state`; None where unknown.
+        spreads: how far the members of an ensemble spread, float32 (H, W), 0 .. 0.5, by prompt id; of the prompts
+            whose rows have a disagreement.
     """
 
     case_id: str
@@ -44,6 +45,7 @@ class CaseResult:
     masks: Mapping[str, np.ndarray] = field(repr=False)
     timing: Mapping[str, float | int]
     source: str | None = None
+    spreads: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.case_id or self.case_id.startswith(".") or set("/\\\0") & set(self.case_id):
@@ -57,6 +59,9 @@ class CaseResult:
                 f"expected logits and masks for the prompts {sorted(drawn)}, got logits for {sorted(self.logits)} and "
                 f"masks for {sorted(self.masks)}"
             )
+        compared = {row.prompt_id for row in self.rows if row.disagreement is not None}
+        if compared != set(self.spreads):
+            raise ValueError(f"expected maps of spread for {sorted(compared)}, got them for {sorted(self.spreads)}")
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,11 @@ def mask_name(case_id: str, prompt_id: str) -> str:
     return f"masks/{case_id}/{prompt_id}.png"
 
 
+def spread_name(case_id: str, prompt_id: str) -> str:
+    """Where a run keeps how far an ensemble spreads for a case and prompt, relative to its folder."""
+    return f"spreads/{case_id}/{prompt_id}.png"
+
+
 def part_path(run: Path, case_id: str) -> Path:
     """The part file of a case."""
     return run / "parts" / f"{case_id}.json"
@@ -116,6 +126,7 @@ def commit_case(
     for prompt_id, stored in result.logits.items():
         contents[logits_name(result.case_id, prompt_id)] = npz_bytes(stored)
         contents[mask_name(result.case_id, prompt_id)] = png_bytes(result.masks[prompt_id])
+    contents |= {spread_name(result.case_id, name): spread_bytes(one) for name, one in result.spreads.items()}
     write_soon(timing_path(run, result.case_id), json_bytes(dict(result.timing)))
     if result.source is not None:
         write_source(run, result.case_id, result.source, result.rows[0].image_sha256)
@@ -171,7 +182,7 @@ def remove_leftovers(run: Path, case_ids: Iterable[str]) -> None:
     for case_id in wanted:
         part = part_or_none(run, case_id)
         named = set() if part is None else set(part.artefacts)
-        for folder in (run / "logits" / case_id, run / "masks" / case_id):
+        for folder in (run / kind / case_id for kind in ("logits", "masks", "spreads")):
             if not folder.is_dir():
                 continue
             for path in list(folder.iterdir()):
@@ -211,7 +222,7 @@ class Artefacts:
     """What a finished run vouches for.
 
     Attributes:
-        digests: SHA-256 of every mask and logits file, by its path in the run.
+        digests: SHA-256 of every file of masks, logits and spreads, by its path in the run.
         made_with: `making_text` of each case, by case id; None where unknown.
     """
 
@@ -226,9 +237,14 @@ def artefact_table(parts: Sequence[CasePart], prompts: AskedPrompts) -> pa.Table
         digests = part_digests(part)
         made_with = making_text(part.made_with)
         for prompt_id in prompts.of(part.case_id):
-            mask, logits = (digests.get(name(part.case_id, prompt_id)) for name in (mask_name, logits_name))
-            rows.append((part.case_id, prompt_id, mask, logits, made_with))
+            mask, logits, spread = (
+                digests.get(name(part.case_id, prompt_id)) for name in (mask_name, logits_name, spread_name)
+            )
+            rows.append((part.case_id, prompt_id, mask, logits, made_with, spread))
     return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA)
+
+
+_NAMES = {mask_name: "mask_sha256", logits_name: "logits_sha256", spread_name: "spread_sha256"}
 
 
 def read_artefacts(content: bytes) -> Artefacts:
@@ -236,9 +252,9 @@ def read_artefacts(content: bytes) -> Artefacts:
     digests, made_with = {}, {}
     for row in table_of(content).to_pylist():
         made_with[row["case_id"]] = row["made_with"]
-        for name, digest in ((mask_name, row["mask_sha256"]), (logits_name, row["logits_sha256"])):
-            if digest is not None:
-                digests[name(row["case_id"], row["prompt_id"])] = digest
+        for name, column in _NAMES.items():
+            if row.get(column) is not None:  # tables of before there were ensembles lack a column
+                digests[name(row["case_id"], row["prompt_id"])] = row[column]
     return Artefacts(digests, made_with)
 
 

@@ -40,6 +40,8 @@ class PredictionRow:
     image_sha256: str | None
     rle: str | None
     position: int | None = None
+    members: int | None = None
+    disagreement: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object."""
@@ -52,8 +54,9 @@ class PredictionRow:
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(PredictionRow))
-_INTEGERS = {"frame", "seg_index", "width", "height", "seg_count", "mask_pixels", "token_count", "tiles", "position"}
-_FLOATS = {"mask_fraction", "predicted_iou", "object_score"}
+_COUNTS = {"seg_count", "mask_pixels", "token_count", "tiles", "members"}
+_INTEGERS = {"frame", "seg_index", "width", "height", "position", *_COUNTS}
+_FLOATS = {"mask_fraction", "predicted_iou", "object_score", "disagreement"}
 
 _SHOWN = 10  # case ids in a message
 

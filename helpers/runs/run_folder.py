@@ -18,13 +18,21 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.core.vocabulary import Combine
 from helpers.runs.asked_prompts import AskedPrompts
-from helpers.runs.case_parts import Artefacts, logits_name, mask_name, part_digests, part_or_none, part_path
+from helpers.runs.case_parts import (
+    Artefacts,
+    logits_name,
+    mask_name,
+    part_digests,
+    part_or_none,
+    part_path,
+    spread_name,
+)
 from helpers.runs.coco_export import drawn_code
 from helpers.runs.finishing import MEND, TABLE_NAME, read_tables, read_timings
 from helpers.runs.provenance import mixture
 from helpers.runs.result_rows import PredictionRow, listed, to_arrow
 from helpers.runs.run_config import MANIFEST_NAME, RunConfig, read_config
-from helpers.runs.stored_maps import StoredLogits, combined_map, read_npz, read_png
+from helpers.runs.stored_maps import StoredLogits, combined_map, read_npz, read_png, read_spread
 
 _OTHER = (
     "expected the file that the run wrote, found another. Predict the case again: give the run's command again, which "
@@ -157,6 +165,14 @@ class Run:
         if self._digests(case_id) is None and not self._fits_codes(mask, case_id, prompt_id):
             raise self._another(name)
         return mask
+
+    def spread(self, case_id: str, prompt_id: str) -> np.ndarray | None:
+        """How far an ensemble spreads at each pixel, float32 (H, W), 0 .. 0.5; None without one. Raises as `logits`."""
+        if self.prediction(case_id, prompt_id)[0].disagreement is None:
+            return None
+        name = spread_name(case_id, prompt_id)
+        content = self._artefact(name, case_id, prompt_id)
+        return None if content is None else read_spread(self.folder / name, content)
 
     def full_map(self, case_id: str, prompt_id: str) -> np.ndarray | None:
         """The logits behind the combined mask, float32 (H, W), for any threshold; None where there are none.

@@ -22,6 +22,8 @@ _FLOAT16_LIMIT = float(np.finfo(np.float16).max)
 # Of zlib. More takes three times as long on logits of bfloat16 and saves nothing.
 _COMPRESSION = 1
 
+_SPREAD_STEPS = 510  # grey values a unit: probabilities spread by at most a half
+
 
 class Upsampling(StrEnum):
     """How stored logits become maps of the frame's size."""
@@ -153,6 +155,22 @@ def png_bytes(mask: np.ndarray) -> bytes:
     # A mask is runs: looking for these alone takes half to a fifth of the time, and the file is no larger.
     Image.fromarray(mask.astype(np.uint8) * 255).save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()
+
+
+def spread_bytes(spread: np.ndarray) -> bytes:
+    """A map of spread, float (H, W), 0 .. 0.5, as an 8-bit grey PNG of 0 .. 255 without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.round(np.asarray(spread, np.float64) * _SPREAD_STEPS).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_spread(path: Path, content: bytes) -> np.ndarray:
+    """A stored map of spread, float32 (H, W), 0 .. 0.5. Raises RefusedInput for a damaged file."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("L"), np.float32) / np.float32(_SPREAD_STEPS)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RefusedInput(f"{path}: expected a map as PNG, found {error}. Predict the case again") from error
 
 
 def read_png(path: Path, content: bytes | None = None) -> np.ndarray:

@@ -14,12 +14,13 @@ from typing import Any
 from helpers.checkpoints.convert.conversion_record import check_of
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.given_values import Spelling, input_path, known_word, output_folder
-from helpers.core.vocabulary import Combine, Launcher, Mode, Quantization
+from helpers.core.vocabulary import Combine, Ensemble, Launcher, Mode, Quantization
 from helpers.data.cases import listed
 from helpers.data.dataset import Dataset
 from helpers.data.opening import Opening, opening_of
 from helpers.evaluation.leakage.conversion_names import keep_training_names
 from helpers.prediction.engine.composition import NOTHING
+from helpers.prediction.ensemble import check_ensemble, parse_ensemble, tell_cost
 from helpers.prediction.model_choice import BASELINE, AnyPredictor, Composition, ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT
 from helpers.prediction.run import check_asking, check_output, check_parameters
@@ -49,6 +50,7 @@ class PredictRequest:
         case_list: text file of the case ids to predict, one a line; None for all.
         shard: this call's share of the batches; None for the process's, else the whole.
         process: this process among those of a launcher; None where it is on its own.
+        ensemble: what each frame is predicted again under, to see how far the answers differ; () for nothing.
         spell: how the caller writes the name of a parameter, for messages.
     """
 
@@ -63,6 +65,7 @@ class PredictRequest:
     case_list: Path | None = None
     shard: WorkShard | None = None
     process: Process | None = None
+    ensemble: tuple[Ensemble, ...] = ()
     spell: Spelling = field(default=str, repr=False)
 
     def check(self) -> "ReadyRequest":
@@ -84,6 +87,13 @@ class PredictRequest:
                 f"{spell('prompt')}: {spell('model')} {BASELINE} understands no prompt, got {len(self.prompts)}. Leave "
                 "them out"
             )
+        if self.ensemble and (choice.is_baseline or choice.mode is not Mode.FRAME):
+            name, given = ("model", BASELINE) if choice.is_baseline else ("mode", choice.mode)
+            raise UsageProblem(
+                f"{spell('ensemble')}: asks a Sa2VA model about each frame by itself, got {spell(name)} {given}. Leave "
+                "one of them out"
+            )
+        check_ensemble(self.ensemble, self.prompts, spell)
         if self.process is not None and self.shard is not None:
             raise UsageProblem(f"{spell('shard')}: the launcher's processes are shards already. Leave it out")
         if self.process is not None:
@@ -157,10 +167,12 @@ class ReadyRequest:
             "combine": request.combine,
             "limit": limit,
             "dataset": dataset.identity,
+            "ensemble": request.ensemble,
         }
         output, prompts = request.output, request.prompts
         check_asking(output, frames, prompts, model=self.identity, batch_size=size, mode=mode, **settings)
         settings |= {"official_check": self._official_check()}
+        tell_cost(request.ensemble, len(first_frames(frames, limit, mode)))
         return predict_frames(frames, self.load(), output, prompts, batch_size=size, shard=request.share, **settings)
 
     def _official_check(self) -> Mapping[str, Any] | None:
@@ -217,6 +229,7 @@ def predict(
     shard: str | None = None,
     launcher: str = "none",
     max_new_tokens: int = TOKEN_LIMIT,
+    ensemble: str | None = None,
     **rules: Any,
 ) -> Run | None:
     """Predict every frame of a data set into a run folder, as `vesselkit predict` does.
@@ -246,6 +259,8 @@ def predict(
         shard: this call's share of the batches, such as `1/4`.
         launcher: `none`, `pytorch` or `slurm`: what started the processes; torchrun needs no naming.
         max_new_tokens: most tokens of an answer.
+        ensemble: `flips`, `prompts` or both with a comma between: predict each frame mirrored too, compare the
+            answers to the prompts, and keep how far they differ. The masks stay as they are.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split.
 
     Returns:
@@ -297,6 +312,7 @@ def predict(
         _path(case_list),
         None if shard is None else parse_shard(shard),
         launched(known_word(Launcher, launcher, "launcher")),
+        parse_ensemble(ensemble),
     )
     return request.run().finished_run()
 

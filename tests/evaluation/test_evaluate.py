@@ -57,7 +57,7 @@ def test_scores_are_those_of_the_engine(data, truths, good, tmp_path):
     assert json.loads((tmp_path / "m/summary.json").read_text())["files"].keys() >= {"metrics.parquet"}
 
 
-TABLES = ("metrics", "changes", "yardsticks", "thresholds", "reliability", "frames", "sequences")
+TABLES = ("metrics", "changes", "yardsticks", "thresholds", "reliability", "guesses", "frames", "sequences")
 
 
 def test_everything_that_the_summary_says(data, truths, good, tmp_path):
@@ -68,8 +68,8 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert (tmp_path / "m/summary.md").read_text() == found.text and found.folder == tmp_path / "m"
     assert list(summary) == [
         *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "standing", "sealed"),
-        *("warnings", "data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "sequences"),
-        *("definitions", "files"),
+        *("warnings", "data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "guesses"),
+        *("sequences", "definitions", "files"),
     ]
     assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 4)
     assert (summary["version"], summary["training"], summary["processing"]) == (__version__, None, None)

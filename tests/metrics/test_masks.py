@@ -26,9 +26,10 @@ MASKS = {
     "mask", "next_mask", "next_truth", "prediction", "prediction_skeleton", "skeleton", "truth", "truth_skeleton",
 }  # fmt: skip
 NUMBERS = {"denominators", "differences", "logits", "numerators", "p_values", "temperatures", "unit_means"}
-NUMBERS |= {"unit_values", "values"}
+NUMBERS |= {"doubt", "probabilities", "score", "unit_values", "values"}
 LOGITS = np.linspace(-3, 3, 11 * 11).reshape(11, 11)
 MORE = {"logit_histogram": {"logits": LOGITS}, "closed": {"radius": 2}, "without_small": {"fewest": 3}}
+MORE |= {"expected_dice": {"probabilities": np.abs(LOGITS) / 3}, "in_bright_part": {"values": LOGITS}}
 
 DTYPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "uint8 0/1": lambda mask: mask.astype(np.uint8),

@@ -30,8 +30,22 @@ def test_a_finished_run_has_the_digests_of_all_its_files_and_who_made_them(tmp_p
     mask, logits = (part.artefacts[name("c1", "p1")].sha256 for name in (mask_name, logits_name))
     made = making_text(MADE)
     assert table == [
-        {"case_id": "c1", "prompt_id": "p1", "mask_sha256": mask, "logits_sha256": logits, "made_with": made},
-        {"case_id": "c2", "prompt_id": "p1", "mask_sha256": None, "logits_sha256": None, "made_with": None},
+        {
+            "case_id": "c1",
+            "prompt_id": "p1",
+            "mask_sha256": mask,
+            "logits_sha256": logits,
+            "made_with": made,
+            "spread_sha256": None,
+        },
+        {
+            "case_id": "c2",
+            "prompt_id": "p1",
+            "mask_sha256": None,
+            "logits_sha256": None,
+            "made_with": None,
+            "spread_sha256": None,
+        },
     ]
 
 

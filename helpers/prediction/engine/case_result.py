@@ -7,17 +7,25 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_masks
+from scipy.special import expit
 
 from helpers.core.errors import VesselkitError
 from helpers.core.vocabulary import Combine
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import pixel_sha256
+from helpers.prediction.disagreement import disagreement, spread
 from helpers.prediction.engine.memory_estimate import is_out_of_memory
 from helpers.prediction.predictor import FramePrediction
 from helpers.runs.case_parts import CaseResult
 from helpers.runs.result_rows import PredictionRow
 from helpers.runs.status import PredictionStatus, status_of
-from helpers.runs.stored_maps import StoredLogits, combined_mask, round_for_storage, threshold_logit
+from helpers.runs.stored_maps import (
+    StoredLogits,
+    combined_map,
+    combined_mask,
+    round_for_storage,
+    threshold_logit,
+)
 
 # What a model may raise on a frame that it cannot take. Anything else is a mistake in the code and stops the run.
 MODEL_ERRORS = (RuntimeError, ValueError, MemoryError, ArithmeticError, LookupError)
@@ -49,10 +57,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Thresholding:
-    """How maps become masks: the probability above which a pixel is inside, and how several maps combine."""
+    """How maps become masks.
+
+    Attributes:
+        threshold: the probability above which a pixel is inside.
+        combine: how several maps become one.
+        across_prompts: whether the answers to the other prompts of a frame are members of each one's ensemble.
+    """
 
     threshold: float
     combine: Combine
+    across_prompts: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,16 +107,22 @@ def answered(
         ValueError: where the maps of an answer do not fit their rule of upsampling.
     """
     rows: list[PredictionRow] = []
-    logits, masks = {}, {}
+    logits, masks, spreads = {}, {}, {}
     for prompt_id, answer in answers.items():
         if isinstance(answer, Failure):
             rows.append(_row(frame, facts, prompt_id, status=answer.status, message=answer.message))
             continue
         drawn = _draw(answer, facts, thresholding)
-        rows += _rows(frame, facts, prompt_id, answer, drawn, thresholding.threshold)
+        others = [other for other in answers.values() if other is not answer] if thresholding.across_prompts else []
+        members = members_of(answer, [one for one in others if isinstance(one, FramePrediction)])
+        maps = member_maps(members, facts, thresholding.combine) if drawn.mask is not None and len(members) > 1 else []
+        compared = {} if len(maps) < 2 else {"members": len(maps), "disagreement": round(disagreement(maps), 6)}
+        rows += _rows(frame, facts, prompt_id, answer, drawn, compared)
         if drawn.stored is not None and drawn.mask is not None:
             logits[prompt_id], masks[prompt_id] = drawn.stored, drawn.mask
-    return CaseResult(frame.case_id, tuple(rows), logits, masks, dict(timing))
+            if compared:
+                spreads[prompt_id] = spread(maps)
+    return CaseResult(frame.case_id, tuple(rows), logits, masks, dict(timing), spreads=spreads)
 
 
 def failed(
@@ -125,27 +146,57 @@ def nameless(message: str, frame: Frame | None = None) -> str:
     return " ".join(_PATH.sub("...", message).split())[:_MESSAGE_LIMIT]
 
 
-def _draw(answer: FramePrediction, facts: FrameFacts, thresholding: Thresholding) -> _Drawn:
-    maps = np.asarray(answer.logits, np.float32)
-    bad = int((~np.isfinite(maps)).sum())
-    if len(maps) == 0 or bad:
-        return _Drawn(bad=bad)
-    stored = StoredLogits(
+def members_of(answer: FramePrediction, others: Sequence[FramePrediction]) -> list[FramePrediction]:
+    """An answer, its members, and other answers to the same question with theirs; the answer first."""
+    return [one for own in (answer, *others) for one in (own, *own.members)]
+
+
+def member_maps(members: Sequence[FramePrediction], facts: FrameFacts, combine: Combine) -> list[np.ndarray]:
+    """Probabilities of vessel, float32 (H, W), of each member; one without `[SEG]` found none anywhere.
+
+    A member whose logits are not finite is left out, and is missed in the number of members.
+    """
+    maps = []
+    for one in members:
+        logits = np.asarray(one.logits, np.float32)
+        if len(logits) == 0:
+            maps.append(np.zeros((facts.height, facts.width), np.float32))
+        elif np.isfinite(logits).all():
+            stored = _stored(one, logits, facts)
+            maps.append(expit(combined_map(stored.full_size(), combine, one.predicted_iou)))
+    return maps
+
+
+def _stored(answer: FramePrediction, maps: np.ndarray, facts: FrameFacts) -> StoredLogits:
+    return StoredLogits(
         logits=round_for_storage(maps),
         upsampling=answer.upsampling,
         network_size=answer.network_size,
         width=facts.width,
         height=facts.height,
     )
+
+
+def _draw(answer: FramePrediction, facts: FrameFacts, thresholding: Thresholding) -> _Drawn:
+    maps = np.asarray(answer.logits, np.float32)
+    bad = int((~np.isfinite(maps)).sum())
+    if len(maps) == 0 or bad:
+        return _Drawn(bad=bad)
+    stored = _stored(answer, maps, facts)
     full = stored.full_size()
     mask = combined_mask(full, thresholding.threshold, thresholding.combine, answer.predicted_iou)
     return _Drawn(stored, full > np.float32(threshold_logit(thresholding.threshold)), mask)
 
 
 def _rows(
-    frame: Frame, facts: FrameFacts, prompt_id: str, answer: FramePrediction, drawn: _Drawn, threshold: float
+    frame: Frame,
+    facts: FrameFacts,
+    prompt_id: str,
+    answer: FramePrediction,
+    drawn: _Drawn,
+    compared: Mapping[str, float | int],
 ) -> list[PredictionRow]:
-    """A row for each `[SEG]`, or the one of an answer without any."""
+    """A row for each `[SEG]`, or the one of an answer without any; `compared` is what its ensemble came to."""
     count = len(answer.logits)
     fraction = None if drawn.mask is None else float(drawn.mask.mean())
     shared = {
@@ -157,6 +208,7 @@ def _rows(
         "mask_fraction": None if fraction is None else round(fraction, 6),
         "token_count": answer.token_count,
         "tiles": answer.tiles,
+        **compared,
     }
     if count == 0:
         return [_row(frame, facts, prompt_id, **shared)]
