@@ -21,6 +21,9 @@ NAME = "dataset.json"
 
 BESIDE = ".vesselkit.json"
 
+# Behind the name of a folder that cannot be written: the count of `helpers.data.splits.looks` beside it, and its lock.
+LOOKS_BESIDE, LOOKS_LOCK_BESIDE = ".vesselkit-looks.jsonl", ".vesselkit-looks.lock"
+
 
 VALUES = tuple(MaskValues)
 

@@ -156,6 +156,9 @@ def evaluate(
         for name, table in tables.items()
     ]
     temporal = score_sequences(scored_runs, dataset, cases, tables, draws=draws, seed=seed)
+    described = [
+        _described(scored_run, tables[scored_run.name], own.get(scored_run.name)) for scored_run in scored_runs
+    ]
     look = counted_look(dataset, list(tables.values()), processing, [one.table for one in others.values()])
     compared = [look_titles(one, look) for one in compared]
     common = [
@@ -164,7 +167,7 @@ def evaluate(
         *choice.warnings,
         *untold,
         *check.warnings(tables),
-        *_unit_warnings(tables[scored_runs[0].name]),
+        *_unit_warnings(described[0]["summary"][0]),
     ]
     common += score_warnings(checked)
     values = {
@@ -177,9 +180,7 @@ def evaluate(
         "sealed": look,
         "warnings": [*common, *(text for one in compared for text in one["warnings"])],
         "data_check": checked,
-        "runs": [
-            _described(scored_run, tables[scored_run.name], own.get(scored_run.name)) for scored_run in scored_runs
-        ],
+        "runs": described,
         "yardsticks": reference_bound_means(bounds, tables[scored_runs[0].name]),
         "comparisons": compared,
         "studies": [one.record for one in points],
@@ -303,13 +304,14 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
-def _unit_warnings(table: pd.DataFrame) -> list[str]:
-    first, warnings = summary(table).iloc[0], []
+def _unit_warnings(first: Mapping[str, Any]) -> list[str]:
+    """What the first row of a summary leaves open: units that may not be independent, and too few."""
+    warnings = []
     if not first["independent"]:
         warnings.append(
             f"patients are not known for every case: {first['unit']}s are taken as independent, which they may not be"
         )
-    count = int(first["n_units"])
+    count = first["n_units"]
     if count < FEWEST_FOR_INTERVAL:
         warnings.append(
             f"{counted(count, first['unit'])}, fewer than {FEWEST_FOR_INTERVAL}: the tables show the mean of each and "

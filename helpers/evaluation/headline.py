@@ -9,7 +9,7 @@ from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, edit_distance_of
 from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.case_scores import CaseScoring
-from helpers.metrics.intervals import FEWEST_UNITS
+from helpers.metrics.intervals import FEWEST_UNITS, Method
 from helpers.runs.finishing import OFFICIAL_CHECK
 
 _METRIC = "dice"
@@ -102,6 +102,8 @@ def _negative(value: float | None) -> float | None:
 
 
 def _interval(row: Mapping[str, Any], label: str = "95 % interval ", sign: str = "") -> str:
+    if row.get("interval") == Method.EQUAL:
+        return f" (no interval: all {counted(row['n_units'], row['unit'])} equal)"
     if row["low"] is None:
         return f" (no interval from {counted(row['n_units'], row['unit'])})"
     return f" ({label}{row['low']:{sign}.3f} to {row['high']:{sign}.3f})"

@@ -11,6 +11,10 @@ from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS, Method
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|#!&]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore within a word is plain
 
 
+EQUAL_UNITS = "all units equal"
+"""Why a mean has no interval though there are units enough."""
+
+
 def escaped(text: object) -> str:
     """Text from data, on one line, that Markdown and HTML show as it is."""
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
@@ -58,9 +62,9 @@ def interval_text(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many of the means of rows have no interval; empty where all have one, and for earlier versions."""
+    """How many of the means of rows rest on too few units for an interval; empty for earlier versions."""
     known = [row for row in rows if "unit_means" in row and not is_unknown(row["mean"])]
-    lacking = sum(is_unknown(row["low"]) for row in known)
+    lacking = sum(bool(each_unit(row)) for row in known)
     if not lacking:
         return ""
     return (
@@ -70,13 +74,13 @@ def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def stands_beside(row: Mapping[str, Any]) -> list[str]:
-    """What a mean is not to be read without: the median of a distance, undefined cases, and cases at the cap.
+    """What a mean is not to be read without: equal units, a distance's median, undefined cases, cases at the cap.
 
     Args:
-        row: of a summary, an object of its JSON or a row of the table: metric, and where it has them median,
+        row: of a summary, an object of its JSON or a row of the table: metric, and where it has them interval, median,
             n_undefined, n_infinite and n_cases.
     """
-    median, notes = row.get("median"), []
+    median, notes = row.get("median"), [EQUAL_UNITS] if row.get("interval") == Method.EQUAL else []
     if row.get("metric") in DISTANCES and not is_unknown(median):
         notes.append(f"median {median:.3f}")
     if row.get("n_undefined"):

@@ -21,7 +21,7 @@ class MetricScore:
         metric: such as `dice`, see docs/metrics.md; `ciou` and `giou` are pooled over cases.
         run: name of the run in the evaluation's tables.
         mean: of the means of patients; None where it is defined for no case.
-        low, high: ends of the 95 % interval; None where there are fewer than five units.
+        low, high: ends of the 95 % interval; None where there are fewer than five units, or all are equal.
         unit: what is taken as independent: `patient`, else `sequence`, else `case`.
         n_units: how many of them have a value.
         n_patients: None where patients are not known for every case.

@@ -1,4 +1,4 @@
-"""What more precision would take: patients for an interval of Dice of a given width, from those that were scored."""
+"""Sample size: patients for an interval of Dice of a given width, from those that were scored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,13 +30,16 @@ def precision_record(table: pd.DataFrame) -> dict[str, Any]:
 def precision_text(summary: Mapping[str, Any]) -> str:
     """`Dice ±0.02 needs about 60 patients like these (80 % sure: up to 94; from a pilot of 12)`, of the first run.
 
-    With too few patients it says from how many on it is given; empty for evaluations of earlier versions.
+    With too few patients, or equal ones, it says why it is not given; empty for evaluations of earlier versions.
     """
     found = summary["runs"][0].get("precision")
     if found is None:
         return ""
     if not found["needs"]:
-        why = "patients are unknown" if found["patients"] is None else f"these are {found['patients']}"
+        number = found["patients"]
+        if number is not None and number >= FEWEST_UNITS:
+            return f"How many patients a narrower interval needs is not told by {number} that are all equal."
+        why = "patients are unknown" if number is None else f"these are {number}"
         return f"How many patients a narrower interval needs is told from {FEWEST_UNITS} patients on; {why}."
     title, pilot = BY_METRIC[found["metric"]].title, found["patients"]
     return " ".join(

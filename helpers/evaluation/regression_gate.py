@@ -15,11 +15,12 @@ from helpers.evaluation.edit_distance import EDIT_TITLE
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.leakage.standing import COLUMN as STANDING
 from helpers.evaluation.leakage.standing import UNKNOWN_TITLE
+from helpers.evaluation.markdown import EQUAL_UNITS
 from helpers.evaluation.metrics_folder import Metrics
 from helpers.evaluation.score_table import UNITED, patient_means, unit_of
 from helpers.metrics.case_scores import CaseScoring
 from helpers.metrics.definitions import BY_METRIC
-from helpers.metrics.intervals import Scale, mean_interval
+from helpers.metrics.intervals import Method, Scale, mean_interval
 
 CASE_TOLERANCE = 0.10
 MEAN_TOLERANCE = 0.01
@@ -200,6 +201,8 @@ def _mean(before: pd.DataFrame, after: pd.DataFrame, metric: str, tolerance: flo
     differences = before.assign(**{metric: after[metric] - before[metric]})
     interval = mean_interval(patient_means(differences, [metric])[metric].to_numpy(), Scale.DIFFERENCE)
     title, bounds = BY_METRIC[metric].title, "no interval"
+    if interval.method is Method.EQUAL:
+        bounds += f", {EQUAL_UNITS}"
     if interval.low is not None:
         bounds = f"95 % interval [{interval.low:+.4f}, {interval.high:+.4f}]"
     note = f"{title}: mean change {interval.estimate:+.4f}, {bounds}, {interval.units} {unit_of(before)}s"

@@ -37,11 +37,11 @@ def scores_table(scores: Iterable[CaseScores]) -> pd.DataFrame:
 
 
 def definitions() -> pd.DataFrame:
-    """One row for each metric: the fields of `Definition`, with `computed_by`: packages and installed versions."""
+    """One row for each metric: what `Definition` says for people, with `computed_by`: packages and versions."""
     rows = []
     for definition in DEFINITIONS:
         row = asdict(definition)
-        packages = row.pop("packages")
+        packages, _ = row.pop("packages"), row.pop("scale")
         rows.append({**row, "computed_by": ", ".join(f"{name} {version(name)}" for name in packages)})
     return pd.DataFrame(rows).astype(str)
 
@@ -156,11 +156,6 @@ def patient_means(table: pd.DataFrame, columns: Sequence[str] = METRICS) -> pd.D
     return sequence_means(table, columns).groupby("patient", sort=False)[list(columns)].mean().reset_index()
 
 
-def scale_of(metric: str) -> Scale:
-    """The bounds of a metric, which its interval keeps to."""
-    return Scale.SHARE if BY_METRIC[metric].unit == "1" else Scale.AMOUNT
-
-
 def unit_means(units: Iterable[object], values: np.ndarray) -> dict[str, float] | None:
     """Unit -> its mean, where the units are too few for an interval; None where they are not, or there is none.
 
@@ -183,7 +178,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """
     cases = capped(table)
     means = patient_means(cases)
-    intervals = {metric: mean_interval(means[metric].to_numpy(), scale_of(metric)) for metric in METRICS}
+    intervals = {metric: mean_interval(means[metric].to_numpy(), BY_METRIC[metric].scale) for metric in METRICS}
     rows = [
         {
             "metric": metric,

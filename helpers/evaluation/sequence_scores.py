@@ -18,7 +18,7 @@ from helpers.evaluation.score_table import UNITED, Unit, keys_of, records_of, ta
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, SEED, Scale, mean_interval
 from helpers.metrics.significance import holm, sign_flip_p
-from helpers.metrics.temporal import SIGNED, TEMPORAL, end_gaps, step
+from helpers.metrics.temporal import TEMPORAL, end_gaps, step
 
 NAMES = tuple(metric.name for metric in TEMPORAL)
 _STEPS = ("flicker", "temporal_dice", "truth_dice")
@@ -191,10 +191,10 @@ def _unit_means(sequences: pd.DataFrame, unit: Unit) -> pd.DataFrame:
 
 def _means(units: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
-    for name in NAMES:
-        interval = mean_interval(units[name].to_numpy(), Scale.DIFFERENCE if name in SIGNED else Scale.SHARE)
-        each = unit_means(units.index, units[name].to_numpy())
-        rows.append({"metric": name, **interval.row(), "n_units": interval.units, "unit_means": each})
+    for metric in TEMPORAL:
+        values = units[metric.name].to_numpy()
+        interval, each = mean_interval(values, metric.scale), unit_means(units.index, values)
+        rows.append({"metric": metric.name, **interval.row(), "n_units": interval.units, "unit_means": each})
     return rows
 
 

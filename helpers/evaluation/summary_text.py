@@ -9,6 +9,7 @@ from helpers.evaluation.guess_text import TITLE, guess_text
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import (
+    EQUAL_UNITS,
     escaped,
     interval_text,
     missing_text,
@@ -20,7 +21,7 @@ from helpers.evaluation.markdown import (
 from helpers.evaluation.precision import precision_text
 from helpers.evaluation.sequence_scores import sequences_text
 from helpers.metrics.definitions import BY_METRIC, COMPARED, HEADLINE, Tier
-from helpers.metrics.intervals import FEWEST_UNITS
+from helpers.metrics.intervals import FEWEST_UNITS, Method
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
@@ -110,8 +111,8 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     missing = f" {missing_text(written)}." if missing_text(written) else ""
     return (
         f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means; 95 % intervals: {interval_text(written)}."
-        f"{missing} Failed and missing predictions count as empty masks. Infinite distances are capped at the frame's "
-        "diagonal; the median is over cases.\n\n" + table(head, lines)
+        f"{missing}{_centres(summary)} Failed and missing predictions count as empty masks. Infinite distances are "
+        "capped at the frame's diagonal; the median is over cases.\n\n" + table(head, lines)
     )
 
 
@@ -253,6 +254,7 @@ def _estimate(part: Mapping[str, Any] | None, name: str) -> str:
         return ""
     value = part[name]
     interval = "" if value["low"] is None else f" [{value['low']:.3f}, {value['high']:.3f}]"
+    interval += f" ({EQUAL_UNITS})" if value.get("interval") == Method.EQUAL else ""
     few = f" (fewer than {FEWEST_UNITS} units)" if value["n_units"] < FEWEST_UNITS else ""
     return f"{value['mean']:.3f}{interval}{few}"
 
@@ -293,7 +295,7 @@ def _unit(summary: Mapping[str, Any]) -> str:
 
 def _precision(summary: Mapping[str, Any]) -> str:
     said = precision_text(summary)
-    return f"## What it would take\n\n{escaped(said)}" if said else ""
+    return f"## Sample size\n\n{escaped(said)}" if said else ""
 
 
 def _count(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
@@ -301,5 +303,9 @@ def _count(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     for name in ("sequence", "patient"):
         number = row[f"n_{name}s"]
         parts.append(f"{name}s unknown" if number is None else counted(number, name))
-    parts += centres_text(summary["dataset"])
     return ", ".join(parts)
+
+
+def _centres(summary: Mapping[str, Any]) -> str:
+    """From how many centres the cases come, as a sentence; empty for evaluations of before that was asked."""
+    return "".join(f" {text.capitalize()}." for text in centres_text(summary["dataset"]))

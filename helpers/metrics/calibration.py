@@ -11,7 +11,17 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED, Interval, Method, Scale, ratio_interval
+from helpers.metrics.intervals import (
+    DRAWS,
+    FEWEST_UNITS,
+    LEVEL,
+    ROUNDED,
+    SEED,
+    Interval,
+    Method,
+    Scale,
+    ratio_interval,
+)
 from helpers.metrics.threshold_curve import (
     LIMIT,
     STEPS_PER_LOGIT,
@@ -209,4 +219,6 @@ def _ece_interval(gaps: np.ndarray, pixels: np.ndarray, draws: int, seed: int) -
     ]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail])
+    if high - low <= ROUNDED:
+        return Interval(estimate, None, None, len(gaps), Method.EQUAL)
     return Interval(estimate, float(low), float(high), len(gaps), Method.PERCENTILE)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from helpers.metrics.intervals import Scale
 from helpers.metrics.topology import CALIBRE_FROM_PX, SHORTEST_GAP_PX, SKELETON_METHOD, Calibre
 
 
@@ -30,6 +31,7 @@ class Definition:
         unit: `1` for shares.
         packages: distributions that compute it.
         text: what is computed, in one sentence.
+        scale: bounds of its values, which an interval of their mean keeps to.
     """
 
     metric: str
@@ -39,6 +41,7 @@ class Definition:
     tier: Tier
     packages: tuple[str, ...]
     text: str
+    scale: Scale
 
 
 _NUMPY, _SKELETON, _SCIPY = ("numpy",), ("scikit-image", "numpy"), ("scipy", "numpy")
@@ -46,11 +49,11 @@ _TREE = ("scikit-image", "scipy", "numpy")
 
 
 def _share(metric: str, title: str, tier: Tier, packages: tuple[str, ...], text: str) -> Definition:
-    return Definition(metric, title, "1", Better.HIGHER, tier, packages, text)
+    return Definition(metric, title, "1", Better.HIGHER, tier, packages, text, Scale.SHARE)
 
 
 def _fault(metric: str, title: str, unit: str, tier: Tier, packages: tuple[str, ...], text: str) -> Definition:
-    return Definition(metric, title, unit, Better.LOWER, tier, packages, text)
+    return Definition(metric, title, unit, Better.LOWER, tier, packages, text, Scale.AMOUNT)
 
 
 def _nsd(tolerance: str, unit: str, tier: Tier) -> Definition:

@@ -6,7 +6,6 @@ bounds of the score: the logit of a share, the logarithm of a distance or count,
 among others by `helpers.dev.measure.interval_simulation`, whose table stands in docs/metrics.md.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,10 +19,10 @@ SEED = 20_240_501
 FEWEST_UNITS = 10
 """For p-values, and for percentiles of bootstrap draws."""
 FEWEST_FOR_INTERVAL = 5
-"""With fewer, no interval holds what it claims: every unit's mean is shown in its place."""
+"""The simulation begins here. With fewer, each unit's mean is shown in the place of an interval."""
 
-# Keeps the drawn indices of one block near 64 MB, however many units there are.
-_BLOCK = 8_000_000
+ROUNDED = 1e-12
+"""Units, or ends of an interval, that are nearer than this are equal: sums are rounded."""
 
 
 class Scale(StrEnum):
@@ -41,6 +40,7 @@ class Method(StrEnum):
     LOG_T = "Student's t, log scale"
     T = "Student's t"
     PERCENTILE = "percentile bootstrap"
+    EQUAL = "none: all units equal"  # says why there is none: equal units tell nothing of how much units differ
 
 
 METHODS = {Scale.SHARE: Method.LOGIT_T, Scale.AMOUNT: Method.LOG_T, Scale.DIFFERENCE: Method.T}
@@ -52,9 +52,9 @@ class Interval:
 
     Attributes:
         estimate: from the units as they are; None where there is no unit.
-        low, high: bounds; None with too few units.
+        low, high: bounds; None with too few units, and where all are equal.
         units: number of independent units with a value.
-        method: how the bounds were made; None where there are none.
+        method: how the bounds were made; None with too few units, `EQUAL` where all are equal.
         level: how often the interval shall hold the true mean.
     """
 
@@ -92,7 +92,8 @@ def ratio_interval(numerators: np.ndarray, denominators: np.ndarray, scale: Scal
     """Interval of a pooled ratio: the sum of one quantity over units by the sum of another.
 
     The standard error is that of the linearised ratio, sqrt(n / (n - 1) sum (a - r b)^2) / sum b, which for a mean is
-    s / sqrt(n) (Cochran, Sampling Techniques, 1977, section 6.4).
+    s / sqrt(n) (Cochran, Sampling Techniques, 1977, section 6.4). A few large units weigh as if there were fewer: the
+    degrees of freedom are those of the effective number, (sum b)^2 / sum b^2 (Kish, Survey Sampling, 1965), less one.
 
     Args:
         numerators, denominators: one value of each for each unit, (n,), such as summed intersections and unions.
@@ -104,12 +105,15 @@ def ratio_interval(numerators: np.ndarray, denominators: np.ndarray, scale: Scal
     if units < FEWEST_FOR_INTERVAL or estimate is None:
         return Interval(estimate, None, None, units)
     error = np.sqrt(units / (units - 1) * ((top - estimate * bottom) ** 2).sum()) / whole
-    low, high = _bounds(np.array(estimate), np.array(error), np.array(units), scale)
+    if _are_equal(error, estimate):
+        return Interval(estimate, None, None, units, Method.EQUAL)
+    freedom = max(1.0, whole**2 / (bottom**2).sum() - 1)
+    low, high = _bounds(np.array(estimate), np.array(error), np.array(freedom), scale)
     return Interval(estimate, float(low), float(high), units, METHODS[scale])
 
 
 def column_intervals(values: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`mean_interval` of each column: mean, low and high, float (columns,); NaN where unknown.
+    """`mean_interval` of each column: mean, low and high, float (columns,); NaN where there is none.
 
     Args:
         values: float (units, columns); NaN of a unit is left out of its column.
@@ -124,28 +128,24 @@ def column_intervals(values: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.n
     if some.any():
         squares = (np.where(known, values - np.where(units > 0, middle, 0.0), 0.0) ** 2).sum(axis=0)[some]
         errors = np.sqrt(squares / (units[some] - 1) / units[some])
-        bounds[:, some] = _bounds(middle[some], errors, units[some], scale)
+        differ = ~_are_equal(errors, middle[some])
+        some[some] = differ
+        bounds[:, some] = _bounds(middle[some], errors[differ], units[some] - 1, scale)
     return middle, bounds[0], bounds[1]
 
 
-def _bounds(means: np.ndarray, errors: np.ndarray, units: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds on a scale g: g(mean) -+ t se g'(mean), brought back. Where all units are equal, the mean itself."""
-    reach = student.ppf((1 + LEVEL) / 2, units - 1) * errors
+def _are_equal(errors: np.ndarray, means: np.ndarray | float) -> np.ndarray:
+    """Whether units differ by no more than sums are rounded."""
+    return np.asarray(errors <= ROUNDED * np.maximum(1, np.abs(means)))
+
+
+def _bounds(means: np.ndarray, errors: np.ndarray, freedom: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds on a scale g: g(mean) ± t se g'(mean), brought back. Units differ, so that a mean is within its bounds."""
+    reach = student.ppf((1 + LEVEL) / 2, freedom) * errors
     if scale is Scale.DIFFERENCE:
         return means - reach, means + reach
-    spread = (errors > 0) & (means > 0) & ((means < 1) | (scale is Scale.AMOUNT))
-    inside = np.where(spread, means, 0.5)
     if scale is Scale.AMOUNT:
-        factor = np.exp(np.where(spread, reach / inside, 0.0))
+        factor = np.exp(reach / means)
         return means / factor, means * factor
-    step = reach / (inside * (1 - inside))
-    low, high = expit(logit(inside) - step), expit(logit(inside) + step)
-    return np.where(spread, low, means), np.where(spread, high, means)
-
-
-def drawn_units(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:
-    """Places of the units in each bootstrap draw, with replacement, int32 (block, units), block after block."""
-    rng = np.random.default_rng(seed)
-    block = max(1, min(draws, _BLOCK // units))
-    for start in range(0, draws, block):
-        yield rng.integers(0, units, size=(min(block, draws - start), units), dtype=np.int32)
+    step = reach / (means * (1 - means))
+    return expit(logit(means) - step), expit(logit(means) + step)

@@ -1,17 +1,22 @@
-"""How many patients an interval of a given width needs, from the spread of the patients at hand."""
+"""How many patients an interval of a given width needs, from the spread of the patients at hand.
+
+The bound of the spread was chosen among others by `helpers.dev.measure.interval_simulation`: docs/metrics.md.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 from scipy.stats import t as student
 
-from helpers.metrics.intervals import FEWEST_UNITS, LEVEL
+from helpers.metrics.intervals import FEWEST_UNITS, LEVEL, Scale, mean_interval
 
 HALF_WIDTHS = (0.02, 0.05)
 SURE = 0.8
-"""How sure it is that no more patients are needed than the larger number says."""
+"""How sure it is that no more patients are needed than the larger number says: less where scores are very skewed."""
+
+_NOMINAL = 0.9  # level of the bound, which holds less often than that where scores are skewed
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,10 @@ class PatientsNeeded:
 
 
 def patients_needed(unit_means: np.ndarray, half_widths: tuple[float, ...] = HALF_WIDTHS) -> list[PatientsNeeded]:
-    """Patients for intervals of given half widths, from a pilot; none from fewer than 10 patients.
+    """Patients for intervals of given half widths, from a pilot; none from fewer than 10 patients, or equal ones.
 
     The smallest n with t(0.975, n - 1) s / sqrt(n) <= half width, for the standard deviation s of patient means, and
-    for its upper confidence bound s sqrt((m - 1) / chi2(0.2, m - 1)) of a pilot of m patients (Cochran, Sampling
-    Techniques, 1977, chapter 4; the bound is that of a variance of normal values).
+    for its upper bound (Cochran, Sampling Techniques, 1977, chapter 4).
 
     Args:
         unit_means: one value for each patient, float (m,); NaN, where the metric is undefined, is left out.
@@ -42,13 +46,32 @@ def patients_needed(unit_means: np.ndarray, half_widths: tuple[float, ...] = HAL
     """
     values = np.asarray(unit_means, np.float64)
     values = values[~np.isnan(values)]
-    if len(values) < FEWEST_UNITS:
+    if mean_interval(values, Scale.DIFFERENCE).low is None or len(values) < FEWEST_UNITS:
         return []
     spread = float(values.std(ddof=1))
-    most = spread * math.sqrt((len(values) - 1) / chi2.ppf(1 - SURE, len(values) - 1))
+    most = float(spread_bound(values))
     return [
         PatientsNeeded(width, smallest_number(spread, width), smallest_number(most, width)) for width in half_widths
     ]
+
+
+def spread_bound(values: np.ndarray) -> np.ndarray:
+    """The upper bound of the standard deviation of each column, from its kurtosis: float (columns,), () of one.
+
+    Bonett (2006), Approximate confidence interval for standard deviation of nonnormal distributions, Computational
+    Statistics and Data Analysis 50, one-sided at 90 %. Kurtosis is about a trimmed mean, from which outliers are far.
+
+    Args:
+        values: float (m,) or (m, columns), without NaN, of 5 units at least that are not all equal.
+    """
+    number, normal = len(values), float(norm.ppf(_NOMINAL))
+    cut = int(number / (2 * math.sqrt(number - 4)))
+    middle = np.sort(values, axis=0)[cut : number - cut].mean(axis=0)
+    squares = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
+    kurtosis = number * ((values - middle) ** 4).sum(axis=0) / squares**2
+    factor = number / (number - normal)
+    error = factor * np.sqrt((kurtosis - (number - 3) / number) / (number - 1))
+    return np.asarray(np.sqrt(factor * squares / (number - 1) * np.exp(normal * error)))
 
 
 def smallest_number(spread: float, half_width: float) -> int:

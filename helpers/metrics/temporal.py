@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.metrics.intervals import Scale
 from helpers.metrics.masks import as_masks
 from helpers.metrics.overlap import count_pixels, overlap_scores
 
@@ -15,12 +16,14 @@ class TemporalMetric:
 
     Attributes:
         better: `higher`, `lower`, or `as the truth` for one that is read beside another.
+        scale: bounds of its values, which an interval of their mean keeps to.
     """
 
     name: str
     title: str
     text: str
     better: str
+    scale: Scale = Scale.SHARE
 
 
 TEMPORAL = (
@@ -47,17 +50,16 @@ TEMPORAL = (
         "First-frame gap",
         "mean Dice of the frames between, less the Dice of the first frame; of frames with vessels in the truth",
         "lower",
+        Scale.DIFFERENCE,
     ),
     TemporalMetric(
         "last_gap",
         "Last-frame gap",
         "mean Dice of the frames between, less the Dice of the last frame; of frames with vessels in the truth",
         "lower",
+        Scale.DIFFERENCE,
     ),
 )
-
-# Of these a value may be below 0; all others are shares.
-SIGNED = ("first_gap", "last_gap")
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Results:
     @property
     def headline(self) -> str:
         """The one sentence of this evaluation, whether its models were compared with the official code, and how many
-        patients a narrower interval would take.
+        patients a narrower interval needs.
         """
         said = [headline(self.metrics.summary), *official_check_lines(self.metrics.summary)]
         return " ".join(filter(None, [*said, precision_text(self.metrics.summary)]))

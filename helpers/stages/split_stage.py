@@ -21,7 +21,7 @@ from helpers.data.frames.image_reading import UnreadableImage, natural_key
 from helpers.data.layouts.detection import LAYOUTS, saved_rules
 from helpers.data.opening import Opening
 from helpers.data.rule_file import save_rules
-from helpers.data.rules import Rules
+from helpers.data.rules import Rules, Saved
 from helpers.data.splits.dealing import deal, deal_folds
 from helpers.data.splits.split import DEV, NO_SPLIT, TEST, TRAIN, Split
 from helpers.evaluation.leakage.standing import Standing
@@ -64,21 +64,24 @@ class SplitRequest:
         trained_file = optional_input_path(self.already_trained, self.spell("already_trained"))
         opened = replace(self.opening, split=None).open(Rules(split=NO_SPLIT))
         cases = sorted(opened.cases, key=lambda case: natural_key(_original_name(opened, case)))
-        patients = _patients(opened, cases)
+        patients = _patients(opened, cases, self.spell("group_by"))
         trained = frozenset() if trained_file is None else _trained(opened, trained_file)
+        names = [f"fold{number}" for number in range(1, (self.folds or 0) + 1)] if shares is None else list(shares)
+        asked = Split(dict.fromkeys([*names, *([TRAIN] if trained else [])], ()), (), opened.key_fingerprint, self.seed)
+        saved = saved_rules(opened.root)
+        kept = saved.rules.split
+        # What can be told without reading the frames.
+        if kept is not None and not _may_be(kept, replace(asked, shares=shares), frozenset(patients), trained):
+            raise _another_is_kept(saved, kept)
         vessel = _vessel_shares(opened, cases)
         if shares is None:
             dealt = deal_folds(patients, self.folds or 0, seed=self.seed, vessel=vessel, trained=trained)
         else:
             dealt = deal(patients, shares, seed=self.seed, vessel=vessel, trained=trained)
         sealed = tuple(one for one in (TEST,) if one in dealt.parts)
-        split = Split(dealt.parts, sealed, opened.key_fingerprint, self.seed, dealt.strata)
-        kept = saved_rules(opened.root).own.split
+        split = replace(asked, parts=dealt.parts, sealed=sealed, shares=shares, strata=dealt.strata)
         if kept is not None and kept != split:
-            raise RefusedInput(
-                f"{opened.root}: another split is kept with the data ({kept.to_text()}): patients that train would "
-                "come to test, or the other way round. Take `split` out of its rules (dataset.json) to deal anew"
-            )
+            raise _another_is_kept(saved, kept)
         rules = replace(self.opening.to_keep(opened, Rules()), split=split)
         path = save_rules(opened.root, rules, LAYOUTS)
         frames = Counter(patients)
@@ -121,11 +124,14 @@ class KeptSplit:
     trained: int
 
     def to_text(self) -> str:
-        """A line for each part, what they are alike in, and what a small test cannot say."""
-        lines = []
+        """A line for each part with the share asked for, what they are alike in, and what a small test cannot say."""
+        lines, shares = [], self.split.shares or {}
+        whole = sum(map(len, self.split.parts.values()))
         for name, patients in self.split.parts.items():
             sealed = ", sealed: each evaluation on them is counted" if name in self.split.sealed else ""
-            lines.append(f"{name}: {counted(len(patients), 'patient')}, {counted(self.frames[name], 'frame')}{sealed}")
+            asked = f" ({100 * len(patients) / whole:.0f} %, asked for {shares[name]} %)" if name in shares else ""
+            size = f"{counted(len(patients), 'patient')}{asked}, {counted(self.frames[name], 'frame')}"
+            lines.append(f"{name}: {size}{sealed}")
         if self.trained:
             lines.append(f"{counted(self.trained, 'TRAINING patient')} in {TRAIN} alone")
         lines.append(f"seed {self.split.seed}; strata: {self.split.strata}")
@@ -143,15 +149,40 @@ def _original_name(opened: Dataset, case: Case) -> str:
     return opened.people.by_case[case.case_id].name
 
 
-def _patients(opened: Dataset, cases: list[Case]) -> list[str]:
-    """The patient of each case, under one id whatever the spelling."""
+def _may_be(kept: Split, asked: Split, patients: frozenset[str], trained: frozenset[str]) -> bool:
+    """Whether a kept split may be the one that is asked for, as far as seed, parts, shares and patients tell."""
+    same = (kept.seed, kept.shares, kept.key_fingerprint) == (asked.seed, asked.shares, asked.key_fingerprint)
+    known = {patient for part in kept.parts.values() for patient in part}
+    return (
+        same
+        and kept.parts.keys() == asked.parts.keys()
+        and known == patients
+        and trained <= {*kept.parts.get(TRAIN, ())}
+    )
+
+
+def _another_is_kept(saved: Saved, kept: Split) -> RefusedInput:
+    files = saved.files if saved.above is None or saved.own.split is not None else saved.above.files
+    where = " and ".join(map(str, files))
+    return RefusedInput(
+        f"{where}: another split is kept with the data ({kept.to_text()}): patients that train would come to test, or "
+        "the other way round. Take `split` out of that file to deal anew"
+    )
+
+
+def _patients(opened: Dataset, cases: list[Case], option: str) -> list[str]:
+    """The patient of each case, under one id whatever the spelling.
+
+    Args:
+        option: how the caller writes the parameter of the rule for patients.
+    """
     patients = [opened.people.spellings.of(case.frame.patient) for case in cases]
     known = [one for one in patients if one is not None]
     if len(known) < len(patients):
         raise RefusedInput(
             f"{opened.root}: expected the patient of every frame, found none for {len(patients) - len(known)} of "
             f"{len(patients)}: frames of one patient could come to stand on both sides. Say whose they are with "
-            "--group-by, a regular expression with (?P<patient>...) or column:NAME of a CSV file"
+            f"{option}, a regular expression with (?P<patient>...) or column:NAME of a CSV file"
         )
     return known
 

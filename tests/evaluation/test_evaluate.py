@@ -149,7 +149,7 @@ def test_what_a_mean_leaves_out_and_caps_stands_beside_it(data, truths, good, tm
     empty = {case_id: mask if number else np.zeros_like(mask) for number, (case_id, mask) in enumerate(truths.items())}
     found = evaluate([write_run(tmp_path / "run", empty)], data, tmp_path / "m", processes=1, draws=100)
     lines = {line.split(" | ")[0]: line for line in found.text.splitlines()}
-    assert "(1 undefined, fewer than 10 patients)" in lines["| Precision"]
+    assert "(all units equal, 1 undefined, fewer than 10 patients)" in lines["| Precision"]
     assert "(median 0.000, 1 of 12 cases at the cap, fewer than 10 patients)" in lines["| HD95 [px]"]
     assert "undefined" not in lines["| Dice"]
 

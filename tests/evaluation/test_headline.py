@@ -62,6 +62,11 @@ def test_one_patient_has_no_interval():
     assert said.endswith("Difference from frangi, paired on the same 40 cases: +0.050 (no interval from 1 patient).")
 
 
+def test_equal_patients_have_no_interval():
+    equal = {"low": None, "high": None, "interval": "none: all units equal"}
+    assert "ours: mean Dice 0.800 (no interval: all 12 patients equal), 96 cases" in headline(summary(equal))
+
+
 def test_few_patients_are_said_to_be_few():
     assert "96 cases of 6 patients (fewer than 10);" in headline(summary({"n_units": 6, "n_patients": 6}))
 

@@ -22,6 +22,7 @@ def test_a_mean_with_what_it_leaves_open():
     assert written_mean({**KNOWN, "mean": None}) == written_mean({**KNOWN, "mean": float("nan")}) == ""
     assert written_mean({**KNOWN, "low": float("nan"), "high": float("nan")}) == "0.781"
     assert written_mean({**KNOWN, "low": -0.75, "high": 0.8}, sign="+") == "+0.781 [-0.750, +0.800]"
+    assert written_mean({**KNOWN, "interval": "none: all units equal"}) == "0.781 (all units equal)"
 
 
 def test_the_median_stands_beside_a_distance_alone():

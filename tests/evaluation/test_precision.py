@@ -26,11 +26,12 @@ def test_too_few_or_unknown_patients_are_said():
     told = "How many patients a narrower interval needs is told from 10 patients on; "
     assert text(of_patients([7] * 9, 1)) == told + "these are 9."
     assert text(of_patients([7] * 12, 1).assign(patient=None)) == told + "patients are unknown."
+    assert text(of_patients([7] * 12, 1)).endswith("needs is not told by 12 that are all equal.")
     assert precision_text({"runs": [{}]}) == ""
 
 
 def test_centres_stand_beside_the_numbers():
     assert centres_text({"centres": None}) == ["one centre"] and centres_text({}) == []
-    assert centres_text({"centres": {"column": "site", "number": 3}}) == ["3 centres"]
-    assert centres_text({"centres": {"column": "site", "number": 1}}) == ["one centre"]
-    assert centres_text({"centres": {"column": "site", "number": None}}) == ["centres unknown"]
+    assert centres_text({"centres": {"column": "centre", "number": 3}}) == ["3 centres"]
+    assert centres_text({"centres": {"column": "centre", "number": 1}}) == ["one centre"]
+    assert centres_text({"centres": {"column": "centre", "number": None}}) == ["centres unknown"]

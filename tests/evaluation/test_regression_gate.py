@@ -193,7 +193,7 @@ def test_the_whole_text_of_the_gate():
         "now: training list unknown",
         "5 of 5 cases compared; 1 new ones left out",
         "Dice: mean change -0.0220, 95 % interval [-0.0831, +0.0391], 5 patients",
-        "clDice: mean change +0.0000, 95 % interval [+0.0000, +0.0000], 5 patients",
+        "clDice: mean change +0.0000, no interval, all units equal, 5 patients",
         "- P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",
         "gate failed: 1 findings",
     ]

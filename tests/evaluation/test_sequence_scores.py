@@ -157,13 +157,13 @@ def test_means_and_differences_by_hand():
     assert [run["run"] for run in record["runs"]] == ["still", "blinking"]
     (compared,) = record["comparisons"]
     assert (compared["first"], compared["second"]) == ("still", "blinking")
-    flicker = {"metric": "flicker", "low": 1, "high": 1, "few": False, "n_units": 10, "unit_means": None}
-    assert record["runs"][1]["metrics"][2] == {**flicker, "mean": 1, "interval": "Student's t, logit scale"}
+    flicker = {"metric": "flicker", "low": None, "high": None, "few": False, "n_units": 10, "unit_means": None}
+    flicker["interval"] = "none: all units equal"
+    assert record["runs"][1]["metrics"][2] == {**flicker, "mean": 1}
     p = 2 / 2**10  # of all patterns of signs, the two that are alike
     assert compared["metrics"][2] == {
         **flicker,
         "difference": 1,
-        "interval": "Student's t",
         "p_sign_flip": p,
         "p_sign_flip_holm": pytest.approx(3 * p),
     }

@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 
 from helpers.core.errors import RefusedInput
 from helpers.metrics.calibration import calibration, fit_temperature, scaled_by_folds, scaled_on_development
-from helpers.metrics.intervals import Method, drawn_units
+from helpers.metrics.intervals import Method
 from helpers.metrics.threshold_curve import ChosenBy, LogitHistogram, UnitHistograms, logit_histogram
 
 DRAWS = 200
@@ -103,7 +103,7 @@ def test_the_interval_of_errors_to_one_side_is_that_of_a_ratio():
     vessel[:, 4096], background[:, 4096] = np.arange(12), 30 - np.arange(12)
     found = calibration(UnitHistograms(tuple("abcdefghijkl"), vessel, background, cases=12), draws=DRAWS, seed=5)
     chance = expit(-0.5 / 256)
-    (picked,) = drawn_units(12, draws=DRAWS, seed=5)
+    picked = np.random.default_rng(5).integers(0, 12, size=(DRAWS, 12), dtype=np.int32)
     expected = np.quantile((chance - np.arange(12) / 30)[picked].mean(axis=1), [0.025, 0.975])
     assert (found.ece.low, found.ece.high) == pytest.approx(tuple(expected))
     assert (found.ece.level, found.ece.method, found.ece.units) == (0.95, Method.PERCENTILE, 12)
@@ -119,11 +119,12 @@ def test_the_last_two_bins_of_equal_mass_stay_apart():
 
 def test_ten_units_have_an_interval_of_their_error_and_nine_have_none():
     """The error is no mean, so that its percentiles need more units than the Brier score's interval."""
-    one = simulated(1, 1.0)
-    found = [calibration(units(*[one] * count), draws=DRAWS) for count in (9, 10)]
-    assert [(each.ece.low, each.ece.method) for each in found[:1]] == [(None, None)]
-    assert found[1].ece.low == pytest.approx(found[1].ece.estimate) == pytest.approx(found[1].ece.high)
+    one, two = simulated(1, 1.0), simulated(2, 1.0)
+    found = [calibration(units(*[one] * count, two), draws=DRAWS) for count in (8, 9)]
+    assert [each.ece.method for each in found] == [None, Method.PERCENTILE] and found[0].ece.low is None
     assert found[0].brier.method is Method.LOGIT_T and found[0].nll.method is Method.LOG_T
+    equal = calibration(units(*[one] * 10), draws=DRAWS)
+    assert [(each.method, each.low) for each in (equal.ece, equal.brier, equal.nll)] == [(Method.EQUAL, None)] * 3
 
 
 def test_what_is_shown_holds_no_bins():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.cli.arguments import option_name
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.opening import Opening
 from helpers.evaluation.frangi_tuning import tune
@@ -39,7 +40,9 @@ def test_whole_patients_are_kept_in_parts_and_chosen_by_them(folder):
     assert {part: len(found.cases) for part, found in opened.items()} == kept.frames
     assert {frame.patient for frame in opened["test"].frames} == set(kept.split.parts["test"])
     assert len(opened["test"].sealed) == 6 and not opened["dev"].sealed
-    assert "test: 3 patients, 6 frames, sealed" in kept.to_text() and "warning: test has 3 patients" in kept.to_text()
+    assert "dev: 1 patient (8 %, asked for 10 %), 2 frames\n" in kept.to_text()
+    assert "test: 3 patients (25 %, asked for 20 %), 6 frames, sealed" in kept.to_text()
+    assert "warning: test has 3 patients" in kept.to_text()
     assert json.loads(kept.path.read_text())["split"]["sealed"] == ["test"]
     assert "P1_0" not in kept.path.read_text()
 
@@ -47,8 +50,16 @@ def test_whole_patients_are_kept_in_parts_and_chosen_by_them(folder):
 def test_the_same_again_is_kept_and_another_is_refused(folder):
     first = shares(folder).run()
     assert shares(folder).run() == first
-    with pytest.raises(RefusedInput, match=r"another split is kept with the data \(train 8, dev 1, test 3 patients\)"):
-        shares(folder, seed=1).run()
+    refusal = r"set/dataset\.json: another split is kept with the data \(train 8, dev 1, test 3 patients\)"
+    for image in (folder / "images").iterdir():  # others are refused before a frame is read
+        image.write_bytes(image.read_bytes()[:60])
+    for asked in (shares(folder, seed=1), replace(shares(folder), train=60, dev=20), SplitRequest(Opening(folder), 3)):
+        with pytest.raises(RefusedInput, match=refusal):
+            asked.run()
+    listed = folder.parent / "trained.txt"
+    listed.write_text("".join(f"P{number}_0.png\n" for number in range(9)))
+    with pytest.raises(RefusedInput, match=refusal):
+        shares(folder, already_trained=listed).run()
 
 
 def test_the_key_of_the_ids_plays_no_part(folder, tmp_path):
@@ -71,6 +82,9 @@ def test_strata_are_said(folder):
     assert kept.split.strata == "thirds of the frames by share of vessel in the ground truth, and number of frames"
     assert kept.frames == {"fold1": 8, "fold2": 8, "fold3": 8} and kept.split.sealed == ()
     assert len(Opening(folder, split="fold1,fold3").open().cases) == 16
+    (folder / "masks" / "P1_0.png").unlink()
+    with pytest.raises(RefusedInput, match="another split is kept"):  # told by other strata
+        SplitRequest(Opening(folder), folds=3).run()
 
 
 def test_patients_that_training_saw_train_only(folder, tmp_path):
@@ -97,6 +111,9 @@ def test_a_config_that_trained_on_a_part_names_the_patients_of_that_part(folder,
     names = {name for one in read_training_files(config).sources for name in one.names}
     opened = Opening(folder, split="train,dev").open()
     assert names == {f"images/{frame.path.name}" for frame in opened.frames}
+    (folder / ".vesselkit" / "id.key").unlink()
+    found = read_training_files(config)
+    assert (found.sources, found.unread, found.keyless) == ((), 0, 1)
 
 
 def test_nothing_is_tuned_on_sealed_patients(folder):
@@ -108,7 +125,7 @@ def test_nothing_is_tuned_on_sealed_patients(folder):
 def test_unknown_patients_are_refused_with_what_decides_it(folder):
     (folder / "images" / "LAO.png").write_bytes((folder / "images" / "P0_0.png").read_bytes())
     with pytest.raises(RefusedInput, match=r"the patient of every frame, found none for 25 of 25.*--group-by"):
-        shares(folder).run()
+        shares(folder, spell=option_name).run()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 from helpers.core.errors import UsageProblem
 from helpers.data.groups.grouping import matched_rows, name_column, table_rows
 
-COLUMNS = ("centre", "center", "site", "hospital", "institution")
+# Not `site`, which may be of the body.
+COLUMNS = ("centre", "center", "hospital", "institution")
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Centres:
     """What a column says.
 
     Attributes:
-        column: its name.
-        number: of different centres; None where some case has none.
+        column: its name; the first one where several tables have one.
+        number: of different centres; None where some case has none, or several tables say something.
     """
 
     column: str
@@ -24,7 +25,7 @@ class Centres:
 
 
 def centres_of(names: Sequence[str], folder: Path) -> Centres | None:
-    """The centres of files by the one CSV file of a folder with a column of centres; None where there is none.
+    """The centres of files by the CSV file of a folder with a column of centres, in either case; None without one.
 
     Args:
         names: of the files, relative to the folder, each once.
@@ -36,12 +37,15 @@ def centres_of(names: Sequence[str], folder: Path) -> Centres | None:
             rows = table_rows(path)
         except UsageProblem:  # a table of something else, in another encoding
             continue
-        column = next((name for name in COLUMNS if rows and name in rows[0]), None)
+        titles = {name.strip().casefold(): name for name in (rows[0] if rows else {}) if name is not None}
+        column = next((titles[name] for name in COLUMNS if name in titles), None)
         if column is not None and name_column(rows, column) is not None:
             tables.append((rows, column))
-    if len(tables) != 1:
+    if not tables:
         return None
     rows, column = tables[0]
+    if len(tables) > 1:
+        return Centres(column, None)
     found = matched_rows(names, rows, name_column(rows, column) or "")
     values = [(found[name].get(column) or "").strip() if name in found else "" for name in names]
     return Centres(column, len({value.casefold() for value in values}) if all(values) else None)

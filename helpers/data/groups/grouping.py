@@ -158,8 +158,9 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
 
 
 def name_column(rows: Sequence[Mapping[str, str]], column: str) -> str | None:
-    """The column of file names in a table, other than `column`; None where there is none."""
-    return next((name for name in _NAME_COLUMNS if name in rows[0] and name != column), None)
+    """The column of file names in a table, in either case, other than `column`; None where there is none."""
+    titles = {name.strip().casefold(): name for name in rows[0] if name is not None and name != column}
+    return next((titles[name] for name in _NAME_COLUMNS if name in titles), None)
 
 
 def matched_rows(names: Sequence[str], rows: Sequence[dict[str, str]], named: str) -> dict[str, dict[str, str]]:

@@ -15,11 +15,9 @@ from helpers.data.frames.image_reading import IMAGE_SUFFIXES
 from helpers.data.frames.video_file import VIDEO_SUFFIXES
 from helpers.data.layouts.annotation import MAX_DEPTH, walk
 from helpers.data.layouts.mask_looks import chosen
+from helpers.data.rules import LOOKS_BESIDE, LOOKS_LOCK_BESIDE
 
 # Of a file that is no JSON.
-# Behind the name of a folder that cannot be written, of the file beside it that `helpers.data.splits.looks` writes.
-LOOKS_BESIDE = ".vesselkit-looks.jsonl"
-
 _HEAD = 65_536
 _MOST_JSON = 16_000_000
 # Of a folder's files with one suffix, looked at before the others are taken for the same.
@@ -65,7 +63,7 @@ def unread_annotations(root: Path) -> dict[str, int]:
 
 
 def _may_annotate(name: str) -> bool:
-    ours = name.endswith(LOOKS_BESIDE)
+    ours = name.endswith((LOOKS_BESIDE, LOOKS_LOCK_BESIDE))
     return not ours and Path(name).suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 

@@ -17,7 +17,7 @@ from helpers.core.errors import RefusedInput
 from helpers.core.json_lines import append_line
 from helpers.data.ids.id_key import FOLDER, make_folder
 from helpers.data.layouts.detection import saved_rules
-from helpers.data.layouts.unread_kinds import LOOKS_BESIDE
+from helpers.data.rules import LOOKS_BESIDE
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.look", 1
 NAME = "looks.jsonl"

@@ -13,7 +13,7 @@ from helpers.data.ids.case_ids import Names
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 
-_FIELDS = frozenset({"parts", "sealed", "key_fingerprint", "seed", "strata"})
+_FIELDS = frozenset({"parts", "sealed", "key_fingerprint", "seed", "shares", "strata"})
 _AGAIN = "Correct it, or take `split` out of the file and give `vesselkit data split` again"
 
 
@@ -26,6 +26,7 @@ class Split:
         sealed: the parts whose patients test: each evaluation on them is counted, and nothing is trained on them.
         key_fingerprint: of the key that the ids were drawn under; None for kept ones.
         seed: of the dealing; None for a split that was written by hand.
+        shares: per cent of the patients that were asked for, by part; None for folds and by hand.
         strata: what the parts are alike in, for people; None where nothing was asked of them.
     """
 
@@ -33,6 +34,7 @@ class Split:
     sealed: tuple[str, ...] = ()
     key_fingerprint: str | None = None
     seed: int | None = None
+    shares: Mapping[str, int] | None = None
     strata: str | None = None
 
     @property
@@ -47,6 +49,7 @@ class Split:
             "sealed": list(self.sealed),
             "key_fingerprint": self.key_fingerprint,
             "seed": self.seed,
+            "shares": None if self.shares is None else dict(self.shares),
             "strata": self.strata,
         }
 
@@ -87,12 +90,15 @@ def parse_split(value: Any) -> Split:
     seed = value.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise RefusedInput(f"split: seed: expected a whole number, found {seed!r}. {_AGAIN}")
+    shares = value.get("shares")
+    if shares is not None and not (isinstance(shares, dict) and all(type(one) is int for one in shares.values())):
+        raise RefusedInput(f"split: shares: expected per cent by part, found {shares!r}. {_AGAIN}")
     texts: dict[str, str | None] = {}
     for name in ("key_fingerprint", "strata"):
         texts[name] = value.get(name)
         if texts[name] is not None and not isinstance(texts[name], str):
             raise RefusedInput(f"split: {name}: expected a text, found {texts[name]!r}. {_AGAIN}")
-    return Split(parts, sealed, texts["key_fingerprint"], seed, texts["strata"])
+    return Split(parts, sealed, texts["key_fingerprint"], seed, shares, texts["strata"])
 
 
 def with_parts(

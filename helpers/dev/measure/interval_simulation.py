@@ -1,8 +1,7 @@
 """How often intervals of a mean over few patients hold the true mean, and how wide they are: methods compared.
 
-Scores lie between 0 and 1. The mean of each patient is drawn from a beta distribution, the more skewed the nearer its
-mean is to 1; 2 to 40 frames of it from another one around the patient's mean. docs/metrics.md has the table. About a
-minute: python -m helpers.dev.measure.interval_simulation
+The scores are those of `simulated_scores`. Tables of pooled ratios, and of the bound behind a sample size, follow.
+docs/metrics.md has all of them. About a minute: python -m helpers.dev.measure.interval_simulation
 """
 
 import argparse
@@ -16,51 +15,21 @@ from scipy.stats import norm
 from scipy.stats import t as student
 from tqdm import tqdm
 
-from helpers.metrics.intervals import LEVEL, Scale, column_intervals
+from helpers.dev.measure.simulated_scores import POPULATIONS, DrawnPatients, Population
+from helpers.dev.measure.spread_bounds import bound_rows
+from helpers.evaluation.markdown import table
+from helpers.metrics.intervals import LEVEL, Scale, column_intervals, ratio_interval
 
 PATIENTS = (5, 8, 10, 20, 36)
 SIMULATIONS, DRAWS = 4000, 1000
-_MOST_FRAMES = 40
 _TAIL = (1 - LEVEL) / 2
 _LOSS, _NOISE = (2, 30), 0.01  # of the second run of a pair: share of a patient's score that it loses, and scatter
 _SPREADS = (0.4, 0.7)
+_SIZES = 0.5  # standard deviation of the logarithm of the pixels of a frame, where ratios are pooled
+_PILOTS = 2000
 
 Bounds = tuple[np.ndarray, np.ndarray]
 """Low and high of each simulation, float (simulations,)."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """Patients whose scores are beta distributed.
-
-    Attributes:
-        mean: of patient means, which the intervals shall hold.
-        between, within: sums of the two parameters of the beta distributions, of patients and of a patient's frames:
-            the larger, the more alike they are.
-    """
-
-    name: str
-    mean: float
-    between: float
-    within: float
-
-    def unit_means(self, patients: int, simulations: int, rng: np.random.Generator) -> np.ndarray:
-        """Means over the frames of patients, float (patients, simulations)."""
-        own = rng.beta(self.mean * self.between, (1 - self.mean) * self.between, patients * simulations)
-        own = np.clip(own, 1e-4, 1 - 1e-4)
-        counts = rng.integers(2, _MOST_FRAMES + 1, own.size)
-        each = np.repeat(own, counts)
-        frames = rng.beta(each * self.within, (1 - each) * self.within)
-        starts = np.cumsum(counts) - counts
-        return (np.add.reduceat(frames, starts) / counts).reshape(patients, simulations)
-
-
-POPULATIONS = (
-    Population("mean 0.75, SD 0.08, skew -0.4", 0.75, 30, 20),
-    Population("mean 0.85, SD 0.10, skew -1.0", 0.85, 12, 20),
-    Population("mean 0.92, SD 0.08, skew -1.6", 0.92, 12, 20),
-    Population("mean 0.95, SD 0.08, skew -2.7", 0.95, 6, 10),
-)
 
 
 def by_t(values: np.ndarray) -> Bounds:
@@ -122,6 +91,22 @@ METHODS: Mapping[str, Callable[[np.ndarray], Bounds]] = {
 }
 
 
+FRAMES = "Student's t, logit scale, of frames as if independent"
+
+
+def by_frames(drawn: DrawnPatients) -> Bounds:
+    """Each frame taken for a unit of its own."""
+    whole = drawn.frames.sum(axis=0)
+    means = (drawn.frames * drawn.means).sum(axis=0) / whole
+    variances = ((drawn.frames * drawn.squares).sum(axis=0) - whole * means**2) / (whole - 1)
+    return _logit_bounds(means, np.sqrt(variances / whole), whole - 1)
+
+
+def _logit_bounds(means: np.ndarray, errors: np.ndarray, freedom: np.ndarray) -> Bounds:
+    step = student.ppf(1 - _TAIL, freedom) * errors / (means * (1 - means))
+    return expit(logit(means) - step), expit(logit(means) + step)
+
+
 def _drawn_means(values: np.ndarray) -> np.ndarray:
     """Means of bootstrap draws, float (DRAWS, simulations); the draws are shared by the simulations."""
     units = len(values)
@@ -131,7 +116,7 @@ def _drawn_means(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Found:
-    """Of a method: share of the simulations whose interval holds the true mean, and the mean width."""
+    """Of a method: share of the simulations whose interval holds the true mean, and the mean width of intervals."""
 
     coverage: float
     width: float
@@ -140,15 +125,33 @@ class Found:
 def simulate(
     population: Population, patients: int, simulations: int, seed: int, methods: Sequence[str] = tuple(METHODS)
 ) -> dict[str, Found]:
-    """Coverage and width of the methods for one population and number of patients."""
-    values = population.unit_means(patients, simulations, np.random.default_rng([seed, patients]))
-    return {name: _found(METHODS[name](values), population.mean) for name in methods}
+    """Coverage and width of the methods, and of frames as units, for one population and number of patients."""
+    drawn = population.drawn(patients, simulations, np.random.default_rng([seed, patients]))
+    bounds = {name: METHODS[name](drawn.means) for name in methods} | {FRAMES: by_frames(drawn)}
+    return {name: _found(one, population.mean) for name, one in bounds.items()}
+
+
+def simulate_pooled(population: Population, patients: int, simulations: int, seed: int) -> dict[str, Found]:
+    """Pooled ratios, as cIoU: patients weigh by their pixels, which differ with the number and the size of frames."""
+    rng = np.random.default_rng([seed, patients])
+    drawn = population.drawn(patients, simulations, rng)
+    pixels = drawn.frames * rng.lognormal(0, _SIZES, drawn.frames.shape)
+    hits, whole = drawn.means * pixels, pixels.sum(axis=0)
+    intervals = [ratio_interval(*one, Scale.SHARE) for one in zip(hits.T, pixels.T, strict=True)]
+    ours = np.array([(one.low, one.high) for one in intervals], float).T
+    ratios = hits.sum(axis=0) / whole
+    errors = np.sqrt(patients / (patients - 1) * ((hits - ratios * pixels) ** 2).sum(axis=0)) / whole
+    plain = _logit_bounds(ratios, errors, np.full(simulations, patients - 1))
+    return {
+        "freedom of the effective number": _found((ours[0], ours[1]), population.mean),
+        "freedom n - 1": _found(plain, population.mean),
+    }
 
 
 def simulate_differences(population: Population, patients: int, simulations: int, seed: int) -> Found:
     """The paired difference of two runs: the second loses some of each patient's score, most often little of it."""
     rng = np.random.default_rng([seed, patients])
-    first = population.unit_means(patients, simulations, rng)
+    first = population.drawn(patients, simulations, rng).means
     lost = rng.beta(*_LOSS, first.shape)
     change = -first * lost + rng.normal(0, _NOISE, first.shape)
     return _found(by_t(change), -population.mean * _LOSS[0] / sum(_LOSS))
@@ -164,26 +167,32 @@ def simulate_distances(spread: float, patients: int, simulations: int, seed: int
 
 def _found(bounds: Bounds, truth: float) -> Found:
     low, high = bounds
-    return Found(float(np.mean((low <= truth) & (truth <= high))), float(np.mean(high - low)))
+    return Found(float(np.mean((low <= truth) & (truth <= high))), float(np.nanmean(high - low)))
 
 
-def table(simulations: int, seed: int) -> str:
-    """Coverage in per cent and width of all methods, as a Markdown table."""
-    head = ["patients' scores", "interval", *(f"{patients} patients" for patients in PATIENTS)]
-    lines = [head, ["---"] * len(head)]
+def interval_rows(simulations: int, seed: int) -> list[list[str]]:
+    """A head, then coverage in per cent and width of all methods."""
+    rows = [["patients' scores", "interval", *(f"{patients} patients" for patients in PATIENTS)]]
     for population in tqdm(POPULATIONS, desc="populations"):
         found = [simulate(population, patients, simulations, seed) for patients in PATIENTS]
-        for name in METHODS:
-            lines.append([population.name, name, *(_written(one[name]) for one in found)])
+        rows += [[population.name, name, *(_written(one[name]) for one in found)] for name in found[0]]
     for population in POPULATIONS[:-1]:
         paired = (simulate_differences(population, patients, simulations, seed) for patients in PATIENTS)
-        lines.append([f"paired difference, {population.name}", "Student's t", *map(_written, paired)])
+        rows.append([f"paired difference, {population.name}", "Student's t", *map(_written, paired)])
     for spread in _SPREADS:
-        of_distances = [simulate_distances(spread, patients, simulations, seed) for patients in PATIENTS]
-        for name in of_distances[0]:
-            written = (_written(one[name]) for one in of_distances)
-            lines.append([f"distance, SD {spread:g} of its logarithm", name, *written])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        found = [simulate_distances(spread, patients, simulations, seed) for patients in PATIENTS]
+        named = f"distance, SD {spread:g} of its logarithm"
+        rows += [[named, name, *(_written(one[name]) for one in found)] for name in found[0]]
+    return rows
+
+
+def pooled_rows(simulations: int, seed: int) -> list[list[str]]:
+    """A head, then coverage in per cent and width of intervals of pooled ratios."""
+    rows = [["patients' scores", "Student's t, logit scale", *(f"{patients} patients" for patients in PATIENTS)]]
+    for population in tqdm(POPULATIONS, desc="pooled"):
+        found = [simulate_pooled(population, patients, simulations, seed) for patients in PATIENTS]
+        rows += [[population.name, name, *(_written(one[name]) for one in found)] for name in found[0]]
+    return rows
 
 
 def _written(found: Found) -> str:
@@ -195,7 +204,12 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=SIMULATIONS)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print(table(asked.simulations, asked.seed))
+    for rows in (
+        interval_rows(asked.simulations, asked.seed),
+        pooled_rows(asked.simulations, asked.seed),
+        bound_rows(min(asked.simulations, _PILOTS), asked.seed),
+    ):
+        print(table(rows[0], rows[1:]) + "\n")
 
 
 if __name__ == "__main__":

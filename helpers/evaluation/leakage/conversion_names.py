@@ -10,6 +10,7 @@ from pathlib import Path
 from helpers.checkpoints.convert.conversion_record import read_record
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.shown_text import counted
 from helpers.data.ids.id_key import fingerprint, key_at, machine_key_path
 from helpers.evaluation.leakage.kept_names import keep_names
 from helpers.evaluation.leakage.training_files import ListRole, TrainingFiles, read_training_text
@@ -103,6 +104,8 @@ def _lacking(found: TrainingFiles) -> str:
         parts.append(f"{found.absent} annotation files of the training config are not here")
     if found.unread:
         parts.append(f"{found.unread} name no image that is understood, or cannot be read")
+    if found.keyless:
+        parts.append(f"the splits of {counted(found.keyless, 'data set')} name patients under a key that is not here")
     if not parts:
         return ""
     return f". {' and '.join(parts)}: other patients stay unknown, not unseen"

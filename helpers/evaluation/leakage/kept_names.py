@@ -43,7 +43,7 @@ class KeptNames:
     Attributes:
         key_fingerprint: of the key that they were hashed under.
         files: a JSON object for each annotation file: role, sha256, entries.
-        absent, unread: as in `TrainingFiles`.
+        absent, unread, keyless: as in `TrainingFiles`.
         names: of training images, without their parts.
         validation: of validation images.
         parts: of all training images.
@@ -58,6 +58,7 @@ class KeptNames:
     validation: tuple[NameMarks, ...] = field(repr=False)
     parts: frozenset[str] = field(repr=False)
     exported: Mapping[str, KeptCases] = field(default_factory=dict, repr=False)
+    keyless: int = 0
 
     @property
     def exported_count(self) -> int:
@@ -119,6 +120,7 @@ def keep_names(read: TrainingFiles, tensors_sha256: str, key: bytes) -> Path:
         "files": [_described(source) for source in read.sources],
         "absent": read.absent,
         "unread": read.unread,
+        **({"keyless": read.keyless} if read.keyless else {}),
         "names": names,
         "forms": [sorted(one) for one in forms],
         "parts": sorted(parts),
@@ -151,6 +153,7 @@ def read_kept(tensors_sha256: str) -> KeptNames | None:
             tuple(marks for role, marks in names if role == ListRole.VALIDATION),
             frozenset(values["parts"]),
             {key: _kept_cases(one) for key, one in values.get("exported", {}).items()},
+            int(values.get("keyless", 0)),
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.ids.id_key import machine_key_path
 from helpers.evaluation.leakage.exported_cases import ExportedCase
@@ -155,7 +156,7 @@ class TrainingData:
                 "this data set: whose frames they are is not known. Name a rule that reads them too (--group-by), or "
                 "give a list without the names of other data sets"
             )
-        reasons += _lacking(read.absent, read.unread)
+        reasons += _lacking(read.absent, read.unread, read.keyless)
         if not trained.names:
             reasons.append("no name of a training image could be read: give the list (--training)")
         # The very files, by their bytes where these are here.
@@ -268,7 +269,7 @@ class TrainingData:
                 "cannot be told whose frames they are, since their names are not like those of this data set. Give "
                 "the list (--training)"
             )
-        reasons += _lacking(kept.absent, kept.unread)
+        reasons += _lacking(kept.absent, kept.unread, kept.keyless)
         files = tuple({**one, "matched": None} for one in kept.files)
         validation = matcher.find(kept.validation)
         complete = not reasons and trained.names > 0
@@ -303,7 +304,7 @@ def _standing(case_id: str, group: Group | None, evidence: Sequence[Evidence]) -
     return Standing.UNKNOWN
 
 
-def _lacking(absent: int, unread: int) -> list[str]:
+def _lacking(absent: int, unread: int, keyless: int) -> list[str]:
     """Why a training config's data is known in part only."""
     reasons = []
     if absent:
@@ -312,5 +313,10 @@ def _lacking(absent: int, unread: int) -> list[str]:
         reasons.append(
             f"{unread} files of the training config name no image that is understood, or are not here: give the list "
             "(--training)"
+        )
+    if keyless:
+        reasons.append(
+            f"the splits of {counted(keyless, 'data set')} of the training config name patients under a key that is "
+            "not here: put back the key that they were made with, or give the list (--training)"
         )
     return reasons

@@ -113,12 +113,14 @@ class TrainingFiles:
         absent: number of annotation files that a config names and that are not here.
         unread: number of files for training that are here and name no image that is understood, of annotation files of
             kinds that are not read, of inherited configs that are not here, and of annotation files that are refused.
+        keyless: number of data sets that are here and whose split names patients under a key that is not.
         named: the annotation files that the config names, as it names them.
     """
 
     sources: tuple[NamedImages, ...]
     absent: int = 0
     unread: int = 0
+    keyless: int = 0
     named: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -167,12 +169,17 @@ def read_training_text(text: str, path: Path, folders: Sequence[Path], *, lenien
             continue
         sources.append(one)
         unread += role is ListRole.TRAINING and not one.names
+    keyless = 0
     for samples in config.samples:
-        own = _data_set(samples, folders)
+        try:
+            own = _data_set(samples, folders)
+        except _NoKey:
+            keyless += 1
+            continue
         sources += [] if own is None else [own]
         unread += own is None
     absent = sum(place is None for place in places.values())
-    return TrainingFiles(tuple(sources), absent, unread, tuple(config.roles))
+    return TrainingFiles(tuple(sources), absent, unread, keyless, tuple(config.roles))
 
 
 def place_of(text: str, folders: Sequence[Path]) -> Path | None:
@@ -226,8 +233,12 @@ def _images(value: Any) -> Iterator[str]:
             yield from _images(inner)
 
 
+class _NoKey(Exception):
+    """The ids of a split lead to no file here."""
+
+
 def _data_set(samples: TrainedOn, folders: Sequence[Path]) -> NamedImages | None:
-    """The files of a data set; None where it is not here, or cannot be read."""
+    """The files of a data set; None where it is not here, or cannot be read. Raises _NoKey as `_names_of`."""
     path = next((folder / samples.data for folder in folders if (folder / samples.data).exists()), None)
     if path is None:
         return None
@@ -240,13 +251,17 @@ def _data_set(samples: TrainedOn, folders: Sequence[Path]) -> NamedImages | None
 
 
 def _names_of(path: Path, samples: TrainedOn) -> list[str]:
-    """The files of a data set that are trained on, as the split kept with it says, else its layout."""
+    """The files of a data set that are trained on, as the split kept with it says, else its layout.
+
+    Raises:
+        _NoKey: where the split names patients under a key that is not here: opening it would make another key.
+    """
     kept, parts = saved_rules(dataset_root(path)).rules.split, chosen_parts(samples.split)
     if kept is None or parts is None:
         records = read_records(path, samples.layout).records
         return sorted({record.name for record in records if parts is None or record.split in parts})
     if kept.key_fingerprint is not None and not default_key_path(dataset_root(path)).is_file():
-        return []  # its ids lead to no file here, and opening it would make another key
+        raise _NoKey
     opened = open_dataset(path, layout=samples.layout, split=samples.split)
     return sorted({opened.people.by_case[case.case_id].name for case in opened.cases})
 

@@ -113,9 +113,10 @@ def results(table: pd.DataFrame) -> list[dict[str, Any]]:
     for row in pooled(_unit_table(table)).to_dict("records"):
         unit = "image" if row["unit"] == "sequence" and not image_known.any() else row["unit"]
         ends = {name: float(row[name]) if np.isfinite(row[name]) else None for name in ("mean", "low", "high")}
+        named = row["interval"] if isinstance(row["interval"], str) else None
         few, independent = bool(row["few"]), bool(row["independent"])
         rows.append(
-            {"metric": row["metric"], **ends, "unit": unit, "n_units": row["n_units"], "few": few}
+            {"metric": row["metric"], **ends, "interval": named, "unit": unit, "n_units": row["n_units"], "few": few}
             | {"independent": independent}
         )
     return rows
@@ -169,7 +170,7 @@ def _text(summary: Mapping[str, Any]) -> str:
     lines += ["", f"| metric | value | 95 % interval ({Method.LOGIT_T}) | units |", "| --- | --- | --- | --- |"]
     for row in summary["results"]:
         known = row["low"] is not None
-        interval = f"[{row['low']:.3f}, {row['high']:.3f}]" if known else "none"
+        interval = f"[{row['low']:.3f}, {row['high']:.3f}]" if known else row["interval"] or "none"
         doubt = f", fewer than {FEWEST_UNITS}" if row["few"] else ""
         doubt += "" if row["independent"] else ", not known to be independent"
         value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"

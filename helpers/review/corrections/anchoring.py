@@ -15,7 +15,7 @@ from helpers.core.progress import track
 from helpers.core.vocabulary import BeganFrom
 from helpers.evaluation.score_table import patient_means, sizes, with_united
 from helpers.metrics.case_scores import mask_digest
-from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Interval, Scale, mean_interval
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, Interval, Method, Scale, mean_interval
 from helpers.metrics.overlap import PixelCounts, count_pixels, dice
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, HiddenPrediction
 from helpers.review.corrections.store import CorrectionStore
@@ -64,7 +64,8 @@ class Closeness:
         readers: who corrected them.
         patients: that their frames are of; None where that is unknown of one.
         dice: between correction and prediction: the mean over readers within each case, then averaged as scores are, by
-            `patient_means`. Its bounds are None below `FEWEST_FOR_INTERVAL` patients, and where one is unknown.
+            `patient_means`. Its bounds are None below `FEWEST_FOR_INTERVAL` patients, where one is unknown, and
+            where all are equal.
     """
 
     cases: int
@@ -78,6 +79,8 @@ class Closeness:
             return "no case"
         patients = "unknown patients" if self.patients is None else f"{self.patients} patients"
         bounds = f"no interval below {FEWEST_FOR_INTERVAL} known patients"
+        if self.dice.method is Method.EQUAL:
+            bounds = "no interval, all patients equal"
         if self.dice.low is not None and self.dice.high is not None:
             bounds = f"[{self.dice.low:.3f}, {self.dice.high:.3f}]"
         return f"Dice {self.dice.estimate:.3f} ({bounds}), {self.cases} cases of {patients} by {self.readers} readers"

@@ -171,9 +171,10 @@ def test_damaged_kept_names_are_said(tmp_path):
 
 
 def test_what_a_conversion_could_not_read_leaves_the_others_unknown(tmp_path):
-    kept(["x/P2_S1_077.png"], tmp_path, absent=2, unread=1)
+    kept(["x/P2_S1_077.png"], tmp_path, absent=2, unread=1, keyless=1)
     by_patient, found = standings(named_dataset(*NAMES), tmp_path, model=MODEL)
-    assert by_patient == {"P1": U, "P2": T, "P3": U} and len(found.reasons) == 2
+    assert by_patient == {"P1": U, "P2": T, "P3": U} and len(found.reasons) == 3
+    assert found.reasons[2].startswith("the splits of 1 data set of the training config name patients under a key ")
     assert keep_names(TrainingFiles(()), "0" * 64, b"k" * 32).is_file()
     _, nothing = standings(named_dataset(*NAMES), tmp_path, model={"tensors_sha256": "0" * 64})
     assert set(nothing.by_case.values()) == {U}
