@@ -69,7 +69,9 @@ def correct(folder: Path, model: Path, processes: int) -> None:
     review = open_review(folder / "planted", seen, reviewer="reader")
     page = review.page(folder / "review.html")
     taken = folder / "drawn.jsonl"
-    truth_of = {case.case_id: case.truth.mask(SIDE, SIDE) for case in open_dataset(truths).cases if case.truth}
+    cases = [case for case in open_dataset(truths).cases if case.truth]
+    truth_of = {case.case_id: case.truth.mask(SIDE, SIDE) for case in cases}
+    patients = {case.case_id: case.frame.patient for case in cases}
     run = open_run(folder / "planted")
     planted = {case_id: run.mask(case_id, PROMPT) for case_id in truth_of}
     if not taken.is_file():
@@ -84,13 +86,15 @@ def correct(folder: Path, model: Path, processes: int) -> None:
         case.case_id: case.truth.mask(SIDE, SIDE) for case in open_dataset(folder / "corrected").cases if case.truth
     }
     for name, masks in (("planted", planted), ("corrected", {**planted, **corrected})):
-        print(f"{name} masks against the truth: Dice {_mean_dice(masks, truth_of)}")
+        print(f"{name} masks against the truth: Dice {_mean_dice(masks, truth_of, patients)}")
 
 
-def _mean_dice(masks: Mapping[str, np.ndarray], truths: Mapping[str, np.ndarray]) -> str:
-    """Mean of patients, as their ids begin with."""
+def _mean_dice(
+    masks: Mapping[str, np.ndarray], truths: Mapping[str, np.ndarray], patients: Mapping[str, str | None]
+) -> str:
+    """Mean of patients."""
     dice = pd.Series({name: score_case(CaseArrays(name, truths[name], masks[name])).values["dice"] for name in truths})
-    means = dice.groupby(dice.index.str[:4]).mean()
+    means = dice.groupby(dice.index.map(patients)).mean()
     return f"{means.mean():.3f}, {len(dice)} cases of {len(means)} patients"
 
 

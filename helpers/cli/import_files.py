@@ -45,7 +45,9 @@ def import_files(
     threshold: Annotated[
         float | None,
         typer.Option(
-            "--threshold", metavar="0.5", help="Probability above which a pixel is vessel; DICOM segmentations need it."
+            "--threshold",
+            metavar="0.5",
+            help="Probability above which a pixel is vessel; DICOM segmentations of probabilities need it.",
         ),
     ] = None,
     reviewer: Annotated[
@@ -77,9 +79,9 @@ def import_files(
     for one, value in other.items():
         if value is not None:
             raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
-    from helpers.data.exchange.exchanged import Decided  # here, so that --help need not wait
+    from helpers.data.exchange.exchanged import VesselChoice  # here, so that --help need not wait
 
-    decided = Decided(tuple(vessel or ()), threshold)
+    choice = VesselChoice(tuple(vessel or ()), threshold)
     source = input_path(folder, "DIR")
     written = output_folder(output, "--output", data)
     if is_run:
@@ -88,7 +90,7 @@ def import_files(
 
         dataset = options.opening(data).open()
         summary = import_as_run(
-            source, dataset, written, name, kind=kind, meaning=values, decided=decided, spell=option_name
+            source, dataset, written, name, kind=kind, meaning=values, choice=choice, spell=option_name
         )
         tell(summary, written, output, data, options, scores=any(case.truth for case in dataset.cases))
         return
@@ -97,7 +99,7 @@ def import_files(
 
     review = source_of(predictions, options.opening(data).open(), None, prompt_id, None)
     taken = import_as_corrections(
-        source, review, written, reviewer, began_from, kind=kind, decided=decided, spell=option_name
+        source, review, written, reviewer, began_from, kind=kind, choice=choice, spell=option_name
     )
     typer.echo(taken.to_text())
     typed = options.typed(what="corrections", corrections=output, prompt_id=prompt_id, output="DATASET")

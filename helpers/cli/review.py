@@ -20,6 +20,7 @@ from helpers.cli.options import (
 )
 from helpers.core.errors import UsageProblem
 from helpers.core.paths import Stage, followed, stage_folder
+from helpers.core.shown_text import counted
 
 if TYPE_CHECKING:  # so that --help need not wait
     from helpers.review.review_source import ReviewSource
@@ -149,7 +150,8 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     # All are read before any is taken.
     for found, drawn in [(read_taken(path), read_drawn(path)) for path in files]:
         ours = [one for one in found if source.places(one)]
-        typer.echo(f"{store.merge(ours)} records taken over, {len(found) - len(ours)} of another run passed over")
+        taken_over = counted(store.merge(ours), "record")
+        typer.echo(f"{taken_over} taken over, {len(found) - len(ours)} of another run passed over")
         if drawn:
             typer.echo(f"{corrections.hand_in(drawn).to_text()}: {corrections.store.folder}")
     records = store.records()
@@ -174,4 +176,4 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
         typer.echo("no verdicts on this run and prompt")
     if folder is not None:
         wanted = write_verdict_export(source, standing, folder)
-        typer.echo(f"{len(wanted)} cases to correct: {folder}")
+        typer.echo(f"{counted(len(wanted), 'case')} to correct: {folder}")

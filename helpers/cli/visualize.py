@@ -9,6 +9,7 @@ import typer
 from helpers.cli.arguments import data_words, input_path, new_folder, next_text, optional_input_path
 from helpers.cli.options import AS_FOUND, Cases, DataOptions, Metrics, PromptId, source_of, with_data_options
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import QueueOrder
 from helpers.review.figures.sheet_layout import DPI, MaskStyle, check_dpi
 
@@ -101,7 +102,7 @@ def visualize(
         title = f"Run {source.scored_runs[0].name}" + ("" if source.title is None else f": {source.title}")
     style, dots = MaskStyle(mask or MaskStyle.CONTOUR), DPI if dpi is None else dpi
     count = write_pictures(panels, folder, title, stamp, style=style, dpi=dots)
-    typer.echo(f"{count} pictures, {len(wanted) - count} frames that cannot be read: {folder}")
+    typer.echo(f"{counted(count, 'picture')}, {counted(len(wanted) - count, 'frame')} that cannot be read: {folder}")
     if run is not None:
         typed = options.typed(prompt_id=prompt_id, metrics=metrics)
         typer.echo(next_text(["review-page", str(run), *data_words(data, typed), "--output", f"{run}-review.html"]))
@@ -131,7 +132,8 @@ def _write_films(
     record = write_cine(scored_runs, dataset, folder, sequences=sequences, metrics=opened, rate=rate)
     frames = sum(one["frames"] for one in record["sequences"])
     gaps = sum(len(one["gaps"]) for one in record["sequences"])
-    return f"{len(record['sequences'])} sequences of {frames} frames, {gaps} gaps: {folder / PAGE_NAME}"
+    sequences_of = f"{counted(len(record['sequences']), 'sequence')} of {counted(frames, 'frame')}"
+    return f"{sequences_of}, {counted(gaps, 'gap')}: {folder / PAGE_NAME}"
 
 
 def _known(wanted: list[str] | None, known: list[str]) -> list[str]:

@@ -101,6 +101,6 @@ def empty_warning(run: Run) -> str | None:
     if not predicted or any(row.mask_pixels for row in predicted):
         return None
     return (
-        f"WARNING: all {len(predicted)} masks are empty. Look at the frames as they were read, at the prompt and the "
+        f"WARNING: all masks are empty ({len(predicted)}). Look at the frames as they were read, at the prompt and the "
         "threshold"
     )

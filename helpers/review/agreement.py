@@ -7,6 +7,7 @@ from itertools import combinations
 
 from sklearn.metrics import cohen_kappa_score
 
+from helpers.core.shown_text import counted
 from helpers.review.verdicts import Verdict, VerdictRecord
 
 
@@ -30,7 +31,8 @@ class Agreement:
 
     def __str__(self) -> str:
         kappa = "not defined" if self.kappa is None else f"{self.kappa:.3f}"
-        return f"{self.first} and {self.second}: {self.same} of {self.cases} verdicts the same, Cohen's kappa {kappa}"
+        verdicts = f"{self.same} of {counted(self.cases, 'verdict')} the same"
+        return f"{self.first} and {self.second}: {verdicts}, Cohen's kappa {kappa}"
 
 
 def agreement(first: str, second: str, verdicts: Mapping[str, Mapping[str, VerdictRecord]]) -> Agreement:

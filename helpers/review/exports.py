@@ -7,6 +7,7 @@ from pathlib import Path
 from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.errors import UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.frames.frame_source import current_sha256
 from helpers.data.frames.image_reading import natural_key
@@ -100,7 +101,7 @@ def export_corrections(
         merged = with_accepted(merged, accepted, source.scored_runs[0].run.threshold, masks)
         source.require_whole(merged.accepted)
     if not merged.records and not merged.accepted:
-        said = "; ".join(f"{len(ids)} cases: {reason}" for reason, ids in merged.left_out.items())
+        said = "; ".join(f"{counted(len(ids), 'case')}: {reason}" for reason, ids in merged.left_out.items())
         raise UsageProblem(f"{store.folder}: expected corrections to export, found none{said and f' ({said})'}")
     with partial_folder(folder) as unfinished:
         return write_export(

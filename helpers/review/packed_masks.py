@@ -20,5 +20,6 @@ def unpacked(text: Any, height: int, width: int) -> np.ndarray:
     except (binascii.Error, zlib.error) as error:
         raise ValueError(f"mask: expected packed pixels in base64 ({error})") from error
     if len(found) != expected or not reader.eof:
-        raise ValueError(f"mask: expected {expected} bytes of pixels for {width}x{height}, found others")
+        more = "" if reader.eof else " or more"
+        raise ValueError(f"mask: expected {expected} bytes of pixels for {width}x{height}, found {len(found)}{more}")
     return np.unpackbits(np.frombuffer(found, np.uint8), count=height * width).reshape(height, width).astype(bool)

@@ -14,6 +14,7 @@ from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.documents import document
 from helpers.core.errors import UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BeganFrom, Exported
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchanged import plain_image
@@ -74,7 +75,7 @@ def write_pairs(
     source.require_whole([case_id for case_id in merged.records if source.scored_runs[0].has_mask(case_id)])
     pairs = list(_pairs(source, store, merged, margin, left_out))
     if not pairs:
-        said = "; ".join(f"{len(case_ids)} cases: {reason}" for reason, case_ids in left_out.items())
+        said = "; ".join(f"{counted(len(case_ids), 'case')}: {reason}" for reason, case_ids in left_out.items())
         raise UsageProblem(f"{store.folder}: expected pairs to export, found none{said and f' ({said})'}")
     masks = dict[str, ExportedMask]()
     known = {one.id: one for one in store.records()}

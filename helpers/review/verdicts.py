@@ -17,6 +17,7 @@ from filelock import FileLock
 from helpers.core.errors import RefusedInput
 from helpers.core.json_lines import append_line
 from helpers.core.paths import plain_name
+from helpers.core.shown_text import counted
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".jsonl"
@@ -173,8 +174,8 @@ def is_on(record: VerdictRecord, run: str, prediction: str | None) -> bool:
 def elsewhere(count: int) -> str:
     """What to tell of records that are kept and play no part."""
     return (
-        f"{count} verdicts play no part: they are on another run or prompt, or on what this run said before it was "
-        "predicted again. They are kept"
+        f"{counted(count, 'verdict')} kept without a part here: on another run or prompt, or on what this run said "
+        "before it was predicted again"
     )
 
 

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Exchange, Exported, Identity
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
@@ -76,13 +77,13 @@ class ExportSummary:
 
     def to_text(self) -> str:
         """What to tell the user."""
-        lines = [f"{self.masks} masks written to {self.folder}"]
+        lines = [f"{counted(self.masks, 'mask')} written to {self.folder}"]
         if self.accepted:
-            lines.append(f"{self.accepted} of them are accepted predictions, marked so in exported.json")
+            lines.append(f"accepted predictions among them, marked so in exported.json: {self.accepted}")
         if self.frames:
-            lines.append(f"{self.frames} frames without a mask")
+            lines.append(f"{counted(self.frames, 'frame')} without a mask")
         if self.unreadable:
-            lines.append(f"{len(self.unreadable)} frames cannot be read and are left out")
+            lines.append(f"{counted(len(self.unreadable), 'frame')} left out, since they cannot be read")
         if self.kept_names:
             lines.append("file names carry the data set's own names: look for patients' names before you pass them on")
         lines += self.notes

@@ -11,7 +11,7 @@ from helpers.core.given_values import Spelling
 from helpers.core.vocabulary import SEGMENTATIONS, BeganFrom, Exchange, Exported, Identity, Meaning
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import kind_of, mask_folder
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided
+from helpers.data.exchange.exchanged import AS_LABELLED, VesselChoice
 from helpers.data.exported_masks import exported_above, require_one_export
 from helpers.data.layouts.file_walk import files_under
 from helpers.prediction.imports.import_run import ImportSummary, import_masks
@@ -128,7 +128,7 @@ def import_as_run(
     *,
     kind: Exchange | None = None,
     meaning: Meaning | None = None,
-    decided: Decided = AS_LABELLED,
+    choice: VesselChoice = AS_LABELLED,
     spell: Spelling = str,
 ) -> ImportSummary:
     """Make files of another tool a run folder. Where the kit exported them, the run keeps what they began from.
@@ -138,7 +138,7 @@ def import_as_run(
         name: of who or what made them.
         kind: their format; None to find out.
         meaning: of PNG, NPZ and NPY files, as `import_masks` takes it.
-        decided: which labels are vessel, and above which probability a pixel is; of PNG, NPZ and NPY files 0.5 where
+        choice: which labels are vessel, and above which probability a pixel is; of PNG, NPZ and NPY files 0.5 where
             nothing is said.
         spell: as in `ExportRequest`.
     Raises:
@@ -146,16 +146,16 @@ def import_as_run(
         RefusedInput: where files cannot be read, their meaning is not certain, or they fit no case.
     """
     found = _kind_of_run(path) if kind is None else kind
-    _require_part(found, decided, spell, arrays=found is Exchange.PNG)
+    _require_part(found, choice, spell, arrays=found is Exchange.PNG)
     require_one_export(path)
     exported = exported_above(path)
     if found is Exchange.PNG:
-        threshold = 0.5 if decided.threshold is None else decided.threshold
+        threshold = 0.5 if choice.threshold is None else choice.threshold
         masks = mask_folder(path)
         return import_masks(masks, name, dataset, output, meaning=meaning, threshold=threshold, exported=exported)
     if meaning is not None:
         raise UsageProblem(f"{spell('values')}: goes with PNG, NPZ and NPY files; {found} holds masks. Leave it out")
-    with unpacked(path, found, dataset.frames, decided) as (folder, given):
+    with unpacked(path, found, dataset.frames, choice) as (folder, given):
         summary = import_masks(
             folder, name, dataset, output, meaning=Meaning.MASK, exported=exported, stated_names=given.stated
         )
@@ -170,28 +170,28 @@ def import_as_corrections(
     began_from: BeganFrom,
     *,
     kind: Exchange | None = None,
-    decided: Decided = AS_LABELLED,
+    choice: VesselChoice = AS_LABELLED,
     spell: Spelling = str,
 ) -> TakenOver:
     """Keep masks of another tool as a reader's corrections of a run's cases. Raises as `take_over`."""
     found = kind_of(path) if kind is None else kind
-    _require_part(found, decided, spell)
+    _require_part(found, choice, spell)
     require_one_export(path)
-    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, decided)
+    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, choice)
 
 
-def _require_part(kind: Exchange, decided: Decided, spell: Spelling, *, arrays: bool = False) -> None:
+def _require_part(kind: Exchange, choice: VesselChoice, spell: Spelling, *, arrays: bool = False) -> None:
     """Raise UsageProblem where a format has no word for what a user says of its masks.
 
     Args:
         arrays: whether the files may hold probabilities.
     """
-    if decided.vessel and kind in (Exchange.PNG, Exchange.NIFTI):
+    if choice.vessel and kind in (Exchange.PNG, Exchange.NIFTI):
         raise UsageProblem(f"{spell('vessel')}: goes with formats that have labels, {kind} has none. Leave it out")
-    if decided.threshold is not None and kind not in SEGMENTATIONS and not arrays:
+    if choice.threshold is not None and kind not in SEGMENTATIONS and not arrays:
         raise UsageProblem(f"{spell('threshold')}: goes with probabilities; {kind} holds masks here. Leave it out")
-    if decided.threshold is not None:
-        threshold_logit(decided.threshold)  # raises where it is no probability
+    if choice.threshold is not None:
+        threshold_logit(choice.threshold)  # raises where it is no probability
 
 
 def _kind_of_run(path: Path) -> Exchange:

@@ -82,7 +82,7 @@ def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call
         for path in (tmp_path / folder).rglob("*.*"):
             assert not [name for name in PLANTED if name in str(path) or name.encode() in path.read_bytes()]
     ended = call(*EXPORT, "dicom-seg", "--identity", "source", "--output", "named")
-    assert ended.code == 0 and "2 segmentations carry the patient's identity" in ended.out
+    assert ended.code == 0 and "2 segmentations with the patient's identity" in ended.out
     assert {seg.PatientID for seg in segmentations(tmp_path / "named")} == {PLANTED[1], "PID-77124"}
     ended = call("import", "out", "--into", "run", "--name", "back", "--data", "data", "--output", "back")
     assert ended.code == 0, ended.err
@@ -97,11 +97,11 @@ def test_predictions_and_corrections_go_out_as_segmentations_without_a_name(call
     assert np.array_equal([open_run(tmp_path / "again").mask(one, "p1") for one in predicted.cases()], masks)
     given = ("--into", "corrections", "--data", "data", "--predictions", "run", "--reviewer", "bob", "--output", "c")
     ended = call("import", "out", *given, "--began-from", "prediction")
-    assert ended.code == 0 and "3 masks are as they were" in ended.out, ended.err
+    assert ended.code == 0 and "3 masks without a change" in ended.out, ended.err
     drawn.PixelData = b"\0" + drawn.PixelData[1:]
     drawn.save_as(drawn.filename)
     ended = call("import", "drawn/segmentations", *given, "--began-from", "empty")
-    assert ended.code == 0 and ended.out.startswith("1 corrections kept\n1 masks are as they were"), ended.err
+    assert ended.code == 0 and ended.out.startswith("1 correction kept\n1 mask without a change"), ended.err
     kept = CorrectionStore(tmp_path / "c")
     assert kept.mask(kept.standing()["bob"][cine[0]]).sum() == 63 * 65 - 8
 

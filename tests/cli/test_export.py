@@ -84,7 +84,7 @@ def test_frames_to_fix_go_out_with_their_verdicts(call, run, tmp_path):
     verdicts(tmp_path, run, record(1, SAME), record(2, GRIDDED, "reject"), record(3, FAILED, "fix"))
     ended = call(*EXPORT, "--what", "to-fix", "--as", "labelme", "--verdicts", "v")
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[:2] == [f"1 masks written to {tmp_path / 'out'}", "1 frames without a mask"]
+    assert ended.out.splitlines()[:2] == [f"1 mask written to {tmp_path / 'out'}", "1 frame without a mask"]
     value = json.loads((tmp_path / f"out/labelme/{GRIDDED}.json").read_text())
     assert value["flags"] == {"reject": True} and value["shapes"][0]["label"] == "prediction to correct"
     assert (tmp_path / "out/rejected.txt").read_text() == f"{GRIDDED}\n"
@@ -102,10 +102,10 @@ def test_corrected_masks_become_a_data_set(call, run, tmp_path):
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[:3] == [
         "2 corrections kept",
-        "1 masks are as they were, so they are not corrections",
-        "1 masks of no case of this run",
+        "1 mask without a change: no correction",
+        "1 mask of no case of this run",
     ]
-    assert call("import", "sent", *BY_ANN).out.splitlines()[:2] == ["0 corrections kept", "2 are there already"]
+    assert call("import", "sent", *BY_ANN).out.splitlines()[:2] == ["0 corrections kept", "2 there already"]
     kept = CorrectionStore(tmp_path / "c").standing()["ann"]
     assert set(kept) == {GRIDDED, SEVERAL} and kept[GRIDDED].tools == ("elsewhere",)
     assert kept[GRIDDED].base.began_from is BeganFrom.PREDICTION and kept[GRIDDED].truth_seen is None
@@ -145,7 +145,7 @@ def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):
     ended = call(*given)
     assert ended.code == 0
     assert ended.out.splitlines()[:2] == [
-        f"1 masks written to {tmp_path / 'out'}",
+        f"1 mask written to {tmp_path / 'out'}",
         f"left out, readers differ: 1 ({GRIDDED})",
     ]
     exported = read_exported(tmp_path / "out")
@@ -165,7 +165,7 @@ def test_accepted_predictions_are_truth_only_where_asked_and_are_marked(call, ru
     given = ("export", "run", "--data", "data", "--what", "corrections", "--corrections", "c", "--output")
     assert call(*given, "plain").code == 0 and set(read_exported(tmp_path / "plain").masks) == {GRIDDED}
     ended = call(*given, "out", "--accept-as-truth", "--verdicts", "v")
-    assert ended.code == 0 and "1 of them are accepted predictions, marked so in exported.json" in ended.out
+    assert ended.code == 0 and "accepted predictions among them, marked so in exported.json: 1" in ended.out
     exported = read_exported(tmp_path / "out")
     assert {case_id: mask.origin for case_id, mask in exported.masks.items()} == {
         GRIDDED: MaskOrigin.CORRECTED,

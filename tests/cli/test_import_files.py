@@ -84,7 +84,7 @@ def test_a_folder_above_exported_masks_is_not_imported(call, run, tmp_path):
 def test_what_was_found_in_a_file_is_told_of_a_run_as_of_corrections(call, run, tmp_path):
     masks = predicted(run)
     sent(tmp_path / "sent", {SAME: masks[SAME], GRIDDED: np.zeros_like(masks[GRIDDED])})
-    undone = "1 images without a shape: whether they are empty or undone is not certain"
+    undone = "1 image without a shape of vessel, which may be empty or undone: nothing says which"
     ended = call("import", "sent", "--into", "run", "--name", "x", "--data", "data", "--output", "new")
     assert ended.code == 0 and undone in ended.out.splitlines(), ended.err
     label = "taken as vessel: what is labelled 'vessel'"
@@ -98,7 +98,7 @@ def test_masks_that_were_exported_began_from_what_their_record_says(call, run, t
     predict_again(run, GRIDDED)
     ended = call("import", "out", *BY_ANN)  # GRIDDED is as it was exported, and another than its prediction is now
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[:2] == ["1 corrections kept", "3 masks are as they were, so they are not corrections"]
+    assert ended.out.splitlines()[:2] == ["1 correction kept", "3 masks without a change: no correction"]
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
     turned(tmp_path / "out", GRIDDED)
     ended = call("import", "out/masks", *BY_ANN)
@@ -119,8 +119,8 @@ def test_a_mask_that_the_run_predicted_is_no_correction_whatever_it_is_said_to_b
     sent(tmp_path / "sent", {GRIDDED: masks[GRIDDED], SAME: corrected(masks[SAME])})  # without the kit's record
     ended = call("import", "sent", *BY_ANN[:-1], said)
     assert ended.code == 0, ended.err
-    words = "1 masks are those that the run predicted, to the pixel, whatever they are said to have begun from: no corr"
-    assert ended.out.splitlines()[0] == "1 corrections kept" and words in ended.out and f"({GRIDDED})" in ended.out
+    words = "1 mask as the run predicted, to the pixel, whatever is said to be the beginning: no corr"
+    assert ended.out.splitlines()[0] == "1 correction kept" and words in ended.out and f"({GRIDDED})" in ended.out
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
 
 
@@ -135,7 +135,9 @@ def test_corrections_that_were_exported_begin_from_truth_in_their_own_data_set(c
             turned(tmp_path / "out", SAME, row)
         given = ("--into", "corrections", "--data", "data", "--predictions", "run", "--output", "d")
         ended = call("import", "out", *given, "--reviewer", "bob", "--began-from", "prediction")
-        assert ended.code == 0 and ended.out.startswith(f"{int(row is not None)} corrections kept"), ended.err
+        assert ended.code == 0 and ended.out.startswith("0 corrections kept" if row is None else "1 correction kept"), (
+            ended.err
+        )
     ended = call("import", "out", *given, "--reviewer", "cyd", "--began-from", "truth")
     assert ended.code == 3 and "began from the truth as it is now" in ended.err
 
@@ -149,9 +151,9 @@ def test_a_mask_put_back_takes_the_earlier_correction_back(call, run, tmp_path):
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[:4] == [
         "0 corrections kept",
-        "1 are there already",
-        f"1 earlier corrections taken back: their masks are what they began from again ({GRIDDED})",
-        "1 masks are as they were, so they are not corrections",
+        "1 there already",
+        f"1 earlier correction taken back, where the imported mask is what it began from again ({GRIDDED})",
+        "1 mask without a change: no correction",
     ]
     assert set(CorrectionStore(tmp_path / "c").standing()["ann"]) == {SAME}
     assert CorrectionStore(tmp_path / "c").records()[-1].mask_sha256 is None
@@ -177,7 +179,7 @@ def test_an_import_leaves_corrections_alone_that_the_viewer_kept_since_the_expor
     for case_id in (GRIDDED, SAME):
         turned(tmp_path / "sent", case_id, 11)
     ended = call("import", "sent", *BY_ANN)
-    assert ended.out.startswith("1 corrections kept\n1 left out") and f"({SAME})" in ended.out, ended.err
+    assert ended.out.startswith("1 correction kept\n1 left out") and f"({SAME})" in ended.out, ended.err
     assert store.standing()["ann"][GRIDDED].tools == ("brush", "elsewhere")
 
 
@@ -191,7 +193,7 @@ def test_a_mask_of_a_frame_that_the_run_lacks_is_no_other_frame_s(call, tmp_path
     (tmp_path / "data/dataset.json").write_text('{"ids": "public", "layout": "images"}')
     as_run = ("--into", "run", "--name", "x", "--data", "data")
     ended = call("import", "plain", *as_run, "--output", "run")
-    assert ended.code == 0 and "1 cases imported, 1 missing" in ended.out, ended.err
+    assert ended.code == 0 and "1 case imported, 1 missing" in ended.out, ended.err
     shape = {"label": "vessel", "points": [[9, 9], [50, 9], [50, 50]], "shape_type": "polygon"}
     for folder, code in (("B", 3), ("C", 3), ("A", 0)):
         value = {"version": "5", "flags": {}, "shapes": [shape], "imagePath": f"../{folder}/001.png", "imageData": None}
@@ -238,7 +240,7 @@ def test_labels_and_thresholds_go_with_formats_that_have_them(call, run, tmp_pat
     ended = call("import", "sent", *BY_ANN, "--vessel", "stent")
     assert ended.code == 3 and "labelled 'stent', as --vessel says, found 'vessel'" in ended.err
     ended = call("import", "sent", *as_run, "--vessel", "vessel")
-    assert ended.code == 0 and "1 cases imported" in ended.out, ended.err
+    assert ended.code == 0 and "1 case imported" in ended.out, ended.err
 
 
 def test_masks_of_other_sizes_and_without_a_beginning_are_refused_before_any_is_kept(call, run, tmp_path):

@@ -30,7 +30,7 @@ def test_masks_become_a_run(call, drawn):
     (drawn / "theirs" / "other.png").write_bytes((drawn / "theirs" / "Doe_Jane_1_pred.png").read_bytes())
     ended = call(*CALL)
     assert ended.code == 0, ended.err
-    assert "2 cases imported, 1 missing, 1 files of no case\nvalues taken as mask (found out)" in ended.out
+    assert "2 cases imported, 1 missing, 1 file of no case\nvalues taken as mask (found out)" in ended.out
     assert ended.out.splitlines()[-1] == "next: vesselkit evaluate --predictions run --data data --output run-scores"
     assert "WARNING" not in ended.out and "Doe" not in ended.out + ended.err
     run = open_run(drawn / "run")
@@ -164,7 +164,7 @@ def test_masks_that_are_all_empty_are_warned_of_in_the_last_line(call, drawn):
     for number in (1, 2):
         save_mask(np.zeros_like(TRUTHS[0]), drawn / "theirs" / f"Doe_Jane_{number}_pred.png")
     ended = call(*CALL)
-    assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all 2 masks are empty")
+    assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all masks are empty (2)")
 
 
 def test_an_import_of_which_every_case_is_an_error_ends_with_1(call, drawn):

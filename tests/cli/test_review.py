@@ -82,8 +82,8 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
     arguments = ("review", "run", "--data", "data", "--verdicts", "run-verdicts", "--import", "sent.jsonl")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.splitlines() == [
-        "1 records taken over, 0 of another run passed over",
-        f"1 corrections taken over: {tmp_path / 'run-corrections'}",
+        "1 record taken over, 0 of another run passed over",
+        f"1 correction taken over: {tmp_path / 'run-corrections'}",
         "ann: 1 of 6 reviewed: 1 accept, 0 fix, 0 reject",
         "ann: 1 corrected",
     ]
@@ -197,7 +197,7 @@ def mended(run, tmp_path):
 def test_the_command_tells_exports_and_imports_those_that_stand(mended, call, tmp_path):
     ended = call("review", "run", "--data", "data", "--verdicts", "v", "--export", "out")
     assert ended.code == 0 and "ann: 2 of 6 reviewed" in ended.out and "ann and bob: 2 of 2" in ended.out
-    assert "2 verdicts play no part" in ended.out
+    assert "2 verdicts kept without a part here" in ended.out
     assert (tmp_path / "out/rejected.txt").read_text().split() == [GRIDDED, SAME]
     ended = call("review", "run", "--data", "data", "--verdicts", "w", "--import", "v/ann.jsonl")
     assert ended.out.startswith("2 records taken over, 1 of another run passed over")

@@ -15,7 +15,7 @@ EMPTY = {case_id: np.zeros_like(mask) for case_id, mask in MASKS.items()}
 
 def test_a_run_of_empty_masks_is_warned_of(tmp_path):
     assert empty_warning(open_run(write(tmp_path / "some"))) is None
-    assert empty_warning(open_run(write(tmp_path / "none", EMPTY))).startswith("WARNING: all 3 masks are empty")
+    assert empty_warning(open_run(write(tmp_path / "none", EMPTY))).startswith("WARNING: all masks are empty (3)")
     one = {**EMPTY, "c2": MASKS["c2"]}
     assert empty_warning(open_run(write(tmp_path / "one", one))) is None
 

@@ -128,7 +128,7 @@ def test_a_correction_is_carried_and_looked_at(show):
     one.press("s")
     one.wait(lambda: "the correction is saved" in one.text(SAID))
     one.press("F")
-    one.wait(lambda: "1 masks carried" in one.text(SAID))
+    one.wait(lambda: "1 mask carried" in one.text(SAID))
     one.press("E", "ArrowRight")
     one.wait(lambda: one.text(".vk-id") == SAME)
     assert one.text(".vk-corrected") == "carried: look" and set(store.standing()["ann"]) == {GRIDDED}
@@ -151,7 +151,7 @@ def test_strokes_outlive_the_carried_mask_that_they_began_from_and_one_of_no_use
 
     def carry():
         one.press("F")
-        one.wait(lambda: "1 masks carried" in one.text(SAID))
+        one.wait(lambda: "1 mask carried" in one.text(SAID))
 
     def go(key, case_id):
         one.press(key)

@@ -87,7 +87,7 @@ def test_masks_and_corrections_go_to_other_tools(root):
         store.save(start.record(reader, mask), mask)
     with pytest.raises(UsageProblem, match="1 cases: readers differ"):
         exported(export="corrections")
-    assert exported(export="corrections", adjudicator="bob").startswith("1 masks written to")
+    assert exported(export="corrections", adjudicator="bob").startswith("1 mask written to")
     with pytest.raises(UsageProblem, match="margin: expected by how much readers differ"):
         exported(export="pairs")
     with pytest.raises(UsageProblem, match="export_as"):

@@ -102,7 +102,7 @@ def test_the_last_case_says_what_is_left(opened):
     opened.press("Escape", "End")
     opened.wait(lambda: opened.text(".vk-id") == CASES[-1])
     opened.judge("a")
-    opened.wait(lambda: "5 before it have no verdict (u goes" in opened.text(".vk-card [role=status]"))
+    opened.wait(lambda: "Cases without a verdict: 5 (u goes" in opened.text(".vk-card [role=status]"))
     opened.judge("u", "a", "a", "a", "a", "a", "r")
     opened.wait(lambda: "Every case of the queue has a verdict" in opened.text(".vk-card [role=status]"))
     assert opened.text(".vk-progress") == "6 of 6 reviewed, 1 rejected"
@@ -141,7 +141,7 @@ def test_lines_that_are_no_records_are_passed_over_and_never_kept(opened, made, 
     (tmp_path / "v.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     opened.page.fill("[data-control=reviewer]", "ann")
     opened.page.set_input_files("[data-control=import]", tmp_path / "v.jsonl")
-    opened.wait(lambda: "1 records taken over, 6 lines passed over" in opened.text(".vk-card [role=status]"))
+    opened.wait(lambda: "1 record taken over, 6 lines passed over" in opened.text(".vk-card [role=status]"))
     opened.page.reload()
     opened.page.fill("[data-control=reviewer]", "ann")
     assert opened.text(".vk-progress").startswith("1 of 6")

@@ -94,7 +94,7 @@ def test_patients_of_the_test_split_and_those_who_may_be_are_left_out(tmp_path, 
     }
     people = replace(chosen.dataset.people, ids={"x1": patients[GRIDDED], "X01": patients[SEVERAL]})
     spelled = replace(chosen, dataset=replace(chosen.dataset, people=people))
-    with pytest.raises(UsageProblem, match="found none .2 cases: the patient is of the test split; 1 cases"):
+    with pytest.raises(UsageProblem, match="found none .2 cases: the patient is of the test split; 1 case"):
         export_pairs(spelled, tmp_path / "none", store, 0)
 
 
@@ -172,7 +172,7 @@ def test_a_prediction_that_was_made_again_has_no_pair(tmp_path, source, store):
     correct(source, store, GRIDDED)
     predict_again(tmp_path / "run", GRIDDED)
     again = open_source(tmp_path / "run", open_dataset(tmp_path / "data"))
-    with pytest.raises(UsageProblem, match=r"found none \(1 cases: the correction began from another mask"):
+    with pytest.raises(UsageProblem, match=r"found none \(1 case: the correction began from another mask"):
         export_pairs(again, tmp_path / "out", store, 0)
     assert not (tmp_path / "out").exists()
 

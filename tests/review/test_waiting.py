@@ -113,8 +113,8 @@ def test_a_model_that_does_not_answer_is_told_and_can_be_asked_again(browser):
     page.keyboard.press("ArrowRight")
     _run_until(page, lambda: page.inner_text(".vk-id") == "c1" and page.inner_text(".vk-status") == "no_seg")
     page.evaluate("() => sent.splice(0)")
-    page.evaluate(f"() => heard({{ ticket: {carry['ticket']}, said: '1 masks carried', waiting: ['c1'] }})")  # late
-    _run_until(page, lambda: page.inner_text(said) == "1 masks carried")
+    page.evaluate(f"() => heard({{ ticket: {carry['ticket']}, said: '1 mask carried', waiting: ['c1'] }})")  # late
+    _run_until(page, lambda: page.inner_text(said) == "1 mask carried")
     assert page.evaluate("() => sent.map(({ kind, case_id }) => `${kind} ${case_id}`)") == ["load c1"]  # with its mask
     page.close()
 

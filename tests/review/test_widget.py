@@ -211,7 +211,7 @@ def test_carrying_tells_the_viewer_how_far_it_is_and_a_carried_mask_is_dismissed
     monkeypatch.setattr(widget, "send", sent.append)
     widget.answer({"ticket": 1, "kind": "correct", "drawn": sent_line(drawn(parts[0]))})
     answer = widget.answer({"ticket": 2, "kind": "carry", "case_id": GRIDDED})
-    assert answer["waiting"] == [SAME] and "1 masks carried" in answer["said"]
+    assert answer["waiting"] == [SAME] and "1 mask carried" in answer["said"]
     assert sent == [{"ticket": 2, "progress": [0, 1]}, {"ticket": 2, "progress": [1, 1]}]
     assert widget.answer({"ticket": 3, "kind": "dismiss", "case_id": SAME}) == {"ticket": 3, "waiting": []}
     assert "expected a carried mask" in widget.answer({"ticket": 4, "kind": "dismiss", "case_id": SAME})["error"]

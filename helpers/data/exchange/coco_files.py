@@ -11,16 +11,16 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
-    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
     SentSet,
+    VesselChoice,
     box_of,
-    image_name,
     plain_image,
     read_annotations,
-    told_of,
+    stated_name,
+    vessel_notes,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.coco import CocoFile, coco_truth, index_coco
@@ -52,11 +52,11 @@ def write_coco(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
     write_json_atomic(folder / _FILE, value)
 
 
-def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_coco_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -> GivenMasks:
     """The masks of COCO files, each the union of an image's annotations of vessels.
 
     Args:
-        decided: which categories are vessel.
+        choice: which categories are vessel.
     Raises:
         RefusedInput: for several categories where nothing is said of them, ids that several images share, and entries
             that belong to no image.
@@ -70,7 +70,7 @@ def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> Gi
         given = [item for items in coco.by_image.values() for item in items]
         labels = dict.fromkeys((_category(coco, item) for item in given), path) | labels
         indexed.append(coco)
-    vessel = decided.vessel_of(labels)
+    vessel = choice.vessel_of(labels)
     masks, untouched = [], 0
     for coco in indexed:
         for key, image in coco.entries:
@@ -79,9 +79,9 @@ def read_coco_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> Gi
                 untouched += 1
                 continue
             where = f"{coco.path}, image {key}"
-            name = image_name(where, image.get("file_name"))
-            masks.append(GivenMask(str(name), partial(_read, where, items, image)))
-    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
+            name = stated_name(where, image.get("file_name"))
+            masks.append(GivenMask(name, partial(_read, where, items, image)))
+    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True)
 
 
 def _read(where: str, items: list[dict], image: dict) -> np.ndarray:

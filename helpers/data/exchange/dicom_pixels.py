@@ -109,7 +109,8 @@ def _stored_bits(path: Path, source: "Dataset") -> bytes:
     above, below = allocated - 1 - highest, highest + 1 - stored
     if not (0 < stored <= allocated and above >= 0 and below >= 0):
         raise RefusedInput(
-            f"{path}: expected BitsAllocated, BitsStored and HighBit that agree, found others. Export it again"
+            f"{path}: expected BitsAllocated, BitsStored and HighBit that agree, found {allocated}, {stored} and "
+            f"{highest}. Export it again"
         )
     samples = 2 if source.get("PhotometricInterpretation") == "YBR_FULL_422" else int(source.SamplesPerPixel)
     promised = (source.Rows * source.Columns * samples * frame_count_of(source) * allocated + 7) // 8
@@ -120,7 +121,7 @@ def _stored_bits(path: Path, source: "Dataset") -> bytes:
     if not above and not below:
         return content
     if allocated not in (8, 16, 32):
-        raise RefusedInput(f"{path}: expected 8, 16 or 32 bits for a pixel, found another number. Export it again")
+        raise RefusedInput(f"{path}: expected 8, 16 or 32 bits for a pixel, found {allocated}. Export it again")
     kind = np.dtype(f"{'<' if is_little else '>'}{'i' if source.PixelRepresentation else 'u'}{allocated // 8}")
     words = np.frombuffer(content[: len(content) // kind.itemsize * kind.itemsize], kind)
     bare = ((words << above) >> (above + below)) << below

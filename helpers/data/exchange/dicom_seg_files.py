@@ -11,6 +11,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Identity
 from helpers.data.exchange.dicom_identity import is_declared_removed, pseudonymised
 from helpers.data.exchange.dicom_seg import FULL, Segment, new_uid, segmentation
@@ -53,12 +54,13 @@ class _Notes:
         notes = []
         if self.identified:
             notes.append(
-                f"{self.identified} segmentations carry the patient's identity from the header of their source, as "
-                "--identity source asks: keep them where the source may be"
+                f"{counted(self.identified, 'segmentation')} with the patient's identity from the source's header, as "
+                "--identity source asks: keep it where the source may be"
             )
         if self.burned_in:
             notes.append(
-                f"{self.burned_in} source files say that text is burned into their pixels: look before you pass them on"
+                f"{counted(self.burned_in, 'source file')} with text burned into the pixels, as the header says: look "
+                "before you pass it on"
             )
         return tuple(notes)
 
@@ -84,7 +86,11 @@ def require_dicom(case: SentCase) -> None:
             "to it. Export nifti or png"
         )
     if case.mask.shape != (header.Rows, header.Columns):
-        raise RefusedInput(f"{case.case_id}: expected a mask of its DICOM file's Rows and Columns, found another size")
+        (height, width), rows, columns = case.mask.shape, int(header.Rows), int(header.Columns)
+        raise RefusedInput(
+            f"{case.case_id}: expected a mask of its DICOM file's {columns}x{rows} pixels, found {width}x{height}. "
+            "Predict the data set again"
+        )
 
 
 def require_dicom_and_probability(case: SentCase) -> None:

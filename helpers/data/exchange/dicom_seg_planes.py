@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers.core.errors import RefusedInput
-from helpers.data.frames.dicom_file import open_dicom, pydicom
+from helpers.data.frames.dicom_file import pydicom
 from helpers.data.frames.dicom_frames import frame_count_of, text_of
 from helpers.data.frames.dicom_header import check_frame_count
 from helpers.data.frames.image_reading import MAX_PIXELS
@@ -49,7 +49,10 @@ def type_of(path: Path, dataset: "Dataset") -> SegmentationType:
     allocated, stored = dataset.BitsAllocated, dataset.BitsStored
     if allocated not in depths[kind] or stored != allocated or dataset.SamplesPerPixel != 1:
         expected = " or ".join(map(str, depths[kind]))
-        raise RefusedInput(f"{path}: expected a {kind} segmentation of {expected} bits a pixel, found others")
+        raise RefusedInput(
+            f"{path}: expected a {kind} segmentation of {expected} bits a pixel in one plane, found {int(stored)} of "
+            f"{int(allocated)} bits in {int(dataset.SamplesPerPixel)}. Export it again"
+        )
     fraction = text_of(dataset, "SegmentationFractionalType")
     if kind is SegmentationType.FRACTIONAL and fraction != "PROBABILITY":
         other = "OCCUPANCY, how much of a pixel a vessel fills" if fraction == "OCCUPANCY" else "another thing"
@@ -127,13 +130,15 @@ def plane_mask(
     """
     if kind is SegmentationType.BINARY:
         return _bits(dataset, place)
-    with open_dicom(path) as file:
-        plugin = _DECODERS.get(dataset.file_meta.TransferSyntaxUID, "")
-        values = pydicom().pixels.pixel_array(file, index=place, raw=True, decoding_plugin=plugin)
+    plugin = _DECODERS.get(dataset.file_meta.TransferSyntaxUID, "")
+    values = pydicom().pixels.pixel_array(dataset, index=place, raw=True, decoding_plugin=plugin)
     if kind is SegmentationType.FRACTIONAL:
         full = int(dataset.MaximumFractionalValue)
         if not 0 < full <= 255 or values.max() > full:
-            raise RefusedInput(f"{path}: expected values up to its MaximumFractionalValue, found others")
+            raise RefusedInput(
+                f"{path}: expected values up to its MaximumFractionalValue {full}, found {values.max()}. Export it "
+                "again"
+            )
         assert threshold is not None
         return np.asarray(values > threshold * full)
     known = {int(item.SegmentNumber) for item in dataset.SegmentSequence} | {_padding(dataset)}

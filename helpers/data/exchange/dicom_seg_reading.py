@@ -20,7 +20,7 @@ from helpers.data.exchange.dicom_seg_planes import (
     segments_of,
     type_of,
 )
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMask, GivenMasks, told_of
+from helpers.data.exchange.exchanged import AS_LABELLED, GivenMask, GivenMasks, VesselChoice, vessel_notes
 from helpers.data.frames.dicom_file import dicom_errors, open_dicom, pydicom
 from helpers.data.frames.dicom_header import damaged, frame_count_of, is_dicom, is_filled, read_header, text_of
 from helpers.data.frames.frame import Frame
@@ -59,12 +59,14 @@ def segmentation_files(path: Path) -> list[Path]:
     return [file for file in names if _is_segmentation(file)]
 
 
-def read_segmentations(files: Iterable[Path], frames: Sequence[Frame], decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_segmentations(
+    files: Iterable[Path], frames: Sequence[Frame], choice: VesselChoice = AS_LABELLED
+) -> GivenMasks:
     """The masks of Segmentation objects, each named by its case.
 
     Args:
         frames: of the data set that they refer to, by its own UIDs or those drawn under the machine's key.
-        decided: which segments are vessel, by their labels, and above which probability a pixel is.
+        choice: which segments are vessel, by their labels, and above which probability a pixel is.
     Raises:
         RefusedInput: for segments of several labels and for probabilities where nothing is said of them, what
             `type_of` refuses, a damaged file, and frames that refer to no frame of the data set, or to several.
@@ -75,14 +77,14 @@ def read_segmentations(files: Iterable[Path], frames: Sequence[Frame], decided: 
     for path in files:
         read_header(path, ("SOPClassUID",))  # refuses a deflated file before it is inflated
         try:
-            one = _looked_at(path, _read(path), known, decided)
+            one = _looked_at(path, _read(path), known, choice)
         except dicom_errors() as error:
             raise _damaged(path, error) from None
         given.append(one)
         labels = dict.fromkeys(one.segments.values(), path) | labels
-    if given and decided.threshold is not None and SegmentationType.FRACTIONAL not in {one.kind for one in given}:
+    if given and choice.threshold is not None and SegmentationType.FRACTIONAL not in {one.kind for one in given}:
         raise RefusedInput(f"{given[0].path}: expected probabilities for --threshold, found none. Leave it out")
-    vessel = decided.vessel_of(labels)
+    vessel = choice.vessel_of(labels)
     masks: list[GivenMask] = []
     without: set[str] = set()
     for one in given:
@@ -90,11 +92,11 @@ def read_segmentations(files: Iterable[Path], frames: Sequence[Frame], decided: 
         shown = {case_id: one.places_of(case_id, numbers) for case_id in one.places}
         named = {case_id: places for case_id, places in shown.items() if places}
         masks += [
-            GivenMask(case_id, partial(_mask, one, places, numbers, decided.threshold))
+            GivenMask(case_id, partial(_mask, one, places, numbers, choice.threshold))
             for case_id, places in named.items()
         ]
         without |= one.source_cases - named.keys()
-    return GivenMasks(tuple(masks), len(without - {mask.name for mask in masks}), told_of(vessel))
+    return GivenMasks(tuple(masks), len(without - {mask.name for mask in masks}), vessel_notes(vessel))
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,10 @@ class _Given:
         return [place for segment, place in self.places[case_id] if segment is None or segment in numbers]
 
 
-def _looked_at(path: Path, dataset: "Dataset", known: Mapping[str, _Source], decided: Decided) -> _Given:
+def _looked_at(path: Path, dataset: "Dataset", known: Mapping[str, _Source], choice: VesselChoice) -> _Given:
     kind = type_of(path, dataset)
     segments = segments_of(path, dataset, kind)
-    if kind is SegmentationType.FRACTIONAL and decided.threshold is None:
+    if kind is SegmentationType.FRACTIONAL and choice.threshold is None:
         raise RefusedInput(
             f"{path}: expected a BINARY segmentation, found probabilities, and nothing says from which one on a pixel "
             "is vessel. Say it with --threshold"

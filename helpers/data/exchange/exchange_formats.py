@@ -9,7 +9,7 @@ from helpers.core.vocabulary import SEGMENTATIONS, Exchange
 from helpers.data.exchange.coco_files import read_coco_masks, write_coco
 from helpers.data.exchange.dicom_seg_files import require_dicom, require_dicom_and_probability, write_dicom_seg
 from helpers.data.exchange.dicom_seg_reading import read_segmentations, segmentation_files
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMasks, SentCase, SentSet, read_annotations
+from helpers.data.exchange.exchanged import AS_LABELLED, GivenMasks, SentCase, SentSet, VesselChoice, read_annotations
 from helpers.data.exchange.label_studio_files import is_label_studio, read_label_studio_masks, write_label_studio
 from helpers.data.exchange.labelme_files import read_labelme_masks, write_labelme
 from helpers.data.exchange.mask_folders import (
@@ -46,7 +46,7 @@ _CHECKS: Mapping[Exchange, Callable[[SentCase], None]] = {
     Exchange.DICOM_SEG_FRACTIONAL: require_dicom_and_probability,
 }
 _KINDS = {Exchange.LABELME: is_labelme, Exchange.COCO: is_coco, Exchange.LABEL_STUDIO: is_label_studio}
-_READERS: Mapping[Exchange, Callable[[Iterable[Path], Decided], GivenMasks]] = {
+_READERS: Mapping[Exchange, Callable[[Iterable[Path], VesselChoice], GivenMasks]] = {
     Exchange.LABELME: read_labelme_masks,
     Exchange.COCO: read_coco_masks,
     Exchange.LABEL_STUDIO: read_label_studio_masks,
@@ -92,26 +92,28 @@ def kind_of(path: Path) -> Exchange:
     return suffixed.pop()
 
 
-def read_masks(path: Path, kind: Exchange, frames: Sequence[Frame] = (), decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_masks(
+    path: Path, kind: Exchange, frames: Sequence[Frame] = (), choice: VesselChoice = AS_LABELLED
+) -> GivenMasks:
     """The masks of a folder or file. Raises RefusedInput where it is of another format, or their meaning is uncertain.
 
     Args:
         kind: as `kind_of` finds it, or as a user says.
         frames: of the data set that segmentations refer to; other formats name their images.
-        decided: which labels are vessel, in formats that have labels, and from where on a probability is.
+        choice: which labels are vessel, in formats that have labels, and from where on a probability is.
     """
     if kind is Exchange.NNUNET:
         if not is_nnunet(path):
             raise RefusedInput(f"{path}: expected nnU-Net's dataset.json with labels and file_ending, found none")
-        return read_nnunet_masks(path, decided)
+        return read_nnunet_masks(path, choice)
     if kind in (Exchange.PNG, Exchange.NIFTI):
         files = _mask_files(path, kind)
         given = read_mask_files(mask_folder(path), files)
     elif kind in SEGMENTATIONS:
-        given = read_segmentations(segmentation_files(path), frames, decided)
+        given = read_segmentations(segmentation_files(path), frames, choice)
     else:
         kind = Exchange.LABELME if kind is Exchange.LABELME_POLYGONS else kind
-        given = _READERS[kind](_annotation_files(path).get(kind, ()), decided)
+        given = _READERS[kind](_annotation_files(path).get(kind, ()), choice)
     if not given.masks and not given.untouched:
         raise RefusedInput(f"{path}: expected masks as {kind}, found none. Check the path")
     return given

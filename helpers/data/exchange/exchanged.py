@@ -11,6 +11,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Identity
 from helpers.data.frames.frame import Frame
 from helpers.data.truth.shape_labels import UNLABELLED
@@ -114,7 +115,8 @@ class GivenMasks:
     @property
     def said(self) -> tuple[str, ...]:
         """What to tell the user, with the images that nothing was drawn on."""
-        undone = f"{self.untouched} images without a shape: whether they are empty or undone is not certain"
+        images = counted(self.untouched, "image")
+        undone = f"{images} without a shape of vessel, which may be empty or undone: nothing says which"
         return (undone, *self.notes) if self.untouched else self.notes
 
 
@@ -136,8 +138,10 @@ def read_annotations(path: Path) -> Any:
     return read_json(path, max_bytes=_MAX_BYTES, max_vertices=_MAX_VERTICES, max_values=_MAX_VALUES)
 
 
-def image_name(where: str, given: Any) -> PurePosixPath:
+def stated_name(where: str, given: Any) -> str:
     """The name of an image without its suffix, with the folders that are stated, whatever system wrote the path.
+
+    The steps that lead there from the file, such as `../` and a drive, are no part of it.
 
     Args:
         where: file and entry, for the message.
@@ -148,17 +152,12 @@ def image_name(where: str, given: Any) -> PurePosixPath:
     if path.name in ("", ".."):
         shown = repr(given) if given in (None, "", ".") else "another thing"
         raise RefusedInput(f"{where}: expected the file name of its image, found {shown}. Export it again")
-    return path.with_suffix("")
-
-
-def stated_name(where: str, given: Any) -> str:
-    """The same as a text, without the steps that lead there from the file, such as `../` and a drive."""
-    parts = image_name(where, given).parts
+    parts = path.with_suffix("").parts
     return "/".join(part for part in parts if part not in ("..", "/", "//") and not part.endswith(":"))
 
 
 @dataclass(frozen=True)
-class Decided:
+class VesselChoice:
     """What a user says of masks that come.
 
     Attributes:
@@ -195,11 +194,14 @@ class Decided:
         missing = sorted(set(self.vessel) - labels.keys())
         if missing and labels:
             file = min(map(str, labels.values()))
-            raise RefusedInput(f"{file}: expected shapes labelled {missing[0]!r}, as --vessel says, found {found}")
+            raise RefusedInput(
+                f"{file}: expected shapes labelled {missing[0]!r}, as --vessel says, found {found}. Name labels "
+                "that are there"
+            )
         return frozenset(self.vessel or labels)
 
 
-def told_of(vessel: Iterable[str]) -> tuple[str, ...]:
+def vessel_notes(vessel: Iterable[str]) -> tuple[str, ...]:
     """What to tell of the labels that were taken as vessel; nothing where there is none."""
     labels = ", ".join(sorted(map(repr, vessel)))
     return (f"taken as vessel: what is labelled {labels}",) if labels else ()
@@ -210,5 +212,5 @@ def _says_no_vessel(label: str) -> bool:
     return label == UNLABELLED or plain in _NO_VESSEL
 
 
-AS_LABELLED = Decided()
+AS_LABELLED = VesselChoice()
 """Where nothing is said, masks of one label are vessel."""

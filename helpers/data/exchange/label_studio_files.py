@@ -14,15 +14,15 @@ from helpers.core.errors import RefusedInput
 from helpers.data.exchange.brush_rle import BadBrush, decode_brush, encode_brush
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
-    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
     SentSet,
+    VesselChoice,
     plain_image,
     read_annotations,
     stated_name,
-    told_of,
+    vessel_notes,
 )
 
 _IMAGES, _FILE, _CONFIG = "images", "tasks.json", "labels.xml"
@@ -67,11 +67,11 @@ def is_label_studio(value: Any) -> bool:
     )
 
 
-def read_label_studio_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_label_studio_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -> GivenMasks:
     """The masks of exported tasks, each the union of its annotation's brush layers of vessels.
 
     Args:
-        decided: which labels are vessel.
+        choice: which labels are vessel.
     Raises:
         RefusedInput: for several labels where nothing is said of them, several annotations of one task, images turned
             in the tool, and other shapes.
@@ -90,14 +90,14 @@ def read_label_studio_masks(files: Iterable[Path], decided: Decided = AS_LABELLE
             labelled = [(_label(where, layer), layer) for layer in layers]
             labels = dict.fromkeys((label for label, _ in labelled), path) | labels
             drawn.append((where, _image_name(where, task["data"]), labelled))
-    vessel, masks = decided.vessel_of(labels), []
+    vessel, masks = choice.vessel_of(labels), []
     for where, name, labelled in drawn:
         layers = [layer for label, layer in labelled if label in vessel]
         if layers:
             masks.append(GivenMask(name, partial(_read, where, layers)))
         else:
             untouched += 1  # an empty annotation states no size
-    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
+    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True)
 
 
 def _layers(where: str, task: dict) -> list[dict] | None:

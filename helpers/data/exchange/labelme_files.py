@@ -16,16 +16,16 @@ from helpers.core.errors import RefusedInput
 from helpers.data.cases import Truth
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
-    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
     SentSet,
+    VesselChoice,
     box_of,
     plain_image,
     read_annotations,
     stated_name,
-    told_of,
+    vessel_notes,
 )
 from helpers.data.exchange.truth_masks import mask_of
 from helpers.data.layouts.labelme import is_labelme, labelme_truth
@@ -73,11 +73,11 @@ def labelme_value(case: SentCase, sent: SentSet, images: str, *, as_polygons: bo
     }
 
 
-def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_labelme_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -> GivenMasks:
     """The masks of LabelMe files, each the union of its shapes of vessels, less what later shapes of others cover.
 
     Args:
-        decided: which labels are vessel.
+        choice: which labels are vessel.
     Raises:
         RefusedInput: for several labels where nothing is said of them, a size that is not stated, and shapes without
             an area.
@@ -99,7 +99,7 @@ def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) ->
         if lines:
             raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
         drawn.append((path, stated_name(str(path), value["imagePath"]), truth, labelled, own.keys()))
-    vessel, masks = decided.vessel_of(labels), []
+    vessel, masks = choice.vessel_of(labels), []
     for path, name, truth, labelled, own_labels in drawn:
         if not own_labels & vessel:
             untouched += 1
@@ -107,7 +107,7 @@ def read_labelme_masks(files: Iterable[Path], decided: Decided = AS_LABELLED) ->
         if labelled is not None and own_labels - vessel:
             truth = replace(labelled, choice=LabelChoice(vessel))
         masks.append(GivenMask(name, partial(_read, path, truth)))
-    return GivenMasks(tuple(masks), untouched, told_of(vessel), stated=True)
+    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True)
 
 
 def _read(path: Path, truth: Truth) -> np.ndarray:

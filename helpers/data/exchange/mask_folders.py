@@ -14,13 +14,13 @@ from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
-    Decided,
     GivenMask,
     GivenMasks,
     SentCase,
     SentSet,
+    VesselChoice,
     plain_image,
-    told_of,
+    vessel_notes,
 )
 from helpers.data.exchange.nifti import SUFFIXES, nifti_ending, read_nifti, write_nifti
 from helpers.data.frames.image_reading import UnreadableImage
@@ -97,11 +97,11 @@ def is_nnunet(folder: Path) -> bool:
     return isinstance(value, dict) and isinstance(value.get("labels"), dict) and "file_ending" in value
 
 
-def read_nnunet_masks(folder: Path, decided: Decided = AS_LABELLED) -> GivenMasks:
+def read_nnunet_masks(folder: Path, choice: VesselChoice = AS_LABELLED) -> GivenMasks:
     """The masks of `labelsTr`, or of the folder itself, in which nnU-Net predicted.
 
     Args:
-        decided: which labels are vessel.
+        choice: which labels are vessel.
     Raises:
         RefusedInput: where there are several labels beside the background and nothing is said of them, labels are
             regions, or files hold values that are vessel or background to nobody.
@@ -115,7 +115,7 @@ def read_nnunet_masks(folder: Path, decided: Decided = AS_LABELLED) -> GivenMask
             f"{path}: expected the labels background 0 and others with a number of their own, found "
             f"{json.dumps(labels)}. Export the vessels alone"
         )
-    vessel = decided.vessel_of({name: path for name in labels if name not in (_BACKGROUND, _IGNORED)})
+    vessel = choice.vessel_of({name: path for name in labels if name not in (_BACKGROUND, _IGNORED)})
     # What nobody annotated is neither vessel nor background: a mask has no word for it.
     others = {number for name, number in labels.items() if name not in vessel and name != _IGNORED}
     ending = str(value["file_ending"])
@@ -125,7 +125,7 @@ def read_nnunet_masks(folder: Path, decided: Decided = AS_LABELLED) -> GivenMask
     plane = _plane if ending == ".png" else read_nifti
     read = partial(_labelled, read=plane, vessel={labels[name] for name in vessel}, others=others)
     files = [one for one in sorted(place.iterdir()) if one.name.endswith(ending) and not one.name.startswith(".")]
-    return GivenMasks(tuple(_given(place, one, partial(read, one)) for one in files), notes=told_of(vessel))
+    return GivenMasks(tuple(_given(place, one, partial(read, one)) for one in files), notes=vessel_notes(vessel))
 
 
 def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:

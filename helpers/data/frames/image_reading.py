@@ -139,7 +139,8 @@ def image_grey(path: Path, max_pixels: int = MAX_PIXELS) -> Grey:
             raise UnreadableImage(path, "expected grey of more than 8 bits, found another image. Open the data again")
         values = grey_values(image, depth)
         if not values.size or not np.isfinite(values).all() or values.min() < 0:
-            raise UnreadableImage(path, "expected grey values from 0 on, found others or none. Rescale the image first")
+            found = f"{values.min():g} to {values.max():g}" if values.size else "none"
+            raise UnreadableImage(path, f"expected grey values from 0 on, found {found}. Rescale the image first")
         bits = depth.significant_bits
         return Grey(float(values.max()), bits is not None and is_widened(values, bits))
 

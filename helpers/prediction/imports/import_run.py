@@ -11,6 +11,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
@@ -73,8 +74,9 @@ class ImportSummary:
 
     def to_text(self) -> str:
         """What to tell the user."""
+        cases, strays = counted(self.cases, "case"), counted(self.strays, "file")
         lines = [
-            f"{self.cases} cases imported, {self.missing} missing, {self.strays} files of no case",
+            f"{cases} imported, {self.missing} missing, {strays} of no case",
             f"values taken as {self.meaning} ({'as stated' if self.stated else 'found out'})",
         ]
         lines += self.notes
@@ -82,7 +84,7 @@ class ImportSummary:
             lines.append("WARNING: every mask equals the ground truth to the pixel. These are not predictions")
         lines.append(f"written to {self.folder}")
         if self.empty:
-            lines.append(f"WARNING: all {self.cases} masks are empty. Check the files, --values and --threshold")
+            lines.append(f"WARNING: all masks are empty ({self.cases}). Check the files, --values and --threshold")
         return "\n".join(lines)
 
 

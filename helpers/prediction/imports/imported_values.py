@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Meaning
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS
 from helpers.data.truth.mask_values import NEAR, Found, ValueKind, full_of, judge, shares
@@ -139,7 +140,7 @@ def _clipped(files: Sequence[Found]) -> tuple[str, ...]:
     if not outside:
         return ()
     low, high = min(found.low for found in outside), max(found.high for found in outside)
-    return (f"probabilities of {len(outside)} files lie just outside 0 to 1 ({low:g} to {high:g}) and were clipped",)
+    return (f"probabilities of {counted(len(outside), 'file')} just outside 0 to 1 ({low:g} to {high:g}), clipped",)
 
 
 def to_logits(values: np.ndarray, taken: ReadAs) -> np.ndarray:

@@ -11,28 +11,28 @@ from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.exchange_formats import read_masks
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided, GivenMasks
+from helpers.data.exchange.exchanged import AS_LABELLED, GivenMasks, VesselChoice
 from helpers.data.frames.frame import Frame
 from helpers.data.layouts.file_walk import inside
 
 
 @contextmanager
 def unpacked(
-    path: Path, kind: Exchange, frames: Sequence[Frame], decided: Decided = AS_LABELLED
+    path: Path, kind: Exchange, frames: Sequence[Frame], choice: VesselChoice = AS_LABELLED
 ) -> Iterator[tuple[Path, GivenMasks]]:
     """A folder of PNG files of 0 and 255 under the names of the masks' images, gone when the block ends.
 
     Args:
         frames: of the data set that the masks are of.
-        decided: what the user says of the masks.
+        choice: what the user says of the masks.
     Raises:
         RefusedInput: where masks are not certain, two are of one image, or a name leads elsewhere.
     """
-    given = read_masks(path, kind, frames, decided)
+    given = read_masks(path, kind, frames, choice)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for one in track(given.masks, "masks", unit="case"):
-            target = inside(folder, f"{one.name.lstrip('/')}.png")
+            target = inside(folder, f"{one.name}.png")
             if target.exists():
                 raise RefusedInput(f"{path}: expected one mask for each image, found two of {one.name!r}")
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,7 @@ class MaskCarrier:
         """JSON object that says which weights follow."""
         return self.part.identity
 
-    def gone_by(self, positions: Sequence[int]) -> tuple[int, ...]:
+    def nearest_anchors(self, positions: Sequence[int]) -> tuple[int, ...]:
         """The positions of sure masks that `carry` remembers: the first one given and those nearest to it."""
         origin = positions[0]
         return tuple(sorted(positions, key=lambda position: (abs(position - origin), position))[:ANCHORS])
@@ -101,12 +101,12 @@ class MaskCarrier:
             read: gives the frame at a position, from 0.
             count: of frames in the sequence.
             anchors: position -> bool (H, W), the masks that are sure, the one that is carried first; those of
-                `gone_by` guide the others.
+                `nearest_anchors` guide the others.
         Yields:
             Position and bool (H, W). Frames that cannot be read are passed over, also where they are anchors.
         """
         tracker, remembered = MaskTracker(self.part), list[int]()
-        for position in sorted(self.gone_by(tuple(anchors))):
+        for position in sorted(self.nearest_anchors(tuple(anchors))):
             image = read(position)
             if image is not None:
                 tracker.anchor(position, self._features(tracker, to_rgb(image)), anchors[position])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BeganFrom
 from helpers.evaluation.score_table import patient_means, sizes, with_united
 from helpers.metrics.case_scores import mask_digest
@@ -77,13 +78,14 @@ class Closeness:
         """For people, such as `Dice 0.912 ([0.880, 0.940]), 40 cases of 12 patients by 2 readers`."""
         if self.dice.estimate is None:
             return "no case"
-        patients = "unknown patients" if self.patients is None else f"{self.patients} patients"
+        patients = "unknown patients" if self.patients is None else counted(self.patients, "patient")
         bounds = f"no interval below {FEWEST_FOR_INTERVAL} known patients"
         if self.dice.method is Method.EQUAL:
             bounds = "no interval, all patients equal"
         if self.dice.low is not None and self.dice.high is not None:
             bounds = f"[{self.dice.low:.3f}, {self.dice.high:.3f}]"
-        return f"Dice {self.dice.estimate:.3f} ({bounds}), {self.cases} cases of {patients} by {self.readers} readers"
+        cases, readers = counted(self.cases, "case"), counted(self.readers, "reader")
+        return f"Dice {self.dice.estimate:.3f} ({bounds}), {cases} of {patients} by {readers}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PIL import Image
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame import Frame, in_sequences
 from helpers.data.frames.frame_source import current_sha256, pixel_sha256, read_frame
@@ -32,7 +33,7 @@ class CarriesMasks(Protocol):
     def identity(self) -> Mapping[str, Any]:
         """JSON object that says which weights follow."""
 
-    def gone_by(self, positions: Sequence[int]) -> tuple[int, ...]:
+    def nearest_anchors(self, positions: Sequence[int]) -> tuple[int, ...]:
         """Of the positions of sure masks, the first one being that which is carried, those that are remembered."""
 
     def carry(
@@ -47,7 +48,7 @@ class Carried:
 
     Attributes:
         case_ids: of the frames whose masks wait to be looked at, in the order in which they were followed.
-        anchors: ids of the cases that it went by, the one that was asked for first; the model remembers so many only.
+        anchors: ids of the cases that guided it, the one that was asked for first; the model remembers so many only.
         passed_over: ids of cases that the reader corrected when the frame had other pixels.
     """
 
@@ -58,9 +59,10 @@ class Carried:
     def to_text(self) -> str:
         """What to tell the user."""
         by = self.anchors[0] if len(self.anchors) == 1 else f"{self.anchors[0]} and {len(self.anchors) - 1} more"
-        lines = [f"{len(self.case_ids)} masks carried from {by}: look at each, none is a correction yet"]
+        lines = [f"{counted(len(self.case_ids), 'mask')} carried from {by}: look at each, none is a correction yet"]
         if self.passed_over:
-            lines.append(f"{len(self.passed_over)} corrections are of frames with other pixels and were not gone by")
+            passed_over = counted(len(self.passed_over), "correction")
+            lines.append(f"{passed_over} of frames with other pixels now, which guided nothing")
         return "\n".join(lines)
 
 
@@ -165,7 +167,7 @@ class CarriedMasks:
                 f"{case_id}: expected the frame that was corrected, found other pixels. Correct it again"
             )
         anchors = {places[one]: self.store.mask(own[one]) for one in sure}
-        remembered = model.gone_by(tuple(anchors))
+        remembered = model.nearest_anchors(tuple(anchors))
         used = [one for one in sure if places[one] in remembered]
         origins = tuple(own[one].id for one in used)
         weights, predicted = weights_of(model.identity), {case.case_id for case in self.source.cases}

@@ -9,6 +9,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BeganFrom
 from helpers.data.frames.frame_source import current_sha256
 from helpers.evaluation.scored_runs import ScoredRun
@@ -53,14 +54,14 @@ class HandedIn:
         kept: number of those that are in the folder now and were not before.
         known: of those that were there already.
         older: of those that the reader's later correction of the case outdates.
-        unaware: of those drawn on a page that did not know the reader's correction of the case, which stays.
+        conflicting: of those drawn on a page that did not know the reader's correction of the case, which stays.
         elsewhere: of those of another run, or of a frame that has other pixels now.
     """
 
     kept: int = 0
     known: int = 0
     older: int = 0
-    unaware: int = 0
+    conflicting: int = 0
     elsewhere: int = 0
 
     def to_text(self) -> str:
@@ -70,13 +71,13 @@ class HandedIn:
             "older than what is kept": self.older,
             "of another run, or of frames with other pixels now": self.elsewhere,
         }
-        told = [f"{self.kept} corrections taken over"]
+        told = [f"{counted(self.kept, 'correction')} taken over"]
         said = ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
-        if not self.unaware:
+        if not self.conflicting:
             return said
         return (
-            f"{said}, {self.unaware} left out whose page did not know the correction that is kept of the case: to have "
-            "the page's, take that one back in the viewer (X) and import the file again"
+            f"{said}, {self.conflicting} left out whose page did not know the correction that is kept of the case: to "
+            "have the page's, take that one back in the viewer (X) and import the file again"
         )
 
 
@@ -215,7 +216,7 @@ class ReviewedCorrections:
         known = {one.id: one for one in self._records}
         last = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
         drawn = standing(one for one in self._records if one.mask_sha256 is not None)
-        counts = {"kept": 0, "known": 0, "older": 0, "unaware": 0, "elsewhere": 0}
+        counts = {"kept": 0, "known": 0, "older": 0, "conflicting": 0, "elsewhere": 0}
         for one in ordered:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
             if record.id in known:
@@ -227,7 +228,7 @@ class ReviewedCorrections:
             ):
                 counts["older"] += 1
             elif self._would_replace(last.get(place)) and one.knows(last[place]) is False:
-                counts["unaware"] += 1
+                counts["conflicting"] += 1
             else:
                 # No page withholds a prediction, so that none can say that it was not seen.
                 record = replace(self._completed(record, last.get(place), known), prediction_seen=None, hidden=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy as np
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import plain_name
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
-from helpers.data.exchange.exchanged import AS_LABELLED, Decided
+from helpers.data.exchange.exchanged import AS_LABELLED, VesselChoice
 from helpers.data.exchange.file_matching import match
 from helpers.data.exported_masks import EXPORTED_NAME, ExportedMask, ExportedMasks, MaskOrigin, exported_above
 from helpers.data.frames.image_reading import natural_key
@@ -24,55 +26,61 @@ from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
 
 
+class MaskFate(StrEnum):
+    """What became of an imported mask of a case."""
+
+    KEPT = "kept"  # it is the reader's correction now
+    KNOWN = "known"  # it is the reader's correction already
+    TAKEN_BACK = "taken back"  # it is what it began from again, and an earlier correction was taken back
+    NEWER = "newer"  # what is kept of the case was drawn in the viewer and not sent with the masks, so that it stays
+    UNCHANGED = "unchanged"  # it is what it began from, which says nothing of whether anybody looked at it
+    PREDICTED = "predicted"  # it is the run's own, though it is said to have begun otherwise
+
+
+_SAID = {
+    MaskFate.KNOWN: "{number} there already",
+    MaskFate.TAKEN_BACK: "{earlier} taken back, where the imported mask is what it began from again ({listed})",
+    MaskFate.NEWER: (
+        "{number} left out: the correction that is kept of the case was drawn in the viewer and was not sent with "
+        "these masks, so it stays ({listed}). To have the imported mask of one in its place, take that correction "
+        "back in the viewer (X) and import again"
+    ),
+    MaskFate.UNCHANGED: "{masks} without a change: no correction",
+    MaskFate.PREDICTED: (
+        "{masks} as the run predicted, to the pixel, whatever is said to be the beginning: no correction ({listed})"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class TakenOver:
     """What became of the masks.
 
     Attributes:
-        saved: ids of the cases that got a correction.
-        unchanged: ids of cases whose mask is what it began from, which says nothing of whether anybody looked at it.
-        known: ids of cases whose mask is the reader's correction already.
-        taken_back: ids of cases whose mask is what it began from again, of which an earlier correction was kept.
-        newer: ids of cases whose correction was drawn in the viewer and not sent with the masks, so that it stays.
-        predicted: ids of cases whose mask is the run's own, though it is said to have begun otherwise.
+        fates: by case id, in natural order.
         strays: number of masks that belong to no case of the run.
         notes: what else was found, and how many images nothing was drawn on.
     """
 
-    saved: tuple[str, ...]
-    unchanged: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    taken_back: tuple[str, ...] = ()
-    newer: tuple[str, ...] = ()
-    predicted: tuple[str, ...] = ()
+    fates: Mapping[str, MaskFate]
     strays: int = 0
     notes: tuple[str, ...] = ()
 
+    def of(self, fate: MaskFate) -> tuple[str, ...]:
+        """Ids of the cases whose mask had this fate."""
+        return tuple(case_id for case_id, own in self.fates.items() if own is fate)
+
     def to_text(self) -> str:
         """What to tell the user."""
-        lines = [f"{len(self.saved)} corrections kept"]
-        if self.known:
-            lines.append(f"{len(self.known)} are there already")
-        if self.taken_back:
-            lines.append(
-                f"{len(self.taken_back)} earlier corrections taken back: their masks are what they began from again "
-                f"({_listed(self.taken_back)})"
-            )
-        if self.newer:
-            lines.append(
-                f"{len(self.newer)} left out: the correction that is kept of the case was drawn in the viewer and was "
-                f"not sent with these masks, so it stays ({_listed(self.newer)}). To have the imported mask of one in "
-                "its place, take that correction back in the viewer (X) and import again"
-            )
-        if self.unchanged:
-            lines.append(f"{len(self.unchanged)} masks are as they were, so they are not corrections")
-        if self.predicted:
-            lines.append(
-                f"{len(self.predicted)} masks are those that the run predicted, to the pixel, whatever they are said "
-                f"to have begun from: no corrections ({_listed(self.predicted)})"
-            )
+        lines = [f"{counted(len(self.of(MaskFate.KEPT)), 'correction')} kept"]
+        for fate, words in _SAID.items():
+            case_ids = self.of(fate)
+            number = len(case_ids)
+            masks, earlier = counted(number, "mask"), counted(number, "earlier correction")
+            if case_ids:
+                lines.append(words.format(number=number, masks=masks, earlier=earlier, listed=_listed(case_ids)))
         if self.strays:
-            lines.append(f"{self.strays} masks of no case of this run")
+            lines.append(f"{counted(self.strays, 'mask')} of no case of this run")
         return "\n".join((*lines, *self.notes))
 
 
@@ -87,7 +95,7 @@ def take_over(
     store: CorrectionStore,
     reviewer: str,
     began_from: BeganFrom,
-    decided: Decided = AS_LABELLED,
+    choice: VesselChoice = AS_LABELLED,
 ) -> TakenOver:
     """Keep the masks of a folder as corrections of a run's cases. All are checked before the first is kept.
 
@@ -99,7 +107,7 @@ def take_over(
     Args:
         path: folder or annotation file of another program.
         began_from: what the reader began with there.
-        decided: what the user says of the masks.
+        choice: what the user says of the masks.
     Raises:
         UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from; where
             the viewer keeps a correction of a case meanwhile, too, and then the cases before it are kept.
@@ -109,7 +117,7 @@ def take_over(
     plain_name(reviewer, "reviewer")
     if began_from not in BEGAN_ELSEWHERE:
         raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
-    given = read_masks(path, kind, source.dataset.frames, decided)
+    given = read_masks(path, kind, source.dataset.frames, choice)
     reads = {f"{one.name}.png": one.read for one in given.masks}
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")
@@ -130,32 +138,20 @@ def take_over(
     own = sorted((one for one in all_known.values() if one.reviewer == reviewer), key=lambda one: one.moment)
     last = {one.case_id: one for one in own}
     kept_by_case = standing(own).get(reviewer, {})
-    changed: list[str] = []
-    unchanged: list[str] = []
-    known: list[str] = []
-    back: list[str] = []
-    newer: list[str] = []
-    own_of_run: list[str] = []
+    fates: dict[str, MaskFate] = {}
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
         kept, sent = kept_by_case.get(case_id), None if exported is None else exported.masks.get(case_id)
-        if kept is not None and (kept.mask_sha256, kept.image_sha256) == (record.mask_sha256, record.image_sha256):
-            known.append(case_id)
-        elif kept is not None and kept.image_sha256 == record.image_sha256 and not _was_sent(kept, sent):
-            newer.append(case_id)
-        elif kept is not None and (np.array_equal(mask, start.mask) or record.mask_sha256 == kept.base.mask_sha256):
-            back.append(case_id)
-        elif np.array_equal(mask, start.mask) or (sent is not None and record.mask_sha256 == sent.mask_sha256):
-            unchanged.append(case_id)
-        elif mask.any() and record.mask_sha256 == _predicted_digest(source, case_id):
-            own_of_run.append(case_id)
-        else:
+        fates[case_id] = _fate(record, kept, sent, is_start=np.array_equal(mask, start.mask))
+        if fates[case_id] is MaskFate.KEPT and mask.any() and record.mask_sha256 == _predicted_digest(source, case_id):
+            fates[case_id] = MaskFate.PREDICTED
+        if fates[case_id] is MaskFate.KEPT:
             if sent is not None:
                 _require_same_mask(path, sent, start)
             _with_earlier(record, kept, sent, all_known)  # what cannot be told is refused before anything is kept
-            changed.append(case_id)
-    for case_id in track(changed, "import", unit="case"):
+    taken = TakenOver(fates, strays, given.said)
+    for case_id in track(taken.of(MaskFate.KEPT), "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         seen = True if began_from is BeganFrom.TRUTH else None
         record = start.record(reviewer, mask, tools=[CorrectionTool.ELSEWHERE], truth_seen=seen, after=own[-1:])
@@ -165,19 +161,33 @@ def take_over(
         record = _with_earlier(record, kept_by_case.get(case_id), sent, all_known)
         own.append(with_imported(record, source.scored_runs))
         store.save(own[-1], mask, partial(_require_same, last.get(case_id)))
-    for case_id in back:
+    for case_id in taken.of(MaskFate.TAKEN_BACK):
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
         store.save(own[-1], None, partial(_require_same, last.get(case_id)))
-    return TakenOver(
-        tuple(changed),
-        tuple(unchanged),
-        tuple(known),
-        tuple(back),
-        tuple(newer),
-        tuple(own_of_run),
-        strays,
-        given.said,
-    )
+    return taken
+
+
+def _fate(
+    record: CorrectionRecord, kept: CorrectionRecord | None, sent: ExportedMask | None, *, is_start: bool
+) -> MaskFate:
+    """What becomes of a mask, unless it is the run's own.
+
+    Args:
+        record: of the mask, were it kept.
+        kept: the reader's correction of the case so far.
+        sent: what the kit's record beside the masks says.
+        is_start: whether the mask is what it began from.
+    """
+    if kept is not None and kept.image_sha256 == record.image_sha256:
+        if kept.mask_sha256 == record.mask_sha256:
+            return MaskFate.KNOWN
+        if not _was_sent(kept, sent):
+            return MaskFate.NEWER
+    if kept is not None and (is_start or record.mask_sha256 == kept.base.mask_sha256):
+        return MaskFate.TAKEN_BACK
+    if is_start or (sent is not None and record.mask_sha256 == sent.mask_sha256):
+        return MaskFate.UNCHANGED
+    return MaskFate.KEPT
 
 
 def _was_sent(kept: CorrectionRecord, sent: ExportedMask | None) -> bool:

@@ -8,6 +8,11 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// A number with its noun: 1 and "case" -> "1 case", 2 -> "2 cases".
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 export function label(text, control) {
   return make("label", {}, make("span", { textContent: text }), control);
 }

@@ -1,7 +1,7 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
 import { isDrawn, isOfReview, joined } from "./corrections.js";
-import { button, label, make } from "./elements.js";
+import { button, counted, label, make } from "./elements.js";
 import { Saving } from "./saving.js";
 import { UNKEPT } from "./shelf.js";
 import {
@@ -133,7 +133,7 @@ export class Judgement {
   // What a reviewer at the end of the queue is to do next.
   leftOver() {
     const given = this.viewer.given(), open = this.viewer.queue.filter((one) => !given.has(one.case_id)).length;
-    if (open) return `This was the last case of the queue; ${open} before it have no verdict (u goes to the next one).`;
+    if (open) return `This was the last case of the queue. Cases without a verdict: ${open} (u goes to the next one).`;
     return "Every case of the queue has a verdict, and all are saved: you are done.";
   }
 
@@ -184,8 +184,8 @@ export class Judgement {
     const url = URL.createObjectURL(new Blob([linesOf([...mine, ...corrections])], { type: "application/jsonl" }));
     make("a", { href: url, download: `verdicts-${this.viewer.reviewer || "all"}.jsonl` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
-    const masks = corrections.length ? ` and ${corrections.length} corrections` : "";
-    this.tell(`${mine.length} records${masks} written to your downloads`);
+    const masks = corrections.length ? ` and ${counted(corrections.length, "correction")}` : "";
+    this.tell(`${counted(mine.length, "record")}${masks} written to your downloads`);
   }
 
   isOurs(record) {
@@ -214,8 +214,9 @@ export class Judgement {
     this.picked.value = "";
     this.show();
     await viewer.editor.recall();
-    const stay = left ? ` ${left} corrections left out: yours here were drawn without them. ` +
+    const stay = left ? ` ${counted(left, "correction")} left out: yours here were drawn without them. ` +
       "To have the file's, take yours back (X) and import it again." : "";
-    this.tellKept(`${found.length - left} records taken over, ${others} lines passed over.${stay}`);
+    const taken = counted(found.length - left, "record");
+    this.tellKept(`${taken} taken over, ${counted(others, "line")} passed over.${stay}`);
   }
 }

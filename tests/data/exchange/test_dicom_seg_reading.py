@@ -10,7 +10,7 @@ from pydicom.uid import JPEGLSLossless
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange, Identity
 from helpers.data.exchange.exchange_formats import kind_of, read_masks
-from helpers.data.exchange.exchanged import Decided
+from helpers.data.exchange.exchanged import VesselChoice
 from helpers.data.frames.frame import Frame
 from tests.data.exchange.test_dicom_seg import cine, mask_of, sent, written
 
@@ -101,7 +101,7 @@ def test_what_is_not_certain_is_refused(tmp_path, path, change, said):
 def test_probabilities_of_the_kit_come_back_above_a_threshold(tmp_path, path):
     soft = np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)
     folder = changed(tmp_path, path, lambda one: None, Exchange.DICOM_SEG_FRACTIONAL, probability=soft)
-    masks = read_masks(folder, Exchange.DICOM_SEG, frames(path), Decided(threshold=0.25)).masks
+    masks = read_masks(folder, Exchange.DICOM_SEG, frames(path), VesselChoice(threshold=0.25)).masks
     assert [one.name for one in masks] == ["case-0", "case-2"]
     assert all(np.array_equal(one.read(), soft > 0.25) for one in masks)
 
@@ -110,7 +110,7 @@ def test_a_value_above_the_largest_is_refused(tmp_path, path):
     soft = np.ones((5, 7), np.float32)
     given = Exchange.DICOM_SEG_FRACTIONAL
     folder = changed(tmp_path, path, lambda one: setattr(one, "MaximumFractionalValue", 200), given, probability=soft)
-    (first, _) = read_masks(folder, Exchange.DICOM_SEG, frames(path), Decided(threshold=0.5)).masks
+    (first, _) = read_masks(folder, Exchange.DICOM_SEG, frames(path), VesselChoice(threshold=0.5)).masks
     with pytest.raises(RefusedInput, match="expected values up to its MaximumFractionalValue"):
         first.read()
 

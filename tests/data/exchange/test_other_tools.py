@@ -12,7 +12,7 @@ from pydicom import dcmread
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange, Identity
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
-from helpers.data.exchange.exchanged import Decided, MadeBy, Making, SentCase, SentSet
+from helpers.data.exchange.exchanged import MadeBy, Making, SentCase, SentSet, VesselChoice
 from helpers.data.frames.frame import Frame
 from tests.model.test_bare_environment import built_python, common_python
 from tests.support.dicom_files import angiogram, write
@@ -72,9 +72,9 @@ def same(found, masks):
     assert [name for name, mask in masks.items() if not np.array_equal(found[name], mask)] == []
 
 
-def came(folder, frames=(), **decided):
+def came(folder, frames=(), **choice):
     """What the kit reads of a folder, by case, and how many images nothing was drawn on."""
-    given = read_masks(folder, kind_of(folder), frames, Decided(**decided))
+    given = read_masks(folder, kind_of(folder), frames, VesselChoice(**choice))
     return {one.name.rpartition("/")[2]: one.read() for one in given.masks}, given.untouched
 
 

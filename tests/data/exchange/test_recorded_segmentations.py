@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Exchange
 from helpers.data.exchange.exchange_formats import kind_of, read_masks
-from helpers.data.exchange.exchanged import Decided
+from helpers.data.exchange.exchanged import VesselChoice
 from tests.data.exchange.test_recorded import MASK, RECORDED
 from tests.support.dicom_files import angiogram, gdcm_lossless_jpeg, jpeg_2000_bytes, write
 from tests.support.placed_sources import placed_frames
@@ -17,7 +17,7 @@ from tests.support.placed_sources import placed_frames
 EMPTY = np.zeros_like(MASK)
 ALL = {"case-0": MASK, "case-1": EMPTY, "case-2": MASK[::-1]}
 DRAWN = {"case-0": MASK, "case-2": MASK[::-1]}
-VESSEL = Decided(("vessel",))
+VESSEL = VesselChoice(("vessel",))
 
 
 @pytest.fixture
@@ -26,22 +26,22 @@ def frames(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "decided", "expected", "untouched"),
+    ("name", "choice", "expected", "untouched"),
     [
-        ("highdicom_binary", Decided(), DRAWN, 1),  # the last frame first, and none where nothing is drawn
+        ("highdicom_binary", VesselChoice(), DRAWN, 1),  # the last frame first, and none where nothing is drawn
         ("highdicom_two_segments", VESSEL, DRAWN, 1),
-        ("highdicom_two_segments", Decided(("catheter", "vessel")), None, 0),
+        ("highdicom_two_segments", VesselChoice(("catheter", "vessel")), None, 0),
         ("highdicom_labelmap_rle", VESSEL, ALL, 0),
-        ("highdicom_probability", Decided(threshold=0.5), ALL, 0),
-        ("highdicom_probability", Decided(("vessel",), 0.85), dict.fromkeys(ALL, EMPTY), 0),
-        ("dcmqi_binary", Decided(), ALL, 0),
-        ("dcmqi_labelmap", Decided(), DRAWN, 0),
+        ("highdicom_probability", VesselChoice(threshold=0.5), ALL, 0),
+        ("highdicom_probability", VesselChoice(("vessel",), 0.85), dict.fromkeys(ALL, EMPTY), 0),
+        ("dcmqi_binary", VesselChoice(), ALL, 0),
+        ("dcmqi_labelmap", VesselChoice(), DRAWN, 0),
     ],
 )
-def test_a_segmentation(frames, name, decided, expected, untouched):
+def test_a_segmentation(frames, name, choice, expected, untouched):
     path = RECORDED / f"{name}.dcm"
     assert kind_of(path) is Exchange.DICOM_SEG
-    given = read_masks(path, Exchange.DICOM_SEG, frames, decided)
+    given = read_masks(path, Exchange.DICOM_SEG, frames, choice)
     found = {one.name: one.read() for one in given.masks}
     if expected is None:  # the catheter lies in the rows 1 to 3 of each frame, also on the vessel
         catheter = np.zeros_like(MASK)
@@ -52,22 +52,26 @@ def test_a_segmentation(frames, name, decided, expected, untouched):
 
 
 @pytest.mark.parametrize(
-    ("name", "decided", "words"),
+    ("name", "choice", "words"),
     [
-        ("highdicom_two_segments", Decided(), "one label, found 'catheter', 'vessel'.*say it with --vessel LABEL"),
-        ("highdicom_two_segments", Decided(("artery",)), "labelled 'artery', as --vessel says, found 'catheter', 'v"),
-        ("highdicom_labelmap_rle", Decided(), "one label, found 'catheter', 'vessel'"),
-        ("highdicom_probability", Decided(), "found probabilities.*Say it with --threshold"),
-        ("highdicom_occupancy", Decided(threshold=0.5), "found OCCUPANCY, how much of a pixel a vessel fills"),
-        ("highdicom_binary", Decided(threshold=0.5), "expected probabilities for --threshold, found none"),
-        ("dcmqi_deflated", Decided(), "deflated DICOM files are not read"),
+        ("highdicom_two_segments", VesselChoice(), "one label, found 'catheter', 'vessel'.*say it with --vessel LABEL"),
+        (
+            "highdicom_two_segments",
+            VesselChoice(("artery",)),
+            "labelled 'artery', as --vessel says, found 'catheter', '",
+        ),
+        ("highdicom_labelmap_rle", VesselChoice(), "one label, found 'catheter', 'vessel'"),
+        ("highdicom_probability", VesselChoice(), "found probabilities.*Say it with --threshold"),
+        ("highdicom_occupancy", VesselChoice(threshold=0.5), "found OCCUPANCY, how much of a pixel a vessel fills"),
+        ("highdicom_binary", VesselChoice(threshold=0.5), "expected probabilities for --threshold, found none"),
+        ("dcmqi_deflated", VesselChoice(), "deflated DICOM files are not read"),
     ],
 )
-def test_what_is_not_said_is_asked(frames, name, decided, words):
+def test_what_is_not_said_is_asked(frames, name, choice, words):
     path = RECORDED / f"{name}.dcm"
     assert kind_of(path) is Exchange.DICOM_SEG
     with pytest.raises(RefusedInput, match=words):
-        read_masks(path, Exchange.DICOM_SEG, frames, decided)
+        read_masks(path, Exchange.DICOM_SEG, frames, choice)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from helpers.core.vocabulary import Exchange
 from helpers.data.exchange import exchanged
 from helpers.data.exchange.brush_rle import encode_brush
 from helpers.data.exchange.exchange_formats import kind_of, read_masks, write_cases
-from helpers.data.exchange.exchanged import Decided, SentSet
+from helpers.data.exchange.exchanged import SentSet, VesselChoice
 from helpers.data.exchange.nifti import write_nifti
 from tests.data.exchange.test_exchange_formats import SENT, back, sent
 
@@ -59,7 +59,7 @@ def test_a_label_that_means_no_vessel_is_one_only_where_a_user_says_so(tmp_path,
     shown = label or "(none)"
     with pytest.raises(RefusedInput, match=re.escape(f"found {shown!r}, which means the background, or nothing")):
         read_masks(tmp_path, Exchange.LABELME)
-    given = read_masks(tmp_path, Exchange.LABELME, (), Decided((shown,)))
+    given = read_masks(tmp_path, Exchange.LABELME, (), VesselChoice((shown,)))
     assert len(given.masks) == 1 and given.said == (f"taken as vessel: what is labelled {shown!r}",)
 
 
@@ -102,6 +102,12 @@ def test_coco(tmp_path, changes, words):
 def test_annotations_of_coco_are_united(tmp_path):
     found = coco(tmp_path, annotations=lambda items: items.append({**items[0], "id": 2}))
     assert np.array_equal(found["a"], MASK)
+
+
+@pytest.mark.parametrize("name", ["../images/a.png", "C:\\images\\a.png", "/images/a.png"])
+def test_the_way_to_an_image_of_coco_is_no_part_of_its_name(tmp_path, name):
+    coco(tmp_path, images=lambda images: images[0].update(file_name=name))
+    assert [one.name for one in read_masks(tmp_path, Exchange.COCO).masks] == ["images/a"]
 
 
 def layer(mask=MASK, **more):
@@ -255,25 +261,25 @@ def test_labels_that_a_user_calls_vessel_are_united_and_others_play_no_part(tmp_
         merged(kind, folder)
     with pytest.raises(RefusedInput, match="one label, found 'LAD', 'LCX', 'catheter'.*with --vessel LABEL"):
         read_masks(folder, kind)
-    given = read_masks(folder, kind, (), Decided(("LAD",)))
+    given = read_masks(folder, kind, (), VesselChoice(("LAD",)))
     (one,) = given.masks
     # LabelMe and nnU-Net have one label for a pixel, the others may have several.
     rows = 1 if kind in (Exchange.LABELME, Exchange.NNUNET) else 2
     assert one.name.rpartition("/")[2] == "a" and one.read().any(axis=1).tolist() == [row < rows for row in range(4)]
     assert given.untouched == (kind is not Exchange.NNUNET)
-    both = read_masks(folder, kind, (), Decided(("LAD", "LCX"))).masks
+    both = read_masks(folder, kind, (), VesselChoice(("LAD", "LCX"))).masks
     assert len(both) == 1 + (kind is not Exchange.NNUNET)
     with pytest.raises(RefusedInput, match="expected shapes labelled 'RCA', as --vessel says, found 'LAD'"):
-        read_masks(folder, kind, (), Decided(("LAD", "RCA")))
+        read_masks(folder, kind, (), VesselChoice(("LAD", "RCA")))
 
 
 def test_a_polygon_within_one_of_another_label_is_no_hole(tmp_path):
     inner = polygon(3, 5, label="catheter")
     (tmp_path / "a.json").write_text(json.dumps(labelme(polygon(), inner)))
-    (one,) = read_masks(tmp_path, Exchange.LABELME, (), Decided(("v",))).masks
+    (one,) = read_masks(tmp_path, Exchange.LABELME, (), VesselChoice(("v",))).masks
     assert one.read().sum() == 64 - 4
     (tmp_path / "a.json").write_text(json.dumps(labelme(polygon(), polygon(3, 5), polygon(0, 1, label="x"))))
-    (one,) = read_masks(tmp_path, Exchange.LABELME, (), Decided(("v",))).masks
+    (one,) = read_masks(tmp_path, Exchange.LABELME, (), VesselChoice(("v",))).masks
     with pytest.raises(RefusedInput, match="whether it is a hole"):
         one.read()
 

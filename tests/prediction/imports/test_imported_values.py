@@ -118,7 +118,7 @@ def test_one_pixel_just_below_0_changes_nothing():
     before = [to_logits(values, meaning(*files)) for values in files]
     files[3][0, 0] = -1e-7
     after = meaning(*files)
-    assert after.meaning is Meaning.PROBABILITY and "1 files lie just outside 0 to 1" in after.notes[0]
+    assert after.meaning is Meaning.PROBABILITY and "1 file just outside 0 to 1" in after.notes[0]
     for place in range(6):
         assert np.array_equal(to_logits(files[place], after).ravel()[1:], before[place].ravel()[1:])
 

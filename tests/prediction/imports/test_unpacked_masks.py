@@ -26,7 +26,7 @@ def coco(path, *names):
 
 
 def test_files_have_the_names_of_their_images_and_are_gone_afterwards(tmp_path):
-    with unpacked(coco(tmp_path / "a.json", "p1/x.png", "/y.jpg"), Exchange.COCO, ()) as (folder, given):
+    with unpacked(coco(tmp_path / "a.json", "../p1/x.png", "/y.jpg"), Exchange.COCO, ()) as (folder, given):
         found = {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
     assert found.keys() == {"p1/x.png", "y.png"} and len(given.masks) == 2 and not folder.exists()
     assert found["y.png"].tolist() == [[255, 0, 0], [255, 0, 0]]
@@ -36,9 +36,7 @@ def test_files_have_the_names_of_their_images_and_are_gone_afterwards(tmp_path):
     ("names", "words"),
     [
         (("x.png", "x.jpg"), "found two of 'x'"),
-        (("../x.png",), r"\.\./x"),
         (("a\0b.png",), "control character|NUL"),
-        (("C:/x.png",), "C:/x"),
     ],
 )
 def test_names_that_are_not_one_files_are_refused(tmp_path, names, words):

@@ -87,7 +87,7 @@ def test_frames_that_cannot_be_read_are_gaps(part):
 
 def test_what_is_remembered_does_not_grow_with_the_sure_frames(part, monkeypatch):
     monkeypatch.setattr(mask_carrying, "ANCHORS", 3)
-    assert MaskCarrier(part).gone_by((4, 0, 9, 3, 6)) == (4, 3, 6)  # the first one given, and those nearest to it
+    assert MaskCarrier(part).nearest_anchors((4, 0, 9, 3, 6)) == (4, 3, 6)  # the first one, and those nearest to it
     used = []
     whole = MaskTracker.anchor
     monkeypatch.setattr(MaskTracker, "anchor", lambda self, at, *given: used.append(at) or whole(self, at, *given))

@@ -76,7 +76,7 @@ def test_both_groups_are_compared_with_the_prediction(source, tmp_path):
     told = reviewed.to_text(reviewed.measured_anchoring()).splitlines()[-1]
     assert "anchoring" not in reviewed.to_text()
     assert told.startswith("anchoring, correction against prediction: begun from it Dice 0.")
-    assert "(no interval below 5 known patients), 1 cases of" in found.to_text() and "left out" not in told
+    assert "(no interval below 5 known patients), 1 case of" in found.to_text() and "left out" not in told
     (store.folder / "ann/masks" / f"{SAME}.png").unlink()
     found = measured(source, store)
     assert found.of_prediction.to_text() == "no case" and "left out: 1 whose mask is lost" in found.to_text()
@@ -86,7 +86,7 @@ def test_a_case_of_three_readers_is_one_case(source, tmp_path):
     given = [drawn(source, SAME, BeganFrom.PREDICTION, reviewer=name) for name in ("bob", "cy", "dee")]
     found = measured(source, CorrectionStore(tmp_path / "c"), unseen(source), *given)
     assert (found.of_prediction.cases, found.of_prediction.readers) == (1, 3)
-    assert "1 cases of 1 patients by 3 readers" in found.of_prediction.to_text()
+    assert "1 case of 1 patient by 3 readers" in found.of_prediction.to_text()
 
 
 def test_a_mask_that_was_changed_since_counts_as_it_was_first_drawn(source, tmp_path):

@@ -32,7 +32,7 @@ class Carrier:
     def __init__(self, remembers=8):
         self.anchors, self.remembers = [], remembers
 
-    def gone_by(self, positions):
+    def nearest_anchors(self, positions):
         return positions[: self.remembers]
 
     def carry(self, read, count, anchors):
@@ -170,13 +170,13 @@ def test_a_correction_that_is_not_there_is_not_carried(carried, store):
         carried.carry(FIRST, Carrier())
 
 
-def test_corrections_of_other_pixels_are_not_gone_by(carried, store):
+def test_corrections_of_other_pixels_guide_nothing(carried, store):
     record = correct(carried, FIRST, row(50))
     store.save(replace(record, id="0" * 32, time="2999-01-01T00:00:00.000Z", image_sha256=DIGEST), row(50))
     correct(carried, SECOND, row(50))
     done = carried.carry(SECOND, Carrier())
     assert (done.anchors, done.passed_over) == ((SECOND,), (FIRST,)) and FIRST not in carried.waiting()
-    assert "1 corrections are of frames with other pixels" in done.to_text()
+    assert "1 correction of frames with other pixels" in done.to_text()
 
 
 def test_a_frame_alone_is_not_carried(store, tmp_path):

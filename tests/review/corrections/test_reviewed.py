@@ -120,8 +120,8 @@ def test_two_windows_of_a_reader_do_not_replace_each_other_s_correction_unseen(s
         with pytest.raises(UsageProblem, match="another window of yours kept a correction .* E and s then save yours"):
             window.keep(unseen, "ann")
     assert np.array_equal(window.store.mask(window.standing["ann"][GRIDDED]), second.mask)
-    assert reviewed.hand_in([other]) == HandedIn(unaware=1)
-    assert "take that one back in the viewer (X)" in HandedIn(unaware=1).to_text()
+    assert reviewed.hand_in([other]) == HandedIn(conflicting=1)
+    assert "take that one back in the viewer (X)" in HandedIn(conflicting=1).to_text()
     assert reviewed.hand_in([replace(other, continues=None)]).kept == 1  # of a page that does not say it
     back = beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None, after=[other.record])
     reviewed.store.save(back, None)
@@ -134,7 +134,7 @@ def test_the_page_s_correction_stands_where_the_reader_took_the_kernel_s_back_as
     own = drawn(source, time=hours["own"])
     page = replace(drawn(source, time=hours["page"], row=5), continues=())
     reviewed.keep(own, "ann")
-    assert reviewed.hand_in([page]) == HandedIn(unaware=1)
+    assert reviewed.hand_in([page]) == HandedIn(conflicting=1)
     back = replace(beginning(source, GRIDDED, BeganFrom.EMPTY).record("ann", None), time="2998-01-01T00:00:00Z")
     reviewed.keep(DrawnCorrection(back, None, (own.record.id,)), "ann")
     assert reviewed.hand_in([page]) == HandedIn(kept=1)
