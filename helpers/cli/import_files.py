@@ -120,5 +120,5 @@ def tell(summary: "ImportSummary", run: Path, typed: Path, data: Path, options: 
     if all_failed(row.status for row in open_run(run).rows):
         typer.echo("every case ended in an error: nothing of what was imported can be scored")
         raise typer.Exit(1)
-    if not (summary.empty or summary.copies):  # these warnings are the last words
+    if not (summary.empty or summary.copies or summary.full):  # these warnings are the last words
         typer.echo(next_steps(typed, data, options.typed(), scores=scores))

@@ -167,6 +167,13 @@ def test_masks_that_are_all_empty_are_warned_of_in_the_last_line(call, drawn):
     assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: all masks are empty (2)")
 
 
+def test_masks_whose_vessel_and_background_are_swapped_are_warned_of_in_the_last_line(call, drawn):
+    save_mask(~TRUTHS[0], drawn / "theirs" / "Doe_Jane_1_pred.png")
+    ended = call(*CALL)
+    assert ended.code == 0 and ended.out.splitlines()[-1].startswith("WARNING: 1 of 2 masks with more than 60%")
+    assert "vessel and background are swapped" in ended.out and "next:" not in ended.out
+
+
 def test_an_import_of_which_every_case_is_an_error_ends_with_1(call, drawn):
     """Logits that float32 cannot hold are infinite, so that no mask is told from them."""
     for path in (drawn / "theirs").iterdir():

@@ -12,14 +12,13 @@ import numpy as np
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import aligned, safe_text
 from helpers.data.cases import Case, Truth
+from helpers.data.truth.full_masks import FULL, SWAPPED
 from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
 from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelledTruth, united
 from helpers.data.truth.shapes import enclosed
 from helpers.data.truth.truth_problem import ProblemKind, TruthProblem, texts
 
-# Of a frame: no angiogram holds more vessel than this.
-FULL = 0.6
 # Of one kind, in the text for people; the files hold all.
 _SHOWN = 5
 
@@ -131,7 +130,7 @@ def truth_findings(
         yield of_case("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
     elif share > FULL:
         said = f"the ground truth fills {share:.0%} of the frame"
-        yield of_case("warning", "full_truth", case, said, "check whether vessel and background are swapped")
+        yield of_case("warning", "full_truth", case, said, SWAPPED)
     count = enclosed_polygons(truth, *size)
     if count:
         said = (

@@ -20,6 +20,7 @@ from helpers.data.exported_masks import EXPORTED_NAME, ExportedMasks
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.layouts.file_walk import files_under
+from helpers.data.truth.full_masks import full_warning
 from helpers.data.truth.mask_values import Found, look
 from helpers.metrics.case_scores import mask_digest
 from helpers.prediction.engine.case_result import FrameFacts, Thresholding, answered, frame_facts
@@ -59,6 +60,7 @@ class ImportSummary:
         meaning: of the values; `stated` tells whether the user said so.
         copies: whether all masks equal the ground truth to the pixel.
         empty: whether no mask holds a pixel.
+        full: what to tell of masks that mark most of their frames; None where none does.
         notes: what else was found.
     """
 
@@ -71,6 +73,7 @@ class ImportSummary:
     copies: bool
     empty: bool = False
     notes: tuple[str, ...] = ()
+    full: str | None = None
 
     def to_text(self) -> str:
         """What to tell the user."""
@@ -83,6 +86,8 @@ class ImportSummary:
         if self.copies:
             lines.append("WARNING: every mask equals the ground truth to the pixel. These are not predictions")
         lines.append(f"written to {self.folder}")
+        if self.full is not None:
+            lines.append(self.full)
         if self.empty:
             lines.append(f"WARNING: all masks are empty ({self.cases}). Check the files, --values and --threshold")
         return "\n".join(lines)
@@ -97,6 +102,14 @@ class _Seen:
     facts: FrameFacts
     found: Found
     digest: str
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A mask of the run: whether it equals its ground truth, and its share of the frame."""
+
+    is_truth: bool
+    share: float
 
 
 def import_masks(
@@ -165,7 +178,9 @@ def import_masks(
         "batch_size": 1,
         **origins.to_config(),
     }
-    copies, empty = _write(seen, taken, values, output)
+    written = _write(seen, taken, values, output)
+    copies = all(one.is_truth for one in written.values())
+    shares = {case_id: one.share for case_id, one in written.items()}
     if copies:
         logger.warning("every imported mask equals the ground truth to the pixel: these are not predictions")
     missing = len(dataset.cases) - len(seen)
@@ -175,7 +190,16 @@ def import_masks(
     if origins:
         notes.append(f"{EXPORTED_NAME} says what the masks began from, and the run keeps it")
     return ImportSummary(
-        output, len(seen), missing, strays, taken.meaning, meaning is not None, copies, empty, tuple(notes)
+        output,
+        len(seen),
+        missing,
+        strays,
+        taken.meaning,
+        meaning is not None,
+        copies,
+        not any(shares.values()),
+        tuple(notes),
+        full_warning(shares),
     )
 
 
@@ -212,8 +236,8 @@ def _origins(seen: Sequence[_Seen], exported: ExportedMasks | None) -> MaskOrigi
     return MaskOrigins.of(sent, empty)
 
 
-def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: Path) -> tuple[bool, bool]:
-    """Write the cases that are not there yet; whether all masks equal their ground truth, and whether all are empty."""
+def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: Path) -> dict[str, _Written]:
+    """Write the cases that are not there yet; the masks of all by case id."""
     threshold = values["threshold"]
     try:
         starting = start_lock(output)
@@ -221,7 +245,7 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
         raise RefusedInput(f"{output}: cannot be written ({error.strerror}). Name another folder") from error
     with starting:
         mark = start_run(output, values).config_sha256
-    copies, filled = [], []
+    written = dict[str, _Written]()
     with writing(), shard_lock(output, 1, 1):
         missing = open_cases(output, mark, [one.case.frame for one in seen])
         tell(missing)
@@ -233,8 +257,7 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
         for one in track(seen, "import", unit="case"):
             logits = to_logits(read_values(one.path), taken)
             mask = logits > np.float32(threshold_logit(threshold))
-            copies.append(_is_truth(one, mask))
-            filled.append(bool(mask.any()))
+            written[one.case.case_id] = _Written(_is_truth(one, mask), float(mask.mean()))
             if one.case.case_id in missing:
                 answer = FramePrediction(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
@@ -242,7 +265,7 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
         case_ids = [one.case.case_id for one in seen]
         if not is_finished(output, case_ids):
             finish_run(output, case_ids, {})
-    return all(copies), not any(filled)
+    return written
 
 
 def _is_truth(one: _Seen, mask: np.ndarray) -> bool:

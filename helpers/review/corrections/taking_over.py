@@ -18,6 +18,7 @@ from helpers.data.exchange.exchanged import AS_LABELLED, VesselChoice
 from helpers.data.exchange.file_matching import match
 from helpers.data.exported_masks import EXPORTED_NAME, ExportedMask, ExportedMasks, MaskOrigin, exported_above
 from helpers.data.frames.image_reading import natural_key
+from helpers.data.truth.full_masks import full_warning
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.beginnings import Beginning, beginning
 from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_imported, with_origins
@@ -138,7 +139,7 @@ def take_over(
     own = sorted((one for one in all_known.values() if one.reviewer == reviewer), key=lambda one: one.moment)
     last = {one.case_id: one for one in own}
     kept_by_case = standing(own).get(reviewer, {})
-    fates: dict[str, MaskFate] = {}
+    fates, shares = dict[str, MaskFate](), dict[str, float]()
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
@@ -147,10 +148,12 @@ def take_over(
         if fates[case_id] is MaskFate.KEPT and mask.any() and record.mask_sha256 == _predicted_digest(source, case_id):
             fates[case_id] = MaskFate.PREDICTED
         if fates[case_id] is MaskFate.KEPT:
+            shares[case_id] = float(mask.mean())
             if sent is not None:
                 _require_same_mask(path, sent, start)
             _with_earlier(record, kept, sent, all_known)  # what cannot be told is refused before anything is kept
-    taken = TakenOver(fates, strays, given.said)
+    warning = full_warning(shares)
+    taken = TakenOver(fates, strays, given.said if warning is None else (*given.said, warning))
     for case_id in track(taken.of(MaskFate.KEPT), "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         seen = True if began_from is BeganFrom.TRUTH else None
