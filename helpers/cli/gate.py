@@ -7,6 +7,7 @@ import typer
 
 from helpers.cli.arguments import input_path, json_with, output_file
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 
 _BASELINE = json_with("a baseline of the gate", "configuration", "cases", schema="vesselkit.gate")
 
@@ -37,7 +38,7 @@ def gate(
     if update:
         scores = scores_of(open_metrics(folder))
         write_baseline(file, scores)
-        typer.echo(f"{len(scores.cases)} cases recorded in {file}")
+        typer.echo(f"{counted(len(scores.cases), 'case')} recorded in {file}")
         return
     recorded = read_baseline(file)
     found = check(

@@ -18,6 +18,7 @@ from helpers.cli.options import (
     with_data_options,
 )
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 
 _PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)
 
@@ -72,7 +73,7 @@ def review_page(
     corrections = None if given is None else CorrectionStore(corrections_beside(given))
     path = write_page(source, written, case_ids=cases or None, records=records, corrections=corrections)
     scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
-    typer.echo(f"{len(cases or source.cases)} cases, {scored}: {path}")
+    typer.echo(f"{counted(len(cases or source.cases), 'case')}, {scored}: {path}")
     typer.echo("what a reviewer downloads from the page, FILE below, comes back with the next command")
     typed = options.typed(prompt_id=prompt_id, against=against, verdicts=verdicts or f"{run}-verdicts")
     typer.echo(next_text(["review", str(run), *data_words(data, typed | {"import": "FILE"})]))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import current_sha256, pixel_sha256
 from helpers.metrics.case_scores import CaseScoring
@@ -60,7 +61,7 @@ class ScoredRun:
         model = self.model
         match model.get("kind"):
             case "vesselness":
-                chosen = f"tuned on {len(self.tuned_on)} cases" if self.tuned_on else "default settings"
+                chosen = f"tuned on {counted(len(self.tuned_on), 'case')}" if self.tuned_on else "default settings"
                 return f"{model['ridge']}, {chosen}"
             case "imported":
                 return f"{model['name']}, imported"

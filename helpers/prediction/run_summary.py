@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from helpers.core.shown_text import counted
 from helpers.prediction.engine.dtypes import DTYPES
 from helpers.prediction.work_shards import Process, WorkShard
 from helpers.runs.result_rows import listed
@@ -66,7 +67,7 @@ class RunSummary:
         if run.asked.own is not None:
             prompts = f" with {counts.total()} prompts of their own"
         lines = [] if process is None else [f"rank {process.rank} of {process.world} finished the run"]
-        lines.append(f"{self.cases} cases{prompts}: {statuses}")
+        lines.append(f"{counted(self.cases, 'case')}{prompts}: {statuses}")
         for status in FAILURES:
             case_ids = dict.fromkeys(row.case_id for row in run.rows if row.status is status)
             if case_ids:

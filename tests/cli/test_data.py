@@ -32,7 +32,7 @@ def test_a_sound_set_passes_and_an_id_leads_back(call, folder):
 def test_errors_end_with_1_and_are_written(call, folder, tmp_path):
     Image.new("L", (9, 8)).save(folder / "masks" / "Doe_1_1.png")
     checked = call("data", "check", "set", "--output", "out", "--id-key", "keys/my.key")
-    assert checked.code == 1 and "size_mismatch" in checked.out and "1 errors" in checked.out
+    assert checked.code == 1 and "size_mismatch" in checked.out and "1 error," in checked.out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "findings.csv",
         "findings.json",
@@ -83,7 +83,7 @@ def test_rules_are_saved_and_then_taken_by_every_command(call, folder, tmp_path,
     )
     checked = call("data", "check", "set")
     assert "rules kept with the data (dataset.json): layout paired, ids keep, group_by" in checked.out
-    assert "1 patients" in checked.out
+    assert "1 patient," in checked.out
     tried = call("data", "check", "set", "--group-by", "(?P<patient>[12])[.]png")
     assert "taken in place of what is saved: group_by" in tried.out and "2 patients" in tried.out
     refused = call("predict", "--model", "frangi", "--data", "set", "--output", "run", "--ids", "pseudonym")
@@ -130,7 +130,7 @@ def test_the_depth_of_16_bit_frames_is_shown_and_kept(call, tmp_path):
     (tmp_path / "deep").mkdir()
     draw("a.png", 700)
     draw("b.png", 3000)
-    shown = "2 images of more than 8 bits are read as 12 bits, 0 to 4095: the largest value of all is 3000"
+    shown = "2 images of more than 8 bits read as 12 bits, 0 to 4095: the largest value of all is 3000"
     checked = call("data", "check", "deep")
     assert checked.out.count(shown) == 1 and shown not in checked.err  # once
     assert not (tmp_path / "deep" / "dataset.json").exists()

@@ -89,7 +89,7 @@ def test_a_run_its_resume_and_another_configuration(call, model, tmp_path, monke
     draw_angiograms(tmp_path / "data", 2)
     call_of = ("predict", "--model", str(model), "--data", "data", "--output", "run", "--prompt", "blood vessel")
     ended = call(*call_of, "--limit", "1")
-    assert ended.code == 0 and ended.out.startswith("1 cases: 1 ") and f"written to {tmp_path / 'run'}" in ended.out
+    assert ended.code == 0 and ended.out.startswith("1 case: 1 ") and f"written to {tmp_path / 'run'}" in ended.out
     assert "Doe" not in ended.out + ended.err
     assert ended.out.splitlines()[-1] == "next: vesselkit visualize run --data data --output run-pictures"
     assert open_run(tmp_path / "run").prompts == {"p1": "blood vessel"}

@@ -23,7 +23,7 @@ def made(tmp_path):
 
 def test_films_of_a_run(call, made, tmp_path):
     ended = call("visualize", "run", "--films", "--data", "data", "--output", "films")
-    assert ended.code == 0 and "1 sequences of 2 frames, 0 gaps" in ended.out
+    assert ended.code == 0 and "1 sequence of 2 frames, 0 gaps" in ended.out
     assert len(list((tmp_path / "films").glob("*.mp4"))) == 1
 
 

@@ -85,7 +85,7 @@ def test_masks_and_corrections_go_to_other_tools(root):
         mask = start.mask.copy()
         mask[place] = True
         store.save(start.record(reader, mask), mask)
-    with pytest.raises(UsageProblem, match="1 cases: readers differ"):
+    with pytest.raises(UsageProblem, match="1 case: readers differ"):
         exported(export="corrections")
     assert exported(export="corrections", adjudicator="bob").startswith("1 mask written to")
     with pytest.raises(UsageProblem, match="margin: expected by how much readers differ"):

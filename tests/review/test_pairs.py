@@ -180,7 +180,7 @@ def test_a_prediction_that_was_made_again_has_no_pair(tmp_path, source, store):
 def test_readers_who_differ_have_no_pair_until_one_decides(tmp_path, source, store):
     correct(source, store, GRIDDED)
     correct(source, store, GRIDDED, reader="bob", rows=30)
-    with pytest.raises(UsageProblem, match="1 cases: readers differ"):
+    with pytest.raises(UsageProblem, match="1 case: readers differ"):
         export_pairs(source, tmp_path / "out", store, 0)
     export_pairs(source, tmp_path / "out", store, 0, adjudicator="bob")
     assert [pair["reviewers"] for pair in written(tmp_path / "out")] == [["bob"]]

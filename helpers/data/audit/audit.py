@@ -12,6 +12,7 @@ from PIL import Image
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.audit.findings import (
     AuditFinding,
     AuditSeverity,
@@ -67,11 +68,12 @@ class AuditReport:
 
     def to_text(self) -> str:
         """The findings and what they add up to, for people."""
-        said = [f"layout {self.layout}: {self.cases} cases, {self.truths} with ground truth; ids: {self.ids.value}"]
+        cases = counted(self.cases, "case")
+        said = [f"layout {self.layout}: {cases}, {self.truths} with ground truth; ids: {self.ids.value}"]
         said += [f"- {note}" for note in self.notes]
         if self.findings:
             said += ["", to_text(self.findings), ""]
-        return "\n".join([*said, ", ".join(f"{count} {name}s" for name, count in counts(self.findings).items())])
+        return "\n".join([*said, ", ".join(counted(count, name) for name, count in counts(self.findings).items())])
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def _unread_findings(dataset: Dataset) -> Iterator[AuditFinding]:
     """Annotation files that no reader reads: of more weight where cases have no ground truth."""
     lacking = any(case.truth is None for case in dataset.cases)
     for kind, count in dataset.unread.items():
-        said = f"{count} annotation files of a kind that is not read: {kind}"
+        said = f"{counted(count, 'annotation file')} of a kind that is not read: {kind}"
         advice = "export them as mask files, COCO or LabelMe where they are the ground truth"
         yield AuditFinding(
             AuditSeverity.WARNING if lacking else AuditSeverity.NOTE, "unread_annotations", None, said, advice

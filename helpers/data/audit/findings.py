@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from helpers.core.errors import RefusedInput
-from helpers.core.shown_text import aligned, safe_text
+from helpers.core.shown_text import aligned, counted, safe_text
 from helpers.data.cases import Case, Truth
 from helpers.data.truth.full_masks import FULL, SWAPPED
 from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
@@ -133,8 +133,9 @@ def truth_findings(
         yield of_case("warning", "full_truth", case, said, SWAPPED)
     count = enclosed_polygons(truth, *size)
     if count:
+        polygons = counted(count, "polygon")
         said = (
-            f"{count} polygons lie wholly inside another one of their object; if they are holes, these count as vessel"
+            f"{polygons} wholly inside another one of the object, counted as vessel, which is wrong where it is a hole"
         )
         yield of_case(
             "warning", "enclosed_polygon", case, said, "export masks with holes as mask files or as run-length codes"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import UNIT, Depth, Grey, UnreadableImage, bits_for, image_depth, image_grey
 from helpers.data.frames.video_file import is_video
 
@@ -59,7 +60,11 @@ def common_depth(root: Path, paths: Iterable[Path], bits: int | None = None) -> 
     deep = {path: depth for path, depth in depths.items() if depth is not None}
     ranges = tuple(sorted({depth.full_scale for depth in deep.values() if depth.full_scale is not None}))
     stated = sum(depth.full_scale is not None for depth in deep.values())
-    said = [] if not stated else [f"{stated} images state the range of their grey by their format: {_listed(ranges)}"]
+    said = (
+        []
+        if not stated
+        else [f"{counted(stated, 'image')} with the range of grey stated by the format: {_listed(ranges)}"]
+    )
     whole = {path: depth for path, depth in deep.items() if depth.full_scale is None and not depth.is_float}
     floats = [path for path, depth in deep.items() if depth.full_scale is None and depth.is_float]
     largest = _largest(floats)
@@ -67,14 +72,14 @@ def common_depth(root: Path, paths: Iterable[Path], bits: int | None = None) -> 
     open_paths = [*whole, *([] if unit else floats)]
     by_path = dict.fromkeys(floats, UNIT) if unit else {}
     if unit:
-        said.append(f"{len(floats)} images of floats are read as 0 to 1")
+        said.append(f"{counted(len(floats), 'image')} of floats read as 0 to 1")
     reason = "by the rules of the data set"
     if open_paths and bits is None:
         bits, reason = _decided(root, whole, [] if unit else [grey.largest for grey in largest.values()])
     if open_paths and bits is not None:
         by_path |= dict.fromkeys(open_paths, bits)
         count, top = len(open_paths), 2**bits - 1
-        said.append(f"{count} images of more than 8 bits are read as {bits} bits, 0 to {top}: {reason}")
+        said.append(f"{counted(count, 'image')} of more than 8 bits read as {bits} bits, 0 to {top}: {reason}")
     return CommonDepth(bits if open_paths else None, ranges, by_path, "; ".join(said) or None)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 from helpers.data.cases import NUMBER_DIGITS, NumberFrom, Record
 from helpers.data.groups.time_order import STRUCTURE
 
@@ -298,5 +299,5 @@ def _counts(records: tuple[Record, ...]) -> str:
     patients = {record.patient for record in records if record.patient is not None}
     sequences = {(record.patient, record.sequence) for record in records if record.sequence is not None}
     unknown = sum(record.patient is None for record in records)
-    said = f"{len(patients)} patients, {len(sequences)} sequences, {len(records)} frames"
+    said = ", ".join(map(counted, (len(patients), len(sequences), len(records)), ("patient", "sequence", "frame")))
     return f"{said}, {unknown} of unknown patient" if unknown else said

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES, natural_key
 from helpers.data.layouts.file_walk import UnsafePath, inside, leads_inside
@@ -225,7 +226,7 @@ def reading(
     """
     ordered = tuple(sorted(records, key=lambda record: natural_key(record.name)))
     if not ordered:
-        why = f"; {len(faults)} entries were refused, the first since: {faults[0].reason}" if faults else ""
+        why = f"; refused entries: {len(faults)}, the first since: {faults[0].reason}" if faults else ""
         raise RefusedInput(f"{source}: expected cases of layout {layout}, found none{why}. Check the path or --layout")
     missing = sum(not record.path.is_file() for record in ordered)
     if missing == len(ordered):
@@ -235,9 +236,9 @@ def reading(
         )
     said = [*notes]
     if missing:
-        said.append(f"{missing} images are named but missing")
+        said.append(f"{counted(missing, 'image')} named but missing")
     if faults:
-        said.append(f"{len(faults)} entries could not be read and were passed over")
+        said.append(f"passed over, since they could not be read: {len(faults)} of the entries")
     return Reading(layout, ordered, public, tuple(said), tuple(faults))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.layouts.annotation import (
     image_path,
@@ -148,12 +149,12 @@ def read_coco(
             records[name] = record
     notes = []
     if passed_over:
-        notes.append(f"{passed_over} annotations of {'vessels' if lesions else 'lesions'} were passed over")
+        notes.append(f"passed over: {counted(passed_over, 'annotation')} of {'vessels' if lesions else 'lesions'}")
     if empty:
-        notes.append(f"{empty} images have no annotation; their mask is empty")
+        notes.append(f"{counted(empty, 'image')} without an annotation, whose mask is empty")
     bare = len(images_beside(records.values()))
     if bare:
-        notes.append(f"{bare} images beside are in no annotation file and were passed over")
+        notes.append(f"passed over: {counted(bare, 'image')} beside, in no annotation file")
     return reading(layout, records.values(), source=files[0], public=public, notes=notes, faults=faults)
 
 

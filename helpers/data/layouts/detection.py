@@ -7,6 +7,7 @@ from pathlib import Path
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.cases import Reading, Record
 from helpers.data.frames.dicom_header import is_dicom
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES
@@ -41,7 +42,7 @@ _BY_JSON: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 LAYOUTS: tuple[str, ...] = ("images", *BY_NAME, "arcade", "arcade_stenosis", *_BY_JSON, "dicom", "video")
 
-_KINDS = {"video": "video files", "dicom": "DICOM files", "images": "images"}
+_KINDS = {"video": "video file", "dicom": "DICOM file", "images": "image"}
 
 _JSON_DEPTH = 3
 
@@ -179,7 +180,7 @@ def _frames_of(file: Path) -> str | None:
 def _read_frames(file: Path, kind: str, layout: str | None) -> Reading:
     """One file of frames, without ground truth, as if its folder held nothing else."""
     if layout not in {None, kind}:
-        raise RefusedInput(f"{file}: expected layout {layout}, found one file of {_KINDS[kind]}. Leave --layout out")
+        raise RefusedInput(f"{file}: expected layout {layout}, found one {_KINDS[kind]}. Leave --layout out")
     if kind == "images":
         read = reading(kind, [Record(file.name, file)], source=file.parent)
     else:
@@ -232,9 +233,9 @@ def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
         raise pickle_refusal(pickles[0])
     frames = {} if annotated and annotated != [GENERIC.name] else _frame_kinds(root)
     if len(frames) > 1:
-        counted = " and ".join(f"{count} {_KINDS[kind]}" for kind, count in frames.items())
+        found = " and ".join(counted(count, _KINDS[kind]) for kind, count in frames.items())
         raise RefusedInput(
-            f"{root}: expected frames of one kind, found {counted}. Put each kind into a folder of its own, or choose "
+            f"{root}: expected frames of one kind, found {found}. Put each kind into a folder of its own, or choose "
             f"one with --layout {' or '.join([GENERIC.name, *frames] if annotated else frames)}"
         )
     if annotated:
@@ -267,7 +268,7 @@ def _passed_over(root: Path, layout: str) -> list[str]:
     if own not in _KINDS:
         return []
     notes = [
-        f"{count} {_KINDS[kind]} lie beside and were passed over"
+        f"passed over: {counted(count, _KINDS[kind])} beside"
         for kind, count in _frame_kinds(root).items()
         if kind != own
     ]

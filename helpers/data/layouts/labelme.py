@@ -13,6 +13,7 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS
 from helpers.data.layouts.annotation import (
@@ -87,7 +88,9 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
         if record.name in twice
     ]
     records = [record for record in records if record.name not in twice]
-    notes = [f"{passed_over} points and lines, which have no area, were passed over"] if passed_over else []
+    notes = (
+        [f"passed over, since points and lines have no area: {counted(passed_over, 'shape')}"] if passed_over else []
+    )
     bare = [path for path in images_beside(records) if record_name(root, path) not in twice] if with_bare else []
     if sample(bare, _LOOKED_AT).masks:
         raise RefusedInput(
@@ -95,7 +98,7 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
             "Move masks away, so that they are not taken for frames"
         )
     if bare:
-        notes.append(f"{len(bare)} images have no annotation file, and so no ground truth")
+        notes.append(f"{counted(len(bare), 'image')} without an annotation file, and so without ground truth")
         records += [Record(record_name(root, path), path, split=split_of(path, root)) for path in bare]
     return reading("labelme", records, source=root, notes=notes, faults=faults)
 

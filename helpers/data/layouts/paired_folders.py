@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES
 from helpers.data.layouts.annotation import MAX_DEPTH, comparable, reading, record_name
@@ -99,7 +100,9 @@ def masks_seen(root: Path) -> str | None:
     folders, count = mask_like(files)
     if not folders and not count:
         return " and ".join(look_like_masks(root, files)[:4]) or None
-    said = [f"the folder {name}/" for name in folders[:4]] + ([f"{count} files named like masks"] if count else [])
+    said = [f"the folder {name}/" for name in folders[:4]] + (
+        [f"{counted(count, 'file')} named like masks"] if count else []
+    )
     return " and ".join(said) or None
 
 
@@ -141,7 +144,9 @@ def read_paired(root: Path, layout: PairedLayout) -> Reading:
                 for path in folders.files("", PairedFiles(folder, r"(?P<key>[^.].*)"))
             ]
         if pairs.passed_over:
-            notes.append(f"{pairs.passed_over} image files outside the folders of images and masks were passed over")
+            notes.append(
+                f"passed over: {counted(pairs.passed_over, 'image file')} outside the folders of images and masks"
+            )
     if base is None:
         raise RefusedInput(
             f"{root}: expected layout {layout.name} ({layout.expected}), found no such folders. Check the path or "
@@ -150,7 +155,7 @@ def read_paired(root: Path, layout: PairedLayout) -> Reading:
     for part in parts:
         _read_part(folders, base, part, found)
     if found.lacking:
-        notes.append(f"{found.lacking} images have no mask")
+        notes.append(f"{counted(found.lacking, 'image')} without a mask")
     return reading(layout.name, found.records, source=root, public=layout.public, notes=notes, faults=found.faults)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record
 from helpers.data.layouts.annotation import image_path, reading, record_name
 from helpers.data.layouts.coco import coco_truth, load_coco
@@ -93,7 +94,7 @@ def read_refcoco(root: Path, refs_file: Path) -> Reading:
             )
         )
     unnamed = len(images) - len(by_image)
-    notes = [f"{unnamed} images of the COCO file are not referred to and were passed over"] if unnamed > 0 else []
+    notes = [f"passed over: {counted(unnamed, 'image')} of the COCO file that nothing refers to"] if unnamed > 0 else []
     return reading("refcoco", records, source=refs_file, notes=notes, faults=faults)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.layouts.annotation import image_path, images_beside, polygon_truth, reading, record_name, split_of
 from helpers.data.layouts.file_walk import UnsafePath
@@ -47,10 +48,10 @@ def read_sa2va(root: Path, files: Sequence[Path]) -> Reading:
             entries.setdefault(name, []).append((file, number, item))
     records = [_record(root, name, paths[name], items) for name, items in entries.items()]
     merged = sum(len(items) > 1 for items in entries.values())
-    notes = [f"{merged} images have several entries, whose objects are united"] if merged else []
+    notes = [f"{counted(merged, 'image')} with several entries, whose objects are united"] if merged else []
     bare = len(images_beside(records))
     if bare:
-        notes.append(f"{bare} images beside are in no annotation file and were passed over")
+        notes.append(f"passed over: {counted(bare, 'image')} beside, in no annotation file")
     return reading("sa2va", records, source=files[0], notes=notes, faults=faults)
 
 

@@ -186,7 +186,8 @@ def import_masks(
     missing = len(dataset.cases) - len(seen)
     notes = [*taken.notes]
     if beside:
-        notes.append(f"{beside} PNG files lie beside an NPZ of probabilities of the same name; the NPZ was taken")
+        twins = counted(beside, "PNG file")
+        notes.append(f"passed over: {twins} beside an NPZ of probabilities of the same name, which was taken")
     if origins:
         notes.append(f"{EXPORTED_NAME} says what the masks began from, and the run keeps it")
     return ImportSummary(

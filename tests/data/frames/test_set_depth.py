@@ -13,6 +13,7 @@ from PIL import Image
 
 import helpers
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.audit.audit import audit
 from helpers.data.dataset import open_dataset
 from helpers.data.frames.frame_source import read_frame
@@ -59,7 +60,9 @@ def test_the_largest_value_of_all_frames_decides_for_each(tmp_path_factory, tops
     expected = np.rint(PICTURE * 255 / (2**bits - 1))
     for number, found in enumerate(pictures(dataset).values()):
         assert (found.ravel()[1:] == expected.ravel()[1:]).all(), number
-    assert any(f"{len(tops)} images of more than 8 bits are read as {bits} bits" in note for note in dataset.notes)
+    assert any(
+        f"{counted(len(tops), 'image')} of more than 8 bits read as {bits} bits" in note for note in dataset.notes
+    )
 
 
 @pytest.mark.parametrize("split", [None, "train", "test"])

@@ -41,7 +41,7 @@ def test_images_without_annotation(tmp_path):
     file = write(tmp_path / "data.json", coco(images, [{"image_id": 1, "segmentation": [SQUARE]}]))
     reading = read_records(file)
     assert not reading.records[1].truth.mask(8, 6).any()
-    assert reading.notes == ("1 images have no annotation; their mask is empty",)
+    assert reading.notes == ("1 image without an annotation, whose mask is empty",)
     write(file, coco(images, []))
     assert [record.truth for record in read_records(file).records] == [None, None]
 
@@ -114,7 +114,7 @@ def test_images_beside_that_no_entry_names_are_counted(tmp_path):
     write(tmp_path / "data.json", coco([{"id": 1, "file_name": "a.png"}], []))
     reading = read_records(tmp_path)
     assert len(reading.records) == 1
-    assert "1 images beside are in no annotation file and were passed over" in reading.notes
+    assert "passed over: 1 image beside, in no annotation file" in reading.notes
 
 
 def arcade(root, task, folder, split_files):
@@ -142,7 +142,7 @@ def test_arcade_reads_vessels_and_leaves_lesions(tmp_path, prefix):
     ]
     assert reading.records[0].truth.mask(8, 6)[1:3, 1:3].all()
     assert reading.records[0].truth.mask(8, 6).sum() == 4
-    assert reading.notes == ("3 annotations of lesions were passed over",)
+    assert reading.notes == ("passed over: 3 annotations of lesions",)
     lesions = read_records(tmp_path, "arcade_stenosis")
     assert lesions.layout == "arcade_stenosis"
     assert lesions.records[0].truth.mask(8, 6)[1:3, 4:6].all()

@@ -108,15 +108,15 @@ def test_dicom_files_are_found_by_content_and_videos_by_suffix(tmp_path):
 def test_frames_of_several_kinds_are_refused_with_their_counts(tmp_path):
     dicom_files.write(tmp_path / "IM0001", dicom_files.angiogram(np.zeros((2, 4, 6), dtype=np.uint16)))
     frames(tmp_path, "a.png", "b.png")
-    with pytest.raises(RefusedInput, match=r"found 1 DICOM files and 2 images\..*--layout dicom or images"):
+    with pytest.raises(RefusedInput, match=r"found 1 DICOM file and 2 images\..*--layout dicom or images"):
         read_records(tmp_path)
     reading = read_records(tmp_path, "dicom")
-    assert len(reading.records) == 2 and "2 images lie beside and were passed over" in reading.notes
+    assert len(reading.records) == 2 and "passed over: 2 images beside" in reading.notes
     frames(tmp_path, "masks/a.png")
-    with pytest.raises(RefusedInput, match=r"found 1 DICOM files and 3 images\..*--layout paired or dicom or images"):
+    with pytest.raises(RefusedInput, match=r"found 1 DICOM file and 3 images\..*--layout paired or dicom or images"):
         read_records(tmp_path)
     write_video(tmp_path / "films" / "a.avi", np.zeros((2, 4, 6), np.uint8))
-    assert "1 video files lie beside and were passed over" in read_records(tmp_path, "paired").notes
+    assert "passed over: 1 video file beside" in read_records(tmp_path, "paired").notes
 
 
 def test_one_image_is_a_data_set_without_truth_whatever_lies_beside_it(tmp_path):
@@ -145,7 +145,7 @@ def test_one_file_of_another_kind_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "a.docx").write_bytes(b"PK")
     with pytest.raises(RefusedInput, match="or one image, DICOM or video file, found another file"):
         read_records(tmp_path / "a.docx")
-    with pytest.raises(RefusedInput, match="expected layout coco, found one file of images. Leave --layout out"):
+    with pytest.raises(RefusedInput, match="expected layout coco, found one image. Leave --layout out"):
         read_records(tmp_path / "a.png", "coco")
 
 
@@ -155,9 +155,9 @@ def test_one_file_of_another_kind_is_refused_in_one_sentence(tmp_path):
         (["a/1.png", "GT_png/7.png"], "the folder GT_png/"),
         (["frames/1.png", "vessel-masks/1.png"], "the folder vessel-masks/"),
         (["images/a.png", "P1/masks/b.png"], "the folder masks/"),
-        (["a.png", "mask_a.png"], "1 files named like masks"),
+        (["a.png", "mask_a.png"], "1 file named like masks"),
         (["a/1.png", "b/1_gt.png", "b/2_gt.png"], "2 files named like masks"),
-        (["one/a.png", "two/a_GroundTruth.png"], "1 files named like masks"),
+        (["one/a.png", "two/a_GroundTruth.png"], "1 file named like masks"),
     ],
 )
 def test_what_looks_like_masks_is_never_taken_for_frames_unasked(tmp_path, names, seen):

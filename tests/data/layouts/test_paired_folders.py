@@ -52,7 +52,7 @@ def test_generic_pairs_match_by_stem_whatever_their_order_and_suffix(tmp_path):
         ("images/lonely.png", None, None, None),
     ]
     assert reading.records[2].truth is None
-    assert "1 images have no mask" in reading.notes
+    assert "1 image without a mask" in reading.notes
     assert [(fault.name, fault.reason) for fault in reading.faults] == [
         ("masks/nobody.png", "a mask without an image of its stem")
     ]
@@ -95,8 +95,8 @@ def test_images_whose_folder_has_no_masks_keep_their_cases(tmp_path):
         ("test/images/b.png", None, "test", None),
         ("train/images/a.png", None, "train", "train/masks/a.png"),
     ]
-    assert "1 images have no mask" in reading.notes
-    assert any(note.startswith("1 image files outside") for note in reading.notes)
+    assert "1 image without a mask" in reading.notes
+    assert any(note.startswith("passed over: 1 image file outside") for note in reading.notes)
     assert [fault.name for fault in reading.faults] == ["val/masks/c.png"]
 
 

@@ -63,7 +63,7 @@ def test_entries_of_one_image_become_one_record(tmp_path):
     assert len(reading.records) == 1
     assert reading.records[0].truth.mask(8, 6).sum() == 8
     assert reading.records[0].provenance["texts"] == "left\nright"
-    assert reading.notes == ("1 images have several entries, whose objects are united",)
+    assert reading.notes == ("1 image with several entries, whose objects are united",)
 
 
 def test_one_file_for_each_split(tmp_path):
@@ -125,7 +125,7 @@ def test_an_unsafe_image_path_is_a_fault_and_the_others_stay(tmp_path, image):
     reading = read_records(tmp_path / "set")
     assert [record.name for record in reading.records] == ["b.png"]
     assert [fault.name for fault in reading.faults] == ["data.json[0]"]
-    assert reading.notes == ("1 entries could not be read and were passed over",)
+    assert reading.notes == ("passed over, since they could not be read: 1 of the entries",)
 
 
 def test_html_and_formulas_in_names_are_text(tmp_path):
@@ -140,7 +140,7 @@ def test_a_missing_image_keeps_its_record_and_all_missing_are_refused(tmp_path):
     write(tmp_path / "data.json", [{"image": "a.png", "mask": SQUARE}, {"image": "b.png", "mask": SQUARE}])
     reading = read_records(tmp_path)
     assert [record.name for record in reading.records] == ["a.png", "b.png"]
-    assert reading.notes == ("1 images are named but missing",)
+    assert reading.notes == ("1 image named but missing",)
     (tmp_path / "b.png").unlink()
     with pytest.raises(RefusedInput, match="found none of 2"):
         read_records(tmp_path)
