@@ -23,8 +23,11 @@ def test_other():
 """
 
 
+_ALONE = pytest.param(True, [], marks=pytest.mark.endurance)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("goldens", "options"), [(True, []), (True, ["-n", "2"]), (False, [])])
+@pytest.mark.parametrize(("goldens", "options"), [_ALONE, (True, ["-n", "2"]), (False, [])])
 def test_a_skipped_golden_test_fails_the_session_where_goldens_are(tmp_path, goldens, options):
     folder = tmp_path / "clone" / "tests"
     folder.mkdir(parents=True)

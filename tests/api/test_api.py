@@ -108,6 +108,7 @@ def test_a_helpers_that_was_imported_before_is_named(tmp_path, wheel):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_the_wheel_gives_both_packages(tmp_path, wheel):
     code = "import vesselkit as v; print(v.__version__, v.load_model.__module__, v.load_model.__code__.co_filename)"
     ended = python(tmp_path, code, path=wheel)

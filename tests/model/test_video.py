@@ -48,6 +48,7 @@ def test_the_language_model_sees_five_frames_and_its_ids_equal(shared, converted
 
 
 @pytest.mark.golden
+@pytest.mark.endurance
 def test_two_objects_are_followed_as_if_alone(shared, converted):
     model, _ = converted("ckpt_lora")
     frames = checked_frames(load_frames(shared, 4))

@@ -100,6 +100,7 @@ def test_a_job_whose_kernel_dies_fails_alone_and_a_clock_that_is_set_back_change
     assert states[1].notebook.endswith(".failed.ipynb") and all(0 < states[n].seconds < 60 for n in (1, 2))
 
 
+@pytest.mark.endurance
 def test_an_interrupt_keeps_what_is_finished_and_ends_the_kernels(root):
     write_notebook(root / "nb.ipynb", "import time\ntime.sleep(0 if word == 'quick' else 300)", parameters=PARAMETERS)
     path = write_grid_file(root, grid={"word": ["quick", "slow"]}, jobs=1)

@@ -90,6 +90,7 @@ def test_a_helpers_of_the_users_own_is_named_by_a_notebook_that_papermill_runs(b
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_the_kits_own_runner_is_not_kept_by_it(beside_own_helpers):
     (beside_own_helpers / "data").mkdir()
     values = {"data": str(beside_own_helpers / "data"), "predictions": "no-such-run"}

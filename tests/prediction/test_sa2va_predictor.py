@@ -180,6 +180,7 @@ def test_settings_name_what_decides(predictor):
 
 @pytest.mark.model
 @pytest.mark.golden
+@pytest.mark.endurance
 def test_one_batch_of_all_recorded_images(shared, tmp_path_factory):
     folder = convert_golden(shared, tmp_path_factory.mktemp("golden") / "model")
     predictor = Sa2VAPredictor(*load(folder), {})

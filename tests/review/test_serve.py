@@ -30,6 +30,7 @@ def test_unknown_parameters_are_refused_before_anything_starts(monkeypatch, caps
 
 @pytest.mark.slow
 @pytest.mark.longest
+@pytest.mark.endurance
 def test_a_review_on_voila(browser, tmp_path):
     write_data(tmp_path / "data")
     write_run(tmp_path / "outputs/demo/predict/run")

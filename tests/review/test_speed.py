@@ -187,6 +187,7 @@ def test_a_move_of_the_brush_is_handled_in_time(page, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_opening_a_run_of_many_cases(page, tmp_path, monkeypatch):
     write_many(tmp_path / "data", tmp_path / "run", CASES)
     start = time.process_time()  # of this process alone: what else the machine does is no matter of opening

@@ -77,6 +77,7 @@ def test_the_right_model(folder, receipt, frames):
     assert verify(folder, tiny.checkpoint, tiny.base, tiny.sam2).ok
 
 
+@pytest.mark.endurance
 def test_drawn_frames_need_no_data(folder, receipt):
     verdict = check_against_receipt(folder, receipt(*stand_in(folder), frames=None), device="cpu")
     assert verdict.outcome is Outcome.SAME and len(verdict.frames) == 3

@@ -9,9 +9,10 @@ from tests.model.test_bare_environment import NEWEST, OLD, OTHER, bare_python
 from tests.support.tiny_official import write_tiny_official
 
 pytestmark = pytest.mark.bare
+SELDOM = pytest.param(OLD, marks=pytest.mark.endurance)
 
 
-@pytest.mark.parametrize("transformers", [pytest.param("4.49.0", marks=pytest.mark.releases), OLD, OTHER])
+@pytest.mark.parametrize("transformers", [pytest.param("4.49.0", marks=pytest.mark.releases), SELDOM, OTHER])
 def test_the_script_runs_with_what_official_code_runs_with(tmp_path, transformers):
     script, receipt = tmp_path / "receipt.py", tmp_path / "receipt.npz"
     script.write_bytes(read_script())

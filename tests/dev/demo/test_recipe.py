@@ -33,6 +33,7 @@ def trained(tmp_path_factory):
     return folder, files, before
 
 
+@pytest.mark.endurance
 def test_base_and_checkpoint_convert_like_a_users(trained, tmp_path):
     _, files, _ = trained
     assert files.checkpoint.name == "iter_2.pth"

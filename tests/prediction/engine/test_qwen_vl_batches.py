@@ -237,6 +237,7 @@ def test_a_followed_sequence_is_the_official_call(loaded, images, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_both_ways_and_fused_are_followed_from_the_fullest_frames(loaded, images, tmp_path):
     """A fused answer is the mean of what a frame gives by itself and of what is followed from both sides."""
     model, tokenizer = loaded

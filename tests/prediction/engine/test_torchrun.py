@@ -29,18 +29,6 @@ def torchrun(*arguments):
     return [*launch, *COMMAND, *map(str, arguments)]
 
 
-def test_two_ranks_of_a_launcher_equal_one_process(arguments, tmp_path):
-    given, whole = arguments
-    said = run(torchrun(*given, tmp_path / "run", "--launcher", "pytorch"))
-    assert "8 cases: 8 ok" in said
-    assert run_files(tmp_path / "run") == run_files(whole)
-    assert open_run(tmp_path / "run").table().equals(open_run(whole).table())
-    assert sorted(path.name for path in (tmp_path / "run/locks").glob("shard-*")) == [
-        "shard-1-of-2.lock",
-        "shard-2-of-2.lock",
-    ]
-
-
 def test_a_rank_that_dies_leaves_a_run_to_go_on_with(arguments, tmp_path):
     given, whole = arguments
     process = start(torchrun(*given, tmp_path / "run"))
@@ -53,6 +41,11 @@ def test_a_rank_that_dies_leaves_a_run_to_go_on_with(arguments, tmp_path):
     os.kill(ranks[1].pid, signal.SIGKILL)
     process.communicate(timeout=120)
     assert process.returncode != 0 and not (tmp_path / "run/manifest.json").exists()
-    said = run(torchrun(*given, tmp_path / "run"))  # torchrun's ranks count without a named launcher too
+    said = run(torchrun(*given, tmp_path / "run", "--launcher", "pytorch"))  # before, the ranks counted unnamed
     assert "8 cases: 8 ok" in said
     assert run_files(tmp_path / "run") == run_files(whole)
+    assert open_run(tmp_path / "run").table().equals(open_run(whole).table())
+    assert sorted(path.name for path in (tmp_path / "run/locks").glob("shard-*")) == [
+        "shard-1-of-2.lock",
+        "shard-2-of-2.lock",
+    ]

@@ -89,6 +89,7 @@ def test_what_cannot_work_is_said_at_once(scored, tmp_path, changes, message):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_an_error_ends_the_command_with_its_exit_code(tmp_path):
     command = [sys.executable, "-m", "helpers.train.test_route.test_command", str(tmp_path / "none.py")]
     ended = subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=120)
@@ -96,6 +97,7 @@ def test_an_error_ends_the_command_with_its_exit_code(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.endurance
 def test_two_processes_count_each_case_once(scored, tmp_path):
     """Batches of three: each process has two cases, and fills none."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
