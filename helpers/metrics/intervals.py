@@ -6,6 +6,7 @@ bounds of the score: the logit of a share, the logarithm of a distance or count,
 among others by `helpers.dev.measure.interval_simulation`, whose table stands in docs/metrics.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,9 @@ FEWEST_FOR_INTERVAL = 5
 
 ROUNDED = 1e-12
 """Units, or ends of an interval, that are nearer than this are equal: sums are rounded."""
+
+# Keeps the drawn indices of one block near 64 MB, however many units there are.
+_BLOCK = 8_000_000
 
 
 class Scale(StrEnum):
@@ -149,3 +153,11 @@ def _bounds(means: np.ndarray, errors: np.ndarray, freedom: np.ndarray, scale: S
         return means / factor, means * factor
     step = reach / (means * (1 - means))
     return expit(logit(means) - step), expit(logit(means) + step)
+
+
+def drawn_units(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:
+    """Places of the units in each bootstrap draw, with replacement, int32 (block, units), block after block."""
+    rng = np.random.default_rng(seed)
+    block = max(1, min(draws, _BLOCK // units))
+    for start in range(0, draws, block):
+        yield rng.integers(0, units, size=(min(block, draws - start), units), dtype=np.int32)

@@ -9,6 +9,7 @@ from helpers.metrics.intervals import (
     Method,
     Scale,
     column_intervals,
+    drawn_units,
     mean_interval,
     ratio_interval,
 )
@@ -99,6 +100,14 @@ def test_columns_have_the_intervals_of_their_means():
             one = mean_interval(values[:, place], scale)
             assert (middle[place], low[place], high[place]) == pytest.approx((one.estimate, one.low, one.high))
         assert middle[2] == pytest.approx(VALUES[:4].mean()) and np.isnan([*low[2:], *high[2:], middle[3]]).all()
+
+
+@pytest.mark.parametrize(("room", "rows"), [(1, [1, 1, 1]), (11, [2, 1]), (100, [3])])
+def test_blocks_of_draws_hold_whole_draws(monkeypatch, room, rows):
+    monkeypatch.setattr("helpers.metrics.intervals._BLOCK", room)
+    blocks = list(drawn_units(5, draws=3))
+    assert [block.shape for block in blocks] == [(count, 5) for count in rows]
+    assert all(block.min() >= 0 and block.max() < 5 for block in blocks)
 
 
 def test_as_a_part_of_a_row():
