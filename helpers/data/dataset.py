@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
 from helpers.data.exported_masks import (
@@ -105,8 +106,9 @@ class Dataset:
         """
         if self.sealed:
             raise RefusedInput(
-                f"{self.root}: {what} was about to use {len(self.sealed)} frames of sealed patients, which the split "
-                "kept with the data holds back for tests. Name other parts with split (--split), such as train"
+                f"{self.root}: {what} was about to use {counted(len(self.sealed), 'frame')} of sealed patients, whom "
+                "the split kept with the data holds back for tests. Name other parts with split (--split), such as "
+                "train"
             )
 
     @property

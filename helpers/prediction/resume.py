@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import current_sha256
 from helpers.runs.case_parts import done_part, part_or_none, part_path
@@ -75,7 +76,7 @@ def tell(reasons: Mapping[str, RecomputeReason]) -> None:
     for reason in RecomputeReason:
         case_ids = [case_id for case_id, found in reasons.items() if found is reason]
         if case_ids and reason is not RecomputeReason.NEW:
-            logger.warning("%d cases are computed again (%s): %s", len(case_ids), reason, listed(case_ids))
+            logger.warning("%s computed again (%s): %s", counted(len(case_ids), "case"), reason, listed(case_ids))
 
 
 def tell_making(run: Path, case_ids: Iterable[str], made_with: Mapping[str, str | None]) -> None:

@@ -74,7 +74,7 @@ def preferences(
             better, worse = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
             lines.append(
                 f"{reviewer}: {names[0]} better on {better}, {names[1]} better on {worse}, the same on "
-                f"{len(steps) - better - worse} of {len(steps)} cases"
+                f"{len(steps) - better - worse} of {counted(len(steps), 'case')}"
             )
     return lines
 

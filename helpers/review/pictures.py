@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
 from helpers.review.case_panels import case_panel, with_scores
@@ -46,7 +47,7 @@ def sheet(source: ReviewSource, groups: dict[str, list[str]]) -> Figure:
     panels = [panel for panel in wanted if panel is not None]
     if not panels:
         empty = Figure(figsize=(12, 1))
-        words = f"none of the {len(wanted)} frames can be read" if wanted else "no case may be shown yet"
+        words = f"of {counted(len(wanted), 'frame')} none can be read" if wanted else "no case may be shown yet"
         empty.text(0.5, 0.5, words, ha="center", va="center")
         return empty
     parts = [f"{name}: {', '.join(case_ids)}" for name, case_ids in groups.items() if case_ids]

@@ -101,7 +101,7 @@ def test_verdicts_on_two_runs_are_compared(call, run, tmp_path):
     assert ended.code == 0 and ended.out.splitlines() == [
         "3 records taken over, 0 of another run passed over",
         "ann: 2 of 6 reviewed: 2 accept, 0 fix, 0 reject",
-        "ann: run better on 1, other better on 0, the same on 0 of 1 cases",
+        "ann: run better on 1, other better on 0, the same on 0 of 1 case",
     ]
 
 

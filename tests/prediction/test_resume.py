@@ -59,7 +59,7 @@ def test_a_replaced_image_of_equal_size_and_time_is_predicted_again_and_no_other
     assert changed(before, part_times(run)) == {"c03"}
     new = open_run(run).image_hashes
     assert {case_id for case_id in old if old[case_id] != new[case_id]} == {"c03"}
-    assert "1 cases are computed again (their image file changed" in caplog.text and ": c03" in caplog.text
+    assert "1 case computed again (their image file changed" in caplog.text and ": c03" in caplog.text
     compute(frames, tmp_path / "fresh")
     assert run_files(run) == run_files(tmp_path / "fresh")
 

@@ -137,7 +137,7 @@ def test_sealed_patients_stay_sealed_among_corrections(tmp_path, source, store, 
     assert count_look(tmp_path / "out", Look("c", frozenset(["P1"]), key)).number == 2
     opened = open_dataset(tmp_path / "out")
     assert {frame.patient: frame.split for frame in opened.frames} == {"P1": "holdout", "P2": "train"}
-    with pytest.raises(RefusedInput, match="training was about to use 1 frames of sealed patients"):
+    with pytest.raises(RefusedInput, match="training was about to use 1 frame of sealed patients"):
         opened.require_unsealed("training")
     assert not open_dataset(tmp_path / "out", split="train").sealed
     export_corrections(source, tmp_path / "plain", kind, store)

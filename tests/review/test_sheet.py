@@ -37,7 +37,7 @@ def test_panels_say_how_a_prediction_ended_and_leave_out_what_cannot_be_read(tmp
     assert panel_case(source, source.view(BROKEN)) is None
     figure = sheet(source, {"some": [GRIDDED, BROKEN]})
     assert [row.get_suptitle() for row in figure.subfigs] == [f"{GRIDDED}  |  ok"]
-    assert sheet(source, {"first": [BROKEN]}).texts[0].get_text() == "none of the 1 frames can be read"
+    assert sheet(source, {"first": [BROKEN]}).texts[0].get_text() == "of 1 frame none can be read"
 
 
 def test_a_frame_without_vessel_in_truth_and_mask_is_marked_by_its_scores(tmp_path):

@@ -94,8 +94,8 @@ def read_labelme(root: Path, files: Sequence[Path], with_bare: bool = True) -> R
     bare = [path for path in images_beside(records) if record_name(root, path) not in twice] if with_bare else []
     if sample(bare, _LOOKED_AT).masks:
         raise RefusedInput(
-            f"{root}: {len(bare)} images beside the annotated ones have no annotation file, and most look like masks. "
-            "Move masks away, so that they are not taken for frames"
+            f"{root}: {counted(len(bare), 'image')} beside the annotated ones without an annotation file, most of "
+            "which look like masks. Move masks away, so that they are not taken for frames"
         )
     if bare:
         notes.append(f"{counted(len(bare), 'image')} without an annotation file, and so without ground truth")

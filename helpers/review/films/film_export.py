@@ -13,6 +13,7 @@ from helpers.core.atomic import partial_folder, write_bytes_atomic, write_json_a
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.extras import needed
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.watermark import stamp_text
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
@@ -170,8 +171,8 @@ def _curves(metrics: Metrics, scored_runs: Sequence[ScoredRun], case_ids: Sequen
         other = outdated(metrics, names[one.name], one) & set(case_ids)
         if other:
             raise RefusedInput(
-                f"{metrics.folder}: expected scores of what run {one.name} says, found {len(other)} frames that were "
-                "predicted again since they were scored. Evaluate the runs again, or leave the metrics out"
+                f"{metrics.folder}: expected scores of what run {one.name} says, found {counted(len(other), 'frame')} "
+                "predicted again since. Evaluate the runs again, or leave the metrics out"
             )
     frames = metrics.frames()
     return None if frames is None else frames[frames["run"].isin(names.values())]

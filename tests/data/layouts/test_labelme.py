@@ -36,7 +36,7 @@ def test_masks_beside_are_not_taken_for_images_without_a_file(tmp_path):
     frame(tmp_path / "a.png", 1)
     write(tmp_path / "a.json", labelme("a.png", shape(SQUARE), width=48, height=40))
     mask(tmp_path / "drawn.png", 1)
-    with pytest.raises(RefusedInput, match="1 images beside .* most look like masks"):
+    with pytest.raises(RefusedInput, match="1 image beside .* look like masks"):
         read_records(tmp_path)
 
 

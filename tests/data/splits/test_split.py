@@ -45,7 +45,7 @@ def test_frames_have_the_part_of_their_patient_under_every_spelling(folder):
 
 def test_what_trains_or_chooses_refuses_sealed_patients(folder):
     keep(folder, {"parts": {"dev": ["P3"], "final": ["P2"]}, "sealed": ["final"]})
-    with pytest.raises(RefusedInput, match=r"training was about to use 1 frames of sealed patients.*--split"):
+    with pytest.raises(RefusedInput, match=r"training was about to use 1 frame of sealed patients.*--split"):
         open_dataset(folder).require_unsealed("training")
     open_dataset(folder, split="dev").require_unsealed("training")
 

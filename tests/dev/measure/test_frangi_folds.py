@@ -40,7 +40,7 @@ def test_every_case_is_scored_out_of_its_fold(tmp_path, monkeypatch):
     for fold, seen in enumerate(asked, start=1):
         assert set(seen["case_id"]) == set(table.loc[table["fold"] != fold, "case_id"])
     assert table["dice"].to_numpy() == pytest.approx(np.ones(3), abs=0.4)
-    with pytest.raises(RefusedInput, match="the choice of settings was about to use 1 frames of sealed patients"):
+    with pytest.raises(RefusedInput, match="the choice of settings was about to use 1 frame of sealed patients"):
         out_of_fold(with_sealed(dataset), folds=3, seed=0, processes=1)
 
 

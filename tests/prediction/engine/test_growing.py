@@ -73,7 +73,7 @@ def test_the_manifest_says_how_far_the_run_goes_at_every_step(frames, folder):
 def test_a_batch_that_the_limit_cut_is_computed_whole(frames, folder, caplog):
     compute(frames, folder, limit=3)
     assert compute(frames, folder) == [[3, 4], [5, 6], [7]]
-    assert f"1 cases are computed again ({RecomputeReason.CUT}): c03" in caplog.text
+    assert f"1 case computed again ({RecomputeReason.CUT}): c03" in caplog.text
 
 
 def test_a_run_that_was_stopped_while_it_grew_goes_on(frames, folder, monkeypatch, tmp_path):

@@ -208,7 +208,7 @@ def test_a_sequence_that_a_limit_cut_is_followed_anew_when_the_run_grows(loaded,
     with caplog.at_level(logging.WARNING):
         assert predict(frames, model, run).complete
     assert predict(frames, model, whole).complete
-    assert f"1 cases are computed again ({RecomputeReason.CUT}): c1" in caplog.text
+    assert f"1 case computed again ({RecomputeReason.CUT}): c1" in caplog.text
     assert all((run / f"parts/{one}.json").read_bytes() == kept[one] for one in ("d1", "d2"))
     results = ("logits/", "masks/", "predictions.parquet", "artefacts.parquet", "coco.json", "manifest.json")
     grown, at_once = (

@@ -81,6 +81,6 @@ def test_curves_are_of_these_runs_as_they_are_now_or_refused(world, tmp_path):
     (tmp_path / "run" / "manifest.json").unlink()
     darker = PlainPredictor({150: lambda answer: replace(answer, logits=-answer.logits)})
     predict(dataset.frames, darker, tmp_path / "run", ("vessels",))
-    with pytest.raises(RefusedInput, match="found 1 frames that were predicted again since"):
+    with pytest.raises(RefusedInput, match="found 1 frame predicted again since"):
         write_cine(open_scored_runs([tmp_path / "run"]), dataset, tmp_path / "films", metrics=metrics)
     assert not (tmp_path / "films").exists()
