@@ -98,6 +98,7 @@ def review(
     folder = None if export is None else new_folder(export, "--export", data)
     others = [input_path(one, "--beside") for one in beside or ()]
     other = optional_input_path(against, "--against")
+    model_folder = optional_input_path(model, "--model")
     source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others)
     if verdicts is not None:
         _count(source, followed(typed_path(verdicts)), files, folder)
@@ -109,7 +110,7 @@ def review(
         "prompt": prompt_id,
         "reviewer": reviewer,
         "metrics": optional_input_path(metrics, "--metrics"),
-        "model": optional_input_path(model, "--model"),
+        "model": model_folder,
         "from_empty": from_empty or None,
     }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)

@@ -14,7 +14,7 @@ from helpers.data.exchange.exchange_formats import kind_of, mask_folder
 from helpers.data.exchange.exchanged import AS_LABELLED, VesselChoice
 from helpers.data.exported_masks import exported_above, require_one_export
 from helpers.data.layouts.file_walk import files_under
-from helpers.prediction.imports.import_run import ImportSummary, import_masks
+from helpers.prediction.imports.import_run import ImportSummary, check_name, import_masks
 from helpers.prediction.imports.unpacked_masks import unpacked
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.corrections.taking_over import TakenOver, take_over
@@ -145,6 +145,7 @@ def import_as_run(
         UsageProblem: for parameters that cannot work.
         RefusedInput: where files cannot be read, their meaning is not certain, or they fit no case.
     """
+    check_name(name)  # before masks are unpacked
     found = _kind_of_run(path) if kind is None else kind
     _require_part(found, choice, spell, arrays=found is Exchange.PNG)
     require_one_export(path)

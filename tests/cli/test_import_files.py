@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import BeganFrom, Exchange
 from helpers.data.dataset import open_dataset
 from helpers.review.corrections.beginnings import beginning
@@ -16,6 +17,7 @@ from helpers.review.corrections.store import CorrectionStore
 from helpers.review.exports import export_corrections
 from helpers.review.review_source import open_source
 from helpers.runs.run_folder import open_run
+from helpers.stages.exchange_stage import import_as_run
 from tests.support.exchanged_masks import BY_ANN, EXPORT, IMPORT, corrected, in_viewer, predicted, sent, turned
 from tests.support.review_runs import (
     FAILED,
@@ -279,3 +281,8 @@ def test_import_masks_is_the_same_run_and_stands_in_no_help(call, run, tmp_path)
     runs = [open_run(tmp_path / name) for name in ("import", "import-masks")]
     assert runs[0].config.config_sha256 == runs[1].config.config_sha256
     assert "import-masks" not in call("--help").out and "--export" not in call("review", "--help").out
+
+
+def test_the_name_of_a_run_is_looked_at_before_its_masks(tmp_path):
+    with pytest.raises(UsageProblem, match="name: expected a short plain name"):
+        import_as_run(tmp_path / "absent", None, tmp_path / "run", "../x")

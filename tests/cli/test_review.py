@@ -226,6 +226,7 @@ def test_a_review_opens_the_viewer_of_a_run(call, tmp_path, monkeypatch, served)
     kept = tmp_path / "run-review/review/run/verdicts"
     assert ended.code == 0 and str(kept) in ended.out
     assert ended.out.splitlines()[-1] == f"next: vesselkit review run --data data --verdicts {kept}"
+    assert "--model" in call("review", "run", "--data", "no-data", "--model", "no-model").err  # before data is opened
     ((values, where),) = served
     assert where == {"port": 9000, "browser": False}
     assert values == {

@@ -137,8 +137,7 @@ def import_masks(
         RefusedInput: where a file cannot be read, fits no one case, or is not of its frame's size; or none fits.
         VesselkitError: where results cannot be written; what was written before is kept.
     """
-    if not name.strip() or len(name) > 80 or not name.isprintable() or set("/\\") & set(name):
-        raise UsageProblem(f"name: expected a short plain name such as nnunet, got {name!r}")
+    check_name(name)
     check_parameters((PROMPT,), threshold)
     check_output(output)
     names = [found for found in files_under(folder)[0] if Path(found).suffix.lower() in SUFFIXES]
@@ -202,6 +201,12 @@ def import_masks(
         tuple(notes),
         full_warning(shares),
     )
+
+
+def check_name(name: str) -> None:
+    """Raise UsageProblem for a text that cannot be the name of who or what made masks."""
+    if not name.strip() or len(name) > 80 or not name.isprintable() or set("/\\") & set(name):
+        raise UsageProblem(f"name: expected a short plain name such as nnunet, got {name!r}")
 
 
 def _without_twins(folder: Path, names: list[str]) -> tuple[list[str], int]:
