@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.audit.audit import SeenFrame, audit
 from helpers.data.audit.findings import AuditFinding, AuditSeverity
 from helpers.data.dataset import Dataset
@@ -80,15 +81,15 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
     }
     if regrouped:
         warnings.append(
-            f"{len(regrouped)} cases, the first {min(regrouped)}, are of another patient or sequence now than when "
-            "they were predicted; the data set's groups of today are taken"
+            f"{counted(len(regrouped), 'case')} of another patient or sequence now than when predicted, the first "
+            f"{min(regrouped)}; the data set's groups of today are taken"
         )
     for scored_run in scored_runs:
         otherwise = _in_other_order(scored_run, dataset)
         if otherwise:
             warnings.append(
-                f"{scored_run.name}: {len(otherwise)} sequences, the first {otherwise[0]}, were followed in another "
-                "order of their frames than the data set has now. Predict the run again"
+                f"{scored_run.name}: {counted(len(otherwise), 'sequence')} followed in another order of frames than "
+                f"the data set has now, the first {otherwise[0]}. Predict the run again"
             )
     return ChosenCases(
         tuple(chosen), {reason: tuple(sorted(ids)) for reason, ids in left_out.items() if ids}, tuple(warnings)

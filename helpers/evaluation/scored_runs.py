@@ -227,8 +227,8 @@ def require_untuned(scored_runs: Sequence[ScoredRun], dataset: Dataset, case_ids
     for scored_run in scored_runs:
         if scored_run.tuned_on and scored_run.tuned_key != dataset.key_fingerprint:
             warnings.append(
-                f"run {scored_run.name}: its parameters were chosen on {len(scored_run.tuned_on)} cases under another "
-                "key of ids; whether they are among the scored ones cannot be told"
+                f"run {scored_run.name}: its parameters were chosen on {counted(len(scored_run.tuned_on), 'case')} "
+                "under another key of ids; whether they are among the scored ones cannot be told"
             )
             continue
         shared = sorted(set(scored_run.tuned_on) & set(case_ids))

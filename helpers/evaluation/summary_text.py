@@ -69,7 +69,7 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
             lines.append(
                 f"{listed}, by the hashes that were kept on this machine."
                 if kept
-                else f"{listed}, {file['matched']} cases of the data set among them."
+                else f"{listed}, {counted(file['matched'], 'case')} of the data set among them."
             )
     lines += _standing_lines(summary)
     return "\n".join(f"* {line}" for line in lines)

@@ -28,7 +28,7 @@ def test_the_fixture_answers_each_expression(call, tmp_path, data):
     convert_fixture(tmp_path / "model")
     ended = call(*ARGUMENTS, "--ids", "keep", "--device", "cpu", "--prompt", "Please segment {expression}.")
     assert ended.code == 0, ended.err
-    assert "2 expressions of 1 images" in ended.out and "| gIoU |" in ended.out
+    assert "2 expressions of 1 image;" in ended.out and "| gIoU |" in ended.out
     table = pd.read_parquet(tmp_path / "out/expressions.parquet")
     assert list(table["expression_id"]) == ["image_01-E01", "image_01-E02"]
     assert table["answer"].str.contains("SEG").iloc[0] and table["rle"].notna().iloc[0]

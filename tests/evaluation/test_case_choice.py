@@ -63,7 +63,7 @@ def test_groups_that_a_run_did_not_know_did_not_change():
     assert choose_cases([scored_run("a", patient="P1", sequence="S1")], there).warnings == ()
     for run in (scored_run("b", "a", patient="P2"), scored_run("a", sequence="S2"), scored_run("a", patient="P9")):
         (warning,) = choose_cases([run], there).warnings
-        assert warning.startswith("1 cases, the first a, are of another patient or sequence now")
+        assert warning.startswith("1 case of another patient or sequence now than when predicted, the first a;")
 
 
 @pytest.mark.parametrize(("truth", "warnings"), [(None, 0), ("a truth", 1)])

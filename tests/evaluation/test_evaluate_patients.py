@@ -56,7 +56,7 @@ def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
     warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases are training" in part]
     title = ": 6 patients, 1 of them TRAINING patients"
     assert warned == [f"{name}{title}" for name in ("Headline", "other against good", "Second table")]
-    assert "Training list" in parts[0] and "1 entries, 1 cases of the data set among them" in parts[0]
+    assert "Training list" in parts[0] and "1 entries, 1 case of the data set among them" in parts[0]
     assert len(set(found.summary["warnings"])) == len(found.summary["warnings"])
 
 
@@ -95,7 +95,9 @@ def test_groups_that_changed_since_the_prediction_are_said(data, tmp_path):
         [tmp_path / "run"], replace(data, cases=(moved, *data.cases[1:])), tmp_path / "m", processes=1, draws=100
     )
     (warning,) = [text for text in found.summary["warnings"] if "another patient or sequence now" in text]
-    assert warning.startswith(f"1 cases, the first {moved.case_id}, are")
+    assert warning.startswith(
+        f"1 case of another patient or sequence now than when predicted, the first {moved.case_id}"
+    )
 
 
 def twice_spelled(patient, frame):

@@ -33,7 +33,7 @@ def test_what_cannot_be_compared_is_refused_before_any_work(data, truths, good, 
         evaluate([good, tuned], data, tmp_path / "m")
     untold = write_run(tmp_path / "untold", truths, model={"tuned_on": {"cases": ["c1"], "key_fingerprint": "abc"}})
     found = evaluate([untold], data, tmp_path / "untold_scores", processes=1, draws=100)
-    assert "| **warning:** run untold: its parameters were chosen on 1 cases under another key" in found.text
+    assert "| **warning:** run untold: its parameters were chosen on 1 case under another key" in found.text
     with pytest.raises(UsageProblem, match="prompt: expected one of p1"):
         evaluate([good], data, tmp_path / "m", prompt="p7")
     with pytest.raises(UsageProblem, match="names: expected a different one"):

@@ -13,6 +13,7 @@ from helpers import __version__
 from helpers.core.atomic import write_bytes_atomic, write_text_atomic
 from helpers.core.documents import write_document
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.cases import ignored_of
 from helpers.data.truth.shapes import decode, encode
 from helpers.evaluation.case_arrays import score_many
@@ -162,8 +163,8 @@ def write(
 def _text(summary: Mapping[str, Any]) -> str:
     lines = [f"# Referring segmentation: {summary['title']}", ""]
     lines += [
-        f"{summary['expressions']} expressions of {summary['images']} images; {summary['failed']} without a mask, "
-        "scored as empty."
+        f"{counted(summary['expressions'], 'expression')} of {counted(summary['images'], 'image')}; "
+        f"{summary['failed']} without a mask, scored as empty."
     ]
     lines += [f"{count} {reason} left out." for reason, count in summary["left_out"].items()]
     lines += ["", *(f"**warning:** {escaped(text)}" for text in summary["warnings"])] if summary["warnings"] else []
