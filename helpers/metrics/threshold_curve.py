@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput
 from helpers.metrics.empties import decided_value
-from helpers.metrics.intervals import DRAWS, SEED
+from helpers.metrics.intervals import DRAWS, SEED, drawn_units
 from helpers.metrics.masks import as_mask
 from helpers.metrics.overlap import PixelCounts
 
@@ -19,8 +19,6 @@ STEPS_PER_LOGIT = 256
 LIMIT = 16
 _OFFSET = LIMIT * STEPS_PER_LOGIT
 _BINS = 2 * _OFFSET + 1
-# Keeps the drawn places of one block near 64 MB, however many units there are.
-_BLOCK = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -153,10 +151,7 @@ def folds(units: int, count: int = FOLDS, seed: int = SEED) -> list[np.ndarray]:
 
 def resampled_counts(units: int, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[np.ndarray]:
     """How often each unit is in each bootstrap draw, with replacement, float64 (block, units), block after block."""
-    rng = np.random.default_rng(seed)
-    block = max(1, min(draws, _BLOCK // units))
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
-        places = rng.integers(0, units, size=(rows, units), dtype=np.int32)
-        places = places + np.arange(rows, dtype=np.int64)[:, None] * units
+    for picked in drawn_units(units, draws=draws, seed=seed):
+        rows = len(picked)
+        places = picked + np.arange(rows, dtype=np.int64)[:, None] * units
         yield np.bincount(places.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)

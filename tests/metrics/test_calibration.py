@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 
 from helpers.core.errors import RefusedInput
 from helpers.metrics.calibration import calibration, fit_temperature, scaled_by_folds, scaled_on_development
-from helpers.metrics.intervals import Method
+from helpers.metrics.intervals import Method, drawn_units
 from helpers.metrics.threshold_curve import ChosenBy, LogitHistogram, UnitHistograms, logit_histogram
 
 DRAWS = 200
@@ -103,7 +103,7 @@ def test_the_interval_of_errors_to_one_side_is_that_of_a_ratio():
     vessel[:, 4096], background[:, 4096] = np.arange(12), 30 - np.arange(12)
     found = calibration(UnitHistograms(tuple("abcdefghijkl"), vessel, background, cases=12), draws=DRAWS, seed=5)
     chance = expit(-0.5 / 256)
-    picked = np.random.default_rng(5).integers(0, 12, size=(DRAWS, 12), dtype=np.int32)
+    (picked,) = drawn_units(12, draws=DRAWS, seed=5)
     expected = np.quantile((chance - np.arange(12) / 30)[picked].mean(axis=1), [0.025, 0.975])
     assert (found.ece.low, found.ece.high) == pytest.approx(tuple(expected))
     assert (found.ece.level, found.ece.method, found.ece.units) == (0.95, Method.PERCENTILE, 12)

@@ -10,7 +10,6 @@ from helpers.metrics.threshold_curve import (
     dice_curve,
     logit_histogram,
     pr_auc,
-    resampled_counts,
     sweep,
     thresholds,
 )
@@ -108,11 +107,3 @@ def test_the_ends_take_what_lies_beyond_them():
 def test_a_threshold_between_two_of_the_sweep_is_taken_to_the_lower_one():
     histogram = logit_histogram(np.ones((1, 2), bool), np.array([[1.0, 1.0 + 1 / 256]]))
     assert [counts_at(histogram, 1.0 + step / 256).tp for step in (-0.5, 0, 0.9, 1)] == [2, 1, 1, 0]
-
-
-@pytest.mark.parametrize(("room", "rows"), [(1, [1, 1, 1]), (11, [2, 1]), (100, [3])])
-def test_blocks_of_draws_hold_whole_draws(monkeypatch, room, rows):
-    monkeypatch.setattr("helpers.metrics.threshold_curve._BLOCK", room)
-    blocks = list(resampled_counts(5, draws=3))
-    assert [block.shape for block in blocks] == [(count, 5) for count in rows]
-    assert all((block >= 0).all() and (block.sum(axis=1) == 5).all() for block in blocks)
