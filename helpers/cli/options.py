@@ -220,6 +220,7 @@ def source_of(
     prompt: str | None,
     against: Path | None,
     beside: Sequence[Path] = (),
+    queue: int | None = None,
 ) -> "ReviewSource":
     """What is reviewed.
 
@@ -229,6 +230,7 @@ def source_of(
         prompt: id of a prompt; None for the run's first.
         against: run to show in its place.
         beside: runs to show beside it.
+        queue: how many cases to look at; None for all.
     Raises:
         UsageProblem: where a folder is not there.
         RefusedInput: where data set or scores are not those of the run.
@@ -239,4 +241,4 @@ def source_of(
     scores = optional_input_path(metrics, "--metrics")
     opened = None if scores is None else open_metrics(scores)
     folder = input_path(run, "RUN")
-    return open_source(folder, dataset, against=against, beside=beside, metrics=opened, prompt=prompt)
+    return open_source(folder, dataset, against=against, beside=beside, metrics=opened, prompt=prompt, queue=queue)

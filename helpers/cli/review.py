@@ -72,6 +72,10 @@ def review(
             help="Share of the cases to draw from empty before their prediction is shown, to measure anchoring.",
         ),
     ] = 0.0,
+    queue: Annotated[
+        int | None,
+        typer.Option("--queue", metavar="N", min=1, help="Only the N cases to look at next, by the model's own doubt."),
+    ] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
     ] = None,
@@ -80,7 +84,7 @@ def review(
 ) -> None:
     """Open a run's review in the browser; or count, take over and export its verdicts."""
     of_viewer: dict[str, object] = {"reviewer": reviewer, "beside": beside, "model": model, "from-empty": from_empty}
-    of_viewer |= {"port": port, "no-browser": no_browser}
+    of_viewer |= {"queue": queue, "port": port, "no-browser": no_browser}
     strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []
     if strays:
         raise UsageProblem(
@@ -99,7 +103,7 @@ def review(
     others = [input_path(one, "--beside") for one in beside or ()]
     other = optional_input_path(against, "--against")
     model_folder = optional_input_path(model, "--model")
-    source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others)
+    source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others, queue)
     if verdicts is not None:
         _count(source, followed(typed_path(verdicts)), files, folder)
         return
@@ -112,6 +116,7 @@ def review(
         "metrics": optional_input_path(metrics, "--metrics"),
         "model": model_folder,
         "from_empty": from_empty or None,
+        "queue": queue,
     }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 

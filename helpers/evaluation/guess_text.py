@@ -9,7 +9,7 @@ from helpers.evaluation.own_guess import FEWEST_CASES
 from helpers.metrics.intervals import FEWEST_UNITS
 
 TITLE = "The model's own guess"
-_TITLES = {
+SIGNAL_TITLES = {
     "ensemble": "disagreement of the ensemble",
     "map": "Dice that the map expects",
     "predicted_iou": "SAM2's predicted IoU",
@@ -33,7 +33,7 @@ def guess_rows(record: Mapping[str, Any]) -> list[list[str]]:
         record: of one run, as `guess_record` gives it.
     """
     rows = [
-        [_TITLES[one["signal"]], _share(one, "found"), _written(one, "aurc"), str(len(one["silent"]))]
+        [SIGNAL_TITLES[one["signal"]], _share(one, "found"), _written(one, "aurc"), str(len(one["silent"]))]
         for one in record["signals"]
     ]
     chance = record["by_chance"]
@@ -47,7 +47,7 @@ def guess_notes(record: Mapping[str, Any]) -> list[str]:
     notes = [f"From {counted(record['cases'], 'case')} of {units}{unknown}.{_few(record)}"]
     bright = f"{record['by_chance']['bright']:.0%}".replace("%", " %")
     for one in record["maps"]:
-        title = _OF_MAP if one["map"] == "map" else _TITLES[one["map"]]
+        title = _OF_MAP if one["map"] == "map" else SIGNAL_TITLES[one["map"]]
         notes.append(
             f"The brightest {bright} of the {title} hold {_written(one, 'mean', '')} of the missed centreline "
             f"({bright} by chance; {counted(one['cases'], 'case')} of {counted(one['units'], record['unit'])})."
@@ -56,7 +56,7 @@ def guess_notes(record: Mapping[str, Any]) -> list[str]:
         if one["silent"]:
             more = len(one["silent"]) - _MOST
             listed = ", ".join(one["silent"][:_MOST]) + (f" and {more} more" if more > 0 else "")
-            notes.append(f"Silent failures by the {_TITLES[one['signal']]}, the worst first: {listed}.")
+            notes.append(f"Silent failures by the {SIGNAL_TITLES[one['signal']]}, the worst first: {listed}.")
     return notes
 
 

@@ -128,6 +128,20 @@ def telling_figures(results: Results, cases: Sequence[Case]) -> dict[str, Figure
     }
 
 
+def silent_sheets(results: Results, cases: Sequence[Case], count: int) -> dict[str, Figure]:
+    """`silent` -> picture of the first run's silent failures by its first order of doubt, the worst; none without.
+
+    Args:
+        cases: of the data set.
+    """
+    record = results.metrics.guess_record(results.first)
+    silent = record["signals"][0]["silent"][:count] if record and record["signals"] else []
+    if not silent:
+        return {}
+    scored_run, scores = results.scored_runs[0], results.scores[results.first]
+    return {"silent": case_sheet(scored_run, scores, cases, silent, "Silent failures", results.title)}
+
+
 def ranked_sheets(results: Results, cases: Sequence[Case], count: int) -> dict[str, Figure]:
     """`worst` and `best` -> picture of the `count` cases of the first run with lowest and highest Dice; none empty.
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from helpers.evaluation.guess_text import guess_head, guess_notes, guess_rows
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.markdown import interval_text, missing_text, p_text, written_mean, written_side
 from helpers.evaluation.paired import CaseChange, Pairing, changes, pair, turned
@@ -74,6 +75,21 @@ def headline_scores(results: Results) -> pd.DataFrame:
 def further_scores(results: Results) -> pd.DataFrame:
     """`written_scores` of the metrics beyond the headline, below what training data they were scored on."""
     return with_warnings(written_scores(results.summaries, SECOND), results.training_warnings, results.title)
+
+
+def guess_tables(results: Results) -> tuple[pd.DataFrame, ...]:
+    """For each run what its own guesses were worth, below what training data it was scored on; a line where none is."""
+    tables = []
+    for name in results.scores:
+        record = results.metrics.guess_record(name)
+        if record is None or not (record["signals"] or record["maps"]):
+            continue
+        head = guess_head(record)
+        rows = guess_rows(record) if record["signals"] else []
+        said = [[note, *[""] * (len(head) - 1)] for note in guess_notes(record)]
+        table = pd.DataFrame([*rows, *said], columns=[f"{name}: {head[0]}", *head[1:]])
+        tables.append(with_warnings(table, results.training_warnings, results.title))
+    return tuple(tables) or (pd.DataFrame({"The model's own guess": ["no run says how sure it is"]}),)
 
 
 def reference_bound_table(bounds: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from helpers.notebook.settings import ReviewSettings
 from helpers.review.agreement import agreements, preferences
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
-from helpers.review.verdicts import elsewhere
+from helpers.review.verdicts import Verdict, elsewhere
 from helpers.stages.click_stage import open_model
 from helpers.stages.exchange_stage import ExportRequest
 
@@ -46,6 +46,10 @@ class Review(OpenedReview):
             lines += preferences(names, self.session.all_verdicts, self.session.verdicts_on(other))
         if self.session.elsewhere:
             lines.append(elsewhere(self.session.elsewhere))
+        if self.source.queue is not None:
+            given = self.session.verdicts
+            wrong = [name for name, one in given.items() if one.verdict is not Verdict.ACCEPT]
+            lines.append(self.source.queue.to_text(wrong, list(given)))
         lines += filter(None, [self.corrections.to_text(self.corrections.measured_anchoring())])
         return "\n".join(lines)
 
@@ -102,7 +106,9 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
         metrics = open_metrics(settings.metrics)
     others = [one.run.folder for one in chosen[1:]]
     against = others.pop(0) if settings.against else None
-    source = open_source(run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt)
+    source = open_source(
+        run.folder, dataset, against=against, beside=others, metrics=metrics, prompt=prompt, queue=settings.queue
+    )
     model = (None, None) if settings.model is None else open_model(source, settings.model)
     verdicts, corrections = folder / VERDICTS_FOLDER, folder / CORRECTIONS_FOLDER
     return Review.of(source, settings.reviewer, verdicts, corrections, model, settings.from_empty, folder=folder)

@@ -4,9 +4,7 @@ An empty string or a zero stands for "not given" where a notebook cannot write N
 and docs/notebooks.md are written from here, by `helpers.notebook.parameter_table`.
 """
 
-import re
 from dataclasses import fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -20,10 +18,7 @@ from pydantic import (
     FilePath,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from helpers.core import paths
-from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import (
     AskedIds,
     Combine,
@@ -35,133 +30,44 @@ from helpers.core.vocabulary import (
     Quantization,
 )
 from helpers.data.opening import Opening
-from helpers.data.truth.other_frame import parse_size
 from helpers.metrics.intervals import DRAWS, SEED
 from helpers.notebook.demo_inputs import with_demo_checkpoint, with_demo_inputs
-from helpers.notebook.parameters import NOT_GIVEN
-from helpers.prediction.ensemble import parse_ensemble
-from helpers.prediction.predictor import DEFAULT_PROMPT, check_prompt
+from helpers.notebook.parameter_checks import (
+    checked_device,
+    checked_ensemble,
+    checked_prompt,
+    checked_size,
+    existing,
+    existing_if_given,
+    file_or_none,
+    needed,
+    none_if_empty,
+    none_if_zero,
+    one_of,
+    plain,
+    project,
+    sizes_file,
+)
+from helpers.prediction.predictor import DEFAULT_PROMPT
 
-_DEVICE = r"auto|cpu|mps|cuda(:\d+)?"
-
-
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
-
-
-def _none_if_zero(value: Any) -> Any:
-    """None for the number 0; False is left for the type check to refuse."""
-    return None if value == 0 and not isinstance(value, bool) else value
-
-
-def _needed(advice: str) -> BeforeValidator:
-    """Refuses an empty text, with what to do."""
-
-    def check(value: Any) -> Any:
-        if value == "":
-            raise PydanticCustomError(NOT_GIVEN, f"needed; {advice}")
-        return value
-
-    return BeforeValidator(check)
-
-
-def _one_of(words: type[StrEnum]) -> tuple[Any, ...]:
-    """What makes a text one of these words, and says so in the parameters' table."""
-    names: list[Any] = [str(word) for word in words]
-    shown = [repr(name) for name in names]
-
-    def check(value: str) -> str:
-        if value not in names:
-            raise ValueError(f"expected {', '.join(shown[:-1])} or {shown[-1]}")
-        return value
-
-    return AfterValidator(check), Field(json_schema_extra={"enum": names})
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise ValueError("expected an existing file or folder, found none; check the path")
-    return path
-
-
-def _existing_if_given(path: Path | None) -> Path | None:
-    return None if path is None else _existing(path)
-
-
-def _plain(name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        return paths.plain_name(name, "name")
-    except UsageProblem as error:
-        raise ValueError(str(error)) from error
-
-
-def _project(name: str) -> str:
-    """A plain name under `outputs`, or the path of a folder for all results."""
-    return name if paths.is_path(name) else str(_plain(name))
-
-
-def _sizes_file(value: str | None) -> str | None:
-    """A preset's name as it is, a JSON file as an absolute path."""
-    if value is None or not (value.endswith(".json") or re.search(r"[/\\]", value)):
-        return value
-    return str(_existing(paths.resolve(value)))
-
-
-def _file_or_none(value: str | None) -> Path | str | None:
-    """`none` as it is, anything else as an absolute path."""
-    return value if value in (None, "none") else _existing(paths.resolve(value))
-
-
-def _size(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            parse_size(value)
-        except UsageProblem as error:
-            raise ValueError("expected WIDTHxHEIGHT in pixels, such as 800x800") from error
-    return value
-
-
-def _prompt(value: str) -> str:
-    try:
-        check_prompt(value)
-    except UsageProblem as error:
-        raise ValueError(str(error).removeprefix("prompt: ")) from error
-    return value
-
-
-def _ensemble(value: str | None) -> str | None:
-    try:
-        return value if parse_ensemble(value) else None
-    except UsageProblem as error:
-        raise ValueError(str(error).removeprefix("ensemble: ")) from error
-
-
-def _device(value: str) -> str:
-    if not re.fullmatch(_DEVICE, value):
-        raise ValueError("expected auto, cpu, cuda, cuda:N or mps")
-    return value
-
-
-_Unset = BeforeValidator(_none_if_empty)
-_UnsetNumber = BeforeValidator(_none_if_zero)
+_Unset = BeforeValidator(none_if_empty)
+_UnsetNumber = BeforeValidator(none_if_zero)
 _Words = Annotated[str, Field(pattern=r"\S")]
-_Prompt = Annotated[str, AfterValidator(_prompt)]
-_PlainName = Annotated[str, AfterValidator(_plain)]
-_Project = Annotated[str, AfterValidator(_project)]
-_OptionalName = Annotated[str | None, _Unset, AfterValidator(_plain)]
+_Prompt = Annotated[str, AfterValidator(checked_prompt)]
+_PlainName = Annotated[str, AfterValidator(plain)]
+_Project = Annotated[str, AfterValidator(project)]
+_OptionalName = Annotated[str | None, _Unset, AfterValidator(plain)]
 _OptionalText = Annotated[str | None, _Unset]
 _OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _UnsetNumber]
 _Data = Annotated[
     Path,
-    _needed("give a path: a folder or annotation file. Project demo takes the data of `make demo`"),
-    AfterValidator(_existing),
+    needed("give a path: a folder or annotation file. Project demo takes the data of `make demo`"),
+    AfterValidator(existing),
 ]
 _Checkpoint = Annotated[
     Path,
-    _needed("give a path: iter_N.pth, or a folder of the official converter. Project demo takes that of `make demo`"),
-    AfterValidator(_existing),
+    needed("give a path: iter_N.pth, or a folder of the official converter. Project demo takes that of `make demo`"),
+    AfterValidator(existing),
 ]
 
 _NO_SOURCE = ("project", "name", "id_key", "receipt", "receipt_data")
@@ -188,7 +94,7 @@ class DataSettings(ResultSettings):
 
     data: _Data = Field(description="needed: data set, a folder or annotation file; or one image, DICOM or video")
     layout: _OptionalText = Field(None, description="of the data set; empty: found out")
-    ids: Annotated[Annotated[str, *_one_of(AskedIds)] | None, _Unset] = Field(
+    ids: Annotated[Annotated[str, *one_of(AskedIds)] | None, _Unset] = Field(
         None, description="keep or pseudonym; empty: keep those of public data sets, replace others"
     )
     id_key: Annotated[Path | None, _Unset] = Field(
@@ -196,7 +102,7 @@ class DataSettings(ResultSettings):
     )
     group_by: _OptionalText = Field(None, description="rule for patient and sequence; empty: found out")
     split: _OptionalText = Field(None, description="only this one, such as test; empty: all")
-    rescale_from: Annotated[str | None, _Unset, AfterValidator(_size)] = Field(
+    rescale_from: Annotated[str | None, _Unset, AfterValidator(checked_size)] = Field(
         None, description="image size assumed for annotations that state none, such as 800x800; empty: the frame's"
     )
 
@@ -221,7 +127,7 @@ class ConvertSettings(ResultSettings):
     sam2: Annotated[FilePath | None, _Unset] = Field(
         None, description="the SAM 2.0 file that the run started from; empty: none"
     )
-    sam2_config: Annotated[str | None, _Unset, AfterValidator(_sizes_file)] = Field(
+    sam2_config: Annotated[str | None, _Unset, AfterValidator(sizes_file)] = Field(
         None, description="a preset's name or a JSON file of sizes; empty: from the tensors"
     )
     train_config: Annotated[FilePath | None, _Unset] = Field(
@@ -231,19 +137,19 @@ class ConvertSettings(ResultSettings):
         None, description="scale of the LoRA matrices; 0: from the training config"
     )
     template: _OptionalText = Field(None, description="chat template; empty: from the training config")
-    pretrained: Annotated[str | None, _Unset, AfterValidator(_file_or_none)] = Field(
+    pretrained: Annotated[str | None, _Unset, AfterValidator(file_or_none)] = Field(
         None, description="Sa2VA that training loaded over the base; none: nothing was loaded; empty: not said"
     )
     id_key: Annotated[Path | None, _Unset] = Field(
         None, description="file of the key of hashes of training images' names; empty: a key of this machine"
     )
-    dtype: Annotated[str, *_one_of(ExportDtype)] = Field(
+    dtype: Annotated[str, *one_of(ExportDtype)] = Field(
         ExportDtype.BFLOAT16.value, description="of the exported weights: bfloat16, float16 or float32"
     )
     receipt: Annotated[FilePath | None, _Unset] = Field(
         None, description="receipt.npz of the official code, to compare with; empty: none (docs/receipt-format.md)"
     )
-    receipt_data: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
+    receipt_data: Annotated[Path | None, _Unset, AfterValidator(existing_if_given)] = Field(
         None, description="folder or image with the receipt's frames; empty: they were drawn"
     )
 
@@ -263,20 +169,20 @@ class InferSettings(DataSettings):
     )
     prompts: list[_Prompt] = Field([DEFAULT_PROMPT], min_length=1, description="each is asked of every frame")
     threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is in the mask")
-    combine: Annotated[str, *_one_of(Combine)] = Field(
+    combine: Annotated[str, *one_of(Combine)] = Field(
         Combine.UNION.value, description="of several [SEG]: union, first or best"
     )
     batch_size: _OptionalCount = Field(None, description="frames at a time; 0: what suits the device")
-    device: Annotated[str, AfterValidator(_device)] = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    dtype: Annotated[str, *_one_of(ComputeDtype)] = Field(
+    device: Annotated[str, AfterValidator(checked_device)] = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    dtype: Annotated[str, *one_of(ComputeDtype)] = Field(
         ComputeDtype.AUTO.value,
         description="that the model computes in: auto, float32, mixed (SAM2 in float16), bfloat16 or float16",
     )
-    quantize: Annotated[Annotated[str, *_one_of(Quantization)] | None, _Unset] = Field(
+    quantize: Annotated[Annotated[str, *one_of(Quantization)] | None, _Unset] = Field(
         None, description="int8 or nf4: the language model's weights in 8 or 4 bits; empty: in the dtype"
     )
     limit: _OptionalCount = Field(None, description="only the first cases, a later run may add more; 0: all")
-    ensemble: Annotated[str | None, _Unset, AfterValidator(_ensemble)] = Field(
+    ensemble: Annotated[str | None, _Unset, AfterValidator(checked_ensemble)] = Field(
         None, description="flips (4 times as long), prompts, or flips,prompts: keep how far answers differ; empty: no"
     )
 
@@ -291,7 +197,7 @@ class EvaluateSettings(DataSettings):
     predictions: _OptionalText = Field(None, description=_LATEST_RUN)
     against: list[_Words] = Field([], description="run folders or names to compare with")
     prompt: _OptionalText = Field(None, description="such as p1; empty: every prompt of the runs, each by itself")
-    training: Annotated[Path | None, _Unset, AfterValidator(_existing_if_given)] = Field(
+    training: Annotated[Path | None, _Unset, AfterValidator(existing_if_given)] = Field(
         None, description="list of case ids or configuration of the training; empty: what convert kept on this machine"
     )
     exclude_training: bool = Field(False, description="leave out patients of whom training saw frames, and count them")
@@ -333,12 +239,13 @@ class ReviewSettings(DataSettings):
     from_empty: float = Field(
         0.0, ge=0, le=1, description="share of the cases to draw from empty before their prediction is shown; 0: none"
     )
+    queue: _OptionalCount = Field(None, description="only the next cases to look at, by the model's own doubt; 0: all")
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")
-    export: Annotated[Annotated[str, *_one_of(Exported)] | None, _Unset] = Field(
+    export: Annotated[Annotated[str, *one_of(Exported)] | None, _Unset] = Field(
         None, description="what to write for other tools, see docs/exchange.md; empty: nothing"
     )
-    export_as: Annotated[str, *_one_of(Exchange)] = Field(Exchange.PNG.value, description="format of what is exported")
-    identity: Annotated[str, *_one_of(Identity)] = Field(
+    export_as: Annotated[str, *one_of(Exchange)] = Field(Exchange.PNG.value, description="format of what is exported")
+    identity: Annotated[str, *one_of(Identity)] = Field(
         Identity.DECLARED.value, description="whose identity exported DICOM files carry, see docs/exchange.md"
     )
     margin: Annotated[float | None, _UnsetNumber] = Field(

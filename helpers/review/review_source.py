@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from helpers.evaluation.scored_runs import ScoredRun, open_scored_runs, require_
 from helpers.metrics.definitions import BY_METRIC, Better
 from helpers.metrics.topology import skeleton
 from helpers.review.case_panels import truth_of
+from helpers.review.case_queue import CaseQueue, queue_of
 from helpers.review.corrections.bases import bases_of
 from helpers.review.figures.panels import PredictedMask
 from helpers.review.logit_coding import coded_map
@@ -36,6 +37,8 @@ from helpers.runs.weights import weights_of
 
 logger = logging.getLogger(__name__)
 
+DOUBT_RANK = "doubt_rank"  # among the scores of a case: its place by the model's own doubt
+
 
 @dataclass(frozen=True)
 class ReviewSource:
@@ -46,12 +49,14 @@ class ReviewSource:
         dataset: that the runs were made from.
         metrics: scores of the first run; None where it was not evaluated.
         beside: runs of the same frames to show at the same time, each in a panel of its own.
+        queue: the cases to look at; None for all of the run.
     """
 
     scored_runs: tuple[ScoredRun, ...]
     dataset: Dataset = field(repr=False)
     metrics: Metrics | None = field(default=None, repr=False)
     beside: tuple[ScoredRun, ...] = ()
+    queue: CaseQueue | None = None
 
     def __post_init__(self) -> None:
         known = {case.case_id for case in self.dataset.cases}
@@ -157,10 +162,10 @@ class ReviewSource:
 
     @cached_property
     def cases(self) -> tuple[ReviewCase, ...]:
-        """The cases of the reviewed run, in natural order, frames of a sequence in order of time."""
+        """The cases of the reviewed run, or of its queue, in natural order, frames of a sequence in order of time."""
         run, cases = self._scored_run.run, []
         empty = set() if self._table is None else set(self._table["case_id"][both_empty(self._table)])
-        for case_id in run.cases():
+        for case_id in run.cases() if self.queue is None else self.queue.chosen:
             row, frame = run.prediction(case_id, self.prompt)[0], self.data_cases[case_id].frame
             cases.append(
                 ReviewCase(
@@ -169,7 +174,7 @@ class ReviewSource:
                     frame.sequence,
                     frame.number,
                     str(row.status),
-                    self.scores.get(case_id, {}),
+                    self._ranking.get(case_id, {}) | dict(self.scores.get(case_id, {})),
                     frame.position,
                     case_id in empty,
                     self.predictions(case_id),
@@ -245,8 +250,11 @@ class ReviewSource:
             ],
             "beside": [{"name": one.name, "threshold": one.run.threshold} for one in self.beside],
             "metrics": [
-                {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
-                for name in self.metric_names
+                *self._guess,
+                *(
+                    {"name": name, "title": BY_METRIC[name].title, "lower_is_better": name in self.lower_is_better}
+                    for name in self.metric_names
+                ),
             ],
             "cases": [
                 {
@@ -256,6 +264,7 @@ class ReviewSource:
                     "frame": case.frame,
                     "status": case.status,
                     "scores": {name: value for name, value in case.scores.items() if value is not None},
+                    **({} if self.queue is None else {"why": str(self.queue.chosen[case.case_id])}),
                     "empty": case.empty,
                     "training": self.standings.get(case.case_id),
                     "predictions": list(case.predictions),
@@ -263,6 +272,19 @@ class ReviewSource:
                 for case in self.cases
             ],
         }
+
+    @property
+    def _ranking(self) -> Mapping[str, dict[str, float | None]]:
+        """Case id -> place by the model's own doubt, under `DOUBT_RANK`; empty without a queue."""
+        return {} if self.queue is None else {name: {DOUBT_RANK: place} for name, place in self.queue.ranks.items()}
+
+    @property
+    def _guess(self) -> list[dict[str, Any]]:
+        """The place by doubt as the viewer's first metric; nothing without a queue."""
+        if self.queue is None:
+            return []
+        title = f"model's own guess, rank of {len(self.queue.ranks)}"
+        return [{"name": DOUBT_RANK, "title": title, "lower_is_better": False, "digits": 0, "guess": True}]
 
     @cached_property
     def _cases_by_id(self) -> Mapping[str, ReviewCase]:
@@ -300,6 +322,7 @@ def open_source(
     beside: Sequence[Path] = (),
     metrics: Metrics | None = None,
     prompt: str | None = None,
+    queue: int | None = None,
 ) -> ReviewSource:
     """Open a review.
 
@@ -307,14 +330,17 @@ def open_source(
         against: another run of the same cases, to show in place of the first.
         beside: further ones, to show at the same time.
         prompt: id of the prompt; None for the first of the run.
+        queue: how many cases to look at, see `queue_of`; None for all.
     Raises:
         UsageProblem: where a run has no such prompt.
-        RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it.
+        RefusedInput: where a run is not finished or damaged, or the data set or metrics are not of it; as `queue_of`.
     """
     judged = [run] if against is None else [run, against]
     scored_runs = open_scored_runs([*judged, *beside], prompt=prompt or next(iter(open_run(run).prompts)))
     require_same_ids(scored_runs, dataset)
     source = ReviewSource(scored_runs[: len(judged)], dataset, metrics, scored_runs[len(judged) :])
+    if queue is not None:
+        source = replace(source, queue=queue_of(scored_runs[0], dataset, queue))
     _ = source.scores  # metrics of another run are refused now, not at the first case
     return source
 

@@ -34,6 +34,7 @@ def open_review(
     reviewer: str = "reviewer",
     model: str | os.PathLike[str] | None = None,
     from_empty: float = 0,
+    queue: int | None = None,
     **rules: Any,
 ) -> OpenedReview:
     """Open the review of a run. In a notebook, a cell that ends in it shows the viewer of notebook 04.
@@ -54,6 +55,8 @@ def open_review(
             through sequences; None for none.
         from_empty: share of the cases, 0 .. 1, drawn at random, that the reviewer draws from empty before their
             prediction is shown, so that anchoring is measured (docs/review.md).
+        queue: show so many cases alone, the next to look at by the model's own doubt, a tenth of them at random; None
+            for all (docs/review.md).
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -71,6 +74,8 @@ def open_review(
     """
     if not 0 <= from_empty <= 1:
         raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1, got {from_empty}")
+    if queue is not None and queue < 1:
+        raise UsageProblem(f"queue: expected at least 1, got {queue}")
     folder = _folder(run, "run")
     store = Path(f"{folder}-verdicts") if verdicts is None else Path(verdicts)
     kept_in = output_path(store, "verdicts", data)
@@ -83,6 +88,7 @@ def open_review(
         beside=[_folder(one, "beside") for one in beside],
         metrics=None if scores is None else open_metrics(scores),
         prompt=prompt,
+        queue=queue,
     )
     opened = (None, None) if model_folder is None else open_model(source, model_folder)
     return OpenedReview.of(source, reviewer, kept_in, corrections_beside(kept_in), opened, from_empty)

@@ -37,6 +37,9 @@ export class Header {
     this.id.textContent = here ? here.case_id : "no case";
     this.trained.hidden = here?.training !== "training";
     const facts = here ? [["patient", here.patient], ["sequence", here.sequence], ["frame", here.frame]] : [];
+    const guess = this.viewer.facts.metrics.find((one) => one.guess);
+    if (here?.why) facts.push([`${guess.title}:`, here.scores[guess.name]]);
+    if (here?.why === "random") facts.push(["in the queue", "at random"]);
     this.about.textContent = facts.filter(([, value]) => value !== null).map((pair) => pair.join(" ")).join(" · ");
     this.about.title = this.about.textContent;
     this.id.title = this.id.textContent;

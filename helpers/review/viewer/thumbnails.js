@@ -96,12 +96,12 @@ export class Thumbnails {
     tile.tabIndex = here ? 0 : -1;
     tile.ariaCurrent = String(here);
     tile.title = one.case_id;
-    scored.textContent = [score && `${score.title} ${written(score.value)}`, one.status !== "ok" && one.status]
+    scored.textContent = [score && `${score.title} ${written(score.value, score.digits)}`, one.status !== "ok" && one.status]
       .filter(Boolean).join(" · ");
     mark.className = `vk-${verdict ?? "open"}`;
     mark.textContent = MARKS[verdict] ?? "";
     chip.textContent = wordOf(viewer, one.case_id);
-    if (score) viewer.editor.truth.see(one.case_id);
+    if (score?.ofTruth) viewer.editor.truth.see(one.case_id);
     tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent, chip.textContent].filter(Boolean).join(", ");
     this.draw(one);
   }

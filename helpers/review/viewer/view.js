@@ -60,11 +60,13 @@ export class Viewer {
   // What a case was scored, by the metric that the queue is sorted by: of the first run, and nothing where it would
   // tell which run is which, or where the reviewer wants no ground truth.
   scoreOf(one) {
-    if (this.run !== 0 || this.state.blind || this.panels.truthHidden) return null;
-    if (this.editor.hidesScores(one.case_id)) return null;
+    if (this.run !== 0 || this.state.blind) return null;
     const metric = this.facts.metrics.find(({ name }) => name === (this.navigation.metric || "dice"));
+    const ofTruth = !metric?.guess; // the model's own guess is made without ground truth
+    if (ofTruth && (this.panels.truthHidden || this.editor.hidesScores(one.case_id))) return null;
     const value = metric && one.scores[metric.name];
-    return value === undefined || value === null ? null : { title: metric.title, value };
+    const { title, digits } = metric ?? {};
+    return value === undefined || value === null ? null : { title, digits, value, ofTruth };
   }
 
   // The verdicts of this reviewer on the run that is shown, or on that of another place.

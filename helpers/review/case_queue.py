@@ -1,0 +1,158 @@
+"""Which cases to look at next, chosen without ground truth: by the model's doubt, and some at random.
+
+Those of doubt are spread over patients. Those at random are drawn from all cases, so that what is found among them
+tells what the sure ones hide.
+"""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
+from helpers.data.dataset import Dataset
+from helpers.data.frames.frame import Frame
+from helpers.data.frames.image_reading import natural_key
+from helpers.evaluation.guess_text import SIGNAL_TITLES
+from helpers.evaluation.own_guess import Signal, doubts_of, expected_of
+from helpers.evaluation.scored_runs import ScoredRun
+
+RANDOM_SHARE = 0.1
+"""Share of a queue that is drawn at random."""
+_OF_SEQUENCE, _OF_PATIENT = 0.05, 0.1  # most cases of one, as a share of the queue
+
+
+class Why(StrEnum):
+    """Why a case is in a queue."""
+
+    DOUBT = "doubt"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class CaseQueue:
+    """Cases to look at.
+
+    Attributes:
+        signal: what the doubt was read from.
+        chosen: case id -> why, the highest doubt first.
+        ranks: case id -> place in the order of doubt of all cases of the run, from 1; equal doubts share a place.
+        of_sequence, of_patient: the most cases of one that were taken for their doubt.
+    """
+
+    signal: Signal
+    chosen: Mapping[str, Why]
+    ranks: Mapping[str, int] = field(repr=False)
+    of_sequence: int
+    of_patient: int
+
+    @property
+    def at_random(self) -> frozenset[str]:
+        """Ids of the cases that were drawn at random."""
+        return frozenset(case_id for case_id, why in self.chosen.items() if why is Why.RANDOM)
+
+    def to_text(self, wrong: Collection[str] = (), judged: Collection[str] = ()) -> str:
+        """How the queue was made, and what the cases at random have shown so far.
+
+        Args:
+            wrong: ids of cases that their reviewer would not accept.
+            judged: ids of all cases with a verdict.
+        """
+        drawn, found = self.at_random, []
+        seen = drawn & set(judged)
+        if seen:
+            bad = len(seen & set(wrong))
+            found.append(f"of {counted(len(seen), 'case')} at random with a verdict {bad} to fix or reject")
+        said = (
+            f"queue: {len(self.chosen)} of {counted(len(self.ranks), 'case')} by {SIGNAL_TITLES[self.signal]}, "
+            f"{len(drawn)} of them at random; for their doubt at most {self.of_sequence} of a sequence and "
+            f"{self.of_patient} of a patient"
+        )
+        return "; ".join([said, *found])
+
+
+def queue_of(scored_run: ScoredRun, dataset: Dataset, count: int) -> CaseQueue:
+    """The next cases of a run to look at; no ground truth is read. The same each time for the same run and count.
+
+    Args:
+        count: how many cases, at least 1.
+    Raises:
+        RefusedInput: where the run holds cases of sealed patients, or no signal of doubt.
+    """
+    case_ids = [case_id for case_id in scored_run.run.cases() if scored_run.run.has(case_id)]
+    sealed = dataset.sealed & set(case_ids)
+    if sealed:
+        raise RefusedInput(
+            f"{scored_run.run.folder}: a queue was about to choose among {counted(len(sealed), 'frame')} of sealed "
+            "patients, which the split kept with the data holds back for tests. Predict the other parts (--split), and "
+            "review that run"
+        )
+    doubts = doubts_of(scored_run, case_ids, {})
+    if Signal.ENSEMBLE not in doubts:
+        doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
+    signals = [signal for signal in Signal if signal in doubts]
+    if not signals:
+        raise RefusedInput(
+            f"{scored_run.run.folder}: expected a run that says how sure it is (logits, predicted IoU or an ensemble), "
+            "found one of masks alone. Review all of its cases, without a queue"
+        )
+    doubt = doubts[signals[0]].fillna(np.inf)  # what cannot be told is looked at first
+    frames = {case.frame.case_id: case.frame for case in dataset.cases}
+    seed = f"{scored_run.run.config.first_sha256}\n{scored_run.prompt_id}"
+    return chosen_cases(signals[0], dict(doubt), [frames[case_id] for case_id in case_ids], count, seed)
+
+
+def chosen_cases(
+    signal: Signal, doubt: Mapping[str, float], frames: Sequence[Frame], count: int, seed: str
+) -> CaseQueue:
+    """A queue of so many cases, or of all where there are fewer.
+
+    A tenth is drawn at random from all. The others are taken in order of doubt, at most a twentieth of the queue of one
+    sequence and a tenth of one patient; where these do not fill it, the limits grow together. A case whose sequence or
+    patient is unknown counts for itself.
+
+    Args:
+        doubt: by case id, the highest first; equal ones in natural order of the ids.
+        frames: of all cases; only patients, sequences and ids are read.
+        seed: of the draw.
+    """
+    count = min(count, len(frames))
+    ordered = sorted(frames, key=lambda frame: (-doubt[frame.case_id], natural_key(frame.case_id)))
+    chosen = dict.fromkeys((frame.case_id for frame in _drawn(ordered, count, seed)), Why.RANDOM)
+    of_sequence, of_patient = (max(1, math.ceil(share * count)) for share in (_OF_SEQUENCE, _OF_PATIENT))
+    while True:
+        for frame in _spread(ordered, of_sequence, of_patient):
+            if len(chosen) == count:
+                break
+            chosen.setdefault(frame.case_id, Why.DOUBT)
+        if len(chosen) == count:
+            break
+        of_sequence, of_patient = of_sequence + 1, of_patient + 1
+    values = sorted(doubt.values(), reverse=True)
+    first = {value: values.index(value) + 1 for value in set(values)}
+    ranks = {frame.case_id: first[doubt[frame.case_id]] for frame in ordered}
+    in_order = {frame.case_id: chosen[frame.case_id] for frame in ordered if frame.case_id in chosen}
+    return CaseQueue(signal, in_order, ranks, of_sequence, of_patient)
+
+
+def _drawn(frames: Sequence[Frame], count: int, seed: str) -> list[Frame]:
+    """A tenth of a queue, at random from all frames, whatever their order."""
+    pool = sorted(frames, key=lambda frame: frame.case_id)
+    return random.Random(seed).sample(pool, math.ceil(RANDOM_SHARE * count))
+
+
+def _spread(ordered: Sequence[Frame], of_sequence: int, of_patient: int) -> list[Frame]:
+    """The frames in their order, without those beyond the most of one sequence and of one patient."""
+    sequences, patients, kept = Counter[str](), Counter[str](), []
+    for frame in ordered:
+        sequence, patient = frame.sequence or frame.case_id, frame.patient or frame.case_id
+        if sequences[sequence] < of_sequence and patients[patient] < of_patient:
+            sequences[sequence] += 1
+            patients[patient] += 1
+            kept.append(frame)
+    return kept
