@@ -30,7 +30,7 @@ def test_a_difference_has_students_interval():
 
 
 def test_a_share_has_it_on_the_logit_scale_by_hand():
-    """Five patients at 0.5 and 0.9: mean 0.66, s = 0.219, se = 0.098, t(4) = 2.776, so 0.663 -+ 1.212 in logits."""
+    """Five patients at 0.5 and 0.9: mean 0.66, s = 0.219, se = 0.098, t(4) = 2.776, so 0.663 ± 1.212 in logits."""
     found = mean_interval(np.array([0.5, 0.5, 0.5, 0.9, 0.9]), SHARE)
     reach = t.ppf(0.975, 4) * np.sqrt(0.048 / 5) / (0.66 * 0.34)
     expected = [1 / (1 + np.exp(-(np.log(0.66 / 0.34) + sign * reach))) for sign in (-1, 1)]

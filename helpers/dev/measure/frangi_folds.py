@@ -16,6 +16,7 @@ from helpers.core.atomic import partial_folder, write_text_atomic
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset, open_dataset
 from helpers.data.frames.frame_source import read_frame
+from helpers.data.frames.image_reading import natural_key
 from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.frangi_tuning import candidates, choose, dice_curves, unit_table
 from helpers.evaluation.score_table import pooled, scores_table, summary, unit_keys
@@ -26,8 +27,12 @@ HEADLINE = ("dice", "iou", "precision", "recall", "cldice", "nsd_2px", "hd95_px"
 
 
 def fold_numbers(units: Sequence[str], folds: int, seed: int) -> np.ndarray:
-    """The fold of each case, int (n,): units are dealt out in random order, and folds differ by one at most."""
-    names = sorted(set(units))
+    """The fold of each case, int (n,): units are dealt out in random order, and folds differ by one at most.
+
+    Args:
+        units: of each case; the order of their first cases counts, so give cases in an order that stays.
+    """
+    names = list(dict.fromkeys(units))
     dealt = dict(zip(np.random.default_rng(seed).permutation(names), np.arange(len(names)) % folds, strict=True))
     return np.array([dealt[unit] for unit in units])
 
@@ -57,7 +62,9 @@ def out_of_fold(dataset: Dataset, folds: int, seed: int, processes: int) -> tupl
         RefusedInput: where a patient is sealed.
     """
     dataset.require_unsealed("the choice of settings")
+    # By the files' names, so that the dealing does not depend on the key of ids.
     cases = [case for case in dataset.cases if case.truth is not None]
+    cases.sort(key=lambda case: natural_key(dataset.people.by_case[case.case_id].name))
     listed = unit_table(cases)
     numbers = fold_numbers(list(unit_keys(listed)), folds, seed)
     curves = dice_curves(cases, candidates(), processes=processes)
