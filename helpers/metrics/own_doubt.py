@@ -31,9 +31,11 @@ class CaseDoubt:
 
 
 def expected_dice(probabilities: np.ndarray, mask: np.ndarray) -> float:
-    """Dice of a mask with the truth, were each pixel a vessel with its probability, 0 .. 1; 1 where both are empty.
+    """Dice of a mask with the truth, were each pixel a vessel with its probability, 0 .. 1.
 
-    The ratio of the expected sums, which for thousands of pixels is the expectation of the ratio.
+    The ratio of the expected sums, which for thousands of pixels is the expectation of the ratio. An empty mask has a
+    Dice of 1 or 0: it is the chance that there is no vessel, 1 less the highest probability, as of pixels that go
+    together.
 
     Args:
         probabilities: float (H, W), 0 .. 1.
@@ -42,8 +44,10 @@ def expected_dice(probabilities: np.ndarray, mask: np.ndarray) -> float:
         RefusedInput: as `as_mask`.
     """
     mask = as_mask("mask", mask)
+    if not mask.any():
+        return 1.0 - float(probabilities.max())
     total = float(probabilities.sum(dtype=np.float64)) + int(mask.sum())
-    return 1.0 if total == 0 else 2.0 * float(probabilities[mask].sum(dtype=np.float64)) / total
+    return 2.0 * float(probabilities[mask].sum(dtype=np.float64)) / total
 
 
 def own_doubt(probabilities: np.ndarray) -> np.ndarray:

@@ -11,7 +11,9 @@ def test_expected_dice_by_hand():
     probabilities, mask = np.array([[0.9, 0.7, 0.4]]), np.array([[True, True, False]])
     assert expected_dice(probabilities, mask) == pytest.approx(2 * 1.6 / 4)
     assert expected_dice(mask.astype(float), mask) == 1.0
-    assert expected_dice(np.zeros((2, 2)), np.zeros((2, 2), bool)) == 1.0
+    nothing = np.zeros((1, 3), bool)
+    assert expected_dice(np.zeros((1, 3)), nothing) == 1.0
+    assert expected_dice(np.array([[0.1, 0.3, 0.0]]), nothing) == pytest.approx(0.7), "the chance of no vessel"
 
 
 def test_doubt_is_highest_where_both_answers_are_as_likely():
