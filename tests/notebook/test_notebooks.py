@@ -80,7 +80,7 @@ def runs(tmp_path_factory) -> Runs:
     write_data(data)
     project = f"test-{uuid.uuid4().hex[:8]}"
     folder = ROOT / "outputs" / project
-    infer = {"project": project, "data": str(data), "prompts": list(PROMPTS)}
+    infer = {"project": project, "data": str(data), "prompts": list(PROMPTS), "ensemble": "prompts"}
     again = folder / "notebooks" / "again.ipynb"
     executed = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -158,7 +158,7 @@ def account_shown(runs):
     text = printed(node)
     for words in ("language model LoRA", "merged", "overridden", "lora_alpha", "verified", "conversion.json"):
         assert words in text
-    assert pictures(node) == 2 and pictures(runs.executed["papermill 02_infer"]) == 1
+    assert pictures(node) == pictures(runs.executed["papermill 02_infer"]) == 2
     text = printed(runs.executed["papermill 02_infer"])
     assert "read_error" in text and "4 pictures written" in text and "not an image of a known format" in text
     assert "unreadable" in text and "missing_truth" in text and "p1 and p2" in text
