@@ -43,6 +43,14 @@ def evaluate(
     remove_small: Annotated[
         int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")
     ] = 0,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="COLUMN",
+            help="Scores by group too: a column of a CSV file beside the data, or view or vendor of DICOM headers.",
+        ),
+    ] = None,
     options: DataOptions = AS_FOUND,
     processes: Processes = 2,
 ) -> None:
@@ -64,6 +72,7 @@ def evaluate(
         close_gaps,
         remove_small,
         processes,
+        groups=groups,
         spell=option_name,
     ).run(typer.echo)
     typer.echo(evaluation.text.split("\n## Second table")[0])

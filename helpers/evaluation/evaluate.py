@@ -14,17 +14,20 @@ from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_
 from helpers.core.documents import document
 from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
+from helpers.data.groups.case_groups import case_groups
 from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
 from helpers.evaluation.data_record import data_record
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths, without_p_values
+from helpers.evaluation.groups import group_record, groups_table
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
 from helpers.evaluation.metric_score import MetricScore, score_in
 from helpers.evaluation.metrics_folder import (
     CHANGES_NAME,
     FRAMES_NAME,
+    GROUPS_NAME,
     GUESSES_NAME,
     PREDICTION,
     RELIABILITY_NAME,
@@ -99,6 +102,7 @@ def evaluate(
     exclude_training: bool = False,
     development: Path | None = None,
     processing: Processing | None = None,
+    groups: str | None = None,
     processes: int = 2,
     seed: int = SEED,
     draws: int = DRAWS,
@@ -116,6 +120,8 @@ def evaluate(
         development: metrics folder of the same models on other patients, to choose a threshold and a temperature on;
             None for cross-validation over units.
         processing: steps on the masks whose gain is measured beside the masks as they are; None for none.
+        groups: column of a CSV file beside the data, or word for DICOM headers, for scores by group, see `case_groups`;
+            None for none.
         processes: that score cases.
         seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
     Raises:
@@ -124,6 +130,7 @@ def evaluate(
     """
     output = Path(output)
     check_output(output)
+    grouped = None if groups is None else case_groups(dataset, groups)
     scored_runs = open_scored_runs(runs, names, prompt)
     require_same_ids(scored_runs, dataset)
     check = check_training(scored_runs, dataset, choose_cases(scored_runs, dataset), training, exclude_training)
@@ -193,6 +200,7 @@ def evaluate(
             if name not in own
         ],
         "sequences": None if temporal is None else _temporal(temporal.record, own),
+        "groups": None if grouped is None else group_record(tables, grouped),
         "definitions": definitions().to_dict("records"),
     }
     table = pd.concat([one.assign(run=name) for name, one in tables.items()], ignore_index=True)
@@ -208,6 +216,7 @@ def evaluate(
             THRESHOLDS_NAME: _stacked([one.curves for one in points]),
             RELIABILITY_NAME: _stacked([one.reliability for one in points]),
             GUESSES_NAME: _stacked([one.assign(run=name) for name, one in guesses.items()]),
+            **({} if grouped is None else {GROUPS_NAME: groups_table(grouped, choice.case_ids)}),
             **({} if temporal is None else {FRAMES_NAME: temporal.frames, SEQUENCES_NAME: temporal.sequences}),
         }
         record = document(SCHEMA, SCHEMA_VERSION, {**values, "files": write_tables(folder, written, histograms)})

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from helpers.core.shown_text import counted
 from helpers.metrics.definitions import BY_METRIC, DISTANCES
 from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS, Method
 
@@ -102,6 +103,19 @@ def written_side(row: Mapping[str, Any], side: str) -> str:
         beside["n_infinite"] = None
     notes = stands_beside({"metric": row["metric"], "n_cases": row["n_cases"], **beside})
     return f"{row[side]:.3f}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def count_text(row: Mapping[str, Any]) -> str:
+    """What a mean rests on: `96 cases, 24 sequences, patients unknown`.
+
+    Args:
+        row: with n_cases, n_sequences and n_patients, the last two None where they are unknown.
+    """
+    parts = [counted(row["n_cases"], "case")]
+    for name in ("sequence", "patient"):
+        number = row[f"n_{name}s"]
+        parts.append(f"{name}s unknown" if number is None else counted(number, name))
+    return ", ".join(parts)
 
 
 def p_text(value: float | None) -> str:

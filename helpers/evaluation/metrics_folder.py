@@ -35,9 +35,10 @@ HISTOGRAMS_NAME = "histograms.npz"
 GUESSES_NAME = "guesses.parquet"  # absent in older folders
 FRAMES_NAME = "frames.parquet"
 SEQUENCES_NAME = "sequences.parquet"
+GROUPS_NAME = "groups.parquet"
 
 _HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, THRESHOLDS_NAME, RELIABILITY_NAME, HISTOGRAMS_NAME)
-_OF_SEQUENCES = (FRAMES_NAME, SEQUENCES_NAME)  # only where there are some
+_SOMETIMES = (GUESSES_NAME, FRAMES_NAME, SEQUENCES_NAME, GROUPS_NAME)  # where a folder has them
 
 PREDICTION = "prediction"  # column of the table, see `Metrics.predictions`
 
@@ -113,11 +114,15 @@ class Metrics:
 
     def frames(self) -> pd.DataFrame | None:
         """One row for each run and frame of a sequence; None where no sequences were scored."""
-        return self._of_sequences(FRAMES_NAME)
+        return self._sometimes(FRAMES_NAME)
 
     def sequences(self) -> pd.DataFrame | None:
         """One row for each run and sequence; None where none were scored."""
-        return self._of_sequences(SEQUENCES_NAME)
+        return self._sometimes(SEQUENCES_NAME)
+
+    def groups(self) -> pd.DataFrame | None:
+        """`case_id` and `group` (missing where unknown) of each case; None where no groups were asked for."""
+        return self._sometimes(GROUPS_NAME)
 
     def predictions(self, run: str) -> dict[str, str | None] | None:
         """Case id -> fingerprint of what was scored, None where the run had nothing; None for earlier versions."""
@@ -134,7 +139,7 @@ class Metrics:
         """What a run's own guesses were worth, see `own_guess.guess_record`; None for older folders."""
         return next((one for one in self.summary.get("guesses", ()) if one["run"] == run), None)
 
-    def _of_sequences(self, name: str) -> pd.DataFrame | None:
+    def _sometimes(self, name: str) -> pd.DataFrame | None:
         return read_pandas(self.folder / name) if name in self.summary["files"] else None
 
     def operating_point(self, run: str) -> dict[str, Any]:
@@ -164,7 +169,7 @@ def open_metrics(folder: Path) -> Metrics:
     summary = read_document(path, SCHEMA, _READ, ("files",), "Evaluate again")
     with refuse_damaged(path, SCHEMA, _READ, "Evaluate again"):
         files = dict(summary["files"])
-    for name in (*_HASHED, *(name for name in _OF_SEQUENCES if name in files)):
+    for name in (*_HASHED, *(name for name in _SOMETIMES if name in files)):
         file = Path(folder) / name
         if not file.is_file() or sha256(file.read_bytes()).hexdigest() != files.get(name):
             raise RefusedInput(f"{file}: expected as {SUMMARY_NAME} has it, found lost or changed. Evaluate again")
@@ -195,7 +200,7 @@ def write_tables(
     """Write the tables of a metrics folder; file name -> SHA-256, for its summary.
 
     Args:
-        tables: by file name, all but the histograms; those of sequences where there are some.
+        tables: by file name, all but the histograms; those of sequences and groups where there are some.
         histograms: run name -> case id -> histogram.
     """
     for name, table in tables.items():

@@ -5,11 +5,13 @@ from typing import Any
 
 from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
+from helpers.evaluation.groups import groups_text
 from helpers.evaluation.guess_text import TITLE, guess_text
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import titled
 from helpers.evaluation.markdown import (
     EQUAL_UNITS,
+    count_text,
     escaped,
     interval_text,
     missing_text,
@@ -35,6 +37,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     ]
     parts += [_scored_only(summary), _pooled(summary), _reference_bounds(summary)]
     parts += [_comparison(comparison, _training_warnings(summary)) for comparison in summary["comparisons"]]
+    parts += [_groups(summary)]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
     parts += [_means(summary, second, "Second table")]
     parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
@@ -98,7 +101,7 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     runs = summary["runs"]
     rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
     shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
-    head = ["metric", *(escaped(run["name"] + (f": {EDIT_TITLE}" if run.get(KEY) else "")) for run in runs), "n"]
+    head = ["metric", *_run_titles(summary), "n"]
     if all(run.get(KEY) for run in runs) and title == "Headline":
         title = EDIT_TITLE.capitalize()
     lines = _warning_rows(summary["warnings"], len(head))
@@ -106,13 +109,28 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
         of_runs = [rows[run["name"]][metric] for run in runs]
         unit = BY_METRIC[metric].unit
         name = BY_METRIC[metric].title + ("" if unit == "1" else f" [{unit}]")
-        lines.append([name, *(written_mean(row) for row in of_runs), _count(of_runs[0], summary)])
+        lines.append([name, *(written_mean(row) for row in of_runs), count_text(of_runs[0])])
     written = [rows[run["name"]][metric] for run in runs for metric in shown]
     missing = f" {missing_text(written)}." if missing_text(written) else ""
     return (
         f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means; 95 % intervals: {interval_text(written)}."
         f"{missing}{_centres(summary)} Failed and missing predictions count as empty masks. Infinite distances are "
         "capped at the frame's diagonal; the median is over cases.\n\n" + table(head, lines)
+    )
+
+
+def _run_titles(summary: Mapping[str, Any]) -> list[str]:
+    """The names of runs above their scores, escaped; with what these are where the truth began from a run's masks."""
+    return [escaped(run["name"] + (f": {EDIT_TITLE}" if run.get(KEY) else "")) for run in summary["runs"]]
+
+
+def _groups(summary: Mapping[str, Any]) -> str:
+    titles, warnings = _run_titles(summary), _training_warnings(summary)
+    return groups_text(
+        summary.get("groups"),
+        _heading(summary, "Groups, exploratory"),
+        titles,
+        _warning_rows(warnings, len(titles) + 3),
     )
 
 
@@ -124,7 +142,7 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
             shown = ", ".join(
                 f"{BY_METRIC[metric].title} {written_mean(by_metric[metric])}" for metric in ("dice", "iou", "cldice")
             )
-            lines.append(f"* {escaped(run['name'])}: {shown} ({_count(by_metric['dice'], summary)})")
+            lines.append(f"* {escaped(run['name'])}: {shown} ({count_text(by_metric['dice'])})")
     return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -296,14 +314,6 @@ def _unit(summary: Mapping[str, Any]) -> str:
 def _precision(summary: Mapping[str, Any]) -> str:
     said = precision_text(summary)
     return f"## Sample size\n\n{escaped(said)}" if said else ""
-
-
-def _count(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    parts = [counted(row["n_cases"], "case")]
-    for name in ("sequence", "patient"):
-        number = row[f"n_{name}s"]
-        parts.append(f"{name}s unknown" if number is None else counted(number, name))
-    return ", ".join(parts)
 
 
 def _centres(summary: Mapping[str, Any]) -> str:

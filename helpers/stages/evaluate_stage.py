@@ -44,6 +44,7 @@ class EvaluateRequest:
     processes: int = 2
     seed: int = SEED
     draws: int = DRAWS
+    groups: str | None = None
     spell: Spelling = field(default=str, repr=False)
 
     def run(self, told: Callable[[str], None] | None = None) -> Evaluation:
@@ -75,6 +76,7 @@ class EvaluateRequest:
             exclude_training=self.exclude_training,
             development=development,
             processing=processing if processing.active else None,
+            groups=self.groups,
             processes=self.processes,
             seed=self.seed,
             draws=self.draws,
@@ -93,6 +95,7 @@ def evaluate(
     development: str | os.PathLike[str] | None = None,
     close_gaps: int = 0,
     remove_small: int = 0,
+    groups: str | None = None,
     processes: int = 2,
     seed: int = SEED,
     draws: int = DRAWS,
@@ -114,6 +117,8 @@ def evaluate(
             cross-validation.
         close_gaps: radius in pixels of a disk whose closing of gaps is measured; 0 for none.
         remove_small: pixels below which the dropping of pieces is measured; 0 for none.
+        groups: column of a CSV file beside the data, or `view` or `vendor` of DICOM headers, for scores by group;
+            None for none.
         processes: that score cases, at least 1.
         seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
@@ -150,4 +155,5 @@ def evaluate(
         processes,
         seed,
         draws,
+        groups,
     ).run()

@@ -13,6 +13,8 @@ def test_a_run_is_scored_and_its_headline_shown(call, tmp_path):
     assert ended.code == 0 and "| Dice | 1.000 (all units equal" in ended.out and "Second table" not in ended.out
     assert (tmp_path / "m/summary.md").is_file()
     assert call("evaluate", *arguments, "--output", "n", "--processes", "0").code == 2
+    ended = call("evaluate", *arguments, "--output", "n", "--groups", "lost")
+    assert ended.code == 2 and "--groups lost: expected view or vendor" in ended.err
     (run / "manifest.json").unlink()
     ended = call("evaluate", *arguments, "--output", "n")
     assert ended.code == 3 and "the run is not finished" in ended.err and not (tmp_path / "n").exists()

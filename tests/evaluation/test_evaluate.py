@@ -69,10 +69,11 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     assert list(summary) == [
         *("schema", "schema_version", "created", "version", "settings", "dataset", "training", "standing", "sealed"),
         *("warnings", "data_check", "runs", "yardsticks", "comparisons", "studies", "processing", "guesses"),
-        *("sequences", "definitions", "files"),
+        *("sequences", "groups", "definitions", "files"),
     ]
     assert (summary["schema"], summary["schema_version"]) == ("vesselkit.metrics", 4)
     assert (summary["version"], summary["training"], summary["processing"]) == (__version__, None, None)
+    assert summary["groups"] is None and "Groups" not in found.text
     assert abs(datetime.now(UTC) - datetime.fromisoformat(summary["created"])) < timedelta(minutes=10)
     assert summary["settings"] == {"seed": 7, "draws": 50, "level": 0.95}
     listing = listing_sha256(data.frames)

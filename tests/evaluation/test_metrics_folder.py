@@ -79,7 +79,7 @@ def test_tables_of_a_folder(metrics):
         metrics.thresholds("b").to_dict("list") == metrics.reliability("b").to_dict("list") == {"threshold": [0.1, 0.3]}
     )
     assert metrics.changes()["case_id"].tolist() == metrics.reference_bounds()["case_id"].tolist() == ["x"]
-    assert metrics.frames() is metrics.sequences() is None
+    assert metrics.frames() is metrics.sequences() is metrics.groups() is None
 
 
 def test_histograms_and_predictions_by_case(metrics):
@@ -89,12 +89,14 @@ def test_histograms_and_predictions_by_case(metrics):
     assert metrics.predictions("a") == {"x": "f1", "y": None} and metrics.predictions("b") == {"x": "f2"}
 
 
-def test_tables_of_sequences_where_there_are_some(tmp_path):
-    table = pd.DataFrame({"sequence": ["S1"]})
-    found = open_metrics(write(tmp_path / "m", more={"frames.parquet": table, "sequences.parquet": table}))
-    assert found.frames()["sequence"].tolist() == found.sequences()["sequence"].tolist() == ["S1"]
-    (tmp_path / "m/sequences.parquet").unlink()
-    with pytest.raises(RefusedInput, match="sequences.parquet: expected as summary.json has it, found lost or changed"):
+@pytest.mark.parametrize("name", ["frames", "sequences", "groups", "guesses"])
+def test_tables_of_what_a_folder_may_have(tmp_path, name):
+    table = pd.DataFrame({"run": ["a"], "case_id": ["x"]})
+    found = open_metrics(write(tmp_path / "m", more={f"{name}.parquet": table}))
+    shown = found.guesses("a") if name == "guesses" else getattr(found, name)()
+    assert shown["case_id"].tolist() == ["x"]
+    (tmp_path / f"m/{name}.parquet").unlink()
+    with pytest.raises(RefusedInput, match=f"{name}.parquet: expected as summary.json has it, found lost or changed"):
         open_metrics(tmp_path / "m")
 
 

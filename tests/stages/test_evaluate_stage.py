@@ -43,6 +43,7 @@ def test_others_are_compared_with_the_first(material, tmp_path):
         ("demo-run", {"processes": 0}, "processes: expected at least 1, got 0"),
         ("demo-run", {"training": "lost.txt"}, "training lost.txt: expected an existing file"),
         ("demo-run", {"close_gaps": -1}, "close_gaps: expected 0 or more pixels"),
+        ("demo-run", {"groups": "lost"}, "--groups lost: expected view or vendor of DICOM headers, or a column"),
         ("demo-run", {"limit": 3}, "limit: no such parameter; those of the data set are"),
     ],
 )

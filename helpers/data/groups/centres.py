@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.core.errors import UsageProblem
-from helpers.data.groups.grouping import matched_rows, name_column, table_rows
+from helpers.data.groups.column_cells import cells_of, plain_title, readable_tables, titles_of
 
 # Not `site`, which may be of the body.
 COLUMNS = ("centre", "center", "hospital", "institution")
@@ -32,20 +31,14 @@ def centres_of(names: Sequence[str], folder: Path) -> Centres | None:
         folder: of the data set.
     """
     tables = []
-    for path in sorted(folder.glob("*.csv")):
-        try:
-            rows = table_rows(path)
-        except UsageProblem:  # a table of something else, in another encoding
-            continue
-        titles = {name.strip().casefold(): name for name in (rows[0] if rows else {}) if name is not None}
+    for _, rows in readable_tables(folder):
+        titles = {plain_title(title): title for title in titles_of(rows)}
         column = next((titles[name] for name in COLUMNS if name in titles), None)
-        if column is not None and name_column(rows, column) is not None:
-            tables.append((rows, column))
+        cells = None if column is None else cells_of(names, rows, column)
+        if column is not None and cells is not None:
+            tables.append((column, cells))
     if not tables:
         return None
-    rows, column = tables[0]
-    if len(tables) > 1:
-        return Centres(column, None)
-    found = matched_rows(names, rows, name_column(rows, column) or "")
-    values = [(found[name].get(column) or "").strip() if name in found else "" for name in names]
-    return Centres(column, len({value.casefold() for value in values}) if all(values) else None)
+    column, cells = tables[0]
+    whole = len(tables) == 1 and len(cells) == len(names)
+    return Centres(column, len({cell.casefold() for cell in cells.values()}) if whole else None)

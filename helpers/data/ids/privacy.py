@@ -97,6 +97,11 @@ def name_signs(name: str) -> tuple[str, ...]:
     return tuple(signs)
 
 
+def tells_of_a_person(text: str) -> bool:
+    """Whether a text holds a date, a long number or a DICOM person name. Two words alone do not tell: `Left Main`."""
+    return any(pattern.search(text) for kind, pattern in _PATTERNS.items() if kind != _PERSON)
+
+
 def header_signs(path: Path) -> tuple[tuple[str, ...], bool | None]:
     """Identifying header fields that are filled, by their DICOM keywords, and whether text is burned into the pixels.
 
