@@ -158,8 +158,9 @@ def evaluate(
     own = own_truths(scored_runs, dataset, tables)
     compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
     compared = [without_p_values(one, own) for one in compared]
+    sealed = not dataset.sealed.isdisjoint(choice.case_ids)
     points = [
-        operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed)
+        operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed, sealed=sealed)
         for name, table in tables.items()
     ]
     temporal = score_sequences(scored_runs, dataset, cases, tables, draws=draws, seed=seed)

@@ -136,7 +136,10 @@ def _drawn(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
-    """A figure of an order, with percentiles over draws of whole units; no bounds from fewer than 10 units."""
+    """A figure of an order, with percentiles over draws of whole units.
+
+    No bounds from fewer than 10 units, nor where all draws agree: that says how few units there are, and no certainty.
+    """
     found = {name: judge(doubt, dice), f"{name}_low": None, f"{name}_high": None, f"{name}_interval": None}
     places = [group.to_numpy() for _, group in pd.Series(range(len(units))).groupby(units.to_numpy(), sort=True)]
     if len(places) < FEWEST_UNITS:
@@ -147,6 +150,8 @@ def _drawn(
         for cases in (np.concatenate([places[unit] for unit in drawn]) for drawn in block)
     ]
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if low == high:
+        return found
     return found | {
         f"{name}_low": float(low),
         f"{name}_high": float(high),

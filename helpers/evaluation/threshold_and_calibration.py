@@ -129,11 +129,14 @@ def _require_unsealed(metrics: Metrics, dataset: Dataset) -> None:
         )
 
 
-def operating_point(name: str, scored: Scored, development: Scored | None, *, draws: int, seed: int) -> OperatingPoint:
+def operating_point(
+    name: str, scored: Scored, development: Scored | None, *, draws: int, seed: int, sealed: bool = False
+) -> OperatingPoint:
     """What the logits of one run say.
 
     Args:
         development: of the same model; None to choose by cross-validation over units.
+        sealed: whether patients that are held back for tests are among the scored.
     """
     if not scored.histograms:
         nothing = {"threshold": None, "calibration": None, "temperature": None}
@@ -148,6 +151,8 @@ def operating_point(name: str, scored: Scored, development: Scored | None, *, dr
     tables = [scored.table] if development is None else [scored.table, development.table]
     if any(table["patient"].isna().any() for table in tables):
         notes.append("patients are unknown: what was chosen may have seen frames of the scored ones")
+    if sealed and development is None and not alone:
+        notes.append("chosen on sealed patients: predict with neither, choose them on other patients (--development)")
     fitted: TemperatureScaling | Calibration | None = None
     if is_flat(scored.histograms):
         notes.append("the maps hold two values: every threshold gives the same masks, and there are no probabilities")

@@ -58,6 +58,7 @@ def test_each_different_evaluation_of_sealed_patients_is_counted(tmp_path):
     found, *told = look([ours], test)
     assert told == [2, 4, 1, False, True]
     assert "## Headline: training list unknown; first look at this test set" in found.text
+    assert any("chosen on sealed patients" in note for note in found.summary["studies"][0]["notes"])
     assert ". One centre. Failed and missing" in found.text and ", one centre |" not in found.text
     assert "training list unknown; first look at this test set" in headline(found.summary)
     assert look([ours], test, names=["another name"])[1:] == (2, 4, 1, True, True)
