@@ -14,6 +14,7 @@ from helpers.core.errors import UsageProblem
 from helpers.core.paths import Stage
 from helpers.core.watermark import stamp_notebook
 from helpers.data.dataset import Dataset
+from helpers.data.groups.case_groups import case_groups
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
 from helpers.evaluation.leakage.standing import title_of
@@ -224,6 +225,14 @@ def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun,
     return tuple(chosen)
 
 
+def open_data(settings: EvaluateSettings) -> Dataset:
+    """The data set. Raises as `open_dataset` and, before any frame is read, as `case_groups`."""
+    dataset = settings.opening.open()
+    if settings.groups is not None:
+        case_groups(dataset, settings.groups)
+    return dataset
+
+
 def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], dataset: Dataset, output: Path) -> Results:
     """Score the runs into a new metrics folder. Raises as `helpers.evaluation.evaluate.evaluate`."""
     folders, names = [one.run.folder for one in chosen], [one.name for one in chosen]
@@ -238,6 +247,7 @@ def evaluate_runs(settings: EvaluateSettings, chosen: Sequence[ChosenRun], datas
         exclude_training=settings.exclude_training,
         development=settings.development,
         processing=processing if processing.active else None,
+        groups=settings.groups,
         processes=settings.processes or os.cpu_count() or 1,
         seed=settings.seed,
         draws=settings.draws,

@@ -209,6 +209,10 @@ class EvaluateSettings(DataSettings):
         0, ge=0, description="close gaps with a disk of this radius in pixels and report the gain; 0: no"
     )
     remove_small: int = Field(0, ge=0, description="drop pieces below this number of pixels and report the gain; 0: no")
+    groups: _OptionalText = Field(
+        None,
+        description="scores by group: column of a CSV beside the data, or view or vendor of DICOM headers; empty: no",
+    )
     seed: int = Field(SEED, ge=0, description="of p-values by sign flips, and of the interval of the ECE")
     draws: int = Field(DRAWS, ge=100, description="how many sign flips and bootstrap draws of patients")
     processes: _OptionalCount = Field(None, description="processes that score cases; 0: one for each core")

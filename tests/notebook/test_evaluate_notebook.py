@@ -14,7 +14,7 @@ from helpers.core import paths
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.watermark import new_stamp, stamp_text
 from helpers.evaluation.headline import headline as headline_of
-from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs
+from helpers.notebook.evaluate_notebook import choose_runs, evaluate_runs, open_data
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import validate
 from helpers.notebook.settings import EvaluateSettings
@@ -31,6 +31,7 @@ FIGURES = (
     "middle_case",
     "best_case",
     "patients",
+    "groups",
     "precision_recall",
     "threshold",
     "reliability",
@@ -97,6 +98,12 @@ def test_an_unfinished_run_is_refused(root):
         choose_runs(settings(predictions="tuned"))
 
 
+def test_groups_that_the_data_cannot_have_are_refused_when_they_are_opened(root):
+    assert len(open_data(settings()).cases) == 12
+    with pytest.raises(UsageProblem, match="--groups lost: expected view or vendor of DICOM headers"):
+        open_data(settings(groups="lost"))
+
+
 def test_one_patient_has_pooled_numbers_without_an_interval(root):
     dataset = settings().opening.open()
     alone = replace(dataset, cases=dataset.cases[:2])
@@ -109,7 +116,8 @@ def test_one_patient_has_pooled_numbers_without_an_interval(root):
 def test_the_notebook_by_the_runner(root):
     (root / "trained.txt").write_text("P01_S01_001.png\n")
     values = {"data": "data", "predictions": "tuned", "against": ["frangi"], "name": "a", "draws": 500, "processes": 1}
-    values |= {"training": "trained.txt", "remove_small": 3}
+    values |= {"training": "trained.txt", "remove_small": 3, "groups": "side"}
+    (root / "data/sides.csv").write_text("file,side\nP01_S01_001,left\nP01_S01_002,left\nP02_S01_001,left\n")
     output = root / "outputs/demo/notebooks/03.ipynb"
     node = nbformat.read(execute_notebook(EVALUATE, output, values, TIMEOUT_S), as_version=4)
     folder = root / "outputs/demo/evaluate/a"
@@ -162,6 +170,8 @@ def html_shows_what_the_files_say(folder, summary, table):
         "WARNING: 1 of 12 scored cases are training data",
         "cross-validation, 5 folds of patients",
         "pieces under 3 px removed",
+        "groups by side, exploratory",
+        "Patients may be in several groups: 1 is; groups are not compared by a test",
         "equal",
         "tuned against",
     ):

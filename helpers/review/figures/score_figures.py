@@ -1,18 +1,21 @@
 """Pictures of scores: the headline with intervals, distributions over patients, and paired differences."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.evaluation.markdown import each_unit, interval_text, stands_beside
-from helpers.evaluation.score_table import Unit, capped, keys_of, patient_means, sizes, unit_of
+from helpers.evaluation.groups import group_name
+from helpers.evaluation.markdown import count_text, each_unit, interval_text, stands_beside
+from helpers.evaluation.score_table import Unit, capped, keys_of, patient_means, sizes, table_of, unit_of
 from helpers.metrics.definitions import BY_METRIC, HEADLINE, Better
 from helpers.review.figures.style import caution, legend, look, new_figure, say, sizes_of, sizes_text
 
 DISTRIBUTION_METRICS = ("dice", "cldice", "nsd_2px")
+GROUP_METRICS = ("dice", "cldice")
 _WIDTH = 10.0
 _ROW = 0.28  # inches of one metric of one run
 _MOST_LABELS = 40
@@ -113,19 +116,50 @@ def difference_figure(
     return figure
 
 
+def group_figure(record: Mapping[str, Any], title: str = "", metrics: Sequence[str] = GROUP_METRICS) -> Figure:
+    """Mean and interval of each group, the runs beside each other, in the order of the groups' names.
+
+    In a group with too few units for an interval, the mean of each is a dot in its place.
+
+    Args:
+        record: of a summary, see `helpers.evaluation.groups.group_record`.
+        title: whose scores these are.
+        metrics: shares, a panel for each.
+    """
+    groups = record["groups"]
+    runs = [run["run"] for run in groups[0]["runs"]]
+    names = [f"{group_name(group)}\n{count_text(group)}" for group in groups]
+    height = len(groups) * max(0.4, len(runs) * _ROW) + 0.6
+    heading = f"Groups by {record['column']}, exploratory"
+    figure = new_figure(_WIDTH, 1.2 + len(metrics) * height, heading, title, "groups are not compared by a test")
+    axes = figure.subplots(len(metrics), 1, squeeze=False, sharex=True)[:, 0]
+    for axis, metric in zip(axes, metrics, strict=True):
+        for place, group in enumerate(groups):
+            for index, run in enumerate(group["runs"]):
+                found = table_of(run["summary"]).set_index("metric").loc[metric]
+                if not np.isnan(found["mean"]):
+                    _draw_estimate(axis, found, _height(place, index, len(runs)), index)
+        axis.set_title(_label(metric), loc="left", fontsize=9)
+        axis.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_xlim(0.0, 1.0)
+        axis.grid(axis="x", color="0.9")
+    handles = _handles(axes[0], dict.fromkeys(runs))
+    legend(axes[-1], *handles, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4)
+    return figure
+
+
+def _height(row: int, index: int, count: int) -> float:
+    """Where the run at `index` of so many stands in a row."""
+    return row + (index - (count - 1) / 2) * 0.8 / count
+
+
 def _draw_intervals(axis: Axes, tables: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> None:
     count = len(tables)
     for row, metric in enumerate(metrics):
         for index, table in enumerate(tables.values()):
             if metric in table.index and not np.isnan(table.loc[metric, "mean"]):
-                found = table.loc[metric]
-                height = row + (index - (count - 1) / 2) * 0.8 / count
-                each = list(each_unit(found).values())
-                axis.plot(each, [height] * len(each), linestyle="none", marker=".", color="0.35", zorder=3)
-                _draw_mean(axis, found, height, index)
-                axis.text(
-                    1.01, height, _written(found), transform=axis.get_yaxis_transform(), va="center", fontsize=8
-                )  # fmt: skip
+                _draw_estimate(axis, table.loc[metric], _height(row, index, count), index)
     axis.set_yticks(range(len(metrics)), [_label(metric) for metric in metrics])
     axis.set_ylim(len(metrics) - 0.5, -0.5)
     axis.grid(axis="x", color="0.9")
@@ -133,6 +167,14 @@ def _draw_intervals(axis: Axes, tables: Mapping[str, pd.DataFrame], metrics: Seq
         axis.set_xlim(0.0, 1.0)
     else:
         axis.set_xlim(left=0.0)
+
+
+def _draw_estimate(axis: Axes, found: pd.Series, height: float, index: int) -> None:
+    """A mean with its interval, or with dots for its units, and the numbers at the right."""
+    each = list(each_unit(found).values())
+    axis.plot(each, [height] * len(each), linestyle="none", marker=".", color="0.35", zorder=3)
+    _draw_mean(axis, found, height, index)
+    axis.text(1.01, height, _written(found), transform=axis.get_yaxis_transform(), va="center", fontsize=8)
 
 
 def _places(table: pd.DataFrame, metrics: Sequence[str]) -> list[int]:

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.data.groups.case_groups import CaseGroups, GroupSource
+from helpers.evaluation.groups import group_record
 from helpers.evaluation.paired import compare, pair
 from helpers.evaluation.score_table import summary
-from helpers.review.figures.score_figures import difference_figure, distribution_figure, headline_figure
+from helpers.review.figures.score_figures import difference_figure, distribution_figure, group_figure, headline_figure
 from tests.support.score_tables import of_patients, table
 
 DRAWS = 200
@@ -102,3 +104,27 @@ def test_differences_by_unit_with_the_mean():
     assert markers(axis, "o")[0][0] == [0.1, 0.3] and markers(axis, "s")[0][0] == pytest.approx([0.2])
     text = words(figure)
     assert "model less frangi, by patient" in text and "4 cases" in text and "2 patients, fewer than 5" in text
+
+
+def test_groups_have_intervals_or_a_dot_for_each_patient_and_stand_in_the_order_of_their_names():
+    model, other = of_patients([8, 10, 4, 6, 7, 9, 5], 1), of_patients([None] * 7, 1)
+    names = dict(zip(model["case_id"], ["$b$"] * 5 + [None] * 2, strict=True))
+    record = group_record({"model": model, "other": other}, CaseGroups("side", GroupSource.CSV, names))
+    figure = group_figure(record, "of seven patients", ("recall",))
+    (axis,) = figure.axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "$b$\n5 cases, 5 sequences, 5 patients", "unknown\n2 cases, 2 sequences, 2 patients",
+    ]  # fmt: skip
+    assert ([pytest.approx(0.7)], [pytest.approx(-0.2)]) in markers(axis, "o")
+    dots = [found for found in markers(axis, ".") if found[1] == [0.8, 0.8]]
+    assert dots == [([pytest.approx(0.9), pytest.approx(0.5)], [0.8, 0.8])]
+    row = record["groups"][0]["runs"][0]["summary"]
+    recall = next(one for one in row if one["metric"] == "recall")
+    spans = [np.vstack(found.get_segments())[:, 0].tolist() for found in axis.collections]
+    assert [recall["low"], recall["high"]] in spans
+    text = words(figure)
+    assert "Groups by side, exploratory" in text and "groups are not compared by a test" in text
+    assert "of seven patients" in text and [one.get_text() for one in axis.get_legend().get_texts()] == [
+        "model",
+        "other",
+    ]
