@@ -14,11 +14,11 @@ from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted, printable
 from helpers.data.dataset import Dataset
 from helpers.data.groups.column_cells import Rows, cells_of, plain_title, readable_tables, titles_of
-from helpers.data.groups.grouping import name_column
+from helpers.data.groups.grouping import PATIENT_COLUMNS, name_column
 from helpers.data.groups.header_words import KEYWORDS, HeaderWord, header_group
 from helpers.data.groups.name_parts import folded
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.ids.privacy import tells_of_a_person
+from helpers.data.ids.privacy import name_signs, tells_of_a_person
 
 MOST_GROUPS = 12
 UNKNOWN = "unknown"
@@ -83,7 +83,7 @@ def case_groups(dataset: Dataset, column: str) -> CaseGroups:
     by_case = _united({case.case_id: _one_line(values.get(case.case_id, "")) for case in dataset.cases})
     if not any(by_case.values()):
         raise UsageProblem(f"--groups {column}: expected {lacking}, found none for {len(by_case)} cases")
-    _require_groups(dataset, column, by_case)
+    _require_groups(dataset, column, by_case, tables)
     if source is GroupSource.CSV:
         _require_shared(dataset, column, by_case)
     return CaseGroups(shown, source, by_case)
@@ -158,7 +158,9 @@ def _united(values: Mapping[str, str]) -> dict[str, str | None]:
     return {case_id: spelled[value.casefold()] for case_id, value in values.items()}
 
 
-def _require_groups(dataset: Dataset, column: str, by_case: Mapping[str, str | None]) -> None:
+def _require_groups(
+    dataset: Dataset, column: str, by_case: Mapping[str, str | None], tables: Sequence[tuple[Path, Rows]]
+) -> None:
     """Raise UsageProblem for values that are too many or too long, or look like somebody's name."""
     groups = {group for group in by_case.values() if group is not None}
     if len(groups) > MOST_GROUPS:
@@ -174,20 +176,28 @@ def _require_groups(dataset: Dataset, column: str, by_case: Mapping[str, str | N
     if dataset.ids is IdPolicy.PUBLIC:
         return
     telling = [group for group in groups if tells_of_a_person(group)]
-    if telling or _names_somebody(dataset, groups):
+    if telling or _names_somebody(dataset, groups, tables):
         raise UsageProblem(
             f"--groups {column}: expected words that name nobody, found a date, a long number, or the name of a "
             "patient or file among its values, which results would show. Give another column, or values in words"
         )
 
 
-def _names_somebody(dataset: Dataset, groups: set[str]) -> bool:
-    """Whether a group is, or holds, a patient's original name; or a file's, where pseudonyms hide these."""
+def _names_somebody(dataset: Dataset, groups: set[str], tables: Sequence[tuple[Path, Rows]]) -> bool:
+    """Whether a group is, or holds, a patient's original name; or is a file's, where pseudonyms hide these.
+
+    Where patients are not known, names are those of a column of patients, and of folders that look like a person's.
+    """
     people = dataset.people
-    patients = {folded(name) for name in (*people.ids, *(one.patient or "" for one in people.known))} - {""}
+    paths = [PurePosixPath(one.name.partition("#")[0]) for one in people.known]
+    names = [*people.ids, *(one.patient or "" for one in people.known)]
+    names += [part for path in paths for part in path.parts[:-1] if name_signs(part)]
+    for _, rows in tables:
+        titles = [title for title in titles_of(rows) if plain_title(title) in PATIENT_COLUMNS]
+        names += [row.get(title) or "" for row in rows for title in titles]
+    patients = set(map(folded, names)) - {""}
     hidden = set(patients)
     if dataset.ids is IdPolicy.PSEUDONYM:
-        paths = [PurePosixPath(one.name.partition("#")[0]) for one in people.known]
         hidden |= {folded(text) for path in paths for text in (path.name, path.stem)}
     long = [re.escape(name) for name in patients if len(name) >= _TELLING]
     within = re.compile(rf"(?<!\w)(?:{'|'.join(long)})(?!\w)") if long else None

@@ -19,7 +19,7 @@ from helpers.data.groups.time_order import STRUCTURE
 _GROUPS = {"patient", "sequence", "frame"}
 _COLUMN = "column:"
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
-_PATIENT_COLUMNS = ("patient", "patient_id", "patientid", "subject", "subject_id")
+PATIENT_COLUMNS = ("patient", "patient_id", "patientid", "subject", "subject_id")
 _DELIMITERS = (",", ";", "\t")  # the second is what spreadsheets write where a comma marks decimals
 
 # Only names that look like a patient's number are taken for patients: LAO, good or 2021 are folders as well.
@@ -277,7 +277,7 @@ def _suggested_column(folder: Path) -> str:
         except (UsageProblem, IndexError):  # the table may be about something else
             continue
         if any(name in columns for name in _NAME_COLUMNS):
-            patient_columns += [name for name in columns if str(name).casefold() in _PATIENT_COLUMNS]
+            patient_columns += [name for name in columns if str(name).casefold() in PATIENT_COLUMNS]
     return (
         f"; a CSV file beside the data names patients: --group-by column:{patient_columns[0]}"
         if len(patient_columns) == 1

@@ -120,6 +120,25 @@ def test_what_is_no_group_is_refused_without_its_value(data, tmp_path, values, s
     assert not any(value in shown for value in values if len(value) > 1)
 
 
+def test_names_of_patients_that_nobody_grouped_by_are_refused(data, tmp_path):
+    names = ["x0.png", "Berg Eva/x1.png", "x2.png", "x3.png", "lca/x4.png", "x5.png"]
+    known = [replace(one, name=name, patient=None) for one, name in zip(data.people.known, names, strict=True)]
+    cases = [replace(one, frame=replace(one.frame, patient=None)) for one in data.cases]
+    lone = replace(data, cases=tuple(cases), people=PatientNames(tuple(known)))
+    table(tmp_path, "p9", "p9", "p8", "p8", title="Subject")
+    table(tmp_path, "lca", "lca", "P 8", name="u.csv")
+    for column in ("subject", "side"):
+        with pytest.raises(UsageProblem, match=NAMES):
+            case_groups(lone, column)
+    for text, shown in (("Berg  Eva", False), ("of berg eva", False), ("lca", True)):
+        table(tmp_path, *["lca"] * 4, text, name="u.csv")
+        if shown:
+            assert groups(lone)[1] == ["lca"] * 5 + [None]
+            continue
+        with pytest.raises(UsageProblem, match=NAMES):
+            case_groups(lone, "side")
+
+
 def test_what_may_be_shown_depends_on_the_ids(data, tmp_path):
     table(tmp_path, *["x3"] * 6)
     assert groups(replace(data, ids=IdPolicy.KEEP))[1] == ["x3"] * 6
