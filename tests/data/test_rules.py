@@ -43,7 +43,9 @@ def write(path, value):
     return path
 
 
-SPLIT = Split({"train": ("P1", "P2"), "test": ("P3",)}, ("test",), "ab" * 8, 4, "none: too few")
+SPLIT = Split(
+    {"train": ("P1", "P2"), "test": ("P3",)}, ("test",), "ab" * 8, 4, {"train": 67, "test": 33}, "none: too few"
+)
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9).filter(str.strip)
 lists = st.none() | st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple)
