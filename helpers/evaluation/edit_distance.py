@@ -18,7 +18,6 @@ from helpers.runs.weights import weights_of
 
 EDIT_TITLE = "edit distance to the corrected mask"
 KEY = "edit_distance"  # of a run in a summary
-_P_VALUES = ("p_sign_flip", "p_wilcoxon", "p_sign_flip_holm", "p_wilcoxon_holm")
 
 
 @dataclass(frozen=True)
@@ -91,18 +90,39 @@ def edit_warnings(own: Mapping[str, OwnTruth]) -> list[str]:
     """What must be known of such runs: a sentence for each."""
     return [
         f"run {name}: {one.text}. Its scores say how much of its masks was edited, and nothing of how good it is: it "
-        "has no headline and no p-value. Score it on cases that nobody began from its masks"
+        "has no headline, and no run is compared with it. Score it on cases that nobody began from its masks"
         for name, one in own.items()
     ]
 
 
-def without_p_values(comparison: dict[str, Any], own: Mapping[str, OwnTruth]) -> dict[str, Any]:
-    """A comparison of a summary as it is where none of its two runs is among `own`, else without p-values."""
-    if not {comparison["first"], comparison["second"]} & own.keys():
-        return comparison
-    rows = [{**row, **{name: None for name in _P_VALUES if name in row}} for row in comparison["metrics"]]
-    titled = {"title": f"{EDIT_TITLE}: {comparison['title']}"} if "title" in comparison else {}
-    return {**comparison, **titled, "metrics": rows}
+def not_compared(summary: Mapping[str, Any], comparison: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of the two runs of a comparison whose masks the ground truth began from: it has no numbers to show.
+
+    Evaluations of earlier versions hold numbers all the same.
+
+    Args:
+        comparison: one of a summary.
+    """
+    both = (str(comparison["first"]), str(comparison["second"]))
+    return tuple(name for name in both if edit_distance_of(summary, name) is not None)
+
+
+def not_compared_text(first: str, second: str, own: Sequence[str]) -> str:
+    """Why two runs are not compared, and what to do: two sentences.
+
+    Args:
+        own: as `not_compared` gives it, not empty.
+    """
+    return (
+        f"{second} is not compared with {first}: the ground truth began from the masks of {' and of '.join(own)}, so "
+        f"that a difference says who was edited less, and not who is better. Compare the two on cases that "
+        "nobody began from their masks"
+    )
+
+
+def run_title(summary: Mapping[str, Any], run: str) -> str:
+    """A run's name above its scores, with what these are where the ground truth began from its masks."""
+    return f"{run}: {EDIT_TITLE}" if edit_distance_of(summary, run) is not None else run
 
 
 def edit_distance_of(summary: Mapping[str, Any], run: str) -> Mapping[str, Any] | None:

@@ -19,7 +19,7 @@ from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, re
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
 from helpers.evaluation.data_record import data_record
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
-from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths, without_p_values
+from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths
 from helpers.evaluation.groups import group_record, groups_table
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
@@ -156,8 +156,7 @@ def evaluate(
     }
     guesses = {one.name: guesses_table(one, scores[one.name]) for one in scored_runs}
     own = own_truths(scored_runs, dataset, tables)
-    compared, changed = _comparisons(tables, check.excluded_patients, seed=seed, draws=draws)
-    compared = [without_p_values(one, own) for one in compared]
+    compared, changed = _comparisons(tables, own, check.excluded_patients, seed=seed, draws=draws)
     sealed = not dataset.sealed.isdisjoint(choice.case_ids)
     points = [
         operating_point(name, Scored(table, histograms[name]), others.get(name), draws=draws, seed=seed, sealed=sealed)
@@ -248,25 +247,32 @@ def _described(scored_run: ScoredRun, table: pd.DataFrame, own: OwnTruth | None)
 
 
 def _temporal(record: Mapping[str, Any], own: Mapping[str, OwnTruth]) -> dict[str, Any]:
-    """The record of sequences, without p-values of runs whose masks the ground truth began from."""
-    return {**record, "comparisons": [without_p_values(one, own) for one in record["comparisons"]]}
+    """The record of sequences, without comparisons with runs whose masks the ground truth began from."""
+    return {**record, "comparisons": [one for one in record["comparisons"] if own.keys().isdisjoint(_both(one))]}
+
+
+def _both(comparison: Mapping[str, Any]) -> tuple[str, str]:
+    """The names of the two runs of a comparison."""
+    return comparison["first"], comparison["second"]
 
 
 def _comparisons(
-    tables: Mapping[str, pd.DataFrame], left_out: int, *, seed: int, draws: int
+    tables: Mapping[str, pd.DataFrame], own: Mapping[str, OwnTruth], left_out: int, *, seed: int, draws: int
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Each other run against the first, and a table of changed cases.
 
     Args:
+        own: runs whose masks the ground truth began from: a comparison with one has no numbers, and names it.
         left_out: number of TRAINING patients that were left out on request.
     """
     names = list(tables)
     compared, changed = [], []
     for name in names[1:]:
         pairing = pair(tables[names[0]], tables[name])
-        changed_cases = changes(pairing)
+        edited = [one for one in (names[0], name) if one in own]
+        changed_cases = changes(pairing)[: 0 if edited else None]
         together = counts(joint((pairing.first, pairing.second)))
-        note = p_value_note(together, names[0], name)
+        note = None if edited else p_value_note(together, names[0], name)
         warnings = [] if note is None else [note]
         if pairing.all_identical:
             warnings.append(
@@ -278,10 +284,11 @@ def _comparisons(
                 "first": names[0],
                 "second": name,
                 "title": title(together, left_out),
+                EDIT_DISTANCE: edited,
                 "identical": len(pairing.identical),
                 "warnings": warnings,
                 "changes": {str(word): int(count) for word, count in changed_cases["change"].value_counts().items()},
-                "metrics": records_of(compare(pairing, draws=draws, seed=seed)),
+                "metrics": [] if edited else records_of(compare(pairing, draws=draws, seed=seed)),
             }
         )
         changed.append(changed_cases.assign(first_run=names[0], second_run=name))

@@ -42,8 +42,8 @@ def headline(summary: Mapping[str, Any]) -> str:
     if edited is not None:
         return (
             f"{run['name']}: no headline: the ground truth of {edited['cases']} of {_scored_cases(run)} scored cases "
-            f"began from its own masks. The {EDIT_TITLE} is a mean Dice of {dice['mean']:.3f}{_interval(dice)}, "
-            f"{sizes}."
+            f"began from its own masks. {EDIT_TITLE.capitalize()}: a mean Dice of {dice['mean']:.3f}{_interval(dice)} "
+            f"between its masks and {_corrected(edited, run)}, {sizes}; 1 is untouched."
         )
     parts = [f"{run['name']}: mean Dice {dice['mean']:.3f}{_interval(dice)}, {sizes}"]
     failed = _scored_cases(run) - scored
@@ -51,6 +51,11 @@ def headline(summary: Mapping[str, Any]) -> str:
         parts.append(f"{failed} without a mask count as empty")
     parts.append(_whose(summary, run))
     return f"{'; '.join(parts)}. {_against(summary, run)}."
+
+
+def _corrected(edited: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """What masks are scored against, as far as the ground truth began from them."""
+    return "what they were corrected to" if edited["cases"] == _scored_cases(run) else "the ground truth"
 
 
 def _scored_cases(run: Mapping[str, Any]) -> int:

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helpers.core.shown_text import counted
-from helpers.evaluation.edit_distance import EDIT_TITLE, KEY
+from helpers.evaluation.edit_distance import (
+    EDIT_TITLE,
+    KEY,
+    not_compared,
+    not_compared_text,
+    run_title,
+)
 from helpers.evaluation.groups import groups_text
 from helpers.evaluation.guess_text import TITLE, guess_text
 from helpers.evaluation.headline import centres_text, headline, official_check_lines
@@ -36,11 +42,11 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         _means(summary, HEADLINE, "Headline"),
     ]
     parts += [_scored_only(summary), _pooled(summary), _reference_bounds(summary)]
-    parts += [_comparison(comparison, _training_warnings(summary)) for comparison in summary["comparisons"]]
+    parts += [_compared(comparison, summary) for comparison in summary["comparisons"]]
     parts += [_groups(summary)]
     second = tuple(metric for metric in BY_METRIC if BY_METRIC[metric].tier is Tier.SECOND)
     parts += [_means(summary, second, "Second table")]
-    parts += [sequences_text(summary["sequences"], _heading(summary, "Sequences"))]
+    parts += [sequences_text(_titled_runs(summary["sequences"], summary), _heading(summary, "Sequences"))]
     parts += [guess_text(summary.get("guesses", ()), _heading(summary, TITLE))]
     parts += [_operating_points(summary), _processing(summary), _definitions(summary), _precision(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -102,8 +108,11 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     rows = {run["name"]: {row["metric"]: row for row in run["summary"]} for run in runs}
     shown = [metric for metric in metrics if any(rows[run["name"]][metric]["mean"] is not None for run in runs)]
     head = ["metric", *_run_titles(summary), "n"]
-    if all(run.get(KEY) for run in runs) and title == "Headline":
-        title = EDIT_TITLE.capitalize()
+    all_edited = title == "Headline" and all(run.get(KEY) for run in runs)
+    heading = _heading(summary, title)
+    if all_edited:
+        heading = _heading(summary, EDIT_TITLE.capitalize()).replace(f"{EDIT_TITLE} (", "(")
+    how_to_read = " Dice is that of the runs' masks and the corrected ones: 1 is untouched." if all_edited else ""
     lines = _warning_rows(summary["warnings"], len(head))
     for metric in shown:
         of_runs = [rows[run["name"]][metric] for run in runs]
@@ -113,7 +122,7 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
     written = [rows[run["name"]][metric] for run in runs for metric in shown]
     missing = f" {missing_text(written)}." if missing_text(written) else ""
     return (
-        f"## {_heading(summary, title)}\n\nMean of {_unit(summary)} means; 95 % intervals: {interval_text(written)}."
+        f"## {heading}\n\nMean of {_unit(summary)} means;{how_to_read} 95 % intervals: {interval_text(written)}."
         f"{missing}{_centres(summary)} Failed and missing predictions count as empty masks. Infinite distances are "
         "capped at the frame's diagonal; the median is over cases.\n\n" + table(head, lines)
     )
@@ -121,7 +130,14 @@ def _means(summary: Mapping[str, Any], metrics: Sequence[str], title: str) -> st
 
 def _run_titles(summary: Mapping[str, Any]) -> list[str]:
     """The names of runs above their scores, escaped; with what these are where the truth began from a run's masks."""
-    return [escaped(run["name"] + (f": {EDIT_TITLE}" if run.get(KEY) else "")) for run in summary["runs"]]
+    return [escaped(run_title(summary, run["name"])) for run in summary["runs"]]
+
+
+def _titled_runs(found: Mapping[str, Any] | None, summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A record of several runs with their titles in place of their names."""
+    if found is None:
+        return None
+    return {**found, "runs": [{**one, "run": run_title(summary, one["run"])} for one in found["runs"]]}
 
 
 def _groups(summary: Mapping[str, Any]) -> str:
@@ -142,13 +158,13 @@ def _scored_only(summary: Mapping[str, Any]) -> str:
             shown = ", ".join(
                 f"{BY_METRIC[metric].title} {written_mean(by_metric[metric])}" for metric in ("dice", "iou", "cldice")
             )
-            lines.append(f"* {escaped(run['name'])}: {shown} ({count_text(by_metric['dice'])})")
+            lines.append(f"* {escaped(run_title(summary, run['name']))}: {shown} ({count_text(by_metric['dice'])})")
     return "Without failed and missing predictions:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _pooled(summary: Mapping[str, Any]) -> str:
     lines = [
-        f"* {escaped(run['name'])}: "
+        f"* {escaped(run_title(summary, run['name']))}: "
         + ", ".join(f"{'cIoU' if row['metric'] == 'ciou' else 'gIoU'} {written_mean(row)}" for row in run["pooled"])
         for run in summary["runs"]
     ]
@@ -166,6 +182,16 @@ def _reference_bounds(summary: Mapping[str, Any]) -> str:
 
 def _training_warnings(summary: Mapping[str, Any]) -> list[str]:
     return [] if summary["training"] is None else summary["training"]["warnings"]
+
+
+def _compared(found: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """The section on two runs; why there are no numbers where the ground truth began from the masks of one."""
+    own = not_compared(summary, found)
+    if not own:
+        return _comparison(found, _training_warnings(summary))
+    heading = escaped(f"{found['second']} against {found['first']}: not compared")
+    said = [not_compared_text(found["first"], found["second"], own), *found["warnings"]]
+    return f"## {heading}\n\n{escaped('. '.join(said))}."
 
 
 def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
@@ -236,7 +262,7 @@ def processing_rows(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _operating_points(summary: Mapping[str, Any]) -> str:
-    names = [escaped(point["run"]) for point in summary["studies"]]
+    names = [escaped(run_title(summary, point["run"])) for point in summary["studies"]]
     rows = ([escaped(text) for text in row] for row in operating_point_rows(summary["studies"]))
     return (
         f"## {_heading(summary, 'Threshold and calibration')}\n\nFrom the stored logits. No case is scored with what "
@@ -285,7 +311,7 @@ def _processing(summary: Mapping[str, Any]) -> str:
     processing = summary["processing"]
     if processing is None:
         return ""
-    names = [escaped(run["run"]) for run in processing["runs"]]
+    names = [escaped(run_title(summary, run["run"])) for run in processing["runs"]]
     return (
         f"## {_heading(summary, 'Post-processing')}\n\nGaps closed with a disk of {processing['close_gaps']} px, then "
         f"pieces of fewer than {processing['remove_small']} px removed (0: not done). As it is, processed, and the "

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from helpers.evaluation.edit_distance import not_compared, not_compared_text, run_title
 from helpers.evaluation.guess_text import guess_head, guess_notes, guess_rows
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.markdown import interval_text, missing_text, p_text, written_mean, written_side
@@ -67,14 +68,19 @@ def written_scores(summaries: Mapping[str, pd.DataFrame], metrics: Sequence[str]
 
 def headline_scores(results: Results) -> pd.DataFrame:
     """`written_scores` of the runs, and without their failures where there are some, below what is warned of."""
-    return with_warnings(
-        written_scores({**results.summaries, **results.summaries_of_scored}), results.warnings, results.title
-    )
+    shown = {**results.summaries, **results.summaries_of_scored}
+    return with_warnings(written_scores(_titled(results, shown)), results.warnings, results.title)
 
 
 def further_scores(results: Results) -> pd.DataFrame:
     """`written_scores` of the metrics beyond the headline, below what training data they were scored on."""
-    return with_warnings(written_scores(results.summaries, SECOND), results.training_warnings, results.title)
+    shown = _titled(results, results.summaries)
+    return with_warnings(written_scores(shown, SECOND), results.training_warnings, results.title)
+
+
+def _titled(results: Results, summaries: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Tables by the names of their runs, with what the scores are where the ground truth began from a run's masks."""
+    return {run_title(results.metrics.summary, name): table for name, table in summaries.items()}
 
 
 def guess_tables(results: Results) -> tuple[pd.DataFrame, ...]:
@@ -227,19 +233,24 @@ class Comparison:
 
     Attributes:
         number: from 1, in the order of the parameters.
-        text: which runs, on what, and whether their masks are the same.
+        text: which runs, on what, and whether their masks are the same; or why they are not compared.
         tables: differences by metric, numbers of changed cases, and those that changed most either way.
+        figures: `difference_1` -> the differences of units; neither tables nor figures where nothing is compared.
     """
 
     number: int
     text: str
-    tables: tuple[pd.DataFrame, ...] = field(repr=False)
-    figure: Figure = field(repr=False)
+    tables: tuple[pd.DataFrame, ...] = field(default=(), repr=False)
+    figures: Mapping[str, Figure] = field(default_factory=dict, repr=False)
 
 
 def compared_with_first(results: Results) -> Iterator[Comparison]:
     """One comparison for each other run, in order: differences are those of the first run less the other."""
     for number, scored_run in enumerate(results.scored_runs[1:], start=1):
+        own = not_compared(results.metrics.summary, {"first": results.first, "second": scored_run.name})
+        if own:
+            yield Comparison(number, f"{not_compared_text(results.first, scored_run.name, own)}.")
+            continue
         pairing = pair(results.scores[scored_run.name], results.scores[results.first])
         compared = turned(results.metrics.comparison(scored_run.name))
         together = counts(joint((pairing.first, pairing.second)))
@@ -254,13 +265,13 @@ def compared_with_first(results: Results) -> Iterator[Comparison]:
             (with_warnings(differences, [*results.training_warnings, *([tests] if tests else [])], shown),
              change_counts(changed),
              _named(_ends(changed).round(3), f"Dice, {scored_run.name}", f"Dice, {results.first}")),
-            difference_figure(
+            {f"difference_{number}": difference_figure(
                 unit_differences(pairing, list(compared["metric"])),
                 compared,
                 first=scored_run.name,
                 second=results.first,
                 sizes_note=f"{note}; {shown}",
-            ),
+            )},
         )  # fmt: skip
 
 
@@ -294,7 +305,12 @@ def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
     if found is None:
         return (pd.DataFrame({"sequences": ["no two neighbouring frames of a sequence were scored"]}),)
     title = f"{found['sequences']} sequences, means of {found['unit']} means; {results.title}"
-    tables = [pd.DataFrame(sequence_rows(found), columns=[title, *(run["run"] for run in found["runs"])])]
+    tables = [
+        pd.DataFrame(
+            sequence_rows(found),
+            columns=[title, *(run_title(results.metrics.summary, run["run"]) for run in found["runs"])],
+        )
+    ]
     if found["comparisons"]:
         columns = [f"{one['second']} less {one['first']}" for one in found["comparisons"]]
         tables.append(pd.DataFrame(sequence_difference_rows(found), columns=["paired", *columns]))

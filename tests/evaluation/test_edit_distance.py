@@ -4,7 +4,6 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -12,7 +11,7 @@ from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import BeganFrom, Exchange
 from helpers.data.dataset import open_dataset
 from helpers.data.exported_masks import read_exported
-from helpers.evaluation.edit_distance import EDIT_TITLE, OwnTruth, edit_titles, without_p_values
+from helpers.evaluation.edit_distance import EDIT_TITLE, OwnTruth, edit_titles, not_compared, run_title
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.regression_gate import scores_of
@@ -52,12 +51,14 @@ def test_the_run_that_it_began_from_has_no_headline(runs, tmp_path):
     # Of the masks that hold the same pixels in both runs the truth began from both.
     assert second["edit_distance"] == {"cases": 1, "accepted": 0, "case_ids": [SAME]}
     assert found.text.splitlines()[2].startswith(
-        f"**ours: no headline: the ground truth of 3 of 3 scored cases began from its own masks. The {EDIT_TITLE} is a "
+        f"**ours: no headline: the ground truth of 3 of 3 scored cases began from its own masks. "
+        f"{EDIT_TITLE.capitalize()}: a mean Dice of "
     )
+    assert "between its masks and what they were corrected to, 3 " in found.text and "; 1 is untouched.**" in found.text
     assert f"| metric | ours: {EDIT_TITLE} | other: {EDIT_TITLE} | n |" in found.text
-    assert f"## {EDIT_TITLE.capitalize()}" in found.text and "## Headline" not in found.text
-    for row in found.summary["comparisons"][0]["metrics"]:
-        assert row["p_sign_flip"] is row["p_wilcoxon_holm"] is None
+    assert f"## {EDIT_TITLE.capitalize()}: ours: (the ground truth of 3 of 3" in found.text
+    assert "## Headline" not in found.text and found.text.count("1 is untouched") == 2
+    assert_not_compared(found, ["ours", "other"])
     assert found.score("dice").standing.startswith(f"{EDIT_TITLE} (the ground truth of 3 of 3")
     assert any("nothing of how good it is" in text for text in found.summary["warnings"])
     with pytest.raises(RefusedInput, match=f"expected scores, found the {EDIT_TITLE}"):
@@ -72,6 +73,16 @@ def test_another_run_is_scored_as_ever_and_not_compared_with_it(runs, tmp_path):
     assert found.text.splitlines()[2].startswith("**other: mean Dice ")
     assert "Not compared with ours, from whose masks the ground truth began.**" in found.text
     assert "## Headline" in found.text and f"| metric | other | ours: {EDIT_TITLE} | n |" in found.text
+    assert "## ours against other: not compared\n\nours is not compared with other: the ground truth" in found.text
+    assert_not_compared(found, ["ours"])
+
+
+def assert_not_compared(found, own):
+    (compared,) = found.summary["comparisons"]
+    assert (compared["edit_distance"], compared["metrics"], compared["changes"]) == (own, [], {})
+    assert (found.summary["sequences"] or {"comparisons": []})["comparisons"] == []
+    assert open_metrics(found.folder).changes().empty
+    assert "cases are better" not in found.text and "Paired, with" not in found.text
 
 
 @pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.TRUTH])
@@ -152,11 +163,7 @@ def test_titles_and_comparisons():
     assert titled["runs"][0]["title"] == f"{EDIT_TITLE} ({text}); t" and titled["runs"][1]["title"] == "t"
     assert titled["title"] == f"a: {EDIT_TITLE} ({text}); t; b: t"
     assert edit_titles(standing, {})["title"] == "t"
-    row = {"metric": "dice", "difference": 0.1, "p_sign_flip": 0.01, "p_sign_flip_holm": 0.02}
-    comparison = {"first": "a", "second": "b", "title": "t", "metrics": [row]}
-    assert without_p_values(comparison, {}) is comparison
-    for own in ({"a": OWN}, {"b": OWN}):
-        changed = without_p_values(comparison, own)
-        assert changed["title"] == f"{EDIT_TITLE}: t"
-        assert changed["metrics"] == [{**row, "p_sign_flip": None, "p_sign_flip_holm": None}]
-    assert pd.notna(row["p_sign_flip"])
+    summary = {"runs": [{"name": "a", "edit_distance": OWN.to_json()}, {"name": "b", "edit_distance": None}]}
+    assert not_compared(summary, {"first": "b", "second": "a"}) == ("a",)
+    assert not_compared(summary, {"first": "b", "second": "b"}) == ()
+    assert (run_title(summary, "a"), run_title(summary, "b")) == (f"a: {EDIT_TITLE}", "b")

@@ -92,7 +92,8 @@ def test_everything_that_the_summary_says(data, truths, good, tmp_path):
     }
     assert set(summary["files"]) == {*(f"{name}.parquet" for name in TABLES), "histograms.npz"}
     (compared,) = summary["comparisons"]
-    assert list(compared) == ["first", "second", "title", "identical", "warnings", "changes", "metrics"]
+    keys = ["first", "second", "title", "edit_distance", "identical", "warnings", "changes", "metrics"]
+    assert list(compared) == keys
     assert (compared["first"], compared["second"], compared["warnings"]) == ("good", "other", [])
     changed = open_metrics(tmp_path / "m").changes()
     columns = ["first_run", "second_run", "case_id", "first", "second", "difference", "change"]

@@ -18,10 +18,12 @@ class Tables:
 
     tables: dict[str, pd.DataFrame]
     warnings: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
 
     @property
     def summary(self):
-        return {"training": {"warnings": list(self.warnings)}}
+        runs = [{"name": name, "edit_distance": {} if name in self.edited else None} for name in self.tables]
+        return {"training": {"warnings": list(self.warnings)}, "runs": runs}
 
     def scores(self, run):
         return self.tables[run]
@@ -43,7 +45,7 @@ def test_differences_are_the_first_run_less_the_other():
     assert counts.iloc[0].to_dict() == {"better": 12, "worse": 2, "same": 0}
     assert len(ends) == 10 and ends["change"].tolist()[:3] == ["worse", "worse", "better"]
     assert ends.columns.tolist()[1:3] == ["Dice, frangi", "Dice, model"]
-    assert "model less frangi, by patient" in found.figure.get_suptitle()
+    assert "model less frangi, by patient" in found.figures["difference_1"].get_suptitle()
     assert found.text.startswith("model against frangi: 14 cases, 7 sequences, 7 patients; masks identical in 0 of 14")
 
 
@@ -59,6 +61,13 @@ def test_leakage_stands_in_the_table():
     scored_runs = tuple(ScoredRun(name, None, "p1") for name in tables.tables)
     (found,) = compared_with_first(Results(tables, scored_runs))
     assert found.tables[0].iloc[0].tolist() == ["WARNING: all are training data", *[""] * 6]
+
+
+def test_a_run_from_whose_masks_the_ground_truth_began_is_not_compared():
+    tables = Tables({"a": of_patients([5, 6]), "b": of_patients([6, 7])}, edited=("b",))
+    (found,) = compared_with_first(Results(tables, tuple(ScoredRun(name, None, "p1") for name in tables.tables)))
+    assert (found.tables, found.figures) == ((), {})
+    assert found.text.startswith("b is not compared with a: the ground truth began from the masks of b, so that")
 
 
 def test_every_other_run_gets_one():
