@@ -73,9 +73,9 @@ def import_files(
     is_run = into is ImportedInto.RUN
     needed = ("name",) if is_run else ("reviewer", "predictions", "began_from")
     own, other = (of_run, of_corrections) if is_run else (of_corrections, of_run)
-    for one in needed:
-        if own[one] is None:
-            raise UsageProblem(f"{option_name(one)}: expected with --into {into}, got none")
+    missing = [option_name(one) for one in needed if own[one] is None]
+    if missing:
+        raise UsageProblem(f"{', '.join(missing)}: expected with --into {into}, got none")
     for one, value in other.items():
         if value is not None:
             raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
@@ -102,6 +102,8 @@ def import_files(
         source, review, written, reviewer, began_from, kind=kind, choice=choice, spell=option_name
     )
     typer.echo(taken.to_text())
+    if not taken.any_stands:
+        return
     typed = options.typed(what="corrections", corrections=output, prompt_id=prompt_id, output="DATASET")
     typer.echo(next_text(["export", str(predictions), *data_words(data, typed)]))
 

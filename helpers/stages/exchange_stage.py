@@ -19,6 +19,12 @@ from helpers.prediction.imports.unpacked_masks import unpacked
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.corrections.taking_over import TakenOver, take_over
 from helpers.review.exports import ExportSummary, export_corrections, export_masks, export_pairs, export_to_fix
+from helpers.review.kit_folders import (
+    require_corrected_masks,
+    require_corrections,
+    require_for_corrections,
+    require_verdicts,
+)
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdict_export import Verdicts
 from helpers.review.verdicts import VerdictStore, current
@@ -91,9 +97,13 @@ class ExportRequest:
         """Write the export into a new folder.
 
         Raises:
-            UsageProblem: where there is nothing of this kind to export.
+            UsageProblem: where there is nothing of this kind to export, or a folder of the review is of another kind.
             RefusedInput: where the folder holds something, or what is to be written is damaged or not certain.
         """
+        if self.corrections is not None:
+            require_corrections(self.corrections, self.spell("corrections"))
+        if self.verdicts is not None:
+            require_verdicts(self.verdicts, self.spell("verdicts"))
         if self.what is Exported.MASKS:
             return export_masks(source, folder, self.kind, self.cases, self.identity)
         if self.what is Exported.TO_FIX:
@@ -174,7 +184,13 @@ def import_as_corrections(
     choice: VesselChoice = AS_LABELLED,
     spell: Spelling = str,
 ) -> TakenOver:
-    """Keep masks of another tool as a reader's corrections of a run's cases. Raises as `take_over`."""
+    """Keep masks of another tool as a reader's corrections of a run's cases.
+
+    Raises:
+        UsageProblem, RefusedInput: as `take_over`, and where the folder to keep them in holds other things.
+    """
+    require_corrected_masks(path)  # before its format is told
+    require_for_corrections(store, spell("output"))
     found = kind_of(path) if kind is None else kind
     _require_part(found, choice, spell)
     require_one_export(path)

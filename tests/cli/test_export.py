@@ -103,7 +103,7 @@ def test_corrected_masks_become_a_data_set(call, run, tmp_path):
     assert ended.out.splitlines()[:3] == [
         "2 corrections kept",
         "1 mask without a change: no correction",
-        "1 mask of no case of this run",
+        "1 mask of no case of this run ('stranger')",
     ]
     assert call("import", "sent", *BY_ANN).out.splitlines()[:2] == ["0 corrections kept", "2 there already"]
     kept = CorrectionStore(tmp_path / "c").standing()["ann"]
@@ -201,6 +201,8 @@ def test_a_correction_outlives_the_mending_of_other_frames_and_not_of_its_own(ca
         (("--what", "to-fix", "--verdicts", "data", "--cases", SAME), "--cases: plays no part"),
         (("--what", "to-fix", "--verdicts", "data"), "nothing is to fix"),
         (("--what", "corrections", "--corrections", "data"), "expected corrections to export, found none"),
+        (("--what", "corrections", "--corrections", "run"), "expected a folder of readers' corrections, found a run"),
+        (("--what", "to-fix", "--verdicts", "run"), "expected a folder of reviewers' verdicts, found a run"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused(call, run, tmp_path, words, said):

@@ -144,6 +144,51 @@ def test_corrections_that_were_exported_begin_from_truth_in_their_own_data_set(c
     assert ended.code == 3 and "began from the truth as it is now" in ended.err
 
 
+def test_masks_of_a_run_are_no_corrections(call, run, tmp_path):
+    other = write_run(tmp_path / "other", seed=7)
+    (tmp_path / "above").mkdir()
+    shutil.copytree(other, tmp_path / "above/run")
+    for given in ("other", f"other/masks/{SAME}", "above"):
+        ended = call("import", given, *BY_ANN)
+        assert ended.code == 3 and "a folder of the kit with a run. Nobody corrected these masks" in ended.err, given
+    assert not (tmp_path / "c").exists()
+
+
+def test_corrections_are_kept_in_no_folder_of_other_things(call, run, tmp_path):
+    sent(tmp_path / "sent", {SAME: corrected(predicted(run)[SAME])})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").touch()
+    kept = [*BY_ANN]
+    for folder, found in (("run", "found a run"), ("mine", "found other files"), ("c/ann", "one reader's corrections")):
+        kept[kept.index("--output") + 1] = folder
+        ended = call("import", "sent", *kept)
+        assert ended.code == 3 and found in ended.err and f"--output {tmp_path / folder}: expected a new" in ended.err
+        assert call("import", "sent", *BY_ANN).code == 0
+    assert f"Name the folder above it, {tmp_path / 'c'}" in ended.err
+
+
+def test_what_hardly_overlaps_its_beginning_and_what_nobody_changed_is_told(call, run, tmp_path):
+    masks = predicted(run)
+    sent(tmp_path / "same", {SAME: masks[SAME]})
+    (tmp_path / "jpeg").mkdir()
+    (tmp_path / "jpeg/x.JPG").touch()
+    assert "found JPEG files, which are not taken as masks since JPEG" in call("import", "jpeg", *BY_ANN).err
+    ended = call("import", "same", *BY_ANN)
+    assert ended.code == 0 and ended.out.startswith("0 corrections kept: change a mask first\n"), ended.err
+    assert "next:" not in ended.out and not (tmp_path / "c").exists()
+    far = np.zeros_like(masks[SAME])
+    far[~masks[SAME].any(axis=1)] = True
+    assert far.any()
+    sent(tmp_path / "far", {SAME: far, "stranger": far})
+    ended = call("import", "far", *BY_ANN)
+    assert ended.code == 0 and "next: vesselkit export run" in ended.out, ended.err
+    assert "1 mask of no case of this run ('stranger')" in ended.out
+    assert f"the prediction that they are said to begin from ({SAME}): check whether names are swapped" in ended.out
+    assert "To undo: import the right masks" in ended.out
+    ended = call("import", "far", "--into", "run", "--name", "x", "--data", "data", "--output", "new")
+    assert "1 file of no case ('stranger.png')" in ended.out, ended.err
+
+
 def test_a_mask_put_back_takes_the_earlier_correction_back(call, run, tmp_path):
     masks = predicted(run)
     sent(tmp_path / "first", {GRIDDED: corrected(masks[GRIDDED]), SAME: corrected(masks[SAME])})
@@ -216,7 +261,7 @@ def test_a_mask_of_a_frame_that_the_run_lacks_is_no_other_frame_s(call, tmp_path
     ("words", "said"),
     [
         (("--into", "run"), "--name: expected with --into run"),
-        (("--into", "corrections"), "--reviewer: expected with --into corrections"),
+        (("--into", "corrections"), "--reviewer, --predictions, --began-from: expected with --into corrections"),
         (("--into", "corrections", "--reviewer", "a", "--predictions", "run"), "--began-from: expected"),
         (("--into", "run", "--name", "x", "--reviewer", "a"), "--reviewer: plays no part"),
         (BY_ANN[:2] + BY_ANN[4:6] + BY_ANN[8:] + ("--threshold", "0.3"), "--threshold: goes with probabilities"),

@@ -30,7 +30,7 @@ def test_masks_become_a_run(call, drawn):
     (drawn / "theirs" / "other.png").write_bytes((drawn / "theirs" / "Doe_Jane_1_pred.png").read_bytes())
     ended = call(*CALL)
     assert ended.code == 0, ended.err
-    assert "2 cases imported, 1 missing, 1 file of no case\nvalues taken as mask (found out)" in ended.out
+    assert "2 cases imported, 1 missing, 1 file of no case (number 3 of 3)\nvalues taken as mask (found" in ended.out
     assert ended.out.splitlines()[-1] == "next: vesselkit evaluate --predictions run --data data --output run-scores"
     assert "WARNING" not in ended.out and "Doe" not in ended.out + ended.err
     run = open_run(drawn / "run")

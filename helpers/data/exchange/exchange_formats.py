@@ -52,6 +52,8 @@ _READERS: Mapping[Exchange, Callable[[Iterable[Path], VesselChoice], GivenMasks]
     Exchange.LABEL_STUDIO: read_label_studio_masks,
 }
 _MASKS = "masks"
+_JPEG = (".jpg", ".jpeg")
+_NONE = "none. Check the path"
 
 
 def write_cases(kind: Exchange, folder: Path, cases: Iterable[SentCase], sent: SentSet) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def kind_of(path: Path) -> Exchange:
         return Exchange.DICOM_SEG
     suffixed = {kind for kind in (Exchange.PNG, Exchange.NIFTI) if _mask_files(path, kind)}
     if len(suffixed) != 1:
-        instead = f"{_listed(suffixed)}. Say which with --as" if suffixed else "none. Check the path"
+        instead = f"{_listed(suffixed)}. Say which with --as" if suffixed else _instead(path)
         raise RefusedInput(f"{path}: expected masks as {', '.join(Exchange)}, found {instead}")
     return suffixed.pop()
 
@@ -115,7 +117,8 @@ def read_masks(
         kind = Exchange.LABELME if kind is Exchange.LABELME_POLYGONS else kind
         given = _READERS[kind](_annotation_files(path).get(kind, ()), choice)
     if not given.masks and not given.untouched:
-        raise RefusedInput(f"{path}: expected masks as {kind}, found none. Check the path")
+        instead = _instead(path) if kind in (Exchange.PNG, Exchange.NIFTI) else _NONE
+        raise RefusedInput(f"{path}: expected masks as {kind}, found {instead}")
     return given
 
 
@@ -145,6 +148,14 @@ def _mask_files(path: Path, kind: Exchange) -> list[Path]:
     if kind is Exchange.PNG:
         return [folder / name for name in names if name.lower().endswith(".png")]
     return [folder / name for name in names if nifti_ending(name)]
+
+
+def _instead(path: Path) -> str:
+    """What lies where no masks were found, and what to do."""
+    names = [path.name] if path.is_file() else files_under(path)[0]
+    if any(name.lower().endswith(_JPEG) for name in names):
+        return "JPEG files, which are not taken as masks since JPEG changes values. Export the masks as PNG"
+    return _NONE
 
 
 def _listed(kinds: Iterable[Exchange]) -> str:

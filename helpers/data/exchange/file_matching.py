@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from helpers.core.errors import RefusedInput
 from helpers.data.frames.frame import Frame
+from helpers.data.ids.case_ids import IdPolicy
 
 # Endings of a file's stem that say what it is, not whose: `x_mask.png` may belong to `x.png`.
 ENDINGS = ("mask", "masks", "pred", "prediction", "prob", "probability", "logits", "seg", "segmentation", "vessels")
@@ -19,6 +20,7 @@ _ROLES = frozenset(
 )
 
 _FIRST = "0000"
+_SHOWN = 3
 
 
 def match(
@@ -66,6 +68,23 @@ def match(
             raise RefusedInput(f"{name} and {found[case_id]}: expected one file for case {case_id}. Remove one of them")
         found[case_id] = name
     return found, strays
+
+
+def told_strays(names: Sequence[str], matched: Collection[str], ids: IdPolicy) -> str:
+    """Which files belong to no case, for the user who has them: the first few in brackets; empty where all do.
+
+    Args:
+        names: of all files, in the order that the user has them in.
+        matched: of those that belong to a case.
+        ids: of the data set. Where its names are hidden, those of the files are, too, and their places stand for them.
+    """
+    hidden = ids is IdPolicy.PSEUDONYM
+    strays = [
+        f"number {at} of {len(names)}" if hidden else repr(name)
+        for at, name in enumerate(names, 1)
+        if name not in matched
+    ]
+    return f" ({', '.join(strays[:_SHOWN])}{' and more' if len(strays) > _SHOWN else ''})" if strays else ""
 
 
 def _places(frames: Sequence[Frame], root: Path) -> Mapping[str, PurePosixPath]:

@@ -15,7 +15,7 @@ from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Meaning
 from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
-from helpers.data.exchange.file_matching import match
+from helpers.data.exchange.file_matching import match, told_strays
 from helpers.data.exported_masks import EXPORTED_NAME, ExportedMasks
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
@@ -57,6 +57,7 @@ class ImportSummary:
         cases: that got a mask.
         missing: cases of the data set without a file; evaluation scores them as missing.
         strays: files that belong to no case.
+        told_strays: which they are, for the user alone.
         meaning: of the values; `stated` tells whether the user said so.
         copies: whether all masks equal the ground truth to the pixel.
         empty: whether no mask holds a pixel.
@@ -74,12 +75,13 @@ class ImportSummary:
     empty: bool = False
     notes: tuple[str, ...] = ()
     full: str | None = None
+    told_strays: str = field(default="", repr=False)
 
     def to_text(self) -> str:
         """What to tell the user."""
         cases, strays = counted(self.cases, "case"), counted(self.strays, "file")
         lines = [
-            f"{cases} imported, {self.missing} missing, {strays} of no case",
+            f"{cases} imported, {self.missing} missing, {strays} of no case{self.told_strays}",
             f"values taken as {self.meaning} ({'as stated' if self.stated else 'found out'})",
         ]
         lines += self.notes
@@ -200,6 +202,7 @@ def import_masks(
         not any(shares.values()),
         tuple(notes),
         full_warning(shares),
+        told_strays(names, set(matched.values()), dataset.ids),
     )
 
 

@@ -1,7 +1,7 @@
 """Masks that were corrected in another program become a reader's corrections."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,16 +15,21 @@ from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange
 from helpers.data.exchange.exchange_formats import read_masks
 from helpers.data.exchange.exchanged import AS_LABELLED, VesselChoice
-from helpers.data.exchange.file_matching import match
+from helpers.data.exchange.file_matching import match, told_strays
 from helpers.data.exported_masks import EXPORTED_NAME, ExportedMask, ExportedMasks, MaskOrigin, exported_above
 from helpers.data.frames.image_reading import natural_key
 from helpers.data.truth.full_masks import full_warning
 from helpers.metrics.case_scores import mask_digest
+from helpers.metrics.overlap import count_pixels, dice
 from helpers.review.corrections.beginnings import Beginning, beginning
 from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_imported, with_origins
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
+from helpers.review.kit_folders import require_corrected_masks
 from helpers.review.review_source import ReviewSource
+
+_APART = 0.1  # Dice with the mask that it is said to begin from, below which hardly anything of it is left
+_UNDO = "To undo: import the right masks, which take their place, or take a correction back in the viewer (X)"
 
 
 class MaskFate(StrEnum):
@@ -61,11 +66,18 @@ class TakenOver:
         fates: by case id, in natural order.
         strays: number of masks that belong to no case of the run.
         notes: what else was found, and how many images nothing was drawn on.
+        told_strays: which they are, for the user alone.
     """
 
     fates: Mapping[str, MaskFate]
     strays: int = 0
     notes: tuple[str, ...] = ()
+    told_strays: str = field(default="", repr=False)
+
+    @property
+    def any_stands(self) -> bool:
+        """Whether a correction of the reader stands of any of these cases."""
+        return any(self.of(fate) for fate in (MaskFate.KEPT, MaskFate.KNOWN, MaskFate.NEWER))
 
     def of(self, fate: MaskFate) -> tuple[str, ...]:
         """Ids of the cases whose mask had this fate."""
@@ -73,7 +85,10 @@ class TakenOver:
 
     def to_text(self) -> str:
         """What to tell the user."""
-        lines = [f"{counted(len(self.of(MaskFate.KEPT)), 'correction')} kept"]
+        changed = self.any_stands or self.of(MaskFate.TAKEN_BACK)
+        lines = [
+            f"{counted(len(self.of(MaskFate.KEPT)), 'correction')} kept{'' if changed else ': change a mask first'}"
+        ]
         for fate, words in _SAID.items():
             case_ids = self.of(fate)
             number = len(case_ids)
@@ -81,7 +96,7 @@ class TakenOver:
             if case_ids:
                 lines.append(words.format(number=number, masks=masks, earlier=earlier, listed=_listed(case_ids)))
         if self.strays:
-            lines.append(f"{counted(self.strays, 'mask')} of no case of this run")
+            lines.append(f"{counted(self.strays, 'mask')} of no case of this run{self.told_strays}")
         return "\n".join((*lines, *self.notes))
 
 
@@ -112,9 +127,11 @@ def take_over(
     Raises:
         UsageProblem: for a reader whose name cannot be a folder's, or a case without such a mask to begin from; where
             the viewer keeps a correction of a case meanwhile, too, and then the cases before it are kept.
-        RefusedInput: where masks are not certain, of another size than their frames, or of several cases, or were
-            exported from another run or prompt, or from a prediction that is another one now.
+        RefusedInput: for a folder that the kit wrote and nobody corrected; where masks are not certain, of another size
+            than their frames, or of several cases, or were exported from another run or prompt, or from a prediction
+            that is another one now.
     """
+    require_corrected_masks(path)
     plain_name(reviewer, "reviewer")
     if began_from not in BEGAN_ELSEWHERE:
         raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
@@ -139,7 +156,7 @@ def take_over(
     own = sorted((one for one in all_known.values() if one.reviewer == reviewer), key=lambda one: one.moment)
     last = {one.case_id: one for one in own}
     kept_by_case = standing(own).get(reviewer, {})
-    fates, shares = dict[str, MaskFate](), dict[str, float]()
+    fates, shares, apart = dict[str, MaskFate](), dict[str, float](), dict[str, float]()
     for case_id in track(sorted(matched, key=natural_key), "check", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         record = start.record(reviewer, mask)
@@ -149,11 +166,16 @@ def take_over(
             fates[case_id] = MaskFate.PREDICTED
         if fates[case_id] is MaskFate.KEPT:
             shares[case_id] = float(mask.mean())
+            if mask.any() and start.mask.any():
+                apart[case_id] = dice(count_pixels(start.mask, mask))
             if sent is not None:
                 _require_same_mask(path, sent, start)
             _with_earlier(record, kept, sent, all_known)  # what cannot be told is refused before anything is kept
-    warning = full_warning(shares)
-    taken = TakenOver(fates, strays, given.said if warning is None else (*given.said, warning))
+    warnings = [one for one in (full_warning(shares), _apart_warning(apart, began_from)) if one is not None]
+    known = {name.removesuffix(".png") for name in matched.values()}
+    told = told_strays([one.name for one in given.masks], known, source.dataset.ids)
+    notes = (*given.said, *warnings, *([_UNDO] if warnings else ()))
+    taken = TakenOver(fates, strays, notes, told)
     for case_id in track(taken.of(MaskFate.KEPT), "import", unit="case"):
         start, mask = _begun(source, case_id, began_from, reads[matched[case_id]](), path)
         seen = True if began_from is BeganFrom.TRUTH else None
@@ -168,6 +190,21 @@ def take_over(
         own.append(beginning(source, case_id, began_from).record(reviewer, None, after=own[-1:]))
         store.save(own[-1], None, partial(_require_same, last.get(case_id)))
     return taken
+
+
+def _apart_warning(dices: Mapping[str, float], began_from: BeganFrom) -> str | None:
+    """What to tell of masks that hardly overlap what they are said to begin from; None where all do.
+
+    Args:
+        dices: case id -> Dice of the mask with that one, neither being empty.
+    """
+    apart = [case_id for case_id, value in dices.items() if value < _APART]
+    if not apart:
+        return None
+    return (
+        f"WARNING: {len(apart)} of {counted(len(dices), 'mask')} with a Dice under {_APART} with the {began_from} that "
+        f"they are said to begin from ({_listed(apart)}): check whether names are swapped, and --began-from"
+    )
 
 
 def _fate(
