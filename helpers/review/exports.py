@@ -101,7 +101,8 @@ def export_corrections(
         merged = with_accepted(merged, accepted, source.scored_runs[0].run.threshold, masks)
         source.require_whole(merged.accepted)
     if not merged.records and not merged.accepted:
-        said = "; ".join(f"{counted(len(ids), 'case')}: {reason}" for reason, ids in merged.left_out.items())
+        reasons = (f"{counted(len(ids), 'case')}: {reason}" for reason, ids in merged.left_out.items())
+        said = "; ".join((*reasons, *merged.notes))
         raise UsageProblem(f"{store.folder}: expected corrections to export, found none{said and f' ({said})'}")
     with partial_folder(folder) as unfinished:
         return write_export(
@@ -136,7 +137,7 @@ def export_pairs(
 def _merged(source: ReviewSource, store: CorrectionStore, adjudicator: str | None) -> Merged:
     """The correction that counts, of each case that has one of the frame as it is now."""
     standing = store.standing()
-    merged = merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator)
+    merged = merge(standing, _images(source, {one for of in standing.values() for one in of}), adjudicator, store.mask)
     return without_lost(merged, {record.id: record for record in store.records()})
 
 

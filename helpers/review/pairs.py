@@ -1,7 +1,6 @@
 """Pairs to prefer between: a correction, and the prediction that it began from (docs/exchange.md)."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from helpers.core.errors import UsageProblem
 from helpers.core.progress import track
 from helpers.core.shown_text import counted
 from helpers.core.vocabulary import BeganFrom, Exported
-from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchanged import plain_image
 from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskOrigin, write_exported
 from helpers.data.frames.frame import Frame
@@ -30,6 +28,7 @@ from helpers.review.corrections.merging import Merged
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
+from helpers.review.tested_frames import tested_splits
 from helpers.review.written_export import ExportSummary
 from helpers.runs.weights import weights_of
 
@@ -37,7 +36,6 @@ SCHEMA, SCHEMA_VERSION = "vesselkit.pairs", 1
 NAME = "pairs.jsonl"
 _IMAGES, _CHOSEN, _REJECTED = "images", "chosen", "rejected"
 _FILES = {"image": _IMAGES, "chosen": _CHOSEN, "rejected": _REJECTED}
-_TEST = re.compile(r"(?<![a-z])test", re.IGNORECASE)  # testA, test_1 and my-testing too; not latest
 _OF_TEST, _OF_UNKNOWN = "the patient is of the test split", "the patient is unknown and may be of the test split"
 _UNSPLIT = "the patient has a frame of no split or of several, which may be of the test split"
 _NO_SPLITS = "the data set states no splits: take the patients of your test set out of the pairs yourself"
@@ -75,7 +73,8 @@ def write_pairs(
     source.require_whole([case_id for case_id in merged.records if source.scored_runs[0].has_mask(case_id)])
     pairs = list(_pairs(source, store, merged, margin, left_out))
     if not pairs:
-        said = "; ".join(f"{counted(len(case_ids), 'case')}: {reason}" for reason, case_ids in left_out.items())
+        reasons = (f"{counted(len(case_ids), 'case')}: {reason}" for reason, case_ids in left_out.items())
+        said = "; ".join((*reasons, *merged.notes))
         raise UsageProblem(f"{store.folder}: expected pairs to export, found none{said and f' ({said})'}")
     masks = dict[str, ExportedMask]()
     known = {one.id: one for one in store.records()}
@@ -101,9 +100,9 @@ def write_pairs(
         key = source.dataset.key_fingerprint
         write_exported(unfinished, ExportedMasks(Exported.PAIRS, key, masks, adjudicator, left_out=left_out))
     stated = any(frame.split is not None for frame in source.dataset.frames)
-    notes = () if _tested_splits(source.dataset) else (_NO_TEST if stated else _NO_SPLITS,)
+    notes = () if tested_splits(source.dataset) else (_NO_TEST if stated else _NO_SPLITS,)
     kept_names = source.dataset.ids is IdPolicy.KEEP
-    return ExportSummary(folder, len(pairs), left_out=left_out, kept_names=kept_names, notes=notes)
+    return ExportSummary(folder, len(pairs), left_out=left_out, kept_names=kept_names, notes=(*notes, *merged.notes))
 
 
 def _pairs(
@@ -111,7 +110,7 @@ def _pairs(
 ) -> Iterator[_Pair]:
     """The frames that have a pair; others are listed by reason."""
     frames = {frame.case_id: frame for frame in source.dataset.frames}
-    test_splits = _tested_splits(source.dataset)
+    test_splits = tested_splits(source.dataset)
     of_tests = [frame for frame in frames.values() if frame.split in test_splits]
     united = source.dataset.people.spellings.of
     tested = {united(frame.patient) for frame in of_tests}
@@ -128,13 +127,6 @@ def _pairs(
                 continue
             reason = _WITHIN
         left_out.setdefault(reason, []).append(case_id)
-
-
-def _tested_splits(dataset: Dataset) -> frozenset[str]:
-    """The splits that patients are tested on: those named so, and those that the data set's own split seals."""
-    splits = {frame.split for frame in dataset.frames if frame.split is not None}
-    sealed = () if dataset.rules.split is None else dataset.rules.split.sealed
-    return frozenset(name for name in splits if name in sealed or _TEST.search(name) is not None)
 
 
 def _of_test(patient: str | None, tested: set[str | None], unsplit: set[str | None]) -> str | None:

@@ -31,6 +31,7 @@ from helpers.metrics.case_scores import mask_digest
 from helpers.review.chosen_masks import ChosenMask
 from helpers.review.corrections.merging import Merged
 from helpers.review.review_source import ReviewSource
+from helpers.review.tested_frames import split_of_some, tested_note
 
 _SENT = {
     Exported.MASKS: SentSet("predicted vessel", "Predictions, not ground truth.", False),
@@ -177,42 +178,35 @@ def write_export(
     )
     write_exported(unfinished, exported)
     if what is Exported.CORRECTIONS:
-        _write_rules(unfinished, kind, [one.case for one in written.values()], ids, source.dataset)
+        cases = [one.case for one in written.values()]
+        split = _write_rules(unfinished, kind, cases, ids, source.dataset)
+        note = tested_note([case.frame for case in cases], source.dataset, split)
+        said = () if merged is None else merged.notes
+        summary.notes = (*summary.notes, *([] if note is None else [note]), *said)
     elif (unfinished / "images").is_dir():
         save_rules(unfinished / "images", Rules(layout="images", ids=ids), LAYOUTS)
     return summary
 
 
-def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy, dataset: Dataset) -> None:
+def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPolicy, dataset: Dataset) -> Split | None:
     """What makes the folder a data set with the patients that it had, under the ids that it had, in the same parts.
 
-    Looks at those of them who are sealed go with them.
+    Looks at those of them who are sealed go with them. Gives the split that it keeps; None for none.
     """
     layout = _LAYOUT[kind]
     if layout is None:
-        return
+        return None
     grouped = any(case.frame.patient is not None for case in cases)
     if grouped:
         write_text_atomic(folder / _GROUPS_NAME, _groups(cases, "_0000" if kind is Exchange.NNUNET else ""))
     rule = "column:patient" if grouped else None
-    split = _split_of(cases, dataset.rules.split)
+    split = split_of_some([case.frame for case in cases], dataset)
     save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule, split=split), LAYOUTS)
     if split is not None:
         united = dataset.people.spellings.united
         sealed = {patient: united.get(patient, patient) for patient in split.sealed_patients}
         carry_looks(dataset.root, folder, sealed, dataset.key_fingerprint)
-
-
-def _split_of(cases: Sequence[Case], split: Split | None) -> Split | None:
-    """The split of the exported patients, sealed as it was; without those whose frames are not exported."""
-    parts: dict[str, dict[str, None]] = {}
-    for frame in (case.frame for case in cases):
-        if frame.split is not None and frame.patient is not None and split is not None and frame.split in split.parts:
-            parts.setdefault(frame.split, {})[frame.patient] = None
-    if split is None or not parts:
-        return None
-    sealed = tuple(name for name in split.sealed if name in parts)
-    return replace(split, parts={name: tuple(patients) for name, patients in parts.items()}, sealed=sealed)
+    return split
 
 
 def _groups(cases: Sequence[Case], ending: str) -> str:

@@ -144,8 +144,9 @@ def test_readers_who_differ_and_one_who_decides(call, run, tmp_path):
     given = (*EXPORT, "--what", "corrections", "--corrections", "c")
     ended = call(*given)
     assert ended.code == 0
-    assert ended.out.splitlines()[:2] == [
+    assert ended.out.splitlines()[:3] == [
         f"1 mask written to {tmp_path / 'out'}",
+        f"readers differ on {GRIDDED} (ann and bob, Dice 0.909). Name the reader whose mask counts (--adjudicator)",
         f"left out, readers differ: 1 ({GRIDDED})",
     ]
     exported = read_exported(tmp_path / "out")

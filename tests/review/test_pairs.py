@@ -133,7 +133,11 @@ def test_sealed_patients_stay_sealed_among_corrections(tmp_path, source, store, 
     key = held.dataset.key_fingerprint
     for mark, patient in (("a", "P1"), ("b", "P2")):
         count_look(held.dataset.root, Look(mark, frozenset([patient]), key))
-    export_corrections(held, tmp_path / "out", kind, store)
+    (note,) = export_corrections(held, tmp_path / "out", kind, store).notes
+    assert note == (
+        "1 of 2 cases are of the test split (holdout): score with them, do not train on them. Training on this folder "
+        "is refused unless other parts are named (--split)"
+    )
     assert count_look(tmp_path / "out", Look("c", frozenset(["P1"]), key)).number == 2
     opened = open_dataset(tmp_path / "out")
     assert {frame.patient: frame.split for frame in opened.frames} == {"P1": "holdout", "P2": "train"}
@@ -142,6 +146,21 @@ def test_sealed_patients_stay_sealed_among_corrections(tmp_path, source, store, 
     assert not open_dataset(tmp_path / "out", split="train").sealed
     export_corrections(source, tmp_path / "plain", kind, store)
     assert open_dataset(tmp_path / "plain").rules.split is None
+
+
+def test_the_test_split_of_a_layout_is_sealed_among_corrections(tmp_path, source, store):
+    for case_id in (GRIDDED, SEVERAL):
+        correct(source, store, case_id)
+    patients = {one.case_id: one.patient for one in source.dataset.frames}
+    tested = split(source, {patients[GRIDDED]: "testA"})
+    (note,) = export_corrections(tested, tmp_path / "out", Exchange.PNG, store).notes
+    assert note.startswith("1 of 2 cases are of the test split (testA): score") and "is refused unless" in note
+    opened = open_dataset(tmp_path / "out")
+    assert {frame.case_id: frame.split for frame in opened.frames} == {GRIDDED: "testA", SEVERAL: "train"}
+    with pytest.raises(RefusedInput, match="training was about to use 1 frame of sealed patients"):
+        opened.require_unsealed("training")
+    (note,) = export_corrections(tested, tmp_path / "sent", Exchange.LABEL_STUDIO, store).notes[-1:]
+    assert note.endswith("Nothing in this folder tells training so: take them out before you train on it")
 
 
 def test_a_frame_of_no_split_or_of_several_may_be_of_the_test_split(tmp_path, source, store):

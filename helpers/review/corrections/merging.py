@@ -1,14 +1,20 @@
 """From the corrections of several readers to one mask a case, and what is left out of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import combinations
+
+import numpy as np
 
 from helpers.core.errors import UsageProblem
 from helpers.data.frames.image_reading import natural_key
+from helpers.metrics.overlap import count_pixels, dice
 from helpers.review.corrections.origins import with_origins
 from helpers.review.corrections.record import CorrectionRecord
 from helpers.review.verdicts import Verdict, VerdictRecord
+
+_MOST_NAMED = 5
 
 
 class LeftOut(StrEnum):
@@ -32,17 +38,35 @@ class Merged:
         records: case id -> the records of the mask that it has, one for each reader who drew that mask.
         accepted: case id -> the verdicts that make its prediction the mask.
         left_out: ids of cases by reason, in natural order.
+        differing: case id -> who differs there by how much, of those left out for that.
+        adjudicator: whose mask was to count where readers differ; None for nobody.
     """
 
     records: Mapping[str, tuple[CorrectionRecord, ...]] = field(repr=False)
     accepted: Mapping[str, tuple[VerdictRecord, ...]] = field(default_factory=dict, repr=False)
     left_out: Mapping[LeftOut, tuple[str, ...]] = field(default_factory=dict)
+    differing: Mapping[str, str] = field(default_factory=dict, repr=False)
+    adjudicator: str | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to do about the cases where readers differ: one sentence, or none."""
+        if not self.differing:
+            return ()
+        said = [f"{case_id} ({text})" for case_id, text in self.differing.items()]
+        more = f" and {len(said) - _MOST_NAMED} more" if len(said) > _MOST_NAMED else ""
+        ours = self.adjudicator
+        advice = "Name the reader whose mask counts (--adjudicator)"
+        if ours is not None:
+            advice = f"{ours} has no mask there: let {ours} draw one, or name another reader (--adjudicator)"
+        return (f"readers differ on {', '.join(said[:_MOST_NAMED])}{more}. {advice}",)
 
 
 def merge(
     standing: Mapping[str, Mapping[str, CorrectionRecord]],
     images: Mapping[str, str | None],
     adjudicator: str | None = None,
+    mask_of: Callable[[CorrectionRecord], np.ndarray] | None = None,
 ) -> Merged:
     """One mask a case. Where readers drew different ones, that of the adjudicator counts, else the case is left out.
 
@@ -50,6 +74,7 @@ def merge(
         standing: reader -> case id -> the correction that stands.
         images: case id -> `image_sha256` of its frame as it is now, None where it cannot be read; a case that is not
             there is none of this run.
+        mask_of: gives the mask of a record, bool (H, W), to say by how much readers differ; None says who differs.
     Raises:
         UsageProblem: for an adjudicator who corrected nothing.
     """
@@ -63,6 +88,7 @@ def merge(
         for case_id, record in standing[reviewer].items():
             by_case.setdefault(case_id, []).append(record)
     kept, left_out = dict[str, tuple[CorrectionRecord, ...]](), dict[LeftOut, list[str]]()
+    differing = dict[str, str]()
     for case_id in sorted(by_case, key=natural_key):
         given = [one for one in by_case[case_id] if one.image_sha256 == images.get(case_id)]
         chosen = [one for one in given if one.reviewer == adjudicator] or given
@@ -73,9 +99,20 @@ def merge(
             left_out.setdefault(reason, []).append(case_id)
         elif len({one.mask_sha256 for one in chosen}) > 1:
             left_out.setdefault(LeftOut.DIFFERING, []).append(case_id)
+            differing[case_id] = _difference(chosen, mask_of)
         else:
             kept[case_id] = tuple(chosen)
-    return Merged(kept, {}, {reason: tuple(case_ids) for reason, case_ids in left_out.items()})
+    reasons = {reason: tuple(case_ids) for reason, case_ids in left_out.items()}
+    return Merged(kept, {}, reasons, differing, adjudicator)
+
+
+def _difference(records: Sequence[CorrectionRecord], mask_of: Callable[[CorrectionRecord], np.ndarray] | None) -> str:
+    """`ann and bob, Dice 0.812`, of more than two readers the lowest Dice of two."""
+    names = f"{', '.join(one.reviewer for one in records[:-1])} and {records[-1].reviewer}"
+    if mask_of is None:
+        return names
+    lowest = min(dice(count_pixels(one, other)) for one, other in combinations(map(mask_of, records), 2))
+    return f"{names}, {'Dice' if len(records) == 2 else 'lowest Dice'} {lowest:.3f}"
 
 
 def without_lost(merged: Merged, known: Mapping[str, CorrectionRecord]) -> Merged:
@@ -92,7 +129,7 @@ def without_lost(merged: Merged, known: Mapping[str, CorrectionRecord]) -> Merge
     if not lost:
         return merged
     kept = {case_id: records for case_id, records in merged.records.items() if case_id not in lost}
-    return Merged(kept, merged.accepted, {**merged.left_out, LeftOut.ORIGIN: tuple(lost)})
+    return replace(merged, records=kept, left_out={**merged.left_out, LeftOut.ORIGIN: tuple(lost)})
 
 
 def with_accepted(
@@ -130,4 +167,4 @@ def with_accepted(
             accepted[case_id] = tuple(given)
         else:
             left_out[reason] = (*left_out.get(reason, ()), case_id)
-    return Merged(merged.records, accepted, left_out)
+    return replace(merged, accepted=accepted, left_out=left_out)

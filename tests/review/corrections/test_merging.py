@@ -1,5 +1,6 @@
 """One mask a case out of several readers' work."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,14 @@ def test_frames_where_readers_differ_are_left_out_until_one_decides():
     assert decided.records == {"a": (same[1],), "b": (differing[1],), "c": tuple(alone)} and decided.left_out == {}
     third = merge(by_reader(*differing, drawn("cyd", "c")), IMAGES, "cyd")
     assert third.left_out == {LeftOut.DIFFERING: ("b",)} and set(third.records) == {"c"}
+    assert third.notes == (
+        "readers differ on b (ann and bob). cyd has no mask there: let cyd draw one, or name another reader "
+        "(--adjudicator)",
+    )
+    masks = {DRAWN[0]: np.eye(4, dtype=bool), DRAWN[1]: np.eye(4, dtype=bool)[:, ::-1] | np.eye(4, dtype=bool)}
+    (note,) = merge(standing, IMAGES, None, lambda one: masks[one.mask_sha256]).notes
+    assert note == "readers differ on b (ann and bob, Dice 0.667). Name the reader whose mask counts (--adjudicator)"
+    assert decided.notes == ()
 
 
 def test_other_frames_and_cases_play_no_part():
