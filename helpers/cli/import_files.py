@@ -1,5 +1,6 @@
 """`vesselkit import`: masks of other tools become a run, or a reader's corrections."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,11 @@ from helpers.cli.options import (
 )
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import BEGAN_ELSEWHERE, BeganFrom, Exchange, ImportedInto, Meaning
+
+PARTS = {  # options that are needed, and others
+    ImportedInto.RUN: (("name",), ("values",)),
+    ImportedInto.CORRECTIONS: (("reviewer", "predictions", "began_from"), ("prompt_id",)),
+}
 
 if TYPE_CHECKING:  # so that --help need not wait
     from helpers.prediction.imports.import_run import ImportSummary
@@ -71,14 +77,7 @@ def import_files(
         "reviewer": reviewer, "predictions": predictions, "prompt_id": prompt_id, "began_from": began_from,
     }  # fmt: skip
     is_run = into is ImportedInto.RUN
-    needed = ("name",) if is_run else ("reviewer", "predictions", "began_from")
-    own, other = (of_run, of_corrections) if is_run else (of_corrections, of_run)
-    missing = [option_name(one) for one in needed if own[one] is None]
-    if missing:
-        raise UsageProblem(f"{', '.join(missing)}: expected with --into {into}, got none")
-    for one, value in other.items():
-        if value is not None:
-            raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
+    require_parts(into, {**of_run, **of_corrections})
     from helpers.data.exchange.exchanged import VesselChoice  # here, so that --help need not wait
 
     choice = VesselChoice(tuple(vessel or ()), threshold)
@@ -106,6 +105,23 @@ def import_files(
         return
     typed = options.typed(what="corrections", corrections=output, prompt_id=prompt_id, output="DATASET")
     typer.echo(next_text(["export", str(predictions), *data_words(data, typed)]))
+
+
+def require_parts(into: ImportedInto, given: Mapping[str, object]) -> None:
+    """Refuse what is missing, all at once, and what plays no part.
+
+    Args:
+        given: option -> its value, of all options of a run and of corrections; None where it was not given.
+    Raises:
+        UsageProblem: naming the options.
+    """
+    needed, optional = PARTS[into]
+    missing = [option_name(one) for one in needed if given[one] is None]
+    if missing:
+        raise UsageProblem(f"{', '.join(missing)}: expected with --into {into}, got none")
+    for one, value in given.items():
+        if value is not None and one not in (*needed, *optional):
+            raise UsageProblem(f"{option_name(one)}: plays no part with --into {into}. Leave it out")
 
 
 def tell(summary: "ImportSummary", run: Path, typed: Path, data: Path, options: DataOptions, *, scores: bool) -> None:

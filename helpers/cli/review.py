@@ -103,9 +103,13 @@ def review(
     others = [input_path(one, "--beside") for one in beside or ()]
     other = optional_input_path(against, "--against")
     model_folder = optional_input_path(model, "--model")
+    counted_in = None if verdicts is None else _verdicts_folder(verdicts, files)
     source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others, queue)
-    if verdicts is not None:
-        _count(source, followed(typed_path(verdicts)), files, folder)
+    if counted_in is not None:
+        taken_over = _count(source, counted_in, files, folder)
+        if taken_over is not None:
+            typed = options.typed(prompt_id=prompt_id, what="corrections", corrections=taken_over, output="DATASET")
+            typer.echo(next_text(["export", str(run), *data_words(data, typed)]))
         return
 
     viewer = {
@@ -121,8 +125,9 @@ def review(
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 
     from helpers.notebook.serve import PORT, serve  # here, so that --help need not wait
+    from helpers.review.corrections.reviewed import corrections_beside
 
-    typer.echo(f"verdicts are kept in {kept}; Ctrl-C ends the viewer")
+    typer.echo(f"verdicts are kept in {kept}, corrections in {corrections_beside(kept)}; Ctrl-C ends the viewer")
     typed = options.typed(prompt_id=prompt_id, verdicts=kept)
     typer.echo(next_text(["review", str(run), *data_words(data, typed)]))
     # Once this command's line of progress is off the screen.
@@ -141,8 +146,31 @@ def _viewer(run: Path, data: Path, options: DataOptions, shown: Mapping[str, Any
     return review_parameters(**told, **shown), stage_folder(str(project), Stage.REVIEW) / run.name / "verdicts"
 
 
-def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder: Path | None) -> None:
-    """Say what the verdicts in a folder come to, once those of downloaded files are taken over; export them."""
+def _verdicts_folder(given: Path, files: Sequence[Path]) -> Path:
+    """The folder of verdicts as an absolute path; it may be new where files are taken over.
+
+    Raises:
+        UsageProblem: where it is plainly another thing, or nothing is there and beside it that could be counted.
+    """
+    from helpers.review.corrections.reviewed import corrections_beside  # here, so that --help need not wait
+    from helpers.review.kit_folders import require_verdicts
+
+    folder = followed(typed_path(given))
+    require_verdicts(folder, "--verdicts")
+    if not files and not folder.exists() and not corrections_beside(folder).exists():
+        raise UsageProblem(
+            f"--verdicts {given}: expected a folder of verdicts, found none at {folder}. The viewer makes it with the "
+            "first verdict, and --import FILE of a downloaded file"
+        )
+    return folder
+
+
+def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder: Path | None) -> Path | None:
+    """Say what the verdicts in a folder come to, once those of downloaded files are taken over; export them.
+
+    Returns:
+        The folder of corrections that the files' corrections are in; None where they had none that are there now.
+    """
     from helpers.review.agreement import agreements, preferences  # here, so that --help need not wait
     from helpers.review.corrections.drawn import read_drawn
     from helpers.review.corrections.reviewed import ReviewedCorrections, corrections_beside
@@ -153,13 +181,22 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
 
     store = VerdictStore(verdicts)
     corrections = ReviewedCorrections(source, CorrectionStore(corrections_beside(verdicts)))
+    any_kept = False
     # All are read before any is taken.
-    for found, drawn in [(read_taken(path), read_drawn(path)) for path in files]:
+    for path, found, drawn in [(path, read_taken(path), read_drawn(path)) for path in files]:
         ours = [one for one in found if source.places(one)]
-        taken_over = counted(store.merge(ours), "record")
-        typer.echo(f"{taken_over} taken over, {len(found) - len(ours)} of another run passed over")
+        new = store.merge(ours)
+        if found:
+            known = f", {len(ours) - new} there already" if len(ours) > new else ""
+            passed = f"{len(found) - len(ours)} of another run passed over"
+            typer.echo(f"{counted(new, 'record')} taken over, {passed}{known}")
         if drawn:
-            typer.echo(f"{corrections.hand_in(drawn).to_text()}: {corrections.store.folder}")
+            handed = corrections.hand_in(drawn)
+            any_kept = any_kept or bool(handed.kept or handed.known)
+            there = f": {corrections.store.folder}" if corrections.store.folder.is_dir() else ""
+            typer.echo(f"{handed.to_text()}{there}")
+        if not found and not drawn:
+            typer.echo(f"{path}: no verdicts and no corrections in it")
     records = store.records()
     verdicts_on = [
         current(one for one in records if place in source.places(one)) for place in range(len(source.scored_runs))
@@ -179,7 +216,9 @@ def _count(source: "ReviewSource", verdicts: Path, files: Sequence[Path], folder
     if lapsed:
         typer.echo(elsewhere(lapsed))
     if not standing:
-        typer.echo("no verdicts on this run and prompt")
+        alone = ", and corrections need none" if corrections.standing else ""
+        typer.echo(f"no verdicts on this run and prompt{alone}")
     if folder is not None:
         wanted = write_verdict_export(source, standing, folder)
         typer.echo(f"{counted(len(wanted), 'case')} to correct: {folder}")
+    return corrections.store.folder if any_kept else None

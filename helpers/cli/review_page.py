@@ -54,10 +54,13 @@ def review_page(
     """Write a run's review as one HTML file that needs no server."""
     from helpers.review.corrections.reviewed import corrections_beside  # here, so that --help need not wait
     from helpers.review.corrections.store import CorrectionStore
+    from helpers.review.kit_folders import require_verdicts
     from helpers.review.page import write_page
     from helpers.review.verdicts import VerdictStore
 
     given = optional_input_path(verdicts, "--verdicts")
+    if given is not None:
+        require_verdicts(given, "--verdicts")
     if output.suffix.lower() != ".html":
         raise UsageProblem(f"--output: expected a name that ends in .html, got {output.name}")
     written = output_file(output, "--output", _PAGE, data)

@@ -13,7 +13,7 @@ from helpers.data.frames.frame_source import current_sha256
 from helpers.data.frames.image_reading import natural_key
 from helpers.review.chosen_masks import merged_masks, predicted_masks
 from helpers.review.corrections.merging import Merged, merge, with_accepted, without_lost
-from helpers.review.corrections.store import CorrectionStore
+from helpers.review.corrections.store import RECORD_NAME, CorrectionStore
 from helpers.review.pairs import write_pairs
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdict_export import LIST_NAME, TABLE_NAME, Verdicts, cases_with, verdict_table
@@ -103,6 +103,8 @@ def export_corrections(
     if not merged.records and not merged.accepted:
         reasons = (f"{counted(len(ids), 'case')}: {reason}" for reason, ids in merged.left_out.items())
         said = "; ".join((*reasons, *merged.notes))
+        if not said and not store.records():
+            said = f"no reader's folder with {RECORD_NAME} lies in it: check the path"
         raise UsageProblem(f"{store.folder}: expected corrections to export, found none{said and f' ({said})'}")
     with partial_folder(folder) as unfinished:
         return write_export(

@@ -128,7 +128,7 @@ def require_corrections(folder: Path, option: str) -> None:
     Raises:
         UsageProblem: saying what to name instead.
     """
-    _require_file_apart(folder, option, "corrections")
+    _require_folder(folder, option, KitFolder.CORRECTIONS)
     kind = kit_folder(folder)
     if kind is KitFolder.READER:
         instead = f"Name the folder above it, {folder.parent}"
@@ -149,7 +149,7 @@ def require_verdicts(folder: Path, option: str) -> None:
     Raises:
         UsageProblem: saying what to name instead.
     """
-    _require_file_apart(folder, option, "verdicts")
+    _require_folder(folder, option, KitFolder.VERDICTS)
     kind = kit_folder(folder)
     if kind is None or kind is KitFolder.VERDICTS:
         return
@@ -159,13 +159,17 @@ def require_verdicts(folder: Path, option: str) -> None:
     )
 
 
-def _require_file_apart(path: Path, option: str, of: str) -> None:
+def _require_folder(path: Path, option: str, wanted: KitFolder) -> None:
+    """Refuse a file, and a folder that has the one that is wanted under its usual name."""
     if path.is_file():
         raise UsageProblem(
-            f"{option} {path}: expected a folder of {of}, found a file. A file that was downloaded from a page is "
+            f"{option} {path}: expected a folder of {wanted}, found a file. A file that was downloaded from a page is "
             "taken over with `vesselkit review RUN --data DATASET --verdicts DIR --import FILE`; of a reviewer's own "
             "file name the folder that it lies in"
         )
+    inner = path / ("verdicts" if wanted is KitFolder.VERDICTS else "corrections")
+    if kit_folder(path) is None and kit_folder(inner) is wanted:
+        raise UsageProblem(f"{option} {path}: expected a folder of {wanted}, found one above it. Name {inner}")
 
 
 def _uncorrected(path: Path, folder: Path, kind: KitFolder) -> RefusedInput:

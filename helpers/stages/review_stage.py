@@ -14,6 +14,7 @@ from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.review.corrections.reviewed import corrections_beside
+from helpers.review.kit_folders import require_verdicts
 from helpers.review.opened_review import OpenedReview
 from helpers.review.review_source import open_source
 from helpers.runs.run_folder import Run
@@ -79,6 +80,7 @@ def open_review(
     folder = _folder(run, "run")
     store = Path(f"{folder}-verdicts") if verdicts is None else Path(verdicts)
     kept_in = output_path(store, "verdicts", data)
+    require_verdicts(kept_in, "verdicts")
     model_folder = optional_input_path(model, "model")
     scores = metrics.folder if isinstance(metrics, Evaluation) else optional_input_path(metrics, "metrics")
     source = open_source(

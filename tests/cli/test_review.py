@@ -71,7 +71,7 @@ def test_verdicts_in_and_out(call, run, tmp_path):
     assert ended.out.startswith("0 records taken over, 1 of another run")
     assert call(*arguments, "--export", "out").code == 3
     ended = call("review", "run", "--data", "data", "--verdicts", "empty")
-    assert ended.code == 0 and ended.out == "no verdicts on this run and prompt\n"
+    assert ended.code == 2 and "--verdicts empty: expected a folder of verdicts, found none at" in ended.err
 
 
 def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
@@ -86,7 +86,20 @@ def test_corrections_of_the_page_come_in_with_its_verdicts(call, run, tmp_path):
         f"1 correction taken over: {tmp_path / 'run-corrections'}",
         "ann: 1 of 6 reviewed: 1 accept, 0 fix, 0 reject",
         "ann: 1 corrected",
+        "next: vesselkit export run --data data --what corrections "
+        f"--corrections {tmp_path / 'run-corrections'} --output DATASET",
     ]
+    (tmp_path / "alone.jsonl").write_text(json.dumps(sent_line(drawn(source, SAME))) + "\n")
+    ended = call(*arguments[:-3], "alone-verdicts", "--import", "alone.jsonl")
+    assert ended.code == 0 and ended.out.splitlines() == [
+        f"1 correction taken over: {tmp_path / 'alone-corrections'}",
+        "ann: 1 corrected",
+        "no verdicts on this run and prompt, and corrections need none",
+        "next: vesselkit export run --data data --what corrections "
+        f"--corrections {tmp_path / 'alone-corrections'} --output DATASET",
+    ]
+    ended = call(*arguments[:-3], "w", "--import", "alone-corrections/ann/record.jsonl")
+    assert ended.code == 3 and "line 1: expected a file that was downloaded from the page, found a reader" in ended.err
     assert "0 corrections taken over, 1 there already" in call(*arguments).out
     ended = call("review-page", "run", "--data", "data", "--cases", GRIDDED, "--verdicts", "run-verdicts")
     assert ended.code == 0 and '"began_from": "empty"' in (tmp_path / "review.html").read_text()
@@ -224,7 +237,7 @@ def test_a_review_opens_the_viewer_of_a_run(call, tmp_path, monkeypatch, served)
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     ended = call("review", "run", "--data", "data", "--reviewer", "ann", "--port", "9000", "--no-browser")
     kept = tmp_path / "run-review/review/run/verdicts"
-    assert ended.code == 0 and str(kept) in ended.out
+    assert ended.code == 0 and f"kept in {kept}, corrections in {kept.with_name('corrections')};" in ended.out
     assert ended.out.splitlines()[-1] == f"next: vesselkit review run --data data --verdicts {kept}"
     assert "--model" in call("review", "run", "--data", "no-data", "--model", "no-model").err  # before data is opened
     ((values, where),) = served
@@ -253,10 +266,13 @@ def test_what_counts_verdicts_opens_nothing(call, tmp_path, served):
     write_run(tmp_path / "run")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     asked = ("review", "run", "--data", "data")
+    (tmp_path / "v").mkdir()
     assert call(*asked, "--verdicts", "v").out == "no verdicts on this run and prompt\n"
     for wrong, said in (
         (("--export", "o"), "--verdicts: expected the folder of the verdicts"),
         (("--import", "data"), "--verdicts: expected the folder of the verdicts"),
+        (("--verdicts", "run"), "expected a folder of reviewers' verdicts, found a run"),
+        (("--verdicts", "none"), "--verdicts none: expected a folder of verdicts, found none at"),
         (("--verdicts", "v", "--reviewer", "ann"), "--reviewer: goes with the viewer"),
         (("--verdicts", "v", "--no-browser"), "--no-browser: goes with the viewer"),
         (("--rescale",), "--rescale: the viewer fits no ground truths"),

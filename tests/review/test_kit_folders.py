@@ -92,6 +92,7 @@ def test_corrections_are_kept_in_a_folder_of_their_own(root):
         ("verdicts", r"found verdicts of reviewers. Name \S+corrections$", None),
         ("verdicts/ann.jsonl", "found a file. .* --import FILE", "found a file. .* name the folder that it lies in"),
         ("run", "found a run. Name the folder in which", "found a run"),
+        (".", r"found one above it. Name \S+corrections$", r"found one above it. Name \S+verdicts$"),
         ("plain", None, None),
     ],
 )

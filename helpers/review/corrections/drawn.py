@@ -62,7 +62,7 @@ def read_drawn(path: Path) -> tuple[DrawnCorrection, ...]:
     """The corrections of a file that the page gave. Its other lines are not looked at.
 
     Raises:
-        RefusedInput: for a correction that is damaged or of another version.
+        RefusedInput: for a correction that is damaged or of another version, and for a record without its mask.
     """
     found = list[DrawnCorrection]()
     for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
@@ -70,7 +70,14 @@ def read_drawn(path: Path) -> tuple[DrawnCorrection, ...]:
             values = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        schema = values.get("schema") if isinstance(values, dict) else None
+        if schema == RECORD_SCHEMA:
+            raise RefusedInput(
+                f"{path}: line {number}: expected a file that was downloaded from the page, found a reader's record, "
+                "whose masks lie beside it. Copy the reader's whole folder into the folder of corrections; nothing was "
+                "taken over"
+            )
+        if schema != SCHEMA:
             continue
         try:
             found.append(DrawnCorrection.from_json(values))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -55,21 +55,27 @@ class HandedIn:
         known: of those that were there already.
         older: of those that the reader's later correction of the case outdates.
         conflicting: of those drawn on a page that did not know the reader's correction of the case, which stays.
-        elsewhere: of those of another run, or of a frame that has other pixels now.
+        strangers: of those of no case of the run.
+        elsewhere: of those of another run's prediction.
+        changed: of those of a frame that has other pixels now.
     """
 
     kept: int = 0
     known: int = 0
     older: int = 0
     conflicting: int = 0
+    strangers: int = 0
     elsewhere: int = 0
+    changed: int = 0
 
     def to_text(self) -> str:
         """What to tell the user."""
         passed = {
             "there already": self.known,
             "older than what is kept": self.older,
-            "of another run, or of frames with other pixels now": self.elsewhere,
+            "of no case of this run": self.strangers,
+            "of another run's prediction": self.elsewhere,
+            "of frames with other pixels now": self.changed,
         }
         told = [f"{counted(self.kept, 'correction')} taken over"]
         said = ", ".join((*told, *(f"{count} {what}" for what, count in passed.items() if count)))
@@ -216,13 +222,17 @@ class ReviewedCorrections:
         known = {one.id: one for one in self._records}
         last = {(one.reviewer, one.case_id): one for one in sorted(self._records, key=lambda one: one.moment)}
         drawn = standing(one for one in self._records if one.mask_sha256 is not None)
-        counts = {"kept": 0, "known": 0, "older": 0, "conflicting": 0, "elsewhere": 0}
+        counts = dict.fromkeys((one.name for one in fields(HandedIn)), 0)
         for one in ordered:
             record, place = one.record, (one.record.reviewer, one.record.case_id)
             if record.id in known:
                 counts["known"] += 1
-            elif not (self._is_ours(record) and self._is_of_frame(record)):
+            elif record.case_id not in self._cases:
+                counts["strangers"] += 1
+            elif not self._is_ours(record):
                 counts["elsewhere"] += 1
+            elif not self._is_of_frame(record):
+                counts["changed"] += 1
             elif self._is_outdated(
                 one, last.get(place) if one.mask is None else drawn.get(record.reviewer, {}).get(record.case_id)
             ):

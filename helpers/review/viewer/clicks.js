@@ -14,7 +14,7 @@ export class Clicks {
   get refusal() {
     const { facts, host } = this.editor.viewer;
     if (!host.click) return "Clicks for the model need its kernel: open notebook 04 with its folder as `model`.";
-    return facts.clicks ? "" : "Clicks need a model: notebook 04 takes its folder as `model`.";
+    return facts.clicks ? "" : "Clicks need a model: notebook 04 takes its folder as `model`, `vesselkit review` as `--model`.";
   }
 
   // What the last stroke was asked with: `points`, `box`, and the `masks` that came of it, of which `at` is shown.
