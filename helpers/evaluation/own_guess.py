@@ -25,10 +25,10 @@ FEWEST_CASES = 20
 
 
 class Signal(StrEnum):
-    """What a doubt is read from. In the order in which a queue takes the first that a run has."""
+    """What a doubt is read from, in the order in which a queue takes the first that a run has (docs/uncertainty.md)."""
 
-    ENSEMBLE = "ensemble"  # disagreement of the ensemble's members
     MAP = "map"  # 1 - Dice that the map expects of its own mask
+    ENSEMBLE = "ensemble"  # disagreement of the ensemble's members
     PREDICTED_IOU = "predicted_iou"  # 1 - SAM2's estimate, of several [SEG] the lowest
     OBJECT_SCORE = "object_score"  # less SAM2's logit that there is an object, of several the lowest
 
@@ -53,8 +53,8 @@ def doubts_of(scored_run: ScoredRun, case_ids: Sequence[str], expected: Mapping[
         dice = expected.get(case_id)
         rows.append(
             {
-                Signal.ENSEMBLE: _number(found[0].disagreement),
                 Signal.MAP: np.nan if dice is None else 1 - dice,
+                Signal.ENSEMBLE: _number(found[0].disagreement),
                 Signal.PREDICTED_IOU: 1 - _lowest(row.predicted_iou for row in found),
                 Signal.OBJECT_SCORE: -_lowest(row.object_score for row in found),
             }

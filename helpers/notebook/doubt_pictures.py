@@ -61,9 +61,7 @@ def _first(run: Run) -> str:
 def _doubt(run: Run) -> tuple[Signal | None, pd.Series]:
     """The signal that ranks the cases of the first prompt, and their doubt; None and no case where none does."""
     scored_run, case_ids = ScoredRun(run.folder.name, run, _first(run)), list(run.cases())
-    doubts = doubts_of(scored_run, case_ids, {})
-    if Signal.ENSEMBLE not in doubts:
-        doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
+    doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
     signals = [signal for signal in Signal if signal in doubts]
     if not signals:
         return None, pd.Series(dtype=float)

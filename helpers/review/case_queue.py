@@ -92,9 +92,7 @@ def queue_of(scored_run: ScoredRun, dataset: Dataset, count: int) -> CaseQueue:
             "patients, which the split kept with the data holds back for tests. Predict the other parts (--split), and "
             "review that run"
         )
-    doubts = doubts_of(scored_run, case_ids, {})
-    if Signal.ENSEMBLE not in doubts:
-        doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
+    doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
     signals = [signal for signal in Signal if signal in doubts]
     if not signals:
         raise RefusedInput(

@@ -53,14 +53,14 @@ def scored(patients):
     table = pd.DataFrame({"case_id": names, "sequence": people, "patient": people, "dice": dice})
     lines = {"missed": 10.0, "missed_in_spread": np.nan, "missed_in_map": np.where(dice > 0.5, 2.0, 4.0)}
     gap = np.where(np.arange(CASES) == 3, np.nan, 0.0)
-    guesses = {"case_id": names, "ensemble": -dice, "map": dice, "object_score": gap, **lines}
+    guesses = {"case_id": names, "map": -dice, "ensemble": dice, "object_score": gap, **lines}
     return table, pd.DataFrame(guesses)
 
 
 def test_orders_are_judged_with_intervals_over_patients():
     record = guess_record(*scored(patients=10), draws=50)
     best, worst = record["signals"]
-    assert (best["signal"], best["found"], best["silent"]) == (Signal.ENSEMBLE, 1.0, [])
+    assert (best["signal"], best["found"], best["silent"]) == (Signal.MAP, 1.0, [])
     assert best["found_low"] is None, "all draws agree"
     assert best["aurc_low"] < best["aurc"] < best["aurc_high"]
     assert worst["found"] == 0.0 and worst["silent"] == ["c39", "c38", "c37", "c36"]
@@ -89,7 +89,7 @@ def test_unknown_patients_are_said():
 
 def test_words_of_a_record():
     record = {"run": "my|run", **guess_record(*scored(patients=10), draws=50)}
-    assert guess_rows(record)[0][:2] == ["disagreement of the ensemble", "1.00"]
+    assert guess_rows(record)[0][:2] == ["Dice that the map expects", "1.00"]
     assert guess_rows(record)[-1] == ["by chance", "0.20", "0.500", ""]
     text = guess_text([record], "Heading")
     assert text.startswith("## Heading\n") and "my\\|run" in text and "From 40 cases of 10 patients." in text

@@ -30,3 +30,14 @@ def test_the_bright_part_shares_ties_out():
     assert in_bright_part(where, values) == 1.0
     assert in_bright_part(where, np.zeros((4, 5))) == pytest.approx(2 / 20), "a flat map takes 5 % of anything"
     assert in_bright_part(where, values, share=1.0) == 2.0
+
+
+@pytest.mark.parametrize("dark", [0.0, 0.9, 0.99])
+def test_the_bright_part_is_that_of_all_pixels_sorted(dark):
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((40, 50)) < dark, 0.001, rng.random((40, 50)))
+    edge = np.sort(values.ravel())[-100]
+    above, level = values > edge, values == edge
+    where = rng.random((40, 50)) < 0.3
+    expected = (where & above).sum() + (where & level).sum() * (100 - above.sum()) / level.sum()
+    assert in_bright_part(where, values) == pytest.approx(expected)

@@ -6,21 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.prediction.disagreement import MOST_SPREAD, disagreement, soft_dice, spread
+from helpers.prediction.disagreement import MOST_SPREAD, disagreement, spread
 
 MAPS = arrays(np.float32, (2, 3), elements=st.floats(0, 1, width=32))
 
 
-def test_soft_dice_by_hand():
-    assert soft_dice(np.array([[1.0, 0.5]]), np.array([[0.5, 0.5]])) == pytest.approx(2 * (0.5 + 0.5) / (1.5 + 1.0))
-    masks = np.array([[1.0, 1.0, 0.0]]), np.array([[0.0, 1.0, 1.0]])
-    assert soft_dice(*masks) == pytest.approx(0.5), "Dice of masks"
-    assert soft_dice(np.zeros((2, 2)), np.zeros((2, 2))) == 1.0 and soft_dice(np.zeros((2, 2)), np.ones((2, 2))) == 0.0
-
-
 def test_disagreement_is_with_the_prediction_and_not_among_the_others():
-    own, same, none = np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]])
-    assert disagreement([own, same]) == 0.0
+    own, same, half, none = (np.array([row], bool) for row in ([1, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]))
+    assert disagreement([own, same]) == 0.0 and disagreement([none, none]) == 0.0
+    assert disagreement([own, half]) == pytest.approx(0.5), "Dice is 2 * 1 / 4"
     assert disagreement([own, same, none]) == pytest.approx(0.5)
     assert disagreement([own, none, none]) == 1.0
 
@@ -33,8 +27,9 @@ def test_spread_by_hand():
 def test_spread_is_the_standard_deviation_and_knows_equal_members(members):
     found = spread(members)
     assert found.dtype == np.float32 and found == pytest.approx(np.std(np.asarray(members, np.float64), 0), abs=1e-5)
-    assert not spread([members[0]] * 3).any() and disagreement([members[0]] * 3) == 0.0
-    assert 0.0 <= disagreement(members) <= 1.0
+    assert not spread([members[0]] * 3).any()
+    masks = [one > 0.5 for one in members]
+    assert 0.0 <= disagreement(masks) <= 1.0 and disagreement([masks[0]] * 3) == 0.0
 
 
 @pytest.mark.parametrize("members", [[np.zeros((2, 2))], [np.zeros((2, 2)), np.zeros((2, 3))]])

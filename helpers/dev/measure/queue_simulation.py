@@ -78,7 +78,7 @@ def _bounds(chosen: np.ndarray, dice: np.ndarray, units: np.ndarray) -> tuple[fl
     for block in drawn_units(len(places), draws=DRAWS, seed=SEED):
         for drawn in block:
             cases = np.concatenate([places[unit] for unit in drawn])
-            values.append(gain(chosen[cases], dice[cases], float(chosen.mean())))
+            values.append(gain(chosen[cases], dice[cases], float(chosen[cases].mean())))  # as many at random
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 

@@ -116,7 +116,7 @@ def answered(
         others = [other for other in answers.values() if other is not answer] if thresholding.across_prompts else []
         members = members_of(answer, [one for one in others if isinstance(one, FramePrediction)])
         maps = member_maps(members, facts, thresholding.combine) if drawn.mask is not None and len(members) > 1 else []
-        compared = {} if len(maps) < 2 else {"members": len(maps), "disagreement": round(disagreement(maps), 6)}
+        compared = {} if len(maps) < 2 else _compared(maps, thresholding.threshold)
         rows += _rows(frame, facts, prompt_id, answer, drawn, compared)
         if drawn.stored is not None and drawn.mask is not None:
             logits[prompt_id], masks[prompt_id] = drawn.stored, drawn.mask
@@ -165,6 +165,12 @@ def member_maps(members: Sequence[FramePrediction], facts: FrameFacts, combine: 
             stored = _stored(one, logits, facts)
             maps.append(expit(combined_map(stored.full_size(), combine, one.predicted_iou)))
     return maps
+
+
+def _compared(maps: Sequence[np.ndarray], threshold: float) -> dict[str, float | int]:
+    """What a row keeps of an ensemble. Masks are compared: where all are empty, maps are noise that never agrees."""
+    masks = [one > np.float32(threshold) for one in maps]
+    return {"members": len(maps), "disagreement": round(disagreement(masks), 6)}
 
 
 def _stored(answer: FramePrediction, maps: np.ndarray, facts: FrameFacts) -> StoredLogits:
