@@ -18,6 +18,7 @@ from .bridge_internvl import encode_tiles
 from .bridge_qwen_vl import encode_pictures
 from .components import CallOutput, MaskLogits, Sam2Features, SegProjection, fit_memory_width
 from .configuration_sa2va import Sa2VAConfig
+from .drafts import Drafts
 from .generation import GeneratedText, GreedyDecoding, checked_limit
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
@@ -83,6 +84,7 @@ class Sa2VAModel(PreTrainedModel):
         self.sam2 = Sam2VideoModel(sam2_config)
         fit_memory_width(self.sam2, config.sam2_sizes.mem_dim)
         self.seg_projection = SegProjection(config.hidden_size, config.sam2_sizes.d_model)
+        self.drafts = Drafts()
         self.post_init()
 
     @classmethod
@@ -217,6 +219,7 @@ class Sa2VAModel(PreTrainedModel):
         mask_prompts: Any = None,
         tokenizer: Any = None,
         token_limit: int | None = None,
+        draft: bool = False,
     ) -> CallOutput:
         """One answer with its masks; `predict_forward` wraps it in the official return value.
 
@@ -227,6 +230,7 @@ class Sa2VAModel(PreTrainedModel):
             mask_prompts: region prompts, see `region_cells`.
             tokenizer: that of the model's own folder.
             token_limit: most tokens of the answer; None takes the config's.
+            draft: read the last answer to the same words behind the prompt, see `predict_forward`.
         """
         config, bridge = self.config, self.bridge
         limit = checked_limit(self.config, tokenizer, token_limit)
@@ -237,7 +241,14 @@ class Sa2VAModel(PreTrainedModel):
             pixels = bridge.image_bytes(image)
             pictures = bridge.image_tokens(pixels)
             prompt = bridge.question(self, tokenizer, text, past_text, pixels, pictures, mask_prompts)
-        answer = self.answer(prompt, tokenizer, limit)
+        expected = (
+            self.drafts.of(text, past_text)
+            if draft and self.get_input_embeddings().weight.dtype != torch.float32
+            else None
+        )
+        answer = self.answers([prompt], tokenizer, limit, None if expected is None else [expected])[0]
+        if expected is not None:
+            self.drafts.keep(text, past_text, answer.token_ids)
         words = bridge.answer_text(answer.token_ids, tokenizer)
         if image is None or not len(answer.seg_states):
             height, width = (0, 0) if image is None else (image.height, image.width)
@@ -259,6 +270,7 @@ class Sa2VAModel(PreTrainedModel):
         tokenizer: Any = None,
         processor: Any = None,
         max_new_tokens: int | None = None,
+        draft: bool = True,
     ) -> Any:
         """The official call.
 
@@ -276,6 +288,9 @@ class Sa2VAModel(PreTrainedModel):
             past_text, mask_prompts, tokenizer: see `predict`.
             processor: without effect, which is said once; kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.
+            draft: of an image, in narrower dtypes than float32: the last answer to the same words is read behind the
+                prompt, and one pass confirms it in place of one for each token. The tokens are those without it, and
+                no result depends on calls before. False goes token by token, as float32 always does.
         Returns:
             `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
             `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
@@ -299,12 +314,12 @@ class Sa2VAModel(PreTrainedModel):
             for number, one in enumerate(image, 1):
                 require_kind(one, f"image {number} of {len(image)}")
             return [
-                self.predict_forward(one, text=words, tokenizer=tokenizer, max_new_tokens=max_new_tokens)
+                self.predict_forward(one, text=words, tokenizer=tokenizer, max_new_tokens=max_new_tokens, draft=draft)
                 for one, words in zip(image, texts, strict=True)
             ]
         if video is None:
             found: CallOutput | VideoPrediction = self.predict(
-                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens
+                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft
             )
             frames = found.logits[:, None]
         else:

@@ -164,7 +164,11 @@ class _Bench:
 
     def _step_by_step(self, image: Image.Image) -> None:
         self._model.predict_forward(
-            image=image, text=with_image_named(DEFAULT_PROMPT), tokenizer=self._tokenizer, max_new_tokens=64
+            image=image,
+            text=with_image_named(DEFAULT_PROMPT),
+            tokenizer=self._tokenizer,
+            max_new_tokens=64,
+            draft=False,
         )
 
     @torch.inference_mode()

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,17 @@ def _differing(frames: Sequence[Frame], loop: Path, pipeline: Path) -> tuple[int
 def _plain_loop(model: Any, tokenizer: Any, frames: Sequence[Frame], folder: Path, token_limit: int) -> None:
     """Read, `predict_forward` and write one frame after the other."""
     folder.mkdir()
+    takes_draft = "draft" in signature(model.predict_forward).parameters  # not in folders of before
+    plainly = {"draft": False} if takes_draft else {}
     with torch.inference_mode():
         for frame in frames:
             image = read_frame(frame.path, frame.index, frame.bits)
             answer = model.predict_forward(
-                image=image, text=with_image_named(DEFAULT_PROMPT), tokenizer=tokenizer, max_new_tokens=token_limit
+                image=image,
+                text=with_image_named(DEFAULT_PROMPT),
+                tokenizer=tokenizer,
+                max_new_tokens=token_limit,
+                **plainly,
             )
             maps: list[np.ndarray] = answer["prediction_logits"]
             mask = np.any(np.concatenate(maps) > 0, axis=0) if maps else np.zeros((image.height, image.width), bool)

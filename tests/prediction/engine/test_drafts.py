@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -220,3 +221,34 @@ def test_folders_from_before_drafts_answer_without(narrow, images, passes, monke
     monkeypatch.setattr(model, "answers", lambda prompts, tokenizer, limit: answers(prompts, tokenizer, limit))
     counts, _ = rounds(narrow, images[:1], passes, times=2)
     assert counts == [(counts[0][0], 0)] * 2
+
+
+def test_the_official_call_reads_its_last_answer_as_a_draft_and_results_do_not_depend_on_it(narrow, images):
+    model, tokenizer = narrow
+    model.drafts = type(model.drafts)()
+    asked = {"image": images[0], "text": f"<image>\n{REQUESTS[0]}", "tokenizer": tokenizer, "max_new_tokens": LIMIT}
+    plain = model.predict_forward(**asked, draft=False)
+    assert len(model.drafts) == 0
+    passes = [0]
+    counting = model.language_model.model.register_forward_hook(lambda *_: passes.__setitem__(0, passes[0] + 1))
+    counts, found = [], []
+    for _ in range(2):
+        passes[0] = 0
+        found.append(model.predict_forward(**asked))
+        counts.append(passes[0])
+    counting.remove()
+    first, second = found
+    assert plain["prediction"] == first["prediction"] == second["prediction"] and len(model.drafts) == 1
+    for one, other in zip(first["prediction_logits"], second["prediction_logits"], strict=True):
+        assert np.array_equal(one, other), "not even the last bits depend on calls before"
+    assert counts[1] == 1 < counts[0]
+    model.drafts.keep(asked["text"], "", [5, 6, 7])
+    spoilt = model.predict_forward(**asked)
+    assert spoilt["prediction"] == plain["prediction"]
+    assert np.array_equal(spoilt["prediction_logits"], first["prediction_logits"])
+
+
+def test_in_float32_the_official_call_goes_token_by_token(loaded, images):
+    model, tokenizer = loaded
+    model.predict_forward(images[0], f"<image>\n{REQUESTS[0]}", tokenizer, max_new_tokens=LIMIT)
+    assert len(model.drafts) == 0
