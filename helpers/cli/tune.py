@@ -25,7 +25,7 @@ def tune(
     from helpers.evaluation.frangi_tuning import write_choice
 
     path = output_file(output, "--output", _SETTINGS)
-    dataset = options.opening(data).open()
+    dataset = options.opening(data).open_to_score()
     result = choose_settings(dataset, split=options.split, processes=processes)
     write_choice(result, path)
     typer.echo(f"{result.to_text()}\nwritten to {path}")

@@ -8,14 +8,13 @@ from typing import Any
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.shown_text import counted
-from helpers.core.vocabulary import Exported
 from helpers.data.cases import Case, Fault, Record
 from helpers.data.exported_masks import (
-    EXPORTED_NAME,
     ExportedMask,
     ExportedMasks,
     read_exported,
     refuse_exports_below,
+    require_true_masks,
 )
 from helpers.data.fitted_cases import cases_drawn_on, rescaled_cases
 from helpers.data.frames.frame import Frame
@@ -119,12 +118,7 @@ class Dataset:
 
     def require_decided(self) -> None:
         """Raise RefusedInput where the ground truth cannot be used before something is decided about it, or is none."""
-        if self.exported is not None and not self.exported.are_truth:
-            what = "pairs to prefer between" if self.exported.what is Exported.PAIRS else "what a run predicted"
-            raise RefusedInput(
-                f"{self.root}: its masks are {what} ({EXPORTED_NAME} says so), not ground truth. Once "
-                "corrected, take them over with `vesselkit import` and export the corrections"
-            )
+        require_true_masks(self.root, self.exported)
         if self.undecided is not None:
             raise RefusedInput(f"{self.root}: the ground truth cannot be used yet: {self.undecided}")
 

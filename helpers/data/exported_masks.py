@@ -183,6 +183,21 @@ def exported_above(path: Path) -> ExportedMasks | None:
     return next((found for folder in folders if (found := read_exported(folder)) is not None), None)
 
 
+def require_true_masks(root: Path, exported: ExportedMasks | None) -> None:
+    """Raise RefusedInput where the masks of a data set are none to score with or to train on.
+
+    Args:
+        root: folder of the data set.
+        exported: its record; None where the kit did not export it.
+    """
+    if exported is not None and not exported.are_truth:
+        what = "pairs to prefer between" if exported.what is Exported.PAIRS else "what a run predicted"
+        raise RefusedInput(
+            f"{root}: its masks are {what} ({EXPORTED_NAME} says so), not ground truth. Once corrected, take them over "
+            "with `vesselkit import` and export the corrections"
+        )
+
+
 def require_one_export(path: Path) -> None:
     """Raise RefusedInput where the record of masks to import lies in a folder below the one that is imported."""
     below = files_under(path)[0] if path.is_dir() else ()

@@ -10,8 +10,9 @@ from helpers.core.errors import UsageProblem
 from helpers.core.given_values import input_path, typed_path
 from helpers.core.vocabulary import AskedIds
 from helpers.data.dataset import Dataset, open_dataset
+from helpers.data.exported_masks import read_exported, require_true_masks
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.layouts.detection import saved_rules
+from helpers.data.layouts.detection import dataset_root, saved_rules
 from helpers.data.rules import Rules, Saved, with_trial
 from helpers.data.truth.other_frame import parse_size
 
@@ -63,6 +64,15 @@ class Opening:
         for note in opened.rules_notes if tried is None else ():
             _log.info(note)
         return opened
+
+    def open_to_score(self) -> Dataset:
+        """The data set, whose masks are to be scored with or trained on. Raises as `open`.
+
+        Predictions and pairs are refused before their folder gets a key of ids.
+        """
+        root = dataset_root(self.data)
+        require_true_masks(root, read_exported(root))
+        return self.open()
 
     def to_keep(self, opened: Dataset, tried: Rules) -> Rules:
         """The rules to save: those of the data set's own, what was asked for, what was found for certain.

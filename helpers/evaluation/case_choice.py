@@ -59,16 +59,17 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
     strangers = {
         row.case_id: row.split for scored_run in scored_runs for row in scored_run.run.rows if row.case_id not in known
     }
-    gone = [case_id for case_id, split in strangers.items() if split in splits]
+    # A data set of exported corrections holds some of the cases that it comes from: nothing is gone.
+    gone = [case_id for case_id, split in strangers.items() if split in splits and dataset.exported is None]
+    absent = [case_id for case_id in strangers if case_id not in gone]
+    elsewhere = "they are not in the data set" if splits == {None} or dataset.exported else "they are of other splits"
     kept = set(chosen)
     left_out = {
         "cases with ground truth left out, since not every run was made for them": [
             case.case_id for case in with_truth if case.case_id not in kept
         ],
         "cases of the runs left out, since the data set has them no more": gone,
-        "cases of the runs left out, since they are of other splits": [
-            case_id for case_id in strangers if case_id not in gone
-        ],
+        f"cases of the runs left out, since {elsewhere}": absent,
     }
     warnings = []
     if gone:

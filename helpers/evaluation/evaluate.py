@@ -14,6 +14,7 @@ from helpers.core.atomic import replacing_folder, write_json_atomic, write_text_
 from helpers.core.documents import document
 from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
+from helpers.data.exported_masks import require_true_masks
 from helpers.data.groups.case_groups import case_groups
 from helpers.evaluation.case_arrays import Scorable, gains, processed_scores, reference_bounds_of, scorable, score_run
 from helpers.evaluation.case_choice import checked_data, choose_cases, score_warnings
@@ -130,6 +131,7 @@ def evaluate(
     """
     output = Path(output)
     check_output(output)
+    require_true_masks(dataset.root, dataset.exported)
     grouped = None if groups is None else case_groups(dataset, groups)
     scored_runs = open_scored_runs(runs, names, prompt)
     require_same_ids(scored_runs, dataset)

@@ -227,7 +227,7 @@ def choose_runs(settings: EvaluateSettings | ReviewSettings) -> tuple[ChosenRun,
 
 def open_data(settings: EvaluateSettings) -> Dataset:
     """The data set. Raises as `open_dataset` and, before any frame is read, as `case_groups`."""
-    dataset = settings.opening.open()
+    dataset = settings.opening.open_to_score()
     if settings.groups is not None:
         case_groups(dataset, settings.groups)
     return dataset

@@ -62,7 +62,7 @@ class EvaluateRequest:
         processing = Processing(close_gaps=self.close_gaps, remove_small=self.remove_small)
         folder = output_folder(self.output, spell("output"), self.opening.data)
         check_output(folder)
-        dataset = self.opening.open()
+        dataset = self.opening.open_to_score()
         for note in dataset.notes:
             if told is not None and note not in dataset.rules_notes:
                 told(note)

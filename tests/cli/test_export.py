@@ -70,11 +70,12 @@ def test_predictions_are_marked_and_never_scored_as_truth(call, run, tmp_path):
     exported = read_exported(tmp_path / "out")
     assert not exported.are_truth and set(exported.masks) == {GRIDDED, SAME}
     assert exported.masks[SAME].origin is MaskOrigin.PREDICTED
+    ended = call("evaluate", "--predictions", "run", "--data", "out", "--output", "scores")
+    assert ended.code == 3 and "its masks are what a run predicted (exported.json says so)" in ended.err
+    assert not list((tmp_path / "out").rglob("id.key"))
     opened = open_dataset(tmp_path / "out")
     with pytest.raises(RefusedInput, match=r"what a run predicted \(exported.json says so\), not ground truth"):
         opened.require_decided()
-    ended = call("evaluate", "--predictions", "run", "--data", "out", "--output", "scores")
-    assert ended.code == 3
     assert call(*EXPORT).code == 3  # the folder is taken
     ended = call("export", "run", "--data", "data", "--output", "new", "--cases", "x")
     assert ended.code == 2 and "expected cases of the run, got 'x'" in ended.err

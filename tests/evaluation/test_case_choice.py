@@ -18,8 +18,11 @@ def case(case_id, truth="a truth", split=None, patient=None, sequence=None):
     return SimpleNamespace(case_id=case_id, truth=truth, frame=frame)
 
 
-def data(*cases):
-    return SimpleNamespace(cases=cases)
+ABSENT = "cases of the runs left out, since they are not in the data set"
+
+
+def data(*cases, exported=None):
+    return SimpleNamespace(cases=cases, exported=exported)
 
 
 def scored_run(*case_ids, limit=None, split=None, patient=None, sequence=None):
@@ -55,6 +58,13 @@ def test_cases_that_only_runs_have_are_of_other_splits_or_gone():
     assert found.case_ids == ("a",) and found.left_out == {GONE: ("y", "z"), ELSEWHERE: ("x",)}
     (warning,) = found.warnings
     assert warning.startswith("2 predicted cases, the first z, are gone")
+
+
+def test_cases_that_a_data_set_without_splits_never_had_are_not_of_other_splits():
+    found = choose_cases([scored_run("a", "x", split="val")], data(case("a")))
+    assert (found.left_out, found.warnings) == ({ABSENT: ("x",)}, ())
+    found = choose_cases([scored_run("a", "x")], data(case("a"), exported="a record"))
+    assert (found.left_out, found.warnings) == ({ABSENT: ("x",)}, ())
 
 
 def test_groups_that_a_run_did_not_know_did_not_change():

@@ -282,17 +282,31 @@ class TrainingData:
         cases = list(tuned_on.get("cases", ()))
         same_key = tuned_on.get("key_fingerprint") == self.dataset.key_fingerprint
         told = {case_id: self._of_id(case_id) for case_id in cases} if same_key else {}
-        untold = sum(told.get(case_id) is None for case_id in cases)
-        groups = frozenset(group for group in told.values() if group is not None)
+        groups = {group for group in told.values() if group is not None}
         files = frozenset(case_id for case_id in told if case_id in self.dataset.people.by_case)
+        others = self._of_others([case_id for case_id in told if told[case_id] is None and case_id not in files])
+        untold = sum(told.get(case_id) is None for case_id in cases) - others.names + others.untold
         reasons: tuple[str, ...] = ()
         if untold:
+            whose = "their patients" if untold == len(cases) else f"the patients of {untold} of them"
             reasons = (
-                f"of {untold} of {len(cases)} cases that its parameters were chosen on the patient is not known here",
+                f"its parameters were chosen on {counted(len(cases), 'case')}, and {whose} are not known here: they "
+                "may be scored ones",
             )
-        return Evidence(
-            Source.TUNED, TrainedGroups(groups, files, frozenset(), len(cases), untold), not untold, reasons
-        )
+        trained = TrainedGroups(others.groups | groups, files | others.files, others.doubtful, len(cases), untold)
+        return Evidence(Source.TUNED, trained, not untold, reasons)
+
+    def _of_others(self, case_ids: Sequence[str]) -> TrainedGroups:
+        """What ids say that are under this data set's key, and of none of its patients by themselves.
+
+        An id under a key names its patient, who is another one then. A kept id is a name, which the data set's own rule
+        reads.
+        """
+        if self.dataset.key_fingerprint is not None:
+            untold = sum(_CASE_ID.fullmatch(one) is None for one in case_ids)
+            return TrainedGroups(frozenset(), frozenset(), frozenset(), len(case_ids), untold)
+        people = self.dataset.people
+        return Matcher(people, plain).find([marks_of(one, plain) for one in case_ids], told_by(people, case_ids))
 
 
 def _standing(case_id: str, group: Group | None, evidence: Sequence[Evidence]) -> Standing:

@@ -111,4 +111,4 @@ def opened_by_config(loader: str, data: str | None, opening: Mapping[str, Any]) 
         raise UsageProblem(f"{loader}.dataset.{strays[0]}: expected one of {', '.join(known)}")
     key = opening.get("id_key")
     given = {**opening, "id_key": None if key is None else Path(key).expanduser()}
-    return Opening(Path(data).expanduser(), **given).open()
+    return Opening(Path(data).expanduser(), **given).open_to_score()

@@ -185,9 +185,19 @@ def test_parameters_that_were_chosen_on_a_patient_count_as_its_training(tmp_path
     tuned = {"kind": "vesselness", "tuned_on": {"cases": ["P2_S1_002"], "key_fingerprint": None}}
     by_patient, found = standings(dataset, tmp_path, "P1_S1_055.png", model=tuned)  # the list is not the filter's
     assert by_patient == {"P1": N, "P2": T, "P3": N} and found.sources == (Source.TUNED,)
+    tuned["tuned_on"]["cases"].append("P9_S1_002")  # of another split, or of the data set that these were exported from
+    assert standings(dataset, tmp_path, model=tuned)[0] == {"P1": N, "P2": T, "P3": N}
     tuned["tuned_on"]["cases"].append("Q")
     by_patient, found = standings(dataset, tmp_path, model=tuned)
-    assert by_patient == {"P1": U, "P2": T, "P3": U} and found.reasons[0].startswith("of 1 of 2 cases")
+    assert by_patient == {"P1": U, "P2": T, "P3": U}
+    assert found.reasons[0] == (
+        "its parameters were chosen on 3 cases, and the patients of 1 of them are not known here: they may be scored "
+        "ones"
+    )
+    drawn = {"P1": "P007", "P2": "P008", "P3": "P009"}
+    keyed = replace(dataset, key_fingerprint="abc", people=replace(dataset.people, ids=drawn))
+    under_key = {"kind": "vesselness", "tuned_on": {"cases": ["P008-F001", "P012-S04-F123"], "key_fingerprint": "abc"}}
+    assert standings(keyed, tmp_path, model=under_key)[0] == {"P1": N, "P2": T, "P3": N}
     other_key = {"kind": "vesselness", "tuned_on": {"cases": ["P2_S1_002"], "key_fingerprint": "abc"}}
     assert set(standings(dataset, tmp_path, model=other_key)[0].values()) == {U}
     default = {"kind": "vesselness", "tuned_on": None}
