@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from helpers.core.errors import UsageProblem
 
 HELP_ALL = "--help-all"
+_FEW = 2  # other commands to name
 
 
 @dataclass
@@ -49,6 +50,7 @@ class KitCommand(TyperCommand):
         typed = [word[2:].split("=")[0] for word in options if word.startswith("--")]
         names = [(ctx.token_normalize_func or str)(name) for name in typed]
         self._refuse_repetition(names)
+        self._refuse_options_of_others(ctx, names)
         for old, name in zip(typed, names, strict=True):
             if old != name and "_" not in old:
                 typer.echo(f"warning: --{old} of `{ctx.command_path}` is now --{name}", err=True)
@@ -72,6 +74,20 @@ class KitCommand(TyperCommand):
     def _is_left_out(self, parameter: Any) -> bool:
         is_option = parameter.param_type_name == "option" and parameter.name != "help"
         return bool(self.shown) and is_option and parameter.opts[0] not in self.shown
+
+    def _refuse_options_of_others(self, ctx: Any, names: Sequence[str]) -> None:
+        """Of an option that a few other commands have it is said which. Raises UsageProblem."""
+        group = {} if ctx.parent is None else getattr(ctx.parent.command, "commands", {})
+        own = {option for parameter in self.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for option in (f"--{name}" for name in names):
+            others = [
+                name
+                for name, command in sorted(group.items())
+                if not command.hidden and any(option in parameter.opts for parameter in command.params)
+            ]
+            if option not in own and 0 < len(others) <= _FEW:
+                of = " and ".join(f"`{ctx.parent.command_path} {name}`" for name in others)
+                raise UsageProblem(f"{option}: an option of {of}, not of `{ctx.command_path}`. Leave it out")
 
     def _refuse_repetition(self, names: Sequence[str]) -> None:
         """Of an option given twice the last would be taken without a word. Raises UsageProblem."""

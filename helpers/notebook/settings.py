@@ -241,7 +241,10 @@ class ReviewSettings(DataSettings):
         None, description="model folder whose SAM2 answers clicks and carries corrections; empty: neither"
     )
     from_empty: float = Field(
-        0.0, ge=0, le=1, description="share of the cases to draw from empty before their prediction is shown; 0: none"
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the cases to draw from empty before their prediction is shown, 0.1 is 10 %; 0: none",
     )
     queue: _OptionalCount = Field(None, description="only the next cases to look at, by the model's own doubt; 0: all")
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")

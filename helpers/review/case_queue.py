@@ -69,9 +69,9 @@ class CaseQueue:
             bad = len(seen & set(wrong))
             found.append(f"of {counted(len(seen), 'case')} at random with a verdict {bad} to fix or reject")
         said = (
-            f"queue: {len(self.chosen)} of {counted(len(self.ranks), 'case')} by {SIGNAL_TITLES[self.signal]}, "
-            f"{len(drawn)} of them at random; for their doubt at most {self.of_sequence} of a sequence and "
-            f"{self.of_patient} of a patient"
+            f"queue: the {len(self.chosen)} of {counted(len(self.ranks), 'case')} to look at next: "
+            f"{len(self.chosen) - len(drawn)} that the model doubts most (by {SIGNAL_TITLES[self.signal]}), at most "
+            f"{self.of_sequence} of a sequence and {self.of_patient} of a patient; {len(drawn)} drawn at random"
         )
         return "; ".join([said, *found])
 

@@ -74,7 +74,7 @@ def open_review(
         'review.html'
     """
     if not 0 <= from_empty <= 1:
-        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1, got {from_empty}")
+        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1 (0.1: 10 %), got {from_empty}")
     if queue is not None and queue < 1:
         raise UsageProblem(f"queue: expected at least 1, got {queue}")
     folder = _folder(run, "run")

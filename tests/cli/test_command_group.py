@@ -124,3 +124,12 @@ def test_the_seeds_spellings_are_taken_without_a_word(parsed, capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(UsageProblem, match="--model: expected once, got it 2 times"):
         parsed(words("predict --model a --model_path b --data d --output o"))
+
+
+def test_an_option_of_another_command_is_told_from_one_of_none():
+    with pytest.raises(
+        UsageProblem, match="^--queue: an option of `vesselkit review`, not of `vesselkit review-page`. L"
+    ):
+        COMMANDS.main(["review-page", "run", "--data", "d", "--queue=5"], "vesselkit", standalone_mode=False)
+    with pytest.raises(BadCall, match="--quee"):
+        COMMANDS.main(["review-page", "run", "--data", "d", "--quee", "5"], "vesselkit", standalone_mode=False)

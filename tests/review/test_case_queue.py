@@ -39,7 +39,10 @@ def test_the_most_doubtful_come_first_but_few_of_one_patient():
     expected = [f"P{patient}-4" for patient in range(10, 0, -1) if f"P{patient}-4" not in queue.at_random]
     assert by_doubt(queue) == expected[:9]
     assert queue.ranks["P10-4"] == 1 and queue.ranks["P1-1"] == 40
-    assert "10 of 40 cases by Dice that the map expects, 1 of them at random" in queue.to_text()
+    assert queue.to_text() == (
+        "queue: the 10 of 40 cases to look at next: 9 that the model doubts most (by Dice that the map expects), "
+        "at most 1 of a sequence and 1 of a patient; 1 drawn at random"
+    )
 
 
 def test_limits_grow_where_patients_are_few_and_failures_share_the_first_place():

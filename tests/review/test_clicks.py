@@ -199,9 +199,14 @@ def test_strokes_outlive_the_carried_mask_that_they_began_from_and_one_of_no_use
     assert second.id in {one.id for one in store.standing()["ann"].values()}
 
 
+def not_on_the_screen(one, *places):
+    return all(one.page.is_hidden(f"canvas[data-panel='{place}']") for place in places)
+
+
 def test_a_case_that_is_drawn_first_shows_its_prediction_after_that(show, made):
     one, store = show(None, drawn_first=frozenset({GRIDDED}))
     note = ".vk-note >> nth=2"
+    assert one.text(".vk-progress").endswith(", 1 to draw from empty") and not_on_the_screen(one, 1, 3)
     assert one.text(".vk-corrected") == "draw from empty first" and "Draw this case from empty first" in one.text(note)
     assert one.text("[data-score=dice]") == "–" and not one.coloured(2).any()
     one.press("a")
@@ -222,6 +227,7 @@ def test_a_case_that_is_drawn_first_shows_its_prediction_after_that(show, made):
     one.wait(lambda: one.page.is_hidden(note))
     assert np.array_equal(one.coloured(2), made[0].scored_runs[0].run.mask(GRIDDED, "p1"))
     assert one.text("[data-score=dice]") != "–" and one.text(".vk-corrected") == "corrected"
+    assert "to draw" not in one.text(".vk-progress") and not any(not_on_the_screen(one, place) for place in (1, 3))
     assert [each.prediction_seen for each in store.records()] == [False, False]
     one.press("0", "E")
     stroke(one.page, SIZE, (10, 70), (12, 70))

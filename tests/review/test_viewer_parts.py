@@ -180,6 +180,13 @@ def test_the_last_verdict_stands_and_one_taken_back_does_not(call):
     assert call(body, [record(1, "c1", "accept", reviewer="bob")]) == []
 
 
+def test_a_name_that_cannot_be_is_told_by_its_character(call):
+    names = ["ann-b.2", "", "Jörg", "Ann B", "_ann", "a" * 101]
+    fine, empty, *faults = call("return given[0].map(kit.faultOf);", names)
+    assert (fine, empty) == ("", "Enter your name under Reviewer first.")
+    assert [one.rpartition(" got ")[2] for one in faults] == ["'ö'.", "a space.", "'_' at its beginning.", "101."]
+
+
 def test_the_latest_verdict_and_the_counts(call):
     body = """const maps = given[1].map((records) => kit.standing(records, "ann"));
         return [kit.latest(maps)?.id ?? null, kit.progressOf(given[0], maps)];"""

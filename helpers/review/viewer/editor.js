@@ -34,14 +34,21 @@ export class Editor {
     return (this.edit && this.before ? this.edit.beginning.mask : this.edit?.mask ?? this.own?.mask) ?? null;
   }
 
+  // While a mask is in hand, and of a case that is to be drawn from empty: it must not guide the reader.
   get hidesTruth() {
-    return this.edit !== null && !this.edit.truthShown;
+    const { data } = this.viewer;
+    return this.edit !== null ? !this.edit.truthShown : data !== null && this.drawsFirst(data.case_id);
   }
 
   // Whether a case's scores are to be off the screen, also while another case is on it.
   hidesScores(caseId) {
     const draft = this.draftOf(caseId);
     return this.drawsFirst(caseId) || (draft?.open === true && !draft.truthShown);
+  }
+
+  // How many cases of the reviewer are yet to be drawn from empty.
+  get toDrawFirst() {
+    return (this.viewer.facts.drawn_first ?? []).filter((caseId) => this.drawsFirst(caseId)).length;
   }
 
   // Whether a case is to be drawn from empty before its prediction is shown.

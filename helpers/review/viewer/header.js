@@ -73,8 +73,9 @@ export class Header {
     const { cases: all, editor } = this.viewer, kept = editor.corrected;
     const count = state.blind ? 0 : all.filter((one) => kept.has(one.case_id)).length;
     const of = state.blind ? "" : `, ${rejected} rejected${count ? `, ${count} corrected` : ""}`;
+    const first = editor.toDrawFirst, drawn = first ? `, ${first} to draw from empty` : "";
     this.reviewer.textContent = this.reviewer.title = host.reviewer ? `${host.reviewer}:` : "";
-    this.counted.textContent = `${host.reviewer ? " " : ""}${reviewed} of ${cases.length} reviewed${of}`;
+    this.counted.textContent = `${host.reviewer ? " " : ""}${reviewed} of ${cases.length} reviewed${of}${drawn}`;
     this.bar.value = cases.length ? reviewed / cases.length : 0;
   }
 

@@ -5,7 +5,7 @@ import { button, counted, label, make } from "./elements.js";
 import { Saving } from "./saving.js";
 import { UNKEPT } from "./shelf.js";
 import {
-  NAME, isRecord, latest, linesOf, momentOf, newId, newIn, progressOf, recordsOf, timeAfter,
+  faultOf, isRecord, latest, linesOf, momentOf, newId, newIn, progressOf, recordsOf, timeAfter,
 } from "./verdicts.js";
 
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
@@ -157,8 +157,9 @@ export class Judgement {
 
   // Whether it is known who reviews.
   named() {
-    if (NAME.test(this.viewer.reviewer)) return true;
-    this.tell("Enter your name under Reviewer first: letters, digits, '.', '_', '+', '-'.");
+    const fault = faultOf(this.viewer.reviewer);
+    if (fault === "") return true;
+    this.tell(fault);
     this.reviewer?.focus();
     return false;
   }

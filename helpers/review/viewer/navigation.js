@@ -11,9 +11,9 @@ export class Navigation {
   constructor(viewer) {
     Object.assign(this, { viewer, filters: {}, playing: null });
     const { facts, cases } = viewer;
-    const orders = facts.metrics.flatMap(({ name, title }) => [
-      [`worst:${name}`, `worst ${title} first`],
-      [`best:${name}`, `best ${title} first`],
+    const orders = facts.metrics.flatMap(({ name, title, guess }) => [
+      [`worst:${name}`, guess ? "most doubted first" : `worst ${title} first`],
+      [`best:${name}`, guess ? "least doubted first" : `best ${title} first`],
     ]);
     this.sort = this.select("sort", orders, "by case id");
     if (orders.length) this.sort.value = orders[0][0];
