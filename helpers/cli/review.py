@@ -19,6 +19,7 @@ from helpers.cli.options import (
     with_data_options,
 )
 from helpers.core.errors import UsageProblem
+from helpers.core.given_values import share
 from helpers.core.paths import Stage, followed, stage_folder
 from helpers.core.shown_text import counted
 
@@ -67,9 +68,7 @@ def review(
         typer.Option(
             "--from-empty",
             metavar="SHARE",
-            min=0,
-            max=1,
-            help="Share of the cases to draw from empty before their prediction is shown, to measure anchoring.",
+            help="Share of the cases to draw from empty before their prediction is shown; 0.1 is 10 %.",
         ),
     ] = 0.0,
     queue: Annotated[
@@ -83,6 +82,7 @@ def review(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Open a run's review in the browser; or count, take over and export its verdicts."""
+    share(from_empty, "--from-empty", "the cases")
     of_viewer: dict[str, object] = {"reviewer": reviewer, "beside": beside, "model": model, "from-empty": from_empty}
     of_viewer |= {"queue": queue, "port": port, "no-browser": no_browser}
     strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []

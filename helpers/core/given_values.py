@@ -32,6 +32,17 @@ def known_word(words: type[Word], given: str, name: str) -> Word:
     return words(given)
 
 
+def share(given: float, name: str, of: str) -> float:
+    """A share, 0 .. 1, as it is. Raises UsageProblem for a per cent, naming the share that is meant.
+
+    Args:
+        of: what it is a share of, such as `the cases`.
+    """
+    if not 0 <= given <= 1:
+        raise UsageProblem(f"{name}: expected a share of {of} from 0 to 1, got {given:g}. 0.1 means 10 %")
+    return given
+
+
 def typed_path(given: str | os.PathLike[str]) -> Path:
     """The path as an absolute one; `~` is the home folder.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import UsageProblem
-from helpers.core.given_values import input_path, optional_input_path, output_path
+from helpers.core.given_values import input_path, optional_input_path, output_path, share
 from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
@@ -73,8 +73,7 @@ def open_review(
         >>> review.page("review.html", most=2).name
         'review.html'
     """
-    if not 0 <= from_empty <= 1:
-        raise UsageProblem(f"from_empty: expected a share of the cases from 0 to 1 (0.1: 10 %), got {from_empty}")
+    share(from_empty, "from_empty", "the cases")
     if queue is not None and queue < 1:
         raise UsageProblem(f"queue: expected at least 1, got {queue}")
     folder = _folder(run, "run")

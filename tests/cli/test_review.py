@@ -256,6 +256,9 @@ def test_the_run_of_a_project_is_reviewed_in_its_project(call, tmp_path, served)
     write_data(tmp_path / "data")
     write_run(tmp_path / "outputs/p/predict/run")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    ended = call("review", "outputs/p/predict/run", "--data", "data", "--from-empty", "10")
+    assert ended.code == 2
+    assert "--from-empty: expected a share of the cases from 0 to 1, got 10. 0.1 means 10 %" in ended.err
     assert call("review", "outputs/p/predict/run", "--data", "data", "--from-empty", "0.1").code == 0
     assert served[0][0]["from_empty"] == 0.1
     assert served[0][0]["project"] == str(tmp_path / "outputs/p") and served[0][1] == {"port": 8866, "browser": True}
