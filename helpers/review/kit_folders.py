@@ -34,13 +34,13 @@ class KitFolder(StrEnum):
 
 
 _NO_CORRECTED_MASKS = (KitFolder.RUN, KitFolder.METRICS, KitFolder.PAIRS, KitFolder.READER)
-_CORRECTED_ELSEWHERE = (
+UNCORRECTED = (
     "Nobody corrected these masks: `vesselkit export RUN --what masks` writes them for another program; correct them "
     "there and import that folder. Masks that are corrected already go into a folder of their own"
 )
 _ADVICE = {
-    KitFolder.RUN: _CORRECTED_ELSEWHERE + "; a run stays a run, named to `evaluate --predictions` or `--against`",
-    KitFolder.METRICS: _CORRECTED_ELSEWHERE,
+    KitFolder.RUN: UNCORRECTED + "; a run stays a run, named to `evaluate --predictions` or `--against`",
+    KitFolder.METRICS: UNCORRECTED,
     KitFolder.PAIRS: "Export with `--what corrections` in place of pairs, correct these masks and import that folder",
     KitFolder.READER: (
         "These are corrections already, under their reader's name: copy the reader's whole folder into the folder of "

@@ -151,6 +151,12 @@ def test_masks_of_a_run_are_no_corrections(call, run, tmp_path):
     for given in ("other", f"other/masks/{SAME}", "above"):
         ended = call("import", given, *BY_ANN)
         assert ended.code == 3 and "a folder of the kit with a run. Nobody corrected these masks" in ended.err, given
+    coco = json.loads((other / "coco.json").read_text())
+    drawn = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [[9, 9, 50, 9, 50, 50]]}
+    coco["annotations"] = [drawn | {"case_id": SAME, "seg_index": 0}]
+    (tmp_path / "taken-out.json").write_text(json.dumps(coco))
+    ended = call("import", "taken-out.json", *BY_ANN)
+    assert ended.code == 3 and "found a run's own coco.json. Nobody corrected these masks" in ended.err, ended.err
     assert not (tmp_path / "c").exists()
 
 

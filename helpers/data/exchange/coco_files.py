@@ -28,6 +28,7 @@ from helpers.data.truth.shape_labels import label_of
 
 # Where CVAT and Datumaro look for a subset that has no name of its own.
 _IMAGES, _FILE = "images/default", "annotations/instances_default.json"
+_OF_RUN = {"case_id", "seg_index"}  # of an annotation in a run's own coco.json (docs/run-format.md)
 
 
 def write_coco(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
@@ -61,7 +62,7 @@ def read_coco_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -
         RefusedInput: for several categories where nothing is said of them, ids that several images share, and entries
             that belong to no image.
     """
-    indexed, labels = [], dict[str, Path]()
+    indexed, labels, of_run = [], dict[str, Path](), False
     for path in files:
         coco = index_coco(path, read_annotations(path))
         if coco.faults or coco.repeated:
@@ -69,6 +70,7 @@ def read_coco_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -
             raise RefusedInput(f"{path}: expected annotations of one image each: {reason}. Export the file again")
         given = [item for items in coco.by_image.values() for item in items]
         labels = dict.fromkeys((_category(coco, item) for item in given), path) | labels
+        of_run = of_run or any(item.keys() >= _OF_RUN for item in given)
         indexed.append(coco)
     vessel = choice.vessel_of(labels)
     masks, untouched = [], 0
@@ -81,7 +83,7 @@ def read_coco_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -
             where = f"{coco.path}, image {key}"
             name = stated_name(where, image.get("file_name"))
             masks.append(GivenMask(name, partial(_read, where, items, image)))
-    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True)
+    return GivenMasks(tuple(masks), untouched, vessel_notes(vessel), stated=True, of_run=of_run)
 
 
 def _read(where: str, items: list[dict], image: dict) -> np.ndarray:

@@ -105,12 +105,14 @@ class GivenMasks:
         notes: what to tell.
         stated: whether the names are those that files state of their images, with the images' folders as far as they
             are stated; else where the masks lie.
+        of_run: whether a file is a run's own `coco.json`, wherever it lies, which no other tool wrote.
     """
 
     masks: tuple[GivenMask, ...]
     untouched: int = 0
     notes: tuple[str, ...] = ()
     stated: bool = False
+    of_run: bool = False
 
     @property
     def said(self) -> tuple[str, ...]:

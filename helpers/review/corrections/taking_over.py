@@ -25,7 +25,7 @@ from helpers.review.corrections.beginnings import Beginning, beginning
 from helpers.review.corrections.origins import any_seen, with_all_of, with_exported, with_imported, with_origins
 from helpers.review.corrections.record import CorrectionRecord, CorrectionTool, standing
 from helpers.review.corrections.store import CorrectionStore
-from helpers.review.kit_folders import require_corrected_masks
+from helpers.review.kit_folders import UNCORRECTED, require_corrected_masks
 from helpers.review.review_source import ReviewSource
 
 _APART = 0.1  # Dice with the mask that it is said to begin from, below which hardly anything of it is left
@@ -136,6 +136,10 @@ def take_over(
     if began_from not in BEGAN_ELSEWHERE:
         raise UsageProblem(f"began_from: expected one of {', '.join(BEGAN_ELSEWHERE)}, got {began_from}")
     given = read_masks(path, kind, source.dataset.frames, choice)
+    if given.of_run:
+        raise RefusedInput(
+            f"{path}: expected masks that a reader corrected, found a run's own coco.json. {UNCORRECTED}"
+        )
     reads = {f"{one.name}.png": one.read for one in given.masks}
     if len(reads) < len(given.masks):
         raise RefusedInput(f"{path}: expected one mask for each image, found several of one name. Export it again")
