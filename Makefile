@@ -35,10 +35,11 @@ $(STAMP): requirements.lock pyproject.toml | environment
 demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, through the notebooks
 	$(BIN)/python -m helpers.dev.demo
 
+# Three workers on two cores: one waits for a kernel, a browser or the disk now and then.
 test: $(STAMP) ## check style, run the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not releases and not endurance"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not releases and not endurance"
 
 releases: $(STAMP) ## before a release: the newest transformers, and long tests of what seldom changes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "releases or endurance"
