@@ -1,6 +1,7 @@
 """`export` of a run over DICOM frames and of its corrections, and no name in what is written."""
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -36,8 +37,16 @@ def content(path):
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
+def stands_in(text, content):
+    pattern = re.escape(text.encode())
+    return re.search(rb"(?<!\d)" + pattern + rb"(?!\d)" if text.isdigit() else pattern, content) is not None
+
+
 def names_in(folder, texts):
-    """What of these texts stands in the names or the bytes of a folder's files."""
+    """What of these texts stands in the names or the bytes of a folder's files.
+
+    Numbers count where no digit stands beside them: new UIDs have forty digits, and any five among them now and then.
+    """
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
     return sorted(
@@ -45,7 +54,7 @@ def names_in(folder, texts):
             text
             for path in files
             for text in texts
-            if text in str(path.relative_to(folder)) or text.encode() in content(path)
+            if stands_in(text, str(path.relative_to(folder)).encode()) or stands_in(text, content(path))
         }
     )
 

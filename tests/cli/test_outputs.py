@@ -159,6 +159,7 @@ def test_what_is_written_through_a_link_lies_where_it_leads(call, scored):
     ok("data", "check", "data", "--output", "c")
     ok("data", "check", "data", "--output", "c")  # an earlier check is replaced
     assert (scored / "disk-c/findings.json").is_file()
+    (scored / "verdicts").mkdir()
     ok("review", "run", "--data", "data", "--verdicts", "verdicts", "--export", "r")
     assert (scored / "disk-r").is_dir() and any((scored / "disk-r").iterdir())
     assert all((scored / name).is_symlink() for name in ("m", "p", "v", "c", "r", "elsewhere"))

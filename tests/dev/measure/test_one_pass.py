@@ -44,12 +44,13 @@ def test_one_pass_gives_the_recorded_ids_and_masks(shared, golden_model, monkeyp
     recorded = case.arrays["generated_ids"].tolist()
     middle = len(recorded) // 2
     spoilt = [*recorded[:middle], recorded[middle] + 1, *recorded[middle + 1 :]]
+    answers = model.answers
     for draft, drafted in ((recorded, True), (spoilt, False)):
         with monkeypatch.context() as patch, torch.inference_mode():
             patch.setattr(
                 model,
-                "answer",
-                lambda prompt, words, limit, draft=draft: model.answers([prompt], words, limit, [draft])[0],
+                "answers",
+                lambda prompts, words, limit, _, draft=draft: answers(prompts, words, limit, [draft]),
             )
             found = model.predict(**case.call(), tokenizer=tokenizer)
         assert found.answer.token_ids == recorded and found.answer.drafted is drafted
