@@ -7,6 +7,7 @@ from helpers.core.shown_text import counted
 from helpers.evaluation.markdown import escaped, table
 from helpers.evaluation.own_guess import FEWEST_CASES
 from helpers.metrics.intervals import FEWEST_UNITS
+from helpers.runs.result_rows import listed
 
 TITLE = "The model's own guess"
 SIGNAL_TITLES = {
@@ -14,10 +15,8 @@ SIGNAL_TITLES = {
     "map": "Dice that the map expects",
     "predicted_iou": "SAM2's predicted IoU",
     "object_score": "SAM2's object score",
-    "spread": "spread of the ensemble",
 }
-_OF_MAP = "p (1 - p) of the map"
-_MOST = 20  # case ids in a list
+_MAP_TITLES = {"spread": "spread of the ensemble", "map": "p (1 - p) of the map"}
 
 
 def guess_head(record: Mapping[str, Any]) -> list[str]:
@@ -33,7 +32,7 @@ def guess_rows(record: Mapping[str, Any]) -> list[list[str]]:
         record: of one run, as `guess_record` gives it.
     """
     rows = [
-        [SIGNAL_TITLES[one["signal"]], _share(one, "found"), _written(one, "aurc"), str(len(one["silent"]))]
+        [SIGNAL_TITLES[one["signal"]], _written(one, "found", digits=2), _written(one, "aurc"), str(len(one["silent"]))]
         for one in record["signals"]
     ]
     chance = record["by_chance"]
@@ -47,16 +46,16 @@ def guess_notes(record: Mapping[str, Any]) -> list[str]:
     notes = [f"From {counted(record['cases'], 'case')} of {units}{unknown}.{_few(record)}"]
     bright = f"{record['by_chance']['bright']:.0%}".replace("%", " %")
     for one in record["maps"]:
-        title = _OF_MAP if one["map"] == "map" else SIGNAL_TITLES[one["map"]]
+        rests = f"{counted(one['cases'], 'case')} of {counted(one['units'], record['unit'])}"
         notes.append(
-            f"The brightest {bright} of the {title} hold {_written(one, 'mean', '')} of the missed centreline "
-            f"({bright} by chance; {counted(one['cases'], 'case')} of {counted(one['units'], record['unit'])})."
+            f"The brightest {bright} of the {_MAP_TITLES[one['map']]} hold {_written(one, 'mean', '')} of the missed "
+            f"centreline ({bright} by chance; {rests})."
         )
     for one in record["signals"][:1]:
         if one["silent"]:
-            more = len(one["silent"]) - _MOST
-            listed = ", ".join(one["silent"][:_MOST]) + (f" and {more} more" if more > 0 else "")
-            notes.append(f"Silent failures by the {SIGNAL_TITLES[one['signal']]}, the worst first: {listed}.")
+            notes.append(
+                f"Silent failures by the {SIGNAL_TITLES[one['signal']]}, the worst first: {listed(one['silent'])}."
+            )
     return notes
 
 
@@ -87,10 +86,6 @@ def _few(record: Mapping[str, Any]) -> str:
     if not record["signals"]:
         return f" No order is judged on fewer than {FEWEST_CASES} cases, or where Dice is undefined."
     return "" if record["units"] >= FEWEST_UNITS else f" Orders have no intervals with fewer than {FEWEST_UNITS} units."
-
-
-def _share(one: Mapping[str, Any], name: str) -> str:
-    return _written(one, name, digits=2)
 
 
 def _written(one: Mapping[str, Any], name: str, prefix: str | None = None, digits: int = 3) -> str:

@@ -5,7 +5,9 @@ there is one, and told with its cases and patients; no threshold on a guess acce
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,17 @@ import pandas as pd
 from scipy.special import expit
 
 from helpers.core.progress import track
+from helpers.data.frames.image_reading import natural_key
 from helpers.evaluation.score_table import Unit, keys_of, patient_means, unit_of
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.case_scores import CaseScores
 from helpers.metrics.intervals import DRAWS, FEWEST_UNITS, LEVEL, SEED, Method, Scale, drawn_units, mean_interval
-from helpers.metrics.own_doubt import BRIGHT, expected_dice
+from helpers.metrics.own_doubt import BRIGHT, expected_dice, is_graded
 from helpers.metrics.queue_ranking import FIRST, WORST, found_early, risk_area, silent_failures
 
 FEWEST_CASES = 20
 """Below, the worst tenth is a case or two, of which no share says anything."""
+_MOST_DRAWS = 2000  # each sorts all cases
 
 
 class Signal(StrEnum):
@@ -31,6 +35,42 @@ class Signal(StrEnum):
     ENSEMBLE = "ensemble"  # disagreement of the ensemble's members
     PREDICTED_IOU = "predicted_iou"  # 1 - SAM2's estimate, of several [SEG] the lowest
     OBJECT_SCORE = "object_score"  # less SAM2's logit that there is an object, of several the lowest
+
+
+@dataclass(frozen=True)
+class DoubtOrder:
+    """The cases of a run by one signal of doubt.
+
+    Attributes:
+        signal: that the doubt was read from.
+        doubt: case id -> doubt, the highest first to be looked at; infinity without a mask, or where it cannot be told.
+    """
+
+    signal: Signal
+    doubt: Mapping[str, float] = field(repr=False)
+
+    @cached_property
+    def case_ids(self) -> tuple[str, ...]:
+        """All cases, the highest doubt first; equal ones in natural order of their ids."""
+        return tuple(sorted(self.doubt, key=lambda case_id: (-self.doubt[case_id], natural_key(case_id))))
+
+    @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """Case id -> place in that order, from 1; cases of equal doubt share a place."""
+        ranks = pd.Series(self.doubt, dtype=float).rank(method="min", ascending=False)
+        return {case_id: int(ranks[case_id]) for case_id in self.case_ids}
+
+
+def order_of(scored_run: ScoredRun) -> DoubtOrder | None:
+    """The cases of a run by the first `Signal` that it has; None where it has none. No ground truth is read.
+
+    Raises:
+        RefusedInput: as `Run.mask`.
+    """
+    case_ids = scored_run.run.cases()
+    doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
+    signal = next((signal for signal in Signal if signal in doubts), None)
+    return None if signal is None else DoubtOrder(signal, dict(doubts[signal].fillna(np.inf)))
 
 
 def doubts_of(scored_run: ScoredRun, case_ids: Sequence[str], expected: Mapping[str, float | None]) -> pd.DataFrame:
@@ -65,12 +105,14 @@ def doubts_of(scored_run: ScoredRun, case_ids: Sequence[str], expected: Mapping[
 
 
 def expected_of(scored_run: ScoredRun, case_ids: Iterable[str]) -> dict[str, float | None]:
-    """Dice that the map of each case expects of its own mask; None without a map. Raises as `Run.mask`."""
+    """Dice that the map of each case expects of its own mask; None as `CaseDoubt` has it. Raises as `Run.mask`."""
     found: dict[str, float | None] = {}
     for case_id in track(list(case_ids), "reading maps", unit="case"):
         mask = scored_run.mask(case_id)
         logits = scored_run.run.full_map(case_id, scored_run.prompt_id) if mask is not None else None
-        found[case_id] = None if mask is None or logits is None else expected_dice(expit(logits), mask)
+        found[case_id] = None
+        if mask is not None and logits is not None and is_graded(logits):
+            found[case_id] = expected_dice(expit(logits), mask)
     return found
 
 
@@ -157,9 +199,6 @@ def _drawn(
         f"{name}_high": float(high),
         f"{name}_interval": str(Method.PERCENTILE),
     }
-
-
-_MOST_DRAWS = 2000  # each sorts all cases
 
 
 def _maps(table: pd.DataFrame, guesses: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from helpers.data.cases import scored_pixels
 from helpers.metrics.definitions import METRICS
 from helpers.metrics.masks import as_mask, as_masks, bounding_box, crop_pair
 from helpers.metrics.overlap import PixelCounts, count_pixels, overlap_scores
-from helpers.metrics.own_doubt import CaseDoubt, expected_dice, in_bright_part, own_doubt
+from helpers.metrics.own_doubt import CaseDoubt, expected_dice, in_bright_part, is_graded, own_doubt
 from helpers.metrics.surface import surface_scores
 from helpers.metrics.threshold_curve import LogitHistogram, logit_histogram, pr_auc
 from helpers.metrics.topology import broken_branches, calibre_recall, centreline_scores, skeleton, topology_scores
@@ -138,14 +138,14 @@ def score_case(case: CaseArrays) -> CaseScores:
 
 def _doubt(case: CaseArrays, prediction: np.ndarray, missed: np.ndarray | None) -> CaseDoubt:
     """What the case's maps say; `missed` is bool (H, W), None where shapes are open."""
-    if case.logits is None:
-        return CaseDoubt(missed=None if missed is None else int(missed.sum()))
-    probabilities = expit(np.asarray(case.logits, np.float32))
-    expected = expected_dice(probabilities, prediction)
+    graded = case.logits is not None and is_graded(case.logits)
+    probabilities = expit(np.asarray(case.logits, np.float32)) if graded else None
+    expected = None if probabilities is None else expected_dice(probabilities, prediction)
     if missed is None:
         return CaseDoubt(expected)
     in_spread = None if case.spread is None else in_bright_part(missed, case.spread)
-    return CaseDoubt(expected, int(missed.sum()), in_spread, in_bright_part(missed, own_doubt(probabilities)))
+    in_map = None if probabilities is None else in_bright_part(missed, own_doubt(probabilities))
+    return CaseDoubt(expected, int(missed.sum()), in_spread, in_map)
 
 
 def _without_ignored(

@@ -18,10 +18,10 @@ class CaseDoubt:
     """What one case says of its own doubt.
 
     Attributes:
-        expected_dice: as the function of this name; None where there is no map.
+        expected_dice: as the function of this name; None without a map, and for the map of a hard mask.
         missed: pixels of the truth's centreline that the mask does not hold; None where shapes are open.
         in_spread: of these, how many lie in the bright part of the ensemble's spread; None without an ensemble.
-        in_map: the same of the map's own doubt, p (1 - p); None without a map.
+        in_map: the same of the map's own doubt, p (1 - p); None as `expected_dice`.
     """
 
     expected_dice: float | None = None
@@ -48,6 +48,12 @@ def expected_dice(probabilities: np.ndarray, mask: np.ndarray) -> float:
         return 1.0 - float(probabilities.max())
     total = float(probabilities.sum(dtype=np.float64)) + int(mask.sum())
     return 2.0 * float(probabilities[mask].sum(dtype=np.float64)) / total
+
+
+def is_graded(values: np.ndarray) -> bool:
+    """Whether a map (H, W) holds more than two values: that of a hard mask says nothing about how sure it is."""
+    low, high = values.min(), values.max()
+    return bool(((values != low) & (values != high)).any())
 
 
 def own_doubt(probabilities: np.ndarray) -> np.ndarray:

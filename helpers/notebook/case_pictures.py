@@ -1,6 +1,6 @@
 """The 4-panel pictures of notebooks: first cases of a run, best and worst cases of an evaluation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from helpers.evaluation.leakage.standing import COLUMN, title_of
 from helpers.evaluation.score_table import sizes
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.notebook.evaluate_notebook import Results
-from helpers.notebook.evaluation_tables import shown_dice
+from helpers.notebook.evaluation_tables import definition_table, median_case, shown_dice
 from helpers.notebook.run_tables import prediction_table
 from helpers.review.case_panels import case_panel, with_scores
 from helpers.review.case_ranking import telling_cases
@@ -186,6 +186,23 @@ def case_sheet(
     if not panels:
         return new_figure(6.0, 1.0, heading, "no frame of these cases can be read")
     return contact_sheet(panels, heading=heading)
+
+
+def definition_on_median(
+    results: Results,
+    cases: Sequence[Case],
+    definitions: Mapping[str, Callable[[np.ndarray, np.ndarray], float]],
+) -> pd.DataFrame:
+    """`definition_table` of the first run's case with the median Dice.
+
+    Args:
+        cases: of the data set.
+        definitions: metric -> function of flattened ground truth and mask, such as scikit-learn's.
+    """
+    scores = results.scores[results.first]
+    case_id = median_case(scores)
+    truth, mask = masks_of(results.scored_runs[0], scores, cases, case_id)
+    return definition_table(scores, case_id, truth, mask, definitions)
 
 
 def masks_of(

@@ -10,9 +10,9 @@ from scipy.special import expit
 
 from helpers.data.cases import Case
 from helpers.data.frames.frame_source import read_frame
-from helpers.data.frames.image_reading import UnreadableImage, natural_key
+from helpers.data.frames.image_reading import UnreadableImage
 from helpers.evaluation.guess_text import SIGNAL_TITLES
-from helpers.evaluation.own_guess import Signal, doubts_of, expected_of
+from helpers.evaluation.own_guess import DoubtOrder, order_of
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.metrics.own_doubt import own_doubt
 from helpers.prediction.disagreement import MOST_SPREAD
@@ -28,14 +28,13 @@ def doubt_table(run: Run, count: int = 10) -> pd.DataFrame:
 
     Cases of equal doubt share a rank. A case without a mask comes first.
     """
-    signal, doubt = _doubt(run)
-    if signal is None:
+    order = _order(run)
+    if order is None:
         return pd.DataFrame({"the model's own guess": [_NONE]})
-    ranks = doubt.rank(method="min", ascending=False).astype(int)
-    ordered = _ordered(doubt)[:count]
-    statuses = [str(run.prediction(case_id, _first(run))[0].status) for case_id in ordered]
-    rank = f"rank of {len(doubt)} by {SIGNAL_TITLES[signal]}"
-    return pd.DataFrame({rank: [ranks[case_id] for case_id in ordered], "case_id": ordered, "status": statuses})
+    first = order.case_ids[:count]
+    statuses = [str(run.prediction(case_id, _first(run))[0].status) for case_id in first]
+    rank = f"rank of {len(order.ranks)} by {SIGNAL_TITLES[order.signal]}"
+    return pd.DataFrame({rank: [order.ranks[case_id] for case_id in first], "case_id": first, "status": statuses})
 
 
 def doubt_gallery(run: Run, cases: Sequence[Case], count: int) -> Figure:
@@ -46,9 +45,10 @@ def doubt_gallery(run: Run, cases: Sequence[Case], count: int) -> Figure:
     Args:
         cases: of the data set that the run was made from.
     """
-    signal, doubt = _doubt(run)
+    order = _order(run)
     known = {case.case_id: case for case in cases}
-    found = (_row(run, known[case_id]) for case_id in _ordered(doubt) if case_id in known) if signal else iter(())
+    ordered = () if order is None else order.case_ids
+    found = (_row(run, known[case_id]) for case_id in ordered if case_id in known)
     rows = list(islice((row for row in found if row is not None), count))
     what = "spread of the ensemble" if any(row.disagreement is not None for row in run.rows) else "p (1 - p) of the map"
     return doubt_figure(rows, what, notice=_NONE, stamp=run.stamp)
@@ -58,18 +58,9 @@ def _first(run: Run) -> str:
     return next(iter(run.prompts))
 
 
-def _doubt(run: Run) -> tuple[Signal | None, pd.Series]:
-    """The signal that ranks the cases of the first prompt, and their doubt; None and no case where none does."""
-    scored_run, case_ids = ScoredRun(run.folder.name, run, _first(run)), list(run.cases())
-    doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
-    signals = [signal for signal in Signal if signal in doubts]
-    if not signals:
-        return None, pd.Series(dtype=float)
-    return signals[0], doubts[signals[0]].fillna(np.inf)
-
-
-def _ordered(doubt: pd.Series) -> list[str]:
-    return sorted(doubt.index, key=lambda case_id: (-doubt[case_id], natural_key(case_id)))
+def _order(run: Run) -> DoubtOrder | None:
+    """The order of the first prompt."""
+    return order_of(ScoredRun(run.folder.name, run, _first(run)))
 
 
 def _row(run: Run, case: Case) -> DoubtRow | None:

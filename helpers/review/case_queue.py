@@ -7,19 +7,16 @@ tells what the sure ones hide.
 import math
 import random
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
 
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import Frame
-from helpers.data.frames.image_reading import natural_key
 from helpers.evaluation.guess_text import SIGNAL_TITLES
-from helpers.evaluation.own_guess import Signal, doubts_of, expected_of
+from helpers.evaluation.own_guess import DoubtOrder, order_of
 from helpers.evaluation.scored_runs import ScoredRun
 
 RANDOM_SHARE = 0.1
@@ -39,15 +36,13 @@ class CaseQueue:
     """Cases to look at.
 
     Attributes:
-        signal: what the doubt was read from.
+        order: of doubt, of all cases of the run.
         chosen: case id -> why, the highest doubt first.
-        ranks: case id -> place in the order of doubt of all cases of the run, from 1; equal doubts share a place.
         of_sequence, of_patient: the most cases of one that were taken for their doubt.
     """
 
-    signal: Signal
+    order: DoubtOrder
     chosen: Mapping[str, Why]
-    ranks: Mapping[str, int] = field(repr=False)
     of_sequence: int
     of_patient: int
 
@@ -68,10 +63,11 @@ class CaseQueue:
         if seen:
             bad = len(seen & set(wrong))
             found.append(f"of {counted(len(seen), 'case')} at random with a verdict {bad} to fix or reject")
+        title = SIGNAL_TITLES[self.order.signal]
         said = (
-            f"queue: the {len(self.chosen)} of {counted(len(self.ranks), 'case')} to look at next: "
-            f"{len(self.chosen) - len(drawn)} that the model doubts most (by {SIGNAL_TITLES[self.signal]}), at most "
-            f"{self.of_sequence} of a sequence and {self.of_patient} of a patient; {len(drawn)} drawn at random"
+            f"queue: the {len(self.chosen)} of {counted(len(self.order.ranks), 'case')} to look at next: "
+            f"{len(self.chosen) - len(drawn)} that the model doubts most (by {title}), at most {self.of_sequence} "
+            f"of a sequence and {self.of_patient} of a patient; {len(drawn)} drawn at random"
         )
         return "; ".join([said, *found])
 
@@ -84,30 +80,24 @@ def queue_of(scored_run: ScoredRun, dataset: Dataset, count: int) -> CaseQueue:
     Raises:
         RefusedInput: where the run holds cases of sealed patients, or no signal of doubt.
     """
-    case_ids = [case_id for case_id in scored_run.run.cases() if scored_run.run.has(case_id)]
-    sealed = dataset.sealed & set(case_ids)
+    sealed = dataset.sealed & set(scored_run.run.cases())
     if sealed:
         raise RefusedInput(
             f"{scored_run.run.folder}: a queue was about to choose among {counted(len(sealed), 'frame')} of sealed "
             "patients, which the split kept with the data holds back for tests. Predict the other parts (--split), and "
             "review that run"
         )
-    doubts = doubts_of(scored_run, case_ids, expected_of(scored_run, case_ids))
-    signals = [signal for signal in Signal if signal in doubts]
-    if not signals:
+    order = order_of(scored_run)
+    if order is None:
         raise RefusedInput(
             f"{scored_run.run.folder}: expected a run that says how sure it is (logits, predicted IoU or an ensemble), "
             "found one of masks alone. Review all of its cases, without a queue"
         )
-    doubt = doubts[signals[0]].fillna(np.inf)  # what cannot be told is looked at first
-    frames = {case.frame.case_id: case.frame for case in dataset.cases}
     seed = f"{scored_run.run.config.first_sha256}\n{scored_run.prompt_id}"
-    return chosen_cases(signals[0], dict(doubt), [frames[case_id] for case_id in case_ids], count, seed)
+    return chosen_cases(order, dataset.frames, count, seed)
 
 
-def chosen_cases(
-    signal: Signal, doubt: Mapping[str, float], frames: Sequence[Frame], count: int, seed: str
-) -> CaseQueue:
+def chosen_cases(order: DoubtOrder, frames: Iterable[Frame], count: int, seed: str) -> CaseQueue:
     """A queue of so many cases, or of all where there are fewer.
 
     A tenth is drawn at random from all. The others are taken in order of doubt, at most a twentieth of the queue of one
@@ -115,12 +105,12 @@ def chosen_cases(
     patient is unknown counts for itself.
 
     Args:
-        doubt: by case id, the highest first; equal ones in natural order of the ids.
-        frames: of all cases; only patients, sequences and ids are read.
+        frames: of all cases of the order, and maybe others; only patients, sequences and ids are read.
         seed: of the draw.
     """
-    count = min(count, len(frames))
-    ordered = sorted(frames, key=lambda frame: (-doubt[frame.case_id], natural_key(frame.case_id)))
+    frame_of = {frame.case_id: frame for frame in frames}
+    ordered = [frame_of[case_id] for case_id in order.case_ids]
+    count = min(count, len(ordered))
     chosen = dict.fromkeys((frame.case_id for frame in _drawn(ordered, count, seed)), Why.RANDOM)
     of_sequence, of_patient = (max(1, math.ceil(share * count)) for share in (_OF_SEQUENCE, _OF_PATIENT))
     while True:
@@ -131,11 +121,8 @@ def chosen_cases(
         if len(chosen) == count:
             break
         of_sequence, of_patient = of_sequence + 1, of_patient + 1
-    values = sorted(doubt.values(), reverse=True)
-    first = {value: values.index(value) + 1 for value in set(values)}
-    ranks = {frame.case_id: first[doubt[frame.case_id]] for frame in ordered}
-    in_order = {frame.case_id: chosen[frame.case_id] for frame in ordered if frame.case_id in chosen}
-    return CaseQueue(signal, in_order, ranks, of_sequence, of_patient)
+    in_order = {case_id: chosen[case_id] for case_id in order.case_ids if case_id in chosen}
+    return CaseQueue(order, in_order, of_sequence, of_patient)
 
 
 def _drawn(frames: Sequence[Frame], count: int, seed: str) -> list[Frame]:

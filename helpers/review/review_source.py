@@ -276,14 +276,15 @@ class ReviewSource:
     @property
     def _ranking(self) -> Mapping[str, dict[str, float | None]]:
         """Case id -> place by the model's own doubt, under `DOUBT_RANK`; empty without a queue."""
-        return {} if self.queue is None else {name: {DOUBT_RANK: place} for name, place in self.queue.ranks.items()}
+        ranks = {} if self.queue is None else self.queue.order.ranks
+        return {case_id: {DOUBT_RANK: place} for case_id, place in ranks.items()}
 
     @property
     def _guess(self) -> list[dict[str, Any]]:
         """The place by doubt as the viewer's first metric; nothing without a queue."""
         if self.queue is None:
             return []
-        title = f"model's own guess, rank of {len(self.queue.ranks)}"
+        title = f"model's own guess, rank of {len(self.queue.order.ranks)}"
         return [{"name": DOUBT_RANK, "title": title, "lower_is_better": False, "digits": 0, "guess": True}]
 
     @cached_property

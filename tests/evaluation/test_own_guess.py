@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.evaluation.guess_text import guess_notes, guess_rows, guess_text
-from helpers.evaluation.own_guess import Signal, doubts_of, guess_record
+from helpers.evaluation.own_guess import DoubtOrder, Signal, doubts_of, guess_record
 from helpers.evaluation.scored_runs import ScoredRun
 from helpers.runs.result_rows import COLUMNS, PredictionRow
 from helpers.runs.status import PredictionStatus
@@ -43,6 +43,11 @@ def test_doubts_of_a_table():
     assert found["predicted_iou"].tolist() == pytest.approx([0.1, 0.5, np.inf, np.inf])
     assert found["object_score"].tolist() == [-3.0, -2.0, np.inf, np.inf]
     assert found["map"].tolist() == pytest.approx([0.25, np.nan, np.inf, np.inf], nan_ok=True)
+
+
+def test_an_order_ranks_cases_and_equal_doubts_share_a_place():
+    order = DoubtOrder(Signal.MAP, {"c10": 0.5, "c2": 0.5, "c1": 0.1, "c3": np.inf})
+    assert order.case_ids == ("c3", "c2", "c10", "c1") and order.ranks == {"c3": 1, "c2": 2, "c10": 2, "c1": 4}
 
 
 def scored(patients):

@@ -14,6 +14,7 @@ from helpers.evaluation import (
     frangi_tuning,
     metric_score,
     metrics_folder,
+    own_guess,
     paired,
     regression_gate,
     score_table,
@@ -38,7 +39,7 @@ from helpers.evaluation.refcoco import expression_scoring, expressions
 
 MODULES = (
     *(case_arrays, case_choice, chosen_threshold, edit_distance, evaluate, frangi_tuning, metric_score, metrics_folder),
-    *(paired, regression_gate, score_table, scored_runs, sequence_scores, threshold_and_calibration),
+    *(own_guess, paired, regression_gate, score_table, scored_runs, sequence_scores, threshold_and_calibration),
     *(config_source, conversion_names, exported_cases, kept_names, name_marks, standing),
     *(training_check, training_data, training_files, training_list, training_match),
     *(expression_scoring, expressions),

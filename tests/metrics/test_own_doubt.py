@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.metrics.own_doubt import expected_dice, in_bright_part, own_doubt
+from helpers.metrics.own_doubt import expected_dice, in_bright_part, is_graded, own_doubt
 
 
 def test_expected_dice_by_hand():
@@ -14,6 +14,11 @@ def test_expected_dice_by_hand():
     nothing = np.zeros((1, 3), bool)
     assert expected_dice(np.zeros((1, 3)), nothing) == 1.0
     assert expected_dice(np.array([[0.1, 0.3, 0.0]]), nothing) == pytest.approx(0.7), "the chance of no vessel"
+
+
+def test_the_map_of_a_hard_mask_is_not_graded():
+    assert not is_graded(np.array([[-4.0, 4.0, 4.0]])) and not is_graded(np.zeros((2, 2)))
+    assert is_graded(np.array([[-4.0, 4.0, 3.9]]))
 
 
 def test_doubt_is_highest_where_both_answers_are_as_likely():

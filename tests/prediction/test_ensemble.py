@@ -8,7 +8,8 @@ import pytest
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.vocabulary import Ensemble
 from helpers.prediction.engine.case_result import members_of
-from helpers.prediction.ensemble import check_ensemble, parse_ensemble
+from helpers.prediction.ensemble import check_ensemble, parse_ensemble, passes
+from helpers.prediction.flipping_predictor import FLIPS as MIRRORED
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.work_shards import WorkShard
 from helpers.runs.run_folder import open_run
@@ -134,6 +135,7 @@ def test_a_run_goes_on_with_its_own_ensemble_only_and_a_changed_map_is_refused(f
 def test_words_of_an_ensemble():
     assert parse_ensemble(None) == parse_ensemble("") == ()
     assert parse_ensemble("prompts, flips") == BOTH
+    assert passes(BOTH) == len(MIRRORED) and passes(()) == passes((Ensemble.PROMPTS,)) == 1
     for wrong in ("flip", "flips,flips", "flips,sided-flips", "flips,"):
         with pytest.raises(UsageProblem, match="ensemble: expected"):
             parse_ensemble(wrong)

@@ -16,7 +16,7 @@ import pandas as pd
 from helpers.core.shown_text import counted, markdown_table
 from helpers.data.frames.frame import Frame
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
-from helpers.evaluation.own_guess import Signal
+from helpers.evaluation.own_guess import DoubtOrder, Signal
 from helpers.evaluation.score_table import Unit, unit_keys, unit_of
 from helpers.metrics.intervals import FEWEST_UNITS, LEVEL, SEED, drawn_units
 from helpers.metrics.queue_ranking import count_of, first_of
@@ -65,7 +65,8 @@ def _as_reviewed(table: pd.DataFrame, signal: Signal, doubt: np.ndarray, share: 
     """Which frames the queue of a review holds, float (n,), 0 or 1."""
     frames = [Frame(row.case_id, Path(), None, row.patient, row.sequence, None, None) for row in table.itertuples()]
     case_ids = table["case_id"].tolist()
-    queue = chosen_cases(signal, dict(zip(case_ids, doubt, strict=True)), frames, count_of(share, len(frames)), "0")
+    order = DoubtOrder(signal, dict(zip(case_ids, doubt, strict=True)))
+    queue = chosen_cases(order, frames, count_of(share, len(frames)), "0")
     return np.array([float(case_id in queue.chosen) for case_id in case_ids])
 
 
