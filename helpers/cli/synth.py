@@ -7,7 +7,7 @@ import typer
 
 from helpers.cli.arguments import next_text, output_folder
 from helpers.cli.options import Processes, Seed
-from helpers.core.vocabulary import SynthLayout
+from helpers.core.vocabulary import SynthGenerator, SynthLayout
 
 
 def synth(
@@ -22,13 +22,18 @@ def synth(
         SynthLayout, typer.Option("--layout", metavar="|".join(SynthLayout), help="See docs/datasets.md.")
     ] = SynthLayout.PAIRED,
     size: Annotated[int, typer.Option("--size", metavar="512", min=64, max=2048, help="Pixels of a side.")] = 512,
+    generator: Annotated[
+        SynthGenerator,
+        typer.Option("--generator", metavar="|".join(SynthGenerator), help="How to draw, see docs/synthesis.md."),
+    ] = SynthGenerator.FIRST,
     processes: Processes = 2,
 ) -> None:
     """Draw synthetic angiograms with exact masks."""
     from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset  # here, so that --help need not wait
 
     folder = output_folder(output, "--output")
-    record = write_dataset(Recipe(patients, sequences, frames, seed, size), layout, folder, processes)
+    recipe = Recipe(patients, sequences, frames, seed, size, generator=generator)
+    record = write_dataset(recipe, layout, folder, processes)
     counts = ", ".join(f"{count} {split}" for split, count in record["frames"].items())
     typer.echo(f"synthetic frames: {counts}")
     for trait, share in record["shares_of_frames"].items():

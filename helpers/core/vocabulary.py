@@ -182,6 +182,13 @@ class ImportedInto(StrEnum):
     CORRECTIONS = "corrections"
 
 
+class SynthGenerator(StrEnum):
+    """Ways to draw synthetic angiograms, by number. What one draws from a seed never changes."""
+
+    FIRST = "1"
+    SECOND = "2"
+
+
 class SynthLayout(StrEnum):
     """Layouts that can be written."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from helpers.dev.synthesis.projection import OVERSAMPLING, add_chords, pooled
+from helpers.dev.synthesis.sequence_parameters import Shares
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,16 @@ class Chest:
         return self.still + (self.abdomen / (1 + np.exp(-edge))).astype(np.float32)
 
 
-def draw_chest(size: int, structure: float, texture: float, wires: bool, random: np.random.Generator) -> Chest:
+def draw_chest(
+    size: int, structure: float, texture: float, wires: bool, random: np.random.Generator, shares: Shares
+) -> Chest:
     """A chest behind a frame of `size` pixels.
 
     Args:
         structure: strength of the anatomy; 1 is usual.
         texture: standard deviation of the lung's texture in the exponent.
         wires: whether there are leads, sternal wires or a pacing lead.
+        shares: how often there are bones and bright lung.
     """
     scale = size / 512
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size
@@ -46,20 +50,31 @@ def draw_chest(size: int, structure: float, texture: float, wires: bool, random:
     x, y = random.uniform(0.2, 0.8, 2)
     ellipse = np.hypot((columns - x) / random.uniform(0.35, 0.7), (rows - y) / random.uniform(0.35, 0.7))
     field += structure * random.uniform(0.1, 0.7) / (1 + np.exp((ellipse - 1) / random.uniform(0.03, 0.2)))
-    if random.random() < 0.5:
+    if random.random() < shares.spine:
         field += structure * _spine(rows, columns, random)
-    if random.random() < 0.7:
+    if random.random() < shares.ribs:
         field += structure * _ribs(rows, columns, random)
     field += texture * _clouds(size, (16, 32, 64, 128), random)
     field += _lung_vessels(size, random.uniform(0.0, 0.05) * structure, random)
     if wires:
         field += _wires(size, scale, random)
+    if shares.lung and random.random() < shares.lung:
+        field += _heart_in_lung(rows, columns, random)
     place = np.linspace(0, 1, size)
     top = random.uniform(0.55, 1.5)
     dome = size * (top + random.uniform(0.1, 1.2) * (place - random.uniform(-0.2, 1.2)) ** 2)
     return Chest(
         field.astype(np.float32), dome, structure * random.uniform(0.15, 0.6), scale * np.exp(random.uniform(0, 2.3))
     )
+
+
+def _heart_in_lung(rows: np.ndarray, columns: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The border of the heart beside lung so bright that a display shows it white, whatever the anatomy's strength."""
+    angle = random.uniform(0, 2 * np.pi)
+    x, y = 0.5 + random.uniform(0.3, 0.6) * np.array([-np.cos(angle), -np.sin(angle)])
+    away = np.hypot((columns - x) / random.uniform(0.8, 1.0), (rows - y) / random.uniform(0.8, 1.0))
+    edge = (away - random.uniform(0.75, 1.0)) / random.uniform(0.02, 0.12)
+    return random.uniform(0.6, 1.5) / (1 + np.exp(np.clip(edge, -30, 30)))
 
 
 def wide_blur(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Coronary trees in three dimensions: vessels on the surface of an ellipsoidal heart, with calibres by Murray's law."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
+from helpers.dev.synthesis.lesion import Lesion, LesionKind
 from helpers.dev.synthesis.sequence_parameters import Artery
 
 # Half axes of the heart, mm: across at the groove, and from the base to the apex.
@@ -25,27 +26,39 @@ class Vessel:
         points: float64 (N, 3), mm in the heart's own frame, about STEP apart.
         radii: float64 (N,), lumen, mm.
         travelled: float64 (N,), mm along the vessels from the ostium.
+        parent: number of the vessel that it leaves; None for the first.
+        start: point of the parent where it leaves.
+        share: float64 (N,), of the contrast that reaches it; None for all.
+        late_s: float64 (N,), by how much later than along the open way contrast comes; None for nothing.
     """
 
     points: np.ndarray
     radii: np.ndarray
     travelled: np.ndarray
+    parent: int | None = None
+    start: int = 0
+    share: np.ndarray | None = None
+    late_s: np.ndarray | None = None
 
 
 def grow(
     side: Artery, calibre: float, tortuosity: float, stenosis_share: float, random: np.random.Generator
-) -> tuple[tuple[Vessel, ...], bool]:
-    """The tree of one artery: (vessels, whether a stenosis was drawn). The first point of the first is the ostium."""
+) -> tuple[tuple[Vessel, ...], tuple[Lesion, ...]]:
+    """The tree of one artery: (vessels, stenoses). The first point of the first vessel is the ostium."""
     builder = _Builder(tortuosity, random)
     if side is Artery.RIGHT:
         _right(builder, calibre)
     else:
         _left(builder, calibre)
-    narrowed = bool(random.random() < stenosis_share)
-    if narrowed:
-        for _ in range(random.integers(1, 4)):
-            _narrow(builder.vessels, random)
-    return tuple(builder.vessels), narrowed
+    lesions: tuple[Lesion, ...] = ()
+    if random.random() < stenosis_share:
+        lesions = tuple(_narrow(builder.vessels, random) for _ in range(random.integers(1, 4)))
+    return tuple(builder.vessels), lesions
+
+
+def enlarged(vessels: Sequence[Vessel], factor: float) -> tuple[Vessel, ...]:
+    """The tree of a larger heart, with vessels as wide as before."""
+    return tuple(replace(one, points=one.points * factor, travelled=one.travelled * factor) for one in vessels)
 
 
 def _right(builder: "_Builder", calibre: float) -> None:
@@ -137,7 +150,13 @@ class _Builder:
         # What lies inside the parent would count twice in the projection.
         inset = 0 if parent is None else min(int(0.7 * parent.radii[at] / STEP), count // 2)
         angles = angles[inset:]
-        made = Vessel(points[inset:], radii[inset:], (before + np.cumsum(steps))[inset:])
+        made = Vessel(
+            points[inset:],
+            radii[inset:],
+            (before + np.cumsum(steps))[inset:],
+            None if parent is None else self._number(parent),
+            0 if parent is None else range(len(parent.points))[at],
+        )
         self.vessels.append(made)
         self._angles.append(angles)
         return made
@@ -146,8 +165,7 @@ class _Builder:
         self, parent: Vessel, at: float, end: tuple[float, float], ratio: float, axis: int = 0, depth: float = 1.0
     ) -> Vessel:
         """A branch that leaves where the parent's azimuth (axis 0) or polar angle (1) is `at`; the parent narrows."""
-        index = next(i for i, vessel in enumerate(self.vessels) if vessel.points is parent.points)
-        angles = self._angles[index]
+        angles = self._angles[self._number(parent)]
         start = int(np.clip(np.argmin(np.abs(angles[:, axis] - at)), 4, len(angles) - 4))
         radius = parent.radii[start] * ratio
         # Murray: what the branch takes, the parent lacks beyond it.
@@ -162,12 +180,15 @@ class _Builder:
         """Thin branches, most of them below VISIBLE_DIAMETER."""
         for _ in range(count):
             parent = parents[self.random.integers(len(parents))]
-            index = next(i for i, vessel in enumerate(self.vessels) if vessel.points is parent.points)
+            index = self._number(parent)
             start = int(self.random.integers(len(parent.points) // 5, len(parent.points) - 2))
             here = self._angles[index][start]
             end = here + np.r_[self.random.normal(0, 0.4), self.random.normal(-10, 15), 0]
             radius = min(self.random.uniform(0.15, 0.5), parent.radii[start] * 0.8)
             self.vessel([here, (here + end) / 2 + self.random.normal(0, 0.03, 3), end], radius, 0.6, parent, start)
+
+    def _number(self, vessel: Vessel) -> int:
+        return next(number for number, one in enumerate(self.vessels) if one.points is vessel.points)
 
     def _winding(self, count: int, radius: float) -> np.ndarray:
         """Offsets of a winding course, float64 (count, 3), mm, none at the start; thin vessels wind tighter."""
@@ -183,13 +204,17 @@ class _Builder:
         return self.tortuosity * ramp * (offsets - offsets[0])
 
 
-def _narrow(vessels: list[Vessel], random: np.random.Generator) -> None:
-    wide = [vessel for vessel in vessels if vessel.radii[0] > 0.8] or vessels[:1]
-    vessel = wide[random.integers(len(wide))]
-    place = np.arange(len(vessel.radii)) - random.uniform(0.1, 0.8) * len(vessel.radii)
+def _narrow(vessels: list[Vessel], random: np.random.Generator) -> Lesion:
+    wide = [number for number, vessel in enumerate(vessels) if vessel.radii[0] > 0.8] or [0]
+    number = wide[random.integers(len(wide))]
+    radii = vessels[number].radii
+    middle = random.uniform(0.1, 0.8) * len(radii)
+    place = np.arange(len(radii)) - middle
     width = random.uniform(1.0, 5.0) / STEP
-    vessel.radii[:] = np.maximum(
-        vessel.radii * (1 - random.uniform(0.3, 0.8) * np.exp(-((place / width) ** 2) / 2)), 0.2
+    radii[:] = np.maximum(radii * (1 - random.uniform(0.3, 0.8) * np.exp(-((place / width) ** 2) / 2)), 0.2)
+    narrowest, reach = min(round(middle), len(radii) - 1), round(2 * width)
+    return Lesion(
+        LesionKind.STENOSIS, number, max(narrowest - reach, 0), narrowest, min(narrowest + reach, len(radii) - 1)
     )
 
 

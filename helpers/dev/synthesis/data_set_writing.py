@@ -13,11 +13,10 @@ from PIL import Image
 from helpers.core.atomic import partial_folder, write_json_atomic
 from helpers.core.processes import parallel_map
 from helpers.core.progress import Bar
-from helpers.core.vocabulary import SynthLayout
+from helpers.core.vocabulary import SynthGenerator, SynthLayout
 from helpers.data.truth.shapes import encode, polygons
-from helpers.dev.synthesis import sequence_parameters
 from helpers.dev.synthesis.sequence import SyntheticFrame, draw_frame
-from helpers.dev.synthesis.sequence_parameters import Split, split_of_patient
+from helpers.dev.synthesis.sequence_parameters import GENERATORS, Split, split_of_patient
 
 PROMPT = "Please segment the blood vessels in this X-ray angiogram."
 
@@ -31,6 +30,7 @@ class Recipe:
         seed: of all random draws.
         size: height and width, pixels.
         splits: only the patients of these are drawn.
+        generator: how each frame is drawn.
     """
 
     patients: int
@@ -39,6 +39,7 @@ class Recipe:
     seed: int = 0
     size: int = 512
     splits: tuple[Split, ...] = tuple(Split)
+    generator: SynthGenerator = SynthGenerator.FIRST
 
     @property
     def drawn(self) -> tuple[int, ...]:
@@ -54,6 +55,7 @@ class _Written:
     split: Split
     annotation: Any
     traits: dict[str, bool]
+    lesions: list[dict[str, Any]]
 
 
 def write_dataset(recipe: Recipe, layout: SynthLayout, folder: Path, processes: int = 1) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _frames(recipe: Recipe, write: Callable[[tuple[int, int]], list[_Written]], 
 def _write_sequence(recipe: Recipe, layout: SynthLayout, root: Path, place: tuple[int, int]) -> list[_Written]:
     patient, sequence = place
     return [
-        _write_frame(draw_frame(recipe.seed, patient, sequence, number, recipe.size), layout, root)
+        _write_frame(draw_frame(recipe.seed, patient, sequence, number, recipe.size, recipe.generator), layout, root)
         for number in range(1, recipe.frames + 1)
     ]
 
@@ -113,8 +115,10 @@ def _write_frame(frame: SyntheticFrame, layout: SynthLayout, root: Path) -> _Wri
         "catheter": frame.catheter,
         "wires": frame.wires,
         "stenosis": frame.stenosis,
+        "occlusion": frame.occlusion,
+        "subtracted": frame.subtracted,
     }
-    return _Written(frame.frame_id, frame.split, annotation, traits)
+    return _Written(frame.frame_id, frame.split, annotation, traits, [lesion.row() for lesion in frame.lesions])
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:
@@ -158,6 +162,7 @@ _ANNOTATIONS: dict[SynthLayout, Callable[[list[_Written], int], Any]] = {
 
 def _record(recipe: Recipe, layout: SynthLayout, written: list[_Written]) -> dict[str, Any]:
     patients = [split_of_patient(number) for number in recipe.drawn]
+    generator = GENERATORS[recipe.generator]
     return {
         "format_version": 1,
         "synthetic": True,
@@ -169,6 +174,8 @@ def _record(recipe: Recipe, layout: SynthLayout, written: list[_Written]) -> dic
         },
         "ranges": {
             name: {key: list(ends) for key, ends in ranges.items()}
-            for name, ranges in (("train", sequence_parameters.TRAIN), ("test", sequence_parameters.HELD_OUT))
+            for name, ranges in (("train", generator.train), ("test", generator.held_out))
         },
+        "shares_of_sequences": vars(generator.shares),
+        "lesions": {frame.frame_id: frame.lesions for frame in written if frame.lesions},
     }

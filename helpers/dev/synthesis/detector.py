@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from helpers.dev.synthesis.background import wide_blur
-from helpers.dev.synthesis.sequence_parameters import RECTANGULAR_FIELD, ROUND_FIELD, Parameters
+from helpers.dev.synthesis.sequence_parameters import GeneratorRanges, Parameters
 
 # Standard deviation of the electronic noise, as a share of the unattenuated signal.
 ELECTRONIC = 0.004
@@ -38,15 +38,15 @@ class DetectorDisplay:
     flattening_px: float
 
 
-def draw_field(size: int, random: np.random.Generator) -> Field:
+def draw_field(size: int, random: np.random.Generator, of: GeneratorRanges) -> Field:
     """A collimator: round, rectangular or none."""
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) + 0.5
     kind = random.random()
     inside = np.ones((size, size), dtype=bool)
-    if kind < ROUND_FIELD:
-        x, y = size * (0.5 + random.uniform(-0.12, 0.12, 2))
-        inside = np.hypot(columns - x, rows - y) < size * random.uniform(0.48, 0.66)
-    elif kind < ROUND_FIELD + RECTANGULAR_FIELD:
+    if kind < of.shares.round_field:
+        x, y = size * (0.5 + random.uniform(-of.field_offset, of.field_offset, 2))
+        inside = np.hypot(columns - x, rows - y) < size * random.uniform(*of.field_radius)
+    elif kind < of.shares.round_field + of.shares.rectangular_field:
         left, right, top, bottom = size * random.uniform(0, 0.09, 4)
         inside = (columns > left) & (columns < size - right) & (rows > top) & (rows < size - bottom)
     return Field(inside, float(random.choice([0, random.uniform(0, 40)])))
@@ -58,14 +58,32 @@ def draw_display(random: np.random.Generator) -> DetectorDisplay:
 
 
 def expose(
-    attenuation: np.ndarray, parameters: Parameters, display: DetectorDisplay, field: Field, random: np.random.Generator
+    attenuation: np.ndarray,
+    parameters: Parameters,
+    display: DetectorDisplay,
+    field: Field,
+    random: np.random.Generator,
+    before: np.ndarray | None = None,
 ) -> np.ndarray:
     """A frame, uint8 (H, W), by Beer and Lambert: the signal is exp(-attenuation).
 
     Args:
         attenuation: float (H, W), the exponent along each ray.
         random: of this frame alone; draws its noise.
+        before: of a frame before contrast, which is subtracted as a console does; None for the frame as it is.
     """
+    scale = attenuation.shape[0] / 512
+    level = _level(attenuation, parameters, random)
+    if before is not None:
+        level -= _level(before, parameters, random)
+    level -= parameters.flattening * wide_blur(level, display.flattening_px * scale)
+    if display.sharpening:
+        level += display.sharpening * (level - gaussian_filter(level, 2.5 * scale))
+    return _shown(level, parameters, field)
+
+
+def _level(attenuation: np.ndarray, parameters: Parameters, random: np.random.Generator) -> np.ndarray:
+    """The logarithm of what the detector measures, float32 (H, W)."""
     scale = attenuation.shape[0] / 512
     signal = np.exp(-(attenuation - np.median(attenuation)))
     signal = (signal + parameters.scatter * wide_blur(signal, 40 * scale)) / (1 + parameters.scatter)
@@ -75,11 +93,8 @@ def expose(
     grain = max(parameters.grain_px * scale, 0.05)
     # A detector's noise is not white: blurred, and part of what the blur takes is given back.
     noise = gaussian_filter(noise, grain) * (1 + grain)
-    level = np.log(np.maximum(signal + noise, 0.02)).astype(np.float32)
-    level -= parameters.flattening * wide_blur(level, display.flattening_px * scale)
-    if display.sharpening:
-        level += display.sharpening * (level - gaussian_filter(level, 2.5 * scale))
-    return _shown(level, parameters, field)
+    level: np.ndarray = np.log(np.maximum(signal + noise, 0.02)).astype(np.float32)
+    return level
 
 
 def _shown(level: np.ndarray, parameters: Parameters, field: Field) -> np.ndarray:

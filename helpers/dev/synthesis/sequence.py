@@ -1,21 +1,23 @@
 """Sequences of synthetic angiograms: one patient's one artery from one angle, frame by frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import shift
 
+from helpers.core.vocabulary import SynthGenerator
 from helpers.dev.synthesis.background import Chest, draw_chest
-from helpers.dev.synthesis.coronary_tree import VISIBLE_DIAMETER, Vessel, grow
+from helpers.dev.synthesis.coronary_tree import VISIBLE_DIAMETER, Vessel, enlarged, grow
 from helpers.dev.synthesis.detector import DetectorDisplay, Field, draw_display, draw_field, expose
+from helpers.dev.synthesis.lesion import Lesion, LesionKind, ShownLesion, shown
+from helpers.dev.synthesis.occlusion import occlude
 from helpers.dev.synthesis.projection import OVERSAMPLING, View, add_chords, beat, pooled, rotation_of
 from helpers.dev.synthesis.sequence_parameters import (
-    CATHETER,
-    NO_INJECTION,
-    STENOSIS,
-    WIRES,
+    GENERATORS,
     Artery,
     Parameters,
+    Shares,
     Split,
     draw_parameters,
     split_of_patient,
@@ -36,7 +38,8 @@ class SyntheticFrame:
         split: of its patient.
         image: uint8 (H, W).
         mask: bool (H, W).
-        catheter, wires, stenosis: whether the sequence has them.
+        catheter, wires, stenosis, occlusion, subtracted: whether the sequence has them, or is so.
+        lesions: where the frame shows each stenosis and occlusion.
     """
 
     frame_id: str
@@ -46,6 +49,27 @@ class SyntheticFrame:
     catheter: bool
     wires: bool
     stenosis: bool
+    occlusion: bool
+    subtracted: bool
+    lesions: tuple[ShownLesion, ...]
+
+
+@dataclass(frozen=True)
+class Reflux:
+    """A cloud of contrast in the aorta beside the ostium: its middle, mm right and down of it, width and depth."""
+
+    offset_mm: tuple[float, float]
+    width_mm: float
+    depth: float
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """How the frame that is subtracted lies against the others: moved by whole pixels, its diaphragm by `breath_px`."""
+
+    rows: int
+    columns: int
+    breath_px: float
 
 
 @dataclass(frozen=True)
@@ -55,7 +79,7 @@ class Sequence:
     split: Split
     parameters: Parameters
     vessels: tuple[Vessel, ...]
-    stenosis: bool
+    lesions: tuple[Lesion, ...]
     catheter: np.ndarray | None
     catheter_depth: float
     wires: bool
@@ -65,17 +89,27 @@ class Sequence:
     chest: Chest
     field: Field
     display: DetectorDisplay
+    reflux: Reflux | None = None
+    subtracted: Misplaced | None = None
 
 
-def draw_frame(seed: int, patient: int, sequence: int, frame: int, size: int = 512) -> SyntheticFrame:
+def draw_frame(
+    seed: int,
+    patient: int,
+    sequence: int,
+    frame: int,
+    size: int = 512,
+    generator: SynthGenerator = SynthGenerator.FIRST,
+) -> SyntheticFrame:
     """One frame, the same whatever else is drawn.
 
     Args:
         seed: of the data set.
         patient, sequence, frame: numbers from 1.
         size: height and width, pixels; all else scales with it.
+        generator: how to draw.
     """
-    shared = draw_sequence(seed, patient, sequence, size)
+    shared = draw_sequence(seed, patient, sequence, size, generator)
     random = _random(seed, patient, sequence, frame)
     seconds = (frame - 1) * FRAME_SECONDS
     chord, truth = project(shared, seconds, size)
@@ -84,7 +118,11 @@ def draw_frame(seed: int, patient: int, sequence: int, frame: int, size: int = 5
     attenuation = shared.chest.attenuation(breath) + p.iodine * chord
     if shared.catheter is not None:
         attenuation = attenuation + shared.catheter_depth * _catheter(shared, seconds, size)
-    image = expose(attenuation, p, shared.display, shared.field, random)
+    if shared.reflux is not None:
+        attenuation = attenuation + _cloud(shared, shared.reflux, seconds, size)
+    before = None if shared.subtracted is None else _before_contrast(shared, shared.subtracted, seconds, size)
+    image = expose(attenuation, p, shared.display, shared.field, random, before)
+    kinds = {lesion.kind for lesion in shared.lesions}
     return SyntheticFrame(
         f"P{patient:03d}-S{sequence:02d}-F{frame:03d}",
         shared.split,
@@ -92,44 +130,68 @@ def draw_frame(seed: int, patient: int, sequence: int, frame: int, size: int = 5
         truth & shared.field.inside,
         shared.catheter is not None,
         shared.wires,
-        shared.stenosis,
+        LesionKind.STENOSIS in kinds,
+        bool(kinds & {LesionKind.SUBTOTAL, LesionKind.TOTAL}),
+        shared.subtracted is not None,
+        _shown_lesions(shared, seconds),
     )
 
 
 @lru_cache(maxsize=2)
-def draw_sequence(seed: int, patient: int, sequence: int, size: int) -> Sequence:
+def draw_sequence(
+    seed: int, patient: int, sequence: int, size: int, generator: SynthGenerator = SynthGenerator.FIRST
+) -> Sequence:
     """The shared part of a sequence's frames. A patient's sequences alternate between the arteries."""
-    random = _random(seed, patient, sequence, 0)
-    split = split_of_patient(patient)
-    p = draw_parameters(split, random)
+    random, of = _random(seed, patient, sequence, 0), GENERATORS[generator]
+    split, shares = split_of_patient(patient), of.shares
+    p = draw_parameters(split, random, generator)
     first = int(_random(seed, patient, 0, 0).integers(2))
     side = (Artery.LEFT, Artery.RIGHT)[(first + sequence) % 2]
-    vessels, stenosis = grow(side, p.calibre, p.tortuosity, STENOSIS, random)
+    vessels, lesions = grow(side, p.calibre, p.tortuosity, shares.stenosis, random)
     rotation = rotation_of(random.uniform(-50, 60), random.uniform(-35, 35))
     pixel = p.pixel_mm * 512 / size
+    vessels = enlarged(vessels, p.heart)
     extent = np.concatenate([vessel.points for vessel in vessels[:6]]) @ rotation.T
     target = np.median(extent[:, :2], axis=0) / pixel
     view = View(rotation, tuple(size * random.uniform(0.38, 0.62, 2) - target), pixel)
-    wires = bool(random.random() < WIRES)
-    catheter = _catheter_path(random, size) if random.random() < CATHETER else None
-    return Sequence(
+    wires = bool(random.random() < shares.wires)
+    catheter = _catheter_path(random, size) if random.random() < shares.catheter else None
+    made = Sequence(
         split=split,
         parameters=p,
         vessels=vessels,
-        stenosis=stenosis,
+        lesions=lesions,
         catheter=catheter,
-        catheter_depth=float(random.uniform(0.04, 0.14)),
+        catheter_depth=float(random.uniform(*of.catheter_depth)),
         wires=wires,
-        injected=bool(random.random() >= NO_INJECTION),
+        injected=bool(random.random() >= shares.no_injection),
         plateau_s=float(random.uniform(1.2, 4.0)),
         view=view,
-        chest=draw_chest(size, p.structure, p.texture, wires, random),
-        field=draw_field(size, random),
+        chest=draw_chest(size, p.structure, p.texture, wires, random, shares),
+        field=draw_field(size, random, of),
         display=draw_display(random),
     )
+    return made if generator is SynthGenerator.FIRST else _of_the_second(made, shares, size, random)
 
 
-def contrast(travelled: np.ndarray, seconds: float, arrival: float, plateau: float) -> np.ndarray:
+def _of_the_second(made: Sequence, shares: Shares, size: int, random: np.random.Generator) -> Sequence:
+    """What the second generator adds: an occlusion, reflux, subtraction."""
+    vessels, lesions = made.vessels, made.lesions
+    if random.random() < shares.occlusion:
+        kind = LesionKind.TOTAL if random.random() < shares.total else LesionKind.SUBTOTAL
+        vessels, closed = occlude(vessels, kind, random)
+        lesions += closed
+    reflux = subtracted = None
+    if random.random() < shares.reflux:
+        away = random.normal(0, 6, 2)
+        reflux = Reflux((float(away[0]), float(away[1])), random.uniform(3, 9), random.uniform(0.1, 0.5))
+    if random.random() < shares.subtracted:
+        rows, columns = np.round(random.normal(0, 2.5, 2) * size / 512).astype(int)
+        subtracted = Misplaced(int(rows), int(columns), float(random.normal(0, 4) * size / 512))
+    return replace(made, vessels=vessels, lesions=lesions, reflux=reflux, subtracted=subtracted)
+
+
+def contrast(travelled: np.ndarray, seconds: float, arrival: float | np.ndarray, plateau: float) -> np.ndarray:
     """Share of the full contrast, 0 to 1, at distances (mm) from the ostium: in over 0.3 s, out over 1.5 s."""
     since = seconds - arrival - travelled / BLOOD_MM_PER_S
     return np.clip(since / 0.3, 0, 1) * (1 - np.clip((since - plateau) / 1.5, 0, 1))
@@ -144,14 +206,56 @@ def project(shared: Sequence, seconds: float, size: int) -> tuple[np.ndarray, np
     """(chord, truth): contrast times mm of lumen along each ray, float32 (H, W); and the mask, bool (H, W)."""
     fine = np.zeros((size * OVERSAMPLING, size * OVERSAMPLING), dtype=np.float32)
     truth = np.zeros(fine.shape, dtype=bool)
-    p, pixel = shared.parameters, shared.view.pixel_mm
+    pixel = shared.view.pixel_mm
     for vessel in shared.vessels if shared.injected else ():
-        weights = contrast(vessel.travelled, seconds, p.arrival_s, shared.plateau_s)
+        weights = _filling(shared, vessel, seconds)
         if weights.max() <= 0:
             continue
-        visible = (weights >= VISIBLE_CONTRAST) & (2 * np.median(vessel.radii) >= VISIBLE_DIAMETER)
+        visible = _counts(vessel, weights)
         add_chords(fine, _seen(shared, vessel.points, seconds), vessel.radii / pixel, weights, truth, visible)
     return pooled(fine) * pixel, pooled(truth) > 0.5
+
+
+def _filling(shared: Sequence, vessel: Vessel, seconds: float) -> np.ndarray:
+    """Share of the full contrast at each point of a vessel, float64 (N,)."""
+    arrival = shared.parameters.arrival_s
+    late = arrival if vessel.late_s is None else arrival + vessel.late_s
+    weights = contrast(vessel.travelled, seconds, late, shared.plateau_s)
+    return weights if vessel.share is None else weights * vessel.share
+
+
+def _counts(vessel: Vessel, weights: np.ndarray) -> np.ndarray:
+    """Which points of a vessel are truth, bool (N,)."""
+    found: np.ndarray = (weights >= VISIBLE_CONTRAST) & (2 * np.median(vessel.radii) >= VISIBLE_DIAMETER)
+    return found
+
+
+def _shown_lesions(shared: Sequence, seconds: float) -> tuple[ShownLesion, ...]:
+    found = []
+    for lesion in shared.lesions if shared.injected else ():
+        vessel = shared.vessels[lesion.vessel]
+        visible = _counts(vessel, _filling(shared, vessel, seconds))
+        points = _seen(shared, vessel.points, seconds)
+        found.append(shown(lesion, points, vessel.radii / shared.view.pixel_mm, visible, shared.field.inside))
+    return tuple(found)
+
+
+def _before_contrast(shared: Sequence, place: Misplaced, seconds: float, size: int) -> np.ndarray:
+    """The attenuation of the frame that is subtracted, float (H, W): no contrast, and all of it a little elsewhere."""
+    breath = breathing(shared, seconds) / shared.parameters.pixel_mm * size / 512 + place.breath_px
+    moved: np.ndarray = shift(shared.chest.attenuation(breath), (place.rows, place.columns), order=0, mode="nearest")
+    return moved
+
+
+def _cloud(shared: Sequence, reflux: Reflux, seconds: float, size: int) -> np.ndarray:
+    """Attenuation of contrast that flows back, float (H, W), while the vessel is filled."""
+    filled = float(contrast(np.zeros(1), seconds, shared.parameters.arrival_s, shared.plateau_s)[0])
+    pixel = shared.view.pixel_mm
+    middle = _seen(shared, shared.vessels[0].points[:1], seconds)[0] + np.array(reflux.offset_mm) / pixel
+    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) + 0.5
+    away = np.hypot(columns - middle[0], rows - middle[1]) * pixel / reflux.width_mm
+    cloud: np.ndarray = (filled if shared.injected else 0.0) * reflux.depth * np.exp(-(away**2))
+    return cloud
 
 
 def _seen(shared: Sequence, points: np.ndarray, seconds: float) -> np.ndarray:

@@ -45,7 +45,12 @@ def test_record_states_shares_and_ranges(tmp_path):
     record = write_dataset(_RECIPE, SynthLayout.PAIRED, tmp_path / "set")
     assert json.loads((tmp_path / "set" / "synthesis.json").read_text()) == record
     assert record["frames"] == {"train": 4, "val": 1, "test": 1}
-    assert set(record["shares_of_frames"]) == {"without_contrast", "catheter", "wires", "stenosis"}
+    assert set(record["shares_of_frames"]) == {
+        *("without_contrast", "catheter", "wires", "stenosis", "occlusion", "subtracted")
+    }
+    assert record["recipe"]["generator"] == "1" and record["shares_of_frames"]["occlusion"] == 0
+    (frame_id, lesions), *_ = record["lesions"].items()
+    assert frame_id.startswith("P00") and {lesion["kind"] for lesion in lesions} == {"stenosis"}
     assert all(0 <= share <= 1 for share in record["shares_of_frames"].values())
 
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from helpers.core.vocabulary import SynthGenerator
 from helpers.dev.synthesis.detector import DetectorDisplay, Field, expose
+from helpers.dev.synthesis.lesion import LesionKind
 from helpers.dev.synthesis.projection import OVERSAMPLING, add_chords, pooled
 from helpers.dev.synthesis.sequence import contrast, draw_frame, draw_sequence, project
 from helpers.dev.synthesis.sequence_parameters import (
@@ -66,6 +68,34 @@ def test_a_frame_alone_equals_the_frame_in_its_sequence():
     assert np.array_equal(alone.image, in_order[2].image)
     assert np.array_equal(alone.mask, in_order[2].mask)
     assert not np.array_equal(in_order[1].image, in_order[2].image)
+
+
+def test_the_first_generator_draws_what_it_always_drew():
+    drawn = draw_frame(5, 2, 1, 4, _SIZE)
+    # The last that is drawn of a sequence, so that all before it was drawn as it was.
+    assert draw_sequence(5, 2, 1, _SIZE).display.flattening_px == pytest.approx(53.354693265302814)
+    assert (drawn.mask.sum(), drawn.image.mean()) == pytest.approx((278, 125.180), rel=0.01)
+
+
+def test_the_second_generator_draws_larger_trees_and_subtracts_some():
+    shared = [draw_sequence(5, patient, 1, _SIZE, SynthGenerator.SECOND) for patient in range(1, 9)]
+    assert {one.subtracted is None for one in shared} == {True, False}
+    assert all(1 <= one.parameters.heart <= 1.7 and one.parameters.structure <= 0.8 for one in shared)
+    assert any(lesion.kind is not LesionKind.STENOSIS for one in shared for lesion in one.lesions)
+    patient = next(number for number, one in enumerate(shared, 1) if one.subtracted and one.injected)
+    frame = draw_frame(5, patient, 1, 4, _SIZE, SynthGenerator.SECOND)
+    assert frame.subtracted and frame.mask.any()
+    assert frame.image[frame.mask].mean() < frame.image[~frame.mask].mean()
+
+
+def test_a_frame_shows_its_lesions_where_the_truth_has_them():
+    frames = [draw_frame(5, patient, 1, 4, 128, SynthGenerator.SECOND) for patient in range(1, 9)]
+    shown = [(frame, lesion) for frame in frames for lesion in frame.lesions if lesion.filled]
+    assert {lesion.kind for _, lesion in shown} >= {LesionKind.STENOSIS, LesionKind.TOTAL}
+    for frame, lesion in shown:
+        column, row = (int(value) for value in lesion.course[0])
+        assert frame.mask[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].any()
+        assert set(lesion.row()) == set(vars(lesion))
 
 
 @pytest.mark.slow
