@@ -18,6 +18,7 @@ from helpers.data.frames.image_reading import UnreadableImage
 from helpers.model.processing_sa2va import cut_tiles, image_bytes
 from helpers.model.video import FRAMES_SEEN
 from helpers.prediction.predictor import check_prompt
+from helpers.train.fine_tuning.measuring_frames import REFUSAL, is_measuring, require_not_measuring
 from helpers.train.test_route.frame_dataset import opened_by_config
 from helpers.train.test_route.mmengine_scope import DATASETS, TRANSFORMS
 
@@ -83,8 +84,9 @@ class SegmentationSamples(TorchDataset):
             tile_size, max_tiles, sam2_size: those of the model, pixels and tiles.
             opening: further fields of `helpers.data.opening.Opening`.
         Raises:
-            UsageProblem, RefusedInput: as `Opening.open`, where no case has a ground truth, a patient is sealed, or
-                where several frames are asked for and no two belong together.
+            UsageProblem, RefusedInput: as `Opening.open`, where no case has a ground truth, a patient is sealed, a
+                frame is one that the kit's models are measured on, or where several frames are asked for and no two
+                belong together.
         """
         if any(answer.count("[SEG]") != 1 for answer in answers) or not answers or not prompts:
             raise UsageProblem("train_dataloader.dataset: expected prompts, and answers with one [SEG] each")
@@ -100,6 +102,7 @@ class SegmentationSamples(TorchDataset):
             )
         if not self.cases:
             raise RefusedInput(f"{data}: expected cases with a ground truth, found none among {len(opened.cases)}")
+        require_not_measuring(case.frame for case in self.cases)
         groups = in_sequences(opened.cases, lambda case: case.frame)
         self._sequences = {case.case_id: group for group in groups if len(group) > 1 for case in group}
         if not 0 <= several <= 1 or (several and not self._sequences):
@@ -163,7 +166,10 @@ class SegmentationSamples(TorchDataset):
     def _changed(self, case: Case, random: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
         """A case's image and mask, bool (H, W), as changed; without a ground truth the mask is empty."""
         try:
-            image = _one_channel(read_frame(case.frame.path, case.frame.index, case.frame.bits))
+            frame = read_frame(case.frame.path, case.frame.index, case.frame.bits)
+            if is_measuring(frame):  # from a file that was not looked into before, such as a video
+                raise RefusedInput(f"case {case.case_id}: {REFUSAL}")
+            image = _one_channel(frame)
             mask = np.zeros((image.height, image.width), bool)
             if case.truth is not None:
                 mask = case.truth.mask(image.width, image.height)

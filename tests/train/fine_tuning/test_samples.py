@@ -1,6 +1,7 @@
 """What training is given of a case."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.data.frames.frame_source import pixel_sha256
 from helpers.model.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
-from helpers.train.fine_tuning import SegmentationSamples
+from helpers.train.fine_tuning import SegmentationSamples, measuring_frames
+from helpers.train.fine_tuning.measuring_frames import PIXEL_SHA256
 
 
 def write_pairs(folder, coloured=False):
@@ -62,6 +65,32 @@ def test_a_data_set_without_truth_is_refused(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(RefusedInput, match="expected cases with a ground truth"):
         SegmentationSamples(str(tmp_path), ids="keep")
+
+
+def test_a_frame_that_models_are_measured_on_is_refused_whatever_its_file(tmp_path, monkeypatch):
+    """With a drawn frame in their place: the real ones are no part of the kit."""
+    data = write_pairs(tmp_path / "data")
+    frame = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 300), np.uint8))
+    frame.convert("RGB").save(data / "images/c2.png", compress_level=1)
+    SegmentationSamples(str(data), sam2_size=64)
+    known = {pixel_sha256(frame.convert("RGB"))}
+    monkeypatch.setattr(measuring_frames, "PIXEL_SHA256", known)
+    with pytest.raises(RefusedInput, match=r"c2\.png: expected frames to train on"):
+        SegmentationSamples(str(data), sam2_size=64)
+    monkeypatch.setattr(measuring_frames, "PIXEL_SHA256", set())
+    samples = SegmentationSamples(str(data), sam2_size=64)
+    monkeypatch.setattr(measuring_frames, "PIXEL_SHA256", known)
+    samples[(0, 0)]
+    with pytest.raises(RefusedInput, match="case .*: expected frames to train on"):
+        samples[(0, 1)]
+
+
+def test_the_real_frames_are_known():
+    assert len(PIXEL_SHA256) == 40 and all(len(one) == 64 for one in PIXEL_SHA256)
+    folder = Path(__file__).resolve().parents[4] / "shared/data/coronary40"
+    if folder.is_dir():
+        with pytest.raises(RefusedInput, match=r"case_001\.png: expected frames to train on"):
+            SegmentationSamples(str(folder), ids="keep")
 
 
 def write_sequence(folder, frames=7):
