@@ -12,6 +12,7 @@ import torch
 from helpers.checkpoints.convert.base_models import NOTHING, PRETRAINED
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record, target_values
 from helpers.checkpoints.convert.export import hash_inputs, plan_conversion, write_code_and_config
+from helpers.checkpoints.convert.model_card import CARD_NAME, fingerprints_in
 from helpers.checkpoints.convert.plan import ConversionPlan, Target
 from helpers.checkpoints.convert.request import ConversionRequest, Sources, open_sources
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
@@ -111,7 +112,7 @@ def _recorded_nothing(record: ConversionRecord) -> str | None:
 
 def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
     expected = record.values["outputs"]
-    present = {path.name for path in record.folder.iterdir() if path.is_file()} - {RECORD_NAME}
+    present = {path.name for path in record.folder.iterdir() if path.is_file()} - {RECORD_NAME, CARD_NAME}
     report.findings += [f"file missing: {name}" for name in sorted(set(expected) - present)]
     report.findings += [f"file not in the record: {name}" for name in sorted(present - set(expected))]
     names = sorted(set(expected) & present)
@@ -120,6 +121,25 @@ def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
         if digest != expected[name]["sha256"]:
             report.findings.append(f"file changed since the conversion: {name}")
     report.checked.append(f"{len(expected)} files by sha256")
+    report.findings += card_findings(record)
+
+
+def card_findings(record: ConversionRecord) -> list[str]:
+    """What is wrong with the fingerprint that a folder's card names; nothing without a card, as in earlier versions.
+
+    People write in a card, so it has no hash. What it says of must be this model.
+    """
+    path = record.folder / CARD_NAME
+    if not path.is_file():
+        return []
+    named, own = fingerprints_in(path.read_text(encoding="utf-8", errors="replace")), record.values["tensors_sha256"]
+    if named == {own}:
+        return []
+    if named:
+        return [
+            f"{CARD_NAME} names the tensors_sha256 of another model; expected {own}. It is the card of another folder"
+        ]
+    return [f"{CARD_NAME} does not name this model's tensors_sha256 {own}. Write it back, or convert again"]
 
 
 def _check_inputs(record: ConversionRecord, sources: Sources, report: VerificationReport) -> None:

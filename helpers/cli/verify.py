@@ -1,4 +1,4 @@
-"""`vesselkit verify`: a model folder against its sources, or against the official code.
+"""`vesselkit verify`: a model folder against its sources, against the official code, and before it is handed on.
 
 The packages are imported inside the command, so that `--help` need not wait for torch.
 """
@@ -44,6 +44,16 @@ def verify(
         Path | None, typer.Option("--data", metavar="DATASET", help="Where the receipt's frames are, known by pixels.")
     ] = None,
     device: Device = "auto",
+    publish_check: Annotated[
+        bool,
+        typer.Option("--publish-check", help="Look for paths, keys and names in its files, and print the upload line."),
+    ] = False,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", metavar="DIR", help="With --publish-check: write this evaluation's scores on the card."
+        ),
+    ] = None,
     write_receipt_script: Annotated[
         Path | None,
         typer.Option(
@@ -58,11 +68,12 @@ def verify(
     if write_receipt_script is not None:
         _write_script(write_receipt_script)
         return
-    if folder is None or (checkpoint is None and receipt is None):
-        raise UsageProblem("verify: expected --checkpoint CKPT or --receipt FILE, got neither")
+    if folder is None or (checkpoint is None and receipt is None and not publish_check):
+        raise UsageProblem("verify: expected --checkpoint CKPT, --receipt FILE or --publish-check, got none of them")
     of_sources = {"--base": base, "--sam2": sam2, "--train-config": train_config, "--pretrained": pretrained}
     _refuse_alone(checkpoint, "--checkpoint", of_sources)
     _refuse_alone(receipt, "--receipt", {"--data": data})
+    _refuse_alone(publish_check or None, "--publish-check", {"--scores": scores})
     model = input_path(folder, "DIR")
     is_right = True
     if checkpoint is not None:
@@ -85,12 +96,19 @@ def verify(
         verdict = check_against_receipt(model, input_path(receipt, "--receipt"), opening, device)
         typer.echo(verdict.to_text())
         is_right = is_right and verdict.outcome is Outcome.SAME
+    if publish_check:
+        from helpers.stages.publish_stage import publish_check as run_publish_check
+
+        published = run_publish_check(model, optional_input_path(scores, "--scores"))
+        typer.echo(published.to_text())
+        is_right = is_right and published.ok
     if not is_right:
         raise typer.Exit(1)
-    typer.echo(next_text(["predict", "--model", str(model), "--data", "DATASET", "--output", "RUN"]))
+    if not publish_check:
+        typer.echo(next_text(["predict", "--model", str(model), "--data", "DATASET", "--output", "RUN"]))
 
 
-def _refuse_alone(wanted: Path | None, option: str, others: Mapping[str, Any]) -> None:
+def _refuse_alone(wanted: object | None, option: str, others: Mapping[str, Any]) -> None:
     """Raise UsageProblem where options are given without the one that they go with."""
     given = [name for name, value in others.items() if value is not None]
     if wanted is None and given:

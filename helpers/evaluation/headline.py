@@ -154,13 +154,14 @@ def official_check_lines(summary: Mapping[str, Any]) -> list[str]:
         summary: as `summary.json` holds it, docs/metrics-format.md.
     """
     return [
-        f"{run['name']}: checked against official code: {_found(run[OFFICIAL_CHECK])}."
+        f"{run['name']}: checked against official code: {official_check_text(run[OFFICIAL_CHECK])}."
         for run in summary["runs"]
         if OFFICIAL_CHECK in run and _FINGERPRINT in (run.get("model") or {})
     ]
 
 
-def _found(check: Mapping[str, Any] | None) -> str:
+def official_check_text(check: Mapping[str, Any] | None) -> str:
+    """What a comparison of a model with official code found; None where there was none (docs/receipt-format.md)."""
     if check is None:
         return "not checked"
     frames = check["frames"]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from helpers import __version__
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, keep_check, read_record
+from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.checkpoints.receipt.receipt_file import Receipt, read_receipt
 from helpers.checkpoints.receipt.receipt_script import drawn_frames
@@ -22,6 +23,7 @@ from helpers.core.progress import track
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.opening import Opening
+from helpers.evaluation.headline import official_check_text
 from helpers.prediction.engine.model_loading import (
     ModelIdentity,
     check_folder,
@@ -236,8 +238,11 @@ def check_against_receipt(
     tolerance = tolerance_for(receipt, (dtype, record.values["dtype"]), chosen.type)
     frames = _compared(folder, receipt, images, tolerance, device, dtype) if images else {}
     verdict = ReceiptVerdict(receipt, identity, tensors, frames, tolerance, dtype, chosen.type)
+    found = verdict.record()
     try:
-        keep_check(folder, verdict.record())
+        keep_check(folder, found)
+        if (folder / CARD_NAME).is_file():  # folders of earlier versions have none
+            write_part(folder, CardPart.CHECK, f"Checked against official code: {official_check_text(found)}.")
     except OSError as error:  # a folder of others may be read-only, and the verdict holds all the same
         return replace(verdict, unkept=error.strerror or str(error))
     return verdict

@@ -25,10 +25,11 @@ def test_the_script_is_written_and_replaced(call, tmp_path):
     "words, said",
     [
         ((), "Invalid value for DIR: expected a folder that `convert` wrote, got none"),
-        (("MODEL",), "verify: expected --checkpoint CKPT or --receipt FILE, got neither"),
+        (("MODEL",), "verify: expected --checkpoint CKPT, --receipt FILE or --publish-check"),
         (("MODEL", "--receipt", "lost.npz"), "lost.npz"),
         (("MODEL", "--checkpoint", "CKPT", "--data", "."), "--data: goes with --receipt. Leave it out"),
         (("MODEL", "--receipt", "r.npz", "--base", "."), "--base: goes with --checkpoint. Leave it out"),
+        (("MODEL", "--receipt", "r.npz", "--scores", "."), "--scores: goes with --publish-check. Leave it out"),
     ],
 )
 def test_what_cannot_work_is_refused(call, model, words, said):
@@ -46,9 +47,15 @@ def test_a_receipt_and_the_sources(call, model, tmp_path):
     sources = ("--checkpoint", tiny.checkpoint, "--base", tiny.base, "--sam2", tiny.sam2)
     ended = call(*asked, *sources)
     assert ended.code == 0, ended.out
+    assert "Checked against official code: yes (receipt of " in (folder / "README.md").read_text()
     assert "my-model: verified" in ended.out and "my-model: the same model as the official code's" in ended.out
     assert "next: vesselkit predict --model" in ended.out
     official.kit.config.instruction += "In short."
     write_receipt(official, tmp_path / "receipt.npz", tokenizer, images)
     ended = call(*asked)
     assert ended.code == 1 and "NOT the same model" in ended.out and "next:" not in ended.out
+    ended = call("verify", "my-model", "--publish-check")
+    assert ended.code == 0 and ended.out.endswith(f"hf upload USER/NAME {tmp_path}/my-model .\n"), ended.out
+    (folder / "README.md").write_text((folder / "README.md").read_text() + "mail me@lab.org\n")
+    ended = call("verify", "my-model", "--publish-check")
+    assert ended.code == 1 and "an e-mail address. Take it out here" in ended.out

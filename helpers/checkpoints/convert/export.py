@@ -25,6 +25,7 @@ from helpers.checkpoints.convert.conversion_record import (
     read_record,
 )
 from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
+from helpers.checkpoints.convert.model_card import CARD_NAME, card_text
 from helpers.checkpoints.convert.model_config import (
     attention_heads,
     native_config,
@@ -106,6 +107,10 @@ def convert(request: ConversionRequest) -> ConversionRecord:
             digests=digests,
             fingerprint=total,
         )
+        card = card_text(
+            output.name, values, config.to_dict(), sources.opened[SourceRole.CHECKPOINT].meta, sources.run.governing
+        )
+        (folder / CARD_NAME).write_text(card, encoding="utf-8")  # not among the outputs: people write in it
         _write_json(folder / RECORD_NAME, values)
     return ConversionRecord(output, values)
 

@@ -19,9 +19,11 @@ from helpers.checkpoints.convert import export as export_module
 from helpers.checkpoints.convert.conversion_record import InputFile
 from helpers.checkpoints.convert.export import check_changes, counterparts, hash_inputs, require_pretrained
 from helpers.checkpoints.convert.key_map import LoraName, canonical_name, places
+from helpers.checkpoints.convert.model_card import card_text, fingerprints_in
 from helpers.checkpoints.convert.plan import ConversionPlan, Lora, Rows, SourceRole, Target, TensorOrigin
 from helpers.checkpoints.convert.weights import TensorChange
 from helpers.checkpoints.read import weight_file
+from helpers.checkpoints.read.train_config import read_training_config
 from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput
 from helpers.model.segmentation_pipeline import PIPELINES
@@ -241,12 +243,34 @@ def test_an_export_that_equals_its_base_is_refused(plan, changes, said):
 def test_outputs_are_in_the_record_with_hash_and_size(finished):
     _, folder, record = finished
     outputs = record.values["outputs"]
-    assert set(outputs) == {path.name for path in folder.iterdir()} - {"conversion.json"}
+    assert set(outputs) == {path.name for path in folder.iterdir()} - {"conversion.json", "README.md"}
     for name, found in outputs.items():
         content = (folder / name).read_bytes()
         assert found == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     assert record.values["total_bytes"] == sum(4 * math.prod(target["shape"]) for target in record.values["targets"])
     assert (folder / "conversion.json").read_text().startswith('{\n "schema": "vesselkit.conversion",\n')
+
+
+def test_the_card_says_what_the_record_and_the_checkpoint_say(finished):
+    tiny, folder, record = finished
+    card = (folder / "README.md").read_text()
+    meta = tiny.content()["meta"]
+    assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: image-segmentation\ntags:\n- sa2va\n")
+    assert fingerprints_in(card) == {record.values["tensors_sha256"]}
+    assert f"| trained iterations | {meta['iter']} |" in card and "| planned epochs | not told |" in card
+    assert "license" not in card.partition("# model")[0] and "base_model" not in card
+    assert str(folder.parent) not in card and "No scores stand here" in card
+
+
+@pytest.mark.parametrize(
+    "base, named", [("OpenGVLab/InternVL3-8B", True), ("pretrained/InternVL3-8B", False), ("/data/OpenGVLab/x", False)]
+)
+def test_a_base_is_named_for_hubs_only_by_its_publisher(finished, base, named):
+    text = f"path = {base!r}\nmodel = dict(mllm=dict(model_path=path))\n"
+    config = read_training_config(text, "c.py")
+    assert config.base_path == base
+    card = card_text("model", finished[2].values, {"family": "internvl"}, None, config)
+    assert (f"base_model: {base}\n" in card) is named and (base in card) is named
 
 
 def test_the_config_names_the_code_beside_it(finished):
