@@ -48,6 +48,9 @@ def check(
     bits: Annotated[
         int | None, typer.Option("--bits", metavar="N", min=8, max=16, help="Bits in use of a 16-bit pixel.")
     ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write a data set card, README.md, into --output: numbers, no names.")
+    ] = False,
     save: Annotated[bool, typer.Option("--save", help="Keep what these options decide with the data.")] = False,
 ) -> None:
     """Audit a data set before anything runs on it."""
@@ -56,6 +59,8 @@ def check(
     from helpers.data.rule_file import save_rules
     from helpers.data.rules import Rules, in_both
 
+    if card and output is None:
+        raise UsageProblem("--card: expected --output DIR, the folder to write the card to, got none")
     folder = None if output is None else output_folder(output, "--output", dataset)
     if folder is not None:
         require_replaceable(folder, "--output", "findings.json", _AUDIT)
@@ -71,6 +76,11 @@ def check(
 
         write_report(report, folder)
         save_suspicious_sheet(report.findings, opened.cases, folder)
+        if card:
+            from helpers.data.audit.data_card import write_card
+
+            written = write_card(opened, report, folder)
+            typer.echo(f"data set card written to {written}; write in it what the files do not tell", err=as_json)
     typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) if as_json else report.to_text())
     if save:
         kept = found.to_keep(opened, tried)

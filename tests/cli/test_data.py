@@ -42,6 +42,20 @@ def test_errors_end_with_1_and_are_written(call, folder, tmp_path):
     assert call("data", "who", "C1", "--id-key", "keys/my.key").code == 2
 
 
+def test_a_card_holds_numbers_and_no_names_and_keeps_what_people_wrote(call, folder, tmp_path):
+    assert "--card: expected --output DIR" in call("data", "check", "set", "--card").err
+    assert call("data", "check", "set", "--card", "--output", "out").code == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "size_categories:\n- n<1K\n" in card and "| frames | 2 |" in card and "| 8x8 | 2 |" in card
+    assert "| 8 bits | 2 |" in card and "View: not told." in card and "No split is kept with the data." in card
+    assert not any(word in card for word in ("Doe", str(tmp_path), "P001", "C1")) and "license:" not in card[:100]
+    (tmp_path / "out" / "README.md").write_text(card + "\nFrom two devices.\n")
+    Image.new("L", (9, 8), 7).save(folder / "images" / "Doe_1_3.png")
+    assert call("data", "check", "set", "--card", "--output", "out").code == 0
+    again = (tmp_path / "out" / "README.md").read_text()
+    assert "| frames | 3 |" in again and "| frames | 2 |" not in again and again.endswith("\nFrom two devices.\n")
+
+
 def test_kept_ids_lead_back_without_a_map(call, folder):
     assert "name_in_path" not in call("data", "check", "set", "--ids", "keep").out
     asked = call("data", "who", "Doe_1_1", "--data", "set")

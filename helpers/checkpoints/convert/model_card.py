@@ -16,6 +16,7 @@ from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.read.train_config import TrainingConfig
 from helpers.checkpoints.read.training_folder import CheckpointMeta
 from helpers.core.atomic import write_text_atomic
+from helpers.core.card_parts import marked, with_part
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import markdown_table
 
@@ -102,29 +103,19 @@ def card_text(
             "## Use",
             _USE,
             "## The model",
-            _marked(CardPart.MODEL, _facts(values, config, meta, run)),
+            marked(CardPart.MODEL, _facts(values, config, meta, run)),
             "## Training data",
             _TRAINING_DATA,
             "## Scores",
-            _marked(CardPart.SCORES, _NO_SCORES),
+            marked(CardPart.SCORES, _NO_SCORES),
             "## Checked against official code",
-            _marked(CardPart.CHECK, _NO_CHECK),
+            marked(CardPart.CHECK, _NO_CHECK),
             "## Limits",
             _LIMITS,
             "## Licence",
             f"{_LICENCE}\n",
         )
     )
-
-
-def with_part(card: str, part: CardPart, text: str) -> str:
-    """A card whose part is written anew; where its marks are missing, the part stands at the end."""
-    begin, end = _marks(part)
-    before, found, rest = card.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        return f"{card.rstrip()}\n\n## {part.value.capitalize()}\n\n{_marked(part, text)}\n"
-    return before + _marked(part, text) + after
 
 
 def write_part(folder: Path, part: CardPart, text: str) -> None:
@@ -207,12 +198,3 @@ def _plain_at(run: TrainingConfig | None, keys: tuple[str, ...]) -> str | int | 
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, str | int | float) else None
-
-
-def _marks(part: CardPart) -> tuple[str, str]:
-    return f"<!-- vesselkit {part}: begin -->", f"<!-- vesselkit {part}: end -->"
-
-
-def _marked(part: CardPart, text: str) -> str:
-    begin, end = _marks(part)
-    return f"{begin}\n{text}\n{end}"

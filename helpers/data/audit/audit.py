@@ -1,8 +1,9 @@
 """Look at a whole data set before anything runs on it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +48,8 @@ class AuditReport:
     Attributes:
         findings: errors first.
         cases, truths: how many there are.
+        sizes: width and height of frames that can be read, such as `512x512` -> how many there are.
+        pixels_sha256: of the pixels of all of these, whatever their names and order.
     """
 
     layout: str
@@ -56,6 +59,8 @@ class AuditReport:
     key_fingerprint: str | None
     notes: tuple[str, ...]
     findings: tuple[AuditFinding, ...] = field(repr=False)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    pixels_sha256: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -154,6 +159,8 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         key_fingerprint=dataset.key_fingerprint,
         notes=dataset.notes,
         findings=ordered(findings),
+        sizes=dict(Counter(f"{width}x{height}" for width, height in sizes.values()).most_common()),
+        pixels_sha256=sha256("".join(sorted(by_pixels)).encode()).hexdigest() if by_pixels else None,
     )
 
 

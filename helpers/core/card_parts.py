@@ -1,0 +1,24 @@
+"""Parts of a card (`README.md` of a model or a data set) that the kit writes; people write around them.
+
+Each part stands between two marks that Markdown does not show, so that it is written anew without touching the rest.
+"""
+
+
+def marked(part: str, text: str) -> str:
+    """A part between its marks."""
+    begin, end = _marks(part)
+    return f"{begin}\n{text}\n{end}"
+
+
+def with_part(card: str, part: str, text: str) -> str:
+    """A card whose part is written anew; where its marks are missing, the part stands at the end."""
+    begin, end = _marks(part)
+    before, found, rest = card.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        return f"{card.rstrip()}\n\n## {part.capitalize()}\n\n{marked(part, text)}\n"
+    return before + marked(part, text) + after
+
+
+def _marks(part: str) -> tuple[str, str]:
+    return f"<!-- vesselkit {part}: begin -->", f"<!-- vesselkit {part}: end -->"
