@@ -38,7 +38,12 @@ def evaluate(
         ),
     ] = None,
     close_gaps: Annotated[
-        int, typer.Option("--close-gaps", metavar="0", help="Measure closing gaps with a disk of this radius.")
+        int,
+        typer.Option(
+            "--close-gaps",
+            metavar="0",
+            help="Measure closing gaps with a disk of this radius; it bridges occlusions too.",
+        ),
     ] = 0,
     remove_small: Annotated[
         int, typer.Option("--remove-small", metavar="0", help="Measure dropping pieces of fewer pixels.")

@@ -115,7 +115,8 @@ def evaluate(
         exclude_training: score no patient of whom training saw frames; they are counted.
         development: evaluation of the same model on other patients, to choose a threshold on; None for
             cross-validation.
-        close_gaps: radius in pixels of a disk whose closing of gaps is measured; 0 for none.
+        close_gaps: radius in pixels of a disk whose closing of gaps is measured, which bridges occlusions too; 0 for
+            none.
         remove_small: pixels below which the dropping of pieces is measured; 0 for none.
         groups: column of a CSV file beside the data, or `view` or `vendor` of DICOM headers, for scores by group;
             None for none.

@@ -21,6 +21,10 @@ model = {
     "trained": "lora",
     "loss_mask": {"loss_weight": 2.0},
     "loss_dice": {"loss_weight": 0.5},
+    # Of centrelines and outlines, see docs/training.md: what makes vessels connected also bridges occlusions.
+    "loss_centreline": {"loss_weight": 0.0},
+    "loss_cldice": {"loss_weight": 0.0},
+    "loss_boundary": {"loss_weight": 0.0},
     "points": 12544,
     "amp": None,
     "activation_checkpointing": False,

@@ -12,9 +12,10 @@ from PIL import Image
 from helpers.core.errors import RefusedInput
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
-from helpers.data.frames.image_reading import DECODE_ERRORS, UnreadableImage
+from helpers.data.frames.image_reading import DECODE_ERRORS, FORMATS, UnreadableImage, open_unpacked
 
 _SIZE = (300, 300)
+_UNREADABLE = (*DECODE_ERRORS, Image.DecompressionBombError, UnreadableImage)
 
 
 def is_measuring(image: Image.Image) -> bool:
@@ -29,14 +30,12 @@ def require_not_measuring(frames: Iterable[Frame]) -> None:
     """
     for frame in frames:
         try:
-            with Image.open(frame.path) as opened:
+            if not frame.path.is_file():  # opening a pipe would wait for its writer
+                continue
+            with open_unpacked(frame.path) as file, Image.open(file, formats=FORMATS) as opened:
                 size = opened.size
             found = size == _SIZE and is_measuring(read_frame(frame.path, frame.index, frame.bits))
-        except (
-            *DECODE_ERRORS,
-            Image.DecompressionBombError,
-            UnreadableImage,
-        ):  # a DICOM or video file, or a broken one
+        except _UNREADABLE:  # a DICOM or video file, or a broken one
             continue
         if found:
             raise RefusedInput(f"{frame.path}: {REFUSAL}")

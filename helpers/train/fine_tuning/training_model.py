@@ -18,6 +18,7 @@ from helpers.model.processing_sa2va import IMAGE_CONTEXT, build_prompt, image_te
 from helpers.prediction.engine.composition import compose
 from helpers.train.fine_tuning.checkpoint_layout import TrainedPart, load_trained, trained_tensors
 from helpers.train.fine_tuning.losses import PointSampling, iou_loss, mask_losses
+from helpers.train.fine_tuning.shape_losses import SHAPE_LOSSES, ShapeLoss, on_grid
 from helpers.train.fine_tuning.starting_model import Initial, add_adapters, from_bases
 from helpers.train.test_route.mmengine_scope import MODELS
 
@@ -45,6 +46,9 @@ class Sa2VAForTraining(BaseModel):
         loss_mask: Mapping[str, float] | None = None,
         loss_dice: Mapping[str, float] | None = None,
         loss_iou: Mapping[str, float] | None = None,
+        loss_centreline: Mapping[str, float] | None = None,
+        loss_cldice: Mapping[str, float] | None = None,
+        loss_boundary: Mapping[str, float] | None = None,
         points: int = 12544,
         uncertain: float = 0.75,
         amp: bool | None = None,
@@ -64,6 +68,8 @@ class Sa2VAForTraining(BaseModel):
                 bases where it needs them, every tensor accounted for.
             trained: `lora`, or `all` weights.
             loss_mask, loss_dice, loss_iou: each with its `loss_weight`: 2, 0.5 and, as in the official training, 0.
+            loss_centreline, loss_cldice, loss_boundary: each with its `loss_weight`, 0, see `shape_losses`; what makes
+                vessels connected also bridges occlusions (docs/training.md).
             points: of each mask that are compared.
             uncertain: share of them that are the most uncertain of three times as many; what is missed with certainty
                 is then seldom looked at, so that a model that knows nothing yet learns faster from fewer.
@@ -97,6 +103,8 @@ class Sa2VAForTraining(BaseModel):
             "loss_dice": dict(loss_dice or {}).get("loss_weight", 0.5),
             "loss_iou": dict(loss_iou or {}).get("loss_weight", 0.0),
         }
+        given = dict(zip(ShapeLoss, (loss_centreline, loss_cldice, loss_boundary), strict=True))
+        self._weights |= {name.value: dict(one or {}).get("loss_weight", 0.0) for name, one in given.items()}
         self._sampling, self._seed = PointSampling(points, uncertain=uncertain), seed
         self._amp = torch.cuda.is_available() if amp is None else amp
         self._prepare(dict(mllm.get("llm_lora") or {}), frozen_dtype, random)
@@ -143,6 +151,9 @@ class Sa2VAForTraining(BaseModel):
         losses = {"llm_loss": llm_loss, "loss_mask": entropy, "loss_dice": dice}
         if self._weights["loss_iou"]:
             losses["loss_iou"] = iou_loss(estimates, masks, truth)
+        for name, loss in SHAPE_LOSSES.items():
+            if self._weights[name.value]:
+                losses[name.value] = loss(on_grid(masks, truth), truth)
         return {name: self._weights.get(name, 1.0) * loss for name, loss in losses.items()}
 
     def _require_sizes(self, data: Mapping[str, Sequence[Any]]) -> None:

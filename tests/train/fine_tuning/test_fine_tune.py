@@ -14,6 +14,7 @@ from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.read.weight_source import CheckpointKind, open_source
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.train.fine_tuning.fine_tune import run_training
+from helpers.train.fine_tuning.shape_losses import ShapeLoss
 from tests.support.fixture_model import ENVIRONMENT, ROOT
 from tests.support.tiny_sources import fixture_sources
 from tests.train.fine_tuning.conftest import CONFIG, small_options
@@ -78,6 +79,7 @@ def test_losses_are_logged_under_the_official_names(trained):
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["iter"] for line in lines] == [1, 2, 3, 4]
     assert {"loss", "llm_loss", "loss_mask", "loss_dice", "lr"} <= lines[0].keys()
+    assert not {"loss_iou", *ShapeLoss} & lines[0].keys()
     assert lines[-1]["llm_loss"] < lines[0]["llm_loss"]
 
 

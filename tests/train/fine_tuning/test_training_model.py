@@ -8,6 +8,7 @@ import torch
 from helpers.model.video import answer_frames
 from helpers.train.fine_tuning import Sa2VAForTraining
 from helpers.train.fine_tuning.fine_tune import run_training
+from helpers.train.fine_tuning.shape_losses import ShapeLoss
 from tests.support.tiny_sources import fixture_sources
 from tests.train.fine_tuning.conftest import CONFIG, small_options
 from tests.train.fine_tuning.test_samples import write_sequence
@@ -36,11 +37,14 @@ def test_several_frames_are_asked_for_as_where_sequences_are_tracked(monkeypatch
     assert said.count(model.sa2va.config.token_ids["[SEG]"]) == 1
 
 
-def test_samples_of_several_frames_train(tmp_path):
+def test_samples_of_several_frames_train_with_every_loss(tmp_path):
     data = str(write_sequence(tmp_path / "data", frames=3))
     sequences = {"train_dataloader.dataset.data": data, "train_dataloader.dataset.several": 0.5}
-    options = small_options(**sequences, **{"train_dataloader.batch_size": 2})
+    shapes = {f"model.{name}": {"loss_weight": 0.5} for name in ShapeLoss}
+    options = small_options(**sequences, **shapes, **{"train_dataloader.batch_size": 2})
     run_training(CONFIG, work_dir=tmp_path / "run", options=options)
     lines = next((tmp_path / "run").glob("*/vis_data/scalars.json")).read_text().splitlines()
-    losses = [json.loads(line)["llm_loss"] for line in lines]
-    assert len(losses) == 4 and losses[-1] < losses[0]
+    losses = [json.loads(line) for line in lines]
+    assert len(losses) == 4 and losses[-1]["llm_loss"] < losses[0]["llm_loss"]
+    assert all(0 < one[name] < 2 for one in losses for name in (ShapeLoss.CENTRELINE, ShapeLoss.CLDICE))
+    assert all(-0.5 <= one[ShapeLoss.BOUNDARY] <= 0.5 for one in losses)
