@@ -14,7 +14,7 @@ import typer
 
 from helpers.cli.arguments import input_path, optional_input_path, typed_path
 from helpers.core.errors import UsageProblem
-from helpers.core.vocabulary import AskedIds, Launcher, Quantization
+from helpers.core.vocabulary import AskedIds, Language, Launcher, Quantization
 
 if TYPE_CHECKING:
     from helpers.data.opening import Opening
@@ -76,6 +76,10 @@ Metrics = Annotated[
 ]
 PromptId = Annotated[
     str | None, typer.Option("--prompt-id", metavar="ID", help="Such as p1. Else the first of the run.")
+]
+ViewerLanguage = Annotated[
+    Language | None,
+    typer.Option("--language", metavar="|".join(Language), help="Language to begin in; a button changes it. Else en."),
 ]
 Cases = Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="Only this case. May be given again.")]
 

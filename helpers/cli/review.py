@@ -15,6 +15,7 @@ from helpers.cli.options import (
     PromptId,
     RunData,
     RunFolder,
+    ViewerLanguage,
     source_of,
     with_data_options,
 )
@@ -75,6 +76,7 @@ def review(
         int | None,
         typer.Option("--queue", metavar="N", min=1, help="Only the N cases to look at next, by the model's own doubt."),
     ] = None,
+    language: ViewerLanguage = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="Port of the viewer on this machine. Else 8866.")
     ] = None,
@@ -84,7 +86,7 @@ def review(
     """Open a run's review in the browser; or count, take over and export its verdicts."""
     share(from_empty, "--from-empty", "the cases")
     of_viewer: dict[str, object] = {"reviewer": reviewer, "beside": beside, "model": model, "from-empty": from_empty}
-    of_viewer |= {"queue": queue, "port": port, "no-browser": no_browser}
+    of_viewer |= {"queue": queue, "language": language, "port": port, "no-browser": no_browser}
     strays = [name for name, value in of_viewer.items() if value] if verdicts is not None else []
     if strays:
         raise UsageProblem(
@@ -121,6 +123,7 @@ def review(
         "model": model_folder,
         "from_empty": from_empty or None,
         "queue": queue,
+        "language": None if language is None else language.value,
     }
     values, kept = _viewer(input_path(run, "RUN"), data, options, viewer)
 

@@ -14,11 +14,13 @@ from helpers.cli.options import (
     PromptId,
     RunData,
     RunFolder,
+    ViewerLanguage,
     source_of,
     with_data_options,
 )
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted
+from helpers.core.vocabulary import Language
 
 _PAGE = Earlier("an earlier page of a review", lambda content: b'id="vesselkit-facts"' in content)
 
@@ -49,6 +51,7 @@ def review_page(
             help="Folder of verdicts to show from the start, with the corrections beside it.",
         ),
     ] = None,
+    language: ViewerLanguage = None,
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Write a run's review as one HTML file that needs no server."""
@@ -74,7 +77,14 @@ def review_page(
     )
     records = () if given is None else VerdictStore(given).records()
     corrections = None if given is None else CorrectionStore(corrections_beside(given))
-    path = write_page(source, written, case_ids=cases or None, records=records, corrections=corrections)
+    path = write_page(
+        source,
+        written,
+        case_ids=cases or None,
+        records=records,
+        corrections=corrections,
+        language=language or Language.ENGLISH,
+    )
     scored = "with scores" if source.scores else "without scores" if metrics else "without scores (--metrics adds them)"
     typer.echo(f"{counted(len(cases or source.cases), 'case')}, {scored}: {path}")
     typer.echo("what a reviewer downloads from the page, FILE below, comes back with the next command")

@@ -106,6 +106,13 @@ class Meaning(StrEnum):
     LOGIT = "logit"
 
 
+class Language(StrEnum):
+    """Languages that the review and the notebooks' prose are read in."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
 class QueueOrder(StrEnum):
     """How the queue is sorted."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.core import paths
 from helpers.core.errors import RefusedInput
 from helpers.core.paths import Stage
-from helpers.core.vocabulary import Exchange, Exported, Identity
+from helpers.core.vocabulary import Exchange, Exported, Identity, Language
 from helpers.data.dataset import Dataset
 from helpers.evaluation.metrics_folder import SUMMARY_NAME, Metrics, open_metrics
 from helpers.notebook.evaluate_notebook import ChosenRun
@@ -111,7 +111,10 @@ def open_review(settings: ReviewSettings, chosen: tuple[ChosenRun, ...], dataset
     )
     model = (None, None) if settings.model is None else open_model(source, settings.model)
     verdicts, corrections = folder / VERDICTS_FOLDER, folder / CORRECTIONS_FOLDER
-    return Review.of(source, settings.reviewer, verdicts, corrections, model, settings.from_empty, folder=folder)
+    language = Language(settings.language)
+    return Review.of(
+        source, settings.reviewer, verdicts, corrections, model, settings.from_empty, language, folder=folder
+    )
 
 
 def _latest_metrics(project: str, config_sha256: str, prompt: str) -> Metrics | None:

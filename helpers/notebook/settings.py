@@ -27,6 +27,7 @@ from helpers.core.vocabulary import (
     ExportDtype,
     Exported,
     Identity,
+    Language,
     Quantization,
 )
 from helpers.data.opening import Opening
@@ -245,6 +246,9 @@ class ReviewSettings(DataSettings):
         ge=0,
         le=1,
         description="share of the cases to draw from empty before their prediction is shown, 0.1 is 10 %; 0: none",
+    )
+    language: Annotated[str, *one_of(Language)] = Field(
+        Language.ENGLISH.value, description="that viewer and page begin in, en or zh; a button changes it"
     )
     queue: _OptionalCount = Field(None, description="only the next cases to look at, by the model's own doubt; 0: all")
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from helpers.core.vocabulary import QueueOrder
+from helpers.core.vocabulary import Language, QueueOrder
 from helpers.review.corrections.anchoring import drawn_first
 from helpers.review.corrections.carrying import CarriesMasks
 from helpers.review.corrections.clicking import Clicking
@@ -15,15 +15,16 @@ from helpers.review.page import write_page
 from helpers.review.review_source import ReviewSource
 from helpers.review.session import ReviewSession
 from helpers.review.verdicts import VerdictStore
+from helpers.review.viewer_facts import in_language
 
 # JupyterLab keeps a widget's output, but no widget outlives its kernel. The viewer's style sheet hides this text, and
 # this one hides what JupyterLab says of a widget that is gone: text alone, without an element.
 _PLACE_TEXT = (
     "No viewer below? Run all cells again (menu Run, Run All Cells). Every verdict is kept, and every correction saved."
 )
-_PLACE = f"""\
+_PLACE = """\
 <style>.jp-OutputArea:has(.vesselkit-place) .jp-OutputArea-output:not(:has(*)) {{ display: none; }}</style>
-<p class="vesselkit-place">{_PLACE_TEXT}</p>"""
+<p class="vesselkit-place">{text}</p>"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class OpenedReview:
         clicking: what answers clicks; None without a model.
         carrier: what carries corrections through sequences; None without a model.
         drawn_first: ids of cases that the reviewer draws from empty before their prediction is shown.
+        language: that viewer and page begin in.
     """
 
     source: ReviewSource = field(repr=False)
@@ -45,6 +47,7 @@ class OpenedReview:
     clicking: Clicking | None = field(default=None, repr=False, kw_only=True)
     carrier: CarriesMasks | None = field(default=None, repr=False, kw_only=True)
     drawn_first: frozenset[str] = field(default=frozenset(), repr=False, kw_only=True)
+    language: Language = field(default=Language.ENGLISH, repr=False, kw_only=True)
 
     @property
     def to_draw_first(self) -> frozenset[str]:
@@ -60,6 +63,7 @@ class OpenedReview:
         corrections: Path,
         model: tuple[Clicking | None, CarriesMasks | None] = (None, None),
         from_empty: float = 0,
+        language: Language = Language.ENGLISH,
         **further: Any,
     ) -> Self:
         """The review of a source by one reviewer.
@@ -68,6 +72,7 @@ class OpenedReview:
             verdicts, corrections: folders that these are kept in, by all reviewers.
             model: what answers clicks and what carries corrections.
             from_empty: share of the cases to draw first, see `drawn_first`.
+            language: see the attribute.
             further: attributes that a review of this kind has beside.
         Raises:
             RefusedInput: for verdicts or corrections that cannot be read.
@@ -83,6 +88,7 @@ class OpenedReview:
             clicking=model[0],
             carrier=model[1],
             drawn_first=drawn_first(source, from_empty, reviewer),
+            language=language,
             **further,
         )
 
@@ -92,9 +98,16 @@ class OpenedReview:
 
         from helpers.review.widget import ReviewWidget
 
-        display({"text/html": _PLACE, "text/plain": _PLACE_TEXT}, raw=True)
+        text = in_language(_PLACE_TEXT, self.language)
+        display({"text/html": _PLACE.format(text=text), "text/plain": text}, raw=True)
         widget = ReviewWidget(
-            self.source, self.session, self.corrections, self.clicking, self.carrier, self.drawn_first
+            self.source,
+            self.session,
+            self.corrections,
+            self.clicking,
+            self.carrier,
+            self.drawn_first,
+            self.language,
         )
         display(widget)
 
@@ -119,4 +132,6 @@ class OpenedReview:
         hidden, records = self.to_draw_first, self.session.records
         cases = [case_id for case_id in self.session.queue if case_id not in hidden][:most]
         corrections = self.corrections.store
-        return write_page(self.source, Path(path), case_ids=cases, records=records, corrections=corrections)
+        return write_page(
+            self.source, Path(path), case_ids=cases, records=records, corrections=corrections, language=self.language
+        )

@@ -11,6 +11,7 @@ from typing import Any
 from helpers.core.atomic import replacing_folder, require_free_space, require_writable, write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.vocabulary import Language
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.corrections.store import CorrectionStore
 from helpers.review.review_source import ReviewSource
@@ -21,7 +22,7 @@ MAX_IN_ONE_FILE = 150  # cases; of 512 x 512 about 0.3 MB each
 
 _PAGE = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
@@ -63,6 +64,7 @@ def write_page(
     case_ids: Iterable[str] | None = None,
     records: Iterable[VerdictRecord] = (),
     corrections: CorrectionStore | None = None,
+    language: Language = Language.ENGLISH,
 ) -> Path:
     """Write the review as `path`, an HTML file; more than MAX_IN_ONE_FILE cases lie in a folder of its name beside it.
 
@@ -72,6 +74,7 @@ def write_page(
         case_ids: cases to take; None for all.
         records: verdicts to show from the start.
         corrections: the folder of those to show from the start; None for none.
+        language: that the page begins in; a button on it changes to the other one.
     Raises:
         UsageProblem: for another suffix than .html, or a case that the run does not have.
         RefusedInput: for damaged files of a run, a place that cannot be written, too little space, or a folder of that
@@ -80,7 +83,7 @@ def write_page(
     if path.suffix.lower() != ".html":
         raise UsageProblem(f"{path.name}: expected a name that ends in .html")
     kept = None if corrections is None else ReviewedCorrections(source, corrections)
-    facts = review_facts(source, records, kept)
+    facts = review_facts(source, records, kept, language=language)
     if case_ids is not None:
         facts["cases"] = _chosen(facts["cases"], list(case_ids))
     wanted = [case["case_id"] for case in facts["cases"]]
@@ -100,7 +103,7 @@ def write_page(
     else:
         cases, facts["folder"] = "".join(starmap(_CASE.format, enumerate(payloads))), None
     frames = "'none'" if facts["folder"] is None else "file: 'self'"
-    head = _PAGE.format(style=viewer_style(), facts=_script(facts), frames=frames)
+    head = _PAGE.format(style=viewer_style(), facts=_script(facts), frames=frames, language=language.value)
     write_text_atomic(path, head + cases + _END.format(module=viewer_module()))
     if facts["folder"] is None and folder.is_dir():
         shutil.rmtree(folder)  # of an earlier, larger page

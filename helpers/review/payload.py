@@ -77,15 +77,18 @@ class CaseView:
         }
 
 
+# In place of a prediction that is not to be seen yet.
+_HIDDEN = CodedPrediction(
+    "not shown yet", "Draw this case from empty first (E) and save it (s): then its prediction is shown.", None
+)
+
+
 def without_predictions(view: CaseView) -> CaseView:
     """A case as who draws it from empty first may see it: no mask of any run, and nothing else to begin from."""
-    hidden = CodedPrediction(
-        "not shown yet", "Draw this case from empty first (E) and save it (s): then its prediction is shown.", None
-    )
     bases: dict[BeganFrom, Base] = {
         began_from: base for began_from, base in view.bases.items() if began_from is BeganFrom.EMPTY
     }
-    return replace(view, predictions=[hidden] * len(view.predictions), bases=bases)
+    return replace(view, predictions=[_HIDDEN] * len(view.predictions), bases=bases)
 
 
 def packed(mask: np.ndarray) -> str:

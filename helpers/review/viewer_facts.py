@@ -1,22 +1,26 @@
 """Facts that the viewer needs before its first case, and the viewer's own files."""
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from helpers.core.vocabulary import Language
 from helpers.review.corrections.reviewed import ReviewedCorrections
 from helpers.review.figures.mask_drawing import COLOUR_BLIND_SAFE, RED_GREEN
 from helpers.review.review_source import ReviewSource
 from helpers.review.verdicts import VerdictReason, VerdictRecord
 
 _HERE = Path(__file__).parent
+WORDS = "chinese"  # of the parts, the one that is made of the table of texts
 VIEWER_PARTS = (
-    "arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections", "edit", "elements",
-    "case_states", "cases", "pictures", "legend", "marks", "pointing", "panels", "controls", "saving", "shelf",
-    "clicks", "edit_tools", "truth_seen", "edit_card", "carrying", "editor", "judgement", "header", "navigation",
-    "thumbnails", "keys", "stage", "view", "hosts",
+    WORDS, "words", "arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections",
+    "edit", "elements", "case_states", "cases", "pictures", "legend", "marks", "pointing", "panels", "controls",
+    "saving", "shelf", "clicks", "edit_tools", "truth_seen", "edit_card", "carrying", "editor", "judgement",
+    "header", "navigation", "thumbnails", "keys", "stage", "view", "hosts",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
@@ -31,8 +35,22 @@ def viewer_module(parts: Iterable[str] = VIEWER_PARTS) -> str:
 
 
 def viewer_part(name: str) -> str:
-    """One file of `viewer/`, as it is."""
+    """One file of `viewer/`, as it is; the table of texts as a module."""
+    if name == WORDS:
+        return f"export const CHINESE = {json.dumps(chinese_texts(), ensure_ascii=False)};\n"
     return (_HERE / "viewer" / f"{name}.js").read_text(encoding="utf-8")
+
+
+@cache
+def chinese_texts() -> Mapping[str, str]:
+    """English -> Chinese of all that the viewer says, with the same {places} for values in both."""
+    table: dict[str, str] = json.loads((_HERE / "viewer" / f"{WORDS}.json").read_text(encoding="utf-8"))
+    return table
+
+
+def in_language(text: str, language: Language) -> str:
+    """A text of the table in a language."""
+    return chinese_texts()[text] if language is Language.CHINESE else text
 
 
 def viewer_style() -> str:
@@ -47,6 +65,7 @@ def review_facts(
     clicks: str | None = None,
     waiting: Iterable[str] = (),
     drawn_first: Iterable[str] = (),
+    language: Language = Language.ENGLISH,
 ) -> dict[str, Any]:
     """The facts of a review as a JSON object, docs/review.md.
 
@@ -56,6 +75,7 @@ def review_facts(
         clicks: fingerprint of the model that answers clicks; None where none does.
         waiting: ids of cases with a carried mask that the reviewer has yet to look at.
         drawn_first: ids of cases that the reviewer draws from empty before their prediction is shown.
+        language: that the viewer begins in.
     """
     kept = [one for one in records if source.places(one)]
     palettes = [asdict(palette) for palette in (COLOUR_BLIND_SAFE, RED_GREEN)]
@@ -68,4 +88,5 @@ def review_facts(
         "clicks": clicks,
         "waiting": list(waiting),
         "drawn_first": sorted(drawn_first),
+        "language": language.value,
     }

@@ -9,7 +9,7 @@ import traitlets
 
 from helpers.core.errors import RefusedInput, VesselkitError, in_words
 from helpers.core.progress import Bar, Silent, shown_on
-from helpers.core.vocabulary import BeganFrom
+from helpers.core.vocabulary import BeganFrom, Language
 from helpers.review.corrections.carrying import CarriedMasks, CarriesMasks
 from helpers.review.corrections.clicking import Clicking
 from helpers.review.corrections.drawn import DrawnCorrection
@@ -62,17 +62,19 @@ class ReviewWidget(anywidget.AnyWidget):
         clicking: Clicking | None = None,
         carrier: CarriesMasks | None = None,
         drawn_first: frozenset[str] = frozenset(),
+        language: Language = Language.ENGLISH,
     ) -> None:
         """Make it.
 
         Args:
             drawn_first: ids of cases that the reviewer draws from empty before a prediction of them is sent.
+            language: that the viewer begins in.
         """
         weights = None if clicking is None else clicking.weights
         carried = CarriedMasks(source, corrections.store, session.reviewer)
         self._unseen = UnseenPredictions.left_of(drawn_first, session, corrections)
         to_draw = self._unseen.drawn_first
-        facts = review_facts(source, session.records, corrections, weights, carried.waiting(), to_draw)
+        facts = review_facts(source, session.records, corrections, weights, carried.waiting(), to_draw, language)
         super().__init__(facts=facts, reviewer=session.reviewer)
         self._source, self._session, self._corrections, self._clicking = source, session, corrections, clicking
         self._carried, self._carrier = carried, carrier

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.core.errors import UsageProblem
-from helpers.core.given_values import input_path, optional_input_path, output_path, share
+from helpers.core.given_values import input_path, known_word, optional_input_path, output_path, share
+from helpers.core.vocabulary import Language
 from helpers.data.opening import opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.metrics_folder import open_metrics
@@ -36,6 +37,7 @@ def open_review(
     model: str | os.PathLike[str] | None = None,
     from_empty: float = 0,
     queue: int | None = None,
+    language: str = "en",
     **rules: Any,
 ) -> OpenedReview:
     """Open the review of a run. In a notebook, a cell that ends in it shows the viewer of notebook 04.
@@ -58,6 +60,7 @@ def open_review(
             prediction is shown, so that anchoring is measured (docs/review.md).
         queue: show so many cases alone, the next to look at by the model's own doubt, a tenth of them at random; None
             for all (docs/review.md).
+        language: that viewer and page begin in, `en` or `zh`; a button in them changes it.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.
 
@@ -74,6 +77,7 @@ def open_review(
         'review.html'
     """
     share(from_empty, "from_empty", "the cases")
+    spoken = known_word(Language, language, "language")
     if queue is not None and queue < 1:
         raise UsageProblem(f"queue: expected at least 1, got {queue}")
     folder = _folder(run, "run")
@@ -92,7 +96,8 @@ def open_review(
         queue=queue,
     )
     opened = (None, None) if model_folder is None else open_model(source, model_folder)
-    return OpenedReview.of(source, reviewer, kept_in, corrections_beside(kept_in), opened, from_empty)
+    corrections = corrections_beside(kept_in)
+    return OpenedReview.of(source, reviewer, kept_in, corrections, opened, from_empty, spoken)
 
 
 def _folder(run: GivenRun, name: str) -> Path:

@@ -28,13 +28,13 @@ def run(tmp_path):
 def test_a_report_of_some_cases_with_verdicts(call, run, tmp_path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v/ann.jsonl").write_text(verdict_lines(run, record(1, SAME, note="<b>")))
-    arguments = ("review-page", "run", "--data", "data", "--cases", SAME, "--verdicts", "v")
+    arguments = ("review-page", "run", "--data", "data", "--cases", SAME, "--verdicts", "v", "--language", "zh")
     ended = call(*arguments)
     assert ended.code == 0 and ended.out.startswith("1 case, without scores (--metrics adds them)")
     assert ended.out.splitlines()[-1] == "next: vesselkit review run --data data --verdicts v --import FILE"
     text = (tmp_path / "review.html").read_text()
     assert "vesselkit-case-0" in text and "vesselkit-case-1" not in text and GRIDDED not in text
-    assert '"note": "\\u003cb\\u003e"' in text
+    assert '"note": "\\u003cb\\u003e"' in text and '<html lang="zh">' in text and '"language": "zh"' in text
     assert call(*arguments, "--output", "x.txt").code == 2
     assert call("review-page", "run", "--data", "data", "--verdicts", "none").code == 2
 

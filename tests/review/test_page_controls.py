@@ -5,8 +5,36 @@ import re
 import numpy as np
 import pytest
 
-from tests.support.review_runs import CASES, GRIDDED
+from tests.support.review_runs import CASES, FAILED, GRIDDED, MARKUP
 from tests.support.viewer_controls import try_all
+
+# Texts and names that hold words of English.
+_ENGLISH = """() => {
+    const root = document.querySelector(".vesselkit-review"), found = [];
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) found.push(walker.currentNode.data);
+    for (const one of root.querySelectorAll("*")) found.push(one.title, one.ariaLabel, one.placeholder);
+    return found.filter((text) => text && /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text));
+}"""
+_IN_BOTH = {"English", "Dice", "Enter", "Home, End", "Shift + 1 … 9", *CASES}
+
+
+def test_a_button_changes_the_language_of_everything(opened):
+    opened.case(FAILED)
+    opened.press("Shift+Digit1", "E")
+    before, english = opened.text(".vesselkit-review"), set(opened.page.evaluate(_ENGLISH))
+    opened.page.click(".vk-language")
+    opened.settle()
+    left = set(opened.page.evaluate(_ENGLISH)) - _IN_BOTH
+    assert len(english) > 100 and {one for one in left if MARKUP not in one} == {"no_seg", "read_error"}
+    assert "没有预测：no_seg" in opened.notes()[2] and opened.page.locator(":root [lang='zh-CN']").count() == 1
+    opened.case(GRIDDED)
+    assert opened.text(".vk-hint") == "运行自己的掩膜，阈值 0.500"
+    opened.case(FAILED)
+    opened.press("E")
+    opened.page.click(".vk-language")
+    opened.settle()
+    assert opened.text(".vesselkit-review") == before
 
 
 def test_keys_leave_text_fields_alone_and_the_list_names_them_all(opened):

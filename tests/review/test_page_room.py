@@ -205,6 +205,10 @@ def test_heading_and_tools_have_their_words_in_sight_beside_the_file_browser_of_
     assert len({box[1] for box in boxes(page, ".vk-tools button")}) == 1  # in one line
     cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline')"
     assert page.eval_on_selector_all("header *, .vk-card :not(input)", f"{cut}.map((one) => one.textContent)") == []
+    page.click(".vk-language")
+    assert page.inner_text(".vk-chip.vk-reject") == "拒绝" and page.inner_text(".vk-standing") == "训练清单未知"
+    assert page.eval_on_selector_all("header *, .vk-card :not(input)", f"{cut}.map((one) => one.textContent)") == []
+    assert len({box[1] for box in boxes(page, ".vk-tools button")}) == 1
 
 
 def test_who_and_how_far_stay_in_sight_whatever_else_is_long(many):
@@ -216,7 +220,7 @@ def test_who_and_how_far_stay_in_sight_whatever_else_is_long(many):
         runs=[{"run": "r", "name": "n" * 200, "threshold": 0.5, "prompt_text": "p" * 300}],
     )
     right = boxes(page, ".vesselkit-review")[0][2]
-    for name in (".vk-id", ".vk-progress", ".vk-right button", ".vk-standing"):
+    for name in (".vk-id", ".vk-progress", ".vk-language", ".vk-standing"):
         (box,) = boxes(page, name)
         assert box[2] <= right, name
         assert page.eval_on_selector(name, "one => one.scrollWidth <= one.clientWidth || one.clientWidth === 0"), name

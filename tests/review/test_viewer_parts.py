@@ -14,7 +14,19 @@ from helpers.review.viewer_facts import VIEWER_PARTS, viewer_module, viewer_part
 from tests.support.node import node
 from tests.support.review_runs import smooth_logits, tube, two_step
 
-PURE = ("arithmetic", "queue", "verdicts", "settings", "layout", "mask_edit", "strokes", "corrections", "edit")
+PURE = (
+    "chinese",
+    "words",
+    "arithmetic",
+    "queue",
+    "verdicts",
+    "settings",
+    "layout",
+    "mask_edit",
+    "strokes",
+    "corrections",
+    "edit",
+)
 LONGEST = 350  # lines of a file
 DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 IMPORTED = re.compile(r'^import \{ ([^}]*) \} from "\./(\w+)\.js";$', re.MULTILINE)

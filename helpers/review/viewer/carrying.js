@@ -1,6 +1,7 @@
 // Corrections that the kernel's model carries through their sequence, and the carried masks that wait to be looked at.
 
 import { Saving } from "./saving.js";
+import { say } from "./words.js";
 
 export class Carrying {
   constructor(editor) {
@@ -11,10 +12,10 @@ export class Carrying {
   async carry() {
     const { editor, editor: { edit, own, viewer, tools: { clicks } } } = this;
     if (clicks.refusal) return viewer.tell(clicks.refusal);
-    if (!own || edit.strokes.changed) return viewer.tell("Save the correction (s), then carry it.");
-    if (this.busy) return viewer.tell("The model is still carrying the correction before.");
+    if (!own || edit.strokes.changed) return viewer.tell(say("Save the correction (s), then carry it."));
+    if (this.busy) return viewer.tell(say("The model is still carrying the correction before."));
     this.busy = true;
-    viewer.tell("Carrying: the model follows the mask from frame to frame …");
+    viewer.tell(say("Carrying: the model follows the mask from frame to frame …"));
     const carried = ({ said, waiting }) => {
       editor.card.showProgress(null);
       this.waits(waiting);
@@ -33,16 +34,16 @@ export class Carrying {
 
   progress(done, total) {
     this.editor.card.showProgress(done < total ? { done, total } : null);
-    this.editor.viewer.tell(`Carrying: ${done} of ${total} frames`);
+    this.editor.viewer.tell(say("Carrying: {done} of {total} frames", { done, total }));
   }
 
   // The carried mask of this case is of no use: it waits no more.
   async dismiss() {
     const { editor, editor: { edit, viewer } } = this, { data } = viewer;
-    if (!data.carried) return viewer.tell("No carried mask waits at this case.");
-    if (edit.strokes.changed) return viewer.tell("Undo (z) or save (s) what you drew, then dismiss the carried mask.");
+    if (!data.carried) return viewer.tell(say("No carried mask waits at this case."));
+    if (edit.strokes.changed) return viewer.tell(say("Undo (z) or save (s) what you drew, then dismiss the carried mask."));
     let waiting;
-    const kept = await this.saving.keep("dismissal", async () => {
+    const kept = await this.saving.keep(say("dismissal"), async () => {
       waiting = await viewer.host.dismiss(data.case_id);
     });
     if (!kept) return;
@@ -50,7 +51,7 @@ export class Carrying {
     data.carried = null;
     this.waits(waiting);
     if (editor.edit === edit && edit.beginning.name === "carried") editor.beginFrom();
-    viewer.tell(`${data.case_id}: the carried mask was dismissed`);
+    viewer.tell(say("{case}: the carried mask was dismissed", { case: data.case_id }));
   }
 
   // Masks at these cases are to be looked at.

@@ -1,5 +1,7 @@
 // How a case stands to the reviewer's corrections, and what its chip says of it.
 
+import { say } from "./words.js";
+
 const WORDS = {
   unsaved: "unsaved", corrected: "corrected", drawFirst: "draw from empty first", carried: "carried: look",
 };
@@ -17,7 +19,7 @@ export function stateOf({ editor, facts, state }, caseId) {
 export function wordOf(viewer, caseId) {
   const state = stateOf(viewer, caseId), { editor, host } = viewer;
   if (state === "corrected" && host.unkept?.().includes(editor.corrected.get(caseId))) {
-    return `${WORDS.corrected}, to be downloaded`;
+    return say("corrected, to be downloaded");
   }
-  return WORDS[state] ?? "";
+  return state === "" ? "" : say(WORDS[state]);
 }

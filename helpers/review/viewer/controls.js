@@ -1,7 +1,8 @@
 // Scores of the mask that is shown, and the sliders and switches of mask and picture.
 
-import { button, fold, label, make, written } from "./elements.js";
+import { button, fold, label, make, put, written } from "./elements.js";
 import { SLIDERS, TOGGLES } from "./settings.js";
+import { say } from "./words.js";
 
 const SCORES = { dice: "Dice", precision: "Precision", recall: "Recall", centreline: "Centreline" };
 const RARE = ["width", "divide", "invert", "palette", "blind"]; // in a fold where room lacks
@@ -11,7 +12,7 @@ export class Controls {
   constructor(viewer) {
     Object.assign(this, { viewer, sliders: {}, values: {}, toggles: {}, scores: {} });
     this.atThreshold = make("p", { className: "vk-hint" });
-    this.other = button("Other run", () => viewer.otherRun());
+    this.other = button(say("Other run"), () => viewer.otherRun());
     this.other.hidden = viewer.facts.runs.length < 2;
     const rare = (name) => RARE.includes(name), often = (name) => !rare(name);
     const names = Object.keys(SLIDERS), switches = Object.keys(TOGGLES);
@@ -22,14 +23,14 @@ export class Controls {
       "section", { className: "vk-controls" },
       all("vk-scores", Object.entries(SCORES), ([name, title]) => this.score(name, title)),
       this.atThreshold, sliders(often), toggles(often),
-      fold(["More of mask and picture"], sliders(rare), toggles(rare),
-        make("div", { className: "vk-line" }, button("Reset (q)", () => viewer.reset()), this.other)),
+      fold([say("More of mask and picture")], sliders(rare), toggles(rare),
+        make("div", { className: "vk-line" }, button(say("Reset (q)"), () => viewer.reset()), this.other)),
     );
   }
 
   score(name, title) {
     this.scores[name] = make("output", { dataset: { score: name }, textContent: "–" });
-    return make("div", { className: "vk-score" }, make("span", { textContent: title }), this.scores[name]);
+    return make("div", { className: "vk-score" }, make("span", { textContent: say(title) }), this.scores[name]);
   }
 
   slider(name) {
@@ -38,7 +39,7 @@ export class Controls {
     input.addEventListener("input", () => this.viewer.set(name, Number(input.value)));
     this.sliders[name] = input;
     this.values[name] = make("output", {});
-    return make("div", { className: "vk-field" }, label(title, input), this.values[name]);
+    return make("div", { className: "vk-field" }, label(say(title), input), this.values[name]);
   }
 
   toggle(name) {
@@ -47,7 +48,7 @@ export class Controls {
     this.toggles[name] = input;
     return make(
       "label", { className: "vk-toggle", hidden: name === "blind" && viewer.facts.runs.length < 2 },
-      input, make("span", { textContent: TOGGLES[name] }),
+      input, make("span", { textContent: say(TOGGLES[name]) }),
     );
   }
 
@@ -57,14 +58,14 @@ export class Controls {
 
   clear() {
     this.showScores({});
-    this.atThreshold.textContent = "";
+    put(this.atThreshold, "textContent", "");
   }
 
   show(own, there) {
     const { sliders, values, toggles, atThreshold } = this, { state, shownRun, prediction } = this.viewer;
     for (const [name, input] of Object.entries(sliders)) {
       input.value = state[name];
-      values[name].textContent = state[name].toFixed(DIGITS[name] ?? 0);
+      put(values[name], "textContent", state[name].toFixed(DIGITS[name] ?? 0));
     }
     for (const [name, input] of Object.entries(toggles)) input.checked = state[name];
     sliders.threshold.disabled = !prediction.full;
@@ -72,14 +73,13 @@ export class Controls {
     sliders.divide.disabled = !state.swipe;
     sliders.opacity.disabled = state.contour;
     const at = state.blind ? "" : ` ${written(shownRun.threshold)}`;
+    const text = own ? say("the run's own mask, at its threshold{at}", { at }) : say("not the run's mask (t: its threshold{at})", { at });
     if (state.blind && own) {
       // The place of the slider could tell which run this is.
       sliders.threshold.value = 0.5;
-      values.threshold.textContent = "own";
+      put(values.threshold, "textContent", say("own"));
     }
-    atThreshold.textContent = !there ? "" : own
-      ? `the run's own mask, at its threshold${at}`
-      : `not the run's mask (t: its threshold${at})`;
+    put(atThreshold, "textContent", there ? text : "");
     atThreshold.classList.toggle("vk-warns", !own);
   }
 }

@@ -1,6 +1,7 @@
 // What stands in the place of the verdicts while a mask is corrected: tools, the size of the brush, and what is kept.
 
-import { button, label, make } from "./elements.js";
+import { button, label, make, put } from "./elements.js";
+import { say } from "./words.js";
 
 const TOOL_TEXTS = {
   brush: "Brush (b)", eraser: "Eraser (e)", remove: "Remove piece (x)", keep: "Keep piece (k)", take: "Take in (t)",
@@ -14,37 +15,42 @@ export class EditCard {
   constructor(editor) {
     this.editor = editor;
     this.tools = Object.entries(TOOL_TEXTS).map(([tool, text]) =>
-      button(text, () => editor.tools.choose(tool), { className: "vk-tag", dataset: { tool } }));
+      button(say(text), () => editor.tools.choose(tool), { className: "vk-tag", dataset: { tool } }));
     this.from = make("select", {
-      dataset: { control: "beginning" }, onchange: () => editor.beginFrom(this.from.value), title: "next one: f",
+      dataset: { control: "beginning" }, onchange: () => editor.beginFrom(this.from.value), title: say("next one: f"),
     });
     this.size = make("output", { dataset: { edit: "size" } });
     this.level = make("output", { dataset: { edit: "level" } });
-    this.truth = button("Truth (T)", () => editor.showTruth());
-    this.back = button("Take back (X)", () => editor.takeBack());
-    this.undo = button("Undo (z)", () => editor.turn(true));
-    this.redo = button("Redo (Z)", () => editor.turn(false));
+    this.truth = button(say("Truth (T)"), () => editor.showTruth());
+    this.back = button(say("Take back (X)"), () => editor.takeBack());
+    this.undo = button(say("Undo (z)"), () => editor.turn(true));
+    this.redo = button(say("Redo (Z)"), () => editor.turn(false));
     const step = (text, name, act) => button(text, act, { ariaLabel: name, title: name });
     const field = (text, value, name, keys, act) => make("div", { className: "vk-line" },
-      make("span", { className: "vk-word", textContent: text }), step("−", `${name} less (${keys[0]})`, () => act(-1)),
-      value, step("+", `${name} more (${keys[1]})`, () => act(1)));
+      make("span", { className: "vk-word", textContent: text }),
+      step("−", say("{name} less ({key})", { name, key: keys[0] }), () => act(-1)),
+      value, step("+", say("{name} more ({key})", { name, key: keys[1] }), () => act(1)));
     this.clicks = make("p", { className: "vk-hint", textContent: editor.tools.clicks.refusal });
     const { carrying } = editor;
-    this.carry = button("Carry (F)", () => carrying.carry(), { title: "to the other frames of the sequence" });
-    this.dismiss = button("Dismiss (D)", () => carrying.dismiss(), { title: "the carried mask: it waits no more" });
-    this.progress = make("progress", { hidden: true, ariaLabel: "frames carried" });
+    this.carry = button(say("Carry (F)"), () => carrying.carry(), {
+      title: say("to the other frames of the sequence"),
+    });
+    this.dismiss = button(say("Dismiss (D)"), () => carrying.dismiss(), {
+      title: say("the carried mask: it waits no more"),
+    });
+    this.progress = make("progress", { hidden: true, ariaLabel: say("frames carried") });
     this.stale = make("p", { className: "vk-hint vk-warns", hidden: true });
-    this.other = button("Next mask (M)", () => editor.tools.clicks.next());
+    this.other = button(say("Next mask (M)"), () => editor.tools.clicks.next());
     this.root = make(
       "div", { className: "vk-editing", hidden: true },
-      label("Begin from", this.from), this.stale,
+      label(say("Begin from"), this.from), this.stale,
       make("div", { className: "vk-tags" }, ...this.tools, this.other), this.clicks,
-      field("Size", this.size, "size of the brush", "[]", (steps) => editor.tools.resize(steps)),
-      this.levelLine = field("Take in above", this.level, "threshold", "↓↑", (steps) => editor.tools.relevel(steps)),
+      field(say("Size"), this.size, say("size of the brush"), "[]", (steps) => editor.tools.resize(steps)),
+      this.levelLine = field(say("Take in above"), this.level, say("threshold"), "↓↑", (steps) => editor.tools.relevel(steps)),
       make("div", { className: "vk-line" }, this.undo, this.redo, this.truth, this.dismiss),
       make("div", { className: "vk-line" },
-        button("Save (s)", () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
-        this.back, this.carry, button("Leave (E)", () => editor.toggle())),
+        button(say("Save (s)"), () => editor.save(), { className: "vk-verdict vk-save", dataset: { edit: "save" } }),
+        this.back, this.carry, button(say("Leave (E)"), () => editor.toggle())),
       this.progress,
     );
   }
@@ -69,7 +75,7 @@ export class EditCard {
     const names = [...(editor.own ? ["correction"] : []), ...Object.keys(viewer.data.bases)];
     if (!names.includes(edit.beginning.name)) names.unshift(edit.beginning.name);
     if (names.join() !== Array.from(this.from.options, ({ value }) => value).join()) {
-      this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: BEGINNINGS[name] })));
+      this.from.replaceChildren(...names.map((name) => make("option", { value: name, textContent: say(BEGINNINGS[name]) })));
     }
     this.from.value = edit.beginning.name;
     this.from.disabled = edit.strokes.done.length > 0;
@@ -83,8 +89,8 @@ export class EditCard {
     this.back.disabled = editor.own === null;
     const stale = edit.strokes.changed && edit.isStale(viewer.data);
     this.stale.hidden = !stale;
-    this.stale.textContent = stale ? `The ${BEGINNINGS[edit.beginning.name]} is another one now. Save keeps your ` +
-      "strokes on the one that they began from, which the record names." : "";
+    put(this.stale, "textContent", stale ? say("The {mask} is another one now. Save keeps your strokes on the one that " +
+      "they began from, which the record names.", { mask: say(BEGINNINGS[edit.beginning.name]) }) : "");
     this.dismiss.hidden = !viewer.data.carried;
     this.carry.hidden = tools.clicks.refusal !== "" || viewer.frames().length < 2;
     this.carry.disabled = editor.own === null || edit.strokes.changed;

@@ -2,6 +2,7 @@
 
 import { Clicks } from "./clicks.js";
 import { Runs, around, boundsOf, flip, nearestIn, othersThan, pieceAt, stamp } from "./mask_edit.js";
+import { say } from "./words.js";
 
 // Name in a record, and the value that it gives pixels; tools without one pick a piece, or ask the model with a label.
 const TOOLS = {
@@ -37,10 +38,10 @@ export class EditTools {
   choose(name) {
     const { viewer } = this.editor;
     if (name === "take" && viewer.data.drawn_first) {
-      return viewer.tell("The prediction of this case is not shown yet: no lower threshold can be taken in.");
+      return viewer.tell(say("The prediction of this case is not shown yet: no lower threshold can be taken in."));
     }
     if (name === "take" && !viewer.prediction.full) {
-      return viewer.tell("The run stored no logits of this case: no lower threshold can be taken in.");
+      return viewer.tell(say("The run stored no logits of this case: no lower threshold can be taken in."));
     }
     if (this.asks(name)) {
       if (this.clicks.refusal) return viewer.tell(this.clicks.refusal);
@@ -98,10 +99,10 @@ export class EditTools {
   pick(point) {
     const { viewer, edit: { mask, width, height } } = this.editor;
     const place = nearestIn(mask, width, height, point, REACH / viewer.panels.zoom);
-    if (place < 0) return viewer.tell("No piece of the mask is here.");
+    if (place < 0) return viewer.tell(say("No piece of the mask is here."));
     const piece = pieceAt(mask, width, height, place);
     const runs = this.name === "remove" ? piece : othersThan(mask, width, piece);
-    if (runs.length === 0) return viewer.tell("The mask has no other piece.");
+    if (runs.length === 0) return viewer.tell(say("The mask has no other piece."));
     flip(mask, runs);
     this.touched(boundsOf(runs, width));
     this.editor.did(TOOLS[this.name].kept, runs);

@@ -10,6 +10,7 @@ import { sameMask } from "./mask_edit.js";
 import { Saving } from "./saving.js";
 import { TruthSeen } from "./truth_seen.js";
 import { NAME } from "./verdicts.js";
+import { say } from "./words.js";
 
 export class Editor {
   constructor(viewer) {
@@ -75,10 +76,10 @@ export class Editor {
 
   legend(palette) {
     if (this.mask === null) return [];
-    if (this.edit && this.before) return [[`before: ${this.edit.beginning.name}`, this.colour(palette)]];
+    if (this.edit && this.before) return [[say("before: {mask}", { mask: say(this.edit.beginning.name) }), this.colour(palette)]];
     const unchanged = this.edit && !this.edit.kept && this.edit.beginning.name !== "correction";
     const word = this.edit?.strokes.changed ? "not saved" : unchanged ? "unchanged" : "corrected";
-    return [[word, palette.corrected]];
+    return [[say(word), palette.corrected]];
   }
 
   colour(palette) {
@@ -103,7 +104,7 @@ export class Editor {
 
   showTruth() {
     const { edit, viewer } = this;
-    if (!viewer.data.truth) return viewer.tell("This case has no ground truth.");
+    if (!viewer.data.truth) return viewer.tell(say("This case has no ground truth."));
     edit.truthShown = !edit.truthShown;
     if (edit.truthShown) viewer.panels.bringTruth();
     viewer.panels.only(edit.truthShown ? null : viewer.panels.correction);
@@ -165,7 +166,7 @@ export class Editor {
     const record = this.corrected.get(data.case_id), packed = record?.mask ?? data.corrected[record?.id] ?? null;
     if (!record || record.image_sha256 !== data.image_sha256 || this.viewer.state.blind) return null;
     if (packed !== null) return { record, mask: await unpackedMask(packed, data.width * data.height) };
-    this.viewer.tell("The mask of your correction of this case is lost or damaged: correct it again.");
+    this.viewer.tell(say("The mask of your correction of this case is lost or damaged: correct it again."));
     return null;
   }
 
@@ -175,8 +176,8 @@ export class Editor {
     let aside = "";
     if (edit && !edit.isOf(viewer.reviewer)) {
       this.away();
-      const by = `The mask that ${edit.drawnBy} did not save stays aside`;
-      if (edit.strokes.changed) aside = `${by}: enter that name again to draw on.`;
+      const by = { name: edit.drawnBy };
+      if (edit.strokes.changed) aside = say("The mask that {name} did not save stays aside: enter that name again to draw on.", by);
     }
     const draft = viewer.data && !this.edit ? this.draftOf(viewer.data.case_id) : undefined;
     if (draft?.open && this.refusal(viewer.data) === "") this.take(draft);
@@ -199,11 +200,11 @@ export class Editor {
   // Why this case cannot be corrected now; empty where it can.
   refusal(data) {
     const { state, run, case: here } = this.viewer;
-    if (data?.case_id !== here?.case_id) return "The case is still loading.";
-    if (!data) return "No case is on the screen to be corrected.";
-    if (state.blind) return "Blind A/B judges masks as they are: leave it (x) to correct one.";
-    if (run !== 0) return "Corrections are of the first run: b shows it.";
-    return Object.keys(data.bases).length ? "" : "The frame cannot be read: there is nothing to correct.";
+    if (data?.case_id !== here?.case_id) return say("The case is still loading.");
+    if (!data) return say("No case is on the screen to be corrected.");
+    if (state.blind) return say("Blind A/B judges masks as they are: leave it (x) to correct one.");
+    if (run !== 0) return say("Corrections are of the first run: b shows it.");
+    return Object.keys(data.bases).length ? "" : say("The frame cannot be read: there is nothing to correct.");
   }
 
   toggle() {
@@ -214,8 +215,8 @@ export class Editor {
     this.edit.knew = idsOf(this.viewer.corrections, this.viewer.reviewer, data.case_id); // its panel showed the last
     navigation.stop();
     this.viewer.tell(data.drawn_first
-      ? "Draw this case from empty: its prediction is shown once you saved (s) and left (E)."
-      : "Enter brings the other panels, holding v the mask before; ? has all keys.");
+      ? say("Draw this case from empty: its prediction is shown once you saved (s) and left (E).")
+      : say("Enter brings the other panels, holding v the mask before; ? has all keys."));
     this.redraw();
   }
 
@@ -235,14 +236,14 @@ export class Editor {
     this.redraw();
     const { data } = this.viewer;
     if (data.drawn_first && !this.drawsFirst(data.case_id)) this.viewer.show(this.viewer.place); // with its prediction
-    this.viewer.tell(edit.strokes.changed ? "Not saved yet: E goes on with it, and s there saves it." : "");
+    this.viewer.tell(edit.strokes.changed ? say("Not saved yet: E goes on with it, and s there saves it.") : "");
   }
 
   // Begins from the next mask there is, or from one by name.
   beginFrom(name = null) {
     this.tools.up();
     const { edit, viewer } = this;
-    if (edit.strokes.done.length) return viewer.tell("Undo all strokes (z) to begin from another mask.");
+    if (edit.strokes.done.length) return viewer.tell(say("Undo all strokes (z) to begin from another mask."));
     const all = beginningsOf(viewer.data, this.own), at = all.findIndex((one) => one.name === edit.beginning.name);
     edit.begin(all.find((one) => one.name === name) ?? all[(at + 1) % all.length]);
     if (edit.beginning.before) edit.knew = idsOf(viewer.corrections, viewer.reviewer, edit.caseId);
@@ -266,7 +267,7 @@ export class Editor {
   turn(back) {
     if (this.tools.stroke) return;
     const part = this.edit.turn(back);
-    if (part === null) return this.viewer.tell(back ? "Nothing is left to undo." : "Nothing is left to do again.");
+    if (part === null) return this.viewer.tell(back ? say("Nothing is left to undo.") : say("Nothing is left to do again."));
     this.tools.touched(part);
     this.changed("view");
   }
@@ -286,13 +287,13 @@ export class Editor {
   // Why the mask in hand is no correction, or is kept already; empty where it can be kept.
   unkept() {
     const { edit: { beginning: { base, name }, kept, mask, strokes }, viewer: { data } } = this;
-    if (!strokes.changed && (kept || name === "correction")) return "This correction is saved already.";
+    if (!strokes.changed && (kept || name === "correction")) return say("This correction is saved already.");
     if (base.began_from === "empty" && name !== "correction" && !kept && strokes.tools.length === 0) {
-      return "Not saved: nothing is drawn. Where there is no vessel, draw and erase one pixel.";
+      return say("Not saved: nothing is drawn. Where there is no vessel, draw and erase one pixel.");
     }
     if (["empty", "carried"].includes(base.began_from) || data.bases[base.began_from]?.mask_sha256 !== base.mask_sha256) return "";
     const begun = beginningsOf(data, null).find((one) => one.name === base.began_from).mask;
-    return sameMask(mask, begun) ? "Not saved: the mask is as it began. X takes a saved correction back." : "";
+    return sameMask(mask, begun) ? say("Not saved: the mask is as it began. X takes a saved correction back.") : "";
   }
 
   async save() {
@@ -314,15 +315,15 @@ export class Editor {
     if (this.edit === edit) this.own = { record: drawn, mask };
     else if (!edit.strokes.changed) this.drafts.delete(edit);
     this.redraw();
-    viewer.judgement.tellKept(`${drawn.case_id}: the correction is saved`);
+    viewer.judgement.tellKept(say("{case}: the correction is saved", { case: drawn.case_id }));
   }
 
   // Takes the reviewer's correction of this case back.
   async takeBack() {
     this.tools.up();
     const { viewer, own, edit } = this;
-    if (!own) return viewer.tell("No correction of yours is saved for this case.");
-    if (edit.strokes.changed) return viewer.tell("Undo (z) or save (s) what you drew since, then take it back.");
+    if (!own) return viewer.tell(say("No correction of yours is saved for this case."));
+    if (edit.strokes.changed) return viewer.tell(say("Undo (z) or save (s) what you drew since, then take it back."));
     const back = takenBack(own.record, edit.knew, viewer.corrections);
     if (!(await this.keep(back))) return;
     edit.knew.push(back.id);
@@ -331,12 +332,12 @@ export class Editor {
       edit.begin(beginningsOf(viewer.data, null)[0]);
     }
     this.redraw();
-    viewer.judgement.tellKept(`${own.record.case_id}: the correction was taken back`);
+    viewer.judgement.tellKept(say("{case}: the correction was taken back", { case: own.record.case_id }));
   }
 
   async keep(drawn) {
     const waiting = this.viewer.facts.waiting.length; // masks carried from what is another correction now wait no more
-    if (!(await this.saving.keep("correction", () => this.viewer.host.correct(drawn)))) {
+    if (!(await this.saving.keep(say("correction"), () => this.viewer.host.correct(drawn)))) {
       this.refresh(); // where another window was first, its correction is to be seen
       return false;
     }

@@ -5,11 +5,9 @@ import { make } from "./elements.js";
 import { isShortcut } from "./keys.js";
 import { Shelf } from "./shelf.js";
 import { Viewer } from "./view.js";
+import { OTHER_WINDOW, say } from "./words.js";
 
 const PATIENCE_MS = 20_000;
-// As `ReviewedCorrections.keep` says it.
-const OTHER_WINDOW = "another window of yours kept a correction of this case meanwhile, which this one does not know. " +
-  "What you drew stays in hand: leave with E to see the other one; E and s then save yours in its place";
 
 export default {
   render({ model, el }) {
@@ -117,7 +115,7 @@ export function openPage(root) {
     },
     // `known`: what it replaces was looked at by who calls.
     correct: async (record, known = false) => {
-      if (!known && replacesUnseen(record, drawn.records)) throw new Error(OTHER_WINDOW);
+      if (!known && replacesUnseen(record, drawn.records)) throw new Error(OTHER_WINDOW.replace("{case}", record.case_id));
       drawn.add(record);
       verdicts.lay();
     },
@@ -134,7 +132,7 @@ async function inPage(place) {
 // A page of its own hands its case over and goes: scripts would stay in the memory for as long as the review is open.
 function inFolder(folder, place) {
   return new Promise((done, failed) => {
-    const frame = make("iframe", { src: `${folder}/${place}.html`, hidden: true, title: "a case" });
+    const frame = make("iframe", { src: `${folder}/${place}.html`, hidden: true, title: say("a case") });
     const waited = new AbortController();
     const end = () => {
       waited.abort();

@@ -1,12 +1,13 @@
 // Verdicts: said, taken back, kept by the host, and as a file where there is no kernel.
 
 import { isDrawn, isOfReview, joined } from "./corrections.js";
-import { button, counted, label, make } from "./elements.js";
+import { button, label, make, put } from "./elements.js";
 import { Saving } from "./saving.js";
 import { UNKEPT } from "./shelf.js";
 import {
   faultOf, isRecord, latest, linesOf, momentOf, newId, newIn, progressOf, recordsOf, timeAfter,
 } from "./verdicts.js";
+import { counted, heard, listed, say } from "./words.js";
 
 const TEXTS = { accept: "Accept (a)", fix: "Fix (f)", reject: "Reject (r)" };
 
@@ -14,23 +15,23 @@ export class Judgement {
   constructor(viewer) {
     Object.assign(this, { viewer, reasons: new Set(), saving: new Saving((text) => this.tell(text)) });
     this.buttons = Object.entries(TEXTS).map(([verdict, text]) =>
-      button(text, () => this.give(verdict), { className: `vk-verdict vk-${verdict}`, dataset: { verdict } }),
+      button(say(text), () => this.give(verdict), { className: `vk-verdict vk-${verdict}`, dataset: { verdict } }),
     );
     this.tags = viewer.facts.reasons.map((reason, place) =>
-      button(`${place + 2} ${reason}`, () => this.tag(place), { className: "vk-tag", ariaPressed: "false" }),
+      button(listed([place + 2, say(reason)], " "), () => this.tag(place), { className: "vk-tag", ariaPressed: "false" }),
     );
-    this.note = make("input", { type: "text", maxLength: 2000, placeholder: "note (e)", dataset: { control: "note" } });
+    this.note = make("input", { type: "text", maxLength: 2000, placeholder: say("note (e)"), dataset: { control: "note" } });
     this.advance = make("input", { type: "checkbox", checked: true, dataset: { control: "advance" } });
     this.said = make("p", { className: "vk-hint", role: "status" });
     this.judging = make(
       "div", { className: "vk-judging" },
       make("div", { className: "vk-verdicts" }, ...this.buttons),
       make("div", { className: "vk-tags" }, ...this.tags),
-      label("Note", this.note),
+      label(say("Note"), this.note),
       make("div", { className: "vk-line" },
-        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: "advance" })),
-        make("span", { className: "vk-space" }), button("Undo (z)", () => this.undo()),
-        button("Correct (E)", () => viewer.editor.toggle())),
+        make("label", { className: "vk-toggle" }, this.advance, make("span", { textContent: say("advance") })),
+        make("span", { className: "vk-space" }), button(say("Undo (z)"), () => this.undo()),
+        button(say("Correct (E)"), () => viewer.editor.toggle())),
     );
     this.root = make(
       "section", { className: "vk-card" },
@@ -41,18 +42,18 @@ export class Judgement {
   // Where no kernel knows who reviews, the name is asked for, and verdicts come and go as a file.
   file() {
     const { viewer } = this;
-    this.reviewer = make("input", { type: "text", placeholder: "your name", dataset: { control: "reviewer" } });
+    this.reviewer = make("input", { type: "text", placeholder: say("your name"), dataset: { control: "reviewer" } });
     this.reviewer.addEventListener("input", () => {
       viewer.reviewer = this.reviewer.value.trim();
       this.show();
       viewer.editor.renamed();
     });
-    this.saved = button("Download verdicts", () => this.download());
+    this.saved = button(say("Download verdicts"), () => this.download());
     this.picked = make("input", { type: "file", accept: ".jsonl", dataset: { control: "import" } });
     this.picked.addEventListener("change", () => this.take(this.picked.files[0]));
-    const picked = make("label", { className: "vk-import" }, make("span", { textContent: "Import" }), this.picked);
+    const picked = make("label", { className: "vk-import" }, make("span", { textContent: say("Import") }), this.picked);
     const both = make("div", { className: "vk-line" }, this.saved, picked);
-    return make("div", { className: "vk-file" }, label("Reviewer", this.reviewer), both);
+    return make("div", { className: "vk-file" }, label(say("Reviewer"), this.reviewer), both);
   }
 
   // Verdicts are given, or a mask is corrected.
@@ -61,7 +62,7 @@ export class Judgement {
   }
 
   tell(text) {
-    this.said.textContent = text;
+    put(this.said, "textContent", heard(text));
   }
 
   // Says that something is kept, or that the browser could not.
@@ -83,7 +84,8 @@ export class Judgement {
     const counted = blind ? viewer.facts.runs.map((_, place) => viewer.given(place)) : [given];
     viewer.header.showVerdict(mine, progressOf(viewer.cases, counted));
     viewer.header.showCorrection();
-    if (this.saved) this.saved.textContent = `Download ${viewer.corrections.length ? "with masks" : "verdicts"}`;
+    const saved = viewer.corrections.length ? say("Download with masks") : say("Download verdicts");
+    if (this.saved) put(this.saved, "textContent", saved);
     this.tags.forEach((tag, place) => {
       tag.ariaPressed = String(this.reasons.has(viewer.facts.reasons[place]));
     });
@@ -105,11 +107,11 @@ export class Judgement {
     const { viewer } = this;
     if (!viewer.case) return;
     if (viewer.data?.case_id !== viewer.case.case_id) {
-      this.tell("Not saved: the case is still loading.");
+      this.tell(say("Not saved: the case is still loading."));
       return;
     }
     if (viewer.data.drawn_first) {
-      this.tell("Not saved: draw this case from empty first (E, s, E), then judge its prediction.");
+      this.tell(say("Not saved: draw this case from empty first (E, s, E), then judge its prediction."));
       return;
     }
     const advance = this.advance.checked;
@@ -122,26 +124,27 @@ export class Judgement {
       withdraws: null,
     });
     if (!kept) return;
-    this.tellKept(`${kept.case_id}: ${verdict}`);
+    const given = listed([kept.case_id, say(verdict)], ": ");
+    this.tellKept(given);
     if (!advance || viewer.case?.case_id !== kept.case_id) return;
     const other = viewer.facts.runs.findIndex((_, place) => !viewer.isOn(kept, place));
     if (viewer.state.blind && other >= 0 && !viewer.given(other).has(kept.case_id)) viewer.otherRun();
     else if (viewer.place < viewer.queue.length - 1) viewer.step(1);
-    else this.tellKept(`${kept.case_id}: ${verdict}. ${this.leftOver()}`);
+    else this.tellKept(listed([given, this.leftOver()], ". "));
   }
 
   // What a reviewer at the end of the queue is to do next.
   leftOver() {
     const given = this.viewer.given(), open = this.viewer.queue.filter((one) => !given.has(one.case_id)).length;
-    if (open) return `This was the last case of the queue. Cases without a verdict: ${open} (u goes to the next one).`;
-    return "Every case of the queue has a verdict, and all are saved: you are done.";
+    if (!open) return say("Every case of the queue has a verdict, and all are saved: you are done.");
+    return say("This was the last case of the queue. Cases without a verdict: {open} (u goes to the next one).", { open });
   }
 
   async undo() {
     const { viewer } = this;
     const last = latest(viewer.facts.runs.map((_, place) => viewer.given(place)));
     if (!last) {
-      this.tell("There is no verdict to take back.");
+      this.tell(say("There is no verdict to take back."));
       return;
     }
     const kept = await this.keep({
@@ -152,7 +155,7 @@ export class Judgement {
     const place = viewer.queue.findIndex((one) => one.case_id === last.case_id);
     if (place >= 0 && place !== viewer.place) await viewer.show(place);
     if (place >= 0 && !viewer.isOn(last, viewer.run)) viewer.otherRun();
-    this.tellKept(`${last.case_id}: ${last.verdict} was taken back`);
+    this.tellKept(say("{case}: {verdict} was taken back", { case: last.case_id, verdict: say(last.verdict) }));
   }
 
   // Whether it is known who reviews.
@@ -173,7 +176,7 @@ export class Judgement {
       reviewer: viewer.reviewer, run: viewer.shownRun.run, prompt: viewer.facts.prompt,
       prediction: viewer.predictions.get(values.case_id)?.[viewer.run] ?? null, ...values,
     };
-    if (!(await this.saving.keep("verdict", () => viewer.host.save(record)))) return null;
+    if (!(await this.saving.keep(say("verdict"), () => viewer.host.save(record)))) return null;
     viewer.records.push(record);
     this.show();
     return record;
@@ -185,8 +188,9 @@ export class Judgement {
     const url = URL.createObjectURL(new Blob([linesOf([...mine, ...corrections])], { type: "application/jsonl" }));
     make("a", { href: url, download: `verdicts-${this.viewer.reviewer || "all"}.jsonl` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
-    const masks = corrections.length ? ` and ${counted(corrections.length, "correction")}` : "";
-    this.tell(`${counted(mine.length, "record")}${masks} written to your downloads`);
+    const records = counted(mine.length, "record"), masks = counted(corrections.length, "correction");
+    this.tell(corrections.length ? say("{records} and {masks} written to your downloads", { records, masks })
+      : say("{records} written to your downloads", { records }));
   }
 
   isOurs(record) {
@@ -215,9 +219,11 @@ export class Judgement {
     this.picked.value = "";
     this.show();
     await viewer.editor.recall();
-    const stay = left ? ` ${counted(left, "correction")} left out: yours here were drawn without them. ` +
-      "To have the file's, take yours back (X) and import it again." : "";
-    const taken = counted(found.length - left, "record");
-    this.tellKept(`${taken} taken over, ${counted(others, "line")} passed over.${stay}`);
+    const taken = say("{records} taken over, {lines} passed over.", {
+      records: counted(found.length - left, "record"), lines: counted(others, "line"),
+    });
+    const stay = say("{masks} left out: yours here were drawn without them. To have the file's, take yours back (X) and " +
+      "import it again.", { masks: counted(left, "correction") });
+    this.tellKept(left ? listed([taken, stay], " ") : taken);
   }
 }

@@ -1,6 +1,7 @@
 // The keys, what they do, and the list of them that `?` shows.
 
 import { make } from "./elements.js";
+import { say } from "./words.js";
 
 // key, what `event.key` is, what it does. One table for the handler and for the list that `?` shows.
 const KEYS = [
@@ -80,7 +81,7 @@ const EDIT_KEYS = [
   ["D", ["D"], "dismiss the carried mask: it waits no more", (e) => e.carrying.dismiss()],
   ["X", ["X"], "take the saved correction back", (e) => e.takeBack()],
   ["a, r, 2 … 9", ["a", "r", "2", "3", "4", "5", "6", "7", "8", "9"], "no verdict meanwhile: E leaves",
-    (e) => e.viewer.tell("You correct a mask: leave with E to give a verdict.")],
+    (e) => e.viewer.tell(say("You correct a mask: leave with E to give a verdict."))],
 ];
 const BY_EDIT_KEY = new Map(EDIT_KEYS.flatMap(([, keys, , act]) => keys.map((key) => [key, act])));
 const BY_KEY = new Map(KEYS.flatMap(([, rows]) => rows.flatMap(([, keys, , act]) => keys.map((key) => [key, act]))));
@@ -150,17 +151,17 @@ function pressed(viewer, event) {
 
 export class Help {
   constructor() {
-    this.root = make("div", { className: "vk-help", hidden: true, role: "dialog", ariaLabel: "Keys" });
+    this.root = make("div", { className: "vk-help", hidden: true, role: "dialog", ariaLabel: say("Keys") });
     for (const [title, rows] of [...KEYS.slice(0, -1), ["While correcting", EDIT_KEYS], ...KEYS.slice(-1)]) {
       const list = make("dl", {});
-      const row = ([keys, , does]) => [make("dt", { textContent: keys }), make("dd", { textContent: does })];
+      const row = ([keys, , does]) => [make("dt", { textContent: say(keys) }), make("dd", { textContent: say(does) })];
       list.append(...rows.flatMap(row));
-      this.root.append(make("div", {}, make("h3", { textContent: title }), list));
+      this.root.append(make("div", {}, make("h3", { textContent: say(title) }), list));
     }
     this.root.append(
-      make("p", { textContent: "Wheel: zoom. Drag: move. Double click: one panel over all the room, and back." }),
-      make("p", { textContent: "While correcting: Shift + wheel: size of the brush. Drag with another button: move." }),
-      make("p", { textContent: "Esc closes this list and the thumbnails, leaves a field, and leaves correcting." }),
+      make("p", { textContent: say("Wheel: zoom. Drag: move. Double click: one panel over all the room, and back.") }),
+      make("p", { textContent: say("While correcting: Shift + wheel: size of the brush. Drag with another button: move.") }),
+      make("p", { textContent: say("Esc closes this list and the thumbnails, leaves a field, and leaves correcting.") }),
     );
   }
 

@@ -1,13 +1,14 @@
 // What the colours of a panel mean, beside its title.
 
-import { make } from "./elements.js";
+import { make, put } from "./elements.js";
+import { listed } from "./words.js";
 
 // `entries`: pairs of a text and a colour.
 export function showEntries(legend, entries) {
   const key = JSON.stringify(entries);
   if (legend.dataset.key === key) return;
   legend.dataset.key = key;
-  legend.title = entries.map(([text]) => text).join(", ");
+  put(legend, "title", listed(entries.map(([text]) => text), ", "));
   legend.replaceChildren(
     ...entries.map(([text, colour]) => {
       const patch = make("i", {});

@@ -1,9 +1,10 @@
 // The queue on the screen: its order and filters, the place in it, and the frames of a sequence.
 
 import { stateOf } from "./case_states.js";
-import { button, fold, label, make, options } from "./elements.js";
+import { button, fold, label, make, options, put } from "./elements.js";
 import { arranged, distinct, isKept } from "./queue.js";
 import { VERDICTS } from "./verdicts.js";
+import { heard, say } from "./words.js";
 
 const PLAY_MS = 180;
 
@@ -12,20 +13,20 @@ export class Navigation {
     Object.assign(this, { viewer, filters: {}, playing: null });
     const { facts, cases } = viewer;
     const orders = facts.metrics.flatMap(({ name, title, guess }) => [
-      [`worst:${name}`, guess ? "most doubted first" : `worst ${title} first`],
-      [`best:${name}`, guess ? "least doubted first" : `best ${title} first`],
+      [`worst:${name}`, guess ? say("most doubted first") : say("worst {title} first", { title: heard(title) })],
+      [`best:${name}`, guess ? say("least doubted first") : say("best {title} first", { title: heard(title) })],
     ]);
-    this.sort = this.select("sort", orders, "by case id");
+    this.sort = this.select("sort", orders, say("by case id"));
     if (orders.length) this.sort.value = orders[0][0];
     const pairs = (name) => distinct(cases, name).map((value) => [value, value]);
-    const fields = [label("Sort", this.sort)];
+    const fields = [label(say("Sort"), this.sort)];
     for (const [name, title] of [["patient", "Patient"], ["sequence", "Sequence"], ["status", "Status"]]) {
-      this.filters[name] = this.select(`${name}Filter`, pairs(name), "all");
-      if (pairs(name).length) fields.push(label(title, this.filters[name]));
+      this.filters[name] = this.select(`${name}Filter`, pairs(name), say("all"));
+      if (pairs(name).length) fields.push(label(say(title), this.filters[name]));
     }
-    this.verdict = this.select("verdictFilter", ["none", ...VERDICTS].map((one) => [one, one]), "all");
-    const masks = [["corrected", "corrected"], ["unsaved", "unsaved"], ["carried", "carried, to be looked at"]];
-    this.correction = this.select("correctionFilter", masks, "all");
+    this.verdict = this.select("verdictFilter", ["none", ...VERDICTS].map((one) => [one, say(one)]), say("all"));
+    const masks = [["corrected", say("corrected")], ["unsaved", say("unsaved")], ["carried", say("carried, to be looked at")]];
+    this.correction = this.select("correctionFilter", masks, say("all"));
     this.number = make("output", {});
     this.slider = make("input", {
       type: "range", min: 1, step: 1, dataset: { control: "case" },
@@ -36,18 +37,18 @@ export class Navigation {
       oninput: () => viewer.showFrame(Number(this.frame.value) - 1),
     });
     this.frameNumber = make("output", {});
-    this.button = button("▶ Play", () => this.play());
+    this.button = button(say("▶ Play"), () => this.play());
     this.frames = make("div", { className: "vk-field", hidden: true },
-      label("Frame", this.frame), this.frameNumber, this.button);
+      label(say("Frame"), this.frame), this.frameNumber, this.button);
     const step = (text, name, count) => button(text, () => viewer.step(count), { ariaLabel: name, title: name });
     // What is left out shows even where the fold is closed.
     this.order = make("span", { className: "vk-order" });
-    fields.push(label("Verdict", this.verdict), label("Correction", this.correction));
-    this.fold = fold(["Sort and filters ", this.order], make("div", { className: "vk-filters" }, ...fields));
+    fields.push(label(say("Verdict"), this.verdict), label(say("Correction"), this.correction));
+    this.fold = fold([say("Sort and filters"), " ", this.order], make("div", { className: "vk-filters" }, ...fields));
     this.root = make(
       "nav", {},
-      make("div", { className: "vk-field" }, step("‹", "previous case", -1), label("Case", this.slider), this.number,
-        step("›", "next case", 1), viewer.thumbnails.button),
+      make("div", { className: "vk-field" }, step("‹", say("previous case"), -1), label(say("Case"), this.slider), this.number,
+        step("›", say("next case"), 1), viewer.thumbnails.button),
       this.frames, this.fold,
     );
   }
@@ -88,7 +89,7 @@ export class Navigation {
   async play() {
     const { viewer } = this;
     const mine = (this.playing = this.playing ? null : {}); // stopped and started again, an earlier loop ends
-    this.button.textContent = mine ? "■ Stop" : "▶ Play";
+    put(this.button, "textContent", mine ? say("■ Stop") : say("▶ Play"));
     while (mine && this.playing === mine) {
       const frames = viewer.frames();
       if (frames.length < 2 || !this.root.isConnected) break;
@@ -97,7 +98,7 @@ export class Navigation {
     }
     if (this.playing !== mine) return;
     this.playing = null;
-    this.button.textContent = "▶ Play";
+    put(this.button, "textContent", say("▶ Play"));
   }
 
   focus() {

@@ -1,17 +1,18 @@
 // The pictures on the screen: one panel each, all at the same zoom and place.
 
-import { button, make, written } from "./elements.js";
+import { button, make, put, written } from "./elements.js";
 import { showEntries } from "./legend.js";
 import { blacken, cross, stampOn, toolAt } from "./marks.js";
 import { CORRECTION, MISS, PANELS } from "./pictures.js";
 import { listen } from "./pointing.js";
+import { heard, listed, say } from "./words.js";
 
 const TRUTH = 1, OVERLAY = 3;
-const NO_PIXEL = "move over a picture to read its pixels";
+const NO_PIXEL = say("move over a picture to read its pixels");
 
 export class Panels {
   constructor(viewer) {
-    const titles = [...PANELS, ...viewer.beside.map(({ name }) => name), CORRECTION];
+    const titles = [...PANELS.map((one) => say(one)), ...viewer.beside.map(({ name }) => name), say(CORRECTION)];
     this.correction = titles.length - 1;
     Object.assign(this, { viewer, at: null, cursor: null, ratio: 1, off: new Set(), alone: null, last: OVERLAY });
     this.panels = titles.map((title, place) => this.build(title, place));
@@ -19,17 +20,18 @@ export class Panels {
     this.root = make("section", { className: "vk-panels" }, ...this.panels.map((panel) => panel.figure));
     this.switches = this.panels.map((panel, place) =>
       button(String(place + 1), () => this.turn(place), {
-        className: "vk-switch", ariaLabel: `${titles[place]}, on or off`,
-        title: `${titles[place]}: on, off (Shift + ${place + 1})`, dataset: { switch: String(place) },
+        className: "vk-switch", ariaLabel: say("{panel}, on or off", { panel: titles[place] }),
+        title: say("{panel}: on, off (Shift + {number})", { panel: titles[place], number: place + 1 }),
+        dataset: { switch: String(place) },
       }),
     );
     this.tools = make(
       "div", { className: "vk-line vk-tools" },
-      make("span", { className: "vk-word", textContent: "Panels" }), ...this.switches,
-      button("Fit", () => this.fit(), { title: "all of the frame" }),
-      button("1:1", () => this.actualSize(), { title: "one pixel to one" }),
-      button("−", () => this.zoomBy(1 / 1.25), { ariaLabel: "zoom out" }),
-      button("+", () => this.zoomBy(1.25), { ariaLabel: "zoom in" }),
+      make("span", { className: "vk-word", textContent: say("Panels") }), ...this.switches,
+      button(say("Fit"), () => this.fit(), { title: say("all of the frame") }),
+      button("1:1", () => this.actualSize(), { title: say("one pixel to one") }),
+      button("−", () => this.zoomBy(1 / 1.25), { ariaLabel: say("zoom out") }),
+      button("+", () => this.zoomBy(1.25), { ariaLabel: say("zoom in") }),
     );
     this.arrange();
     this.watch = new ResizeObserver(() => viewer.data && viewer.draw("view"));
@@ -82,13 +84,13 @@ export class Panels {
   }
 
   turn(place) {
-    if (place >= this.panels.length || !this.there(place)) return this.viewer.tell(`There is no panel ${place + 1}.`);
+    if (place >= this.panels.length || !this.there(place)) return this.viewer.tell(say("There is no panel {number}.", { number: place + 1 }));
     if (this.alone !== null) {
       // One panel has all the room: another takes its place.
       this.off.delete(place);
       this.alone = place === this.alone ? null : place;
     } else if (!this.off.delete(place)) {
-      if (this.shown().length === 1) return this.viewer.tell("One panel stays on.");
+      if (this.shown().length === 1) return this.viewer.tell(say("One panel stays on."));
       this.off.add(place);
     }
     this.change();
@@ -236,31 +238,33 @@ export class Panels {
     this.cursor = null;
     for (const { canvas, note, legend, dice } of this.panels) {
       blacken(canvas.getContext("2d", { alpha: false }));
-      Object.assign(note, { textContent: text, hidden: false });
+      put(note, "textContent", text);
+      note.hidden = false;
       legend.replaceChildren();
       legend.dataset.key = "";
       dice.textContent = "";
     }
-    this.pixel.textContent = "–";
+    put(this.pixel, "textContent", "–");
   }
 
   note(place, text) {
     const { note } = this.panels[place];
     note.hidden = text === "";
-    note.textContent = text;
+    put(note, "textContent", text);
     if (text !== "") this.viewer.pictures.wipe(place);
   }
 
   // Why a panel is empty, for each that is; and the Dice of the prediction and of the runs beside.
   describe(prediction, beside, dice) {
     const { data, pictures } = this.viewer;
-    const why = (one) => [`no prediction: ${one.status}`, one.words].filter(Boolean).join("\n");
+    const failed = (one) => say("no prediction: {status}", { status: heard(one.status) });
+    const why = (one) => listed([failed(one), heard(one.words)].filter(Boolean), "\n");
     const none = (one) => (one.stored === null ? why(one) : "");
-    const noTruth = data.truth ? "" : data.truth_note ?? "";
-    this.note(0, data.image === null ? "the frame cannot be read" : "");
+    const noTruth = data.truth ? "" : heard(data.truth_note ?? "");
+    this.note(0, data.image === null ? say("the frame cannot be read") : "");
     this.note(1, noTruth);
     this.note(2, none(prediction));
-    this.note(3, data.truth || prediction.stored ? "" : `${noTruth}\nno prediction: ${prediction.status}`);
+    this.note(3, data.truth || prediction.stored ? "" : listed([noTruth, failed(prediction)], "\n"));
     this.note(this.correction, "");
     this.panels[2].dice.textContent = written(dice);
     beside.forEach((one, index) => {
@@ -274,37 +278,40 @@ export class Panels {
     const { data, state, beside } = this.viewer;
     const entries = [
       [],
-      data.truth ? [["truth", palette.truth]] : [],
-      there ? [["prediction", palette.prediction]] : [],
-      data.truth && there ? [["missed", palette.missed], ["false", palette.false], ["both", palette.both]] : [],
+      data.truth ? [[say("truth"), palette.truth]] : [],
+      there ? [[say("prediction"), palette.prediction]] : [],
+      data.truth && there
+        ? [[say("missed"), palette.missed], [say("false"), palette.false], [say("both"), palette.both]] : [],
       ...beside.map(() => []),
       this.viewer.editor.legend(palette),
     ];
-    if (data.ignored) [1, 3].forEach((place) => entries[place].push(["not scored", palette.unscored]));
-    if (data.truth && there && state.centreline) entries[3].push(["centreline", MISS]);
-    if (state.swipe) entries[3] = [["left: truth", palette.truth], ["right: prediction", palette.prediction]];
+    if (data.ignored) [1, 3].forEach((place) => entries[place].push([say("not scored"), palette.unscored]));
+    if (data.truth && there && state.centreline) entries[3].push([say("centreline"), MISS]);
+    if (state.swipe) entries[3] = [[say("left: truth"), palette.truth], [say("right: prediction"), palette.prediction]];
     this.panels.forEach(({ legend }, place) => showEntries(legend, entries[place]));
   }
 
   showPixel() {
     const { cursor, pixel } = this, { data, prediction } = this.viewer;
     if (!cursor) {
-      pixel.textContent = NO_PIXEL; // the last one may have told of another case, or of the truth
+      put(pixel, "textContent", NO_PIXEL); // the last one may have told of another case, or of the truth
       return;
     }
     const x = Math.floor(cursor.x), y = Math.floor(cursor.y);
     if (x < 0 || y < 0 || x >= data.width || y >= data.height) {
-      pixel.textContent = "outside the frame";
+      put(pixel, "textContent", say("outside the frame"));
       return;
     }
     const i = y * data.width + x, texts = [`x ${x}`, `y ${y}`];
-    if (data.image !== null) texts.push(`grey ${data.grey[i]}`);
-    if (prediction.full) texts.push(`probability ${(1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)}`);
-    if (data.truth && !this.truthHidden) {
-      const said = data.truth[i] ? "vessel" : "background";
-      texts.push(data.ignored?.[i] ? "not scored" : `${said} in the truth`);
+    if (data.image !== null) texts.push(listed([say("grey"), data.grey[i]], " "));
+    if (prediction.full) {
+      texts.push(listed([say("probability"), (1 / (1 + Math.exp(-prediction.full[i]))).toFixed(3)], " "));
     }
-    pixel.textContent = texts.join("   ");
+    if (data.truth && !this.truthHidden) {
+      const said = data.truth[i] ? say("vessel in the truth") : say("background in the truth");
+      texts.push(data.ignored?.[i] ? say("not scored") : said);
+    }
+    put(pixel, "textContent", listed(texts, "   "));
   }
 
   close() {

@@ -1,7 +1,9 @@
 // What a page without a server keeps in the browser: the records of one kind, on a shelf that all its windows share.
 
-export const UNKEPT = "Not kept: the browser has no room, or stores nothing. Download gives the file: take it before you " +
-  "close this page.";
+import { say } from "./words.js";
+
+export const UNKEPT = say("Not kept: the browser has no room, or stores nothing. Download gives the file: take it before " +
+  "you close this page.");
 
 export class Shelf {
   // `tidied`: which of the records are worth the room.

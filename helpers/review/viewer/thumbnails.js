@@ -2,8 +2,9 @@
 
 import { unpackedMask } from "./arithmetic.js";
 import { wordOf } from "./case_states.js";
-import { button, make, written } from "./elements.js";
+import { button, make, put, written } from "./elements.js";
 import { tiled } from "./layout.js";
+import { Said, heard, languageNow, listed, say } from "./words.js";
 
 const TILE = { width: 138, height: 182 };
 const PICTURE = 120; // pixels, of the longer side
@@ -14,10 +15,10 @@ export class Thumbnails {
   constructor(viewer) {
     Object.assign(this, { viewer, tiles: new Map(), pictures: new Map(), wanted: [], loading: 0 });
     this.field = make("div", { className: "vk-tiles" });
-    this.root = make("section", { className: "vk-thumbs", hidden: true, ariaLabel: "thumbnails" }, this.field);
+    this.root = make("section", { className: "vk-thumbs", hidden: true, ariaLabel: say("thumbnails") }, this.field);
     this.root.addEventListener("scroll", () => this.show());
     this.button = button("▦", () => this.toggle(), {
-      ariaPressed: "false", ariaLabel: "thumbnails", title: "thumbnails of all cases (G)",
+      ariaPressed: "false", ariaLabel: say("thumbnails"), title: say("thumbnails of all cases (G)"),
     });
   }
 
@@ -96,13 +97,15 @@ export class Thumbnails {
     tile.tabIndex = here ? 0 : -1;
     tile.ariaCurrent = String(here);
     tile.title = one.case_id;
-    scored.textContent = [score && `${score.title} ${written(score.value, score.digits)}`, one.status !== "ok" && one.status]
-      .filter(Boolean).join(" · ");
+    const status = one.status !== "ok" && heard(one.status), word = wordOf(viewer, one.case_id);
+    const shown = listed([score && `${score.title} ${written(score.value, score.digits)}`, status].filter(Boolean));
+    const marked = verdict === undefined ? "" : say(MARKS[verdict]);
+    put(scored, "textContent", shown);
     mark.className = `vk-${verdict ?? "open"}`;
-    mark.textContent = MARKS[verdict] ?? "";
-    chip.textContent = wordOf(viewer, one.case_id);
+    put(mark, "textContent", marked);
+    put(chip, "textContent", word);
     if (score?.ofTruth) viewer.editor.truth.see(one.case_id);
-    tile.ariaLabel = [one.case_id, scored.textContent, mark.textContent, chip.textContent].filter(Boolean).join(", ");
+    put(tile, "ariaLabel", new Said(() => [one.case_id, shown, marked, word].map(String).filter(Boolean).join(", ")));
     this.draw(one);
   }
 
@@ -114,7 +117,7 @@ export class Thumbnails {
   // What a picture is made of besides its case. Blind, a mask could tell whose it is.
   made(one) {
     const { state, run } = this.viewer;
-    return `${state.blind || this.viewer.editor.drawsFirst(one.case_id) ? "frame" : run} ${state.palette} ${one.case_id}`;
+    return `${state.blind || this.viewer.editor.drawsFirst(one.case_id) ? "frame" : run} ${state.palette} ${languageNow()} ${one.case_id}`;
   }
 
   draw(one) {
@@ -135,7 +138,7 @@ export class Thumbnails {
       const made = this.made(one);
       this.pictures.set(made, null);
       this.loading++;
-      this.picture(one).catch(() => said("not shown")).then((picture) => {
+      this.picture(one).catch(() => drawnText(say("not shown"))).then((picture) => {
         this.pictures.set(made, picture);
         if (this.pictures.size > HELD) this.pictures.delete(this.pictures.keys().next().value);
         this.loading--;
@@ -148,7 +151,7 @@ export class Thumbnails {
   async picture(one) {
     const { host, palette, run, state: { blind } } = this.viewer; // as they are now, not once the case is there
     const payload = await host.load(one.case_id), { width, height } = payload;
-    if (payload.image === null) return said("no frame");
+    if (payload.image === null) return drawnText(say("no frame"));
     const scale = PICTURE / Math.max(width, height), image = new Image();
     image.src = payload.image;
     await image.decode();
@@ -181,7 +184,7 @@ function coloured(mask, width, height, [r, g, b]) {
   return full;
 }
 
-function said(text) {
+function drawnText(text) {
   const small = canvasOf(PICTURE, PICTURE), context = small.getContext("2d");
   Object.assign(context, { fillStyle: "#a5a5a5", font: "12px system-ui, sans-serif", textAlign: "center" });
   context.fillText(text, PICTURE / 2, PICTURE / 2);

@@ -1,17 +1,23 @@
 // Records of verdicts: which stand, how many, and what is taken over from a file. No function needs a page.
 
+import { say } from "./words.js";
+
 export const VERDICTS = ["accept", "fix", "reject"];
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
 
 // What is wrong with a reviewer's name, in the words of the kit's own check; empty where it is a `NAME`.
 export function faultOf(name) {
   if (NAME.test(name)) return "";
-  if (name === "") return "Enter your name under Reviewer first.";
-  const expected = "Reviewer: expected a name of letters, digits, '.', '_', '+' and '-' that begins with a letter or digit";
-  if (name.length > 100) return `${expected}, of at most 100 characters, got ${name.length}.`;
+  if (name === "") return say("Enter your name under Reviewer first.");
+  const expected =
+    say("Reviewer: expected a name of letters, digits, '.', '_', '+' and '-' that begins with a letter or digit");
+  if (name.length > 100) {
+    return say("{expected}, of at most 100 characters, got {count}.", { expected, count: name.length });
+  }
   const stray = [...name].find((one) => !/[A-Za-z0-9._+-]/.test(one)) ?? name[0];
-  const where = /[A-Za-z0-9._+-]/.test(stray) ? " at its beginning" : "";
-  return `${expected}, got ${stray === " " ? "a space" : `'${stray}'`}${where}.`;
+  const sign = stray === " " ? say("a space") : `'${stray}'`;
+  if (!/[A-Za-z0-9._+-]/.test(stray)) return say("{expected}, got {sign}.", { expected, sign });
+  return say("{expected}, got {sign} at its beginning.", { expected, sign });
 }
 
 // The moment that a record's time names, in microseconds of the epoch; NaN where it names none: `verdicts.moment_of`.

@@ -3,7 +3,7 @@
 import { Cases } from "./cases.js";
 import { Controls } from "./controls.js";
 import { Editor } from "./editor.js";
-import { make } from "./elements.js";
+import { make, put, retell } from "./elements.js";
 import { Header } from "./header.js";
 import { Judgement } from "./judgement.js";
 import { Help, listenToKeys } from "./keys.js";
@@ -15,6 +15,7 @@ import { DEFAULTS, limited, nudged } from "./settings.js";
 import { Stage } from "./stage.js";
 import { Thumbnails } from "./thumbnails.js";
 import { isOn, standing } from "./verdicts.js";
+import { Said, heard, languageNow, say, speak } from "./words.js";
 
 const RANKS = ["view", "mask", "all"]; // what is to be drawn again: each with all before it
 
@@ -30,8 +31,8 @@ export class Viewer {
     this.reviewer = host.reviewer ?? "";
     this.cases = [...facts.cases].sort((a, b) => byName.compare(a.case_id, b.case_id));
     this.decoded = new Cases(host.load);
-    this.hidden = false;
-    this.asked = 0;
+    Object.assign(this, { hidden: false, asked: 0 });
+    speak(facts.language);
     this.build();
     this.arrange();
   }
@@ -66,7 +67,7 @@ export class Viewer {
     if (ofTruth && (this.panels.truthHidden || this.editor.hidesScores(one.case_id))) return null;
     const value = metric && one.scores[metric.name];
     const { title, digits } = metric ?? {};
-    return value === undefined || value === null ? null : { title, digits, value, ofTruth };
+    return value === undefined || value === null ? null : { title: heard(title), digits, value, ofTruth };
   }
 
   // The verdicts of this reviewer on the run that is shown, or on that of another place.
@@ -82,7 +83,8 @@ export class Viewer {
     this.root.classList.add("vesselkit-review");
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "application");
-    this.root.setAttribute("aria-label", "Review of a run. Press ? for the keys.");
+    put(this.root, "lang", new Said(() => ({ en: "en", zh: "zh-CN" })[languageNow()]));
+    put(this.root, "ariaLabel", say("Review of a run. Press ? for the keys."));
     this.pictures = new Pictures(this.beside.map(({ name }) => name));
     this.thumbnails = new Thumbnails(this);
     this.editor = new Editor(this);
@@ -106,6 +108,14 @@ export class Viewer {
 
   takeKeys() {
     this.root.focus({ preventScroll: true });
+  }
+
+  speak(language) {
+    speak(language);
+    retell();
+    this.navigation.show();
+    this.stage.fit();
+    this.draw("all");
   }
 
   tell(text) {
@@ -140,7 +150,7 @@ export class Viewer {
 
   nextOpen() {
     const found = nextOpen(this.queue, this.place, this.given());
-    if (found < 0) this.tell("Every case in the queue has a verdict.");
+    if (found < 0) this.tell(say("Every case in the queue has a verdict."));
     else this.show(found);
   }
 
@@ -175,7 +185,7 @@ export class Viewer {
     this.judgement.show();
     const ticket = ++this.asked;
     if (!this.case || this.thumbnails.open) {
-      this.clear(this.case ? "" : "no case in the queue"); // no verdict on a case that is seen as a thumbnail
+      this.clear(this.case ? "" : say("no case in the queue")); // no verdict on a case that is seen as a thumbnail
       this.thumbnails.reach();
       return;
     }
@@ -196,7 +206,7 @@ export class Viewer {
       }
     } catch (error) {
       if (ticket !== this.asked) return;
-      this.clear(`this case cannot be shown: ${error.message}`);
+      this.clear(say("this case cannot be shown: {why}", { why: heard(error.message) }));
       const again = () => ticket === this.asked && this.show(this.place);
       error.late?.then(again, again);
     }
@@ -235,12 +245,12 @@ export class Viewer {
   isCorrecting() {
     if (!this.editor.edit) return false;
     this.draw("all");
-    this.tell("You correct a mask of this run: leave with E first.");
+    this.tell(say("You correct a mask of this run: leave with E first."));
     return true;
   }
 
   blindly() {
-    if (this.facts.runs.length < 2) this.tell("Blind A/B takes two runs: this review has one.");
+    if (this.facts.runs.length < 2) this.tell(say("Blind A/B takes two runs: this review has one."));
     else this.toggle("blind");
   }
 
@@ -259,7 +269,7 @@ export class Viewer {
   }
 
   otherRun() {
-    if (this.facts.runs.length < 2) this.tell("This review has one run: there is no other to show.");
+    if (this.facts.runs.length < 2) this.tell(say("This review has one run: there is no other to show."));
     else if (!this.isCorrecting()) this.showRun((this.run + 1) % this.facts.runs.length);
   }
 
