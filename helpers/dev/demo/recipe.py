@@ -21,7 +21,7 @@ from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.paths import project_root, shipped
-from helpers.core.vocabulary import Launcher, SynthLayout
+from helpers.core.vocabulary import Launcher, SynthGenerator, SynthLayout
 from helpers.dev.demo.tiny_files import CORPUS, DemoCheckpoint, official_tensors, write_base, write_tokenizer_folder
 from helpers.dev.demo.untrained_base import DEMO, TEMPLATE, build_base, official_config
 from helpers.dev.synthesis.data_set_writing import Recipe as DataRecipe
@@ -30,6 +30,7 @@ from helpers.dev.synthesis.sequence_parameters import Split
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS
 from helpers.train.fine_tuning.fine_tune import run_training
 from helpers.train.fine_tuning.samples import PROMPTS, TEXT
+from helpers.train.fine_tuning.shape_losses import ShapeLoss
 from helpers.train.test_route.config_file import read_config
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ class Round:
         dice: weight of the Dice loss.
         several: share of samples with several frames, so that requests about sequences are answered too.
         frames: of each sequence; None for the recipe's.
+        generator: that draws them.
+        mask_side: grid of the truth, pixels.
+        shapes: further losses with their weights.
     """
 
     iters: int
@@ -65,6 +69,9 @@ class Round:
     dice: float = 0.5
     several: float = 0.0
     frames: int | None = None
+    generator: SynthGenerator = SynthGenerator.FIRST
+    mask_side: int = _SIDE
+    shapes: tuple[tuple[ShapeLoss, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,10 +133,11 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4, processes
 
 def _data(folder: Path, recipe: TrainingRecipe, one: Round, workers: int) -> Path:
     """The synthetic data set of a round, drawn where it is missing."""
-    data = folder / f"data_{one.data_seed}"
+    second = "" if one.generator is SynthGenerator.FIRST else f"_{one.generator}"
+    data = folder / f"data_{one.data_seed}{second}"
     if not (data / "synthesis.json").is_file():
         frames = one.frames or recipe.frames
-        drawn = DataRecipe(one.patients, recipe.sequences, frames, one.data_seed, _SIDE, (Split.TRAIN,))
+        drawn = DataRecipe(one.patients, recipe.sequences, frames, one.data_seed, _SIDE, (Split.TRAIN,), one.generator)
         write_dataset(drawn, SynthLayout.PAIRED, data, processes=workers)
     return data
 
@@ -176,11 +184,12 @@ def _stage(
         "model.compiled": torch.cuda.is_available() and not lora,
         "model.loss_dice": {"loss_weight": one.dice},
         "model.loss_iou": {"loss_weight": 1.0},
+        **{f"model.{name}": {"loss_weight": weight} for name, weight in one.shapes},
         "model.uncertain": one.uncertain,
         "model.seed": recipe.seed + lora,
         "train_dataloader.dataset.data": str(data),
         "train_dataloader.dataset.split": Split.TRAIN.value,
-        "train_dataloader.dataset.mask_side": _SIDE,
+        "train_dataloader.dataset.mask_side": one.mask_side,
         "train_dataloader.dataset.sam2_size": DEMO.sam2.image_size,
         "train_dataloader.dataset.several": one.several,
         "train_dataloader.dataset.seed": recipe.seed + lora,

@@ -95,7 +95,7 @@ class Drawn:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the steps that are asked for, and print the table of what is there."""
-    given = _parser().parse_args(arguments)
+    given = parsed(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     keep_plan(given)
     if given.step in ("all", "draw"):
@@ -122,10 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="your data set; else synthetic patients")
     parser.add_argument("--train", default="train", help="its part to train on")
     parser.add_argument("--dev", default="val", help="its part to score on; never the test part")
+    parser.add_argument("--group-by", help="its rule of patients, as for vesselkit data check")
     parser.add_argument("--start", type=Path, help="checkpoint or folder of a Sa2VA to start from; else the demo model")
-    parser.add_argument("--base", type=Path, default=DEMO.base, help="as for vesselkit convert")
-    parser.add_argument("--sam2", type=Path, default=DEMO.sam2, help="as for vesselkit convert")
-    parser.add_argument("--sam2-config", default=str(DEMO.sam2_sizes), help="as for vesselkit convert")
+    parser.add_argument("--base", type=Path, help="as for vesselkit convert, with --start")
+    parser.add_argument("--sam2", type=Path, help="as for vesselkit convert, with --start")
+    parser.add_argument("--sam2-config", help="as for vesselkit convert, with --start")
     parser.add_argument("--rank", type=int, default=8, help="of LoRA")
     parser.add_argument("--patients", type=int, default=96, help="synthetic ones to train on")
     parser.add_argument("--dev-patients", type=int, default=12, help="synthetic ones to score on")
@@ -136,6 +137,25 @@ def _parser() -> argparse.ArgumentParser:
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="further ones of all trainings"
     )
     return parser
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, with the demo model's files where no starting model is given.
+
+    Raises:
+        UsageProblem: where a starting model lacks its base or SAM2 file, or these lack a starting model.
+    """
+    given = _parser().parse_args(arguments)
+    parts = {"base": DEMO.base, "sam2": DEMO.sam2, "sam2_config": str(DEMO.sam2_sizes)}
+    for name, of_demo in parts.items():
+        if (getattr(given, name) is None) != (given.start is None):
+            raise UsageProblem(
+                f"--{name.replace('_', '-')}: expected it with --start and not without, got "
+                f"{getattr(given, name) or 'nothing'}. Give --start, --base, --sam2 and --sam2-config, or none of them"
+            )
+        if given.start is None:
+            setattr(given, name, of_demo)
+    return given
 
 
 _MAY_CHANGE = ("folder", "step", "changes", "seeds", "device", "processes")
@@ -206,6 +226,7 @@ def training_options(given: argparse.Namespace, change: Change, seed: int) -> di
         "model.seed": seed,
         "train_dataloader.dataset.data": str(given.data or given.folder / "train"),
         "train_dataloader.dataset.split": given.train if given.data else Split.TRAIN.value,
+        "train_dataloader.dataset.group_by": given.group_by,
         "train_dataloader.dataset.mask_side": given.mask_side,
         "train_dataloader.dataset.seed": seed,
         "train_dataloader.batch_size": given.batch,
@@ -237,11 +258,12 @@ def _score(given: argparse.Namespace, name: str, checkpoint: Path | None) -> Non
         model = {"model": None, "checkpoint": checkpoint, **parts}
     sets = {"drawn": Opening(given.folder / "dev", split=Split.DEV.value)}
     if given.data:
-        sets["own"] = Opening(given.data, split=given.dev)
+        sets["own"] = Opening(given.data, group_by=given.group_by, split=given.dev)
     tables = []
     for set_name, opening in sets.items():
         output = given.folder / "runs" / f"{name}-{set_name}"
-        run = predict(data=opening.data, output=output, device=given.device, split=opening.split, **model)
+        rules: dict[str, Any] = {"split": opening.split, "group_by": opening.group_by}
+        run = predict(data=opening.data, output=output, device=given.device, **model, **rules)
         opened = opening.open_to_score()
         opened.require_unsealed("the choice of a loss")
         found = pd.DataFrame(case_scores(run or open_run(output), opened, given.processes))

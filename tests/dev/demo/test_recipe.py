@@ -10,13 +10,23 @@ import torch
 from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.core.errors import UsageProblem
+from helpers.core.vocabulary import SynthGenerator
 from helpers.dev.demo.recipe import Round, TrainingRecipe, train_demo
 from helpers.dev.demo.untrained_base import FIXTURE
+from helpers.train.fine_tuning.shape_losses import ShapeLoss
 
 SHORT = TrainingRecipe(
     sequences=1,
     frames=1,
-    base=(Round(2, 1, 1e-3, 1e-4, 1, 5, 1), Round(3, 1, 1e-3, 1e-5, 1, 6, 2)),
+    base=(
+        Round(2, 1, 1e-3, 1e-4, 1, 5, 1),
+        Round(
+            *(3, 1, 1e-3, 1e-5, 1, 6, 2),
+            generator=SynthGenerator.SECOND,
+            mask_side=128,
+            shapes=((ShapeLoss.CENTRELINE, 0.5),),
+        ),
+    ),
     lora=Round(2, 1, 1e-3, 1e-5, 1, 5, 1),
     rank=2,
 )

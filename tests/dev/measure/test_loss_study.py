@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from helpers.core.errors import UsageProblem
-from helpers.dev.measure.loss_study import OPTIONS, Change, Drawn, _parser, keep_plan, lesion_counts, training_options
+from helpers.dev.measure.loss_study import OPTIONS, Change, Drawn, keep_plan, lesion_counts, parsed, training_options
 from helpers.dev.measure.loss_table import CONTROL, report, scores_file, stored_scores
 from helpers.train.fine_tuning.shape_losses import ShapeLoss
 
 
 def test_trainings_differ_by_their_change_and_seed_alone(tmp_path):
-    given = _parser().parse_args([str(tmp_path), "--cfg-options", "model.points=500"])
+    given = parsed([str(tmp_path), "--cfg-options", "model.points=500"])
     control = training_options(given, Change.CONTROL, 0)
     assert control["model.points"] == 500 and control["train_dataloader.dataset.mask_side"] == 256
     for change in Change:
@@ -25,6 +25,13 @@ def test_trainings_differ_by_their_change_and_seed_alone(tmp_path):
     assert named == {loss.value for loss in ShapeLoss}
 
 
+def test_a_starting_model_comes_with_its_files_or_the_demos_is_taken(tmp_path):
+    assert parsed([str(tmp_path)]).base.name == "internvl_base"
+    for wrong in (["--start", "model"], ["--base", "InternVL3-8B"]):
+        with pytest.raises(UsageProblem, match="--base: expected it with --start and not without"):
+            parsed([str(tmp_path), *wrong])
+
+
 def test_development_patients_are_as_many_as_asked_for_and_none_trains():
     drawn = Drawn.of(96, 12, 512)
     assert (len(drawn.train.drawn), len(drawn.dev.drawn)) == (96, 12)
@@ -32,10 +39,10 @@ def test_development_patients_are_as_many_as_asked_for_and_none_trains():
 
 
 def test_a_folder_holds_trainings_of_one_plan(tmp_path):
-    keep_plan(_parser().parse_args([str(tmp_path), "--changes", "cldice"]))
-    keep_plan(_parser().parse_args([str(tmp_path), "--seeds", "3"]))
+    keep_plan(parsed([str(tmp_path), "--changes", "cldice"]))
+    keep_plan(parsed([str(tmp_path), "--seeds", "3"]))
     with pytest.raises(UsageProblem, match=r"--iterations: expected 300, .*got 301"):
-        keep_plan(_parser().parse_args([str(tmp_path), "--iterations", "301"]))
+        keep_plan(parsed([str(tmp_path), "--iterations", "301"]))
 
 
 def test_lesions_that_can_be_told_are_counted():
