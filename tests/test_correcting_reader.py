@@ -1,9 +1,12 @@
-"""What the reader of the study on corrections plants and draws, on masks that can be checked by eye."""
+"""What the reader of the study on corrections plants and draws, on masks that can be checked by eye; the tutorial."""
+
+from pathlib import Path
 
 import numpy as np
 
 from scripts.correcting_reader import strokes, with_errors
 from scripts.correction_study import SIDE
+from scripts.tutorial_pictures import tutorial_lines
 
 
 def vessel() -> np.ndarray:
@@ -48,3 +51,10 @@ def test_readers_leave_what_is_small_or_along_an_outline():
     mask[258, 100:400] = True  # a row more
     mask[20:24, 20:24] = True
     assert list(strokes(mask, truth)) == []
+
+
+def test_the_tutorials_lines_are_found_in_the_order_of_the_work():
+    text = (Path(__file__).resolve().parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    lines = [line.split()[1] for line in tutorial_lines(text)]
+    way = ["inspect", "convert", "data", "predict", "evaluate", "visualize", "review", "export", "visualize"]
+    assert lines == way and all("\\" not in line for line in tutorial_lines(text))

@@ -51,22 +51,10 @@ Relative paths mean the working directory, as in every shell. (In notebooks they
 is a symbolic link is written where the link leads; one that leads to nothing is refused before the work, as is a file
 of another kind than the one that the command writes. `vesselkit COMMAND --help-all` shows all options of a command.
 """
-# In the order in which they are to be read.
-_ORDER = ("convert", "predict", "evaluate", "review", "pipeline", "visualize", "review-page", "doctor", "inspect")
-_ORDER += (
-    "verify",
-    "data",
-    "export",
-    "import",
-    "check-precision",
-    "train",
-    "tune",
-    "gate",
-    "grid",
-    "refseg",
-    "init",
-    "dev",
-)
+# In the order of the work: before it, from a checkpoint to corrected masks, all of it at once, what comes after.
+_ORDER = ("doctor", "init", "inspect", "convert", "verify", "data", "predict", "evaluate", "visualize", "review")
+_ORDER += ("review-page", "export", "import", "pipeline", "grid", "train", "tune", "gate", "check-precision", "refseg")
+_ORDER += ("dev",)
 # What `--help` of the two largest shows; `--help-all` shows the rest.
 _PREDICT = ("--data", "--output", "--model", "--prompt", "--mode", "--batch-size", "--device", "--dtype", "--threshold")
 _PREDICT += ("--limit",)
@@ -79,7 +67,7 @@ app = typer.Typer(
     help="Convert, run, score and review Sa2VA vessel segmentation models. Not for clinical use.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

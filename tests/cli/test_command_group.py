@@ -28,7 +28,7 @@ TODAY = {
     "refseg": SEED,
 }
 # Options that came since, with the default that does what the command did.
-SINCE = {"run": {"launcher": "local"}, "verify": {"device": "auto"}}
+SINCE = {"run": {"launcher": "local"}, "synth": {"generator": "1"}, "verify": {"device": "auto"}}
 # The names of options that are told of, by command.
 TOLD = {
     **{name: {"--prompt": "--prompt-id"} for name in ("evaluate", "review", "report")},

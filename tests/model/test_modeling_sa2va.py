@@ -198,10 +198,10 @@ def test_every_image_mode_gives_the_masks_of_rgb(shared, converted, mode):
     assert found["prediction_masks"][0].any()
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md", "docs/export-format.md"])
-def test_the_documented_call_takes_what_users_open(fixture_folder, tmp_path, monkeypatch, readme):
+@pytest.mark.parametrize("page", ["docs/converting.md", "docs/zh/converting.md", "docs/export-format.md"])
+def test_the_documented_call_takes_what_users_open(fixture_folder, tmp_path, monkeypatch, page):
     """A 16-bit PNG gives the mask of the same picture in 8 bits, which .convert("RGB") would turn white."""
-    snippets = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     (snippet,) = [one for one in snippets if "predict_forward" in one]
     snippet = re.sub(r'"my-model"|\bDIR\b', repr(str(fixture_folder)), snippet).replace("bfloat16", "float32")
     monkeypatch.chdir(tmp_path)
