@@ -69,7 +69,7 @@ _EVERYWHERE: Mapping[TraceKind, re.Pattern[str]] = {
 _IN_TEXT: Mapping[TraceKind, re.Pattern[str]] = {
     TraceKind.PATH: re.compile(rf"{_HOME}|{_PATH}"),
     TraceKind.PERSON: re.compile(
-        r"[^\W\d_]{2,}\^[^\W\d_]+"  # as DICOM writes names
+        r"(?<![^\W\d_])[^\W\d_]{2,}\^[^\W\d_]+"  # as DICOM writes names
         r"|(?i:\bpatient[ _']?s?[ _]?(?:name|id|number|birth[ _]?date)\b[\"'`*]*\s*[:=|]\s*[\"'`]?\w)"
     ),
 }
@@ -107,7 +107,7 @@ def traces_in(file: str, text: str, own_names: re.Pattern[str] | None, is_image:
     if is_prose and own_names is not None:
         patterns[TraceKind.USER] = own_names
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r?\n|\r", text), 1):  # as editors count; vocabularies hold other ends
         found += [
             Trace(kind, file, number, match.start() + 1)
             for kind, pattern in patterns.items()
@@ -120,9 +120,9 @@ def traces_in(file: str, text: str, own_names: re.Pattern[str] | None, is_image:
 
 def _words(line: str) -> Iterator[tuple[int, str]]:
     """Words that could be a file's name or a patient's number, each with its place. Short numbers could be anything."""
-    for match in re.finditer(r"[\w.-]*\d[\w.-]*", line):
+    for match in re.finditer(r"[\w.-]+", line):
         word = match.group().strip(".-")
-        if len(word) >= (_LONG_NUMBER if word.isdigit() else _SHORTEST):
+        if any(map(str.isdigit, word)) and len(word) >= (_LONG_NUMBER if word.isdigit() else _SHORTEST):
             yield match.start(), word
 
 

@@ -119,6 +119,12 @@ def test_what_is_a_trace(text, kinds):
     assert [found.kind for found in traces_in("notes.md", text, None, lambda word: False)] == kinds
 
 
+def test_lines_are_counted_as_editors_count_them_and_a_long_one_takes_no_minutes():
+    text = "a\u2028b\x0cc\r\nDOE^JANE\n" + "aB3/+" * 40_000 + "\rann@lab.org"
+    found = traces_in("notes.md", text, None, lambda word: False)
+    assert [(one.line, one.column) for one in found] == [(2, 1), (4, 1)]
+
+
 def test_vocabularies_hold_pieces_of_any_word():
     line = '"/usr/lib": 1, "Patient ID:": 2'
     assert not traces_in("vocab.json", line, None, lambda word: True)
