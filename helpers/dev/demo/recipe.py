@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from helpers.checkpoints.convert import ConversionRequest, convert
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.read.unpickle import load_torch_file
 from helpers.checkpoints.read.weight_source import open_source
@@ -97,12 +98,19 @@ class TrainingRecipe:
     rank: int = 8
 
 
-def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4, processes: int = 1) -> DemoCheckpoint:
+def train_demo(
+    folder: Path,
+    recipe: TrainingRecipe,
+    workers: int = 4,
+    processes: int = 1,
+    start: DemoCheckpoint | None = None,
+) -> DemoCheckpoint:
     """Train the demo model in a folder; called again after a stop, it goes on where it was.
 
     Args:
         workers: processes that draw frames, and that load them for each training process.
         processes: that train the base together, one on each GPU; the LoRA round takes one.
+        start: a finished demo model whose weights, LoRA merged, the first round goes on from; None for random ones.
     Raises:
         UsageProblem: where a round's batch cannot be shared evenly.
         VesselkitError: where one of several processes failed.
@@ -115,12 +123,15 @@ def train_demo(folder: Path, recipe: TrainingRecipe, workers: int = 4, processes
     folder.mkdir(parents=True, exist_ok=True)
     bases = DemoCheckpoint(folder / "start")
     if not bases.sam2.is_file():
-        _write_start(bases, recipe.seed)
-    last: Path | None = None
+        if start is None:
+            _write_start(bases, recipe.seed)
+        else:
+            _copy_start(bases, start)
+    last = None if start is None else bases.folder / "model"
     for number, one in enumerate(recipe.base, start=1):
         data = _data(folder, recipe, one, workers)
         last = _stage(folder / f"base_{number}", bases, data, recipe, one, workers, previous=last, processes=processes)
-    if last is None:
+    if last is None or not recipe.base:
         raise UsageProblem("recipe: expected at least one round of the base, got none")
     files = DemoCheckpoint(folder / "demo")
     if not files.sam2.is_file():
@@ -155,6 +166,16 @@ def _write_start(files: DemoCheckpoint, seed: int) -> None:
     model = build_base(config, DEMO.sam2, facts, seed, branch_gain=0.2)
     write_base(files, config, official_tensors(model.state_dict()), vocabulary)
     write_json_atomic(files.sam2_sizes, DEMO.sam2.to_dict())
+
+
+def _copy_start(files: DemoCheckpoint, start: DemoCheckpoint) -> None:
+    """The bases of a finished demo model, and the model itself as an export, in `model` beside them."""
+    shutil.rmtree(files.folder, ignore_errors=True)
+    sizes = str(start.sam2_sizes)
+    convert(ConversionRequest(start.checkpoint, files.folder / "model", start.base, start.sam2, sam2_config=sizes))
+    shutil.copytree(start.base, files.base)
+    shutil.copyfile(start.sam2_sizes, files.sam2_sizes)
+    shutil.copyfile(start.sam2, files.sam2)  # last: it says that all is there
 
 
 def _stage(

@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.step in ("all", "draw"):
         _draw(given)
     if given.step in ("all", "train"):
-        _score(given, START, None)
+        if Change.CONTROL in given.changes:  # of several calls in one folder, one has it
+            _score(given, START, None)
         for seed in given.seeds:
             for change in given.changes:
                 _score(given, f"{change}-{seed}", _trained(given, change, seed))

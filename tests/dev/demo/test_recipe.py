@@ -67,6 +67,16 @@ def test_each_round_starts_from_what_the_one_before_left(trained):
     assert torch.equal(published, tensors[-1].bfloat16())
 
 
+@pytest.mark.endurance
+def test_a_recipe_goes_on_from_a_finished_model(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.dev.demo.recipe.DEMO", FIXTURE)
+    _, files, _ = trained
+    again = train_demo(tmp_path, replace(SHORT, base=(Round(2, 1, 0.0, 0.0, 1, 5, 1),)), workers=1, start=files)
+    name = "image_encoder.trunk.patch_embed.proj.weight"
+    before, after = (torch.load(one.sam2, weights_only=True)["model"][name] for one in (files, again))
+    assert torch.equal(before, after)  # at a rate of nothing
+
+
 def test_a_second_call_trains_nothing_again(trained):
     folder, files, before = trained
     files_of_rounds = {path: stamp for path, stamp in before.items() if files.folder not in path.parents}
