@@ -52,8 +52,9 @@ quick: $(STAMP) ## check style, run the tests that need no model and no browser:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "$(QUICK)"
 
 LAB ?= # such as: make lab LAB="--no-browser --port 8889"
-lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; LAB="OPTIONS" passes it options
-	@$(BIN)/python -m helpers.notebook.project_folder
+PROSE ?= en
+lab: $(STAMP) ## open JupyterLab on working copies of the notebooks; PROSE=zh in Chinese; LAB="OPTIONS" passes it options
+	@$(BIN)/python -m helpers.notebook.project_folder --language $(PROSE)
 	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/outputs/notebooks $(LAB)
 
 REVIEW ?= # such as: make review REVIEW="-p data DATASET -p project NAME -p reviewer ann"

@@ -22,6 +22,7 @@ import helpers
 from helpers.core import paths
 from helpers.core.atomic import require_writable
 from helpers.core.errors import MORE_MEMORY, RefusedInput, Stopped, UsageProblem, VesselkitError, in_words
+from helpers.core.vocabulary import Language
 from helpers.notebook.kit_notebooks import check_values, known_model
 from helpers.notebook.notebook_report import write_report
 from helpers.notebook.parameters import (
@@ -32,6 +33,7 @@ from helpers.notebook.parameters import (
     refuse_withheld,
     unknown_names,
 )
+from helpers.notebook.prose import tell_in
 from helpers.notebook.scrubbing import scrub
 from helpers.notebook.watching import ENGINE
 
@@ -62,7 +64,8 @@ def execute_notebook(
     Paths are resolved from the project root. The executed copy holds no path of the user, since folders can carry
     names: see `helpers.notebook.scrubbing`. Parameters of the kit's own notebooks are checked before a kernel starts.
     A notebook that fails leaves its copy as `<output stem>.failed.ipynb`, and `output` untouched. One that announces
-    a report (`helpers.notebook.notebook_report`) gets it written.
+    a report (`helpers.notebook.notebook_report`) gets it written. Where `language` is among the
+    parameters, the copy's prose is in that one and has the other in folds.
 
     Args:
         parameters: names must be assigned in the notebook's cells of parameters; values are JSON values or paths.
@@ -90,6 +93,8 @@ def execute_notebook(
     arguments = list(_QUIET)
     if known_model(parameter_types(notebook)) is not None:
         arguments.append(_OWN_HELPERS.format(folder=str(Path(helpers.__file__).resolve().parents[1])))
+    told_in = parameters.get("language")
+    language = Language(told_in) if told_in in set(Language) else None
     portable = {name: _portable(value) for name, value in parameters.items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -109,16 +114,16 @@ def execute_notebook(
                 environment=dict(environment or {}),
             )
         except KeyboardInterrupt:
-            _keep(running, failed, notebook.name, output.name)
+            _keep(running, failed, notebook.name, output.name, language)
             raise Stopped(f"{notebook.name}: stopped; what its cells wrote is kept. See {failed}") from None
         except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
-            _keep(running, failed, notebook.name, output.name)
+            _keep(running, failed, notebook.name, output.name, language)
             kind = _KINDS.get(getattr(error, "ename", ""), VesselkitError)
             raise kind(f"{notebook.name}: {_reason(error, timeout_s)}. See {failed}") from error
         except OSError as error:
             error.filename = error.filename or str(output)
             raise
-        _tidy(running, notebook.name, output.name, failed=False)
+        _tidy(running, notebook.name, output.name, language, failed=False)
         os.replace(running, output)
     failed.unlink(missing_ok=True)  # of an earlier run; it would now contradict the output
     write_report(output)
@@ -184,19 +189,21 @@ def _portable(value: Any) -> Any:
     return str(value)
 
 
-def _keep(running: Path, failed: Path, source_name: str, output_name: str) -> None:
+def _keep(running: Path, failed: Path, source_name: str, output_name: str, language: Language | None) -> None:
     """Keep what a notebook that did not end well has shown so far."""
     if running.is_file():
-        _tidy(running, source_name, output_name, failed=True)
+        _tidy(running, source_name, output_name, language, failed=True)
         os.replace(running, failed)
 
 
-def _tidy(executed: Path, source_name: str, output_name: str, *, failed: bool) -> None:
-    """Take what could name a patient out of an executed notebook."""
+def _tidy(executed: Path, source_name: str, output_name: str, language: Language | None, *, failed: bool) -> None:
+    """Take what could name a patient out of an executed notebook, and put its prose into a language; None leaves it."""
     node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
     record = node.metadata.setdefault("papermill", {})
     record["input_path"], record["output_path"] = source_name, output_name
     scrub(node, failed=failed)
+    if language is not None:
+        tell_in(node.cells, language)
     nbformat.write(node, executed)
 
 

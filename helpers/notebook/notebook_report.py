@@ -9,6 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ from IPython.display import display
 from helpers.core import paths
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
+from helpers.core.vocabulary import Language
 from helpers.notebook.notebook_session import shown_path
+from helpers.notebook.prose import Passage, Section, sections
 
 if TYPE_CHECKING:  # what only announces a report waits for none of this
     from nbformat import NotebookNode
 
 START, END = "page-start", "page-end"
-_ABOUT = "## About this page\n\n"
+_ABOUT = {Language.ENGLISH: "About this page", Language.CHINESE: "关于此页"}
 _TITLE = re.compile(r"#[ \t]+\S[^\n]*")
 _HEADING = re.compile(r'<h([1-3]) id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
@@ -32,6 +35,7 @@ STYLE = """\
 main { max-width: 1480px; margin: 0 auto; }
 .jp-InputPrompt, .jp-OutputPrompt { display: none; }
 .jp-RenderedMarkdown { max-width: 1000px; }
+.jp-RenderedMarkdown summary { cursor: pointer; color: #555; }
 .contents { font: 14px/1.35 system-ui, sans-serif; color: #222; }
 .contents ul { list-style: none; margin: 0.5rem 0; padding: 0; }
 .contents li { margin: 0; }
@@ -155,7 +159,9 @@ def report_html(node: "NotebookNode", title: str) -> str:
         if cell.cell_type == "code":
             cell.outputs = [found for found in cell.outputs if _is_shown(found)]
     shown.cells = in_reading_order(shown.cells)
-    exporter = HTMLExporter(raw_template=_TEMPLATE, exclude_input=True, embed_images=True)
+    # Where nbconvert embeds pictures of the prose, it closes each fold at once.
+    pictured = any(re.search(r"!\[|<img", cell.source) for cell in shown.cells if cell.cell_type == "markdown")
+    exporter = HTMLExporter(raw_template=_TEMPLATE, exclude_input=True, embed_images=pictured)
     html, _ = exporter.from_notebook_node(shown)
     return with_contents(html)
 
@@ -209,10 +215,13 @@ def in_reading_order(cells: "Sequence[NotebookNode]") -> "list[NotebookNode]":
     others = [cell for cell in cells[first + 1 :] if not {START, END} & _tags(cell)]
     head = list(cells[: first + 1])
     if first >= 0 and begin:
-        title, _, about = head[-1].source.strip().partition("\n")
-        titled, about = head[-1], about.strip()
-        head[-1] = new_markdown_cell(title, id=titled.id)
-        begin += [new_markdown_cell(_ABOUT + about, id=f"{titled.id}-about")] if about else []
+        titled, (first_section, *further) = head[-1], sections(head[-1].source)
+        title = {language: replace(one, text="") for language, one in first_section.passages.items()}
+        head[-1] = new_markdown_cell(Section(first_section.marks, title).to_text(), id=titled.id)
+        about = {language: Passage(_ABOUT[language], one.text) for language, one in first_section.passages.items()}
+        if further or any(one.text for one in about.values()):
+            text = "\n\n".join(section.to_text() for section in (Section("##", about), *further))
+            begin.append(new_markdown_cell(text, id=f"{titled.id}-about"))
     return [*head, *begin, *others, *end]
 
 

@@ -3,10 +3,11 @@
 Shipped notebooks stay as they are. `python -m helpers.notebook.project_folder` makes the copies in `outputs/notebooks`.
 """
 
+import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +16,14 @@ from typing import Any
 from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, VesselkitError
 from helpers.core.paths import PROJECT_MARK, packaged, project_root, shipped
+from helpers.core.vocabulary import Language
 from helpers.notebook.kit_notebooks import SETTINGS
-from helpers.notebook.parameters import read_notebook
+from helpers.notebook.parameters import PARAMETERS_TAG, read_notebook
+from helpers.notebook.prose import tell_in
 
 # Of the notebook's metadata: SHA-256 of the cells that a copy was made with.
 _COPIED_FROM = "vesselkit_copied"
+_LANGUAGE_LINE = 'language: str = "{}"'
 
 _README = """\
 # {name}
@@ -52,21 +56,28 @@ class WorkingCopy:
     state: State
 
 
-def working_copies(source: Path, folder: Path) -> tuple[WorkingCopy, ...]:
+def working_copies(source: Path, folder: Path, language: Language = Language.ENGLISH) -> tuple[WorkingCopy, ...]:
     """Make or renew the copies of the kit's notebooks; one that was edited or run is never written over.
 
     Args:
         source: folder of the notebooks.
         folder: of the copies; made where it is missing.
+        language: of their prose, and their parameter of that name.
     Raises:
         RefusedInput: where a file there is no notebook.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return tuple(_copy(source / f"{name}.ipynb", folder / f"{name}.ipynb") for name in SETTINGS)
+    return tuple(_copy(source / f"{name}.ipynb", folder / f"{name}.ipynb", language) for name in SETTINGS)
 
 
-def _copy(notebook: Path, copy: Path) -> WorkingCopy:
+def _copy(notebook: Path, copy: Path, language: Language) -> WorkingCopy:
     node = read_notebook(notebook)
+    if language is not Language.ENGLISH:
+        tell_in(node["cells"], language)
+        for cell in node["cells"]:
+            if PARAMETERS_TAG in cell["metadata"].get("tags", ()):
+                english, other = (_LANGUAGE_LINE.format(one.value) for one in (Language.ENGLISH, language))
+                cell["source"] = "".join(cell["source"]).replace(english, other)
     mark = _cells_sha256(node)
     if not copy.exists():
         state = State.NEW
@@ -90,11 +101,15 @@ def _cells_sha256(node: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Make the copies and say where they are; the exit code is that of the kit's commands."""
-    root = project_root()
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.notebook.project_folder", description="Make working copies of the notebooks."
+    )
+    parser.add_argument("--language", type=Language, choices=list(Language), default=Language.ENGLISH)
+    options, root = parser.parse_args(arguments), project_root()
     try:
-        made = working_copies(shipped(Path("notebooks")), root / "outputs" / "notebooks")
+        made = working_copies(shipped(Path("notebooks")), root / "outputs" / "notebooks", options.language)
     except VesselkitError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -71,7 +71,7 @@ _Checkpoint = Annotated[
     AfterValidator(existing),
 ]
 
-_NO_SOURCE = ("project", "name", "id_key", "receipt", "receipt_data")
+_NO_SOURCE = ("project", "name", "language", "id_key", "receipt", "receipt_data")
 _LATEST_RUN = "run folder, or name of a run of the project; empty: its latest model run, else its latest run"
 
 
@@ -86,6 +86,9 @@ class ResultSettings(BaseModel):
 
     project: _Project = Field("demo", description="results go to outputs/<project>/")
     name: _OptionalName = Field(None, description="of the result; empty: the time in UTC")
+    language: Annotated[str, *one_of(Language)] = Field(
+        Language.ENGLISH.value, description="that executed copies, their pages and the viewer are read in: en or zh"
+    )
 
 
 class DataSettings(ResultSettings):
@@ -246,9 +249,6 @@ class ReviewSettings(DataSettings):
         ge=0,
         le=1,
         description="share of the cases to draw from empty before their prediction is shown, 0.1 is 10 %; 0: none",
-    )
-    language: Annotated[str, *one_of(Language)] = Field(
-        Language.ENGLISH.value, description="that viewer and page begin in, en or zh; a button changes it"
     )
     queue: _OptionalCount = Field(None, description="only the next cases to look at, by the model's own doubt; 0: all")
     page_cases: _OptionalCount = Field(None, description="cases in the page, the worst first; 0: all")

@@ -12,13 +12,14 @@ import time
 import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers.core import paths
 from helpers.core.errors import RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.notebook import execution
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.parameters import injected_values
+from tests.notebook.test_prose import BOTH, TURNED
 
 pytestmark = pytest.mark.slow
 
@@ -69,12 +70,18 @@ def test_runs_with_braces_in_paths_and_leaves_no_outside_path(tmp_path, monkeypa
 
 
 def test_an_executed_copy_is_run_again_with_what_it_was_run_with(tmp_path):
-    notebook = write_notebook(tmp_path / "in.ipynb", "print(threshold, images, many)")
-    once = execute_notebook(notebook, tmp_path / "a.ipynb", {"threshold": 0.3, "many": ["x"]}, 120)
+    notebook = write_notebook(
+        tmp_path / "in.ipynb", "print(threshold, images, many)", parameters=f"{PARAMETERS}language: str = 'en'\n"
+    )
+    node = nbformat.read(notebook, as_version=4)
+    node.cells.append(new_markdown_cell(BOTH))
+    nbformat.write(node, notebook)
+    once = execute_notebook(notebook, tmp_path / "a.ipynb", {"threshold": 0.3, "many": ["x"], "language": "zh"}, 120)
     again = execute_notebook(once, tmp_path / "b.ipynb", {"images": "outputs/y"}, 120)
     assert outputs(again) == "0.3 outputs/y ['x']\n"
-    tags = [cell.metadata.get("tags", []) for cell in nbformat.read(again, as_version=4).cells]
-    assert tags.count(["injected-parameters"]) == 1
+    cells = nbformat.read(again, as_version=4).cells
+    assert [cell.metadata.get("tags", []) for cell in cells].count(["injected-parameters"]) == 1
+    assert cells[-1].source == TURNED
 
 
 @pytest.mark.parametrize(

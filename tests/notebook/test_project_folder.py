@@ -102,10 +102,14 @@ def test_a_notebook_of_ones_own_under_that_name_is_kept(root):
 
 def test_it_is_said_where_they_are(root, monkeypatch, capsys):
     monkeypatch.setenv(ROOT_VARIABLE, str(root))
-    assert module.main() == 0
+    assert module.main([]) == 0
     assert "  outputs/notebooks/02_infer.ipynb: copied\n" in capsys.readouterr().out
+    assert module.main(["--language", "zh"]) == 0 and "02_infer.ipynb: renewed" in capsys.readouterr().out
+    assert module.main(["--language", "zh"]) == 0 and "02_infer.ipynb: there\n" in capsys.readouterr().out
+    copy = json.loads((root / "outputs/notebooks/02_infer.ipynb").read_text(encoding="utf-8"))
+    assert copy["cells"][0]["source"].startswith("# 预测") and 'language: str = "zh"' in copy["cells"][2]["source"]
     (root / "outputs/notebooks/01_convert.ipynb").write_text("{")
-    assert module.main() == 3 and "not readable as a notebook" in capsys.readouterr().err
+    assert module.main([]) == 3 and "not readable as a notebook" in capsys.readouterr().err
 
 
 def test_a_new_folder_is_a_project_with_notebooks_and_a_place_for_results(tmp_path, monkeypatch):

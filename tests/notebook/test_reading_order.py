@@ -5,6 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.notebook.notebook_report import in_reading_order, report_html, with_contents
+from tests.notebook.test_prose import TURNED
 from tests.support.browser import chromium
 from tests.support.shipped_notebooks import EVALUATE, NOTEBOOKS
 
@@ -30,6 +31,11 @@ def test_what_stands_under_the_title_comes_after_what_begins():
     assert texts(cells) == ["a notice", "# Title", "result", "## About this page\n\n**Question:** how good?", "rest"]
     assert texts([cells[1], cells[3]]) == [cells[1].source, "rest"]
     assert cells[1].source.endswith("how good?"), "the notebook itself stays as it is"
+    assert texts([cell(TURNED), cells[2]]) == [
+        "# 得分\n\n<details><summary>English: Scores</summary></details>",
+        "result",
+        TURNED.replace("# 得分", "## 关于此页").replace("English: Scores", "English: About this page"),
+    ]
 
 
 def test_without_a_title_tags_hold_all_the_same():
@@ -56,7 +62,8 @@ def test_the_report_begins_with_the_headline_and_its_pictures():
 def page():
     table = new_output("display_data", data={"text/html": "<h2>of a table</h2>" + "<p>row</p>" * 200})
     cells = [
-        cell("# Title\n\nabout"), new_code_cell("", metadata={"tags": ["page-end"]}, outputs=[table]),
+        cell("# Title\n\nabout\n\n<details><summary>中文：标题</summary>\n\n**粗**\n\n</details>"),
+        new_code_cell("", metadata={"tags": ["page-end"]}, outputs=[table]),
         cell("## How `good` & how *sure*?", "page-start"), cell("## Files\n\n### One <b>file</b>"),
     ]  # fmt: skip
     return report_html(new_notebook(cells=cells), "page")
@@ -67,6 +74,8 @@ def test_contents_name_the_headings_of_the_prose_in_order():
     links = html.split("<details")[0].split("<nav")[1]
     names = ["Title", "How good &amp; how sure?", "About this page", "Files", "One file"]
     assert [part.split("</a>")[0].rsplit(">", 1)[1] for part in links.split("<li ")[1:]] == names
+    fold = html[html.index("中文：关于此页</summary>") :]
+    assert fold.index("<strong>粗</strong>") < fold.index("</details>")
     assert html.index("</nav>") < html.index("<main>") and "<script" not in html
     assert with_contents("<main><p>no heading</p></main>") == "<main><p>no heading</p></main>"
 
