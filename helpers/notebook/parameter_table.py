@@ -42,9 +42,9 @@ so. Copies run wherever they lie under `outputs/`. An executed copy can be opene
 `python -m helpers.notebook COPY`: with what it was run with, but for what `-p` says. Paths of yours it does not keep,
 and asks for them.
 
-Headings and explanations are in English and Chinese: one is in front, the other in a fold below it. `-p language zh` puts
-Chinese in front in the executed copy and its page, and opens notebook 04's viewer in it. `make lab PROSE=zh` makes working
-copies that are in Chinese. Figures, tables and what cells print stay in English.
+Headings and explanations are in English and Chinese: one is in front, the other in a fold below it. `-p language zh`
+puts Chinese in front in the executed copy and its page, and opens notebook 04's viewer in it. `make lab PROSE=zh` makes
+working copies that are in Chinese. Figures, tables and what cells print stay in English.
 
 In a folder that has a `helpers.py` or a folder `helpers` of your own, `vesselkit` runs the notebooks with the package
 of the kit; papermill's own command and JupyterLab stop at once and name yours.
