@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
-from helpers.core.errors import UsageProblem
+from helpers.core.errors import UsageProblem, exit_as_interrupted
 from helpers.core.paths import shipped
 from helpers.core.processes import parallel_map
 from helpers.core.vocabulary import SynthGenerator, SynthLayout
@@ -44,6 +44,8 @@ from helpers.metrics.lesions import gap_bridged, narrowing_widened
 from helpers.runs.run_folder import Run, open_run
 from helpers.stages.convert_stage import convert
 from helpers.stages.predict_stage import predict
+from helpers.train.fine_tuning.fine_tune import run_training
+from helpers.train.test_route.config_file import exit_codes, typed_values
 
 CONFIG = Path("helpers/train/configs/train_sa2va.py")
 DEMO = DemoCheckpoint(shipped(Path("helpers/dev/demo/files/model")))
@@ -168,7 +170,8 @@ def keep_plan(given: argparse.Namespace) -> None:
     Raises:
         UsageProblem: where an earlier call had other values: its scores would not be comparable.
     """
-    plan = {name: str(value) for name, value in vars(given).items() if name not in _MAY_CHANGE}
+    of_demo = ("base", "sam2", "sam2_config") if given.start is None else ()  # wherever the kit lies
+    plan = {name: str(value) for name, value in vars(given).items() if name not in (*_MAY_CHANGE, *of_demo)}
     file = given.folder / "study.json"
     if not file.is_file():
         write_json_atomic(file, plan)
@@ -203,8 +206,6 @@ def _start(given: argparse.Namespace) -> Path:
 
 def _trained(given: argparse.Namespace, change: Change, seed: int) -> Path:
     """The checkpoint of one training; where its scores are there, it is not wanted any more."""
-    from helpers.train.fine_tuning.fine_tune import run_training  # here: the other steps need no mmengine
-
     folder = given.folder / "trainings" / f"{change}-{seed}"
     last = folder / f"iter_{given.iterations}.pth"
     if not last.is_file() and not scores_file(given.folder, folder.name).is_file():
@@ -215,8 +216,6 @@ def _trained(given: argparse.Namespace, change: Change, seed: int) -> Path:
 
 def training_options(given: argparse.Namespace, change: Change, seed: int) -> dict[str, Any]:
     """Options of the training config, by dotted name: equal for all changes but for the change's own."""
-    from helpers.train.test_route.config_file import typed_values
-
     warm_up = max(given.iterations // 10, 1)
     return {
         "model.mllm.model_path": str(given.base),
@@ -328,4 +327,5 @@ def lesion_counts(truth: np.ndarray, mask: np.ndarray, lesions: Sequence[Mapping
 
 
 if __name__ == "__main__":
-    main()
+    with exit_codes(), exit_as_interrupted():
+        main()
