@@ -20,5 +20,10 @@ def with_part(card: str, part: str, text: str) -> str:
     return before + marked(part, text) + after
 
 
+def one_line(text: str) -> str:
+    """Text from files, on one line, in which Markdown shows no tag and ends no code."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
+
+
 def _marks(part: str) -> tuple[str, str]:
     return f"<!-- vesselkit {part}: begin -->", f"<!-- vesselkit {part}: end -->"

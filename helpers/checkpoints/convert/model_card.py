@@ -16,7 +16,7 @@ from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.read.train_config import TrainingConfig
 from helpers.checkpoints.read.training_folder import CheckpointMeta
 from helpers.core.atomic import write_text_atomic
-from helpers.core.card_parts import marked, with_part
+from helpers.core.card_parts import marked, one_line, with_part
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import markdown_table
 
@@ -97,7 +97,7 @@ def card_text(
     return "\n\n".join(
         (
             _header(run),
-            f"# {name}",
+            f"# {one_line(name)}",
             f"A Sa2VA model ({facts_of(config).title} joined to SAM2) that answers a request with a segmentation mask. "
             "For research, not for clinical use.",
             "## Use",
@@ -166,10 +166,10 @@ def _facts(
         ("loaded over the base", _setting(settings, "pretrained")),
         (
             "checkpoint",
-            NOT_TOLD if checkpoint is None else f"`{checkpoint['name']}`, SHA-256 `{checkpoint['sha256']}`",
+            NOT_TOLD if checkpoint is None else f"{one_line(checkpoint['name'])}, SHA-256 `{checkpoint['sha256']}`",
         ),
         ("chat template", _setting(settings, "template")),
-        ("special tokens", f"`{_setting(settings, 'special_tokens')}`"),
+        ("special tokens", _setting(settings, "special_tokens")),
         ("LoRA alpha", _setting(settings, "lora_alpha")),
         ("LoRA rank", _told(None if run is None else run.lora_rank)),
         ("trained iterations", _told(None if meta is None else meta.iter)),
@@ -185,11 +185,11 @@ def _facts(
 
 def _setting(settings: Mapping[str, Any], name: str) -> str:
     value = settings.get(name, {}).get("value")
-    return NOT_TOLD if value is None else shown_value(value)
+    return NOT_TOLD if value is None else one_line(shown_value(value))
 
 
 def _told(value: object) -> str:
-    return NOT_TOLD if value is None else str(value)
+    return NOT_TOLD if value is None else one_line(str(value))
 
 
 def _plain_at(run: TrainingConfig | None, keys: tuple[str, ...]) -> str | int | float | None:

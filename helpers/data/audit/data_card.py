@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from helpers.core.atomic import write_text_atomic
-from helpers.core.card_parts import marked, with_part
+from helpers.core.card_parts import marked, one_line, with_part
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted, markdown_table
 from helpers.data.audit.audit import AuditReport
@@ -121,12 +121,12 @@ def _labels(dataset: Dataset) -> str:
     if dataset.undecided is not None:
         said.append("undecided: the ground truth cannot be used yet")
     elif dataset.labels is not None and dataset.labels.text:
-        said.append(dataset.labels.text)
+        said.append(one_line(dataset.labels.text))
     decided = dataset.rules.decided()
     for name in TRUTH_RULES:
         if name in decided:
             value = decided[name]
-            said.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
+            said.append(f"{name}: {one_line(', '.join(value) if isinstance(value, tuple) else str(value))}")
     if dataset.exported is not None:
         said.append("masks that vesselkit exported (`exported.json`)")
     return "; ".join(said) or "vessel or background"
@@ -141,7 +141,7 @@ def _splits(dataset: Dataset) -> str:
     sealed = () if dataset.rules.split is None else dataset.rules.split.sealed
     rows = [
         (
-            UNKNOWN if name is None else name + (" (sealed)" if name in sealed else ""),
+            UNKNOWN if name is None else one_line(name) + (" (sealed)" if name in sealed else ""),
             str(len(frames)),
             _number(frame.sequence for frame in frames),
             _number(_patients(dataset, frames)),
@@ -160,7 +160,7 @@ def _groups(dataset: Dataset, name: str) -> str:
     for frame in dataset.frames:
         by_value[groups.by_case[frame.case_id]].append(frame)
     rows = [
-        (UNKNOWN if value is None else value, str(len(frames)), _number(_patients(dataset, frames)))
+        (UNKNOWN if value is None else one_line(value), str(len(frames)), _number(_patients(dataset, frames)))
         for value, frames in sorted(by_value.items(), key=lambda one: -len(one[1]))
     ]
     return "\n" + markdown_table((name, "frames", "patients"), rows)

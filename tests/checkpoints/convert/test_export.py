@@ -269,7 +269,8 @@ def test_a_base_is_named_for_hubs_only_by_its_publisher(finished, base, named):
     text = f"path = {base!r}\nmodel = dict(mllm=dict(model_path=path))\n"
     config = read_training_config(text, "c.py")
     assert config.base_path == base
-    card = card_text("model", finished[2].values, {"family": "internvl"}, None, config)
+    card = card_text("model <x>", finished[2].values, {"family": "internvl"}, None, config)
+    assert "# model &lt;x>\n" in card and "[SEG] &lt;p>" in card
     assert (f"base_model: {base}\n" in card) is named and (base in card) is named
 
 
