@@ -28,7 +28,7 @@ from helpers.evaluation.leakage.standing import title_of
 from helpers.evaluation.markdown import count_text, escaped, interval_text, is_unknown, stands_beside
 from helpers.evaluation.metrics_folder import Metrics, open_metrics
 from helpers.metrics.definitions import BY_METRIC, HEADLINE
-from helpers.metrics.intervals import FEWEST_FOR_INTERVAL
+from helpers.metrics.intervals import FEWEST_FOR_INTERVAL, FEWEST_UNITS
 
 # Names that many machines and users have say nothing of anybody.
 _PLAIN_NAMES = frozenset(
@@ -170,8 +170,11 @@ def _score_row(row: Mapping[str, Any]) -> list[str]:
         if is_unknown(row["low"])
         else f"[{row['low']:.3f}, {row['high']:.3f}]"
     )
-    notes = "".join(f", {note}" for note in stands_beside(row))
-    return [BY_METRIC[row["metric"]].title, f"{row['mean']:.3f} {interval}{notes}", count_text(row)]
+    few = [f"fewer than {FEWEST_UNITS} {row['unit']}s"] if row["few"] else []
+    notes = "".join(f", {note}" for note in [*stands_beside(row), *few])
+    metric = BY_METRIC[row["metric"]]
+    title = metric.title if metric.unit == "1" else f"{metric.title} [{metric.unit}]"
+    return [title, f"{row['mean']:.3f} {interval}{notes}", count_text(row)]
 
 
 def _told(trace: Trace, record: ConversionRecord) -> str:

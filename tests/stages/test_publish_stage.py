@@ -161,9 +161,19 @@ def test_scores_stand_with_what_they_rest_on():
 
 
 def test_scores_of_few_patients_name_none_of_them():
-    few = {"low": None, "high": None, "n_units": 2, "n_patients": 2, "unit_means": {"DOE": 0.7, "ROE": 0.9}}
+    few = {
+        "low": None,
+        "high": None,
+        "n_units": 2,
+        "n_patients": 2,
+        "few": True,
+        "unit_means": {"DOE": 0.7, "ROE": 0.9},
+    }
     text = scores_text(metrics(row=few), MODEL)
-    assert "| Dice | 0.800 no interval from 2 patients, of at least 5 | 96 cases, 24 sequences, 2 patients |" in text
+    said = (
+        "| Dice | 0.800 no interval from 2 patients, of at least 5, fewer than 10 patients | 96 cases, 24 sequences, 2"
+    )
+    assert said in text
     assert "DOE" not in text
 
 
