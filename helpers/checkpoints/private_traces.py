@@ -13,7 +13,6 @@ from pathlib import Path
 VOCABULARIES = ("vocab.json", "merges.txt", "tokenizer.json")
 _WEIGHTS = ".safetensors"
 _SHORTEST, _LONG_NUMBER = 4, 7  # letters of a word, digits of a number
-_SKIPPED = (".git", ".cache")  # which the hub's client leaves out too
 
 
 class TraceKind(StrEnum):
@@ -88,9 +87,15 @@ def text_of(path: Path) -> str | None:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Every file that would be handed on, by its path in the folder."""
+    """Every file that would be handed on, by its path in the folder; the hub's client leaves the same ones out."""
     inside = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return [path for path in inside if path.parts[0] not in _SKIPPED]
+    return [path for path in inside if ".git" not in path.parts and path.parts[:2] != (".cache", "huggingface")]
+
+
+def in_name(path: Path, own_names: re.Pattern[str] | None, is_image: Callable[[str], bool]) -> list[TraceKind]:
+    """What the path of a file in the folder tells of people and machines by itself."""
+    lines = path.as_posix().replace("/", "\n")
+    return list(dict.fromkeys(one.kind for one in traces_in("", lines, own_names, is_image)))
 
 
 def traces_in(file: str, text: str, own_names: re.Pattern[str] | None, is_image: Callable[[str], bool]) -> list[Trace]:

@@ -64,7 +64,7 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Redo the accounting of a converted folder against its sources, or hold it against the official code."""
+    """Check a converted folder against its sources, against the official code, or before it is handed on."""
     if write_receipt_script is not None:
         _write_script(write_receipt_script)
         return

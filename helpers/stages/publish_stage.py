@@ -14,7 +14,7 @@ from typing import Any
 
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record
 from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
-from helpers.checkpoints.private_traces import Trace, files_of, text_of, traces_in
+from helpers.checkpoints.private_traces import Trace, files_of, in_name, text_of, traces_in
 from helpers.checkpoints.verify import card_findings
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import counted, markdown_table
@@ -108,7 +108,12 @@ def publish_check(folder: Path, scores: Path | None = None) -> PublishReport:
     is_image, images = _training_names(record.values["tensors_sha256"])
     own_names = _own_names()
     findings, texts = [], 0
-    for path in files_of(folder):
+    paths = files_of(folder)
+    for number, path in enumerate(paths, 1):
+        findings += [
+            f"the name of file {number} of {len(paths)}, in the order of the alphabet, tells {kind}. Rename it"
+            for kind in in_name(path, own_names, is_image)
+        ]
         text, name = text_of(folder / path), path.as_posix()
         if text is not None:
             texts += 1

@@ -64,17 +64,19 @@ def test_each_finding_names_file_and_line_and_what_to_do(folder):
     (folder / "notes").mkdir()
     (folder / "notes" / "run.txt").write_text("WANDB_API_KEY=0123456789abcdef\n")
     (folder / "frame.png").write_bytes(b"\x89PNG\0")
+    (folder / "DOE^JANE.md").touch()
     text = publish_check(folder).to_text()
     for said in (
         f"{CARD_NAME}, line {last}, column 12: an absolute path. Write the last name of it alone here",
         f"{CARD_NAME}, line {last}, column 36: the name of this machine or of its user. Take it out here",
         "config.json, line 2, column 20: an absolute path. Write the last name of it alone in the base's folder, and",
         "notes/run.txt, line 1, column 7: an access key or password. Revoke it where it was made, then take it out",
+        "the name of file 1 of 6, in the order of the alphabet, tells a patient's name or number. Rename it",
         "frame.png: not a text, and not a file of the export. Look at it, and take it away",
     ):
         assert said in text
     assert "conversion.json, line " in text and "convert again" in text
-    assert "hf upload" not in text and "hospital" not in text and "0123456789" not in text
+    assert "hf upload" not in text and "hospital" not in text and "0123456789" not in text and "DOE" not in text
 
 
 def test_names_of_training_images_are_known_by_their_hashes(folder, tmp_path):

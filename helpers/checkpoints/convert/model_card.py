@@ -40,8 +40,7 @@ from transformers import AutoModel, AutoTokenizer
 
 model = AutoModel.from_pretrained("FOLDER", trust_remote_code=True, dtype="auto").eval()
 tokenizer = AutoTokenizer.from_pretrained("FOLDER", trust_remote_code=True)
-request = "<image>\\nPlease segment the blood vessels."
-result = model.predict_forward(image="frame.png", text=request, tokenizer=tokenizer)
+result = model.predict_forward("frame.png", "<image>\\nPlease segment the blood vessels.", tokenizer)
 ```
 
 `result["prediction_masks"]` holds a boolean array (1, H, W) for each `[SEG]` of the answer, `result["prediction"]` the
