@@ -45,6 +45,7 @@ from helpers.runs.run_folder import Run, open_run
 from helpers.stages.convert_stage import convert
 from helpers.stages.predict_stage import predict
 from helpers.train.fine_tuning.fine_tune import run_training
+from helpers.train.fine_tuning.measuring_frames import require_not_measuring
 from helpers.train.test_route.config_file import exit_codes, typed_values
 
 CONFIG = Path("helpers/train/configs/train_sa2va.py")
@@ -100,6 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parsed(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     keep_plan(given)
+    if given.data:  # before any work
+        opened = _own(given).open_to_score()
+        opened.require_unsealed("the choice of a loss")
+        require_not_measuring(opened.frames)
     if given.step in ("all", "draw"):
         _draw(given)
     if given.step in ("all", "train"):
@@ -247,6 +252,11 @@ def training_options(given: argparse.Namespace, change: Change, seed: int) -> di
 # Scoring.
 
 
+def _own(given: argparse.Namespace) -> Opening:
+    """The part of a user's data set that is scored on."""
+    return Opening(given.data, group_by=given.group_by, split=given.dev)
+
+
 def _score(given: argparse.Namespace, name: str, checkpoint: Path | None) -> None:
     """Predict the development patients with a model and keep the scores of each case; None: the starting model."""
     file = scores_file(given.folder, name)
@@ -258,14 +268,13 @@ def _score(given: argparse.Namespace, name: str, checkpoint: Path | None) -> Non
         model = {"model": None, "checkpoint": checkpoint, **parts}
     sets = {"drawn": Opening(given.folder / "dev", split=Split.DEV.value)}
     if given.data:
-        sets["own"] = Opening(given.data, group_by=given.group_by, split=given.dev)
+        sets["own"] = _own(given)
     tables = []
     for set_name, opening in sets.items():
         output = given.folder / "runs" / f"{name}-{set_name}"
         rules: dict[str, Any] = {"split": opening.split, "group_by": opening.group_by}
         run = predict(data=opening.data, output=output, device=given.device, **model, **rules)
         opened = opening.open_to_score()
-        opened.require_unsealed("the choice of a loss")
         found = pd.DataFrame(case_scores(run or open_run(output), opened, given.processes))
         tables.append(found.assign(set=set_name))
     file.parent.mkdir(exist_ok=True)

@@ -42,8 +42,8 @@ def require_not_measuring(frames: Iterable[Frame]) -> None:
 
 
 REFUSAL = (
-    "expected frames to train on, got one of the 40 real frames that this kit's models are measured on. Take it out of "
-    "the data set: what is trained on it cannot be measured on it"
+    "expected frames to train on or to choose by, got one of the 40 real frames that this kit's models are measured "
+    "on. Take it out of the data set: what is trained or chosen on it cannot be measured on it"
 )
 
 PIXEL_SHA256 = frozenset(

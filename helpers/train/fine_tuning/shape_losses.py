@@ -30,7 +30,7 @@ def on_grid(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 def skeleton_iterations(truth: torch.Tensor) -> int:
     """Erosions until nothing is left of the widest vessel of a batch, and one more; 1 where there is no vessel.
 
-    k iterations do not reach the middle of a vessel wider than 2 k pixels. The number follows from the truth's own
+    k iterations do not reach the middle of a vessel wider than 2 k + 2 pixels. The number follows from the truth's own
     grid, so that it doubles where `mask_side` does. The one more is for predictions a little wider than the truth.
 
     Args:

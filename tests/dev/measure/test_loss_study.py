@@ -3,11 +3,24 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from helpers.core.errors import UsageProblem
-from helpers.dev.measure.loss_study import OPTIONS, Change, Drawn, keep_plan, lesion_counts, parsed, training_options
+from helpers.core.errors import RefusedInput, UsageProblem
+from helpers.data.frames.frame_source import pixel_sha256
+from helpers.dev.measure.loss_study import (
+    OPTIONS,
+    Change,
+    Drawn,
+    keep_plan,
+    lesion_counts,
+    main,
+    parsed,
+    training_options,
+)
 from helpers.dev.measure.loss_table import CONTROL, report, scores_file, stored_scores
+from helpers.train.fine_tuning import measuring_frames
 from helpers.train.fine_tuning.shape_losses import ShapeLoss
+from tests.train.fine_tuning.test_samples import write_pairs
 
 
 def test_trainings_differ_by_their_change_and_seed_alone(tmp_path):
@@ -43,6 +56,17 @@ def test_a_folder_holds_trainings_of_one_plan(tmp_path):
     keep_plan(parsed([str(tmp_path), "--seeds", "3"]))
     with pytest.raises(UsageProblem, match=r"--iterations: expected 300, .*got 301"):
         keep_plan(parsed([str(tmp_path), "--iterations", "301"]))
+
+
+def test_frames_that_models_are_measured_on_choose_no_loss(tmp_path, monkeypatch):
+    part = write_pairs(tmp_path / "data/val")
+    (part / "dataset.json").rename(tmp_path / "data/dataset.json")
+    frame = Image.new("RGB", (300, 300))
+    frame.save(part / "images/c2.png")
+    monkeypatch.setattr(measuring_frames, "PIXEL_SHA256", {pixel_sha256(frame)})
+    with pytest.raises(RefusedInput, match=r"c2\.png: expected frames to train on or to choose by"):
+        main([str(tmp_path / "study"), "--data", str(tmp_path / "data"), "--step", "draw"])
+    assert not (tmp_path / "study/dev").exists()
 
 
 def test_lesions_that_can_be_told_are_counted():
