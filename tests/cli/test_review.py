@@ -235,7 +235,9 @@ def test_a_review_opens_the_viewer_of_a_run(call, tmp_path, monkeypatch, served)
     write_data(tmp_path / "data")
     write_run(tmp_path / "run")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
-    ended = call("review", "run", "--data", "data", "--reviewer", "ann", "--port", "9000", "--no-browser")
+    ended = call(
+        "review", "run", "--data", "data", "--reviewer", "ann", "--language", "zh", "--port", "9000", "--no-browser"
+    )
     kept = tmp_path / "run-review/review/run/verdicts"
     assert ended.code == 0 and f"kept in {kept}, corrections in {kept.with_name('corrections')};" in ended.out
     assert ended.out.splitlines()[-1] == f"next: vesselkit review run --data data --verdicts {kept}"
@@ -249,6 +251,7 @@ def test_a_review_opens_the_viewer_of_a_run(call, tmp_path, monkeypatch, served)
         "against": [],
         "beside": [],
         "reviewer": "ann",
+        "language": "zh",
     }
 
 
@@ -277,6 +280,7 @@ def test_what_counts_verdicts_opens_nothing(call, tmp_path, served):
         (("--verdicts", "run"), "expected a folder of reviewers' verdicts, found a run"),
         (("--verdicts", "none"), "--verdicts none: expected a folder of verdicts, found none at"),
         (("--verdicts", "v", "--reviewer", "ann"), "--reviewer: goes with the viewer"),
+        (("--verdicts", "v", "--language", "en"), "--language: goes with the viewer"),
         (("--verdicts", "v", "--no-browser"), "--no-browser: goes with the viewer"),
         (("--rescale",), "--rescale: the viewer fits no ground truths"),
         (("--reviewer", "a b"), "reviewer: "),

@@ -130,15 +130,17 @@ def test_verdicts_stay_with_the_review_and_agreement_is_told(root):
 @pytest.mark.slow
 def test_the_notebook_by_the_runner(root):
     values = {"data": "data", "predictions": "tuned", "against": ["frangi"], "page_cases": 5, "reviewer": "ann"}
+    values["language"] = "zh"
     executed = execute_notebook(REVIEW, root / "outputs/demo/notebooks/04.ipynb", values, TIMEOUT_S)
     node = nbformat.read(executed, as_version=4)
     folder = root / "outputs/demo/review/tuned"
     assert (folder / "contact_sheet.png").read_bytes().startswith(b"\x89PNG") and pictures(node) == 1
-    assert "No viewer below? Run all cells again" in nbformat.writes(node) and "model_id" not in nbformat.writes(node)
+    assert "下面没有审阅界面？请重新运行全部单元格" in nbformat.writes(node) and "model_id" not in nbformat.writes(node)
+    assert node.cells[0].source.startswith("# 逐例审阅预测\n")
     assert "ann: 0 of 12 reviewed" in printed(node) and "scores: outputs/demo/evaluate/a" in printed(node)
     seen = look_at(folder / "review.html", folder / "screenshot.png")
     assert not seen.console and not seen.asked and not seen.failed
-    assert "1 / 5" in seen.text and "no prediction: no_seg" in seen.text  # the failed case is the worst
+    assert "1 / 5" in seen.text and "没有预测：no_seg" in seen.text  # the failed case is the worst
     for path in folder.rglob("*"):
         assert path.is_dir() or str(root).encode() not in path.read_bytes()
     assert str(root) not in nbformat.writes(node)
