@@ -3,6 +3,18 @@
 Each part stands between two marks that Markdown does not show, so that it is written anew without touching the rest.
 """
 
+from pathlib import Path
+
+from helpers.core.atomic import write_bytes_atomic
+
+_LOSSLESS = "surrogateescape"  # of bytes that are not UTF-8, which people's editors may leave
+
+
+def rewrite_part(path: Path, part: str, text: str) -> None:
+    """Write a part of a card anew; every other byte of the file stays. Raises OSError where it cannot be written."""
+    card = path.read_bytes().decode("utf-8", _LOSSLESS)
+    write_bytes_atomic(path, with_part(card, part, text).encode("utf-8", _LOSSLESS))
+
 
 def marked(part: str, text: str) -> str:
     """A part between its marks."""

@@ -119,7 +119,9 @@ def publish_check(folder: Path, scores: Path | None = None) -> PublishReport:
             texts += 1
             findings += [_told(trace, record) for trace in traces_in(name, text, own_names, is_image)]
         elif name not in record.values["outputs"]:
-            findings.append(f"{name}: not a text, and not a file of the export. Look at it, and take it away")
+            findings.append(
+                f"{name}: neither a text in UTF-8 nor a file of the export. Look at it; take it away, or save it so"
+            )
     if not (folder / CARD_NAME).is_file():
         findings.append(f"{CARD_NAME}: no model card. Folders of earlier versions have none: convert again")
     findings += card_findings(record)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.checkpoints.convert.conversion_record import SCHEMA, SCHEMA_VERSION
-from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, card_text
+from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, card_text, write_part
 from helpers.checkpoints.private_traces import TraceKind, files_of, text_of, traces_in
 from helpers.core.card_parts import with_part
 from helpers.core.errors import RefusedInput
@@ -72,7 +72,7 @@ def test_each_finding_names_file_and_line_and_what_to_do(folder):
         "config.json, line 2, column 20: an absolute path. Write the last name of it alone in the base's folder, and",
         "notes/run.txt, line 1, column 7: an access key or password. Revoke it where it was made, then take it out",
         "the name of file 1 of 6, in the order of the alphabet, tells a patient's name or number. Rename it",
-        "frame.png: not a text, and not a file of the export. Look at it, and take it away",
+        "frame.png: neither a text in UTF-8 nor a file of the export. Look at it; take it away, or save it so",
     ):
         assert said in text
     assert "conversion.json, line " in text and "convert again" in text
@@ -196,6 +196,10 @@ def test_a_part_is_written_anew_and_the_words_around_it_stay(folder):
     again = with_part(once, CardPart.SCORES, "second")
     assert "second" in again and "first" not in again and again.endswith("\nmine\n")
     assert with_part(again, CardPart.SCORES, "first") == once
+    own = b"\r\nmine: \xff\r\n"  # another editor's line ends and letters
+    (folder / CARD_NAME).write_bytes((folder / CARD_NAME).read_bytes() + own)
+    write_part(folder, CardPart.SCORES, "first")
+    assert (folder / CARD_NAME).read_bytes().endswith(own) and b"\nfirst\n" in (folder / CARD_NAME).read_bytes()
     assert with_part("# short\n", CardPart.CHECK, "yes").endswith(
         "check: begin -->\nyes\n<!-- vesselkit check: end -->\n"
     )

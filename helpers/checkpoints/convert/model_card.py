@@ -15,8 +15,7 @@ from helpers.checkpoints.convert.conversion_record import ConversionRecord, show
 from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.read.train_config import TrainingConfig
 from helpers.checkpoints.read.training_folder import CheckpointMeta
-from helpers.core.atomic import write_text_atomic
-from helpers.core.card_parts import marked, one_line, with_part
+from helpers.core.card_parts import marked, one_line, rewrite_part
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import markdown_table
 
@@ -129,7 +128,7 @@ def write_part(folder: Path, part: CardPart, text: str) -> None:
         raise RefusedInput(
             f"{path}: expected the model card, found none. Folders of earlier versions have none: convert again"
         )
-    write_text_atomic(path, with_part(path.read_text(encoding="utf-8"), part, text))
+    rewrite_part(path, part, text)
 
 
 def fingerprints_in(card: str) -> set[str]:

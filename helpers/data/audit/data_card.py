@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from helpers.core.atomic import write_text_atomic
-from helpers.core.card_parts import marked, one_line, with_part
+from helpers.core.card_parts import marked, one_line, rewrite_part
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted, markdown_table
 from helpers.data.audit.audit import AuditReport
@@ -61,11 +61,10 @@ def write_card(dataset: Dataset, report: AuditReport, folder: Path) -> Path:
     """
     path, facts = folder / CARD_NAME, facts_text(dataset, report)
     if path.is_file():
-        text = with_part(path.read_text(encoding="utf-8"), _PART, facts)
+        rewrite_part(path, _PART, facts)
     else:
         size = next((name for most, name in _SIZES if report.cases < most), "n>1M")
-        text = _FRAME.format(size=size, facts=marked(_PART, facts)) + "\n"
-    write_text_atomic(path, text)
+        write_text_atomic(path, _FRAME.format(size=size, facts=marked(_PART, facts)) + "\n")
     return path
 
 
