@@ -128,7 +128,7 @@ def _labels(dataset: Dataset) -> str:
             said.append(f"{name}: {one_line(', '.join(value) if isinstance(value, tuple) else str(value))}")
     if dataset.exported is not None:
         said.append("masks that vesselkit exported (`exported.json`)")
-    return "; ".join(said) or "vessel or background"
+    return "; ".join(said) or ("vessel or background" if any(case.truth for case in dataset.cases) else "none")
 
 
 def _splits(dataset: Dataset) -> str:

@@ -52,6 +52,8 @@ def test_splits_are_counted_and_unknown_patients_said(folder):
     assert "| patients | 2, and 1 frame of unknown ones |" in text or "| patients | 1, and 1 frame of" in text
     unknown = tuple(replace(case, frame=replace(case.frame, patient=None)) for case in opened.cases)
     assert "| patients | unknown |" in facts_text(replace(opened, cases=unknown), audit(opened))
+    bare = tuple(replace(case, truth=None) for case in opened.cases)
+    assert "| labels | none |" in facts_text(replace(opened, cases=bare), audit(opened))
 
 
 def test_equal_pixels_have_one_fingerprint_whatever_the_names(folder):
