@@ -4,6 +4,8 @@ Both need to know where the lesion is, as drawn angiograms do. A place is (x, y)
 is at half a pixel.
 """
 
+from enum import StrEnum
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt, generate_binary_structure, label
 
@@ -17,6 +19,9 @@ ASIDE_PX = 2.0
 
 WIDENED_BY_PX = 1.0
 """More than the grid of pixels alone changes."""
+
+NARROWED = 0.75
+"""Of the diameter beside it: less is a narrowing."""
 
 
 def calibre_at(mask: np.ndarray, place: tuple[float, float], across: tuple[float, float], reach: float) -> float:
@@ -48,32 +53,43 @@ def calibre_at(mask: np.ndarray, place: tuple[float, float], across: tuple[float
     return float(np.count_nonzero(runs == runs[nearest]) * _STEP)
 
 
-def narrowing_widened(
+class NarrowingSeen(StrEnum):
+    """What a prediction makes of a true narrowing."""
+
+    KEPT = "kept"
+    WIDENED = "widened"
+    LOST = "lost"
+
+
+def narrowing_seen(
     truth: np.ndarray,
     prediction: np.ndarray,
     place: tuple[float, float],
     across: tuple[float, float],
+    calibre: float,
     reference: float,
-) -> bool | None:
-    """Whether a prediction is wider than the ground truth at a narrowest point, by more than `WIDENED_BY_PX`.
+) -> NarrowingSeen | None:
+    """What a prediction shows at a narrowest point: WIDENED by more than `WIDENED_BY_PX`, LOST where it is empty.
 
     Args:
         truth, prediction: masks (H, W).
         place, across: of the narrowest point, and the direction across the vessel.
-        reference: diameter of the vessel beside the narrowing, pixels.
+        calibre, reference: true diameters of the vessel there, and beside the narrowing, pixels.
     Returns:
-        None where it cannot be told: the truth shows no vessel there, or one no narrower than beside it, since another
-        vessel lies over it; or the prediction shows none.
+        None where it cannot be told: the narrowest point is not below `NARROWED` of the vessel beside it, or the truth
+        shows no vessel there, or a much wider one, since another vessel lies over it.
     Raises:
         RefusedInput: as `as_masks`.
     """
     truth, prediction = as_masks(truth=truth, prediction=prediction)
     reach = reference + 2 * ASIDE_PX
     wanted = calibre_at(truth, place, across, reach)
-    found = calibre_at(prediction, place, across, reach)
-    if not 0 < wanted < reference or not found:
+    if calibre > NARROWED * reference or not 0 < wanted <= calibre + ASIDE_PX:
         return None
-    return found > wanted + WIDENED_BY_PX
+    found = calibre_at(prediction, place, across, reach)
+    if not found:
+        return NarrowingSeen.LOST
+    return NarrowingSeen.WIDENED if found > wanted + WIDENED_BY_PX else NarrowingSeen.KEPT
 
 
 def gap_bridged(truth: np.ndarray, prediction: np.ndarray, course: np.ndarray, reference: float) -> bool | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.core.errors import RefusedInput
-from helpers.metrics.lesions import calibre_at, gap_bridged, narrowing_widened
+from helpers.metrics.lesions import NarrowingSeen, calibre_at, gap_bridged, narrowing_seen
 
 _ACROSS = (0.0, 1.0)
 
@@ -33,18 +33,31 @@ def narrowed(rows):
     return mask
 
 
-@pytest.mark.parametrize(("rows", "widened"), [((9, 12), False), ((9, 13), False), ((8, 13), True), ((7, 14), True)])
-def test_a_narrowing_is_widened_from_more_than_a_pixel(rows, widened):
-    assert narrowing_widened(narrowed((9, 12)), narrowed(rows), (20.5, 10.5), _ACROSS, 7.0) is widened
+SIZES = (3.0, 7.0)  # of the narrowest point and of the vessel beside it
 
 
-def test_a_narrowing_that_cannot_be_seen_is_not_counted():
+@pytest.mark.parametrize(
+    ("rows", "seen"),
+    [
+        ((9, 12), NarrowingSeen.KEPT),
+        ((9, 13), NarrowingSeen.KEPT),
+        ((8, 13), NarrowingSeen.WIDENED),
+        ((7, 14), NarrowingSeen.WIDENED),
+        ((10, 11), NarrowingSeen.KEPT),
+        ((0, 0), NarrowingSeen.LOST),
+    ],
+)
+def test_a_narrowing_is_kept_widened_from_more_than_a_pixel_or_lost(rows, seen):
+    assert narrowing_seen(narrowed((9, 12)), narrowed(rows), (20.5, 10.5), _ACROSS, *SIZES) is seen
+
+
+def test_a_narrowing_that_the_truth_does_not_show_is_not_counted():
     empty, place = np.zeros((24, 40), bool), (20.5, 10.5)
-    assert narrowing_widened(narrowed((9, 12)), empty, place, _ACROSS, 7.0) is None
-    assert narrowing_widened(empty, narrowed((9, 12)), place, _ACROSS, 7.0) is None
-    assert narrowing_widened(tube((4, 18)), narrowed((9, 12)), place, _ACROSS, 7.0) is None
+    assert narrowing_seen(empty, narrowed((9, 12)), place, _ACROSS, *SIZES) is None
+    assert narrowing_seen(tube((4, 18)), narrowed((9, 12)), place, _ACROSS, *SIZES) is None  # a vessel over it
+    assert narrowing_seen(narrowed((9, 12)), narrowed((9, 12)), place, _ACROSS, 3.0, 3.5) is None
     with pytest.raises(RefusedInput, match="one shape"):
-        narrowing_widened(empty, empty[1:], place, _ACROSS, 7.0)
+        narrowing_seen(empty, empty[1:], place, _ACROSS, *SIZES)
 
 
 _COURSE = np.array([[11.5, 10.5], [27.5, 10.5]])

@@ -3,8 +3,8 @@
     python -m helpers.dev.measure.loss_study FOLDER
 
 Trains each change alone, from one starting model, with equal small budgets and two seeds, and scores it on development
-patients: Dice, clDice, NSD, Betti-0 error, and the shares of true gaps bridged and of true narrowings widened. All
-changes are compared with a training as long without one, patient by patient.
+patients: Dice, clDice, NSD, Betti-0 error, and the shares of true gaps bridged and of true narrowings widened, or lost
+where the mask breaks off. All changes are compared with a training as long without one, patient by patient.
 
 As it is, it takes the demo model and patients of the second synthetic generator. For your own: `--data`, with
 `--train` and `--dev` as names of its parts, and `--start`, `--base`, `--sam2` and `--sam2-config` as for `vesselkit
@@ -40,7 +40,7 @@ from helpers.dev.synthesis.data_set_writing import Recipe, write_dataset
 from helpers.dev.synthesis.lesion import LesionKind
 from helpers.dev.synthesis.sequence_parameters import Split
 from helpers.metrics.case_scores import CaseArrays, score_case
-from helpers.metrics.lesions import gap_bridged, narrowing_widened
+from helpers.metrics.lesions import NarrowingSeen, gap_bridged, narrowing_seen
 from helpers.runs.run_folder import Run, open_run
 from helpers.stages.convert_stage import convert
 from helpers.stages.predict_stage import predict
@@ -310,7 +310,7 @@ def _case_row(given: tuple[Case, np.ndarray | None, Sequence[Mapping[str, Any]]]
 
 
 def lesion_counts(truth: np.ndarray, mask: np.ndarray, lesions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many true gaps and narrowings of a frame can be told, and how many of them a mask bridges and widens.
+    """How many true gaps and narrowings of a frame can be told, and how many a mask bridges, widens and loses.
 
     Args:
         truth, mask: bool (H, W).
@@ -323,7 +323,7 @@ def lesion_counts(truth: np.ndarray, mask: np.ndarray, lesions: Sequence[Mapping
         if one["kind"] == LesionKind.TOTAL
     ]
     narrow = [
-        narrowing_widened(truth, mask, tuple(one["place"]), tuple(one["across"]), one["reference_px"])
+        narrowing_seen(truth, mask, tuple(one["place"]), tuple(one["across"]), one["calibre_px"], one["reference_px"])
         for one in seen
         if one["kind"] != LesionKind.TOTAL
     ]
@@ -331,7 +331,8 @@ def lesion_counts(truth: np.ndarray, mask: np.ndarray, lesions: Sequence[Mapping
         "gaps": sum(one is not None for one in gaps),
         "bridged": sum(one is True for one in gaps),
         "narrowings": sum(one is not None for one in narrow),
-        "widened": sum(one is True for one in narrow),
+        "widened": narrow.count(NarrowingSeen.WIDENED),
+        "lost": narrow.count(NarrowingSeen.LOST),
     }
 
 

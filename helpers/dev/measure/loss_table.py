@@ -21,6 +21,7 @@ SCORES: Mapping[str, Scale] = {
 SHARES: Mapping[str, tuple[str, str]] = {
     "true gaps bridged": ("bridged", "gaps"),
     "true narrowings widened": ("widened", "narrowings"),
+    "true narrowings lost": ("lost", "narrowings"),
 }
 """Names of pooled shares, with the columns of what is counted and of how many there are."""
 

@@ -40,7 +40,7 @@ class ShownLesion:
         place: of the narrowest point, or of the gap's middle.
         across: unit vector across the vessel there.
         calibre_px: diameter of the lumen there; 0 for a gap.
-        reference_px: diameter of the vessel where the lesion begins.
+        reference_px: diameter of the vessel where the lesion begins or ends, the larger.
         course: float64 (N, 2), the centreline from the lesion's first point to its last.
         filled: whether the vessel counts as truth where the lesion begins, inside the collimator.
         filled_beyond: the same where the lesion ends.
@@ -92,7 +92,7 @@ def shown(
         (float(points[at][0]), float(points[at][1])),
         (float(across[0]), float(across[1])),
         0.0 if lesion.kind is LesionKind.TOTAL else 2 * float(radii[at]),
-        2 * float(radii[first]),
+        2 * float(max(radii[first], radii[last])),
         course[kept],
         *ends,
     )

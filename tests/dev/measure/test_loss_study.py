@@ -69,23 +69,34 @@ def test_frames_that_models_are_measured_on_choose_no_loss(tmp_path, monkeypatch
     assert not (tmp_path / "study/dev").exists()
 
 
+SIZES = {"calibre_px": 3.0, "reference_px": 7.0}
+
+
 def test_lesions_that_can_be_told_are_counted():
     truth = np.zeros((24, 40), bool)
     truth[9:12, :12] = truth[9:12, 27:] = True
     gap = {"kind": "total", "filled": True, "course": [[11.5, 10.5], [27.5, 10.5]], "reference_px": 3.0}
-    narrow = {"kind": "stenosis", "filled": True, "place": [5.5, 10.5], "across": [0, 1], "reference_px": 7.0}
+    narrow = {"kind": "stenosis", "filled": True, "place": [5.5, 10.5], "across": [0, 1]} | SIZES
     lesions = [gap, narrow, {**gap, "filled": False}, {**narrow, "place": [20.5, 3.5]}]
     whole = np.zeros_like(truth)
     whole[8:13] = True
-    assert lesion_counts(truth, truth, lesions) == {"gaps": 1, "bridged": 0, "narrowings": 1, "widened": 0}
-    assert lesion_counts(truth, whole, lesions) == {"gaps": 1, "bridged": 1, "narrowings": 1, "widened": 1}
+    told = {"gaps": 1, "narrowings": 1}
+    assert lesion_counts(truth, truth, lesions) == {**told, "bridged": 0, "widened": 0, "lost": 0}
+    assert lesion_counts(truth, whole, lesions) == {**told, "bridged": 1, "widened": 1, "lost": 0}
+    assert lesion_counts(truth, np.zeros_like(truth), lesions) == {**told, "bridged": 0, "widened": 0, "lost": 1}
 
 
 def scored(better: float) -> pd.DataFrame:
     """Two cases of each of six patients; the last two have no lesion."""
     patients = [f"P{number // 2:03d}" for number in range(12)]
     base = np.linspace(0.5, 0.7, 12)
-    counts = {"gaps": [1] * 8 + [0] * 4, "bridged": [int(better > 0), 0] * 4 + [0] * 4, "narrowings": 0, "widened": 0}
+    counts = {
+        "gaps": [1] * 8 + [0] * 4,
+        "bridged": [int(better > 0), 0] * 4 + [0] * 4,
+        "narrowings": 0,
+        "widened": 0,
+        "lost": 0,
+    }
     scores = {"dice": base + better, "cldice": base, "nsd_2px": base, "betti0_error": 3.0}
     cases = [f"{patient}-{number}" for number, patient in enumerate(patients)]
     return pd.DataFrame({"case_id": cases, "patient": patients, **scores, **counts, "set": "drawn"})
