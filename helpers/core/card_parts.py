@@ -3,6 +3,7 @@
 Each part stands between two marks that Markdown does not show, so that it is written anew without touching the rest.
 """
 
+import re
 from pathlib import Path
 
 from helpers.core.atomic import write_bytes_atomic
@@ -23,13 +24,12 @@ def marked(part: str, text: str) -> str:
 
 
 def with_part(card: str, part: str, text: str) -> str:
-    """A card whose part is written anew; where its marks are missing, the part stands at the end."""
-    begin, end = _marks(part)
-    before, found, rest = card.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        return f"{card.rstrip()}\n\n## {part.capitalize()}\n\n{marked(part, text)}\n"
-    return before + marked(part, text) + after
+    """A card whose part is written anew, as often as it stands there; where a mark is missing, it stands at the end."""
+    begin, end = map(re.escape, _marks(part))
+    text = marked(part, text)
+    # From the last mark that begins it: an editor may have lost an end, and what follows there is people's.
+    written, found = re.subn(f"{begin}(?:(?!{begin}).)*?{end}", lambda match: text, card, flags=re.DOTALL)
+    return written if found else f"{card.rstrip()}\n\n## {part.capitalize()}\n\n{text}\n"
 
 
 def one_line(text: str) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record
 from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
-from helpers.checkpoints.private_traces import Trace, files_of, in_name, text_of, traces_in
+from helpers.checkpoints.private_traces import Trace, files_of, in_name, links_of, text_of, traces_in
 from helpers.checkpoints.verify import card_findings
 from helpers.core.errors import RefusedInput
-from helpers.core.shown_text import counted, markdown_table
+from helpers.core.shown_text import counted, markdown_table, printable
 from helpers.data.groups.name_parts import words_of
 from helpers.data.ids.id_key import machine_key_path
 from helpers.evaluation.edit_distance import edit_distance_of
@@ -110,18 +110,25 @@ def publish_check(folder: Path, scores: Path | None = None) -> PublishReport:
     findings, texts = [], 0
     paths = files_of(folder)
     for number, path in enumerate(paths, 1):
+        told = in_name(path, own_names, is_image)
         findings += [
             f"the name of file {number} of {len(paths)}, in the order of the alphabet, tells {kind}. Rename it"
-            for kind in in_name(path, own_names, is_image)
+            for kind in told
         ]
         text, name = text_of(folder / path), path.as_posix()
+        shown = f"file {number} of {len(paths)}" if told else _shown(path)
         if text is not None:
             texts += 1
-            findings += [_told(trace, record) for trace in traces_in(name, text, own_names, is_image)]
+            findings += [_told(trace, shown, record) for trace in traces_in(name, text, own_names, is_image)]
         elif name not in record.values["outputs"]:
             findings.append(
-                f"{name}: neither a text in UTF-8 nor a file of the export. Look at it; take it away, or save it so"
+                f"{shown}: neither a text in UTF-8 nor a file of the export. Look at it; take it away, or save it so"
             )
+    for path in links_of(folder):
+        shown = "with a name that tells of somebody" if in_name(path, own_names, is_image) else _shown(path)
+        findings.append(
+            f"a link {shown}: it leads to a folder, to nothing, or by an absolute path. Put that itself here"
+        )
     if not (folder / CARD_NAME).is_file():
         findings.append(f"{CARD_NAME}: no model card. Folders of earlier versions have none: convert again")
     findings += card_findings(record)
@@ -184,9 +191,14 @@ def _score_row(row: Mapping[str, Any]) -> list[str]:
     return [title, f"{row['mean']:.3f} {interval}{notes}", count_text(row)]
 
 
-def _told(trace: Trace, record: ConversionRecord) -> str:
-    """A finding, and what to do where the file stands."""
-    place = f"{trace.file}, line {trace.line}, column {trace.column}"
+def _shown(path: Path) -> str:
+    """A file's name on one line."""
+    return re.sub(r"\s", " ", printable(path.as_posix()))
+
+
+def _told(trace: Trace, shown: str, record: ConversionRecord) -> str:
+    """A finding, and what to do where the file stands; `shown` stands for the file's name, which may itself tell."""
+    place = f"{shown}, line {trace.line}, column {trace.column}"
     if trace.file == RECORD_NAME:
         where = "in the file that the record is of, and convert again"
     elif trace.file in record.values["outputs"]:

@@ -64,19 +64,33 @@ def test_each_finding_names_file_and_line_and_what_to_do(folder):
     (folder / "notes").mkdir()
     (folder / "notes" / "run.txt").write_text("WANDB_API_KEY=0123456789abcdef\n")
     (folder / "frame.png").write_bytes(b"\x89PNG\0")
-    (folder / "DOE^JANE.md").touch()
+    (folder / "DOE^JANE.md").write_text("see ann@lab.org\n")
+    (folder / "ROE^ANN.png").write_bytes(b"\0")
+    (folder / "here.txt").symlink_to(CARD_NAME)
+    (folder / "away").symlink_to(folder.parent)
+    (folder / "DOE^A").symlink_to("nowhere")
     text = publish_check(folder).to_text()
     for said in (
         f"{CARD_NAME}, line {last}, column 12: an absolute path. Write the last name of it alone here",
         f"{CARD_NAME}, line {last}, column 36: the name of this machine or of its user. Take it out here",
         "config.json, line 2, column 20: an absolute path. Write the last name of it alone in the base's folder, and",
         "notes/run.txt, line 1, column 7: an access key or password. Revoke it where it was made, then take it out",
-        "the name of file 1 of 6, in the order of the alphabet, tells a patient's name or number. Rename it",
+        "the name of file 1 of 8, in the order of the alphabet, tells a patient's name or number. Rename it",
+        "file 1 of 8, line 1, column 5: an e-mail address",
+        "file 3 of 8: neither a text",
+        "a link away: it leads to a folder, to nothing, or by an absolute path. Put that itself here",
+        "a link with a name that tells of somebody: it",
         "frame.png: neither a text in UTF-8 nor a file of the export. Look at it; take it away, or save it so",
     ):
         assert said in text
     assert "conversion.json, line " in text and "convert again" in text
-    assert "hf upload" not in text and "hospital" not in text and "0123456789" not in text and "DOE" not in text
+    assert (
+        "hf upload" not in text
+        and "hospital" not in text
+        and "0123456789" not in text
+        and "OE^" not in text
+        and text.count("FINDING: a link") == 2
+    )
 
 
 def test_names_of_training_images_are_known_by_their_hashes(folder, tmp_path):
@@ -114,7 +128,59 @@ def test_a_card_of_another_model_and_a_lost_card_are_found(folder):
             "https://hub.co/a/b, and/or, docs/x.md, ](docs/a/b.md) 1/2/3 </think> /think b, patient-wise, **patients**",
             [],
         ),
-        ('"eos_token": "<|endoftext|>", "token_ids": 151645123, 3 @ 5, ~/x', []),
+        (
+            '"eos_token": "<|endoftext|>", "token_ids": 151645123, 3 @ 5, ~5/7, **/a/b, "hub_token": null',
+            [],
+        ),
+        (
+            "\"{{ '\\\\n\\\\nYou' }} \\\\d+\\\\w\"",
+            [],
+        ),
+        *(
+            (text, [TraceKind.PATH])
+            for text in (
+                "\\\\server\\share",
+                '"\\\\\\\\server\\\\share"',
+                "~/study",
+                "~lee/study",
+                "host:/data/a",
+                "file://server/a",
+                "s3://bucket/a",
+                "**/data/a**",
+                "</data/a>",
+                '"/My Data/a"',
+                '"\\/data\\/a"',
+                '"\\u002fdata\\u002fa"',
+                "c:/users/lee",
+            )
+        ),
+        *(
+            (text, [TraceKind.KEY])
+            for text in (
+                "my_hf_" + "a" * 30,
+                "ASIA" + "A1" * 8,
+                "npm_" + "a" * 36,
+                '"hf_token": "abcdefghij"',
+                "pwd=hunter2hunter",
+                "Bearer abcdefghijklmnop12",
+                "token='abcdefghijklmnop12'",
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+            )
+        ),
+        *(
+            (text, [TraceKind.PERSON])
+            for text in (
+                "患者姓名：王小明",
+                '"\\u59d3\\u540d: \\u738b"',
+                "病人ID: 4",
+                "王^小明",
+                "patient-id: 4",
+                "Patient No. 4",
+                "MRN: 7",
+                "Accession number = 7",
+                "11010519491231002X",
+            )
+        ),
     ],
 )
 def test_what_is_a_trace(text, kinds):
@@ -125,6 +191,12 @@ def test_lines_are_counted_as_editors_count_them_and_a_long_one_takes_no_minutes
     text = "a\u2028b\x0cc\r\nDOE^JANE\n" + "aB3/+" * 40_000 + "\rann@lab.org"
     found = traces_in("notes.md", text, None, lambda word: False)
     assert [(one.line, one.column) for one in found] == [(2, 1), (4, 1)]
+
+
+def test_columns_are_those_of_the_line_as_it_is_written():
+    line = '"\\u738b\\u5c0f": "\\/data\\/a", "m": "ann@lab.org", "x": "P12Z"'
+    found = traces_in("config.json", line, None, lambda word: word == "P12Z")
+    assert [one.column - 1 for one in found] == [line.index("ann"), line.index("\\/data"), line.index("P12Z")]
 
 
 def test_vocabularies_hold_pieces_of_any_word():
@@ -200,6 +272,16 @@ def test_a_part_is_written_anew_and_the_words_around_it_stay(folder):
     (folder / CARD_NAME).write_bytes((folder / CARD_NAME).read_bytes() + own)
     write_part(folder, CardPart.SCORES, "first")
     assert (folder / CARD_NAME).read_bytes().endswith(own) and b"\nfirst\n" in (folder / CARD_NAME).read_bytes()
+    begin, end = "<!-- vesselkit scores: begin -->", "<!-- vesselkit scores: end -->"
+    for torn in (
+        f"a {begin} mine",
+        f"a {end} mine {begin} b",
+        f"{begin} mine {begin} old {end} b",
+        f"{begin} old {end} mine {end}",
+    ):
+        written = with_part(with_part(torn, CardPart.SCORES, "first"), CardPart.SCORES, "second")
+        assert " mine" in written and written.count("second") == 1 and not {"first", "old"} & set(written.split())
+    assert with_part(f"{begin} old {end} mine {begin} old {end}", CardPart.SCORES, "new").count("new") == 2
     assert with_part("# short\n", CardPart.CHECK, "yes").endswith(
         "check: begin -->\nyes\n<!-- vesselkit check: end -->\n"
     )
