@@ -12,6 +12,7 @@ from scipy.ndimage import distance_transform_edt
 
 from helpers.metrics.empties import empty_value
 from helpers.metrics.masks import as_masks
+from helpers.metrics.nearest_pixels import nearest_distances
 
 TOLERANCES_PX = (1, 2, 3)
 TOLERANCES_MM = (0.5, 1.0)
@@ -156,6 +157,8 @@ def _distances(target: np.ndarray, at: np.ndarray, spacing: tuple[float, float])
     """Distance to the nearest corner of `target` at the corners of `at`."""
     if not target.any() or not at.any():
         return np.full(np.count_nonzero(at), np.inf)
+    if spacing == (1.0, 1.0):
+        return nearest_distances(target, at)
     distances: np.ndarray = distance_transform_edt(~target, sampling=spacing)
     return np.asarray(distances[at])
 

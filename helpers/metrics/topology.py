@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.ndimage import convolve, distance_transform_edt, generate_binary_structure, label
+from scipy.ndimage import generate_binary_structure, label
 from skimage.morphology import skeletonize
 
 from helpers.metrics.empties import decided_value
 from helpers.metrics.masks import as_mask, as_masks
+from helpers.metrics.nearest_pixels import nearest_distances, nearest_pixels
 
 _EIGHT = generate_binary_structure(2, 2)
 _FOUR = generate_binary_structure(2, 1)
@@ -23,8 +24,6 @@ SKELETON_METHOD = "zhang"
 
 # Shorter stretches are the width of a brush: ends of centrelines move that much with the outline.
 SHORTEST_GAP_PX = 3
-
-_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,17 @@ def betti_numbers(mask: np.ndarray) -> BettiNumbers:
     Raises RefusedInput as `as_mask`.
     """
     padded = np.pad(as_mask("mask", mask), 1)
-    return BettiNumbers(pieces=label(padded, _EIGHT)[1], holes=label(~padded, _FOUR)[1] - 1)
+    pieces = label(padded, _EIGHT)[1]
+    return BettiNumbers(pieces=pieces, holes=pieces - _euler_number(padded))
+
+
+def _euler_number(padded: np.ndarray) -> int:
+    """Pieces less holes of a mask (H, W) with background on all four sides: corners less sides plus pixels."""
+    beside, below = padded[:, :-1] | padded[:, 1:], padded[:-1] | padded[1:]
+    corners = beside[:-1] | beside[1:]
+    return int(
+        np.count_nonzero(corners) - np.count_nonzero(beside) - np.count_nonzero(below) + np.count_nonzero(padded)
+    )
 
 
 def topology_scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -122,8 +131,10 @@ def branch_labels(skeleton: np.ndarray) -> np.ndarray:
         RefusedInput: as `as_mask`.
     """
     skeleton = as_mask("skeleton", skeleton)
-    neighbours = convolve(skeleton.astype(np.uint8), _NEIGHBOURS, mode="constant")
-    branches: np.ndarray = label(skeleton & (neighbours <= 2), _EIGHT)[0]
+    padded = np.pad(skeleton, 1).view(np.uint8)
+    in_column = padded[:-2] + padded[1:-1] + padded[2:]
+    around = in_column[:, :-2] + in_column[:, 1:-1] + in_column[:, 2:]  # the pixel itself and its neighbours
+    branches: np.ndarray = label(skeleton & (around <= 3), _EIGHT)[0]
     return branches
 
 
@@ -144,12 +155,11 @@ def broken_branches(truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[
     """
     truth_skeleton, prediction = as_masks(truth_skeleton=truth_skeleton, prediction=prediction)
     branches = branch_labels(truth_skeleton)
-    stretches, _ = label((branches > 0) & ~prediction, _EIGHT)
-    sizes = np.bincount(stretches.ravel())
-    sizes[0] = 0
-    gaps = (sizes >= SHORTEST_GAP_PX)[stretches]
+    missing = (branches > 0) & ~prediction
+    stretches = label(missing, _EIGHT)[0][missing]
+    gaps = (np.bincount(stretches) >= SHORTEST_GAP_PX)[stretches]
     return {
-        "broken_branches": float(np.unique(branches[gaps]).size),
+        "broken_branches": float(np.unique(branches[missing][gaps]).size),
         "broken_length_px": float(np.count_nonzero(gaps)),
     }
 
@@ -169,9 +179,11 @@ def local_width(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
         RefusedInput: as `as_mask`, and for two shapes.
     """
     truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
-    depth = distance_transform_edt(truth)
-    rows, columns = distance_transform_edt(~truth_skeleton, return_distances=False, return_indices=True)
-    return np.where(truth, 2 * depth[rows, columns] - 1, 0.0)
+    depth = np.zeros(truth.shape)
+    depth[truth_skeleton] = nearest_distances(~truth, truth_skeleton)
+    width = np.zeros(truth.shape)
+    width[truth] = 2 * depth[nearest_pixels(truth_skeleton, truth)] - 1
+    return width
 
 
 def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
