@@ -3,6 +3,7 @@
 It names no file, no case and no patient.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.dicom_header import is_dicom
 from helpers.data.frames.frame import Frame, listing_sha256
 from helpers.data.frames.image_reading import UNIT, image_depth
-from helpers.data.groups.case_groups import UNKNOWN, CaseGroups, case_groups
+from helpers.data.groups.case_groups import UNKNOWN, CaseGroups, GroupSource, case_groups
+from helpers.data.ids.privacy import may_name_a_person
 from helpers.data.rules import TRUTH_RULES
 
 CARD_NAME = "README.md"
@@ -26,6 +28,7 @@ _PART = "data"
 # Columns, or words of DICOM headers, that say how frames came about and name nobody.
 _GROUPS = ("view", "vendor")
 _NOT_TOLD = "not told"
+_PLACE = re.compile(r"[/~\\]|[A-Za-z]:[/\\]")  # on a machine
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _FRAME = """\
 ---
@@ -167,9 +170,12 @@ def _groups(dataset: Dataset, name: str) -> str:
 
 def _groups_of(dataset: Dataset, column: str) -> CaseGroups | None:
     try:
-        return case_groups(dataset, column)
+        groups = case_groups(dataset, column)
     except UsageProblem:  # no such column and no such header, or cells that may name somebody
         return None
+    # Nobody asked for this column by its name, as with --groups: what is doubtful is left out.
+    cells = set(groups.by_case.values()) - {None} if groups.source is GroupSource.CSV else ()
+    return None if any(may_name_a_person(cell) or _PLACE.match(cell) for cell in cells if cell) else groups
 
 
 def _depth(case: Case) -> str:

@@ -178,8 +178,8 @@ def _require_groups(
     telling = [group for group in groups if tells_of_a_person(group)]
     if telling or _names_somebody(dataset, groups, tables):
         raise UsageProblem(
-            f"--groups {column}: expected words that name nobody, found a date, a long number, or the name of a "
-            "patient or file among its values, which results would show. Give another column, or values in words"
+            f"--groups {column}: expected words that name nobody, found a date, a long number, a mail address, or the "
+            "name of a patient or file among its values, which results would show. Give another column, or plain words"
         )
 
 

@@ -15,6 +15,7 @@ _PATTERNS = {
         r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
         r"|(?<!\d)(?:0?[1-9]|[12]\d|3[01])([-_.])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d(?!\d)"
     ),
+    "an e-mail address": re.compile(r"[\w.+-]@[^\W\d_][\w-]*\.[\w.-]*[^\W\d_]{2,}"),
     "a long number": re.compile(r"(?<!\d)\d{7,}(?!\d)"),
 }
 
@@ -87,19 +88,35 @@ _PLAIN = frozenset(
 )
 
 
+# Who makes machines, in words that could be two names of a person.
+_MAKERS = frozenset(
+    ("siemens", "healthineers", "philips", "general", "electric", "healthcare", "medical", "systems")
+    + ("canon", "toshiba", "shimadzu", "united", "imaging", "hitachi", "fujifilm", "ziehm", "corporation")
+)
+
+
 def name_signs(name: str) -> tuple[str, ...]:
     """Kinds of patient data that a file's name or path may hold, such as `a date`; empty where it seems plain."""
     signs = [kind for kind, pattern in _PATTERNS.items() if pattern.search(name)]
     stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", name)
-    pairs = (match.groups() for match in _WORDS.finditer(stem))
-    if _PERSON not in signs and any(_PLAIN.isdisjoint(map(str.casefold, pair)) for pair in pairs):
+    if _PERSON not in signs and _has_two_names(stem, _PLAIN):
         signs.insert(0, _PERSON)
     return tuple(signs)
 
 
 def tells_of_a_person(text: str) -> bool:
-    """Whether a text holds a date, a long number or a DICOM person name. Two words alone do not tell: `Left Main`."""
+    """Whether a text holds a date, a long number, a mail address or a DICOM name. `Left Main` tells of none."""
     return any(pattern.search(text) for kind, pattern in _PATTERNS.items() if kind != _PERSON)
+
+
+def may_name_a_person(text: str) -> bool:
+    """Whether a view or vendor may name somebody: two words side by side, neither usual nor a maker's, are enough."""
+    return tells_of_a_person(text) or _has_two_names(text, _PLAIN | _MAKERS)
+
+
+def _has_two_names(text: str, plain: frozenset[str]) -> bool:
+    pairs = (match.groups() for match in _WORDS.finditer(text))
+    return any(plain.isdisjoint(map(str.casefold, pair)) for pair in pairs)
 
 
 def header_signs(path: Path) -> tuple[tuple[str, ...], bool | None]:

@@ -40,6 +40,15 @@ def test_patients_views_and_depth(folder):
     assert not any(word in text for word in ("DOE", "ROE", "P001", "a0.png", str(folder)))
 
 
+@pytest.mark.parametrize("cell", ["Jane Doe", "doe, jane", "lee@lab.org", "/data/a", "C:\\a", "~lee"])
+def test_a_view_that_may_name_somebody_or_a_place_is_left_out(folder, cell):
+    table = folder / "table.csv"
+    table.write_text(table.read_text().replace("LAO", f'"{cell}"'))
+    opened = open_dataset(folder, group_by="column:patient")
+    text = facts_text(opened, audit(opened))
+    assert "View: not told." in text and cell not in text
+
+
 def test_splits_are_counted_and_unknown_patients_said(folder):
     opened = open_dataset(folder, group_by="column:patient")
     first, *others = opened.cases

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.data.ids.privacy import header_signs, name_signs
+from helpers.data.ids.privacy import header_signs, may_name_a_person, name_signs
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from helpers.data.ids.privacy import header_signs, name_signs
         ("x_20240131_1.png", "a date"),
         ("31.01.1950.png", "a date"),
         ("0012345678.png", "a long number"),
+        ("lee@lab.org.png", "an e-mail address"),
     ],
 )
 def test_signs_are_told_by_their_kind(name, kind):
@@ -40,12 +41,19 @@ def test_signs_are_told_by_their_kind(name, kind):
         "train/ground_truth/vessel_mask.png",
         "lao_frame_001.png",
         "lca/smith.png",
+        "vessel@2x.png",
         "test_image.ah.ppm",
         "aortic_root_without_contrast.png",
     ],
 )
 def test_plain_names_have_none(name):
     assert name_signs(name) == ()
+
+
+def test_views_and_vendors_are_no_persons():
+    plain = ("RAO cranial", "Left Main", "LAO 30 caudal", "Siemens Healthineers", "Philips Medical Systems", "spider")
+    assert not any(map(may_name_a_person, plain))
+    assert all(map(may_name_a_person, ("Jane Doe", "doe, jane", "DOE^JANE", "by lee@lab.org", "1950-01-31")))
 
 
 def test_an_image_has_no_header(tmp_path):
