@@ -113,15 +113,22 @@ def _recorded_nothing(record: ConversionRecord) -> str | None:
 def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
     expected = record.values["outputs"]
     present = {path.name for path in record.folder.iterdir() if path.is_file()} - {RECORD_NAME, CARD_NAME}
-    report.findings += [f"file missing: {name}" for name in sorted(set(expected) - present)]
+    report.findings += file_findings(record)
     report.findings += [f"file not in the record: {name}" for name in sorted(present - set(expected))]
-    names = sorted(set(expected) & present)
-    digests = sha256_files([record.folder / name for name in names], "hashing the folder")
-    for name, digest in zip(names, digests, strict=True):
-        if digest != expected[name]["sha256"]:
-            report.findings.append(f"file changed since the conversion: {name}")
     report.checked.append(f"{len(expected)} files by sha256")
     report.findings += card_findings(record)
+
+
+def file_findings(record: ConversionRecord) -> list[str]:
+    """Which files of the export are lost, or hold something else than when they were written."""
+    expected = record.values["outputs"]
+    names = sorted(name for name in expected if (record.folder / name).is_file())
+    digests = sha256_files([record.folder / name for name in names], "hashing the folder")
+    return [f"file missing: {name}" for name in sorted(set(expected) - set(names))] + [
+        f"file changed since the conversion: {name}"
+        for name, digest in zip(names, digests, strict=True)
+        if digest != expected[name]["sha256"]
+    ]
 
 
 def card_findings(record: ConversionRecord) -> list[str]:

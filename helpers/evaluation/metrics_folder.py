@@ -40,6 +40,8 @@ GROUPS_NAME = "groups.parquet"
 _HASHED = (TABLE_NAME, CHANGES_NAME, YARDSTICKS_NAME, THRESHOLDS_NAME, RELIABILITY_NAME, HISTOGRAMS_NAME)
 _SOMETIMES = (GUESSES_NAME, FRAMES_NAME, SEQUENCES_NAME, GROUPS_NAME)  # where a folder has them
 
+_ADVICE = "Evaluate again, or give a folder that `vesselkit evaluate` wrote"
+
 PREDICTION = "prediction"  # column of the table, see `Metrics.predictions`
 
 
@@ -166,8 +168,8 @@ def open_metrics(folder: Path) -> Metrics:
         RefusedInput: for one of another version, changed since, or none.
     """
     path = Path(folder) / SUMMARY_NAME
-    summary = read_document(path, SCHEMA, _READ, ("files",), "Evaluate again")
-    with refuse_damaged(path, SCHEMA, _READ, "Evaluate again"):
+    summary = read_document(path, SCHEMA, _READ, ("files",), _ADVICE)
+    with refuse_damaged(path, SCHEMA, _READ, _ADVICE):
         files = dict(summary["files"])
     for name in (*_HASHED, *(name for name in _SOMETIMES if name in files)):
         file = Path(folder) / name

@@ -15,7 +15,7 @@ from typing import Any
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record
 from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
 from helpers.checkpoints.private_traces import Trace, files_of, in_name, links_of, text_of, traces_in
-from helpers.checkpoints.verify import card_findings
+from helpers.checkpoints.verify import card_findings, file_findings
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import counted, markdown_table, printable
 from helpers.data.groups.name_parts import words_of
@@ -131,10 +131,12 @@ def publish_check(folder: Path, scores: Path | None = None) -> PublishReport:
         )
     if not (folder / CARD_NAME).is_file():
         findings.append(f"{CARD_NAME}: no model card. Folders of earlier versions have none: convert again")
+    findings += [f"{line}. Convert again" for line in file_findings(record)]
     findings += card_findings(record)
     checked = (
         f"{counted(texts, 'file')} for paths, mail addresses, keys, names of patients, this machine and its user",
         images,
+        f"{counted(len(record.values['outputs']), 'file')} of the export by sha256, against the record",
     )
     return PublishReport(folder, checked, tuple(findings))
 

@@ -1,6 +1,7 @@
 """A model folder before it is handed on: what is found in its files, and scores on its card."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from helpers.stages import publish_stage
 from helpers.stages.publish_stage import publish_check, scores_text
 
 MODEL = "a" * 64
+CONFIG = b'{"family": "internvl",\n "model_type": "sa2va"}\n'
+OUTPUTS = {"config.json": {"sha256": sha256(CONFIG).hexdigest(), "bytes": len(CONFIG)}}
 HOME = "/".join(("", "home", "lee"))
 ROW = {
     "metric": "dice", "mean": 0.8, "low": 0.75, "high": 0.85, "interval": "Student's t, logit scale", "unit": "patient",
@@ -30,7 +33,7 @@ def record(**changes):
         "schema": SCHEMA, "schema_version": SCHEMA_VERSION, "created": "2026-12-01T00:00:00+00:00",
         "versions": {"vesselkit": "0.2.0"}, "settings": {"base": {"value": "InternVL3-8B", "source": "--base"}},
         "dtype": "bfloat16",
-        "tensors_sha256": MODEL, "inputs": [], "outputs": {"config.json": {"sha256": "0", "bytes": 1}}, "targets": [],
+        "tensors_sha256": MODEL, "inputs": [], "outputs": OUTPUTS, "targets": [],
         "sources": {}, "changes": [], "notes": [], "left_aside": {}, "total_bytes": 0,
     } | changes  # fmt: skip
 
@@ -43,7 +46,7 @@ def folder(tmp_path, monkeypatch):
     path = tmp_path / "my-model"
     path.mkdir()
     (path / "conversion.json").write_text(json.dumps(record(), indent=1))
-    (path / "config.json").write_text('{"family": "internvl",\n "model_type": "sa2va"}\n')
+    (path / "config.json").write_bytes(CONFIG)
     (path / CARD_NAME).write_text(card_text("my-model", record(), {"family": "internvl"}, None, None))
     return path
 
@@ -91,6 +94,14 @@ def test_each_finding_names_file_and_line_and_what_to_do(folder):
         and "OE^" not in text
         and text.count("FINDING: a link") == 2
     )
+
+
+def test_a_lost_and_a_changed_file_are_found(folder):
+    (folder / "config.json").write_text("{}")
+    assert "FINDING: file changed since the conversion: config.json. Convert again" in publish_check(folder).to_text()
+    (folder / "config.json").unlink()
+    text = publish_check(folder).to_text()
+    assert "FINDING: file missing: config.json. Convert again" in text and "hf upload" not in text
 
 
 def test_names_of_training_images_are_known_by_their_hashes(folder, tmp_path):
