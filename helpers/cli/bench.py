@@ -44,6 +44,7 @@ def bench_model(
     ] = None,
     calls: Annotated[int | None, typer.Option("--calls", metavar="N", help="Calls for the latency.")] = None,
     files: Annotated[int, typer.Option("--files", metavar="0", help="Images from files to a run folder.")] = 0,
+    frames: Annotated[int, typer.Option("--frames", metavar="0", help="Frames of a sequence that is followed.")] = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Quantize = None,
@@ -78,6 +79,7 @@ def bench_model(
         batch_sizes=_sizes(batch_sizes) if batch_sizes else (1, 2, 4, 8, 16) if gpu else (1, 2),
         calls=_positive("--calls", (20 if gpu else 3) if calls is None else calls),
         files=files,
+        frames=frames,
         graphs=gpu and not no_graphs,
     )
     cap = None if memory_cap is None else int(memory_cap * (1 << 30))

@@ -128,6 +128,9 @@ class InternVLBridge:
                 raise ValueError("mask_prompts: regions need an image, and image is None")
             ids = self.prompt_ids(tokenizer, text, past_text, None)
             return model.embed_prompt(torch.tensor(ids, device=model.device), None)[0]
+        if mask_prompts is None and not past_text:  # words first: afterwards the device is not asked for anything
+            words = self.words(model, self.prompt_ids(tokenizer, text, past_text, pictures), pictures)
+            return self.prompt(model, words, self.encode(model, [pixels])[0])
         (visual,) = self.encode(model, [pixels])
         rows, region_tokens = visual.rows, ""
         if mask_prompts is not None:

@@ -1,8 +1,16 @@
 """Answers that are expected again: the last one to the same words, to be confirmed in one pass."""
 
 from collections import OrderedDict
+from typing import Any
+
+import torch
 
 _MOST = 64  # words that are remembered; those asked longest ago are forgotten first
+
+
+def takes_drafts(model: Any) -> bool:
+    """Whether a model reads drafts: not in float32, where answers are the same to the last bit in all calls."""
+    return model.get_input_embeddings().weight.dtype != torch.float32
 
 
 class Drafts:

@@ -102,7 +102,7 @@ class GreedyDecoding:
             positions = torch.cat([positions, batch.shifted(mask, most)], dim=-1)
         cache = DynamicCache()
         levels = [_filled(level, most) for level in batch.levels]
-        passed = self.language_pass(embeddings, cache, _told(mask), positions, levels)
+        passed = self.language_pass(embeddings, cache, mask if batch.is_padded else None, positions, levels)
         longest = embeddings.shape[1] - most
         within = [
             row[[longest - len(prompt) + place for place in prompt.seg_places]]
@@ -194,12 +194,14 @@ class _Padded:
 
     Attributes:
         rows: (B, N, H); mask: (B, N).
+        is_padded: whether there is any padding, known without asking the device.
         positions: (3, B, N); shifts: (B,), see `Prompt`; None where columns are counted.
         levels: (B, N, H) each.
     """
 
     rows: torch.Tensor
     mask: torch.Tensor
+    is_padded: bool
     positions: torch.Tensor | None
     shifts: torch.Tensor | None
     levels: list[torch.Tensor]
@@ -219,9 +221,10 @@ def _pad_in_front(prompts: list[Prompt]) -> _Padded:
     mask = torch.ones((len(prompts), longest), dtype=torch.long, device=device)
     for row, prompt in zip(mask, prompts, strict=True):
         row[: longest - len(prompt)] = 0
+    is_padded = any(len(prompt) < longest for prompt in prompts)
     rows = padded([prompt.rows for prompt in prompts])
     if all(prompt.positions is None for prompt in prompts):
-        return _Padded(rows, mask, None, None, [])
+        return _Padded(rows, mask, is_padded, None, None, [])
     placed = padded([_positions(prompt).T for prompt in prompts]).permute(2, 0, 1).to(device)
     shifts = torch.tensor([prompt.shift for prompt in prompts], device=device)
     count = max(len(prompt.levels) for prompt in prompts)
@@ -229,7 +232,7 @@ def _pad_in_front(prompts: list[Prompt]) -> _Padded:
         padded([prompt.levels[at] if prompt.levels else torch.zeros_like(prompt.rows) for prompt in prompts])
         for at in range(count)
     ]
-    return _Padded(rows, mask, placed, shifts, levels)
+    return _Padded(rows, mask, is_padded, placed, shifts, levels)
 
 
 def _positions(prompt: Prompt) -> torch.Tensor:

@@ -74,7 +74,12 @@ class LanguagePass:
             # of the next, which some versions take for the end of a text.
             columns = counted(_or_ones(mask, cache, embeddings), newest)
             told["position_ids"] = torch.cat([columns[None], positions])
-        with _added(self._decoder.layers, levels), _inputs_of(self._decoder.norm) as raw:
+        columns = newest + cache.get_seq_length()
+        with (
+            _fixed_frequencies(getattr(self._decoder, "rotary_emb", None), columns),
+            _added(self._decoder.layers, levels),
+            _inputs_of(self._decoder.norm) as raw,
+        ):
             states = self._decoder(inputs_embeds=embeddings, **told).last_hidden_state
         return Passed(states, raw[-1] if self._seg_state is SegState.BEFORE_NORM else states)
 
@@ -123,6 +128,23 @@ def _or_ones(mask: torch.Tensor | None, cache: Any, embeddings: torch.Tensor) ->
         return mask
     columns = cache.get_seq_length() + embeddings.shape[1]
     return torch.ones((len(embeddings), columns), dtype=torch.long, device=embeddings.device)
+
+
+@contextmanager
+def _fixed_frequencies(rotary: Any, columns: int) -> Iterator[None]:
+    """Keep dynamic rotary embeddings from reading the length off the device, where it changes no frequency.
+
+    Where a longer text changed them before, they must be asked, and change back.
+    """
+    kind = getattr(rotary, "rope_type", None)
+    if kind != "dynamic" or max(columns, rotary.max_seq_len_cached) > rotary.original_max_seq_len:
+        yield
+        return
+    rotary.rope_type = "default"
+    try:
+        yield
+    finally:
+        rotary.rope_type = kind
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from .bridge_internvl import encode_tiles
 from .bridge_qwen_vl import encode_pictures
 from .components import CallOutput, MaskLogits, Sam2Features, SegProjection, fit_memory_width
 from .configuration_sa2va import Sa2VAConfig
+from .device_pixels import DevicePixels
 from .drafts import Drafts
 from .generation import GeneratedText, GreedyDecoding, checked_limit
-from .given_image import one_picture, require_kind
-from .image_mode import given_as_rgb
+from .given_image import require_kind
+from .image_call import predict_image
 from .language_pass import LanguagePass
 from .mask_decoding import Candidates, decode
 from .official_calls import (
@@ -34,19 +35,26 @@ from .official_calls import (
     warn_of_float32,
     without_flash,
 )  # fmt: skip
-from .processing_sa2va import IMAGE_CONTEXT, sam2_pixels, upsample_logits
+from .own_graphs import OwnGraphs
+from .processing_sa2va import IMAGE_CONTEXT
 from .prompt import Prompt
+from .sam2_fast_path import unused_ops_skipped
 from .sam2_sizes import sam2_video_config
-from .tracking import Tracker
+from .tracking import Tracker, TrackingPasses
 from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
     from .answer_text import plain_text  # noqa: F401
+    from .graphed_model import GraphedModel  # noqa: F401
     from .image_depth import Depth  # noqa: F401
     from .image_file import upright  # noqa: F401
+    from .image_mode import given_as_rgb  # noqa: F401
     from .image_stacks import is_in_planes  # noqa: F401
     from .qwen_pixels import PixelSettings  # noqa: F401
     from .qwen_towers import Qwen3VLTower  # noqa: F401
+    from .readback import Readback  # noqa: F401
+    from .replay import GraphPool  # noqa: F401
+    from .resizing import Resizes  # noqa: F401
     from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
 
 
@@ -66,6 +74,7 @@ class Sa2VAModel(PreTrainedModel):
         "Qwen2_5_VLDecoderLayer", "Qwen3VLBlock", "Qwen3VLTextDecoderLayer", "Sam2MultiScaleBlock",
         "Sam2VideoTwoWayAttentionBlock",
     ]  # fmt: skip
+    aside = None  # see `GraphedModel`
     _tied_weights_keys: Any = (
         {"language_model.lm_head.weight": "language_model.model.embed_tokens.weight"}
         if int(transformers.__version__.split(".")[0]) >= 5
@@ -84,7 +93,7 @@ class Sa2VAModel(PreTrainedModel):
         self.sam2 = Sam2VideoModel(sam2_config)
         fit_memory_width(self.sam2, config.sam2_sizes.mem_dim)
         self.seg_projection = SegProjection(config.hidden_size, config.sam2_sizes.d_model)
-        self.drafts = Drafts()
+        self.drafts, self.pixels, self.graphs = Drafts(), DevicePixels(), OwnGraphs()
         self.post_init()
 
     @classmethod
@@ -169,7 +178,8 @@ class Sa2VAModel(PreTrainedModel):
 
     def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
         """SAM2's image encoder: (B, 3, 1024, 1024) -> features of the B images."""
-        stride_4, stride_8, stride_16 = self.sam2.get_image_embeddings(pixel_values)
+        with unused_ops_skipped(self.sam2.vision_encoder):
+            stride_4, stride_8, stride_16 = self.sam2.get_image_embeddings(pixel_values)
         return Sam2Features(stride_16, (stride_4, stride_8))
 
     def decode_masks(
@@ -194,6 +204,11 @@ class Sa2VAModel(PreTrainedModel):
         high_resolution = tuple(level[image_index] for level in features.high_resolution)
         return decode(self.sam2, features.embedding[image_index], high_resolution, prompts)
 
+    @property
+    def tracking(self) -> TrackingPasses:
+        """What trackers compute."""
+        return TrackingPasses(self.sam2)
+
     def tracker(self, seg_states: torch.Tensor) -> Tracker:
         """What follows the objects of (S, H) hidden states through a sequence."""
         return Tracker(self.sam2, self.seg_projection(seg_states))
@@ -211,53 +226,9 @@ class Sa2VAModel(PreTrainedModel):
         """Refused: names the call that takes its place."""
         raise NotImplementedError(instead_of("forward"))
 
-    def predict(
-        self,
-        image: Any = None,
-        text: str = "",
-        past_text: str = "",
-        mask_prompts: Any = None,
-        tokenizer: Any = None,
-        token_limit: int | None = None,
-        draft: bool = False,
-    ) -> CallOutput:
-        """One answer with its masks; `predict_forward` wraps it in the official return value.
-
-        Args:
-            image: see `one_picture`, or None for a text-only call.
-            text: the user's words.
-            past_text: earlier turns, written out; the same image must be given again.
-            mask_prompts: region prompts, see `region_cells`.
-            tokenizer: that of the model's own folder.
-            token_limit: most tokens of the answer; None takes the config's.
-            draft: read the last answer to the same words behind the prompt, see `predict_forward`.
-        """
-        config, bridge = self.config, self.bridge
-        limit = checked_limit(self.config, tokenizer, token_limit)
-        if image is None:
-            prompt = bridge.question(self, tokenizer, text, past_text, mask_prompts=mask_prompts)
-        else:
-            (image,) = given_as_rgb([one_picture(image)])
-            pixels = bridge.image_bytes(image)
-            pictures = bridge.image_tokens(pixels)
-            prompt = bridge.question(self, tokenizer, text, past_text, pixels, pictures, mask_prompts)
-        expected = (
-            self.drafts.of(text, past_text)
-            if draft and self.get_input_embeddings().weight.dtype != torch.float32
-            else None
-        )
-        answer = self.answers([prompt], tokenizer, limit, None if expected is None else [expected])[0]
-        if expected is not None:
-            self.drafts.keep(text, past_text, answer.token_ids)
-        words = bridge.answer_text(answer.token_ids, tokenizer)
-        if image is None or not len(answer.seg_states):
-            height, width = (0, 0) if image is None else (image.height, image.width)
-            return CallOutput(words, answer, None, torch.zeros((0, height, width)))
-        side = config.sam2_sizes.image_size
-        pixels = sam2_pixels(image, side, config.sam2_pixel_constants, self.dtype).to(self.device)
-        masks = self.decode_masks(self.encode_sam2(pixels), answer.seg_states)
-        logits = upsample_logits(masks.low_resolution, side, image.height, image.width)
-        return CallOutput(words, answer, masks, logits)
+    def predict(self, image: Any = None, text: str = "", *arguments: Any, **options: Any) -> CallOutput:
+        """One answer with its masks, see `predict_image`; `predict_forward` wraps it in the official return value."""
+        return predict_image(self, image, text, *arguments, **options)
 
     @torch.inference_mode()
     def predict_forward(
@@ -271,6 +242,7 @@ class Sa2VAModel(PreTrainedModel):
         processor: Any = None,
         max_new_tokens: int | None = None,
         draft: bool = True,
+        cuda_graphs: bool = True,
     ) -> Any:
         """The official call.
 
@@ -285,12 +257,16 @@ class Sa2VAModel(PreTrainedModel):
                 InternVL family puts it in front; the Qwen families read the bare words, which is another prompt to
                 them. For a list of images one for all, or a list with one for each. It may come second in place, and
                 the tokenizer third: (image, text, tokenizer).
-            past_text, mask_prompts, tokenizer: see `predict`.
+            past_text, mask_prompts, tokenizer: see `predict_image`.
             processor: without effect, which is said once; kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.
-            draft: of an image, in narrower dtypes than float32: the last answer to the same words is read behind the
+            draft: in narrower dtypes than float32, the last answer to the same words is read behind the
                 prompt, and one pass confirms it in place of one for each token. The tokens are those without it, and
                 no result depends on calls before. False goes token by token, as float32 always does.
+            cuda_graphs: on a GPU, in narrower dtypes than float32, what comes for the third time in the same sizes is
+                captured and replayed: that call is slower, and later ones are faster. Up to 8 sizes of image and words
+                are held, and the graphs share some memory; they are dropped where a weight, a module or a mode of the
+                model was changed. False launches every operation, and holds nothing.
         Returns:
             `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
             `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
@@ -314,28 +290,35 @@ class Sa2VAModel(PreTrainedModel):
             for number, one in enumerate(image, 1):
                 require_kind(one, f"image {number} of {len(image)}")
             return [
-                self.predict_forward(one, text=words, tokenizer=tokenizer, max_new_tokens=max_new_tokens, draft=draft)
+                self.predict_forward(
+                    one,
+                    text=words,
+                    tokenizer=tokenizer,
+                    max_new_tokens=max_new_tokens,
+                    draft=draft,
+                    cuda_graphs=cuda_graphs,
+                )
                 for one, words in zip(image, texts, strict=True)
             ]
         if video is None:
             found: CallOutput | VideoPrediction = self.predict(
-                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft
+                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft, cuda_graphs
             )
             frames = found.logits[:, None]
+            is_finite, masks = bool(frames.isfinite().all()), (frames.sigmoid() > 0.5).cpu()
         else:
             limit = checked_limit(self.config, tokenizer, max_new_tokens)
-            found = predict_video(self, video, text or "", past_text, tokenizer, limit)
-            frames = found.logits
-        if not frames.isfinite().all():
+            found = predict_video(self, video, text or "", past_text, tokenizer, limit, draft, cuda_graphs)
+            frames, is_finite, masks = found.logits, found.is_finite, found.masks
+        if not is_finite:
             raise ValueError(
                 f"the masks hold values that are no numbers: the model overflows {self.dtype}; load it with "
                 "dtype=torch.bfloat16 or torch.float32"
             )
-        masks = (frames.sigmoid() > 0.5).cpu().numpy()
         logits = frames.cpu().numpy().astype(np.float32, copy=False)
         return {
             "prediction": found.text,
-            "prediction_masks": list(masks),
+            "prediction_masks": list(masks.numpy()),
             "prediction_logits": list(logits),
         }
 

@@ -72,8 +72,7 @@ def tile_pixels(tiles: list[Image.Image]) -> torch.Tensor:
 
 def normalise_tiles(tiles: torch.Tensor) -> torch.Tensor:
     """Tiles (n, 3, H, W) uint8, as float32 normalised for the vision tower, on their device."""
-    mean = torch.tensor(_IMAGENET_MEAN, device=tiles.device).view(1, 3, 1, 1)
-    std = torch.tensor(_IMAGENET_STD, device=tiles.device).view(1, 3, 1, 1)
+    mean, std = (_channels(values, torch.float32, tiles.device) for values in (_IMAGENET_MEAN, _IMAGENET_STD))
     return (tiles.float() / 255 - mean) / std
 
 
@@ -97,9 +96,14 @@ def normalise_sam2(pixels: torch.Tensor, constants: str, dtype: torch.dtype) -> 
     rounded = constants == "bf16_rounded"
     work = torch.bfloat16 if rounded and dtype == torch.bfloat16 else torch.float32
     stored = torch.bfloat16 if rounded else torch.float32
-    mean = torch.tensor(_IMAGENET_MEAN, dtype=stored, device=pixels.device).to(work).view(1, 3, 1, 1)
-    std = torch.tensor(_IMAGENET_STD, dtype=stored, device=pixels.device).to(work).view(1, 3, 1, 1)
+    mean, std = (_channels(values, stored, pixels.device).to(work) for values in (_IMAGENET_MEAN, _IMAGENET_STD))
     return ((pixels.to(work) / 255 - mean) / std).to(dtype)
+
+
+def _channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A value for each channel, (1, 3, 1, 1), on a device, without waiting for what it computes."""
+    made = torch.tensor(values, dtype=dtype).view(1, 3, 1, 1)
+    return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made.to(device)
 
 
 def region_cells(mask_prompts: list, grid: int) -> torch.Tensor:

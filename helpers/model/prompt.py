@@ -96,5 +96,11 @@ def embed_words(model: Any, token_ids: Sequence[int], placeholder: int) -> Embed
         else:
             words += ids
             lengths[-1] = len(ids)
-    embedded = model.get_input_embeddings()(torch.tensor(words, dtype=torch.long, device=model.device))
+    embedded = model.get_input_embeddings()(on_device(words, model.device))
     return EmbeddedWords(token_ids, embedded.split(lengths), tuple(gaps))
+
+
+def on_device(token_ids: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Token ids int64 (n,) on a device, without waiting for what it computes."""
+    ids = torch.tensor(token_ids, dtype=torch.long)
+    return ids.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else ids.to(device)

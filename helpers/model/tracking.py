@@ -4,7 +4,9 @@ Shapes: S objects, one for each `[SEG]`; D SAM2 width; M memory width; P places 
 to end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +14,13 @@ from torch import nn
 from transformers import Sam2VideoModel
 
 from .mask_decoding import decode
+from .replay import Tensors
+from .sam2_fast_path import unused_ops_skipped
 
 SPATIAL_MEMORIES = 6
 POINTER_MEMORIES = 15
+
+Wrap = Callable[[Callable[..., Tensors]], Callable[..., Tensors]]
 
 
 @dataclass
@@ -30,6 +36,10 @@ class FrameFeatures:
     embedding: torch.Tensor
     high_resolution: tuple[torch.Tensor, torch.Tensor]
     positions: torch.Tensor
+
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """All of them, in the order of the attributes."""
+        return (self.embedding, *self.high_resolution, self.positions)
 
 
 @dataclass
@@ -57,6 +67,28 @@ class _Memory:
     pointers: torch.Tensor
 
 
+class TrackingPasses:
+    """What trackers compute, as functions of tensors alone, replayed where CUDA graphs are."""
+
+    def __init__(self, sam2: Sam2VideoModel, replayed: Wrap | None = None, encoding: Wrap | None = None):
+        """Take a SAM2; trackers of several sequences may share this.
+
+        Args:
+            replayed: makes a function a replayed one; None for single launches.
+            encoding: the same for the encoder.
+        """
+        encode, prompt, follow = partial(_encode, sam2), partial(_prompt, sam2), partial(_follow, sam2)
+        self.encode = encode if encoding is None else encoding(encode)
+        self.prompt = prompt if replayed is None else replayed(prompt)
+        self.follow = follow if replayed is None else replayed(follow)
+
+    def features(self, pixel_values: torch.Tensor) -> list[FrameFeatures]:
+        """SAM2's encoder on n frames together, (n, 3, side, side), normalised: it needs no memory."""
+        embedding, first, second, positions = self.encode(pixel_values)
+        frames = zip(embedding.split(1), first.split(1), second.split(1), strict=True)
+        return [FrameFeatures(one, (stride_4, stride_8), positions) for one, stride_4, stride_8 in frames]
+
+
 class Tracker:
     """Follows the objects of S `[SEG]` through one sequence, frame by frame.
 
@@ -68,14 +100,16 @@ class Tracker:
     object score suppresses no mask, and object pointers carry no position in time.
     """
 
-    def __init__(self, sam2: Sam2VideoModel, prompts: torch.Tensor):
+    def __init__(self, sam2: Sam2VideoModel, prompts: torch.Tensor, passes: TrackingPasses | None = None):
         """Start a sequence.
 
         Args:
             prompts: (S, D), the projected states of the `[SEG]`.
+            passes: those of this SAM2; None for single launches.
         """
         self._sam2 = sam2
         self._prompts = prompts
+        self._passes = TrackingPasses(sam2) if passes is None else passes
         self._prompted: dict[int, _Memory] = {}
         self._followed: dict[int, _Memory] = {}
         self._memory_positions: torch.Tensor | None = None  # (P, 1, M), the same for all frames
@@ -83,12 +117,11 @@ class Tracker:
 
     def encode(self, pixel_values: torch.Tensor) -> FrameFeatures:
         """SAM2's encoder on one frame, (1, 3, side, side), normalised."""
-        encoded = self._sam2.vision_encoder(pixel_values)
-        stride_4, stride_8, stride_16 = encoded.fpn_hidden_states
-        decoder = self._sam2.mask_decoder
-        return FrameFeatures(
-            stride_16, (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)), encoded.fpn_position_encoding[-1]
-        )
+        return self.encode_all(pixel_values)[0]
+
+    def encode_all(self, pixel_values: torch.Tensor) -> list[FrameFeatures]:
+        """SAM2's encoder on n frames together, see `TrackingPasses.features`."""
+        return self._passes.features(pixel_values)
 
     def prompt(self, frame: int, features: FrameFeatures) -> FrameMasks:
         """Masks of a frame by the `[SEG]` alone; it is remembered.
@@ -96,9 +129,8 @@ class Tracker:
         Args:
             frame: its number in the sequence.
         """
-        embedding = features.embedding + self._sam2.no_memory_embedding.reshape(1, -1, 1, 1)
-        masks = self._decode(embedding.expand(len(self._prompts), -1, -1, -1), features, self._prompts)
-        self._prompted[frame] = self._remember(features, masks)
+        masks, memory = self._found(self._passes.prompt(features.embedding, *features.high_resolution, self._prompts))
+        self._prompted[frame] = memory
         return masks
 
     def follow(self, frame: int, features: FrameFeatures) -> FrameMasks:
@@ -107,8 +139,8 @@ class Tracker:
         Args:
             frame: its number in the sequence, beyond those that were followed before.
         """
-        masks = self._decode(self._recall(frame, features), features, None)
-        self._followed[frame] = self._remember(features, masks)
+        given = (features.embedding, *features.high_resolution, features.positions)
+        masks, self._followed[frame] = self._found(self._passes.follow(*given, *self._recalled(frame)))
         for known in [known for known in self._followed if abs(frame - known) >= POINTER_MEMORIES]:
             del self._followed[known]
         return masks
@@ -118,28 +150,24 @@ class Tracker:
         self._followed.clear()
         self._step = -1
 
-    def _decode(self, embedding: torch.Tensor, features: FrameFeatures, prompts: torch.Tensor | None) -> FrameMasks:
-        """Masks from an (S, D, h, w) embedding; `prompts` (S, D) or None."""
-        high_resolution = tuple(level.expand(len(embedding), -1, -1, -1) for level in features.high_resolution)
-        found = decode(self._sam2, embedding, high_resolution, prompts)
-        pointers = self._sam2.object_pointer_proj(found.tokens[found.best])
-        pointers = torch.where(found.object_score[:, None] > 0, pointers, self._sam2.no_object_pointer)
-        return FrameMasks(found.logits[found.best].float(), found.predicted_iou, found.object_score, pointers)
+    def _found(self, passed: Tensors) -> tuple[FrameMasks, _Memory]:
+        """Masks and memory of a pass; the places of the memory map are the same for all frames."""
+        *masks, features, places = passed
+        found = FrameMasks(*masks)
+        return found, self._kept(features, places, found.pointers)
+
+    def _kept(self, features: torch.Tensor, places: torch.Tensor, pointers: torch.Tensor) -> _Memory:
+        if self._memory_positions is None:
+            self._memory_positions = places
+        return _Memory(features, pointers)
 
     def _remember(self, features: FrameFeatures, masks: FrameMasks) -> _Memory:
-        config = self._sam2.config
-        side: Any = config.image_size
-        square = nn.functional.interpolate(masks.low_resolution[:, None], size=(side, side), mode="bilinear")
-        signal = square.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
-        embedding = features.embedding.expand(len(signal), -1, -1, -1)
-        encoded, positions = self._sam2.memory_encoder(embedding, signal.to(embedding))
-        if self._memory_positions is None:
-            self._memory_positions = _laid_out(positions[:1])
-        return _Memory(_laid_out(encoded.to(torch.bfloat16)), masks.pointers)
+        """What later frames recall of a frame with these masks."""
+        remembered, places = _remember(self._sam2, features.embedding, masks.low_resolution)
+        return self._kept(remembered, places, masks.pointers)
 
-    def _recall(self, frame: int, features: FrameFeatures) -> torch.Tensor:
-        """The frame's embedding, (S, D, h, w), in the light of what is remembered."""
-        count, (_, width, height, breadth) = len(self._prompts), features.embedding.shape
+    def _recalled(self, frame: int) -> Tensors:
+        """What is remembered for a frame, as `_follow` takes it."""
         in_time = self._sam2.memory_temporal_positional_encoding[:, 0]  # the last row is that of prompted frames
         memories = [(memory, in_time[-1]) for memory in self._prompted.values()]
         for distance in range(SPATIAL_MEMORIES, 0, -1):
@@ -149,23 +177,89 @@ class Tracker:
         pointers = [m.pointers for at, m in self._prompted.items() if (frame - at) * self._step >= 0]
         recent = (self._followed.get(frame - self._step * distance) for distance in range(1, POINTER_MEMORIES + 1))
         pointers += [memory.pointers for memory in recent if memory is not None]
-        keys = [memory.features.to(features.embedding) for memory, _ in memories]
-        laid_out: Any = self._memory_positions  # there are some as soon as anything is remembered
-        positions = [(laid_out + time).expand(-1, count, -1) for _, time in memories]
-        pieces = 0
-        if pointers:
-            pointer_tokens = _pieces(torch.stack(pointers), keys[0].shape[-1])
-            keys.append(pointer_tokens)
-            positions.append(torch.zeros_like(pointer_tokens))
-            pieces = len(pointer_tokens)
-        recalled = self._sam2.memory_attention(
-            current_vision_features=_laid_out(features.embedding).expand(-1, count, -1),
-            current_vision_position_embeddings=_laid_out(features.positions).expand(-1, count, -1),
-            memory=torch.cat(keys),
-            memory_posision_embeddings=torch.cat(positions).to(features.embedding),
-            num_object_pointer_tokens=pieces,
+        places: Any = self._memory_positions  # there are some as soon as anything is remembered
+        return (
+            places,
+            torch.stack([memory.features for memory, _ in memories]),
+            torch.stack([time for _, time in memories]),
+            torch.stack(pointers) if pointers else self._prompts.new_zeros((0, *self._prompts.shape)),
         )
-        return recalled.reshape(count, height * breadth, width).transpose(1, 2).reshape(count, width, height, breadth)
+
+
+def _encode(sam2: Sam2VideoModel, pixels: torch.Tensor) -> Tensors:
+    """Features of frames (n, 3, side, side), as `FrameFeatures` holds them: n of each but the positions."""
+    with unused_ops_skipped(sam2.vision_encoder):
+        encoded = sam2.vision_encoder(pixels)
+    stride_4, stride_8, stride_16 = encoded.fpn_hidden_states
+    decoder = sam2.mask_decoder
+    return stride_16, decoder.conv_s0(stride_4), decoder.conv_s1(stride_8), encoded.fpn_position_encoding[-1][:1]
+
+
+def _prompt(
+    sam2: Sam2VideoModel, embedding: torch.Tensor, first: torch.Tensor, second: torch.Tensor, prompts: torch.Tensor
+) -> Tensors:
+    """A frame's features by prompts (S, D): as `_decode`, and then `_remember`."""
+    blank = embedding + sam2.no_memory_embedding.reshape(1, -1, 1, 1)
+    found = _decode(sam2, blank.expand(len(prompts), -1, -1, -1), (first, second), prompts)
+    return *found, *_remember(sam2, embedding, found[0])
+
+
+def _follow(
+    sam2: Sam2VideoModel,
+    embedding: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    positions: torch.Tensor,
+    places: torch.Tensor,
+    memories: torch.Tensor,
+    times: torch.Tensor,
+    pointers: torch.Tensor,
+) -> Tensors:
+    """A frame's features by what is remembered: as `_decode`, and then `_remember`.
+
+    Args:
+        places: (P, 1, M), encoding of the places of a memory map.
+        memories: (m, P, S, M), those of m frames, and `times` (m, 1, M), encodings of when they were.
+        pointers: (n, S, D), n may be 0.
+    """
+    count, (_, width, height, breadth) = memories.shape[2], embedding.shape
+    pointer_tokens = _pieces(pointers, memories.shape[-1])
+    in_time = [(places + time).expand(-1, count, -1) for time in times]
+    recalled = sam2.memory_attention(
+        current_vision_features=_laid_out(embedding).expand(-1, count, -1),
+        current_vision_position_embeddings=_laid_out(positions).expand(-1, count, -1),
+        memory=torch.cat([memories.to(embedding).flatten(0, 1), pointer_tokens]),
+        memory_posision_embeddings=torch.cat([*in_time, torch.zeros_like(pointer_tokens)]).to(embedding),
+        num_object_pointer_tokens=len(pointer_tokens),
+    )
+    conditioned = recalled.reshape(count, height * breadth, width).transpose(1, 2)
+    found = _decode(sam2, conditioned.reshape(count, width, height, breadth), (first, second), None)
+    return *found, *_remember(sam2, embedding, found[0])
+
+
+def _decode(
+    sam2: Sam2VideoModel,
+    embedding: torch.Tensor,
+    high_resolution: tuple[torch.Tensor, torch.Tensor],
+    prompts: torch.Tensor | None,
+) -> Tensors:
+    """What `FrameMasks` holds, of an (S, D, h, w) embedding; `prompts` (S, D) or None."""
+    levels = tuple(level.expand(len(embedding), -1, -1, -1) for level in high_resolution)
+    found = decode(sam2, embedding, levels, prompts)
+    pointers = sam2.object_pointer_proj(found.tokens[found.best])
+    pointers = torch.where(found.object_score[:, None] > 0, pointers, sam2.no_object_pointer)
+    return found.logits[found.best].float(), found.predicted_iou, found.object_score, pointers
+
+
+def _remember(sam2: Sam2VideoModel, embedding: torch.Tensor, low_resolution: torch.Tensor) -> Tensors:
+    """The memory (P, S, M) of masks (S, 4 h, 4 w) on a frame, and the encoding of its places (P, 1, M)."""
+    config = sam2.config
+    side: Any = config.image_size
+    square = nn.functional.interpolate(low_resolution[:, None], size=(side, side), mode="bilinear")
+    signal = square.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
+    embedding = embedding.expand(len(signal), -1, -1, -1)
+    encoded, positions = sam2.memory_encoder(embedding, signal.to(embedding))
+    return _laid_out(encoded.to(torch.bfloat16)), _laid_out(positions[:1])
 
 
 def _laid_out(maps: torch.Tensor) -> torch.Tensor:

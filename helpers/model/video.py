@@ -3,7 +3,7 @@
 Shapes: n frames of H x W, S number of `[SEG]`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,18 @@ import torch
 from PIL import Image
 
 from .bridge import bridge_of
+from .drafts import takes_drafts
 from .generation import GeneratedText
 from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
-from .processing_sa2va import normalise_sam2, sam2_bytes, upsample_logits
+from .processing_sa2va import normalise_sam2, upsample_logits
+from .readback import Readback
 from .tracking import FrameFeatures, FrameMasks, Tracker
 
 FRAMES_SEEN = 5
+# Frames that SAM2's encoder takes together on a GPU, and whose masks leave it together. In float32 the encoder
+# takes one, since batches change the last bits.
+ENCODED_AT_ONCE = 8
 
 
 @dataclass
@@ -28,11 +33,15 @@ class VideoPrediction:
         text: the decoded answer, special tokens included.
         answer: its tokens and `[SEG]` states.
         logits: (S, n, H, W) float32 on the CPU; S may be 0.
+        masks: bool of the same shape, sigmoid > 0.5 of the logits.
+        is_finite: whether all logits are finite.
     """
 
     text: str
     answer: GeneratedText
     logits: torch.Tensor
+    masks: torch.Tensor
+    is_finite: bool
 
 
 def checked_frames(video: Any) -> list[Image.Image]:
@@ -51,33 +60,108 @@ def checked_frames(video: Any) -> list[Image.Image]:
 
 
 def answer_frames(
-    model: Any, pixels: torch.Tensor, text: str, past_text: str, tokenizer: Any, limit: int
+    model: Any,
+    pixels: torch.Tensor,
+    text: str,
+    past_text: str,
+    tokenizer: Any,
+    limit: int,
+    draft: list[int] | None = None,
 ) -> GeneratedText:
-    """The language model's answer about a few frames, uint8 (n, 3, h, w), see `Bridge.frame_bytes`."""
+    """The language model's answer about a few frames, uint8 (n, 3, h, w), see `Bridge.frame_bytes`.
+
+    Args:
+        draft: an expected answer, see `GreedyDecoding.answers`; None goes token by token.
+    """
     bridge = bridge_of(model)
     pictures = bridge.frame_tokens(pixels)
     prompt = bridge.question(model, tokenizer, text, past_text, pixels, pictures)
-    return model.answers([prompt], tokenizer, limit)[0]  # alike in folders of all versions
+    # Without a draft alike in folders of all versions.
+    more = {} if draft is None else {"drafts": [draft]}
+    return model.answers([prompt], tokenizer, limit, **more)[0]
 
 
-def encode_frame(model: Any, tracker: Tracker, square: torch.Tensor) -> FrameFeatures:
-    """SAM2's features of one frame, (1, 3, side, side) uint8, see `sam2_bytes`.
+def encode_frames(
+    model: Any, encode: Callable[[torch.Tensor], list[FrameFeatures]], squares: torch.Tensor
+) -> list[FrameFeatures]:
+    """SAM2's features of frames, (n, 3, side, side) uint8, see `sam2_bytes`.
 
     Bytes are divided in float32 in every dtype, as in the official code.
+
+    Args:
+        encode: of a tracker, or of what trackers compute.
     """
     constants = model.config.sam2_pixel_constants
-    return tracker.encode(normalise_sam2(square.to(model.device), constants, torch.float32).to(model.sam2.dtype))
+    return encode(normalise_sam2(squares.to(model.device), constants, torch.float32).to(model.sam2.dtype))
 
 
-def frame_masks(model: Any, frames: list[Image.Image], seen: int, seg_states: torch.Tensor) -> Iterator[FrameMasks]:
-    """Masks of all RGB frames in order: the first `seen` by their prompt, the others followed."""
-    tracker = model.tracker(seg_states)
-    for number, frame in enumerate(frames):
-        features = encode_frame(model, tracker, sam2_bytes(frame, model.config.sam2_sizes.image_size))
-        yield tracker.prompt(number, features) if number < seen else tracker.follow(number, features)
+def encoded_at_once(model: Any) -> int:
+    """How many frames SAM2's encoder takes together."""
+    return ENCODED_AT_ONCE if model.device.type == "cuda" and model.sam2.dtype != torch.float32 else 1
 
 
-def predict_video(model: Any, video: Any, text: str, past_text: str, tokenizer: Any, limit: int) -> VideoPrediction:
+class FeaturesAhead:
+    """SAM2's features of some frames; computed beside all else where the model has a second stream."""
+
+    def __init__(
+        self,
+        model: Any,
+        encode: Callable[[torch.Tensor], list[FrameFeatures]],
+        squares: Callable[[], torch.Tensor],
+    ):
+        """Begin with what makes SAM2's bytes of the frames; `encode` as of `encode_frames`."""
+        self._aside = getattr(model, "aside", None)  # folders of before have none
+        if self._aside is None:
+            self._features = encode_frames(model, encode, squares())
+        else:
+            with self._aside.launching():
+                self._features = encode_frames(model, encode, squares())
+            self._end = self._aside.end()
+
+    def features(self) -> list[FrameFeatures]:
+        """The features, for what is launched from now on."""
+        if self._aside is not None:
+            self._aside.join(self._end, (one for frame in self._features for one in frame.tensors()))
+        return self._features
+
+
+class FilmFeatures:
+    """SAM2's features of all RGB frames of a sequence, begun some frames ahead: they need neither words nor memory."""
+
+    def __init__(self, model: Any, frames: list[Image.Image]):
+        """Begin with the first frames."""
+        self._model, self._frames = model, frames
+        self._together, self._encode = encoded_at_once(model), model.tracking.features
+        self._ahead = self._begun(0)
+
+    def __iter__(self) -> Iterator[FrameFeatures]:
+        for start in range(self._together, len(self._frames) + self._together, self._together):
+            encoded = self._ahead.features()
+            if start < len(self._frames):
+                self._ahead = self._begun(start)
+            yield from encoded
+
+    def _begun(self, start: int) -> FeaturesAhead:
+        frames = self._frames[start : start + self._together]
+        return FeaturesAhead(self._model, self._encode, lambda: self._model.pixels.squares(self._model, frames))
+
+
+def frame_masks(tracker: Tracker, features: Iterable[FrameFeatures], seen: int) -> Iterator[FrameMasks]:
+    """Masks of all frames in order: the first `seen` by their prompt, the others followed."""
+    for number, frame in enumerate(features):
+        yield tracker.prompt(number, frame) if number < seen else tracker.follow(number, frame)
+
+
+def predict_video(
+    model: Any,
+    video: Any,
+    text: str,
+    past_text: str,
+    tokenizer: Any,
+    limit: int,
+    draft: bool = False,
+    cuda_graphs: bool = False,
+) -> VideoPrediction:
     """One answer with its masks on every frame.
 
     Args:
@@ -86,17 +170,31 @@ def predict_video(model: Any, video: Any, text: str, past_text: str, tokenizer: 
         text: the user's words; `<image>` stands for all frames that the language model sees.
         past_text: earlier turns, written out; the same frames must be given again.
         limit: most tokens of the answer.
+        draft, cuda_graphs: see `Sa2VAModel.predict_forward`.
     """
     frames = checked_frames(video)
+    quick = model.graphs.around(model) if cuda_graphs else model
     bridge = bridge_of(model)
+    expected = model.drafts.of(text, past_text) if draft and takes_drafts(model) else None
+    # Begun where an object is expected, since the processor is at the words, and then waits for the answer.
+    ahead = FilmFeatures(quick, frames) if model.config.token_ids["[SEG]"] in (expected or ()) else None
     pixels = bridge.frame_bytes(frames[:FRAMES_SEEN])
-    answer = answer_frames(model, pixels, text, past_text, tokenizer, limit)
+    # The answer's passes are not replayed: there is one for a sequence, and last bits that differ grow along it.
+    answer = answer_frames(model, pixels, text, past_text, tokenizer, limit, expected)
+    if expected is not None:
+        model.drafts.keep(text, past_text, answer.token_ids)
     words = bridge.answer_text(answer.token_ids, tokenizer)
     width, height = frames[0].size
     count = len(answer.seg_states)
-    logits = torch.zeros((count, len(frames), height, width))
+    found = Readback((count, len(frames), height, width), model.device)
     if count:
-        side = model.config.sam2_sizes.image_size
-        for number, masks in enumerate(frame_masks(model, frames, len(pixels), answer.seg_states)):
-            logits[:, number] = upsample_logits(masks.low_resolution, side, height, width).cpu()
-    return VideoPrediction(words, answer, logits)
+        side, waiting = model.config.sam2_sizes.image_size, list[torch.Tensor]()
+        features = FilmFeatures(quick, frames) if ahead is None else ahead
+        found_masks = frame_masks(quick.tracker(answer.seg_states), features, len(pixels))
+        for number, masks in enumerate(found_masks, 1):
+            waiting.append(upsample_logits(masks.low_resolution, side, height, width))
+            if len(waiting) == ENCODED_AT_ONCE or number == len(frames):
+                found.put(number - len(waiting), torch.stack(waiting, 1))
+                waiting.clear()
+    is_finite = found.finish()
+    return VideoPrediction(words, answer, found.logits, found.masks, is_finite)

@@ -8,8 +8,8 @@ from typing import Any
 from helpers.core.errors import UsageProblem
 from helpers.core.given_values import Spelling, input_path, optional_input_path
 from helpers.core.vocabulary import Baseline, Mode, Quantization
+from helpers.model.graphed_model import GraphedModel
 from helpers.prediction.engine import composition, model_loading
-from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.frangi import Tuned, VesselnessPredictor, read_settings
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor

@@ -12,11 +12,11 @@ from PIL import Image
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.model.bridge import bridge_of
+from helpers.model.graphed_model import GraphedModel
 from helpers.model.processing_sa2va import normalise_sam2
 from helpers.model.prompt import EmbeddedWords, VisualTokens
 from helpers.model.quantization.layers import quantization_of
 from helpers.prediction.engine.chunks import PADDING_ALLOWED, chunks, image_chunks, length_groups
-from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage
 from helpers.prediction.engine.dtypes import dtype_name, dtype_of
 from helpers.prediction.predictor import FramePrediction, with_image_named
@@ -89,7 +89,7 @@ class Sa2VAPredictor:
         # decoder may enlarge them. In float32 a batch shall equal single images; in narrower dtypes speed counts.
         self._exact = self._dtype.main == torch.float32
         # Folders converted before there were drafts answer without.
-        self._takes_drafts = not self._exact and "drafts" in signature(model.answers).parameters
+        self.takes_drafts = not self._exact and "drafts" in signature(model.answers).parameters
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -164,7 +164,7 @@ class Sa2VAPredictor:
                     object_score=drawn.object_score,
                     token_count=len(answer.token_ids),
                     tiles=len(image.tiles),
-                    drafted=self._takes_drafts and answer.drafted,
+                    drafted=self.takes_drafts and answer.drafted,
                     dtype=dtype_name(self._dtype.sam2),
                 )
                 for answer, drawn in zip(answers, drawings, strict=True)
@@ -193,7 +193,7 @@ class Sa2VAPredictor:
         for group in length_groups([len(row) for row in rows], allowed):
             asked = [bridge.prompt(model, rows[place], visual[pairs[place][0]]) for place in group]
             drafts = [self._drafts.get(pairs[place][1], []) for place in group]
-            more = {"drafts": drafts} if self._takes_drafts else {}
+            more = {"drafts": drafts} if self.takes_drafts else {}
             found = model.answers(asked, self._tokenizer, self._token_limit, **more)
             for place, answer in zip(group, found, strict=True):
                 answers[place] = answer

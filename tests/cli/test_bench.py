@@ -32,12 +32,15 @@ def test_the_plan_and_the_files(call, monkeypatch, tmp_path):
     monkeypatch.setattr(measuring, "measure_model", lambda *arguments: asked.append(arguments) or FOUND)
     ended = call(
         "dev", "bench", "model", "--preset", "8b", "--device", "cpu", "--side", "512", "--side", "768",
-        "--batch-sizes", "8,1", "--calls", "5", "--files", "3", "--quantize", "nf4", "--output", "found",
+        "--batch-sizes", "8,1", "--calls", "5", "--files", "3", "--frames", "40",
+        "--quantize", "nf4", "--output", "found",
     )  # fmt: skip
     assert ended.code == 0 and ended.out.startswith("8b, bfloat16: random weights")
     ((preset, device, dtype, plan, quantization, cap),) = asked
     assert (preset, str(device), dtype, quantization, cap) == ("8b", "cpu", DTYPES["float32"], "nf4", None)
-    assert (plan.sides, plan.batch_sizes, plan.calls, plan.files, plan.graphs) == ((512, 768), (1, 8), 5, 3, False)
+    assert (plan.sides, plan.batch_sizes, plan.calls, plan.files, plan.frames, plan.graphs) == (
+        (512, 768), (1, 8), 5, 3, 40, False,
+    )  # fmt: skip
     assert json.loads((tmp_path / "found" / "bench.json").read_text())["preset"] == "8b"
     assert (tmp_path / "found" / "bench.txt").read_text() == ended.out
     assert (tmp_path / "found" / "bench.png").is_file() and (tmp_path / "found" / "bench.svg").is_file()

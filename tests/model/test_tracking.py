@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.model.tracking import POINTER_MEMORIES, FrameFeatures, Tracker
+from helpers.model.tracking import POINTER_MEMORIES, FrameFeatures, Tracker, TrackingPasses
 from tests.support.tiny_sam2 import SIZES, random_sam2
 
 SIDE = SIZES.image_size // 16
@@ -37,7 +37,8 @@ def recalled(tracker: Tracker, frame: int) -> dict[str, torch.Tensor]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracker._sam2.memory_attention, "forward", record)
-        tracker._recall(frame, features(frame))
+        seen = features(frame)
+        tracker._passes.follow(seen.embedding, *seen.high_resolution, seen.positions, *tracker._recalled(frame))
     return given
 
 
@@ -93,6 +94,27 @@ def test_the_memories_are_those_of_transformers(sam2, prompted, count, backwards
                 assert torch.equal(torch.as_tensor(ours[name]), torch.as_tensor(theirs[name])), (frame, name)
             tracker.follow(frame, features(frame))
             everything |= tracker._followed
+
+
+def test_replayed_passes_are_those_that_are_launched(sam2):
+    seen = []
+
+    def replayed(function):
+        return lambda *tensors: seen.append(function.func.__name__) or function(*tensors)
+
+    passes = TrackingPasses(sam2, replayed, replayed)
+    trackers = [Tracker(sam2, torch.ones((2, SIZES.d_model)), one) for one in (None, passes)]
+    pixels = torch.randn((3, 3, SIZES.image_size, SIZES.image_size), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        together = trackers[1].encode_all(pixels)
+        for number, frame in enumerate(pixels.split(1)):
+            alone = trackers[0].encode(frame)
+            for one, other in zip(alone.tensors(), together[number].tensors(), strict=True):
+                assert one.shape == other.shape and torch.allclose(one, other, atol=1e-4)
+            step = "prompt" if number == 0 else "follow"
+            one, other = (getattr(tracker, step)(number, alone) for tracker in trackers)
+            assert torch.equal(one.low_resolution, other.low_resolution) and torch.equal(one.pointers, other.pointers)
+    assert seen == ["_encode", "_prompt", "_follow", "_follow"]
 
 
 def test_memory_does_not_grow_with_the_sequence(sam2):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel
 
-from helpers.model.video import answer_frames, checked_frames, frame_masks
+from helpers.model.video import FilmFeatures, answer_frames, checked_frames, frame_masks
 from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
@@ -55,8 +55,12 @@ def test_two_objects_are_followed_as_if_alone(shared, converted):
     first = torch.from_numpy(load_video(shared, "video8").arrays["seg_hidden_in"])
     states = torch.cat([first, -20 * first])
     with torch.inference_mode():
-        both = [masks.low_resolution for masks in frame_masks(model, frames, 2, states)]
-        alone = [[masks.low_resolution for masks in frame_masks(model, frames, 2, state[None])] for state in states]
+
+        def followed(objects):
+            found = frame_masks(model.tracker(objects), FilmFeatures(model, frames), 2)
+            return [masks.low_resolution for masks in found]
+
+        both, alone = followed(states), [followed(state[None]) for state in states]
     for number, found in enumerate(both):
         expected = torch.cat([alone[0][number], alone[1][number]])
         assert (found - expected).abs().max() < LOGIT_TOLERANCE

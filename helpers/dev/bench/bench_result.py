@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from helpers.dev.bench.file_rate import FilesBench
+from helpers.dev.bench.sequence_rate import SequenceBench
 from helpers.dev.bench.timing import Latency
 from helpers.prediction.engine.dtypes import DTYPES
 from helpers.review.figures.style import look, new_figure, say
@@ -74,7 +75,7 @@ class ModelBench:
         answer_tokens: its number of tokens.
         weights: bytes of all weights.
         finite: whether all logits were finite.
-        files: None where it was not measured.
+        files, sequence: None where they were not measured.
         out_of_memory: batch sizes that did not fit.
     """
 
@@ -88,6 +89,7 @@ class ModelBench:
     finite: bool
     images: Sequence[ImageBench]
     files: FilesBench | None
+    sequence: SequenceBench | None
     out_of_memory: Sequence[int]
 
     @property
@@ -124,6 +126,8 @@ class ModelBench:
             lines += ["", *self._image_lines(image)]
         if self.files is not None:
             lines += ["", *self.files.to_lines(self.batched_rate)]
+        if self.sequence is not None:
+            lines += ["", *self.sequence.to_lines()]
         if self.out_of_memory:
             lines.append(f"batches that did not fit in memory: {', '.join(map(str, self.out_of_memory))}")
         lines.append("all logits finite" if self.finite else "NOT ALL LOGITS ARE FINITE: do not use this dtype")

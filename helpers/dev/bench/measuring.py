@@ -14,6 +14,7 @@ from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench.bench_result import ImageBench, Machine, ModelBench
 from helpers.dev.bench.file_rate import FilesBench, measure_files
 from helpers.dev.bench.model_presets import count_operations
+from helpers.dev.bench.sequence_rate import measure_sequence
 from helpers.dev.bench.stand_in import FORCED_ANSWER, draw_noise, stand_in
 from helpers.dev.bench.timing import (
     interleaved,
@@ -23,14 +24,16 @@ from helpers.dev.bench.timing import (
     seconds_of,
     timed_methods,
 )
+from helpers.model.graphed_model import GraphedModel
 from helpers.model.processing_sa2va import upsample_logits
-from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.dtypes import ModelDtype, dtype_of
 from helpers.prediction.engine.memory_estimate import limit_memory
 from helpers.prediction.predictor import DEFAULT_PROMPT, with_image_named
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
+CALL, LAUNCHED = "predict_forward", "predict_forward, no CUDA graphs"
+_WARM_UP = 4  # calls until a shape has its graph
 _ALMOST = 0.97  # of the highest rate
 _STAGES = {
     "language model": "answers",
@@ -50,6 +53,7 @@ class BenchPlan:
         calls: of each way for the latency.
         files: images from files to a run folder, in batches of that size; 0 leaves that out.
         graphs: whether CUDA graphs are measured beside single launches.
+        frames: of a sequence that is followed; 0 leaves that out.
     """
 
     sides: tuple[int, ...]
@@ -57,6 +61,7 @@ class BenchPlan:
     calls: int
     files: int
     graphs: bool
+    frames: int = 0
 
 
 def measure_model(
@@ -85,6 +90,7 @@ def measure_model(
     batch_size = sufficient_batch(first.rates)
     images = [first, *(bench.measure(preset, side, [batch_size]) for side in plan.sides[1:])]
     files = bench.measure_files(plan.sides[0], batch_size) if plan.files else None
+    sequence = measure_sequence(model, tokenizer, plan.sides[0], plan.frames, plan.calls) if plan.frames else None
     machine = Machine(
         torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         torch.get_num_threads(),
@@ -104,6 +110,7 @@ def measure_model(
         bench.finite,
         images,
         files,
+        sequence,
         sorted(bench.too_large),
     )
 
@@ -126,7 +133,15 @@ class _Bench:
     def measure(self, preset: Preset, side: int, batch_sizes: Sequence[int]) -> ImageBench:
         """All measurements with images of one size."""
         images = [draw_noise(side, seed) for seed in range(8)]
-        ways: dict[str, Callable[[], Any]] = {STEP_BY_STEP: partial(self._step_by_step, images[0])}
+        ways: dict[str, Callable[[], Any]] = {
+            STEP_BY_STEP: partial(self._call, images[0], draft=False, cuda_graphs=False)
+        }
+        if self._device.type == "cuda":
+            ways |= {LAUNCHED: partial(self._call, images[0], cuda_graphs=False)}
+            if self._plan.graphs:
+                ways |= {CALL: partial(self._call, images[0])}
+                for _ in range(_WARM_UP):
+                    ways[CALL]()
         for name, predictor in self._predictors.items():
             ways[name] = partial(self._masks, predictor, images[:1])
         for _ in range(2):  # the second has a draft
@@ -162,13 +177,9 @@ class _Bench:
         """`vesselkit predict` in batches of a size, by the fastest of the ways."""
         return measure_files(self._fastest, side, self._plan.files, size)
 
-    def _step_by_step(self, image: Image.Image) -> None:
+    def _call(self, image: Image.Image, **how: bool) -> None:
         self._model.predict_forward(
-            image=image,
-            text=with_image_named(DEFAULT_PROMPT),
-            tokenizer=self._tokenizer,
-            max_new_tokens=64,
-            draft=False,
+            image=image, text=with_image_named(DEFAULT_PROMPT), tokenizer=self._tokenizer, max_new_tokens=64, **how
         )
 
     @torch.inference_mode()

@@ -11,9 +11,9 @@ from helpers.checkpoints.convert.families import FAMILIES
 from helpers.core.vocabulary import Preset
 from helpers.dev.demo.untrained_base import DEMO, FIXTURE
 from helpers.model.configuration_sa2va import SPECIAL_TOKENS, Family, Sa2VAConfig
+from helpers.model.graphed_model import stages
 from helpers.model.modeling_sa2va import Sa2VAModel
 from helpers.model.sam2_sizes import PRESETS, Sam2Sizes
-from helpers.prediction.engine.cuda_graphs import stages
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from helpers.model.bridge import bridge_of
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import build_prompt, image_text, normalise_tiles, sam2_bytes
 from helpers.model.tracking import FrameFeatures, Tracker
-from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frame
+from helpers.model.video import FRAMES_SEEN, answer_frames, encode_frames
 from helpers.train.fine_tuning.samples import ANSWERS
 from helpers.train.fine_tuning.starting_model import LoraLinear, add_adapters
 
@@ -83,7 +83,8 @@ class Film:
                     f"{tokenizer.decode(answer.token_ids)!r}. It was trained on single frames alone: train it with a "
                     "share of `several` (docs/training.md), or teach it the answer (`train_answer`)"
                 )
-            encoded = [encode_frame(model, Tracker(model.sam2, states), sam2_bytes(one, side)) for one in frames]
+            tracker = Tracker(model.sam2, states)
+            encoded = [encode_frames(model, tracker.encode_all, sam2_bytes(one, side))[0] for one in frames]
             self.prompts = model.seg_projection(states)
         truths = [
             torch.from_numpy(case.truth.mask(*frame.size))

@@ -37,7 +37,7 @@ def run_share(folder: Path, index: int, count: int, preset: str, device: str, ba
     from helpers.core.vocabulary import Preset
     from helpers.data.frames.frame import Frame
     from helpers.dev.bench.stand_in import stand_in
-    from helpers.prediction.engine.cuda_graphs import GraphedModel
+    from helpers.model.graphed_model import GraphedModel
     from helpers.prediction.engine.dtypes import MIXED
     from helpers.prediction.run import predict
     from helpers.prediction.sa2va_predictor import Sa2VAPredictor

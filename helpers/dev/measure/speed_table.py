@@ -114,7 +114,7 @@ def check_device(device: str, preset: str) -> None:
 
     from helpers.core.vocabulary import Preset
     from helpers.dev.bench.stand_in import draw_noise, stand_in
-    from helpers.prediction.engine.cuda_graphs import GraphedModel
+    from helpers.model.graphed_model import GraphedModel
     from helpers.prediction.engine.dtypes import MIXED
     from helpers.prediction.run import DEFAULT_PROMPT
     from helpers.prediction.sa2va_predictor import Sa2VAPredictor

@@ -8,14 +8,11 @@ from PIL import Image
 
 from helpers.model.bridge import Bridge
 from helpers.model.configuration_sa2va import Sa2VAConfig
+from helpers.model.device_pixels import RESIZED_PIXELS, RESIZED_SIZES, device_resizes, in_pillow_s_order, on_gpu
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import image_bytes, sam2_bytes
+from helpers.model.resizing import Resizes
 from helpers.prediction.engine.chunks import chunks
-from helpers.prediction.engine.resizing import Resizes, Tiling, TwoResizes, find_resizes
-
-# A GPU resizes images itself, up to so many pixels, and up to so many sizes in a run: each is tried out once.
-RESIZED_PIXELS = 2048 * 2048
-RESIZED_SIZES = 16
 
 # Pixels that a device resizes at once: 8 images of 512 x 512 take some 320 MB meanwhile, as does one of 2048 x 2048. A
 # smaller one, which grows, takes no less than one of 512 x 512.
@@ -67,11 +64,9 @@ def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedIm
         sizes.setdefault(tuple(image.pixels.shape), []).append(index)
     for (_, height, width), places in sizes.items():
         for part in chunks(len(places), images_at_once(height, width)):
-            # In the order that they lie in, which makes this a plain copy; the device brings the channels to the front.
-            pixels = torch.stack([images[place].pixels.permute(1, 2, 0) for place in places[part]])
-            pixels = pixels.to(device).permute(0, 3, 1, 2).contiguous()
+            pixels = on_gpu((images[place].pixels for place in places[part]), device)
             resizes = images[places[0]].resizes
-            squares = _in_pillow_s_order(resizes.square(pixels))
+            squares = in_pillow_s_order(resizes.square(pixels))
             shown = _shown(resizes, pixels, [images[place] for place in places[part]])
             for row, place in enumerate(places[part]):
                 made[place] = PreparedImage(shown[row], squares[row : row + 1], width, height)
@@ -83,15 +78,7 @@ def _shown(resizes: Resizes, pixels: torch.Tensor, images: Sequence[RawImage]) -
     if resizes.shown is None:
         return [image.tiles.to(pixels.device) for image in images if image.tiles is not None]
     tiles = resizes.shown(pixels)
-    return _in_pillow_s_order(tiles.flatten(0, 1)).split(tiles.shape[1])
-
-
-def _in_pillow_s_order(pixels: torch.Tensor) -> torch.Tensor:
-    """Images (B, 3, H, W) in Pillow's order of bytes, so that what is computed from them is the same to the last bit.
-
-    A slice of a clone has its strides too, which `contiguous` and `unflatten` do not give a single image.
-    """
-    return pixels.clone(memory_format=torch.channels_last)
+    return in_pillow_s_order(tiles.flatten(0, 1)).split(tiles.shape[1])
 
 
 class ImageInputs:
@@ -150,19 +137,8 @@ class ImageInputs:
         if not self._resizes_itself or height * width > RESIZED_PIXELS:
             return None
         if size not in self._resizes and len(self._resizes) < RESIZED_SIZES:
-            square = self._config.sam2_sizes.image_size
-            self._resizes[size] = find_resizes(height, width, self._shown_as(height, width), square)
+            self._resizes[size] = device_resizes(self._config, self._bridge, height, width)
         return self._resizes.get(size)
-
-    def _shown_as(self, height: int, width: int) -> Tiling | TwoResizes | None:
-        """How the language model sees images of a size; None where the code of a model's folder does not say it."""
-        if not hasattr(self._bridge, "picture_sizes"):  # folders converted before the device made pictures
-            return None
-        sizes = self._bridge.picture_sizes(height, width)
-        if sizes is not None:
-            return TwoResizes(*sizes)
-        config = self._config
-        return Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
 
 
 def _keep_until_read(*gathered: torch.Tensor) -> None:

@@ -14,8 +14,8 @@ from transformers import PreTrainedModel
 from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Quantization
 from helpers.model.quantization.layers import QuantizedLinear, replace, takes
+from helpers.model.sam2_fast_path import skip_unused_sam2_ops
 from helpers.prediction.engine.dtypes import ModelDtype, make_mixed, supported_dtype, upcast_mask_decoder
-from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops
 
 try:
     from transformers.initialization import no_init_weights

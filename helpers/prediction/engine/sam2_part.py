@@ -15,12 +15,12 @@ from helpers.core.errors import RefusedInput
 from helpers.model.components import fit_memory_width
 from helpers.model.configuration_sa2va import Sa2VAConfig
 from helpers.model.processing_sa2va import normalise_sam2, sam2_bytes
+from helpers.model.sam2_fast_path import skip_unused_sam2_ops
 from helpers.model.sam2_sizes import Sam2Sizes, sam2_video_config
 from helpers.prediction.engine.dtypes import supported_dtype, upcast_mask_decoder
 from helpers.prediction.engine.materialize import without_values
 from helpers.prediction.engine.memory_estimate import require_memory, stored_shapes
 from helpers.prediction.engine.model_loading import check_folder, choose_device, choose_dtype, stored_tensors
-from helpers.prediction.engine.sam2_fast_path import skip_unused_sam2_ops
 
 _PREFIX = "sam2."
 

@@ -1,7 +1,7 @@
 """Masks that are sure on some frames of a sequence, followed by SAM2's memory to all others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch.nn.functional import interpolate
 from helpers.model.image_mode import to_rgb
 from helpers.model.mask_decoding import compute_wide
 from helpers.model.processing_sa2va import upsample_logits
-from helpers.model.tracking import FrameFeatures, FrameMasks, Tracker
+from helpers.model.replay import GraphPool
+from helpers.model.tracking import FrameFeatures, FrameMasks, Tracker, TrackingPasses
 from helpers.prediction.clicks.click_prompt import SURE
 from helpers.prediction.engine.sam2_part import Sam2Part, load_sam2_part
 
@@ -31,9 +32,10 @@ class MaskTracker(Tracker):
     there.
     """
 
-    def __init__(self, part: Sam2Part):
-        """Start a sequence."""
-        super().__init__(part.sam2, torch.zeros((1, part.sam2.hidden_dim), device=part.device, dtype=part.dtype))
+    def __init__(self, part: Sam2Part, passes: TrackingPasses | None = None):
+        """Start a sequence; `passes` as of `Tracker`."""
+        prompts = torch.zeros((1, part.sam2.hidden_dim), device=part.device, dtype=part.dtype)
+        super().__init__(part.sam2, prompts, passes)
 
     def anchor(self, frame: int, features: FrameFeatures, mask: np.ndarray) -> None:
         """Remember a frame to the end by its mask; before any frame is followed.
@@ -77,11 +79,16 @@ class MaskCarrier:
     """Carries masks through sequences with the SAM2 of a model. A few frames are held at a time."""
 
     part: Sam2Part
+    passes: TrackingPasses | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto", dtype: str = "auto") -> "MaskCarrier":
         """The carrier of a folder that `convert` wrote; arguments and errors as of `load_sam2_part`."""
-        return cls(load_sam2_part(Path(folder), device, dtype))
+        part = load_sam2_part(Path(folder), device, dtype)
+        if part.device.type != "cuda" or part.dtype is torch.float32:
+            return cls(part)
+        pool = GraphPool(part.device, patience=2, is_lenient=True)
+        return cls(part, TrackingPasses(part.sam2, pool.replayed, pool.replayed))
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -105,7 +112,7 @@ class MaskCarrier:
         Yields:
             Position and bool (H, W). Frames that cannot be read are passed over, also where they are anchors.
         """
-        tracker, remembered = MaskTracker(self.part), list[int]()
+        tracker, remembered = MaskTracker(self.part, self.passes), list[int]()
         for position in sorted(self.nearest_anchors(tuple(anchors))):
             image = read(position)
             if image is not None:

@@ -12,7 +12,7 @@ from scipy.ndimage import grey_closing
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame, in_sequences
-from helpers.model.video import encode_frame
+from helpers.model.tracking import FrameFeatures, FrameMasks
 from helpers.prediction.engine.dtypes import dtype_name, dtype_of
 from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.resume import RecomputeReason
@@ -34,6 +34,27 @@ class SequenceAnswer:
     seg_states: torch.Tensor = field(repr=False)
 
 
+class DrawnFrame:
+    """Logits (S, h, w), predicted IoU (S,) and object score (S,) of a frame, on their way from the device."""
+
+    def __init__(self, masks: FrameMasks):
+        """Send them off; the device goes on meanwhile."""
+        found = (masks.low_resolution, masks.predicted_iou.max(-1).values, masks.object_score)
+        self._values = [values.float() for values in found]
+        self._there = None
+        if self._values[0].is_cuda:
+            copies = [torch.empty(values.shape, pin_memory=True) for values in self._values]
+            for copy, values in zip(copies, self._values, strict=True):
+                copy.copy_(values, non_blocking=True)
+            self._values, self._there = copies, torch.cuda.current_stream(values.device).record_event()
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All three as float32, once they are there."""
+        if self._there is not None:
+            self._there.synchronize()
+        return tuple(values.numpy().copy() for values in self._values)
+
+
 class SequenceTracker:
     """The `[SEG]` of all prompts followed together through one sequence."""
 
@@ -44,15 +65,26 @@ class SequenceTracker:
         states = [one.seg_states for one in said if len(one.seg_states)]
         self._tracker = model.tracker(torch.cat(states)) if states else None
 
-    def answers(self, position: int, square: torch.Tensor, *, prompted: bool) -> tuple[FramePrediction, ...]:
-        """The answer to each prompt on the frame at a position, whose `square` is uint8 (1, 3, S, S)."""
-        side = square.shape[-1]
+    @property
+    def follows(self) -> bool:
+        """Whether there is anything to follow."""
+        return self._tracker is not None
+
+    def draw(self, position: int, features: FrameFeatures, *, prompted: bool) -> DrawnFrame | None:
+        """The masks of the frame at a position, which a GPU may still compute; None where nothing is followed."""
+        if self._tracker is None:
+            return None
+        return DrawnFrame((self._tracker.prompt if prompted else self._tracker.follow)(position, features))
+
+    def answers(self, drawn: DrawnFrame | None, side: int) -> tuple[FramePrediction, ...]:
+        """The answer to each prompt on a frame, from what `draw` gave.
+
+        Args:
+            side: of SAM2's input in pixels.
+        """
         logits, iou, score = np.zeros((0, side // 4, side // 4), np.float32), *(np.zeros(0, np.float32),) * 2
-        if self._tracker is not None:
-            features = encode_frame(self._model, self._tracker, square)
-            masks = (self._tracker.prompt if prompted else self._tracker.follow)(position, features)
-            found = (masks.low_resolution, masks.predicted_iou.max(-1).values, masks.object_score)
-            logits, iou, score = (values.float().cpu().numpy() for values in found)
+        if drawn is not None:
+            logits, iou, score = drawn.arrays()
         parts = zip(*(np.split(values, self._ends[:-1]) for values in (logits, iou, score)), strict=True)
         return tuple(
             FramePrediction(

@@ -3,9 +3,9 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,36 +15,33 @@ from helpers.core.errors import RefusedInput
 from helpers.core.vocabulary import Mode
 from helpers.data.frames.frame import Frame
 from helpers.model.bridge import bridge_of
+from helpers.model.device_pixels import DevicePixels
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import sam2_bytes
-from helpers.model.video import FRAMES_SEEN, answer_frames
+from helpers.model.tracking import FrameFeatures
+from helpers.model.video import FRAMES_SEEN, answer_frames, encoded_at_once
 from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, write_outcomes
-from helpers.prediction.engine.case_result import MODEL_ERRORS, device_failure, model_failure
+from helpers.prediction.engine.case_result import model_failure
 from helpers.prediction.engine.io_threads import Loaded, load
-from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
 from helpers.prediction.predictor import FramePrediction, with_image_named
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
-from helpers.prediction.sequences.sequence_answers import SequenceAnswer, SequenceTracker, fullest, fullness, fused
+from helpers.prediction.sequences.frame_features import Encoded, FeaturesOfGroups, Group, PreparedFrame, retry_on_oom
+from helpers.prediction.sequences.sequence_answers import (
+    DrawnFrame,
+    SequenceAnswer,
+    SequenceTracker,
+    fullest,
+    fullness,
+    fused,
+)
 
 logger = logging.getLogger(__name__)
 
 # Frames read ahead of the one at work.
 AHEAD = 4
 
-
-@dataclass(frozen=True)
-class PreparedFrame:
-    """A frame as the model takes it in a sequence, still as bytes.
-
-    Attributes:
-        tile: uint8 (1, 3, h, w), for the language model, see `Bridge.frame_bytes`.
-        square: uint8 (1, 3, S, S), stretched for SAM2.
-        alone: the inputs of the frame by itself; None where they are not asked for.
-    """
-
-    tile: torch.Tensor = field(repr=False)
-    square: torch.Tensor = field(repr=False)
-    alone: Any = field(default=None, repr=False)
+# Frames that the device is at, or that wait for it, while the processor takes care of earlier ones.
+_STARTED = 3
 
 
 class _Fullness:
@@ -78,6 +75,8 @@ class SequencePredictor:
         self.mode = mode
         self._model = model
         self._bridge = bridge_of(model)
+        self._pixels = DevicePixels()
+        self._drafts: dict[str, list[int]] = {}
         self._tokenizer = tokenizer
         self._token_limit = token_limit
 
@@ -99,11 +98,16 @@ class SequencePredictor:
     def prepare(self, image: Image.Image) -> PreparedFrame:
         """The inputs of one frame; safe on several threads at once."""
         image = to_rgb(image)
+        by_device = self._pixels.resizes(self._model, image.height, image.width)
         return PreparedFrame(
-            self._bridge.frame_bytes([image]),
-            sam2_bytes(image, self._model.config.sam2_sizes.image_size),
+            image,
+            sam2_bytes(image, self._side) if by_device is None else None,
             self._alone.prepare(image) if self.mode is Mode.FUSED else None,
         )
+
+    @property
+    def _side(self) -> int:
+        return self._model.config.sam2_sizes.image_size
 
     def outcomes(
         self, frames: Sequence[Frame], prompts: Sequence[str], readers: ThreadPoolExecutor
@@ -119,36 +123,100 @@ class SequencePredictor:
         """
         seen = self._seen(frames, readers)
         start = time.perf_counter()
-        followed = _retry_on_oom(lambda: SequenceTracker(self._model, self._say(list(seen.values()), prompts)))
+        model = self._graphed()
+        features = FeaturesOfGroups(model, self._pixels)
+        # Begun before the words are read: SAM2's encoder needs none.
+        first_groups = list(features.ahead(seen.items()))
+        followed = retry_on_oom(lambda: SequenceTracker(model, self._say(list(seen.values()), prompts, readers)))
         share = (time.perf_counter() - start) / len(frames)
-
-        def drawn(item: Loaded, position: int) -> FrameResult:
-            def work() -> tuple[FramePrediction, ...]:
-                if isinstance(followed, Exception):
-                    raise followed
-                return self._draw(followed, position, item.prepared, prompts, prompted=position in seen)
-
-            return _outcome(item, work, share)
-
-        for position, item in seen.items():
-            yield drawn(item, position)
         first = min(seen, default=0)
         later = [position for position in range(first, len(frames)) if position not in seen]
         earlier = [position for position in range(first - 1, -1, -1) if position not in seen]
+
+        def drawn(encoded: Iterable[tuple[Group, Encoded]], *, prompted: bool) -> Iterator[FrameResult]:
+            """Outcomes of frames in the order given. A few are read back while the next are computed."""
+            ahead: deque[_Started] = deque()
+            for group, found in encoded:
+                known = found()
+                for position, item in group:
+                    ahead.append(self._started(followed, position, item, known.get(position), features, prompted))
+                    if len(ahead) > _STARTED:
+                        yield self._outcome(followed, ahead.popleft(), prompts, share)
+            while ahead:
+                yield self._outcome(followed, ahead.popleft(), prompts, share)
+
+        yield from drawn(first_groups, prompted=True)
         for positions in (later, earlier):
-            for position, item in zip(positions, _read([frames[at] for at in positions], self, readers), strict=True):
-                yield drawn(item, position)
+            items = zip(positions, self._read([frames[at] for at in positions], readers), strict=True)
+            yield from drawn(features.ahead(items), prompted=False)
             if not isinstance(followed, Exception):
                 followed.turn_back()
+
+    def _read(self, frames: Sequence[Frame], readers: ThreadPoolExecutor) -> Iterator[Loaded]:
+        return _read(frames, self, readers, 2 * encoded_at_once(self._model))
+
+    @torch.inference_mode()
+    def _started(
+        self,
+        followed: SequenceTracker | Exception,
+        position: int,
+        item: Loaded,
+        known: FrameFeatures | None,
+        features: FeaturesOfGroups,
+        prompted: bool,
+    ) -> "_Started":
+        """A frame whose masks the device computes; features that are not known are computed first."""
+        start = time.perf_counter()
+
+        def work() -> DrawnFrame | None:
+            if isinstance(followed, Exception):
+                raise followed
+            if not followed.follows:
+                return None
+            found = features.of(item.prepared) if known is None else known
+            return followed.draw(position, found, prompted=prompted)
+
+        found = None if item.failure is not None else retry_on_oom(work)
+        return _Started(item, found, time.perf_counter() - start)
+
+    @torch.inference_mode()
+    def _outcome(
+        self, followed: SequenceTracker | Exception, started: "_Started", prompts: Sequence[str], share: float
+    ) -> FrameResult:
+        """The outcome of a frame that was read: its answers, or why it has none.
+
+        Args:
+            share: seconds of the sequence's answer that count as this frame's.
+        """
+        item, start = started.item, time.perf_counter()
+        if item.failure is not None:
+            return FrameResult(item.frame, item.facts, item.failure, item.timing, item.source)
+
+        def work() -> tuple[FramePrediction, ...]:
+            if isinstance(started.found, Exception) or isinstance(followed, Exception):
+                raise started.found
+            answers = followed.answers(started.found, self._side)
+            if item.prepared.alone is None:
+                return answers
+            alone = self._alone.predict([item.prepared.alone], prompts)[0]
+            return tuple(fused(one, other) for one, other in zip(alone, answers, strict=True))
+
+        found = retry_on_oom(work)
+        seconds = share + started.seconds + time.perf_counter() - start
+        timing = {**item.timing, "predict_seconds": seconds, "batch_size": 1}
+        if isinstance(found, Exception):
+            found = model_failure(found, item.frame)
+            logger.warning("%s: %s (%s)", item.frame.case_id, found.status, found.message)
+        return FrameResult(item.frame, item.facts, found, timing, item.source)
 
     def _seen(self, frames: Sequence[Frame], readers: ThreadPoolExecutor) -> dict[int, Loaded]:
         """The frames to prompt by position, in order of time; fewer where fewer can be read."""
         wanted: Sequence[int] = range(len(frames))
         if self.mode.chooses:
-            scores = [item.prepared for item in _read(frames, _Fullness(), readers)]
+            scores = [item.prepared for item in _read(frames, _Fullness(), readers, AHEAD)]
             wanted = fullest(scores, FRAMES_SEEN)
         seen: dict[int, Loaded] = {}
-        for position, item in zip(wanted, _read([frames[at] for at in wanted], self, readers), strict=False):
+        for position, item in zip(wanted, _read([frames[at] for at in wanted], self, readers, AHEAD), strict=False):
             if item.failure is None:
                 seen[position] = item
             if len(seen) == FRAMES_SEEN:
@@ -156,14 +224,24 @@ class SequencePredictor:
         return seen
 
     @torch.inference_mode()
-    def _say(self, seen: Sequence[Loaded], prompts: Sequence[str]) -> list[SequenceAnswer]:
+    def _graphed(self) -> Any:
+        """The model; in narrow dtypes a GPU replays what it computes. Folders converted before had no graphs."""
+        return self._model.graphs.around(self._model) if hasattr(self._model, "graphs") else self._model
+
+    @torch.inference_mode()
+    def _say(self, seen: Sequence[Loaded], prompts: Sequence[str], readers: ThreadPoolExecutor) -> list[SequenceAnswer]:
         """What the language model says to each prompt; nothing where no frame could be read."""
         if not seen:
             return []
-        tiles = torch.cat([item.prepared.tile for item in seen])
+        tiles = torch.cat(list(readers.map(lambda item: self._bridge.frame_bytes([item.prepared.image]), seen)))
         said = []
         for prompt in prompts:
-            answer = answer_frames(self._model, tiles, with_image_named(prompt), "", self._tokenizer, self._token_limit)
+            expected = self._drafts.get(prompt, []) if self._alone.takes_drafts else None
+            answer = answer_frames(
+                self._model, tiles, with_image_named(prompt), "", self._tokenizer, self._token_limit, expected
+            )
+            if not answer.truncated:
+                self._drafts[prompt] = answer.token_ids
             text = self._bridge.answer_text(answer.token_ids, self._tokenizer)
             said.append(SequenceAnswer(text, answer.truncated, len(answer.token_ids), len(seen), answer.seg_states))
             if not len(answer.seg_states):
@@ -175,16 +253,19 @@ class SequencePredictor:
                 )
         return said
 
-    @torch.inference_mode()
-    def _draw(
-        self, followed: SequenceTracker, position: int, frame: PreparedFrame, prompts: Sequence[str], *, prompted: bool
-    ) -> tuple[FramePrediction, ...]:
-        """The answer to each prompt on one frame."""
-        answers = followed.answers(position, frame.square, prompted=prompted)
-        if frame.alone is None:
-            return answers
-        alone = self._alone.predict([frame.alone], prompts)[0]
-        return tuple(fused(one, other) for one, other in zip(alone, answers, strict=True))
+
+@dataclass(frozen=True)
+class _Started:
+    """A frame that the device is at.
+
+    Attributes:
+        found: what `SequenceTracker.draw` gave, or what the model raised; None of a frame that could not be read.
+        seconds: that it took to start it.
+    """
+
+    item: Loaded
+    found: Any
+    seconds: float
 
 
 def run_sequences(
@@ -215,48 +296,12 @@ def run_sequences(
     write_outcomes(outcomes, write, written, predictor.settings)
 
 
-def _read(frames: Sequence[Frame], preparer: Any, readers: ThreadPoolExecutor) -> Iterator[Loaded]:
-    """The frames in order, read a few ahead."""
+def _read(frames: Sequence[Frame], preparer: Any, readers: ThreadPoolExecutor, ahead: int) -> Iterator[Loaded]:
+    """The frames in order, so many read ahead, and never fewer than a few."""
     waiting: deque[Future] = deque()
     for frame in frames:
         waiting.append(readers.submit(load, frame, preparer))
-        if len(waiting) > AHEAD:
+        if len(waiting) > max(ahead, AHEAD):
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def _outcome(item: Loaded, work: Callable[[], tuple[FramePrediction, ...]], share: float) -> FrameResult:
-    """The outcome of a frame that was read: what `work` gives, or why it has nothing.
-
-    Args:
-        share: seconds of the sequence's answer that count as this frame's.
-    """
-    if item.failure is not None:
-        return FrameResult(item.frame, item.facts, item.failure, item.timing, item.source)
-    start = time.perf_counter()
-    found = _retry_on_oom(work)
-    timing = {**item.timing, "predict_seconds": share + time.perf_counter() - start, "batch_size": 1}
-    if isinstance(found, Exception):
-        found = model_failure(found, item.frame)
-        logger.warning("%s: %s (%s)", item.frame.case_id, found.status, found.message)
-    return FrameResult(item.frame, item.facts, found, timing, item.source)
-
-
-def _retry_on_oom(work: Callable[[], Any]) -> Any:
-    """What `work` gives, or what the model raised; where memory was wanting, it is tried once more.
-
-    Raises:
-        VesselkitError: where the device itself failed.
-    """
-    for last in (False, True):
-        try:
-            return work()
-        except torch.AcceleratorError as error:
-            raise device_failure(error) from error
-        except MODEL_ERRORS as error:
-            failed = error.with_traceback(None)
-        if last or not is_out_of_memory(failed):
-            break
-        empty_cache()
-    return failed

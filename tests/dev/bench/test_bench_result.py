@@ -22,7 +22,7 @@ IMAGE = ImageBench(
 )
 STEPS = {"frames to the device": 0.002, "answers": 0.02, "masks": 0.03, "rest": 0.001}
 FILES = FilesBench(8, 320, 120.0, 400.0, STEPS, {**STEPS, "rest": 0.0145})
-FOUND = ModelBench("8b", "bfloat16", None, MACHINE, "[SEG]", 2, 15 << 30, True, (IMAGE,), FILES, (16,))
+FOUND = ModelBench("8b", "bfloat16", None, MACHINE, "[SEG]", 2, 15 << 30, True, (IMAGE,), FILES, None, (16,))
 
 
 def test_the_table_says_what_it_rests_on():

@@ -9,11 +9,12 @@ from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench import measuring
 from helpers.dev.bench.measuring import ONE_PASS, STEP_BY_STEP, BenchPlan, measure_model, sufficient_batch
 from helpers.dev.bench.model_presets import count_operations
+from helpers.dev.bench.sequence_rate import AS_CALLED
 from helpers.prediction.engine.dtypes import one_dtype
 
 pytestmark = pytest.mark.model
 
-PLAN = BenchPlan(sides=(448,), batch_sizes=(1, 2), calls=1, files=2, graphs=False)
+PLAN = BenchPlan(sides=(448,), batch_sizes=(1, 2), calls=1, files=2, graphs=False, frames=6)
 CPU, FLOAT32 = torch.device("cpu"), one_dtype(torch.float32)
 
 
@@ -32,6 +33,10 @@ def test_all_is_measured(found):
     ]  # fmt: skip
     assert image.stages["SAM2 encoder"] > 0.1 * sum(image.stages.values())
     assert min(image.stages.values()) >= 0
+    sequence = found.sequence
+    assert sequence.frames == 6 and list(sequence.latencies) == [AS_CALLED] and sequence.launches == {}
+    assert list(sequence.stages) == ["frames for the words", "answer", "encoder", "masks and memory"]
+    assert min(sequence.stages.values()) > 0
     assert found.finite and found.files.rate_without_model > found.files.rate > 0 and found.answer_tokens == 6
 
 
@@ -44,6 +49,7 @@ def test_json_and_table(found):
     )
     text = found.to_text()
     assert "the answer is forced" in text and "Sure, [SEG]" in text and "all logits finite" in text
+    assert "sequence of 6 frames" in text and "(ms a frame)" in text
     assert "273 prompt tokens" in text and "from 2 image files to a run folder, batches of" in text
 
 

@@ -10,9 +10,9 @@ from PIL import Image
 from helpers.checkpoints.convert import convert
 from helpers.core.vocabulary import Mode, Quantization
 from helpers.data.frames.frame import Frame
+from helpers.model.graphed_model import GraphedModel
 from helpers.model.processing_sa2va import upsample_logits
 from helpers.model.quantization.layers import QuantizedLinear
-from helpers.prediction.engine.cuda_graphs import GraphedModel
 from helpers.prediction.engine.device_inputs import PreparedImage, RawImage
 from helpers.prediction.engine.model_loading import load_model
 from helpers.prediction.precision import watched

@@ -1,7 +1,5 @@
 """What CUDA graphs need of the model, checked without a GPU; and answers by the replayed path."""
 
-from contextlib import contextmanager, nullcontext
-
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -10,8 +8,8 @@ from helpers.core.vocabulary import Preset
 from helpers.dev.bench.model_presets import preset_config
 from helpers.dev.bench.stand_in import FORCED_ANSWER, stand_in
 from helpers.model.bridge import bridge_for
+from helpers.model.graphed_model import GraphedModel, stages
 from helpers.model.modeling_sa2va import Sa2VAModel
-from helpers.prediction.engine.cuda_graphs import MOST_SHAPES, GraphedModel, Replayed, stages
 from helpers.prediction.engine.device_inputs import PreparedImage
 from helpers.prediction.engine.dtypes import MIXED
 from helpers.prediction.sa2va_predictor import Sa2VAPredictor
@@ -147,47 +145,3 @@ def test_an_overflow_is_an_error_behind_a_replayed_pass_too(tiny):
     with torch.inference_mode(), pytest.raises(ValueError, match="gives values that are not finite: in torch.bfloat16"):
         graphed.answers(prompts, tokenizer, 64, [right, right])
     assert [name for name, _ in seen] == ["read"]
-
-
-class Counting:
-    """Stands for CUDA graphs where there is no GPU."""
-
-    def __init__(self, monkeypatch):
-        self.captured = self.replays = 0
-        counting = self
-
-        class Graph:
-            def replay(self):
-                counting.replays += 1
-
-        @contextmanager
-        def capturing(graph, pool, capture_error_mode):
-            counting.captured += 1
-            yield
-
-        class Stream:
-            def wait_stream(self, other):
-                pass
-
-        monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-        monkeypatch.setattr(torch.cuda, "graph", capturing)
-        monkeypatch.setattr(torch.cuda, "Stream", Stream)
-        monkeypatch.setattr(torch.cuda, "current_stream", Stream)
-        monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
-        monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
-
-
-def test_a_graph_for_each_shape(monkeypatch):
-    counting, calls = Counting(monkeypatch), []
-
-    def double(values):
-        calls.append(len(values))
-        return (2 * values,)
-
-    replayed = Replayed(double, pool=None)
-    for length in (*range(1, MOST_SHAPES + 1), 1, 2, MOST_SHAPES + 1, MOST_SHAPES + 1):
-        found = replayed(torch.ones(length))
-        assert found[0].shape == (length,)
-    assert counting.captured == MOST_SHAPES and counting.replays == MOST_SHAPES + 2
-    assert calls[-2:] == [MOST_SHAPES + 1] * 2  # beyond, the function itself
-    assert calls.count(1) == calls.count(2) == 3  # warmed up twice, and captured

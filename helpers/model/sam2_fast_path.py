@@ -1,8 +1,9 @@
 """SAM2's encoder without what transformers computes there and drops: the same outputs, to the last bit, sooner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import MethodType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -17,11 +18,32 @@ def skip_unused_sam2_ops(model: nn.Module) -> None:
 
     Only attention by PyTorch's own function is changed; other implementations stay as they are.
     """
-    for module in model.get_submodule("sam2.vision_encoder").modules():
+    for module, forward in _lean(model.get_submodule("sam2.vision_encoder")):
+        module.forward = forward
+
+
+@contextmanager
+def unused_ops_skipped(encoder: nn.Module) -> Iterator[None]:
+    """As `skip_unused_sam2_ops` within the block, of a SAM2 image encoder; behind it, the encoder is as it was."""
+    changed = list(_lean(encoder))
+    for module, forward in changed:
+        module.forward = forward
+    try:
+        yield
+    finally:
+        for module, _ in changed:
+            vars(module).pop("forward", None)  # another thread's block may have ended sooner
+
+
+def _lean(encoder: nn.Module) -> Iterator[tuple[Any, Callable[..., torch.Tensor]]]:
+    """The modules that compute in vain, and what takes the place of their `forward`, where it is the class's own."""
+    for module in encoder.modules():
+        if "forward" in vars(module):
+            continue
         if type(module).__name__ == _ATTENTION and getattr(module.config, "_attn_implementation", None) == "sdpa":
-            module.forward = MethodType(_attend, module)
+            yield module, MethodType(_attend, module)
         elif type(module).__name__ == _POSITIONS:
-            module.forward = MethodType(_encode_positions, module)
+            yield module, MethodType(_encode_positions, module)
 
 
 class _Attention(Protocol):

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from helpers.model.processing_sa2va import tile_grid
+from .processing_sa2va import tile_grid
 
 _SUPPORT = 2.0  # of the bicubic filter, in input pixels where the image grows
 _MOST_BITS = 22

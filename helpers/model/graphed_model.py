@@ -1,87 +1,44 @@
-"""A Sa2VA model whose passes are replayed as CUDA graphs: at batch 1 the launches take longer than the computing.
+"""A Sa2VA model whose passes are replayed as CUDA graphs.
 
-A graph is captured for each set of shapes that comes, at the first call, which is therefore slow. Weights and kernels
-are those of the model itself; last bits may differ from those of single launches.
+A graph is captured for each set of shapes that comes, at the first call or once it comes again; that call is slow.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from transformers.cache_utils import DynamicCache
 
-from helpers.model.components import MaskLogits, Sam2Features
-from helpers.model.generation import GeneratedText
-from helpers.model.language_pass import LanguagePass, greedy_tokens
-from helpers.model.prompt import Prompt, as_prompt
+from .components import MaskLogits, Sam2Features
+from .generation import GeneratedText
+from .language_pass import LanguagePass, greedy_tokens
+from .prompt import Prompt, as_prompt, on_device
+from .replay import Aside, GraphPool, Tensors
+from .tracking import Tracker, TrackingPasses
 
-Tensors = tuple[torch.Tensor, ...]
-
-# Shapes of one function that get a graph; more would hold much memory, and capturing costs more than launching.
-MOST_SHAPES = 8
-_WARM_UP = 2
-
-
-class Replayed:
-    """A function of tensors on a GPU, replayed as one CUDA graph for each set of shapes."""
-
-    def __init__(self, function: Callable[..., Tensors], pool: Any):
-        """Wrap a function that neither reads values back nor keeps tensors.
-
-        Args:
-            pool: handle of the graphs' memory; functions that share it must not run at the same time.
-        """
-        self._function = function
-        self._pool = pool
-        self._held: dict[tuple, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = {}
-
-    def __call__(self, *tensors: torch.Tensor) -> Tensors:
-        shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
-        if shapes not in self._held and len(self._held) >= MOST_SHAPES:
-            return self._function(*tensors)
-        with torch.cuda.device(tensors[0].device):
-            if shapes not in self._held:
-                self._held[shapes] = self._capture(tensors)
-            graph, inputs, outputs = self._held[shapes]
-            for own, given in zip(inputs, tensors, strict=True):
-                own.copy_(given)
-            graph.replay()
-            # The next replay writes to the same places.
-            return tuple(output.clone() for output in outputs)
-
-    def _capture(self, tensors: Tensors) -> tuple[torch.cuda.CUDAGraph, Tensors, Tensors]:
-        inputs = tuple(tensor.clone() for tensor in tensors)
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # libraries choose their kernels and work space in the first calls
-            for _ in range(_WARM_UP):
-                self._function(*inputs)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        # The thread that gathers the next batch uses the device meanwhile.
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            outputs = self._function(*inputs)
-        return graph, inputs, outputs
+Wrap = Callable[[Callable[..., Tensors]], Callable[..., Tensors]]
 
 
 class GraphedModel:
     """The parts of a `Sa2VAModel` that a predictor uses, replayed; all else is the model's own."""
 
-    def __init__(self, model: Any, replayed: Callable[[Callable[..., Tensors]], Callable[..., Tensors]] | None = None):
+    def __init__(self, model: Any, replayed: Wrap | None = None, beside: GraphPool | None = None):
         """Wrap a model on a GPU.
 
         Args:
-            replayed: makes a function a replayed one; None for CUDA graphs that share their memory.
+            replayed: makes a function a replayed one; None for CUDA graphs in a new pool.
+            beside: a pool of graphs for SAM2's encoder, which may then run beside all else; None where it does not.
         """
         self._model = model
-        if replayed is None:
-            with torch.cuda.device(model.device):
-                pool = torch.cuda.graph_pool_handle()
-            replayed = lambda function: Replayed(function, pool)  # noqa: E731
-        made = map(replayed, stages(model))
-        self._encode_tiles, self._encode_pictures, self._encode_sam2, self._decode_masks, self._read = made
+        wrap = GraphPool(model.device).replayed if replayed is None else replayed
+        encode_tiles, encode_pictures, encode_sam2, decode_masks, read = stages(model)
+        encoding = wrap if beside is None else beside.replayed
+        self.aside = None if beside is None else Aside(model.device)
+        self._encode_tiles, self._encode_pictures = wrap(encode_tiles), wrap(encode_pictures)
+        self._encode_sam2 = encoding(encode_sam2)
+        self._decode_masks, self._read = wrap(decode_masks), wrap(read)
+        self.tracking = TrackingPasses(model.sam2, wrap, encoding)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -96,12 +53,20 @@ class GraphedModel:
 
     def encode_sam2(self, pixel_values: torch.Tensor) -> Sam2Features:
         """As that of the model."""
-        embedding, *high_resolution = self._encode_sam2(pixel_values)
-        return Sam2Features(embedding, tuple(high_resolution))
+        embedding, first, second = self._encode_sam2(pixel_values)
+        return Sam2Features(embedding, (first, second))
 
-    def decode_masks(self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor) -> MaskLogits:
+    def decode_masks(
+        self, features: Sam2Features, seg_states: torch.Tensor, image_index: torch.Tensor | None = None
+    ) -> MaskLogits:
         """As that of the model."""
+        if image_index is None:
+            image_index = torch.zeros(len(seg_states), dtype=torch.long, device=seg_states.device)
         return MaskLogits(*self._decode_masks(features.embedding, *features.high_resolution, seg_states, image_index))
+
+    def tracker(self, seg_states: torch.Tensor) -> Tracker:
+        """As that of the model."""
+        return Tracker(self._model.sam2, self._model.seg_projection(seg_states), self.tracking)
 
     def answers(
         self,
@@ -116,7 +81,7 @@ class GraphedModel:
         alike = len({len(prompt) for prompt in asked}) == 1 and all(other == draft for other in drafts or ())
         if alike and 0 < len(draft) <= token_limit and not any(prompt.seg_places for prompt in asked):
             rows = torch.stack([prompt.rows for prompt in asked])
-            read = torch.tensor(draft[:-1], device=rows.device).expand(len(asked), -1)
+            read = on_device(draft[:-1], rows.device).expand(len(asked), -1)
             guesses, states = self._read(rows, read, *_beside(asked, len(draft) - 1))
             if guesses.tolist() == drafts:
                 seg = self._model.config.token_ids["[SEG]"]
@@ -163,30 +128,17 @@ def stages(model: Any) -> tuple[Callable[..., Tensors], ...]:
         features = model.encode_sam2(pixels)
         return (features.embedding, *features.high_resolution)
 
-    def decode_masks(embedding: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *which) -> Tensors:
+    def decode_masks(
+        embedding: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *which: torch.Tensor
+    ) -> Tensors:
         found = model.decode_masks(Sam2Features(embedding, (first, second)), *which)
         return found.low_resolution, found.predicted_iou, found.object_score
 
     def read(prompts: torch.Tensor, tokens: torch.Tensor, *beside: torch.Tensor) -> Tensors:
         language = model.language_model
         embeddings = torch.cat([prompts, language.get_input_embeddings()(tokens).to(prompts)], 1)
-        with _fixed_frequencies(language.model.rotary_emb, embeddings.shape[1]):
-            passed = language_pass(
-                embeddings, DynamicCache(), positions=beside[0] if beside else None, levels=beside[1:]
-            )
+        passed = language_pass(embeddings, DynamicCache(), positions=beside[0] if beside else None, levels=beside[1:])
         end = slice(-1 - tokens.shape[1], None)
         return greedy_tokens(language.lm_head, passed.states[:, end]), passed.seg_states[:, end]
 
     return encode_tiles, encode_pictures, encode_sam2, decode_masks, read
-
-
-@contextmanager
-def _fixed_frequencies(rotary: nn.Module, length: int) -> Iterator[None]:
-    """Keep dynamic rotary embeddings from reading the length off the device, where it changes no frequency."""
-    kind = rotary.rope_type
-    if kind == "dynamic" and length <= rotary.original_max_seq_len:
-        rotary.rope_type = "default"
-    try:
-        yield
-    finally:
-        rotary.rope_type = kind

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.nn.functional import interpolate
 
+from helpers.model import resizing
 from helpers.model.processing_sa2va import cut_tiles, image_bytes, sam2_bytes
 from helpers.model.qwen_pixels import PixelSettings, resized_picture, resized_to
-from helpers.prediction.engine import resizing
-from helpers.prediction.engine.resizing import (
+from helpers.model.resizing import (
     PassOrder,
     Resampler,
     Resize,

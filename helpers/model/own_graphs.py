@@ -1,0 +1,74 @@
+"""CUDA graphs of a model's own calls, as long as the model is what they were captured from."""
+
+import weakref
+from typing import Any
+
+import torch
+
+from .graphed_model import GraphedModel
+from .official_calls import modules_of
+from .replay import GraphPool
+
+# Shapes come so often before they get a graph: one call alone would only be slowed.
+_PATIENCE = 2
+
+
+class OwnGraphs:
+    """The graphs of one model; none where they cannot be, or must not.
+
+    They are dropped once a weight lies elsewhere or is another, a module, a hook or a mode was changed: a graph reads
+    the places in memory that it was captured with. Weights that are changed in place stay in their places, and count.
+    """
+
+    def __init__(self) -> None:
+        self._made_of: list[Any] = []
+        self._graphed: GraphedModel | None = None
+
+    def around(self, model: Any) -> Any:
+        """The model with its graphs, which are captured at the third call of each shape; or the model itself.
+
+        They are for narrower dtypes than float32, whose last bits may depend on the way that a call takes.
+        """
+        if not _takes_graphs(model):
+            return model
+        made_of = _parts(model)
+        if self._graphed is None or made_of != self._made_of:
+            self.drop()
+            # The graphs must not keep the model alive that holds them.
+            first, second = (
+                GraphPool(model.device, patience=_PATIENCE, is_lenient=True, is_urgent=urgent)
+                for urgent in (True, False)
+            )
+            self._made_of, self._graphed = made_of, GraphedModel(weakref.proxy(model), first.replayed, second)
+        return self._graphed
+
+    def drop(self) -> None:
+        """Give the graphs and their memory back."""
+        self._made_of, self._graphed = [], None
+
+    def __deepcopy__(self, memo: dict) -> "OwnGraphs":
+        return OwnGraphs()
+
+    def __reduce__(self) -> tuple:
+        return OwnGraphs, ()
+
+
+def _takes_graphs(model: Any) -> bool:
+    return (
+        model.device.type == "cuda"
+        and model.get_input_embeddings().weight.dtype != torch.float32
+        and torch.is_inference_mode_enabled()
+        and not model.training
+        and not torch.is_autocast_enabled("cuda")
+        and not torch.cuda.is_current_stream_capturing()
+    )
+
+
+def _parts(model: torch.nn.Module) -> list[Any]:
+    """What a graph depends on: modules, modes, hooks, and where every tensor lies; looked at in each call."""
+    found: list[Any] = []
+    for module in modules_of(model):
+        found += (id(module), module.training, *module._forward_hooks, *module._forward_pre_hooks)
+        found += [tensor.data_ptr() for tensor in module._parameters.values() if tensor is not None]
+        found += [tensor.data_ptr() for tensor in module._buffers.values() if tensor is not None]
+    return found

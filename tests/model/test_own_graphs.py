@@ -1,0 +1,112 @@
+"""A model's own graphs are those of its weights as they lie, and of nothing else."""
+
+import copy
+import gc
+import pickle
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from helpers.core.vocabulary import Preset
+from helpers.dev.bench.stand_in import stand_in
+from helpers.model import own_graphs
+from helpers.model.own_graphs import OwnGraphs
+from helpers.prediction.engine.dtypes import one_dtype
+from tests.support.fake_cuda import FakeCuda
+
+CPU, BFLOAT16 = torch.device("cpu"), one_dtype(torch.bfloat16)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return stand_in(Preset.TINY, CPU, BFLOAT16)[0]
+
+
+@pytest.fixture
+def model(loaded, monkeypatch):
+    FakeCuda(monkeypatch)
+    monkeypatch.setattr(own_graphs, "_takes_graphs", lambda model: True)
+    loaded.graphs.drop()
+    return loaded
+
+
+def test_a_processor_and_float32_have_none(loaded):
+    with torch.inference_mode():
+        assert loaded.graphs.around(loaded) is loaded
+
+
+def test_the_same_while_nothing_changes(model):
+    first = model.graphs.around(model)
+    assert first is not model and first.config is model.config
+    assert model.graphs.around(model) is first
+    with torch.no_grad():
+        model.seg_projection.linear_2.bias.add_(1)  # in its place: a graph reads it there
+        model.seg_projection.linear_2.bias.sub_(1)
+    assert model.graphs.around(model) is first
+
+
+def replaced(model):
+    linear, kept = model.seg_projection.linear_2, model.seg_projection.linear_2.weight
+    linear.weight = nn.Parameter(kept.detach().clone(), requires_grad=False)
+    return lambda: setattr(linear, "weight", kept)
+
+
+def given_other_data(model):
+    weight, kept = model.seg_projection.linear_2.weight, model.seg_projection.linear_2.weight.data
+    weight.data = kept.clone()
+    return lambda: setattr(weight, "data", kept)
+
+
+def trained(model):
+    model.train()
+    return model.eval
+
+
+def hooked(model):
+    return model.sam2.register_forward_hook(lambda *_: None).remove
+
+
+def hooked_before(model):
+    return model.sam2.register_forward_pre_hook(lambda *_: None).remove
+
+
+def other_module(model):
+    kept = model.seg_projection.linear_1
+    model.seg_projection.linear_1 = nn.Identity()
+    return lambda: setattr(model.seg_projection, "linear_1", kept)
+
+
+def moved(model):
+    model.seg_projection.to(torch.float64)
+    return lambda: model.seg_projection.to(torch.bfloat16)
+
+
+@pytest.mark.parametrize("change", [replaced, given_other_data, trained, hooked, hooked_before, other_module, moved])
+def test_what_changes_the_model_drops_them(model, change):
+    first = model.graphs.around(model)
+    undo = change(model)
+    second = model.graphs.around(model)
+    undo()
+    assert second is not first and model.graphs.around(model) is not second
+
+
+def test_copies_of_a_model_have_none(model):
+    model.graphs.around(model)
+    for other in (copy.deepcopy(model.graphs), pickle.loads(pickle.dumps(model.graphs))):
+        assert isinstance(other, OwnGraphs) and other._graphed is None
+
+
+def test_they_do_not_keep_the_model_alive(monkeypatch):
+    FakeCuda(monkeypatch)
+    monkeypatch.setattr(own_graphs, "_takes_graphs", lambda model: True)
+    model, _ = stand_in(Preset.TINY, CPU, BFLOAT16)
+    model.graphs.around(model)
+    seen = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert seen() is None
+    finally:
+        gc.enable()
