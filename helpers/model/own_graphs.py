@@ -23,6 +23,7 @@ class OwnGraphs:
     def __init__(self) -> None:
         self._made_of: list[Any] = []
         self._graphed: GraphedModel | None = None
+        self._pools: tuple[GraphPool, ...] = ()
 
     def around(self, model: Any) -> Any:
         """The model with its graphs, which are captured at the third call of each shape; or the model itself.
@@ -35,7 +36,7 @@ class OwnGraphs:
         if self._graphed is None or made_of != self._made_of:
             self.drop()
             # The graphs must not keep the model alive that holds them.
-            first, second = (
+            first, second = self._pools = tuple(
                 GraphPool(model.device, patience=_PATIENCE, is_lenient=True, is_urgent=urgent)
                 for urgent in (True, False)
             )
@@ -43,8 +44,10 @@ class OwnGraphs:
         return self._graphed
 
     def drop(self) -> None:
-        """Give the graphs and their memory back."""
-        self._made_of, self._graphed = [], None
+        """Give the graphs and their memory back, also where a sequence is under way."""
+        for pool in self._pools:
+            pool.close()
+        self._made_of, self._graphed, self._pools = [], None, ()
 
     def __deepcopy__(self, memo: dict) -> "OwnGraphs":
         return OwnGraphs()

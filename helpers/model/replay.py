@@ -100,12 +100,11 @@ class GraphPool:
             self._last = torch.cuda.Event()
         self._last.record()
 
-    def close(self, reason: Exception) -> None:
-        """Drop all graphs and make no more."""
+    def close(self) -> None:
+        """Drop all graphs and make no more: functions are launched from now on."""
         self.is_closed = True
         for held in self._graphs:
             held.clear()
-        logger.warning(f"CUDA graphs: not for this model, which goes without ({str(reason).splitlines()[0]})")
 
 
 class Replayed:
@@ -131,7 +130,10 @@ class Replayed:
                 except RuntimeError as error:
                     if not pool.is_lenient:
                         raise
-                    pool.close(error)
+                    pool.close()
+                    logger.warning(
+                        f"CUDA graphs: not for this model, which goes without ({str(error).splitlines()[0]})"
+                    )
                     return self._function(*tensors)
             graph, inputs, outputs = self.held[shapes]
             for own, given in zip(inputs, tensors, strict=True):

@@ -92,6 +92,14 @@ def test_what_changes_the_model_drops_them(model, change):
     assert second is not first and model.graphs.around(model) is not second
 
 
+def test_dropped_graphs_are_gone_for_those_who_still_use_them(model):
+    graphed = model.graphs.around(model)
+    assert model.graphs._pools and not any(pool.is_closed for pool in model.graphs._pools)
+    pools = model.graphs._pools
+    model.graphs.drop()
+    assert all(pool.is_closed for pool in pools) and model.graphs.around(model) is not graphed
+
+
 def test_copies_of_a_model_have_none(model):
     model.graphs.around(model)
     for other in (copy.deepcopy(model.graphs), pickle.loads(pickle.dumps(model.graphs))):

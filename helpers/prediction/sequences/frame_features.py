@@ -37,9 +37,9 @@ class PreparedFrame:
 class FeaturesOfGroups:
     """Encodes the frames of one sequence in groups."""
 
-    def __init__(self, model: Any, pixels: DevicePixels):
-        """Encode with a model, whose device makes the pixels that a processor did not."""
-        self._model, self._pixels = model, pixels
+    def __init__(self, model: Any, pixels: DevicePixels, relieve: Callable[[], None]):
+        """Encode with a model, whose device makes the pixels that a processor did not; `relieve` as `retry_on_oom`."""
+        self._model, self._pixels, self._relieve = model, pixels, relieve
         self._together = encoded_at_once(model)
         self._encode = _encoder(model)
 
@@ -66,7 +66,7 @@ class FeaturesOfGroups:
         if len(readable) < 2:
             return dict
         squares = lambda: torch.cat([self._square(frame) for _, frame in readable])  # noqa: E731
-        found = retry_on_oom(lambda: FeaturesAhead(self._model, self._encode, squares))
+        found = retry_on_oom(lambda: FeaturesAhead(self._model, self._encode, squares), self._relieve)
         if isinstance(found, Exception):
             return dict
         return lambda: dict(zip([at for at, _ in readable], found.features(), strict=True))
@@ -86,9 +86,11 @@ def _encoder(model: Any) -> Callable[[torch.Tensor], list[FrameFeatures]]:
     return lambda pixels: [tracker.encode(one) for one in pixels.split(1)]
 
 
-def retry_on_oom(work: Callable[[], Any]) -> Any:
+def retry_on_oom(work: Callable[[], Any], relieve: Callable[[], None] = lambda: None) -> Any:
     """What `work` gives, or what the model raised; where memory was wanting, it is tried once more.
 
+    Args:
+        relieve: gives memory back before the second try.
     Raises:
         VesselkitError: where the device itself failed.
     """
@@ -101,5 +103,6 @@ def retry_on_oom(work: Callable[[], Any]) -> Any:
             failed = error.with_traceback(None)
         if last or not is_out_of_memory(failed):
             break
+        relieve()
         empty_cache()
     return failed

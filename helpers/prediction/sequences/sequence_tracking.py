@@ -124,10 +124,12 @@ class SequencePredictor:
         seen = self._seen(frames, readers)
         start = time.perf_counter()
         model = self._graphed()
-        features = FeaturesOfGroups(model, self._pixels)
+        features = FeaturesOfGroups(model, self._pixels, self._relieve)
         # Begun before the words are read: SAM2's encoder needs none.
         first_groups = list(features.ahead(seen.items()))
-        followed = retry_on_oom(lambda: SequenceTracker(model, self._say(list(seen.values()), prompts, readers)))
+        followed = retry_on_oom(
+            lambda: SequenceTracker(model, self._say(list(seen.values()), prompts, readers)), self._relieve
+        )
         share = (time.perf_counter() - start) / len(frames)
         first = min(seen, default=0)
         later = [position for position in range(first, len(frames)) if position not in seen]
@@ -176,7 +178,7 @@ class SequencePredictor:
             found = features.of(item.prepared) if known is None else known
             return followed.draw(position, found, prompted=prompted)
 
-        found = None if item.failure is not None else retry_on_oom(work)
+        found = None if item.failure is not None else retry_on_oom(work, self._relieve)
         return _Started(item, found, time.perf_counter() - start)
 
     @torch.inference_mode()
@@ -201,7 +203,7 @@ class SequencePredictor:
             alone = self._alone.predict([item.prepared.alone], prompts)[0]
             return tuple(fused(one, other) for one, other in zip(alone, answers, strict=True))
 
-        found = retry_on_oom(work)
+        found = retry_on_oom(work, self._relieve)
         seconds = share + started.seconds + time.perf_counter() - start
         timing = {**item.timing, "predict_seconds": seconds, "batch_size": 1}
         if isinstance(found, Exception):
@@ -222,6 +224,11 @@ class SequencePredictor:
             if len(seen) == FRAMES_SEEN:
                 break
         return seen
+
+    def _relieve(self) -> None:
+        """Give back what graphs hold: a sequence goes on without them."""
+        if hasattr(self._model, "graphs"):
+            self._model.graphs.drop()
 
     @torch.inference_mode()
     def _graphed(self) -> Any:
