@@ -1,6 +1,5 @@
 """From a run folder and a data set to the arrays of cases, scored with several processes."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -31,8 +30,8 @@ from helpers.runs.run_config import MANIFEST_NAME
 from helpers.runs.run_folder import Run, open_run
 
 _CHUNK = 8
-# A process takes a second or two to start, in which another scores about so many cases.
-_CASES_A_PROCESS = 16
+# A process takes as long to start as another takes to score some 50 cases. With fewer than this each, it does not pay.
+_CASES_A_PROCESS = 200
 
 
 Key = TypeVar("Key")
@@ -46,13 +45,13 @@ def score_many(
     Args:
         load: gives the arrays of one case; it runs in the worker, so that only keys and scores travel. It must be
             picklable: a function of a module, or a `functools.partial` of one.
-        processes: at most so many, and one for each 16 cases; with 1, everything runs in this process.
+        processes: at most so many, and one for each 200 cases; with 1, everything runs in this process.
     Raises:
         RefusedInput: from `score_case` or `load`, at the first case that cannot be scored.
         VesselkitError: as `parallel_map`.
     """
     work = partial(_load_and_score, load)
-    scored = parallel_map(work, keys, min(processes, math.ceil(len(keys) / _CASES_A_PROCESS)), chunk=_CHUNK)
+    scored = parallel_map(work, keys, min(processes, len(keys) // _CASES_A_PROCESS), chunk=_CHUNK)
     return list(track(scored, "scoring", total=len(keys), unit="case") if progress else scored)
 
 

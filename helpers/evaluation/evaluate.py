@@ -123,7 +123,7 @@ def evaluate(
         processing: steps on the masks whose gain is measured beside the masks as they are; None for none.
         groups: column of a CSV file beside the data, or word for DICOM headers, for scores by group, see `case_groups`;
             None for none.
-        processes: that score cases.
+        processes: at most so many score cases, see `score_many`.
         seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
     Raises:
         UsageProblem: for arguments that do not fit.

@@ -59,7 +59,7 @@ def _in_columns(target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     height, width = target.shape
     beyond = 2 * (height + width)
     rows = np.arange(height, dtype=np.int16 if 2 * beyond < np.iinfo(np.int16).max else np.int64)[:, None]
-    above, below = np.where(target, rows, -beyond), np.where(target, rows, beyond)
+    above, below = target * (rows + beyond) - beyond, beyond - target * (beyond - rows)  # faster than `np.where`
     step = 1
     while step < height:  # as `accumulate` along the columns, in half its time
         np.maximum(above[step:], above[:-step], out=above[step:])

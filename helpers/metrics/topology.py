@@ -179,11 +179,16 @@ def local_width(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
         RefusedInput: as `as_mask`, and for two shapes.
     """
     truth, truth_skeleton = as_masks(truth=truth, truth_skeleton=truth_skeleton)
+    width = np.zeros(truth.shape)
+    width[truth] = _widths_inside(truth, truth_skeleton)
+    return width
+
+
+def _widths_inside(truth: np.ndarray, truth_skeleton: np.ndarray) -> np.ndarray:
+    """`local_width` of the pixels of `truth` alone, float64 (n,); bool (H, W) both."""
     depth = np.zeros(truth.shape)
     depth[truth_skeleton] = nearest_distances(~truth, truth_skeleton)
-    width = np.zeros(truth.shape)
-    width[truth] = 2 * depth[nearest_pixels(truth_skeleton, truth)] - 1
-    return width
+    return np.asarray(2 * depth[nearest_pixels(truth_skeleton, truth)] - 1)
 
 
 def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -201,7 +206,7 @@ def calibre_recall(truth: np.ndarray, truth_skeleton: np.ndarray, prediction: np
         empty = {"truth_empty": True, "prediction_empty": not prediction.any()}
         return {name: decided_value(name, **empty) for name in names}
     bounds = [*CALIBRE_FROM_PX.values()][1:]
-    classes = np.digitize(local_width(truth, truth_skeleton)[truth], bounds)
+    classes = np.digitize(_widths_inside(truth, truth_skeleton), bounds)
     wanted = np.bincount(classes, minlength=len(names))
     hits = np.bincount(classes[prediction[truth]], minlength=len(names))
     return {name: float(hit / total) if total else np.nan for name, hit, total in zip(names, hits, wanted, strict=True)}

@@ -120,7 +120,7 @@ def evaluate(
         remove_small: pixels below which the dropping of pieces is measured; 0 for none.
         groups: column of a CSV file beside the data, or `view` or `vendor` of DICOM headers, for scores by group;
             None for none.
-        processes: that score cases, at least 1.
+        processes: at most so many score cases, one for each 200; at least 1.
         seed, draws: of p-values by random sign flips, and of the bootstrap interval of the ECE.
         **rules: how the data set is opened: layout, ids (`keep` or `pseudonym`), id_key, group_by, split, rescale,
             rescale_from.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.core.errors import RefusedInput
+from helpers.evaluation import case_arrays
 from helpers.evaluation.case_arrays import score_many
 from helpers.metrics.case_scores import CaseArrays
 from tests.support.bars import recorded
@@ -22,8 +23,14 @@ def wrong(number: int) -> CaseArrays:
     return CaseArrays(f"c{number}", np.zeros((4, 4), bool), np.zeros((number, 4), bool))
 
 
+@pytest.fixture
+def from_ten(monkeypatch):
+    """A process for each ten cases."""
+    monkeypatch.setattr(case_arrays, "_CASES_A_PROCESS", 10)
+
+
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives():
+def test_two_processes_give_what_one_gives(from_ten):
     load = partial(made, 32)
     one, two = (score_many(load, range(20), processes, progress=False) for processes in (1, 2))
     assert [case.case_id for case in two] == [f"c{number}" for number in range(20)]
@@ -34,6 +41,16 @@ def test_two_processes_give_what_one_gives():
             there.counts,
         )
         assert here.values == pytest.approx(dict(there.values), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("cases", "asked", "started"), [(16, 2, 0), (399, 8, 1), (400, 1, 1), (400, 8, 2), (1220, 2, 2), (1220, 16, 6)]
+)
+def test_the_number_of_processes_follows_from_that_of_cases(monkeypatch, cases, asked, started):
+    seen = []
+    monkeypatch.setattr(case_arrays, "parallel_map", lambda work, keys, processes, chunk: seen.append(processes) or [])
+    score_many(made, range(cases), asked, progress=False)
+    assert seen == [started]
 
 
 def test_few_cases_start_no_process():
@@ -57,6 +74,6 @@ def test_the_bar_is_shown_unless_it_is_not_wanted():
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_case_that_cannot_be_scored_stops_the_batch(processes):
+def test_a_case_that_cannot_be_scored_stops_the_batch(processes, from_ten):
     with pytest.raises(RefusedInput, match="case c5"):
         score_many(wrong, [*[4] * 20, 5], processes, progress=False)

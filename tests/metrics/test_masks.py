@@ -23,13 +23,17 @@ from tests.support.drawn_masks import bar, masks, steady
 
 # A parameter that holds an array is a mask, or it is numbers: a new name has to be put down in one of the two.
 MASKS = {
-    "mask", "next_mask", "next_truth", "prediction", "prediction_skeleton", "skeleton", "truth", "truth_skeleton",
+    "at", "mask", "next_mask", "next_truth", "prediction", "prediction_skeleton", "skeleton", "target", "truth",
+    "truth_skeleton",
 }  # fmt: skip
 NUMBERS = {"denominators", "differences", "logits", "numerators", "p_values", "temperatures", "unit_means"}
-NUMBERS |= {"doubt", "probabilities", "score", "unit_values", "values"}
+NUMBERS |= {"course", "doubt", "probabilities", "score", "unit_values", "values"}
 LOGITS = np.linspace(-3, 3, 11 * 11).reshape(11, 11)
 MORE = {"logit_histogram": {"logits": LOGITS}, "closed": {"radius": 2}, "without_small": {"fewest": 3}}
 MORE |= {"expected_dice": {"probabilities": np.abs(LOGITS) / 3}, "in_bright_part": {"values": LOGITS}}
+PLACE = {"place": (5.0, 4.0), "across": (0.0, 1.0)}
+MORE |= {"calibre_at": {**PLACE, "reach": 5.0}, "narrowing_seen": {**PLACE, "calibre": 2.0, "reference": 6.0}}
+MORE |= {"gap_bridged": {"course": np.array([[2.0, 4.0], [8.0, 4.0]]), "reference": 2.0}}
 
 DTYPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "uint8 0/1": lambda mask: mask.astype(np.uint8),
@@ -124,6 +128,7 @@ def _given(truth: np.ndarray, prediction: np.ndarray) -> dict[str, np.ndarray]:
     truth[4, 4] = prediction[5, 4] = True
     moved = {"next_truth": np.roll(truth, 1, axis=0), "next_mask": np.roll(prediction, 1, axis=1)}
     lines = {"truth_skeleton": skeleton(truth), "prediction_skeleton": skeleton(prediction)}
+    moved |= {"target": truth, "at": prediction}
     return {"truth": truth, "prediction": prediction, "mask": prediction, "skeleton": skeleton(truth), **moved, **lines}
 
 
