@@ -32,14 +32,14 @@ class Aside:
         self._stream = torch.cuda.Stream(device)
 
     @contextmanager
-    def launching(self, *inputs: torch.Tensor) -> Iterator[None]:
+    def launching(self, *inputs: torch.Tensor, waits: bool = True) -> Iterator[None]:
         """Launch on the second stream within the block.
 
         Args:
-            inputs: what the block reads of the first stream, which is waited for as far as it was launched; without
-                any, nothing is waited for.
+            inputs: what the block reads of the first stream.
+            waits: for the first stream, as far as it was launched: for inputs, and for weights that were just changed.
         """
-        if inputs:
+        if waits:
             self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
         for tensor in inputs:
             tensor.record_stream(self._stream)

@@ -108,13 +108,19 @@ class FeaturesAhead:
         model: Any,
         encode: Callable[[torch.Tensor], list[FrameFeatures]],
         squares: Callable[[], torch.Tensor],
+        *,
+        is_first: bool = True,
     ):
-        """Begin with what makes SAM2's bytes of the frames; `encode` as of `encode_frames`."""
+        """Begin with what makes SAM2's bytes of the frames; `encode` as of `encode_frames`.
+
+        Args:
+            is_first: of a sequence: what was launched before is waited for, such as a change of weights.
+        """
         self._aside = getattr(model, "aside", None)  # folders of before have none
         if self._aside is None:
             self._features = encode_frames(model, encode, squares())
         else:
-            with self._aside.launching():
+            with self._aside.launching(waits=is_first):
                 self._features = encode_frames(model, encode, squares())
             self._end = self._aside.end()
 
@@ -143,7 +149,8 @@ class FilmFeatures:
 
     def _begun(self, start: int) -> FeaturesAhead:
         frames = self._frames[start : start + self._together]
-        return FeaturesAhead(self._model, self._encode, lambda: self._model.pixels.squares(self._model, frames))
+        squares = lambda: self._model.pixels.squares(self._model, frames)  # noqa: E731
+        return FeaturesAhead(self._model, self._encode, squares, is_first=start == 0)
 
 
 def frame_masks(tracker: Tracker, features: Iterable[FrameFeatures], seen: int) -> Iterator[FrameMasks]:

@@ -1,11 +1,15 @@
 """Sequences against the official implementation, in float32 on the CPU."""
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from transformers import AutoModel
 
+from helpers.model.tracking import FrameFeatures
 from helpers.model.video import FilmFeatures, answer_frames, checked_frames, frame_masks
 from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
@@ -45,6 +49,41 @@ def test_the_language_model_sees_five_frames_and_its_ids_equal(shared, converted
     assert asked == [case.arrays["input_ids"].tolist()]
     assert answer.token_ids == case.arrays["generated_ids"].tolist()
     assert np.abs(answer.seg_states.numpy() - case.arrays["seg_hidden_in"]).max() < 1e-4
+
+
+class SecondStream:
+    """Notes in which order features are begun and joined, and whether the first stream was waited for."""
+
+    def __init__(self):
+        self.steps = []
+
+    @contextmanager
+    def launching(self, *inputs, waits=True):
+        self.steps.append("begun, having waited" if waits else "begun")
+        yield
+
+    def end(self):
+        return len(self.steps)
+
+    def join(self, end, found):
+        self.steps.append(f"joined {len(list(found))}")
+
+
+def test_features_are_begun_one_group_ahead_and_wait_for_weights_at_first():
+    aside = SecondStream()
+    blank = torch.zeros(1, 1, 1, 1)
+    model = SimpleNamespace(
+        aside=aside,
+        config=SimpleNamespace(sam2_pixel_constants="exact"),
+        device=torch.device("cpu"),
+        pixels=SimpleNamespace(squares=lambda model, frames: torch.zeros(len(frames), 3, 1, 1, dtype=torch.uint8)),
+        sam2=SimpleNamespace(dtype=torch.float32),
+        tracking=SimpleNamespace(features=lambda pixels: [FrameFeatures(blank, (blank, blank), blank)] * len(pixels)),
+    )
+    seen = [aside.steps.append("used") or frame for frame in FilmFeatures(model, [None] * 3)]
+    assert len(seen) == 3 and aside.steps == [
+        "begun, having waited", "joined 4", "begun", "used", "joined 4", "begun", "used", "joined 4", "used",
+    ]  # fmt: skip
 
 
 @pytest.mark.golden

@@ -47,7 +47,7 @@ class FeaturesOfGroups:
         """Frames by position in groups, with their features, which are begun one group ahead."""
         rest, waiting = iter(items), None
         while group := list(islice(rest, self._together)):
-            begun = group, self._begun(group)
+            begun = group, self._begun(group, is_first=waiting is None)
             if waiting is not None:
                 yield waiting
             waiting = begun
@@ -60,13 +60,15 @@ class FeaturesOfGroups:
         return FeaturesAhead(self._model, self._encode, lambda: self._square(frame)).features()[0]
 
     @torch.inference_mode()
-    def _begun(self, group: Group) -> Encoded:
+    def _begun(self, group: Group, *, is_first: bool) -> Encoded:
         """What gives the features of the frames that could be read; none where there are no two, or no memory."""
         readable = [(position, item.prepared) for position, item in group if item.failure is None]
         if len(readable) < 2:
             return dict
         squares = lambda: torch.cat([self._square(frame) for _, frame in readable])  # noqa: E731
-        found = retry_on_oom(lambda: FeaturesAhead(self._model, self._encode, squares), self._relieve)
+        found = retry_on_oom(
+            lambda: FeaturesAhead(self._model, self._encode, squares, is_first=is_first), self._relieve
+        )
         if isinstance(found, Exception):
             return dict
         return lambda: dict(zip([at for at, _ in readable], found.features(), strict=True))
