@@ -30,6 +30,8 @@ environment:
 $(STAMP): requirements.lock pyproject.toml | environment
 	@scripts/install_lock.sh "$(VENV)" requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
+	@# The first import writes yapf's tables, which another process that reads them meanwhile finds empty.
+	@$(BIN)/python -c "import mmengine.config"
 	@touch $@
 
 demo: $(STAMP) ## from a trained tiny checkpoint to masks, scores and a review, through the notebooks
