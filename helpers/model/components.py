@@ -25,6 +25,10 @@ class Sam2Features:
     embedding: torch.Tensor
     high_resolution: tuple[torch.Tensor, torch.Tensor]
 
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """All of them, in the order of the attributes."""
+        return (self.embedding, *self.high_resolution)
+
 
 @dataclass
 class MaskLogits:

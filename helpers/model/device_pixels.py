@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from .bridge import bridge_of
 from .configuration_sa2va import Sa2VAConfig
 from .processing_sa2va import image_bytes, sam2_bytes
 from .resizing import Resizes, Tiling, TwoResizes, find_resizes
@@ -14,6 +15,11 @@ from .resizing import Resizes, Tiling, TwoResizes, find_resizes
 # A GPU resizes images itself, up to so many pixels, and up to so many sizes: each is tried out once.
 RESIZED_PIXELS = 2048 * 2048
 RESIZED_SIZES = 16
+
+# Pixels that a device resizes at once: 8 images of 512 x 512 take some 320 MB meanwhile, as does one of 2048 x 2048. A
+# smaller one, which grows, takes no less than one of 512 x 512.
+RESIZED_AT_ONCE = 8 * 512 * 512
+_SMALLEST = 512 * 512
 
 _PATIENCE = 2  # images of a size that Pillow resizes, before it pays to try it out
 
@@ -31,6 +37,11 @@ def _shown_as(config: Sa2VAConfig, bridge: Any, height: int, width: int) -> Tili
     if sizes is not None:
         return TwoResizes(*sizes)
     return Tiling(config.min_tiles, config.max_tiles, config.tile_size, config.use_thumbnail)
+
+
+def images_at_once(height: int, width: int) -> int:
+    """How many images of a size a device resizes together, 1 to 8."""
+    return max(1, RESIZED_AT_ONCE // max(height * width, _SMALLEST))
 
 
 def in_pillow_s_order(pixels: torch.Tensor) -> torch.Tensor:
@@ -69,7 +80,10 @@ class DevicePixels:
         resizes = self.resizes(model, frames[0].height, frames[0].width, len(frames))
         if resizes is None:
             return torch.cat([sam2_bytes(frame, model.config.sam2_sizes.image_size) for frame in frames])
-        return in_pillow_s_order(resizes.square(on_gpu(image_bytes(list(frames)), model.device)))
+        together = images_at_once(frames[0].height, frames[0].width)
+        parts = (frames[start : start + together] for start in range(0, len(frames), together))
+        squares = [resizes.square(on_gpu(image_bytes(list(part)), model.device)) for part in parts]
+        return in_pillow_s_order(torch.cat(squares))
 
     def resizes(self, model: Any, height: int, width: int, count: int = 1) -> Resizes | None:
         """How the model's device resizes images of a size, of which so many come; None where a processor does."""
@@ -78,5 +92,5 @@ class DevicePixels:
             return None
         self._calls[size] += count
         if size not in self._found and self._calls[size] > _PATIENCE and len(self._found) < RESIZED_SIZES:
-            self._found[size] = device_resizes(model.config, model.bridge, height, width)
+            self._found[size] = device_resizes(model.config, bridge_of(model), height, width)
         return self._found.get(size)

@@ -10,14 +10,13 @@ import torch
 from torch import nn
 from transformers.cache_utils import DynamicCache
 
+from .bridge import bridge_of
 from .components import MaskLogits, Sam2Features
 from .generation import GeneratedText
 from .language_pass import LanguagePass, greedy_tokens
 from .prompt import Prompt, as_prompt, on_device
-from .replay import Aside, GraphPool, Tensors
+from .replay import Aside, GraphPool, Tensors, Wrap
 from .tracking import Tracker, TrackingPasses
-
-Wrap = Callable[[Callable[..., Tensors]], Callable[..., Tensors]]
 
 
 class GraphedModel:
@@ -75,11 +74,16 @@ class GraphedModel:
         token_limit: int,
         drafts: list[list[int]] | None = None,
     ) -> list[GeneratedText]:
-        """As that of the model; replayed where prompts of one length answer with one draft, the usual case."""
+        """As that of the model; replayed where prompts of one length answer with one draft, the usual case.
+
+        Last bits of the states may then differ from those of a draft that was wrong.
+        """
         draft = drafts[0] if drafts else []
         asked = [as_prompt(prompt) for prompt in prompts]
         alike = len({len(prompt) for prompt in asked}) == 1 and all(other == draft for other in drafts or ())
-        if alike and 0 < len(draft) <= token_limit and not any(prompt.seg_places for prompt in asked):
+        # What a limit cut off is no whole answer: the language model goes on behind it.
+        whole = 0 < len(draft) <= token_limit and bridge_of(self._model).ends(draft, tokenizer)
+        if alike and whole and not any(prompt.seg_places for prompt in asked):
             rows = torch.stack([prompt.rows for prompt in asked])
             read = on_device(draft[:-1], rows.device).expand(len(asked), -1)
             guesses, states = self._read(rows, read, *_beside(asked, len(draft) - 1))

@@ -10,6 +10,7 @@ from .generation import checked_limit
 from .given_image import one_picture
 from .image_mode import given_as_rgb
 from .processing_sa2va import normalise_sam2, upsample_logits
+from .replay import Ahead
 
 
 def predict_image(
@@ -47,41 +48,22 @@ def predict_image(
         prompt = bridge.question(quick, tokenizer, text, past_text, mask_prompts=mask_prompts)
     else:
         if config.token_ids["[SEG]"] in (expected or ()):
-            ahead = _Ahead(quick, square)
+            # The processor waits for the answer that asks for them, and a GPU need not.
+            ahead = Ahead(quick.aside, lambda: _encoded(quick, square), Sam2Features.tensors, square)
         prompt = bridge.question(
             quick, tokenizer, text, past_text, pixels, bridge.image_tokens(pixels), mask_prompts=mask_prompts
         )
     answer = quick.answers([prompt], tokenizer, limit, None if expected is None else [expected])[0]
-    if expected is not None:
+    if expected is not None and not answer.truncated:
         model.drafts.keep(text, past_text, answer.token_ids)
     words = bridge.answer_text(answer.token_ids, tokenizer)
     if square is None or not len(answer.seg_states):
         height, width = (0, 0) if image is None else (image.height, image.width)
         return CallOutput(words, answer, None, torch.zeros((0, height, width)))
-    features = _encoded(quick, square) if ahead is None else ahead.features()
+    features = _encoded(quick, square) if ahead is None else ahead.found()
     masks = quick.decode_masks(features, answer.seg_states)
     logits = upsample_logits(masks.low_resolution, config.sam2_sizes.image_size, image.height, image.width)
     return CallOutput(words, answer, masks, logits)
-
-
-class _Ahead:
-    """SAM2's features before the answer that asks for them: the processor waits for that, and a GPU need not."""
-
-    def __init__(self, model: Any, square: torch.Tensor):
-        """Begin with SAM2's bytes; beside all else where the model has a second stream."""
-        self._aside = model.aside
-        if self._aside is None:
-            self._features = _encoded(model, square)
-        else:
-            with self._aside.launching(*(one for one in (square,) if one.is_cuda)):
-                self._features = _encoded(model, square)
-            self._end = self._aside.end()
-
-    def features(self) -> Sam2Features:
-        """The features, for what is launched from now on."""
-        if self._aside is not None:
-            self._aside.join(self._end, (self._features.embedding, *self._features.high_resolution))
-        return self._features
 
 
 def _encoded(model: Any, square: torch.Tensor) -> Sam2Features:

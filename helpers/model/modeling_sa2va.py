@@ -20,7 +20,8 @@ from .components import CallOutput, MaskLogits, Sam2Features, SegProjection, fit
 from .configuration_sa2va import Sa2VAConfig
 from .device_pixels import DevicePixels
 from .drafts import Drafts
-from .generation import GeneratedText, GreedyDecoding, checked_limit
+from .forward_call import answered
+from .generation import GeneratedText, GreedyDecoding
 from .given_image import require_kind
 from .image_call import predict_image
 from .language_pass import LanguagePass
@@ -41,7 +42,6 @@ from .prompt import Prompt
 from .sam2_fast_path import unused_ops_skipped
 from .sam2_sizes import sam2_video_config
 from .tracking import Tracker, TrackingPasses
-from .video import VideoPrediction, predict_video
 
 if TYPE_CHECKING:  # transformers 4 takes along only the files that this one names: here, those that others import
     from .answer_text import plain_text  # noqa: F401
@@ -107,6 +107,16 @@ class Sa2VAModel(PreTrainedModel):
         if asked is None and int(transformers.__version__.split(".")[0]) < 5:
             warn_of_float32(pretrained_model_name_or_path)
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    def train(self, mode: bool = True) -> Any:
+        """As in PyTorch; graphs give their memory back."""
+        if mode:
+            self.graphs.drop()
+        return super().train(mode)
+
+    def _apply(self, *arguments: Any, **options: Any) -> Any:  # what `.to()`, `.half()` and the like come down to
+        self.graphs.drop()
+        return super()._apply(*arguments, **options)
 
     def get_input_embeddings(self) -> Any:
         return self.language_model.get_input_embeddings()
@@ -261,12 +271,13 @@ class Sa2VAModel(PreTrainedModel):
             processor: without effect, which is said once; kept for calls written for the official models.
             max_new_tokens: most tokens of the answer; None takes the config's.
             draft: in narrower dtypes than float32, the last answer to the same words is read behind the
-                prompt, and one pass confirms it in place of one for each token. The tokens are those without it, and
-                no result depends on calls before. False goes token by token, as float32 always does.
+                prompt, and one pass confirms it in place of one for each token. The tokens are those without it.
+                False goes token by token, as float32 always does.
             cuda_graphs: on a GPU, in narrower dtypes than float32, what comes for the third time in the same sizes is
-                captured and replayed: that call is slower, and later ones are faster. Up to 8 sizes of image and words
-                are held, and the graphs share some memory; they are dropped where a weight, a module or a mode of the
-                model was changed. False launches every operation, and holds nothing.
+                captured and replayed: that call is slower, later ones are faster, and last bits of an image's logits
+                may be others. Each part of the model holds up to 24 sets of sizes. They are dropped where a weight, a
+                module or a mode of the model was changed, at `.to()` and `.train()`, where memory is wanting, and by
+                `model.graphs.drop()`. False launches every operation, and makes none.
         Returns:
             `prediction`: the answer, special tokens included. `prediction_masks`: one numpy bool (n, H, W) for each
             `[SEG]`, with n frames, 1 for an image. `prediction_logits`: the float32 logits of the same shapes, of
@@ -300,16 +311,9 @@ class Sa2VAModel(PreTrainedModel):
                 )
                 for one, words in zip(image, texts, strict=True)
             ]
-        if video is None:
-            found: CallOutput | VideoPrediction = self.predict(
-                image, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft, cuda_graphs
-            )
-            frames = found.logits[:, None]
-            is_finite, masks = bool(frames.isfinite().all()), (frames.sigmoid() > 0.5).cpu()
-        else:
-            limit = checked_limit(self.config, tokenizer, max_new_tokens)
-            found = predict_video(self, video, text or "", past_text, tokenizer, limit, draft, cuda_graphs)
-            frames, is_finite, masks = found.logits, found.is_finite, found.masks
+        words, frames, is_finite, masks = answered(
+            self, image, video, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft, cuda_graphs
+        )
         if not is_finite:
             raise ValueError(
                 f"the masks hold values that are no numbers: the model overflows {self.dtype}; load it with "
@@ -317,7 +321,7 @@ class Sa2VAModel(PreTrainedModel):
             )
         logits = frames.cpu().numpy().astype(np.float32, copy=False)
         return {
-            "prediction": found.text,
+            "prediction": words,
             "prediction_masks": list(masks.numpy()),
             "prediction_logits": list(logits),
         }

@@ -4,6 +4,7 @@ import weakref
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from .graphed_model import GraphedModel
 from .official_calls import modules_of
@@ -16,8 +17,9 @@ _PATIENCE = 2
 class OwnGraphs:
     """The graphs of one model; none where they cannot be, or must not.
 
-    They are dropped once a weight lies elsewhere or is another, a module, a hook or a mode was changed: a graph reads
-    the places in memory that it was captured with. Weights that are changed in place stay in their places, and count.
+    They are dropped once a weight lies elsewhere or is another, a module, a hook, a mode, an attention or a `forward`
+    was changed: a graph reads the places in memory that it was captured with. Weights that are changed in place stay in
+    their places, and count. Flags of other libraries within their layers are not noticed: `drop` is for them.
     """
 
     def __init__(self) -> None:
@@ -30,7 +32,10 @@ class OwnGraphs:
 
         They are for narrower dtypes than float32, whose last bits may depend on the way that a call takes.
         """
-        if not _takes_graphs(model):
+        if not _can_have_graphs(model):
+            self.drop()
+            return model
+        if _is_otherwise_watched():
             return model
         made_of = _parts(model)
         if self._graphed is None or made_of != self._made_of:
@@ -40,8 +45,14 @@ class OwnGraphs:
                 GraphPool(model.device, patience=_PATIENCE, is_lenient=True, is_urgent=urgent)
                 for urgent in (True, False)
             )
+            first.together = second.together = self._pools
             self._made_of, self._graphed = made_of, GraphedModel(weakref.proxy(model), first.replayed, second)
         return self._graphed
+
+    @property
+    def are_held(self) -> bool:
+        """Whether there may be any."""
+        return bool(self._pools)
 
     def drop(self) -> None:
         """Give the graphs and their memory back, also where a sequence is under way."""
@@ -56,14 +67,21 @@ class OwnGraphs:
         return OwnGraphs, ()
 
 
-def _takes_graphs(model: Any) -> bool:
+def _can_have_graphs(model: Any) -> bool:
+    """Whether this model, as it is, may have any."""
     return (
         model.device.type == "cuda"
         and model.get_input_embeddings().weight.dtype != torch.float32
-        and torch.is_inference_mode_enabled()
         and not model.training
-        and not torch.is_autocast_enabled("cuda")
-        and not torch.cuda.is_current_stream_capturing()
+    )
+
+
+def _is_otherwise_watched() -> bool:
+    """Whether this call is one that graphs would spoil, which says nothing of the next one."""
+    return (
+        not torch.is_inference_mode_enabled()
+        or torch.is_autocast_enabled("cuda")
+        or torch.cuda.is_current_stream_capturing()
     )
 
 
@@ -71,7 +89,10 @@ def _parts(model: torch.nn.Module) -> list[Any]:
     """What a graph depends on: modules, modes, hooks, and where every tensor lies; looked at in each call."""
     found: list[Any] = []
     for module in modules_of(model):
-        found += (id(module), module.training, *module._forward_hooks, *module._forward_pre_hooks)
+        own = vars(module)
+        found += (id(module), module.training, own.get("forward"), *module._forward_hooks, *module._forward_pre_hooks)
+        if isinstance(module, PreTrainedModel):
+            found.append(module.config._attn_implementation)
         found += [tensor.data_ptr() for tensor in module._parameters.values() if tensor is not None]
         found += [tensor.data_ptr() for tensor in module._buffers.values() if tensor is not None]
     return found

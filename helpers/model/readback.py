@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .replay import copying_stream
+
 _WAITING = 2  # pieces that may be on their way
 
 
@@ -31,7 +33,7 @@ class Readback:
         self.logits = torch.empty(shape)
         self.masks = torch.empty(shape, dtype=torch.bool)
         self._is_finite = torch.ones((), dtype=torch.bool, device=device)
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._stream = copying_stream(device) if device.type == "cuda" else None
         self._waiting: deque[_Piece] = deque()
 
     def put(self, first: int, logits: torch.Tensor) -> None:

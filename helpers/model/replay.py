@@ -7,7 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 import torch
 from transformers.utils import logging
@@ -16,6 +17,8 @@ logger = logging.get_logger(__name__)
 
 Tensors = tuple[torch.Tensor, ...]
 Function = Callable[..., Tensors]
+Wrap = Callable[[Function], Function]  # makes a function a replayed one
+Found = TypeVar("Found")
 
 # Shapes of one function that get a graph; more would hold much memory, and capturing costs more than launching. What
 # is remembered of a sequence has some 16 shapes, as it grows.
@@ -24,12 +27,23 @@ _WARM_UP = 2
 _MOST_COUNTED = 1024
 
 
+@lru_cache
+def _stream(device: torch.device, role: str, priority: int = 0) -> torch.cuda.Stream:
+    """One stream for each role on a device: PyTorch hands out few, and then the same again."""
+    return torch.cuda.Stream(device, priority=priority)
+
+
+def copying_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream on which results are brought to the processor."""
+    return _stream(device, "copies")
+
+
 class Aside:
     """A second stream of a GPU, for what does not depend on what the first one computes meanwhile."""
 
     def __init__(self, device: torch.device):
-        """Open a stream."""
-        self._stream = torch.cuda.Stream(device)
+        """Open the stream."""
+        self._stream = _stream(device, "aside")
 
     @contextmanager
     def launching(self, *inputs: torch.Tensor, waits: bool = True) -> Iterator[None]:
@@ -58,6 +72,40 @@ class Aside:
             tensor.record_stream(current)
 
 
+class Ahead(Generic[Found]):
+    """Something that is computed before it is asked for, beside all else where there is a second stream."""
+
+    def __init__(
+        self,
+        aside: Aside | None,
+        work: Callable[[], Found],
+        tensors_of: Callable[[Found], Iterable[torch.Tensor]],
+        *inputs: torch.Tensor,
+        waits: bool = True,
+    ):
+        """Begin.
+
+        Args:
+            aside: None computes it at once.
+            work: computes it.
+            tensors_of: all tensors of what it gives.
+            inputs, waits: as of `Aside.launching`; inputs on the processor count for nothing.
+        """
+        self._aside, self._tensors_of = aside, tensors_of
+        if aside is None:
+            self._found = work()
+            return
+        with aside.launching(*(tensor for tensor in inputs if tensor.is_cuda), waits=waits):
+            self._found = work()
+        self._end = aside.end()
+
+    def found(self) -> Found:
+        """What was computed, for what is launched from now on."""
+        if self._aside is not None:
+            self._aside.join(self._end, self._tensors_of(self._found))
+        return self._found
+
+
 class GraphPool:
     """What graphs of one device share: their memory, and that none runs beside another."""
 
@@ -65,21 +113,22 @@ class GraphPool:
         """Reserve a pool.
 
         Args:
-            is_urgent: whether its kernels go before those of another pool, which runs beside it and would else keep
-                all of the device to itself.
             patience: calls of a shape that are launched one by one before it gets a graph.
             is_lenient: whether functions that cannot be captured, for want of memory or since they read values back,
                 are launched one by one from then on, which is said once; else they raise.
+            is_urgent: whether its kernels go before those of another pool, which runs beside it and would else keep
+                all of the device to itself.
         """
         with torch.cuda.device(device):
             self.handle = torch.cuda.graph_pool_handle()
         # Captured kernels use the work space of the stream that they are captured on: pools that run side by side must
         # not share one.
-        self.stream = torch.cuda.Stream(device, priority=-1 if is_urgent else 0)
+        self.stream = _stream(device, "urgent graphs", -1) if is_urgent else _stream(device, "graphs")
         self.patience = patience
         self.is_lenient = is_lenient
         self.is_closed = False
         self.lock = threading.RLock()
+        self.together: tuple[GraphPool, ...] = (self,)  # pools that are closed where one of them cannot be filled
         self._last: Any = None
         self._graphs: list[dict] = []
 
@@ -102,9 +151,10 @@ class GraphPool:
 
     def close(self) -> None:
         """Drop all graphs and make no more: functions are launched from now on."""
-        self.is_closed = True
-        for held in self._graphs:
-            held.clear()
+        with self.lock:
+            self.is_closed = True
+            for held in self._graphs:
+                held.clear()
 
 
 class Replayed:
@@ -118,19 +168,23 @@ class Replayed:
         self.held: dict[tuple, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = {}
 
     def __call__(self, *tensors: torch.Tensor) -> Tensors:
+        """What the function gives for tensors of any shapes, in tensors of its own."""
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
         pool = self._pool
         if shapes not in self.held and not self._is_due(shapes):
             return self._function(*tensors)
         with pool.lock, torch.cuda.device(tensors[0].device):
             pool.wait()
+            if pool.is_closed:
+                return self._function(*tensors)
             if shapes not in self.held:
                 try:
                     self.held[shapes] = self._capture(tensors)
                 except RuntimeError as error:
                     if not pool.is_lenient:
                         raise
-                    pool.close()
+                    for one in pool.together:
+                        one.close()
                     logger.warning(
                         f"CUDA graphs: not for this model, which goes without ({str(error).splitlines()[0]})"
                     )

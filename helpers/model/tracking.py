@@ -4,7 +4,6 @@ Shapes: S objects, one for each `[SEG]`; D SAM2 width; M memory width; P places 
 to end.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +13,11 @@ from torch import nn
 from transformers import Sam2VideoModel
 
 from .mask_decoding import decode
-from .replay import Tensors
+from .replay import Tensors, Wrap
 from .sam2_fast_path import unused_ops_skipped
 
 SPATIAL_MEMORIES = 6
 POINTER_MEMORIES = 15
-
-Wrap = Callable[[Callable[..., Tensors]], Callable[..., Tensors]]
 
 
 @dataclass

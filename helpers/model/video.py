@@ -17,6 +17,7 @@ from .given_image import one_picture, require_kind
 from .image_mode import given_as_rgb
 from .processing_sa2va import normalise_sam2, upsample_logits
 from .readback import Readback
+from .replay import Ahead
 from .tracking import FrameFeatures, FrameMasks, Tracker
 
 FRAMES_SEEN = 5
@@ -100,38 +101,28 @@ def encoded_at_once(model: Any) -> int:
     return ENCODED_AT_ONCE if model.device.type == "cuda" and model.sam2.dtype != torch.float32 else 1
 
 
-class FeaturesAhead:
-    """SAM2's features of some frames; computed beside all else where the model has a second stream."""
+def features_ahead(
+    model: Any,
+    encode: Callable[[torch.Tensor], list[FrameFeatures]],
+    squares: Callable[[], torch.Tensor],
+    *,
+    is_first: bool = True,
+) -> Ahead[list[FrameFeatures]]:
+    """SAM2's features of some frames, begun with what makes their bytes (n, 3, side, side).
 
-    def __init__(
-        self,
-        model: Any,
-        encode: Callable[[torch.Tensor], list[FrameFeatures]],
-        squares: Callable[[], torch.Tensor],
-        *,
-        is_first: bool = True,
-    ):
-        """Begin with what makes SAM2's bytes of the frames; `encode` as of `encode_frames`.
-
-        Args:
-            is_first: of a sequence: what was launched before is waited for, such as a change of weights.
-        """
-        self._aside = getattr(model, "aside", None)  # folders of before have none
-        if self._aside is None:
-            self._features = encode_frames(model, encode, squares())
-        else:
-            with self._aside.launching(waits=is_first):
-                self._features = encode_frames(model, encode, squares())
-            self._end = self._aside.end()
-
-    def features(self) -> list[FrameFeatures]:
-        """The features, for what is launched from now on."""
-        if self._aside is not None:
-            self._aside.join(self._end, (one for frame in self._features for one in frame.tensors()))
-        return self._features
+    Args:
+        encode: as of `encode_frames`.
+        is_first: of a sequence: what was launched before is waited for, such as a change of weights.
+    """
+    aside = getattr(model, "aside", None)  # folders of before have none
+    return Ahead(aside, lambda: encode_frames(model, encode, squares()), _tensors, waits=is_first)
 
 
-class FilmFeatures:
+def _tensors(frames: list[FrameFeatures]) -> Iterator[torch.Tensor]:
+    return (one for frame in frames for one in frame.tensors())
+
+
+class SequenceFeatures:
     """SAM2's features of all RGB frames of a sequence, begun some frames ahead: they need neither words nor memory."""
 
     def __init__(self, model: Any, frames: list[Image.Image]):
@@ -142,15 +133,15 @@ class FilmFeatures:
 
     def __iter__(self) -> Iterator[FrameFeatures]:
         for start in range(self._together, len(self._frames) + self._together, self._together):
-            encoded = self._ahead.features()
+            encoded = self._ahead.found()
             if start < len(self._frames):
                 self._ahead = self._begun(start)
             yield from encoded
 
-    def _begun(self, start: int) -> FeaturesAhead:
+    def _begun(self, start: int) -> Ahead[list[FrameFeatures]]:
         frames = self._frames[start : start + self._together]
         squares = lambda: self._model.pixels.squares(self._model, frames)  # noqa: E731
-        return FeaturesAhead(self._model, self._encode, squares, is_first=start == 0)
+        return features_ahead(self._model, self._encode, squares, is_first=start == 0)
 
 
 def frame_masks(tracker: Tracker, features: Iterable[FrameFeatures], seen: int) -> Iterator[FrameMasks]:
@@ -184,11 +175,11 @@ def predict_video(
     bridge = bridge_of(model)
     expected = model.drafts.of(text, past_text) if draft and takes_drafts(model) else None
     # Begun where an object is expected, since the processor is at the words, and then waits for the answer.
-    ahead = FilmFeatures(quick, frames) if model.config.token_ids["[SEG]"] in (expected or ()) else None
+    ahead = SequenceFeatures(quick, frames) if model.config.token_ids["[SEG]"] in (expected or ()) else None
     pixels = bridge.frame_bytes(frames[:FRAMES_SEEN])
     # The answer's passes are not replayed: there is one for a sequence, and last bits that differ grow along it.
     answer = answer_frames(model, pixels, text, past_text, tokenizer, limit, expected)
-    if expected is not None:
+    if expected is not None and not answer.truncated:
         model.drafts.keep(text, past_text, answer.token_ids)
     words = bridge.answer_text(answer.token_ids, tokenizer)
     width, height = frames[0].size
@@ -196,7 +187,7 @@ def predict_video(
     found = Readback((count, len(frames), height, width), model.device)
     if count:
         side, waiting = model.config.sam2_sizes.image_size, list[torch.Tensor]()
-        features = FilmFeatures(quick, frames) if ahead is None else ahead
+        features = SequenceFeatures(quick, frames) if ahead is None else ahead
         found_masks = frame_masks(quick.tracker(answer.seg_states), features, len(pixels))
         for number, masks in enumerate(found_masks, 1):
             waiting.append(upsample_logits(masks.low_resolution, side, height, width))

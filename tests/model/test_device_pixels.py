@@ -51,7 +51,8 @@ def test_a_gpu_tries_a_size_at_its_third_image(model, monkeypatch):
     tried = []
     monkeypatch.setattr(device_pixels, "device_resizes", lambda config, bridge, *size: tried.append(size) or "found")
     monkeypatch.setattr(device_pixels, "RESIZED_SIZES", 2)
-    gpu = SimpleNamespace(**{**vars(model), "device": SimpleNamespace(type="cuda")})
+    # Folders converted before have no bridge.
+    gpu = SimpleNamespace(config=model.config, device=SimpleNamespace(type="cuda"))
     pixels = DevicePixels()
     assert [pixels.resizes(gpu, 8, 9) for _ in range(4)] == [None, None, "found", "found"] and tried == [(8, 9)]
     assert pixels.resizes(gpu, 9, 8, count=3) == "found"

@@ -128,11 +128,12 @@ def test_only_a_right_draft_is_replayed(tiny, monkeypatch):
             graphed.answers(prompts, tokenizer, 64, [[], []]),
             graphed.answers(prompts, tokenizer, 64),
             graphed.answers(prompts, tokenizer, 3, [right, right]),
+            graphed.answers(prompts, tokenizer, 64, [right[:3], right[:3]]),  # cut off by a limit before
             graphed.answers([prompts[0], prompts[0][1:]], tokenizer, 64, [right, right]),
         ]
     assert [answer.token_ids for answer in answers] == [right, right]
     assert all(answer.drafted and not answer.truncated and len(answer.seg_states) == 1 for answer in answers)
-    assert others == ["the model's own"] * 6
+    assert others == ["the model's own"] * 7
     assert len(seen) == 2  # the right draft's pass, and that which found the wrong one
     assert graphed.config is model.config
 

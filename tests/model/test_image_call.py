@@ -1,5 +1,7 @@
 """SAM2's features are computed before an answer that is expected to ask for them, and once."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -27,3 +29,32 @@ def test_features_come_before_the_answer_that_is_expected(monkeypatch, dtype, ah
     third = model.predict_forward(draw_noise(64, 0), text=TEXT, tokenizer=tokenizer)
     assert third["prediction"] == FORCED_ANSWER
     assert (first["prediction_logits"][0] == third["prediction_logits"][0]).all()
+
+
+def test_an_answer_that_was_cut_off_is_no_draft():
+    model, tokenizer = stand_in(Preset.TINY, torch.device("cpu"), one_dtype(torch.bfloat16))
+    call = {"image": draw_noise(64, 0), "text": TEXT, "tokenizer": tokenizer}
+    assert model.predict_forward(**call, max_new_tokens=3)["prediction"] != FORCED_ANSWER
+    assert model.drafts.of(TEXT) == []
+    assert model.predict_forward(**call)["prediction"] == FORCED_ANSWER
+
+
+def test_graphs_are_dropped_where_memory_is_wanting(monkeypatch):
+    model, tokenizer = stand_in(Preset.TINY, torch.device("cpu"), one_dtype(torch.bfloat16))
+    asked = []
+    whole = model.predict
+
+    def wanting(*given):
+        asked.append(given[-1])
+        if given[-1]:
+            raise torch.OutOfMemoryError("no room")
+        return whole(*given)
+
+    monkeypatch.setattr(model, "predict", wanting)
+    call = {"image": draw_noise(64, 0), "text": TEXT, "tokenizer": tokenizer}
+    with pytest.raises(torch.OutOfMemoryError):
+        model.predict_forward(**call)
+    asked.clear()
+    monkeypatch.setattr(model.graphs, "_pools", (SimpleNamespace(close=lambda: asked.append("closed")),))
+    assert model.predict_forward(**call)["prediction"] == FORCED_ANSWER
+    assert asked == [True, "closed", False] and not model.graphs.are_held

@@ -27,7 +27,8 @@ def loaded():
 @pytest.fixture
 def model(loaded, monkeypatch):
     FakeCuda(monkeypatch)
-    monkeypatch.setattr(own_graphs, "_takes_graphs", lambda model: True)
+    monkeypatch.setattr(own_graphs, "_can_have_graphs", lambda model: True)
+    monkeypatch.setattr(own_graphs, "_is_otherwise_watched", lambda: False)
     loaded.graphs.drop()
     return loaded
 
@@ -83,7 +84,24 @@ def moved(model):
     return lambda: model.seg_projection.to(torch.bfloat16)
 
 
-@pytest.mark.parametrize("change", [replaced, given_other_data, trained, hooked, hooked_before, other_module, moved])
+def patched(model):
+    linear = model.seg_projection.linear_1
+    linear.forward = lambda states: states
+    return lambda: vars(linear).pop("forward")
+
+
+def given_other_attention(model):
+    config, kept = model.sam2.config, model.sam2.config._attn_implementation
+    config._attn_implementation = "eager"
+    return lambda: setattr(config, "_attn_implementation", kept)
+
+
+CHANGES = (
+    replaced, given_other_data, trained, hooked, hooked_before, other_module, moved, patched, given_other_attention,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_the_model_drops_them(model, change):
     first = model.graphs.around(model)
     undo = change(model)
@@ -100,6 +118,25 @@ def test_dropped_graphs_are_gone_for_those_who_still_use_them(model):
     assert all(pool.is_closed for pool in pools) and model.graphs.around(model) is not graphed
 
 
+@pytest.mark.parametrize("change", [lambda model: model.train(), lambda model: model.to(torch.bfloat16)])
+def test_training_and_moving_give_them_back_at_once(model, change):
+    model.graphs.around(model)
+    pools = model.graphs._pools
+    change(model)
+    model.eval()
+    assert not model.graphs.are_held and all(pool.is_closed for pool in pools)
+
+
+def test_a_model_that_can_have_none_gives_them_back_and_a_call_that_must_not_leaves_them(model, monkeypatch):
+    graphed = model.graphs.around(model)
+    monkeypatch.setattr(own_graphs, "_is_otherwise_watched", lambda: True)
+    assert model.graphs.around(model) is model and model.graphs.are_held
+    monkeypatch.setattr(own_graphs, "_is_otherwise_watched", lambda: False)
+    assert model.graphs.around(model) is graphed
+    monkeypatch.setattr(own_graphs, "_can_have_graphs", lambda model: False)
+    assert model.graphs.around(model) is model and not model.graphs.are_held
+
+
 def test_copies_of_a_model_have_none(model):
     model.graphs.around(model)
     for other in (copy.deepcopy(model.graphs), pickle.loads(pickle.dumps(model.graphs))):
@@ -108,7 +145,8 @@ def test_copies_of_a_model_have_none(model):
 
 def test_they_do_not_keep_the_model_alive(monkeypatch):
     FakeCuda(monkeypatch)
-    monkeypatch.setattr(own_graphs, "_takes_graphs", lambda model: True)
+    monkeypatch.setattr(own_graphs, "_can_have_graphs", lambda model: True)
+    monkeypatch.setattr(own_graphs, "_is_otherwise_watched", lambda: False)
     model, _ = stand_in(Preset.TINY, CPU, BFLOAT16)
     model.graphs.around(model)
     seen = weakref.ref(model)

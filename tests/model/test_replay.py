@@ -56,13 +56,14 @@ def test_shapes_that_are_counted_do_not_pile_up(cuda, monkeypatch):
 
 def test_a_lenient_pool_goes_without_graphs_where_one_cannot_be(cuda, caplog, monkeypatch):
     monkeypatch.setattr(replay.logger, "propagate", True)
-    pool, double = GraphPool(CPU, is_lenient=True), Doubled()
+    pool, other, double = GraphPool(CPU, is_lenient=True), GraphPool(CPU), Doubled()
+    pool.together = (pool, other)
     first, second = pool.replayed(lambda values: (values + 1,)), pool.replayed(double)
     first(torch.ones(2))
     assert len(first.held) == 1
     cuda.refuses = RuntimeError("operation not permitted when stream is capturing\nmore lines")
     assert second(torch.ones(3))[0].tolist() == [2, 2, 2]
-    assert len(first.held) == 0  # their memory is given back
+    assert len(first.held) == 0 and other.is_closed  # their memory is given back
     cuda.refuses = None
     assert second(torch.ones(3))[0].tolist() == first(torch.ones(3))[0].tolist() == [2, 2, 2]
     assert cuda.captured == 1 and cuda.replays == 1

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoModel
 
 from helpers.model.tracking import FrameFeatures
-from helpers.model.video import FilmFeatures, answer_frames, checked_frames, frame_masks
+from helpers.model.video import SequenceFeatures, answer_frames, checked_frames, frame_masks
 from tests.support.golden_cases import VIDEO_CASES, load_frames, load_video
 
 LOGIT_TOLERANCE = 1e-3
@@ -80,7 +80,7 @@ def test_features_are_begun_one_group_ahead_and_wait_for_weights_at_first():
         sam2=SimpleNamespace(dtype=torch.float32),
         tracking=SimpleNamespace(features=lambda pixels: [FrameFeatures(blank, (blank, blank), blank)] * len(pixels)),
     )
-    seen = [aside.steps.append("used") or frame for frame in FilmFeatures(model, [None] * 3)]
+    seen = [aside.steps.append("used") or frame for frame in SequenceFeatures(model, [None] * 3)]
     assert len(seen) == 3 and aside.steps == [
         "begun, having waited", "joined 4", "begun", "used", "joined 4", "begun", "used", "joined 4", "used",
     ]  # fmt: skip
@@ -96,7 +96,7 @@ def test_two_objects_are_followed_as_if_alone(shared, converted):
     with torch.inference_mode():
 
         def followed(objects):
-            found = frame_masks(model.tracker(objects), FilmFeatures(model, frames), 2)
+            found = frame_masks(model.tracker(objects), SequenceFeatures(model, frames), 2)
             return [masks.low_resolution for masks in found]
 
         both, alone = followed(states), [followed(state[None]) for state in states]

@@ -14,7 +14,7 @@ from helpers.core.vocabulary import Preset, Quantization
 from helpers.dev.bench.bench_result import ImageBench, Machine, ModelBench
 from helpers.dev.bench.file_rate import FilesBench, measure_files
 from helpers.dev.bench.model_presets import count_operations
-from helpers.dev.bench.sequence_rate import measure_sequence
+from helpers.dev.bench.sequence_rate import WARM_UP, measure_sequence
 from helpers.dev.bench.stand_in import FORCED_ANSWER, draw_noise, stand_in
 from helpers.dev.bench.timing import (
     interleaved,
@@ -33,7 +33,6 @@ from helpers.prediction.sa2va_predictor import Sa2VAPredictor
 
 STEP_BY_STEP, ONE_PASS, GRAPHS = "predict_forward, token by token", "one pass", "one pass, CUDA graphs"
 CALL, LAUNCHED = "predict_forward", "predict_forward, no CUDA graphs"
-_WARM_UP = 4  # calls until a shape has its graph
 _ALMOST = 0.97  # of the highest rate
 _STAGES = {
     "language model": "answers",
@@ -90,7 +89,9 @@ def measure_model(
     batch_size = sufficient_batch(first.rates)
     images = [first, *(bench.measure(preset, side, [batch_size]) for side in plan.sides[1:])]
     files = bench.measure_files(plan.sides[0], batch_size) if plan.files else None
-    sequence = measure_sequence(model, tokenizer, plan.sides[0], plan.frames, plan.calls) if plan.frames else None
+    sequence = None
+    if plan.frames:
+        sequence = measure_sequence(model, tokenizer, plan.sides[0], plan.frames, plan.calls, graphs=plan.graphs)
     machine = Machine(
         torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         torch.get_num_threads(),
@@ -140,15 +141,16 @@ class _Bench:
             ways |= {LAUNCHED: partial(self._call, images[0], cuda_graphs=False)}
             if self._plan.graphs:
                 ways |= {CALL: partial(self._call, images[0])}
-                for _ in range(_WARM_UP):
-                    ways[CALL]()
         for name, predictor in self._predictors.items():
             ways[name] = partial(self._masks, predictor, images[:1])
         for _ in range(2):  # the second has a draft
             reset_peak(self._device)
             ways[ONE_PASS]()
             peak_alone = peak_bytes(self._device)
+        for _ in range(WARM_UP if CALL in ways else 0):
+            ways[CALL]()
         latencies = interleaved(ways, self._device, self._plan.calls)
+        self._model.graphs.drop()  # what follows has the memory to itself
         rates, peaks = {}, {}
         for size in batch_sizes:
             batch = [images[place % len(images)] for place in range(size)]

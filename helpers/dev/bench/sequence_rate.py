@@ -10,12 +10,12 @@ from torch.profiler import ProfilerActivity, profile
 
 from helpers.dev.bench.stand_in import FORCED_ANSWER, draw_noise
 from helpers.dev.bench.timing import Latency, interleaved, peak_bytes, reset_peak, seconds_of
-from helpers.model.video import FRAMES_SEEN, FilmFeatures, answer_frames, frame_masks
+from helpers.model.video import FRAMES_SEEN, SequenceFeatures, answer_frames, frame_masks
 from helpers.prediction.predictor import DEFAULT_PROMPT, with_image_named
 
 AS_CALLED, LAUNCHED = "predict_forward(video)", "predict_forward(video), no CUDA graphs"
 _GIB = 1 << 30
-_WARM_UP = 4  # calls until every shape of a sequence has its graph
+WARM_UP = 4  # calls until every shape of a sequence has its graph
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ class SequenceBench:
 
 
 @torch.inference_mode()
-def measure_sequence(model: Any, tokenizer: Any, side: int, frames: int, calls: int) -> SequenceBench:
+def measure_sequence(model: Any, tokenizer: Any, side: int, frames: int, calls: int, *, graphs: bool) -> SequenceBench:
     """Measure a model in evaluation mode on frames of noise.
 
     Args:
         side: of the square frames in pixels.
         calls: of each way.
+        graphs: whether CUDA graphs are measured beside single launches.
     """
     device = model.device
     film = [draw_noise(side, seed) for seed in range(frames)]
@@ -71,14 +72,15 @@ def measure_sequence(model: Any, tokenizer: Any, side: int, frames: int, calls: 
         tokenizer=tokenizer,
         max_new_tokens=64,
     )
-    ways: dict[str, Callable[[], Any]] = {AS_CALLED: call, LAUNCHED: partial(call, cuda_graphs=False)}
-    if device.type != "cuda":
-        del ways[LAUNCHED]
-    for _ in range(_WARM_UP if device.type == "cuda" else 0):
+    launched = partial(call, cuda_graphs=False)
+    ways: dict[str, Callable[[], Any]] = {AS_CALLED: call}
+    if device.type == "cuda":
+        ways = {AS_CALLED: call, LAUNCHED: launched} if graphs else {LAUNCHED: launched}
+    for _ in range(WARM_UP if device.type == "cuda" and graphs else 0):
         call()
     latencies = interleaved(ways, device, calls)
     reset_peak(device)
-    call()
+    next(iter(ways.values()))()
     return SequenceBench(
         frames,
         latencies,
@@ -100,7 +102,7 @@ def _stages(model: Any, tokenizer: Any, film: list[Any]) -> dict[str, float]:
     pixels = timed("frames for the words", model.bridge.frame_bytes, film[:FRAMES_SEEN])
     asked = (with_image_named(DEFAULT_PROMPT), "", tokenizer, 64, tokenizer.encode(FORCED_ANSWER))
     answer = timed("answer", answer_frames, model, pixels, *asked)
-    features = timed("encoder", lambda: list(FilmFeatures(model, film)))
+    features = timed("encoder", lambda: list(SequenceFeatures(model, film)))
     tracker = model.tracker(answer.seg_states)
     timed("masks and memory", lambda: list(frame_masks(tracker, features, len(pixels))))
     return found

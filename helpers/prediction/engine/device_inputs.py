@@ -8,16 +8,18 @@ from PIL import Image
 
 from helpers.model.bridge import Bridge
 from helpers.model.configuration_sa2va import Sa2VAConfig
-from helpers.model.device_pixels import RESIZED_PIXELS, RESIZED_SIZES, device_resizes, in_pillow_s_order, on_gpu
+from helpers.model.device_pixels import (
+    RESIZED_PIXELS,
+    RESIZED_SIZES,
+    device_resizes,
+    images_at_once,
+    in_pillow_s_order,
+    on_gpu,
+)
 from helpers.model.image_mode import to_rgb
 from helpers.model.processing_sa2va import image_bytes, sam2_bytes
 from helpers.model.resizing import Resizes
 from helpers.prediction.engine.chunks import chunks
-
-# Pixels that a device resizes at once: 8 images of 512 x 512 take some 320 MB meanwhile, as does one of 2048 x 2048. A
-# smaller one, which grows, takes no less than one of 512 x 512.
-RESIZED_AT_ONCE = 8 * 512 * 512
-_SMALLEST = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,6 @@ class RawImage:
     pixels: torch.Tensor = field(repr=False)
     resizes: Resizes
     tiles: torch.Tensor | None = field(default=None, repr=False)
-
-
-def images_at_once(height: int, width: int) -> int:
-    """How many images of a size a device resizes together, 1 to 8."""
-    return max(1, RESIZED_AT_ONCE // max(height * width, _SMALLEST))
 
 
 def resized(images: Sequence[RawImage], device: torch.device) -> list[PreparedImage]:

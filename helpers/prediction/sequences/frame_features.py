@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers.model.device_pixels import DevicePixels
 from helpers.model.tracking import FrameFeatures
-from helpers.model.video import FeaturesAhead, encoded_at_once
+from helpers.model.video import encoded_at_once, features_ahead
 from helpers.prediction.engine.case_result import MODEL_ERRORS, device_failure
 from helpers.prediction.engine.io_threads import Loaded
 from helpers.prediction.engine.memory_estimate import empty_cache, is_out_of_memory
@@ -57,7 +57,7 @@ class FeaturesOfGroups:
     @torch.inference_mode()
     def of(self, frame: PreparedFrame) -> FrameFeatures:
         """The features of one frame."""
-        return FeaturesAhead(self._model, self._encode, lambda: self._square(frame)).features()[0]
+        return features_ahead(self._model, self._encode, lambda: self._square(frame)).found()[0]
 
     @torch.inference_mode()
     def _begun(self, group: Group, *, is_first: bool) -> Encoded:
@@ -67,11 +67,11 @@ class FeaturesOfGroups:
             return dict
         squares = lambda: torch.cat([self._square(frame) for _, frame in readable])  # noqa: E731
         found = retry_on_oom(
-            lambda: FeaturesAhead(self._model, self._encode, squares, is_first=is_first), self._relieve
+            lambda: features_ahead(self._model, self._encode, squares, is_first=is_first), self._relieve
         )
         if isinstance(found, Exception):
             return dict
-        return lambda: dict(zip([at for at, _ in readable], found.features(), strict=True))
+        return lambda: dict(zip([at for at, _ in readable], found.found(), strict=True))
 
     def _square(self, frame: PreparedFrame) -> torch.Tensor:
         """SAM2's bytes of a frame, (1, 3, S, S), on the model's device."""

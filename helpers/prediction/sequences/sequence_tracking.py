@@ -168,17 +168,17 @@ class SequencePredictor:
         prompted: bool,
     ) -> "_Started":
         """A frame whose masks the device computes; features that are not known are computed first."""
-        start = time.perf_counter()
+        if item.failure is not None or isinstance(followed, Exception):
+            return _Started(item, followed if isinstance(followed, Exception) else None, 0.0)
+        start, tracker = time.perf_counter(), followed
 
         def work() -> DrawnFrame | None:
-            if isinstance(followed, Exception):
-                raise followed
-            if not followed.follows:
+            if not tracker.follows:
                 return None
             found = features.of(item.prepared) if known is None else known
-            return followed.draw(position, found, prompted=prompted)
+            return tracker.draw(position, found, prompted=prompted)
 
-        found = None if item.failure is not None else retry_on_oom(work, self._relieve)
+        found = retry_on_oom(work, self._relieve)
         return _Started(item, found, time.perf_counter() - start)
 
     @torch.inference_mode()
@@ -194,16 +194,18 @@ class SequencePredictor:
         if item.failure is not None:
             return FrameResult(item.frame, item.facts, item.failure, item.timing, item.source)
 
-        def work() -> tuple[FramePrediction, ...]:
-            if isinstance(started.found, Exception) or isinstance(followed, Exception):
-                raise started.found
-            answers = followed.answers(started.found, self._side)
-            if item.prepared.alone is None:
-                return answers
-            alone = self._alone.predict([item.prepared.alone], prompts)[0]
-            return tuple(fused(one, other) for one, other in zip(alone, answers, strict=True))
+        found: Any = started.found
+        if isinstance(followed, SequenceTracker) and not isinstance(found, Exception):
+            tracker = followed
 
-        found = retry_on_oom(work, self._relieve)
+            def work() -> tuple[FramePrediction, ...]:
+                answers = tracker.answers(started.found, self._side)
+                if item.prepared.alone is None:
+                    return answers
+                alone = self._alone.predict([item.prepared.alone], prompts)[0]
+                return tuple(fused(one, other) for one, other in zip(alone, answers, strict=True))
+
+            found = retry_on_oom(work, self._relieve)
         seconds = share + started.seconds + time.perf_counter() - start
         timing = {**item.timing, "predict_seconds": seconds, "batch_size": 1}
         if isinstance(found, Exception):
@@ -266,7 +268,8 @@ class _Started:
     """A frame that the device is at.
 
     Attributes:
-        found: what `SequenceTracker.draw` gave, or what the model raised; None of a frame that could not be read.
+        found: what `SequenceTracker.draw` gave, or what the model raised for the frame or its sequence; None of a frame
+            that could not be read.
         seconds: that it took to start it.
     """
 
