@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # transformers 4 takes along only the files that this one nam
     from .replay import GraphPool  # noqa: F401
     from .resizing import Resizes  # noqa: F401
     from .segmentation_pipeline import Sa2VASegmentation  # noqa: F401
+    from .video import SequenceFeatures  # noqa: F401
 
 
 class Sa2VAModel(PreTrainedModel):
