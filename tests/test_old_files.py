@@ -16,6 +16,7 @@ from helpers.data.dataset import open_dataset
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.regression_gate import check, read_baseline, scores_of
+from helpers.model.bridge import bridge_of
 from helpers.model.video import answer_frames
 from helpers.prediction.engine.model_loading import check_folder, load_model
 from helpers.prediction.sequences.sequence_tracking import SequencePredictor
@@ -97,7 +98,8 @@ def test_an_old_model_folder_is_asked_about_a_sequence_as_its_own_code_asks(mode
     text = "Please segment the blood vessels."
     official = loaded.predict_forward(video=frames, text=text, tokenizer=tokenizer)
     predictor = SequencePredictor(loaded, tokenizer, {}, mode=Mode.TRACK)
-    pixels = torch.cat([predictor.prepare(frame).tile for frame in frames])
+    images = [predictor.prepare(frame).image for frame in frames]
+    pixels = torch.cat([bridge_of(loaded).frame_bytes([image]) for image in images])
     with torch.inference_mode():
         answer = answer_frames(loaded, pixels, text, "", tokenizer, 32)
     assert tokenizer.decode(answer.token_ids) == official["prediction"]

@@ -101,6 +101,7 @@ ONE_MEANING = {
     "--prompt": "what the model is asked",
     "--prompt-id": "which of a run's prompts",
     "--against": "runs to compare with",
+    "--frames": "how many frames a sequence has",
     "--name": "what a run is called in tables",
     "--values": "what the values of mask files are",
     "--id-key": "the key under which names are hashed",

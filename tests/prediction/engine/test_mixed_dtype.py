@@ -13,6 +13,7 @@ from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
 from helpers.dev.demo.demo_pipeline import DATA, MODEL
 from helpers.model.processing_sa2va import sam2_bytes
+from helpers.model.video import encode_frames
 from helpers.prediction.engine.composition import compose
 from helpers.prediction.engine.dtypes import MIXED, one_dtype, supported_dtype
 from helpers.prediction.engine.model_loading import load_model
@@ -85,9 +86,10 @@ def test_sequences_are_followed(loaded, images):
     model, _ = loaded
     states = torch.randn(1, model.config.hidden_size, dtype=torch.bfloat16)
     followed = SequenceTracker(model, [SequenceAnswer("[SEG]", False, 1, 1, states)])
-    squares = [sam2_bytes(image, model.config.sam2_sizes.image_size) for image in images]
-    for number, square in enumerate(squares):  # the second by what is remembered of the first
-        (answer,) = followed.answers(number, square, prompted=number == 0)
+    side = model.config.sam2_sizes.image_size
+    for number, image in enumerate(images):  # the second by what is remembered of the first
+        (features,) = encode_frames(model, model.tracking.features, sam2_bytes(image, side))
+        (answer,) = followed.answers(followed.draw(number, features, prompted=number == 0), side)
         assert len(answer.logits) == 1 and np.isfinite(answer.logits).all()
 
 

@@ -22,17 +22,17 @@ def test_several_frames_are_asked_for_as_where_sequences_are_tracked(monkeypatch
     )
     read = []
 
-    def embed_prompt(ids, visual):
-        read.append((ids.tolist(), visual.shape[0]))
+    def words(model, ids, pictures):
+        read.append(ids)
         raise InterruptedError
 
-    monkeypatch.setattr(model.sa2va, "embed_prompt", embed_prompt)
+    monkeypatch.setattr(model.sa2va.bridge, "words", words)
     side = model.sa2va.config.tile_size
     with pytest.raises(InterruptedError), torch.inference_mode():
         frames = torch.zeros((5, 3, side, side), dtype=torch.uint8)
         answer_frames(model.sa2va, frames, "Segment it.", "", model.tokenizer, 8)
     asked, said = model._encode_turn("Segment it.", "Sure, it is [SEG].", 5, 5)
-    assert asked == read[0][0]
+    assert asked == read[0]
     assert asked != model._encode_turn("Segment it.", "Sure, it is [SEG].", 5, 1)[0]
     assert said.count(model.sa2va.config.token_ids["[SEG]"]) == 1
 
