@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import numpy as np
@@ -13,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from helpers.core.vocabulary import Mode
 from helpers.data.dataset import open_dataset
+from helpers.data.frames.frame import Frame
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.metrics_folder import open_metrics
 from helpers.evaluation.regression_gate import check, read_baseline, scores_of
@@ -104,3 +106,7 @@ def test_an_old_model_folder_is_asked_about_a_sequence_as_its_own_code_asks(mode
         answer = answer_frames(loaded, pixels, text, "", tokenizer, 32)
     assert tokenizer.decode(answer.token_ids) == official["prediction"]
     assert len(answer.seg_states) == len(official["prediction_masks"])
+    listed = [Frame(f"c{at}", FIXTURES / "images/image_01.png", sequence="s", position=at) for at in range(2)]
+    with ThreadPoolExecutor(1) as readers:
+        found = list(predictor.outcomes(listed, [text], readers))
+    assert [len(one.found[0].logits) for one in found] == [len(official["prediction_masks"])] * 2
