@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.model import device_pixels
 from helpers.model.bridge import bridge_for
 from helpers.prediction.engine import device_inputs
 from helpers.prediction.engine.device_inputs import ImageInputs, PreparedImage, RawImage, images_at_once, resized
@@ -92,8 +93,8 @@ def test_what_pillow_resized_goes_to_the_device_with_the_others(config, monkeypa
 )
 def test_images_that_are_resized_together_are_counted_by_their_pixels(size, count, monkeypatch):
     assert images_at_once(*size) == count
-    monkeypatch.setattr(device_inputs, "RESIZED_AT_ONCE", 4 * 6)
-    monkeypatch.setattr(device_inputs, "_SMALLEST", 4)
+    monkeypatch.setattr(device_pixels, "RESIZED_AT_ONCE", 4 * 6)
+    monkeypatch.setattr(device_pixels, "_SMALLEST", 4)
     together = []
 
     def square(pixels):
