@@ -24,28 +24,23 @@ class Answered(NamedTuple):
     masks: torch.Tensor
 
 
-def answered(
-    model: Any,
-    image: Any,
-    video: Any,
-    text: str,
-    past_text: str,
-    mask_prompts: Any,
-    tokenizer: Any,
-    token_limit: int | None,
-    draft: bool,
-    cuda_graphs: bool,
-) -> Answered:
-    """A call of a `Sa2VAModel`, see `predict_forward`. Where memory is wanting, its graphs are dropped."""
-    given = (model, image, video, text, past_text, mask_prompts, tokenizer, token_limit, draft)
+def answered(model: Any, *given: Any, cuda_graphs: bool) -> Answered:
+    """A call of a `Sa2VAModel`. Where memory is wanting, its graphs are dropped, and the call is made without.
+
+    Args:
+        given: as `_called` takes them behind the model.
+        cuda_graphs: see `predict_forward`.
+    Raises:
+        torch.OutOfMemoryError: where memory is wanting and no graph holds any.
+    """
     try:
-        return _called(*given, cuda_graphs)
+        return _called(model, *given, cuda_graphs=cuda_graphs)
     except torch.OutOfMemoryError:
         if not model.graphs.are_held:
             raise
     model.graphs.drop()
     torch.cuda.empty_cache()
-    return _called(*given, False)
+    return _called(model, *given, cuda_graphs=False)
 
 
 def _called(
@@ -58,8 +53,10 @@ def _called(
     tokenizer: Any,
     token_limit: int | None,
     draft: bool,
+    *,
     cuda_graphs: bool,
 ) -> Answered:
+    """The call of an image, or of a sequence where `video` is given; all else as of `predict_forward`."""
     if video is not None:
         limit = checked_limit(model.config, tokenizer, token_limit)
         seen = predict_video(model, video, text, past_text, tokenizer, limit, draft, cuda_graphs)

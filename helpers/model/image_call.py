@@ -43,25 +43,25 @@ def predict_image(
     if image is not None:
         (image,) = given_as_rgb([one_picture(image)])
         pixels, square = model.pixels.of(model, image)
-    quick = model.graphs.around(model) if cuda_graphs else model
+    graphed = model.graphs.around(model) if cuda_graphs else model
     if square is None:
-        prompt = bridge.question(quick, tokenizer, text, past_text, mask_prompts=mask_prompts)
+        prompt = bridge.question(graphed, tokenizer, text, past_text, mask_prompts=mask_prompts)
     else:
         if config.token_ids["[SEG]"] in (expected or ()):
             # The processor waits for the answer that asks for them, and a GPU need not.
-            ahead = Ahead(quick.aside, lambda: _encoded(quick, square), Sam2Features.tensors, square)
+            ahead = Ahead(graphed.aside, lambda: _encoded(graphed, square), Sam2Features.tensors, square)
         prompt = bridge.question(
-            quick, tokenizer, text, past_text, pixels, bridge.image_tokens(pixels), mask_prompts=mask_prompts
+            graphed, tokenizer, text, past_text, pixels, bridge.image_tokens(pixels), mask_prompts=mask_prompts
         )
-    answer = quick.answers([prompt], tokenizer, limit, None if expected is None else [expected])[0]
+    answer = graphed.answers([prompt], tokenizer, limit, None if expected is None else [expected])[0]
     if expected is not None and not answer.truncated:
         model.drafts.keep(text, past_text, answer.token_ids)
     words = bridge.answer_text(answer.token_ids, tokenizer)
     if square is None or not len(answer.seg_states):
         height, width = (0, 0) if image is None else (image.height, image.width)
         return CallOutput(words, answer, None, torch.zeros((0, height, width)))
-    features = _encoded(quick, square) if ahead is None else ahead.found()
-    masks = quick.decode_masks(features, answer.seg_states)
+    features = _encoded(graphed, square) if ahead is None else ahead.found()
+    masks = graphed.decode_masks(features, answer.seg_states)
     logits = upsample_logits(masks.low_resolution, config.sam2_sizes.image_size, image.height, image.width)
     return CallOutput(words, answer, masks, logits)
 

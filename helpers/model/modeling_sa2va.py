@@ -313,7 +313,16 @@ class Sa2VAModel(PreTrainedModel):
                 for one, words in zip(image, texts, strict=True)
             ]
         words, frames, is_finite, masks = answered(
-            self, image, video, text or "", past_text, mask_prompts, tokenizer, max_new_tokens, draft, cuda_graphs
+            self,
+            image,
+            video,
+            text or "",
+            past_text,
+            mask_prompts,
+            tokenizer,
+            max_new_tokens,
+            draft,
+            cuda_graphs=cuda_graphs,
         )
         if not is_finite:
             raise ValueError(

@@ -171,11 +171,11 @@ def predict_video(
         draft, cuda_graphs: see `Sa2VAModel.predict_forward`.
     """
     frames = checked_frames(video)
-    quick = model.graphs.around(model) if cuda_graphs else model
+    graphed = model.graphs.around(model) if cuda_graphs else model
     bridge = bridge_of(model)
     expected = model.drafts.of(text, past_text) if draft and takes_drafts(model) else None
     # Begun where an object is expected, since the processor is at the words, and then waits for the answer.
-    ahead = SequenceFeatures(quick, frames) if model.config.token_ids["[SEG]"] in (expected or ()) else None
+    ahead = SequenceFeatures(graphed, frames) if model.config.token_ids["[SEG]"] in (expected or ()) else None
     pixels = bridge.frame_bytes(frames[:FRAMES_SEEN])
     # The answer's passes are not replayed: there is one for a sequence, and last bits that differ grow along it.
     answer = answer_frames(model, pixels, text, past_text, tokenizer, limit, expected)
@@ -187,8 +187,8 @@ def predict_video(
     found = Readback((count, len(frames), height, width), model.device)
     if count:
         side, waiting = model.config.sam2_sizes.image_size, list[torch.Tensor]()
-        features = SequenceFeatures(quick, frames) if ahead is None else ahead
-        found_masks = frame_masks(quick.tracker(answer.seg_states), features, len(pixels))
+        features = SequenceFeatures(graphed, frames) if ahead is None else ahead
+        found_masks = frame_masks(graphed.tracker(answer.seg_states), features, len(pixels))
         for number, masks in enumerate(found_masks, 1):
             waiting.append(upsample_logits(masks.low_resolution, side, height, width))
             if len(waiting) == ENCODED_AT_ONCE or number == len(frames):
