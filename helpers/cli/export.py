@@ -74,7 +74,7 @@ def export(
         option_name,
     )
     folder = new_folder(output, "--output", data)
-    source = source_of(run, options.opening(data).open(), None, prompt_id, None)
+    source = source_of(run, options.opening(data), None, prompt_id, None)
     typer.echo(request.run(source, folder).to_text())
     if what in (Exported.MASKS, Exported.TO_FIX):
         typed = options.typed(into="corrections", predictions=run, prompt_id=prompt_id, reviewer="NAME")

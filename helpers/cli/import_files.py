@@ -85,18 +85,21 @@ def import_files(
     written = output_folder(output, "--output", data)
     if is_run:
         assert name is not None
-        from helpers.stages.exchange_stage import import_as_run  # here, so that --help need not wait
+        from helpers.stages.exchange_stage import import_as_run, kind_for_run  # here, so that --help need not wait
 
-        dataset = options.opening(data).open()
+        opening = options.opening(data)
+        kind = kind_for_run(source, name, kind=kind, meaning=values, choice=choice, spell=option_name)
+        dataset = opening.open()
         summary = import_as_run(
             source, dataset, written, name, kind=kind, meaning=values, choice=choice, spell=option_name
         )
         tell(summary, written, output, data, options, scores=any(case.truth for case in dataset.cases))
         return
     assert reviewer is not None and predictions is not None and began_from is not None
-    from helpers.stages.exchange_stage import import_as_corrections
+    from helpers.stages.exchange_stage import import_as_corrections, kind_for_corrections
 
-    review = source_of(predictions, options.opening(data).open(), None, prompt_id, None)
+    kind = kind_for_corrections(source, written, kind=kind, choice=choice, spell=option_name)
+    review = source_of(predictions, options.opening(data), None, prompt_id, None, option="--predictions")
     taken = import_as_corrections(
         source, review, written, reviewer, began_from, kind=kind, choice=choice, spell=option_name
     )

@@ -16,8 +16,9 @@ from helpers.cli.arguments import input_path, optional_input_path, typed_path
 from helpers.core.errors import UsageProblem
 from helpers.core.vocabulary import AskedIds, Language, Launcher, Quantization
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # so that --help need not wait
     from helpers.data.opening import Opening
+    from helpers.review.review_source import ReviewSource
 
 Data = Annotated[Path, typer.Option("--data", metavar="DATASET", help="Folder, annotation file, one image or film.")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder, annotation file, one image or film.")]
@@ -50,12 +51,6 @@ _DATA_OPTIONS: dict[str, Any] = {
     ],
 }
 FRAMES_ONLY = ("rescale", "rescale_from")
-
-if TYPE_CHECKING:  # so that --help need not wait
-    from helpers.data.dataset import Dataset
-    from helpers.review.review_source import ReviewSource
-
-
 """What a command leaves out that reads no ground truth."""
 
 Training = Annotated[
@@ -219,14 +214,15 @@ def batch_size_of(given: str) -> int | None:
 
 def source_of(
     run: Path,
-    dataset: "Dataset",
+    opening: "Opening",
     metrics: Path | None,
     prompt: str | None,
     against: Path | None,
     beside: Sequence[Path] = (),
     queue: int | None = None,
+    option: str = "RUN",
 ) -> "ReviewSource":
-    """What is reviewed.
+    """What is reviewed. The data set is opened last.
 
     Args:
         run: folder of the run, as typed.
@@ -235,6 +231,7 @@ def source_of(
         against: run to show in its place.
         beside: runs to show beside it.
         queue: how many cases to look at; None for all.
+        option: name of the run's option, for the message.
     Raises:
         UsageProblem: where a folder is not there.
         RefusedInput: where data set or scores are not those of the run.
@@ -242,7 +239,8 @@ def source_of(
     from helpers.evaluation.metrics_folder import open_metrics
     from helpers.review.review_source import open_source
 
+    folder = input_path(run, option)
     scores = optional_input_path(metrics, "--metrics")
     opened = None if scores is None else open_metrics(scores)
-    folder = input_path(run, "RUN")
+    dataset = opening.open()
     return open_source(folder, dataset, against=against, beside=beside, metrics=opened, prompt=prompt, queue=queue)

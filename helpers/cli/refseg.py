@@ -46,9 +46,10 @@ def refseg(
     from helpers.prediction.model_choice import ModelChoice
     from helpers.stages.refseg_stage import refseg as run_refseg
 
-    dataset = options.opening(data).open()
+    opening = options.opening(data)
     choice = ModelChoice(folder, device=device, dtype=dtype, max_new_tokens=max_new_tokens)
     opened = choice.open(option_name)
+    dataset = opening.open()
     identity = dict(opened.identity or {})  # known, since a model folder is given
     check = check_of(folder, identity)
     typer.echo(run_refseg(dataset, identity, opened.load, written, prompt, official_check=check))

@@ -106,7 +106,7 @@ def review(
     other = optional_input_path(against, "--against")
     model_folder = optional_input_path(model, "--model")
     counted_in = None if verdicts is None else _verdicts_folder(verdicts, files)
-    source = source_of(run, options.opening(data).open(), metrics, prompt_id, other, others, queue)
+    source = source_of(run, options.opening(data), metrics, prompt_id, other, others, queue)
     if counted_in is not None:
         taken_over = _count(source, counted_in, files, folder)
         if taken_over is not None:

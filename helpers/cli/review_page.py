@@ -69,7 +69,7 @@ def review_page(
     written = output_file(output, "--output", _PAGE, data)
     source = source_of(
         run,
-        options.opening(data).open(),
+        options.opening(data),
         metrics,
         prompt_id,
         optional_input_path(against, "--against"),

@@ -1,6 +1,6 @@
 """`vesselkit visualize`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,9 @@ from helpers.core.vocabulary import QueueOrder
 from helpers.review.figures.sheet_layout import DPI, MaskStyle, check_dpi
 
 if TYPE_CHECKING:  # so that --help need not wait
-    from helpers.data.dataset import Dataset
+    from helpers.data.opening import Opening
+
+_FRAMES = 5
 
 
 @with_data_options()
@@ -26,7 +28,7 @@ def visualize(
     run: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="Finished run folder. Without one, ground truth alone.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", metavar="N", help="How many frames.")] = 5,
+    n: Annotated[int | None, typer.Option("--n", metavar="N", help="How many frames. Else 5.")] = None,
     cases: Cases = None,
     sort: Annotated[
         QueueOrder | None,
@@ -43,7 +45,9 @@ def visualize(
         list[str] | None,
         typer.Option("--sequences", metavar="ID", help="Only films of this one. May be given again."),
     ] = None,
-    rate: Annotated[float, typer.Option("--rate", metavar="10", help="Frames a second of films.")] = 10.0,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="10", help="Frames a second of films. Else 10.")
+    ] = None,
     mask: Annotated[
         MaskStyle | None,
         typer.Option(
@@ -63,18 +67,21 @@ def visualize(
     options: DataOptions = AS_FOUND,
 ) -> None:
     """Write the 4-panel pictures of a run, of ground truth alone, or films of sequences."""
-    if n < 1:
+    if n is not None and n < 1:
         raise UsageProblem(f"--n: expected at least 1, got {n}")
     if metrics is None and sort in (QueueOrder.WORST, QueueOrder.BEST):
         raise UsageProblem(f"--sort {sort}: expected scores to sort by; name the evaluation of the run with --metrics")
-
-    if films and (run is None or cases or sort):
-        stray = "name a RUN" if run is None else "leave --cases and --sort out"
+    if films and (run is None or cases or sort or n is not None):
+        stray = "name a RUN" if run is None else "leave --cases, --sort and --n out"
         raise UsageProblem(f"--films: shows whole sequences of a run; {stray}")
-    if not films and (beside or sequences):
-        raise UsageProblem("--beside, --sequences: go with --films")
+    if not films and (beside or sequences or rate is not None):
+        raise UsageProblem("--beside, --sequences, --rate: go with --films")
     if films and (mask or dpi is not None):
         raise UsageProblem("--mask, --dpi: go with pictures; leave them or --films out")
+    if run is None and (metrics or prompt_id or sort):
+        raise UsageProblem("--metrics, --prompt-id, --sort: go with a RUN; name one, or leave them out")
+    if cases and n is not None:
+        raise UsageProblem("--n: --cases says which frames; leave one of them out")
     if dpi is not None:
         check_dpi(dpi)
 
@@ -82,25 +89,25 @@ def visualize(
     from helpers.review.session import ranked
 
     folder = new_folder(output, "--output", data)
-    dataset = options.opening(data).open()
+    opening = options.opening(data)
     if films and run is not None:
-        asked = sequences or None
         runs = [run, *(beside or ())]
-        typer.echo(_write_films(runs, dataset, folder, sequences=asked, metrics=metrics, prompt=prompt_id, rate=rate))
+        asked = sequences or None
+        typer.echo(_write_films(runs, opening, folder, sequences=asked, metrics=metrics, prompt=prompt_id, rate=rate))
         return
+    most = _FRAMES if n is None else n
     if run is None:
-        known = [case.case_id for case in dataset.cases]
-        wanted = _known(cases, known) or known[:n]
-        panels, title = truth_panels([case for case in dataset.cases if case.case_id in wanted]), "Ground truth"
-        stamp = None
+        by_id = {case.case_id: case for case in opening.open().cases}
+        wanted = _known(cases, by_id) or list(by_id)[:most]
+        panels, title, stamp = truth_panels([by_id[case_id] for case_id in wanted]), "Ground truth", None
     else:
-        source = source_of(run, dataset, metrics, prompt_id, None)
+        source = source_of(run, opening, metrics, prompt_id, None)
         order = sort or (QueueOrder.NATURAL if metrics is None else QueueOrder.WORST)
         known = [case.case_id for case in ranked(source.cases, order, "dice")]
-        wanted = _known(cases, known) or known[:n]
+        wanted = _known(cases, known) or known[:most]
         panels, stamp = run_panels(source, wanted), source.stamp
         title = f"Run {source.scored_runs[0].name}" + ("" if source.title is None else f": {source.title}")
-    style, dots = MaskStyle(mask or MaskStyle.CONTOUR), DPI if dpi is None else dpi
+    style, dots = mask or MaskStyle.CONTOUR, DPI if dpi is None else dpi
     count = write_pictures(panels, folder, title, stamp, style=style, dpi=dots)
     typer.echo(f"{counted(count, 'picture')}, {counted(len(wanted) - count, 'frame')} that cannot be read: {folder}")
     if run is not None:
@@ -110,13 +117,13 @@ def visualize(
 
 def _write_films(
     runs: Sequence[Path],
-    dataset: "Dataset",
+    opening: "Opening",
     folder: Path,
     *,
     sequences: Sequence[str] | None,
     metrics: Path | None,
     prompt: str | None,
-    rate: float,
+    rate: float | None,
 ) -> str:
     """Write the films of runs, the first of which they are about; what to tell the user."""
     folders = [input_path(runs[0], "RUN"), *(input_path(other, "--beside") for other in runs[1:])]
@@ -124,21 +131,24 @@ def _write_films(
 
     from helpers.evaluation.metrics_folder import open_metrics
     from helpers.evaluation.scored_runs import open_scored_runs
-    from helpers.review.films.film_export import PAGE_NAME, write_cine  # here, so that --help need not wait
+    from helpers.review.films.film_export import PAGE_NAME, RATE, check_rate, write_cine  # as above
     from helpers.runs.run_folder import open_run
 
+    shown_rate = RATE if rate is None else rate
+    check_rate(shown_rate)
     scored_runs = open_scored_runs(folders, prompt=prompt or next(iter(open_run(folders[0]).prompts)))
     opened = None if scores is None else open_metrics(scores)
-    record = write_cine(scored_runs, dataset, folder, sequences=sequences, metrics=opened, rate=rate)
+    record = write_cine(scored_runs, opening.open(), folder, sequences=sequences, metrics=opened, rate=shown_rate)
     frames = sum(one["frames"] for one in record["sequences"])
     gaps = sum(len(one["gaps"]) for one in record["sequences"])
-    sequences_of = f"{counted(len(record['sequences']), 'sequence')} of {counted(frames, 'frame')}"
-    return f"{sequences_of}, {counted(gaps, 'gap')}: {folder / PAGE_NAME}"
+    films = f"{counted(len(record['sequences']), 'sequence')} of {counted(frames, 'frame')}"
+    return f"{films}, {counted(gaps, 'gap')}: {folder / PAGE_NAME}"
 
 
-def _known(wanted: list[str] | None, known: list[str]) -> list[str]:
-    """The wanted cases, all of which are known."""
-    for case_id in wanted or ():
-        if case_id not in known:
-            raise UsageProblem(f"--cases: expected some of the {len(known)} cases, got {case_id!r}")
-    return wanted or []
+def _known(wanted: Sequence[str] | None, known: Collection[str]) -> list[str]:
+    """The wanted cases, each once, all of which are known; none where none are asked for."""
+    chosen, ours = list(dict.fromkeys(wanted or ())), set(known)
+    strays = [case_id for case_id in chosen if case_id not in ours]
+    if strays:
+        raise UsageProblem(f"--cases: expected some of the {counted(len(ours), 'case')}, got {strays[0]!r}")
+    return chosen

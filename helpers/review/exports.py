@@ -36,11 +36,11 @@ def export_masks(
         UsageProblem: for a case that the run does not have, or where none has a mask.
         RefusedInput: where the folder holds something, files of the run are damaged, or the format lacks a word for it.
     """
-    known = [case.case_id for case in source.cases]
-    strays = [case_id for case_id in case_ids if case_id not in known]
+    known, asked = [case.case_id for case in source.cases], set(case_ids)
+    strays = sorted(asked - set(known))
     if strays:
         raise UsageProblem(f"cases: expected cases of the run, got {strays[0]!r}")
-    wanted = [case_id for case_id in known if case_id in set(case_ids or known)]
+    wanted = [case_id for case_id in known if not asked or case_id in asked]
     masked = [case_id for case_id in wanted if source.scored_runs[0].has_mask(case_id)]
     if not masked:
         raise UsageProblem(f"expected cases with a mask to export, found none among {len(wanted)}")

@@ -14,6 +14,7 @@ from helpers.data.opening import Opening, opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.evaluate import evaluate as score_runs
 from helpers.evaluation.metrics_folder import check_output
+from helpers.evaluation.scored_runs import open_scored_runs
 from helpers.metrics.intervals import DRAWS, SEED
 from helpers.metrics.postprocessing import Processing
 from helpers.runs.run_folder import Run
@@ -41,10 +42,10 @@ class EvaluateRequest:
     development: GivenPath | None = None
     close_gaps: int = 0
     remove_small: int = 0
+    groups: str | None = None
     processes: int = 2
     seed: int = SEED
     draws: int = DRAWS
-    groups: str | None = None
     spell: Spelling = field(default=str, repr=False)
 
     def run(self, told: Callable[[str], None] | None = None) -> Evaluation:
@@ -62,6 +63,7 @@ class EvaluateRequest:
         processing = Processing(close_gaps=self.close_gaps, remove_small=self.remove_small)
         folder = output_folder(self.output, spell("output"), self.opening.data)
         check_output(folder)
+        open_scored_runs(folders, self.names, self.prompt)  # refuses before the data set is opened
         dataset = self.opening.open_to_score()
         for note in dataset.notes:
             if told is not None and note not in dataset.rules_notes:
@@ -146,15 +148,15 @@ def evaluate(
         [runs] if isinstance(runs, str | os.PathLike | Run) else list(runs),
         opening_of(data, **rules),
         output,
-        names,
-        prompt,
-        training,
-        exclude_training,
-        development,
-        close_gaps,
-        remove_small,
-        processes,
-        seed,
-        draws,
-        groups,
+        names=names,
+        prompt=prompt,
+        training=training,
+        exclude_training=exclude_training,
+        development=development,
+        close_gaps=close_gaps,
+        remove_small=remove_small,
+        groups=groups,
+        processes=processes,
+        seed=seed,
+        draws=draws,
     ).run()

@@ -155,22 +155,39 @@ def import_as_run(
         UsageProblem: for parameters that cannot work.
         RefusedInput: where files cannot be read, their meaning is not certain, or they fit no case.
     """
-    check_name(name)  # before masks are unpacked
-    found = _kind_of_run(path) if kind is None else kind
-    _require_part(found, choice, spell, arrays=found is Exchange.PNG)
-    require_one_export(path)
+    found = kind_for_run(path, name, kind=kind, meaning=meaning, choice=choice, spell=spell)
     exported = exported_above(path)
     if found is Exchange.PNG:
         threshold = 0.5 if choice.threshold is None else choice.threshold
         masks = mask_folder(path)
         return import_masks(masks, name, dataset, output, meaning=meaning, threshold=threshold, exported=exported)
-    if meaning is not None:
-        raise UsageProblem(f"{spell('values')}: goes with PNG, NPZ and NPY files; {found} holds masks. Leave it out")
     with unpacked(path, found, dataset.frames, choice) as (folder, given):
         summary = import_masks(
             folder, name, dataset, output, meaning=Meaning.MASK, exported=exported, stated_names=given.stated
         )
     return replace(summary, notes=(*summary.notes, *given.said))
+
+
+def kind_for_run(
+    path: Path,
+    name: str,
+    *,
+    kind: Exchange | None,
+    meaning: Meaning | None,
+    choice: VesselChoice,
+    spell: Spelling,
+) -> Exchange:
+    """The format of files that become a run, found out where it is not given.
+
+    It checks what can be checked before the data set is opened; parameters and errors are those of `import_as_run`.
+    """
+    check_name(name)
+    found = _kind_of_run(path) if kind is None else kind
+    _require_part(found, choice, spell, arrays=found is Exchange.PNG)
+    if meaning is not None and found is not Exchange.PNG:
+        raise UsageProblem(f"{spell('values')}: goes with PNG, NPZ and NPY files; {found} holds masks. Leave it out")
+    require_one_export(path)
+    return found
 
 
 def import_as_corrections(
@@ -189,12 +206,20 @@ def import_as_corrections(
     Raises:
         UsageProblem, RefusedInput: as `take_over`, and where the folder to keep them in holds other things.
     """
+    found = kind_for_corrections(path, store, kind=kind, choice=choice, spell=spell)
+    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, choice)
+
+
+def kind_for_corrections(
+    path: Path, store: Path, *, kind: Exchange | None, choice: VesselChoice, spell: Spelling
+) -> Exchange:
+    """`kind_for_run` of files that become corrections; parameters and errors are those of `import_as_corrections`."""
     require_corrected_masks(path)  # before its format is told
     require_for_corrections(store, spell("output"))
     found = kind_of(path) if kind is None else kind
     _require_part(found, choice, spell)
     require_one_export(path)
-    return take_over(path, found, source, CorrectionStore(store), reviewer, began_from, choice)
+    return found
 
 
 def _require_part(kind: Exchange, choice: VesselChoice, spell: Spelling, *, arrays: bool = False) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers.checkpoints.convert.conversion_record import check_of
 from helpers.core.errors import UsageProblem, VesselkitError
-from helpers.core.given_values import Spelling, input_path, known_word, output_folder
+from helpers.core.given_values import Spelling, known_word, optional_input_path, output_folder
 from helpers.core.vocabulary import Combine, Ensemble, Launcher, Mode, Quantization
 from helpers.data.cases import listed
 from helpers.data.dataset import Dataset
@@ -101,9 +101,11 @@ class PredictRequest:
         check_parameters(self.prompts, self.threshold, self.batch_size, self.limit)
         folder = output_folder(self.output, spell("output"), self.opening.data)
         check_output(folder)
+        case_list = optional_input_path(self.case_list, spell("case_list"))
         choice = choice.found(spell)
         opened = choice.open(spell)
-        return ReadyRequest(replace(self, output=folder, choice=choice), opened.identity, opened.load)
+        checked = replace(self, output=folder, choice=choice, case_list=case_list)
+        return ReadyRequest(checked, opened.identity, opened.load)
 
     def run(self) -> "Predicted":
         """Predict the data set, going on where an earlier call of the same request was stopped.
@@ -157,7 +159,7 @@ class ReadyRequest:
         if request.case_list is None:
             limit = own_limit(frames, limit)
         else:
-            frames = listed(frames, input_path(request.case_list, request.spell("case_list")))
+            frames = listed(frames, request.case_list)
             limit = min(limit or len(frames), len(frames))  # so that evaluation takes the other cases for left out
         if mode is not Mode.FRAME:
             sequences_of(first_frames(frames, limit, mode))  # refuses before the model is loaded

@@ -224,9 +224,9 @@ def test_a_clock_that_is_set_back_changes_nothing(call, place, monkeypatch, tmp_
     ("name", "inside"),
     [
         ("evaluate", ("helpers.evaluation.evaluate", "scorable")),
-        ("review-page", ("helpers.cli.review_page", "source_of")),
-        ("visualize", ("helpers.cli.visualize", "source_of")),
-        ("review", ("helpers.cli.review", "source_of")),
+        ("review-page", ("helpers.review.review_source", "open_source")),
+        ("visualize", ("helpers.review.review_source", "open_source")),
+        ("review", ("helpers.review.review_source", "open_source")),
     ],
 )
 def test_data_that_go_away_while_a_command_works_are_told_and_cost_no_earlier_result(

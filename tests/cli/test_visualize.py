@@ -32,7 +32,7 @@ def test_what_cannot_work_is_said_before_anything_is_written(call, made, tmp_pat
         (("--rate", "0"), "rate: expected 0.5 to 60 frames a second"),
         (("--sequences", "nowhere"), "expected some of the 1 of run run, got 'nowhere'"),
         (("--prompt", "p9"), "prompt: expected one of p1"),
-        (("--sort", "natural"), "--films: shows whole sequences of a run; leave --cases and --sort out"),
+        (("--sort", "natural"), "--films: shows whole sequences of a run; leave --cases, --sort and --n out"),
     ):
         ended = call("visualize", "run", "--films", "--data", "data", "--output", "films", *arguments)
         assert ended.code == 2 and said in ended.err
