@@ -12,13 +12,14 @@ import torch
 from helpers.checkpoints.convert.base_models import NOTHING, PRETRAINED
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record, target_values
 from helpers.checkpoints.convert.export import hash_inputs, plan_conversion, write_code_and_config
-from helpers.checkpoints.convert.model_card import CARD_NAME, fingerprints_in
+from helpers.checkpoints.convert.model_card import fingerprints_in
 from helpers.checkpoints.convert.plan import ConversionPlan, Target
 from helpers.checkpoints.convert.request import ConversionRequest, Sources, open_sources
 from helpers.checkpoints.convert.tokenizer_files import write_tokenizer
 from helpers.checkpoints.convert.weights import Weights, fingerprint, raw_bytes
 from helpers.checkpoints.read.file_digest import sha256_files
 from helpers.checkpoints.read.weight_source import TensorSource, open_source
+from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
 

@@ -4,17 +4,25 @@ Each part stands between two marks that Markdown does not show, so that it is wr
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from helpers.core.atomic import write_bytes_atomic
 
+CARD_NAME = "README.md"
+NOT_TOLD = "not told"
 _LOSSLESS = "surrogateescape"  # of bytes that are not UTF-8, which people's editors may leave
 
 
 def rewrite_part(path: Path, part: str, text: str) -> None:
     """Write a part of a card anew; every other byte of the file stays. Raises OSError where it cannot be written."""
+    rewrite(path, lambda card: with_part(card, part, text))
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Change a card; every byte that `change` leaves as it is stays. Raises OSError where it cannot be written."""
     card = path.read_bytes().decode("utf-8", _LOSSLESS)
-    write_bytes_atomic(path, with_part(card, part, text).encode("utf-8", _LOSSLESS))
+    write_bytes_atomic(path, change(card).encode("utf-8", _LOSSLESS))
 
 
 def marked(part: str, text: str) -> str:

@@ -17,6 +17,7 @@ from helpers.core.paths import followed
 Word = TypeVar("Word", bound=StrEnum)
 # How a caller writes the name of a parameter: `batch_size` in Python, `--batch-size` on the command line.
 Spelling = Callable[[str], str]
+GivenPath = str | os.PathLike[str]
 
 
 def known_word(words: type[Word], given: str, name: str) -> Word:
@@ -43,7 +44,7 @@ def share(given: float, name: str, of: str) -> float:
     return given
 
 
-def typed_path(given: str | os.PathLike[str]) -> Path:
+def typed_path(given: GivenPath) -> Path:
     """The path as an absolute one; `~` is the home folder.
 
     Raises:
@@ -60,7 +61,7 @@ def typed_path(given: str | os.PathLike[str]) -> Path:
     return path
 
 
-def input_path(given: str | os.PathLike[str], name: str) -> Path:
+def input_path(given: GivenPath, name: str) -> Path:
     """The absolute path of an input.
 
     Args:
@@ -74,12 +75,12 @@ def input_path(given: str | os.PathLike[str], name: str) -> Path:
     return path
 
 
-def optional_input_path(given: str | os.PathLike[str] | None, name: str) -> Path | None:
+def optional_input_path(given: GivenPath | None, name: str) -> Path | None:
     """`input_path` of an option or parameter that may be left out."""
     return None if given is None else input_path(given, name)
 
 
-def file_or_none(given: str | os.PathLike[str] | None, name: str) -> Path | str | None:
+def file_or_none(given: GivenPath | None, name: str) -> Path | str | None:
     """`none` as it is, anything else as `optional_input_path`; a file of that name is given as ./none."""
     return "none" if given == "none" else optional_input_path(given, name)
 
@@ -89,7 +90,7 @@ def preset_or_file(given: str | None, name: str) -> str | None:
     return given if given is None or not given.endswith(".json") else str(input_path(given, name))
 
 
-def output_path(given: str | os.PathLike[str], name: str, data: str | os.PathLike[str] | None = None) -> Path:
+def output_path(given: GivenPath, name: str, data: GivenPath | None = None) -> Path:
     """The absolute path of something to write; of a symbolic link it is what it points to.
 
     Args:
@@ -111,7 +112,7 @@ def output_path(given: str | os.PathLike[str], name: str, data: str | os.PathLik
     return path
 
 
-def output_folder(given: str | os.PathLike[str], name: str, data: str | os.PathLike[str] | None = None) -> Path:
+def output_folder(given: GivenPath, name: str, data: GivenPath | None = None) -> Path:
     """`output_path` of a folder. Raises as that, and RefusedInput where it is a file."""
     path = output_path(given, name, data)
     if path.exists() and not path.is_dir():

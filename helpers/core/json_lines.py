@@ -5,6 +5,8 @@ from pathlib import Path
 
 from helpers.core.atomic import flush
 
+MAX_BYTES = 256_000_000  # of a file that is read whole
+
 
 def append_line(path: Path, text: str, cut: str = "") -> None:
     """Add one line or several to a file, which is made where it is not there.

@@ -18,9 +18,9 @@ from helpers.data.truth.ground_truth import MaskFileTruth
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.exported-masks", 1
 EXPORTED_NAME = "exported.json"
-_CHANNEL = "_0000"  # what nnU-Net puts behind the name of an image
+NNUNET_CHANNEL = "_0000"  # what nnU-Net puts behind the name of an image
 _ADVICE = "Export it again"
-_LISTS = ("click_weights", "further_configs", "further_weights")
+BASE_LISTS = ("click_weights", "further_configs", "further_weights")  # written where there is something to say
 
 
 class MaskOrigin(StrEnum):
@@ -122,7 +122,7 @@ class ExportedMasks:
     def of_file(self, path: Path) -> str | None:
         """The case id of an image file of the folder; None where it is none of its cases."""
         stem = path.name.partition(".")[0] if path.name.endswith(".gz") else path.stem
-        return next((name for name in (stem, stem.removesuffix(_CHANNEL)) if name in self.masks), None)
+        return next((name for name in (stem, stem.removesuffix(NNUNET_CHANNEL)) if name in self.masks), None)
 
 
 def once(names: Iterable[str | None], but: str | None = None) -> tuple[str, ...]:
@@ -239,11 +239,11 @@ def refuse_exports_below(root: Path, records: Iterable[Record]) -> None:
 
 def _values(base: MaskBase) -> dict[str, Any]:
     """A base as a JSON object; its lists stand where there is something to say."""
-    return {name: value for name, value in vars(base).items() if name not in _LISTS or value}
+    return {name: value for name, value in vars(base).items() if name not in BASE_LISTS or value}
 
 
 def _base(values: Mapping[str, Any]) -> MaskBase:
-    lists = {name: tuple(values.get(name, ())) for name in _LISTS}
+    lists = {name: tuple(values.get(name, ())) for name in BASE_LISTS}
     return MaskBase(**{**values, **lists, "began_from": BeganFrom(values["began_from"])})
 
 

@@ -10,7 +10,7 @@ from helpers.evaluation.leakage.standing import title_of
 from helpers.metrics.definitions import BY_METRIC
 from helpers.metrics.intervals import FEWEST_UNITS
 
-_POOLED_TITLES = {"ciou": "cIoU", "giou": "gIoU"}
+POOLED_TITLES = {"ciou": "cIoU", "giou": "gIoU"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class MetricScore:
 
     def __str__(self) -> str:
         """`model: Dice 0.812 [0.790, 0.834], 96 cases of 12 patients; ...`; a score without an interval says why."""
-        title = _POOLED_TITLES.get(self.metric) or BY_METRIC[self.metric].title
+        title = POOLED_TITLES.get(self.metric) or BY_METRIC[self.metric].title
         cases = counted(self.n_cases, "case")
         rests = f"{cases} of {counted(self.n_units, self.unit)}" if self.unit != "case" else cases
         if self.mean is None:

@@ -24,6 +24,7 @@ from helpers.review.case_ranking import telling_cases
 from helpers.review.figures.figure_file import png_bytes
 from helpers.review.figures.panels import PanelCase, contact_sheet
 from helpers.review.figures.style import new_figure, sizes_text
+from helpers.runs.asked_prompts import FIRST_PROMPT_ID
 from helpers.runs.run_folder import Run
 
 PANELS_FOLDER = "panels"
@@ -34,7 +35,7 @@ def gallery(run: Run, cases: Sequence[Case], count: int) -> Figure:
 
     Arguments and errors as for `write_panels`.
     """
-    panels = list(islice(panel_cases(run, cases, "p1"), count))
+    panels = list(islice(panel_cases(run, cases, FIRST_PROMPT_ID), count))
     if panels:
         return contact_sheet(panels, stamp=run.stamp)
     figure = Figure(figsize=(6.0, 1.0))

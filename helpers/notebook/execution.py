@@ -26,6 +26,7 @@ from helpers.core.vocabulary import Language
 from helpers.notebook.kit_notebooks import check_values, known_model
 from helpers.notebook.notebook_report import write_report
 from helpers.notebook.parameters import (
+    NOTEBOOK_FORMAT,
     PARAMETERS_TAG,
     injected_values,
     parameter_types,
@@ -37,7 +38,6 @@ from helpers.notebook.prose import tell_in
 from helpers.notebook.scrubbing import scrub
 from helpers.notebook.watching import ENGINE
 
-_NOTEBOOK_FORMAT = 4
 _KINDS = {kind.__name__: kind for kind in (UsageProblem, RefusedInput)}  # by the name that a cell's error has
 # The kernel's log goes to the terminal, where its words on how it was started and ended read like failures.
 _QUIET = ["--IPKernelApp.log_level=50"]
@@ -198,7 +198,7 @@ def _keep(running: Path, failed: Path, source_name: str, output_name: str, langu
 
 def _tidy(executed: Path, source_name: str, output_name: str, language: Language | None, *, failed: bool) -> None:
     """Take what could name a patient out of an executed notebook, and put its prose into a language; None leaves it."""
-    node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
+    node = nbformat.read(executed, as_version=NOTEBOOK_FORMAT)
     record = node.metadata.setdefault("papermill", {})
     record["input_path"], record["output_path"] = source_name, output_name
     scrub(node, failed=failed)

@@ -17,11 +17,10 @@ from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import VesselkitError
 from helpers.core.progress import track
 from helpers.data.dataset import Dataset
-from helpers.notebook.parameters import texts_in
+from helpers.notebook.parameters import NOTEBOOK_FORMAT, texts_in
 from helpers.runs.provenance import file_state
 from helpers.runs.run_config import CONFIG_NAME, MANIFEST_NAME
 
-_NOTEBOOK_FORMAT = 4
 _BESIDE = {"__pycache__"}  # written by reading a model, not part of it
 _NAMES = {"project", "name"}  # parameters that are never paths, though a folder may have that name
 _KEY = "id_key"  # made by the first job that needs it; what it does to the ids is in `data_state`
@@ -98,7 +97,7 @@ def job_key(
         parameters: JSON values. Every string among them that names an existing file or folder counts as an input.
         state: JSON object of further facts that the result depends on.
     """
-    cells = [(cell.cell_type, cell.source) for cell in nbformat.read(notebook, as_version=_NOTEBOOK_FORMAT).cells]
+    cells = [(cell.cell_type, cell.source) for cell in nbformat.read(notebook, as_version=NOTEBOOK_FORMAT).cells]
     inputs = {
         text: fingerprints.of(path)
         for name, value in parameters.items()

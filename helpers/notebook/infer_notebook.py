@@ -27,12 +27,12 @@ from helpers.prediction.predictor import Predictor, check_prompt
 from helpers.review.case_panels import case_panel
 from helpers.review.figures.figure_file import png_bytes
 from helpers.review.figures.panels import contact_sheet
+from helpers.runs.asked_prompts import FIRST_PROMPT_ID
 from helpers.runs.run_folder import Run
 from helpers.runs.status import PredictionStatus
 from helpers.stages.predict_stage import Predicted, PredictRequest
 
 NOTICE = "looking, not measuring: nothing is kept or scored"
-_PROMPT_ID = "p1"
 _NO_SEG = "the answer holds no [SEG], so that there is no mask. Name what to segment: such prompts were trained"
 
 
@@ -209,10 +209,10 @@ def look(
     """
     check_prompt(prompt)
     started = time.perf_counter()
-    (result,) = results_of(predictor, [load(case.frame, predictor)], {_PROMPT_ID: prompt}, thresholding)
+    (result,) = results_of(predictor, [load(case.frame, predictor)], {FIRST_PROMPT_ID: prompt}, thresholding)
     seconds = time.perf_counter() - started
     row = result.rows[0]
-    panel = case_panel(case, result.masks.get(_PROMPT_ID), str(row.status))
+    panel = case_panel(case, result.masks.get(FIRST_PROMPT_ID), str(row.status))
     picture = None if panel is None else png_bytes(contact_sheet([panel], stamp=stamp))
     return PromptResult(picture, row.text, _problem(row.status, row.message), seconds)
 

@@ -20,6 +20,7 @@ from helpers.core.atomic import write_text_atomic
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.vocabulary import Language
 from helpers.notebook.notebook_session import shown_path
+from helpers.notebook.parameters import NOTEBOOK_FORMAT
 from helpers.notebook.prose import Passage, Section, sections
 
 if TYPE_CHECKING:  # what only announces a report waits for none of this
@@ -65,7 +66,6 @@ REPORT_NAME = "evaluation.html"
 
 _MIME = "application/vnd.vesselkit.report+json"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_NOTEBOOK_FORMAT = 4
 # Without the scripts that the template would take from the network: module loader, formulas, diagrams, widgets. Of
 # pictures the template drops the alternative text, which nbconvert then misses.
 _TEMPLATE = (
@@ -113,7 +113,7 @@ def write_report(executed: Path) -> Path | None:
     """
     import nbformat
 
-    node = nbformat.read(executed, as_version=_NOTEBOOK_FORMAT)
+    node = nbformat.read(executed, as_version=NOTEBOOK_FORMAT)
     wanted = [found["data"][_MIME]["path"] for found in _outputs(node) if _MIME in found.get("data", {})]
     if not wanted:
         return None

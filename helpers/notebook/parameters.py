@@ -24,7 +24,7 @@ PARAMETERS_TAG = "parameters"
 PARAMETER_TAGS = frozenset({FIRST_TAG, PARAMETERS_TAG})
 INJECTED_TAG = "injected-parameters"  # of papermill's, behind the first cell tagged `parameters`
 
-_NOTEBOOK_FORMAT = 4
+NOTEBOOK_FORMAT = 4  # of nbformat, in which all notebooks are read and written
 
 
 def validate(model: type[Model], values: Mapping[str, Any]) -> Model:
@@ -128,8 +128,8 @@ def read_notebook(notebook: Path) -> dict[str, Any]:
         node = json.loads(notebook.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RefusedInput(f"{notebook}: not readable as a notebook ({error}). Restore the file") from error
-    if not isinstance(node, dict) or node.get("nbformat") != _NOTEBOOK_FORMAT:
-        raise RefusedInput(f"{notebook}: expected a notebook of format {_NOTEBOOK_FORMAT}. Save it in JupyterLab once")
+    if not isinstance(node, dict) or node.get("nbformat") != NOTEBOOK_FORMAT:
+        raise RefusedInput(f"{notebook}: expected a notebook of format {NOTEBOOK_FORMAT}. Save it in JupyterLab once")
     return node
 
 

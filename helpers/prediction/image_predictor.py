@@ -25,13 +25,12 @@ from helpers.prediction.engine.io_threads import Loaded, load, prepare
 from helpers.prediction.model_choice import ModelChoice
 from helpers.prediction.predictor import DEFAULT_PROMPT, Predictor
 from helpers.prediction.run import check_parameters
+from helpers.runs.asked_prompts import FIRST_PROMPT_ID
 from helpers.runs.case_parts import CaseResult
 from helpers.runs.status import PredictionStatus
 
 # What one image may be given as; a pair is a frame, from 0, of a DICOM or video file.
 GivenImage = str | os.PathLike | Image.Image | np.ndarray | tuple[str | os.PathLike, int]
-
-_PROMPT_ID = "p1"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class ImagePredictor:
         reader = _Reader(self._predictor, given, bits)
         for start in range(0, len(given), size):
             loaded = [reader.load(number) for number in range(start, min(start + size, len(given)))]
-            results = results_of(self._predictor, loaded, {_PROMPT_ID: text}, thresholding)
+            results = results_of(self._predictor, loaded, {FIRST_PROMPT_ID: text}, thresholding)
             found += [_prediction(result, thresholding.combine) for result in results]
         return found[0] if is_one else found
 
@@ -206,8 +205,8 @@ def _is_open(path: Path) -> bool:
 
 def _prediction(result: CaseResult, combine: Combine) -> ImagePrediction:
     row = result.rows[0]
-    logits = full_map(result, _PROMPT_ID, combine)
-    return ImagePrediction(row.status, result.masks.get(_PROMPT_ID), logits, row.text, row.message)
+    logits = full_map(result, FIRST_PROMPT_ID, combine)
+    return ImagePrediction(row.status, result.masks.get(FIRST_PROMPT_ID), logits, row.text, row.message)
 
 
 def load_model(

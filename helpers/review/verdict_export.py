@@ -11,6 +11,7 @@ import numpy as np
 
 from helpers.core.atomic import partial_folder, write_json_atomic, write_text_atomic
 from helpers.core.shown_text import safe_text
+from helpers.data.exchange.labelme_files import LABELME_VERSION
 from helpers.data.frames.image_reading import natural_key
 from helpers.data.truth.shapes import encode, polygons
 from helpers.review.figures.panels import PredictedMask
@@ -24,7 +25,6 @@ DESCRIPTION = "Predictions to be corrected, not ground truth."
 
 
 # LabelMe warns of files without a version; these shapes are the same in all of its versions.
-_LABELME_VERSION = "5.4.1"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def labelme(frame: ToCorrect, folder: str) -> dict[str, Any]:
     """
     outlines = [] if frame.mask is None else polygons(frame.mask.mask)
     return {
-        "version": _LABELME_VERSION,
+        "version": LABELME_VERSION,
         "flags": dict.fromkeys(frame.verdicts, True),
         "shapes": [
             {

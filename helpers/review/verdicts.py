@@ -15,13 +15,12 @@ from typing import Any, Protocol
 from filelock import FileLock
 
 from helpers.core.errors import RefusedInput
-from helpers.core.json_lines import append_line
+from helpers.core.json_lines import MAX_BYTES, append_line
 from helpers.core.paths import plain_name
 from helpers.core.shown_text import counted
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".jsonl"
-_MAX_BYTES = 256_000_000
 SCHEMA, SCHEMA_VERSION = "vesselkit.verdict", 1
 MAX_NOTE = 2000
 
@@ -293,8 +292,8 @@ def _parsed(path: Path) -> tuple[Sequence[VerdictRecord], Mapping[int, Exception
 @lru_cache(maxsize=64)
 def _parsed_of(path: Path, size: int, changed: int) -> tuple[Sequence[VerdictRecord], Mapping[int, Exception]]:
     """As `_parsed`; `changed` is there so that a file that was written again is read again."""
-    if size > _MAX_BYTES:
-        raise RefusedInput(f"{path}: expected a file of verdicts, found more than {_MAX_BYTES:,} bytes")
+    if size > MAX_BYTES:
+        raise RefusedInput(f"{path}: expected a file of verdicts, found more than {MAX_BYTES:,} bytes")
     lines = path.read_bytes().split(b"\n")
     records, spoilt = list[VerdictRecord](), dict[int, Exception]()
     for number, line in enumerate(lines, start=1):

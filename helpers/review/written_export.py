@@ -17,7 +17,7 @@ from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.exchange_formats import case_check, write_cases
 from helpers.data.exchange.exchanged import SentCase, SentSet
-from helpers.data.exported_masks import ExportedMask, ExportedMasks, MaskOrigin, write_exported
+from helpers.data.exported_masks import NNUNET_CHANNEL, ExportedMask, ExportedMasks, MaskOrigin, write_exported
 from helpers.data.frames.frame_source import read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.ids.case_ids import IdPolicy
@@ -198,7 +198,7 @@ def _write_rules(folder: Path, kind: Exchange, cases: Sequence[Case], ids: IdPol
         return None
     grouped = any(case.frame.patient is not None for case in cases)
     if grouped:
-        write_text_atomic(folder / _GROUPS_NAME, _groups(cases, "_0000" if kind is Exchange.NNUNET else ""))
+        write_text_atomic(folder / _GROUPS_NAME, _groups(cases, NNUNET_CHANNEL if kind is Exchange.NNUNET else ""))
     rule = "column:patient" if grouped else None
     split = split_of_some([case.frame for case in cases], dataset)
     save_rules(folder, Rules(layout=layout, ids=ids, group_by=rule, split=split), LAYOUTS)

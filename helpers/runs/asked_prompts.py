@@ -9,6 +9,7 @@ from helpers.data.frames.image_reading import natural_key
 # The user's words: each asked of every case, or those of each case by its id.
 Prompts = Sequence[str] | Mapping[str, Sequence[str]]
 
+FIRST_PROMPT_ID = "p1"  # of `AskedPrompts.numbered`
 _SHARED, OWN = "prompts", "case_prompts"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-FULL_MASK_FRACTION = 0.6
+from helpers.data.frames.frame import MOST_VESSEL
 
 
 class PredictionStatus(StrEnum):
@@ -17,7 +17,7 @@ class PredictionStatus(StrEnum):
     TRUNCATED = "truncated"  # the answer reached the token limit before its end
     NO_SEG = "no_seg"  # the answer holds no [SEG], so there is no mask
     EMPTY_MASK = "empty_mask"  # a mask was predicted, and no pixel is in it
-    FULL_MASK = "full_mask"  # more than FULL_MASK_FRACTION of the frame is in the mask
+    FULL_MASK = "full_mask"  # more than MOST_VESSEL of the frame is in the mask
     SEVERAL_SEG = "several_seg"  # several [SEG]; the run's rule makes one mask of them
     OK = "ok"
 
@@ -57,6 +57,6 @@ def status_of(*, finite: bool, truncated: bool, seg_count: int, mask_fraction: f
         return PredictionStatus.NO_SEG
     if mask_fraction == 0:
         return PredictionStatus.EMPTY_MASK
-    if mask_fraction > FULL_MASK_FRACTION:
+    if mask_fraction > MOST_VESSEL:
         return PredictionStatus.FULL_MASK
     return PredictionStatus.SEVERAL_SEG if seg_count > 1 else PredictionStatus.OK

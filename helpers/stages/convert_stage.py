@@ -12,6 +12,7 @@ from helpers.checkpoints.convert import ConversionRecord, ConversionRequest
 from helpers.checkpoints.convert import convert as run_conversion
 from helpers.core.errors import UsageProblem
 from helpers.core.given_values import (
+    GivenPath,
     Spelling,
     file_or_none,
     input_path,
@@ -24,8 +25,6 @@ from helpers.data.ids.id_key import key_at
 from helpers.evaluation.leakage.conversion_names import Kept, keep_names_of_export
 
 _log = logging.getLogger(__name__)
-
-GivenPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.core.errors import UsageProblem
-from helpers.core.given_values import Spelling, input_path, optional_input_path, output_folder
+from helpers.core.given_values import GivenPath, Spelling, input_path, optional_input_path, output_folder
 from helpers.data.opening import Opening, opening_of
 from helpers.evaluation.evaluate import Evaluation
 from helpers.evaluation.evaluate import evaluate as score_runs
@@ -19,7 +19,6 @@ from helpers.metrics.intervals import DRAWS, SEED
 from helpers.metrics.postprocessing import Processing
 from helpers.runs.run_folder import Run
 
-GivenPath = str | os.PathLike[str]
 GivenRun = GivenPath | Run
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, ConversionRecord, read_record
-from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
+from helpers.checkpoints.convert.model_card import CardPart, write_part
 from helpers.checkpoints.private_traces import Trace, files_of, in_name, links_of, text_of, traces_in
 from helpers.checkpoints.verify import card_findings, file_findings
+from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import counted, markdown_table, printable
 from helpers.data.groups.name_parts import words_of

@@ -13,11 +13,12 @@ from PIL import Image
 
 from helpers import __version__
 from helpers.checkpoints.convert.conversion_record import RECORD_NAME, keep_check, read_record
-from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, write_part
+from helpers.checkpoints.convert.model_card import CardPart, write_part
 from helpers.checkpoints.read.weight_source import open_source
 from helpers.checkpoints.receipt.receipt_file import Receipt, read_receipt
 from helpers.checkpoints.receipt.receipt_script import drawn_frames
 from helpers.checkpoints.receipt.tensor_comparison import TensorComparison, compare_tensors
+from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.data.frames.frame_source import pixel_sha256, read_frame

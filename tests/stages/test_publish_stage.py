@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from helpers.checkpoints.convert.conversion_record import SCHEMA, SCHEMA_VERSION
-from helpers.checkpoints.convert.model_card import CARD_NAME, CardPart, card_text, write_part
+from helpers.checkpoints.convert.model_card import CardPart, card_text, write_part
 from helpers.checkpoints.private_traces import TraceKind, files_of, text_of, traces_in
-from helpers.core.card_parts import with_part
+from helpers.core.card_parts import CARD_NAME, with_part
 from helpers.core.errors import RefusedInput
 from helpers.data.ids.id_key import key_at, machine_key_path
 from helpers.evaluation.leakage.kept_names import keep_names

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from helpers.checkpoints.convert.common_names import internlm2_module, is_internlm2
 from helpers.checkpoints.convert.families import language_config
-from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, inverse
+from helpers.checkpoints.convert.key_map import LoraName, canonical_name, inverse
 from helpers.checkpoints.convert.lora_settings import adapter_part
 from helpers.checkpoints.convert.plan import EMBEDDINGS, SourceRole
 from helpers.checkpoints.convert.request import Sources
 from helpers.checkpoints.read.adapters import AdapterPart
+from helpers.checkpoints.read.model_identity import SAM2
 from helpers.checkpoints.read.weight_folder import read_json_object
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource
 from helpers.core.errors import RefusedInput

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
 from helpers.checkpoints.convert.conversion_settings import Candidate, Setting, TrainingRunConfig, resolve_setting
-from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name, is_wrapped
+from helpers.checkpoints.convert.key_map import LoraName, canonical_name, is_wrapped
 from helpers.checkpoints.convert.plan import ConversionPlan, Fate, SourceRole
+from helpers.checkpoints.read.model_identity import SAM2
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.paths import project_root

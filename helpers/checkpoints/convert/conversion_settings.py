@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.checkpoints.convert.key_map import SAM2, LoraName, canonical_name
+from helpers.checkpoints.convert.key_map import LoraName, canonical_name
 from helpers.checkpoints.read.adapters import AdapterPart, AdapterSettings
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
+from helpers.checkpoints.read.model_identity import SAM2
 from helpers.checkpoints.read.train_config import (
     CONTRADICTION,
     TrainingConfig,

@@ -25,7 +25,7 @@ from helpers.checkpoints.convert.conversion_record import (
     read_record,
 )
 from helpers.checkpoints.convert.embeddings import decide_tie, find_stored, require_embeddings
-from helpers.checkpoints.convert.model_card import CARD_NAME, card_text
+from helpers.checkpoints.convert.model_card import card_text
 from helpers.checkpoints.convert.model_config import (
     attention_heads,
     native_config,
@@ -51,6 +51,7 @@ from helpers.checkpoints.convert.weights import (
 from helpers.checkpoints.read.file_digest import sha256_file, sha256_files
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
 from helpers.core.atomic import partial_folder, require_free_space
+from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import Bar
 from helpers.model.configuration_sa2va import Sa2VAConfig

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from helpers.checkpoints.convert.common_names import QWEN_VL_TABLE, common_name, llama_name
-
-SAM2 = "grounding_encoder.sam2_model."
+from helpers.checkpoints.read.model_identity import SAM2
 
 _LAYER_PARTS = r"(weight|bias)"
 

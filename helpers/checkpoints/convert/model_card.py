@@ -15,12 +15,9 @@ from helpers.checkpoints.convert.conversion_record import ConversionRecord, show
 from helpers.checkpoints.convert.families import facts_of
 from helpers.checkpoints.read.train_config import TrainingConfig
 from helpers.checkpoints.read.training_folder import CheckpointMeta
-from helpers.core.card_parts import marked, one_line, rewrite_part
+from helpers.core.card_parts import CARD_NAME, NOT_TOLD, marked, one_line, rewrite_part
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import markdown_table
-
-CARD_NAME = "README.md"
-NOT_TOLD = "not told"
 
 # Who publishes the bases: a name of theirs in a training config is a hub's, any other may be a folder.
 _PUBLISHERS = ("OpenGVLab", "Qwen", "ByteDance")

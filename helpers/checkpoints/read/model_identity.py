@@ -10,8 +10,8 @@ from enum import Enum
 
 from helpers.core.errors import RefusedInput
 
-_GROUNDING = "grounding_encoder.sam2_model."
-_TRUNK = f"{_GROUNDING}image_encoder.trunk."
+SAM2 = "grounding_encoder.sam2_model."
+_TRUNK = f"{SAM2}image_encoder.trunk."
 # What SAM 2 consists of, within the grounding encoder.
 _SAM2_PARTS = (
     "image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "memory_attention.", "memory_encoder.", "obj_ptr_",
@@ -88,8 +88,8 @@ def _other_grounding(names: list[str]) -> str | None:
     """A tensor of a grounding encoder that has a mask decoder and another trunk than SAM 2's."""
     if any(name.startswith(_TRUNK) for name in names):
         return None
-    strange = (name for name in names if name.startswith(_GROUNDING))
-    return next((name for name in strange if not name.removeprefix(_GROUNDING).startswith(_SAM2_PARTS)), None)
+    strange = (name for name in names if name.startswith(SAM2))
+    return next((name for name in strange if not name.removeprefix(SAM2).startswith(_SAM2_PARTS)), None)
 
 
 def _of_config(config: Mapping[str, object]) -> Iterator[str]:

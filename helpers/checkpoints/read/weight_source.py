@@ -35,11 +35,11 @@ __all__ = ["CheckpointKind", "CheckpointMeta", "TensorInfo", "TensorSource", "op
 _FORMAT_KEY = "sa2va_format_version"
 _SHARD_NAME = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)\Z")
 _TRAINING_PREFIXES = ("mllm.", "grounding_encoder.", "text_hidden_fcs.")
-_INTERNVL_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
+INTERNVL_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
 # The vision tower of a Qwen model: in its own files of either generation, and in a Sa2VA's.
 _QWEN_TOWER = re.compile(r"(model\.){0,2}visual\.")
 _SAM2_PREFIXES = ("image_encoder.trunk.", "sam_mask_decoder.")
-_ALL_PREFIXES = (*_TRAINING_PREFIXES, *_INTERNVL_PREFIXES, *_SAM2_PREFIXES)
+_ALL_PREFIXES = (*_TRAINING_PREFIXES, *INTERNVL_PREFIXES, *_SAM2_PREFIXES)
 
 
 class CheckpointKind(Enum):
@@ -221,7 +221,7 @@ def _kind(names: Iterable[str], config: Mapping[str, object] | None, meta: Check
     present = {prefix for name in names for prefix in _ALL_PREFIXES if name.startswith(prefix)}
     if present.issuperset(_SAM2_PREFIXES):
         return CheckpointKind.SAM2
-    if present.issuperset(_INTERNVL_PREFIXES):
+    if present.issuperset(INTERNVL_PREFIXES):
         return CheckpointKind.HF_EXPORT if "grounding_encoder." in present else CheckpointKind.INTERNVL_BASE
     if any(map(_QWEN_TOWER.match, names)):
         return CheckpointKind.HF_EXPORT if "grounding_encoder." in present else CheckpointKind.QWEN_VL_BASE

@@ -3,6 +3,7 @@
 It names no file, no case and no patient.
 """
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from helpers.core.atomic import write_text_atomic
-from helpers.core.card_parts import marked, one_line, rewrite_part
+from helpers.core.card_parts import CARD_NAME, NOT_TOLD, marked, one_line, rewrite, with_part
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted, markdown_table
 from helpers.data.audit.audit import AuditReport
@@ -23,13 +24,15 @@ from helpers.data.groups.case_groups import UNKNOWN, CaseGroups, GroupSource, ca
 from helpers.data.ids.privacy import may_name_a_person
 from helpers.data.rules import TRUTH_RULES
 
-CARD_NAME = "README.md"
 _PART = "data"
 # Columns, or words of DICOM headers, that say how frames came about and name nobody.
 _GROUPS = ("view", "vendor")
-_NOT_TOLD = "not told"
 _PLACE = re.compile(r"[/~\\]|[A-Za-z]:[/\\]")  # on a machine
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+# Words of HuggingFace's Hub for how many frames there are: those of the first number that is larger.
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (math.inf, "n>1M"))
+_KNOWN_SIZE = re.compile(
+    rf"^(size_categories:\r?\n- )(?:{'|'.join(re.escape(name) for _, name in _SIZES)})(?=\r?$)", re.MULTILINE
+)
 _FRAME = """\
 ---
 task_categories:
@@ -57,16 +60,16 @@ head of this file), and what it must not be used for."""
 
 
 def write_card(dataset: Dataset, report: AuditReport, folder: Path) -> Path:
-    """Write the card into a folder; of an earlier one the kit's own part is written anew, and people's words stay.
+    """Write the card into a folder; of an earlier one the kit's own part and size are written anew, the rest stays.
 
     Returns:
         The file.
     """
     path, facts = folder / CARD_NAME, facts_text(dataset, report)
+    size = next(name for most, name in _SIZES if report.cases < most)
     if path.is_file():
-        rewrite_part(path, _PART, facts)
+        rewrite(path, lambda card: with_part(_KNOWN_SIZE.sub(rf"\g<1>{size}", card, count=1), _PART, facts))
     else:
-        size = next((name for most, name in _SIZES if report.cases < most), "n>1M")
         write_text_atomic(path, _FRAME.format(size=size, facts=marked(_PART, facts)) + "\n")
     return path
 
@@ -83,7 +86,7 @@ def facts_text(dataset: Dataset, report: AuditReport) -> str:
         ("layout", f"`{dataset.layout}`"),
         ("case ids", dataset.ids.value),
         ("labels", _labels(dataset)),
-        ("fingerprint of the pixels", _NOT_TOLD if report.pixels_sha256 is None else f"`{report.pixels_sha256}`"),
+        ("fingerprint of the pixels", NOT_TOLD if report.pixels_sha256 is None else f"`{report.pixels_sha256}`"),
         ("fingerprint of ids, groups and splits", f"`{listing_sha256(frames)}`"),
     ]
     parts = [markdown_table(("fact", "value"), rows), _splits(dataset)]
@@ -157,7 +160,7 @@ def _groups(dataset: Dataset, name: str) -> str:
     """Frames and patients by a column, else by a header word; "not told" where nothing says it in words for groups."""
     groups = _groups_of(dataset, f"column:{name}") or _groups_of(dataset, f"dicom:{name}")
     if groups is None:
-        return f"\n{name.capitalize()}: {_NOT_TOLD}."
+        return f"\n{name.capitalize()}: {NOT_TOLD}."
     by_value: dict[str | None, list[Frame]] = defaultdict(list)
     for frame in dataset.frames:
         by_value[groups.by_case[frame.case_id]].append(frame)

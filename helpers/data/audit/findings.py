@@ -12,7 +12,8 @@ import numpy as np
 from helpers.core.errors import RefusedInput
 from helpers.core.shown_text import aligned, counted, safe_text
 from helpers.data.cases import Case, Truth
-from helpers.data.truth.full_masks import FULL, SWAPPED
+from helpers.data.frames.frame import MOST_VESSEL
+from helpers.data.truth.full_masks import SWAPPED
 from helpers.data.truth.ground_truth import PolygonTruth, UnionTruth
 from helpers.data.truth.rescaled_truth import RescaledTruth
 from helpers.data.truth.shape_labels import LabelledTruth, united
@@ -128,7 +129,7 @@ def truth_findings(
         return
     if share == 0:
         yield of_case("warning", "empty_truth", case, "the ground truth is empty", "check that it is meant so")
-    elif share > FULL:
+    elif share > MOST_VESSEL:
         said = f"the ground truth fills {share:.0%} of the frame"
         yield of_case("warning", "full_truth", case, said, SWAPPED)
     count = enclosed_polygons(truth, *size)

@@ -7,6 +7,7 @@ import numpy as np
 
 from helpers.core.errors import RefusedInput
 from helpers.data.exchange.jpeg_codestream import bare_jpeg, bare_jpeg_2000
+from helpers.data.frames.dicom import RLE
 from helpers.data.frames.dicom_file import pydicom
 from helpers.data.frames.dicom_frames import frame_count_of, is_filled
 from helpers.data.frames.dicom_header import identity_texts
@@ -14,7 +15,6 @@ from helpers.data.frames.dicom_header import identity_texts
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_RLE = "1.2.840.10008.1.2.5"
 _RLE_HEAD = 64  # bytes
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81))
 _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
@@ -51,7 +51,7 @@ def _frames_alone(path: Path, source: "Dataset") -> bytes:
         )
     syntax, count = source.file_meta.TransferSyntaxUID, frame_count_of(source)
     known = bare_jpeg if syntax in _JPEG else bare_jpeg_2000 if syntax in _JPEG_2000 else None
-    if known is None and syntax != _RLE:
+    if known is None and syntax != RLE:
         raise RefusedInput(
             f"{path}: expected RLE, JPEG, JPEG-LS or JPEG 2000, found another compression, whose comments cannot be "
             "told. Decompress the file"
@@ -59,7 +59,7 @@ def _frames_alone(path: Path, source: "Dataset") -> bytes:
     tables = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     offsets = tuple(source[table].value for table in tables) if all(table in source for table in tables) else None
     library = pydicom().encaps
-    if syntax == _RLE:  # each frame is one piece, behind the table of offsets
+    if syntax == RLE:  # each frame is one piece, behind the table of offsets
         frames = list(library.generate_fragments(source.PixelData))[1:]
     else:
         frames = list(library.generate_frames(source.PixelData, number_of_frames=count, extended_offsets=offsets))

@@ -32,7 +32,7 @@ from helpers.data.layouts.labelme import is_labelme, labelme_truth
 from helpers.data.truth.shape_labels import BACKGROUND, IGNORE, LabelChoice, label_of
 from helpers.data.truth.shapes import polygons
 
-_VERSION = "5.4.1"  # LabelMe warns of files without one; these shapes are the same in all of its versions
+LABELME_VERSION = "5.4.1"  # LabelMe warns of files without one; these shapes are the same in all of its versions
 _IMAGES, _FILES = "images", "labelme"
 
 
@@ -63,7 +63,7 @@ def labelme_value(case: SentCase, sent: SentSet, images: str, *, as_polygons: bo
     common: dict[str, Any] = {"label": sent.label, "group_id": None, "description": sent.description, "flags": {}}
     width, height = case.image.size
     return {
-        "version": _VERSION,
+        "version": LABELME_VERSION,
         "flags": dict.fromkeys(case.flags, True),
         "shapes": [{**common, **shape} for shape in shapes],
         "imagePath": f"{images}/{case.case_id}.png",

@@ -23,6 +23,7 @@ from helpers.data.exchange.exchanged import (
     vessel_notes,
 )
 from helpers.data.exchange.nifti import SUFFIXES, nifti_ending, read_nifti, write_nifti
+from helpers.data.exported_masks import NNUNET_CHANNEL
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.truth.mask_file import read_plane
 from helpers.data.truth.mask_values import ValueKind, judge, look
@@ -74,7 +75,7 @@ def write_nnunet(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None
     """
 
     def image_of(image: Image.Image, case_id: str) -> None:
-        image.save(folder / _NNUNET_IMAGES / f"{case_id}_0000.png")
+        image.save(folder / _NNUNET_IMAGES / f"{case_id}{NNUNET_CHANNEL}.png")
 
     masks = partial(_save, folder / _NNUNET_MASKS, 1)
     count = _write(folder, cases, (_NNUNET_IMAGES, _NNUNET_MASKS), image_of, masks, require_nnunet)

@@ -42,7 +42,7 @@ _ENOUGH = 1024
 # Baseline JPEG, JPEG 2000 and lossless JPEG 2000.
 _PILLOW_SYNTAXES = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.90"})
 
-_RLE = "1.2.840.10008.1.2.5"
+RLE = "1.2.840.10008.1.2.5"
 
 _PIXEL_KEYWORDS = (
     *("Modality", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
@@ -174,7 +174,7 @@ def _stored(path: Path, words: np.ndarray, header: "Dataset") -> np.ndarray:
     above, below = header.BitsAllocated - 1 - highest_bit, highest_bit + 1 - bits
     if not (0 < bits <= header.BitsAllocated and above >= 0 and below >= 0):
         raise UnreadableImage(path, "BitsAllocated, BitsStored and HighBit of the header contradict. Export it again")
-    if not syntax.is_encapsulated or syntax == _RLE:  # both keep whole words
+    if not syntax.is_encapsulated or syntax == RLE:  # both keep whole words
         values = (words << above) >> (above + below)
         if below == 0 and _lie_higher(words, values, above):
             raise UnreadableImage(

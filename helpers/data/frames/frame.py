@@ -9,6 +9,8 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+MOST_VESSEL = 0.6  # share of a frame: no angiogram holds more vessel than this
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -30,6 +30,7 @@ from helpers.model.image_mode import bit_depth_for, scale_grey, to_rgb
 from helpers.model.image_stacks import PLANES_REASON, is_in_planes, planes_differ
 
 __all__ = [
+    "QUARTER_TURNS",
     "DECODE_ERRORS",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
@@ -55,6 +56,8 @@ Result = TypeVar("Result")
 
 # Bits as a number of them: floats of 0 to 1 have the full scale 2**1 - 1.
 UNIT = 1
+
+QUARTER_TURNS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 _WIDEST = 2**16 - 1
 _PNG = b"\x89PNG\r\n\x1a\n"

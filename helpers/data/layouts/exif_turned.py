@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from helpers.data.cases import Record
-from helpers.data.frames.image_reading import DECODE_ERRORS, UnreadableImage, open_unpacked
+from helpers.data.frames.image_reading import DECODE_ERRORS, QUARTER_TURNS, UnreadableImage, open_unpacked
 from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth
 
 # Enough of a file for what stands before its pixels, and behind them.
@@ -19,7 +19,6 @@ _HEAD = 262_144
 _TAIL = 65_536
 _SIGNS = (b"Exif\x00\x00", b"eXIf", b"Raw profile type exif", b"EXIF")
 _TIFF = (b"II*\x00", b"MM\x00*")
-_LYING = frozenset({5, 6, 7, 8})
 _UNTURNED = frozenset({None, 0, 1})
 
 _DOUBT = (
@@ -47,7 +46,7 @@ def _checked(record: Record) -> Record:
         own = _orientation(truth.path)
         if own is not None and own[0] == orientation:
             return record
-    told = orientation in _LYING and size[0] != size[1]
+    told = orientation in QUARTER_TURNS and size[0] != size[1]
     if told and truth.size == size[::-1]:
         return record
     return replace(record, truth=BrokenTruth(_LYING_TRUTH if told and truth.size == size else _DOUBT, truth.size))
@@ -60,7 +59,7 @@ def _orientation(path: Path) -> tuple[int, tuple[int, int]] | None:
             return None
         with open_unpacked(path) as file, Image.open(file) as image:
             orientation = image.getexif().get(ExifTags.Base.Orientation)
-            lying = image.format == "TIFF" and orientation in _LYING  # of which Pillow states the upright size
+            lying = image.format == "TIFF" and orientation in QUARTER_TURNS  # of which Pillow states the upright size
             size = image.size[::-1] if lying else image.size
     except (*DECODE_ERRORS, UnreadableImage, Image.DecompressionBombError):
         return None

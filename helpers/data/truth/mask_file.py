@@ -11,7 +11,14 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from helpers.core.progress import track
-from helpers.data.frames.image_reading import DECODE_ERRORS, MAX_PIXELS, UnreadableImage, open_unpacked, upright
+from helpers.data.frames.image_reading import (
+    DECODE_ERRORS,
+    MAX_PIXELS,
+    QUARTER_TURNS,
+    UnreadableImage,
+    open_unpacked,
+    upright,
+)
 from helpers.data.truth.mask_values import (
     DECIDE,
     FULL,
@@ -30,8 +37,6 @@ from helpers.data.truth.mask_values import (
 
 _FORMATS = ("PNG", "TIFF", "GIF", "BMP", "PPM", "JPEG")
 
-_LYING = frozenset({5, 6, 7, 8})
-
 _AS_GREY = "Export it as grey with 0 and 255"
 
 
@@ -40,7 +45,7 @@ def mask_size(path: Path) -> tuple[int, int]:
     with _opened(path) as image:
         width, height = image.size
         # Of a TIFF, Pillow states the upright size by itself.
-        lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in _LYING
+        lies = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS
         return (height, width) if lies else (width, height)
 
 

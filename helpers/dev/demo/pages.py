@@ -14,8 +14,8 @@ from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.paths import Stage, project_root
 from helpers.dev.demo.demo_pipeline import STAMP, default_output
 from helpers.notebook.notebook_report import report_html
+from helpers.notebook.parameters import NOTEBOOK_FORMAT
 
-_NOTEBOOK_FORMAT = 4
 _NOTICE = f"*What `make demo` gave ({STAMP}). Code is left out. Not for clinical use.*"
 _WIDTH = 1200  # pixels
 _QUALITY = 65  # of a picture in a page, so that pages stay small enough for the repository
@@ -39,7 +39,7 @@ def write_pages(notebooks: Path, folder: Path) -> list[Path]:
 
 
 def _write_page(notebook: Path, page: Path) -> Path:
-    node = nbformat.read(notebook, as_version=_NOTEBOOK_FORMAT)
+    node = nbformat.read(notebook, as_version=NOTEBOOK_FORMAT)
     node.cells.insert(0, new_markdown_cell(_NOTICE))
     for cell in node.cells:
         for output in cell.get("outputs", []):

@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from helpers.checkpoints.convert.key_map import SAM2, inverse, restore_map
+from helpers.checkpoints.convert.key_map import inverse, restore_map
+from helpers.checkpoints.read.model_identity import SAM2
+from helpers.checkpoints.read.weight_source import INTERNVL_PREFIXES
 from helpers.model.processing_sa2va import IMAGE_CONTEXT, IMAGE_END, IMAGE_START
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -38,7 +40,6 @@ CORPUS = (
     "There are 2 part regions in the picture: region1, region2.",
     "user\nassistant\n",
 )
-_BASE_PREFIXES = ("vision_model.", "language_model.", "mlp1.")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def write_base(files: DemoCheckpoint, config: dict, official: Mapping[str, torch
     _write_json(files.base / "config.json", config)
     base, sam2 = {}, OrderedDict()
     for name, tensor in official.items():
-        if name.startswith(_BASE_PREFIXES):
+        if name.startswith(INTERNVL_PREFIXES):
             is_table = name.endswith(("embed_tokens.weight", "lm_head.weight"))
             base[name] = (tensor[:vocabulary] if is_table else tensor).bfloat16().contiguous()
         elif name.startswith(SAM2):

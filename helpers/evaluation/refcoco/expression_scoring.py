@@ -19,6 +19,7 @@ from helpers.data.truth.shapes import decode, encode
 from helpers.evaluation.case_arrays import score_many
 from helpers.evaluation.leakage.standing import counts, title
 from helpers.evaluation.markdown import escaped
+from helpers.evaluation.metric_score import POOLED_TITLES
 from helpers.evaluation.refcoco.expression_prompts import prompt_of
 from helpers.evaluation.refcoco.expressions import Expression
 from helpers.evaluation.score_table import pooled, scores_table
@@ -29,7 +30,6 @@ from helpers.runs.run_folder import Run
 from helpers.runs.status import PredictionStatus
 
 TABLE_NAME, SUMMARY_NAME, TEXT_NAME = "expressions.parquet", "summary.json", "summary.md"
-_TITLES = {"ciou": "cIoU", "giou": "gIoU"}
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,9 @@ def _text(summary: Mapping[str, Any]) -> str:
         doubt = f", fewer than {FEWEST_UNITS}" if row["few"] else ""
         doubt += "" if row["independent"] else ", not known to be independent"
         value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"
-        lines.append(f"| {_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |")
+        lines.append(
+            f"| {POOLED_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |"
+        )
     return "\n".join([*lines, "", f"Prompt: {escaped(summary['config']['prompt'])}", ""])
 
 

@@ -37,6 +37,7 @@ from helpers.prediction.predictor import FramePrediction
 from helpers.prediction.resume import open_cases, reopen, tell, tell_making
 from helpers.prediction.run import check_output, check_parameters, known_values, writing
 from helpers.prediction.work_shards import shard_lock, start_lock
+from helpers.runs.asked_prompts import FIRST_PROMPT_ID
 from helpers.runs.case_parts import commit_case, remove_leftovers
 from helpers.runs.finishing import finish_run, is_finished
 from helpers.runs.mask_origins import MaskOrigins
@@ -270,7 +271,9 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
             if one.case.case_id in missing:
                 answer = FramePrediction(None, False, logits[None], Upsampling.NONE)
                 shown = Thresholding(threshold, Combine.UNION)
-                commit_case(output, mark, answered(one.case.frame, one.facts, {"p1": answer}, shown, {}), made_with)
+                commit_case(
+                    output, mark, answered(one.case.frame, one.facts, {FIRST_PROMPT_ID: answer}, shown, {}), made_with
+                )
         case_ids = [one.case.case_id for one in seen]
         if not is_finished(output, case_ids):
             finish_run(output, case_ids, {})

@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from helpers.core.vocabulary import BeganFrom
+from helpers.data.exported_masks import BASE_LISTS
 from helpers.review.verdicts import moment_of
 
 SCHEMA, SCHEMA_VERSION = "vesselkit.correction", 1
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 _TEXTS = ("id", "time", "reviewer", "case_id", "image_sha256")
 _OPTIONAL_TEXTS = ("run", "config", "prompt", "prediction", "weights", "mask_sha256")
-_LISTS = ("click_weights", "further_configs", "further_weights")  # in a line where there is something to say
 
 
 class CorrectionTool(StrEnum):
@@ -149,7 +149,7 @@ class CorrectionRecord:
     def to_line(self) -> str:
         """The record as JSON on one line, with its line feed."""
         values = {**asdict(self), "tools": list(self.tools)}
-        for part, name in (*((values, name) for name in _LISTS), (values["base"], "carried_from")):
+        for part, name in (*((values, name) for name in BASE_LISTS), (values["base"], "carried_from")):
             if not part[name]:
                 del part[name]
         if self.prediction_seen is None:
@@ -172,7 +172,7 @@ class CorrectionRecord:
         moment_of(values["time"])
         for part in (values, base):
             _require_texts(part, [name for name in _OPTIONAL_TEXTS if part.get(name) is not None])
-        origins, lists = base.get("carried_from", []), {name: values.get(name, []) for name in _LISTS}
+        origins, lists = base.get("carried_from", []), {name: values.get(name, []) for name in BASE_LISTS}
         for name, texts in {"carried_from": origins, **lists}.items():
             if not isinstance(texts, list | tuple) or not all(isinstance(one, str) and one for one in texts):
                 raise ValueError(f"expected a list of texts as {name}")

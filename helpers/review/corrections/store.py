@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from helpers.core.atomic import flush, write_bytes_atomic
 from helpers.core.errors import RefusedInput, UsageProblem
-from helpers.core.json_lines import append_line
+from helpers.core.json_lines import MAX_BYTES, append_line
 from helpers.core.paths import plain_name
 from helpers.metrics.case_scores import mask_digest
 from helpers.review.corrections.record import CorrectionRecord, standing
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 RECORD_NAME = "record.jsonl"
 MASKS_NAME = "masks"
 _PENDING = ".pending-"
-_MAX_BYTES = 256_000_000
 _ADVICE = "Correct the case again, or copy the reader's whole folder back"
 
 
@@ -176,8 +175,8 @@ def _lines(own: Path) -> tuple[CorrectionRecord, ...]:
 @lru_cache(maxsize=64)
 def _lines_of(path: Path, size: int, changed: int) -> tuple[CorrectionRecord, ...]:
     """As `_lines`; `changed` is there so that a file that was written again is read again."""
-    if size > _MAX_BYTES:
-        raise RefusedInput(f"{path}: expected a record of corrections, found more than {_MAX_BYTES:,} bytes")
+    if size > MAX_BYTES:
+        raise RefusedInput(f"{path}: expected a record of corrections, found more than {MAX_BYTES:,} bytes")
     *whole, last = path.read_bytes().split(b"\n")
     records, torn = [], int(bool(last))  # without its end a line was not on the disk when its process was killed
     for number, line in enumerate(whole, 1):

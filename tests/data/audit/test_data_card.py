@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from helpers.data.audit.audit import audit
-from helpers.data.audit.data_card import facts_text
+from helpers.data.audit.data_card import facts_text, write_card
 from helpers.data.dataset import open_dataset
 
 
@@ -70,3 +70,19 @@ def test_equal_pixels_have_one_fingerprint_whatever_the_names(folder):
     for part in ("images", "masks"):
         (folder / part / "a1.png").rename(folder / part / "b.png")
     assert audit(open_dataset(folder)).pixels_sha256 == before
+
+
+def test_the_size_in_the_head_is_renewed_and_what_people_wrote_stays(folder, tmp_path):
+    opened = open_dataset(folder)
+    report = audit(opened)
+    card = write_card(opened, report, tmp_path)
+    card.write_bytes(card.read_bytes().replace(b"tags:\n", b"license: other\ntags:\n") + b"\nours: \xff\n")
+    for cases, size in ((1_000, b"1K<n<10K"), (2_000_000, b"n>1M"), (3, b"n<1K")):
+        write_card(opened, replace(report, cases=cases), tmp_path)
+        head = card.read_bytes().split(b"---\n")[1]
+        assert head.endswith(b"size_categories:\n- " + size + b"\n") and b"license: other\n" in head
+    assert card.read_bytes().endswith(b"\nours: \xff\n")
+    written = card.read_bytes().replace(b"- n<1K\n", b"- unknown\n")
+    card.write_bytes(written)
+    write_card(opened, report, tmp_path)
+    assert card.read_bytes() == written
