@@ -21,6 +21,7 @@ from helpers.evaluation.case_choice import checked_data, choose_cases, score_war
 from helpers.evaluation.data_record import data_record
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.edit_distance import OwnTruth, edit_titles, edit_warnings, own_truths
+from helpers.evaluation.equal_masks import equal_mask_warnings
 from helpers.evaluation.groups import group_record, groups_table
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
 from helpers.evaluation.leakage.training_check import check_training
@@ -172,6 +173,7 @@ def evaluate(
     compared = [look_titles(one, look) for one in compared]
     common = [
         *edit_warnings(own),
+        *equal_mask_warnings(tables, own),
         *look_warnings(look),
         *choice.warnings,
         *untold,

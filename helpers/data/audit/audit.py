@@ -24,6 +24,8 @@ from helpers.data.audit.findings import (
     to_text,
     truth_findings,
 )
+from helpers.data.audit.mask_fit import fit_findings
+from helpers.data.audit.outlines import outline_findings
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.frames.dicom_header import DicomFacts
@@ -95,12 +97,12 @@ class SeenFrame:
 
 
 def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})) -> AuditReport:
-    """Check every case of a data set, each frame and mask read once.
+    """Check every case of a data set; each frame is read once, some a second time to hold their masks against.
 
     Checked are: frames that cannot be read, annotations that do not fit or cannot be drawn, masks that are empty, fill
-    the frame or are not binary, missing masks, frames that look like masks or are in colour, equal frames, patients and
-    sequences in several splits, sequences whose order is not certain, signs of patient data in file names (unless
-    public) and DICOM headers, and what these say of masks, shutters and padding.
+    the frame, are not binary or do not lie on what the frames show, missing masks, frames that look like masks or are
+    in colour, equal frames, patients and sequences in several splits, sequences whose order is not certain, signs of
+    patient data in file names (unless public) and DICOM headers, and what these say of masks, shutters and padding.
 
     Args:
         seen: by case id, of frames that need not be read again. Whether the files are as they were is for who gives it.
@@ -134,7 +136,9 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
         findings += _depth_findings(case)
         findings += truth_findings(case, frame.size, annotated, undecided)
     findings += _value_findings(dataset)
+    findings += fit_findings(() if undecided is not None else dataset.cases)
     findings += _other_frame_findings(dataset, sizes)
+    findings += outline_findings(dataset.cases, sizes)
     findings += _twin_findings(by_pixels)
     findings += _split_findings(dataset)
     findings += _spelling_findings(dataset)

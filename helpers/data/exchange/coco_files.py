@@ -28,7 +28,6 @@ from helpers.data.truth.shape_labels import label_of
 
 # Where CVAT and Datumaro look for a subset that has no name of its own.
 _IMAGES, _FILE = "images/default", "annotations/instances_default.json"
-_OF_RUN = {"case_id", "seg_index"}  # of an annotation in a run's own coco.json (docs/run-format.md)
 
 
 def write_coco(folder: Path, cases: Iterable[SentCase], sent: SentSet) -> None:
@@ -70,7 +69,7 @@ def read_coco_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED) -
             raise RefusedInput(f"{path}: expected annotations of one image each: {reason}. Export the file again")
         given = [item for items in coco.by_image.values() for item in items]
         labels = dict.fromkeys((_category(coco, item) for item in given), path) | labels
-        of_run = of_run or any(item.keys() >= _OF_RUN for item in given)
+        of_run = of_run or coco.of_run
         indexed.append(coco)
     vessel = choice.vessel_of(labels)
     masks, untouched = [], 0

@@ -25,6 +25,11 @@ from helpers.data.truth.shape_labels import LabelledTruth, label_of
 
 # A lesion's outline is not a vessel's: it joins a mask only where lesions are asked for by name.
 LESION = "stenosis"
+_OF_RUN = {"case_id", "seg_index"}  # of an annotation in a run's own coco.json (docs/run-format.md)
+_PREDICTED = (
+    "these are masks that a run predicted (its coco.json), and no ground truth; `vesselkit import --into corrections` "
+    "takes those that people corrected"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class CocoFile:
     def images(self) -> dict[str, dict]:
         """The images by their ids, but for those whose id is not theirs alone."""
         return {key: image for key, image in self.entries if key not in self.repeated}
+
+    @property
+    def of_run(self) -> bool:
+        """Whether it is a run's own `coco.json`, wherever it lies, which no other tool wrote."""
+        return any(item.keys() >= _OF_RUN for items in self.by_image.values() for item in items)
 
 
 def is_coco(value: Any) -> bool:
@@ -108,7 +118,8 @@ def read_coco(
     """One record for each image; its truth is the union of its annotations of every category.
 
     Annotations of the category `stenosis` are passed over and counted, unless `lesions`: then they alone count. In a
-    file without any annotation the images have no truth; else an image without one has an empty mask.
+    file without any annotation the images have no truth; else an image without one has an empty mask. Masks that a run
+    predicted are no truth.
 
     Args:
         labelled: whether the categories may be other things than vessels, and are kept apart.
@@ -118,6 +129,7 @@ def read_coco(
     passed_over = empty = 0
     for file in files:
         coco = load_coco(file)
+        of_run = coco.of_run
         faults += coco.faults
         for image_id, image in coco.entries:
             try:
@@ -135,6 +147,8 @@ def read_coco(
                 passed_over += len(given) - len(kept)
             empty += bool(coco.by_image) and not (given if labelled else kept)
             truth = coco_truth(kept, image) if coco.by_image else None
+            if of_run:
+                truth = BrokenTruth(_PREDICTED)
             if image_id in coco.repeated:
                 truth = BrokenTruth("several images of the file have the same id; its annotations could be any's")
             annotation = record_name(root, file)

@@ -46,6 +46,17 @@ def test_images_without_annotation(tmp_path):
     assert [record.truth for record in read_records(file).records] == [None, None]
 
 
+def test_masks_that_a_run_predicted_are_no_truth(tmp_path):
+    frames(tmp_path, "a.png", "b.png")
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}]
+    predicted = {"image_id": 1, "segmentation": [SQUARE], "case_id": "a", "seg_index": 0, "score": 0.9}
+    reading = read_records(write(tmp_path / "renamed.json", coco(images, [predicted])))
+    for record in reading.records:
+        assert "a run predicted" in texts(record.truth.problems(8, 6))[0]
+        with pytest.raises(RefusedInput, match="no ground truth"):
+            record.truth.mask(8, 6)
+
+
 @pytest.mark.parametrize(
     ("segmentation", "problem"),
     [
