@@ -272,7 +272,14 @@ def _grouped(
     """As `group`; a rule of a folder above is searched in names relative to that folder."""
     above = saved.above
     if above is None or above.rules.group_by is None or above.rules.group_by != rules.group_by:
-        return group(records, rules.group_by, root)
+        try:
+            return group(records, rules.group_by, root)
+        except UsageProblem as error:
+            if rules.group_by is None or saved.rules.group_by != rules.group_by:
+                raise
+            raise UsageProblem(
+                f"{error}. The rule is kept with the data set, and --group-by with --save replaces it"
+            ) from error
     start = root.relative_to(above.folder).as_posix()
     whole = tuple(replace(record, name=f"{start}/{record.name}") for record in records)
     grouped, notes = group(whole, rules.group_by, above.folder)

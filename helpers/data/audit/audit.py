@@ -31,6 +31,7 @@ from helpers.data.dataset import Dataset
 from helpers.data.frames.dicom_header import DicomFacts
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UNIT, UnreadableImage, image_depth
+from helpers.data.groups.grouping import source_stem
 from helpers.data.groups.name_parts import spellings_text
 from helpers.data.ids.case_ids import IdPolicy
 from helpers.data.ids.privacy import header_facts, header_signs, name_signs
@@ -140,6 +141,7 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
     findings += _other_frame_findings(dataset, sizes)
     findings += outline_findings(dataset.cases, sizes)
     findings += _twin_findings(by_pixels)
+    findings += _copy_findings(dataset)
     findings += _split_findings(dataset)
     findings += _spelling_findings(dataset)
     findings += [
@@ -240,6 +242,18 @@ def _twin_findings(by_pixels: dict[str, list[Case]]) -> Iterator[AuditFinding]:
                 yield of_case("error", "duplicate_across_splits", case, said, "keep it in one split only")
             else:
                 yield of_case("warning", "duplicate", case, f"same pixels as {first.case_id}", "remove one of them")
+
+
+def _copy_findings(dataset: Dataset) -> Iterator[AuditFinding]:
+    """Altered copies of one image, once for the data set."""
+    stems = [stem for case in dataset.cases if (stem := source_stem(case.frame.path.name)) is not None]
+    sources = len(set(stems))
+    if sources < len(stems):
+        said = f"{len(stems)} images are copies of {sources}, by their names, which an export turned or altered (.rf.)"
+        advice = (
+            "score and train on the images themselves, or group the copies with --group-by: they are no new patients"
+        )
+        yield AuditFinding(AuditSeverity.WARNING, "altered_copies", None, said, advice)
 
 
 def _split_findings(dataset: Dataset) -> Iterator[AuditFinding]:

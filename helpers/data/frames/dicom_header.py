@@ -126,6 +126,7 @@ class DicomFacts:
         shutters: shapes of the display shutters, such as `CIRCULAR`, in alphabetical order. A viewer hides what lies
             under them; the pixels hold it.
         padded: whether the header names a value of pixels that are padding.
+        issuer, birth_date: of the patient, as the header has them; None where empty.
     """
 
     patient_id: str | None = field(repr=False)
@@ -144,6 +145,8 @@ class DicomFacts:
     mask_frames: tuple[int, ...] = ()
     shutters: tuple[str, ...] = ()
     padded: bool = False
+    issuer: str | None = field(default=None, repr=False)
+    birth_date: str | None = field(default=None, repr=False)
 
     @property
     def is_angiogram(self) -> bool:
@@ -179,6 +182,8 @@ def dicom_facts(path: Path) -> DicomFacts:
         instance_number = header.get("InstanceNumber")
         facts = DicomFacts(
             patient_id=patient_of(header),
+            issuer=text_of(header, "IssuerOfPatientID"),
+            birth_date=text_of(header, "PatientBirthDate"),
             study_uid=text_of(header, "StudyInstanceUID"),
             series_uid=text_of(header, "SeriesInstanceUID"),
             instance_uid=text_of(header, "SOPInstanceUID"),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.core.errors import UsageProblem
-from helpers.data.groups.grouping import matched_rows, name_column, table_rows
+from helpers.data.groups.csv_table import table_rows
+from helpers.data.groups.grouping import matched_rows, name_column
 
 _POSITION = re.compile(r"#[0-9]+$")  # of a frame in a file of several
 

@@ -3,7 +3,6 @@
 Two patients are never put together by a guess: where a layout leaves doubt, the groups stay unknown and a note says so.
 """
 
-import csv
 import re
 import unicodedata
 from collections import Counter
@@ -14,14 +13,17 @@ from pathlib import Path, PurePosixPath
 from helpers.core.errors import UsageProblem
 from helpers.core.shown_text import counted
 from helpers.data.cases import NUMBER_DIGITS, NumberFrom, Record
+from helpers.data.groups.csv_table import table_rows
 from helpers.data.groups.time_order import STRUCTURE
 
 _GROUPS = {"patient", "sequence", "frame"}
 _COLUMN = "column:"
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "image", "path")
 PATIENT_COLUMNS = ("patient", "patient_id", "patientid", "subject", "subject_id")
-_DELIMITERS = (",", ";", "\t")  # the second is what spreadsheets write where a comma marks decimals
 
+# What a cell says that names no patient, without blanks and punctuation. Zero is left to those who count from it.
+_NO_PATIENT = re.compile(r"|nan|na|nil|none|null|unknown|anonymous|anonymi[sz]ed|missing|notprovided|notavailable")
+_SHORTENED = re.compile(r"\d+(?:[.,]\d+)?e\+?\d+", re.IGNORECASE)
 # Only names that look like a patient's number are taken for patients: LAO, good or 2021 are folders as well.
 _NUMBERED_PATIENT = r"(?:p|pat|patient|pt|subject|subj|sub)[-_]?\d+"
 _PATIENT = rf"(?P<patient>{_NUMBERED_PATIENT})"
@@ -42,10 +44,15 @@ STEMS = tuple(
 _UNKNOWN = (
     "each image is its own patient: no grouping found; name one with --group-by, a rule or a column of a CSV file"
 )
+# What an export puts behind the name of an image, of which it may write several altered copies.
+_COPY = r"[_-](?:png|jpe?g|tiff?|bmp|webp)\.rf\.[0-9A-Za-z]{8,}"
+_COPY_END = re.compile(_COPY + "$", re.IGNORECASE)
 # Rules to suggest where they fit, the more telling ones first.
 _SUGGESTED = (
+    rf"(?P<patient>[^/]+){_COPY}\.[^./]+$",
     r"(?P<patient>[^/]+)/(?P<sequence>[^/]+)/[^/]+$",
     r"(?P<patient>[^/]+)/[^/]+$",
+    rf"(?i)(?:^|/){_PATIENT_OR_CASE}[-_ ](?P<sequence>[^/]+)[-_ ](?P<frame>\d{{1,6}})\.[^./]+$",
     r"(?P<patient>[^/]+?)[-_ ](?P<sequence>\d+)[-_ ](?P<frame>\d{1,6})\.[^./]+$",
     r"(?P<patient>[^/]+?)[-_ ](?P<frame>\d{1,6})\.[^./]+$",
 )
@@ -133,7 +140,7 @@ def _table(column: str, rule: str, folder: Path) -> tuple[Path, list[dict[str, s
         )
         raise UsageProblem(
             f"--group-by {rule}: expected one CSV file in {folder} with the column {column!r}, found {len(fitting)}. "
-            f"{there or 'No CSV file is there'}"
+            f"{there or 'No CSV file is there'}; a column whose title stands twice counts as none"
         )
     path, rows = fitting[0]
     named = name_column(rows, column)
@@ -152,10 +159,23 @@ def _by_column(records: tuple[Record, ...], rule: str, folder: Path) -> tuple[Re
             f"--group-by {rule}: expected one row for every image, found none or several for {len(lacking)} of "
             f"{len(records)}, the first at place {lacking[0]} in the order of names. Complete the column {named!r}"
         )
+    shortened = sum(bool(_SHORTENED.fullmatch((row.get(column) or "").strip())) for row in found.values())
+    if shortened:
+        raise UsageProblem(
+            f"--group-by {rule}: expected patients, found {counted(shortened, 'number')} of the kind 1.2E+11, to "
+            "which spreadsheets shorten long ones, so that different patients look equal. Format the column as text, "
+            "and save it again from its source"
+        )
     groups = {"patient": column, "sequence": "sequence", "frame": "frame"}
+    cells = ({name: found[record.name].get(key) for name, key in groups.items()} for record in records)
     return tuple(
-        _set(record, {name: found[record.name].get(key) for name, key in groups.items()}) for record in records
+        _set(record, {**cell, "patient": None if _names_nobody(cell["patient"]) else cell["patient"]})
+        for record, cell in zip(records, cells, strict=True)
     )
+
+
+def _names_nobody(text: str | None) -> bool:
+    return text is not None and bool(_NO_PATIENT.fullmatch(re.sub(r"[\W_]+", "", text.casefold())))
 
 
 def name_column(rows: Sequence[Mapping[str, str]], column: str) -> str | None:
@@ -186,17 +206,6 @@ def matched_rows(names: Sequence[str], rows: Sequence[dict[str, str]], named: st
             if own not in found and counts[name] == 1 and unique[name] == 1:
                 found[own] = by_name[name]
     return found
-
-
-def table_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file, by column. Raises UsageProblem for one that cannot be read."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-            file.seek(0)
-            return list(csv.DictReader(file, delimiter=max(_DELIMITERS, key=head.count)))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"{path}: expected a CSV file in UTF-8, {type(error).__name__}. Save it so") from error
 
 
 def _set(record: Record, found: dict[str, str | None], number_from: NumberFrom = NumberFrom.RULE) -> Record:
@@ -242,7 +251,7 @@ def _by_folders(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
 
 def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
     """Patient, sequence and frame from names such as `P12_S3_045.png`; None unless one form fits all of them."""
-    stems = [PurePosixPath(record.name).stem for record in records]
+    stems = [_COPY_END.sub("", PurePosixPath(record.name).stem) for record in records]
     if any(_DATE.search(stem) for stem in stems):
         return None
     for pattern in STEMS:
@@ -253,6 +262,12 @@ def _by_stems(records: tuple[Record, ...]) -> tuple[Record, ...] | None:
                 for record, match in zip(records, matches, strict=True)
             )
     return None
+
+
+def source_stem(name: str) -> str | None:
+    """The stem of the image that a file is an altered copy of, by what an export put behind it; None for others."""
+    stem = PurePosixPath(name).stem
+    return _COPY_END.sub("", stem) if _COPY_END.search(stem) else None
 
 
 def _suggestion(records: tuple[Record, ...]) -> str:

@@ -232,7 +232,7 @@ def reading(
     if missing == len(ordered):
         raise RefusedInput(
             f"{source}: expected the images that it names, found none of {missing}; the first looked for is "
-            f"{ordered[0].path}. Put the images beside the annotation file or in images/"
+            f"{ordered[0].path}. Put the images beside the annotation file or in images/{_prefix_text(ordered[0].path)}"
         )
     said = [*notes]
     if missing:
@@ -240,6 +240,14 @@ def reading(
     if faults:
         said.append(f"passed over, since they could not be read: {len(faults)} of the entries")
     return Reading(layout, ordered, public, tuple(said), tuple(faults))
+
+
+def _prefix_text(path: Path) -> str:
+    """What is to be said where the image is there without what an upload put before its name; '' where it is not."""
+    folders = [folder for folder in (path.parent, path.parent / "images") if folder.is_dir()]
+    names = (entry.name for folder in folders for entry in sorted(folder.iterdir()))
+    found = next((name for name in names if path.name.endswith((f"-{name}", f"_{name}"))), None)
+    return "" if found is None else f"; {found} is there: take off in the file what an upload put before the names"
 
 
 def _is_points(value: list) -> bool:

@@ -23,7 +23,7 @@ from helpers.data.layouts.coco import (
     read_coco,
 )
 from helpers.data.layouts.exif_turned import checked_orientation
-from helpers.data.layouts.file_walk import UnsafePath
+from helpers.data.layouts.file_walk import UnsafePath, links_notes
 from helpers.data.layouts.labelme import is_labelme, read_labelme
 from helpers.data.layouts.paired_folders import is_paired, is_paired_by_name, masks_seen, read_paired, recognised
 from helpers.data.layouts.paired_table import BY_NAME, GENERIC, PUBLISHED
@@ -76,6 +76,8 @@ def read_records(root: Path, layout: str | None = None, rules: Rules | None = No
     read = _read_folder(root, chosen or _detect(root, json_files), json_files)
     if chosen is not None:
         read = replace(read, notes=(*read.notes, *_passed_over(root, chosen)))
+    if read.layout not in {"dicom", "video"}:  # which count them among other links
+        read = replace(read, notes=(*read.notes, *links_notes(root)))
     read = replace(read, records=checked_orientation(read.records), unread=unread_annotations(root))
     return replace(read, public=True) if rules.ids is IdPolicy.PUBLIC else read
 
@@ -245,9 +247,16 @@ def _detect(root: Path, json_files: dict[str, list[Path]]) -> str:
     if frames:
         return next(iter(frames))
     raise RefusedInput(
-        f"{root}: expected images with masks, an annotation file, DICOM or video files, found none. Known layouts: "
-        f"{', '.join(LAYOUTS)}; docs/datasets.md shows each as it lies on the disk"
+        f"{root}: expected images with masks, an annotation file, DICOM or video files, found none{_else_there(root)}. "
+        f"Known layouts: {', '.join(LAYOUTS)}; docs/datasets.md shows each as it lies on the disk"
     )
+
+
+def _else_there(root: Path) -> str:
+    """What a folder without frames holds that may be, or may lead to, some; '' for nothing of that kind."""
+    kinds = [f"{kind}: {counted(count, 'file')}" for kind, count in unread_annotations(root).items()]
+    said = "".join(f"; there are {kind}, which are not read: unpack or export them" for kind in kinds[:3])
+    return said + "".join(f"; {note}" for note in links_notes(root))
 
 
 def _frame_kinds(root: Path) -> dict[str, int]:
@@ -283,7 +292,8 @@ def _refuse_masks(root: Path) -> None:
     if seen is not None:
         raise RefusedInput(
             f"{root}: found images and what looks like masks ({seen}) that belong to no image. Expected "
-            f"{GENERIC.expected}. Name or move the masks so; where they are frames indeed, say so with --layout images"
+            f"{'; '.join([GENERIC.expected, *links_notes(root)])}. Name or move the masks so; where they are frames "
+            "indeed, say so with --layout images"
         )
 
 

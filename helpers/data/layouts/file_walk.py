@@ -65,7 +65,7 @@ def inside(root: Path, given: str) -> Path:
         raise UnsafePath(given, "the path holds a control character")
     plain = given.replace("\\", "/")
     if plain.startswith("/") or _DRIVE.match(plain):
-        raise UnsafePath(given, "the path is absolute")
+        raise UnsafePath(given, "the path is absolute, and so of one machine: write it relative to the annotation file")
     parts = [part for part in plain.split("/") if part not in {"", "."}]
     if ".." in parts or "~" in parts[:1]:
         raise UnsafePath(given, "the path holds '..' or '~'")
@@ -75,6 +75,23 @@ def inside(root: Path, given: str) -> Path:
     if not leads_inside(root, path):
         raise UnsafePath(given, "a link leads out of the data set, or in a circle")
     return path
+
+
+def links_notes(root: Path) -> list[str]:
+    """What is to be said of folders below `root` that are links out of it, which no reader follows; nothing without."""
+    found = []
+    for folder, folders, _ in os.walk(root):
+        folders[:] = sorted(_visible(folders))
+        links = (Path(folder, name) for name in folders if os.path.islink(os.path.join(folder, name)))
+        found += [f"{path.relative_to(root).as_posix()}/" for path in links if not leads_inside(root, path)]
+    named = ", ".join(found[:3]) + (" and more" if len(found) > 3 else "")
+    said = f"not followed, being links out of the data set: {named}; name the real folder, or copy its files in"
+    return [said] if found else []
+
+
+def leads_upwards(path: Path) -> bool:
+    """Whether `path` is a link to a folder that it lies in, so that who follows it comes back in a circle."""
+    return path.is_symlink() and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(path))
 
 
 def leads_inside(root: Path, path: Path) -> bool:

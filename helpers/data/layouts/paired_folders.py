@@ -12,11 +12,13 @@ from helpers.data.cases import Fault, Reading, Record, Truth
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES
 from helpers.data.layouts.annotation import MAX_DEPTH, comparable, reading, record_name
 from helpers.data.layouts.by_content import look_like_masks, paired_by_content
-from helpers.data.layouts.file_walk import leads_inside
+from helpers.data.layouts.file_walk import leads_inside, leads_upwards
 from helpers.data.layouts.own_pairs import find_pairs, mask_like
 from helpers.data.layouts.paired_table import PairedFiles, PairedLayout, PairedPart
+from helpers.data.layouts.stem_numbers import shifted_numbers, zeros_text
 from helpers.data.truth.ground_truth import BrokenTruth, MaskFileTruth
 
+_LEADS_OUT = "a link leads out of the data set, and is not followed: copy the file in, or name the folder that holds it"
 # Below this depth no links of folders are followed, so that links in circles come to an end.
 _LINK_DEPTH = 3
 
@@ -177,6 +179,8 @@ def _refuse_doubt(root: Path, parts: Sequence[PairedPart]) -> None:
 def _is_entered(root: Path, folder: Path, depth: int) -> bool:
     if folder.name.startswith(".") or depth >= MAX_DEPTH:
         return False
+    if leads_upwards(folder):
+        return False
     return not folder.is_symlink() if depth >= _LINK_DEPTH else leads_inside(root, folder)
 
 
@@ -208,8 +212,21 @@ def _read_part(folders: _Folders, base: str, part: PairedPart, found: _Found) ->
             patient = None if matched is None else matched.groupdict().get("patient")
             record = Record(record_name(root, path), path, truth=truth, patient=patient, split=part.split)
             found.records.append(replace(record, provenance=provenance))
-    for key in masks.keys() - images.keys():
-        found.faults += [Fault(record_name(root, path), "a mask without an image of its stem") for path in masks[key]]
+    lone = masks.keys() - images.keys()
+    bare = [key for key in images if key not in masks]
+    shifted = shifted_numbers(masks, images)
+    if shifted is not None:
+        raise RefusedInput(
+            f"{root}: expected masks with the names of their images, found {len(shifted.masks)} of each that differ in "
+            f"their numbers throughout, {shifted.masks[0]} to {shifted.masks[-1]} for masks and {shifted.images[0]} to "
+            f"{shifted.images[-1]} for images: by name most masks would go to the frame beside their own. Number both "
+            "alike; where the numbers are right, remove the files without a partner"
+        )
+    for key in sorted(lone):
+        said = zeros_text(key, bare)
+        found.faults += [
+            Fault(record_name(root, path), f"a mask without an image of its stem{said}") for path in masks[key]
+        ]
 
 
 def _by_key(
@@ -226,7 +243,7 @@ def _by_key(
         if leads_inside(folders.root, path):
             by_key[stem if stem in images or matched is None else comparable(matched["key"])].append(path)
         else:
-            found.faults.append(Fault(path.name, "a link leads out of the data set"))
+            found.faults.append(Fault(path.name, _LEADS_OUT))
     for paths in by_key.values():
         plain = {path.name for path in paths}
         paths[:] = [path for path in paths if path.suffix.lower() != ".gz" or path.stem not in plain]

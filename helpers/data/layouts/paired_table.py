@@ -23,7 +23,7 @@ class PairedFiles:
     name: str
 
     def match(self, file_name: str) -> re.Match[str] | None:
-        return re.fullmatch(self.name, file_name, re.IGNORECASE)
+        return re.fullmatch(self.name, file_name, re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)

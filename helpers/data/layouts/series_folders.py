@@ -37,7 +37,8 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
     names, links = files_under(root) if file is None else ((file,), 0)
     records: list[Record] = []
     singles: dict[tuple[str | None, str | None], list[_Instance]] = defaultdict(list)
-    passed_over, damaged, nameless, masks, shuttered = 0, 0, 0, 0, 0
+    passed_over, segmentations, damaged, nameless, masks, shuttered = 0, 0, 0, 0, 0, 0
+    signs: dict[str | None, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     lost = [Fault(name, _LOST) for name in names if _is_lost(root / name)]
     for name in (name for name in names if is_dicom(root / name)):
         if name.rpartition("/")[2].upper() == "DICOMDIR":
@@ -52,7 +53,13 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
         nameless += facts.is_angiogram and facts.patient_id is None
         masks += len(facts.mask_frames) if facts.is_angiogram else 0
         shuttered += facts.is_angiogram and bool(facts.shutters)
-        if not facts.is_angiogram:
+        if facts.is_angiogram:
+            issuers, births = signs[facts.patient_id]
+            issuers |= {text for text in (facts.issuer,) if text is not None}
+            births |= {text for text in (facts.birth_date,) if text is not None}
+        if facts.modality == "SEG":
+            segmentations += 1
+        elif not facts.is_angiogram:
             passed_over += 1
         elif facts.frame_count == 1:
             singles[facts.patient_id, facts.series_uid].append((name, facts))
@@ -65,7 +72,14 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
             f"{root}: expected DICOM angiograms in it, found none among {len(names)} files"
             f" ({passed_over} DICOM files of other kinds, {len(lost)} without the DICOM marker). Check the path"
         )
+    doubtful = sum(name is not None and max(map(len, found)) > 1 for name, found in signs.items())
     notes = (
+        (segmentations, "DICOM segmentations are not read as frames; `vesselkit import` takes them"),
+        (
+            doubtful,
+            "patient ids of DICOM headers stand with several issuers or birth dates: they may be several people, and "
+            "each counts as one patient; a rule with --group-by tells them apart",
+        ),
         (passed_over, "DICOM directories, other modalities or files without an image were passed over"),
         (damaged, "DICOM files have a header that cannot be read"),
         (nameless, "DICOM files name no patient, or say ANONYMOUS or the like: their patient is unknown"),

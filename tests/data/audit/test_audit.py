@@ -228,3 +228,11 @@ def test_frames_in_colour_are_named(tmp_path, ids, severity):
     found = audit(open_dataset(tmp_path, layout="images", ids=None if ids == "public" else IdPolicy.KEEP)).findings
     named = {finding.case_id: finding.severity for finding in found if finding.kind == "in_colour"}
     assert named == {"three": severity, "drawn": severity}
+
+
+def test_altered_copies_of_images_are_told_once(cases):
+    for copy in "abc":
+        cases.add(PolygonTruth((SQUARE,)), name=f"x_png.rf.{copy * 16}.jpg")
+    cases.add(PolygonTruth((SQUARE,)), name="y_png.rf.dddddddddddddddd.jpg")
+    (found,) = [one for one in cases.report().findings if one.kind == "altered_copies"]
+    assert found.case_id is None and found.what.startswith("4 images are copies of 2, by their names")

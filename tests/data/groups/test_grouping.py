@@ -147,7 +147,7 @@ def test_a_table_of_a_spreadsheet_is_read(tmp_path, delimiter):
 
 def test_a_column_that_no_table_has_is_refused_with_those_there(tmp_path):
     (tmp_path / "list.csv").write_text("file;who\nDoe.png;A\n")
-    with pytest.raises(UsageProblem, match=r"list.csv has 'file', 'who'$") as refusal:
+    with pytest.raises(UsageProblem, match=r"list.csv has 'file', 'who'; a column") as refusal:
         groups(["Doe.png"], "column:patient", tmp_path)
     assert "Doe" not in str(refusal.value)
 
@@ -171,3 +171,20 @@ def test_a_column_that_lacks_an_image_is_refused(tmp_path):
     (tmp_path / "list.csv").write_text("file,who\n1.png,A\n1.png,B\n")
     with pytest.raises(UsageProblem, match="2 of 2"):
         groups(["a/1.png", "b/2.png"], "column:who", tmp_path)
+
+
+def test_a_suggested_rule_does_not_take_the_view_for_a_part_of_the_patient():
+    views = [f"patient{number}_{view}" for number in (1, 2) for view in ("LCA", "RCA")]
+    names = [f"frames/{view}_{frame:03d}.png" for view in views for frame in (1, 2)]
+    _, (note,) = group(records(*names), None, HERE)
+    rule = note.split("--group-by '")[1].split("' would give")[0]
+    assert note.endswith("would give 2 patients, 4 sequences, 8 frames")
+    assert {patient for patient, _, _ in groups(names, rule)} == {"patient1", "patient2"}
+
+
+def test_altered_copies_of_an_image_are_of_its_patient():
+    names = [f"train/P{number}_S1_00{number}_png.rf.{copy * 16}.jpg" for number in (1, 2) for copy in "ab"]
+    assert [patient for patient, _, _ in groups(names)] == ["P1", "P1", "P2", "P2"]
+    names = [f"train/x{number}_jpg.rf.{copy * 16}.jpg" for number in (1, 2) for copy in "ab"]
+    assert groups(names)[0][0] is None
+    assert "would give 2 patients, 0 sequences, 4 frames" in group(records(*names), None, HERE)[1][0]

@@ -82,6 +82,20 @@ def test_a_broken_annotation_leaves_the_others_alone(tmp_path, segmentation, pro
     assert sound.truth.mask(8, 6).sum() == 4
 
 
+def test_a_name_that_an_upload_prefixed_is_told(tmp_path):
+    frames(tmp_path, "images/a.png")
+    file = write(tmp_path / "data.json", coco([{"id": 1, "file_name": "images/8e1b2c3d-a.png"}], []))
+    with pytest.raises(RefusedInput, match="a.png is there: take off in the file what an upload put before"):
+        read_records(file)
+
+
+def test_an_absolute_path_says_how_to_write_it(tmp_path):
+    frames(tmp_path, "a.png")
+    file = write(tmp_path / "data.json", coco([{"id": 1, "file_name": "/data/study/a.png"}], []))
+    with pytest.raises(RefusedInput, match="of one machine: write it relative to the annotation file"):
+        read_records(file)
+
+
 def test_damaged_entries_are_faults(tmp_path):
     frames(tmp_path, "a.png")
     images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "/etc/passwd"}, {"id": [3]}]

@@ -1,5 +1,7 @@
 """Finding out what a data set is."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,10 @@ def test_what_looks_like_masks_is_never_taken_for_frames_unasked(tmp_path, names
 def test_plain_names_do_not_look_like_masks(tmp_path, name):
     frames(tmp_path, name)
     assert read_records(tmp_path).layout == "images"
+
+
+def test_an_archive_in_place_of_frames_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr("images/a.png", b"")
+    with pytest.raises(RefusedInput, match=r"there are archives \(zip\): 1 file, which are not read: unpack"):
+        read_records(tmp_path)

@@ -142,7 +142,7 @@ def test_a_link_that_leads_out_is_a_fault(tmp_path):
     (tmp_path / "set/images/b.png").symlink_to(tmp_path / "elsewhere/b.png")
     reading = read_records(tmp_path / "set")
     assert [record.name for record in reading.records] == ["images/a.png"]
-    assert reading.faults[0].reason == "a link leads out of the data set"
+    assert reading.faults[0].reason.startswith("a link leads out of the data set, and is not followed")
 
 
 def test_xcad(tmp_path):
@@ -283,3 +283,33 @@ def test_a_folder_that_is_a_link_out_is_not_followed(tmp_path):
     (tmp_path / "set/images").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RefusedInput, match="expected layout paired"):
         read_records(tmp_path / "set", "paired")
+
+
+def test_a_name_with_a_line_break_is_a_name_like_others(tmp_path):
+    put(tmp_path, "images/a\nb.png", "images/c.png", value=90)
+    put(tmp_path, "masks/a\nb.png", "masks/c.png")
+    assert [record.truth is not None for record in read_records(tmp_path).records] == [True, True]
+
+
+def test_links_in_circles_give_no_frame_twice(tmp_path):
+    put(tmp_path, "images/a.png", value=90)
+    put(tmp_path, "masks/a.png")
+    (tmp_path / "images/up").symlink_to("..")
+    (tmp_path / "self").symlink_to(tmp_path)
+    assert len(read_records(tmp_path).records) == 1
+
+
+def test_folders_that_are_links_out_of_the_data_set_are_told(tmp_path):
+    put(tmp_path / "disk", "images/a.png", value=90)
+    put(tmp_path / "disk", "masks/a.png")
+    data = tmp_path / "data"
+    put(data, "images/a.png", value=90)
+    (data / "masks").symlink_to(tmp_path / "disk/masks")
+    reading = read_records(data)
+    assert reading.records[0].truth is None
+    assert "not followed, being links out of the data set: masks/; name the real folder" in reading.notes[-1]
+    other = tmp_path / "other"
+    put(other, "masks/a.png")
+    (other / "images").symlink_to(tmp_path / "disk/images")
+    with pytest.raises(RefusedInput, match="links out of the data set: images/"):
+        read_records(other)

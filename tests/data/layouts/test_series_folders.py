@@ -148,3 +148,26 @@ def test_masks_of_a_subtraction_and_display_shutters_are_counted(tmp_path):
         "2 frames are masks of a subtraction by their header, without contrast agent; they were read as frames",
         "1 DICOM files have a display shutter, which is not applied: what it hides is in the frames",
     )
+
+
+def test_segmentations_are_named_with_the_way_to_take_them(tmp_path):
+    write(tmp_path / "a.dcm", angiogram(CINE, PatientID="Q1"))
+    write(tmp_path / "s.dcm", angiogram(CINE, PatientID="Q1", Modality="SEG"))
+    (note,) = read_dicom(tmp_path).notes
+    assert note == "1 DICOM segmentations are not read as frames; `vesselkit import` takes them"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "doubtful"),
+    [
+        ({"IssuerOfPatientID": "A"}, {"IssuerOfPatientID": "B"}, True),
+        ({"PatientBirthDate": "19400101"}, {"PatientBirthDate": "19500101"}, True),
+        ({"IssuerOfPatientID": "A"}, {"PatientBirthDate": None}, False),
+    ],
+)
+def test_one_patient_id_of_several_people_is_told(tmp_path, first, second, doubtful):
+    for number, fields in enumerate((first, second)):
+        write(tmp_path / f"{number}.dcm", angiogram(CINE, PatientID="1", **fields))
+    notes = read_dicom(tmp_path).notes
+    assert len(notes) == doubtful
+    assert all(note.startswith("1 patient ids of DICOM headers stand with several issuers") for note in notes)

@@ -50,7 +50,7 @@ def test_paths_of_a_drive_are_refused_and_the_others_stay(tmp_path):
     written(tmp_path / "data.json", entries)
     reading = read_records(tmp_path)
     assert [record.name for record in reading.records] == ["a.png"]
-    assert [fault.reason for fault in reading.faults] == ["image path: the path is absolute"] * 2
+    assert [fault.reason.startswith("image path: the path is absolute") for fault in reading.faults] == [True] * 2
 
 
 def test_a_table_with_backslashes_groups(tmp_path):
