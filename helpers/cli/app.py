@@ -1,6 +1,7 @@
 """`vesselkit`: the app, and the exit codes of its errors."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -33,7 +34,7 @@ from helpers.cli import (
     visualize,
 )
 from helpers.cli.command_group import AppSettings, KitCommand, KitGroup, ordered, shows, spellings
-from helpers.core.errors import Stopped, VesselkitError, exit_as_interrupted, explain_os_errors
+from helpers.core.errors import Stopped, UsageProblem, VesselkitError, exit_as_interrupted, explain_os_errors
 from helpers.core.extras import explain_missing_extras
 from helpers.core.terminal import Terminal
 
@@ -142,6 +143,17 @@ app.add_typer(_data, name="data", cls=KitGroup)
 app.add_typer(_dev, name="dev", cls=KitGroup)
 
 
+def _require_working_directory() -> None:
+    """Raise UsageProblem where the working directory is gone, so that no relative path means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageProblem(
+            "the working directory was removed or replaced: go to another one, or to the same one again (cd), and give "
+            "the command again"
+        ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with one of EXIT_CODES.
 
@@ -151,7 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, but for an unexpected error, which goes on with its traceback.
     """
     settings = AppSettings()
+    # A stream that was closed before the start (>&-) is None, and what prints would fail where it is not expected.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     try:
+        _require_working_directory()
         given = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
         named = next((word for word in given if not word.startswith("-")), "vesselkit")
         with exit_as_interrupted(), explain_os_errors(), explain_missing_extras(), Terminal(sys.stderr).at_work(named):

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -51,6 +52,7 @@ class KitCommand(TyperCommand):
         names = [(ctx.token_normalize_func or str)(name) for name in typed]
         self._refuse_repetition(names)
         self._refuse_options_of_others(ctx, names)
+        self._refuse_expanded_pattern(args)
         for old, name in zip(typed, names, strict=True):
             if old != name and "_" not in old:
                 typer.echo(f"warning: --{old} of `{ctx.command_path}` is now --{name}", err=True)
@@ -89,6 +91,17 @@ class KitCommand(TyperCommand):
                 of = " and ".join(f"`{ctx.parent.command_path} {name}`" for name in others)
                 raise UsageProblem(f"{option}: an option of {of}, not of `{ctx.command_path}`. Leave it out")
 
+    def _refuse_expanded_pattern(self, args: Sequence[str]) -> None:
+        """Several files behind one option are what a shell makes of `*`. Raises UsageProblem."""
+        if any(parameter.param_type_name == "argument" for parameter in self.params):
+            return
+        for option, first, second in zip(args, args[1:], args[2:], strict=False):
+            if option.startswith("--") and _is_path(first) and _is_path(second):
+                raise UsageProblem(
+                    f"{option}: expected one path, got several, as a shell makes of *. Name the folder, or one file "
+                    "of it"
+                )
+
     def _refuse_repetition(self, names: Sequence[str]) -> None:
         """Of an option given twice the last would be taken without a word. Raises UsageProblem."""
         counts = Counter(f"--{name}" for name in names)
@@ -96,6 +109,10 @@ class KitCommand(TyperCommand):
             times = max((counts[option] for option in parameter.opts), default=0)
             if times > 1 and not getattr(parameter, "multiple", False):
                 raise UsageProblem(f"{parameter.opts[0]}: expected once, got it {times} times")
+
+
+def _is_path(word: str) -> bool:
+    return not word.startswith("-") and Path(word).exists()
 
 
 def shows(*options: str) -> type[KitCommand]:

@@ -134,17 +134,26 @@ def split(
 
 
 def who(
-    case_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P007-S02-F034.")],
+    case_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P007-S02-F034; or the name of a file.")],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DATASET", help="Data set of the case. Else the working directory.")
     ] = None,
     id_key: IdKey = None,
 ) -> None:
-    """Give the original path of a case id, on the machine that holds the map."""
-    from helpers.data.ids.original_file import origin  # here, so that --help need not wait
+    """Give the original path of a case id, or the case id of a file, on the machine that holds the map."""
+    from helpers.data.ids.original_file import ids_of_file, origin  # here, so that --help need not wait
 
     folder = input_path(data, "--data") if data is not None else typed_path(Path("."))
-    found = origin(case_id, folder, None if id_key is None else typed_path(id_key))
+    key = None if id_key is None else typed_path(id_key)
+    try:
+        found = origin(case_id, folder, key)
+    except UsageProblem:
+        drawn = ids_of_file(case_id, folder, key)
+        if not drawn:
+            raise
+        for one in drawn:
+            typer.echo(one)
+        return
     if found.kept:
         typer.echo("this id is kept: it is the original name", err=True)
     for path in found.paths:

@@ -150,5 +150,8 @@ def _known(wanted: Sequence[str] | None, known: Collection[str]) -> list[str]:
     chosen, ours = list(dict.fromkeys(wanted or ())), set(known)
     strays = [case_id for case_id in chosen if case_id not in ours]
     if strays:
-        raise UsageProblem(f"--cases: expected some of the {counted(len(ours), 'case')}, got {strays[0]!r}")
+        raise UsageProblem(
+            f"--cases: expected some of the {counted(len(ours), 'case')}, got {strays[0]!r}; `vesselkit data who` "
+            "gives the case id of a file"
+        )
     return chosen

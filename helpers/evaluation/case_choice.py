@@ -48,6 +48,12 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
     for case in with_truth:
         if all(case.case_id in one for one in expected):
             chosen.append(case.case_id)
+    if not with_truth:
+        raise RefusedInput(
+            f"{dataset.root}: expected ground truth to score against, found none with its "
+            f"{counted(len(dataset.cases), 'case')} (layout {dataset.layout}). Name the folder that holds frames and "
+            "masks, or an annotation file; DICOM files and videos state no ground truth"
+        )
     if not chosen:
         raise RefusedInput(
             f"expected cases with ground truth that all {len(scored_runs)} runs were made for, found none among "

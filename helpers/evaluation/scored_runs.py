@@ -149,7 +149,8 @@ def require_same_ids(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> None
             raise RefusedInput(
                 f"run {scored_run.name}: its case ids come from key {scored_run.run.key_fingerprint}, those of the "
                 f"data set from {dataset.key_fingerprint}, so that equal ids are not equal cases. Give the key that "
-                "the run was made with (--id-key), or predict again"
+                "the run was made with (--id-key; of a data set that was copied, its hidden folder .vesselkit), or "
+                "predict again"
             )
 
 

@@ -132,7 +132,10 @@ def _chosen(cases: list[dict[str, Any]], case_ids: list[str]) -> list[dict[str, 
     known = {case["case_id"] for case in cases}
     unknown = [case_id for case_id in case_ids if case_id not in known]
     if unknown:
-        raise UsageProblem(f"cases: expected some of the {len(known)} of the run, got {unknown[0]!r}")
+        raise UsageProblem(
+            f"cases: expected some of the {len(known)} of the run, got {unknown[0]!r}; `vesselkit data who` gives the "
+            "case id of a file"
+        )
     return [case for case in cases if case["case_id"] in case_ids]
 
 

@@ -71,7 +71,10 @@ def _same(first: Any, second: Any) -> bool:
 SCHEMA = "vesselkit.run"
 SCHEMA_VERSION = 1
 # Fields whose values say nothing to people, and what it means that they differ.
-_HASHED = {"dataset.listing_sha256": "dataset: its cases, or their groups or splits, are not those that the run has"}
+_HASHED = {
+    "dataset.listing_sha256": "dataset: its cases, or their groups or splits, are not those that the run has "
+    "(`vesselkit evaluate` takes groups as they are now)"
+}
 
 CONFIG_NAME = "run.json"
 MANIFEST_NAME = "manifest.json"
@@ -180,8 +183,15 @@ def read_config(run: Path) -> RunConfig:
     """The configuration of a run folder. Raises RefusedInput where there is none of this schema, or it was changed."""
     path = run / CONFIG_NAME
     if not path.is_file():
-        instead = "a run of version 0" if (run / MANIFEST_NAME).is_file() else "none"
-        raise RefusedInput(f"{path}: expected a run of version {SCHEMA_VERSION}, found {instead}. Predict again")
+        if (run / MANIFEST_NAME).is_file():
+            raise RefusedInput(
+                f"{path}: expected a run of version {SCHEMA_VERSION}, found a run of version 0. Predict again"
+            )
+        is_there = "no such file in it" if run.is_dir() else "no such folder"
+        raise RefusedInput(
+            f"{path}: expected a run, a folder that `vesselkit predict` or `import` wrote, found {is_there}. Name that "
+            "folder; scores, models and data sets are others"
+        )
     content = parse_document(
         path, path.read_bytes(), SCHEMA, SCHEMA_VERSION, ("config", "config_sha256"), "Predict again"
     )

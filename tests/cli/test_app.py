@@ -141,3 +141,30 @@ def leaves(group):
 def test_an_option_given_twice_where_one_is_meant_is_refused(call, arguments, option):
     ended = call(*arguments)
     assert ended.code == 2 and ended.err == f"Error: {option}: expected once, got it 2 times\n"
+
+
+def test_a_stream_that_was_closed_before_the_start_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert not ended.value.code
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["predict"])
+    assert ended.value.code == 2
+
+
+def test_a_working_directory_that_is_gone_is_told(call, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ended = call("data", "check", ".")
+    assert ended.code == 2 and "the working directory was removed or replaced: go to another one" in ended.err
+
+
+def test_what_a_shell_makes_of_a_pattern_is_told(call, tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.png").touch()
+    ended = call("predict", "--model", "frangi", "--data", "a.png", "b.png", "c.png", "--output", "run")
+    assert ended.code == 2 and "--data: expected one path, got several, as a shell makes of *" in ended.err

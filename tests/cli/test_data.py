@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.data.dataset import open_dataset
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -176,3 +178,14 @@ def test_a_split_is_kept_and_the_next_command_takes_a_part_of_it(call, folder):
     assert "--split fold2" in done.out and "Doe" not in done.out.split("next:")[0]
     assert call("data", "split", "set", "--train", "50", "--test", "50").code == 3
     assert call("data", "split", "set", "--folds", "9").code == 3
+
+
+def test_who_answers_for_a_file_too(call, tmp_path):
+    (tmp_path / "set").mkdir()
+    for number in (1, 2):
+        Image.new("L", (8, 8), number).save(tmp_path / f"set/Doe_{number}.png")
+    case_id = open_dataset(tmp_path / "set").cases[0].case_id
+    path = call("data", "who", case_id, "--data", "set").out.strip()
+    assert call("data", "who", path.rpartition("/")[2], "--data", "set").out == f"{case_id}\n"
+    ended = call("data", "who", "Nobody", "--data", "set")
+    assert ended.code == 2 and "Nobody: expected a case of" in ended.err

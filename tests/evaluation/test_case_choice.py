@@ -117,3 +117,9 @@ def placed(case_id, position):
 def test_a_run_that_followed_frames_in_another_order_is_told(rows, mode, told):
     found = choose_cases([followed(*rows, mode=mode)], data(placed("a", 1), placed("b", 0)))
     assert [("another order" in warning) for warning in found.warnings] == [True] * told
+
+
+def test_a_data_set_without_truth_is_refused_as_such():
+    bare = SimpleNamespace(cases=(case("a", None), case("b", None)), exported=None, root="films", layout="dicom")
+    with pytest.raises(RefusedInput, match="films: expected ground truth to score against, found none with its 2"):
+        choose_cases([scored_run("a", "b")], bare)

@@ -33,7 +33,7 @@ from helpers.checkpoints.convert.model_config import (
     target_shapes,
     ties_head,
 )
-from helpers.checkpoints.convert.plan import ConversionPlan, SourceRole
+from helpers.checkpoints.convert.plan import ConversionPlan, Fate, SourceRole
 from helpers.checkpoints.convert.planning import make_plan
 from helpers.checkpoints.convert.request import ConversionRequest, Sources, open_sources
 from helpers.checkpoints.convert.tokenizer_files import TokenizerFacts, tokenizer_files, write_tokenizer
@@ -50,6 +50,7 @@ from helpers.checkpoints.convert.weights import (
 )
 from helpers.checkpoints.read.file_digest import sha256_file, sha256_files
 from helpers.checkpoints.read.file_type import ADAPTER_CONFIG
+from helpers.checkpoints.read.weight_source import TensorSource
 from helpers.core.atomic import partial_folder, require_free_space
 from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput, UsageProblem
@@ -155,8 +156,27 @@ def plan_conversion(
         heads=attention_heads(config),
     )
     require_pretrained(sources, plan)
+    require_floats(sources.opened, plan)
     notes = [*tokenizer.notes, *row_notes, *notes]
     return plan, config, [*notes, *vision_lora_notes(sources), *pretrained_notes(sources.opened, plan)]
+
+
+def require_floats(opened: Mapping[SourceRole, TensorSource], plan: ConversionPlan) -> None:
+    """Stop where whole numbers would fill weights: quantised ones mean nothing without their scales.
+
+    Raises:
+        RefusedInput: naming the first such tensor.
+    """
+    taken = (Fate.USED, Fate.MERGED, Fate.TIED)
+    for role, source in opened.items():
+        fates = ((name, one.fate) for name, one in plan.fates[role].items())
+        for name in (name for name, fate in fates if fate in taken):
+            dtype = source.tensors[name].dtype
+            if not dtype.is_floating_point:
+                raise RefusedInput(
+                    f"{source.path.name}: expected weights in floating point, found {dtype} in {name}: quantised, or "
+                    "cut to whole numbers. Give the checkpoint as training wrote it, before any quantisation"
+                )
 
 
 def require_pretrained(sources: Sources, plan: ConversionPlan) -> None:

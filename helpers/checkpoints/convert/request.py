@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ from helpers.model.sam2_sizes import Sam2Sizes
 
 _log = logging.getLogger(__name__)
 
+# An entry of a checkpoint beside its weights that holds others.
+_EMA = re.compile(r"(?:^|_)ema(?:_|$)|averaged?(?:_|$)", re.IGNORECASE)
 _BASES = (CheckpointKind.INTERNVL_BASE, CheckpointKind.QWEN_VL_BASE, CheckpointKind.HF_EXPORT, CheckpointKind.NATIVE)
 
 
@@ -176,6 +179,13 @@ def open_sources(request: ConversionRequest) -> Sources:
         f"{source.path.name}: its names are read without what {' and '.join(source.wrappers)} puts into them"
         for source in opened.values()
         if source.wrappers
+    ]
+    notes += [
+        f"{source.path.name}: holds {entry} beside the weights that are read: another set, such as their running "
+        "average. Where mmengine's EMAHook saved the file, those that are read are the average"
+        for source in opened.values()
+        for entry in source.other_entries
+        if _EMA.search(entry)
     ]
     for note in notes:
         _log.warning("%s", note)

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from helpers.core.atomic import write_json_atomic, write_text_atomic
 from helpers.core.progress import track
@@ -24,6 +23,7 @@ from helpers.data.audit.findings import (
     to_text,
     truth_findings,
 )
+from helpers.data.audit.frame_looks import colour_findings, plain_findings
 from helpers.data.audit.mask_fit import fit_findings
 from helpers.data.audit.outlines import outline_findings
 from helpers.data.cases import Case
@@ -39,9 +39,6 @@ from helpers.data.layouts.mask_looks import PixelLook, look_of
 from helpers.data.truth.mask_values import DECIDE
 from helpers.data.truth.other_frame import suggestions
 from helpers.data.truth.shape_labels import DECIDE_LABELS
-
-# By how much the channels of a pixel differ in a colour, beyond what JPEG makes of grey, and in what share of a frame.
-_COLOURED, _COLOURED_SHARE = 32, 0.005
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,8 @@ def audit(dataset: Dataset, seen: Mapping[str, SeenFrame] = MappingProxyType({})
             if case.truth is None and case.frame.index is None and look_of(np.asarray(image)) is PixelLook.MASK:
                 said = "the frame looks like a mask: few values, or nearly all of it black and white"
                 findings.append(of_case("warning", "mask_like", case, said, "take it out where it is no frame"))
-            findings += _colour_findings(case, image, dataset.ids)
+            findings += colour_findings(case, image, dataset.ids)
+            findings += plain_findings(case, image)
         by_pixels[frame.pixels].append(case)
         sizes[case.case_id] = frame.size
         findings += _depth_findings(case)
@@ -208,16 +206,6 @@ def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]
         )
         advice = f"if they were drawn on such, ask for --rescale-from {wanted}"
         yield AuditFinding(AuditSeverity.NOTE, "other_frame", suggestion.case_ids[0], what, advice)
-
-
-def _colour_findings(case: Case, image: Image.Image, ids: IdPolicy) -> Iterator[AuditFinding]:
-    """A finding on a frame in colour; a note alone where the data set is public, as eyes are photographed in colour."""
-    channels = np.asarray(image).astype(np.int16)
-    if np.mean(np.ptp(channels, axis=-1) > _COLOURED) < _COLOURED_SHARE:
-        return
-    said = "the frame is in colour, and angiograms are grey"
-    advice = "look whether it holds drawings, or three frames as the channels of one picture: save each as a grey image"
-    yield of_case("note" if ids is IdPolicy.PUBLIC else "warning", "in_colour", case, said, advice)
 
 
 def _depth_findings(case: Case) -> Iterator[AuditFinding]:

@@ -9,6 +9,7 @@ No header value enters an exception's `reason` or a frame: a value can be a pati
 errors of pydicom, which quote values, are not chained.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -44,6 +45,7 @@ _PILLOW_SYNTAXES = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91"
 
 RLE = "1.2.840.10008.1.2.5"
 
+_WINDOW = ("WindowCenter", "WindowWidth")
 _PIXEL_KEYWORDS = (
     *("Modality", "NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration"),
@@ -73,6 +75,7 @@ def read_dicom_frame(path: Path, index: int = 0) -> Image.Image:
                 file, index=index, decoding_plugin=plugin, correct_unused_bits=False, **given
             )
         _read_functional_groups(header, index)
+        _check_window(path, header)
         frame = _colour(path, values, header) if values.ndim == 3 else _grey(path, values, header)
     except dicom_errors() as error:
         raise damaged(path, error) from None
@@ -103,6 +106,24 @@ def _read_functional_groups(header: "Dataset", index: int) -> None:
         for keyword in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
             for item in group.get(keyword, []):
                 header.update({element.tag: element for element in item if element.keyword in _PIXEL_KEYWORDS})
+
+
+def _check_window(path: Path, header: "Dataset") -> None:
+    """Refuse a window that is no numbers, or has no width, for what it is: the file is not damaged."""
+    if is_filled(header, "VOILUTSequence") or not all(is_filled(header, keyword) for keyword in _WINDOW):
+        return
+    given = (header[keyword].value for keyword in _WINDOW)
+    try:
+        center, width = (float(value if isinstance(value, str | float | int) else value[0]) for value in given)
+    except (TypeError, ValueError):
+        center = width = math.nan
+    least = 1 if (text_of(header, "VOILUTFunction") or "LINEAR").upper() == "LINEAR" else 0
+    if not (math.isfinite(center) and math.isfinite(width) and width > 0 and width >= least):
+        raise UnreadableImage(
+            path,
+            "expected a window of two numbers and some width in the header (WindowCenter, WindowWidth), found another, "
+            "such as a decimal comma or a width of 0. Correct the header, or take the window out of it",
+        )
 
 
 def _colour(path: Path, values: np.ndarray, header: "Dataset") -> np.ndarray:

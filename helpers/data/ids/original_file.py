@@ -1,7 +1,7 @@
-"""From a case id back to the original file, on the machine that holds the map or the data set."""
+"""From a case id back to the original file and the other way, on the machine that holds the map or the data set."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.data.dataset import open_dataset
@@ -23,6 +23,28 @@ class OriginalFile:
 
     paths: tuple[Path, ...]
     kept: bool
+
+
+def ids_of_file(name: str, dataset: Path, key: Path | None = None) -> tuple[str, ...]:
+    """The case ids of a file of a data set whose ids were drawn already; nothing for any other text.
+
+    Args:
+        name: the file's path, relative to the data set or not, its name, or its stem.
+    """
+    root = dataset_root(dataset)
+    if not map_path(key or default_key_path(root)).is_file():
+        return ()
+    wanted = PurePosixPath(name.replace("\\", "/"))
+    return tuple(
+        frame.case_id for frame in open_dataset(dataset, id_key=key).frames if _is_meant(frame.path, wanted, root)
+    )
+
+
+def _is_meant(path: Path, wanted: PurePosixPath, root: Path) -> bool:
+    if wanted.is_absolute():
+        return path == Path(wanted)
+    own = path.relative_to(root) if path.is_relative_to(root) else path
+    return own.as_posix() == wanted.as_posix() or str(wanted) in (own.name, own.stem)
 
 
 def origin(case_id: str, dataset: Path, key: Path | None = None) -> OriginalFile:

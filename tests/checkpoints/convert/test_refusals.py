@@ -31,6 +31,16 @@ def test_stops_on_a_shape_mismatch(tmp_path, tiny):
     refused("shape mismatch: seg_projection.linear_1.bias", tiny, tmp_path / "out")
 
 
+@pytest.mark.parametrize("part", [".lora_A.", "text_hidden_fcs.0.bias"])
+def test_stops_on_whole_numbers_for_weights(tmp_path, tiny, part):
+    def quantise(content):
+        name = next(name for name in content["state_dict"] if part in name)
+        content["state_dict"][name] = (content["state_dict"][name] * 100).to(torch.int8)
+
+    tiny.edit_checkpoint(quantise)
+    refused(r"expected weights in floating point, found torch.int8 in .*: quantised", tiny, tmp_path / "out")
+
+
 @pytest.mark.parametrize("factor", ["A", "B"])
 def test_stops_on_half_a_lora_pair(tmp_path, tiny, factor):
     def drop(content):

@@ -225,3 +225,9 @@ def test_a_relative_of_sa2va_is_told_by_the_runs_config(tiny, tmp_path):
     edit_config(tiny, lambda text: text + "model = dict(type='projects.samtok.SAMTokModel')\n")
     with pytest.raises(RefusedInput, match="SAMTok"):
         opened(tiny, tmp_path, template="qwen_chat", lora_alpha=8.0)
+
+
+def test_other_weights_in_the_file_are_noted(tiny, tmp_path):
+    tiny.edit_checkpoint(lambda content: content.update({"ema_state_dict": {"steps": torch.ones(1)}, "emails": {}}))
+    (note,) = [one for one in opened(tiny, tmp_path).notes if "another set" in one]
+    assert "holds ema_state_dict beside the weights that are read" in note

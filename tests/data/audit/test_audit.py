@@ -236,3 +236,10 @@ def test_altered_copies_of_images_are_told_once(cases):
     cases.add(PolygonTruth((SQUARE,)), name="y_png.rf.dddddddddddddddd.jpg")
     (found,) = [one for one in cases.report().findings if one.kind == "altered_copies"]
     assert found.case_id is None and found.what.startswith("4 images are copies of 2, by their names")
+
+
+@pytest.mark.parametrize(("side", "told"), [(64, True), (8, False)])
+def test_a_frame_of_one_grey_is_told_unless_it_is_tiny(cases, side, told):
+    Image.new("L", (side, side), 0).save(cases.add())
+    found = [one.what for one in cases.report().findings if one.kind == "plain_frame"]
+    assert found == ["the frame is one grey everywhere, 0 of 255"] * told

@@ -242,7 +242,7 @@ def hostile():
     yield "too large", angiogram(RAMP, Rows=60000, Columns=60000), "pixels"
     yield "too many frames", angiogram(RAMP, NumberOfFrames=2_000_000_000), f"{MAX_FRAMES:,}"
     yield "no such number of frames", angiogram(RAMP, NumberOfFrames=-3), "frames"
-    yield "window of no width", angiogram(RAMP, WindowCenter=5, WindowWidth=0), "cannot be decoded"
+    yield "window of no width", angiogram(RAMP, WindowCenter=5, WindowWidth=0), "some width"
     yield "palette", angiogram(RAMP, PhotometricInterpretation="PALETTE COLOR"), "MONOCHROME"
     yield "slope of nothing", angiogram(RAMP, RescaleSlope=0, RescaleIntercept=0), "range"
     yield "bits beyond the allocated", angiogram(RAMP, BitsStored=40), "cannot be decoded"
@@ -321,3 +321,24 @@ def test_a_saved_frame_carries_no_identity(tmp_path):
     buffer = BytesIO()
     frame.save(buffer, "PNG")
     assert not any(planted.encode() in buffer.getvalue() for planted in PLANTED)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"WindowCenter": 100, "WindowWidth": 0},
+        {"WindowCenter": 100, "WindowWidth": 0.5},
+        {"WindowCenter": 100, "WindowWidth": 0, "VOILUTFunction": "SIGMOID"},
+    ],
+)
+def test_a_window_without_width_is_told_as_such(tmp_path, fields):
+    path = write(tmp_path / "a", angiogram(np.full((4, 4), 512), **fields))
+    with pytest.raises(UnreadableImage, match="expected a window of two numbers and some width"):
+        read_dicom_frame(path)
+
+
+def test_a_window_with_a_decimal_comma_is_told_as_such(tmp_path):
+    path = write(tmp_path / "a", angiogram(np.full((4, 4), 512), WindowCenter="128.5", WindowWidth="255.5"))
+    path.write_bytes(path.read_bytes().replace(b"128.5", b"128,5"))
+    with pytest.raises(UnreadableImage, match="such as a decimal comma"):
+        read_dicom_frame(path)

@@ -6,7 +6,7 @@ from PIL import Image
 from helpers.core.errors import UsageProblem
 from helpers.data.dataset import open_dataset
 from helpers.data.ids.case_ids import IdPolicy
-from helpers.data.ids.original_file import origin
+from helpers.data.ids.original_file import ids_of_file, origin
 
 
 @pytest.fixture
@@ -52,3 +52,15 @@ def test_an_unknown_id_is_refused(folder, tmp_path):
     open_dataset(folder)
     with pytest.raises(UsageProblem, match="neither under"):
         origin("P001", folder)
+
+
+@pytest.mark.parametrize("name", ["images/Doe_1.png", "Doe_1.png", "Doe_1", "images\\Doe_1.png"])
+def test_the_ids_of_a_file(tmp_path, name):
+    (tmp_path / "images").mkdir()
+    for number in (1, 2):
+        Image.new("L", (8, 8), number).save(tmp_path / f"images/Doe_{number}.png")
+    assert ids_of_file(name, tmp_path) == ()  # no id was drawn yet, and asking draws none
+    drawn = {case.frame.path.name: case.case_id for case in open_dataset(tmp_path).cases}
+    assert ids_of_file(name, tmp_path) == (drawn["Doe_1.png"],)
+    assert ids_of_file(str(tmp_path / "images/Doe_1.png"), tmp_path) == (drawn["Doe_1.png"],)
+    assert ids_of_file("Doe", tmp_path) == ()
