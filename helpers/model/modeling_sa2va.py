@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # transformers 4 takes along only the files that this one nam
     from .image_file import upright  # noqa: F401
     from .image_mode import given_as_rgb  # noqa: F401
     from .image_stacks import is_in_planes  # noqa: F401
+    from .memory_fast_path import faster_memory  # noqa: F401
     from .qwen_pixels import PixelSettings  # noqa: F401
     from .qwen_towers import Qwen3VLTower  # noqa: F401
     from .readback import Readback  # noqa: F401

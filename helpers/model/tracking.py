@@ -13,6 +13,7 @@ from torch import nn
 from transformers import Sam2VideoModel
 
 from .mask_decoding import decode
+from .memory_fast_path import faster_memory
 from .replay import Tensors, Wrap
 from .sam2_fast_path import unused_ops_skipped
 
@@ -222,13 +223,14 @@ def _follow(
     count, (_, width, height, breadth) = memories.shape[2], embedding.shape
     pointer_tokens = _pieces(pointers, memories.shape[-1])
     in_time = [(places + time).expand(-1, count, -1) for time in times]
-    recalled = sam2.memory_attention(
-        current_vision_features=_laid_out(embedding).expand(-1, count, -1),
-        current_vision_position_embeddings=_laid_out(positions).expand(-1, count, -1),
-        memory=torch.cat([memories.to(embedding).flatten(0, 1), pointer_tokens]),
-        memory_posision_embeddings=torch.cat([*in_time, torch.zeros_like(pointer_tokens)]).to(embedding),
-        num_object_pointer_tokens=len(pointer_tokens),
-    )
+    with faster_memory(sam2.memory_attention, embedding):
+        recalled = sam2.memory_attention(
+            current_vision_features=_laid_out(embedding).expand(-1, count, -1),
+            current_vision_position_embeddings=_laid_out(positions).expand(-1, count, -1),
+            memory=torch.cat([memories.to(embedding).flatten(0, 1), pointer_tokens]),
+            memory_posision_embeddings=torch.cat([*in_time, torch.zeros_like(pointer_tokens)]).to(embedding),
+            num_object_pointer_tokens=len(pointer_tokens),
+        )
     conditioned = recalled.reshape(count, height * breadth, width).transpose(1, 2)
     found = _decode(sam2, conditioned.reshape(count, width, height, breadth), (first, second), None)
     return *found, *_remember(sam2, embedding, found[0])
@@ -255,7 +257,8 @@ def _remember(sam2: Sam2VideoModel, embedding: torch.Tensor, low_resolution: tor
     square = nn.functional.interpolate(low_resolution[:, None], size=(side, side), mode="bilinear")
     signal = square.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
     embedding = embedding.expand(len(signal), -1, -1, -1)
-    encoded, positions = sam2.memory_encoder(embedding, signal.to(embedding))
+    with faster_memory(sam2.memory_encoder, embedding):
+        encoded, positions = sam2.memory_encoder(embedding, signal.to(embedding))
     return _laid_out(encoded.to(torch.bfloat16)), _laid_out(positions[:1])
 
 

@@ -30,6 +30,7 @@ from helpers.runs.finishing import OFFICIAL_CHECK, finish_run, is_finished, note
 from helpers.runs.provenance import making
 from helpers.runs.result_rows import listed
 from helpers.runs.run_config import CONFIG_NAME, Extent, RunConfig, check_asked, extent_of, read_config, start_run
+from helpers.runs.settling import Settling
 from helpers.runs.status import all_failed
 from helpers.runs.stored_maps import threshold_logit
 
@@ -107,12 +108,12 @@ def predict(
         predictor = FlippingPredictor(predictor)
     with writing(), shard_lock(output, shard.index, shard.count):
         _refuse_grown(output, config)  # before it takes back what the larger run has computed
-        _compute(own, predictor, output, asked, thresholding, config.config_sha256, uncut, shard, case_ids)
+        settling = _compute(own, predictor, output, asked, thresholding, config, uncut, shard, case_ids)
     with writing(), finishing_lock(output):
         _refuse_grown(output, config)
         noted = {} if official_check is None else {OFFICIAL_CHECK: dict(official_check)}
         is_done = is_finished(output, case_ids) and noted_check(output) == official_check
-        complete = is_done or finish_run(output, case_ids, noted, str(device_of(predictor)))
+        complete = is_done or finish_run(output, case_ids, noted, str(device_of(predictor)), settling.part)
     own_ids = [frame.case_id for batch in own for frame in batch]
     failure = _failure(output, case_ids if complete else own_ids)
     return RunSummary(output, shard, complete, len(chosen), len(frames), failure)
@@ -303,17 +304,20 @@ def _compute(
     output: Path,
     prompts: AskedPrompts,
     thresholding: Thresholding,
-    mark: str,
+    config: RunConfig,
     uncut: Mapping[str, frozenset[str]],
     shard: WorkShard,
     case_ids: Sequence[str],
-) -> None:
+) -> Settling:
     """Predict and commit what is missing of the batches; one with any case missing is computed whole again.
 
     Args:
         uncut: as `earlier` of `open_cases`.
         case_ids: of the whole run.
+    Returns:
+        What was settled meanwhile.
     """
+    mark = config.config_sha256
     missing = open_cases(output, mark, [frame for batch in batches for frame in batch], uncut)
     if isinstance(predictor, SequencePredictor):
         missing = whole_sequences(missing, batches, _CHANGES_SEQUENCE)
@@ -326,10 +330,12 @@ def _compute(
     remove_leftovers(output, missing)
     open_batches = [batch for batch in batches if any(frame.case_id in missing for frame in batch)]
 
-    write = Commit(output, mark, prompts, thresholding, frozenset(missing), made_with)
+    others = () if shard.count == 1 else set(case_ids) - {frame.case_id for batch in batches for frame in batch}
+    settling = Settling(output, mark, config.earlier, others)
+    write = Commit(output, mark, prompts, thresholding, frozenset(missing), made_with, settling.put)
     total = sum(len(batch) for batch in batches)
     described = "predict" if shard.count == 1 else f"predict {shard}"
-    with Bar(described, total, initial=total - len(missing), unit="image") as bar, stopping() as stop:
+    with Bar(described, total, initial=total - len(missing), unit="image") as bar, stopping() as stop, settling:
         if isinstance(predictor, SequencePredictor):
             asked = tuple(prompts.shared.values())
             run_sequences(open_batches, predictor, asked, write, stop=stop, written=bar.update)
@@ -337,3 +343,4 @@ def _compute(
             run_batches(open_batches, predictor, prompts, write, stop=stop, written=bar.update)
     if bar.done < total:
         raise Stopped(f"stopped with {bar.done} of {total} cases done; the same command goes on from there ({output})")
+    return settling

@@ -29,20 +29,22 @@ def write_durable(path: Path, content: bytes) -> None:
         flush(one)
 
 
-def fsync_all(root: Path, paths: Iterable[Path]) -> None:
+def fsync_all(root: Path, paths: Iterable[Path], folders: Iterable[Path] = ()) -> None:
     """Put files that `write_soon` wrote below a folder, and their names, on the disk. Returns once they are there.
 
+    Args:
+        folders: below `root`, whose files are there already, and whose names may not be.
     Raises:
         OSError: where one cannot be read back or written.
     """
     files = set(paths)
-    inner = {path.parent for path in files}
-    folders = {folder for parent in inner for folder in (parent, *parent.parents) if folder.is_relative_to(root)}
-    unsettled = [*files, *folders]
+    inner = {*(path.parent for path in files), *folders}
+    above = {folder for parent in inner for folder in (parent, *parent.parents) if folder.is_relative_to(root)}
+    unsettled = [*files, *above]
     # One share for each thread: a task for every file takes longer than the file does on a fast disk.
     shares = (unsettled[start::_THREADS] for start in range(_THREADS))
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(_flush_each, shares):
+        for _ in pool.map(flush_each, shares):
             pass
 
 
@@ -64,7 +66,8 @@ def json_bytes(values: Any) -> bytes:
     return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _flush_each(paths: Iterable[Path]) -> None:
+def flush_each(paths: Iterable[Path]) -> None:
+    """Put files and folders on the disk, one after the other. Raises OSError as `fsync_all`."""
     for path in paths:
         flush(path)
 

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -64,7 +64,13 @@ class Tables:
     artefacts: Artefacts | None
 
 
-def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any], device: str = "cpu") -> bool:
+def finish_run(
+    run: Path,
+    case_ids: Iterable[str],
+    extra: Mapping[str, Any],
+    device: str = "cpu",
+    settled: Callable[[str], CasePart | None] = lambda case_id: None,
+) -> bool:
     """Write the tables, coco.json and manifest.json of a run whose cases are all there.
 
     One process at a time may finish a run. What an earlier one left half-written is removed.
@@ -73,6 +79,7 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any], dev
         case_ids: of the whole run, in any order; the tables are in natural order of the key.
         extra: further fields of the manifest, a JSON object without names.
         device: that computed, such as `cuda:1`.
+        settled: gives the part of a case whose files were looked at and are on the disk; None for another.
     Returns:
         False, with nothing written, where cases are still missing.
     """
@@ -81,16 +88,20 @@ def finish_run(run: Path, case_ids: Iterable[str], extra: Mapping[str, Any], dev
     # Else every process but the last would read all artefacts, only to find that cases are missing.
     if not all(part_path(run, case_id).exists() for case_id in case_ids):
         return False
-    parts = []
+    parts, unsettled, folders = [], [], {run}
     for case_id in case_ids:
-        part = done_part(run, config.config_sha256, case_id, config.earlier)
-        if part is None:
-            return False
+        part = settled(case_id)
+        if part is not None:
+            folders |= {part_path(run, case_id).parent, *((run / name).parent.parent for name in part.artefacts)}
+        else:
+            part = done_part(run, config.config_sha256, case_id, config.earlier)
+            if part is None:
+                return False
+            unsettled += [part_path(run, case_id), *(run / name for name in part.artefacts)]
         parts.append(part)
     for path in run.glob(f"{PARTIAL_PREFIX}*"):
         path.unlink()
-    names = [run / name for part in parts for name in part.artefacts]
-    fsync_all(run, [*names, *(part_path(run, part.case_id) for part in parts)])
+    fsync_all(run, unsettled, folders)
     rows = in_key_order(row for part in parts for row in part.rows)
     prompts = config.prompts
     timings = timing_table(run, case_ids)

@@ -1,6 +1,6 @@
 """Turns a predicted frame into a case of the run folder, or into the same result in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Commit:
         prompts: what is asked of the cases.
         wanted: case ids; outcomes of others are dropped.
         made_with: of this process, as `making` gives it.
+        committed: told the case id of each.
     """
 
     run: Path
@@ -34,6 +35,7 @@ class Commit:
     thresholding: Thresholding
     wanted: frozenset[str]
     made_with: Mapping[str, str | None]
+    committed: Callable[[str], None]
 
     def __call__(self, outcome: FrameResult) -> bool:
         """Commit one outcome; whether it was wanted. Raises OSError where it cannot be written."""
@@ -41,6 +43,7 @@ class Commit:
             return False
         result = result_of(outcome, self.prompts.of(outcome.frame.case_id), self.thresholding)
         commit_case(self.run, self.mark, replace(result, source=outcome.source), self.made_with)
+        self.committed(outcome.frame.case_id)
         return True
 
 

@@ -22,7 +22,7 @@ from helpers.model.tracking import FrameFeatures
 from helpers.model.video import FRAMES_SEEN, answer_frames, encoded_at_once
 from helpers.prediction.engine.batch_pipeline import FrameResult, Stop, write_outcomes
 from helpers.prediction.engine.case_result import model_failure
-from helpers.prediction.engine.io_threads import Loaded, load
+from helpers.prediction.engine.io_threads import Loaded, load, threads_of
 from helpers.prediction.predictor import FramePrediction, with_image_named
 from helpers.prediction.sa2va_predictor import TOKEN_LIMIT, Sa2VAPredictor
 from helpers.prediction.sequences.frame_features import Encoded, FeaturesOfGroups, Group, PreparedFrame, retry_on_oom
@@ -110,7 +110,11 @@ class SequencePredictor:
         return self._model.config.sam2_sizes.image_size
 
     def outcomes(
-        self, frames: Sequence[Frame], prompts: Sequence[str], readers: ThreadPoolExecutor
+        self,
+        frames: Sequence[Frame],
+        prompts: Sequence[str],
+        readers: ThreadPoolExecutor,
+        seen: Mapping[int, Loaded] | None = None,
     ) -> Iterator[FrameResult]:
         """Outcomes of all frames of one sequence, those that are prompted first.
 
@@ -120,8 +124,9 @@ class SequencePredictor:
             frames: in order of time.
             prompts: at least one.
             readers: threads that read ahead.
+            seen: what `prompted` gave for the frames; None reads them first.
         """
-        seen = self._seen(frames, readers)
+        seen = self.prompted(frames, readers) if seen is None else seen
         start = time.perf_counter()
         model = self._graphed()
         features = FeaturesOfGroups(model, self._pixels, self._relieve)
@@ -213,8 +218,11 @@ class SequencePredictor:
             logger.warning("%s: %s (%s)", item.frame.case_id, found.status, found.message)
         return FrameResult(item.frame, item.facts, found, timing, item.source)
 
-    def _seen(self, frames: Sequence[Frame], readers: ThreadPoolExecutor) -> dict[int, Loaded]:
-        """The frames to prompt by position, in order of time; fewer where fewer can be read."""
+    def prompted(self, frames: Sequence[Frame], readers: ThreadPoolExecutor) -> dict[int, Loaded]:
+        """The frames of a sequence to prompt by position, in order of time; fewer where fewer can be read.
+
+        Safe while another sequence is predicted.
+        """
         wanted: Sequence[int] = range(len(frames))
         if self.mode.chooses:
             scores = [item.prepared for item in _read(frames, _Fullness(), readers, AHEAD)]
@@ -295,13 +303,18 @@ def run_sequences(
     stop = stop or Stop()
 
     def outcomes(readers: ThreadPoolExecutor) -> Iterator[FrameResult]:
-        for frames in sequences:
-            if stop.asked:
-                return
-            for outcome in predictor.outcomes(frames, prompts, readers):
-                yield outcome
+        # The first frames of the next sequence are read while this one is predicted.
+        with threads_of(1, "begin") as beginner:
+            begun = [beginner.submit(predictor.prompted, frames, readers) for frames in sequences[:1]]
+            for number, frames in enumerate(sequences):
                 if stop.asked:
                     return
+                seen = begun.pop().result()
+                begun += [beginner.submit(predictor.prompted, later, readers) for later in sequences[number + 1 :][:1]]
+                for outcome in predictor.outcomes(frames, prompts, readers, seen):
+                    yield outcome
+                    if stop.asked:
+                        return
 
     write_outcomes(outcomes, write, written, predictor.settings)
 
