@@ -72,7 +72,7 @@ class MaskFit:
 def mask_fit(cases: Iterable[Case]) -> MaskFit | None:
     """How the masks of a sample of the cases lie on their frames; None where too few can be told."""
     contrasts = []
-    for case in _sample([case for case in cases if case.truth is not None]):
+    for case in sampled([case for case in cases if case.truth is not None]):
         try:
             image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
             if case.truth is None or case.truth.problems(*image.size):
@@ -106,6 +106,22 @@ def fit_findings(cases: Iterable[Case]) -> Iterator[AuditFinding]:
         )
         advice = "look whether some frames are negatives or subtractions, and save all in one way"
         yield AuditFinding(AuditSeverity.WARNING, "mixed_polarity", None, said, advice)
+
+
+def fit_warning(contrasts: Iterable[Mapping[str, float] | None]) -> str | None:
+    """What to tell of masks that come from elsewhere; None where they lie on what their frames show, or too few tell.
+
+    Args:
+        contrasts: of frames and masks, as `contrasts_of` gives them.
+    """
+    fit = fit_of([one for one in contrasts if one is not None])
+    if fit is None or not (fit.turned or fit.unrelated):
+        return None
+    way = "in no way" if fit.turned is None else fit.turned
+    return (
+        f"WARNING: {fit.looked_at} masks were held against their frames: as they lie {fit.fitting} fit what these "
+        f"show, and they fit it {way}. Check how they were exported, and which frame each belongs to"
+    )
 
 
 def contrasts_of(grey: np.ndarray, mask: np.ndarray) -> Mapping[str, float] | None:
@@ -147,7 +163,7 @@ def fit_of(contrasts: Sequence[Mapping[str, float]]) -> MaskFit | None:
     )
 
 
-def _sample(cases: Sequence[Case]) -> list[Case]:
+def sampled(cases: Sequence[Case]) -> list[Case]:
     """Some of the cases, always the same, by turns of each patient."""
     by_patient: dict[str, list[Case]] = {}
     for case in sorted(cases, key=lambda case: sha256(case.case_id.encode()).digest()):

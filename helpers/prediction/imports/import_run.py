@@ -13,6 +13,7 @@ from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
 from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Meaning
+from helpers.data.audit.mask_fit import contrasts_of, fit_warning, sampled
 from helpers.data.cases import Case, ignored_of
 from helpers.data.dataset import Dataset
 from helpers.data.exchange.file_matching import match, told_strays
@@ -63,6 +64,7 @@ class ImportSummary:
         copies: whether all masks equal the ground truth to the pixel.
         empty: whether no mask holds a pixel.
         full: what to tell of masks that mark most of their frames; None where none does.
+        fit: what to tell of masks that do not lie on what their frames show; None where they do.
         notes: what else was found.
     """
 
@@ -76,6 +78,7 @@ class ImportSummary:
     empty: bool = False
     notes: tuple[str, ...] = ()
     full: str | None = None
+    fit: str | None = None
     told_strays: str = field(default="", repr=False)
 
     def to_text(self) -> str:
@@ -89,8 +92,7 @@ class ImportSummary:
         if self.copies:
             lines.append("WARNING: every mask equals the ground truth to the pixel. These are not predictions")
         lines.append(f"written to {self.folder}")
-        if self.full is not None:
-            lines.append(self.full)
+        lines += [text for text in (self.full, self.fit) if text is not None]
         if self.empty:
             lines.append(f"WARNING: all masks are empty ({self.cases}). Check the files, --values and --threshold")
         return "\n".join(lines)
@@ -203,6 +205,7 @@ def import_masks(
         not any(shares.values()),
         tuple(notes),
         full_warning(shares),
+        _fit_warning(seen, taken, threshold),
         told_strays(names, set(matched.values()), dataset.ids),
     )
 
@@ -278,6 +281,16 @@ def _write(seen: list[_Seen], taken: ReadAs, values: Mapping[str, Any], output: 
         if not is_finished(output, case_ids):
             finish_run(output, case_ids, {})
     return written
+
+
+def _fit_warning(seen: Sequence[_Seen], taken: ReadAs, threshold: float) -> str | None:
+    """What some of the masks say, held against their frames."""
+    by_id, contrasts = {one.case.case_id: one for one in seen}, []
+    for case in sampled([one.case for one in seen]):
+        mask = to_logits(read_values(by_id[case.case_id].path), taken) > np.float32(threshold_logit(threshold))
+        image = read_frame(case.frame.path, case.frame.index, case.frame.bits)
+        contrasts.append(contrasts_of(np.asarray(image.convert("L")), mask))
+    return fit_warning(contrasts)
 
 
 def _is_truth(one: _Seen, mask: np.ndarray) -> bool:

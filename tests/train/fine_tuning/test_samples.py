@@ -161,3 +161,19 @@ def test_pixels_that_are_not_scored_are_not_trained_on_as_background(tmp_path):
     (folder / "dataset.json").write_text(json.dumps(rules))
     with pytest.raises(RefusedInput, match="which training would take for background.*`ignore` of the data set is 9"):
         SegmentationSamples(str(folder), sam2_size=64)
+
+
+def test_masks_that_a_run_predicted_are_not_trained_on(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    item = {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 1,
+        "segmentation": [[0, 0, 4, 0, 4, 4]],
+        "case_id": "a",
+        "seg_index": 0,
+    }
+    coco = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [item], "categories": [{"id": 1, "name": "v"}]}
+    (tmp_path / "renamed.json").write_text(json.dumps(coco))
+    with pytest.raises(RefusedInput, match="masks that a run predicted"):
+        SegmentationSamples(str(tmp_path / "renamed.json"), ids="keep")[(0, 0)]
