@@ -22,6 +22,7 @@ from helpers.checkpoints.read.weight_source import TensorSource, open_source
 from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 
 
 @dataclass
@@ -43,12 +44,12 @@ class VerificationReport:
 
     def to_text(self, most: int = 20) -> str:
         """For a person; of the findings the first `most`, and how many more there are."""
-        verdict = "verified" if self.ok else f"{len(self.findings)} findings"
+        verdict = "verified" if self.ok else f"{counted(len(self.findings), 'finding')}"
         lines = [f"{self.folder}: {verdict}"]
         lines += [f"  checked: {line}" for line in self.checked]
         lines += [f"  FINDING: {line}" for line in self.findings[:most]]
         if len(self.findings) > most:
-            lines.append(f"  ... and {len(self.findings) - most} more findings")
+            lines.append(f"  ... and {counted(len(self.findings) - most, 'more finding')}")
         return "\n".join(lines)
 
 
@@ -116,7 +117,7 @@ def _check_files(record: ConversionRecord, report: VerificationReport) -> None:
     present = {path.name for path in record.folder.iterdir() if path.is_file()} - {RECORD_NAME, CARD_NAME}
     report.findings += file_findings(record)
     report.findings += [f"file not in the record: {name}" for name in sorted(present - set(expected))]
-    report.checked.append(f"{len(expected)} files by sha256")
+    report.checked.append(f"{counted(len(expected), 'file')} by sha256")
     report.findings += card_findings(record)
 
 
@@ -158,7 +159,7 @@ def _check_inputs(record: ConversionRecord, sources: Sources, report: Verificati
     names = {role.value: source.path.name for role, source in sources.opened.items()}
     for role in sorted({role for role, _ in recorded ^ given}):
         report.findings.append(f"the {role} given ({names.get(role, 'file')}) is not the one of the conversion")
-    report.checked.append(f"{len(given)} source files by sha256")
+    report.checked.append(f"{counted(len(given), 'source file')} by sha256")
 
 
 def _check_fresh_files(folder: Path, fresh: Path, report: VerificationReport) -> None:
@@ -198,11 +199,11 @@ def _check_tensors(
             report.findings.append(f"tensor missing: {target.name}")
         elif not compared.same:
             report.findings.append(f"tensor differs from its sources: {target.name}")
-    report.checked.append(f"{len(plan.targets)} tensors, value by value")
+    report.checked.append(f"{counted(len(plan.targets), 'tensor')}, value by value")
     if rounded:
         report.checked.append(
-            f"{rounded} merged tensors among them, up to the rounding of float32 sums: another processor or release of "
-            "torch merged them"
+            f"{counted(rounded, 'merged tensor')} among them, up to the rounding of float32 sums: another processor or "
+            "release of torch merged them"
         )
     return digests
 
@@ -270,4 +271,4 @@ def _check_record(
                 f"the fates of {len(names)} {role} tensors differ from the record, the first: {names[0]}"
             )
     total = sum(len(fates) for fates in plan.fates.values())
-    report.checked.append(f"fates of {total} source tensors ({', '.join(sorted(roles))})")
+    report.checked.append(f"fates of {counted(total, 'source tensor')} ({', '.join(sorted(roles))})")

@@ -40,6 +40,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def agreeing(number: int, one: str, several: str) -> str:
+    """The word that goes with a number: 1, 'is' and 'are' -> 'is', 2 -> 'are'."""
+    return one if number == 1 else several
+
+
 def bytes_text(size: int) -> str:
     """A size in decimal units, three significant digits: 1_234_567 -> '1.23 MB'."""
     value = float(size)

@@ -233,12 +233,12 @@ def open_dataset(
     cases = [_case(record, given, order, depth) for record, given in pairs]
     if rescale:
         cases, count = rescaled_cases(cases)
-        notes.append(f"{count} ground truths were scaled to the size of their frame, as asked for")
+        notes.append(f"{counted(count, 'ground truth')} scaled to the size of the frame, as asked for")
     if rescale_from is not None:
         cases, count = cases_drawn_on(cases, rescale_from)
         notes.append(
-            f"{count} ground truths that state no size were taken as drawn on {rescale_from[0]}x{rescale_from[1]} "
-            "and scaled to the size of their frame, as asked for"
+            f"{counted(count, 'ground truth')} without a stated size taken as drawn on "
+            f"{rescale_from[0]}x{rescale_from[1]} and scaled to the size of their frame, as asked for"
         )
     cases.sort(key=lambda case: natural_key(case.case_id))
     sequences = {record.name: given.sequence for record, given in pairs}

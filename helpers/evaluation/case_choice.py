@@ -56,9 +56,9 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
         )
     if not chosen:
         raise RefusedInput(
-            f"expected cases with ground truth that all {len(scored_runs)} runs were made for, found none among "
-            f"{len(dataset.cases)} cases of the data set, {len(with_truth)} of them with ground truth. Check --data "
-            "and --split"
+            f"expected cases with ground truth that each of {counted(len(scored_runs), 'run')} was made for, found "
+            f"none among {counted(len(dataset.cases), 'case')} of the data set, {len(with_truth)} of them with ground "
+            "truth. Check --data and --split"
         )
     known = {case.case_id: case.frame for case in dataset.cases}
     splits = {frame.split for frame in known.values()}
@@ -79,7 +79,9 @@ def choose_cases(scored_runs: Sequence[ScoredRun], dataset: Dataset) -> ChosenCa
     }
     warnings = []
     if gone:
-        warnings.append(f"{len(gone)} predicted cases, the first {gone[0]}, are gone from the data set and not scored")
+        warnings.append(
+            f"{counted(len(gone), 'predicted case')}, the first {gone[0]}, gone from the data set and not scored"
+        )
     regrouped = {
         row.case_id
         for scored_run in scored_runs

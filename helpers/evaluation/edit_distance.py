@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.core.shown_text import counted
 from helpers.data.dataset import Dataset
 from helpers.data.exported_masks import ExportedMask, MaskOrigin
 from helpers.evaluation.leakage.standing import joint_title
@@ -38,7 +39,10 @@ class OwnTruth:
     def text(self) -> str:
         """Why there is no headline: a clause."""
         accepted = f", {self.accepted} of them as it was" if self.accepted else ""
-        return f"the ground truth of {len(self.cases)} of {self.scored} scored cases began from its own masks{accepted}"
+        return (
+            f"the ground truth of {len(self.cases)} of {counted(self.scored, 'scored case')} began from its own "
+            f"masks{accepted}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """An object of a summary."""

@@ -280,7 +280,7 @@ def _comparisons(
         warnings = [] if note is None else [note]
         if pairing.all_identical:
             warnings.append(
-                f"{names[0]} and {name} hold the same masks in all {len(pairing.first)} cases: "
+                f"{names[0]} and {name} hold the same masks in all {counted(len(pairing.first), 'case')}: "
                 "there is nothing to compare"
             )
         compared.append(

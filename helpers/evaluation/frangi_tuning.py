@@ -17,6 +17,7 @@ from helpers.core.documents import document
 from helpers.core.errors import DISK_FULL, RefusedInput, UsageProblem
 from helpers.core.processes import parallel_map
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.cases import Case, ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame_source import read_frame
@@ -170,8 +171,9 @@ class TuningResult:
         return (
             f"{chosen.ridge} of the {chosen.intensity}, scales {scales}, smallest "
             f"{chosen.smallest}, threshold {chosen.threshold:g}\n"
-            f"Dice {self.choice.dice:.4f} on the {len(self.tuned_on.cases)} cases ({self.units} {self.unit}s) that "
-            "chose it: no result. Score it on other cases" + (f"\nwarning: {self.united}" if self.united else "")
+            f"Dice {self.choice.dice:.4f} on the {counted(len(self.tuned_on.cases), 'case')} ({self.units} "
+            f"{self.unit}s) that chose it: no result. Score it on other "
+            "cases" + (f"\nwarning: {self.united}" if self.united else "")
         )
 
 

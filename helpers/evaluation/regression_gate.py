@@ -11,6 +11,7 @@ import pandas as pd
 
 from helpers.core.documents import read_document, refuse_damaged, write_document
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import EDIT_TITLE
 from helpers.evaluation.edit_distance import KEY as EDIT_DISTANCE
 from helpers.evaluation.leakage.standing import COLUMN as STANDING
@@ -61,7 +62,8 @@ def scores_of(metrics: Metrics) -> Scores:
     if run.get(EDIT_DISTANCE):
         raise RefusedInput(
             f"{metrics.folder}: expected scores, found the {EDIT_TITLE}: the ground truth of "
-            f"{run[EDIT_DISTANCE]['cases']} cases began from the masks of run {run['name']}. Score other cases"
+            f"{counted(run[EDIT_DISTANCE]['cases'], 'case')} began from the masks of run {run['name']}. Score other "
+            "cases"
         )
     configuration = {name: run[name] for name in _CONFIGURATION}
     configuration["listing_sha256"] = (run["dataset"] or {}).get("listing_sha256")
@@ -132,7 +134,7 @@ class Findings:
 
     def to_text(self) -> str:
         """All of it, the verdict last."""
-        verdict = "passed" if self.passed else f"failed: {len(self.problems)} findings"
+        verdict = "passed" if self.passed else f"failed: {counted(len(self.problems), 'finding')}"
         return "\n".join([*self.notes, *(f"- {problem}" for problem in self.problems), f"gate {verdict}"])
 
 
@@ -157,7 +159,7 @@ def check(
     problems += [f"{case_id}: scored in the baseline, and not now" for case_id in lost]
     shared = [case_id for case_id in before.index if case_id in after.index]
     notes = [f"baseline: {baseline.title}", f"now: {now.title}"]
-    notes += [f"{len(shared)} of {len(before)} cases compared; {len(after) - len(shared)} new ones left out"]
+    notes += [f"{len(shared)} of {counted(len(before), 'case')} compared; {len(after) - len(shared)} new ones left out"]
     if not shared:
         return Findings((*problems, "no case of the baseline is among the scores"), tuple(notes))
     before, after = before.loc[shared].reset_index(drop=True), after.loc[shared].reset_index(drop=True)

@@ -129,7 +129,9 @@ def open_scored_runs(
         raise UsageProblem("expected at least one run to evaluate, got none")
     given = distinct_names([Path(folder).name for folder in folders]) if names is None else list(names)
     if len(given) != len(folders) or len(set(given)) < len(given) or not all(name.strip() for name in given):
-        raise UsageProblem(f"names: expected a different one for each of the {len(folders)} runs, got {given}")
+        raise UsageProblem(
+            f"names: expected a different one for each of the {counted(len(folders), 'run')}, got {given}"
+        )
     scored_runs = []
     runs = [open_run(folder) for folder in folders]
     for first, second in combinations(runs, 2):
@@ -174,9 +176,9 @@ def require_same_frames(scored_runs: Sequence[ScoredRun], dataset: Dataset, case
             other.append(frame.case_id)
     if other:
         raise RefusedInput(
-            f"expected the frames that were predicted, found other pixels in {len(other)} of {len(frames)} cases of "
-            f"the data set, the first {other[0]}{_other_depth(runs, dataset)}. Check --data, or predict again with the "
-            "same command"
+            f"expected the frames that were predicted, found other pixels in {len(other)} of "
+            f"{counted(len(frames), 'case')} of the data set, the first {other[0]}{_other_depth(runs, dataset)}. Check "
+            "--data, or predict again with the same command"
         )
 
 

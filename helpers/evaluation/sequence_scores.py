@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.core.progress import track
+from helpers.core.shown_text import agreeing, counted
 from helpers.data.cases import ignored_of, scored_pixels
 from helpers.data.dataset import Dataset
 from helpers.data.frames.frame import in_sequences
@@ -260,8 +261,8 @@ def stepless_text(found: Mapping[str, Any]) -> str:
     if not count:
         return ""
     return (
-        f"{count} of {found['sequences']} sequences have no two neighbouring frames of one size, so that nothing is "
-        "said of their changes from frame to frame"
+        f"{count} of {counted(found['sequences'], 'sequence')} {agreeing(count, 'has', 'have')} no two neighbouring "
+        "frames of one size, so that nothing is said of their changes from frame to frame"
     )
 
 
@@ -276,8 +277,8 @@ def sequences_text(found: Mapping[str, Any] | None, heading: str = "Sequences") 
         return ""
     names = [escaped(run["run"]) for run in found["runs"]]
     parts = [
-        f"## {heading}\n\n{found['sequences']} sequences, means of {found['unit']} means. Frames are neighbours where "
-        "nothing lies between them in the data set. 95 % intervals: "
+        f"## {heading}\n\n{counted(found['sequences'], 'sequence')}, means of {found['unit']} means. Frames are "
+        "neighbours where nothing lies between them in the data set. 95 % intervals: "
         f"{interval_text([row for run in found['runs'] for row in run['metrics']])}."
         + (f" {stepless_text(found)}." if stepless_text(found) else ""),
         table(["", *names], sequence_rows(found)),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from helpers.core.shown_text import counted
+from helpers.core.shown_text import agreeing, counted
 from helpers.evaluation.edit_distance import (
     EDIT_TITLE,
     KEY,
@@ -73,7 +73,10 @@ def _rests_on(summary: Mapping[str, Any]) -> str:
         lines.append(f"**{escaped(run['name'])}**: threshold {run['threshold']}, {run['combine']}; {outcomes}.")
     if summary["training"] is not None:
         for file in summary["training"]["files"]:
-            listed = f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} entries"
+            listed = (
+                f"{file['role'].capitalize()} list {file['sha256'][:12]}: {file['entries']} "
+                f"{agreeing(file['entries'], 'entry', 'entries')}"
+            )
             kept = file["matched"] is None
             lines.append(
                 f"{listed}, by the hashes that were kept on this machine."
@@ -215,8 +218,9 @@ def _comparison(found: Mapping[str, Any], warnings: Sequence[str]) -> str:
     return (
         f"## {heading}\n\nDifferences of {second} less {first}, paired, with 95 % intervals: "
         f"{interval_text(found['metrics'])}; over the family of {len(COMPARED)} metrics "
-        f"fixed beforehand. By Dice {counts.get('better', 0)} cases are better, {counts.get('worse', 0)} worse, "
-        f"{counts.get('same', 0)} the same; {found['identical']} masks are identical.\n\n" + table(head, lines)
+        f"fixed beforehand. By Dice {counted(counts.get('better', 0), 'case')} better, {counts.get('worse', 0)} "
+        f"worse, {counts.get('same', 0)} the same; {counted(found['identical'], 'mask')} "
+        "identical.\n\n" + table(head, lines)
     )
 
 
@@ -281,7 +285,7 @@ def _chosen_on(found: Mapping[str, Any]) -> str:
     if chosen is None:
         return ""
     if chosen["chosen_on"] is not None:
-        return f"{len(chosen['chosen_on'])} development cases"
+        return f"{counted(len(chosen['chosen_on']), 'development case')}"
     return f"cross-validation, {len(chosen['fold_thresholds'])} folds of {chosen['unit']}s"
 
 

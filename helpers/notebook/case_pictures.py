@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from helpers.core.atomic import write_bytes_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.cases import Case
 from helpers.evaluation.case_arrays import required_truth
 from helpers.evaluation.leakage.standing import COLUMN, title_of
@@ -86,8 +87,8 @@ def _of_run(run: Run, cases: Sequence[Case]) -> list[Case]:
     missing = sorted(wanted - {case.case_id for case in chosen})
     if missing:
         raise RefusedInput(
-            f"expected the data set that the run was made from, found {len(cases)} cases and no {missing[0]}. "
-            "Name the same data set, layout and key of case ids"
+            f"expected the data set that the run was made from, found {counted(len(cases), 'case')} and no "
+            f"{missing[0]}. Name the same data set, layout and key of case ids"
         )
     return chosen
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from helpers.core.shown_text import counted
 from helpers.evaluation.edit_distance import not_compared, not_compared_text, run_title
 from helpers.evaluation.guess_text import guess_head, guess_notes, guess_rows
 from helpers.evaluation.leakage.standing import counts, joint, p_value_note, title
@@ -184,7 +185,7 @@ def written_comparison(compared: pd.DataFrame) -> pd.DataFrame:
                 written_mean({**row, "mean": row["difference"], "few": False}, sign="+"),
                 p_text(row["p_sign_flip_holm"]),
                 p_text(row["p_wilcoxon_holm"]),
-                f"{row['n_units']} {row['unit']}s, {row['n_cases']} cases" + _tested(row),
+                f"{counted(row['n_units'], row['unit'])}, {counted(row['n_cases'], 'case')}" + _tested(row),
             )
         )
     names = ["metric", "first", "second", "difference", "p, sign flip (Holm)", "p, Wilcoxon (Holm)", "rests on"]
@@ -288,12 +289,17 @@ def _named(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
 def _text(first: str, other: str, pairing: Pairing, note: str) -> str:
     words = (
-        f"{first} against {other}: {note}; masks identical in {len(pairing.identical)} of {len(pairing.first)} cases"
+        f"{first} against {other}: {note}; masks identical in {len(pairing.identical)} of "
+        f"{counted(len(pairing.first), 'case')}"
     )
     if pairing.all_identical:
         words += "\nThe two runs hold THE SAME MASKS: there is nothing to compare. Check that they are the runs meant"
     left_out = len(pairing.only_first) + len(pairing.only_second)
-    return f"{words}\n{left_out} cases left out, since only one of the two was scored on them" if left_out else words
+    return (
+        f"{words}\n{counted(left_out, 'case')} left out, since only one of the two was scored on them"
+        if left_out
+        else words
+    )
 
 
 def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
@@ -304,7 +310,7 @@ def sequence_tables(results: Results) -> tuple[pd.DataFrame, ...]:
     found = results.metrics.summary["sequences"]
     if found is None:
         return (pd.DataFrame({"sequences": ["no two neighbouring frames of a sequence were scored"]}),)
-    title = f"{found['sequences']} sequences, means of {found['unit']} means; {results.title}"
+    title = f"{counted(found['sequences'], 'sequence')}, means of {found['unit']} means; {results.title}"
     tables = [
         pd.DataFrame(
             sequence_rows(found),

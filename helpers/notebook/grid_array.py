@@ -20,6 +20,7 @@ from helpers.core import paths
 from helpers.core.documents import document, read_document, refuse_damaged
 from helpers.core.errors import UsageProblem, VesselkitError, explain_os_errors
 from helpers.core.processes import only_process
+from helpers.core.shown_text import counted
 from helpers.notebook.execution import execute_notebook
 from helpers.notebook.grid import own_gpus
 from helpers.notebook.grid_file import Grid, Job
@@ -74,9 +75,9 @@ def submit_array(grid: Grid, told: Callable[[str], None] | None = None) -> dict[
             except ValueError as error:
                 raise UsageProblem(f"slurm: {error}") from error
             _record(grid.folder, {**queued, **{job.key: task.job_id for job, task in zip(fresh, tasks, strict=True)}})
-            told(f"submitted {len(fresh)} jobs as SLURM array {tasks[0].job_id.partition('_')[0]}")
+            told(f"submitted {counted(len(fresh), 'job')} as SLURM array {tasks[0].job_id.partition('_')[0]}")
         waiting = len(grid.jobs) - len(done) - len(fresh)
-        told(f"{len(done)} jobs are done, {waiting} were in the queue already; the same command looks again")
+        told(f"{counted(len(done), 'job')} done, {waiting} in the queue already; the same command looks again")
         write_index(grid, states)
     return states
 

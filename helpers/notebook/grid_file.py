@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, Typ
 from helpers.core import paths
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.paths import Stage
+from helpers.core.shown_text import counted
 from helpers.notebook.grid_keys import Fingerprints, data_state, job_key
 from helpers.notebook.kit_notebooks import known_model, with_defaults
 from helpers.notebook.parameters import parameter_types, unknown_names, validate
@@ -217,7 +218,7 @@ def _grid_problems(settings: GridSettings, types: Mapping[str, tuple[str, str]])
     if count > _MOST_JOBS:
         problems.append(f"grid: expected at most {_MOST_JOBS:,} jobs, got {count:,}; split the file")
     if _NAME in settings.parameters and count > 1:
-        problems.append(f"{_NAME}: the same for {count} jobs, which would share one result; leave it out")
+        problems.append(f"{_NAME}: the same for {counted(count, 'job')}, which would share one result; leave it out")
     for name, advice in _NEVER_LATEST.items():
         if name in types and not settings.parameters.get(name) and name not in settings.grid:
             problems.append(f"{name}: a grid names {advice}")

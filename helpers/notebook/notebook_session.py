@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from helpers.core import paths
 from helpers.core.errors import UsageProblem, VesselkitError
 from helpers.core.paths import PARTIAL_PREFIX, Stage
+from helpers.core.shown_text import counted
 from helpers.notebook.parameters import validate
 
 if TYPE_CHECKING:  # it brings torch, and parameters are to be refused in a second or two
@@ -158,7 +159,7 @@ def list_files(folder: Path) -> list[str]:
         else:
             files = [found for found in entry.rglob("*") if found.is_file()]
             total = sum(found.stat().st_size for found in files)
-            lines.append(f"{shown_path(entry)}/  {len(files)} files, {total:,} bytes")
+            lines.append(f"{shown_path(entry)}/  {counted(len(files), 'file')}, {total:,} bytes")
     return lines
 
 

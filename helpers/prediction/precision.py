@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from helpers.core.errors import UsageProblem
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Quantization
 from helpers.data.frames.frame import Frame
 from helpers.data.frames.frame_source import read_frame
@@ -157,7 +158,7 @@ class PrecisionReport:
     def to_text(self) -> str:
         """A table for people, and what each kind's stages reached."""
         reference = next((found for found in self.results if found.stages), None)
-        lines = [f"{self.frames} frames on {self.device}; masks are compared with those of "
+        lines = [f"{counted(self.frames, 'frame')} on {self.device}; masks are compared with those of "
                  f"{reference.kind if reference else 'none, since no kind fits'}",
                  f"{'kind':<18} {'same words':>10} {'mean IoU':>9} {'least IoU':>9} {'peak GiB':>9}"]  # fmt: skip
         for found in self.results:

@@ -15,6 +15,7 @@ from torch.nn.functional import max_pool2d
 
 from helpers.checkpoints.receipt.receipt_file import Fingerprint, FrameReceipt, Receipt
 from helpers.checkpoints.receipt.receipt_script import Watch, fingerprint
+from helpers.core.shown_text import counted
 from helpers.model.bridge import bridge_of
 from helpers.model.processing_sa2va import upsample_logits
 
@@ -180,7 +181,7 @@ def compare_frame(official: FrameReceipt, ours: Computed, tolerance: SeamToleran
     if not len(official.states):  # a file does not say how wide none are
         return FrameComparison(None)
     if official.states.shape != ours.states.shape:
-        widths = f"{official.states.shape[1]} values in the receipt, {ours.states.shape[1]} here"
+        widths = f"{counted(official.states.shape[1], 'value')} in the receipt, {ours.states.shape[1]} here"
         return FrameComparison(Seam.SEG, widths)
     for states, where in ((official.states, "in the receipt"), (ours.states, "here")):
         if not np.isfinite(states).all():
@@ -224,7 +225,9 @@ def _masks(official: FrameReceipt, ours: Computed, tolerance: SeamTolerance, see
     """Masks by the logits of the candidates that the official model chose."""
     rows = np.arange(len(official.best))
     if len(ours.candidates) != len(rows):
-        return FrameComparison(Seam.MASK, f"{len(rows)} masks in the receipt, {len(ours.candidates)} here", **seen)
+        return FrameComparison(
+            Seam.MASK, f"{counted(len(rows), 'mask')} in the receipt, {len(ours.candidates)} here", **seen
+        )
     if official.masks is not None and official.masks.shape == ours.masks.shape:
         seen |= {"mask_pixels": int((official.masks ^ ours.masks).sum()), "pixels": official.masks.size}
     relative = _relative(official.logits, ours.candidates[rows, official.best])
@@ -236,7 +239,7 @@ def _masks(official: FrameReceipt, ours: Computed, tolerance: SeamTolerance, see
     if official.masks is not None:
         if len(official.masks) != len(rows):
             return FrameComparison(
-                Seam.MASK, f"{len(official.masks)} masks of {len(rows)} [SEG] in the receipt", **seen
+                Seam.MASK, f"{counted(len(official.masks), 'mask')} of {len(rows)} [SEG] in the receipt", **seen
             )
         count = _contradicted(official, official.masks, tolerance.margin)
         if count:
@@ -270,5 +273,5 @@ def _parting(official: Sequence[int], ours: Sequence[int]) -> str:
     """Where two lists of ids part."""
     place = next((at for at, (one, two) in enumerate(zip(official, ours, strict=False)) if one != two), None)
     if place is None:
-        return f"{len(official)} ids in the receipt, {len(ours)} here, equal as far as both go"
+        return f"{counted(len(official), 'id')} in the receipt, {len(ours)} here, equal as far as both go"
     return f"they part at place {place} ({official[place]} in the receipt, {ours[place]} here)"

@@ -9,6 +9,7 @@ from typing import Any
 from helpers.core.errors import DISK_FULL, RefusedInput, Stopped, UsageProblem, VesselkitError
 from helpers.core.paths import PARTIAL_PREFIX
 from helpers.core.progress import Bar
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine, Ensemble, Mode
 from helpers.data.frames.frame import Frame, listing_sha256, order_sha256
 from helpers.prediction.batch_size import automatic_batch_size, device_of
@@ -161,8 +162,8 @@ def check_own_prompts(prompts: Prompts, frames: Sequence[Frame], mode: Mode) -> 
     case_ids = {frame.case_id for frame in frames}
     if case_ids != set(prompts):
         raise UsageProblem(
-            f"prompts: expected some of each of {len(case_ids)} cases and of no other, got those of {len(prompts)}; "
-            f"on one side only: {listed(sorted(case_ids ^ set(prompts)))}"
+            f"prompts: expected some of each of {counted(len(case_ids), 'case')} and of no other, got those of "
+            f"{len(prompts)}; on one side only: {listed(sorted(case_ids ^ set(prompts)))}"
         )
     if mode is not Mode.FRAME:
         raise UsageProblem(f"mode {mode}: asks whole sequences, and cases have prompts of their own. Use mode frame")
@@ -342,5 +343,7 @@ def _compute(
         else:
             run_batches(open_batches, predictor, prompts, write, stop=stop, written=bar.update)
     if bar.done < total:
-        raise Stopped(f"stopped with {bar.done} of {total} cases done; the same command goes on from there ({output})")
+        raise Stopped(
+            f"stopped with {bar.done} of {counted(total, 'case')} done; the same command goes on from there ({output})"
+        )
     return settling

@@ -78,8 +78,8 @@ class RunSummary:
             lines.append(f"the same command tries those of {' and '.join(sorted(counts.keys() & _TRIED_AGAIN))} again")
         if self.cases < self.available:
             lines.append(
-                f"only the first {self.cases} of {self.available} cases were asked for: the same without the limit, or "
-                "with a larger one, goes on with the others"
+                f"only the first {self.cases} of {counted(self.available, 'case')} were asked for: the same without "
+                "the limit, or with a larger one, goes on with the others"
             )
         if run.mixture:
             lines.append(f"note: {run.mixture}")

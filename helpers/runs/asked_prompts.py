@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import natural_key
 
 # The user's words: each asked of every case, or those of each case by its id.
@@ -58,7 +59,7 @@ def other_prompts(before: Mapping[str, Mapping[str, str]], now: Mapping[str, Map
     prompt_id = next(name for name in _in_order({**had, **asked}) if had.get(name) != asked.get(name))
     words = [repr(prompts[prompt_id]) if prompt_id in prompts else "nothing" for prompts in (had, asked)]
     return (
-        f"{OWN}: other ones of {len(apart)} of {len(case_ids)} cases; as {prompt_id} of {first} the run has "
+        f"{OWN}: other ones of {len(apart)} of {counted(len(case_ids), 'case')}; as {prompt_id} of {first} the run has "
         f"{words[0]}, asked for was {words[1]}"
     )
 

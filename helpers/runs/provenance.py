@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import helpers
+from helpers.core.shown_text import counted
 from helpers.data.frames.frame import Frame
 from helpers.runs.durable import json_bytes, write_soon
 
@@ -48,7 +49,7 @@ def mixture(counts: Mapping[str | None, int]) -> str | None:
     names = list(dict.fromkeys(name for made in known.values() for name in made))
     apart = [name for name in names if len({made.get(name) for made in known.values()}) > 1]
     shares = [
-        f"{count} of {sum(counts.values())} cases with {making_words(known.get(text), apart or names)}"
+        f"{count} of {counted(sum(counts.values()), 'case')} with {making_words(known.get(text), apart or names)}"
         for text, count in counts.items()
     ]
     return (

@@ -10,6 +10,7 @@ from typing import Any
 
 from helpers.core.documents import document, parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.runs.asked_prompts import OWN, AskedPrompts, other_prompts
 from helpers.runs.durable import json_bytes, write_durable
 
@@ -160,8 +161,8 @@ def check_asked(
     if answer is Asked.FEWER:
         cases, whole = stored["dataset"]["cases"], stored["limit"] is None
         raise RefusedInput(
-            f"{run}: holds a run of {'all' if whole else 'the first'} {cases} cases, and the command asks for "
-            f"the first {asked['limit']} of them. Nothing was changed. Leave the limit out, or name another folder"
+            f"{run}: holds a run of {'all' if whole else 'the first'} {counted(cases, 'case')}, and the command asks "
+            f"for the first {asked['limit']} of them. Nothing was changed. Leave the limit out, or name another folder"
         )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.core.vocabulary import Combine
 from helpers.runs.asked_prompts import AskedPrompts
 from helpers.runs.case_parts import (
@@ -140,7 +141,8 @@ class Run:
         if rows is None:
             raise UsageProblem(
                 f"{self.folder}: expected a case and prompt of this run, got {case_id} and {prompt_id}. It has "
-                f"{len(self.cases())} cases and the prompts {', '.join(self.asked.of(case_id)) or 'of other cases'}"
+                f"{counted(len(self.cases()), 'case')} and the prompts "
+                f"{', '.join(self.asked.of(case_id)) or 'of other cases'}"
             )
         return rows
 
@@ -212,8 +214,8 @@ class Run:
         if not unsealed:
             return None
         return (
-            f"{len(unsealed)} of its {len(self.cases())} cases keep no digests of their files, so that these could not "
-            "be checked. Predict into a new folder to have them"
+            f"{len(unsealed)} of its {counted(len(self.cases()), 'case')} without digests of their files, so that "
+            "these could not be checked. Predict into a new folder to have them"
         )
 
     @property
@@ -245,8 +247,8 @@ class Run:
         if spoilt:
             raise RefusedInput(
                 f"{next(iter(spoilt.values()))}: expected the file that the run wrote, found another, or none. So are "
-                f"masks or logits in {len(spoilt)} of {len(chosen)} cases: {listed(spoilt)}. Predict these again: give "
-                "the run's command again, which mends them, or copy the files back"
+                f"masks or logits in {len(spoilt)} of {counted(len(chosen), 'case')}: {listed(spoilt)}. Predict these "
+                "again: give the run's command again, which mends them, or copy the files back"
             )
 
     @cached_property
@@ -339,7 +341,7 @@ def require_comparable(first: Run, second: Run) -> None:
     if other:
         raise RefusedInput(
             f"{names}: expected the same frames behind the same case ids, found other pixels in {len(other)} of "
-            f"{len(common)} common cases, the first {other[0]}. Predict both on one data set"
+            f"{counted(len(common), 'common case')}, the first {other[0]}. Predict both on one data set"
         )
 
 

@@ -84,7 +84,7 @@ class PublishReport:
         lines = [f"{self.folder.name}: {verdict}", *(f"  checked: {line}" for line in self.checked)]
         lines += [f"  FINDING: {line}" for line in self.findings[:_MOST_SHOWN]]
         if len(self.findings) > _MOST_SHOWN:
-            lines.append(f"  ... and {len(self.findings) - _MOST_SHOWN} more findings")
+            lines.append(f"  ... and {counted(len(self.findings) - _MOST_SHOWN, 'more finding')}")
         if self.ok:
             lines.append(
                 "Read the card before you hand it on: no search knows every name. Then, by the hub's own client:"

@@ -21,6 +21,7 @@ from helpers.checkpoints.receipt.tensor_comparison import TensorComparison, comp
 from helpers.core.card_parts import CARD_NAME
 from helpers.core.errors import RefusedInput, UsageProblem
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.frames.frame_source import pixel_sha256, read_frame
 from helpers.data.frames.image_reading import UnreadableImage
 from helpers.data.opening import Opening
@@ -121,8 +122,9 @@ class ReceiptVerdict:
             + ", ".join(f"{name} {version}" for name, version in receipt.versions.items()),
             f"  {self.tensors.to_text()}",
             *([f"  {self.tensors.limit_text()}"] if self.tensors.ok else []),
-            f"  {len(self.frames)} of {len(receipt.frames)} frames compared, here in {self.dtype} on {self.device}; "
-            f"tolerance {self.tolerance.states:g} of the norm at [SEG], {self.tolerance.logits:g} of mask logits",
+            f"  {len(self.frames)} of {counted(len(receipt.frames), 'frame')} compared, here in {self.dtype} on "
+            f"{self.device}; tolerance {self.tolerance.states:g} of the norm at [SEG], {self.tolerance.logits:g} of "
+            "mask logits",
         ]
         if self.first_break is not None:
             number, found = self.first_break
@@ -261,8 +263,8 @@ def _images(receipt: Receipt, opening: Opening | None) -> dict[int, Image.Image]
         return {}
     if opening is None:
         raise UsageProblem(
-            f"data: expected the images that the receipt was made of, {len(wanted)} frames, got none. They are found "
-            "by their pixels"
+            f"data: expected the images that the receipt was made of, {counted(len(wanted), 'frame')}, got none. They "
+            "are found by their pixels"
         )
     found: dict[str, Image.Image] = {}
     frames = opening.open().frames
@@ -278,8 +280,8 @@ def _images(receipt: Receipt, opening: Opening | None) -> dict[int, Image.Image]
             break
     if not found:
         raise RefusedInput(
-            f"data: none of the receipt's {len(wanted)} frames is among these {len(frames)}, compared by their pixels. "
-            "Give the images that the receipt was made of"
+            f"data: none of the receipt's {counted(len(wanted), 'frame')} is among these {len(frames)}, compared by "
+            "their pixels. Give the images that the receipt was made of"
         )
     return {number: found[pixels] for number, pixels in enumerate(wanted, 1) if pixels in found}
 

@@ -102,7 +102,7 @@ def test_truths_are_rescaled_only_on_request_and_counted(tmp_path):
         open_dataset(tmp_path).cases[0].truth.mask(8, 6)
     found = open_dataset(tmp_path, rescale=True)
     assert found.cases[0].truth.mask(8, 6).shape == (6, 8)
-    assert any(note.startswith("1 ground truths were scaled") for note in found.notes)
+    assert any(note.startswith("1 ground truth scaled") for note in found.notes)
 
 
 def test_a_rescaled_square_is_where_it_was():
@@ -129,6 +129,4 @@ def test_polygons_of_no_stated_size_are_taken_as_drawn_on_the_size_that_is_named
     expected = np.zeros((6, 8), bool)
     expected[:3, :4] = True
     assert np.array_equal(found.cases[0].truth.mask(8, 6), expected)
-    assert any(
-        note.startswith("1 ground truths that state no size were taken as drawn on 16x12") for note in found.notes
-    )
+    assert any(note.startswith("1 ground truth without a stated size taken as drawn on 16x12") for note in found.notes)

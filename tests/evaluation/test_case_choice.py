@@ -57,7 +57,7 @@ def test_cases_that_only_runs_have_are_of_other_splits_or_gone():
     found = choose_cases([scored_run("a", "z", "y", split="test"), scored_run("a", "x", split="val")], there)
     assert found.case_ids == ("a",) and found.left_out == {GONE: ("y", "z"), ELSEWHERE: ("x",)}
     (warning,) = found.warnings
-    assert warning.startswith("2 predicted cases, the first z, are gone")
+    assert warning.startswith("2 predicted cases, the first z, gone")
 
 
 def test_cases_that_a_data_set_without_splits_never_had_are_not_of_other_splits():
@@ -83,7 +83,7 @@ def test_groups_matter_of_cases_that_are_scored(truth, warnings):
 
 
 def test_without_a_common_case_nothing_is_scored():
-    with pytest.raises(RefusedInput, match="all 2 runs were made for, found none among 3 cases .*, 2 of them with"):
+    with pytest.raises(RefusedInput, match="each of 2 runs was made for, found none among 3 cases .*, 2 of them with"):
         choose_cases([scored_run("a", limit=1), scored_run("c", limit=1)], ABC)
 
 

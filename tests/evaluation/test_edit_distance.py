@@ -82,7 +82,7 @@ def assert_not_compared(found, own):
     assert (compared["edit_distance"], compared["metrics"], compared["changes"]) == (own, [], {})
     assert (found.summary["sequences"] or {"comparisons": []})["comparisons"] == []
     assert open_metrics(found.folder).changes().empty
-    assert "cases are better" not in found.text and "Paired, with" not in found.text
+    assert "By Dice" not in found.text and "Paired, with" not in found.text
 
 
 @pytest.mark.parametrize("began_from", [BeganFrom.EMPTY, BeganFrom.TRUTH])

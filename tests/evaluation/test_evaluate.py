@@ -239,7 +239,7 @@ def test_runs_of_several_versions_and_runs_without_digests_are_warned_of(data, t
     (old / "manifest.json").write_text(json.dumps(manifest))
     found = evaluate([mixed, old], data, tmp_path / "out", processes=1, draws=20)
     told = [text for text in found.summary["warnings"] if text.startswith("run ")]
-    assert len(told) == 2 and told[1].startswith("run old: 12 of its 12 cases keep no digests")
+    assert len(told) == 2 and told[1].startswith("run old: 12 of its 12 cases without digests")
     assert "run mixed: computed under different versions" in told[0]
     assert "5 of 12 cases with torch 1.0; 7 of 12 cases with torch 2.0" in told[0] and told[0] in found.text
 

@@ -44,7 +44,7 @@ def test_training_cases_are_called_out_in_the_table(data, good, tmp_path, kind):
     found = evaluate([good], data, tmp_path / "m", training=tmp_path / kind, processes=1)
     assert found.summary["training"]["listed"] == [data.cases[0].case_id]
     assert found.summary["training"]["leaked"] == [case.case_id for case in data.cases[:2]]  # both of its patient
-    assert f"| **warning:** 1 of {len(data.cases)} scored cases are training data" in found.text
+    assert f"| **warning:** 1 of {len(data.cases)} scored cases is training data" in found.text
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_leakage_stands_in_every_table_of_scores(data, truths, good, tmp_path):
     other = write_run(tmp_path / "other", {case_id: np.roll(mask, 1) for case_id, mask in truths.items()})
     found = evaluate([good, other], data, tmp_path / "m", training=tmp_path / "list.txt", processes=1, draws=100)
     parts = found.text.split("\n## ")
-    warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases are training" in part]
+    warned = [part.split("\n")[0] for part in parts if "| **warning:** 1 of 12 scored cases is training" in part]
     title = ": 6 patients, 1 of them TRAINING patients"
     assert warned == [f"{name}{title}" for name in ("Headline", "other against good", "Second table")]
     assert "Training list" in parts[0] and "1 entries, 1 case of the data set among them" in parts[0]
@@ -64,8 +64,8 @@ def test_a_training_list_read_in_part_or_without_a_match_is_called_out(data, goo
     (tmp_path / "other.json").write_text('[{"image": "stranger.png"}]')
     (tmp_path / "config.py").write_text("files = ['other.json', 'lost.json']\n")
     found = evaluate([good], data, tmp_path / "m", training=tmp_path / "config.py", processes=1, draws=100)
-    assert "| **warning:** 1 of 2 annotation files of the training config are not here" in found.text
-    assert "| **warning:** none of the 1 entries of the training list is named like a case" in found.text
+    assert "| **warning:** 1 of 2 annotation files of the training config not here" in found.text
+    assert "| **warning:** no entry of the training list, of 1, is named like a case" in found.text
     assert found.summary["training"]["files_absent"] == 1
 
 
@@ -75,7 +75,7 @@ def test_cases_that_are_gone_or_regrouped_are_said(data, truths, tmp_path):
     fewer = replace(data, cases=data.cases[1:])
     found = evaluate([run], fewer, tmp_path / "m", processes=1, draws=100)
     first = data.cases[0].case_id
-    warning = f"1 predicted cases, the first {first}, are gone from the data set and not scored"
+    warning = f"1 predicted case, the first {first}, gone from the data set and not scored"
     assert warning in found.summary["warnings"] and f"| **warning:** {escaped(warning)}" in found.text
     facts = found.summary["dataset"]
     assert facts["left_out_cases"] == {"cases of the runs left out, since the data set has them no more": [first]}

@@ -195,7 +195,7 @@ def test_the_whole_text_of_the_gate():
         "Dice: mean change -0.0220, 95 % interval [-0.0831, +0.0391], 5 patients",
         "clDice: mean change +0.0000, no interval, all units equal, 5 patients",
         "- P1-F1: Dice fell from 0.900 to 0.790, more than 0.1",
-        "gate failed: 1 findings",
+        "gate failed: 1 finding",
     ]
     assert check(now, now).to_text().splitlines()[-1] == "gate passed"
 

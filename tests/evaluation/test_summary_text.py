@@ -174,7 +174,7 @@ Mean of patient means of the Dice of: the ground truth passed down to the 256 gr
 ## base\\|line against ours
 
 Differences of base\\|line less ours, paired, with 95 % intervals: percentile bootstrap; over the family of 7 metrics \
-fixed beforehand. By Dice 5 cases are better, 16 worse, 0 the same; 3 masks are identical.
+fixed beforehand. By Dice 5 cases better, 16 worse, 0 the same; 3 masks identical.
 
 | metric | ours | base\\|line | difference | p (sign flip, Holm) | p (Wilcoxon, Holm) | n |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -167,7 +167,7 @@ def html_shows_what_the_files_say(folder, summary, table):
         "no p-values: 6 patients, fewer than 10",
         "Student's t, logit scale",
         "without failures",
-        "WARNING: 1 of 12 scored cases are training data",
+        "WARNING: 1 of 12 scored cases is training data",
         "cross-validation, 5 folds of patients",
         "pieces under 3 px removed",
         "groups by side, exploratory",

@@ -119,7 +119,7 @@ def test_a_grid_becomes_one_array_whose_tasks_leave_notebooks_and_marks(root, cl
     assert [again[number].status for number in (1, 2, 3)] == [JobStatus.WAITING, JobStatus.WAITING, JobStatus.KEPT]
     assert lines[2:] == [
         "submitted 1 jobs as SLURM array 71",
-        "1 jobs are done, 1 were in the queue already; the same command looks again",
+        "1 job done, 1 in the queue already; the same command looks again",
     ]
     assert "--array" not in (cluster / "submitted").read_text().split("\0")[1]
     once(lambda: ended(grid, 1))

@@ -133,7 +133,7 @@ def test_a_run_without_digests_is_read_by_its_table_and_says_so(tmp_path):
     shutil.rmtree(run / "parts")
     opened = open_run(run)
     opened.require_whole()
-    assert "4 of its 4 cases keep no digests" in opened.unchecked
+    assert "4 of its 4 cases without digests" in opened.unchecked
     assert np.array_equal(opened.mask("c1", "p1"), MASKS["c1"]) and opened.logits("c1", "p1") is not None
     swap(run / mask_name("c1", "p1"), run / mask_name("c2", "p1"))
     with pytest.raises(RefusedInput, match="c1, c2"):

@@ -16,6 +16,7 @@ from helpers.checkpoints.read.model_identity import SAM2
 from helpers.checkpoints.read.weight_folder import read_json_object
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.model.configuration_sa2va import Sa2VAConfig
 
 _LAYER = re.compile(
@@ -147,8 +148,9 @@ def require_trained_beside(sources: Sources) -> None:
 def _refuse_incomplete(checkpoint: TensorSource, missing: list[str]) -> None:
     if missing:
         raise RefusedInput(
-            f"{checkpoint.path.name} lacks {len(missing)} tensors that training saves, for example {missing[0]}; the "
-            "base's would pass for trained ones. The file is incomplete: use the checkpoint as training wrote it"
+            f"{checkpoint.path.name} lacks {counted(len(missing), 'tensor')} that training saves, for example "
+            f"{missing[0]}; the base's would pass for trained ones. The file is incomplete: use the checkpoint as "
+            "training wrote it"
         )
 
 

@@ -13,6 +13,7 @@ from helpers.checkpoints.read.model_identity import SAM2
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, open_source
 from helpers.core.errors import RefusedInput, UsageProblem, VesselkitError
 from helpers.core.paths import project_root
+from helpers.core.shown_text import counted
 
 NOTHING = "none"  # what `--pretrained` takes where nothing was loaded
 PRETRAINED = "pretrained"  # its name in the record
@@ -120,11 +121,11 @@ def misfit_message(pretrained: str, base: str, misfits: Mapping[str, tuple[tuple
         f"{name} {list(came)}, in the model {list(to)}" for name, (came, to) in list(misfits.items())[:_SHOWN]
     )
     return (
-        f"--pretrained {pretrained} does not fit --base {base}: {len(misfits)} of its tensors have another shape, and "
-        f"training stops there too ({shown}{'; ...' if len(misfits) > _SHOWN else ''}). Pass the Sa2VA that the run "
-        "loaded, over the base that it was loaded over. Where the run's loader skips tensors of another shape, next to "
-        "nothing of that file was loaded, and the checkpoint holds what fitted itself (the mask decoder): pass "
-        f"--pretrained {NOTHING}, which states that nothing of it was loaded"
+        f"--pretrained {pretrained} does not fit --base {base}: {counted(len(misfits), 'tensor')} of another shape "
+        f"than the model's, and training stops there too ({shown}{'; ...' if len(misfits) > _SHOWN else ''}). Pass the "
+        "Sa2VA that the run loaded, over the base that it was loaded over. Where the run's loader skips tensors of "
+        "another shape, next to nothing of that file was loaded, and the checkpoint holds what fitted itself (the mask "
+        f"decoder): pass --pretrained {NOTHING}, which states that nothing of it was loaded"
     )
 
 
@@ -137,12 +138,15 @@ def pretrained_notes(opened: Mapping[SourceRole, TensorSource], plan: Conversion
     spare = [stored for stored, fate in plan.fates[SourceRole.PRETRAINED].items() if fate.fate is Fate.NOT_TAKEN]
     if spare:
         notes.append(
-            f"{name}: {len(spare)} of its {len(source.tensors)} tensors have no place in the model and were passed "
-            f"over, as in training, for example {spare[0]}"
+            f"{name}: {len(spare)} of its {counted(len(source.tensors), 'tensor')} without a place in the model, "
+            f"passed over as in training, for example {spare[0]}"
         )
     kept = [target.name for target in plan.targets if target.rows[0].role in (SourceRole.BASE, SourceRole.SAM2)]
     if kept:
-        notes.append(f"{name} lacks {len(kept)} tensors of the model, which keep the base's values: {_some(kept)}")
+        notes.append(
+            f"{name} lacks {counted(len(kept), 'tensor')} of the model, with the base's values in their place: "
+            f"{_some(kept)}"
+        )
     return notes
 
 

@@ -19,6 +19,7 @@ from helpers.checkpoints.convert.weights import TensorChange
 from helpers.core.atomic import write_json_atomic
 from helpers.core.documents import document, read_document
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import agreeing, counted
 
 RECORD_NAME = "conversion.json"
 SCHEMA = "vesselkit.conversion"
@@ -57,12 +58,17 @@ class ConversionRecord:
         merged = Counter(target["rows"][0]["source"] for target in values["targets"] if target["origin"] == "merged")
         origins += "".join(f", LoRA merged onto {count} of the {name}" for name, count in sorted(merged.items()))
         lines = [
-            f"{len(values['targets'])} tensors, {values['total_bytes'] / 1e9:.3f} GB {values['dtype']}: {origins}",
-            f"every one of {sum(len(found) for found in values['sources'].values())} source tensors is accounted for",
+            f"{counted(len(values['targets']), 'tensor')}, {values['total_bytes'] / 1e9:.3f} GB {values['dtype']}: "
+            f"{origins}",
+            f"every one of {counted(sum(len(found) for found in values['sources'].values()), 'source tensor')} is "
+            "accounted for",
         ]
         if values["changes"]:
             changed = sum(change["change_norm"] > 0 for change in values["changes"])
-            lines.append(f"{changed} of {len(values['changes'])} tensors with a base counterpart differ from it")
+            lines.append(
+                f"{changed} of {counted(len(values['changes']), 'tensor')} with a base counterpart "
+                f"{agreeing(changed, 'differs', 'differ')} from it"
+            )
         for name, setting in values["settings"].items():
             if setting["value"] is not None:
                 lines.append(f"{name}: {shown_value(setting['value'])} (from {setting['source']})")

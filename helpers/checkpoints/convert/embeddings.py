@@ -13,6 +13,7 @@ from helpers.checkpoints.convert.weights import Weights
 from helpers.checkpoints.read.adapters import AdapterPart
 from helpers.checkpoints.read.weight_source import CheckpointKind
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 Stored = tuple[SourceRole, str]
 # Tokens of InternVL's own tokenizers, which a run may name among its special tokens without adding them.
@@ -46,30 +47,31 @@ def require_embeddings(
         )
     if rows < tokenizer.length:
         raise RefusedInput(
-            f"{source.path.name}: embed_tokens has {rows} rows, and the tokenizer of {sources.tokenizer_folder.name} "
-            f"with {' '.join(sources.special_tokens)} has {tokenizer.length} ids; {tokenizer.length - rows} of them "
-            "have no row. That tokenizer is not the one the run used: pass as --base the folder that the run started "
-            "from"
+            f"{source.path.name}: embed_tokens has {counted(rows, 'row')}, and the tokenizer of "
+            f"{sources.tokenizer_folder.name} with {' '.join(sources.special_tokens)} has "
+            f"{counted(tokenizer.length, 'id')}; {tokenizer.length - rows} of them have no row. That tokenizer is not "
+            "the one the run used: pass as --base the folder that the run started from"
         )
     config: Mapping[str, Any] = source.config or {}
     vocabulary = language_config(config).get("vocab_size")
     if source.kind is CheckpointKind.HF_EXPORT and vocabulary not in (None, rows):
         raise RefusedInput(
-            f"{source.path.name}: its config.json says vocab_size {vocabulary}, its embed_tokens has {rows} rows; the "
-            "two are of different exports. Copy or download the folder again"
+            f"{source.path.name}: its config.json says vocab_size {vocabulary}, its embed_tokens has "
+            f"{counted(rows, 'row')}; the two are of different exports. Copy or download the folder again"
         )
     if rows == tokenizer.length:
         return rows, []
     if source.kind is CheckpointKind.MMENGINE and facts_of(sources.official).rows_are_ids:
         raise RefusedInput(
-            f"{source.path.name}: embed_tokens has {rows} rows, and the tokenizer of {sources.tokenizer_folder.name} "
-            f"with {' '.join(sources.special_tokens)} has {tokenizer.length} ids. Training of this family makes one "
-            f"row for each id, so {rows - tokenizer.length} tokens of the run's tokenizer are missing, and [SEG] would "
-            "take another row: pass as --base the folder that the run started from, with its own tokenizer files"
+            f"{source.path.name}: embed_tokens has {counted(rows, 'row')}, and the tokenizer of "
+            f"{sources.tokenizer_folder.name} with {' '.join(sources.special_tokens)} has "
+            f"{counted(tokenizer.length, 'id')}. Training of this family makes one row for each id, so "
+            f"{counted(rows - tokenizer.length, 'token')} of the run's tokenizer cannot be found, and [SEG] would take "
+            "another row: pass as --base the folder that the run started from, with its own tokenizer files"
         )
     return rows, [
-        f"embed_tokens has {rows} rows, {rows - tokenizer.length} more than the tokenizer has ids; they are kept, and "
-        f"[SEG] is {tokenizer.ids['[SEG]']}, as the tokenizer has it"
+        f"embed_tokens has {counted(rows, 'row')}, {rows - tokenizer.length} more than the tokenizer has ids; they are "
+        f"kept, and [SEG] is {tokenizer.ids['[SEG]']}, as the tokenizer has it"
     ]
 
 

@@ -218,16 +218,18 @@ def check_changes(plan: ConversionPlan, changes: Mapping[str, TensorChange]) -> 
             "saved before training changed it, or the wrong file was given"
         )
     # SAM2 is left out: its counterpart may come from a file of its own.
-    replaced = [name for name in changes if name not in set(merged) and not name.startswith("sam2.")]
+    apart = set(merged)
+    replaced = [name for name in changes if name not in apart and not name.startswith("sam2.")]
     if merged and replaced and all(changes[name].change_norm == 0 for name in replaced):
         raise RefusedInput(
-            f"the base already holds this fine-tune: all {len(replaced)} trained tensors that replace one of the base "
-            "are equal to it, so its LoRA would be merged a second time. Pass the base that the run started from"
+            "the base already holds this fine-tune: the trained tensors that replace one of the base "
+            f"({len(replaced)}) are equal to it, so its LoRA would be merged a second time. Pass the base that the run "
+            "started from"
         )
     if changes and all(change.change_norm == 0 for change in changes.values()):
         raise RefusedInput(
-            f"the converted model is identical to its base: none of {len(changes)} trained tensors differs from it. "
-            "The checkpoint was saved before training changed it, or the base is itself this fine-tune"
+            f"the converted model is identical to its base: no trained tensor differs from it ({len(changes)} "
+            "compared). The checkpoint was saved before training changed it, or the base is itself this fine-tune"
         )
 
 

@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -147,8 +148,8 @@ def refuse_cache_folder(path: Path) -> None:
     if models:
         shown = ", ".join(models[:_SHOWN]) + (", ..." if len(models) > _SHOWN else "")
         raise RefusedInput(
-            f"{path} is HuggingFace's download cache, with {len(models)} models ({shown}). Give the snapshot of one, "
-            f"such as {path / models[0] / 'snapshots'}/..."
+            f"{path} is HuggingFace's download cache, with {counted(len(models), 'model')} ({shown}). Give the "
+            f"snapshot of one, such as {path / models[0] / 'snapshots'}/..."
         )
 
 

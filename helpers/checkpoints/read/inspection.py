@@ -22,7 +22,7 @@ from helpers.checkpoints.read.training_folder import (
 )
 from helpers.checkpoints.read.weight_source import CheckpointKind, TensorSource, empty_text, open_source
 from helpers.core.errors import RefusedInput
-from helpers.core.shown_text import aligned, bytes_text, printable, shown
+from helpers.core.shown_text import aligned, bytes_text, counted, printable, shown
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,9 @@ class TrainingFolderInspection:
             rows.append((item.path.name, size, "last" if item.is_last else ""))
         facts = [("training folder", str(self.path)), ("runs", ", ".join(self.runs) or "no log")]
         if self.steps is not None:
-            facts.append(("log of newest run", f"{self.log_lines} lines, steps {self.steps[0]} to {self.steps[1]}"))
+            facts.append(
+                ("log of newest run", f"{counted(self.log_lines, 'line')}, steps {self.steps[0]} to {self.steps[1]}")
+            )
         facts += [(f"last {name}", f"{value:g}") for name, value in (self.last_values or {}).items()]
         return aligned(facts) + "\n\n" + aligned(rows, header=True) + "\n"
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from helpers.checkpoints.read.weight_file import WeightFile, open_weight_file
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 _MAX_JSON_BYTES = 64 << 20
 _FORMATS = (
@@ -79,8 +80,8 @@ def _open_indexed(folder: Path, index_path: Path) -> tuple[WeightFile, ...]:
     missing = [name for name in by_file if not (folder / name).exists()]
     if missing:
         raise RefusedInput(
-            f"{index_path} names {len(by_file)} files, and {len(missing)} are missing: {', '.join(missing)}. "
-            "Copy or download them."
+            f"{index_path} names {counted(len(by_file), 'file')}, of which {len(missing)} cannot be found: "
+            f"{', '.join(missing)}. Copy or download them."
         )
     files = tuple(open_weight_file(folder / name) for name in by_file)
     _refuse_duplicates(files)
@@ -126,14 +127,14 @@ def _refuse_disagreement(index_path: Path, file: WeightFile, expected: set[str])
     absent = sorted(expected - file.tensors.keys())
     if absent:
         raise RefusedInput(
-            f"{index_path} puts {len(expected)} tensors into {file.path.name}, but {len(absent)} are not in it, "
-            f"for example {absent[0]!r}. Index and files are of different exports: copy all of them again."
+            f"{index_path} puts {counted(len(expected), 'tensor')} into {file.path.name}, but {len(absent)} cannot be "
+            f"found there, for example {absent[0]!r}. Index and files are of different exports: copy all of them again."
         )
     unlisted = sorted(file.tensors.keys() - expected)
     if unlisted:
         raise RefusedInput(
-            f"{file.path} holds {len(unlisted)} tensors that {index_path.name} does not put there, for example "
-            f"{unlisted[0]!r}. Index and files are of different exports: copy all of them again."
+            f"{file.path} holds {counted(len(unlisted), 'tensor')} that {index_path.name} does not put there, for "
+            f"example {unlisted[0]!r}. Index and files are of different exports: copy all of them again."
         )
 
 

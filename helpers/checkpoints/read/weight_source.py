@@ -29,6 +29,7 @@ from helpers.checkpoints.read.weight_file import TensorInfo, WeightFile, open_we
 from helpers.checkpoints.read.weight_folder import holds_weights, open_weight_folder, read_config, read_json_object
 from helpers.checkpoints.read.wrapper_names import plain_names
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 __all__ = ["CheckpointKind", "CheckpointMeta", "TensorInfo", "TensorSource", "open_source"]
 
@@ -233,6 +234,6 @@ def _kind(names: Iterable[str], config: Mapping[str, object] | None, meta: Check
 def empty_text(count: int, tensors: int) -> str:
     """What empty tensors of a checkpoint mean."""
     return (
-        f"{count} of {tensors} tensors hold no values: they were saved under DeepSpeed ZeRO-3 without gathering the "
-        "shares of its processes, and the values are not in this file"
+        f"{count} of {counted(tensors, 'tensor')} without values: they were saved under DeepSpeed ZeRO-3 without "
+        "gathering the shares of its processes, and the values are not in this file"
     )

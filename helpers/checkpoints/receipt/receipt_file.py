@@ -15,6 +15,7 @@ from helpers.checkpoints.read.wrapper_names import plain_names
 from helpers.checkpoints.receipt.receipt_script import BUCKETS, SCHEMA, SCHEMA_VERSION
 from helpers.core.documents import parse_document, refuse_damaged
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 
 _FIELDS = ("created", "prompt", "drawn", "dtype", "device", "versions", "frames", "tensors")
 _ADVICE = "Write it again with the script of this version (vesselkit verify --write-receipt-script FILE)"
@@ -184,7 +185,7 @@ def _frame(facts: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarra
 
     best, ious = values("best", 1), values("ious", 2)
     if len(best) != len(ious) or len(best) != len(values("logits", 3)):
-        raise ValueError(f"{number}: {len(best)} chosen candidates for {len(ious)} masks")
+        raise ValueError(f"{number}: {len(best)} chosen candidates for {counted(len(ious), 'mask')}")
     if len(best) and not (best.min() >= 0 and best.max() < ious.shape[1]):
         raise ValueError(f"{number}.best names a candidate that is not there")
     if not isinstance(facts["answer"], str | None):

@@ -16,6 +16,7 @@ from helpers.checkpoints.read.tensor_groups import TensorGroup, group_of
 from helpers.checkpoints.receipt.receipt_file import Fingerprint, Receipt
 from helpers.checkpoints.receipt.receipt_script import fingerprint
 from helpers.core.progress import track
+from helpers.core.shown_text import agreeing, counted
 
 # Relative difference of two tensors that count as the same. Both are rounded to bfloat16 first: what is left are values
 # that a merge of LoRA computed in another order, of which few fall to the other side.
@@ -106,7 +107,7 @@ class TensorComparison:
     def to_text(self) -> str:
         """For a person, one line."""
         total = self.equal + self.close + len(self.different) + len(self.missing)
-        said = f"{self.equal} of {total} tensors are equal"
+        said = f"{self.equal} of {counted(total, 'tensor')} {agreeing(self.equal, 'is', 'are')} equal"
         if self.close:
             said += f", {self.close} differ by less than {self.tolerance:g} of their norm"
         if self.cause is None:

@@ -201,7 +201,7 @@ def _other_frame_findings(dataset: Dataset, sizes: Mapping[str, tuple[int, int]]
     for suggestion in suggestions(dataset.cases, sizes):
         wanted, frame = (f"{width}x{height}" for width, height in (suggestion.fits, suggestion.frame))
         what = (
-            f"in one annotation file, {len(suggestion.case_ids)} images of {frame} have coordinates up to "
+            f"in one annotation file, {counted(len(suggestion.case_ids), 'image')} of {frame} have coordinates up to "
             f"x={suggestion.reach[0]:g}, y={suggestion.reach[1]:g}, as on images of {wanted}"
         )
         advice = f"if they were drawn on such, ask for --rescale-from {wanted}"

@@ -8,6 +8,7 @@ thi.ng/umbrella, which Label Studio uses.
 
 import numpy as np
 
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import MAX_PIXELS
 
 _CHANNELS = 4
@@ -57,7 +58,7 @@ def decode_brush(code: object, width: int, height: int) -> tuple[np.ndarray, int
     total, word = _read(bits, 0, 32), _read(bits, 32, 5) + 1
     sizes = [_read(bits, 37 + 4 * place, 4) + 1 for place in range(4)]
     if total != width * height * _CHANNELS or word != _WORD:
-        raise BadBrush(f"expected {width}x{height} pixels of 4 bytes, found {total} values of {word} bits")
+        raise BadBrush(f"expected {width}x{height} pixels of 4 bytes, found {counted(total, 'value')} of {word} bits")
     alpha = _values(bits, total, sizes)[_CHANNELS - 1 :: _CHANNELS].reshape(height, width)
     return alpha >= _HALF, int(((alpha > 0) & (alpha < 255)).sum())
 

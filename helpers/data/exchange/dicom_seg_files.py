@@ -88,8 +88,8 @@ def require_dicom(case: SentCase) -> None:
     if case.mask.shape != (header.Rows, header.Columns):
         (height, width), rows, columns = case.mask.shape, int(header.Rows), int(header.Columns)
         raise RefusedInput(
-            f"{case.case_id}: expected a mask of its DICOM file's {columns}x{rows} pixels, found {width}x{height}. "
-            "Predict the data set again"
+            f"{case.case_id}: expected a mask of its DICOM file's {columns}x{rows} pixels, found "
+            f"{width}x{height}. Predict the data set again"
         )
 
 

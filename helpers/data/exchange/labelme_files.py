@@ -13,6 +13,7 @@ from PIL import Image
 
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.cases import Truth
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
@@ -97,7 +98,9 @@ def read_labelme_masks(files: Iterable[Path], choice: VesselChoice = AS_LABELLED
             raise RefusedInput(f"{path}: expected vessels, found shapes of LabelMe's own label {reserved[0]}")
         truth, labelled, lines = labelme_truth(value)
         if lines:
-            raise RefusedInput(f"{path}: expected areas, found {lines} points or lines. Draw polygons or masks")
+            raise RefusedInput(
+                f"{path}: expected areas, found {counted(lines, 'shape')} of points or lines. Draw polygons or masks"
+            )
         drawn.append((path, stated_name(str(path), value["imagePath"]), truth, labelled, own.keys()))
     vessel, masks = choice.vessel_of(labels), []
     for path, name, truth, labelled, own_labels in drawn:

@@ -12,6 +12,7 @@ from PIL import Image
 from helpers.core.atomic import write_json_atomic
 from helpers.core.errors import RefusedInput
 from helpers.core.safe_json import read_json
+from helpers.core.shown_text import counted
 from helpers.data.exchange.exchanged import (
     AS_LABELLED,
     GivenMask,
@@ -140,7 +141,7 @@ def read_mask_files(folder: Path, files: Iterable[Path]) -> GivenMasks:
     judgement = judge(judged, _ADVICE)
     grey = [path for path, one in zip(readers, judged, strict=True) if one.kind is ValueKind.GREY]
     if judgement.reason is not None or grey:
-        reason = judgement.reason or f"expected masks, found smoothed edges in {len(grey)} files. {_ADVICE}"
+        reason = judgement.reason or f"expected masks, found smoothed edges in {counted(len(grey), 'file')}. {_ADVICE}"
         raise RefusedInput(f"{folder}: {reason}")
     masks = tuple(_given(folder, path, partial(_above_zero, path, read)) for path, read in readers.items())
     return GivenMasks(masks, notes=judgement.notes)

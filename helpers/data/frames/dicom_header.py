@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpers.core.shown_text import counted
 from helpers.data.frames.dicom_file import dicom_errors, is_bare_dicom, open_dicom, pydicom
 from helpers.data.frames.dicom_frames import frame_count_of, is_filled, mask_frames, shutters, stored_frames, text_of
 from helpers.data.frames.image_reading import UnreadableImage
@@ -307,4 +308,6 @@ def _spacing(header: "Dataset") -> tuple[float, float] | None:
 
 def check_frame_count(path: Path, count: int) -> None:
     if not 0 <= count <= MAX_FRAMES:
-        raise UnreadableImage(path, f"found {count} frames in the header; 1 to {MAX_FRAMES:,} are read. Split the file")
+        raise UnreadableImage(
+            path, f"found {counted(count, 'frame')} in the header; 1 to {MAX_FRAMES:,} are read. Split the file"
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from helpers.core.shown_text import counted
 from helpers.data.frames.dicom import read_dicom_frame
 from helpers.data.frames.dicom_header import dicom_frame_count, is_dicom
 from helpers.data.frames.frame import Frame
@@ -79,7 +80,7 @@ def _reads_as_dicom(path: Path) -> bool:
 
 def _only(path: Path, count: int) -> int:
     if count != 1:
-        raise UnreadableImage(path, f"the file holds {count} frames and none was named. Name one, from 0")
+        raise UnreadableImage(path, f"the file holds {counted(count, 'frame')} and none was named. Name one, from 0")
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from helpers.core.errors import RefusedInput
 from helpers.core.progress import track
-from helpers.core.shown_text import counted
+from helpers.core.shown_text import agreeing, counted
 from helpers.data.frames.image_reading import UNIT, Depth, Grey, UnreadableImage, bits_for, image_depth, image_grey
 from helpers.data.frames.video_file import is_video
 
@@ -105,19 +105,21 @@ def _decided(root: Path, whole: dict[Path, Depth], others: Sequence[float]) -> t
             continue
         if not all(grey.is_widened for grey in remarked):
             raise RefusedInput(
-                f"{root}: {remarks[bits]} images state {bits} significant bits (PNG's sBIT) and hold grey values up to "
-                f"{max(grey.largest for grey in remarked):g}, which these bits do not give. {_SAVE}"
+                f"{root}: {counted(remarks[bits], 'image')} with {bits} significant bits as stated (PNG's sBIT), and "
+                f"grey values up to {max(grey.largest for grey in remarked):g}, which these bits do not give. {_SAVE}"
             )
         remarks[16] += remarks.pop(bits)
     by_values = bits_for(max(silent)) if silent else None
     if not remarks:
         return by_values, f"the largest value of all is {max(silent, default=0):g}"
     if len(remarks) > 1 or (by_values is not None and by_values > max(remarks)):
-        held = f", and {len(silent)} others hold values up to {max(silent):g}" if silent else ""
+        held = f", and {counted(len(silent), 'other')} with values up to {max(silent):g}" if silent else ""
         raise RefusedInput(
             f"{root}: its images state {_listed(sorted(remarks))} significant bits (PNG's sBIT){held}. {_SAVE}"
         )
-    return max(remarks), f"{sum(remarks.values())} of them state so (PNG's sBIT)"
+    return max(
+        remarks
+    ), f"{sum(remarks.values())} of them {agreeing(sum(remarks.values()), 'states', 'state')} so (PNG's sBIT)"
 
 
 def _are_units(root: Path, floats: Sequence[Path], largest: dict[Path, Grey]) -> bool:
@@ -127,8 +129,8 @@ def _are_units(root: Path, floats: Sequence[Path], largest: dict[Path, Grey]) ->
     top = max(grey.largest for grey in largest.values())
     if 1 < top < _FIRST_GREY:
         raise RefusedInput(
-            f"{root}: {len(floats)} images of floats hold values up to {top:g}, expected 0 to 1 or a detector's grey. "
-            "Save them again as integers of 8 or 16 bits"
+            f"{root}: {counted(len(floats), 'image')} of floats with values up to {top:g}, expected 0 to 1 or a "
+            "detector's grey. Save them again as integers of 8 or 16 bits"
         )
     return top <= 1
 

@@ -82,7 +82,7 @@ def case_groups(dataset: Dataset, column: str) -> CaseGroups:
         )
     by_case = _united({case.case_id: _one_line(values.get(case.case_id, "")) for case in dataset.cases})
     if not any(by_case.values()):
-        raise UsageProblem(f"--groups {column}: expected {lacking}, found none for {len(by_case)} cases")
+        raise UsageProblem(f"--groups {column}: expected {lacking}, found none for {counted(len(by_case), 'case')}")
     _require_groups(dataset, column, by_case, tables)
     if source is GroupSource.CSV:
         _require_shared(dataset, column, by_case)

@@ -177,6 +177,6 @@ def spellings_text(found: Spellings, patients: Iterable[str | None]) -> str | No
     if not ids:
         return None
     return (
-        f"{ids} patient ids are spellings of {counted(count, 'patient')} (capitals, zeros before a "
+        f"{counted(ids, 'patient id')} are spellings of {counted(count, 'patient')} (capitals, zeros before a "
         "number, blanks, composed letters): in intervals and leakage checks each counts once; ids stay as they are"
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from pathlib import PurePosixPath
 
+from helpers.core.shown_text import counted
 from helpers.data.cases import NumberFrom, Record
 from helpers.data.frames.dicom_header import Moment
 from helpers.data.frames.image_reading import IMAGE_SUFFIXES
@@ -84,7 +85,9 @@ class TimeOrder:
         if len(self.taken_from) == 1:
             return f"frames of a sequence in order of: {next(iter(self.taken_from))}"
         total = sum(self.taken_from.values())
-        said = "; ".join(f"{source} ({count} of {total} sequences)" for source, count in self.taken_from.items())
+        said = "; ".join(
+            f"{source} ({count} of {counted(total, 'sequence')})" for source, count in self.taken_from.items()
+        )
         return f"frames of a sequence in order of: {said}"
 
 

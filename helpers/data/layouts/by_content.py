@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import DECODE_ERRORS, UnreadableImage, open_unpacked
 from helpers.data.layouts.annotation import comparable
 from helpers.data.layouts.mask_looks import PixelLook, Sample, chosen, look, sample
@@ -261,8 +262,8 @@ def _within(looker: _Looker, part: PairedPart) -> PairedPart:
     if affix is None or affix is SAME or not affix.marks_masks:
         if _OFTEN * len(masks) >= len(folder.seen.looks) or shared(stems, rest) == len(stems):
             raise RefusedInput(
-                f"{looker.root / folder.path}: found frames and {len(masks)} files that look like masks in one "
-                f"folder, and their names do not say which belong together. Put the masks, with the names of their "
+                f"{looker.root / folder.path}: found frames and {counted(len(masks), 'file')} that look like masks in "
+                "one folder, and their names do not say which belong together. Put the masks, with the names of their "
                 f"images, into a folder masks/ beside images/; {_WAY_OUT}"
             )
         return part

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import counted
 from helpers.data.cases import NUMBER_DIGITS, Fault, Reading, Record
 from helpers.data.frames.dicom_file import looks_bare
 from helpers.data.frames.dicom_header import DicomFacts, dicom_facts, is_dicom
@@ -69,8 +70,9 @@ def read_dicom(root: Path, file: str | None = None) -> Reading:
         records.extend(_series(root, instances))
     if not records:
         raise RefusedInput(
-            f"{root}: expected DICOM angiograms in it, found none among {len(names)} files"
-            f" ({passed_over} DICOM files of other kinds, {len(lost)} without the DICOM marker). Check the path"
+            f"{root}: expected DICOM angiograms in it, found none among {counted(len(names), 'file')}"
+            f" ({counted(passed_over, 'DICOM file')} of other kinds, {len(lost)} without the DICOM marker). Check the "
+            "path"
         )
     doubtful = sum(name is not None and max(map(len, found)) > 1 for name, found in signs.items())
     notes = (
@@ -167,7 +169,9 @@ def read_video(root: Path, file: str | None = None) -> Reading:
         )
     if not records:
         known = " ".join(sorted(VIDEO_SUFFIXES))
-        raise RefusedInput(f"{root}: expected videos in it ({known}), found {len(names)} other files. Check the path")
+        raise RefusedInput(
+            f"{root}: expected videos in it ({known}), found {counted(len(names), 'other file')}. Check the path"
+        )
     notes = (
         (damaged, "videos cannot be decoded at all"),
         (links, "links to folders or out of the data set were left out; copy the files in"),

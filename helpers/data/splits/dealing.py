@@ -165,7 +165,8 @@ def _strata(patients: Sequence[str], vessel: Sequence[float | None], folds: int)
     found = [len({one for one, own in zip(patients, labels, strict=True) if own == label}) for label in range(_THIRDS)]
     if min(found) < folds:
         return np.zeros(len(patients), int), (
-            f"number of frames alone, since a third by share of vessel holds frames of fewer than {folds} patients"
+            "number of frames alone, since a third by share of vessel holds frames of fewer than "
+            f"{counted(folds, 'patient')}"
         )
     return labels, "thirds of the frames by share of vessel in the ground truth, and number of frames"
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from helpers.core.progress import track
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import (
     DECODE_ERRORS,
     MAX_PIXELS,
@@ -244,7 +245,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 raise UnreadableImage(path, f"{width}x{height} pixels; at most {MAX_PIXELS:,} are read")
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
-                raise UnreadableImage(path, f"expected one mask, found {frames} frames. Save them apart")
+                raise UnreadableImage(path, f"expected one mask, found {counted(frames, 'frame')}. Save them apart")
             yield image
     except UnidentifiedImageError as error:
         raise UnreadableImage(path, "not an image of a known format. Export it as PNG") from error

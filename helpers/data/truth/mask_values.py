@@ -17,6 +17,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from helpers.core.shown_text import counted
 from helpers.data.rules import Rules
 
 FULL = (1, 255, 65535)
@@ -130,7 +131,7 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
     usual = set(map(str, FULL))
     doubtful = [file for file in files if file.kind in (ValueKind.OTHER, ValueKind.SHARES)]
     if doubtful or len(ones) > 1 and not ones <= usual or (ones - usual and greys):
-        odd = f" in {len(doubtful)} of {len(files)} files" if doubtful and len(files) > 1 else ""
+        odd = f" in {len(doubtful)} of {counted(len(files), 'file')}" if doubtful and len(files) > 1 else ""
         said = said_other(doubtful[0]) if doubtful else "another single value beside 0 in some files than in others"
         reason = f"expected masks of 0 and 255, or 0 and 1, found {said}{odd}: {shares(files)}. {advice}"
         return Judgement(reason, (), values)
@@ -142,7 +143,7 @@ def judge(files: Iterable[Found], advice: str) -> Judgement:
     if greys:
         count = sum(file.kind is ValueKind.GREY for file in files)
         notes.append(
-            f"{count} of {len(files)} masks hold many greys and were cut at half of {' or '.join(sorted(greys))}"
+            f"{count} of {counted(len(files), 'mask')} with many greys, cut at half of {' or '.join(sorted(greys))}"
         )
     return Judgement(None, tuple(notes), values)
 

@@ -22,6 +22,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from skimage.measure import find_contours, label
 
+from helpers.core.shown_text import counted
 from helpers.data.frames.image_reading import MAX_PIXELS
 from helpers.data.truth.truth_problem import TruthProblem, below_zero, beyond, few_points
 
@@ -149,7 +150,7 @@ def decode(code: Mapping[str, Any]) -> np.ndarray:
         counts = counts.decode("latin-1")
     runs = _parse(counts) if isinstance(counts, str) else _plain(counts)
     if sum(runs) != height * width:
-        raise BadRle(f"the runs cover {sum(runs)} pixels of an image of {width}x{height} = {width * height}")
+        raise BadRle(f"the runs cover {counted(sum(runs), 'pixel')} of an image of {width}x{height} = {width * height}")
     inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(inside, runs).reshape((height, width), order="F")
 

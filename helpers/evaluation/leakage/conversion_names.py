@@ -61,15 +61,17 @@ def keep_training_names(
     count = sum(len(one.names) for one in training.sources if one.role is ListRole.TRAINING)
     if not count:
         return _nothing(
-            f"none of the {len(training.named)} annotation files that the training config names is here and names "
-            f"training images: convert where they are, {_OR_LIST}"
+            f"no annotation file that the training config names ({len(training.named)}) is here and names training "
+            f"images: convert where they are, {_OR_LIST}"
         )
     try:
         key = key_at(machine_key_path() if id_key is None else id_key)
         keep_names(training, tensors_sha256, key)
     except (UsageProblem, RefusedInput, OSError) as error:
         return _nothing(f"{type(error).__name__}: {error}")
-    said = f"names of {count} training images were kept on this machine as hashes, under key {fingerprint(key)}"
+    said = (
+        f"names of {counted(count, 'training image')} were kept on this machine as hashes, under key {fingerprint(key)}"
+    )
     return Kept(count, f"{said}: evaluate says which patients are TRAINING patients{_lacking(training)}")
 
 
@@ -101,9 +103,9 @@ def _text(path: Path) -> str:
 def _lacking(found: TrainingFiles) -> str:
     parts = []
     if found.absent:
-        parts.append(f"{found.absent} annotation files of the training config are not here")
+        parts.append(f"{counted(found.absent, 'annotation file')} of the training config not here")
     if found.unread:
-        parts.append(f"{found.unread} name no image that is understood, or cannot be read")
+        parts.append(f"{found.unread} without a name of an image that is understood, or unreadable")
     if found.keyless:
         parts.append(f"the splits of {counted(found.keyless, 'data set')} name patients under a key that is not here")
     if not parts:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.core.shown_text import agreeing, counted
 from helpers.evaluation.score_table import Unit, keys_of, unit_keys, unit_of
 from helpers.metrics.intervals import FEWEST_UNITS
 
 COLUMN = "training"  # of a table of scores
 UNKNOWN_TITLE = "training list unknown"
+_UNKNOWN_TUNING = "tuning cases unknown"
 
 
 class Standing(StrEnum):
@@ -49,6 +51,11 @@ class Standings:
     by_case: Mapping[str, Standing] = field(repr=False)
     sources: tuple[Source, ...] = (Source.UNKNOWN,)
     reasons: tuple[str, ...] = ()
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether parameters were chosen on cases, and nothing was trained; those patients are TRAINING patients."""
+        return self.sources == (Source.TUNED,)
 
     def of(self, case_ids: Iterable[str]) -> list[str]:
         """The column of a table of scores."""
@@ -85,26 +92,27 @@ def joint(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return tables[0].assign(**{COLUMN: [str(_together(set(ones))) for ones in zip(*columns, strict=True)]})
 
 
-def title(found: Counts, left_out: int = 0) -> str:
+def title(found: Counts, left_out: int = 0, tuned: bool = False) -> str:
     """What stands over every number: `patients that training never saw (12)`, `TRAINING patients (12)`,
     `12 patients, 3 of them TRAINING patients`, or `training list unknown`.
 
     Args:
         left_out: number of TRAINING patients that were left out on request.
+        tuned: as `Standings.is_tuned`: there is no training list, and `tuning cases unknown` stands in its place.
     """
-    after = f", {left_out} TRAINING patient{'s' * (left_out > 1)} left out" if left_out else ""
-    units = "" if found.unit is Unit.PATIENT else f" {found.unit}s"
+    after = f", {counted(left_out, 'TRAINING patient')} left out" if left_out else ""
     if found.unseen == found.all:
         return f"patients that training never saw ({found.all}){after}"
     if found.training == found.all:
-        return f"TRAINING patients ({found.all}{units})"
+        return f"TRAINING patients ({found.all if found.unit is Unit.PATIENT else counted(found.all, found.unit)})"
     said = []
     if found.training:
         of = "of them TRAINING patients" if found.unit is Unit.PATIENT else "of them of TRAINING patients"
-        said = [f"{found.all} {found.unit}s, {found.training} {of}"]
+        said = [f"{counted(found.all, found.unit)}, {found.training} {of}"]
     if found.unknown:
         whole = found.unknown == found.all
-        said.append(UNKNOWN_TITLE + ("" if whole else f" for {found.unknown} {found.unit}s"))
+        what = _UNKNOWN_TUNING if tuned else UNKNOWN_TITLE
+        said.append(what if whole else f"{what} for {counted(found.unknown, found.unit)}")
     return ", ".join(said) + after
 
 
@@ -128,18 +136,40 @@ def p_value_note(found: Counts, first: str, second: str) -> str | None:
         return None
     if not rest:
         return (
-            f"no p-value: {first} or {second} was trained on frames of all {found.all} {found.unit}s. Compare them on "
-            "patients that training never saw"
+            f"no p-value: {first} or {second} was trained on frames of all {counted(found.all, found.unit)}. Compare "
+            "them on patients that training never saw"
         )
     if rest < FEWEST_UNITS:
         return (
-            f"no p-value: {first} or {second} was trained on frames of {found.training} of {found.all} {found.unit}s, "
-            f"and {rest} others are too few. Compare them on more patients that training never saw"
+            f"no p-value: {first} or {second} was trained on frames of {found.training} of "
+            f"{counted(found.all, found.unit)}, and {counted(rest, 'other')} are too few. Compare them on more "
+            "patients that training never saw"
         )
     return (
         f"p-values rest on the {rest} {found.unit}s that are not of TRAINING patients; means, differences and "
         f"intervals on all {found.all}. --exclude-training leaves TRAINING patients out of all of it"
     )
+
+
+def case_warnings(trained: int, validated: int, scored: int) -> list[str]:
+    """What must be known of scored cases that training or validation saw, before their scores are believed.
+
+    Args:
+        trained, validated: how many of them are training data, and others that are validation data.
+        scored: how many there are.
+    """
+    warnings, all_scored = [], counted(scored, "scored case")
+    if trained:
+        warnings.append(
+            f"{trained} of {all_scored} {agreeing(trained, 'is', 'are')} training data; these scores say nothing of "
+            "new patients"
+        )
+    if validated:
+        warnings.append(
+            f"{validated} of {all_scored} {agreeing(validated, 'is', 'are')} validation data of the training config; "
+            "where the checkpoint was chosen on them, these scores are too good"
+        )
+    return warnings
 
 
 def trained_units(tables: Sequence[pd.DataFrame], unit: Unit | None = None) -> frozenset[str]:

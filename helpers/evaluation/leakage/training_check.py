@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import agreeing, counted
 from helpers.data.dataset import Dataset
 from helpers.data.groups.name_parts import Spellings
 from helpers.evaluation.case_choice import ChosenCases
@@ -54,7 +55,9 @@ class TrainingCheck:
             tables: of scores, marked, by the scored runs' names.
         """
         by_run = {name: counts(table) for name, table in tables.items()}
-        titles = {name: title(one, self.excluded_patients) for name, one in by_run.items()}
+        titles = {
+            name: title(one, self.excluded_patients, self.standings[name].is_tuned) for name, one in by_run.items()
+        }
         return {
             "title": joint_title(titles),
             "excluded": self.asked,
@@ -79,7 +82,8 @@ class TrainingCheck:
         known = any(set(one.sources) & {Source.LIST, Source.KEPT} for one in self.standings.values())
         by_text: dict[str, list[str]] = {}
         for name, table in tables.items():
-            for text in (*_seen_text(counts(table), table), *self.standings[name].reasons):
+            standings = self.standings[name]
+            for text in (*_seen_text(counts(table), table, standings.is_tuned), *standings.reasons):
                 by_text.setdefault(text, []).append(name)
         trained = [name for name in tables if not set(self.standings[name].sources) & {Source.TUNED, Source.NOTHING}]
         for text, names in by_text.items():
@@ -134,8 +138,9 @@ def _without(choice: ChosenCases, excluded: Sequence[str]) -> ChosenCases:
     left = tuple(case_id for case_id in choice.case_ids if case_id not in gone)
     if not left:
         raise RefusedInput(
-            f"--exclude-training: expected patients that training never saw, found none: all {len(excluded)} cases are "
-            "of TRAINING patients. Evaluate other patients, and split by patient before the next training"
+            "--exclude-training: expected patients that training never saw, found none: the "
+            f"cases ({len(excluded)}) are all of TRAINING patients. Evaluate other patients, and split by patient "
+            "before the next training"
         )
     return replace(
         choice, case_ids=left, left_out={**choice.left_out, **({LEFT_OUT: tuple(excluded)} if excluded else {})}
@@ -166,8 +171,9 @@ def _facts(
     warnings = list(facts["warnings"])
     if others:
         warnings.append(
-            f"{len(others)} of {len(case_ids)} scored cases are of patients of whom other frames are validation data "
-            "of the training config; where the checkpoint was chosen on them, these scores are too good"
+            f"{len(others)} of {counted(len(case_ids), 'scored case')} "
+            f"{agreeing(len(others), 'is', 'are')} of patients of whom other frames are validation data of the "
+            "training config; where the checkpoint was chosen on them, these scores are too good"
         )
     validated = sorted({*facts["validated"], *others} - set(leaked))
     return {**facts, "listed": facts["leaked"], "leaked": leaked, "validated": validated, "warnings": warnings}
@@ -178,12 +184,13 @@ def _training_ids(table: pd.DataFrame) -> list[str]:
     return sorted(set(unit_keys(table)[table[COLUMN] == Standing.TRAINING]))
 
 
-def _seen_text(found: Counts, table: pd.DataFrame) -> list[str]:
+def _seen_text(found: Counts, table: pd.DataFrame, tuned: bool) -> list[str]:
     if not found.training:
         return []
     cases = int((table[COLUMN] == Standing.TRAINING).sum())
+    saw = "its parameters were chosen on frames of them" if tuned else "training saw frames of them"
     return [
-        f"{found.training} of {found.all} scored {found.unit}s are of TRAINING patients ({cases} of {len(table)} "
-        "cases): training saw frames of them, and these scores say nothing of new patients. Leave them out "
-        "(--exclude-training), or evaluate patients that training never saw"
+        f"{found.training} of {counted(found.all, f'scored {found.unit}')} {agreeing(found.training, 'is', 'are')} of "
+        f"TRAINING patients ({cases} of {counted(len(table), 'case')}): {saw}, and these scores say nothing of new "
+        "patients. Leave them out (--exclude-training), or evaluate patients that training never saw"
     ]

@@ -14,7 +14,7 @@ from helpers.data.ids.id_key import machine_key_path
 from helpers.evaluation.leakage.exported_cases import ExportedCase
 from helpers.evaluation.leakage.kept_names import KeptNames, case_mark, key_of, patient_mark, read_kept
 from helpers.evaluation.leakage.name_marks import hashed, marks_of, plain
-from helpers.evaluation.leakage.standing import Source, Standing, Standings
+from helpers.evaluation.leakage.standing import Source, Standing, Standings, case_warnings
 from helpers.evaluation.leakage.training_files import ListRole
 from helpers.evaluation.leakage.training_list import TrainingList
 from helpers.evaluation.leakage.training_match import Group, Matcher, TrainedGroups, group_of, group_of_case, told_by
@@ -90,26 +90,17 @@ class TrainingData:
         cases = [case for case in self.dataset.cases if case.case_id in scored]
         groups = {case.case_id: group_of_case(case, self.dataset.people) for case in cases}
         validated = set() if kept.validation is None else set(kept.validation.files)
-        files = len(kept.trained.files & scored)
-        warnings = []
-        if files:
-            warnings.append(
-                f"{files} of {len(scored)} scored cases are training data; these scores say nothing of new patients"
-            )
-        if validated & scored - kept.trained.files:
-            warnings.append(
-                f"{len(validated & scored - kept.trained.files)} of {len(scored)} scored cases are validation data of "
-                "the training config; where the checkpoint was chosen on them, these scores are too good"
-            )
+        leaked = kept.trained.files & scored
+        unseen_by_training = validated & scored - leaked
         return {
-            "leaked": sorted(kept.trained.files & scored),
-            "validated": sorted(validated & scored - kept.trained.files),
+            "leaked": sorted(leaked),
+            "validated": sorted(unseen_by_training),
             "doubtful": sorted(
                 case_id for case_id, group in groups.items() if group is not None and group in kept.trained.doubtful
             ),
             "files": [dict(one) for one in kept.files],
             "files_absent": kept.absent,
-            "warnings": warnings,
+            "warnings": case_warnings(len(leaked), len(unseen_by_training), len(scored)),
         }
 
     @property
@@ -265,9 +256,9 @@ class TrainingData:
         reasons = []
         if trained.untold:
             reasons.append(
-                f"training list unknown for this grouping: of {trained.untold} of {trained.names} training images it "
-                "cannot be told whose frames they are, since their names are not like those of this data set. Give "
-                "the list (--training)"
+                f"training list unknown for this grouping: of {trained.untold} of "
+                f"{counted(trained.names, 'training image')} it cannot be told whose frames they are, since their "
+                "names are not like those of this data set. Give the list (--training)"
             )
         reasons += _lacking(kept.absent, kept.unread, kept.keyless)
         files = tuple({**one, "matched": None} for one in kept.files)
@@ -322,11 +313,13 @@ def _lacking(absent: int, unread: int, keyless: int) -> list[str]:
     """Why a training config's data is known in part only."""
     reasons = []
     if absent:
-        reasons.append(f"{absent} annotation files of the training config are not here: give the list (--training)")
+        reasons.append(
+            f"{counted(absent, 'annotation file')} of the training config not here: give the list (--training)"
+        )
     if unread:
         reasons.append(
-            f"{unread} files of the training config name no image that is understood, or are not here: give the list "
-            "(--training)"
+            f"{counted(unread, 'file')} of the training config without a name of an image that is understood, or not "
+            "here: give the list (--training)"
         )
     if keyless:
         reasons.append(

@@ -11,9 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helpers.core.errors import RefusedInput
+from helpers.core.shown_text import agreeing, counted
 from helpers.data.cases import Case
 from helpers.data.dataset import Dataset
 from helpers.data.groups.name_rules import composed
+from helpers.evaluation.leakage.standing import case_warnings
 from helpers.evaluation.leakage.training_files import (
     ListRole,
     NamedImages,
@@ -75,32 +77,24 @@ class TrainingList:
 
     def warnings(self, scored: Sequence[str], understood: bool = False) -> list[str]:
         """What must be known of the scored cases before their scores are believed."""
-        chosen, trained, warnings = set(scored), self._cases(ListRole.TRAINING), []
+        chosen, trained = set(scored), self._cases(ListRole.TRAINING)
         validated, doubtful = self._cases(ListRole.VALIDATION) - trained, self._doubtful - trained
-        if trained & chosen:
-            warnings.append(
-                f"{len(trained & chosen)} of {len(chosen)} scored cases are training data; these scores say nothing of "
-                "new patients"
-            )
-        if validated & chosen:
-            warnings.append(
-                f"{len(validated & chosen)} of {len(chosen)} scored cases are validation data of the training config; "
-                "where the checkpoint was chosen on them, these scores are too good"
-            )
+        warnings = case_warnings(len(trained & chosen), len(validated & chosen), len(chosen))
         if self.absent:
             warnings.append(
-                f"{self.absent} of {self.absent + len(self.files)} annotation files of the training config are not "
-                "here: what the model was trained on is known in part only"
+                f"{self.absent} of {counted(self.absent + len(self.files), 'annotation file')} of the training config "
+                "not here: what the model was trained on is known in part only"
             )
         if doubtful & chosen:
             warnings.append(
-                f"{len(doubtful & chosen)} of {len(chosen)} scored cases are named like training images whose folders "
-                "do not tell them apart; they are not counted as training data"
+                f"{len(doubtful & chosen)} of {counted(len(chosen), 'scored case')} "
+                f"{agreeing(len(doubtful & chosen), 'is', 'are')} named like training images whose folders do not tell "
+                "them apart; they are not counted as training data"
             )
         if not trained and not understood:
             entries = sum(file.entries for file in self.files if file.role is ListRole.TRAINING)
             warnings.append(
-                f"none of the {entries} entries of the training list is named like a case of this data set: "
+                f"no entry of the training list, of {entries}, is named like a case of this data set: "
                 "leakage is not seen where images were renamed"
             )
         return warnings

@@ -176,7 +176,7 @@ def _text(summary: Mapping[str, Any]) -> str:
         doubt += "" if row["independent"] else ", not known to be independent"
         value = "n/a" if row["mean"] is None else f"{row['mean']:.3f}"
         lines.append(
-            f"| {POOLED_TITLES[row['metric']]} | {value} | {interval} | {row['n_units']} {row['unit']}s{doubt} |"
+            f"| {POOLED_TITLES[row['metric']]} | {value} | {interval} | {counted(row['n_units'], row['unit'])}{doubt} |"
         )
     return "\n".join([*lines, "", f"Prompt: {escaped(summary['config']['prompt'])}", ""])
 

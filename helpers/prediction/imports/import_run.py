@@ -150,8 +150,8 @@ def import_masks(
     matched, strays = match(dataset.frames, dataset.root, names, stated=stated_names)
     if not matched:
         raise RefusedInput(
-            f"{folder}: expected PNG, NPZ or NPY files named as the frames or by case id, found {len(names)} files, "
-            "none of a case. Check the folder and --data"
+            f"{folder}: expected PNG, NPZ or NPY files named as the frames or by case id, found "
+            f"{counted(len(names), 'file')}, none of a case. Check the folder and --data"
         )
     cases = [case for case in dataset.cases if case.case_id in matched]
     seen = [_seen(case, folder / matched[case.case_id]) for case in track(cases, "check", unit="case")]

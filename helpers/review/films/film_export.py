@@ -213,7 +213,7 @@ def _write_sequence(
     darkest = summary.frame(name)
     entry["picture"] = None if darkest is None else f"{name}.png"
     if darkest is not None:
-        picture = draw_frame(sheet, darkest, f"{name}   darkest value of {len(cases)} frames, masks united")
+        picture = draw_frame(sheet, darkest, f"{name}   darkest value of {counted(len(cases), 'frame')}, masks united")
         write_bytes_atomic(folder / entry["picture"], png_of(picture))
     rows = None if curves is None else curves[curves["sequence"] == name]
     entry["curves"] = None if rows is None or rows.empty else f"{name}-curves.png"

@@ -173,7 +173,7 @@ def test_every_fact_of_a_checkpoint_in_its_order():
     bare.config = SimpleNamespace(lora_alpha=None, template=None, special_tokens=None)
     facts = dict(rows(account_tables.fact_table(bare)))
     assert facts["LoRA rank"] == "no LoRA" and facts["special tokens"] == facts["template"] == "unknown"
-    assert "iteration" not in facts and facts["empty tensors"].startswith("3 of 5 tensors hold no values")
+    assert "iteration" not in facts and facts["empty tensors"].startswith("3 of 5 tensors without values")
 
 
 def test_the_columns_of_changes_and_origins(record):

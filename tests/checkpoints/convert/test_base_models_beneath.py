@@ -48,7 +48,7 @@ def test_a_checkpoint_is_whole_where_each_part_is_there_and_no_lora(names, whole
 def test_tensors_that_do_not_fit_are_listed_up_to_five():
     misfits = {f"t{number}": ((number,), (number, 2)) for number in range(6)}
     shown = "; ".join(f"t{number} [{number}], in the model [{number}, 2]" for number in range(5))
-    begin = "--pretrained a.pth does not fit --base B: {} of its tensors have another shape, and training stops there"
+    begin = "--pretrained a.pth does not fit --base B: {} tensors of another shape than the model's, and training stops"
     said = misfit_message("a.pth", "B", misfits)
     assert said.startswith(begin.format(6)) and f"({shown}; ...)" in said
     del misfits["t5"]
@@ -135,11 +135,11 @@ def test_what_nothing_took_of_a_sa2va_and_what_it_lacks_are_notes(role):
     assert pretrained_notes(opened, plan(spare=0, kept=0, role=role)) == []
     assert pretrained_notes({}, plan(spare=1, kept=1, role=role)) == []
     assert pretrained_notes(opened, plan(spare=2, kept=5, role=role)) == [
-        "Sa2VA.pth: 2 of its 3 tensors have no place in the model and were passed over, as in training, for example s0",
-        "Sa2VA.pth lacks 5 tensors of the model, which keep the base's values: t1, t2, t3, t4, t5",
+        "Sa2VA.pth: 2 of its 3 tensors without a place in the model, passed over as in training, for example s0",
+        "Sa2VA.pth lacks 5 tensors of the model, with the base's values in their place: t1, t2, t3, t4, t5",
     ]
     (note,) = pretrained_notes(opened, plan(spare=0, kept=6, role=role))
-    assert note.endswith("lacks 6 tensors of the model, which keep the base's values: t1, t2, t3, t4, t5, ...")
+    assert note.endswith("lacks 6 tensors of the model, with the base's values in their place: t1, t2, t3, t4, t5, ...")
 
 
 def test_a_sa2va_in_one_file_of_safetensors_is_taken_and_no_option_opens_none(tmp_path):

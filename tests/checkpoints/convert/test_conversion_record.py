@@ -129,7 +129,7 @@ def test_the_lines_for_people():
     assert ConversionRecord(Path("model"), built()).summary().splitlines() == [
         "2 tensors, 2.346 GB float32: 1 from checkpoint, 1 from merged, LoRA merged onto 1 of the base",
         "every one of 3 source tensors is accounted for",
-        "1 of 2 tensors with a base counterpart differ from it",
+        "1 of 2 tensors with a base counterpart differs from it",
         "lora_alpha: 8.0 (from --lora-alpha)",
         "special_tokens: [SEG] <p> (from the config)",
         "note: one note",

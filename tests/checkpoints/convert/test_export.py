@@ -223,10 +223,14 @@ def planned(*merged, others=()):
     [
         (planned("a", "b"), changed(a=0.0, b=2.0), None),
         (planned("a", "b"), changed(a=0.0, b=0.0), "all 2 LoRA changes are zero"),
-        (planned("a", others="c"), changed(a=1.0, c=0.0), "already holds this fine-tune: all 1 trained tensors"),
+        (
+            planned("a", others="c"),
+            changed(a=1.0, c=0.0),
+            "already holds this fine-tune: the trained tensors that replace one of the base .1.",
+        ),
         (planned("a", others="cd"), changed(a=1.0, c=0.0, d=1.0), None),
         (planned("a", others=["sam2.c"]), {"a": TensorChange(1, 1), "sam2.c": TensorChange(1, 0)}, None),
-        (planned(others="cd"), changed(c=0.0, d=0.0), "none of 2 trained tensors differs from it"),
+        (planned(others="cd"), changed(c=0.0, d=0.0), "no trained tensor differs from it .2 compared"),
         (planned(others="cd"), changed(c=0.0, d=1.0), None),
         (planned(), {}, None),
     ],

@@ -149,7 +149,9 @@ def test_a_tokenizer_with_fewer_tokens_than_the_runs_is_refused(tmp_path, tiny, 
 
     edit_tokenizer_config(tiny, shorten)
     refused(
-        f"{count} tokens of the run's tokenizer are missing, and .SEG. would take another row", tiny, tmp_path / "out"
+        f"{count} tokens of the run's tokenizer cannot be found, and .SEG. would take another row",
+        tiny,
+        tmp_path / "out",
     )
 
 

@@ -159,7 +159,7 @@ def test_tensors_without_values_are_refused():
     source = listed(CheckpointKind.MMENGINE, ["a", "b"], "iter_9.pth")
     assert require_values(source) is source
     source.empty = ("b",)
-    with pytest.raises(RefusedInput, match="iter_9.pth: 1 of 2 tensors hold no values: .*, for example b. Consolidate"):
+    with pytest.raises(RefusedInput, match="iter_9.pth: 1 of 2 tensors without values: .*, for example b. Consolidate"):
         require_values(source)
 
 

@@ -36,7 +36,7 @@ def polygon(left=0, right=8, label="v"):
         (labelme(polygon(), polygon(label="catheter")), "one label, found 'catheter', 'v'"),
         (labelme(polygon(label="__ignore__")), "own label __ignore__"),
         (labelme(polygon(), polygon(3, 5)), "whether it is a hole"),
-        (labelme(polygon(), {"label": "v", "points": [[1, 1]], "shape_type": "point"}), "1 points or lines"),
+        (labelme(polygon(), {"label": "v", "points": [[1, 1]], "shape_type": "point"}), "1 shape of points or lines"),
         (labelme(polygon(), imageWidth=None), "expected the width and height"),
         (labelme(polygon(right=20)), "can be drawn: polygon 1 reaches"),
         (labelme(polygon(), imagePath=""), "a.json: expected the file name of its image, found ''"),

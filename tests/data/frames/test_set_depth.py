@@ -155,7 +155,7 @@ def test_significant_bits_decide_where_the_values_fit(tmp_path):
     png_16(tmp_path / "c.png", with_top(4095))
     assert depth_of(tmp_path).bits == 12
     png_16(tmp_path / "d.png", with_top(4096))
-    with pytest.raises(RefusedInput, match=r"state 12 significant bits.*2 others hold values up to 4096.*--bits"):
+    with pytest.raises(RefusedInput, match=r"state 12 significant bits.*2 others with values up to 4096.*--bits"):
         depth_of(tmp_path)
     assert depth_of(tmp_path, 14).bits == 14
 
@@ -165,7 +165,7 @@ def test_values_brought_to_16_bits_as_png_wants_it_have_16(tmp_path):
     png_16(tmp_path / "dark.png", np.zeros((3, 4)), 10)
     assert depth_of(tmp_path).bits == 16
     png_16(tmp_path / "b.png", with_top(2001), 10)
-    with pytest.raises(RefusedInput, match=r"3 images state 10 significant bits.*which these bits do not give"):
+    with pytest.raises(RefusedInput, match=r"3 images with 10 significant bits.*which these bits do not give"):
         depth_of(tmp_path)
 
 
@@ -190,7 +190,7 @@ def test_floats(tmp_path):
     depth = depth_of(tmp_path)
     assert sorted(depth.by_path.values()) == [1, 1, 12]
     Image.fromarray(np.array([[0, 0.2, 1.02]], np.float32)).save(tmp_path / "d.tif")
-    with pytest.raises(RefusedInput, match=r"3 images of floats hold values up to 1.02"):
+    with pytest.raises(RefusedInput, match=r"3 images of floats with values up to 1.02"):
         depth_of(tmp_path)
     Image.fromarray(np.array([[0, 0.2, 5000.5]], np.float32)).save(tmp_path / "d.tif")
     assert set(depth_of(tmp_path).by_path.values()) == {14}

@@ -32,5 +32,5 @@ def test_damaged_videos_and_links_are_counted(tmp_path):
 
 def test_nothing_found(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(RefusedInput, match="found 1 other files"):
+    with pytest.raises(RefusedInput, match="found 1 other file"):
         read_video(tmp_path)

@@ -45,7 +45,7 @@ def test_the_audit_says_what_to_ask_for_and_is_content_once_it_is(tmp_path):
     assert not report.ok and kinds["other_frame"].advice.endswith("--rescale-from 800x800")
     mended = audit(open_dataset(tmp_path, ids=IdPolicy.KEEP, rescale_from=(800, 800)))
     assert mended.ok and "other_frame" not in {finding.kind for finding in mended.findings}
-    assert any(note.startswith("1 ground truths") and "800x800" in note for note in mended.notes)
+    assert any(note.startswith("1 ground truth ") and "800x800" in note for note in mended.notes)
 
 
 @pytest.mark.parametrize("text", ["800", "800x", "x800", "0x5", "-1x5", "8.5x8", "800x800x3", "1x200000"])

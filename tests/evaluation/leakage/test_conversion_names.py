@@ -94,11 +94,11 @@ def test_paths_of_a_config_are_looked_for_around_the_checkpoint(tmp_path, monkey
     [
         (
             "data = ['lost.json']\n",
-            "none of the 1 annotation files that the training config names is here and names training images",
+            "no annotation file that the training config names (1) is here and names training images",
         ),
-        ("data = 1\n", "none of the 0 annotation files"),
+        ("data = 1\n", "no annotation file that the training config names (0)"),
         ("data = (\n", "the training config cannot be read"),
-        ("val = './data/pictures.json'\n", "none of the 1 annotation files"),
+        ("val = './data/pictures.json'\n", "no annotation file that the training config names (1)"),
     ],
 )
 def test_what_cannot_be_read_is_a_note(tmp_path, text, said):
@@ -123,7 +123,7 @@ def test_files_that_are_not_here_are_counted(tmp_path):
     config.write_text(config.read_text() + "more = ['lost.json', 'empty.json']\n")
     (tmp_path / "empty.json").write_text("[]")
     kept = keep_training_names(tmp_path / "iter_1.pth", config, MODEL)
-    assert kept.names == 2 and "1 annotation files of the training config are not here and 1 name no image" in kept.text
+    assert kept.names == 2 and "1 annotation file of the training config not here and 1 without a name" in kept.text
     assert (read_kept(MODEL).absent, read_kept(MODEL).unread) == (1, 1)
 
 
@@ -167,6 +167,6 @@ def test_what_was_kept_is_said_and_what_is_missing(tmp_path):
     config.write_text(config.read_text() + "more = 'lost.json'\nother = 'b.csv'\n")
     part = keep_training_names(tmp_path / "iter_1.pth", config, MODEL)
     assert part.text.endswith(
-        "are TRAINING patients. 1 annotation files of the training config are not here and 1 name no image that is "
-        "understood, or cannot be read: other patients stay unknown, not unseen"
+        "are TRAINING patients. 1 annotation file of the training config not here and 1 without a name of an image "
+        "that is understood, or unreadable: other patients stay unknown, not unseen"
     )

@@ -6,7 +6,9 @@ import pytest
 from helpers.evaluation.leakage.standing import (
     COLUMN,
     Counts,
+    Source,
     Standing,
+    Standings,
     counts,
     joint,
     joint_title,
@@ -51,6 +53,13 @@ def test_titles_of_other_units_and_of_what_was_left_out():
     never = "patients that training never saw"
     assert title(Counts(Unit.PATIENT, 0, 9, 0), 3) == f"{never} (9), 3 TRAINING patients left out"
     assert title(Counts(Unit.PATIENT, 0, 0, 9), 1) == "training list unknown, 1 TRAINING patient left out"
+
+
+def test_a_tuned_baseline_has_no_training_list():
+    assert title(Counts(Unit.PATIENT, 0, 0, 12), tuned=True) == "tuning cases unknown"
+    assert title(Counts(Unit.PATIENT, 0, 11, 1), tuned=True) == "tuning cases unknown for 1 patient"
+    assert title(Counts(Unit.PATIENT, 0, 12, 0), tuned=True) == "patients that training never saw (12)"
+    assert Standings({}, (Source.TUNED,)).is_tuned and not Standings({}, (Source.LIST, Source.TUNED)).is_tuned
 
 
 def test_one_frame_in_training_makes_a_training_patient():

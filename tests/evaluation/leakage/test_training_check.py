@@ -117,7 +117,7 @@ def test_training_patients_are_left_out_on_request_and_counted(score, tmp_path):
 def test_leaving_out_needs_to_know_whom_and_somebody_who_is_left(score):
     with pytest.raises(RefusedInput, match=r"--exclude-training: expected to know what run ours was trained on"):
         score(exclude_training=True)
-    with pytest.raises(RefusedInput, match=r"all 24 cases are of TRAINING patients. Evaluate other patients"):
+    with pytest.raises(RefusedInput, match=r"the cases \(24\) are all of TRAINING patients. Evaluate other patients"):
         score(*other_frames(*range(1, 13)), exclude_training=True)
 
 

@@ -136,7 +136,7 @@ def test_names_kept_by_a_conversion_are_used_unasked(tmp_path):
     assert by_patient == {"P1": N, "P2": T, "P3": T} and found.sources == (Source.KEPT,)
     facts = TrainingData(dataset).kept_facts(MODEL, ["P1_S1_001", "P3_S1_001"])
     assert facts["leaked"] == ["P3_S1_001"] and facts["files"][0]["entries"] == 2 and facts["files_absent"] == 0
-    assert facts["warnings"][0].startswith("1 of 2 scored cases are training data")
+    assert facts["warnings"][0].startswith("1 of 2 scored cases is training data")
     assert standings(dataset, tmp_path, model={**MODEL, "tensors_sha256": "e" * 64})[1].sources == (Source.UNKNOWN,)
 
 
@@ -249,7 +249,7 @@ def test_facts_of_kept_names_tell_training_from_validation(tmp_path):
     facts = data.kept_facts(MODEL, ["P1_S1_001", "P2_S1_001", "P3_S1_001"])
     assert (facts["leaked"], facts["validated"], facts["doubtful"]) == (["P1_S1_001"], ["P2_S1_001"], [])
     assert [one["matched"] for one in facts["files"]] == [None, None] and facts["files_absent"] == 0
-    assert [text.partition(" cases are ")[0] for text in facts["warnings"]] == ["1 of 3 scored", "1 of 3 scored"]
+    assert [text.partition(" cases is ")[0] for text in facts["warnings"]] == ["1 of 3 scored", "1 of 3 scored"]
     assert "validation data of the training config" in facts["warnings"][1]
     assert data.kept_facts(MODEL, ["P3_S1_001"])["warnings"] == []
     assert data.kept_facts({"tensors_sha256": "e" * 64}, ["P1_S1_001"]) is None and data.kept_facts(None, []) is None

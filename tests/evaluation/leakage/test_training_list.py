@@ -98,7 +98,7 @@ def test_facts_of_a_list(tmp_path):
         "warnings": found.warnings(["c2", "c0"]),
     }
     assert len(found.warnings(["c0", "c2"])) == 2 and found.warnings(["c1"])[0].startswith(
-        "1 of 1 scored cases are named"
+        "1 of 1 scored case is named"
     )
 
 
@@ -142,9 +142,9 @@ def test_validation_data_is_no_training_data_and_is_said_to_be_what_it_is(tmp_pa
         ("validation", 2, 2),
     ]
     leak, validation, absent = facts["warnings"]
-    assert leak.startswith("1 of 3 scored cases are training data")
-    assert validation.startswith("1 of 3 scored cases are validation data")
-    assert absent.startswith("1 of 3 annotation files of the training config are not here")
+    assert leak.startswith("1 of 3 scored cases is training data")
+    assert validation.startswith("1 of 3 scored cases is validation data")
+    assert absent.startswith("1 of 3 annotation files of the training config not here")
     assert found.facts(["c2"])["leaked"] == []
 
 
@@ -152,7 +152,7 @@ def test_a_list_that_matches_nothing_is_called_out(tmp_path):
     (tmp_path / "list.txt").write_text("x.png\ny.png\n")
     found = read_training_list(tmp_path / "list.txt", data(tmp_path / "data", "a.png"))
     (warning,) = found.warnings(["c0"])
-    assert warning.startswith("none of the 2 entries of the training list")
+    assert warning.startswith("no entry of the training list, of 2,")
 
 
 def test_names_that_no_folder_tells_apart_are_called_out(tmp_path):
